@@ -1,0 +1,170 @@
+"""What holds for every test: nothing is left behind, and nothing is skipped unseen."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator
+
+#: The number of a listening socket in the `st` column of /proc/net/tcp.
+LISTENING = "0A"
+#: The flag of a listening socket in the `Flags` column of /proc/net/unix.
+ACCEPTS = 0x10000
+
+
+@pytest.fixture
+def program() -> Callable[[str], str]:
+    """Give a function from a program's name to its path, that skips the test if there is none.
+
+    Debian packages with such programs are listed in `.ci/apt-packages.txt`, so that in CI each of
+    them is there.
+    """
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            pytest.skip(f"there is no program {name!r} on PATH")
+        return path
+
+    return find
+
+
+@pytest.fixture(autouse=True)
+def no_variable_changed() -> Iterator[None]:
+    """Fail a test that changes the environment for those after it."""
+    before = dict(os.environ)
+
+    yield
+
+    after = dict(os.environ)
+    names = {name for name, _ in before.items() ^ after.items()} - {"PYTEST_CURRENT_TEST"}
+    for name in names:
+        if name in before:
+            os.environ[name] = before[name]
+        else:
+            del os.environ[name]
+    if names:
+        pytest.fail(f"the test changed environment variables: {', '.join(sorted(names))}")
+
+
+@pytest.fixture(autouse=True)
+def no_listener_left() -> Iterator[None]:
+    """Fail a test that leaves a socket on which somebody could still connect.
+
+    Sockets that fixtures of a wider scope hold open are there before the test and do not count.
+    Connections left open need no check: what nobody closed warns when it is collected, and
+    warnings are errors.
+    """
+    before = own_sockets()
+
+    yield
+
+    if listeners(own_sockets() - before):
+        # What is only waiting for the garbage collector is not left behind.
+        gc.collect()
+        if left := listeners(own_sockets() - before):
+            pytest.fail(f"the test left listening sockets open: {', '.join(sorted(left))}")
+
+
+@pytest.fixture(autouse=True)
+def no_task_left(request: pytest.FixtureRequest) -> None:
+    """Fail an asynchronous test that leaves a task running."""
+    if request.node.get_closest_marker("asyncio"):
+        # Set up before the fixtures of the test, and so finished after them, in the same loop.
+        request.getfixturevalue("tasks_of_the_loop")
+
+
+@pytest.fixture
+async def tasks_of_the_loop() -> AsyncIterator[None]:
+    """Look at the loop's tasks after the test."""
+    before = asyncio.all_tasks()
+
+    yield
+
+    for _ in range(3):
+        # A task that was cancelled, or whose last step is due, may take it.
+        await asyncio.sleep(0)
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    if left:
+        pytest.fail(f"the test left tasks running: {', '.join(sorted(map(repr, left)))}")
+
+
+def own_sockets() -> set[str]:
+    """Return the inodes of this process's sockets; nothing where there is no /proc."""
+    inodes: set[str] = set()
+    try:
+        descriptors = os.listdir("/proc/self/fd")
+    except FileNotFoundError:
+        return inodes
+    for descriptor in descriptors:
+        try:
+            target = os.readlink(f"/proc/self/fd/{descriptor}")
+        except OSError:  # the descriptor of the listing itself
+            continue
+        if target.startswith("socket:["):
+            inodes.add(target[len("socket:[") : -1])
+    return inodes
+
+
+def listeners(inodes: set[str]) -> set[str]:
+    """Return the addresses on which those of `inodes` listen that do, as /proc writes them."""
+    addresses: set[str] = set()
+    for table in ("tcp", "tcp6", "unix"):
+        path = Path(f"/proc/self/net/{table}")
+        for line in path.read_text().splitlines()[1:] if inodes and path.exists() else ():
+            columns = line.split()
+            if table == "unix":
+                if columns[6] in inodes and int(columns[3], 16) & ACCEPTS:
+                    addresses.add(" ".join(["unix", *columns[7:]]))
+            elif columns[9] in inodes and columns[3] == LISTENING:
+                addresses.add(f"{table} {columns[1]}")
+    return addresses
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what is only for another platform."""
+    for marker in item.iter_markers("platform"):
+        if not sys.platform.startswith(marker.args[0]):
+            pytest.skip(f"only for {marker.args[0]}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI, turn a skip into a failure, unless the test is for another platform."""
+    report = yield
+    if (
+        report.skipped
+        and not hasattr(report, "wasxfail")
+        and not item.get_closest_marker("platform")
+    ):
+        fail_in_ci(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """In CI, turn the skip of a whole module into a failure."""
+    report = yield
+    if report.skipped:
+        fail_in_ci(report)
+    return report
+
+
+def fail_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a report of a skip into one of a failure, where `CI` is set."""
+    if os.environ.get("CI", "").lower() in {"", "0", "false"}:
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+    report.outcome = "failed"
+    report.longrepr = f"{reason}\nA skip is a failure in CI: what a test needs is installed there."

@@ -1,0 +1,252 @@
+"""An operation that is written once and answers at every door."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
+
+from actionhero.errors import ActionNotFound, PluginError
+from actionhero.inputs import Inputs, InputSchema
+from actionhero.outputs import OutputSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from actionhero.middleware import Middleware
+
+
+class Action:
+    """One operation: subclass it, give it a `name`, and write `run`.
+
+    The docstring is its description, in API documents, `--help` and listings. The annotation of
+    `inputs` in `run` says what it takes, the return annotation what it gives. Attributes that a
+    plugin owns, such as `web` or `task`, are checked by that plugin when the application loads.
+
+    Example:
+        ```python
+        class Greet(Action):
+            \"\"\"Greet someone by name.\"\"\"
+
+            name = "greet"
+            web = "GET /greet/{name}"
+
+            async def run(self, inputs: GreetInputs, call: Call) -> Greeting:
+                return {"greeting": f"Hello, {inputs.name}!"}
+        ```
+    """
+
+    #: By which it is called everywhere: `noun:verb` by custom, letters, digits and `:._-`.
+    name: ClassVar[str]
+    #: One sentence and more; taken from the docstring where it is not set.
+    description: ClassVar[str] = ""
+    #: What runs around it, the outermost first.
+    middleware: ClassVar[Sequence[Middleware]] = ()
+    #: How long `run` may take; `None`: as long as `actions.timeout` says; zero: for ever.
+    timeout: ClassVar[timedelta | None] = None
+    #: Names that its annotations may use beside those of its module: those around a local class.
+    _surroundings: ClassVar[Mapping[str, Any]] = {}
+
+    if TYPE_CHECKING:
+        run: Callable[..., Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        caller = sys._getframe(1)
+        if caller.f_code.co_name != "<module>":
+            cls._surroundings = dict(caller.f_locals)
+
+
+class Registered:
+    """One action of a running application, and all that can be worked out of it at start-up.
+
+    Args:
+        action: The class that the author wrote.
+        owner: Which plugin gave it, for error messages.
+
+    Raises:
+        PluginError: The class cannot be an action; the message says what to mend, and where.
+    """
+
+    def __init__(self, action: type[Action], owner: str) -> None:
+        self.type = action
+        self.owner = owner
+        self.source = _source(action)
+        self.name: str = getattr(action, "name", "")
+        where = f"action {action.__qualname__!r} ({self.source}, {owner})"
+        if not isinstance(self.name, str) or not self.name:
+            raise PluginError(f"{where} has no name; set name = 'noun:verb' on the class")
+        if not all(c.isalnum() or c in ":._-" for c in self.name) or not self.name.isascii():
+            raise PluginError(
+                f"{where} has the name {self.name!r}; use ASCII letters, digits and ':._-' only"
+            )
+        where = f"action {self.name!r} ({self.source}, {owner})"
+        run = getattr(action, "run", None)
+        if run is None or not (inspect.iscoroutinefunction(run) or inspect.isasyncgenfunction(run)):
+            raise PluginError(
+                f"{where} has no 'async def run'; write async def run(self, inputs, call)"
+            )
+        self.description: str = action.description or inspect.getdoc(action) or ""
+        self.middleware: tuple[Middleware, ...] = tuple(action.middleware)
+        self.streams = inspect.isasyncgenfunction(run)
+        parameters = list(inspect.signature(run).parameters)[1:]
+        if not set(parameters) <= {"inputs", "call"} or parameters != sorted(
+            parameters, key=("inputs", "call").index
+        ):
+            raise PluginError(
+                f"{where} has run({', '.join(['self', *parameters])}); it is called with 'inputs' "
+                "and 'call' by name, in this order, and either may be left out"
+            )
+        self.takes_inputs = "inputs" in parameters
+        self.takes_call = "call" in parameters
+        self.inputs_type, output_type = _annotations(action, run, where)
+        try:
+            self.inputs = InputSchema(self.inputs_type)
+        except Exception as error:
+            raise PluginError(
+                f"{where} takes inputs of {self.inputs_type!r}, which cannot be validated: {error}"
+            ) from error
+        self.output_type = output_type
+        self.outputs = OutputSchema(output_type)
+        limit = action.timeout
+        if limit is not None and not isinstance(limit, timedelta):
+            raise PluginError(
+                f"{where} has timeout = {limit!r}; write timeout = timedelta(seconds=…)"
+            )
+        for item in self.middleware:
+            if not (hasattr(item, "before") and hasattr(item, "after")) or isinstance(item, type):
+                raise PluginError(
+                    f"{where} lists {item!r} as middleware, which is not an instance of Middleware"
+                )
+        self.instance = action()
+
+    @property
+    def summary(self) -> str:
+        """The first line of the description."""
+        return self.description.strip().partition("\n")[0]
+
+    def attribute(self, name: str) -> Any:
+        """Return what the author set as `name` for a door, or `None`."""
+        return getattr(self.type, name, None)
+
+    def __repr__(self) -> str:
+        return f"<action {self.name!r} of {self.owner}>"
+
+
+class ActionRegistry:
+    """All actions of an application, by name."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Registered] = {}
+        self._by_type: dict[type, Registered] = {}
+
+    def add(self, action: Registered) -> None:
+        """Add `action`.
+
+        Raises:
+            PluginError: Another action has its name; the message names both owners.
+        """
+        other = self._by_name.get(action.name)
+        if other is not None:
+            raise PluginError(
+                f"two actions are called {action.name!r}: {other.type.__qualname__} "
+                f"({other.source}, {other.owner}) and {action.type.__qualname__} "
+                f"({action.source}, {action.owner}); rename one, or disable one of the plugins"
+            )
+        self._by_name[action.name] = action
+        self._by_type[action.type] = action
+
+    def find(self, name: str) -> Registered:
+        """Return the action called `name`.
+
+        Raises:
+            ActionNotFound: No action has that name. The message lists the nearest.
+        """
+        try:
+            return self._by_name[name]
+        except KeyError:
+            near = difflib.get_close_matches(name, self._by_name, n=3)
+            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            raise ActionNotFound(f"Action not found: {name}{hint}") from None
+
+    def of_type(self, type_: type) -> Registered:
+        """Return the action of class `type_`.
+
+        Raises:
+            ActionNotFound: The class is not registered.
+        """
+        try:
+            return self._by_type[type_]
+        except KeyError:
+            raise ActionNotFound(f"Action not found: {type_.__qualname__}") from None
+
+    def __iter__(self) -> Iterator[Registered]:
+        return iter(sorted(self._by_name.values(), key=lambda action: action.name))
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+
+def subclasses_in(module_names: Iterable[str], kind: type) -> list[type]:
+    """Return the subclasses of `kind` that are defined in the modules, as they were written.
+
+    Classes whose name begins with an underscore are the author's own bases, and left out.
+    """
+    found = []
+    for module_name in module_names:
+        module = sys.modules[module_name]
+        for value in vars(module).values():
+            if (
+                isinstance(value, type)
+                and issubclass(value, kind)
+                and value is not kind
+                and value.__module__ == module_name
+                and not value.__name__.startswith("_")
+                and not inspect.isabstract(value)
+            ):
+                found.append(value)
+    return found
+
+
+def _source(action: type) -> str:
+    try:
+        return f"{inspect.getsourcefile(action)}:{inspect.getsourcelines(action)[1]}"
+    except (OSError, TypeError):
+        return action.__module__
+
+
+def _annotations(action: type[Action], run: Any, where: str) -> tuple[Any, Any]:
+    """Return the types of `inputs` and of what is returned; the type of `call` is never resolved.
+
+    It may be imported for type checkers alone, so its name may not exist here.
+    """
+    resolved = []
+    for name in ("inputs", "return"):
+        annotation = run.__annotations__.get(name)
+        if isinstance(annotation, str):
+            holder = type("holder", (), {"__annotations__": {name: annotation}})
+            namespace = getattr(sys.modules.get(action.__module__), "__dict__", {})
+            namespace = getattr(run, "__globals__", namespace)
+            try:
+                hints = get_type_hints(
+                    holder, namespace, dict(action._surroundings), include_extras=True
+                )
+            except NameError as error:
+                if name == "return":
+                    # Only documents use it; what cannot be resolved is told as "anything".
+                    resolved.append(None)
+                    continue
+                raise PluginError(
+                    f"{where} annotates inputs as {annotation!r}, and {error}; import that name "
+                    "outside of TYPE_CHECKING: it is needed at run time"
+                ) from error
+            annotation = hints[name]
+        resolved.append(annotation)
+    inputs, returned = resolved
+    return (Inputs if inputs is None else inputs), returned

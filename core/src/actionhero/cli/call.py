@@ -1,0 +1,235 @@
+"""`actionhero call NAME --field value …`: an action from the shell."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from actionhero import json
+from actionhero.annotations import members
+from actionhero.cli import CommandContext
+from actionhero.cli.exits import exit_code
+from actionhero.cli.logging import configure_logs
+from actionhero.cli.table import write_json, write_rows
+from actionhero.connection import Connection
+from actionhero.envelope import envelope
+from actionhero.errors import ABSENT, ConnectionTypeNotFound
+from actionhero.files import File
+from actionhero.identifier import new_identifier
+from actionhero.initializer import RunMode
+from actionhero.outputs import encode
+from actionhero.process import run_interruptible
+from actionhero.raw import TextInputs
+
+if TYPE_CHECKING:
+    from actionhero.action import Registered
+    from actionhero.app import App
+    from actionhero.call import Outcome
+    from actionhero.errors import TypedError
+    from actionhero.inputs import InputField
+
+
+class CallGroup(click.Group):
+    """`call` with a command for each action, whose options are made from the action's inputs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [action.name for action in _app(ctx).actions]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        app = _app(ctx)
+        if cmd_name in app.actions:
+            return _command(app.actions.find(cmd_name))
+        # The corridor says that there is no such action, in the same words as at every door.
+        return click.Command(
+            cmd_name,
+            callback=lambda rest: _run(ctx, cmd_name, {}),
+            params=[click.Argument(["rest"], nargs=-1, type=click.UNPROCESSED)],
+            context_settings={"ignore_unknown_options": True},
+            add_help_option=False,
+        )
+
+
+@click.group(cls=CallGroup, subcommand_metavar="NAME [--FIELD VALUE]...")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["json", "table"]),
+    default="json",
+    show_default=True,
+    help="JSON for programs, or a table for people.",
+)
+@click.pass_context
+def call(context: click.Context, format_: str) -> None:
+    """Call the action NAME; its value goes to stdout as JSON, an error to stderr.
+
+    Options of this command stand before NAME, the action's own inputs after it.
+    `actionhero call NAME --help` lists them.
+
+    Exit codes: 0 a value; 1 the action failed; 2 wrong usage; 65 invalid inputs;
+    69 a service is unavailable; 78 settings or plugins are wrong.
+    """
+    context.meta["format"] = format_
+
+
+def _app(context: click.Context) -> App:
+    app: App | None = context.meta.get("app")
+    if app is None:
+        command_context: CommandContext = context.obj
+        app = command_context.load(RunMode.CLI)
+        # An operator who reads JSON from a pipe wants no line per call beside it.
+        configure_logs(app, level="warn")
+        app.refuse_problems()
+        context.meta["app"] = app
+    return app
+
+
+def _command(action: Registered) -> click.Command:
+    """Return the command of one action."""
+
+    @click.pass_context
+    def callback(context: click.Context, **values: Any) -> None:
+        text = {
+            name.partition(":")[2]: list(value) if isinstance(value, tuple) else [value]
+            for name, value in values.items()
+            if value is not None and value != ()
+        }
+        _run(context, action.name, text)
+
+    return click.Command(
+        action.name,
+        callback=callback,
+        params=[_option(number, field) for number, field in enumerate(action.inputs.fields)],
+        help=action.description,
+        short_help=action.summary,
+    )
+
+
+def _option(number: int, field: InputField) -> click.Option:
+    # The name is ours, so that a field may be called anything at all.
+    declarations = [f"input{number}:{field.name}"]
+    spelled = field.name.replace("_", "-")
+    for name in dict.fromkeys((field.name, spelled)):
+        declarations.append(f"--{name}")
+    notes = [field.description or ""]
+    if field.required:
+        notes.append("[required]")
+    elif field.default not in (ABSENT, None) and not field.secret:
+        notes.append(f"[default: {_shown(field.default)}]")
+    kinds = [kind for kind in members(field.annotation) if isinstance(kind, type)]
+    attributes: dict[str, Any] = {"help": " ".join(filter(None, notes)), "type": click.STRING}
+    option: type[click.Option] = _TextOption
+    if bool in kinds:
+        # Both `--verbose` and `--verbose false`; the corridor reads what was written.
+        attributes |= {"is_flag": False, "flag_value": "true", "metavar": "[true|false]"}
+    elif File in kinds:
+        attributes |= {"type": _FilePath(), "metavar": "PATH"}
+    else:
+        attributes["metavar"] = _metavar(field, kinds)
+    if field.is_list:
+        attributes["multiple"] = True
+    return option(declarations, **attributes)
+
+
+class _TextOption(click.Option):
+    """An option whose name inside is `input<n>:<field>`, which click would refuse."""
+
+    def _parse_decls(
+        self, decls: Any, expose_value: bool  # noqa: FBT001 - click's signature
+    ) -> tuple[str, list[str], list[str]]:
+        first, *rest = decls
+        _, options, secondary = super()._parse_decls(rest, expose_value)
+        return first, options, secondary
+
+
+class _FilePath(click.ParamType):
+    """A path of the caller's own, which the action gets as an uploaded file."""
+
+    name = "path"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> File:
+        path = Path(value)
+        try:
+            stream = path.open("rb")
+        except OSError as error:
+            self.fail(f"cannot read {value!r}: {error.strerror}", param, ctx)
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        return File(path.name, kind, os.fstat(stream.fileno()).st_size, stream)
+
+
+def _metavar(field: InputField, kinds: list[type]) -> str:
+    if field.is_structure:
+        return "JSON"
+    if any(issubclass(kind, int) for kind in kinds):
+        return "INTEGER"
+    if any(issubclass(kind, float) for kind in kinds):
+        return "NUMBER"
+    return "TEXT"
+
+
+def _shown(default: Any) -> str:
+    try:
+        return default if isinstance(default, str) else json.dumps(default).decode()
+    except TypeError:
+        return str(default)
+
+
+def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> None:
+    app = _app(context)
+    request_id = new_identifier()
+    outcome = run_interruptible(_execute(app, name, text, request_id))
+    if outcome.error is not None:
+        _write_error(outcome.error, request_id, outcome.stack)
+    _write_value(outcome.value, context.meta["format"], request_id)
+
+
+async def _execute(app: App, name: str, text: Mapping[str, list[Any]], request_id: str) -> Outcome:
+    await app.start()
+    try:
+        return await app.pipeline.execute(
+            Connection("cli"), name, TextInputs(text), request_id=request_id
+        )
+    finally:
+        await app.stop()
+
+
+def _write_value(value: Any, format_: str, request_id: str) -> None:
+    try:
+        encoded = encode(value)
+    except TypeError:
+        # Such as a file, or a redirect: the door's own kind of answer.
+        _write_error(
+            ConnectionTypeNotFound("What this action answers cannot be told on a command line"),
+            request_id,
+        )
+    plain = json.loads(encoded)
+    if format_ == "json":
+        write_json(plain)
+    elif isinstance(plain, list) and plain and all(isinstance(row, dict) for row in plain):
+        write_rows(plain, {key: key for row in plain for key in row}, "table")
+    else:
+        pairs = plain.items() if isinstance(plain, dict) else [("value", plain)]
+        write_rows(
+            [{"name": key, "value": item} for key, item in pairs],
+            {"name": "Name", "value": "Value"},
+            "table",
+        )
+
+
+def _write_error(error: TypedError, request_id: str, stack: str | None = None) -> NoReturn:
+    document = envelope(
+        error,
+        timestamp_ms=time.time_ns() // 1_000_000,
+        request_id=request_id,
+        stack=stack,
+    )
+    click.echo(json.dumps(document).decode(), err=True)
+    sys.exit(exit_code(error.type))

@@ -1,0 +1,145 @@
+"""`actionhero actions`, `plugins`, `config`, `version`: what there is."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, requires
+from importlib.metadata import version as version_of
+
+import click
+
+from actionhero.cli import EXIT_CONFIGURATION, CommandContext
+from actionhero.cli.table import format_option, write_rows
+from actionhero.initializer import RunMode
+from actionhero.version import VERSION
+
+
+@click.command()
+@format_option
+@click.pass_obj
+def actions(context: CommandContext, format_: str) -> None:
+    """List the actions, by name."""
+    app = context.load(RunMode.CLI)
+    app.refuse_problems()
+    write_rows(
+        [
+            {
+                "name": action.name,
+                "description": action.summary,
+                "inputs": [
+                    field.name if field.required else f"[{field.name}]"
+                    for field in action.inputs.fields
+                ],
+                "owner": action.owner,
+                "source": action.source,
+            }
+            for action in app.actions
+        ],
+        {"name": "Name", "inputs": "Inputs", "description": "Description", "owner": "From"},
+        format_,
+    )
+
+
+@click.command()
+@format_option
+@click.pass_obj
+def plugins(context: CommandContext, format_: str) -> None:
+    """List the plugins, whether each is loaded, and why or why not."""
+    app = context.load(RunMode.SERVER)
+    write_rows(
+        [
+            {
+                "name": plugin.name,
+                "state": plugin.state,
+                "distribution": plugin.distribution,
+                "version": plugin.version,
+                "module": plugin.module_name,
+                "reason": plugin.reason,
+                "hooks": [
+                    hook for hook in app.plugins.hooks if plugin in app.plugins.implementers(hook)
+                ],
+            }
+            for plugin in app.plugins.plugins
+        ],
+        {
+            "name": "Name",
+            "state": "State",
+            "distribution": "Distribution",
+            "version": "Version",
+            "reason": "Why",
+            "hooks": "Adds",
+        },
+        format_,
+    )
+    tell_problems(app.problems)
+
+
+@click.command()
+@click.argument("section", required=False)
+@format_option
+@click.pass_obj
+def config(context: CommandContext, section: str | None, format_: str) -> None:
+    """List every setting, its value, and where that came from. Secrets are masked.
+
+    With SECTION, only the settings of that section.
+    """
+    app = context.load(RunMode.SERVER)
+    rows = [dataclasses.asdict(row) for row in app.settings.rows()]
+    if section is not None:
+        rows = [row for row in rows if row["section"] == section]
+        if not rows:
+            known = ", ".join(dict.fromkeys(row.section for row in app.settings.rows()))
+            raise click.BadParameter(
+                f"there is no section {section!r}; there are: {known}", param_hint="'SECTION'"
+            )
+    for row in rows:
+        row["setting"] = f"{row['section']}.{row['key']}"
+    write_rows(
+        rows,
+        {"setting": "Setting", "value": "Value", "origin": "From", "variable": "Variable"},
+        format_,
+    )
+    tell_problems(app.problems)
+    if app.settings_are_wrong:
+        sys.exit(EXIT_CONFIGURATION)
+
+
+@click.command()
+@format_option
+@click.pass_obj
+def version(context: CommandContext, format_: str) -> None:
+    """List the versions of what is installed: ours, the plugins', and what core leans on."""
+    from actionhero.discovery import find_plugins  # noqa: PLC0415 - scans what is installed
+
+    rows = [
+        {"name": "actionhero", "version": VERSION},
+        {"name": "python", "version": platform.python_version()},
+    ]
+    found, _ = find_plugins(context.sources().boot())
+    rows += [
+        {"name": plugin.distribution, "version": plugin.version}
+        for plugin in found
+        if plugin.distribution
+    ]
+    try:
+        wanted = requires("actionhero") or []
+    except PackageNotFoundError:
+        wanted = []
+    for requirement in wanted:
+        name = requirement.partition(";")[0].strip()
+        name = name[: next((i for i, c in enumerate(name) if c in "<>=!~ [("), len(name))]
+        try:
+            rows.append({"name": name, "version": version_of(name)})
+        except PackageNotFoundError:
+            continue
+    write_rows(rows, {"name": "Name", "version": "Version"}, format_)
+
+
+def tell_problems(problems: list[str]) -> None:
+    """Write `problems` to stderr: the listing itself must stay readable by programs."""
+    for problem in problems:
+        for number, line in enumerate(problem.splitlines()):
+            mark = click.style("problem:", fg="red") if number == 0 else "        "
+            click.echo(f"{mark} {line}", err=True)

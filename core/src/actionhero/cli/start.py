@@ -1,0 +1,43 @@
+"""`actionhero start`: the servers, until told to stop."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from actionhero import process
+from actionhero.cli import CommandContext
+from actionhero.cli.logging import configure_logs
+from actionhero.errors import ConfigurationError
+from actionhero.initializer import RunMode
+from actionhero.supervisor import Supervisor
+
+
+@click.command(short_help="Start the servers, and serve until told to stop.")
+@click.pass_obj
+def start(context: CommandContext) -> None:
+    """Start the servers, and serve until told to stop.
+
+    SIGTERM or SIGINT stops: no new call is taken, open calls finish within
+    process.shutdown_timeout, then everything is closed. A second signal ends at once.
+    """
+    app = context.load(RunMode.SERVER)
+    configure_logs(app)
+    app.refuse_problems()
+    if not app.servers:
+        raise ConfigurationError(
+            "there is no server to start; install one, such as actionhero-web, or take its "
+            "name out of plugins.disabled"
+        )
+    supervisor = app.plugins.first("actionhero_supervisor", Supervisor, app=app)
+    app.refuse_problems()
+    if supervisor is not None:
+        sys.exit(supervisor.run())
+
+    def announce() -> None:
+        for server in app.servers:
+            for line in server.announcement():
+                click.echo(line, err=True)
+
+    sys.exit(process.serve(app, announce))

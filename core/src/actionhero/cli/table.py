@@ -1,0 +1,73 @@
+"""Listings: a table for people, JSON for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from actionhero import json
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+#: `--format table|json`, the same on every listing.
+format_option = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="A table for people, or JSON for programs.",
+)
+
+
+def write_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], format_: str) -> None:
+    """Write `rows` to stdout.
+
+    Args:
+        rows: What is listed; JSON has every key.
+        columns: The heading of each column of the table, by key.
+        format_: `table` or `json`.
+    """
+    if format_ == "json":
+        write_json(rows)
+        return
+    # Tables are for people, who wait; programs that ask for JSON do not pay for this import.
+    from rich import box  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(file=sys.stdout, soft_wrap=False)
+    # In a pipe nothing is as wide as a terminal: cut nothing off.
+    width = None if sys.stdout.isatty() else 10_000
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    for heading in columns.values():
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        # As text, so that brackets in a value are not taken for markup.
+        table.add_row(*(Text(_cell(row.get(key))) for key in columns))
+    console.print(table, width=width)
+
+
+def write_json(value: Any) -> None:
+    """Write `value` to stdout as JSON: indented on a terminal, one line in a pipe."""
+    if sys.stdout.isatty():
+        text = json.dumps_pretty(value).decode().replace("\r\n", "\n").rstrip("\n")
+    else:
+        text = json.dumps(value).decode()
+    click.echo(text)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    return json.dumps(value).decode()

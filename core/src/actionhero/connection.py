@@ -1,0 +1,51 @@
+"""Who is there, for as long as they stay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from actionhero.identifier import new_identifier
+
+if TYPE_CHECKING:
+    from actionhero.session import Session
+
+
+class Connection:
+    """Somebody at a door. One connection may have many calls at once, so it holds nothing of any.
+
+    Args:
+        transport: Which door: `web`, `websocket`, `cli`, `task`, `test`, …
+        remote: The address of the other side; `None` where there is none.
+        id: Its identifier; made up where none is given.
+        raw: The door's own object, such as the HTTP request.
+    """
+
+    __slots__ = ("_id", "raw", "remote", "session", "subscriptions", "transport")
+
+    def __init__(
+        self,
+        transport: str,
+        remote: str | None = None,
+        *,
+        id: str | None = None,
+        raw: Any = None,
+    ) -> None:
+        self.transport = transport
+        self.remote = remote
+        self.raw = raw
+        self._id = id
+        #: The session, where it lives as long as the connection; else `None`.
+        self.session: Session | None = None
+        #: The channels that were joined; `None` as long as there are none.
+        self.subscriptions: set[str] | None = None
+
+    @property
+    def id(self) -> str:
+        """The identifier of this connection."""
+        # Made when it is asked for: most HTTP requests never are.
+        if self._id is None:
+            self._id = new_identifier()
+        return self._id
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.transport} from {self.remote}>"

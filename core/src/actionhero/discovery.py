@@ -1,0 +1,217 @@
+"""Finding plugins: what is installed, what is switched on, and whether it imports.
+
+Standard library alone, and nothing else of ours but errors: every `actionhero --help` does this.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import sys
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from actionhero.mark import MARK
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from actionhero.sources import BootSettings
+
+#: The entry-point group by which plugins are found.
+GROUP = "actionhero"
+#: What the application is called among plugins.
+APPLICATION = "application"
+
+
+class PluginState(StrEnum):
+    """What became of a plugin that was found."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    FAILED = "failed"
+
+
+@dataclass(eq=False)
+class Plugin:
+    """One plugin that was found, whether or not it is used."""
+
+    #: The name of its entry point, by which settings switch it on or off.
+    name: str
+    #: Where its hooks are written.
+    module_name: str
+    #: The distribution that brings it, and its version; `None` for the application.
+    distribution: str | None = None
+    version: str | None = None
+    state: PluginState = PluginState.ACTIVE
+    #: Why it is loaded, or is not.
+    reason: str = ""
+    #: The module, or in tests any object, whose marked functions are its hooks.
+    implementation: Any = field(default=None, repr=False)
+
+    @property
+    def owner(self) -> str:
+        """How messages name it: `plugin 'web' (actionhero-web 0.1.0)`."""
+        if self.name == APPLICATION:
+            return f"application {self.module_name!r}"
+        if self.distribution is None:
+            return f"plugin {self.name!r}"
+        return f"plugin {self.name!r} ({self.distribution} {self.version})"
+
+    def fail(self, reason: str) -> str:
+        """Take the plugin out of use, and return the sentence that says why."""
+        self.state = PluginState.FAILED
+        self.reason = reason
+        return f"{self.owner} {reason}"
+
+
+def find_plugins(boot: BootSettings) -> tuple[list[Plugin], list[str]]:
+    """Return the plugins that are installed, the active ones imported, and what is wrong.
+
+    One that does not import is kept, marked as failed: listings show it, and whoever starts
+    something refuses to.
+    """
+    from importlib.metadata import entry_points  # noqa: PLC0415 - 30 ms that `--version` saves
+
+    problems: list[str] = []
+    found = sorted(
+        (_plugin(entry_point) for entry_point in entry_points(group=GROUP)),
+        key=lambda plugin: (plugin.name, plugin.distribution or ""),
+    )
+    names = [plugin.name for plugin in found]
+    for plugin in found:
+        _switch(plugin, boot)
+        if plugin.state is not PluginState.ACTIVE:
+            continue
+        if names.count(plugin.name) > 1:
+            rivals = " and ".join(
+                f"{other.distribution} {other.version}"
+                for other in found
+                if other.name == plugin.name
+            )
+            sentence = plugin.fail(
+                f"is not the only plugin of that name: {rivals} both claim it; "
+                "uninstall one of them, or put the name into plugins.disabled"
+            )
+            problems.append(sentence)
+            continue
+        problem = _import(plugin)
+        if problem:
+            problems.append(problem)
+    for name in (*boot.disabled, *(boot.enabled or ())):
+        if name not in names:
+            known = ", ".join(names) or "none"
+            setting = "plugins.disabled" if name in boot.disabled else "plugins.enabled"
+            problems.append(
+                f"{setting} names {name!r}, which is not installed; there are: {known}. "
+                "Install it, or mend the setting"
+            )
+    return found, problems
+
+
+def load_application(boot: BootSettings) -> tuple[Plugin | None, list[str], list[str]]:
+    """Import the application's package with all its modules, as the last plugin.
+
+    Returns:
+        The plugin, the names of its modules, and what is wrong. No plugin and nothing wrong
+        means that no application was named.
+    """
+    package = boot.package
+    if package is None:
+        return None, [], []
+    plugin = Plugin(APPLICATION, package, reason="named by app.package")
+    # As `python -m` does for the current folder; `src` is where half of all projects have theirs.
+    for folder in (boot.root / "src", boot.root):
+        if folder.is_dir() and str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    module_names = [package]
+    try:
+        module = importlib.import_module(package)
+        for info in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{package}."):
+            if info.name.rpartition(".")[2] != "__main__":
+                importlib.import_module(info.name)
+                module_names.append(info.name)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return plugin, [], [plugin.fail(_import_failure(module_names[-1], error, boot))]
+    # Hooks may be written in the package itself or in its module `plugin`.
+    plugin.implementation = sys.modules.get(f"{package}.plugin", module)
+    return plugin, module_names, []
+
+
+def hook_functions(implementation: Any) -> Iterable[tuple[str, Any]]:
+    """Yield the functions of a plugin that are marked as hooks, or are named like one."""
+    for name in dir(implementation):
+        function = inspect.getattr_static(implementation, name, None)
+        if not callable(function) and not isinstance(function, staticmethod | classmethod):
+            continue
+        function = getattr(implementation, name, None)
+        if hasattr(function, MARK):
+            yield name, function
+        elif name.startswith("actionhero_") and inspect.isroutine(function):
+            yield name, function
+
+
+def _plugin(entry_point: EntryPoint) -> Plugin:
+    distribution = entry_point.dist
+    return Plugin(
+        name=entry_point.name,
+        module_name=entry_point.value.partition(":")[0].strip(),
+        distribution=distribution.name if distribution else None,
+        version=distribution.version if distribution else None,
+        reason="installed",
+    )
+
+
+def _switch(plugin: Plugin, boot: BootSettings) -> None:
+    if plugin.name in boot.disabled:
+        plugin.state, plugin.reason = PluginState.DISABLED, "listed in plugins.disabled"
+    elif boot.enabled is not None and plugin.name not in boot.enabled:
+        plugin.state, plugin.reason = PluginState.DISABLED, "not listed in plugins.enabled"
+    elif boot.enabled is not None:
+        plugin.reason = "listed in plugins.enabled"
+
+
+def _import(plugin: Plugin) -> str | None:
+    try:
+        plugin.implementation = importlib.import_module(plugin.module_name)
+    except BaseException as error:
+        # A module that calls sys.exit must not end the listing that would show it.
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        where = place_of(error)
+        return plugin.fail(
+            f"does not import: {plugin.module_name}: {type(error).__name__}: {error}{where}; "
+            "mend or upgrade it, uninstall it, or put its name into plugins.disabled"
+        )
+    return None
+
+
+def _import_failure(after: str, error: BaseException, boot: BootSettings) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name == boot.package:
+        return (
+            f"was not found: there is no package {boot.package!r} in {boot.root} or its 'src'; "
+            "mend app.package, or start in the folder of the application"
+        )
+    return (
+        f"does not import: after {after}: {type(error).__name__}: {error}{place_of(error)}; "
+        "mend the module"
+    )
+
+
+def place_of(error: BaseException) -> str:
+    """Return the place in somebody's code where an import failed, as ` (file:line)`."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" ({error.filename}:{error.lineno})"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "importlib" not in frame.filename and Path(frame.filename) != Path(__file__)
+    ]
+    return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""

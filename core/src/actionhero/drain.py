@@ -1,0 +1,97 @@
+"""How all servers come to an end together, inside one grace time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from actionhero.server import Server
+
+logger = logging.getLogger("actionhero.drain")
+
+#: How long closing what is left may take, after the grace time. With the default grace time of
+#: 20 s all ends within 25 s, so that a platform that kills after 30 s never has to.
+CLOSE_SECONDS = 4.0
+
+
+class DrainState(StrEnum):
+    """Where a process is on its way down; it only ever goes forward."""
+
+    RUNNING = "running"
+    DRAINING = "draining"
+    CLOSING = "closing"
+    STOPPED = "stopped"
+
+
+class Drain:
+    """The one state machine for the end of all servers.
+
+    not ready → stop accepting → open calls finish, up to the grace time → close.
+    """
+
+    def __init__(self) -> None:
+        self.state = DrainState.RUNNING
+
+    @property
+    def ready(self) -> bool:
+        """Whether new work is welcome; `/readyz` tells it."""
+        return self.state is DrainState.RUNNING
+
+    async def run(self, servers: Sequence[Server], grace_seconds: float) -> list[Exception]:
+        """Bring all `servers` to their end.
+
+        Args:
+            servers: Those that have started.
+            grace_seconds: How long open calls may go on before they are cancelled.
+
+        Returns:
+            What went wrong on the way; every step is taken all the same.
+        """
+        if self.state is not DrainState.RUNNING:
+            return []
+        # Before anything else: a balancer that asks now must look for somebody else.
+        self.state = DrainState.DRAINING
+        failures: list[Exception] = []
+        for server in servers:
+            try:
+                await server.stop_accepting()
+            except Exception as error:  # noqa: BLE001 - one server must not keep another open
+                failures.append(_named(error, server))
+        if servers:
+            failures += await self._finish(servers, grace_seconds)
+        self.state = DrainState.CLOSING
+        for server in reversed(servers):
+            try:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await server.close()
+            except Exception as error:  # noqa: BLE001
+                failures.append(_named(error, server))
+        self.state = DrainState.STOPPED
+        return failures
+
+    async def _finish(self, servers: Sequence[Server], grace_seconds: float) -> list[Exception]:
+        tasks = {asyncio.create_task(server.finish()): server for server in servers}
+        _, late = await asyncio.wait(tasks, timeout=grace_seconds)
+        for task in late:
+            logger.warning(
+                "server %r still has open calls after %.1f s; they are cancelled",
+                tasks[task].name,
+                grace_seconds,
+            )
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+        return [
+            _named(error, server)
+            for task, server in tasks.items()
+            if not task.cancelled() and isinstance(error := task.exception(), Exception)
+        ]
+
+
+def _named(error: Exception, server: Server) -> Exception:
+    error.add_note(f"while server {server.name!r} stopped")
+    return error

@@ -1,0 +1,72 @@
+"""A file that somebody sent: read it in pieces, wherever its bytes are kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
+
+CHUNK_BYTES = 64 * 1024
+
+
+class File:
+    """An uploaded file, as an input of an action: `picture: File`.
+
+    Args:
+        name: What the client calls it. Theirs, and never a path of ours.
+        content_type: Its media type, as the client says.
+        size: In bytes.
+        stream: Where its bytes are; owned by whoever made this, who closes it after the call.
+    """
+
+    __slots__ = ("_stream", "content_type", "name", "size")
+
+    def __init__(self, name: str, content_type: str, size: int, stream: BinaryIO) -> None:
+        self.name = name
+        self.content_type = content_type
+        self.size = size
+        self._stream = stream
+
+    async def read(self, size: int = -1) -> bytes:
+        """Return the next `size` bytes; all that is left if negative; none at the end."""
+        # The bytes may lie on a disk, and a disk may be slow.
+        return await asyncio.to_thread(self._stream.read, size)
+
+    async def chunks(self, size: int = CHUNK_BYTES) -> AsyncIterator[bytes]:
+        """Yield the whole file from its beginning, `size` bytes at a time."""
+        await asyncio.to_thread(self._stream.seek, 0)
+        while chunk := await self.read(size):
+            yield chunk
+
+    def close(self) -> None:
+        """Free what the file holds. Whoever made it calls this when the call is over."""
+        self._stream.close()
+
+    def __repr__(self) -> str:
+        return f"<File {self.name!r} {self.content_type} of {self.size} bytes>"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import PydanticCustomError, core_schema  # noqa: PLC0415 - import rule
+
+        def check(value: Any) -> File:
+            if isinstance(value, File):
+                return value
+            raise PydanticCustomError("file_required", "File is required")
+
+        return core_schema.no_info_plain_validator_function(
+            check,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda file: {"name": file.name, "type": file.content_type, "size": file.size}
+            ),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "format": "binary"}

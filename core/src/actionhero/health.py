@@ -1,0 +1,44 @@
+"""Whether everything that calls lean on is usable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from actionhero.initializer import Initializer, writes_check
+
+#: A dependency that does not answer in this time is not usable.
+CHECK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one initializer said of the thing that it provides."""
+
+    name: str
+    healthy: bool
+    #: Why it is not; for the operator, not for strangers.
+    problem: str | None = None
+
+
+class Health:
+    """The checks of all initializers that have one."""
+
+    def __init__(self, initializers: Iterable[Initializer]) -> None:
+        self._checked = [item for item in initializers if writes_check(item)]
+
+    async def check(self) -> list[Check]:
+        """Ask them all at once, and return what they said, in their order."""
+        return list(await asyncio.gather(*map(_ask, self._checked)))
+
+
+async def _ask(initializer: Initializer) -> Check:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await initializer.check()
+    except TimeoutError:
+        return Check(initializer.name, False, f"no answer within {CHECK_SECONDS:.0f} s")
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises means: not usable
+        return Check(initializer.name, False, f"{type(error).__name__}: {error}")
+    return Check(initializer.name, True)

@@ -1,0 +1,122 @@
+"""Something that is set up before the doors open and taken down after they close."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, ClassVar
+
+from actionhero.errors import BootError
+
+if TYPE_CHECKING:
+    from actionhero.app import App
+
+
+class RunMode(StrEnum):
+    """What a process was started for."""
+
+    SERVER = "server"
+    WORKER = "worker"
+    SCHEDULER = "scheduler"
+    CLI = "cli"
+
+
+class Initializer:
+    """One resource of the application: subclass it, give it a `name`.
+
+    | phase | do | do not |
+    |---|---|---|
+    | `initialize` | read settings, build objects, `app.provide` them | talk to the network |
+    | `start` | connect, start background tasks, use what `requires` names | serve calls |
+    | `stop` | end every task, close every connection that you opened | raise for what is gone |
+
+    Each phase runs for one initializer after the other, in order of dependence; `stop` in
+    reverse. What fails in `initialize` or `start` stops what was started and ends the process
+    with exit code 70.
+    """
+
+    #: By which others name it.
+    name: ClassVar[str]
+    #: Initializers that must be there; they go first.
+    requires: ClassVar[Sequence[str]] = ()
+    #: Initializers that go first if they are there.
+    after: ClassVar[Sequence[str]] = ()
+    #: In which kinds of process it takes part.
+    modes: ClassVar[frozenset[RunMode]] = frozenset(RunMode)
+
+    async def initialize(self, app: App) -> None:
+        """Build what this initializer provides. Nothing that it requires has started yet."""
+
+    async def start(self, app: App) -> None:
+        """Connect and begin. All that it requires has started."""
+
+    async def stop(self, app: App) -> None:
+        """End what was begun. Called only if `initialize` was entered, however that ended."""
+
+    async def check(self) -> None:
+        """Raise if what this initializer provides is not usable now; the message says why.
+
+        Read by `/readyz`, `actionhero doctor` and the `status` action: keep it under a second.
+        """
+
+
+def writes_check(initializer: Initializer) -> bool:
+    """Whether `initializer` has a health check of its own."""
+    return type(initializer).check is not Initializer.check
+
+
+def in_order(initializers: Iterable[Initializer]) -> list[Initializer]:
+    """Return `initializers` with each after all that it requires.
+
+    Where that leaves a choice, they stay in the order in which they were given, so the order is
+    the same on every machine.
+
+    Raises:
+        BootError: Two have one name, one requires what is not there, or they form a cycle.
+    """
+    given = list(initializers)
+    by_name: dict[str, Initializer] = {}
+    for initializer in given:
+        name = getattr(initializer, "name", None)
+        if not isinstance(name, str) or not name:
+            raise BootError(f"initializer {_owner(initializer)} has no name; set name = '…' on it")
+        if name in by_name:
+            raise BootError(
+                f"two initializers are called {name!r}: {_owner(by_name[name])} and "
+                f"{_owner(initializer)}; rename one, or disable one of the plugins"
+            )
+        by_name[name] = initializer
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for initializer in given:
+        for wanted in initializer.requires:
+            if wanted not in by_name:
+                known = ", ".join(sorted(by_name)) or "none"
+                raise BootError(
+                    f"initializer {initializer.name!r} ({_owner(initializer)}) requires "
+                    f"{wanted!r}, which no plugin provides; there are: {known}. Install the "
+                    "plugin that provides it, or remove it from requires"
+                )
+        before = [name for name in (*initializer.requires, *initializer.after) if name in by_name]
+        sorter.add(initializer.name, *before)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        cycle = " → ".join(reversed(error.args[1]))
+        raise BootError(
+            f"initializers wait for each other in a circle: {cycle}; "
+            "remove one of them from requires or after"
+        ) from None
+    position = {initializer.name: index for index, initializer in enumerate(given)}
+    ordered: list[Initializer] = []
+    ready: list[str] = []
+    while sorter.is_active():
+        ready = sorted([*ready, *sorter.get_ready()], key=position.__getitem__)
+        first = ready.pop(0)
+        ordered.append(by_name[first])
+        sorter.done(first)
+    return ordered
+
+
+def _owner(initializer: Initializer) -> str:
+    return f"{type(initializer).__module__}.{type(initializer).__qualname__}"

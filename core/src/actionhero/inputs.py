@@ -1,0 +1,473 @@
+"""What an action takes: the base model of inputs, secrets, and reading raw inputs into them."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_type_hints, is_typeddict
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from actionhero import json
+from actionhero.annotations import holds, is_secret, is_sequence, is_structure, parts
+from actionhero.errors import ABSENT, ErrorType, InvalidInput, MalformedRequest, Problem
+from actionhero.redaction import redact
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
+
+__all__ = ["Field", "InputField", "InputSchema", "Inputs", "Secret", "SecretMarker"]
+
+Value = TypeVar("Value")
+
+#: What fits into a signed 64 bit integer, as databases and most clients have it.
+SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
+
+
+class SecretMarker:
+    """Marks a field whose value is never shown; `Secret[...]` puts it on."""
+
+    is_secret = True
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        schema = handler(core_schema)
+        schema["writeOnly"] = True
+        if schema.get("type") == "string":
+            schema.setdefault("format", "password")
+        return schema
+
+    def __repr__(self) -> str:
+        return "SecretMarker()"
+
+
+#: `password: Secret[str]`: the value is left out of logs, errors, listings and `repr`.
+Secret = Annotated[Value, SecretMarker()]
+
+
+class Inputs(BaseModel):
+    """The inputs of an action: subclass it, and annotate `inputs` in `run` with the subclass.
+
+    What a stranger sends beside the declared fields is ignored. `NaN` and infinities are refused.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+        allow_inf_nan=False,
+        # str(error) may end up in a log, and a missing field would show its siblings.
+        hide_input_in_errors=True,
+    )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        for field in cls.model_fields.values():
+            if is_secret(field.annotation, field.metadata):
+                field.repr = False
+
+
+class InputField(NamedTuple):
+    """One declared input, as doors and listings need to know it."""
+
+    #: The name by which it is given from outside.
+    name: str
+    #: Every name by which it may be given, `name` included.
+    names: frozenset[str]
+    annotation: Any
+    description: str | None
+    required: bool
+    #: The default, or `ABSENT` where there is none that can be shown.
+    default: Any
+    secret: bool
+    #: Whether repeated values make a list.
+    is_list: bool
+    #: Whether text for it is read as JSON.
+    is_structure: bool
+
+
+class InputSchema:
+    """The inputs of one action: everything about them that can be worked out before the first call.
+
+    Args:
+        type_: A pydantic model, or anything that pydantic's `TypeAdapter` takes.
+    """
+
+    def __init__(self, type_: Any) -> None:
+        self.type = type_
+        model = isinstance(type_, type) and issubclass(type_, BaseModel)
+        self._adapter: TypeAdapter[Any] | None = None if model else TypeAdapter(type_)
+        validator = type_.__pydantic_validator__ if model else self._adapter.validator  # type: ignore[union-attr]
+        self._validate_json = validator.validate_json
+        self._validate_python = validator.validate_python
+        self.fields = tuple(_fields(type_))
+        self.names = frozenset(name for field in self.fields for name in field.names)
+        #: Names that are redacted wherever they stand, however deep.
+        self.secrets = frozenset(_secret_names(type_))
+        #: Whether any field is declared, or anything at all is taken.
+        self.is_empty = model and not self.fields
+        self._is_open = not model and not self.fields
+        self._order = {
+            name: index for index, field in enumerate(self.fields) for name in field.names
+        }
+        self._lists = frozenset(n for f in self.fields if f.is_list for n in f.names)
+        self._structures = frozenset(n for f in self.fields if f.is_structure for n in f.names)
+        self._has_integers = self._is_open or any(
+            holds(field.annotation, int) for field in self.fields
+        )
+        self._field_adapters: dict[str, TypeAdapter[Any]] = {}
+
+    def from_json(self, body: bytes) -> Any:
+        """Return the inputs in a JSON object, read strictly: a string is not a number.
+
+        Raises:
+            MalformedRequest: The bytes are not JSON as we read it, or not an object.
+            InvalidInput: The object does not fit; `problems` tells everything that is wrong.
+        """
+        json.check(body)
+        try:
+            inputs = self._validate_json(body, strict=True)
+        except ValidationError as error:
+            raise self._refusal(error, lambda: json.loads(body)) from None
+        if self._has_integers and json.has_long_integer(body):
+            self._refuse_long_integers(inputs)
+        return inputs
+
+    def from_text(self, text: Mapping[str, Sequence[Any]]) -> Any:
+        """Return the inputs in text, as paths, queries, forms and shells have it.
+
+        Args:
+            text: By name, all that was given under it. A field that is a list takes them all,
+                any other the last. Something else than text, such as a file, is taken as it is.
+
+        Raises:
+            InvalidInput: The text cannot be made into what the fields want.
+        """
+        values = self._values(text)
+        try:
+            inputs = self._validate_python(values)
+        except ValidationError as error:
+            raise self._refusal(error, lambda: values) from None
+        if self._has_integers:
+            for given in text.values():
+                if len(given[-1]) > 18 if isinstance(given[-1], str) else False:
+                    self._refuse_long_integers(inputs)
+                    break
+        return inputs
+
+    def from_values(self, values: Mapping[str, Any], *, refuse_unknown: bool) -> Any:
+        """Return the inputs in Python values, coerced where pydantic can.
+
+        Raises:
+            InvalidInput: The values do not fit, or one of them is not declared and
+                `refuse_unknown` is set.
+        """
+        problems = self._unknown(values) if refuse_unknown else []
+        try:
+            inputs = self._validate_python(dict(values))
+        except ValidationError as error:
+            raise self._refusal(error, lambda: values, problems) from None
+        if problems:
+            raise self._invalid(problems, values)
+        if self._has_integers:
+            self._refuse_long_integers(inputs)
+        return inputs
+
+    def from_text_and_json(
+        self,
+        over: Mapping[str, Sequence[Any]],
+        body: bytes,
+        under: Mapping[str, Sequence[Any]],
+    ) -> Any:
+        """Return the inputs in a JSON object, in text that wins over it, and in text that loses.
+
+        Each text is coerced to its field on its own; then the whole is read strictly.
+
+        Raises:
+            MalformedRequest: The bytes are not JSON as we read it, or not an object.
+            InvalidInput: Something does not fit.
+        """
+        merged = json.loads(body)
+        if not isinstance(merged, dict):
+            raise MalformedRequest("the body must be a JSON object")
+        problems: list[Problem] = []
+        refused: set[str] = set()
+        given = self._values({n: t for n, t in under.items() if n not in merged} | dict(over))
+        for name, value in given.items():
+            if name not in self.names:
+                continue
+            try:
+                merged[name] = self._jsonable(name, value)
+            except ValidationError as error:
+                problems += [_problem(detail, name) for detail in _details(error)]
+                refused.add(name)
+                merged.pop(name, None)
+        try:
+            inputs = self._validate_json(json.dumps(merged), strict=True)
+        except ValidationError as error:
+            for detail in _details(error):
+                if not (detail["loc"] and str(detail["loc"][0]) in refused):
+                    problems.append(_problem(detail))
+            raise self._invalid(problems, merged | given) from None
+        if problems:
+            raise self._invalid(problems, merged | given)
+        if self._has_integers:
+            self._refuse_long_integers(inputs)
+        return inputs
+
+    def shown(self, inputs: Any) -> dict[str, Any]:
+        """Return what may be shown of validated inputs: secrets redacted, long values cut."""
+        if isinstance(inputs, BaseModel):
+            values = inputs.__dict__
+        elif isinstance(inputs, Mapping):
+            values = dict(inputs)
+        elif dataclasses.is_dataclass(inputs):
+            values = {f.name: getattr(inputs, f.name) for f in dataclasses.fields(inputs)}
+        else:
+            return {}
+        return redact(values, self.secrets) if values else {}
+
+    def shown_raw(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what may be shown of inputs that were not validated: declared fields only."""
+        if not isinstance(values, Mapping):
+            return {}
+        known = {n: v for n, v in values.items() if self._is_open or n in self.names}
+        return redact(known, self.secrets) if known else {}
+
+    def json_schema(self, *, ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
+        """Return the JSON Schema (2020-12) of the inputs as they are given, before coercion."""
+        adapter = self._adapter if self._adapter is not None else TypeAdapter(self.type)
+        return adapter.json_schema(mode="validation", ref_template=ref_template)
+
+    # -- what the readers above share -------------------------------------------------------
+
+    def _values(self, text: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+        if not self._lists and not self._structures:
+            return {name: given[-1] for name, given in text.items()}
+        values: dict[str, Any] = {}
+        for name, given in text.items():
+            value = list(given) if name in self._lists else given[-1]
+            if name in self._structures:
+                value = _structure(given, is_list=name in self._lists)
+            values[name] = value
+        return values
+
+    def _jsonable(self, name: str, value: Any) -> Any:
+        """Return `value`, given as text for the field `name`, as JSON that strict reading takes."""
+        adapter = self._field_adapter(name)
+        validated = adapter.validate_python(value)
+        try:
+            # Text that strict reading takes as it is stays text: dates, identifiers, secrets.
+            adapter.validate_json(json.dumps(value), strict=True)
+        except ValidationError:
+            return adapter.dump_python(validated, mode="json")
+        return value
+
+    def _field_adapter(self, name: str) -> TypeAdapter[Any]:
+        adapter = self._field_adapters.get(name)
+        if adapter is None:
+            field = self.fields[self._order[name]]
+            adapter = TypeAdapter(field.annotation)
+            self._field_adapters[name] = adapter
+        return adapter
+
+    def _unknown(self, values: Mapping[str, Any]) -> list[Problem]:
+        if self._is_open:
+            return []
+        problems = []
+        for name in values:
+            if name not in self.names:
+                near = difflib.get_close_matches(name, self.names, n=1)
+                known = ", ".join(sorted(self.names)) or "none"
+                hint = f"did you mean {near[0]!r}?" if near else f"there are: {known}"
+                problems.append(
+                    Problem(_pointer((name,)), f"Unknown param: {name} ({hint})", "extra_forbidden")
+                )
+        return problems
+
+    def _refuse_long_integers(self, inputs: Any) -> None:
+        problems = [
+            Problem(
+                _pointer(path), "Input should be an integer that fits into 64 bits", "int_too_large"
+            )
+            for path in _long_integers(inputs, ())
+        ]
+        if problems:
+            raise self._invalid(problems, inputs.__dict__ if hasattr(inputs, "__dict__") else {})
+
+    def _refusal(
+        self, error: ValidationError, raw: Any, problems: Iterable[Problem] = ()
+    ) -> InvalidInput | MalformedRequest:
+        details = _details(error)
+        first = details[0]
+        if first["type"] == "json_invalid":
+            return MalformedRequest(f"the body is not valid JSON: {first['msg'].split(': ', 1)[-1]}")
+        if not first["loc"] and first["type"] in _NOT_AN_OBJECT:
+            return MalformedRequest("the body must be a JSON object")
+        return self._invalid([*problems, *map(_problem, details)], raw)
+
+    def _invalid(self, problems: list[Problem], raw: Any) -> InvalidInput:
+        """Return the error that tells all `problems`, the first by order of declaration first."""
+        last = len(self._order)
+        problems.sort(key=lambda problem: self._order.get(_first(problem.pointer), last))
+        first = problems[0]
+        key = _first(first.pointer) or None
+        value: Any = ABSENT
+        if key is not None and key not in self.secrets and first.type != "missing":
+            values = raw() if callable(raw) else raw
+            if key in values:
+                value = redact({key: values[key]}, self.secrets, limit=None)[key]
+        return InvalidInput(
+            first.message,
+            type=ErrorType.PARAM_REQUIRED,
+            key=key,
+            value=value,
+            problems=tuple(problems),
+        )
+
+
+_NOT_AN_OBJECT = frozenset(
+    {"model_type", "model_attributes_type", "dict_type", "dataclass_type", "mapping_type"}
+)
+
+#: How pydantic introduces the message of a validator's own `ValueError` or `AssertionError`.
+_PREFIXES = {"value_error": "Value error, ", "assertion_error": "Assertion failed, "}
+
+
+def _details(error: ValidationError) -> list[Any]:
+    # Never with the input: beside a missing field it is everything else that was given.
+    return error.errors(include_input=False, include_url=False, include_context=False)
+
+
+def _problem(detail: Any, inside: str | None = None) -> Problem:
+    kind, message = detail["type"], detail["msg"]
+    location = detail["loc"] if inside is None else (inside, *detail["loc"])
+    if kind == "missing":
+        message = f"Missing required param: {location[-1]}"
+    else:
+        message = message.removeprefix(_PREFIXES.get(kind, ""))
+    return Problem(_pointer(location), message, kind)
+
+
+def _pointer(location: Iterable[Any]) -> str:
+    """Return the RFC 6901 pointer to `location`."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
+
+
+def _first(pointer: str) -> str:
+    return pointer[1:].partition("/")[0].replace("~1", "/").replace("~0", "~")
+
+
+def _structure(given: Sequence[Any], *, is_list: bool) -> Any:
+    """Return what text means for a field that is nested: JSON, or else a list of the texts."""
+    if len(given) == 1 or not is_list:
+        text = given[-1]
+        if not isinstance(text, str):
+            return [text] if is_list else text
+        try:
+            value = json.loads(text.encode(errors="surrogatepass"))
+        except MalformedRequest:
+            return list(given) if is_list else text
+        return value if isinstance(value, list) or not is_list else [value]
+    return [_structure([item], is_list=False) for item in given]
+
+
+def _long_integers(value: Any, path: tuple[Any, ...]) -> Iterable[tuple[Any, ...]]:
+    if isinstance(value, int):
+        if not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
+            yield path
+    elif isinstance(value, BaseModel):
+        fields = type(value).model_fields
+        for name, item in value.__dict__.items():
+            outside = _outside_names(name, fields[name])[0] if name in fields else name
+            yield from _long_integers(item, (*path, outside))
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _long_integers(item, (*path, name))
+    elif isinstance(value, list | tuple | set | frozenset):
+        for index, item in enumerate(value):
+            yield from _long_integers(item, (*path, index))
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from _long_integers(getattr(value, field.name), (*path, field.name))
+
+
+def _fields(type_: Any) -> Iterable[InputField]:
+    if isinstance(type_, type) and issubclass(type_, BaseModel):
+        for name, field in type_.model_fields.items():
+            outside = _outside_names(name, field)
+            both = type_.model_config.get("populate_by_name") or type_.model_config.get(
+                "validate_by_name"
+            )
+            annotation = field.rebuild_annotation()
+            default = ABSENT
+            if not field.is_required() and field.default_factory is None:
+                default = field.default
+            yield InputField(
+                name=outside[0],
+                names=frozenset([*outside, name] if both else outside),
+                annotation=annotation,
+                description=field.description,
+                required=field.is_required(),
+                default=default,
+                secret=is_secret(annotation, ()),
+                is_list=is_sequence(annotation),
+                is_structure=is_structure(annotation),
+            )
+    elif is_typeddict(type_) or dataclasses.is_dataclass(type_):
+        optional = (
+            type_.__optional_keys__
+            if is_typeddict(type_)
+            else {
+                f.name
+                for f in dataclasses.fields(type_)
+                if f.default is not dataclasses.MISSING
+                or f.default_factory is not dataclasses.MISSING
+            }
+        )
+        for name, annotation in get_type_hints(type_, include_extras=True).items():
+            info = pydantic.fields.FieldInfo.from_annotation(annotation)
+            yield InputField(
+                name=name,
+                names=frozenset([name]),
+                annotation=annotation,
+                description=info.description,
+                required=name not in optional,
+                default=ABSENT,
+                secret=is_secret(annotation, ()),
+                is_list=is_sequence(annotation),
+                is_structure=is_structure(annotation),
+            )
+
+
+def _outside_names(name: str, field: pydantic.fields.FieldInfo) -> list[str]:
+    alias = field.validation_alias if field.validation_alias is not None else field.alias
+    if alias is None:
+        return [name]
+    if isinstance(alias, str):
+        return [alias]
+    choices = alias.choices if isinstance(alias, pydantic.AliasChoices) else [alias]
+    names = []
+    for choice in choices:
+        if isinstance(choice, str):
+            names.append(choice)
+        elif isinstance(choice.path[0], str):
+            names.append(choice.path[0])
+    return names or [name]
+
+
+def _secret_names(type_: Any, seen: set[int] | None = None) -> Iterable[str]:
+    """Yield the names of secret fields in `type_` and in every type that stands inside it."""
+    seen = set() if seen is None else seen
+    if id(type_) in seen:
+        return
+    seen.add(id(type_))
+    for field in _fields(type_):
+        if field.secret:
+            yield from field.names
+        else:
+            for part in parts(field.annotation):
+                yield from _secret_names(part, seen)

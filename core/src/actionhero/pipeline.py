@@ -1,0 +1,374 @@
+"""The corridor: the one way of a call, whichever door it came in by."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from actionhero.call import Call, Outcome
+from actionhero.deadlines import Deadlines
+from actionhero.errors import (
+    ActionNotFound,
+    ServiceUnavailable,
+    Timeout,
+    TypedError,
+)
+from actionhero.identifier import new_identifier
+from actionhero.logs import request_id as current_request_id
+from actionhero.middleware import Middleware
+from actionhero.raw import ReadyInputs
+from actionhero.redaction import Scrubber
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from actionhero.action import ActionRegistry, Registered
+    from actionhero.call import Sink
+    from actionhero.connection import Connection
+    from actionhero.logs import CallLog
+    from actionhero.raw import RawInputs
+    from actionhero.resources import Resources
+    from actionhero.session import SessionStore
+
+Resource = TypeVar("Resource")
+
+logger = logging.getLogger("actionhero.call")
+
+#: What a caller is told of an exception that nobody foresaw. Its text stays inside.
+INTERNAL_ERROR = "Internal error"
+
+
+class _Plan:
+    """All that can be worked out once for an action."""
+
+    __slots__ = ("action", "afters", "befores", "depth", "parse", "run", "schema", "seconds")
+
+    def __init__(self, action: Registered, around: Sequence[Middleware], default: float) -> None:
+        self.action = action
+        self.schema = action.inputs
+        limit = action.type.timeout
+        #: Zero: no limit.
+        self.seconds = default if limit is None else limit.total_seconds()
+        layers = (*around, *action.middleware)
+        # What a class did not write is not called: a layer costs what it does.
+        self.befores = tuple(
+            layer.before if _writes(layer, "before") else None for layer in layers
+        )
+        self.afters = tuple(layer.after if _writes(layer, "after") else None for layer in layers)
+        self.depth = len(layers)
+        self.run = _runner(action)
+
+
+class Pipeline:
+    """The corridor of one application.
+
+    Args:
+        actions: What can be called.
+        resources: What `call.get` reaches.
+        around: Middleware around every call, the outermost first.
+        timeout_seconds: The limit of actions that set none; zero: none.
+        store: Where sessions are kept; `None`: they live as long as their connection.
+        call_log: Where the line per call goes.
+        show_tracebacks: Whether outcomes carry the traceback of their error.
+    """
+
+    def __init__(
+        self,
+        actions: ActionRegistry,
+        resources: Resources,
+        *,
+        around: Iterable[Middleware] = (),
+        timeout_seconds: float = 300.0,
+        store: SessionStore | None = None,
+        call_log: CallLog | None = None,
+        show_tracebacks: bool = False,
+    ) -> None:
+        self.actions = actions
+        self.show_tracebacks = show_tracebacks
+        self.call_log = call_log
+        self._resources = resources
+        self._store = store
+        self._deadlines = Deadlines()
+        outer = tuple(around)
+        self._plans = {action.name: _Plan(action, outer, timeout_seconds) for action in actions}
+
+    async def execute(
+        self,
+        connection: Connection,
+        name: str,
+        raw: RawInputs,
+        *,
+        request_id: str | None = None,
+        sink: Sink | None = None,
+    ) -> Outcome:
+        """Run the action called `name` for `connection`, and return what came of it.
+
+        1. find the action, 2. open the session, 3. validate, 4. `before` of each middleware,
+        inwards, 5. run, under the time limit, 6. `after`, outwards, 7. the outcome, which the
+        door turns into its own kind of answer. No exception leaves but a cancellation.
+
+        Args:
+            connection: Who calls.
+            name: What is called.
+            raw: The inputs as they came.
+            request_id: What ties together all that happens because of one request; else made.
+            sink: Takes the items of an action that streams. Without one they make a list.
+        """
+        if request_id is None:
+            request_id = new_identifier()
+        token = current_request_id.set(request_id)
+        log = self.call_log
+        started = perf_counter() if log is not None and log.enabled else 0.0
+        try:
+            plan = self._plans.get(name)
+            if plan is None:
+                outcome = Outcome(error=self._unknown(name))
+                call = None
+            else:
+                call = Call(self, plan.action, connection, request_id)
+                outcome = await self._walk(plan, call, raw, sink)
+            if started:
+                self._write(log, name, connection, request_id, started, outcome, call, raw)
+            if outcome.cancelled:
+                # What was undone is undone; whoever cancelled us must learn that we heard.
+                raise asyncio.CancelledError
+            return outcome
+        finally:
+            current_request_id.reset(token)
+
+    async def nested(self, call: Call, action: type, inputs: Any) -> Outcome:
+        """Run `action` inside `call`: same connection, same session, same request."""
+        try:
+            name = self.actions.of_type(action).name
+        except ActionNotFound as error:
+            return Outcome(error=error)
+        return await self.execute(
+            call.connection, name, ReadyInputs(inputs), request_id=call.request_id
+        )
+
+    def refuse(self, connection: Connection, error: TypedError, *, request_id: str) -> Outcome:
+        """Return the outcome of a call that found no action, and write its line.
+
+        For doors that look actions up by something else than their name, such as a path.
+        """
+        log = self.call_log
+        if log is not None and log.enabled:
+            log.write(
+                action="",
+                transport=connection.transport,
+                outcome=error.type,
+                milliseconds=0.0,
+                request_id=request_id,
+                remote=connection.remote,
+                inputs={},
+            )
+        return Outcome(error=error)
+
+    def failed_to_answer(self, name: str, error: Exception) -> Outcome:
+        """Return the outcome of a call whose value the door could not write down."""
+        logger.error("action %r answered what cannot be told: %s", name, error, exc_info=error)
+        stack = "".join(traceback.format_exception(error)) if self.show_tracebacks else None
+        return Outcome(error=TypedError(INTERNAL_ERROR), stack=stack)
+
+    def resource(self, type_: type[Resource]) -> Resource:
+        """Return what initializers provide as `type_`."""
+        return self._resources.get(type_)
+
+    def close(self) -> None:
+        """Give back what the corridor holds on the event loop."""
+        self._deadlines.close()
+
+    # -- the corridor itself -----------------------------------------------------------------
+
+    async def _walk(self, plan: _Plan, call: Call, raw: RawInputs, sink: Sink | None) -> Outcome:
+        entered = 0
+        deadline = self._deadlines.arm(plan.seconds) if plan.seconds else None
+        try:
+            if self._store is not None:
+                call._session = await self._store.open(call.connection)
+            call.inputs = raw.parse(plan.schema)
+            for before in plan.befores:
+                entered += 1
+                if before is not None:
+                    await before(call)
+            if plan.action.streams:
+                outcome = Outcome(await self._stream(plan, call, sink, deadline))
+            else:
+                outcome = Outcome(await plan.run(call))
+        except asyncio.CancelledError:
+            if deadline is not None and deadline.expired and deadline.caught():
+                outcome = Outcome(error=self._timed_out(plan))
+            else:
+                outcome = Outcome(
+                    error=ServiceUnavailable("The call was cancelled"), cancelled=True
+                )
+        except Exception as error:  # noqa: BLE001 - the one place that must catch all
+            outcome = self._failed(plan, call, raw, error)
+        finally:
+            if deadline is not None:
+                deadline.disarm()
+        if entered:
+            outcome = await self._leave(plan, call, raw, outcome, entered)
+        session = call._session
+        if session is not None and session.changed and self._store is not None and outcome.ok:
+            try:
+                await self._store.save(call.connection, session)
+            except Exception as error:  # noqa: BLE001 - a value that was not kept is no value
+                outcome = self._failed(plan, call, raw, error)
+        return outcome
+
+    async def _stream(
+        self, plan: _Plan, call: Call, sink: Sink | None, deadline: Any
+    ) -> list[Any] | None:
+        """Pull the items of a stream into `sink`. The limit holds from each item to the next."""
+        collected: list[Any] = []
+        items = plan.run(call)
+        try:
+            async for item in items:
+                if deadline is not None:
+                    deadline.restart()
+                if sink is None:
+                    collected.append(item)
+                else:
+                    await sink(item)
+        finally:
+            # A client that went away ends the generator here, not whenever it is collected.
+            await items.aclose()
+        return collected if sink is None else None
+
+    async def _leave(
+        self, plan: _Plan, call: Call, raw: RawInputs, outcome: Outcome, entered: int
+    ) -> Outcome:
+        """Run `after` of every middleware whose `before` was entered."""
+        # In reverse: what opened a transaction last must close it first.
+        for after in plan.afters[entered - 1 :: -1]:
+            if after is None:
+                continue
+            try:
+                replaced = await after(call, outcome)
+            except asyncio.CancelledError:
+                outcome = Outcome(
+                    error=ServiceUnavailable("The call was cancelled"), cancelled=True
+                )
+            except Exception as error:  # noqa: BLE001 - told as an outcome like any other
+                cancelled = outcome.cancelled
+                outcome = self._failed(plan, call, raw, error)
+                outcome.cancelled = cancelled
+            else:
+                if replaced is not None and replaced is not outcome:
+                    replaced.cancelled = outcome.cancelled
+                    outcome = replaced
+        return outcome
+
+    # -- failures ----------------------------------------------------------------------------
+
+    def _unknown(self, name: str) -> TypedError:
+        try:
+            self.actions.find(name)
+        except ActionNotFound as error:
+            return error
+        return ActionNotFound(f"Action not found: {name}")
+
+    def _timed_out(self, plan: _Plan) -> Timeout:
+        return Timeout(f"Action '{plan.action.name}' timed out after {plan.seconds * 1000:.0f}ms")
+
+    def _failed(self, plan: _Plan, call: Call, raw: RawInputs, error: Exception) -> Outcome:
+        if isinstance(error, TypedError) and call.inputs is None:
+            # Found before anything ran: there is no traceback that is worth a look.
+            if plan.schema.secrets and error.problems:
+                _clean(error, self._scrubber(plan, call, raw))
+            return Outcome(error=error)
+        scrubber = self._scrubber(plan, call, raw)
+        stack = None
+        if isinstance(error, TypedError):
+            told = error
+            if plan.schema.secrets:
+                _clean(told, scrubber)
+        else:
+            told = TypedError(INTERNAL_ERROR)
+            logger.error(
+                "action %r failed: %s",
+                plan.action.name,
+                error,
+                exc_info=error,
+                extra={"scrubber": scrubber},
+            )
+        if self.show_tracebacks:
+            stack = scrubber.scrub("".join(traceback.format_exception(error)))
+        return Outcome(error=told, stack=stack)
+
+    def _scrubber(self, plan: _Plan, call: Call, raw: RawInputs) -> Scrubber:
+        given = dict(raw.peek())
+        if hasattr(call.inputs, "__dict__"):
+            # Validators may have changed a secret, such as to lower case: both forms go.
+            return Scrubber.from_inputs(
+                {"given": given, "inputs": dict(call.inputs.__dict__)}, plan.schema.secrets
+            )
+        return Scrubber.from_inputs(given, plan.schema.secrets)
+
+    # -- the line per call -------------------------------------------------------------------
+
+    def _write(
+        self,
+        log: CallLog | None,
+        name: str,
+        connection: Connection,
+        request_id: str,
+        started: float,
+        outcome: Outcome,
+        call: Call | None,
+        raw: RawInputs,
+    ) -> None:
+        if log is None:
+            return
+        if call is None:
+            inputs: dict[str, Any] = {}
+            # Whatever a stranger wrote in place of a name is not worth a long line.
+            name = name[:100]
+        elif call.inputs is not None:
+            inputs = call.action.inputs.shown(call.inputs)
+        else:
+            inputs = call.action.inputs.shown_raw(raw.peek())
+        error = outcome.error
+        log.write(
+            action=name,
+            transport=connection.transport,
+            outcome="cancelled" if outcome.cancelled else "ok" if error is None else error.type,
+            milliseconds=(perf_counter() - started) * 1000,
+            request_id=request_id,
+            remote=connection.remote,
+            inputs=inputs,
+        )
+
+
+def _writes(layer: Middleware, method: str) -> bool:
+    """Whether the class of `layer` wrote `method`, rather than inherit the one that does nothing."""
+    return getattr(type(layer), method, None) is not getattr(Middleware, method)
+
+
+def _runner(action: Registered) -> Any:
+    """Return a function of a call that starts `run` with what it asks for."""
+    run = action.instance.run
+    if action.takes_inputs and action.takes_call:
+        return lambda call: run(call.inputs, call)
+    if action.takes_inputs:
+        return lambda call: run(call.inputs)
+    if action.takes_call:
+        return lambda call: run(call)
+    return lambda call: run()
+
+
+def _clean(error: TypedError, scrubber: Scrubber) -> None:
+    """Take secrets out of what an error tells its caller, whatever its author put there."""
+    error.message = scrubber.scrub(error.message)
+    error.args = (error.message,)
+    if isinstance(error.value, str):
+        error.value = scrubber.scrub(error.value)
+    error.problems = tuple(
+        problem._replace(message=scrubber.scrub(problem.message)) for problem in error.problems
+    )
+
+

@@ -1,0 +1,150 @@
+"""Raw inputs: what came through a door, before it is validated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from actionhero import json
+from actionhero.errors import MalformedRequest
+
+if TYPE_CHECKING:
+    from actionhero.inputs import InputSchema
+
+
+class RawInputs(Protocol):
+    """What a door hands to the corridor; the classes here are the kinds that there are."""
+
+    def parse(self, schema: InputSchema) -> Any:
+        """Return the validated inputs.
+
+        Raises:
+            InvalidInput: They do not fit the schema.
+            MalformedRequest: They cannot be read at all.
+        """
+
+    def peek(self) -> Mapping[str, Any]:
+        """Return what was given by name, as far as it can be read. Only called after a failure."""
+
+
+class JsonInputs:
+    """A JSON object in bytes, read strictly. No bytes at all are an empty object."""
+
+    __slots__ = ("body",)
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def parse(self, schema: InputSchema) -> Any:
+        return schema.from_json(self.body or b"{}")
+
+    def peek(self) -> Mapping[str, Any]:
+        try:
+            value = json.loads(self.body)
+        except MalformedRequest:
+            return {}
+        return value if isinstance(value, dict) else {}
+
+
+class TextInputs:
+    """Text by name, as it comes in paths, queries, forms and shells; each is coerced.
+
+    Args:
+        text: By name, all that was given under it, in order.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: Mapping[str, Sequence[Any]]) -> None:
+        self.text = text
+
+    def parse(self, schema: InputSchema) -> Any:
+        return schema.from_text(self.text)
+
+    def peek(self) -> Mapping[str, Any]:
+        return {name: given[-1] if len(given) == 1 else given for name, given in self.text.items()}
+
+
+class MixedInputs:
+    """Text beside a JSON object. Where both name an input, `over` wins, and `under` loses.
+
+    Args:
+        over: Text that wins over the object: what stands in a path.
+        body: The object, in bytes.
+        under: Text that the object wins over: a query.
+    """
+
+    __slots__ = ("body", "over", "under")
+
+    def __init__(
+        self,
+        over: Mapping[str, Sequence[Any]],
+        body: bytes,
+        under: Mapping[str, Sequence[Any]],
+    ) -> None:
+        self.over = over
+        self.body = body
+        self.under = under
+
+    def parse(self, schema: InputSchema) -> Any:
+        return schema.from_text_and_json(self.over, self.body or b"{}", self.under)
+
+    def peek(self) -> Mapping[str, Any]:
+        body = JsonInputs(self.body).peek()
+        return {**TextInputs(self.under).peek(), **body, **TextInputs(self.over).peek()}
+
+
+class ValueInputs:
+    """Python values by name; what is not declared is refused if `refuse_unknown` is set."""
+
+    __slots__ = ("refuse_unknown", "values")
+
+    def __init__(self, values: Mapping[str, Any], *, refuse_unknown: bool = True) -> None:
+        self.values = values
+        self.refuse_unknown = refuse_unknown
+
+    def parse(self, schema: InputSchema) -> Any:
+        return schema.from_values(self.values, refuse_unknown=self.refuse_unknown)
+
+    def peek(self) -> Mapping[str, Any]:
+        return self.values
+
+
+class ReadyInputs:
+    """An instance that was validated when it was made."""
+
+    __slots__ = ("instance",)
+
+    def __init__(self, instance: Any) -> None:
+        self.instance = instance
+
+    def parse(self, schema: InputSchema) -> Any:
+        if self.instance is None:
+            return schema.from_values({}, refuse_unknown=False)
+        return self.instance
+
+    def peek(self) -> Mapping[str, Any]:
+        return getattr(self.instance, "__dict__", {})
+
+
+class Unreadable:
+    """Stands for inputs that the door itself could not read.
+
+    It takes the same way as any others, so that the failure gets its log line, and so that a
+    stranger meets the same checks in the same order.
+    """
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def parse(self, schema: InputSchema) -> Any:
+        raise self.error
+
+    def peek(self) -> Mapping[str, Any]:
+        return {}
+
+
+#: For calls without any inputs.
+NO_INPUTS = TextInputs({})

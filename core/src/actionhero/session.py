@@ -1,0 +1,78 @@
+"""What is remembered of somebody between calls."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from actionhero.connection import Connection
+
+
+class Session(MutableMapping[str, Any]):
+    """A mutable mapping that is kept from one call to the next, by text keys.
+
+    Values must be what JSON can hold. Changes are kept when the call ends with a value; a change
+    *inside* a value is not seen, so assign the value again.
+
+    Args:
+        id: Its identifier; `None` as long as nothing was kept.
+        values: What is already known.
+    """
+
+    __slots__ = ("_values", "changed", "id")
+
+    def __init__(self, id: str | None = None, values: dict[str, Any] | None = None) -> None:
+        self.id = id
+        self._values: dict[str, Any] = {} if values is None else values
+        #: Whether anything was assigned or removed since it was opened.
+        self.changed = False
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._values[key] = value
+        self.changed = True
+
+    def __delitem__(self, key: str) -> None:
+        del self._values[key]
+        self.changed = True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        # Names only: what is remembered of somebody has no place in a log.
+        return f"<{type(self).__name__} with {sorted(self._values)}>"
+
+    async def regenerate(self) -> None:
+        """Give the session a new identifier and forget the old one: call it at sign-in."""
+
+    async def destroy(self) -> None:
+        """Forget everything: call it at sign-out."""
+        self._values.clear()
+        self.changed = True
+
+
+class SessionStore(ABC):
+    """Where sessions are kept; the hook `actionhero_session_store` gives one.
+
+    Without one, a session lives as long as its connection.
+    """
+
+    @abstractmethod
+    async def open(self, connection: Connection) -> Session:
+        """Return the session of `connection`: an empty one, if it has none yet.
+
+        Called once per call, before the inputs are validated. Must not write anything for a
+        visitor of whom nothing is remembered.
+        """
+
+    @abstractmethod
+    async def save(self, connection: Connection, session: Session) -> None:
+        """Keep the changes of `session`. Called when a call that changed it ended with a value."""

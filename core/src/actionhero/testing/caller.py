@@ -1,0 +1,58 @@
+"""A door without a street: calls actions in the test's own process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from actionhero.connection import Connection
+from actionhero.raw import ReadyInputs, ValueInputs
+
+if TYPE_CHECKING:
+    from actionhero.app import App
+    from actionhero.call import Outcome, RunsWithInputs, RunsWithout
+
+Taken = TypeVar("Taken")
+Result = TypeVar("Result")
+
+
+class Caller:
+    """Somebody who calls actions over one connection, and so keeps one session.
+
+    Args:
+        app: The running application.
+        remote: The address to come from.
+    """
+
+    def __init__(self, app: App, remote: str | None = None) -> None:
+        self._app = app
+        self.connection = Connection("test", remote)
+
+    async def call(self, action: str, /, **inputs: Any) -> Any:
+        """Call an action by name, and return its value.
+
+        The items of an action that streams are returned as a list.
+
+        Raises:
+            TypedError: The action failed, or an input is wrong; one that is not declared is.
+        """
+        return (await self.outcome(action, **inputs)).unwrap()
+
+    async def outcome(self, action: str, /, **inputs: Any) -> Outcome:
+        """Call an action by name, and return what came of it, good or bad."""
+        return await self._app.pipeline.execute(
+            self.connection, action, ValueInputs(inputs, refuse_unknown=True)
+        )
+
+    @overload
+    async def run(self, action: type[RunsWithInputs[Taken, Result]], inputs: Taken) -> Result: ...
+    @overload
+    async def run(self, action: type[RunsWithout[Result]]) -> Result: ...
+    async def run(self, action: type, inputs: Any = None) -> Any:
+        """Call an action by its class, with both ends typed, and return its value.
+
+        Raises:
+            TypedError: The action failed.
+        """
+        name = self._app.actions.of_type(action).name
+        outcome = await self._app.pipeline.execute(self.connection, name, ReadyInputs(inputs))
+        return outcome.unwrap()

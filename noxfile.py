@@ -1,0 +1,149 @@
+"""What can be done with the workspace. `nox -l` lists it, `nox -s NAME` does it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["tests", "lint", "types"]
+
+ROOT = Path(__file__).parent
+GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
+
+#: Each package's `pyproject.toml` and its folder, by the name of its distribution.
+PACKAGES = {
+    project["project"]["name"]: (path.parent, project)
+    for pattern in ("core", "plugins/*", "example-plugins/*")
+    for path in sorted(ROOT.glob(f"{pattern}/pyproject.toml"))
+    for project in [nox.project.load_toml(path)]
+}
+PLUGINS = [nox.param(name, id=name.partition("-")[2]) for name in PACKAGES if "-" in name]
+
+
+def needs(name: str) -> list[str]:
+    """Return the packages of the workspace that one of them needs, itself last."""
+    found: list[str] = []
+    for requirement in PACKAGES[name][1]["project"].get("dependencies", []):
+        needed = re.match(r"[\w.-]+", requirement)[0]
+        if needed in PACKAGES:
+            found += needs(needed)
+    return list(dict.fromkeys([*found, name]))
+
+
+def install(session: nox.Session, *names: str, groups: tuple[str, ...] = ("test",)) -> None:
+    """Install packages of the workspace from their folders, with all that their tests need."""
+    wanted = [tool for group in groups for tool in nox.project.dependency_groups(GROUPS, group)]
+    for name in names:
+        folder, project = PACKAGES[name]
+        extras = ",".join(project["project"].get("optional-dependencies", {}))
+        wanted += ["-e", f"{folder}[{extras}]" if extras else f"{folder}"]
+        if "test" in project.get("dependency-groups", {}):
+            wanted += nox.project.dependency_groups(project, "test")
+    session.install(*wanted)
+
+
+def build(session: nox.Session) -> list[str]:
+    """Build the wheel of every package, and return their paths."""
+    folder = Path(session.virtualenv.location) / "wheels"
+    shutil.rmtree(folder, ignore_errors=True)
+    for package, _ in PACKAGES.values():
+        session.run_install(
+            "uv", "build", "--quiet", "--wheel", "--out-dir", str(folder), str(package)
+        )
+    session.env["ACTIONHERO_WHEELS"] = str(folder.resolve())
+    return [str(wheel.resolve()) for wheel in sorted(folder.glob("*.whl"))]
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Start the main job: a server with the actions `hello` and `status`."""
+    session.install("-e", "core", "-e", "plugins/web", "-e", "example-plugins/actionhero-hello")
+    # A folder of its own, so that no settings file and no data folder of yours has a say.
+    session.chdir(session.create_tmp())
+    port = dict(pairwise(session.posargs)).get("--port", os.environ.get("PORT", "8080"))
+    for request in ("status", "hello?name=Ada", "hello"):
+        print(f"try  curl 'http://127.0.0.1:{port}/api/{request}'", flush=True)
+    session.run("actionhero", "start", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run every test, with every package installed."""
+    install(session, *PACKAGES, groups=("test", "workspace"))
+    build(session)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def core(session: nox.Session) -> None:
+    """Run the tests of core with nothing else installed."""
+    install(session, "actionhero")
+    absent = "import importlib.util as u, sys; sys.exit(bool(u.find_spec('aiohttp')))"
+    session.run("python", "-c", absent)
+    session.run("pytest", "core/tests", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("name", PLUGINS)
+def plugin(session: nox.Session, name: str) -> None:
+    """Run the tests of one plugin, with only what it needs: `nox -s "plugin(web)"`."""
+    install(session, *needs(name))
+    session.run("pytest", str(PACKAGES[name][0] / "tests"), *session.posargs)
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Build every wheel, install the wheels alone, and see that they work."""
+    session.install("uv", *nox.project.dependency_groups(GROUPS, "test"))
+    session.install(*build(session))
+    session.chdir(session.virtualenv.location)
+    # From here no source tree is importable; what is imported comes from the wheels.
+    installed = "import actionhero, sys; sys.exit('site-packages' not in actionhero.__file__)"
+    session.run("python", "-c", installed)
+    session.run("pytest", str(ROOT / "tests" / "wheels"), *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the form of the code, and which way imports point."""
+    session.install(*nox.project.dependency_groups(GROUPS, "lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    sources = os.pathsep.join(str(folder / "src") for folder, _ in PACKAGES.values())
+    session.run("lint-imports", env={"PYTHONPATH": sources})
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy, and with pyright what users write."""
+    install(session, *PACKAGES, groups=("test", "types"))
+    session.run("mypy", *(str(folder) for folder, _ in PACKAGES.values()), "tests", "conftest.py")
+    session.run("basedpyright")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into `site/`; a broken link is an error."""
+    install(session, *PACKAGES, groups=("docs",))
+    session.run("mkdocs", "build", "--strict", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure our speed, beside that of others."""
+    install(session, "actionhero", "actionhero-web", groups=("bench",))
+    session.run("python", "tests/benchmarks/run.py", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Run the tests that take minutes."""
+    install(session, *PACKAGES, groups=("test", "workspace"))
+    session.run("pytest", "-m", "soak", "--timeout=1800", *session.posargs)

@@ -1,0 +1,260 @@
+"""The aiohttp application: made once, run by our own server, gunicorn, or inside of another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import warnings
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from actionhero import App, RunMode
+from actionhero.envelope import envelope
+from actionhero.errors import (
+    ActionNotFound,
+    MalformedRequest,
+    MethodNotAllowed,
+    RequestTooLarge,
+    TypedError,
+)
+from actionhero.identifier import new_identifier
+from actionhero.json import dumps, dumps_pretty
+from actionhero.pipeline import INTERNAL_ERROR
+from actionhero.settings import AppSettings
+from actionhero.sources import read_sources
+from actionhero_web import probes
+from actionhero_web.action_routes import router_for
+from actionhero_web.exchange import Exchanges
+from actionhero_web.head import REQUEST_ID, Heads
+from actionhero_web.problem import told
+from actionhero_web.protocol import HttpServer
+from actionhero_web.response import decorate
+from actionhero_web.settings import WebSettings
+from actionhero_web.static import StaticFiles
+
+logger = logging.getLogger("actionhero.web")
+
+APP: web.AppKey[App] = web.AppKey("actionhero", App)
+EXCHANGES: web.AppKey[Exchanges] = web.AppKey("actionhero_exchanges", Exchanges)
+
+with warnings.catch_warnings():
+    # aiohttp discourages subclasses because applications need none. A server does: this is the
+    # only way by which every runner, gunicorn's and the test client's too, gets our protocol.
+    warnings.simplefilter("ignore", DeprecationWarning)
+
+    class HttpApplication(web.Application):
+        """An aiohttp application whose connections have deadlines, and tell errors as we do."""
+
+        def _make_handler(
+            self, *, loop: asyncio.AbstractEventLoop | None = None, **arguments: Any
+        ) -> HttpServer:
+            self._set_loop(loop)
+            self.freeze()
+            settings = self[APP].get(WebSettings)
+            arguments.pop("access_log_class", None)
+            # Not aiohttp's access log, which costs more than all the rest of an answer: the
+            # corridor writes a line for each call.
+            arguments |= {
+                "access_log": None,
+                "handler_cancellation": settings.cancel_on_disconnect,
+                "keepalive_timeout": settings.keepalive_timeout.total_seconds(),
+            }
+            return HttpServer(
+                _dispatcher(self),
+                request_factory=self._make_request,
+                loop=self._loop,
+                settings=settings,
+                tell_error=_error_teller(self),
+                **arguments,
+            )
+
+
+def build(app: App) -> web.Application:
+    """Return the aiohttp application of a loaded application.
+
+    It does not start or stop `app`; see `create` for one that does.
+
+    Raises:
+        PluginError: A route is malformed, or two match the same requests.
+    """
+    settings = app.get(WebSettings)
+    heads = Heads(settings, app.get(AppSettings).name)
+    exchanges = Exchanges(app, settings, router_for(app), heads)
+    application = HttpApplication(client_max_size=0)
+    application[APP] = app
+    application[EXCHANGES] = exchanges
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        path, query = _target(request)
+        response: web.StreamResponse = await exchanges.answer(request, path, query)
+        return response
+
+    application.router.add_routes(
+        [web.get("/livez", probes.livez(app)), web.get("/readyz", probes.readyz(app))]
+    )
+    for _, route in app.plugins.collect("actionhero_web_routes", web.AbstractRouteDef, app=app):
+        application.router.add_routes([route])
+    application.router.add_route("*", settings.prefix + "/{tail:.*}", answer)
+    if settings.prefix:
+        application.router.add_route("*", settings.prefix, answer)
+    folders = _static_folders(app, settings)
+    if folders:
+        application.router.add_route("GET", "/{tail:.*}", _static_answer(folders))
+    for plugin, function in app.plugins.functions("actionhero_web_application"):
+        app.plugins.ask(
+            plugin,
+            "actionhero_web_application",
+            function,
+            {"application": application, "app": app},
+        )
+    app.refuse_problems()
+    # Whoever looks at responses must find responses of the kind that they know.
+    exchanges.only_plain = bool(application.middlewares) or bool(application.on_response_prepare)
+
+    async def put_headers(request: web.Request, response: web.StreamResponse) -> None:
+        decorate(response, heads, new_identifier(), ())
+
+    application.on_response_prepare.append(put_headers)
+    return application
+
+
+async def create(*, location: Any = None) -> web.Application:
+    """Load the application from settings, and return it as an aiohttp application.
+
+    For servers that are not ours, such as
+    `gunicorn actionhero_web.application:create --worker-class aiohttp.GunicornUVLoopWebWorker`,
+    and for `existing.add_subapp("/", await create())`. It starts and stops with the aiohttp
+    application.
+
+    Args:
+        location: The settings file, or its folder; the current folder where left out.
+
+    Raises:
+        BootError: Settings or plugins are wrong.
+    """
+    app = App.load(read_sources(location), RunMode.SERVER)
+    app.refuse_problems()
+    # Whoever runs this opens the door.
+    app.lifecycle.without_servers()
+    application = build(app)
+
+    async def live(_: web.Application) -> Any:
+        await app.start()
+        yield
+        application[EXCHANGES].draining = True
+        await app.stop()
+
+    application.cleanup_ctx.append(live)
+    return application
+
+
+def _target(request: web.BaseRequest) -> tuple[str, str]:
+    """Return path and query as they were sent, undecoded."""
+    target = request.raw_path
+    if target.startswith("/"):
+        path, _, query = target.partition("?")
+        return path, query
+    # `GET http://host/path`, as proxies are asked, or `OPTIONS *`.
+    url = request.rel_url
+    return url.raw_path, url.raw_query_string
+
+
+def _dispatcher(application: web.Application) -> Callable[[Any], Awaitable[Any]]:
+    """Return what answers requests: actions at once, all else by aiohttp's own router."""
+    exchanges = application[EXCHANGES]
+    prefix = application[APP].get(WebSettings).prefix
+    below = prefix + "/"
+    # Native middlewares and signals are run by aiohttp, so then it sees every request.
+    shortcut = bool(prefix) and not exchanges.only_plain
+    answer, handle, tell = exchanges.answer, application._handle, exchanges.tell
+
+    async def dispatch(request: web.Request) -> Any:
+        path, query = _target(request)
+        if shortcut and (path.startswith(below) or path == prefix):
+            return await answer(request, path, query)
+        try:
+            return await handle(request)
+        except web.HTTPException as error:
+            if error.status < 400 or error.status not in _TOLD_BY_US:
+                raise
+            return await tell(request, _TOLD_BY_US[error.status](error), new_identifier())
+
+    return dispatch
+
+
+#: What aiohttp's router says, in our envelope. Anything else is a plugin's own answer.
+_TOLD_BY_US: dict[int, Callable[[web.HTTPException], TypedError]] = {
+    404: lambda error: ActionNotFound("Action not found"),
+    405: lambda error: MethodNotAllowed(f"Method not allowed here: {error.headers.get('Allow')}"),
+    413: lambda error: RequestTooLarge("Payload Too Large"),
+}
+
+
+def _error_teller(application: web.Application) -> Callable[..., web.StreamResponse]:
+    app, exchanges = application[APP], application[EXCHANGES]
+    settings = app.get(WebSettings)
+
+    def tell(
+        request: web.BaseRequest, status: int, exc: BaseException | None, message: str | None
+    ) -> web.StreamResponse:
+        request_id = new_identifier()
+        error: TypedError
+        if status == 400:
+            error = MalformedRequest(f"the request cannot be parsed: {_first_line(exc, message)}")
+            logger.debug("refused from %s: %s", request.remote, error.message)
+        else:
+            error = TypedError(INTERNAL_ERROR)
+            logger.error(
+                "answering %s failed: %s", request.remote, exc, exc_info=exc,
+                extra={"request_id": request_id},
+            )  # fmt: skip
+        status, name = told(error.type, settings.errors)
+        document = envelope(
+            error,
+            timestamp_ms=exchanges.now_ms(),
+            request_id=request_id,
+            name=name,
+        )
+        body = dumps_pretty(document) if settings.errors == "actionhero" else dumps(document)
+        response = web.Response(
+            status=status, body=body, headers={"Content-Type": "application/json"}
+        )
+        response.headers[REQUEST_ID] = request_id
+        decorate(response, exchanges.heads, request_id, ())
+        return response
+
+    return tell
+
+
+def _first_line(exc: BaseException | None, message: str | None) -> str:
+    """Return what is wrong, without the client's own bytes, which follow on further lines."""
+    if isinstance(exc, HttpProcessingError) or message:
+        text = (message or str(exc)).strip().splitlines()
+        if text:
+            return text[0].rstrip(":").split(": b'")[0]
+    return "it is not HTTP"
+
+
+def _static_folders(app: App, settings: WebSettings) -> list[StaticFiles]:
+    folders = []
+    if settings.static_folder is not None:
+        folders.append(StaticFiles(settings.static_folder, settings.static_route))
+    folders += [
+        item for _, item in app.plugins.collect("actionhero_web_static", StaticFiles, app=app)
+    ]
+    return folders
+
+
+def _static_answer(folders: list[StaticFiles]) -> Callable[[web.Request], Awaitable[Any]]:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        path, _ = _target(request)
+        for folder in folders:
+            found = await folder.find(path)
+            if found is not None:
+                return await folder.respond(request, found)
+        raise web.HTTPNotFound
+
+    return answer

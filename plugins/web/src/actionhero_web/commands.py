@@ -1,0 +1,56 @@
+"""`actionhero routes`, and the options that HTTP adds to `actionhero start`."""
+
+from __future__ import annotations
+
+import click
+
+from actionhero import RunMode
+from actionhero.cli import CommandContext, SettingOption
+from actionhero.cli.table import format_option, write_rows
+from actionhero_web.action_routes import routes_of
+from actionhero_web.settings import WebSettings
+
+
+@click.command()
+@format_option
+@click.pass_obj
+def routes(context: CommandContext, format_: str) -> None:
+    """List the HTTP routes of the actions."""
+    app = context.load(RunMode.CLI)
+    app.refuse_problems()
+    prefix = app.get(WebSettings).prefix
+    write_rows(
+        [
+            {
+                "method": route.method,
+                "path": prefix + route.path,
+                "action": action.name,
+                "description": action.summary,
+                "source": action.source,
+            }
+            for action in app.actions
+            for route in routes_of(action)
+        ],
+        {"method": "Method", "path": "Path", "action": "Action", "description": "Description"},
+        format_,
+    )
+
+
+def start_options() -> list[click.Option]:
+    """Return the options by which `start` sets where HTTP is served, and by how many."""
+    return [
+        SettingOption(["--host"], "web.host", help="The address to listen on."),
+        SettingOption(["--port"], "web.port", metavar="PORT", help="The TCP port; 0: a free one."),
+        SettingOption(
+            ["--unix-socket"], "web.unix_socket", metavar="PATH", help="Listen there instead."
+        ),
+        SettingOption(
+            ["--workers"], "web.workers", metavar="N", help="How many processes serve."
+        ),
+        SettingOption(
+            ["--reload"],
+            "web.reload",
+            is_flag=True,
+            help="Start again when the application's code changes.",
+        ),
+    ]

@@ -1,0 +1,308 @@
+"""One HTTP exchange: a request into the corridor, the outcome out as an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from actionhero import Connection
+from actionhero.call import Outcome
+from actionhero.envelope import envelope
+from actionhero.errors import (
+    ActionNotFound,
+    ConnectionTypeNotFound,
+    MalformedRequest,
+    MethodNotAllowed,
+    ServiceUnavailable,
+    TypedError,
+    UnsupportedMediaType,
+)
+from actionhero.identifier import new_identifier
+from actionhero.json import dumps, dumps_pretty
+from actionhero.outputs import encode
+from actionhero.raw import NO_INPUTS, JsonInputs, MixedInputs, TextInputs, Unreadable
+from actionhero_web import response as answers
+from actionhero_web.body import BodyReader
+from actionhero_web.compression import MINIMUM_BYTES
+from actionhero_web.cors import Cors
+from actionhero_web.head import REQUEST_ID, Heads
+from actionhero_web.media import Media, kind, parse_form, parse_query
+from actionhero_web.multipart import Form, read_form
+from actionhero_web.problem import problem_details, told
+from actionhero_web.proxy import TrustedProxies
+from actionhero_web.router import Match, NoMatch
+
+if TYPE_CHECKING:
+    from actionhero import App
+    from actionhero.action import Registered
+    from actionhero.raw import RawInputs
+    from actionhero_web.router import Router
+    from actionhero_web.settings import WebSettings
+
+Answer = Any
+
+#: Methods whose body, if there is one, nobody defined a meaning for.
+BODILESS = frozenset({"GET", "HEAD"})
+PROBLEM_JSON = "application/problem+json"
+
+
+class Exchanges:
+    """Answers requests below the prefix of the actions.
+
+    Args:
+        app: The application.
+        settings: The knobs.
+        router: The routes of its actions.
+        heads: The headers that are on every answer.
+    """
+
+    def __init__(
+        self, app: App, settings: WebSettings, router: Router[Registered], heads: Heads
+    ) -> None:
+        self._execute = app.pipeline.execute
+        self._pipeline = app.pipeline
+        self._router = router
+        self.heads = heads
+        self._settings = settings
+        self._profile = settings.errors
+        self._pretty = settings.errors == "actionhero"
+        self._prefix = settings.prefix
+        self._prefix_length = len(settings.prefix)
+        self._body = BodyReader(
+            settings.body_limit_bytes, settings.body_idle_timeout.total_seconds()
+        )
+        self.cors = Cors(
+            settings.allowed_origins,
+            settings.allowed_methods,
+            settings.allowed_headers,
+            int(settings.preflight_max_age.total_seconds()),
+            profile=settings.errors,
+        )
+        self._has_cors = bool(settings.allowed_origins) or settings.errors == "actionhero"
+        self._proxies = TrustedProxies(settings.trusted_proxies) if settings.trusted_proxies else None
+        #: Whether every answer must be one of aiohttp's own, for native middlewares to look at.
+        self.only_plain = False
+        #: Set while the server goes down: every answer then ends its connection.
+        self.draining = False
+        #: Set at the end of the grace time: a call that is cancelled now is told why.
+        self.closing = False
+
+    async def answer(self, request: web.BaseRequest, path: str, query: str) -> Answer:
+        """Answer a request.
+
+        Args:
+            request: The request.
+            path: Its path, undecoded, the prefix included.
+            query: Its query, undecoded.
+        """
+        request_id, connection = self._caller(request)
+        method = request.method
+        match = self._router.match(method, path[self._prefix_length :])
+        if not isinstance(match, Match):
+            return await self._refuse(request, connection, request_id, match)
+        form: Form | None = None
+        try:
+            raw: RawInputs
+            if method in BODILESS:
+                if query:
+                    text = parse_query(query)
+                    raw = TextInputs(text | match.parameters if match.parameters else text)
+                else:
+                    raw = TextInputs(match.parameters) if match.parameters else NO_INPUTS
+            else:
+                raw, form = await self._read(request, match, query)
+        except TypedError as error:
+            raw = Unreadable(error)
+        try:
+            outcome = await self._execute(
+                connection, match.target.name, raw, request_id=request_id
+            )
+        except asyncio.CancelledError:
+            if not self.closing or request.transport is None or request.transport.is_closing():
+                raise
+            # It was not the client who left: tell it why there is no value.
+            outcome = Outcome(error=ServiceUnavailable("The server is shutting down"))
+        finally:
+            if form is not None:
+                form.close()
+        return await self._tell(request, outcome, request_id, match)
+
+    # -- in --------------------------------------------------------------------------------
+
+    def _caller(self, request: web.BaseRequest) -> tuple[str, Connection]:
+        if self._proxies is None:
+            return new_identifier(), Connection("web", request.remote, raw=request)
+        peer = request.remote or "unix"
+        client = self._proxies.client(peer, request.scheme, request.headers)
+        request_id = client.request_id or new_identifier()
+        return request_id, Connection("web", client.address, raw=request)
+
+    async def _read(
+        self, request: web.BaseRequest, match: Match[Registered], query: str
+    ) -> tuple[RawInputs, Form | None]:
+        """Return the raw inputs: path over body over query."""
+        path = match.parameters
+        if not request.body_exists:
+            if not query and not path:
+                return JsonInputs(b""), None
+            return TextInputs((parse_query(query) if query else {}) | path), None
+        media = kind(request.headers.get("Content-Type"))
+        if media is Media.JSON:
+            body = await self._body.read(request)
+            if not query and not path:
+                return JsonInputs(body), None
+            return MixedInputs(path, body, parse_query(query) if query else {}), None
+        text = parse_query(query) if query else {}
+        if media is Media.FORM:
+            return TextInputs(text | parse_form(await self._body.read(request)) | path), None
+        if media is Media.MULTIPART:
+            form = await read_form(request, self._body, self._settings.file_memory_bytes)
+            return TextInputs(text | form.fields | path), form
+        if not await self._body.read(request):
+            return TextInputs(text | path), None
+        given = request.headers.get("Content-Type")
+        raise UnsupportedMediaType(
+            f"the body's media type {given!r} is not read; send application/json, "
+            "application/x-www-form-urlencoded or multipart/form-data"
+            if given
+            else "the body has no Content-Type; send application/json"
+        )
+
+    # -- out -------------------------------------------------------------------------------
+
+    async def _tell(
+        self, request: web.BaseRequest, outcome: Outcome, request_id: str, match: Match[Registered]
+    ) -> Answer:
+        if outcome.error is not None:
+            return await self._tell_error(request, outcome, request_id)
+        value = outcome.value
+        if isinstance(value, web.StreamResponse):
+            return self._tell_raw(request, value, request_id)
+        try:
+            body = self._encode(value)
+        except (TypeError, ValueError) as error:
+            failed = self._pipeline.failed_to_answer(match.target.name, error)
+            return await self._tell_error(request, failed, request_id)
+        status = match.route.status
+        if not isinstance(status, int):
+            # Clients of the original take every value for a 200.
+            status = 200 if self._pretty else status(value)
+        return await self._write(request, status, body, request_id)
+
+    def _encode(self, value: Any) -> bytes:
+        if self._pretty:
+            return dumps_pretty({} if value is None else value)
+        return encode(value)
+
+    def _tell_raw(
+        self, request: web.BaseRequest, response: web.StreamResponse, request_id: str
+    ) -> web.StreamResponse:
+        if not response.prepared:
+            answers.decorate(response, self.heads, request_id, self._cors_headers(request))
+            if self.draining:
+                response.force_close()
+        return response
+
+    async def _tell_error(
+        self,
+        request: web.BaseRequest,
+        outcome: Outcome,
+        request_id: str,
+        more: tuple[tuple[str, str], ...] = (),
+    ) -> Answer:
+        error = outcome.error
+        assert error is not None  # noqa: S101 - only called for a failure
+        status, name = told(error.type, self._profile)
+        if error.retry_after_seconds is not None or status == 503:
+            more = (*more, ("Retry-After", str(error.retry_after_seconds or 1)))
+        if PROBLEM_JSON in request.headers.get("Accept", ""):
+            document = problem_details(error, request_id=request_id)
+            return await self._write(
+                request, document["status"], dumps(document), request_id, more, PROBLEM_JSON
+            )
+        document = envelope(
+            error,
+            timestamp_ms=self.now_ms(),
+            request_id=request_id,
+            stack=outcome.stack,
+            name=name,
+        )
+        body = dumps_pretty(document) if self._pretty else dumps(document)
+        return await self._write(request, status, body, request_id, more)
+
+    async def _write(
+        self,
+        request: web.BaseRequest,
+        status: int,
+        body: bytes,
+        request_id: str,
+        more: tuple[tuple[str, str], ...] = (),
+        content_type: str = "application/json",
+    ) -> Answer:
+        if self._has_cors:
+            more = (*more, *self._cors_headers(request))
+        # A body that was not read to its end must not be taken for the next request.
+        closing = self.draining or not request.content.is_eof()
+        is_json = content_type == "application/json"
+        compressing = self._settings.compress and len(body) >= MINIMUM_BYTES
+        if not (compressing or self.only_plain) and is_json and answers.is_simple(request):
+            return answers.JsonResponse(
+                status, self.heads.json(status), request_id, body, more, closing=closing
+            )
+        headers = (*self.heads.always, (REQUEST_ID, request_id), *more)
+        response = answers.plain(
+            request, status, body, headers, content_type=content_type, closing=closing
+        )
+        return await answers.compressed(request, response, body) if compressing else response
+
+    def _cors_headers(self, request: web.BaseRequest) -> Any:
+        if not self._has_cors:
+            return ()
+        return self.cors.for_response(request.headers.get("Origin"))
+
+    # -- what is no action -------------------------------------------------------------------
+
+    async def _refuse(
+        self, request: web.BaseRequest, connection: Connection, request_id: str, why: NoMatch
+    ) -> Answer:
+        if request.method == "OPTIONS" and (self._pretty or why.allowed):
+            return await self._options(request, request_id, why)
+        error: TypedError
+        more: tuple[tuple[str, str], ...] = ()
+        if why.is_malformed:
+            error = MalformedRequest("the path is not percent-encoded UTF-8")
+        elif why.allowed and self._pretty:
+            error = MethodNotAllowed("Action not found")
+        elif why.allowed:
+            more = (("Allow", why.allow),)
+            error = MethodNotAllowed(f"Method {request.method} is not allowed here: {why.allow}")
+        else:
+            error = ActionNotFound("Action not found")
+        outcome = self._pipeline.refuse(connection, error, request_id=request_id)
+        return await self._tell_error(request, outcome, request_id, more)
+
+    async def _options(self, request: web.BaseRequest, request_id: str, why: NoMatch) -> Answer:
+        headers = request.headers
+        allowed = self.cors.for_preflight(
+            headers.get("Origin"),
+            headers.get("Access-Control-Request-Method"),
+            headers.get("Access-Control-Request-Headers"),
+        )
+        always = (*self.heads.always, (REQUEST_ID, request_id), *allowed)
+        if self._pretty:
+            return answers.plain(request, 200, b"{}\r\n", always, closing=self.draining)
+        response = web.Response(status=204)
+        for name, value in (*always, ("Allow", why.allow)):
+            response.headers.add(name, value)
+        return response
+
+    def now_ms(self) -> int:
+        """Return milliseconds since the epoch."""
+        return time.time_ns() // 1_000_000
+
+    async def tell(self, request: web.BaseRequest, error: TypedError, request_id: str) -> Answer:
+        """Answer with `error`, for what fails outside of any action."""
+        return await self._tell_error(request, Outcome(error=error), request_id)

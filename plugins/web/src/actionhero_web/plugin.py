@@ -1,0 +1,64 @@
+"""What this package adds to ActionHero. Start reading here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from actionhero import hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+    from actionhero import App, Server, Settings, Supervisor
+
+
+@hookimpl
+def actionhero_hookspecs() -> list[object]:
+    from actionhero_web import hookspecs
+
+    return [hookspecs]
+
+
+@hookimpl
+def actionhero_settings() -> list[type[Settings]]:
+    from actionhero_web.settings import WebSettings
+
+    return [WebSettings]
+
+
+@hookimpl
+def actionhero_check(app: App) -> list[str]:
+    from actionhero_web.action_routes import faults_in
+
+    return faults_in(app)
+
+
+@hookimpl
+def actionhero_servers(app: App) -> list[Server]:
+    from actionhero_web.server import WebServer
+
+    return [WebServer(app)]
+
+
+@hookimpl
+def actionhero_supervisor(app: App) -> Supervisor | None:
+    from actionhero_web.supervisors import supervisor_for
+
+    return supervisor_for(app)
+
+
+@hookimpl
+def actionhero_diagnoses(app: App, deploy: bool) -> list[Any]:
+    from actionhero_web.diagnoses import diagnose
+
+    return diagnose(app, deploy=deploy)
+
+
+@hookimpl
+def actionhero_commands(group: click.Group) -> None:
+    from actionhero.cli import LazyCommand
+
+    group.add_command(
+        LazyCommand("routes", "actionhero_web.commands:routes", "List the HTTP routes.")
+    )
+    group.extend("start", "actionhero_web.commands:start_options")  # type: ignore[attr-defined]

@@ -1,0 +1,222 @@
+"""How failures are told over HTTP."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from actionhero.errors import (
+    Conflict,
+    ErrorType,
+    InvalidInput,
+    NotFound,
+    Problem,
+    SignInRequired,
+    TypedError,
+)
+from actionhero_web.problem import TABLE, envelope, problem_details, told
+from hypothesis import given
+from hypothesis import strategies as st
+
+T = ErrorType
+
+#: Each type: its standard status, and what it is in profile `actionhero`.
+EXPECTED = {
+    T.SERVER_INITIALIZATION: (500, 500, "SERVER_INITIALIZATION"),
+    T.SERVER_START: (500, 500, "SERVER_START"),
+    T.SERVER_STOP: (500, 500, "SERVER_STOP"),
+    T.CONFIG_ERROR: (500, 500, "CONFIG_ERROR"),
+    T.INITIALIZER_VALIDATION: (500, 500, "INITIALIZER_VALIDATION"),
+    T.ACTION_VALIDATION: (500, 500, "ACTION_VALIDATION"),
+    T.TASK_VALIDATION: (500, 500, "TASK_VALIDATION"),
+    T.SERVER_VALIDATION: (500, 500, "SERVER_VALIDATION"),
+    T.SESSION_NOT_FOUND: (401, 401, "CONNECTION_SESSION_NOT_FOUND"),
+    T.SERVER_ERROR: (500, 500, "CONNECTION_SERVER_ERROR"),
+    T.ACTION_NOT_FOUND: (404, 404, "CONNECTION_ACTION_NOT_FOUND"),
+    T.PARAM_REQUIRED: (422, 406, "CONNECTION_ACTION_PARAM_REQUIRED"),
+    T.PARAM_DEFAULT: (422, 406, "CONNECTION_ACTION_PARAM_REQUIRED"),
+    T.PARAM_VALIDATION: (422, 406, "CONNECTION_ACTION_PARAM_REQUIRED"),
+    T.PARAM_FORMATTING: (422, 406, "CONNECTION_ACTION_PARAM_REQUIRED"),
+    T.ACTION_RUN: (500, 500, "CONNECTION_ACTION_RUN"),
+    T.ACTION_TIMEOUT: (408, 408, "CONNECTION_ACTION_TIMEOUT"),
+    T.CONFLICT: (409, 500, "ACTION_VALIDATION"),
+    T.RECORD_NOT_FOUND: (404, 500, "CONNECTION_ACTION_RUN"),
+    T.CREDENTIALS: (401, 500, "CONNECTION_ACTION_RUN"),
+    T.FORBIDDEN: (403, 403, "CONNECTION_CHANNEL_AUTHORIZATION"),
+    T.CONNECTION_TYPE_NOT_FOUND: (406, 406, "CONNECTION_TYPE_NOT_FOUND"),
+    T.NOT_SUBSCRIBED: (409, 406, "CONNECTION_NOT_SUBSCRIBED"),
+    T.CHANNEL_AUTHORIZATION: (403, 403, "CONNECTION_CHANNEL_AUTHORIZATION"),
+    T.CHANNEL_VALIDATION: (422, 400, "CONNECTION_CHANNEL_VALIDATION"),
+    T.RATE_LIMITED: (429, 429, "CONNECTION_RATE_LIMITED"),
+    T.TASK_DEFINITION: (500, 500, "CONNECTION_TASK_DEFINITION"),
+    T.METHOD_NOT_ALLOWED: (405, 404, "CONNECTION_ACTION_NOT_FOUND"),
+    T.REQUEST_MALFORMED: (400, 400, "CONNECTION_ACTION_RUN"),
+    T.REQUEST_TOO_LARGE: (413, 413, "CONNECTION_ACTION_RUN"),
+    T.MEDIA_TYPE: (415, 415, "CONNECTION_ACTION_RUN"),
+    T.SERVICE_UNAVAILABLE: (503, 503, "CONNECTION_SERVER_ERROR"),
+}
+
+#: What earlier servers do not have, so that their clients cannot know it.
+OURS = {
+    "CONNECTION_ACTION_CONFLICT",
+    "CONNECTION_ACTION_RECORD_NOT_FOUND",
+    "CONNECTION_ACTION_CREDENTIALS",
+    "CONNECTION_ACTION_FORBIDDEN",
+    "CONNECTION_METHOD_NOT_ALLOWED",
+    "CONNECTION_REQUEST_MALFORMED",
+    "CONNECTION_REQUEST_TOO_LARGE",
+    "CONNECTION_MEDIA_TYPE",
+    "CONNECTION_SERVICE_UNAVAILABLE",
+}
+
+
+@pytest.mark.parametrize("error_type", ErrorType)
+def test_every_type_has_a_status_and_a_name_in_both_profiles(error_type: ErrorType) -> None:
+    """A type that is added to the vocabulary needs its row here too."""
+    status, actionhero_status, actionhero_name = EXPECTED[error_type]
+
+    assert told(error_type, "standard") == (status, error_type.value)
+    assert told(error_type, "actionhero") == (actionhero_status, actionhero_name)
+    assert TABLE[error_type].title
+
+
+def test_profile_actionhero_uses_only_names_that_its_clients_know() -> None:
+    """They were written before ours existed."""
+    names = {told(error_type, "actionhero")[1] for error_type in ErrorType}
+
+    assert names.isdisjoint(OURS)
+    assert {told(error_type, "standard")[1] for error_type in ErrorType} > OURS
+
+
+def told_document(error: TypedError, **facts: Any) -> dict[str, Any]:
+    given = {"profile": "standard", "request_id": "r-1", "timestamp_ms": 1700000000000, **facts}
+    document: dict[str, Any] = envelope(error, **given)["error"]
+    return document
+
+
+def test_a_failure_is_told_in_an_envelope() -> None:
+    """The least that every failure has, in this order."""
+    document = told_document(Conflict("User already exists"))
+
+    assert list(document.items()) == [
+        ("message", "User already exists"),
+        ("type", "CONNECTION_ACTION_CONFLICT"),
+        ("timestamp", 1700000000000),
+        ("request_id", "r-1"),
+    ]
+
+
+def test_all_that_is_wrong_with_the_inputs_is_told() -> None:
+    """The first in `message`, `key` and `value`, all in `errors`; fields keep their order."""
+    error = InvalidInput(
+        "Missing required param: name",
+        type=ErrorType.PARAM_REQUIRED,
+        key="name",
+        value=None,
+        problems=(
+            Problem("/name", "Missing required param: name", "missing"),
+            Problem("/address/zip", "Not a number", "int_parsing"),
+        ),
+    )
+
+    document = told_document(error, profile="actionhero", stack="Traceback …")
+
+    assert list(document) == [
+        "message",
+        "type",
+        "timestamp",
+        "key",
+        "value",
+        "errors",
+        "request_id",
+        "stack",
+    ]
+    assert document["type"] == "CONNECTION_ACTION_PARAM_REQUIRED"
+    assert document["value"] is None
+    assert document["stack"] == "Traceback …"
+    assert document["errors"] == [
+        {"pointer": "/name", "message": "Missing required param: name", "type": "missing"},
+        {"pointer": "/address/zip", "message": "Not a number", "type": "int_parsing"},
+    ]
+
+
+def test_a_value_that_was_not_given_is_left_out() -> None:
+    """As that of a secret is."""
+    document = told_document(InvalidInput("Too short", key="password"))
+
+    assert document["key"] == "password"
+    assert "value" not in document
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("x" * 1001, "x" * 1000),
+        ("é" * 1000, "é" * 1000),
+        ("\ud800", "?"),
+        (12, 12),
+        (1.5, 1.5),
+        (True, True),
+        (2**70, str(2**70)),
+        ([2**70, {"a": None}], [str(2**70), {"a": None}]),
+        (float("nan"), None),
+        ([float("inf")], [None]),
+        ({"a": [1, "é"]}, {"a": [1, "é"]}),
+        (["x" * 2000], '["' + "x" * 998),
+        ([10**5000], "<list>"),
+        (object(), "<object>"),
+        ({(1, 2): 3}, "<dict>"),
+    ],
+)
+def test_a_value_is_told_as_json_and_not_at_length(value: object, shown: object) -> None:
+    """At most a thousand characters, and nothing that a writer of JSON stumbles over."""
+    assert told_document(InvalidInput("Wrong", key="a", value=value))["value"] == shown
+
+
+def test_a_value_that_holds_itself_is_told_by_its_type() -> None:
+    """A script can make one; no document can hold it."""
+    value: list[object] = []
+    value.append(value)
+
+    assert told_document(InvalidInput("Wrong", key="a", value=value))["value"] == "<list>"
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
+    )
+)
+def test_every_value_can_be_told(value: object) -> None:
+    """Whatever was given, the answer is JSON in UTF-8, and short."""
+    document = told_document(InvalidInput("Wrong", key="a", value=value))
+
+    text = json.dumps(document, allow_nan=False, ensure_ascii=False)
+    assert json.loads(text.encode()) == document
+
+
+def test_problem_details_follow_the_standard() -> None:
+    """RFC 9457, for clients that ask for it."""
+    document = problem_details(NotFound("User with id 7 not found"), request_id="a/b c")
+
+    assert document == {
+        "type": "urn:actionhero:error:CONNECTION_ACTION_RECORD_NOT_FOUND",
+        "title": "Record not found",
+        "status": 404,
+        "detail": "User with id 7 not found",
+        "instance": "urn:actionhero:request:a%2Fb%20c",
+    }
+
+
+def test_problem_details_tell_all_that_is_wrong_with_the_inputs() -> None:
+    """In the same words as the envelope."""
+    error = InvalidInput("No", problems=(Problem("/age", "Not a number", "int_parsing"),))
+
+    document = problem_details(error, request_id="1")
+
+    assert document["status"] == 422
+    assert document["errors"] == [
+        {"pointer": "/age", "message": "Not a number", "type": "int_parsing"}
+    ]
+    assert "errors" not in problem_details(SignInRequired(), request_id="1")

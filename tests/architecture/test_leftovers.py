@@ -1,0 +1,128 @@
+"""The fixtures that watch every test: they see what is left behind, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_tests(folder: Path, tests: str, *, ci: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `tests`, a module, under the workspace's own conftest and settings."""
+    shutil.copy(ROOT / "conftest.py", folder)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    heading = "from __future__ import annotations\nimport asyncio, os, socket, pytest\nKEPT = []\n"
+    (folder / "test_it.py").write_text(heading + tests, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_it.py"],
+        cwd=folder,
+        env={**os.environ, "CI": ci},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("test", "complaint"),
+    [
+        (
+            "def test_it(): os.environ['LEFT'] = '1'",
+            "the test changed environment variables: LEFT",
+        ),
+        (
+            "def test_it(): KEPT.append(socket.create_server(('127.0.0.1', 0)))",
+            "the test left listening sockets open: tcp 0100007F:",
+        ),
+        (
+            "async def test_it(): KEPT.append(await asyncio.start_server(print, '127.0.0.1', 0))",
+            "the test left listening sockets open: tcp 0100007F:",
+        ),
+        (
+            "async def test_it(): KEPT.append(asyncio.create_task(asyncio.sleep(60)))",
+            "the test left tasks running: <Task pending",
+        ),
+    ],
+    ids=["variable", "socket", "server", "task"],
+)
+def test_what_a_test_leaves_behind_fails_it(tmp_path: Path, test: str, complaint: str) -> None:
+    """The test that leaves something is blamed, not the one that trips over it later."""
+    run = run_tests(tmp_path, test)
+
+    assert run.returncode == 1
+    assert complaint in run.stdout
+
+
+def test_a_test_that_tidies_up_is_left_alone(tmp_path: Path) -> None:
+    """Variables set by monkeypatch, closed servers, ended tasks and tasks of fixtures are fine."""
+    run = run_tests(
+        tmp_path,
+        """
+@pytest.fixture
+async def ticking():
+    task = asyncio.create_task(asyncio.sleep(60))
+    yield
+    task.cancel()
+
+@pytest.fixture(scope="module")
+def listening():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+def test_variable(monkeypatch): monkeypatch.setenv("SET", "1")
+def test_closed(): socket.create_server(("127.0.0.1", 0)).close()
+def test_held_by_a_wider_fixture(listening): pass
+async def test_cancelled(): asyncio.create_task(asyncio.sleep(60)).cancel()
+async def test_task_of_a_fixture(ticking): pass
+""",
+    )
+
+    assert run.returncode == 0, run.stdout
+    assert "5 passed" in run.stdout
+
+
+SKIPPED = "def test_it(program): program('nonesuch')"
+
+
+def test_what_cannot_run_here_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    """Somebody without a program still runs the rest, and reads what was left out."""
+    run = run_tests(tmp_path, SKIPPED)
+
+    assert run.returncode == 0, run.stdout
+    assert "there is no program 'nonesuch' on PATH" in run.stdout
+    assert "1 skipped" in run.stdout
+
+
+@pytest.mark.parametrize(
+    "test", [SKIPPED, "@pytest.mark.skip(reason='later')\ndef test_it(): pass"]
+)
+def test_in_ci_a_skip_is_a_failure(tmp_path: Path, test: str) -> None:
+    """In CI everything is installed, so what is not run there is run nowhere."""
+    run = run_tests(tmp_path, test, ci="true")
+
+    assert run.returncode == 1
+    assert "A skip is a failure in CI: what a test needs is installed there." in run.stdout
+
+
+def test_in_ci_a_module_that_skips_itself_is_a_failure(tmp_path: Path) -> None:
+    """A whole file left out is no better than a test left out."""
+    run = run_tests(tmp_path, "pytest.importorskip('nonesuch')", ci="true")
+
+    assert run.returncode == 2
+    assert "A skip is a failure in CI" in run.stdout
+
+
+def test_what_is_for_another_platform_is_skipped_in_ci_too(tmp_path: Path) -> None:
+    """No machine is every platform."""
+    run = run_tests(
+        tmp_path, "@pytest.mark.platform('nonesuch')\ndef test_it(): assert False", ci="true"
+    )
+
+    assert run.returncode == 0, run.stdout
+    assert "only for nonesuch" in run.stdout
