@@ -49,12 +49,12 @@ if TYPE_CHECKING:
     from actionhero.errors import TypedError as TypedError
     from actionhero.errors import UnsupportedMediaType as UnsupportedMediaType
     from actionhero.files import File as File
-    from actionhero.mark import hookimpl as hookimpl
     from actionhero.initializer import Initializer as Initializer
     from actionhero.initializer import RunMode as RunMode
     from actionhero.inputs import Field as Field
     from actionhero.inputs import Inputs as Inputs
     from actionhero.inputs import Secret as Secret
+    from actionhero.mark import hookimpl as hookimpl
     from actionhero.middleware import Middleware as Middleware
     from actionhero.server import Server as Server
     from actionhero.session import Session as Session

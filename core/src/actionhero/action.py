@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
@@ -14,7 +13,7 @@ from actionhero.inputs import Inputs, InputSchema
 from actionhero.outputs import OutputSchema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from actionhero.middleware import Middleware
 
@@ -226,7 +225,7 @@ def _annotations(action: type[Action], run: Any, where: str) -> tuple[Any, Any]:
 
     It may be imported for type checkers alone, so its name may not exist here.
     """
-    resolved = []
+    resolved: list[Any] = []
     for name in ("inputs", "return"):
         annotation = run.__annotations__.get(name)
         if isinstance(annotation, str):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from actionhero.action import Action, ActionRegistry, Registered, subclasses_in
 from actionhero.discovery import Plugin, find_plugins, load_application
@@ -28,6 +27,9 @@ from actionhero.settings import (
     load_settings,
 )
 from actionhero.sources import BootSettings, Sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 Resource = TypeVar("Resource")
 
@@ -224,6 +226,7 @@ class App:
             timeout_seconds=self.get(ActionsSettings).timeout.total_seconds(),
             store=store,
             show_tracebacks=self.get(ErrorsSettings).tracebacks_shown_in(self.environment),
+            keep_tracebacks=self.environment != "production",
         )
         for plugin, fault in host.collect("actionhero_check", str, app=self):
             self.problems.append(f"{fault} (found by {plugin.owner})")

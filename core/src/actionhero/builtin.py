@@ -6,8 +6,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, ClassVar, TypedDict
 
 from actionhero.action import Action
 from actionhero.app import App
@@ -16,6 +15,9 @@ from actionhero.health import Health
 from actionhero.mark import hookimpl
 from actionhero.settings import AppSettings
 from actionhero.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Status(TypedDict):
@@ -32,11 +34,16 @@ class Status(TypedDict):
     checks: dict[str, bool]
 
 
+def _http_status(status: Status) -> int:
+    return 200 if status["healthy"] else 503
+
+
 class ShowStatus(Action):
-    """Show how this process is: its version, uptime, memory, and the health of what it leans on."""
+    """Show how this process is, and the health of what it leans on."""
 
     name = "status"
-    web = "GET /status"
+    # Plain data, so that core knows no door.
+    web: ClassVar = {"method": "GET", "path": "/status", "status": _http_status}
 
     async def run(self, call: Call) -> Status:
         app = call.get(App)

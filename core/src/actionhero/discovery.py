@@ -10,7 +10,6 @@ import inspect
 import pkgutil
 import sys
 import traceback
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from actionhero.mark import MARK
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from importlib.metadata import EntryPoint
 
     from actionhero.sources import BootSettings
@@ -152,9 +152,7 @@ def hook_functions(implementation: Any) -> Iterable[tuple[str, Any]]:
         if not callable(function) and not isinstance(function, staticmethod | classmethod):
             continue
         function = getattr(implementation, name, None)
-        if hasattr(function, MARK):
-            yield name, function
-        elif name.startswith("actionhero_") and inspect.isroutine(function):
+        if hasattr(function, MARK) or (name.startswith("actionhero_") and inspect.isroutine(function)):
             yield name, function
 
 

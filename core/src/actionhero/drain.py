@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from actionhero.server import Server
 
 logger = logging.getLogger("actionhero.drain")
@@ -16,6 +17,10 @@ logger = logging.getLogger("actionhero.drain")
 #: How long closing what is left may take, after the grace time. With the default grace time of
 #: 20 s all ends within 25 s, so that a platform that kills after 30 s never has to.
 CLOSE_SECONDS = 4.0
+
+
+#: What failed, and how.
+Failure = tuple[str, Exception]
 
 
 class DrainState(StrEnum):
@@ -41,7 +46,7 @@ class Drain:
         """Whether new work is welcome; `/readyz` tells it."""
         return self.state is DrainState.RUNNING
 
-    async def run(self, servers: Sequence[Server], grace_seconds: float) -> list[Exception]:
+    async def run(self, servers: Sequence[Server], grace_seconds: float) -> list[Failure]:
         """Bring all `servers` to their end.
 
         Args:
@@ -49,18 +54,18 @@ class Drain:
             grace_seconds: How long open calls may go on before they are cancelled.
 
         Returns:
-            What went wrong on the way; every step is taken all the same.
+            What went wrong on the way, and with which server; every step is taken all the same.
         """
         if self.state is not DrainState.RUNNING:
             return []
         # Before anything else: a balancer that asks now must look for somebody else.
         self.state = DrainState.DRAINING
-        failures: list[Exception] = []
+        failures: list[Failure] = []
         for server in servers:
             try:
                 await server.stop_accepting()
             except Exception as error:  # noqa: BLE001 - one server must not keep another open
-                failures.append(_named(error, server))
+                failures.append((_name(server), error))
         if servers:
             failures += await self._finish(servers, grace_seconds)
         self.state = DrainState.CLOSING
@@ -69,11 +74,11 @@ class Drain:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await server.close()
             except Exception as error:  # noqa: BLE001
-                failures.append(_named(error, server))
+                failures.append((_name(server), error))
         self.state = DrainState.STOPPED
         return failures
 
-    async def _finish(self, servers: Sequence[Server], grace_seconds: float) -> list[Exception]:
+    async def _finish(self, servers: Sequence[Server], grace_seconds: float) -> list[Failure]:
         tasks = {asyncio.create_task(server.finish()): server for server in servers}
         _, late = await asyncio.wait(tasks, timeout=grace_seconds)
         for task in late:
@@ -86,12 +91,11 @@ class Drain:
         if late:
             await asyncio.wait(late)
         return [
-            _named(error, server)
+            (_name(server), error)
             for task, server in tasks.items()
             if not task.cancelled() and isinstance(error := task.exception(), Exception)
         ]
 
 
-def _named(error: Exception, server: Server) -> Exception:
-    error.add_note(f"while server {server.name!r} stopped")
-    return error
+def _name(server: Server) -> str:
+    return f"server {server.name!r}"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from actionhero.initializer import Initializer, writes_check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: A dependency that does not answer in this time is not usable.
 CHECK_SECONDS = 5.0

@@ -4,34 +4,45 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Final
 
-_BATCH = 256
-_pool = b""
-_position = 0
+_BATCH: Final = 256
+#: The variant of RFC 9562, section 4.1, by the random digit whose two highest bits it replaces.
+_VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+
+_tails: list[str] = []
+_millisecond = 0
+_head = ""
 
 
 def new_identifier() -> str:
     """Return a new UUIDv7 (RFC 9562, section 5.7) as text.
 
-    74 bits are random, from the operating system, fetched by the batch: one system call for each
-    identifier would cost more than everything else here.
+    74 bits are random, from the operating system. They are fetched and written out by the batch:
+    a system call for each identifier would cost more than everything else here.
     """
-    global _pool, _position
-    if _position >= len(_pool):
-        _pool = os.urandom(10 * _BATCH)
-        _position = 0
-    random = _pool[_position : _position + 10].hex()
-    _position += 10
-    stamp = f"{time.time_ns() // 1_000_000:012x}"
-    variant = "89ab"[int(random[3], 16) & 3]
-    return f"{stamp[:8]}-{stamp[8:]}-7{random[:3]}-{variant}{random[4:7]}-{random[7:19]}"
+    global _millisecond, _head  # noqa: PLW0603 - one clock for the process
+    now = time.time_ns() // 1_000_000
+    if now != _millisecond:
+        _millisecond = now
+        stamp = f"{now:012x}"
+        _head = f"{stamp[:8]}-{stamp[8:]}-7"
+    try:
+        return _head + _tails.pop()
+    except IndexError:
+        _tails.extend(_more_tails())
+        return _head + _tails.pop()
 
 
-def _forget_pool() -> None:
-    global _pool
-    _pool = b""
+def _more_tails() -> list[str]:
+    digits = os.urandom(10 * _BATCH).hex()
+    return [
+        f"{digits[i : i + 3]}-{_VARIANT[digits[i + 3]]}{digits[i + 4 : i + 7]}"
+        f"-{digits[i + 7 : i + 19]}"
+        for i in range(0, len(digits), 20)
+    ]
 
 
 # A forked worker must not hand out the identifiers that its parent will.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_tails.clear)

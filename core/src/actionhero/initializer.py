@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, ClassVar
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 from actionhero.errors import BootError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from actionhero.app import App
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_type_hints, is_typeddict
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import pydantic
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from actionhero import json
-from actionhero.annotations import holds, is_secret, is_sequence, is_structure, parts
+from actionhero.annotations import holds, is_secret
 from actionhero.errors import ABSENT, ErrorType, InvalidInput, MalformedRequest, Problem
+from actionhero.fields import InputField, fields_of, outside_names, secret_names_in
 from actionhero.redaction import redact
 
 if TYPE_CHECKING:
@@ -70,25 +70,6 @@ class Inputs(BaseModel):
                 field.repr = False
 
 
-class InputField(NamedTuple):
-    """One declared input, as doors and listings need to know it."""
-
-    #: The name by which it is given from outside.
-    name: str
-    #: Every name by which it may be given, `name` included.
-    names: frozenset[str]
-    annotation: Any
-    description: str | None
-    required: bool
-    #: The default, or `ABSENT` where there is none that can be shown.
-    default: Any
-    secret: bool
-    #: Whether repeated values make a list.
-    is_list: bool
-    #: Whether text for it is read as JSON.
-    is_structure: bool
-
-
 class InputSchema:
     """The inputs of one action: everything about them that can be worked out before the first call.
 
@@ -103,10 +84,10 @@ class InputSchema:
         validator = type_.__pydantic_validator__ if model else self._adapter.validator  # type: ignore[union-attr]
         self._validate_json = validator.validate_json
         self._validate_python = validator.validate_python
-        self.fields = tuple(_fields(type_))
+        self.fields = tuple(fields_of(type_))
         self.names = frozenset(name for field in self.fields for name in field.names)
         #: Names that are redacted wherever they stand, however deep.
-        self.secrets = frozenset(_secret_names(type_))
+        self.secrets = frozenset(secret_names_in(type_))
         #: Whether any field is declared, or anything at all is taken.
         self.is_empty = model and not self.fields
         self._is_open = not model and not self.fields
@@ -232,8 +213,6 @@ class InputSchema:
 
     def shown_raw(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return what may be shown of inputs that were not validated: declared fields only."""
-        if not isinstance(values, Mapping):
-            return {}
         known = {n: v for n, v in values.items() if self._is_open or n in self.names}
         return redact(known, self.secrets) if known else {}
 
@@ -299,17 +278,37 @@ class InputSchema:
             raise self._invalid(problems, inputs.__dict__ if hasattr(inputs, "__dict__") else {})
 
     def _refusal(
-        self, error: ValidationError, raw: Any, problems: Iterable[Problem] = ()
+        self, error: ValidationError, raw: Any, problems: Sequence[Problem] = ()
     ) -> InvalidInput | MalformedRequest:
-        details = _details(error)
+        details = error.errors(include_url=False, include_context=False)
         first = details[0]
-        if first["type"] == "json_invalid":
-            return MalformedRequest(f"the body is not valid JSON: {first['msg'].split(': ', 1)[-1]}")
-        if not first["loc"] and first["type"] in _NOT_AN_OBJECT:
-            return MalformedRequest("the body must be a JSON object")
-        return self._invalid([*problems, *map(_problem, details)], raw)
+        location = first["loc"]
+        if not location:
+            if first["type"] == "json_invalid":
+                reason = first["msg"].split(": ", 1)[-1]
+                return MalformedRequest(f"the body is not valid JSON: {reason}")
+            if first["type"] in _NOT_AN_OBJECT:
+                return MalformedRequest("the body must be a JSON object")
+        found = [_problem(detail) for detail in details]
+        if problems:
+            return self._invalid([*problems, *found], raw)
+        # By order of declaration already: that is how pydantic validates.
+        key = str(location[0]) if location else None
+        value: Any = ABSENT
+        if key is not None and key not in self.secrets and first["type"] != "missing":
+            # `input` is never told as it is: beside a missing field it is all that was given.
+            value = first["input"] if len(location) == 1 else raw().get(key, ABSENT)
+            if not isinstance(value, str | int | float):
+                value = redact(value, self.secrets, limit=None)
+        return InvalidInput(
+            found[0].message,
+            type=ErrorType.PARAM_REQUIRED,
+            key=key,
+            value=value,
+            problems=tuple(found),
+        )
 
-    def _invalid(self, problems: list[Problem], raw: Any) -> InvalidInput:
+    def _invalid(self, problems: list[Problem], values: Any) -> InvalidInput:
         """Return the error that tells all `problems`, the first by order of declaration first."""
         last = len(self._order)
         problems.sort(key=lambda problem: self._order.get(_first(problem.pointer), last))
@@ -317,9 +316,9 @@ class InputSchema:
         key = _first(first.pointer) or None
         value: Any = ABSENT
         if key is not None and key not in self.secrets and first.type != "missing":
-            values = raw() if callable(raw) else raw
+            values = values() if callable(values) else values
             if key in values:
-                value = redact({key: values[key]}, self.secrets, limit=None)[key]
+                value = redact(values[key], self.secrets, limit=None)
         return InvalidInput(
             first.message,
             type=ErrorType.PARAM_REQUIRED,
@@ -347,14 +346,20 @@ def _problem(detail: Any, inside: str | None = None) -> Problem:
     location = detail["loc"] if inside is None else (inside, *detail["loc"])
     if kind == "missing":
         message = f"Missing required param: {location[-1]}"
-    else:
-        message = message.removeprefix(_PREFIXES.get(kind, ""))
+    elif kind in _PREFIXES:
+        message = message.removeprefix(_PREFIXES[kind])
     return Problem(_pointer(location), message, kind)
 
 
 def _pointer(location: Iterable[Any]) -> str:
     """Return the RFC 6901 pointer to `location`."""
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
+    pointer = ""
+    for part in location:
+        text = str(part)
+        if "~" in text or "/" in text:
+            text = text.replace("~", "~0").replace("/", "~1")
+        pointer += f"/{text}"
+    return pointer
 
 
 def _first(pointer: str) -> str:
@@ -382,7 +387,7 @@ def _long_integers(value: Any, path: tuple[Any, ...]) -> Iterable[tuple[Any, ...
     elif isinstance(value, BaseModel):
         fields = type(value).model_fields
         for name, item in value.__dict__.items():
-            outside = _outside_names(name, fields[name])[0] if name in fields else name
+            outside = outside_names(name, fields[name])[0] if name in fields else name
             yield from _long_integers(item, (*path, outside))
     elif isinstance(value, Mapping):
         for name, item in value.items():
@@ -393,81 +398,3 @@ def _long_integers(value: Any, path: tuple[Any, ...]) -> Iterable[tuple[Any, ...
     elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             yield from _long_integers(getattr(value, field.name), (*path, field.name))
-
-
-def _fields(type_: Any) -> Iterable[InputField]:
-    if isinstance(type_, type) and issubclass(type_, BaseModel):
-        for name, field in type_.model_fields.items():
-            outside = _outside_names(name, field)
-            both = type_.model_config.get("populate_by_name") or type_.model_config.get(
-                "validate_by_name"
-            )
-            annotation = field.rebuild_annotation()
-            default = ABSENT
-            if not field.is_required() and field.default_factory is None:
-                default = field.default
-            yield InputField(
-                name=outside[0],
-                names=frozenset([*outside, name] if both else outside),
-                annotation=annotation,
-                description=field.description,
-                required=field.is_required(),
-                default=default,
-                secret=is_secret(annotation, ()),
-                is_list=is_sequence(annotation),
-                is_structure=is_structure(annotation),
-            )
-    elif is_typeddict(type_) or dataclasses.is_dataclass(type_):
-        optional = (
-            type_.__optional_keys__
-            if is_typeddict(type_)
-            else {
-                f.name
-                for f in dataclasses.fields(type_)
-                if f.default is not dataclasses.MISSING
-                or f.default_factory is not dataclasses.MISSING
-            }
-        )
-        for name, annotation in get_type_hints(type_, include_extras=True).items():
-            info = pydantic.fields.FieldInfo.from_annotation(annotation)
-            yield InputField(
-                name=name,
-                names=frozenset([name]),
-                annotation=annotation,
-                description=info.description,
-                required=name not in optional,
-                default=ABSENT,
-                secret=is_secret(annotation, ()),
-                is_list=is_sequence(annotation),
-                is_structure=is_structure(annotation),
-            )
-
-
-def _outside_names(name: str, field: pydantic.fields.FieldInfo) -> list[str]:
-    alias = field.validation_alias if field.validation_alias is not None else field.alias
-    if alias is None:
-        return [name]
-    if isinstance(alias, str):
-        return [alias]
-    choices = alias.choices if isinstance(alias, pydantic.AliasChoices) else [alias]
-    names = []
-    for choice in choices:
-        if isinstance(choice, str):
-            names.append(choice)
-        elif isinstance(choice.path[0], str):
-            names.append(choice.path[0])
-    return names or [name]
-
-
-def _secret_names(type_: Any, seen: set[int] | None = None) -> Iterable[str]:
-    """Yield the names of secret fields in `type_` and in every type that stands inside it."""
-    seen = set() if seen is None else seen
-    if id(type_) in seen:
-        return
-    seen.add(id(type_))
-    for field in _fields(type_):
-        if field.secret:
-            yield from field.names
-        else:
-            for part in parts(field.annotation):
-                yield from _secret_names(part, seen)

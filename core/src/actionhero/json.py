@@ -6,6 +6,7 @@ import dataclasses
 import re
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Set
+from datetime import UTC, datetime
 from enum import Enum
 from itertools import accumulate
 from typing import Any, Final
@@ -193,6 +194,9 @@ def _with_orjson(value: Any) -> bytes:
 
 
 def _fragment(value: Any) -> Any:
+    if type(value) is datetime and (value.tzinfo is UTC or value.tzinfo is None):
+        # Frequent, and in this way at half the price.
+        return orjson.Fragment(orjson.dumps(value, None, orjson.OPT_UTC_Z))
     if isinstance(value, Iterator):
         # Once read, it is empty for the second attempt, should there be one.
         raise TypeError
@@ -248,6 +252,8 @@ def _plain(value: Any) -> Any:
 ENGINES: Final[dict[str, Callable[[Any], bytes]]] = {"pydantic-core": _with_pydantic}
 if orjson is not None:
     ENGINES["orjson"] = _with_orjson
-    _ORJSON_OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS
+    # By itself, orjson leaves out fields of dataclasses that start with an underscore, and writes a
+    # time of 10 ms after midnight as 100 ms.
+    _ORJSON_OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 _engine = ENGINES.get("orjson", _with_pydantic)

@@ -112,8 +112,7 @@ class Lifecycle:
             return []
         failures: list[tuple[str, Exception]] = []
         servers, self.open_servers = self.open_servers, []
-        for error in await self.drain.run(servers, self.grace_seconds):
-            failures.append((getattr(error, "__notes__", ["server"])[-1], error))
+        failures += await self.drain.run(servers, self.grace_seconds)
         while self._entered:
             initializer = self._entered.pop()
             try:
@@ -122,8 +121,8 @@ class Lifecycle:
                 failures.append((f"initializer {initializer.name!r}", error))
         self._app.pipeline.close()
         self.phase = Phase.STOPPED
-        for what, error in failures:
-            logger.error("%s failed to stop: %s", what, error, exc_info=error)
+        for what, failure in failures:
+            logger.error("%s failed to stop: %s", what, failure, exc_info=failure)
         return failures
 
     async def _give_up(

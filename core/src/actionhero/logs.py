@@ -1,53 +1,25 @@
-"""Structured logs, for people or for machines, and the line per call, which costs next to nothing."""
+"""The log of the process: where it goes, and the line per call, which costs next to nothing."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-import re
 import sys
 import threading
 import time
-import traceback
 import warnings
 from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
-from actionhero import json
-from actionhero.redaction import mask_url, redact_sensitive
+from actionhero.log_lines import LEVELS, ConsoleFormatter, JsonFormatter, stand_in, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from actionhero.redaction import Scrubber
-
 #: What ties together all lines that are written because of one request.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-
-#: The names of the levels, as settings and lines have them, from the least important up.
-LEVELS: Final[dict[str, int]] = {
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warn": logging.WARNING,
-    "error": logging.ERROR,
-    "fatal": logging.CRITICAL,
-}
-
-_COLORS: Final = {"debug": "2", "info": "32", "warn": "33", "error": "31", "fatal": "1;31"}
-_OWN_KEYS: Final = frozenset({"timestamp", "level", "logger", "message", "exception"})
-# What a record has without `extra`; the rest of its attributes is what somebody wants to be seen.
-_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {
-    "asctime", "message", "scrubber", "taskName",
-}  # fmt: skip
-
-# Control characters, line separators, what turns the direction of text, and lone surrogates: with
-# these a line could look like two, or like another one.
-_UNPRINTABLE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-_BARE_VALUE: Final = re.compile(r"[^\s\"'={}\[\]]+")
 
 
 class CallLog:
@@ -65,7 +37,7 @@ class CallLog:
         self.enabled = False
         self._lines: deque[str] = deque()
         self._emit: Callable[[str], None] = lambda lines: None
-        self._format: Callable[[dict[str, Any]], str] = _json_call
+        self._format: Callable[[Mapping[str, Any]], str] = JsonFormatter().call
         # The loop whose timer will flush; `None`: no timer is set.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.RLock()
@@ -99,7 +71,7 @@ class CallLog:
         self._lines.append(
             self._format(
                 {
-                    "timestamp": _timestamp(time.time()),
+                    "timestamp": timestamp(time.time()),
                     "level": "info",
                     "logger": "actionhero.call",
                     "message": "call",
@@ -129,7 +101,7 @@ class CallLog:
                 # Other threads may add lines meanwhile, and here each is taken exactly once.
                 waiting.append(lines.popleft())
             if waiting:
-                self._emit("".join(waiting))
+                self._emit("\n".join(waiting) + "\n")
 
     def _on_timer(self) -> None:
         self._loop = None
@@ -161,119 +133,32 @@ class Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
+        if not hasattr(record, "request_id") and (current := request_id.get()) is not None:
+            record.request_id = current
         try:
             line = self.format(record)
         except Exception as error:  # noqa: BLE001 - a line that cannot be made must stop nobody
-            line = self.format(_stand_in(record, error))
+            line = self.format(stand_in(record, error))
         self._calls.flush()
         self.write(line + "\n")
 
     def write(self, text: str) -> None:
         """Write text as it is; what cannot be written is lost."""
         try:
-            self._write(text)
-        except UnicodeEncodeError:
-            encoding = getattr(self.stream, "encoding", None) or "ascii"
-            self._write(text.encode(encoding, "backslashreplace").decode(encoding))
-
-    def _write(self, text: str) -> None:
-        try:
-            self.stream.write(text)
+            try:
+                self.stream.write(text)
+            except UnicodeEncodeError as error:
+                self.stream.write(
+                    text.encode(error.encoding, "backslashreplace").decode(error.encoding)
+                )
             self.stream.flush()
-        except UnicodeEncodeError:
-            raise
-        except (OSError, ValueError):
-            # A pipe that nobody reads any more, or a closed stream: there is nobody left to tell.
+        except (OSError, ValueError, RuntimeError):
+            # A pipe that nobody reads any more, a closed stream, or a signal while we wrote.
             return
 
     def flush(self) -> None:
         """Write the lines of calls that wait; also called when the process exits."""
         self._calls.flush()
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object per line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line for a record."""
-        scrub = _cleaner(record)
-        line: dict[str, Any] = {
-            "timestamp": _timestamp(record.created),
-            "level": _level_name(record.levelno),
-            "logger": record.name,
-            "message": scrub(record.getMessage()),
-            **_facts(record, scrub),
-        }
-        if record.exc_info and record.exc_info[1] is not None:
-            error = record.exc_info[1]
-            line["exception"] = {
-                "type": type(error).__qualname__,
-                "message": scrub(str(error)),
-                "stack": scrub(_stack(record)),
-            }
-        elif record.stack_info:
-            line["exception"] = {"stack": scrub(record.stack_info)}
-        return _json(line)
-
-
-class ConsoleFormatter(logging.Formatter):
-    """Lines that people read: time, level, logger, message, facts, and the traceback below.
-
-    Args:
-        colors: Whether to color them.
-    """
-
-    def __init__(self, *, colors: bool) -> None:
-        super().__init__()
-        self.colors = colors
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line for a record."""
-        scrub = _cleaner(record)
-        text = self.line(
-            record.created,
-            _level_name(record.levelno),
-            record.name,
-            scrub(record.getMessage()),
-            _facts(record, scrub),
-        )
-        for below in (_stack(record), record.stack_info):
-            if below:
-                # Indented, so that no line of it can pass for one of ours.
-                rows = scrub(below).rstrip().splitlines()
-                text += "".join(f"\n    {_printable(row)}" for row in rows)
-        return text
-
-    def line(
-        self, created: float, level: str, logger: str, message: str, facts: Mapping[str, Any]
-    ) -> str:
-        """Return a line without what stands below it."""
-        clock = time.strftime("%H:%M:%S", time.localtime(created))
-        parts = [
-            self._dim(f"{clock}.{int(created % 1 * 1000):03d}"),
-            self._colored(_COLORS[level], f"{level.upper():<5}"),
-            self._dim(_printable(logger)),
-            _printable(message),
-        ]
-        parts += (
-            f"{self._dim(_printable(str(name)) + '=')}{_readable(value)}"
-            for name, value in facts.items()
-            if value is not None
-        )
-        return " ".join(parts)
-
-    def call(self, facts: dict[str, Any]) -> str:
-        """Return the line for a call."""
-        shown = ("transport", "milliseconds", "request_id", "remote", "inputs")
-        message = f"{facts['action']} {facts['outcome']}"
-        wanted = {name: facts[name] for name in shown}
-        return self.line(time.time(), "info", facts["logger"], message, wanted) + "\n"
-
-    def _dim(self, text: str) -> str:
-        return self._colored("2", text)
-
-    def _colored(self, code: str, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.colors else text
 
 
 class _Configuration:
@@ -325,7 +210,7 @@ def configure(
     Raises:
         ValueError: There is no such level or format.
     """
-    global _current  # noqa: PLW0603 - logging is one for the process, and so is its set-up
+    global _current
     if level not in LEVELS:
         raise ValueError(f"log level {level!r} is unknown; there are: {', '.join(LEVELS)}")
     if format not in {"console", "json"}:
@@ -337,15 +222,13 @@ def configure(
     handler = _current.handler
     call_log.flush()
     handler.stream = stream
-    formatter: logging.Formatter
+    formatter: JsonFormatter | ConsoleFormatter
     if format == "json":
         formatter = JsonFormatter()
-        call_log._format = _json_call
     else:
-        colored = wants_colors(stream) if colors is None else colors
-        formatter = console = ConsoleFormatter(colors=colored)
-        call_log._format = console.call
+        formatter = ConsoleFormatter(colors=wants_colors(stream) if colors is None else colors)
     handler.setFormatter(formatter)
+    call_log._format = formatter.call
     logging.getLogger().setLevel(LEVELS[level])
     call_log._emit = handler.write
     call_log.enabled = LEVELS[level] <= logging.INFO
@@ -353,7 +236,7 @@ def configure(
 
 def shutdown() -> None:
     """Write what waits, and leave logging as `configure` found it."""
-    global _current  # noqa: PLW0603 - see `configure`
+    global _current
     call_log.flush()
     call_log.enabled = False
     if _current is not None:
@@ -383,102 +266,3 @@ def _log_warning(
         return
     facts = {"category": category.__name__, "location": f"{filename}:{lineno}"}
     logging.getLogger("py.warnings").warning("%s", message, extra=facts)
-
-
-def _stand_in(record: logging.LogRecord, error: Exception) -> logging.LogRecord:
-    """Return a record in place of one that cannot be formatted: its arguments do not fit, say."""
-    facts = {"format_error": type(error).__name__, "location": f"{record.pathname}:{record.lineno}"}
-    level = {"levelno": record.levelno, "levelname": record.levelname, "created": record.created}
-    return logging.makeLogRecord({"name": record.name, "msg": str(record.msg), **level, **facts})
-
-
-def _cleaner(record: logging.LogRecord) -> Callable[[str], str]:
-    """Return what takes secrets out of the texts of a record."""
-    scrubber: Scrubber | None = getattr(record, "scrubber", None)
-    if scrubber is None:
-        return mask_url
-    return lambda text: mask_url(scrubber.scrub(text))
-
-
-def _facts(record: logging.LogRecord, scrub: Callable[[str], str]) -> dict[str, Any]:
-    """Return what was given as `extra`, without secrets, and the id of the request."""
-    given = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-    facts = _scrubbed(redact_sensitive(given), scrub)
-    if "request_id" not in facts and (current := request_id.get()) is not None:
-        facts["request_id"] = current
-    return {f"{name}_" if name in _OWN_KEYS else name: facts[name] for name in facts}
-
-
-def _scrubbed(value: Any, scrub: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return scrub(value)
-    if isinstance(value, dict):
-        return {name: _scrubbed(item, scrub) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_scrubbed(item, scrub) for item in value]
-    if isinstance(value, int | float | None):
-        return value
-    # Whatever else it is, its text may tell a secret.
-    return scrub(str(value))
-
-
-def _stack(record: logging.LogRecord) -> str:
-    if record.exc_info and record.exc_info[0] is not None:
-        return "".join(traceback.format_exception(*record.exc_info)).rstrip()
-    return record.exc_text or ""
-
-
-def _level_name(number: int) -> str:
-    """Return the name of the highest level that is not above `number`."""
-    for name, level in reversed(LEVELS.items()):
-        if number >= level:
-            return name
-    return "debug"
-
-
-def _printable(text: str) -> str:
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
-
-
-def _readable(value: Any) -> str:
-    text = value if isinstance(value, str) else _json(value)
-    bare = not isinstance(value, str) or _BARE_VALUE.fullmatch(text)
-    return _printable(text if bare else _json(text))
-
-
-def _json(value: Any) -> str:
-    try:
-        return json.dumps(value).decode()
-    except TypeError:
-        return json.dumps(_text_leaves(value)).decode()
-
-
-def _text_leaves(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(name): _text_leaves(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_text_leaves(item) for item in value]
-    if isinstance(value, str | int | float | None):
-        return value
-    # What is not known to JSON might tell more than its name in its text.
-    return f"<{type(value).__qualname__}>"
-
-
-def _json_call(facts: dict[str, Any]) -> str:
-    return _json(facts) + "\n"
-
-
-class _Clock:
-    """Remembers the text of the current second."""
-
-    second = -1
-    text = ""
-
-
-def _timestamp(seconds: float) -> str:
-    """Return ISO 8601 in UTC, with milliseconds."""
-    whole = int(seconds)
-    if whole != _Clock.second:
-        _Clock.text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(whole))
-        _Clock.second = whole
-    return f"{_Clock.text}{int((seconds - whole) * 1000):03d}Z"

@@ -72,7 +72,8 @@ class Pipeline:
         timeout_seconds: The limit of actions that set none; zero: none.
         store: Where sessions are kept; `None`: they live as long as their connection.
         call_log: Where the line per call goes.
-        show_tracebacks: Whether outcomes carry the traceback of their error.
+        show_tracebacks: Whether outcomes carry the traceback of their error, as text.
+        keep_tracebacks: Whether errors keep their own, for whoever raises them again: tests.
     """
 
     def __init__(
@@ -85,9 +86,11 @@ class Pipeline:
         store: SessionStore | None = None,
         call_log: CallLog | None = None,
         show_tracebacks: bool = False,
+        keep_tracebacks: bool = True,
     ) -> None:
         self.actions = actions
         self.show_tracebacks = show_tracebacks
+        self._keep_tracebacks = keep_tracebacks
         self.call_log = call_log
         self._resources = resources
         self._store = store
@@ -280,6 +283,9 @@ class Pipeline:
             # Found before anything ran: there is no traceback that is worth a look.
             if plan.schema.secrets and error.problems:
                 _clean(error, self._scrubber(plan, call, raw))
+            # The traceback holds the frame that holds this outcome: a circle that only the
+            # collector could break. The context holds pydantic's error, and so all inputs.
+            error.__traceback__ = error.__context__ = None
             return Outcome(error=error)
         scrubber = self._scrubber(plan, call, raw)
         stack = None
@@ -289,6 +295,8 @@ class Pipeline:
                 _clean(told, scrubber)
         else:
             told = TypedError(INTERNAL_ERROR)
+            if self._keep_tracebacks:
+                told.__cause__ = error
             logger.error(
                 "action %r failed: %s",
                 plan.action.name,
@@ -298,6 +306,9 @@ class Pipeline:
             )
         if self.show_tracebacks:
             stack = scrubber.scrub("".join(traceback.format_exception(error)))
+        if not self._keep_tracebacks:
+            # The same circle as above.
+            told.__traceback__ = None
         return Outcome(error=told, stack=stack)
 
     def _scrubber(self, plan: _Plan, call: Call, raw: RawInputs) -> Scrubber:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from actionhero import json
 from actionhero.errors import MalformedRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from actionhero.inputs import InputSchema
 
 

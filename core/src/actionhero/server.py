@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from actionhero.initializer import RunMode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from actionhero.app import App
 
 

@@ -6,6 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from actionhero.errors import (
     Conflict,
     ErrorType,
@@ -16,8 +19,6 @@ from actionhero.errors import (
     TypedError,
 )
 from actionhero_web.problem import TABLE, envelope, problem_details, told
-from hypothesis import given
-from hypothesis import strategies as st
 
 T = ErrorType
 
@@ -182,6 +183,7 @@ def test_a_value_that_holds_itself_is_told_by_its_type() -> None:
     assert told_document(InvalidInput("Wrong", key="a", value=value))["value"] == "<list>"
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),

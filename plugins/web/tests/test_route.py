@@ -6,9 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from actionhero_web.route import METHODS, Route, Segment, check_status
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from actionhero_web.route import METHODS, Route, Segment, check_status
 
 
 @pytest.mark.parametrize(
@@ -149,8 +150,7 @@ def test_a_path_is_told_by_its_segments() -> None:
         ),
         (
             {"method": "GET", "path": "/a b"},
-            "the path '/a b' holds ' ', which no path can; "
-            "remove it, or write it percent-encoded",
+            "the path '/a b' holds ' ', which no path can; remove it, or write it percent-encoded",
         ),
         (
             {"method": "GET", "path": "/", "status": 99},
@@ -200,17 +200,20 @@ def test_the_status_that_a_function_chose_can_be_checked() -> None:
         check_status(1000)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(METHODS), st.text())
 def test_no_text_at_all_breaks_the_reading_of_a_path(method: str, text: str) -> None:
     """Whatever stands there is a route, or is refused in words."""
     try:
         route = Route(method, "/" + text)
     except ValueError as error:
-        assert str(error)
+        message = str(error)
+        assert message
     else:
         assert Route.parse(str(route)) == (route,)
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(),
@@ -222,7 +225,8 @@ def test_no_data_at_all_breaks_the_reading_of_a_route(value: object) -> None:
     try:
         assert Route.parse(value)
     except ValueError as error:
-        assert str(error)
+        message = str(error)
+        assert message
 
 
 def test_declaring_a_route_loads_no_server() -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from actionhero.errors import PluginError
 from actionhero_web.route import METHODS, Route
 from actionhero_web.router import Match, NoMatch, Router
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @dataclass(frozen=True)
@@ -220,8 +221,7 @@ _ROUTES = st.lists(st.tuples(st.sampled_from(METHODS[:4]), _TEMPLATES), max_size
 
 def _route(method: str, template: list[str | None]) -> Route:
     parts = [
-        f"{{p{at}}}" if text is None else quote(text, safe="")
-        for at, text in enumerate(template)
+        f"{{p{at}}}" if text is None else quote(text, safe="") for at, text in enumerate(template)
     ]
     return Route(method, "/" + "/".join(parts))
 
@@ -250,6 +250,7 @@ def _naive(routes: list[Route], method: str, path: str) -> Route | None:
     return _naive(routes, "GET", path) if method == "HEAD" else None
 
 
+@settings(deadline=None)
 @given(
     _ROUTES,
     st.sampled_from(METHODS[:4]),
@@ -278,6 +279,7 @@ def test_the_tree_agrees_with_looking_at_each_route(
     }
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_no_request_breaks_the_router(method: str, path: str) -> None:
     """Whatever a stranger sends finds something, or nothing."""
@@ -287,6 +289,7 @@ def test_no_request_breaks_the_router(method: str, path: str) -> None:
     assert isinstance(routes.match("GET", "/" + path), (Match, NoMatch))
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1))
 def test_every_text_survives_the_way_through_a_path(text: str) -> None:
     """What a client escapes is what the action reads."""

@@ -7,7 +7,6 @@ Every command is in a module of its own, imported when it is run.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,8 @@ import click
 from actionhero.version import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from actionhero.app import App
     from actionhero.discovery import Plugin
     from actionhero.initializer import RunMode
@@ -243,7 +244,7 @@ def _failed(plugin: Plugin, reason: str) -> str:
     help="The least important messages that are logged.",
 )
 @click.pass_context
-def group(context: click.Context, **params: Any) -> None:
+def group(context: click.Context, /, **params: Any) -> None:
     """Keep what the options before the command say."""
     context.obj = CommandContext(params)
 

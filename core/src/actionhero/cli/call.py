@@ -6,7 +6,6 @@ import mimetypes
 import os
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -29,6 +28,8 @@ from actionhero.process import run_interruptible
 from actionhero.raw import TextInputs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from actionhero.action import Registered
     from actionhero.app import App
     from actionhero.call import Outcome
@@ -94,7 +95,7 @@ def _command(action: Registered) -> click.Command:
     """Return the command of one action."""
 
     @click.pass_context
-    def callback(context: click.Context, **values: Any) -> None:
+    def callback(context: click.Context, /, **values: Any) -> None:
         text = {
             name.partition(":")[2]: list(value) if isinstance(value, tuple) else [value]
             for name, value in values.items()
@@ -141,14 +142,14 @@ class _TextOption(click.Option):
     """An option whose name inside is `input<n>:<field>`, which click would refuse."""
 
     def _parse_decls(
-        self, decls: Any, expose_value: bool  # noqa: FBT001 - click's signature
+        self, decls: Any, expose_value: bool
     ) -> tuple[str, list[str], list[str]]:
         first, *rest = decls
         _, options, secondary = super()._parse_decls(rest, expose_value)
         return first, options, secondary
 
 
-class _FilePath(click.ParamType):
+class _FilePath(click.ParamType[File]):
     """A path of the caller's own, which the action gets as an uploaded file."""
 
     name = "path"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--deploy", is_flag=True, help="Also look at what only matters in production.")
 @format_option
 @click.pass_obj
-def doctor(context: CommandContext, deploy: bool, format_: str) -> None:  # noqa: FBT001
+def doctor(context: CommandContext, deploy: bool, format_: str) -> None:
     """Check plugins, settings, actions, and everything that an initializer provides.
 
     Exits 1 if a check fails. Warnings do not fail.
@@ -104,7 +104,7 @@ async def _check_initializers(app: App) -> list[Diagnosis]:
         try:
             await app.stop()
         except BootError as error:
-            return [Diagnosis("initializers", Finding.FAILED, _told(error))]  # noqa: B012
+            return [Diagnosis("initializers", Finding.FAILED, _told(error))]
     return [
         Diagnosis(
             check.name, Finding.OK if check.healthy else Finding.FAILED, check.problem or "usable"

@@ -113,7 +113,7 @@ def version(context: CommandContext, format_: str) -> None:
     """List the versions of what is installed: ours, the plugins', and what core leans on."""
     from actionhero.discovery import find_plugins  # noqa: PLC0415 - scans what is installed
 
-    rows = [
+    rows: list[dict[str, str | None]] = [
         {"name": "actionhero", "version": VERSION},
         {"name": "python", "version": platform.python_version()},
     ]

@@ -22,8 +22,9 @@ def configure_logs(app: App, *, level: str | None = None) -> None:
     settings = app.get(LoggerSettings)
     if level is None or app.settings.was_set(LoggerSettings, "level"):
         level = settings.level
-    app.pipeline.call_log = logs.configure(
+    logs.configure(
         level=level,
         format=settings.format_for(app.environment, is_terminal=sys.stderr.isatty()),
-        colors=settings.colors,
+        colors=None if settings.colors == "auto" else settings.colors == "always",
     )
+    app.pipeline.call_log = logs.call_log

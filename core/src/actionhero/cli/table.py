@@ -40,16 +40,15 @@ def write_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], fo
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    console = Console(file=sys.stdout, soft_wrap=False)
     # In a pipe nothing is as wide as a terminal: cut nothing off.
-    width = None if sys.stdout.isatty() else 10_000
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 10_000)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for heading in columns.values():
         table.add_column(heading, overflow="fold")
     for row in rows:
         # As text, so that brackets in a value are not taken for markup.
         table.add_row(*(Text(_cell(row.get(key))) for key in columns))
-    console.print(table, width=width)
+    console.print(table)
 
 
 def write_json(value: Any) -> None:

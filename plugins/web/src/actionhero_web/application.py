@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import warnings
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -34,6 +32,10 @@ from actionhero_web.protocol import HttpServer
 from actionhero_web.response import decorate
 from actionhero_web.settings import WebSettings
 from actionhero_web.static import StaticFiles
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable
 
 logger = logging.getLogger("actionhero.web")
 

@@ -28,6 +28,16 @@ class BodyReader:
         self.limit_bytes = limit_bytes
         self.idle_seconds = idle_seconds
 
+    def ready(self, request: web.BaseRequest) -> bytes:
+        """Return the body if all of it is there and within the limit; else nothing.
+
+        So it is for most: a small body comes with the head, and costs no waiting.
+        """
+        content = request.content
+        if not content.is_eof() or content.total_bytes > (self.limit_bytes or content.total_bytes):
+            return b""
+        return content.read_nowait()
+
     async def read(self, request: web.BaseRequest) -> bytes:
         """Return the whole body.
 

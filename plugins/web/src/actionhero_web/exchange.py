@@ -13,7 +13,6 @@ from actionhero.call import Outcome
 from actionhero.envelope import envelope
 from actionhero.errors import (
     ActionNotFound,
-    ConnectionTypeNotFound,
     MalformedRequest,
     MethodNotAllowed,
     ServiceUnavailable,
@@ -32,6 +31,7 @@ from actionhero_web.head import REQUEST_ID, Heads
 from actionhero_web.media import Media, kind, parse_form, parse_query
 from actionhero_web.multipart import Form, read_form
 from actionhero_web.problem import problem_details, told
+from actionhero_web.protocol import HttpProtocol
 from actionhero_web.proxy import TrustedProxies
 from actionhero_web.router import Match, NoMatch
 
@@ -98,20 +98,31 @@ class Exchanges:
             path: Its path, undecoded, the prefix included.
             query: Its query, undecoded.
         """
-        request_id, connection = self._caller(request)
+        if self._proxies is None:
+            request_id = new_identifier()
+            connection = Connection("web", _remote(request), raw=request)
+        else:
+            request_id, connection = self._told_by_proxy(request, self._proxies)
         method = request.method
         match = self._router.match(method, path[self._prefix_length :])
         if not isinstance(match, Match):
             return await self._refuse(request, connection, request_id, match)
         form: Form | None = None
+        raw: RawInputs
         try:
-            raw: RawInputs
             if method in BODILESS:
                 if query:
                     text = parse_query(query)
                     raw = TextInputs(text | match.parameters if match.parameters else text)
                 else:
                     raw = TextInputs(match.parameters) if match.parameters else NO_INPUTS
+            elif (
+                not query
+                and not match.parameters
+                and kind(request.headers.get("Content-Type")) is Media.JSON
+            ):
+                # What most requests with a body are: it is validated from its very bytes.
+                raw = JsonInputs(self._body.ready(request) or await self._body.read(request))
             else:
                 raw, form = await self._read(request, match, query)
         except TypedError as error:
@@ -128,15 +139,17 @@ class Exchanges:
         finally:
             if form is not None:
                 form.close()
-        return await self._tell(request, outcome, request_id, match)
+        if outcome.error is not None:
+            return await self._tell_error(request, outcome, request_id)
+        return await self._tell(request, outcome.value, request_id, match)
 
     # -- in --------------------------------------------------------------------------------
 
-    def _caller(self, request: web.BaseRequest) -> tuple[str, Connection]:
-        if self._proxies is None:
-            return new_identifier(), Connection("web", request.remote, raw=request)
-        peer = request.remote or "unix"
-        client = self._proxies.client(peer, request.scheme, request.headers)
+    def _told_by_proxy(
+        self, request: web.BaseRequest, proxies: TrustedProxies
+    ) -> tuple[str, Connection]:
+        peer = _remote(request) or "unix"
+        client = proxies.client(peer, request.scheme, request.headers)
         request_id = client.request_id or new_identifier()
         return request_id, Connection("web", client.address, raw=request)
 
@@ -174,11 +187,8 @@ class Exchanges:
     # -- out -------------------------------------------------------------------------------
 
     async def _tell(
-        self, request: web.BaseRequest, outcome: Outcome, request_id: str, match: Match[Registered]
+        self, request: web.BaseRequest, value: Any, request_id: str, match: Match[Registered]
     ) -> Answer:
-        if outcome.error is not None:
-            return await self._tell_error(request, outcome, request_id)
-        value = outcome.value
         if isinstance(value, web.StreamResponse):
             return self._tell_raw(request, value, request_id)
         try:
@@ -306,3 +316,9 @@ class Exchanges:
     async def tell(self, request: web.BaseRequest, error: TypedError, request_id: str) -> Answer:
         """Answer with `error`, for what fails outside of any action."""
         return await self._tell_error(request, Outcome(error=error), request_id)
+
+
+def _remote(request: web.BaseRequest) -> str | None:
+    """Return the address of the other side, from our protocol if it is ours."""
+    protocol = request.protocol
+    return protocol.remote if isinstance(protocol, HttpProtocol) else request.remote

@@ -51,7 +51,7 @@ class FileResponse(web.StreamResponse):
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Send the head, and all of the body if there is one."""
-        if self.prepared or request.method == "HEAD":
+        if self.prepared or self._count == 0 or request.method == "HEAD":
             return await super().prepare(request)
         source = _Source(self._file)
         try:

@@ -26,6 +26,8 @@ class Heads:
 
     def __init__(self, settings: WebSettings, server_name: str) -> None:
         pairs = {
+            # Else aiohttp tells its version and Python's to everybody.
+            "Server": "actionhero",
             "X-SERVER-NAME": _one_line(server_name),
             "Content-Security-Policy": settings.content_security_policy,
             "X-Content-Type-Options": "nosniff",

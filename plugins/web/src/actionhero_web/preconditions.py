@@ -22,7 +22,7 @@ class Reply(NamedTuple):
 
     status: int
     offset: int
-    #: How many bytes are sent; 0: there is no body.
+    #: How many bytes are sent.
     length: int
     headers: dict[str, str]
 

@@ -6,7 +6,6 @@ Everything that leans on aiohttp's undocumented names is here, in `response.py` 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_server import Server
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from actionhero_web.settings import WebSettings
@@ -24,13 +24,14 @@ logger = logging.getLogger("actionhero.web")
 #: How often connections are looked through for clients that stall.
 SWEEP_SECONDS = 1.0
 
-ErrorAnswer = Any
+# Looked up once: this is the hottest line that we put into aiohttp's way.
+_receive = RequestHandler.data_received
 
 
 class HttpProtocol(RequestHandler):
     """One connection."""
 
-    __slots__ = ("_head_since", "_paused_since")
+    __slots__ = ("_head_since", "_paused_since", "remote")
 
     def __init__(self, manager: HttpServer, **arguments: Any) -> None:
         super().__init__(manager, **arguments)
@@ -38,16 +39,21 @@ class HttpProtocol(RequestHandler):
         self._head_since = 0.0
         #: Since when the client has taken nothing; 0: it takes what we send.
         self._paused_since = 0.0
+        #: The address of the client, looked up once; `None` on a Unix socket.
+        self.remote: str | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._head_since = self._loop.time()
+        peer = transport.get_extra_info("peername")
+        self.remote = peer[0] if isinstance(peer, tuple) and peer else None
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._messages:
-            self._head_since = 0.0
-        elif self._current_request is None and not self._head_since and not self._upgraded:
+        _receive(self, data)
+        if self._head_since:
+            if self._messages:
+                self._head_since = 0.0
+        elif not self._messages and self._current_request is None and not self._upgraded:
             self._head_since = self._loop.time()
 
     def pause_writing(self) -> None:

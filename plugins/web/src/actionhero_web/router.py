@@ -204,9 +204,7 @@ def _walk(tree: _Node[T], segments: list[str]) -> Match[T] | None:
     return _search(tree, segments, 0, []) if has_fork else None
 
 
-def _search(
-    node: _Node[T], segments: list[str], depth: int, values: list[str]
-) -> Match[T] | None:
+def _search(node: _Node[T], segments: list[str], depth: int, values: list[str]) -> Match[T] | None:
     """Try each way there is below `node`, literal text first."""
     if depth == len(segments):
         return None if node.match is None else _matched(node, node.match, values)

@@ -8,7 +8,6 @@ import ipaddress
 import logging
 import os
 import socket
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -21,6 +20,8 @@ from actionhero_web.protocol import HttpServer
 from actionhero_web.settings import WebSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from actionhero import App
 
 logger = logging.getLogger("actionhero.web")
@@ -113,7 +114,7 @@ class WebServer(Server):
     def port(self) -> int:
         """The TCP port that is listened on, also where any free one was asked for."""
         addresses = self._runner.addresses if self._runner is not None else []
-        return next(address[1] for address in addresses if isinstance(address, tuple))
+        return next(int(address[1]) for address in addresses if isinstance(address, tuple))
 
     def announcement(self) -> list[str]:
         lines = [f"ActionHero listens on {address}" for address in self.addresses]

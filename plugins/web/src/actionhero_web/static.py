@@ -89,9 +89,9 @@ class StaticFiles:
                 answer_headers["Content-Encoding"] = encoding
                 del answer_headers["Accept-Ranges"]
                 return web.Response(body=body, headers=answer_headers)
-        if reply.length == 0:
-            return web.Response(status=reply.status, headers=answer_headers)
-        return FileResponse(file, reply, answer_headers)
+        if reply.status in {200, 206}:
+            return FileResponse(file, reply, answer_headers)
+        return web.Response(status=reply.status, headers=answer_headers)
 
     def _names(self, raw_path: str) -> list[str] | None:
         """Return the decoded names below the folder; `None` if one of them cannot be served."""

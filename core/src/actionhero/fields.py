@@ -1,0 +1,112 @@
+"""The declared fields of an action's inputs, as doors and listings need to know them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints, is_typeddict
+
+import pydantic
+from pydantic import BaseModel
+
+from actionhero.annotations import is_secret, is_sequence, is_structure, parts
+from actionhero.errors import ABSENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class InputField(NamedTuple):
+    """One declared input, as doors and listings need to know it."""
+
+    #: The name by which it is given from outside.
+    name: str
+    #: Every name by which it may be given, `name` included.
+    names: frozenset[str]
+    annotation: Any
+    description: str | None
+    required: bool
+    #: The default, or `ABSENT` where there is none that can be shown.
+    default: Any
+    secret: bool
+    #: Whether repeated values make a list.
+    is_list: bool
+    #: Whether text for it is read as JSON.
+    is_structure: bool
+
+
+def fields_of(type_: Any) -> Iterable[InputField]:
+    if isinstance(type_, type) and issubclass(type_, BaseModel):
+        for name, field in type_.model_fields.items():
+            outside = outside_names(name, field)
+            both = type_.model_config.get("populate_by_name") or type_.model_config.get(
+                "validate_by_name"
+            )
+            annotation = field.rebuild_annotation()
+            default = ABSENT
+            if not field.is_required() and field.default_factory is None:
+                default = field.default
+            yield InputField(
+                name=outside[0],
+                names=frozenset([*outside, name] if both else outside),
+                annotation=annotation,
+                description=field.description,
+                required=field.is_required(),
+                default=default,
+                secret=is_secret(annotation, ()),
+                is_list=is_sequence(annotation),
+                is_structure=is_structure(annotation),
+            )
+    elif is_typeddict(type_) or dataclasses.is_dataclass(type_):
+        optional = (
+            type_.__optional_keys__
+            if is_typeddict(type_)
+            else {
+                f.name
+                for f in dataclasses.fields(type_)
+                if f.default is not dataclasses.MISSING
+                or f.default_factory is not dataclasses.MISSING
+            }
+        )
+        for name, annotation in get_type_hints(type_, include_extras=True).items():
+            info = pydantic.fields.FieldInfo.from_annotation(annotation)
+            yield InputField(
+                name=name,
+                names=frozenset([name]),
+                annotation=annotation,
+                description=info.description,
+                required=name not in optional,
+                default=ABSENT,
+                secret=is_secret(annotation, ()),
+                is_list=is_sequence(annotation),
+                is_structure=is_structure(annotation),
+            )
+
+
+def outside_names(name: str, field: pydantic.fields.FieldInfo) -> list[str]:
+    alias = field.validation_alias if field.validation_alias is not None else field.alias
+    if alias is None:
+        return [name]
+    if isinstance(alias, str):
+        return [alias]
+    choices = alias.choices if isinstance(alias, pydantic.AliasChoices) else [alias]
+    names = []
+    for choice in choices:
+        if isinstance(choice, str):
+            names.append(choice)
+        elif isinstance(choice.path[0], str):
+            names.append(choice.path[0])
+    return names or [name]
+
+
+def secret_names_in(type_: Any, seen: set[int] | None = None) -> Iterable[str]:
+    """Yield the names of secret fields in `type_` and in every type that stands inside it."""
+    seen = set() if seen is None else seen
+    if id(type_) in seen:
+        return
+    seen.add(id(type_))
+    for field in fields_of(type_):
+        if field.secret:
+            yield from field.names
+        else:
+            for part in parts(field.annotation):
+                yield from secret_names_in(part, seen)
