@@ -57,7 +57,7 @@ def build(session: nox.Session) -> list[str]:
         session.run_install(
             "uv", "build", "--quiet", "--wheel", "--out-dir", str(folder), str(package)
         )
-    session.env["ACTIONHERO_WHEELS"] = str(folder.resolve())
+    session.env["WHEEL_FOLDER"] = str(folder.resolve())
     return [str(wheel.resolve()) for wheel in sorted(folder.glob("*.whl"))]
 
 

@@ -22,9 +22,9 @@ def workspace() -> Path:
 def wheel_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with the wheel of every package.
 
-    nox builds them and names the folder in `ACTIONHERO_WHEELS`. Without nox they are built here.
+    nox builds them and names the folder in `WHEEL_FOLDER`. Without nox they are built here.
     """
-    if built := os.environ.get("ACTIONHERO_WHEELS"):
+    if built := os.environ.get("WHEEL_FOLDER"):
         return Path(built)
     if (uv := shutil.which("uv")) is None:
         pytest.skip("building the wheels needs the program 'uv'")

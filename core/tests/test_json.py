@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json as standard_json
+import subprocess
+import sys
 import zipfile
 from collections import deque, namedtuple
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -383,6 +385,23 @@ def test_one_of_the_engines_writes() -> None:
     data = json.dumps({"when": datetime(2026, 1, 2, tzinfo=UTC)})
 
     assert data == b'{"when":"2026-01-02T00:00:00Z"}'
+
+
+def test_json_is_written_without_orjson() -> None:
+    """It is an extra: nobody has to install it."""
+    program = """
+import sys
+sys.modules["orjson"] = None
+from actionhero import json
+assert list(json.ENGINES) == ["pydantic-core"]
+print(json.dumps({"id": 7}).decode())
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert done.stdout == '{"id":7}\n'
 
 
 def test_what_cannot_be_written_is_named(write: Writer) -> None:

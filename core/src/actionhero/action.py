@@ -214,10 +214,12 @@ def subclasses_in(module_names: Iterable[str], kind: type) -> list[type]:
 
 
 def _source(action: type) -> str:
-    try:
-        return f"{inspect.getsourcefile(action)}:{inspect.getsourcelines(action)[1]}"
-    except (OSError, TypeError):
+    # Not `inspect.getsourcelines`, which parses the whole file anew for each class in it.
+    code = getattr(getattr(action, "run", None), "__code__", None)
+    if code is None:
         return action.__module__
+    line = getattr(action, "__firstlineno__", code.co_firstlineno)
+    return f"{code.co_filename}:{line}"
 
 
 def _annotations(action: type[Action], run: Any, where: str) -> tuple[Any, Any]:

@@ -204,10 +204,10 @@ class App:
         except ConfigurationError as error:
             self.problems.append(str(error))
             self.settings_are_wrong = True
-            # With defaults the rest can still be looked at, and shown.
-            return load_settings(
-                classes, Sources(root=sources.root, environment=sources.environment)
-            )
+        # With defaults the rest can still be looked at, and shown. What has none is left out.
+        bare = Sources(root=sources.root, environment=sources.environment)
+        whole = [section for section in classes if not _demands(section)]
+        return load_settings(whole, bare)
 
     def _assemble(self) -> None:
         host = self.plugins
@@ -287,3 +287,8 @@ class App:
                     f"hook in your plugin.py"
                 )
         return made
+
+
+def _demands(section: type[Settings]) -> bool:
+    """Whether a section has a setting without a default."""
+    return any(field.is_required() for field in section.model_fields.values())

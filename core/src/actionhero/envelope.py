@@ -62,7 +62,9 @@ def _shown(value: Any) -> Any:
     """Return what is told of a value: JSON, at most `VALUE_LIMIT` characters of it."""
     if isinstance(value, str):
         return _valid_text(value[:VALUE_LIMIT])
-    if value is None or value is ABSENT or isinstance(value, (bool, float)):
+    if value is None or value is ABSENT:
+        return value
+    if isinstance(value, int) and _SMALLEST <= value <= _LARGEST:
         return value
     try:
         text = json.dumps(value, ensure_ascii=False, default=_name_of_type)

@@ -22,6 +22,8 @@ class InputField(NamedTuple):
     name: str
     #: Every name by which it may be given, `name` included.
     names: frozenset[str]
+    #: The name by which an action reads it.
+    attribute: str
     annotation: Any
     description: str | None
     required: bool
@@ -35,6 +37,7 @@ class InputField(NamedTuple):
 
 
 def fields_of(type_: Any) -> Iterable[InputField]:
+    """Yield the fields of a model, a typed dictionary or a dataclass; none of anything else."""
     if isinstance(type_, type) and issubclass(type_, BaseModel):
         for name, field in type_.model_fields.items():
             outside = outside_names(name, field)
@@ -48,6 +51,7 @@ def fields_of(type_: Any) -> Iterable[InputField]:
             yield InputField(
                 name=outside[0],
                 names=frozenset([*outside, name] if both else outside),
+                attribute=name,
                 annotation=annotation,
                 description=field.description,
                 required=field.is_required(),
@@ -72,6 +76,7 @@ def fields_of(type_: Any) -> Iterable[InputField]:
             yield InputField(
                 name=name,
                 names=frozenset([name]),
+                attribute=name,
                 annotation=annotation,
                 description=info.description,
                 required=name not in optional,
@@ -83,6 +88,7 @@ def fields_of(type_: Any) -> Iterable[InputField]:
 
 
 def outside_names(name: str, field: pydantic.fields.FieldInfo) -> list[str]:
+    """Return the names by which a field of a model is given: its own, or its aliases."""
     alias = field.validation_alias if field.validation_alias is not None else field.alias
     if alias is None:
         return [name]
@@ -104,9 +110,13 @@ def secret_names_in(type_: Any, seen: set[int] | None = None) -> Iterable[str]:
     if id(type_) in seen:
         return
     seen.add(id(type_))
+    if (plain := list(parts(type_))) != [type_]:
+        for part in plain:
+            yield from secret_names_in(part, seen)
     for field in fields_of(type_):
         if field.secret:
-            yield from field.names
+            # By either name: what was given has the one, what came of it the other.
+            yield from (*field.names, field.attribute)
         else:
             for part in parts(field.annotation):
                 yield from secret_names_in(part, seen)

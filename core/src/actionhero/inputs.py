@@ -13,11 +13,12 @@ from actionhero import json
 from actionhero.annotations import holds, is_secret
 from actionhero.errors import ABSENT, ErrorType, InvalidInput, MalformedRequest, Problem
 from actionhero.fields import InputField, fields_of, outside_names, secret_names_in
+from actionhero.problems import details_of, first_part, location_in, pointer_to, problem_of
 from actionhero.redaction import redact
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
-    from pydantic_core import CoreSchema
+    from pydantic_core import CoreSchema, ErrorDetails
 
 __all__ = ["Field", "InputField", "InputSchema", "Inputs", "Secret", "SecretMarker"]
 
@@ -134,7 +135,7 @@ class InputSchema:
             raise self._refusal(error, lambda: values) from None
         if self._has_integers:
             for given in text.values():
-                if len(given[-1]) > 18 if isinstance(given[-1], str) else False:
+                if any(isinstance(item, str) and len(item) > 18 for item in given):
                     self._refuse_long_integers(inputs)
                     break
         return inputs
@@ -183,15 +184,20 @@ class InputSchema:
             try:
                 merged[name] = self._jsonable(name, value)
             except ValidationError as error:
-                problems += [_problem(detail, name) for detail in _details(error)]
+                problems += [
+                    self._problem(detail, given, (name, *detail["loc"]))
+                    for detail in details_of(error)
+                ]
                 refused.add(name)
                 merged.pop(name, None)
         try:
             inputs = self._validate_json(json.dumps(merged), strict=True)
         except ValidationError as error:
-            for detail in _details(error):
-                if not (detail["loc"] and str(detail["loc"][0]) in refused):
-                    problems.append(_problem(detail))
+            problems += [
+                self._problem(detail, merged, detail["loc"])
+                for detail in details_of(error)
+                if not (detail["loc"] and str(detail["loc"][0]) in refused)
+            ]
             raise self._invalid(problems, merged | given) from None
         if problems:
             raise self._invalid(problems, merged | given)
@@ -263,14 +269,18 @@ class InputSchema:
                 known = ", ".join(sorted(self.names)) or "none"
                 hint = f"did you mean {near[0]!r}?" if near else f"there are: {known}"
                 problems.append(
-                    Problem(_pointer((name,)), f"Unknown param: {name} ({hint})", "extra_forbidden")
+                    Problem(
+                        pointer_to((name,)), f"Unknown param: {name} ({hint})", "extra_forbidden"
+                    )
                 )
         return problems
 
     def _refuse_long_integers(self, inputs: Any) -> None:
         problems = [
             Problem(
-                _pointer(path), "Input should be an integer that fits into 64 bits", "int_too_large"
+                pointer_to(path),
+                "Input should be an integer that fits into 64 bits",
+                "int_too_large",
             )
             for path in _long_integers(inputs, ())
         ]
@@ -285,19 +295,25 @@ class InputSchema:
         location = first["loc"]
         if not location:
             if first["type"] == "json_invalid":
-                reason = first["msg"].split(": ", 1)[-1]
-                return MalformedRequest(f"the body is not valid JSON: {reason}")
+                return MalformedRequest(first["msg"])
             if first["type"] in _NOT_AN_OBJECT:
                 return MalformedRequest("the body must be a JSON object")
-        found = [_problem(detail) for detail in details]
+        values: Any = None
+        if self._is_open or any(len(detail["loc"]) > 1 for detail in details):
+            values = raw()
+            if not isinstance(values, Mapping):
+                return MalformedRequest("the body must be a JSON object")
+            found = [self._problem(detail, values, detail["loc"]) for detail in details]
+        else:
+            found = [problem_of(detail, detail["loc"]) for detail in details]
         if problems:
             return self._invalid([*problems, *found], raw)
         # By order of declaration already: that is how pydantic validates.
-        key = str(location[0]) if location else None
+        key = first_part(found[0].pointer) or None
         value: Any = ABSENT
         if key is not None and key not in self.secrets and first["type"] != "missing":
             # `input` is never told as it is: beside a missing field it is all that was given.
-            value = first["input"] if len(location) == 1 else raw().get(key, ABSENT)
+            value = first["input"] if values is None else values.get(key, ABSENT)
             if not isinstance(value, str | int | float):
                 value = redact(value, self.secrets, limit=None)
         return InvalidInput(
@@ -308,12 +324,16 @@ class InputSchema:
             problems=tuple(found),
         )
 
+    def _problem(self, detail: ErrorDetails, values: Any, location: Sequence[Any]) -> Problem:
+        missing = detail["type"] == "missing"
+        return problem_of(detail, location_in(values, location, self.secrets, missing=missing))
+
     def _invalid(self, problems: list[Problem], values: Any) -> InvalidInput:
         """Return the error that tells all `problems`, the first by order of declaration first."""
         last = len(self._order)
-        problems.sort(key=lambda problem: self._order.get(_first(problem.pointer), last))
+        problems.sort(key=lambda problem: self._order.get(first_part(problem.pointer), last))
         first = problems[0]
-        key = _first(first.pointer) or None
+        key = first_part(first.pointer) or None
         value: Any = ABSENT
         if key is not None and key not in self.secrets and first.type != "missing":
             values = values() if callable(values) else values
@@ -331,39 +351,6 @@ class InputSchema:
 _NOT_AN_OBJECT = frozenset(
     {"model_type", "model_attributes_type", "dict_type", "dataclass_type", "mapping_type"}
 )
-
-#: How pydantic introduces the message of a validator's own `ValueError` or `AssertionError`.
-_PREFIXES = {"value_error": "Value error, ", "assertion_error": "Assertion failed, "}
-
-
-def _details(error: ValidationError) -> list[Any]:
-    # Never with the input: beside a missing field it is everything else that was given.
-    return error.errors(include_input=False, include_url=False, include_context=False)
-
-
-def _problem(detail: Any, inside: str | None = None) -> Problem:
-    kind, message = detail["type"], detail["msg"]
-    location = detail["loc"] if inside is None else (inside, *detail["loc"])
-    if kind == "missing":
-        message = f"Missing required param: {location[-1]}"
-    elif kind in _PREFIXES:
-        message = message.removeprefix(_PREFIXES[kind])
-    return Problem(_pointer(location), message, kind)
-
-
-def _pointer(location: Iterable[Any]) -> str:
-    """Return the RFC 6901 pointer to `location`."""
-    pointer = ""
-    for part in location:
-        text = str(part)
-        if "~" in text or "/" in text:
-            text = text.replace("~", "~0").replace("/", "~1")
-        pointer += f"/{text}"
-    return pointer
-
-
-def _first(pointer: str) -> str:
-    return pointer[1:].partition("/")[0].replace("~1", "/").replace("~0", "~")
 
 
 def _structure(given: Sequence[Any], *, is_list: bool) -> Any:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
+from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actionhero.call import Call, Outcome
 from actionhero.deadlines import Deadlines
 from actionhero.errors import (
+    ABSENT,
     ActionNotFound,
     ServiceUnavailable,
     Timeout,
@@ -31,9 +33,10 @@ if TYPE_CHECKING:
     from actionhero.logs import CallLog
     from actionhero.raw import RawInputs
     from actionhero.resources import Resources
-    from actionhero.session import SessionStore
+    from actionhero.session import Session, SessionStore
 
 Resource = TypeVar("Resource")
+Translation = Callable[[Any], TypedError]
 
 logger = logging.getLogger("actionhero.call")
 
@@ -91,6 +94,11 @@ class Pipeline:
         self.actions = actions
         self.show_tracebacks = show_tracebacks
         self._keep_tracebacks = keep_tracebacks
+        self._translations: dict[type[Exception], Translation] = {
+            ConnectionError: lambda _: ServiceUnavailable(
+                "A service that this action needs is not available"
+            )
+        }
         self.call_log = call_log
         self._resources = resources
         self._store = store
@@ -106,6 +114,7 @@ class Pipeline:
         *,
         request_id: str | None = None,
         sink: Sink | None = None,
+        session: Session | None = None,
     ) -> Outcome:
         """Run the action called `name` for `connection`, and return what came of it.
 
@@ -119,6 +128,7 @@ class Pipeline:
             raw: The inputs as they came.
             request_id: What ties together all that happens because of one request; else made.
             sink: Takes the items of an action that streams. Without one they make a list.
+            session: The one of the call that this one runs in, and that keeps its changes.
         """
         if request_id is None:
             request_id = new_identifier()
@@ -132,7 +142,7 @@ class Pipeline:
                 call = None
             else:
                 call = Call(self, plan.action, connection, request_id)
-                outcome = await self._walk(plan, call, raw, sink)
+                outcome = await self._walk(plan, call, raw, sink, session)
             if started:
                 self._write(log, name, connection, request_id, started, outcome, call, raw)
             if outcome.cancelled:
@@ -149,7 +159,11 @@ class Pipeline:
         except ActionNotFound as error:
             return Outcome(error=error)
         return await self.execute(
-            call.connection, name, ReadyInputs(inputs), request_id=call.request_id
+            call.connection,
+            name,
+            ReadyInputs(inputs),
+            request_id=call.request_id,
+            session=call._session,
         )
 
     def refuse(self, connection: Connection, error: TypedError, *, request_id: str) -> Outcome:
@@ -176,6 +190,14 @@ class Pipeline:
         stack = "".join(traceback.format_exception(error)) if self.show_tracebacks else None
         return Outcome(error=TypedError(INTERNAL_ERROR), stack=stack)
 
+    def translate(self, type_: type[Exception], translation: Translation) -> None:
+        """Tell exceptions of `type_`, and of its subclasses, as a `TypedError` of your own.
+
+        For plugins that know a driver: that it lost its server is 503 and no failure of an action.
+        A subclass that is known itself goes before the class that it derives from.
+        """
+        self._translations[type_] = translation
+
     def resource(self, type_: type[Resource]) -> Resource:
         """Return what initializers provide as `type_`."""
         return self._resources.get(type_)
@@ -186,12 +208,21 @@ class Pipeline:
 
     # -- the corridor itself -----------------------------------------------------------------
 
-    async def _walk(self, plan: _Plan, call: Call, raw: RawInputs, sink: Sink | None) -> Outcome:
+    async def _walk(
+        self,
+        plan: _Plan,
+        call: Call,
+        raw: RawInputs,
+        sink: Sink | None,
+        session: Session | None,
+    ) -> Outcome:
+        store = self._store if session is None else None
         entered = 0
         deadline = self._deadlines.arm(plan.seconds) if plan.seconds else None
         try:
-            if self._store is not None:
-                call._session = await self._store.open(call.connection)
+            if store is not None:
+                session = await store.open(call.connection)
+            call._session = session
             call.inputs = raw.parse(plan.schema)
             for before in plan.befores:
                 entered += 1
@@ -201,24 +232,23 @@ class Pipeline:
                 outcome = Outcome(await self._stream(plan, call, sink, deadline))
             else:
                 outcome = Outcome(await plan.run(call))
-        except asyncio.CancelledError:
-            if deadline is not None and deadline.expired and deadline.caught():
-                outcome = Outcome(error=self._timed_out(plan))
-            else:
-                outcome = Outcome(
-                    error=ServiceUnavailable("The call was cancelled"), cancelled=True
-                )
+        except asyncio.CancelledError as error:
+            outcome = self._interrupted(plan, call, raw, error)
         except Exception as error:  # noqa: BLE001 - the one place that must catch all
             outcome = self._failed(plan, call, raw, error)
-        finally:
-            if deadline is not None:
-                deadline.disarm()
+        if deadline is not None:
+            deadline.disarm()
+            # Whatever `run` made of our cancellation: it took too long.
+            if deadline.expired and deadline.caught():
+                outcome = Outcome(error=self._timed_out(plan))
         if entered:
             outcome = await self._leave(plan, call, raw, outcome, entered)
-        session = call._session
-        if session is not None and session.changed and self._store is not None and outcome.ok:
+        if store is not None and session is not None and session.changed and outcome.ok:
             try:
-                await self._store.save(call.connection, session)
+                if not outcome.cancelled:
+                    await store.save(call.connection, session)
+            except asyncio.CancelledError as error:
+                outcome = self._interrupted(plan, call, raw, error)
             except Exception as error:  # noqa: BLE001 - a value that was not kept is no value
                 outcome = self._failed(plan, call, raw, error)
         return outcome
@@ -235,8 +265,10 @@ class Pipeline:
                     deadline.restart()
                 if sink is None:
                     collected.append(item)
-                else:
-                    await sink(item)
+                    continue
+                await sink(item)
+                if deadline is not None:
+                    deadline.restart()
         finally:
             # A client that went away ends the generator here, not whenever it is collected.
             await items.aclose()
@@ -252,10 +284,10 @@ class Pipeline:
                 continue
             try:
                 replaced = await after(call, outcome)
-            except asyncio.CancelledError:
-                outcome = Outcome(
-                    error=ServiceUnavailable("The call was cancelled"), cancelled=True
-                )
+            except asyncio.CancelledError as error:
+                cancelled = outcome.cancelled
+                outcome = self._interrupted(plan, call, raw, error)
+                outcome.cancelled |= cancelled
             except Exception as error:  # noqa: BLE001 - told as an outcome like any other
                 cancelled = outcome.cancelled
                 outcome = self._failed(plan, call, raw, error)
@@ -278,21 +310,37 @@ class Pipeline:
     def _timed_out(self, plan: _Plan) -> Timeout:
         return Timeout(f"Action '{plan.action.name}' timed out after {plan.seconds * 1000:.0f}ms")
 
-    def _failed(self, plan: _Plan, call: Call, raw: RawInputs, error: Exception) -> Outcome:
+    def _interrupted(
+        self, plan: _Plan, call: Call, raw: RawInputs, error: asyncio.CancelledError
+    ) -> Outcome:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            return Outcome(error=ServiceUnavailable("The call was cancelled"), cancelled=True)
+        # Nobody cancelled this call: `run` awaited something that somebody else cancelled.
+        return self._failed(plan, call, raw, error)
+
+    def _failed(self, plan: _Plan, call: Call, raw: RawInputs, error: BaseException) -> Outcome:
         if isinstance(error, TypedError) and call.inputs is None:
             # Found before anything ran: there is no traceback that is worth a look.
             if plan.schema.secrets and error.problems:
-                _clean(error, self._scrubber(plan, call, raw))
+                _clean(error, self._scrubber(plan, call, raw), plan.schema.secrets)
             # The traceback holds the frame that holds this outcome: a circle that only the
             # collector could break. The context holds pydantic's error, and so all inputs.
             error.__traceback__ = error.__context__ = None
             return Outcome(error=error)
         scrubber = self._scrubber(plan, call, raw)
         stack = None
+        if self.show_tracebacks:
+            stack = scrubber.scrub("".join(traceback.format_exception(error)))
         if isinstance(error, TypedError):
             told = error
             if plan.schema.secrets:
-                _clean(told, scrubber)
+                _clean(told, scrubber, plan.schema.secrets)
+        elif translated := self._translated(error):
+            told = translated
+            logger.warning(
+                "action %r failed: %s", plan.action.name, error, extra={"scrubber": scrubber}
+            )
         else:
             told = TypedError(INTERNAL_ERROR)
             if self._keep_tracebacks:
@@ -304,21 +352,23 @@ class Pipeline:
                 exc_info=error,
                 extra={"scrubber": scrubber},
             )
-        if self.show_tracebacks:
-            stack = scrubber.scrub("".join(traceback.format_exception(error)))
         if not self._keep_tracebacks:
             # The same circle as above.
             told.__traceback__ = None
         return Outcome(error=told, stack=stack)
 
+    def _translated(self, error: BaseException) -> TypedError | None:
+        for type_ in type(error).__mro__:
+            translation = self._translations.get(type_)
+            if translation is not None:
+                return translation(error)
+        return None
+
     def _scrubber(self, plan: _Plan, call: Call, raw: RawInputs) -> Scrubber:
-        given = dict(raw.peek())
-        if hasattr(call.inputs, "__dict__"):
-            # Validators may have changed a secret, such as to lower case: both forms go.
-            return Scrubber.from_inputs(
-                {"given": given, "inputs": dict(call.inputs.__dict__)}, plan.schema.secrets
-            )
-        return Scrubber.from_inputs(given, plan.schema.secrets)
+        # Validators may have changed a secret, such as to lower case: both forms go.
+        return Scrubber.from_inputs(
+            {"given": dict(raw.peek()), "inputs": call.inputs}, plan.schema.secrets
+        )
 
     # -- the line per call -------------------------------------------------------------------
 
@@ -372,12 +422,17 @@ def _runner(action: Registered) -> Any:
     return lambda call: run()
 
 
-def _clean(error: TypedError, scrubber: Scrubber) -> None:
+def _clean(error: TypedError, scrubber: Scrubber, secrets: frozenset[str]) -> None:
     """Take secrets out of what an error tells its caller, whatever its author put there."""
     error.message = scrubber.scrub(error.message)
     error.args = (error.message,)
-    if isinstance(error.value, str):
-        error.value = scrubber.scrub(error.value)
+    # Whoever raises it again may show what caused it, and knows nothing of our secrets.
+    error.__cause__ = error.__context__ = None
+    text = error.value if isinstance(error.value, str) else repr(error.value)
+    if error.key in secrets:
+        error.value = ABSENT
+    elif (scrubbed := scrubber.scrub(text)) != text:
+        error.value = scrubbed
     error.problems = tuple(
         problem._replace(message=scrubber.scrub(problem.message)) for problem in error.problems
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from actionhero import json
 from actionhero.errors import MalformedRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from actionhero.inputs import InputSchema
 
@@ -125,7 +126,8 @@ class ReadyInputs:
         return self.instance
 
     def peek(self) -> Mapping[str, Any]:
-        return getattr(self.instance, "__dict__", {})
+        # A mapping is itself; of anything else the corridor has the instance.
+        return self.instance if isinstance(self.instance, Mapping) else {}
 
 
 class Unreadable:

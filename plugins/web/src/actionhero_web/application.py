@@ -10,7 +10,6 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from actionhero import App, RunMode
-from actionhero.envelope import envelope
 from actionhero.errors import (
     ActionNotFound,
     MalformedRequest,
@@ -27,7 +26,7 @@ from actionhero_web import probes
 from actionhero_web.action_routes import router_for
 from actionhero_web.exchange import Exchanges
 from actionhero_web.head import REQUEST_ID, Heads
-from actionhero_web.problem import told
+from actionhero_web.problem import envelope, told
 from actionhero_web.protocol import HttpServer
 from actionhero_web.response import decorate
 from actionhero_web.settings import WebSettings
@@ -91,6 +90,10 @@ def build(app: App) -> web.Application:
 
     async def answer(request: web.Request) -> web.StreamResponse:
         path, query = _target(request)
+        if request.match_info.apps[0] is not application:
+            # Mounted in somebody else's application, whose middlewares look at our answers.
+            exchanges.only_plain = True
+            path = settings.prefix + _below_mount(request, path)
         response: web.StreamResponse = await exchanges.answer(request, path, query)
         return response
 
@@ -128,8 +131,8 @@ async def create(*, location: Any = None) -> web.Application:
 
     For servers that are not ours, such as
     `gunicorn actionhero_web.application:create --worker-class aiohttp.GunicornUVLoopWebWorker`,
-    and for `existing.add_subapp("/", await create())`. It starts and stops with the aiohttp
-    application.
+    and for `existing.add_subapp("/backend", await create())`, which puts `/backend` before
+    `web.prefix`. It starts and stops with the aiohttp application.
 
     Args:
         location: The settings file, or its folder; the current folder where left out.
@@ -162,6 +165,14 @@ def _target(request: web.BaseRequest) -> tuple[str, str]:
     # `GET http://host/path`, as proxies are asked, or `OPTIONS *`.
     url = request.rel_url
     return url.raw_path, url.raw_query_string
+
+
+def _below_mount(request: web.Request, path: str) -> str:
+    """Return what of an undecoded path comes after mount and prefix: what a route describes."""
+    resource = request.match_info.route.resource
+    above = resource.canonical.removesuffix("/{tail}") if resource is not None else ""
+    # Counted, not measured: the same segment may be encoded in more than one way.
+    return "".join(f"/{segment}" for segment in path.split("/")[above.count("/") + 1 :])
 
 
 def _dispatcher(application: web.Application) -> Callable[[Any], Awaitable[Any]]:
@@ -213,12 +224,12 @@ def _error_teller(application: web.Application) -> Callable[..., web.StreamRespo
                 "answering %s failed: %s", request.remote, exc, exc_info=exc,
                 extra={"request_id": request_id},
             )  # fmt: skip
-        status, name = told(error.type, settings.errors)
+        status, _ = told(error.type, settings.errors)
         document = envelope(
             error,
             timestamp_ms=exchanges.now_ms(),
             request_id=request_id,
-            name=name,
+            profile=settings.errors,
         )
         body = dumps_pretty(document) if settings.errors == "actionhero" else dumps(document)
         response = web.Response(

@@ -10,7 +10,6 @@ from aiohttp import web
 
 from actionhero import Connection
 from actionhero.call import Outcome
-from actionhero.envelope import envelope
 from actionhero.errors import (
     ActionNotFound,
     MalformedRequest,
@@ -30,7 +29,7 @@ from actionhero_web.cors import Cors
 from actionhero_web.head import REQUEST_ID, Heads
 from actionhero_web.media import Media, kind, parse_form, parse_query
 from actionhero_web.multipart import Form, read_form
-from actionhero_web.problem import problem_details, told
+from actionhero_web.problem import envelope, problem_details, told
 from actionhero_web.protocol import HttpProtocol
 from actionhero_web.proxy import TrustedProxies
 from actionhero_web.router import Match, NoMatch
@@ -225,10 +224,10 @@ class Exchanges:
     ) -> Answer:
         error = outcome.error
         assert error is not None  # noqa: S101 - only called for a failure
-        status, name = told(error.type, self._profile)
+        status, _ = told(error.type, self._profile)
         if error.retry_after_seconds is not None or status == 503:
             more = (*more, ("Retry-After", str(error.retry_after_seconds or 1)))
-        if PROBLEM_JSON in request.headers.get("Accept", ""):
+        if PROBLEM_JSON in request.headers.get("Accept", "").lower():
             document = problem_details(error, request_id=request_id)
             return await self._write(
                 request, document["status"], dumps(document), request_id, more, PROBLEM_JSON
@@ -238,7 +237,7 @@ class Exchanges:
             timestamp_ms=self.now_ms(),
             request_id=request_id,
             stack=outcome.stack,
-            name=name,
+            profile=self._profile,
         )
         body = dumps_pretty(document) if self._pretty else dumps(document)
         return await self._write(request, status, body, request_id, more)

@@ -10,21 +10,15 @@ A client that asks for `application/problem+json` gets RFC 9457, always with sta
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import quote
 
-from actionhero.errors import ABSENT, ErrorType, TypedError
+from actionhero import envelope as core
+from actionhero.errors import ErrorType, TypedError
 
 Profile: TypeAlias = Literal["standard", "actionhero"]
 
 PROBLEM_TYPE_PREFIX: Final = "urn:actionhero:error:"
-
-#: How many characters of an input's value are told back.
-VALUE_LIMIT: Final = 1000
-
-_SMALLEST: Final = -(2**63)
-_LARGEST: Final = 2**64 - 1
 
 
 class Telling(NamedTuple):
@@ -56,7 +50,7 @@ TABLE: Final[dict[ErrorType, Telling]] = {
     _E.SESSION_NOT_FOUND: Telling("Sign-in required", 401, 401),
     _E.SERVER_ERROR: Telling("Server error", 500, 500),
     _E.ACTION_NOT_FOUND: Telling("Action not found", 404, 404),
-    _E.PARAM_REQUIRED: Telling("Missing input", 422, 406),
+    _E.PARAM_REQUIRED: Telling("Invalid input", 422, 406),
     _E.PARAM_DEFAULT: Telling("Invalid default of an input", 422, 406, _E.PARAM_REQUIRED),
     _E.PARAM_VALIDATION: Telling("Invalid input", 422, 406, _E.PARAM_REQUIRED),
     _E.PARAM_FORMATTING: Telling("Unreadable input", 422, 406, _E.PARAM_REQUIRED),
@@ -101,31 +95,14 @@ def envelope(
     timestamp_ms: int,
     stack: str | None = None,
 ) -> dict[str, Any]:
-    """Return the JSON document of a failure: `{"error": {...}}`.
-
-    Args:
-        error: What went wrong. Its `value` is told as it is: that of a secret must not be there.
-        profile: Whose names are used.
-        request_id: The one in the `X-Request-Id` header.
-        timestamp_ms: Milliseconds since the epoch.
-        stack: The traceback; `None` where it is nobody's business.
-    """
-    document: dict[str, Any] = {
-        "message": error.message,
-        "type": _TOLD[profile][error.type][1],
-        "timestamp": timestamp_ms,
-    }
-    if error.key is not None:
-        document["key"] = error.key
-    value = _shown(error.value)
-    if value is not ABSENT:
-        document["value"] = value
-    if error.problems:
-        document["errors"] = _problems(error)
-    document["request_id"] = request_id
-    if stack is not None:
-        document["stack"] = stack
-    return {"error": document}
+    """Return the JSON document of a failure: that of every door, with the names of `profile`."""
+    return core.envelope(
+        error,
+        timestamp_ms=timestamp_ms,
+        request_id=request_id,
+        stack=stack,
+        name=_TOLD[profile][error.type][1],
+    )
 
 
 def problem_details(error: TypedError, *, request_id: str) -> dict[str, Any]:
@@ -143,50 +120,5 @@ def problem_details(error: TypedError, *, request_id: str) -> dict[str, Any]:
         "instance": f"urn:actionhero:request:{quote(request_id, safe=':@')}",
     }
     if error.problems:
-        document["errors"] = _problems(error)
+        document["errors"] = core.problems_of(error)
     return document
-
-
-def _problems(error: TypedError) -> list[dict[str, str]]:
-    return [
-        {"pointer": pointer, "message": message, "type": type}
-        for pointer, message, type in error.problems
-    ]
-
-
-def _shown(value: Any) -> Any:
-    """Return what is told of a value: JSON, at most `VALUE_LIMIT` characters of it."""
-    if isinstance(value, str):
-        return _valid_text(value[:VALUE_LIMIT])
-    if value is None or value is ABSENT:
-        return value
-    if isinstance(value, int) and _SMALLEST <= value <= _LARGEST:
-        return value
-    try:
-        text = json.dumps(value, ensure_ascii=False, default=_name_of_type)
-        if len(text) > VALUE_LIMIT:
-            return _valid_text(text[:VALUE_LIMIT])
-        # What comes back is JSON and nothing else, whatever went in, and any writer can write it.
-        return json.loads(_valid_text(text), parse_int=_shown_integer, parse_constant=_no_number)
-    except (ValueError, TypeError, RecursionError):
-        # It has no JSON: it holds itself, or a number of thousands of digits, or odd keys.
-        return _name_of_type(value)
-
-
-def _valid_text(text: str) -> str:
-    """Return `text` without lone surrogates, which no UTF-8 can hold."""
-    return text if text.isascii() else text.encode(errors="replace").decode()
-
-
-def _shown_integer(digits: str) -> int | str:
-    """Return an integer, or its digits as text where it has more than 64 bits."""
-    number = int(digits)
-    return number if _SMALLEST <= number <= _LARGEST else digits
-
-
-def _no_number(_constant: str) -> None:
-    """Stand in for `NaN` and the infinities, which JSON does not have."""
-
-
-def _name_of_type(value: object) -> str:
-    return f"<{type(value).__name__}>"

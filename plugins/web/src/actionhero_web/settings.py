@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import ClassVar, Literal
 
+from pydantic import field_validator
+
 from actionhero import Field, Settings
 from actionhero.settings import SettingsPath
+from actionhero_web.cors import Cors
+from actionhero_web.proxy import TrustedProxies
 
 
 class WebSettings(Settings):
@@ -97,3 +101,15 @@ class WebSettings(Settings):
         "strict-origin-when-cross-origin",
         description="The header Referrer-Policy; empty for none.",
     )
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, origins: list[str]) -> list[str]:
+        Cors(origins)
+        return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, proxies: list[str]) -> list[str]:
+        TrustedProxies(proxies)
+        return proxies

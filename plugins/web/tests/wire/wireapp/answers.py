@@ -1,0 +1,160 @@
+"""Actions that answer in every way there is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+from pydantic import BaseModel, Field
+
+from actionhero import Action, Inputs
+from actionhero_web import Route
+
+
+class Size(Enum):
+    SMALL = "small"
+
+
+class Person(BaseModel):
+    name: str
+    born: date = date(1815, 12, 10)
+    home_town: str = Field(default="London", serialization_alias="homeTown")
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: int
+
+
+class Opaque:
+    pass
+
+
+def _itself() -> list[Any]:
+    value: list[Any] = []
+    value.append(value)
+    return value
+
+
+VALUES: dict[str, Callable[[], Any]] = {
+    "none": lambda: None,
+    "text": lambda: "häll😀 \"quoted\"",
+    "empty": lambda: {},
+    "list": lambda: [1, "two", None, 3.5, True],
+    "int": lambda: 42,
+    "zero": lambda: 0,
+    "false": lambda: False,
+    "float": lambda: 0.1,
+    "nan": lambda: [float("nan"), float("inf")],
+    "big": lambda: 2**70,
+    "model": lambda: Person(name="Ada"),
+    "models": lambda: {"people": [Person(name="Ada")]},
+    "dataclass": lambda: Point(1, 2),
+    "datetime": lambda: datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC),
+    "odd": lambda: {
+        "uuid": UUID(int=7), "decimal": Decimal("1.50"), "enum": Size.SMALL, "day": date(2024, 1, 2),
+        "tuple": (1, 2), "set": {3},
+    },
+    "surrogate": lambda: {"text": "a\ud800b"},
+    "surrogate-model": lambda: Person(name="a\ud800b"),
+    "opaque": Opaque,
+    "nested-opaque": lambda: {"a": [Opaque()]},
+    "itself": _itself,
+    "large": lambda: {"text": "compress me " * 1000},
+    "kilobyte": lambda: "x" * 1022,
+    "almost-kilobyte": lambda: "x" * 1021,
+}  # fmt: skip
+
+
+class What(Inputs):
+    what: str
+
+
+class Give(Action):
+    """Return a value."""
+
+    name = "give"
+    web = ["GET /give/{what}", "POST /give/{what}"]
+
+    async def run(self, inputs: What) -> Any:
+        return VALUES[inputs.what]()
+
+
+class Stream(Action):
+    """Return several values."""
+
+    name = "stream"
+    web = "GET /stream"
+
+    async def run(self) -> AsyncIterator[int]:
+        for number in range(3):
+            yield number
+
+
+class Created(Action):
+    """Answer with a status of its own."""
+
+    name = "created"
+    web = [
+        Route.put("/created", status=201), Route.delete("/created", status=204),
+        Route.post("/created", status=205), Route.patch("/created", status=299),
+    ]  # fmt: skip
+
+    async def run(self) -> dict[str, bool]:
+        return {"created": True}
+
+
+class Chosen(Action):
+    """Answer with a status that its value chooses."""
+
+    name = "chosen"
+    web = Route.get("/chosen/{what}", status=lambda value: value["status"])
+
+    async def run(self, inputs: What) -> dict[str, Any]:
+        return {"status": int(inputs.what) if inputs.what.isdigit() else inputs.what}
+
+
+async def _streamed(response: web.StreamResponse) -> web.StreamResponse:
+    return response
+
+
+RAW: dict[str, Callable[[], web.StreamResponse]] = {
+    "text": lambda: web.Response(text="plain <b>text</b>"),
+    "headers": lambda: web.Response(
+        text="mine", headers={"X-Frame-Options": "SAMEORIGIN", "X-Mine": "yes", "X-Request-Id": "my"}
+    ),
+    "redirect": lambda: web.HTTPFound("/elsewhere"),
+    "file": lambda: web.FileResponse(Path(__file__)),
+    "teapot": lambda: web.Response(status=418, body=b"\x00\xff"),
+    "large": lambda: web.Response(text="compress me " * 1000),
+    "image": lambda: web.Response(body=b"\x89PNG" * 1000, content_type="image/png"),
+    "stream": lambda: web.StreamResponse(headers={"Content-Type": "text/event-stream"}),
+}
+
+
+class Raw(Action):
+    """Answer with one of aiohttp's own responses."""
+
+    name = "raw"
+    web = ["GET /raw/{what}", "POST /raw/{what}"]
+
+    async def run(self, inputs: What) -> web.StreamResponse:
+        return RAW[inputs.what]()
+
+
+class RaisedRedirect(Action):
+    """Raise one of aiohttp's own responses, which is an exception like any other."""
+
+    name = "raised"
+    web = "GET /raised"
+
+    async def run(self) -> None:
+        raise web.HTTPFound("/elsewhere")
