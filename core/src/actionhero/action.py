@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import sys
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
@@ -13,7 +14,7 @@ from actionhero.inputs import Inputs, InputSchema
 from actionhero.outputs import OutputSchema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from actionhero.middleware import Middleware
 
@@ -88,17 +89,11 @@ class Registered:
             raise PluginError(
                 f"{where} has no 'async def run'; write async def run(self, inputs, call)"
             )
-        self.description: str = action.description or inspect.getdoc(action) or ""
-        self.middleware: tuple[Middleware, ...] = tuple(action.middleware)
+        # The class's own docstring: `inspect.getdoc` would give that of `Action` instead of none.
+        self.description: str = action.description or inspect.cleandoc(action.__doc__ or "")
+        self.middleware = _middleware(action, where)
         self.streams = inspect.isasyncgenfunction(run)
-        parameters = list(inspect.signature(run).parameters)[1:]
-        if not set(parameters) <= {"inputs", "call"} or parameters != sorted(
-            parameters, key=("inputs", "call").index
-        ):
-            raise PluginError(
-                f"{where} has run({', '.join(['self', *parameters])}); it is called with 'inputs' "
-                "and 'call' by name, in this order, and either may be left out"
-            )
+        parameters = _parameters(run, where)
         self.takes_inputs = "inputs" in parameters
         self.takes_call = "call" in parameters
         self.inputs_type, output_type = _annotations(action, run, where)
@@ -115,12 +110,17 @@ class Registered:
             raise PluginError(
                 f"{where} has timeout = {limit!r}; write timeout = timedelta(seconds=…)"
             )
-        for item in self.middleware:
-            if not (hasattr(item, "before") and hasattr(item, "after")) or isinstance(item, type):
-                raise PluginError(
-                    f"{where} lists {item!r} as middleware, which is not an instance of Middleware"
-                )
-        self.instance = action()
+        if limit is not None and limit < timedelta(0):
+            raise PluginError(
+                f"{where} has timeout = {limit!r}, which is below zero; zero means no limit"
+            )
+        try:
+            self.instance = action()
+        except Exception as error:
+            raise PluginError(
+                f"{where} cannot be made without arguments: {type(error).__name__}: {error}; "
+                "reach what it needs by call.get in run"
+            ) from error
 
     @property
     def summary(self) -> str:
@@ -222,6 +222,35 @@ def _source(action: type) -> str:
     return f"{code.co_filename}:{line}"
 
 
+def _middleware(action: type[Action], where: str) -> tuple[Middleware, ...]:
+    if not isinstance(action.middleware, Iterable):
+        raise PluginError(
+            f"{where} has middleware = {action.middleware!r}; write a list, as in "
+            "middleware = [SignedIn()]"
+        )
+    for item in action.middleware:
+        if not (hasattr(item, "before") and hasattr(item, "after")) or isinstance(item, type):
+            raise PluginError(
+                f"{where} lists {item!r} as middleware, which is not an instance of Middleware"
+            )
+    return tuple(action.middleware)
+
+
+def _parameters(run: Any, where: str) -> list[str]:
+    """Return which of `inputs` and `call` an action's `run` takes."""
+    _, *parameters = inspect.signature(run).parameters.values()
+    names = [parameter.name for parameter in parameters]
+    if names not in ([], ["inputs"], ["call"], ["inputs", "call"]) or any(
+        parameter.kind is not parameter.POSITIONAL_OR_KEYWORD for parameter in parameters
+    ):
+        written = ", ".join(["self", *map(str, parameters)])
+        raise PluginError(
+            f"{where} has run({written}); it is called with 'inputs' and 'call', in this order, "
+            "and either may be left out"
+        )
+    return names
+
+
 def _annotations(action: type[Action], run: Any, where: str) -> tuple[Any, Any]:
     """Return the types of `inputs` and of what is returned; the type of `call` is never resolved.
 
@@ -233,12 +262,13 @@ def _annotations(action: type[Action], run: Any, where: str) -> tuple[Any, Any]:
         if isinstance(annotation, str):
             holder = type("holder", (), {"__annotations__": {name: annotation}})
             namespace = getattr(sys.modules.get(action.__module__), "__dict__", {})
-            namespace = getattr(run, "__globals__", namespace)
+            # Where it was written, not where a decorator of it was.
+            namespace = getattr(inspect.unwrap(run), "__globals__", namespace)
             try:
                 hints = get_type_hints(
                     holder, namespace, dict(action._surroundings), include_extras=True
                 )
-            except NameError as error:
+            except (AttributeError, NameError, SyntaxError, TypeError) as error:
                 if name == "return":
                     # Only documents use it; what cannot be resolved is told as "anything".
                     resolved.append(None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from collections.abc import AsyncIterable, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
 from actionhero.identifier import new_identifier
 from actionhero.session import Session
@@ -22,15 +22,36 @@ Result = TypeVar("Result")
 class RunsWithInputs(Protocol[Given, Returned]):
     """The shape of an action that takes inputs; it lets type checkers infer both ends."""
 
-    def run(self, inputs: Given, call: Call) -> Awaitable[Returned]:
+    def run(self, inputs: Given, call: Call) -> Returned:
+        """Do the work."""
+
+
+class RunsWithInputsAlone(Protocol[Given, Returned]):
+    """The shape of an action that takes inputs, and does not ask who calls."""
+
+    def run(self, inputs: Given) -> Returned:
         """Do the work."""
 
 
 class RunsWithout(Protocol[Returned]):
-    """The shape of an action that takes none."""
+    """The shape of an action that takes no inputs."""
 
-    def run(self, call: Call) -> Awaitable[Returned]:
+    def run(self, call: Call) -> Returned:
         """Do the work."""
+
+
+class RunsAlone(Protocol[Returned]):
+    """The shape of an action that asks for nothing."""
+
+    def run(self) -> Returned:
+        """Do the work."""
+
+
+#: Actions by what `run` is given. What it returns is awaited, or a stream of items.
+WithInputs: TypeAlias = (
+    type[RunsWithInputs[Taken, Result]] | type[RunsWithInputsAlone[Taken, Result]]
+)
+WithoutInputs: TypeAlias = type[RunsWithout[Result]] | type[RunsAlone[Result]]
 
 
 class Corridor(Protocol):
@@ -112,14 +133,20 @@ class Call:
         return self._corridor.resource(type_)
 
     @overload
-    async def run(self, action: type[RunsWithInputs[Taken, Result]], inputs: Taken) -> Result: ...
+    async def run(self, action: WithInputs[Taken, Awaitable[Result]], inputs: Taken) -> Result: ...
     @overload
-    async def run(self, action: type[RunsWithout[Result]]) -> Result: ...
+    async def run(self, action: WithoutInputs[Awaitable[Result]]) -> Result: ...
+    @overload
+    async def run(
+        self, action: WithInputs[Taken, AsyncIterable[Result]], inputs: Taken
+    ) -> list[Result]: ...
+    @overload
+    async def run(self, action: WithoutInputs[AsyncIterable[Result]]) -> list[Result]: ...
     async def run(self, action: type, inputs: Any = None) -> Any:
         """Run another action with the same connection and session, and return its value.
 
         It takes the whole corridor: its middleware runs and its own time limit holds. The inputs
-        are an instance already, so they are not validated again.
+        are an instance already, so they are not validated again. A stream makes a list.
 
         Raises:
             TypedError: The other action failed.
@@ -172,7 +199,8 @@ class Outcome:
         return self.value
 
     def __repr__(self) -> str:
-        return f"<Outcome {'value' if self.ok else self.error!r}>"
+        # Not the value: it may be long, or secret.
+        return f"<Outcome {'value' if self.ok else repr(self.error)}>"
 
 
 #: Takes the items of a stream as they come; awaiting it is what slows down the action.

@@ -89,11 +89,14 @@ class Drain:
             )
             task.cancel()
         if late:
-            await asyncio.wait(late)
+            # One that does not heed it must not keep the process alive.
+            await asyncio.wait(late, timeout=CLOSE_SECONDS)
         return [
             (_name(server), error)
             for task, server in tasks.items()
-            if not task.cancelled() and isinstance(error := task.exception(), Exception)
+            if task.done()
+            and not task.cancelled()
+            and isinstance(error := task.exception(), Exception)
         ]
 
 

@@ -170,7 +170,7 @@ def actionhero_actions(app: App) -> Sequence[type[Action]] | None:
         ```python
         @hookimpl
         def actionhero_actions():
-            from actionhero_hello.actions import Hello
+            from actionhero_hello.hello import Hello
 
             return [Hello]
         ```

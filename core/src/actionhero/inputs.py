@@ -230,6 +230,12 @@ class InputSchema:
     # -- what the readers above share -------------------------------------------------------
 
     def _values(self, text: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+        for name, given in text.items():
+            for item in given:
+                # No database takes it in text, and the JSON reader refuses it too.
+                if type(item) is str and "\0" in item:
+                    problem = Problem(pointer_to((name,)), "Input holds a NUL character", "nul")
+                    raise self._invalid([problem], {})
         if not self._lists and not self._structures:
             return {name: given[-1] for name, given in text.items()}
         values: dict[str, Any] = {}

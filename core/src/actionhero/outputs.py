@@ -42,5 +42,9 @@ def encode(value: Any) -> bytes:
         return b"{}"
     if isinstance(value, BaseModel):
         # The model's own serializer, in one step: aliases, computed fields, custom serializers.
-        return value.__pydantic_serializer__.to_json(value)
+        try:
+            return value.__pydantic_serializer__.to_json(value, by_alias=True)
+        except ValueError:
+            # Perhaps no more than a lone surrogate, which the writer below repairs.
+            return json.dumps(value)
     return json.dumps(value)

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import traceback
-from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actionhero.call import Call, Outcome
 from actionhero.deadlines import Deadlines
-from actionhero.errors import (
-    ABSENT,
-    ActionNotFound,
-    ServiceUnavailable,
-    Timeout,
-    TypedError,
-)
+from actionhero.errors import ActionNotFound, ServiceUnavailable, Timeout, TypedError
+from actionhero.failures import Failures
 from actionhero.identifier import new_identifier
 from actionhero.logs import request_id as current_request_id
 from actionhero.middleware import Middleware
 from actionhero.raw import ReadyInputs
-from actionhero.redaction import Scrubber
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,18 +21,13 @@ if TYPE_CHECKING:
     from actionhero.action import ActionRegistry, Registered
     from actionhero.call import Sink
     from actionhero.connection import Connection
+    from actionhero.failures import Translation
     from actionhero.logs import CallLog
     from actionhero.raw import RawInputs
     from actionhero.resources import Resources
     from actionhero.session import Session, SessionStore
 
 Resource = TypeVar("Resource")
-Translation = Callable[[Any], TypedError]
-
-logger = logging.getLogger("actionhero.call")
-
-#: What a caller is told of an exception that nobody foresaw. Its text stays inside.
-INTERNAL_ERROR = "Internal error"
 
 
 class _Plan:
@@ -57,9 +43,7 @@ class _Plan:
         self.seconds = default if limit is None else limit.total_seconds()
         layers = (*around, *action.middleware)
         # What a class did not write is not called: a layer costs what it does.
-        self.befores = tuple(
-            layer.before if _writes(layer, "before") else None for layer in layers
-        )
+        self.befores = tuple(layer.before if _writes(layer, "before") else None for layer in layers)
         self.afters = tuple(layer.after if _writes(layer, "after") else None for layer in layers)
         self.depth = len(layers)
         self.run = _runner(action)
@@ -92,13 +76,7 @@ class Pipeline:
         keep_tracebacks: bool = True,
     ) -> None:
         self.actions = actions
-        self.show_tracebacks = show_tracebacks
-        self._keep_tracebacks = keep_tracebacks
-        self._translations: dict[type[Exception], Translation] = {
-            ConnectionError: lambda _: ServiceUnavailable(
-                "A service that this action needs is not available"
-            )
-        }
+        self._failures = Failures(show_tracebacks=show_tracebacks, keep_tracebacks=keep_tracebacks)
         self.call_log = call_log
         self._resources = resources
         self._store = store
@@ -186,9 +164,7 @@ class Pipeline:
 
     def failed_to_answer(self, name: str, error: Exception) -> Outcome:
         """Return the outcome of a call whose value the door could not write down."""
-        logger.error("action %r answered what cannot be told: %s", name, error, exc_info=error)
-        stack = "".join(traceback.format_exception(error)) if self.show_tracebacks else None
-        return Outcome(error=TypedError(INTERNAL_ERROR), stack=stack)
+        return self._failures.unanswerable(error, name)
 
     def translate(self, type_: type[Exception], translation: Translation) -> None:
         """Tell exceptions of `type_`, and of its subclasses, as a `TypedError` of your own.
@@ -196,7 +172,16 @@ class Pipeline:
         For plugins that know a driver: that it lost its server is 503 and no failure of an action.
         A subclass that is known itself goes before the class that it derives from.
         """
-        self._translations[type_] = translation
+        self._failures.translate(type_, translation)
+
+    @property
+    def show_tracebacks(self) -> bool:
+        """Whether outcomes carry the traceback of their error, as text."""
+        return self._failures.show_tracebacks
+
+    @show_tracebacks.setter
+    def show_tracebacks(self, shown: bool) -> None:
+        self._failures.show_tracebacks = shown
 
     def resource(self, type_: type[Resource]) -> Resource:
         """Return what initializers provide as `type_`."""
@@ -234,13 +219,14 @@ class Pipeline:
                 outcome = Outcome(await plan.run(call))
         except asyncio.CancelledError as error:
             outcome = self._interrupted(plan, call, raw, error)
-        except Exception as error:  # noqa: BLE001 - the one place that must catch all
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the one place that must catch all
             outcome = self._failed(plan, call, raw, error)
-        if deadline is not None:
-            deadline.disarm()
-            # Whatever `run` made of our cancellation: it took too long.
-            if deadline.expired and deadline.caught():
-                outcome = Outcome(error=self._timed_out(plan))
+        finally:
+            if deadline is not None:
+                deadline.disarm()
+        # Whatever `run` made of our cancellation: it took too long.
+        if deadline is not None and deadline.expired and deadline.caught():
+            outcome = Outcome(error=self._timed_out(plan))
         if entered:
             outcome = await self._leave(plan, call, raw, outcome, entered)
         if store is not None and session is not None and session.changed and outcome.ok:
@@ -321,54 +307,8 @@ class Pipeline:
 
     def _failed(self, plan: _Plan, call: Call, raw: RawInputs, error: BaseException) -> Outcome:
         if isinstance(error, TypedError) and call.inputs is None:
-            # Found before anything ran: there is no traceback that is worth a look.
-            if plan.schema.secrets and error.problems:
-                _clean(error, self._scrubber(plan, call, raw), plan.schema.secrets)
-            # The traceback holds the frame that holds this outcome: a circle that only the
-            # collector could break. The context holds pydantic's error, and so all inputs.
-            error.__traceback__ = error.__context__ = None
-            return Outcome(error=error)
-        scrubber = self._scrubber(plan, call, raw)
-        stack = None
-        if self.show_tracebacks:
-            stack = scrubber.scrub("".join(traceback.format_exception(error)))
-        if isinstance(error, TypedError):
-            told = error
-            if plan.schema.secrets:
-                _clean(told, scrubber, plan.schema.secrets)
-        elif translated := self._translated(error):
-            told = translated
-            logger.warning(
-                "action %r failed: %s", plan.action.name, error, extra={"scrubber": scrubber}
-            )
-        else:
-            told = TypedError(INTERNAL_ERROR)
-            if self._keep_tracebacks:
-                told.__cause__ = error
-            logger.error(
-                "action %r failed: %s",
-                plan.action.name,
-                error,
-                exc_info=error,
-                extra={"scrubber": scrubber},
-            )
-        if not self._keep_tracebacks:
-            # The same circle as above.
-            told.__traceback__ = None
-        return Outcome(error=told, stack=stack)
-
-    def _translated(self, error: BaseException) -> TypedError | None:
-        for type_ in type(error).__mro__:
-            translation = self._translations.get(type_)
-            if translation is not None:
-                return translation(error)
-        return None
-
-    def _scrubber(self, plan: _Plan, call: Call, raw: RawInputs) -> Scrubber:
-        # Validators may have changed a secret, such as to lower case: both forms go.
-        return Scrubber.from_inputs(
-            {"given": dict(raw.peek()), "inputs": call.inputs}, plan.schema.secrets
-        )
+            return self._failures.refused(error, plan.action, raw)
+        return self._failures.failed(error, plan.action, raw, call.inputs)
 
     # -- the line per call -------------------------------------------------------------------
 
@@ -406,7 +346,7 @@ class Pipeline:
 
 
 def _writes(layer: Middleware, method: str) -> bool:
-    """Whether the class of `layer` wrote `method`, rather than inherit the one that does nothing."""
+    """Whether the class of `layer` wrote `method`; the one of `Middleware` does nothing."""
     return getattr(type(layer), method, None) is not getattr(Middleware, method)
 
 
@@ -420,21 +360,3 @@ def _runner(action: Registered) -> Any:
     if action.takes_call:
         return lambda call: run(call)
     return lambda call: run()
-
-
-def _clean(error: TypedError, scrubber: Scrubber, secrets: frozenset[str]) -> None:
-    """Take secrets out of what an error tells its caller, whatever its author put there."""
-    error.message = scrubber.scrub(error.message)
-    error.args = (error.message,)
-    # Whoever raises it again may show what caused it, and knows nothing of our secrets.
-    error.__cause__ = error.__context__ = None
-    text = error.value if isinstance(error.value, str) else repr(error.value)
-    if error.key in secrets:
-        error.value = ABSENT
-    elif (scrubbed := scrubber.scrub(text)) != text:
-        error.value = scrubbed
-    error.problems = tuple(
-        problem._replace(message=scrubber.scrub(problem.message)) for problem in error.problems
-    )
-
-

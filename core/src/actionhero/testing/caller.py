@@ -8,8 +8,10 @@ from actionhero.connection import Connection
 from actionhero.raw import ReadyInputs, ValueInputs
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Awaitable
+
     from actionhero.app import App
-    from actionhero.call import Outcome, RunsWithInputs, RunsWithout
+    from actionhero.call import Outcome, WithInputs, WithoutInputs
 
 Taken = TypeVar("Taken")
 Result = TypeVar("Result")
@@ -44,9 +46,15 @@ class Caller:
         )
 
     @overload
-    async def run(self, action: type[RunsWithInputs[Taken, Result]], inputs: Taken) -> Result: ...
+    async def run(self, action: WithInputs[Taken, Awaitable[Result]], inputs: Taken) -> Result: ...
     @overload
-    async def run(self, action: type[RunsWithout[Result]]) -> Result: ...
+    async def run(self, action: WithoutInputs[Awaitable[Result]]) -> Result: ...
+    @overload
+    async def run(
+        self, action: WithInputs[Taken, AsyncIterable[Result]], inputs: Taken
+    ) -> list[Result]: ...
+    @overload
+    async def run(self, action: WithoutInputs[AsyncIterable[Result]]) -> list[Result]: ...
     async def run(self, action: type, inputs: Any = None) -> Any:
         """Call an action by its class, with both ends typed, and return its value.
 

@@ -13,13 +13,11 @@ from actionhero import App, RunMode
 from actionhero.errors import (
     ActionNotFound,
     MalformedRequest,
-    MethodNotAllowed,
     RequestTooLarge,
     TypedError,
 )
-from actionhero.identifier import new_identifier
+from actionhero.failures import INTERNAL_ERROR
 from actionhero.json import dumps, dumps_pretty
-from actionhero.pipeline import INTERNAL_ERROR
 from actionhero.settings import AppSettings
 from actionhero.sources import read_sources
 from actionhero_web import probes
@@ -107,7 +105,7 @@ def build(app: App) -> web.Application:
         application.router.add_route("*", settings.prefix, answer)
     folders = _static_folders(app, settings)
     if folders:
-        application.router.add_route("GET", "/{tail:.*}", _static_answer(folders))
+        application.router.add_route("*", "/{tail:.*}", _static_answer(folders))
     for plugin, function in app.plugins.functions("actionhero_web_application"):
         app.plugins.ask(
             plugin,
@@ -120,7 +118,8 @@ def build(app: App) -> web.Application:
     exchanges.only_plain = bool(application.middlewares) or bool(application.on_response_prepare)
 
     async def put_headers(request: web.Request, response: web.StreamResponse) -> None:
-        decorate(response, heads, new_identifier(), ())
+        request_id = response.headers.get(REQUEST_ID) or exchanges.request_id(request)
+        decorate(response, heads, request_id, ())
 
     application.on_response_prepare.append(put_headers)
     return application
@@ -191,18 +190,20 @@ def _dispatcher(application: web.Application) -> Callable[[Any], Awaitable[Any]]
         try:
             return await handle(request)
         except web.HTTPException as error:
-            if error.status < 400 or error.status not in _TOLD_BY_US:
+            if isinstance(error, web.HTTPMethodNotAllowed):
+                wrong, allow = exchanges.wrong_method(request.method, error.headers["Allow"])
+                return await tell(request, wrong, (allow,))
+            if error.status not in _TOLD_BY_US:
                 raise
-            return await tell(request, _TOLD_BY_US[error.status](error), new_identifier())
+            return await tell(request, _TOLD_BY_US[error.status]())
 
     return dispatch
 
 
 #: What aiohttp's router says, in our envelope. Anything else is a plugin's own answer.
-_TOLD_BY_US: dict[int, Callable[[web.HTTPException], TypedError]] = {
-    404: lambda error: ActionNotFound("Action not found"),
-    405: lambda error: MethodNotAllowed(f"Method not allowed here: {error.headers.get('Allow')}"),
-    413: lambda error: RequestTooLarge("Payload Too Large"),
+_TOLD_BY_US: dict[int, Callable[[], TypedError]] = {
+    404: lambda: ActionNotFound("Action not found"),
+    413: lambda: RequestTooLarge("Payload Too Large"),
 }
 
 
@@ -213,7 +214,7 @@ def _error_teller(application: web.Application) -> Callable[..., web.StreamRespo
     def tell(
         request: web.BaseRequest, status: int, exc: BaseException | None, message: str | None
     ) -> web.StreamResponse:
-        request_id = new_identifier()
+        request_id = exchanges.request_id(request)
         error: TypedError
         if status == 400:
             error = MalformedRequest(f"the request cannot be parsed: {_first_line(exc, message)}")
@@ -264,10 +265,26 @@ def _static_folders(app: App, settings: WebSettings) -> list[StaticFiles]:
 def _static_answer(folders: list[StaticFiles]) -> Callable[[web.Request], Awaitable[Any]]:
     async def answer(request: web.Request) -> web.StreamResponse:
         path, _ = _target(request)
+        is_reading = request.method in {"GET", "HEAD"}
+        # A native route of another method comes before files, but this one takes every method.
+        allowed = set() if is_reading else await _other_methods(request)
         for folder in folders:
             found = await folder.find(path)
-            if found is not None:
+            if found is not None and is_reading:
                 return await folder.respond(request, found)
+            if found is not None:
+                allowed |= {"GET", "HEAD"}
+        if allowed:
+            raise web.HTTPMethodNotAllowed(request.method, sorted(allowed))
         raise web.HTTPNotFound
 
     return answer
+
+
+async def _other_methods(request: web.Request) -> set[str]:
+    """Return the methods to which native routes answer at the path of `request`."""
+    methods: set[str] = set()
+    for resource in request.app.router.resources():
+        _, allowed = await resource.resolve(request)
+        methods |= allowed
+    return methods - {"*"}

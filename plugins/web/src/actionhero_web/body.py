@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from aiohttp import web
 from aiohttp.client_exceptions import ClientPayloadError
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
@@ -14,6 +13,8 @@ from actionhero.errors import MalformedRequest, RequestTooLarge, Timeout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from aiohttp import web
 
 
 class BodyReader:
@@ -36,7 +37,11 @@ class BodyReader:
         content = request.content
         if not content.is_eof() or content.total_bytes > (self.limit_bytes or content.total_bytes):
             return b""
-        return content.read_nowait()
+        if content.exception() is not None:
+            return b""
+        # Kept, so that an action can check the signature of what was sent: `await raw.read()`.
+        body = request._read_bytes = content.read_nowait()
+        return body
 
     async def read(self, request: web.BaseRequest) -> bytes:
         """Return the whole body.
@@ -50,14 +55,20 @@ class BodyReader:
         if content.is_eof() and content.exception() is None:
             # The whole of it came with the head: nothing to wait for, nothing to time.
             body = content.read_nowait()
-            if self.limit_bytes and len(body) > self.limit_bytes:
-                raise self._too_large(None)
-            return body
-        return b"".join([chunk async for chunk in self.chunks(request)])
+            self.check_length(request)
+            self.check_size(len(body))
+        else:
+            body = b"".join([chunk async for chunk in self.chunks(request)])
+        if not body and request._message.compression:
+            # aiohttp takes a gzip body that ends in its head for an empty one.
+            raise MalformedRequest("the compressed body is empty, or was cut short")
+        request._read_bytes = body
+        return body
 
     async def chunks(self, request: web.BaseRequest) -> AsyncIterator[bytes]:
         """Yield the body in pieces, as they come."""
         self.check_length(request)
+        self.invite(request)
         size = 0
         content = request.content
         while True:
@@ -71,8 +82,7 @@ class BodyReader:
             if not chunk:
                 return
             size += len(chunk)
-            if self.limit_bytes and size > self.limit_bytes:
-                raise self._too_large(None)
+            self.check_size(size)
             yield chunk
 
     def check_length(self, request: web.BaseRequest) -> None:
@@ -80,6 +90,17 @@ class BodyReader:
         length = request.content_length
         if self.limit_bytes and length is not None and length > self.limit_bytes:
             raise self._too_large(length)
+
+    def check_size(self, size: int) -> None:
+        """Refuse a body of which so many bytes were read, if that is too much."""
+        if self.limit_bytes and size > self.limit_bytes:
+            raise self._too_large(None)
+
+    def invite(self, request: web.BaseRequest) -> None:
+        """Tell a client that waits for it (`Expect: 100-continue`) to send the body."""
+        expected = request.headers.get("Expect")
+        if expected is not None and expected.lower() == "100-continue" and request.transport:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def paused(self) -> Timeout:
         """Return the error for a client that paused for too long."""

@@ -32,6 +32,7 @@ from actionhero_web.multipart import Form, read_form
 from actionhero_web.problem import envelope, problem_details, told
 from actionhero_web.protocol import HttpProtocol
 from actionhero_web.proxy import TrustedProxies
+from actionhero_web.route import checked_status
 from actionhero_web.router import Match, NoMatch
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class Exchanges:
             profile=settings.errors,
         )
         self._has_cors = bool(settings.allowed_origins) or settings.errors == "actionhero"
-        self._proxies = TrustedProxies(settings.trusted_proxies) if settings.trusted_proxies else None
+        trusted = settings.trusted_proxies
+        self._proxies = TrustedProxies(trusted) if trusted else None
         #: Whether every answer must be one of aiohttp's own, for native middlewares to look at.
         self.only_plain = False
         #: Set while the server goes down: every answer then ends its connection.
@@ -190,15 +192,18 @@ class Exchanges:
     ) -> Answer:
         if isinstance(value, web.StreamResponse):
             return self._tell_raw(request, value, request_id)
+        status = match.route.status
         try:
             body = self._encode(value)
-        except (TypeError, ValueError) as error:
+            if not isinstance(status, int):
+                # Clients of the original take every value for a 200.
+                status = 200 if self._pretty else checked_status(status(value))
+        except Exception as error:  # noqa: BLE001 - the author's serializers and functions
             failed = self._pipeline.failed_to_answer(match.target.name, error)
             return await self._tell_error(request, failed, request_id)
-        status = match.route.status
-        if not isinstance(status, int):
-            # Clients of the original take every value for a 200.
-            status = 200 if self._pretty else status(value)
+        if status != 200 and status in answers.EMPTY_STATUSES:
+            more = ((REQUEST_ID, request_id), *self._cors_headers(request))
+            return answers.empty(status, (*self.heads.always, *more), closing=self.draining)
         return await self._write(request, status, body, request_id)
 
     def _encode(self, value: Any) -> bytes:
@@ -283,13 +288,17 @@ class Exchanges:
         more: tuple[tuple[str, str], ...] = ()
         if why.is_malformed:
             error = MalformedRequest("the path is not percent-encoded UTF-8")
-        elif why.allowed and self._pretty:
-            error = MethodNotAllowed("Action not found")
         elif why.allowed:
-            more = (("Allow", why.allow),)
-            error = MethodNotAllowed(f"Method {request.method} is not allowed here: {why.allow}")
+            error, allow = self.wrong_method(request.method, why.allow)
+            more = (allow,)
         else:
             error = ActionNotFound("Action not found")
+        if request.method not in BODILESS:
+            try:
+                # A body that is too large is told before that it had nowhere to go.
+                self._body.check_length(request)
+            except TypedError as too_large:
+                error = too_large
         outcome = self._pipeline.refuse(connection, error, request_id=request_id)
         return await self._tell_error(request, outcome, request_id, more)
 
@@ -303,18 +312,35 @@ class Exchanges:
         always = (*self.heads.always, (REQUEST_ID, request_id), *allowed)
         if self._pretty:
             return answers.plain(request, 200, b"{}\r\n", always, closing=self.draining)
-        response = web.Response(status=204)
-        for name, value in (*always, ("Allow", why.allow)):
-            response.headers.add(name, value)
-        return response
+        return answers.empty(204, (*always, ("Allow", why.allow)), closing=self.draining)
+
+    def wrong_method(self, method: str, allow: str) -> tuple[TypedError, tuple[str, str]]:
+        """Return how it is told that a path is there for other methods: the error and a header."""
+        said = f"Method {method} is not allowed here: {allow}"
+        return MethodNotAllowed("Action not found" if self._pretty else said), ("Allow", allow)
+
+    def request_id(self, request: web.BaseRequest) -> str:
+        """Return the identifier of a request: as a trusted proxy tells it, or a new one."""
+        if self._proxies is None:
+            return new_identifier()
+        return self._told_by_proxy(request, self._proxies)[0]
 
     def now_ms(self) -> int:
         """Return milliseconds since the epoch."""
         return time.time_ns() // 1_000_000
 
-    async def tell(self, request: web.BaseRequest, error: TypedError, request_id: str) -> Answer:
-        """Answer with `error`, for what fails outside of any action."""
-        return await self._tell_error(request, Outcome(error=error), request_id)
+    async def tell(
+        self, request: web.BaseRequest, error: TypedError, more: tuple[tuple[str, str], ...] = ()
+    ) -> Answer:
+        """Answer with `error`, for what fails outside of any action.
+
+        Args:
+            request: The request.
+            error: What went wrong.
+            more: Further headers.
+        """
+        request_id = self.request_id(request)
+        return await self._tell_error(request, Outcome(error=error), request_id, more)
 
 
 def _remote(request: web.BaseRequest) -> str | None:

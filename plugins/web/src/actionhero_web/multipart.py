@@ -11,14 +11,18 @@ from aiohttp import BodyPartReader, MultipartReader
 
 from actionhero import File
 from actionhero.errors import MalformedRequest, RequestTooLarge, TypedError
+from actionhero_web.disposition import disposition
+from actionhero_web.file_types import content_type_of
 
 if TYPE_CHECKING:
-    from aiohttp import web
+    from aiohttp import StreamReader, web
 
     from actionhero_web.body import BodyReader
 
 #: As many parts as a form may have.
 MAX_PARTS = 1000
+#: How much of a file is read and written in one go.
+PIECE_BYTES = 64 * 1024
 
 
 class Form:
@@ -55,23 +59,31 @@ async def read_form(request: web.BaseRequest, body: BodyReader, memory_bytes: in
         Timeout: The client paused for too long.
     """
     body.check_length(request)
+    body.invite(request)
     form = Form()
-    left = _Allowance(body)
+    left = MAX_PARTS
     try:
-        reader = MultipartReader(request._message.headers, request.content)
+        content: Any = _Counted(request.content, body)
+        reader = MultipartReader(request._message.headers, content)
         while True:
             part = await _in_time(reader.next(), body)
             if part is None:
                 return form
             if not isinstance(part, BodyPartReader):
                 raise MalformedRequest("a part of the form is itself a multipart body")
-            left.spend_part()
-            if part.name is None:
+            left -= 1
+            if left < 0:
+                raise RequestTooLarge(
+                    f"Payload Too Large — the form has more than {MAX_PARTS} parts"
+                )
+            told = disposition(part.headers.get("Content-Disposition", ""))
+            name, file_name = told.get("name"), told.get("filename")
+            if name is None:
                 raise MalformedRequest("a part of the form has no name")
-            if part.filename is None:
-                form.add(part.name, await _read_text(part, left))
+            if file_name is None:
+                form.add(name, await _read_text(name, part, body))
             else:
-                form.add(part.name, await _read_file(part, left, memory_bytes))
+                form.add(name, await _read_file(file_name, part, body, memory_bytes))
     except TypedError:
         form.close()
         raise
@@ -84,26 +96,34 @@ async def read_form(request: web.BaseRequest, body: BodyReader, memory_bytes: in
         raise MalformedRequest("the multipart form is broken") from error
 
 
-class _Allowance:
-    """How much may still be read."""
+class _Counted:
+    """The content of a request, counted while a form is read out of it.
 
-    def __init__(self, body: BodyReader) -> None:
-        self.body = body
-        self._bytes = body.limit_bytes
-        self._parts = MAX_PARTS
+    All of it counts: names, boundaries and what stands around them too.
+    """
 
-    def spend(self, size: int) -> None:
-        if self.body.limit_bytes:
-            self._bytes -= size
-            if self._bytes < 0:
-                raise RequestTooLarge(
-                    f"Payload Too Large — body exceeds the {self.body.limit_bytes} byte limit"
-                )
+    def __init__(self, content: StreamReader, body: BodyReader) -> None:
+        self._content = content
+        self._body = body
+        self._size = 0
 
-    def spend_part(self) -> None:
-        self._parts -= 1
-        if self._parts < 0:
-            raise RequestTooLarge(f"Payload Too Large — the form has more than {MAX_PARTS} parts")
+    async def read(self, size: int = -1) -> bytes:
+        return self._counted(await self._content.read(size))
+
+    async def readline(self, *, max_line_length: int | None = None) -> bytes:
+        return self._counted(await self._content.readline(max_line_length=max_line_length))
+
+    def unread_data(self, data: bytes) -> None:
+        self._size -= len(data)
+        self._content.unread_data(data)
+
+    def at_eof(self) -> bool:
+        return self._content.at_eof()
+
+    def _counted(self, data: bytes) -> bytes:
+        self._size += len(data)
+        self._body.check_size(self._size)
+        return data
 
 
 async def _in_time(reading: Any, body: BodyReader) -> Any:
@@ -114,26 +134,26 @@ async def _in_time(reading: Any, body: BodyReader) -> Any:
         raise body.paused() from None
 
 
-async def _read_text(part: BodyPartReader, left: _Allowance) -> str:
+async def _read_text(name: str, part: BodyPartReader, body: BodyReader) -> str:
     pieces = []
-    while chunk := await _in_time(part.read_chunk(), left.body):
-        left.spend(len(chunk))
+    while chunk := await _in_time(part.read_chunk(), body):
         pieces.append(chunk)
     data = part.decode(b"".join(pieces))
     charset = part.get_charset(default="utf-8")
     try:
         return bytes(data).decode(charset)
     except (UnicodeDecodeError, LookupError):
-        raise MalformedRequest(f"the form field {part.name!r} is not {charset} text") from None
+        raise MalformedRequest(f"the form field {name!r} is not {charset} text") from None
 
 
-async def _read_file(part: BodyPartReader, left: _Allowance, memory_bytes: int) -> File:
+async def _read_file(
+    name: str, part: BodyPartReader, body: BodyReader, memory_bytes: int
+) -> File:
     stream = tempfile.SpooledTemporaryFile(max_size=memory_bytes, mode="w+b")  # noqa: SIM115
     size = 0
     with contextlib.ExitStack() as undo:
         undo.callback(stream.close)
-        while chunk := await _in_time(part.read_chunk(), left.body):
-            left.spend(len(chunk))
+        while chunk := await _in_time(part.read_chunk(PIECE_BYTES), body):
             size += len(chunk)
             if size > memory_bytes:
                 # From here on it is a disk that is written to, and a disk may be slow.
@@ -142,5 +162,5 @@ async def _read_file(part: BodyPartReader, left: _Allowance, memory_bytes: int) 
                 stream.write(chunk)
         stream.seek(0)
         undo.pop_all()
-    kind = part.headers.get("Content-Type", "application/octet-stream")
-    return File(part.filename or "", kind, size, stream)  # type: ignore[arg-type]
+    kind = part.headers.get("Content-Type") or content_type_of(name)
+    return File(name, kind, size, stream)  # type: ignore[arg-type]

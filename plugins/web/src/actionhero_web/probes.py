@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from actionhero import App
 from actionhero.health import Health
 from actionhero.json import dumps
+
+if TYPE_CHECKING:
+    from actionhero import App
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 NO_HEADERS: CIMultiDict[str] = CIMultiDict()
 
+#: Statuses whose answers have no body, by HTTP itself.
+EMPTY_STATUSES = frozenset({204, 205, 304})
+
 #: Up to this size, head and body are put together for one write; above, a copy costs more.
 JOIN_BYTES = 16 * 1024
 
@@ -98,6 +101,18 @@ def plain(
     for name, value in headers:
         response.headers.add(name, value)
     response.headers["Content-Type"] = content_type
+    if closing:
+        response.force_close()
+    return response
+
+
+def empty(status: int, headers: Headers, *, closing: bool = False) -> web.Response:
+    """Return an answer with one of `EMPTY_STATUSES`: nothing may follow its head."""
+    response = web.Response(status=status)
+    for name, value in headers:
+        response.headers.add(name, value)
+    # aiohttp's default, of a body that is not there.
+    response.headers.pop("Content-Type", None)
     if closing:
         response.force_close()
     return response

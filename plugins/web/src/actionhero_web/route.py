@@ -129,6 +129,18 @@ def check_status(status: object) -> None:
         )
 
 
+def checked_status(status: int) -> int:
+    """Return `status`, which a function chose, if it can be answered.
+
+    Raises:
+        ValueError: It is not a whole number from 200 to 599.
+    """
+    if callable(status):
+        raise ValueError("a function that chooses a status returned a function")
+    check_status(status)
+    return status
+
+
 def _parse_one(value: object) -> Route:
     if isinstance(value, Route):
         return value

@@ -202,7 +202,7 @@ def test_text_is_coerced_to_the_type_of_its_field(door: Door) -> None:
     query = urlencode({
         "number": "42", "amount": "1.5", "flag": "true", "when": "2024-05-06T07:08:09Z",
         "day": "2024-05-06", "price": "1.50", "uuid": "00000000-0000-0000-0000-000000000007",
-        "color": "red", "level": "high", "text": "7", "wait": "90",
+        "color": "red", "level": "high", "text": "7", "wait": "PT90S",
     })  # fmt: skip
 
     answer = door.get(f"/api/echo?{query}")
@@ -323,7 +323,7 @@ def test_a_query_that_is_not_percent_encoded_utf_8_is_400(door: Door, query: str
 
     answer = door.raw(with_raw % query.encode("latin-1"))
 
-    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.split()[1] == b"400"
     assert b"Traceback" not in answer
 
 

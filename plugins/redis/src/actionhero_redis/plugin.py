@@ -1,0 +1,38 @@
+"""What this package adds to ActionHero. Start reading here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from actionhero import hookimpl
+
+if TYPE_CHECKING:
+    from actionhero import App, Initializer, Settings
+
+
+@hookimpl
+def actionhero_settings() -> list[type[Settings]]:
+    from actionhero_redis.settings import RedisSettings
+
+    return [RedisSettings]
+
+
+@hookimpl
+def actionhero_initializers() -> list[Initializer]:
+    from actionhero_redis.initializer import RedisInitializer
+
+    return [RedisInitializer()]
+
+
+@hookimpl
+def actionhero_check(app: App) -> list[str]:
+    from actionhero_redis.store import faults_in
+
+    return faults_in(app)
+
+
+@hookimpl
+def actionhero_diagnoses(app: App, deploy: bool) -> list[Any]:
+    from actionhero_redis.diagnoses import diagnose
+
+    return diagnose(app, deploy=deploy)

@@ -1,0 +1,109 @@
+"""The same as an application of ours, written as our manual shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+from actionhero import Action, Field, Inputs, Secret, hookimpl
+from tests.benchmarks.peers import work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class NewUserInputs(Inputs):
+    """What makes a user."""
+
+    name: str = Field(min_length=3)
+    email: str = Field(pattern=work.EMAIL)
+    password: Secret[str] = Field(min_length=8)
+
+
+class WhichUserInputs(Inputs):
+    """Which user is shown, and how."""
+
+    id: int
+    verbose: bool = False
+
+
+class User(TypedDict):
+    """A user, as it is shown."""
+
+    id: int
+    name: str
+    email: str
+
+
+class Made(TypedDict):
+    """The user that was made."""
+
+    user: User
+
+
+class Shown(TypedDict):
+    """The user that was asked for."""
+
+    user: User
+    verbose: bool
+
+
+class About(TypedDict):
+    """How this process is."""
+
+    name: str
+    uptime: float
+    pid: int
+    memory: int
+
+
+class ShowAbout(Action):
+    """Answer W1."""
+
+    name = "about"
+    web = "GET /about"
+
+    async def run(self) -> About:
+        return work.about()
+
+
+class MakeUser(Action):
+    """Answer W2 and W2b."""
+
+    name = "user:create"
+    web = "POST /user"
+
+    async def run(self, inputs: NewUserInputs) -> Made:
+        return {"user": work.new_user(inputs.name, inputs.email)}
+
+
+class ShowUser(Action):
+    """Answer W3."""
+
+    name = "user:view"
+    web = "GET /user/{id}"
+
+    async def run(self, inputs: WhichUserInputs) -> Shown:
+        return {"user": work.user(inputs.id), "verbose": inputs.verbose}
+
+
+def thing(name: str, path: str) -> type[Action]:
+    """Return an action that nobody calls, with inputs of its own as every action has."""
+
+    class ThingInputs(Inputs):
+        id: int
+
+    class ShowThing(Action):
+        """Answer what nobody asks for."""
+
+        async def run(self, inputs: ThingInputs) -> dict[str, object]:
+            return {}
+
+    ShowThing.name = name
+    ShowThing.web = path  # type: ignore[attr-defined]
+    return ShowThing
+
+
+@hookimpl
+def actionhero_actions() -> Iterable[type[Action]]:
+    # The three above are found by themselves, as those of every application are.
+    return [thing(name, f"GET /{name}/{{id}}") for name in work.THINGS]

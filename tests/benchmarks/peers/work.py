@@ -1,0 +1,41 @@
+"""What every peer does, so that they differ only in how they are asked and how they answer."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import resource
+import time
+from typing import Any, Final
+
+EMAIL: Final = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+
+#: How many routes a peer has in all, those that are measured included.
+ROUTE_COUNT: Final = 200
+#: Names of resources that nobody asks for. Half are before the one that is asked for, half after.
+THINGS: Final = [f"thing{number}" for number in range(ROUTE_COUNT - 3)]
+BEFORE: Final = THINGS[: len(THINGS) // 2]
+AFTER: Final = THINGS[len(THINGS) // 2 :]
+
+_started = time.time()
+_numbers = itertools.count(1)
+
+
+def about() -> dict[str, Any]:
+    """Return the small answer of `GET /api/about`."""
+    return {
+        "name": "bench",
+        "uptime": time.time() - _started,
+        "pid": os.getpid(),
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }
+
+
+def new_user(name: str, email: str) -> dict[str, Any]:
+    """Return the user that a valid `POST /api/user` makes."""
+    return {"id": next(_numbers), "name": name, "email": email}
+
+
+def user(number: int) -> dict[str, Any]:
+    """Return the user that `GET /api/user/{id}` shows."""
+    return {"id": number, "name": f"User {number}", "email": f"user{number}@example.com"}
