@@ -1,0 +1,69 @@
+"""The work that is measured: what is asked, and what must be answered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+_GOOD: Final = b'{"name":"Mario Mario","email":"mario@example.com","password":"mushroom1"}'
+_BAD: Final = b'{"name":"ab","email":"nope","password":"short"}'
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request."""
+
+    #: `W1` and so on.
+    name: str
+    title: str
+    method: str
+    target: str
+    body: bytes = b""
+    status: int = 200
+
+    @property
+    def request(self) -> bytes:
+        """The request as it goes over the wire."""
+        head = f"{self.method} {self.target} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        if self.body:
+            head += f"Content-Type: application/json\r\nContent-Length: {len(self.body)}\r\n"
+        return f"{head}\r\n".encode() + self.body
+
+    def check(self, peer: str, answer: bytes) -> None:
+        """Refuse an answer that is not what was asked for: wrong answers are quickly given.
+
+        Args:
+            peer: Who answered.
+            answer: Head and body.
+
+        Raises:
+            RuntimeError: It is wrong; the message shows it.
+        """
+        head, _, body = answer.partition(b"\r\n\r\n")
+        try:
+            is_right = int(head.split()[1]) == self.status and self._fits(json.loads(body))
+        except (IndexError, LookupError, TypeError, ValueError):
+            is_right = False
+        if not is_right:
+            raise RuntimeError(f"{peer} answers {self.name} with {answer[:2000]!r}")
+
+    def _fits(self, answer: Any) -> bool:
+        if self.name == "W1":
+            return sorted(answer) == ["memory", "name", "pid", "uptime"]
+        if self.name == "W2":
+            user = answer["user"]
+            named = user["name"] == "Mario Mario" and user["email"] == "mario@example.com"
+            return named and isinstance(user["id"], int)
+        if self.name == "W2b":
+            told = json.dumps(answer)
+            return all(key in told for key in ("name", "email", "password")) and "short" in told
+        expected = {"id": 42, "name": "User 42", "email": "user42@example.com"}
+        return bool(answer == {"user": expected, "verbose": True})
+
+
+W1: Final = Case("W1", "small JSON", "GET", "/api/about")
+W2: Final = Case("W2", "validated POST", "POST", "/api/user", _GOOD)
+W2B: Final = Case("W2b", "invalid POST", "POST", "/api/user", _BAD, status=422)
+W3: Final = Case("W3", "path and query, 200 routes", "GET", "/api/user/42?verbose=true")
+CASES: Final = (W1, W2, W2B, W3)

@@ -1,0 +1,93 @@
+"""What must hold, what we aim at, and how what was measured compares."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Something that is measured."""
+
+    key: str
+    title: str
+    #: Beyond this we fail; `None`: it is told, and that is all.
+    must: float | None = None
+    #: Where we want to be.
+    aim: float | None = None
+    unit: str = "×"
+    lower_is_better: bool = False
+
+    def holds(self, reading: Reading) -> bool:
+        """Whether what must hold does."""
+        return self.must is None or self._reaches(reading, self.must)
+
+    def verdict(self, reading: Reading) -> str:
+        """Return the verdict, in a word or two."""
+        if self.must is None:
+            return ""
+        if not self.holds(reading):
+            return "FAILS"
+        if self.aim is not None and self._reaches(reading, self.aim):
+            return "aim reached"
+        return "holds"
+
+    def _reaches(self, reading: Reading, limit: float) -> bool:
+        if self.lower_is_better:
+            return reading.median <= limit
+        return reading.median >= limit
+
+
+@dataclass
+class Reading:
+    """What was measured: the values of several pairs, or parts, of one measurement."""
+
+    values: list[float]
+    note: str = ""
+    #: How often it was measured: a figure that fails gets another chance.
+    attempts: int = field(default=1)
+
+    @property
+    def median(self) -> float:
+        """The one that counts."""
+        return median(self.values)
+
+
+def median(values: Sequence[float]) -> float:
+    """Return the median."""
+    return statistics.median(values)
+
+
+def quartile(values: Sequence[float]) -> float:
+    """Return the lower quartile: of times, those that nothing disturbed."""
+    return sorted(values)[len(values) // 4]
+
+
+_FASTAPI = "vs FastAPI + uvicorn"
+_TUNED = "vs tuned aiohttp"
+
+FIGURES = (
+    Figure("in_process.W2", f"W2 in process, {_TUNED}", 0.85, 1.1),
+    Figure("in_process.W2b", f"W2b in process, {_TUNED}"),
+    Figure("in_process.W1", f"W1 in process, {_TUNED}"),
+    Figure("in_process.W3", f"W3 in process, {_TUNED}"),
+    Figure("in_process.routes", "200 routes under one prefix vs one route", 0.9, 0.97),
+    Figure("in_process.log", "log line per call on vs off, W2 in process", 0.75, 0.87),
+    Figure("over_http.W1", f"W1 {_FASTAPI}", 2.0, 3.0),
+    Figure("over_http.W2", f"W2 {_FASTAPI}", 1.9, 2.8),
+    Figure("over_http.W2b", f"W2b {_FASTAPI}", 1.8, 2.5),
+    Figure("over_http.W3", f"W3 {_FASTAPI}", 4.0, 6.0),
+    Figure("over_http.W1.tuned", f"W1 over HTTP, {_TUNED}"),
+    Figure("over_http.W2.tuned", f"W2 over HTTP, {_TUNED}"),
+    Figure("over_http.W2b.tuned", f"W2b over HTTP, {_TUNED}"),
+    Figure("over_http.W3.tuned", f"W3 over HTTP, {_TUNED}"),
+    Figure("cold_start.time", "cold start, 200 actions, vs FastAPI", 1.0, 0.8, lower_is_better=True),
+    Figure("cold_start.memory", "idle memory of the server", 55, 45, "MiB", lower_is_better=True),
+    Figure("command_line.version", "--version vs click's --help", 1.3, 1.2, lower_is_better=True),
+    Figure("command_line.help", "--help vs click's --help", 2.0, 1.2, lower_is_better=True),
+)

@@ -1,0 +1,265 @@
+"""CPU time per request without sockets: the steadiest figures, and the ones to tune by.
+
+Requests are fed to the server's protocol over a transport that goes nowhere. All variants live in
+one process and take turns, a few hundred requests each, so that whatever slows the machine down
+slows all of them. A variant's figure is the lower quartile of its turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import tempfile
+import time
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import uvloop
+from aiohttp import web
+
+import actionhero_web.plugin
+from actionhero import Action, App, RunMode, hookimpl, logs
+from actionhero.sources import read_sources
+from actionhero_web.application import build
+from tests.benchmarks import cases
+from tests.benchmarks.figures import Reading, median, quartile
+from tests.benchmarks.peers import ours, tuned, work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import TextIO
+
+    from tests.benchmarks.cases import Case
+
+#: A figure's values come from this many parts of a measurement.
+PARTS = 5
+#: How many requests make a turn.
+TURN = 200
+#: How many turns a part has.
+TURNS = 16
+QUICK_TURNS = 5
+
+
+class Nowhere(asyncio.Transport):
+    """Takes answers, and keeps the last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = 0
+        self.last = bytearray()
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        """Take a piece of an answer."""
+        if data[:5] == b"HTTP/":
+            self.answers += 1
+            self.last.clear()
+        self.last += data
+
+    def writelines(self, pieces: Iterable[Any]) -> None:
+        """Take several pieces."""
+        self.write(b"".join(pieces))
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return an address where one is asked for."""
+        return ("127.0.0.1", 50000) if name == "peername" else default
+
+    def is_closing(self) -> bool:
+        """Return that it is open."""
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        """Return that all was sent."""
+        return 0
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def abort(self) -> None:
+        """Do nothing."""
+
+    def pause_reading(self) -> None:
+        """Do nothing."""
+
+    def resume_reading(self) -> None:
+        """Do nothing."""
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Do nothing."""
+
+
+@dataclass
+class Variant:
+    """A server that is asked one thing over and over."""
+
+    name: str
+    case: Case
+    protocol: Any
+    wire: Nowhere
+    #: Called before each turn, off the clock.
+    prepare: Callable[[], None] = lambda: None
+    #: Called after each turn, on the clock.
+    finish: Callable[[], None] = lambda: None
+
+    async def turn(self, requests: int) -> float:
+        """Answer some requests, and return the microseconds of CPU time that each took."""
+        self.prepare()
+        protocol, wire, request = self.protocol, self.wire, self.case.request
+        begun = time.process_time_ns()
+        for _ in range(requests):
+            wanted = wire.answers + 1
+            protocol.data_received(request)
+            while wire.answers < wanted:
+                await asyncio.sleep(0)
+        self.finish()
+        return (time.process_time_ns() - begun) / requests / 1000
+
+
+class Bench:
+    """All variants, open at the same time.
+
+    Args:
+        stack: What closes them.
+        stream: Where log lines go.
+    """
+
+    def __init__(self, stack: AsyncExitStack, stream: TextIO) -> None:
+        self._stack = stack
+        self._stream = stream
+        self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        self.variants: list[Variant] = []
+
+    async def add_tuned(self, case: Case) -> None:
+        """Add the handler that is written by hand."""
+        await self._add(f"tuned {case.name}", case, web.AppRunner(tuned.make(), access_log=None))
+
+    async def add_ours(
+        self, case: Case, *actions: type[Action], name: str = "ours", log: bool = False
+    ) -> None:
+        """Add our server.
+
+        Args:
+            case: What it is asked.
+            actions: All its actions.
+            name: What the variant is called.
+            log: Whether it writes a line for each call.
+        """
+
+        class Application:
+            @hookimpl
+            def actionhero_actions(self) -> list[type[Action]]:
+                return list(actions)
+
+        app = App.of(
+            [actionhero_web.plugin, Application()],
+            read_sources(self._folder, environ={"ACTIONHERO_ENV": "production"}),
+            RunMode.SERVER,
+        )
+        # As `actionhero start` does it.
+        app.pipeline.call_log = logs.call_log
+        app.lifecycle.without_servers()
+        await app.start()
+        self._stack.push_async_callback(app.stop)
+        variant = await self._add(f"{name} {case.name}", case, web.AppRunner(build(app)))
+        variant.prepare = self._log_calls if log else self._log_nothing
+        # A timer of the log would write the lines in somebody else's turn.
+        variant.finish = logs.call_log.flush
+
+    async def _add(self, name: str, case: Case, runner: web.AppRunner) -> Variant:
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        server: Any = runner.server
+        protocol, wire = server(), Nowhere()
+        protocol.connection_made(wire)
+        self._stack.callback(protocol.connection_lost, None)
+        variant = Variant(name, case, protocol, wire)
+        self.variants.append(variant)
+        return variant
+
+    def _log_calls(self) -> None:
+        logs.configure("info", "json", stream=self._stream)
+
+    def _log_nothing(self) -> None:
+        logs.configure("warn", "json", stream=self._stream)
+
+
+def everything() -> list[type[Action]]:
+    """Return the 200 actions of the peer."""
+    shown: list[type[Action]] = [ours.ShowAbout, ours.MakeUser, ours.ShowUser]
+    return [*shown, *ours.actionhero_actions()]
+
+
+def one_prefix() -> list[type[Action]]:
+    """Return 200 actions whose paths all begin with the one that is asked for."""
+    things = [
+        ours.thing(name, f"GET /user/{{id}}/{name}") for name in (*work.THINGS, "one", "other")
+    ]
+    return [ours.ShowUser, *things]
+
+
+async def fill(bench: Bench) -> None:
+    """Add everything that is measured."""
+    actions = everything()
+    for case in cases.CASES:
+        await bench.add_tuned(case)
+        await bench.add_ours(case, *actions)
+    await bench.add_ours(cases.W2, *actions, name="logged", log=True)
+    await bench.add_ours(cases.W3, ours.ShowUser, name="alone")
+    await bench.add_ours(cases.W3, *one_prefix(), name="one prefix")
+
+
+#: Each figure is a variant's time over that of another.
+RATIOS = {
+    "in_process.W2": ("tuned W2", "ours W2"),
+    "in_process.W2b": ("tuned W2b", "ours W2b"),
+    "in_process.W1": ("tuned W1", "ours W1"),
+    "in_process.W3": ("tuned W3", "ours W3"),
+    "in_process.log": ("ours W2", "logged W2"),
+    "in_process.routes": ("alone W3", "one prefix W3"),
+}
+
+
+async def _measure(keys: set[str], turns: int) -> tuple[dict[str, Reading], dict[str, float]]:
+    wanted = {name for key in keys for name in RATIOS[key]}
+    times: dict[str, list[list[float]]] = {name: [] for name in wanted}
+    async with AsyncExitStack() as stack:
+        with ExitStack() as files:
+            stream = files.enter_context(open("/dev/null", "w"))  # noqa: ASYNC230 - never waits
+            stack.callback(logs.shutdown)
+            bench = Bench(stack, stream)
+            await fill(bench)
+            variants = [variant for variant in bench.variants if variant.name in wanted]
+            for variant in variants:
+                await variant.turn(TURN)
+                variant.case.check(variant.name, bytes(variant.wire.last))
+            gc.collect()
+            for _ in range(PARTS):
+                for name in wanted:
+                    times[name].append([])
+                for number in range(turns):
+                    # Not always in one order: each leaves the caches to the next.
+                    for variant in variants if number % 2 else reversed(variants):
+                        times[variant.name][-1].append(await variant.turn(TURN))
+    quartiles = {name: [quartile(part) for part in parts] for name, parts in times.items()}
+    readings = {
+        key: Reading([a / b for a, b in zip(quartiles[above], quartiles[below], strict=True)])
+        for key in keys
+        for above, below in [RATIOS[key]]
+    }
+    return readings, {name: median(parts) for name, parts in quartiles.items()}
+
+
+def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
+    """Return the figures asked for, each with what it was made of as its note."""
+    keys = set(keys)
+    readings, microseconds = uvloop.run(_measure(keys, QUICK_TURNS if quick else TURNS))
+    for key, reading in readings.items():
+        above, below = RATIOS[key]
+        reading.note = f"{microseconds[above]:.1f} µs over {microseconds[below]:.1f} µs"
+    return readings
+
+
+#: For a look at what a variant does, such as by a profiler: `bench.variants` after `fill`.
+__all__ = ["RATIOS", "Bench", "Variant", "fill", "measure"]

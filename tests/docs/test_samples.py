@@ -1,0 +1,50 @@
+"""What stands in a fence of a page is what a reader gets who types it in."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import tomllib
+from typing import TYPE_CHECKING
+
+import yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.docs.conftest import Block, Reader
+
+
+def test_a_block_is_in_a_language_that_is_looked_at(block: Block) -> None:
+    """Samples are well-formed, and none is in a language that no test reads."""
+    match block.language:
+        case "python":
+            compile(block.text, str(block), "exec")
+        case "toml":
+            tomllib.loads(block.text)
+        case "json":
+            json.loads(block.text)
+        case "yaml":
+            assert yaml.safe_load(block.text)
+        case "ini":
+            # systemd writes one key many times.
+            configparser.ConfigParser(strict=False).read_string(block.text)
+        case "console":
+            assert block.text.startswith("$ ")
+        case language:
+            assert language in {"markdown", "text"}
+
+
+def test_who_types_in_a_page_gets_what_it_shows(
+    played: Path, reader: Reader, blocks: dict[Path, list[Block]]
+) -> None:
+    """Its files are made and its commands run in order, in an empty folder; its samples run."""
+    for block in blocks[played]:
+        if block.mark is not None:
+            continue  # CI runs these, and so `.ci/readme-command` finds them.
+        if block.title is not None:
+            reader.make(block)
+        elif block.language == "python":
+            reader.run(block)
+        elif block.language == "console":
+            reader.type_in(block)
