@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -53,19 +54,26 @@ def test_threads_do_not_get_the_same_identifier() -> None:
     assert len(set(made)) == 16_000
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+FORKING = """
+import os
+from actionhero.identifier import new_identifier
+
+new_identifier()
+reading, writing = os.pipe()
+if os.fork() == 0:
+    os.write(writing, new_identifier()[14:].encode())
+    os._exit(0)
+os.wait()
+of_child = os.read(reading, 100).decode()
+print(len(of_child), of_child in {new_identifier()[14:] for _ in range(300)})
+"""
+
+
+@pytest.mark.platform("linux")
 def test_a_forked_process_makes_others_than_its_parent() -> None:
     """Workers that are forked do not share what was prepared before."""
-    new_identifier()
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(writing, new_identifier()[14:].encode())
-        os._exit(0)
-    os.close(writing)
-    of_child = os.read(reading, 100).decode()
-    os.close(reading)
-    os.waitpid(child, 0)
+    forked = subprocess.run(
+        [sys.executable, "-c", FORKING], capture_output=True, text=True, check=True
+    )
 
-    assert len(of_child) == 22
-    assert of_child not in {new_identifier()[14:] for _ in range(300)}
+    assert forked.stdout.split() == ["22", "False"]

@@ -119,9 +119,10 @@ class Reader:
         arguments = [str(path)]
         if re.search(r"^(async )?def test_", block.text, re.MULTILINE):
             arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
-            arguments += ["-o", "asyncio_mode=auto", str(path)]
+            arguments += ["-o", "asyncio_mode=auto", "-o", "filterwarnings=error"]
+            arguments += ["-o", "asyncio_default_fixture_loop_scope=function", str(path)]
         run = subprocess.run(
-            [sys.executable, "-W", "error", *arguments],
+            [sys.executable, *arguments],
             cwd=self.folder,
             env=self._environ(),
             capture_output=True,

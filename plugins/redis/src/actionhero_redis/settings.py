@@ -5,13 +5,23 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from hashlib import sha256
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import PlainValidator
 
 from actionhero import Field, Settings
 from actionhero.settings import SettingsPath
-from actionhero_redis.url import RedisUrl
+from actionhero_redis.url import FORMS, RedisUrl
 
 _NOT_PLAIN = re.compile(r"[^a-z0-9_.-]+")
+
+
+def _read_url(given: Any) -> RedisUrl:
+    if isinstance(given, RedisUrl):
+        return given
+    if not isinstance(given, str):
+        raise ValueError(f"it should be a text; there are: {FORMS}")
+    return RedisUrl.parse(given)
 
 
 class RedisSettings(Settings):
@@ -20,7 +30,7 @@ class RedisSettings(Settings):
     section: ClassVar[str] = "redis"
     env_aliases: ClassVar[dict[str, str]] = {"REDIS_URL": "url"}
 
-    url: RedisUrl | None = Field(
+    url: Annotated[RedisUrl, PlainValidator(_read_url)] | None = Field(
         None,
         description="Where Redis is: redis://, rediss:// (TLS), unix://, redis+sentinel:// or "
         "redis+cluster://. Options of TLS follow a ?, as in ?ssl_ca_certs=ca.pem.",

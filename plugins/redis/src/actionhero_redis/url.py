@@ -8,14 +8,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic_core import core_schema
-
 from actionhero.settings import mask_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from pydantic import GetCoreSchemaHandler
 
 #: What a URL may look like, for whoever wrote one that does not.
 FORMS: Final = (
@@ -140,19 +136,6 @@ class RedisUrl:
 
     def __repr__(self) -> str:
         return f"RedisUrl({str(self)!r})"
-
-    @classmethod
-    def __get_pydantic_core_schema__(
-        cls, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        """Take a text, or a URL that was read already."""
-        return core_schema.union_schema(
-            [
-                core_schema.is_instance_schema(cls),
-                core_schema.no_info_after_validator_function(cls.parse, core_schema.str_schema()),
-            ],
-            mode="left_to_right",
-        )
 
 
 def _options(query: str, topology: Topology) -> tuple[dict[str, Any], dict[str, str]]:

@@ -33,9 +33,9 @@ def curl_lines(app: App, address: str, options: str = "") -> list[str]:
     # What only reads comes first, and an application's own action before ours.
     found.sort(key=lambda pair: (pair[0].method != "GET", pair[1].name == "status"))
     lines = [_line(route, action, address, options) for route, action in found]
-    return [line for line in lines if line is not None][: HOW_MANY - 1] + [
-        f"curl {options}{shlex.quote(address + '/nowhere')}"
-    ]
+    # The last one shows what a failure looks like.
+    nowhere = f"curl {options}{shlex.quote(f'{address}/nowhere')}"
+    return [*[line for line in lines if line is not None][: HOW_MANY - 1], nowhere]
 
 
 def _line(route: Route, action: Registered, address: str, options: str) -> str | None:

@@ -180,7 +180,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         if key not in doors:
             doors[key] = _start(tmp_path_factory.mktemp("served"), variables)
         door = doors[key]
-        assert door.process.poll() is None, f"the server ended: {door.text_of_log}"
+        ended = door.process.poll()
+        assert ended is None, f"the server ended with {ended}: {door.text_of_log}"
         return door
 
     yield start
