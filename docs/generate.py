@@ -150,8 +150,13 @@ def sections(hook: Any) -> dict[str, list[str]]:
             found[heading] = re.split(r"\n(?=\w)", inspect.cleandoc("\n" + part))
         else:
             text = inspect.cleandoc("\n" + part if heading else part)
-            found[heading] = [" ".join(item.split()) for item in text.split("\n\n") if item]
+            found[heading] = [sentences(item) for item in text.split("\n\n") if item]
     return found
+
+
+def sentences(text: str) -> str:
+    """Return a paragraph with one sentence a line."""
+    return re.sub(r"(?<=[a-z`)*][.?!]) (?=[A-Z`\[])", "\n", " ".join(text.split()))
 
 
 def listed(arguments: Iterable[str]) -> list[str]:
@@ -175,8 +180,9 @@ def settings() -> str:
     lines = [
         "# Settings",
         "",
-        "Each plugin has a section. `port` of the section `web` is `port` under `[web]` in",
-        "`actionhero.toml`, and `ACTIONHERO_WEB__PORT` in the environment.",
+        "Each plugin has a section.",
+        "`port` of the section `web` is `port` under `[web]` in `actionhero.toml`, and",
+        "`ACTIONHERO_WEB__PORT` in the environment.",
         "A duration is a number of seconds, or a text such as `500ms`, `20s`, `5m`, `1h30m`.",
         "A list in a variable is `a,b`.",
         "[How to set what](../how-to/settings.md) tells which source wins.",
@@ -187,7 +193,7 @@ def settings() -> str:
                 "",
                 f"## `{model.section}`",
                 "",
-                f"{' '.join((inspect.getdoc(model) or '').split())} From `{owner}`.",
+                sentences(f"{inspect.getdoc(model)} From `{owner}`."),
                 "",
                 table(
                     ("Key", "Takes", "Default", "What it does"),

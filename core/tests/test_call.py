@@ -177,9 +177,8 @@ async def test_other_actions_may_run_at_the_same_time() -> None:
         name = "meet:each-other"
 
         async def run(self, call: Call) -> list[str]:
-            return await asyncio.gather(
-                call.run(Meet, Person(name="Ada")), call.run(Meet, Person(name="Grace"))
-            )
+            meetings = (call.run(Meet, Person(name=name)) for name in ("Ada", "Grace"))
+            return await asyncio.gather(*meetings)
 
     async with running_app(Meet, MeetEachOther) as app:
         assert await app.call("meet:each-other") == ["Ada", "Grace"]

@@ -20,7 +20,7 @@ class Figure:
     must: float | None = None
     #: Where we want to be.
     aim: float | None = None
-    unit: str = "×"
+    unit: str = "×"  # noqa: RUF001 - times
     lower_is_better: bool = False
 
     def holds(self, reading: Reading) -> bool:
@@ -86,7 +86,9 @@ FIGURES = (
     Figure("over_http.W2.tuned", f"W2 over HTTP, {_TUNED}"),
     Figure("over_http.W2b.tuned", f"W2b over HTTP, {_TUNED}"),
     Figure("over_http.W3.tuned", f"W3 over HTTP, {_TUNED}"),
-    Figure("cold_start.time", "cold start, 200 actions, vs FastAPI", 1.0, 0.8, lower_is_better=True),
+    Figure(
+        "cold_start.time", "cold start, 200 actions, vs FastAPI", 1.0, 0.8, lower_is_better=True
+    ),
     Figure("cold_start.memory", "idle memory of the server", 55, 45, "MiB", lower_is_better=True),
     Figure("command_line.version", "--version vs click's --help", 1.3, 1.2, lower_is_better=True),
     Figure("command_line.help", "--help vs click's --help", 2.0, 1.2, lower_is_better=True),

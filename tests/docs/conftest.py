@@ -29,8 +29,15 @@ GENERATED = {path for path in PAGES if path.read_text("utf-8").startswith("<!-- 
 UNPLAYED = {ROOT / "CONTRIBUTING.md", *GENERATED}
 
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SNIPPET = re.compile(r'^--8<-- "([^"]+)"$', re.MULTILINE)
 MARK = re.compile(r"<!-- command: (\w+) -->\n+$")
+
+#: Where programs are found that are not Python's. What is installed beside us is not for readers.
+OTHER_PROGRAMS = [
+    folder
+    for folder in os.environ["PATH"].split(os.pathsep)
+    if Path(folder) != Path(sys.executable).parent
+]
+UV = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), *OTHER_PROGRAMS]))
 
 START_SECONDS = 30.0
 
@@ -53,16 +60,15 @@ class Block:
 
 
 def blocks_of(page: Path) -> list[Block]:
-    """Return what stands in the fences of a page, with the files that are quoted there."""
+    """Return what stands in the fences of a page."""
     text = page.read_text("utf-8")
     found = []
     for match in FENCE.finditer(text):
         before = text[: match.start()]
         mark = MARK.search(before)
-        content = SNIPPET.sub(lambda quoted: (ROOT / quoted[1]).read_text("utf-8"), match[3])
         line = before.count("\n") + 1
         name = mark[1] if mark else None
-        found.append(Block(page, line, match[1], match[2], content, name))
+        found.append(Block(page, line, match[1], match[2], match[3], name))
     return found
 
 
@@ -90,17 +96,18 @@ class Reader:
 
     Args:
         folder: Where they work: empty.
+        programs: The programs of an environment in which they may have installed things already.
         wheels: The packages that they would find on PyPI.
     """
 
-    def __init__(self, folder: Path, wheels: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, wheels: Path) -> None:
         self.folder = folder / "project"
         self.folder.mkdir()
         self._wheels = wheels
         self._home = folder
         # A person sees no meter where curl writes to a terminal.
         (folder / ".curlrc").write_text("silent\nshow-error\n", encoding="utf-8")
-        self._bin = Path(sys.executable).parent
+        self._bin = programs
         self._port = free_port()
         self._status = 0
         self._server: subprocess.Popen[bytes] | None = None
@@ -122,7 +129,7 @@ class Reader:
             arguments += ["-o", "asyncio_mode=auto", "-o", "filterwarnings=error"]
             arguments += ["-o", "asyncio_default_fixture_loop_scope=function", str(path)]
         run = subprocess.run(
-            [sys.executable, *arguments],
+            [self._bin / "python", *arguments],
             cwd=self.folder,
             env=self._environ(),
             capture_output=True,
@@ -195,6 +202,8 @@ class Reader:
         end = time.monotonic() + START_SECONDS
         while True:
             written = log.read_text("utf-8").replace(str(self._port), "8080")
+            if "--host 0.0.0.0" in command:
+                written = written.replace("//127.0.0.1", "//localhost")
             if self._listens(command) and fits(f"…{shown}…", written):
                 return
             running = self._server.poll() is None and time.monotonic() < end
@@ -220,32 +229,14 @@ class Reader:
         """Return what does the same with uv: faster, and with our own packages."""
         python = self.folder / ".venv" / "bin" / "python"
         command = re.sub(
-            r"^python3 -m venv (\S+)$", rf"uv venv -q --python '{sys.executable}' \1", command
+            r"^python3 -m venv (\S+)$", rf"{UV} venv -q --python '{sys.executable}' \1", command
         )
-        command = re.sub(
-            r"^pip install ",
-            f"uv pip install -q --python '{python}' --find-links '{self._wheels}' "
-            f"--overrides '{self._overrides()}' ",
-            command,
-        )
-        return re.sub(r"^pip wheel --no-deps --wheel-dir ", "uv build -q --wheel -o ", command)
-
-    def _overrides(self) -> Path:
-        """Say that our packages are those that were built, whatever PyPI has of their name."""
-        path = self._home / "overrides.txt"
-        path.write_text(
-            "".join(
-                f"{wheel.name.split('-')[0].replace('_', '-')} @ {wheel.as_uri()}\n"
-                for wheel in self._wheels.glob("*.whl")
-            ),
-            encoding="utf-8",
-        )
-        return path
+        overrides = overrides_in(self._home, self._wheels)
+        install = f"{UV} pip install -q --python '{python}' --overrides '{overrides}' "
+        command = re.sub(r"^pip install ", install, command)
+        return re.sub(r"^pip wheel --no-deps --wheel-dir ", f"{UV} build -q --wheel -o ", command)
 
     def _environ(self) -> dict[str, str]:
-        path = os.pathsep.join(
-            [str(self._bin), str(Path(sys.executable).parent), os.environ["PATH"]]
-        )
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -254,13 +245,22 @@ class Reader:
         cache = kept.get("UV_CACHE_DIR") or str(Path.home() / ".cache" / "uv")
         return {
             **kept,
-            "PATH": path,
+            "PATH": os.pathsep.join([str(self._bin), *OTHER_PROGRAMS]),
             "HOME": str(self._home),
             "LANG": "C.UTF-8",
             "UV_CACHE_DIR": cache,
             "UV_NO_CONFIG": "1",
             "COLUMNS": "200",
         }
+
+
+def overrides_in(folder: Path, wheels: Path) -> Path:
+    """Write that our packages are those that were built, whatever PyPI has of their name."""
+    path = folder / "overrides.txt"
+    names = {wheel: wheel.name.split("-")[0].replace("_", "-") for wheel in wheels.glob("*.whl")}
+    lines = (f"{name} @ {wheel.as_uri()}\n" for wheel, name in names.items())
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
 
 
 def is_server(command: str) -> bool:
@@ -293,11 +293,32 @@ def blocks() -> dict[Path, list[Block]]:
     return {page: blocks_of(page) for page in PAGES}
 
 
-@pytest.fixture
-def reader(tmp_path: Path, wheel_folder: Path) -> Iterator[Reader]:
-    """Give somebody with an empty folder."""
-    if shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") is None:
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory, wheel_folder: Path) -> Path:
+    """Give the programs of an environment with what the pages have in hand, and no more."""
+    if UV is None:
         pytest.skip("there is no program 'uv' on PATH")
-    someone = Reader(tmp_path, wheel_folder)
+    folder = tmp_path_factory.mktemp("environment")
+    wheels = {wheel.name.partition("-")[0]: wheel.as_uri() for wheel in wheel_folder.glob("*.whl")}
+    wanted = [
+        f"actionhero @ {wheels['actionhero']}",
+        f"actionhero-web[workers,reload] @ {wheels['actionhero_web']}",
+        f"actionhero-hello @ {wheels['actionhero_hello']}",
+        "pytest",
+        "pytest-asyncio",
+    ]
+    python = str(folder / "bin" / "python")
+    for arguments in (
+        ["venv", "--allow-existing", "--python", sys.executable, str(folder)],
+        ["pip", "install", "--python", python, *wanted],
+    ):
+        subprocess.run([UV, *arguments, "--quiet", "--no-config"], check=True)
+    return folder / "bin"
+
+
+@pytest.fixture
+def reader(tmp_path: Path, programs: Path, wheel_folder: Path) -> Iterator[Reader]:
+    """Give somebody with an empty folder."""
+    someone = Reader(tmp_path, programs, wheel_folder)
     yield someone
     someone.leave()

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from actionhero.errors import SignInRequired as SignInRequired
     from actionhero.errors import Timeout as Timeout
     from actionhero.errors import TypedError as TypedError
+    from actionhero.errors import UnavailableError as UnavailableError
     from actionhero.errors import UnsupportedMediaType as UnsupportedMediaType
     from actionhero.files import File as File
     from actionhero.initializer import Initializer as Initializer
@@ -90,6 +91,7 @@ _MODULES = {
         "SignInRequired",
         "Timeout",
         "TypedError",
+        "UnavailableError",
         "UnsupportedMediaType",
     ],
     "files": ["File"],
@@ -151,6 +153,7 @@ __all__ = [
     "ConfigurationError",
     "LifecycleError",
     "PluginError",
+    "UnavailableError",
     "__version__",
 ]
 

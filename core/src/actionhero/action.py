@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import sys
 from collections.abc import Iterable
 from datetime import timedelta
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from actionhero.middleware import Middleware
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]*")
 
 
 class Action:
@@ -79,9 +83,10 @@ class Registered:
         where = f"action {action.__qualname__!r} ({self.source}, {owner})"
         if not isinstance(self.name, str) or not self.name:
             raise PluginError(f"{where} has no name; set name = 'noun:verb' on the class")
-        if not all(c.isalnum() or c in ":._-" for c in self.name) or not self.name.isascii():
+        if not _NAME.fullmatch(self.name):
             raise PluginError(
-                f"{where} has the name {self.name!r}; use ASCII letters, digits and ':._-' only"
+                f"{where} has the name {self.name!r}; use ASCII letters, digits and ':._-' only, "
+                "a letter or digit first"
             )
         where = f"action {self.name!r} ({self.source}, {owner})"
         run = getattr(action, "run", None)

@@ -1,11 +1,23 @@
-"""Questions about type annotations: what stands inside one, is it secret, is it a list."""
+"""Type annotations: what stands inside one, is it secret, is it a list, can it be validated."""
 
 from __future__ import annotations
 
 import dataclasses
+import operator
+import sys
 import types
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import Annotated, Any, Union, get_args, get_origin, is_typeddict
+from typing import (
+    Annotated,
+    Any,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 
 def parts(annotation: Any) -> Iterable[Any]:
@@ -81,6 +93,56 @@ def is_structure(annotation: Any) -> bool:
         if is_sequence(member) and any(is_structure(item) for item in get_args(member)):
             return True
     return False
+
+
+def portable(annotation: Any, around: tuple[Any, ...] = ()) -> Any:
+    """Return `annotation` with typed dictionaries as pydantic wants them.
+
+    Before Python 3.12, those of `typing` did not know which of their keys they inherited. They are
+    replaced by those of `typing_extensions`, however deep they stand; not within themselves.
+
+    Args:
+        annotation: Any annotation.
+        around: The typed dictionaries that it stands in.
+    """
+    if sys.version_info >= (3, 12) or annotation in around:
+        return annotation
+    if is_typeddict(annotation) and type(annotation).__module__ == "typing":
+        from typing_extensions import TypedDict  # noqa: PLC0415 - not needed from 3.12 on
+
+        fields = {}
+        inside = (*around, annotation)
+        for name, hint in get_type_hints(annotation, include_extras=True).items():
+            field = portable(required(hint), inside)
+            optional = may_be_left_out(annotation, name, hint)
+            fields[name] = (NotRequired if optional else Required)[field]
+        make: Any = TypedDict
+        made = make(annotation.__name__, fields)
+        made.__module__, made.__doc__ = annotation.__module__, annotation.__doc__
+        return made
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        return Annotated[portable(arguments[0], around), *arguments[1:]]
+    changed = tuple(portable(argument, around) for argument in arguments)
+    if all(map(operator.is_, changed, arguments)):
+        return annotation
+    origin = get_origin(annotation)
+    return (Union if origin is types.UnionType else origin)[changed]
+
+
+def required(annotation: Any) -> Any:
+    """Return the type of a field of a typed dictionary, without the word on whether it is there."""
+    return (
+        get_args(annotation)[0] if get_origin(annotation) in {Required, NotRequired} else annotation
+    )
+
+
+def may_be_left_out(typed_dict: Any, name: str, hint: Any) -> bool:
+    """Whether a typed dictionary may be without the key `name`, whose annotation is `hint`."""
+    # Where annotations are text, the class itself has not seen these words.
+    if get_origin(hint) in {Required, NotRequired}:
+        return get_origin(hint) is NotRequired
+    return name in typed_dict.__optional_keys__
 
 
 def _has_fields(type_: Any) -> bool:

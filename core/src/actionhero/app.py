@@ -58,6 +58,8 @@ class App:
         settings: Iterable[Settings] = (),
     ) -> None:
         self.mode = mode
+        #: Where its settings came from: another process loads the same application from them.
+        self.sources = sources
         self.plugins = host
         self.environment = sources.environment
         #: By `time.monotonic`.

@@ -207,7 +207,8 @@ class UnsupportedMediaType(TypedError):
 class BootError(Exception):
     """Raised to the developer when the application cannot be put together or started."""
 
-    #: What the process exits with (sysexits.h: 70 `EX_SOFTWARE`, 78 `EX_CONFIG`).
+    #: What the process exits with (sysexits.h: 69 `EX_UNAVAILABLE`, 70 `EX_SOFTWARE`, 78
+    #: `EX_CONFIG`).
     exit_code: ClassVar[int] = 78
 
 
@@ -223,3 +224,9 @@ class LifecycleError(BootError):
     """Raised when an initializer or a server fails to initialize, start or stop."""
 
     exit_code = 70
+
+
+class UnavailableError(BootError):
+    """Raised when a service that the application needs is not there when it starts."""
+
+    exit_code = 69

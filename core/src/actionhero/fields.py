@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints, is_typeddict
 import pydantic
 from pydantic import BaseModel
 
-from actionhero.annotations import is_secret, is_sequence, is_structure, parts
+from actionhero.annotations import (
+    is_secret,
+    is_sequence,
+    is_structure,
+    may_be_left_out,
+    parts,
+    required,
+)
 from actionhero.errors import ABSENT
 
 if TYPE_CHECKING:
@@ -61,17 +68,16 @@ def fields_of(type_: Any) -> Iterable[InputField]:
                 is_structure=is_structure(annotation),
             )
     elif is_typeddict(type_) or dataclasses.is_dataclass(type_):
-        optional = (
-            type_.__optional_keys__
-            if is_typeddict(type_)
-            else {
-                f.name
-                for f in dataclasses.fields(type_)
-                if f.default is not dataclasses.MISSING
-                or f.default_factory is not dataclasses.MISSING
+        defaults = set()
+        if not is_typeddict(type_):
+            defaults = {
+                field.name
+                for field in dataclasses.fields(type_)
+                if field.default is not dataclasses.MISSING
+                or field.default_factory is not dataclasses.MISSING
             }
-        )
-        for name, annotation in get_type_hints(type_, include_extras=True).items():
+        for name, hint in get_type_hints(type_, include_extras=True).items():
+            annotation = required(hint)
             info = pydantic.fields.FieldInfo.from_annotation(annotation)
             yield InputField(
                 name=name,
@@ -79,7 +85,9 @@ def fields_of(type_: Any) -> Iterable[InputField]:
                 attribute=name,
                 annotation=annotation,
                 description=info.description,
-                required=name not in optional,
+                required=not (
+                    may_be_left_out(type_, name, hint) if is_typeddict(type_) else name in defaults
+                ),
                 default=ABSENT,
                 secret=is_secret(annotation, ()),
                 is_list=is_sequence(annotation),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from actionhero import json
-from actionhero.annotations import holds, is_secret
+from actionhero.annotations import holds, is_secret, portable
 from actionhero.errors import ABSENT, ErrorType, InvalidInput, MalformedRequest, Problem
 from actionhero.fields import InputField, fields_of, outside_names, secret_names_in
 from actionhero.problems import details_of, first_part, location_in, pointer_to, problem_of
@@ -81,7 +81,7 @@ class InputSchema:
     def __init__(self, type_: Any) -> None:
         self.type = type_
         model = isinstance(type_, type) and issubclass(type_, BaseModel)
-        self._adapter: TypeAdapter[Any] | None = None if model else TypeAdapter(type_)
+        self._adapter: TypeAdapter[Any] | None = None if model else TypeAdapter(portable(type_))
         validator = type_.__pydantic_validator__ if model else self._adapter.validator  # type: ignore[union-attr]
         self._validate_json = validator.validate_json
         self._validate_python = validator.validate_python

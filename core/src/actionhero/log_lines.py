@@ -26,6 +26,10 @@ LEVELS: Final[dict[str, int]] = {
 }
 
 _COLORS: Final = {"debug": "2", "info": "32", "warn": "33", "error": "31", "fatal": "1;31"}
+# What the line of a call on a console tells before its facts.
+_TOLD_BY_MESSAGE: Final = frozenset(
+    {"timestamp", "level", "logger", "message", "action", "outcome"}
+)
 _OWN_KEYS: Final = frozenset({"timestamp", "level", "logger", "message", "exception"})
 # What a record has without `extra`; the rest of its attributes is what somebody wants to be seen.
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {
@@ -100,8 +104,7 @@ class ConsoleFormatter(logging.Formatter):
 
     def call(self, facts: Mapping[str, Any]) -> str:
         """Return the line for a call."""
-        names = ("transport", "milliseconds", "request_id", "remote", "inputs")
-        shown = {name: facts[name] for name in names}
+        shown = {name: fact for name, fact in facts.items() if name not in _TOLD_BY_MESSAGE}
         message = f"{facts['action']} {facts['outcome']}"
         return self._line(time.time(), facts["level"], facts["logger"], message, shown)
 

@@ -35,6 +35,8 @@ class CallLog:
     def __init__(self) -> None:
         #: Whether anybody wants the lines. Ask before you work out what `write` takes.
         self.enabled = False
+        #: What is on every line, such as the number of the process.
+        self.facts: dict[str, Any] = {}
         self._lines: deque[str] = deque()
         self._emit: Callable[[str], None] = lambda lines: None
         self._format: Callable[[Mapping[str, Any]], str] = JsonFormatter().call
@@ -82,6 +84,7 @@ class CallLog:
                     "request_id": request_id,
                     "remote": remote,
                     "inputs": inputs,
+                    **self.facts,
                 }
             )
         )
@@ -232,6 +235,19 @@ def configure(
     logging.getLogger().setLevel(LEVELS[level])
     call_log._emit = handler.write
     call_log.enabled = LEVELS[level] <= logging.INFO
+
+
+def add_facts(**facts: Any) -> None:
+    """Put facts on every line that this process writes from now on, such as which worker it is."""
+    call_log.facts |= facts
+    make = logging.getLogRecordFactory()
+
+    def make_with_facts(*args: Any, **options: Any) -> logging.LogRecord:
+        record = make(*args, **options)
+        vars(record).update(facts)
+        return record
+
+    logging.setLogRecordFactory(make_with_facts)
 
 
 def shutdown() -> None:

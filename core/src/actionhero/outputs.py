@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
-from pydantic.errors import PydanticSchemaGenerationError
+from pydantic.errors import PydanticUserError
 
 from actionhero import json
+from actionhero.annotations import portable
 
 
 class OutputSchema:
@@ -25,9 +26,9 @@ class OutputSchema:
         if self.type is None or self.type is Any:
             return {}
         try:
-            adapter: TypeAdapter[Any] = TypeAdapter(self.type)
+            adapter: TypeAdapter[Any] = TypeAdapter(portable(self.type))
             return adapter.json_schema(mode="serialization", ref_template=ref_template)
-        except PydanticSchemaGenerationError:
+        except PydanticUserError:
             # The door's own kind of answer, such as a file: no JSON, so no schema.
             return {}
 

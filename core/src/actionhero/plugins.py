@@ -13,7 +13,7 @@ import pluggy
 
 from actionhero import hookspecs
 from actionhero.discovery import Plugin, PluginState, hook_functions, place_of
-from actionhero.errors import PluginError
+from actionhero.errors import BootError, PluginError
 from actionhero.mark import MARK
 from actionhero.version import VERSION
 
@@ -202,7 +202,7 @@ class PluginHost:
         given: Any = None
         try:
             given = function(**{name: arguments[name] for name in wanted})
-        except PluginError as error:
+        except BootError as error:
             self.problems.append(str(error))
         except Exception as error:  # noqa: BLE001 - somebody else's code
             self.problems.append(plugin.fail(_hook_failure(hook, error)))

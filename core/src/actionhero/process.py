@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+import time
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -18,7 +21,15 @@ Result = TypeVar("Result")
 
 logger = logging.getLogger("actionhero.process")
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+#: How long after its grace time a process that was told to stop may still be there, whatever hangs.
+OVERTIME_SECONDS: Final = 4.8
+#: How long tasks and threads that would not end may keep a process that has stopped all else.
+LEAVE_SECONDS: Final = 1.0
+#: sysexits.h: `EX_SOFTWARE`.
+FAILED: Final = 70
+#: How often a process with a parent looks whether the parent is there, and says that it lives.
+BEAT_SECONDS: Final = 0.5
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -31,45 +42,190 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def serve(app: App, announce: Callable[[], None] = lambda: None) -> int:
+def serve(
+    app: App,
+    announce: Callable[[], None] = lambda: None,
+    *,
+    parent: int | None = None,
+    beat: Callable[[], None] = lambda: None,
+) -> int:
     """Start `app`, serve until SIGINT or SIGTERM, stop, and return the exit code: 0.
 
-    A second signal ends the process at once with 130 or 143, whatever is open.
+    A second signal ends the process at once with 130 or 143, whatever is open. Whoever was told
+    to stop and hangs, even with a blocked event loop, ends with 70 when the time is over.
+
+    With a parent, SIGTERM tells to stop however often it comes, and SIGINT nothing, because a
+    terminal sends it to every process and the parent passes it on. Without its parent the process
+    stops.
 
     Args:
         app: A loaded application without problems.
         announce: Called when everything has started.
+        parent: The id of the process that started this one to serve, and supervises it.
+        beat: Called every half second for as long as the event loop turns.
 
     Raises:
         BootError: It did not start; whatever had started was stopped.
     """
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    limit = app.lifecycle.grace_seconds + OVERTIME_SECONDS
+    service = _Service(app, announce, parent, beat)
+    runner = asyncio.Runner(loop_factory=loop_factory())
+    code = FAILED
+    try:
         # The loop is made here, and not by `run`, which would put its own handler on SIGINT.
         loop = runner.get_loop()
-        return loop.run_until_complete(_serve(app, announce))
+        with StopSignals(loop, service.stop, limit_seconds=limit, parent=parent):
+            loop.run_until_complete(service.run())
+        code = 0
+    finally:
+        # Closing waits for tasks and threads, and some of them may never end.
+        with Limit(LEAVE_SECONDS, code):
+            runner.close()
+    return code
 
 
-async def _serve(app: App, announce: Callable[[], None]) -> int:
-    stopping = asyncio.Event()
-    starting = asyncio.ensure_future(app.start())
+class _Service:
+    """The life of an application in this process, from its start to its stop."""
 
-    def told(number: int) -> None:
-        if stopping.is_set():
-            at_once(number)
-        stopping.set()
-        logger.info("stopping on %s", signal.Signals(number).name)
-        # Whatever started already is stopped by the lifecycle, in order.
-        starting.cancel()
+    def __init__(
+        self, app: App, announce: Callable[[], None], parent: int | None, beat: Callable[[], None]
+    ) -> None:
+        self._app = app
+        self._announce = announce
+        self._parent = parent
+        self._beat = beat
+        self._stopping = asyncio.Event()
+        self._starting: asyncio.Task[None] | None = None
 
-    _listen(told)
-    try:
-        await starting
-    except asyncio.CancelledError:
-        return 0
-    announce()
-    await stopping.wait()
-    await app.stop()
-    return 0
+    def stop(self, number: int) -> None:
+        self._end(f"on {signal.Signals(number).name}")
+
+    async def run(self) -> None:
+        beating = asyncio.create_task(self._beat_on())
+        try:
+            self._starting = asyncio.create_task(self._app.start())
+            if self._stopping.is_set():
+                self._starting.cancel()
+            try:
+                await self._starting
+            except asyncio.CancelledError:
+                return
+            self._announce()
+            await self._stopping.wait()
+            await self._app.stop()
+        finally:
+            beating.cancel()
+
+    def _end(self, why: str) -> None:
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        logger.info("stopping %s", why)
+        if self._starting is not None:
+            # Whatever started already is stopped by the lifecycle, in order.
+            self._starting.cancel()
+
+    async def _beat_on(self) -> None:
+        while True:
+            self._beat()
+            if self._parent is None:
+                return
+            if os.getppid() != self._parent:
+                self._end("because the process that started this one is gone")
+            await asyncio.sleep(BEAT_SECONDS)
+
+
+class StopSignals:
+    """Tells an event loop of the first signal to stop; a second one ends the process at once.
+
+    The handlers are the interpreter's own and not the loop's, so that they run even if the loop
+    is kept by somebody who forgot to await.
+
+    Args:
+        loop: Where `told` is called, with the number of the signal.
+        told: What to do.
+        limit_seconds: After how long the process is ended with 70; `None`: never.
+        parent: As in `serve`.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        told: Callable[[int], object],
+        *,
+        limit_seconds: float | None = None,
+        parent: int | None = None,
+    ) -> None:
+        self._loop = loop
+        self._told = told
+        self._limit_seconds = limit_seconds
+        self._limit: Limit | None = None
+        self._parent = parent
+        self._before: dict[int, Any] = {}
+        #: The signal that came first.
+        self.received: int | None = None
+
+    def __enter__(self) -> StopSignals:
+        for number in STOP_SIGNALS:
+            is_ours = self._parent is None or number == signal.SIGTERM
+            handler = self._handle if is_ours else signal.SIG_IGN
+            self._before[number] = signal.signal(number, handler)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if self._limit is not None:
+            self._limit.call_off()
+
+    def _handle(self, number: int, frame: object) -> None:
+        if self.received is not None:
+            if self._parent is None:
+                at_once(number)
+            return
+        self.received = number
+        if self._limit_seconds is not None:
+            self._limit = Limit(self._limit_seconds, FAILED)
+            self._limit.start()
+        # A closed loop has nothing more to stop.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._told, number)
+
+
+class Limit:
+    """Ends the process with an exit code after some time, whatever hangs, unless called off."""
+
+    def __init__(self, seconds: float, code: int) -> None:
+        self._seconds = seconds
+        self._code = code
+        self._is_off = False
+
+    def start(self) -> None:
+        """Let the time run."""
+        # Not `threading`, whose locks the main thread may hold when a signal starts this. And
+        # nobody waits for such a thread when the process ends.
+        _thread.start_new_thread(self._wait, ())
+
+    def call_off(self) -> None:
+        """Let the process live."""
+        self._is_off = True
+
+    def __enter__(self) -> None:
+        self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.call_off()
+
+    def _wait(self) -> None:
+        time.sleep(self._seconds)
+        if self._is_off:
+            return
+        # In a thread of its own, for the stream may be what hangs.
+        _thread.start_new_thread(
+            logger.error, ("something has not ended in %.1f s; ending without it", self._seconds)
+        )
+        time.sleep(0.1)
+        os._exit(self._code)
 
 
 def run_interruptible(work: Coroutine[Any, Any, Result]) -> Result:
@@ -78,29 +234,20 @@ def run_interruptible(work: Coroutine[Any, Any, Result]) -> Result:
     SIGINT and SIGTERM cancel it, so that whatever was begun is undone; then the process exits
     with 130 or 143. A second signal ends it at once.
     """
-    received: list[int] = []
-
-    async def interruptible() -> Result:
-        task = asyncio.ensure_future(work)
-
-        def told(number: int) -> None:
-            if received:
-                at_once(number)
-            received.append(number)
-            task.cancel()
-
-        _listen(told)
-        return await task
-
     with asyncio.Runner() as runner:
-        try:
-            return runner.get_loop().run_until_complete(interruptible())
-        except asyncio.CancelledError:
-            sys.exit(128 + received[0] if received else 1)
+        loop = runner.get_loop()
+        task = loop.create_task(work)
+        with StopSignals(loop, lambda _: task.cancel()) as signals:
+            try:
+                return loop.run_until_complete(task)
+            except asyncio.CancelledError:
+                sys.exit(128 + signals.received if signals.received is not None else 1)
 
 
 def at_once(number: int) -> None:
     """End the process now, with the exit code that shells give for the signal."""
+    # Should the stream be what hangs.
+    Limit(LEAVE_SECONDS, 128 + number).start()
     logger.warning("second %s: ending at once", signal.Signals(number).name)
     logging.shutdown()
     sys.stdout.flush()
@@ -108,14 +255,7 @@ def at_once(number: int) -> None:
     os._exit(128 + number)
 
 
-def _listen(told: Callable[[int], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in STOP_SIGNALS:
-        try:
-            loop.add_signal_handler(number, told, number)
-        except NotImplementedError:
-            # Windows: the loop has no such thing, the interpreter has.
-            def handler(number: int, frame: Any) -> None:
-                loop.call_soon_threadsafe(told, number)
-
-            signal.signal(number, handler)
+def leave(code: int) -> NoReturn:
+    """End the process with an exit code, and wait for its other threads no longer than a second."""
+    Limit(LEAVE_SECONDS, code).start()
+    sys.exit(code)

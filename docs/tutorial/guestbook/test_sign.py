@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from actionhero import InvalidInput
 from actionhero.testing import running_app
 from guestbook.sign import Sign

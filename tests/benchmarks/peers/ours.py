@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
-from actionhero import Action, Field, Inputs, Secret, hookimpl
 from tests.benchmarks.peers import work
+
+from actionhero import Action, Field, Inputs, Secret, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,34 +27,17 @@ class WhichUserInputs(Inputs):
     verbose: bool = False
 
 
-class User(TypedDict):
-    """A user, as it is shown."""
-
-    id: int
-    name: str
-    email: str
-
-
 class Made(TypedDict):
     """The user that was made."""
 
-    user: User
+    user: work.User
 
 
 class Shown(TypedDict):
     """The user that was asked for."""
 
-    user: User
+    user: work.User
     verbose: bool
-
-
-class About(TypedDict):
-    """How this process is."""
-
-    name: str
-    uptime: float
-    pid: int
-    memory: int
 
 
 class ShowAbout(Action):
@@ -62,7 +46,7 @@ class ShowAbout(Action):
     name = "about"
     web = "GET /about"
 
-    async def run(self) -> About:
+    async def run(self) -> work.About:
         return work.about()
 
 

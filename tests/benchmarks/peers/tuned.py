@@ -9,7 +9,6 @@ import orjson
 import uvloop
 from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
-
 from tests.benchmarks.peers import work
 
 

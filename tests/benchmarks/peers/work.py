@@ -6,7 +6,25 @@ import itertools
 import os
 import resource
 import time
-from typing import Any, Final
+from typing import Final, TypedDict
+
+
+class About(TypedDict):
+    """How this process is."""
+
+    name: str
+    uptime: float
+    pid: int
+    memory: int
+
+
+class User(TypedDict):
+    """A user, as it is shown."""
+
+    id: int
+    name: str
+    email: str
+
 
 EMAIL: Final = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 
@@ -21,7 +39,7 @@ _started = time.time()
 _numbers = itertools.count(1)
 
 
-def about() -> dict[str, Any]:
+def about() -> About:
     """Return the small answer of `GET /api/about`."""
     return {
         "name": "bench",
@@ -31,11 +49,11 @@ def about() -> dict[str, Any]:
     }
 
 
-def new_user(name: str, email: str) -> dict[str, Any]:
+def new_user(name: str, email: str) -> User:
     """Return the user that a valid `POST /api/user` makes."""
     return {"id": next(_numbers), "name": name, "email": email}
 
 
-def user(number: int) -> dict[str, Any]:
+def user(number: int) -> User:
     """Return the user that `GET /api/user/{id}` shows."""
     return {"id": number, "name": f"User {number}", "email": f"user{number}@example.com"}

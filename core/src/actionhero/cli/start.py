@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,9 @@ from actionhero.cli.logging import configure_logs
 from actionhero.errors import ConfigurationError
 from actionhero.initializer import RunMode
 from actionhero.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from actionhero.app import App
 
 
 @click.command(short_help="Start the servers, and serve until told to stop.")
@@ -24,20 +27,23 @@ def start(context: CommandContext) -> None:
     """
     app = context.load(RunMode.SERVER)
     configure_logs(app)
-    app.refuse_problems()
+    supervisor = None
+    if not app.settings_are_wrong:
+        supervisor = app.plugins.first("actionhero_supervisor", Supervisor, app=app)
+    if supervisor is None or not supervisor.bears_problems:
+        app.refuse_problems()
     if not app.servers:
         raise ConfigurationError(
             "there is no server to start; install one, such as actionhero-web, or take its "
             "name out of plugins.disabled"
         )
-    supervisor = app.plugins.first("actionhero_supervisor", Supervisor, app=app)
-    app.refuse_problems()
     if supervisor is not None:
-        sys.exit(supervisor.run())
+        process.leave(supervisor.run())
+    process.leave(process.serve(app, lambda: announce(app)))
 
-    def announce() -> None:
-        for server in app.servers:
-            for line in server.announcement():
-                click.echo(line, err=True)
 
-    sys.exit(process.serve(app, announce))
+def announce(app: App) -> None:
+    """Tell a person how to reach the servers that have started."""
+    for server in app.servers:
+        for line in server.announcement():
+            click.echo(line, err=True)

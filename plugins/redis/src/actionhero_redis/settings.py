@@ -49,7 +49,8 @@ class RedisSettings(Settings):
     prefix: str | None = Field(
         None,
         pattern=r"^[^\s:](\S*[^\s:])?:?$",
-        description="What every key begins with, and a colon. Not set: the name of the application.",
+        description="What every key begins with, before a colon. Not set: the name of the "
+        "application.",
     )
     required: bool = Field(
         True,

@@ -83,9 +83,9 @@ class RedisUrl:
     username: str | None = field(repr=False)
     password: str | None = field(repr=False)
     #: What stood behind the `?`, as the driver takes it; `db` too.
-    options: Mapping[str, Any] = field(repr=False)
+    options: dict[str, Any] = field(repr=False)
     #: The user and password of the sentinels themselves.
-    sentinel: Mapping[str, str] = field(repr=False)
+    sentinel: dict[str, str] = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> RedisUrl:

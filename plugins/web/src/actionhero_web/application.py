@@ -7,9 +7,11 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.http_exceptions import HttpProcessingError
 
 from actionhero import App, RunMode
+from actionhero.cli.logging import configure_logs
 from actionhero.errors import (
     ActionNotFound,
     MalformedRequest,
@@ -17,6 +19,7 @@ from actionhero.errors import (
     TypedError,
 )
 from actionhero.failures import INTERNAL_ERROR
+from actionhero.identifier import new_identifier
 from actionhero.json import dumps, dumps_pretty
 from actionhero.settings import AppSettings
 from actionhero.sources import read_sources
@@ -118,29 +121,39 @@ def build(app: App) -> web.Application:
     exchanges.only_plain = bool(application.middlewares) or bool(application.on_response_prepare)
 
     async def put_headers(request: web.Request, response: web.StreamResponse) -> None:
+        if response.headers.get("Server") == SERVER_SOFTWARE:
+            # It is there by now, and tells its version and Python's to everybody.
+            del response.headers["Server"]
         request_id = response.headers.get(REQUEST_ID) or exchanges.request_id(request)
         decorate(response, heads, request_id, ())
+        if exchanges.is_last(request):
+            response.force_close()
+            response.headers["Connection"] = "close"
 
     application.on_response_prepare.append(put_headers)
     return application
 
 
-async def create(*, location: Any = None) -> web.Application:
+async def create(*, location: Any = None, logs: bool = True) -> web.Application:
     """Load the application from settings, and return it as an aiohttp application.
 
     For servers that are not ours, such as
     `gunicorn actionhero_web.application:create --worker-class aiohttp.GunicornUVLoopWebWorker`,
-    and for `existing.add_subapp("/backend", await create())`, which puts `/backend` before
-    `web.prefix`. It starts and stops with the aiohttp application.
+    and for `existing.add_subapp("/backend", await create(logs=False))`, which puts `/backend`
+    before `web.prefix`. It starts and stops with the aiohttp application.
 
     Args:
         location: The settings file, or its folder; the current folder where left out.
+        logs: Whether to set up the logs of the process as the settings say. Not where it has
+            some of its own.
 
     Raises:
         BootError: Settings or plugins are wrong.
     """
     app = App.load(read_sources(location), RunMode.SERVER)
     app.refuse_problems()
+    if logs:
+        configure_logs(app)
     # Whoever runs this opens the door.
     app.lifecycle.without_servers()
     application = build(app)
@@ -187,6 +200,10 @@ def _dispatcher(application: web.Application) -> Callable[[Any], Awaitable[Any]]
         path, query = _target(request)
         if shortcut and (path.startswith(below) or path == prefix):
             return await answer(request, path, query)
+        if request.headers.get("Expect", "100-continue").lower() != "100-continue":
+            # aiohttp would repeat it in its answer, and break over some of them.
+            odd = MalformedRequest("the Expect header asks for something else than 100-continue")
+            return await tell(request, odd)
         try:
             return await handle(request)
         except web.HTTPException as error:
@@ -214,7 +231,8 @@ def _error_teller(application: web.Application) -> Callable[..., web.StreamRespo
     def tell(
         request: web.BaseRequest, status: int, exc: BaseException | None, message: str | None
     ) -> web.StreamResponse:
-        request_id = exchanges.request_id(request)
+        # What could not be parsed has no headers that could tell one.
+        request_id = new_identifier() if status == 400 else exchanges.request_id(request)
         error: TypedError
         if status == 400:
             error = MalformedRequest(f"the request cannot be parsed: {_first_line(exc, message)}")

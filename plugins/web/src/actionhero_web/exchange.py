@@ -191,7 +191,7 @@ class Exchanges:
         self, request: web.BaseRequest, value: Any, request_id: str, match: Match[Registered]
     ) -> Answer:
         if isinstance(value, web.StreamResponse):
-            return self._tell_raw(request, value, request_id)
+            return await self._tell_raw(request, value, request_id)
         status = match.route.status
         try:
             body = self._encode(value)
@@ -203,7 +203,7 @@ class Exchanges:
             return await self._tell_error(request, failed, request_id)
         if status != 200 and status in answers.EMPTY_STATUSES:
             more = ((REQUEST_ID, request_id), *self._cors_headers(request))
-            return answers.empty(status, (*self.heads.always, *more), closing=self.draining)
+            return answers.empty(status, (*self.heads.always, *more), closing=self.is_last(request))
         return await self._write(request, status, body, request_id)
 
     def _encode(self, value: Any) -> bytes:
@@ -211,13 +211,16 @@ class Exchanges:
             return dumps_pretty({} if value is None else value)
         return encode(value)
 
-    def _tell_raw(
+    async def _tell_raw(
         self, request: web.BaseRequest, response: web.StreamResponse, request_id: str
     ) -> web.StreamResponse:
         if not response.prepared:
             answers.decorate(response, self.heads, request_id, self._cors_headers(request))
-            if self.draining:
+            if self.is_last(request):
                 response.force_close()
+            if self._settings.compress and isinstance(response, web.Response):
+                body = answers.plain_body(response)
+                return await answers.compressed(request, response, body) if body else response
         return response
 
     async def _tell_error(
@@ -259,7 +262,7 @@ class Exchanges:
         if self._has_cors:
             more = (*more, *self._cors_headers(request))
         # A body that was not read to its end must not be taken for the next request.
-        closing = self.draining or not request.content.is_eof()
+        closing = self.is_last(request) or not request.content.is_eof()
         is_json = content_type == "application/json"
         compressing = self._settings.compress and len(body) >= MINIMUM_BYTES
         if not (compressing or self.only_plain) and is_json and answers.is_simple(request):
@@ -271,6 +274,13 @@ class Exchanges:
             request, status, body, headers, content_type=content_type, closing=closing
         )
         return await answers.compressed(request, response, body) if compressing else response
+
+    def is_last(self, request: web.BaseRequest) -> bool:
+        """Whether the answer ends its connection: the server goes down, and no more was asked."""
+        if not self.draining:
+            return False
+        protocol = request.protocol
+        return not (isinstance(protocol, HttpProtocol) and protocol.has_more)
 
     def _cors_headers(self, request: web.BaseRequest) -> Any:
         if not self._has_cors:
@@ -311,8 +321,8 @@ class Exchanges:
         )
         always = (*self.heads.always, (REQUEST_ID, request_id), *allowed)
         if self._pretty:
-            return answers.plain(request, 200, b"{}\r\n", always, closing=self.draining)
-        return answers.empty(204, (*always, ("Allow", why.allow)), closing=self.draining)
+            return answers.plain(request, 200, b"{}\r\n", always, closing=self.is_last(request))
+        return answers.empty(204, (*always, ("Allow", why.allow)), closing=self.is_last(request))
 
     def wrong_method(self, method: str, allow: str) -> tuple[TypedError, tuple[str, str]]:
         """Return how it is told that a path is there for other methods: the error and a header."""

@@ -68,6 +68,9 @@ async def read_form(request: web.BaseRequest, body: BodyReader, memory_bytes: in
         while True:
             part = await _in_time(reader.next(), body)
             if part is None:
+                # What stands behind the form is nobody's, and counts all the same.
+                while await _in_time(content.read(PIECE_BYTES), body):
+                    pass
                 return form
             if not isinstance(part, BodyPartReader):
                 raise MalformedRequest("a part of the form is itself a multipart body")

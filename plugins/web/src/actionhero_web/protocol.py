@@ -66,8 +66,16 @@ class HttpProtocol(RequestHandler):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request is being answered, or waits to be."""
-        return bool(self._request_in_progress or self._messages)
+        """Whether a request is being answered, or waits to be, or an answer to be taken."""
+        if self._request_in_progress or self._messages:
+            return True
+        transport: Any = self.transport
+        return transport is not None and transport.get_write_buffer_size() > 0
+
+    @property
+    def has_more(self) -> bool:
+        """Whether further requests have come in already."""
+        return bool(self._messages)
 
     def sweep(self, now: float, header_seconds: float, drain_seconds: float) -> None:
         """End the connection if its client stalls."""

@@ -123,17 +123,26 @@ def is_simple(request: web.BaseRequest) -> bool:
     return request.version == HttpVersion11 and request.method != "HEAD"
 
 
+def plain_body(response: web.Response) -> bytes | None:
+    """Return the body of an answer that somebody else made, if it is whole and uncompressed."""
+    headers = response.headers
+    if response.compression or "Content-Encoding" in headers or "Content-Range" in headers:
+        return None
+    return response.body if isinstance(response.body, bytes) else None
+
+
 async def compressed(
     request: web.BaseRequest, response: web.Response, body: bytes
 ) -> web.Response:
     """Compress `response` if the client accepts that and the body is worth it."""
-    content_type = response.headers["Content-Type"]
+    content_type = response.headers.get("Content-Type", "application/octet-stream")
     if not compression.worthwhile(content_type, len(body)):
         return response
     response.headers.add("Vary", "Accept-Encoding")
     encoding = compression.choose(request.headers.get("Accept-Encoding", ""))
     if encoding is not None:
         response.body = await compression.compress_async(body, encoding)
+        response.headers.popall("Content-Length", None)
         response.headers["Content-Encoding"] = encoding
     return response
 

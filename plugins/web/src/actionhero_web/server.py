@@ -1,4 +1,4 @@
-"""The HTTP door: the only module that opens and closes sockets."""
+"""The HTTP door: it opens, and closes when all who came in have been answered."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ import contextlib
 import ipaddress
 import logging
 import os
-import socket
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from actionhero import ConfigurationError, Server
+from actionhero import Server
 from actionhero.settings import ErrorsSettings
 from actionhero_web.application import EXCHANGES, build
 from actionhero_web.examples import curl_lines
+from actionhero_web.listener import BACKLOG, HANDSHAKE_SECONDS, admit_waiting, listen
 from actionhero_web.protocol import HttpServer
 from actionhero_web.settings import WebSettings
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Sequence
 
     from actionhero import App
+    from actionhero_web.listener import Listener
 
 logger = logging.getLogger("actionhero.web")
 
@@ -33,6 +35,8 @@ LOOK_SECONDS = 0.02
 SILENT_SECONDS = 0.1
 #: How long a cancelled call may take to undo what it began, and to be told.
 CANCEL_SECONDS = 2.0
+#: How long aiohttp may then wait, twice, for calls that would not be cancelled.
+STUBBORN_SECONDS = 0.5
 
 
 class WebServer(Server):
@@ -48,7 +52,9 @@ class WebServer(Server):
     def __init__(self, app: App, sockets: Sequence[socket.socket] = ()) -> None:
         self._app = app
         self._settings = app.get(WebSettings)
+        #: What is listened on.
         self.sockets = list(sockets)
+        self._listeners: list[Listener] = []
         self._runner: web.AppRunner | None = None
         self._application: web.Application | None = None
 
@@ -60,13 +66,13 @@ class WebServer(Server):
         """
         self._hide_tracebacks(app)
         application = self._application = build(app)
-        self._runner = web.AppRunner(application, shutdown_timeout=CANCEL_SECONDS)
+        if not self.sockets:
+            self._listeners = listen(self._settings)
+            self.sockets = [listener.socket for listener in self._listeners]
+        self._runner = web.AppRunner(application, shutdown_timeout=STUBBORN_SECONDS)
         await self._runner.setup()
-        for site in self._sites(self._runner):
-            try:
-                await site.start()
-            except OSError as error:
-                raise _unusable(self._settings, error) from error
+        for item in self.sockets:
+            await web.SockSite(self._runner, item, backlog=BACKLOG).start()
         for address in self.addresses:
             logger.info("listening on %s", address)
 
@@ -74,11 +80,18 @@ class WebServer(Server):
         if self._runner is None or self._application is None:
             return
         self._application[EXCHANGES].draining = True
+        for listener in self._listeners:
+            listener.turn_away()
+        # A parent that has handed us its sockets has done the same.
+        await asyncio.sleep(HANDSHAKE_SECONDS)
+        # With a descriptor of our own the queue outlives the event loop's interest in it.
+        doors = [item.dup() for item in self.sockets]
         for site in self._runner.sites:
             await site.stop()
-        if self._settings.unix_socket is not None and not self.sockets:
-            with contextlib.suppress(FileNotFoundError):
-                self._settings.unix_socket.unlink()
+        factory: Any = self._runner.server
+        for door in doors:
+            with door:
+                await admit_waiting(door, factory)
 
     async def finish(self) -> None:
         server = self._http_server
@@ -90,6 +103,8 @@ class WebServer(Server):
             silent = 0.0 if server.is_busy else silent + LOOK_SECONDS
 
     async def close(self) -> None:
+        for listener in self._listeners:
+            listener.close()
         if self._runner is None or self._application is None:
             return
         server = self._http_server
@@ -134,15 +149,6 @@ class WebServer(Server):
         server: Any = self._runner.server if self._runner is not None else None
         return server if isinstance(server, HttpServer) else None
 
-    def _sites(self, runner: web.AppRunner) -> list[web.BaseSite]:
-        settings = self._settings
-        if self.sockets:
-            return [web.SockSite(runner, item) for item in self.sockets]
-        if settings.unix_socket is not None:
-            _remove_stale(settings)
-            return [web.UnixSite(runner, settings.unix_socket)]
-        return [web.TCPSite(runner, settings.host, settings.port)]
-
     def _hide_tracebacks(self, app: App) -> None:
         """Show no traceback to the network, unless somebody asked for it by name."""
         if app.settings.was_set(ErrorsSettings, "show_tracebacks"):
@@ -157,54 +163,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def listen(settings: WebSettings) -> socket.socket:
-    """Return a socket that listens as the settings say, for a parent that hands it over.
-
-    Raises:
-        ConfigurationError: The address is in use, or not ours.
-    """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        if settings.unix_socket is not None:
-            _remove_stale(settings)
-            listener = socket.socket(socket.AF_UNIX)
-            listener.bind(str(settings.unix_socket))
-            listener.listen(1024)
-        else:
-            listener = socket.create_server(
-                (settings.host, settings.port), family=family, backlog=1024
-            )
-    except OSError as error:
-        raise _unusable(settings, error) from error
-    listener.setblocking(False)
-    return listener
-
-
-def _unusable(settings: WebSettings, error: OSError) -> ConfigurationError:
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    if settings.unix_socket is not None:
-        return ConfigurationError(
-            f"web.unix_socket {str(settings.unix_socket)!r} cannot be listened on: {reason}; "
-            "remove what is there, or set ACTIONHERO_WEB__UNIX_SOCKET to another path"
-        )
-    return ConfigurationError(
-        f"web.port {settings.port} on {settings.host} cannot be listened on: {reason}; stop what "
-        "listens there, or choose another with --port, ACTIONHERO_WEB__PORT or PORT"
-    )
-
-
-def _remove_stale(settings: WebSettings) -> None:
-    """Remove a socket file whose server is dead; one that answers is left, and is an error."""
-    path = settings.unix_socket
-    if path is None or not path.is_socket():
-        return
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
 
 
 def _url(address: Any, prefix: str) -> str:

@@ -19,86 +19,98 @@ class WebSettings(Settings):
     section: ClassVar[str] = "web"
     env_aliases: ClassVar[dict[str, str]] = {"PORT": "port"}
 
-    host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for all.")
-    port: int = Field(8080, ge=0, le=65535, description="The TCP port; 0 for any that is free.")
+    host: str = Field(default="127.0.0.1", description="The address to listen on; 0.0.0.0 for all.")
+    port: int = Field(
+        default=8080, ge=0, le=65535, description="The TCP port; 0 for any that is free."
+    )
     unix_socket: SettingsPath | None = Field(
-        None, description="A Unix socket to listen on, in place of host and port."
+        default=None, description="A Unix socket to listen on, in place of host and port."
     )
     prefix: str = Field(
-        "/api",
+        default="/api",
         pattern=r"^(/[^/\s?#%]+)*$",
         description="The path below which actions are reached. Empty for none.",
     )
     errors: Literal["standard", "actionhero"] = Field(
-        "standard",
+        default="standard",
         description="How failures are told: with the statuses of HTTP, or as clients written for "
         "the original ActionHero expect them.",
     )
-    workers: int = Field(1, ge=1, le=1024, description="How many processes serve.")
+    workers: int = Field(default=1, ge=1, le=1024, description="How many processes serve.")
     reload: bool = Field(
-        False, description="Start again when the application's code changes. For development."
+        default=False,
+        description="Start again when the application's code changes. For development.",
     )
     body_limit_bytes: int = Field(
-        10 * 1024 * 1024,
+        default=10 * 1024 * 1024,
         ge=0,
         description="The largest request body, counted as it is when decompressed. 0 is no limit.",
     )
     file_memory_bytes: int = Field(
-        1024 * 1024, ge=0, description="An uploaded file that is larger is kept on disk."
+        default=1024 * 1024, ge=0, description="An uploaded file that is larger is kept on disk."
     )
     header_timeout: timedelta = Field(
-        timedelta(seconds=10), description="How long a client may take to send a request's head."
+        default=timedelta(seconds=10),
+        description="How long a client may take to send a request's head.",
     )
     body_idle_timeout: timedelta = Field(
-        timedelta(seconds=20), description="How long a client may pause while it sends a body."
+        default=timedelta(seconds=20),
+        description="How long a client may pause while it sends a body.",
     )
     drain_timeout: timedelta = Field(
-        timedelta(seconds=30), description="How long a client may take in none of an answer."
+        default=timedelta(seconds=30),
+        description="How long a client may take in none of an answer.",
     )
     keepalive_timeout: timedelta = Field(
-        timedelta(seconds=75), description="How long an idle connection is kept open."
+        default=timedelta(seconds=75), description="How long an idle connection is kept open."
     )
     cancel_on_disconnect: bool = Field(
-        True, description="Whether a client that goes away cancels its call."
+        default=True, description="Whether a client that goes away cancels its call."
     )
     allowed_origins: list[str] = Field(
-        [], description="Origins whose pages may read answers; * for all, without credentials."
+        default=[],
+        description="Origins whose pages may read answers; * for all, without credentials.",
     )
     allowed_methods: list[str] = Field(
-        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+        default=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
         description="Methods that pages of allowed origins may use.",
     )
     allowed_headers: list[str] = Field(
-        ["Content-Type"], description="Headers that pages of allowed origins may send; * for any."
+        default=["Content-Type"],
+        description="Headers that pages of allowed origins may send; * for any.",
     )
     preflight_max_age: timedelta = Field(
-        timedelta(hours=2), description="How long a browser may remember a preflight's answer."
+        default=timedelta(hours=2),
+        description="How long a browser may remember a preflight's answer.",
     )
     trusted_proxies: list[str] = Field(
-        [],
+        default=[],
         description="Addresses, networks, or 'unix': whose X-Forwarded-*, Forwarded and "
         "X-Request-Id headers are believed.",
     )
     static_folder: SettingsPath | None = Field(
-        None, description="A folder whose files are served."
+        default=None, description="A folder whose files are served."
     )
-    static_route: str = Field("/", pattern=r"^/", description="The path of static_folder.")
+    static_route: str = Field(default="/", pattern=r"^/", description="The path of static_folder.")
     compress: bool = Field(
-        True, description="Whether answers of 1 KiB and more are compressed for who accepts it."
+        default=True,
+        description="Whether answers of 1 KiB and more are compressed for who accepts it.",
     )
     content_security_policy: str = Field(
-        "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+        default="default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
         "font-src 'self' data:; img-src 'self' data: blob:; connect-src 'self'; "
         "worker-src blob:",
         description="The header Content-Security-Policy; empty for none.",
     )
-    frame_options: str = Field("DENY", description="The header X-Frame-Options; empty for none.")
+    frame_options: str = Field(
+        default="DENY", description="The header X-Frame-Options; empty for none."
+    )
     strict_transport_security: str = Field(
-        "max-age=31536000; includeSubDomains",
+        default="max-age=31536000; includeSubDomains",
         description="The header Strict-Transport-Security; empty for none.",
     )
     referrer_policy: str = Field(
-        "strict-origin-when-cross-origin",
+        default="strict-origin-when-cross-origin",
         description="The header Referrer-Policy; empty for none.",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from actionhero import ConfigurationError
 from actionhero_web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -11,14 +12,41 @@ if TYPE_CHECKING:
 
 
 def supervisor_for(app: App) -> Supervisor | None:
-    """Return the parent that the settings ask for, or `None`."""
+    """Return the parent that the settings ask for, or `None`.
+
+    Raises:
+        ConfigurationError: The extra that it needs is not installed.
+    """
     settings = app.get(WebSettings)
     if settings.reload:
-        from actionhero_web.reload import Reloader
-
-        return Reloader(app)
+        return _reloader(app)
     if settings.workers > 1:
-        from actionhero_web.workers import Workers
-
-        return Workers(app)
+        return _workers(app, settings.workers)
     return None
+
+
+def _reloader(app: App) -> Supervisor:
+    try:
+        from actionhero_web.reload import ReloadedServer, Reloader
+    except ModuleNotFoundError as error:
+        if error.name != "watchfiles":
+            raise
+        raise ConfigurationError(
+            "web.reload (--reload) needs watchfiles, which is not installed; "
+            "install actionhero-web[reload], or leave it out"
+        ) from error
+    return ReloadedServer(app) if ReloadedServer.is_wanted() else Reloader(app)
+
+
+def _workers(app: App, count: int) -> Supervisor:
+    try:
+        from actionhero_web.workers import Workers
+    except ModuleNotFoundError as error:
+        # `fcntl` is what gunicorn misses on Windows.
+        if error.name not in {"gunicorn", "fcntl"}:
+            raise
+        raise ConfigurationError(
+            f"web.workers (--workers) is {count}, and more than one needs gunicorn, which is not "
+            "installed; install actionhero-web[workers] (there is none for Windows), or set it to 1"
+        ) from error
+    return Workers(app)

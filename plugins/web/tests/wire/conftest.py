@@ -65,7 +65,7 @@ class Door:
     port: int
     process: subprocess.Popen[bytes]
     log: Path
-    #: Where a test may look how far `read_log` came.
+    #: How much of the log was read by `new_in_log`.
     read: int = field(default=0)
 
     def send(
@@ -146,6 +146,12 @@ class Door:
         """All that the process has said."""
         return self.log.read_text(errors="replace")
 
+    def new_in_log(self) -> str:
+        """Return what the process has said since this was asked for the last time."""
+        text = self.text_of_log
+        new, self.read = text[self.read :], len(text)
+        return new
+
     def most_memory_kib(self) -> int:
         """Return the most memory that the process ever held, in KiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -201,6 +207,8 @@ def _start(folder: Path, variables: Mapping[str, str]) -> Door:
         "PYTHONPATH": str(HERE),
         "PYTHONDONTWRITEBYTECODE": "1",
         "ACTIONHERO_APP__PACKAGE": "wireapp",
+        # Whatever else is installed beside it.
+        "ACTIONHERO_PLUGINS__ENABLED": "web",
         "ACTIONHERO_APP__DATA_DIR": str(folder / "data"),
         "ACTIONHERO_LOGS__LEVEL": "warn",
     }

@@ -8,14 +8,16 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from actionhero import Action, Inputs
+from actionhero import Action, Inputs, NotFound
 from actionhero_web import Route
+
+Value = TypeVar("Value")
 
 
 class Size(Enum):
@@ -78,6 +80,12 @@ class What(Inputs):
     what: str
 
 
+def chosen(values: dict[str, Callable[[], Value]], what: str) -> Value:
+    if what not in values:
+        raise NotFound(f"There is no {what}")
+    return values[what]()
+
+
 class Give(Action):
     """Return a value."""
 
@@ -85,7 +93,7 @@ class Give(Action):
     web = ["GET /give/{what}", "POST /give/{what}"]
 
     async def run(self, inputs: What) -> Any:
-        return VALUES[inputs.what]()
+        return chosen(VALUES, inputs.what)
 
 
 class Stream(Action):
@@ -122,10 +130,6 @@ class Chosen(Action):
         return {"status": int(inputs.what) if inputs.what.isdigit() else inputs.what}
 
 
-async def _streamed(response: web.StreamResponse) -> web.StreamResponse:
-    return response
-
-
 RAW: dict[str, Callable[[], web.StreamResponse]] = {
     "text": lambda: web.Response(text="plain <b>text</b>"),
     "headers": lambda: web.Response(
@@ -147,7 +151,7 @@ class Raw(Action):
     web = ["GET /raw/{what}", "POST /raw/{what}"]
 
     async def run(self, inputs: What) -> web.StreamResponse:
-        return RAW[inputs.what]()
+        return chosen(RAW, inputs.what)
 
 
 class RaisedRedirect(Action):

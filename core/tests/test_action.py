@@ -1,0 +1,539 @@
+"""What is worked out of an action when the application loads, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import AsyncIterator  # noqa: TC003 - read at run time, as by an author
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypedDict
+
+import pydantic
+import pytest
+
+from actionhero import Action, Field, Inputs, InvalidInput, Middleware, PluginError, Secret
+from actionhero.action import ActionRegistry, Registered
+from actionhero.errors import ActionNotFound
+from actionhero.testing import running_app
+
+if TYPE_CHECKING:
+    from actionhero import Call
+    from actionhero.connection import Connection as Unimportable
+
+
+class Person(Inputs):
+    name: str
+
+
+class Greet(Action):
+    """Greet someone by name.
+
+    The rest is for documents.
+    """
+
+    name = "greet"
+
+    async def run(self, inputs: Person, call: Call) -> dict[str, str]:
+        return {"greeting": f"Hello, {inputs.name}!"}
+
+
+def register(action: type[Action]) -> Registered:
+    return Registered(action, "plugin 'party'")
+
+
+def fault_of(action: type[Action]) -> str:
+    """Return what is said of a wrong action when the application loads."""
+    with pytest.raises(PluginError) as raised:
+        register(action)
+    return str(raised.value)
+
+
+def test_what_is_known_of_an_action() -> None:
+    """Listings and doors find everything about an action without running it."""
+    action = register(Greet)
+
+    assert action.name == "greet"
+    assert action.description == "Greet someone by name.\n\nThe rest is for documents."
+    assert action.summary == "Greet someone by name."
+    assert action.inputs_type is Person
+    assert action.output_type == dict[str, str]
+    assert action.takes_inputs
+    assert action.takes_call
+    assert not action.streams
+    assert action.owner == "plugin 'party'"
+    path, _, line = action.source.rpartition(":")
+    assert path == __file__
+    assert line.isdigit()
+    assert repr(action) == "<action 'greet' of plugin 'party'>"
+
+
+def test_a_description_of_its_own_wins_over_the_docstring() -> None:
+    """What callers read may differ from what the next programmer reads."""
+
+    class Told(Action):
+        """For the programmer."""
+
+        name = "told"
+        description = "For the caller."
+
+        async def run(self) -> None: ...
+
+    assert register(Told).description == "For the caller."
+
+
+def test_an_action_without_a_docstring_is_described_by_nothing() -> None:
+    """It does not get the words of the class that it derives from."""
+
+    class Silent(Action):
+        name = "silent"
+
+        async def run(self) -> None: ...
+
+    class Child(Greet):
+        name = "child"
+
+    assert register(Silent).description == ""
+    assert register(Child).summary == ""
+
+
+def test_what_a_door_owns_is_handed_on_as_it_is() -> None:
+    """Core knows none of these attributes, and gives them to whoever asks."""
+
+    class Opened(Action):
+        name = "opened"
+        web: ClassVar = {"method": "GET", "path": "/opened"}
+
+        async def run(self) -> None: ...
+
+    assert register(Opened).attribute("web") == {"method": "GET", "path": "/opened"}
+    assert register(Opened).attribute("task") is None
+
+
+def test_an_action_without_a_name_is_refused() -> None:
+    """The message shows what to write, and where."""
+
+    class Nameless(Action):
+        async def run(self) -> None: ...
+
+    fault = fault_of(Nameless)
+
+    assert "Nameless" in fault
+    assert f"{__file__}:" in fault
+    assert fault.endswith("plugin 'party') has no name; set name = 'noun:verb' on the class")
+
+
+@pytest.mark.parametrize("given", ["a b", "größe", "a/b", "--help", "a\n"])
+def test_a_name_that_a_door_could_not_spell_is_refused(given: str) -> None:
+    """A name is typed into shells and written into paths."""
+
+    class Odd(Action):
+        name = given
+
+        async def run(self) -> None: ...
+
+    fault = fault_of(Odd)
+
+    assert f"has the name {given!r}; use ASCII letters, digits and ':._-' only" in fault
+    assert fault.endswith("a letter or digit first")
+
+
+@pytest.mark.parametrize("given", ["status", "user:create", "v1.report_daily-2"])
+def test_usual_names_are_accepted(given: str) -> None:
+    """Nouns and verbs, versions, either kind of dash."""
+
+    class Usual(Action):
+        name = given
+
+        async def run(self) -> None: ...
+
+    assert register(Usual).name == given
+
+
+def test_an_action_that_does_not_run_is_refused() -> None:
+    """`run` is missing, or is written without `async`."""
+
+    class Idle(Action):
+        name = "idle"
+
+    class Sync(Action):
+        name = "sync"
+
+        def run(self, call: Call) -> None: ...
+
+    told = "has no 'async def run'; write async def run(self, inputs, call)"
+    assert fault_of(Idle).endswith(told)
+    assert fault_of(Sync).endswith(told)
+
+
+def test_run_takes_inputs_and_call_and_nothing_else() -> None:
+    """Other parameters, another order or another kind would fail at the first call."""
+
+    class Extra(Action):
+        name = "extra"
+
+        async def run(self, inputs: Person, call: Call, color: str) -> None: ...
+
+    class Turned(Action):
+        name = "turned"
+
+        async def run(self, call: Call, inputs: Person) -> None: ...
+
+    class Keywords(Action):
+        name = "keywords"
+
+        async def run(self, *, inputs: Person) -> None: ...
+
+    class Anything(Action):
+        name = "anything"
+
+        async def run(self, *args: Any, **kwargs: Any) -> None: ...
+
+    told = "it is called with 'inputs' and 'call', in this order, and either may be left out"
+    for action, written in (
+        (Extra, "run(self, inputs: 'Person', call: 'Call', color: 'str')"),
+        (Turned, "run(self, call: 'Call', inputs: 'Person')"),
+        (Keywords, "run(self, inputs: 'Person')"),
+        (Anything, "run(self, *args: 'Any', **kwargs: 'Any')"),
+    ):
+        fault = fault_of(action)
+        assert f"has {written}; {told}" in fault
+
+
+def test_inputs_imported_for_type_checkers_alone_are_refused() -> None:
+    """The annotation of `inputs` is the schema, so it is needed at run time."""
+
+    class Hidden(Action):
+        name = "hidden"
+
+        async def run(self, inputs: Unimportable, call: Call) -> None: ...
+
+    fault = fault_of(Hidden)
+
+    assert "annotates inputs as 'Unimportable', and name 'Unimportable' is not defined" in fault
+    assert "import that name outside of TYPE_CHECKING: it is needed at run time" in fault
+
+
+def test_what_cannot_be_an_annotation_is_refused() -> None:
+    """A slip in an annotation is told as that, and does not end the listing of the others."""
+
+    class Slip(Action):
+        name = "slip"
+
+        async def run(self, inputs: Person, call: Call) -> None: ...
+
+    Slip.run.__annotations__["inputs"] = "Person["
+
+    assert "annotates inputs as 'Person[', and" in fault_of(Slip)
+
+
+def test_call_and_the_result_may_be_imported_for_type_checkers_alone() -> None:
+    """The type of `call` is never looked at; a result that is not known is just anything."""
+
+    class Quiet(Action):
+        name = "quiet"
+
+        async def run(self, inputs: Person, call: Call) -> Unimportable:
+            raise NotImplementedError
+
+    action = register(Quiet)
+
+    assert action.inputs_type is Person
+    assert action.output_type is None
+    assert action.outputs.json_schema() == {}
+
+
+def test_inputs_that_cannot_be_validated_are_refused() -> None:
+    """A class that pydantic knows nothing of is no schema."""
+
+    class Strange:
+        pass
+
+    class Odd(Action):
+        name = "odd"
+
+        async def run(self, inputs: Strange, call: Call) -> None: ...
+
+    assert "which cannot be validated: Unable to generate pydantic-core schema" in fault_of(Odd)
+
+
+@pytest.mark.parametrize("given", [10, 0.5, "10s"])
+def test_a_timeout_has_a_unit(given: Any) -> None:
+    """A bare number is refused: nobody knows of what."""
+
+    class Limited(Action):
+        name = "limited"
+        timeout = given
+
+        async def run(self) -> None: ...
+
+    assert f"has timeout = {given!r}; write timeout = timedelta(seconds=…)" in fault_of(Limited)
+
+
+def test_a_timeout_below_zero_is_refused() -> None:
+    """An action that is over before it began helps nobody."""
+
+    class Limited(Action):
+        name = "limited"
+        timeout = timedelta(seconds=-1)
+
+        async def run(self) -> None: ...
+
+    assert "which is below zero; zero means no limit" in fault_of(Limited)
+
+
+def test_middleware_is_a_list_of_instances() -> None:
+    """The class instead of an instance, or one without its list, is told as that."""
+
+    class Layered(Action):
+        name = "layered"
+        middleware = [Middleware]  # type: ignore[list-item]
+
+        async def run(self) -> None: ...
+
+    class Bare(Action):
+        name = "bare"
+        middleware = Middleware()  # type: ignore[assignment]
+
+        async def run(self) -> None: ...
+
+    assert "lists <class 'actionhero.middleware.Middleware'> as middleware, which is not an" in (
+        fault_of(Layered)
+    )
+    assert "write a list, as in middleware = [SignedIn()]" in fault_of(Bare)
+
+
+def test_an_action_is_made_without_arguments() -> None:
+    """What it needs is reached by `call.get`, so its class takes nothing."""
+
+    class Needy(Action):
+        name = "needy"
+
+        def __init__(self, pool: object) -> None: ...
+
+        async def run(self) -> None: ...
+
+    fault = fault_of(Needy)
+
+    assert "cannot be made without arguments: TypeError:" in fault
+    assert fault.endswith("reach what it needs by call.get in run")
+
+
+def test_two_actions_of_one_name_are_refused() -> None:
+    """The message names both, where they are, and who gave them."""
+
+    class Again(Action):
+        name = "greet"
+
+        async def run(self) -> None: ...
+
+    registry = ActionRegistry()
+    registry.add(register(Greet))
+
+    with pytest.raises(PluginError) as raised:
+        registry.add(Registered(Again, "plugin 'wake'"))
+
+    told = str(raised.value)
+    assert told.startswith(f"two actions are called 'greet': Greet ({__file__}:")
+    assert "plugin 'party') and " in told
+    assert told.endswith("plugin 'wake'); rename one, or disable one of the plugins")
+
+
+def test_actions_are_listed_by_name() -> None:
+    """The order does not depend on who was loaded first."""
+
+    class Early(Action):
+        name = "early"
+
+        async def run(self) -> None: ...
+
+    registry = ActionRegistry()
+    registry.add(register(Greet))
+    registry.add(register(Early))
+
+    assert [action.name for action in registry] == ["early", "greet"]
+    assert len(registry) == 2
+    assert "greet" in registry
+    assert registry.find("greet") is registry.of_type(Greet)
+    with pytest.raises(ActionNotFound) as raised:
+        registry.find("grete")
+    assert raised.value.message == "Action not found: grete; did you mean 'greet'?"
+    with pytest.raises(ActionNotFound, match="^Action not found: zzz$"):
+        registry.find("zzz")
+
+
+async def test_inputs_defined_inside_a_function_are_found() -> None:
+    """A test may define its inputs beside its action, though annotations are text."""
+
+    class Local(Inputs):
+        color: str
+
+    class Paint(Action):
+        name = "paint"
+
+        async def run(self, inputs: Local, call: Call) -> str:
+            return inputs.color
+
+    async with running_app(Paint) as app:
+        assert await app.call("paint", color="red") == "red"
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: int = 0
+
+
+class Filter(TypedDict, total=False):
+    words: list[str]
+    key: Secret[str]
+
+
+class PlainModel(pydantic.BaseModel):
+    name: Annotated[str, Field(min_length=2)]
+
+
+async def test_inputs_may_be_whatever_pydantic_takes() -> None:
+    """A dataclass, a typed dictionary, a model of somebody else, or any mapping."""
+
+    class WithDataclass(Action):
+        name = "dataclass"
+
+        async def run(self, inputs: Point) -> int:
+            return inputs.x + inputs.y
+
+    class WithTypedDict(Action):
+        name = "typed-dict"
+
+        async def run(self, inputs: Filter, call: Call) -> list[str]:
+            return inputs.get("words", [])
+
+    class WithModel(Action):
+        name = "model"
+
+        async def run(self, inputs: PlainModel, call: Call) -> str:
+            return inputs.name
+
+    class WithAnything(Action):
+        name = "anything"
+
+        async def run(self, inputs: dict[str, Any], call: Call) -> dict[str, Any]:
+            return inputs
+
+    actions = (WithDataclass, WithTypedDict, WithModel, WithAnything)
+    async with running_app(*actions) as app:
+        assert await app.call("dataclass", x=1, y=2) == 3
+        assert await app.call("typed-dict", words=["a"]) == ["a"]
+        assert await app.call("model", name="Ada") == "Ada"
+        assert await app.call("anything", of="everything") == {"of": "everything"}
+        for name, wrong in (("dataclass", "z"), ("typed-dict", "wrds"), ("model", "nam")):
+            with pytest.raises(InvalidInput) as raised:
+                await app.call(name, **{wrong: 1})
+            assert "extra_forbidden" in {problem.type for problem in raised.value.problems}
+
+
+async def test_an_action_may_do_without_inputs_or_call() -> None:
+    """`run` asks for what it needs, and whoever gives more is told."""
+
+    class Neither(Action):
+        name = "neither"
+
+        async def run(self) -> str:
+            return "alone"
+
+    class OnlyInputs(Action):
+        name = "inputs"
+
+        async def run(self, inputs: Person) -> str:
+            return inputs.name
+
+    class Unannotated(Action):
+        name = "unannotated"
+
+        async def run(self, inputs, call):  # type: ignore[no-untyped-def]
+            return inputs.model_dump()
+
+    async with running_app(Neither, OnlyInputs, Unannotated) as app:
+        assert await app.call("neither") == "alone"
+        assert await app.call("inputs", name="Ada") == "Ada"
+        assert await app.call("unannotated") == {}
+        with pytest.raises(InvalidInput, match=r"Unknown param: color \(there are: none\)"):
+            await app.call("neither", color="red")
+
+
+async def test_a_decorated_run_is_read_where_it_was_written() -> None:
+    """A decorator that comes from another module does not hide the names of this one."""
+
+    def counted(run: Any) -> Any:
+        @functools.wraps(run)
+        async def counting(*args: Any) -> Any:
+            return await run(*args)
+
+        return counting
+
+    class Decorated(Action):
+        name = "decorated"
+
+        @counted
+        async def run(self, inputs: Person, call: Call) -> str:
+            return inputs.name
+
+    async with running_app(Decorated) as app:
+        assert await app.call("decorated", name="Ada") == "Ada"
+
+
+async def test_an_action_that_streams_is_known_as_one() -> None:
+    """Doors that can tell items as they come need to know."""
+
+    class Streams(Action):
+        name = "streams"
+
+        async def run(self) -> AsyncIterator[int]:
+            yield 1
+
+    assert register(Streams).streams
+
+
+async def test_what_an_action_inherits_counts() -> None:
+    """A class of the author's own may hold the middleware and `run` of many actions."""
+    seen: list[str] = []
+
+    class Note(Middleware):
+        async def before(self, call: Call) -> None:
+            seen.append(call.action.name)
+
+    class _Base(Action):
+        middleware = [Note()]
+
+        async def run(self, inputs: Person, call: Call) -> str:
+            return f"{call.action.name} {inputs.name}"
+
+    class One(_Base):
+        name = "one"
+
+    class Two(_Base):
+        name = "two"
+
+    async with running_app(One, Two) as app:
+        assert await app.call("one", name="Ada") == "one Ada"
+        assert await app.call("two", name="Ada") == "two Ada"
+    assert seen == ["one", "two"]
+
+
+async def test_every_fault_of_every_action_is_told_at_once() -> None:
+    """Whoever starts the application sees all that there is to mend."""
+
+    class Nameless(Action):
+        async def run(self) -> None: ...
+
+    class Idle(Action):
+        name = "idle"
+
+    with pytest.raises(PluginError) as raised:
+        async with running_app(Nameless, Idle, Greet):
+            pass
+
+    told = str(raised.value).splitlines()
+    assert len(told) == 2
+    assert "has no name" in told[0]
+    assert "action 'idle'" in told[1]
+    assert "has no 'async def run'" in told[1]

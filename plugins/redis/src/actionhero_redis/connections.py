@@ -1,0 +1,205 @@
+"""The one place where clients of redis-py are made, whichever Redis there is behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, cast
+
+import redis
+from redis import asyncio as aio
+from redis.asyncio.connection import UnixDomainSocketConnection
+from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry as BlockingRetry
+
+from actionhero import BootError
+from actionhero_redis.store import Store, StoreKind
+from actionhero_redis.url import RedisUrl, Topology
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fakeredis import FakeServer
+
+    from actionhero_redis.private_server import PrivateServer
+    from actionhero_redis.settings import RedisSettings
+
+#: Only a connection that was lost: who waited for an answer in vain is told at once.
+RETRIED = (RedisConnectionError,)
+
+
+class Connector:
+    """Makes clients for one store.
+
+    Args:
+        store: Which Redis it is.
+        settings: Pools, timeouts and retries.
+        private: The server of ours, where the store is one.
+        fake: The memory, where the store is that.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: RedisSettings,
+        private: PrivateServer | None = None,
+        fake: FakeServer | None = None,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._private = private
+        self._fake = fake
+
+    def connect(self, *, blocking: bool = False, decode: bool = True) -> aio.Redis:
+        """Return a client with a pool of its own; it opens connections when they are needed.
+
+        Args:
+            blocking: Whether it waits for answers without a limit, as `BLPOP` needs it.
+            decode: Whether answers are text rather than bytes.
+        """
+        options = self._options(blocking=blocking, decode=decode)
+        options["retry"] = aio.retry.Retry(self._backoff(), self._settings.retries, RETRIED)
+        url = self._store.url
+        if url is not None and url.topology is Topology.CLUSTER:
+            return _cluster(url, options, self._settings.pool_size)
+        if url is not None and url.topology is Topology.SENTINEL:
+            return _behind_sentinels(url, options, self._pool())
+        options |= self._pool()
+        if self._store.kind is StoreKind.MEMORY:
+            from fakeredis import FakeAsyncRedis
+
+            options.pop("retry")
+            options.pop("timeout")
+            return FakeAsyncRedis(
+                server=self._fake, connection_pool_class=aio.BlockingConnectionPool, **options
+            )
+        if url is None:
+            options |= {"connection_class": PrivateConnection, "server": self._private}
+        elif url.socket is not None:
+            options |= {"connection_class": UnixDomainSocketConnection, "path": url.socket}
+        else:
+            options |= url.addresses[0]._asdict()
+            if url.tls:
+                options["connection_class"] = aio.SSLConnection
+        return aio.Redis.from_pool(aio.BlockingConnectionPool(**options))
+
+    def connect_sync(self, *, blocking: bool = False, decode: bool = True) -> redis.Redis:
+        """Return a client for code that has no event loop; whoever asked for it closes it."""
+        options = self._options(blocking=blocking, decode=decode)
+        options["retry"] = BlockingRetry(self._backoff(), self._settings.retries, RETRIED)
+        url = self._store.url
+        if url is not None and url.topology is Topology.CLUSTER:
+            nodes = [redis.cluster.ClusterNode(*address) for address in url.addresses]
+            options.pop("db", None)
+            cluster = redis.RedisCluster(startup_nodes=nodes, ssl=url.tls, **options)
+            return cast("redis.Redis", cluster)
+        if url is not None and url.topology is Topology.SENTINEL:
+            sentinel = redis.Sentinel(url.addresses, sentinel_kwargs=_for_sentinels(url, options))
+            master: redis.Redis = sentinel.master_for(url.service, ssl=url.tls, **options)
+            return master
+        if self._store.kind is StoreKind.MEMORY:
+            from fakeredis import FakeStrictRedis
+
+            options.pop("retry")
+            return FakeStrictRedis(server=self._fake, **options)
+        if url is None:
+            if self._private is not None:
+                self._private.start()
+                options["path"] = str(self._private.socket)
+            options["connection_class"] = redis.UnixDomainSocketConnection
+        elif url.socket is not None:
+            options |= {"connection_class": redis.UnixDomainSocketConnection, "path": url.socket}
+        else:
+            options |= url.addresses[0]._asdict()
+            if url.tls:
+                options["connection_class"] = redis.SSLConnection
+        return redis.Redis.from_pool(redis.BlockingConnectionPool(**options, **self._pool()))
+
+    def _options(self, *, blocking: bool, decode: bool) -> dict[str, Any]:
+        """Return what every connection is made with; what the URL says wins."""
+        settings = self._settings
+        options: dict[str, Any] = {
+            "decode_responses": decode,
+            "socket_timeout": None if blocking else settings.timeout.total_seconds(),
+            "socket_connect_timeout": settings.connect_timeout.total_seconds(),
+            "health_check_interval": settings.health_check_interval.total_seconds(),
+        }
+        if self._store.kind is StoreKind.MEMORY:
+            # Memory is always there, and fakeredis answers such a look in a way of its own.
+            options["health_check_interval"] = 0
+        url = self._store.url
+        if url is not None:
+            options |= {"username": url.username, "password": url.password, **url.options}
+        return options
+
+    def _pool(self) -> dict[str, Any]:
+        return {
+            "max_connections": self._settings.pool_size,
+            "timeout": self._settings.pool_timeout.total_seconds(),
+        }
+
+    def _backoff(self) -> ExponentialWithJitterBackoff:
+        return ExponentialWithJitterBackoff(
+            base=self._settings.retry_backoff.total_seconds(),
+            cap=self._settings.retry_backoff_limit.total_seconds(),
+        )
+
+
+class PrivateConnection(UnixDomainSocketConnection):
+    """A connection to a private server; it starts one that is not there, or not any more."""
+
+    def __init__(self, *, server: PrivateServer, **options: Any) -> None:
+        super().__init__(**options)
+        self._server = server
+
+    async def _connect(self) -> None:
+        # Where it listens is looked up each time: one that was started again may be elsewhere.
+        socket = self._server.socket
+        # Who has not joined is not counted: the server would end while it is used.
+        if socket is not None and self._server.joined:
+            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+                await self._connect_to(socket)
+                return
+        try:
+            await asyncio.to_thread(self._server.start)
+        except BootError as error:
+            raise RedisConnectionError(str(error)) from error
+        await self._connect_to(self._server.socket)
+
+    async def _connect_to(self, socket: Path | None) -> None:
+        self.path = str(socket)
+        await super()._connect()  # type: ignore[no-untyped-call] # redis-py's own step
+
+
+class _SentinelPool(SentinelConnectionPool, aio.BlockingConnectionPool):
+    """A pool that asks sentinels where the server is, and waits when all connections are in use."""
+
+
+def _behind_sentinels(url: RedisUrl, options: dict[str, Any], pool: dict[str, Any]) -> aio.Redis:
+    sentinel = aio.Sentinel(url.addresses, sentinel_kwargs=_for_sentinels(url, options))
+    master: aio.Redis = sentinel.master_for(
+        url.service or "", connection_pool_class=_SentinelPool, ssl=url.tls, **options, **pool
+    )
+    return master
+
+
+def _for_sentinels(url: RedisUrl, options: dict[str, Any]) -> dict[str, Any]:
+    """Return what connections to the sentinels are made with: as the others, but for who we are."""
+    shared = {
+        name: value
+        for name, value in options.items()
+        if name.startswith(("socket_connect", "ssl_")) or name == "protocol"
+    }
+    # They answer at once, also where commands may block.
+    shared["socket_timeout"] = options["socket_connect_timeout"]
+    return {**shared, "ssl": url.tls, **url.sentinel}
+
+
+def _cluster(url: RedisUrl, options: dict[str, Any], size: int) -> aio.Redis:
+    nodes = [aio.cluster.ClusterNode(*address) for address in url.addresses]
+    options.pop("db", None)
+    cluster = aio.RedisCluster(startup_nodes=nodes, ssl=url.tls, max_connections=size, **options)
+    # It has the commands of a plain client, as far as a cluster can carry them out.
+    return cast("aio.Redis", cluster)

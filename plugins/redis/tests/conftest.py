@@ -1,0 +1,32 @@
+"""What the tests of Redis share: a real server that is thrown away, and the ways to have one."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from actionhero_redis.testing import redis_server  # noqa: F401 - a fixture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give a folder whose path is short enough for the path of a socket in it."""
+    with tempfile.TemporaryDirectory(prefix="ah-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(params=["server", "embedded", "memory"])
+def environ(request: pytest.FixtureRequest, program: object) -> dict[str, str]:
+    """Give the variables of an application, for each Redis that it may have."""
+    if request.param == "server":
+        return {"REDIS_URL": request.getfixturevalue("redis_server").url}
+    if request.param == "embedded":
+        assert callable(program)
+        program("redis-server")
+    return {"ACTIONHERO_REDIS__MODE": request.param}

@@ -1,0 +1,286 @@
+"""A small application, served by a started process, and how to wait for what it says."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+#: How long anything may take before the test gives up.
+PATIENCE_SECONDS = 60.0
+
+LISTENING = r"listening on http://[\w.\[\]:]+:(\d+)"
+
+#: The application that is served where a test brings none of its own.
+APPLICATION = '''
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from actionhero import Action, Call, Inputs, Middleware
+
+released = asyncio.Event()
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+class Told(Middleware):
+    async def after(self, call: Call, outcome: object) -> None:
+        say(f"after {call.action.name}")
+
+
+class Process(Action):
+    """Tell which process answers."""
+
+    name = "process"
+    web = "GET /process"
+
+    async def run(self, call: Call) -> int:
+        return os.getpid()
+
+
+class Wait(Action):
+    """Answer when somebody says so."""
+
+    name = "wait"
+    web = "GET /wait"
+    middleware = [Told()]
+
+    async def run(self, call: Call) -> str:
+        say("waiting")
+        await released.wait()
+        return "waited"
+
+
+class Release(Action):
+    """Let those that wait go on."""
+
+    name = "release"
+    web = "GET /release"
+
+    async def run(self, call: Call) -> str:
+        released.set()
+        return "released"
+
+
+class SizeInputs(Inputs):
+    size: int
+
+
+class Large(Action):
+    """Answer with so many letters."""
+
+    name = "large"
+    web = "GET /large"
+
+    async def run(self, inputs: SizeInputs, call: Call) -> str:
+        say("large")
+        return "a" * inputs.size
+
+
+class LengthInputs(Inputs):
+    text: str
+
+
+class Length(Action):
+    """Tell how long a text is."""
+
+    name = "length"
+    web = "POST /length"
+
+    async def run(self, inputs: LengthInputs, call: Call) -> int:
+        return len(inputs.text)
+'''
+
+
+class Started:
+    """A process that serves, all that it says, and a client of it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+        self.process = process
+        #: The folder of its settings file and of its application.
+        self.folder = folder
+        self.port = 0
+        self._said = ""
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def url(self) -> str:
+        """Where it is reached, without the prefix of the actions."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def stderr(self) -> str:
+        """All that it has said."""
+        with self._changed:
+            return self._said
+
+    def wait_for(self, pattern: str, *, times: int = 1) -> list[re.Match[str]]:
+        """Return the matches of a pattern as soon as it has been said so many times."""
+        found: list[re.Match[str]] = []
+
+        def is_said() -> bool:
+            found[:] = re.finditer(pattern, self._said)
+            return len(found) >= times or not self._reader.is_alive()
+
+        with self._changed:
+            self._changed.wait_for(is_said, PATIENCE_SECONDS)
+        if len(found) < times:
+            pytest.fail(f"{pattern!r} was not said {times} times; there was:\n{self.stderr}")
+        return found
+
+    def wait(self) -> int:
+        """Return the exit code as soon as the process has ended and all it said is here."""
+        code = self.process.wait(PATIENCE_SECONDS)
+        self._reader.join(PATIENCE_SECONDS)
+        return code
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, and return the exit code."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def kill(self) -> None:
+        """End it now, if it runs, together with all that it started."""
+        if self.process.poll() is None:
+            # It leads a process group of its own.
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.wait()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+    def connect(self) -> http.client.HTTPConnection:
+        """Return a client that keeps its connection, once it is there."""
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        client.connect()
+        return client
+
+    def socket(self) -> socket.socket:
+        """Return a connection to it."""
+        return socket.create_connection(("127.0.0.1", self.port), PATIENCE_SECONDS)
+
+    def get(self, path: str) -> Any:
+        """Return what is answered, read as JSON, on a connection of its own."""
+        client = self.connect()
+        try:
+            return ask(client, path)[1]
+        finally:
+            client.close()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._changed:
+                self._said += line.decode(errors="replace")
+                self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+
+def ask(client: http.client.HTTPConnection, path: str) -> tuple[int, Any]:
+    """Send a `GET` on a client's connection, and return status and body, read as JSON."""
+    client.request("GET", path)
+    response = client.getresponse()
+    return response.status, json.loads(response.read())
+
+
+class StartServer(Protocol):
+    """Starts `actionhero start` in a folder with a settings file and an application."""
+
+    def __call__(
+        self,
+        *arguments: str,
+        settings: str = "",
+        application: str = APPLICATION,
+        environ: Mapping[str, str] | None = None,
+        wait: str | None = LISTENING,
+        command: tuple[str, ...] = ("-m", "actionhero", "start"),
+    ) -> Started: ...
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    """Give the variables of a process on which nothing from outside has a say."""
+    kept = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "COVERAGE_PROCESS_START")
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
+@pytest.fixture
+def application_folder(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Give a function that writes an application with its settings, and returns the folder."""
+
+    def write(settings: str = "", application: str = APPLICATION) -> Path:
+        package = tmp_path / "small"
+        package.mkdir(exist_ok=True)
+        (package / "__init__.py").touch()
+        (package / "actions.py").write_text(application)
+        (tmp_path / "actionhero.toml").write_text(
+            # Whatever else is installed beside us stays out.
+            f'app.package = "small"\nplugins.enabled = ["web"]\n{settings}\n'
+        )
+        return tmp_path
+
+    return write
+
+
+@pytest.fixture
+def start_server(
+    environ: dict[str, str], application_folder: Callable[[str, str], Path]
+) -> Iterator[StartServer]:
+    """Give a function that starts a server and returns when it listens.
+
+    Whatever was started is killed after the test; what it said is shown if the test fails.
+    """
+    given_environ = environ
+    started: list[Started] = []
+
+    def start(
+        *arguments: str,
+        settings: str = "",
+        application: str = APPLICATION,
+        environ: Mapping[str, str] | None = None,
+        wait: str | None = LISTENING,
+        command: tuple[str, ...] = ("-m", "actionhero", "start"),
+    ) -> Started:
+        folder = application_folder(settings, application)
+        if command[-1] == "start" and "--port" not in arguments:
+            arguments = ("--port", "0", *arguments)
+        process = subprocess.Popen(
+            [sys.executable, *command, *arguments],
+            cwd=folder,
+            env={**given_environ, **(environ or {})},
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        server = Started(process, folder)
+        started.append(server)
+        if wait is not None:
+            found = server.wait_for(wait)[0]
+            if found.groups():
+                server.port = int(found[1])
+        return server
+
+    yield start
+
+    for server in started:
+        server.kill()
+        # pytest shows this if the test failed.
+        print(f"--- {server.process.args} said:\n{server.stderr}")

@@ -1,0 +1,73 @@
+"""How the figures are told: as a table on the terminal, or in Markdown."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tests.benchmarks.figures import FIGURES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.benchmarks.figures import Figure, Reading
+
+_HEADINGS: Final = ("figure", "must hold", "aim", "measured: median (min..max)", "verdict", "of")
+_LIBRARIES: Final = (
+    "actionhero", "aiohttp", "uvloop", "pydantic", "orjson", "fastapi", "uvicorn", "click",
+)  # fmt: skip
+
+
+def table(readings: Mapping[str, Reading], *, markdown: bool) -> str:
+    """Return all figures, one a row."""
+    rows = [_row(figure, readings[figure.key]) for figure in FIGURES if figure.key in readings]
+    if markdown:
+        lines = [_HEADINGS, ("---",) * len(_HEADINGS), *rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in (_HEADINGS, *rows)
+    )
+
+
+def machine() -> str:
+    """Return what it was measured on, in one line."""
+    cpu = "unknown CPU"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            cpu = line.partition(":")[2].strip()
+            break
+    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores of {cpu}, "
+        f"{platform.system()} {platform.release()}, Python {platform.python_version()}; "
+        f"{libraries}; {_wrk()}"
+    )
+
+
+def _row(figure: Figure, reading: Reading) -> tuple[str, ...]:
+    digits = 0 if figure.unit == "MiB" else 2
+    spread = f"{min(reading.values):.{digits}f}..{max(reading.values):.{digits}f}"
+    bound = "≤ " if figure.lower_is_better else "≥ "
+    verdict = figure.verdict(reading)
+    if reading.attempts > 1:
+        verdict += f" (attempt {reading.attempts})"
+    return (
+        figure.title,
+        "" if figure.must is None else f"{bound}{figure.must:g} {figure.unit}",
+        "" if figure.aim is None else f"{bound}{figure.aim:g} {figure.unit}",
+        f"{reading.median:.{digits}f} {figure.unit} ({spread})",
+        verdict,
+        reading.note,
+    )
+
+
+def _wrk() -> str:
+    done = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False)
+    return " ".join(done.stdout.split()[:2])
