@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-
-import pytest
+from typing import TYPE_CHECKING
 
 from actionhero import Initializer
 from actionhero.health import Check, Health
 from actionhero.testing import running_app
+
+if TYPE_CHECKING:
+    import pytest
 
 
 class Cache(Initializer):

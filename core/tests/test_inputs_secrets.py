@@ -25,7 +25,14 @@ from actionhero import (
 )
 from actionhero.errors import ABSENT
 from actionhero.inputs import InputSchema
-from actionhero.raw import JsonInputs, MixedInputs, ReadyInputs, TextInputs, ValueInputs
+from actionhero.raw import (
+    JsonInputs,
+    MixedInputs,
+    RawInputs,
+    ReadyInputs,
+    TextInputs,
+    ValueInputs,
+)
 from actionhero.testing import running_app
 
 PASSWORD = "hunter2-is-no-secret"
@@ -113,7 +120,7 @@ def test_a_secret_is_told_apart_in_the_schema() -> None:
     }
 
 
-RAW = {
+RAW: dict[str, RawInputs] = {
     "json": JsonInputs(json.dumps({"name": "Ada", "password": PASSWORD}).encode()),
     "text": TextInputs({"name": ["Ada"], "password": [PASSWORD]}),
     "mixed": MixedInputs({}, b'{"name": "Ada"}', {"password": [PASSWORD]}),

@@ -48,13 +48,13 @@ class Everything(Inputs):
 SCHEMA = InputSchema(Everything)
 
 
-def read(schema: InputSchema = SCHEMA, **text: Any) -> Any:
+def read(schema: InputSchema = SCHEMA, /, **text: Any) -> Any:
     """Return inputs from text; each may be given several times."""
     given = {name: value if isinstance(value, list) else [value] for name, value in text.items()}
     return TextInputs(given).parse(schema)
 
 
-def refusal(schema: InputSchema = SCHEMA, **text: Any) -> InvalidInput:
+def refusal(schema: InputSchema = SCHEMA, /, **text: Any) -> InvalidInput:
     with pytest.raises(InvalidInput) as raised:
         read(schema, **text)
     return raised.value
@@ -79,7 +79,7 @@ def refusal(schema: InputSchema = SCHEMA, **text: Any) -> InvalidInput:
 )
 def test_text_becomes_what_the_field_wants(name: str, text: str, value: Any) -> None:
     """A query or a shell knows nothing but text; the field says what it means."""
-    assert getattr(read(**{name: text}), name) == value
+    assert getattr(read(SCHEMA, **{name: text}), name) == value
 
 
 def test_the_last_of_repeated_values_wins() -> None:
@@ -227,7 +227,7 @@ def test_what_is_known_of_each_field() -> None:
 
     assert (name.name, name.description, name.required) == ("name", "Who.", True)
     assert (nick.name, nick.default, nick.required) == ("nick", "none", False)
-    assert not (name.secret or name.is_list or name.is_structure)
+    assert (name.secret, name.is_list, name.is_structure) == (False, False, False)
 
 
 @dataclasses.dataclass
@@ -327,7 +327,9 @@ def test_the_path_wins_over_the_body_and_the_body_over_the_query() -> None:
 )
 def test_text_beside_a_body_means_the_same_as_text_alone(name: str, text: str) -> None:
     """Each is coerced to its field on its own, though the body is read strictly."""
-    assert mixed(b'{"kind": "b"}', under={name: [text]}) == read(**{name: text, "kind": "b"})
+    assert mixed(b'{"kind": "b"}', under={name: [text]}) == read(
+        SCHEMA, **{name: text, "kind": "b"}
+    )
 
 
 def test_a_body_stays_strict_beside_a_query() -> None:

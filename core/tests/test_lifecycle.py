@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from actionhero import App, BootError, ConfigurationError, Initializer, LifecycleError, RunMode
-from actionhero import Server, hookimpl
+from actionhero import (
+    App,
+    BootError,
+    ConfigurationError,
+    Initializer,
+    LifecycleError,
+    RunMode,
+    Server,
+    hookimpl,
+)
 from actionhero.lifecycle import Phase
 from actionhero.sources import read_sources
 from actionhero.testing import running_app
@@ -111,11 +119,12 @@ async def test_everything_comes_up_in_order_and_down_in_reverse() -> None:
 
     async with running_app(parts, mode=RunMode.SERVER) as app:
         assert parts.notes == UP
-        assert app.app.lifecycle.phase is Phase.STARTED
-        assert app.app.ready
+        running = (app.app.lifecycle.phase, app.app.ready)
+    stopped = (app.app.lifecycle.phase, app.app.ready)
+
     assert parts.notes == UP + DOWN
-    assert app.app.lifecycle.phase is Phase.STOPPED
-    assert not app.app.ready
+    assert running == (Phase.STARTED, True)
+    assert stopped == (Phase.STOPPED, False)
 
 
 async def test_what_takes_no_part_in_this_kind_of_process_does_not_start() -> None:
@@ -188,7 +197,7 @@ async def test_a_failure_without_words_is_told_by_its_type() -> None:
     """Even an empty exception says something."""
     parts = Parts(fails="db starts", error=TimeoutError())
 
-    with pytest.raises(LifecycleError, match="failed to start: TimeoutError$"):
+    with pytest.raises(LifecycleError, match=r"failed to start: TimeoutError$"):
         await load(parts).start()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -56,10 +56,6 @@ class Noting(Middleware):
 
 def refuse(call: Call) -> None:
     raise Forbidden("not you")
-
-
-def break_down(*_: Any) -> None:
-    raise RuntimeError("the cellar is flooded")
 
 
 def action_with(
@@ -203,90 +199,6 @@ async def test_after_may_raise_a_refusal() -> None:
             await app.call("work")
 
     assert notes == ["before outer", "before inner", "after inner", "after outer"]
-
-
-@pytest.mark.parametrize("where", ["before", "run", "after"])
-async def test_an_unexpected_exception_is_told_without_its_text(
-    where: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The caller learns nothing of our insides; the log has the traceback."""
-    notes: list[str] = []
-    broken = {where: break_down} if where != "run" else {}
-    action = action_with(
-        Noting("outer", notes),
-        Noting("inner", notes, **broken),
-        error=RuntimeError("the cellar is flooded") if where == "run" else None,
-    )
-    async with running_app(action) as app:
-        outcome = await app.connect().outcome("work")
-
-    assert outcome.error is not None
-    assert outcome.error.message == "Internal error"
-    assert outcome.error.type is ErrorType.ACTION_RUN
-    assert outcome.stack is None
-    assert notes == ["before outer", "before inner", "after inner", "after outer"]
-    [record] = caplog.records
-    assert record.getMessage() == "action 'work' failed: the cellar is flooded"
-    assert record.exc_info is not None
-    assert isinstance(record.exc_info[1], RuntimeError)
-
-
-async def test_the_traceback_is_shown_if_that_is_wanted() -> None:
-    """In development, the outcome carries the traceback as text."""
-    action = action_with(error=RuntimeError("the cellar is flooded"))
-    async with running_app(action, environ={"ACTIONHERO_ENV": "development"}) as app:
-        outcome = await app.connect().outcome("work")
-
-    assert outcome.error is not None
-    assert outcome.error.message == "Internal error"
-    assert outcome.stack is not None
-    assert outcome.stack.startswith("Traceback (most recent call last):")
-    assert "RuntimeError: the cellar is flooded" in outcome.stack
-
-
-async def test_a_service_that_is_gone_is_no_failure_of_the_action(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """A lost connection is told as a service that is unavailable, so that the caller may retry."""
-    action = action_with(error=ConnectionRefusedError("10.0.0.7:5432"))
-    async with running_app(action) as app:
-        outcome = await app.connect().outcome("work")
-
-    assert outcome.error is not None
-    assert outcome.error.type is ErrorType.SERVICE_UNAVAILABLE
-    assert outcome.error.message == "A service that this action needs is not available"
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-
-
-async def test_a_plugin_translates_the_errors_of_its_driver() -> None:
-    """The nearest class that is known decides."""
-
-    class DriverError(Exception):
-        pass
-
-    class RowLocked(DriverError):
-        pass
-
-    async with running_app(action_with(error=RowLocked("row 7"))) as app:
-        app.app.pipeline.translate(DriverError, lambda error: TypedError("the driver failed"))
-        app.app.pipeline.translate(RowLocked, lambda error: Conflict(f"locked: {error}"))
-
-        with pytest.raises(Conflict, match="locked: row 7"):
-            await app.call("work")
-
-
-async def test_an_action_that_exits_does_not_take_the_process_along() -> None:
-    """`sys.exit` in somebody's library is a failure of the call, and not the end of the server."""
-
-    class Exits(Action):
-        name = "exits"
-
-        async def run(self, call: Call) -> None:
-            raise SystemExit(3)
-
-    async with running_app(Exits) as app:
-        with pytest.raises(TypedError, match="Internal error"):
-            await app.call("exits")
 
 
 class Named(Inputs):

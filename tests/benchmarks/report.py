@@ -44,9 +44,10 @@ def machine() -> str:
             cpu = line.partition(":")[2].strip()
             break
     libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    system = f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}"
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores of {cpu}, "
-        f"{platform.system()} {platform.release()}, Python {platform.python_version()}; "
+        f"{system}, Python {platform.python_version()}; "
         f"{libraries}; {_wrk()}"
     )
 

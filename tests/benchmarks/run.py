@@ -1,6 +1,6 @@
 """Measure our speed beside that of others, and tell whether what must hold does.
 
-    nox -s bench                 everything, some five minutes
+    nox -s bench                 everything, some four minutes
     nox -s bench -- --quick      fewer rounds
     nox -s bench -- in_process   one kind: in_process, over_http, cold_start, command_line
     nox -s bench -- --markdown   the table for the documentation

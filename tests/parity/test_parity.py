@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,6 +23,9 @@ from actionhero.testing import (
     contract_actions,
     running_app,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Begun = Callable[[], Awaitable[None]]
 
@@ -213,16 +216,9 @@ class TestCommandLine(ServerContract):
 
         assert door.exit_code == code
 
-    async def test_an_interrupted_call_exits_as_shells_expect(
-        self, door: FromTheShell, journal: Path
-    ) -> None:
-        """130: ended by SIGINT."""
+    async def test_whoever_leaves_ends_the_call(self, door: Door, journal: Path) -> None:
+        """Ctrl-C ends the action in order, and the exit code is what shells expect."""
+        await super().test_whoever_leaves_ends_the_call(door, journal)
 
-        async def begun() -> None:
-            async with asyncio.timeout(30):
-                while not journal.exists() or "run" not in journal.read_text().splitlines():
-                    await asyncio.sleep(0.005)
-
-        await door.call_and_leave("contract:hangs", {"journal": str(journal)}, begun)
-
+        assert isinstance(door, FromTheShell)
         assert door.exit_code == 130

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from actionhero.call import Outcome
 from actionhero.errors import ABSENT, ServiceUnavailable, TypedError
+from actionhero.problems import FIXED_MESSAGES
 from actionhero.redaction import Scrubber
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class Failures:
     def refused(self, error: TypedError, action: Registered, raw: RawInputs) -> Outcome:
         """Return the outcome of a call that ended before anything ran: no traceback is of use."""
         secrets = action.inputs.secrets
-        if secrets and error.problems:
+        # Most are refused for what the schema says, and there is nothing to look through.
+        if secrets and any(problem.type not in FIXED_MESSAGES for problem in error.problems):
             _clean(error, _scrubber(secrets, raw, None), secrets)
         # The traceback holds the frame that holds this outcome: a circle that only the
         # collector could break. The context holds pydantic's error, and so all inputs.
@@ -121,8 +123,10 @@ def _scrubber(secrets: frozenset[str], raw: RawInputs, inputs: Any) -> Scrubber:
 
 def _clean(error: TypedError, scrubber: Scrubber, secrets: frozenset[str]) -> None:
     """Take secrets out of what an error tells its caller, whatever its author put there."""
-    error.message = scrubber.scrub(error.message)
-    error.args = (error.message,)
+    message = scrubber.scrub(error.message)
+    if message is not error.message:
+        error.message = message
+        error.args = (message,)
     # Whoever raises it again may show what caused it, and knows nothing of our secrets.
     error.__cause__ = error.__context__ = None
     if error.key in secrets:
@@ -132,5 +136,8 @@ def _clean(error: TypedError, scrubber: Scrubber, secrets: frozenset[str]) -> No
         if (scrubbed := scrubber.scrub(text)) != text:
             error.value = scrubbed
     error.problems = tuple(
-        problem._replace(message=scrubber.scrub(problem.message)) for problem in error.problems
+        problem
+        if (message := scrubber.scrub(problem.message)) is problem.message
+        else problem._replace(message=message)
+        for problem in error.problems
     )

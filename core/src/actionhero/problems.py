@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic_core.core_schema import ErrorType
 
 from actionhero.errors import Problem
 
@@ -15,6 +17,14 @@ if TYPE_CHECKING:
 
 #: How pydantic introduces the message of a validator's own `ValueError` or `AssertionError`.
 _PREFIXES = {"value_error": "Value error, ", "assertion_error": "Assertion failed, "}
+
+
+#: The rules whose messages are made of the schema alone. The others may repeat what was given.
+FIXED_MESSAGES = frozenset(get_args(ErrorType)) - {
+    "assertion_error",
+    "union_tag_invalid",
+    "value_error",
+}
 
 
 def problem_of(detail: ErrorDetails, location: Iterable[Any]) -> Problem:

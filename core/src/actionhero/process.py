@@ -23,9 +23,11 @@ logger = logging.getLogger("actionhero.process")
 
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 #: How long after its grace time a process that was told to stop may still be there, whatever hangs.
-OVERTIME_SECONDS: Final = 4.8
+OVERTIME_SECONDS: Final = 4.5
 #: How long tasks and threads that would not end may keep a process that has stopped all else.
 LEAVE_SECONDS: Final = 1.0
+#: How long it may take to say that a process is ended.
+TELL_SECONDS: Final = 0.3
 #: sysexits.h: `EX_SOFTWARE`.
 FAILED: Final = 70
 #: How often a process with a parent looks whether the parent is there, and says that it lives.
@@ -146,6 +148,7 @@ class StopSignals:
         told: What to do.
         limit_seconds: After how long the process is ended with 70; `None`: never.
         parent: As in `serve`.
+        at_once: What to do on a second signal; where left out, end the process.
     """
 
     def __init__(
@@ -155,7 +158,9 @@ class StopSignals:
         *,
         limit_seconds: float | None = None,
         parent: int | None = None,
+        at_once: Callable[[int], object] | None = None,
     ) -> None:
+        self._at_once = at_once
         self._loop = loop
         self._told = told
         self._limit_seconds = limit_seconds
@@ -181,7 +186,7 @@ class StopSignals:
     def _handle(self, number: int, frame: object) -> None:
         if self.received is not None:
             if self._parent is None:
-                at_once(number)
+                (self._at_once or at_once)(number)
             return
         self.received = number
         if self._limit_seconds is not None:
@@ -224,7 +229,7 @@ class Limit:
         _thread.start_new_thread(
             logger.error, ("something has not ended in %.1f s; ending without it", self._seconds)
         )
-        time.sleep(0.1)
+        time.sleep(TELL_SECONDS)
         os._exit(self._code)
 
 
@@ -248,11 +253,13 @@ def at_once(number: int) -> None:
     """End the process now, with the exit code that shells give for the signal."""
     # Should the stream be what hangs.
     Limit(LEAVE_SECONDS, 128 + number).start()
-    logger.warning("second %s: ending at once", signal.Signals(number).name)
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(128 + number)
+    try:
+        logger.warning("second %s: ending at once", signal.Signals(number).name)
+        logging.shutdown()
+        sys.stdout.flush()
+    finally:
+        # Even if the signal came while one of these streams was written to.
+        os._exit(128 + number)
 
 
 def leave(code: int) -> NoReturn:

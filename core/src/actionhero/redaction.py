@@ -43,6 +43,8 @@ _SHOWN_AS_TEXT: Final = (
     int, float, decimal.Decimal, uuid.UUID, datetime.date, datetime.time, datetime.timedelta,
 )  # fmt: skip
 
+# Shorter runs stand in most texts by chance.
+_RUN: Final = re.compile(r"[A-Za-z0-9]{4,}")
 # What ends a URL in running text.
 _END_OF_URL: Final = re.compile(r"[\s\"'<>]")
 _END_OF_AUTHORITY: Final = re.compile(r"[/?#]")
@@ -187,19 +189,27 @@ class Scrubber:
         secrets: The values. Booleans and `None` are none.
     """
 
-    __slots__ = ("_long", "_pattern")
+    __slots__ = ("_long", "_marks", "_pattern", "_texts")
 
     def __init__(self, secrets: Iterable[Any] = ()) -> None:
-        forms: set[str] = set()
-        for secret in secrets:
-            for text in _texts(secret, 0):
-                forms.update(_forms(text))
+        self._texts = [
+            text for secret in secrets for text in _texts(secret, 0) if text and not text.isspace()
+        ]
+        # Letters and digits stay as they are in every form that a secret is written in. Where the
+        # longest run of them does not stand, no form of the secret can.
+        self._marks = [max(_RUN.findall(text), key=len, default="") for text in self._texts]
+        self._long: tuple[str, ...] = ()
+        self._pattern: re.Pattern[str] | None = None
+
+    def _work_out(self) -> re.Pattern[str]:
+        """Work out every form of every secret; most texts hold none, and never get here."""
+        forms = {form for text in self._texts for form in _forms(text)}
         # The longest first: a secret may be a part of another one.
         ordered = sorted(forms, key=lambda form: (-len(form), form))
         self._long = tuple(form for form in ordered if len(form) > _LONGEST_IN_PATTERN)
-        self._pattern = re.compile(
-            "|".join(_pattern_of(form) for form in ordered[len(self._long) :])
-        )
+        pattern = "|".join(_pattern_of(form) for form in ordered[len(self._long) :])
+        # Nothing but long ones: an expression that never fits.
+        return re.compile(pattern or "(?!)")
 
     @classmethod
     def from_inputs(cls, inputs: Mapping[str, Any], secret_names: frozenset[str]) -> Scrubber:
@@ -208,9 +218,13 @@ class Scrubber:
 
     def scrub(self, text: str) -> str:
         """Return `text` with `REDACTED` in place of every secret."""
+        if not any(mark in text for mark in self._marks):
+            return text
+        if self._pattern is None:
+            self._pattern = self._work_out()
         for secret in self._long:
             text = text.replace(secret, REDACTED)
-        return self._pattern.sub(REDACTED, text) if self._pattern.pattern else text
+        return self._pattern.sub(REDACTED, text)
 
 
 def _secrets(value: Any, secret_names: frozenset[str], level: int) -> Iterator[Any]:

@@ -55,7 +55,7 @@ async def test_blocking_commands_wait_longer_than_the_timeout(
     async with running_app(plugin, environ=settings, folder=folder) as app:
         clients = app.get(RedisClients)
 
-        popped = asyncio.create_task(clients.blocking.blpop([clients.key("queue")], timeout=10))
+        popped = asyncio.ensure_future(clients.blocking.blpop([clients.key("queue")], timeout=10))
         done, _ = await asyncio.wait([popped], timeout=0.3)
         assert not done
         await clients.client.rpush(clients.key("queue"), "job")
@@ -159,8 +159,9 @@ async def test_a_pool_that_is_used_up_is_waited_for(redis_server: Any, folder: P
     }
     async with running_app(plugin, environ=environ, folder=folder) as app:
         clients = app.get(RedisClients)
-        waiting = asyncio.create_task(clients.blocking.blpop([clients.key("queue")], timeout=30))
-        while not (await clients.client.info("clients"))["blocked_clients"]:
+        waiting = asyncio.ensure_future(clients.blocking.blpop([clients.key("queue")], timeout=30))
+        # The server tells nobody that somebody waits.
+        while not (await clients.client.info("clients"))["blocked_clients"]:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
         with pytest.raises(RedisConnectionError, match="No connection available"):

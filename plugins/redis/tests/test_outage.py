@@ -152,12 +152,15 @@ async def test_subscribers_hear_again_after_a_restart(redis_server: ThrowAwayRed
         try:
             await subscriber.subscribe(clients.key("news"))
             await subscriber.get_message(timeout=5)
-            heard = asyncio.create_task(anext(aiter(subscriber.listen())))
+            heard = asyncio.ensure_future(anext(aiter(subscriber.listen())))
             redis_server.kill()
             redis_server.start()
 
             async with asyncio.timeout(30):
-                while not await clients.client.publish(clients.key("news"), "hello"):
+                # The server tells nobody that somebody listens.
+                while not await clients.client.publish(  # noqa: ASYNC110
+                    clients.key("news"), "hello"
+                ):
                     await asyncio.sleep(0)
                 assert (await heard)["data"] == "hello"
         finally:
@@ -189,7 +192,7 @@ async def test_a_wrong_password_refuses_to_start() -> None:
     with throw_away_redis(options=["--requirepass", "right"]) as server:
         url = server.url.replace("redis://", "redis://:wrong@")
 
-        with pytest.raises(UnavailableError, match="cannot be used: (?i:invalid|wrongpass)"):
+        with pytest.raises(UnavailableError, match=r"cannot be used: (?i:invalid|wrongpass)"):
             async with visited(server, REDIS_URL=url):
                 pass
 
@@ -205,7 +208,8 @@ async def test_a_server_that_is_not_required_may_come_later(
 
     async with visited(redis_server, ACTIONHERO_REDIS__REQUIRED="false") as app:
         assert re.search(
-            r"redis at .* cannot be used: .*; calls that need it are answered 503 until", caplog.text
+            r"redis at .* cannot be used: .*; calls that need it are answered 503 until",
+            caplog.text,
         )
         outcome = await app.connect().outcome("visit")
         assert outcome.error is not None
@@ -261,7 +265,9 @@ def application(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def actionhero(application: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def actionhero(
+    application: Path, *arguments: str, **environ: str
+) -> subprocess.CompletedProcess[str]:
     """Run the command in the folder of an application, with no other plugin than ours."""
     return subprocess.run(
         [sys.executable, "-m", "actionhero", "--app", "counter", *arguments],

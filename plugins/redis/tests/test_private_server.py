@@ -57,7 +57,11 @@ def servers_in(folder: Path) -> list[psutil.Process]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             running = process.status() != psutil.STATUS_ZOMBIE
-            if running and "redis-server" in process.name() and process.cwd().startswith(f"{folder}/"):
+            if (
+                running
+                and "redis-server" in process.name()
+                and process.cwd().startswith(f"{folder}/")
+            ):
                 found.append(process)
     return found
 
@@ -292,8 +296,12 @@ def test_while_another_process_starts_it_we_wait_only_for_so_long(
     monkeypatch.setattr("actionhero_redis.private_server.TURN_SECONDS", 0.05)
     server = PrivateServer(redis_program, folder)
 
-    with server._locked(), pytest.raises(
-        UnavailableError, match="another process has been starting or stopping the private redis"
+    with (
+        server._locked(),
+        pytest.raises(
+            UnavailableError,
+            match="another process has been starting or stopping the private redis",
+        ),
     ):
         PrivateServer(redis_program, folder).start()
 
@@ -332,7 +340,9 @@ async def test_a_command_that_needs_a_server_that_does_not_start_is_told(folder:
     async with running_app(plugin, environ=environ, folder=folder) as app:
         (folder / ".actionhero" / "redis").write_text("in the way", encoding="utf-8")
 
-        with pytest.raises(RedisConnectionError, match="of the private redis server cannot be used"):
+        with pytest.raises(
+            RedisConnectionError, match="of the private redis server cannot be used"
+        ):
             await app.get(RedisClients).client.ping()
 
 

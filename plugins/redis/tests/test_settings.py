@@ -71,5 +71,5 @@ def test_nothing_is_ever_written_without_a_prefix(tmp_path: Path, prefix: str) -
     """A prefix that is none is refused rather than passed over."""
     (tmp_path / "actionhero.toml").write_text(f'[redis]\nprefix = "{prefix}"', encoding="utf-8")
 
-    with pytest.raises(PluginError, match="redis.prefix"):
+    with pytest.raises(PluginError, match=r"redis\.prefix"):
         load(tmp_path).refuse_problems()

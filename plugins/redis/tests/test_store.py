@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class WebSettings(Settings):
     section: ClassVar[str] = "web"
-    workers: int = Field(1, description="How many processes serve.")
+    workers: int = Field(default=1, description="How many processes serve.")
 
 
 class Web:
@@ -65,9 +65,7 @@ def test_without_a_url_a_private_server_is_taken_if_there_is_one(
     assert str(store).startswith(f"a private server ({found}), which keeps its data in ")
 
 
-def test_a_valkey_server_is_as_good(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_valkey_server_is_as_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other program of the same kind is found too."""
     monkeypatch.setenv("PATH", str(tmp_path))
     other = tmp_path / "valkey-server"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from actionhero.sources import read_sources
 from actionhero.testing import running_app
 from actionhero_redis import RedisClients, plugin
 from actionhero_redis.diagnoses import diagnose
-from actionhero_redis.testing import throw_away_redis
+from actionhero_redis.testing import free_port, throw_away_redis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,14 +33,17 @@ def sentinel_of(server: ThrowAwayRedis, folder: Path) -> Iterator[ThrowAwayRedis
         yield sentinel
 
 
-@contextmanager
-def cluster_of_one() -> Iterator[ThrowAwayRedis]:
-    """Run a cluster of one server, which has all the slots."""
-    with throw_away_redis(options=["--cluster-enabled", "yes"]) as server:
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[ThrowAwayRedis]:
+    """Run a cluster of one server, which has all the slots. It takes writes after two seconds."""
+    # The port of its bus would be ours and 10000, which may be none.
+    options = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
+    with throw_away_redis(options=options) as server:
         with redis.Redis(port=server.port, decode_responses=True) as client:
             client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
-            while "cluster_state:ok" not in str(client.execute_command("CLUSTER INFO")):
-                pass
+            deadline = time.monotonic() + 20
+            while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
+                assert time.monotonic() < deadline, server.log
         yield server
 
 
@@ -106,45 +110,41 @@ async def test_a_service_that_the_sentinels_do_not_know_refuses_to_start(
                 pass
 
 
-async def test_a_cluster_is_used_as_a_server_is() -> None:
+async def test_a_cluster_is_used_as_a_server_is(cluster: ThrowAwayRedis) -> None:
     """Whatever concerns one key works in a cluster."""
-    with cluster_of_one() as server:
-        environ = {"REDIS_URL": f"redis+cluster://127.0.0.1:{server.port}"}
+    environ = {"REDIS_URL": f"redis+cluster://127.0.0.1:{cluster.port}"}
 
-        async with running_app(plugin, environ=environ, mode=RunMode.SERVER) as app:
-            await use(app.get(RedisClients))
+    async with running_app(plugin, environ=environ, mode=RunMode.SERVER) as app:
+        await use(app.get(RedisClients))
 
 
-async def test_a_prefix_in_braces_keeps_all_keys_together() -> None:
+async def test_a_prefix_in_braces_keeps_all_keys_together(cluster: ThrowAwayRedis) -> None:
     """Commands with several keys then work in a cluster."""
-    with cluster_of_one() as server:
-        environ = {
-            "REDIS_URL": f"redis+cluster://127.0.0.1:{server.port}",
-            "ACTIONHERO_REDIS__PREFIX": "{shop}",
-        }
+    environ = {
+        "REDIS_URL": f"redis+cluster://127.0.0.1:{cluster.port}",
+        "ACTIONHERO_REDIS__PREFIX": "{shop}",
+    }
 
-        async with running_app(plugin, environ=environ) as app:
-            clients = app.get(RedisClients)
-            await clients.client.set(clients.key("a"), "1")
-            assert await clients.client.mget(clients.key("a"), clients.key("b")) == ["1", None]
+    async with running_app(plugin, environ=environ) as app:
+        clients = app.get(RedisClients)
+        await clients.client.set(clients.key("a"), "1")
+        assert await clients.client.mget(clients.key("a"), clients.key("b")) == ["1", None]
 
 
 async def test_a_cluster_that_is_away_refuses_to_start() -> None:
     """As a server does."""
-    with cluster_of_one() as server:
-        server.kill()
-        environ = {"REDIS_URL": f"redis+cluster://127.0.0.1:{server.port}"}
+    environ = {"REDIS_URL": f"redis+cluster://127.0.0.1:{free_port()}"}
 
-        with pytest.raises(UnavailableError, match=r"redis at redis\+cluster://.* cannot be used"):
-            async with running_app(plugin, environ=environ, mode=RunMode.SERVER):
-                pass
+    with pytest.raises(UnavailableError, match=r"redis at redis\+cluster://.* cannot be used"):
+        async with running_app(plugin, environ=environ, mode=RunMode.SERVER):
+            pass
 
 
 def test_the_doctor_looks_at_clusters_and_behind_sentinels(
-    redis_server: ThrowAwayRedis, folder: Path
+    redis_server: ThrowAwayRedis, cluster: ThrowAwayRedis, folder: Path
 ) -> None:
     """It finds the same of each."""
-    with sentinel_of(redis_server, folder) as sentinel, cluster_of_one() as cluster:
+    with sentinel_of(redis_server, folder) as sentinel:
         for url in (
             f"redis+sentinel://127.0.0.1:{sentinel.port}/main",
             f"redis+cluster://127.0.0.1:{cluster.port}",

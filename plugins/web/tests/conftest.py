@@ -18,9 +18,9 @@ from typing import Any, Protocol
 import pytest
 
 #: How long anything may take before the test gives up.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 30.0
 
-LISTENING = r"listening on http://[\w.\[\]:]+:(\d+)"
+LISTENING = r"listen(?:s|ing) on http://[\w.\[\]:]+:(\d+)"
 
 #: The application that is served where a test brings none of its own.
 APPLICATION = '''
@@ -29,8 +29,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 
-from actionhero import Action, Call, Inputs, Middleware
+from actionhero import Action, App, Call, Initializer, Inputs, Middleware
 
 released = asyncio.Event()
 
@@ -67,6 +68,45 @@ class Wait(Action):
         return "waited"
 
 
+class Stubborn(Action):
+    """Never answer, whoever asks."""
+
+    name = "stubborn"
+    web = "GET /stubborn"
+
+    async def run(self, call: Call) -> None:
+        say("stubborn")
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                continue
+
+
+class Block(Action):
+    """Keep the event loop from turning."""
+
+    name = "block"
+    web = "GET /block"
+
+    async def run(self, call: Call) -> None:
+        # Not `say`: a signal may come while it still writes.
+        os.write(2, b"blocking\n")
+        while True:
+            time.sleep(1)
+
+
+class Thread(Action):
+    """Wait for a thread that does not end."""
+
+    name = "thread"
+    web = "GET /thread"
+
+    async def run(self, call: Call) -> None:
+        say("in a thread")
+        await asyncio.to_thread(time.sleep, 1000)
+
+
 class Release(Action):
     """Let those that wait go on."""
 
@@ -76,6 +116,30 @@ class Release(Action):
     async def run(self, call: Call) -> str:
         released.set()
         return "released"
+
+
+class Count(Action):
+    """Tell how often it was called, and say so when that is often."""
+
+    name = "count"
+    web = "GET /count"
+    count = 0
+
+    async def run(self, call: Call) -> int:
+        Count.count += 1
+        if Count.count == 500:
+            say("under load")
+        await asyncio.sleep(0)
+        return Count.count
+
+
+class Goodbye(Initializer):
+    """Say in the end how much there was to count."""
+
+    name = "goodbye"
+
+    async def stop(self, app: App) -> None:
+        say(f"counted {Count.count}")
 
 
 class SizeInputs(Inputs):
@@ -116,6 +180,7 @@ class Started:
         #: The folder of its settings file and of its application.
         self.folder = folder
         self.port = 0
+        self._clients: list[http.client.HTTPConnection] = []
         self._said = ""
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -157,18 +222,30 @@ class Started:
         self.process.send_signal(number)
         return self.wait()
 
+    @property
+    def has_left_processes(self) -> bool:
+        """Whether any process is there that it started."""
+        try:
+            # It leads a process group of its own.
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
     def kill(self) -> None:
         """End it now, if it runs, together with all that it started."""
-        if self.process.poll() is None:
-            # It leads a process group of its own.
+        if self.process.poll() is None or self.has_left_processes:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.wait()
+        for client in self._clients:
+            client.close()
         assert self.process.stderr is not None
         self.process.stderr.close()
 
     def connect(self) -> http.client.HTTPConnection:
-        """Return a client that keeps its connection, once it is there."""
+        """Return a client that keeps its connection, once it is there; closed after the test."""
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        self._clients.append(client)
         client.connect()
         return client
 
@@ -176,13 +253,19 @@ class Started:
         """Return a connection to it."""
         return socket.create_connection(("127.0.0.1", self.port), PATIENCE_SECONDS)
 
-    def get(self, path: str) -> Any:
-        """Return what is answered, read as JSON, on a connection of its own."""
+    def get(self, path: str) -> tuple[int, Any]:
+        """Return status and body, read as JSON, of an answer on a connection of its own."""
         client = self.connect()
         try:
-            return ask(client, path)[1]
+            client.request("GET", path)
+            return self.answer(client)
         finally:
             client.close()
+
+    def answer(self, client: http.client.HTTPConnection) -> tuple[int, Any]:
+        """Return status and body, read as JSON, of what a client has asked for."""
+        response = client.getresponse()
+        return response.status, json.loads(response.read())
 
     def _read(self) -> None:
         assert self.process.stderr is not None
@@ -192,13 +275,6 @@ class Started:
                 self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
-
-
-def ask(client: http.client.HTTPConnection, path: str) -> tuple[int, Any]:
-    """Send a `GET` on a client's connection, and return status and body, read as JSON."""
-    client.request("GET", path)
-    response = client.getresponse()
-    return response.status, json.loads(response.read())
 
 
 class StartServer(Protocol):
@@ -283,4 +359,4 @@ def start_server(
     for server in started:
         server.kill()
         # pytest shows this if the test failed.
-        print(f"--- {server.process.args} said:\n{server.stderr}")
+        print(f"--- {server.process.args!r} said:\n{server.stderr}")

@@ -176,6 +176,11 @@ class PrivateConnection(UnixDomainSocketConnection):
 class _SentinelPool(SentinelConnectionPool, aio.BlockingConnectionPool):
     """A pool that asks sentinels where the server is, and waits when all connections are in use."""
 
+    async def aclose(self) -> None:
+        await super().aclose()
+        # They are known to nobody else.
+        await self.sentinel_manager.aclose()
+
 
 def _behind_sentinels(url: RedisUrl, options: dict[str, Any], pool: dict[str, Any]) -> aio.Redis:
     sentinel = aio.Sentinel(url.addresses, sentinel_kwargs=_for_sentinels(url, options))

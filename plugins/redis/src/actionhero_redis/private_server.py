@@ -191,9 +191,10 @@ class PrivateServer:
     def _shut_down(self) -> None:
         """End the server that runs, with all its data on disk."""
         socket = self.socket
-        if socket is not None:
+        can_ask = socket is not None and server_process.is_listening(socket)
+        if socket is not None and can_ask:
             server_process.ask(socket, b"SHUTDOWN")
-        if not self._ends_within(STOP_SECONDS if socket is not None else 0):
+        if not self._ends_within(STOP_SECONDS if can_ask else 0):
             for end in (server_process.terminate, server_process.kill):
                 end(self._folder / "redis.pid", os.path.basename(self._program))
                 if self._ends_within(STOP_SECONDS):

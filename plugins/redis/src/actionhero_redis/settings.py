@@ -31,34 +31,34 @@ class RedisSettings(Settings):
     env_aliases: ClassVar[dict[str, str]] = {"REDIS_URL": "url"}
 
     url: Annotated[RedisUrl, PlainValidator(_read_url)] | None = Field(
-        None,
+        default=None,
         description="Where Redis is: redis://, rediss:// (TLS), unix://, redis+sentinel:// or "
         "redis+cluster://. Options of TLS follow a ?, as in ?ssl_ca_certs=ca.pem.",
     )
     mode: Literal["auto", "server", "embedded", "memory"] = Field(
-        "auto",
+        default="auto",
         description="Which Redis is used. server: the one at redis.url. embedded: a private "
         "server of ours, with its data in the data folder. memory: none, only memory of this "
         "process. auto: the first of these that there is.",
     )
     program: SettingsPath | None = Field(
-        None,
+        default=None,
         description="The program that a private server is started with. Not set: redis-server or "
         "valkey-server, from PATH.",
     )
     prefix: str | None = Field(
-        None,
+        default=None,
         pattern=r"^[^\s:](\S*[^\s:])?:?$",
         description="What every key begins with, before a colon. Not set: the name of the "
         "application.",
     )
     required: bool = Field(
-        True,
+        default=True,
         description="Whether a Redis that is away keeps us from starting. If not, calls that need "
         "it are answered 503 until it is there.",
     )
     pool_size: int = Field(
-        50,
+        default=50,
         ge=1,
         description="How many connections a process opens at most, for each kind of client. In a "
         "cluster: to each of its servers.",
@@ -77,7 +77,7 @@ class RedisSettings(Settings):
         description="How long an answer may take. It does not hold for commands that block.",
     )
     retries: int = Field(
-        3,
+        default=3,
         ge=0,
         description="How often a command is tried again after its connection was lost. It may "
         "have been carried out all the same.",

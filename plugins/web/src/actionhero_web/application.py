@@ -63,6 +63,8 @@ with warnings.catch_warnings():
                 "access_log": None,
                 "handler_cancellation": settings.cancel_on_disconnect,
                 "keepalive_timeout": settings.keepalive_timeout.total_seconds(),
+                # How long what a client still sends is thrown away, so that it can read why.
+                "lingering_time": min(10.0, settings.body_idle_timeout.total_seconds()),
             }
             return HttpServer(
                 _dispatcher(self),
@@ -198,6 +200,10 @@ def _dispatcher(application: web.Application) -> Callable[[Any], Awaitable[Any]]
 
     async def dispatch(request: web.Request) -> Any:
         path, query = _target(request)
+        if request._message.compression:
+            # aiohttp throws away what was not read of a body, but expands it before: a bomb that
+            # was refused would hold up everybody else for seconds. So the connection just ends.
+            request.protocol._lingering_time = 0.0
         if shortcut and (path.startswith(below) or path == prefix):
             return await answer(request, path, query)
         if request.headers.get("Expect", "100-continue").lower() != "100-continue":

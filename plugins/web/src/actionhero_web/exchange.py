@@ -84,6 +84,7 @@ class Exchanges:
         self._has_cors = bool(settings.allowed_origins) or settings.errors == "actionhero"
         trusted = settings.trusted_proxies
         self._proxies = TrustedProxies(trusted) if trusted else None
+        self._may_be_lean = not (self._has_cors or self._pretty)
         #: Whether every answer must be one of aiohttp's own, for native middlewares to look at.
         self.only_plain = False
         #: Set while the server goes down: every answer then ends its connection.
@@ -142,7 +143,25 @@ class Exchanges:
                 form.close()
         if outcome.error is not None:
             return await self._tell_error(request, outcome, request_id)
-        return await self._tell(request, outcome.value, request_id, match)
+        value = outcome.value
+        if type(value) is dict and match.route.status == 200 and self._is_lean(request):
+            # What most answers are, without the questions that the others raise.
+            try:
+                body = dumps(value)
+            except (TypeError, ValueError):
+                body = b""
+            if body and len(body) < MINIMUM_BYTES:
+                return answers.JsonResponse(200, self.heads.json(200), request_id, body)
+        return await self._tell(request, value, request_id, match)
+
+    def _is_lean(self, request: web.BaseRequest) -> bool:
+        """Whether a small value can be written at once, and nothing but the value decides how."""
+        return (
+            self._may_be_lean
+            and not (self.draining or self.only_plain)
+            and request.content.is_eof()
+            and answers.is_simple(request)
+        )
 
     # -- in --------------------------------------------------------------------------------
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 from aiohttp.web_server import Server
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
+
+    from aiohttp import web
 
     from actionhero_web.settings import WebSettings
 
@@ -96,6 +97,14 @@ class HttpProtocol(RequestHandler):
             # The task that reads requests waits for the one that answers, which is cancelled in
             # its place and may still answer: the connection itself lives on.
             self._task_handler.cancel()
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log what aiohttp could not foresee, but not what a client sent and nobody read."""
+        error = kw.get("exc_info")
+        if isinstance(error, RequestPayloadError):
+            logger.debug("a body that was not read is broken: %s", error)
+        else:
+            super().log_exception(*args, **kw)
 
     def handle_error(
         self,

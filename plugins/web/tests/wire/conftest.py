@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
+COMMAND = [sys.executable, "-m", "actionhero", "start", "--port", "0"]
 #: How long anything may take before the test gives up.
 PATIENCE_SECONDS = 30.0
 
@@ -152,6 +153,11 @@ class Door:
         new, self.read = text[self.read :], len(text)
         return new
 
+    def processor_seconds(self) -> float:
+        """Return how long the process has used a processor."""
+        times = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+
     def most_memory_kib(self) -> int:
         """Return the most memory that the process ever held, in KiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -201,9 +207,29 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
             door.process.wait()
 
 
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run() -> Run:
+    """Give a function that starts a server in a folder, and waits for its end."""
+
+    def start(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {**_environment(), "ACTIONHERO_PLUGINS__ENABLED": "web", **variables}
+        return subprocess.run(
+            COMMAND, cwd=folder, env=environment, capture_output=True, text=True, check=False,
+            timeout=PATIENCE_SECONDS,
+        )  # fmt: skip
+
+    return start
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+
+
 def _start(folder: Path, variables: Mapping[str, str]) -> Door:
-    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    environment |= {
+    environment = _environment() | {
         "PYTHONPATH": str(HERE),
         "PYTHONDONTWRITEBYTECODE": "1",
         "ACTIONHERO_APP__PACKAGE": "wireapp",
@@ -218,7 +244,7 @@ def _start(folder: Path, variables: Mapping[str, str]) -> Door:
     log = folder / "stderr.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "actionhero", "start", "--port", "0"],
+            COMMAND,
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -266,11 +292,11 @@ def parser(request: pytest.FixtureRequest, serve: Serve) -> Door:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
-) -> Iterator[None]:
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show what the servers said beside a test that failed."""
-    report: pytest.TestReport = yield  # type: ignore[misc]
+    report = yield
     if report.failed:
         used = getattr(item, "funcargs", {}).values()
         for door in (value for value in used if isinstance(value, Door)):
             report.sections.append((f"server in profile {door.profile}", door.text_of_log[-4000:]))
-    return report  # type: ignore[return-value]
+    return report

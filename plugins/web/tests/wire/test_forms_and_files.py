@@ -106,9 +106,9 @@ def test_a_file_reaches_the_action_with_name_type_and_size(door: Door) -> None:
     """And with its bytes."""
     content = bytes(range(256)) * 10
 
-    answer = upload(
-        door, form(file(content, "horn.svg", "Content-Type: image/svg+xml"), part('name="note"', b"n"))
-    )
+    svg = file(content, "horn.svg", "Content-Type: image/svg+xml")
+
+    answer = upload(door, form(svg, part('name="note"', b"n")))
 
     assert answer.json == {
         "name": "horn.svg", "type": "image/svg+xml", "size": 2560,
@@ -120,8 +120,9 @@ def test_a_file_reaches_the_action_with_name_type_and_size(door: Door) -> None:
     ("written", "name"),
     [
         ("/assets/horn.svg", "/assets/horn.svg"), ("../../etc/passwd", "../../etc/passwd"),
-        ("C:\\new\\table.txt", "C:\\new\\table.txt"), ("a b;c.txt", "a b;c.txt"), ("ä.txt", "ä.txt"),
-        ('say \\"hi\\".txt', 'say "hi".txt'), ("", ""), ("%22.txt", "%22.txt"), ("😀", "😀"),
+        ("C:\\new\\table.txt", "C:\\new\\table.txt"), ("a b;c.txt", "a b;c.txt"),
+        ("ä.txt", "ä.txt"), ('say \\"hi\\".txt', 'say "hi".txt'), ("", ""),
+        ("%22.txt", "%22.txt"), ("😀", "😀"),
     ],
 )  # fmt: skip
 def test_the_name_of_a_file_is_the_clients_verbatim(door: Door, written: str, name: str) -> None:
@@ -138,7 +139,11 @@ def test_an_extended_name_of_a_file_is_decoded(door: Door) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("horn.svg", "image/svg+xml"), ("a.JSON", "application/json"), ("x", "application/octet-stream")],
+    [
+        ("horn.svg", "image/svg+xml"),
+        ("a.JSON", "application/json"),
+        ("x", "application/octet-stream"),
+    ],
 )
 def test_the_type_of_a_file_is_derived_from_its_name_if_it_is_not_told(
     door: Door, name: str, kind: str
@@ -233,7 +238,8 @@ def test_a_file_may_be_sent_in_chunks_and_compressed(door: Door) -> None:
         form(file(b"x"))[:-10], file(b"x")[:-5], b"--other\r\n\r\nx\r\n--other--\r\n",
         form(b"--the-boundary\r\n\r\nno disposition\r\n"), form(part("", b"x")),
         form(b"--the-boundary\r\nContent-Disposition: form-data; name=file\r\nbroken"),
-        form(b"--the-boundary\r\nno colon\r\n\r\nx\r\n"), form(part('name="file"', b"x", "A: \x00")),
+        form(b"--the-boundary\r\nno colon\r\n\r\nx\r\n"),
+        form(part('name="file"', b"x", "A: \x00")),
         form(part('name="file"', b"x", "Content-Type: multipart/mixed; boundary=b")),
         form(part('name="text"', b"x", "Content-Transfer-Encoding: rot13")),
         form(part('name="file"; filename="a"', b"x", *["A: b"] * 200)),

@@ -74,6 +74,24 @@ def test_security_headers_are_on_every_answer(with_files: Door, kind: str) -> No
     assert_headers(with_files.send(method, target))
 
 
+@pytest.mark.parametrize("kind", ["action", "large", "invalid", "options", "head", "no content"])
+def test_a_native_middleware_sees_every_answer_of_an_action(
+    serve: Serve, door: Door, kind: str
+) -> None:
+    """And what it adds is added; all else is the same."""
+    method, target = REQUESTS[kind]
+    watched = serve(web__errors=door.profile, WIRE_MIDDLEWARE="yes")
+
+    plain, seen = door.send(method, target), watched.send(method, target)
+
+    assert_headers(seen)
+    assert seen.header("X-Seen") == str(seen.status)
+    assert seen.status == plain.status
+    assert {name for name, _ in seen.headers} == {name for name, _ in plain.headers} | {"X-Seen"}
+    if kind in {"action", "large"}:
+        assert seen.body == plain.body
+
+
 def test_security_headers_are_on_a_304(with_files: Door) -> None:
     """An answer without a body is an answer."""
     tag = with_files.get("/hello.txt").header("ETag") or ""
@@ -87,13 +105,15 @@ def test_security_headers_are_on_a_304(with_files: Door) -> None:
 @pytest.mark.parametrize(
     "sent",
     [
-        b"nonsense\r\n\r\n", b"GET / HTCPCP/1.0\r\n\r\n", b"GET /api/status HTTP/1.1\r\nno colon\r\n\r\n",
+        b"nonsense\r\n\r\n", b"GET / HTCPCP/1.0\r\n\r\n",
+        b"GET /api/status HTTP/1.1\r\nno colon\r\n\r\n",
         b"GET /api/status HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 20_000 + b"\r\n\r\n",
         b"GET /api/" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /api/status HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
         b"POST /api/echo HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
         b"POST /api/echo HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
-        b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
         b"GET /api/status HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 1000 + b"\r\n",
     ],
     ids=["nonsense", "version", "colon", "long header", "long path", "two lengths", "length",

@@ -219,7 +219,8 @@ def test_text_in_a_path_and_in_a_form_is_coerced_too(door: Door) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
 
     path = door.send("POST", "/api/echo/flag/yes/1e3")
-    body = door.send("POST", "/api/echo", b"number=1&numbers=2&numbers=3&flag=off&text=a+b%26", form)
+    fields = b"number=1&numbers=2&numbers=3&flag=off&text=a+b%26"
+    body = door.send("POST", "/api/echo", fields, form)
 
     assert path.json == {"flag": True, "amount": 1000.0}
     assert body.json == {"number": 1, "numbers": [2, 3], "flag": False, "text": "a b&"}
@@ -286,7 +287,8 @@ def test_text_for_an_object_that_is_not_json_is_refused(door: Door, text: str) -
     [
         f"/api/echo?number={2**63}", f"/api/echo?number=-{2**63 + 1}",
         f"/api/echo/number/{10**30}", f"/api/echo?numbers={10**30}&numbers=1",
-        f"/api/echo?numbers=1&numbers={10**30}", f"/api/echo?table={quote(str({'a': 10**30}).replace(chr(39), chr(34)))}",
+        f"/api/echo?numbers=1&numbers={10**30}",
+        "/api/echo?table=" + quote('{"a": 1%s}' % ("0" * 30)),
         f"/api/echo?number={'9' * 5000}",
     ],
     ids=range(7),

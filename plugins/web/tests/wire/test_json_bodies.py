@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,7 +84,9 @@ def test_an_absent_or_empty_body_is_an_empty_object(door: Door) -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"null", b"1", b"true", b'[{"text": "x"}]'])
-@pytest.mark.parametrize("target", ["/api/echo", "/api/echo?number=1", "/api/nothing", "/api/give/int"])
+@pytest.mark.parametrize(
+    "target", ["/api/echo", "/api/echo?number=1", "/api/nothing", "/api/give/int"]
+)
 def test_a_body_that_is_no_object_is_400(door: Door, body: bytes, target: str) -> None:
     """An array, a text, null: whatever takes part beside it."""
     answer = door.send("POST", target, body, {"Content-Type": "application/json"})
@@ -135,7 +138,10 @@ def test_brackets_inside_of_text_are_no_nesting(door: Door) -> None:
 
 def test_of_two_equal_keys_the_last_wins(door: Door) -> None:
     """At the top, nested, and beside a query."""
-    body = b'{"text": 7, "text": "a", "text": "b", "address": {"street": 1, "zip": "123", "street": "x"}}'
+    body = (
+        b'{"text": 7, "text": "a", "text": "b", '
+        b'"address": {"street": 1, "zip": "123", "street": "x"}}'
+    )
     expected = {"text": "b", "address": {"street": "x", "zip": "123"}}
 
     assert post(door, body).json == expected
@@ -262,11 +268,16 @@ def test_a_compressed_body_counts_by_its_expanded_size(limited: Door) -> None:
     assert_refused(large, limited, 413, "CONNECTION_REQUEST_TOO_LARGE")
 
 
-def test_a_bomb_costs_no_memory(standard: Door) -> None:
-    """A gigabyte of zeros in a megabyte is 413 as soon as the limit is reached."""
+@pytest.fixture(scope="module")
+def bomb() -> bytes:
+    """A gigabyte of zeros in a megabyte."""
     packer = zlib.compressobj(9, wbits=31)
     piece = b"\x00" * (16 * 1024 * 1024)
-    bomb = b"".join(packer.compress(piece) for _ in range(64)) + packer.flush()
+    return b"".join(packer.compress(piece) for _ in range(64)) + packer.flush()
+
+
+def test_a_bomb_costs_no_memory(standard: Door, bomb: bytes) -> None:
+    """It is 413 as soon as the limit is reached."""
     post(standard, body_of(10 * 1024 * 1024))
     before = standard.most_memory_kib()
 
@@ -274,6 +285,23 @@ def test_a_bomb_costs_no_memory(standard: Door) -> None:
 
     assert answer.status == 413
     assert standard.most_memory_kib() - before < 40 * 1024
+
+
+@pytest.mark.parametrize("target", ["/api/echo", "/api/nowhere", "/api/status", "/page"])
+def test_a_bomb_is_not_expanded_only_to_be_thrown_away(
+    standard: Door, bomb: bytes, target: str
+) -> None:
+    """Whoever answers without having read it; others are not held up."""
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    before = standard.processor_seconds()
+
+    for method in ("POST", "GET"):
+        with suppress(ConnectionError):
+            standard.send(method, target, bomb, headers)
+
+    assert standard.is_alive
+    # All of it takes more than two seconds, twice.
+    assert standard.processor_seconds() - before < 1.5
 
 
 @pytest.mark.parametrize(
@@ -342,3 +370,18 @@ def test_a_client_that_asks_before_it_sends_too_much_is_refused_at_once(limited:
         connection.sendall(head)
 
         assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_broken_body_that_nobody_reads_is_no_error_in_the_log(door: Door) -> None:
+    """The answer was given; what a client did wrong is not ours to complain about."""
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    door.new_in_log()
+
+    answers = [
+        door.send(method, target, b"not gzip", headers)
+        for method, target in (("GET", "/api/echo"), ("GET", "/livez"), ("PUT", "/api/status"))
+    ]
+
+    assert [answer.status for answer in answers][:2] == [200, 200]
+    assert door.is_alive
+    assert "ERROR" not in door.new_in_log()

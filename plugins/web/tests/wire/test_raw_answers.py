@@ -169,7 +169,8 @@ def test_a_stream_response_is_answered(door: Door) -> None:
 
 def test_a_raw_answer_keeps_the_connection_in_step(door: Door) -> None:
     """Also after a body that nobody read."""
-    post = b"POST /api/raw/text HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n" + (
+    post = (
+        b"POST /api/raw/text HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
         b"Content-Type: application/json\r\n\r\n{}"
     )
     get = b"GET /api/user/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from plugins.web.tests.wire.conftest import Door
+    from pathlib import Path
+
+    from plugins.web.tests.wire.conftest import Door, Run, Serve
 
 
 def assert_not_found(door: Door, method: str, target: str) -> None:
@@ -32,9 +34,8 @@ def test_what_is_no_route_is_404(door: Door, target: str) -> None:
     assert_not_found(door, "GET", target)
 
 
-def test_the_prefix_can_be_set(door: Door, serve: object) -> None:
+def test_the_prefix_can_be_set(serve: Serve) -> None:
     """`web.prefix`, also to nothing at all."""
-    assert callable(serve)
     other = serve(web__prefix="/v1/actions")
     none = serve(web__prefix="")
 
@@ -95,6 +96,27 @@ def test_the_leftmost_literal_wins(door: Door) -> None:
     assert door.get("/api/user/m%65").json == "me"
     assert door.get("/api/user/you").json == {"id": "you", "part": ""}
     assert door.get("/api/user/me/parts/1").json == {"id": "me", "part": "1"}
+
+
+def test_two_routes_that_match_the_same_requests_are_an_error_at_start(
+    run: Run, tmp_path: Path
+) -> None:
+    """It names both actions, and the exit code is that of a configuration error."""
+    (tmp_path / "twins.py").write_text(
+        "from actionhero import Action\n"
+        "class One(Action):\n    name = 'one'\n    web = 'GET /thing/{a}'\n"
+        "    async def run(self): ...\n"
+        "class Two(Action):\n    name = 'two'\n    web = 'GET /thing/{b}'\n"
+        "    async def run(self): ...\n"
+    )
+
+    ended = run(tmp_path, ACTIONHERO_APP__PACKAGE="twins")
+
+    assert ended.returncode == 78
+    assert "'GET /thing/{a}' of action 'one'" in ended.stderr
+    assert "'GET /thing/{b}' of action 'two'" in ended.stderr
+    assert "match the same requests" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_known_path_with_another_method_is_405_with_allow(standard: Door) -> None:
@@ -203,9 +225,9 @@ def test_options_is_200_with_an_empty_object_in_profile_actionhero(original: Doo
 
 def test_a_request_in_absolute_form_is_routed_by_its_path(door: Door) -> None:
     """As a proxy is asked."""
-    sent = b"GET http://example.com/api/user/a%2Fb?x=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    line = b"GET http://example.com/api/user/a%2Fb?x=1 HTTP/1.1\r\n"
 
-    received = door.raw(sent)
+    received = door.raw(line + b"Host: x\r\nConnection: close\r\n\r\n")
 
     assert received.startswith(b"HTTP/1.1 200 ")
     assert b"a/b" in received
@@ -221,9 +243,9 @@ def test_a_client_of_http_1_0_gets_its_answer_and_the_end(door: Door) -> None:
 
 def test_pipelined_requests_are_answered_in_order(door: Door) -> None:
     """Twenty at once, on one connection."""
+    line = b"GET /api/user/%d HTTP/1.1\r\nHost: x\r\n%b\r\n"
     requests = b"".join(
-        b"GET /api/user/%d HTTP/1.1\r\nHost: x\r\n%b\r\n" % (i, b"Connection: close\r\n" * (i == 19))
-        for i in range(20)
+        line % (number, b"Connection: close\r\n" * (number == 19)) for number in range(20)
     )
 
     received = door.raw(requests)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from plugins.web.tests.wire.conftest import Door, Serve
 
 SECRET = b"not for anybody"

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from aiohttp import web
+
+# By its own name: inside of an action `web` is the attribute that says its routes.
+from aiohttp.web import StreamResponse  # noqa: TC002
 from pydantic import BaseModel, Field
 
-from actionhero import Action, Inputs, NotFound
+from actionhero import Action, Inputs, InvalidInput
 from actionhero_web import Route
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
 
 Value = TypeVar("Value")
 
@@ -49,7 +54,7 @@ def _itself() -> list[Any]:
 VALUES: dict[str, Callable[[], Any]] = {
     "none": lambda: None,
     "text": lambda: "häll😀 \"quoted\"",
-    "empty": lambda: {},
+    "empty": dict,
     "list": lambda: [1, "two", None, 3.5, True],
     "int": lambda: 42,
     "zero": lambda: 0,
@@ -62,8 +67,8 @@ VALUES: dict[str, Callable[[], Any]] = {
     "dataclass": lambda: Point(1, 2),
     "datetime": lambda: datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC),
     "odd": lambda: {
-        "uuid": UUID(int=7), "decimal": Decimal("1.50"), "enum": Size.SMALL, "day": date(2024, 1, 2),
-        "tuple": (1, 2), "set": {3},
+        "uuid": UUID(int=7), "decimal": Decimal("1.50"), "enum": Size.SMALL,
+        "day": date(2024, 1, 2), "tuple": (1, 2), "set": {3},
     },
     "surrogate": lambda: {"text": "a\ud800b"},
     "surrogate-model": lambda: Person(name="a\ud800b"),
@@ -82,7 +87,7 @@ class What(Inputs):
 
 def chosen(values: dict[str, Callable[[], Value]], what: str) -> Value:
     if what not in values:
-        raise NotFound(f"There is no {what}")
+        raise InvalidInput(f"There is no {what}")
     return values[what]()
 
 
@@ -130,10 +135,11 @@ class Chosen(Action):
         return {"status": int(inputs.what) if inputs.what.isdigit() else inputs.what}
 
 
-RAW: dict[str, Callable[[], web.StreamResponse]] = {
+RAW: dict[str, Callable[[], StreamResponse]] = {
     "text": lambda: web.Response(text="plain <b>text</b>"),
     "headers": lambda: web.Response(
-        text="mine", headers={"X-Frame-Options": "SAMEORIGIN", "X-Mine": "yes", "X-Request-Id": "my"}
+        text="mine",
+        headers={"X-Frame-Options": "SAMEORIGIN", "X-Mine": "yes", "X-Request-Id": "my"},
     ),
     "redirect": lambda: web.HTTPFound("/elsewhere"),
     "file": lambda: web.FileResponse(Path(__file__)),
@@ -150,7 +156,7 @@ class Raw(Action):
     name = "raw"
     web = ["GET /raw/{what}", "POST /raw/{what}"]
 
-    async def run(self, inputs: What) -> web.StreamResponse:
+    async def run(self, inputs: What) -> StreamResponse:
         return chosen(RAW, inputs.what)
 
 

@@ -1,0 +1,63 @@
+"""What this package adds to ActionHero. Start reading here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from actionhero import hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+    from actionhero import App, Initializer, Middleware, Settings
+
+
+@hookimpl
+def actionhero_hookspecs() -> list[object]:
+    from actionhero_db import hookspecs
+
+    return [hookspecs]
+
+
+@hookimpl
+def actionhero_settings() -> list[type[Settings]]:
+    from actionhero_db.settings import DbSettings
+
+    return [DbSettings]
+
+
+@hookimpl
+def actionhero_initializers(app: App) -> list[Initializer]:
+    from actionhero_db.initializer import DatabaseInitializer
+
+    return [DatabaseInitializer(app)]
+
+
+@hookimpl(tryfirst=True)
+def actionhero_middleware() -> list[Middleware]:
+    from actionhero_db.surroundings import DatabaseSurroundings
+
+    return [DatabaseSurroundings()]
+
+
+@hookimpl
+def actionhero_check(app: App) -> list[str]:
+    from actionhero_db.choice import faults_in
+
+    return faults_in(app)
+
+
+@hookimpl
+def actionhero_diagnoses(app: App, deploy: bool) -> list[Any]:
+    from actionhero_db.diagnoses import diagnose
+
+    return diagnose(app, deploy=deploy)
+
+
+@hookimpl
+def actionhero_commands(group: click.Group) -> None:
+    from actionhero.cli import LazyCommand
+
+    group.add_command(
+        LazyCommand("db", "actionhero_db.commands:db", "Look after tables: make and run migrations.")
+    )
