@@ -20,6 +20,7 @@ from actionhero import errors, hookspecs
 from actionhero.cli import exits
 from actionhero.errors import ErrorType, TypedError
 from actionhero.settings import CORE_SETTINGS, Settings, settings_reference
+from actionhero_redis.settings import RedisSettings
 from actionhero_web import hookspecs as web_hookspecs
 from actionhero_web.problem import TABLE
 from actionhero_web.settings import WebSettings
@@ -35,6 +36,7 @@ HOOK_MODULES: dict[str, Any] = {"actionhero": hookspecs, "actionhero-web": web_h
 #: Whose settings there are.
 SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "actionhero": CORE_SETTINGS,
+    "actionhero-redis": (RedisSettings,),
     "actionhero-web": (WebSettings,),
 }
 #: The commands, by the package that brings them.

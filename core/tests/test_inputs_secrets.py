@@ -378,6 +378,8 @@ def test_of_long_inputs_the_log_shows_the_beginning() -> None:
     shown = InputSchema(Long).shown(Long(text="x" * 5000))
 
     assert shown == {"text": "x" * 100 + "…", "data": "<5 bytes>"}
+    many = InputSchema(dict[str, int])
+    assert len(many.shown({str(number): number for number in range(5000)})) == 501
 
 
 def test_of_inputs_that_were_not_validated_only_declared_ones_are_shown() -> None:

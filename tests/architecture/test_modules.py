@@ -68,6 +68,8 @@ def test_a_module_is_named_for_what_it_defines() -> None:
     ("module", "unwanted"),
     [
         ("actionhero", {"aiohttp", "click", "pluggy", "pydantic", "rich"}),
+        ("actionhero_redis", {"fakeredis", "pydantic", "redis"}),
+        ("actionhero_redis.plugin", {"fakeredis", "pydantic", "redis"}),
         ("actionhero_web", {"aiohttp", "orjson", "pydantic", "rich", "uvloop"}),
         ("actionhero_web.plugin", {"aiohttp", "orjson", "pydantic", "rich", "uvloop"}),
         ("actionhero_hello.plugin", {"aiohttp", "pydantic", "rich"}),

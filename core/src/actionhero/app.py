@@ -246,7 +246,7 @@ class App:
         given += self._instances(Initializer)
         try:
             # All of them, so that the order does not depend on what this process is for.
-            ordered = in_order(given)
+            ordered = in_order(given, self.plugins.place_of)
         except BootError as error:
             self.problems.append(str(error))
             return []
@@ -282,7 +282,10 @@ class App:
         for type_ in self._found[kind]:
             try:
                 made.append(type_())
-            except Exception as error:  # noqa: BLE001 - the application's code
+                self.plugins.note_giver(made[-1], self.plugins.plugins[-1])
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - the application's code
                 self.problems.append(
                     f"{type_.__module__}.{type_.__qualname__} cannot be made without arguments: "
                     f"{type(error).__name__}: {error}; give it none, or return an instance from a "

@@ -6,8 +6,10 @@ Standard library alone, and nothing else of ours but errors: every `actionhero -
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import pkgutil
+import re
 import sys
 import traceback
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actionhero.mark import MARK
+from actionhero.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,8 +28,14 @@ if TYPE_CHECKING:
 
 #: The entry-point group by which plugins are found.
 GROUP = "actionhero"
-#: What the application is called among plugins.
+#: What the application is called among plugins, and our own plugin.
 APPLICATION = "application"
+CORE = "core"
+
+#: What most plugins say of the core that they want: bounds of plain versions.
+_BOUNDS = re.compile(r"actionhero *(?:(?:>=|<) *\d+(?:\.\d+)*(?: *, *|$))+")
+_BOUND = re.compile(r"(>=|<) *([\d.]+)")
+_PLAIN = re.compile(r"\d+(?:\.\d+)*")
 
 
 class PluginState(StrEnum):
@@ -51,16 +60,17 @@ class Plugin:
     state: PluginState = PluginState.ACTIVE
     #: Why it is loaded, or is not.
     reason: str = ""
+    #: What its distribution requires, as that is written.
+    requires: tuple[str, ...] = ()
     #: The module, or in tests any object, whose marked functions are its hooks.
     implementation: Any = field(default=None, repr=False)
 
     @property
     def owner(self) -> str:
         """How messages name it: `plugin 'web' (actionhero-web 0.1.0)`."""
-        if self.name == APPLICATION:
-            return f"application {self.module_name!r}"
         if self.distribution is None:
-            return f"plugin {self.name!r}"
+            is_ours = self.name == APPLICATION
+            return f"application {self.module_name!r}" if is_ours else f"plugin {self.name!r}"
         return f"plugin {self.name!r} ({self.distribution} {self.version})"
 
     def fail(self, reason: str) -> str:
@@ -100,7 +110,8 @@ def find_plugins(boot: BootSettings) -> tuple[list[Plugin], list[str]]:
             )
             problems.append(sentence)
             continue
-        problem = _import(plugin)
+        # What it would say of a core that it does not know, while it is imported, would confuse.
+        problem = _taken_name(plugin) or _wants_other_core(plugin) or _import(plugin)
         if problem:
             problems.append(problem)
     for name in (*boot.disabled, *(boot.enabled or ())):
@@ -124,11 +135,7 @@ def load_application(boot: BootSettings) -> tuple[Plugin | None, list[str], list
     package = boot.package
     if package is None:
         return None, [], []
-    plugin = Plugin(APPLICATION, package, reason="named by app.package")
-    # As `python -m` does for the current folder; `src` is where half of all projects have theirs.
-    for folder in (boot.root / "src", boot.root):
-        if folder.is_dir() and str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
+    plugin = _application(package, boot)
     module_names = [package]
     try:
         module = importlib.import_module(package)
@@ -145,6 +152,29 @@ def load_application(boot: BootSettings) -> tuple[Plugin | None, list[str], list
     return plugin, module_names, []
 
 
+def load_application_plugin(boot: BootSettings) -> tuple[Plugin | None, list[str]]:
+    """Import of the application only the module where its hooks are written, if it has one.
+
+    Returns:
+        The plugin, and what is wrong. No plugin and nothing wrong means that no application was
+        named.
+    """
+    package = boot.package
+    if package is None:
+        return None, []
+    plugin = _application(package, boot)
+    try:
+        plugin.implementation = importlib.import_module(package)
+        is_package = hasattr(plugin.implementation, "__path__")
+        if is_package and importlib.util.find_spec(f"{package}.plugin"):
+            plugin.implementation = importlib.import_module(f"{package}.plugin")
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return plugin, [plugin.fail(_import_failure(package, error, boot))]
+    return plugin, []
+
+
 def hook_functions(implementation: Any) -> Iterable[tuple[str, Any]]:
     """Yield the functions of a plugin that are marked as hooks, or are named like one."""
     for name in dir(implementation):
@@ -156,6 +186,15 @@ def hook_functions(implementation: Any) -> Iterable[tuple[str, Any]]:
             yield name, function
 
 
+def _application(package: str, boot: BootSettings) -> Plugin:
+    """Return the application as a plugin, and make it importable."""
+    # As `python -m` does for the current folder; `src` is where half of all projects have theirs.
+    for folder in (boot.root / "src", boot.root):
+        if folder.is_dir() and str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    return Plugin(APPLICATION, package, reason="named by app.package")
+
+
 def _plugin(entry_point: EntryPoint) -> Plugin:
     distribution = entry_point.dist
     return Plugin(
@@ -164,6 +203,7 @@ def _plugin(entry_point: EntryPoint) -> Plugin:
         distribution=distribution.name if distribution else None,
         version=distribution.version if distribution else None,
         reason="installed",
+        requires=tuple(distribution.requires or ()) if distribution else (),
     )
 
 
@@ -174,6 +214,61 @@ def _switch(plugin: Plugin, boot: BootSettings) -> None:
         plugin.state, plugin.reason = PluginState.DISABLED, "not listed in plugins.enabled"
     elif boot.enabled is not None:
         plugin.reason = "listed in plugins.enabled"
+
+
+def _taken_name(plugin: Plugin) -> str | None:
+    if plugin.name not in (CORE, APPLICATION):
+        return None
+    return plugin.fail(
+        "has a name that is taken: there is always one of that name; give its entry point another "
+        "name, or uninstall it"
+    )
+
+
+def _wants_other_core(plugin: Plugin) -> str | None:
+    """Say which core the plugin's distribution wants, if it is not the one that is installed."""
+    for text in plugin.requires:
+        if not text.lower().startswith("actionhero") or _is_plainly_met(text):
+            continue
+        # Ten milliseconds, for those alone that are not plain or not met.
+        from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415
+        from packaging.utils import canonicalize_name  # noqa: PLC0415
+
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        if canonicalize_name(requirement.name) != "actionhero":
+            continue
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        if not requirement.specifier.contains(VERSION, prereleases=True):
+            return plugin.fail(
+                f"wants actionhero{requirement.specifier}, and {VERSION} is installed; upgrade "
+                "one of the two, or put the plugin's name into plugins.disabled"
+            )
+    return None
+
+
+def _is_plainly_met(requirement: str) -> bool:
+    """Whether a requirement has bounds of plain versions only, and this core is within them."""
+    if requirement == f"actionhero=={VERSION}":
+        return True
+    if not (_BOUNDS.fullmatch(requirement) and _PLAIN.fullmatch(VERSION)):
+        return False
+    ours = _numbers(VERSION)
+    return all(
+        (ours >= _numbers(bound)) is (operator == ">=")
+        for operator, bound in _BOUND.findall(requirement)
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return a plain version so that it compares: `1.0` is `1`."""
+    numbers = [int(number) for number in version.split(".")]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
 
 
 def _import(plugin: Plugin) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from actionhero.errors import BootError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from actionhero.app import App
 
@@ -67,11 +67,22 @@ def writes_check(initializer: Initializer) -> bool:
     return type(initializer).check is not Initializer.check
 
 
-def in_order(initializers: Iterable[Initializer]) -> list[Initializer]:
+def class_of(initializer: Initializer) -> str:
+    """Return the class of `initializer`, as messages name it."""
+    return f"{type(initializer).__module__}.{type(initializer).__qualname__}"
+
+
+def in_order(
+    initializers: Iterable[Initializer], place_of: Callable[[Initializer], str] = class_of
+) -> list[Initializer]:
     """Return `initializers` with each after all that it requires.
 
     Where that leaves a choice, they stay in the order in which they were given, so the order is
     the same on every machine.
+
+    Args:
+        initializers: All that there are.
+        place_of: Returns where one comes from, as messages tell it.
 
     Raises:
         BootError: Two have one name, one requires what is not there, or they form a cycle.
@@ -81,11 +92,11 @@ def in_order(initializers: Iterable[Initializer]) -> list[Initializer]:
     for initializer in given:
         name = getattr(initializer, "name", None)
         if not isinstance(name, str) or not name:
-            raise BootError(f"initializer {_owner(initializer)} has no name; set name = '…' on it")
+            raise BootError(f"initializer {place_of(initializer)} has no name; set name = '…' on it")
         if name in by_name:
             raise BootError(
-                f"two initializers are called {name!r}: {_owner(by_name[name])} and "
-                f"{_owner(initializer)}; rename one, or disable one of the plugins"
+                f"two initializers are called {name!r}: {place_of(by_name[name])} and "
+                f"{place_of(initializer)}; rename one, or disable one of the plugins"
             )
         by_name[name] = initializer
     sorter: TopologicalSorter[str] = TopologicalSorter()
@@ -94,7 +105,7 @@ def in_order(initializers: Iterable[Initializer]) -> list[Initializer]:
             if wanted not in by_name:
                 known = ", ".join(sorted(by_name)) or "none"
                 raise BootError(
-                    f"initializer {initializer.name!r} ({_owner(initializer)}) requires "
+                    f"initializer {initializer.name!r} ({place_of(initializer)}) requires "
                     f"{wanted!r}, which no plugin provides; there are: {known}. Install the "
                     "plugin that provides it, or remove it from requires"
                 )
@@ -103,10 +114,11 @@ def in_order(initializers: Iterable[Initializer]) -> list[Initializer]:
     try:
         sorter.prepare()
     except CycleError as error:
-        cycle = " → ".join(reversed(error.args[1]))
+        names = list(reversed(error.args[1]))
+        places = ", ".join(f"{name!r} is {place_of(by_name[name])}" for name in dict.fromkeys(names))
         raise BootError(
-            f"initializers wait for each other in a circle: {cycle}; "
-            "remove one of them from requires or after"
+            f"initializers wait for each other in a circle: {' → '.join(names)}; "
+            f"remove one of them from requires or after ({places})"
         ) from None
     position = {initializer.name: index for index, initializer in enumerate(given)}
     ordered: list[Initializer] = []
@@ -117,7 +129,3 @@ def in_order(initializers: Iterable[Initializer]) -> list[Initializer]:
         ordered.append(by_name[first])
         sorter.done(first)
     return ordered
-
-
-def _owner(initializer: Initializer) -> str:
-    return f"{type(initializer).__module__}.{type(initializer).__qualname__}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from actionhero import json
 from actionhero.annotations import holds, is_secret, portable
 from actionhero.errors import ABSENT, ErrorType, InvalidInput, MalformedRequest, Problem
-from actionhero.fields import InputField, fields_of, outside_names, secret_names_in
+from actionhero.fields import InputField, fields_of, secret_names_in
+from actionhero.integers import long_integers_in
 from actionhero.problems import details_of, first_part, location_in, pointer_to, problem_of
 from actionhero.redaction import REDACTED, redact
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Field", "InputField", "InputSchema", "Inputs", "Secret", "SecretMarker"]
 
 Value = TypeVar("Value")
-
-#: What fits into a signed 64 bit integer, as databases and most clients have it.
-SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
 
 
 class SecretMarker:
@@ -215,7 +213,7 @@ class InputSchema:
             values = {f.name: getattr(inputs, f.name) for f in dataclasses.fields(inputs)}
         else:
             return {}
-        shown = {}
+        shown: dict[str, Any] = {}
         for name, value in values.items():
             # The quick way for what most inputs are; `redact` knows all the rest.
             kind = type(value)
@@ -224,8 +222,9 @@ class InputSchema:
             elif kind is int or kind is bool or (kind is str and len(value) <= 100):
                 shown[name] = value
             else:
-                return redact(values, self.secrets)
-        return shown
+                shown = redact(values, self.secrets)
+                break
+        return shown if len(shown) < 100 else dict(redact(values, self.secrets))
 
     def shown_raw(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return what may be shown of inputs that were not validated: declared fields only."""
@@ -298,7 +297,7 @@ class InputSchema:
                 "Input should be an integer that fits into 64 bits",
                 "int_too_large",
             )
-            for path in _long_integers(inputs, ())
+            for path in long_integers_in(inputs)
         ]
         if problems:
             raise self._invalid(problems, inputs.__dict__ if hasattr(inputs, "__dict__") else {})
@@ -381,23 +380,3 @@ def _structure(given: Sequence[Any], *, is_list: bool) -> Any:
             return list(given) if is_list else text
         return value if isinstance(value, list) or not is_list else [value]
     return [_structure([item], is_list=False) for item in given]
-
-
-def _long_integers(value: Any, path: tuple[Any, ...]) -> Iterable[tuple[Any, ...]]:
-    if isinstance(value, int):
-        if not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
-            yield path
-    elif isinstance(value, BaseModel):
-        fields = type(value).model_fields
-        for name, item in value.__dict__.items():
-            outside = outside_names(name, fields[name])[0] if name in fields else name
-            yield from _long_integers(item, (*path, outside))
-    elif isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _long_integers(item, (*path, name))
-    elif isinstance(value, list | tuple | set | frozenset):
-        for index, item in enumerate(value):
-            yield from _long_integers(item, (*path, index))
-    elif dataclasses.is_dataclass(value):
-        for field in dataclasses.fields(value):
-            yield from _long_integers(getattr(value, field.name), (*path, field.name))

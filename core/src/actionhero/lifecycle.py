@@ -135,9 +135,9 @@ class Lifecycle:
             error, Exception
         ):
             raise error
-        owner = f"{type(part).__module__}.{type(part).__qualname__}"
+        place = self._app.plugins.place_of(part)
         raise LifecycleError(
-            f"{kind} {part.name!r} ({owner}) failed to {phase}: {_told(error)}"
+            f"{kind} {part.name!r} ({place}) failed to {phase}: {_told(error)}"
         ) from error
 
 

@@ -6,7 +6,6 @@ import inspect
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from importlib.metadata import PackageNotFoundError, requires
 from typing import Any, TypeVar
 
 import pluggy
@@ -15,7 +14,6 @@ from actionhero import hookspecs
 from actionhero.discovery import Plugin, PluginState, hook_functions, place_of
 from actionhero.errors import BootError, PluginError
 from actionhero.mark import MARK
-from actionhero.version import VERSION
 
 Kind = TypeVar("Kind")
 
@@ -33,6 +31,8 @@ class PluginHost:
     def __init__(self) -> None:
         self.plugins: list[Plugin] = []
         self.problems: list[str] = []
+        # By the identity of what plugins gave. Each is kept, so that no other gets its identity.
+        self._givers: dict[int, tuple[Any, Plugin]] = {}
         self._manager = pluggy.PluginManager("actionhero")
         self._manager.add_hookspecs(hookspecs)
         self._trace = bool(os.environ.get(TRACE_VARIABLE))
@@ -42,20 +42,19 @@ class PluginHost:
         fresh = list(plugins)
         self.plugins += fresh
         usable = [plugin for plugin in fresh if plugin.state is PluginState.ACTIVE]
-        for plugin in usable:
-            if problem := _wants_other_core(plugin):
-                self.problems.append(plugin.fail(problem))
         # Hooks of hooks first: only then is it known how every other is spelt.
         for plugin in usable:
             specify = getattr(plugin.implementation, "actionhero_hookspecs", None)
-            if plugin.state is PluginState.ACTIVE and specify is not None:
+            if specify is None or self._fault("actionhero_hookspecs", specify):
+                continue
+            if plugin.state is PluginState.ACTIVE:
                 try:
                     for specification in specify() or ():
                         self._manager.add_hookspecs(specification)
-                except Exception as error:  # noqa: BLE001 - somebody else's code
-                    self.problems.append(
-                        plugin.fail(_hook_failure("actionhero_hookspecs", error))
-                    )
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - somebody else's code
+                    self.problems.append(plugin.fail(hook_failure("actionhero_hookspecs", error)))
         for plugin in usable:
             if plugin.state is PluginState.ACTIVE:
                 self._register(plugin)
@@ -70,6 +69,14 @@ class PluginHost:
             for fault in faults:
                 self.problems.append(plugin.fail(fault))
             return
+        if self._manager.is_registered(plugin.implementation):
+            self.problems.append(
+                plugin.fail(
+                    f"has its hooks in {plugin.module_name!r}, and so has another plugin; remove "
+                    "one of the two entry points, or put its name into plugins.disabled"
+                )
+            )
+            return
         self._manager.register(plugin.implementation, name=f"{plugin.name}@{id(plugin)}")
 
     def _fault(self, name: str, function: Any) -> str | None:
@@ -80,6 +87,7 @@ class PluginHost:
                 f"defines {name!r} ({place}) without @hookimpl, so it would never be called; "
                 "add the decorator, or give the function another name"
             )
+        name = options["specname"] or name
         caller = getattr(self._manager.hook, name, None)
         if caller is None or not caller.has_spec():
             if options["optionalhook"]:
@@ -152,6 +160,7 @@ class PluginHost:
                     else isinstance(item, kind)
                 )
                 if fits:
+                    self.note_giver(item, plugin)
                     collected.append((plugin, item))
                     continue
                 wanted = f"{'a subclass' if classes else 'an instance'} of {kind.__name__}"  # type: ignore[union-attr]
@@ -160,6 +169,16 @@ class PluginHost:
                     f"which is not {wanted}"
                 )
         return collected
+
+    def note_giver(self, item: object, plugin: Plugin) -> None:
+        """Remember which plugin gave `item`."""
+        self._givers[id(item)] = (item, plugin)
+
+    def place_of(self, item: object) -> str:
+        """Return how messages name `item`: its class, and the plugin that gave it."""
+        name = f"{type(item).__module__}.{type(item).__qualname__}"
+        giver = self._givers.get(id(item))
+        return name if giver is None else f"{name}, {giver[1].owner}"
 
     def first(self, hook: str, kind: type[Kind], **arguments: Any) -> Kind | None:
         """Ask plugins, the last one first, until one gives an answer, and return it."""
@@ -204,39 +223,17 @@ class PluginHost:
             given = function(**{name: arguments[name] for name in wanted})
         except BootError as error:
             self.problems.append(str(error))
-        except Exception as error:  # noqa: BLE001 - somebody else's code
-            self.problems.append(plugin.fail(_hook_failure(hook, error)))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - one that exits must not end a listing
+            self.problems.append(plugin.fail(hook_failure(hook, error)))
         if self._trace:
             print(f"hook {hook} of {plugin.owner} → {given!r}", file=sys.stderr)  # noqa: T201
         return given
 
 
-def _wants_other_core(plugin: Plugin) -> str | None:
-    """Say which core the plugin's distribution wants, if it is not the one that is installed."""
-    if plugin.distribution is None:
-        return None
-    try:
-        wanted = requires(plugin.distribution) or []
-    except PackageNotFoundError:
-        return None
-    for text in wanted:
-        if not text.startswith("actionhero") or text == f"actionhero=={VERSION}":
-            continue
-        # Imported for strangers only: ours are pinned to the same version.
-        from packaging.requirements import Requirement  # noqa: PLC0415
-
-        requirement = Requirement(text)
-        if requirement.name == "actionhero" and not requirement.specifier.contains(
-            VERSION, prereleases=True
-        ):
-            return (
-                f"wants actionhero{requirement.specifier}, and {VERSION} is installed; upgrade "
-                "one of the two, or put the plugin's name into plugins.disabled"
-            )
-    return None
-
-
-def _hook_failure(hook: str, error: Exception) -> str:
+def hook_failure(hook: str, error: BaseException) -> str:
+    """Return what is wrong with a plugin whose implementation of `hook` raised `error`."""
     return (
         f"failed in {hook!r}: {type(error).__name__}: {error}{place_of(error)}; "
         "mend or upgrade it, or put its name into plugins.disabled"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import contextlib
+import contextvars
 import logging
 import os
 import signal
@@ -165,6 +166,8 @@ class StopSignals:
         self._told = told
         self._limit_seconds = limit_seconds
         self._limit: Limit | None = None
+        # Not that of the call which a signal happens to interrupt.
+        self._context = contextvars.copy_context()
         self._parent = parent
         self._before: dict[int, Any] = {}
         #: The signal that came first.
@@ -194,7 +197,7 @@ class StopSignals:
             self._limit.start()
         # A closed loop has nothing more to stop.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._told, number)
+            self._loop.call_soon_threadsafe(self._told, number, context=self._context)
 
 
 class Limit:

@@ -67,7 +67,7 @@ async def use(clients: RedisClients) -> None:
 
     def increase() -> int:
         with clients.connect_sync() as client:
-            return int(client.incr(key))  # type: ignore[arg-type] # not awaitable: it is sync
+            return int(client.incr(key))
 
     assert await asyncio.to_thread(increase) == 2
 

@@ -6,15 +6,18 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+import psutil
 import pytest
 
 #: How long anything may take before the test gives up.
@@ -30,6 +33,7 @@ import asyncio
 import os
 import sys
 import time
+from pathlib import Path
 
 from actionhero import Action, App, Call, Initializer, Inputs, Middleware
 
@@ -68,6 +72,17 @@ class Wait(Action):
         return "waited"
 
 
+class Gate(Action):
+    """Answer what somebody writes into a pipe."""
+
+    name = "gate"
+    web = "GET /gate"
+
+    async def run(self, call: Call) -> str:
+        say("at the gate")
+        return await asyncio.to_thread(Path("gate").read_text)
+
+
 class Stubborn(Action):
     """Never answer, whoever asks."""
 
@@ -91,7 +106,7 @@ class Block(Action):
 
     async def run(self, call: Call) -> None:
         # Not `say`: a signal may come while it still writes.
-        os.write(2, b"blocking\n")
+        os.write(2, b"blocking\\n")
         while True:
             time.sleep(1)
 
@@ -224,17 +239,14 @@ class Started:
 
     @property
     def has_left_processes(self) -> bool:
-        """Whether any process is there that it started."""
-        try:
-            # It leads a process group of its own.
-            os.killpg(self.process.pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
+        """Whether any process is there that it started, and is not about to end."""
+        # It leads a process group of its own.
+        left = [item for item in psutil.process_iter() if is_in_group(item, self.process.pid)]
+        return any(not ends(item) for item in left)
 
     def kill(self) -> None:
         """End it now, if it runs, together with all that it started."""
-        if self.process.poll() is None or self.has_left_processes:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.wait()
         for client in self._clients:
@@ -275,6 +287,26 @@ class Started:
                 self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
+
+
+def is_in_group(process: psutil.Process, group: int) -> bool:
+    """Whether a process belongs to a process group."""
+    try:
+        return os.getpgid(process.pid) == group
+    except ProcessLookupError:
+        return False
+
+
+def ends(process: psutil.Process) -> bool:
+    """Whether a process has ended, or does within seconds; nobody may have asked how it went."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], 3)[0])
+    finally:
+        os.close(handle)
 
 
 class StartServer(Protocol):

@@ -202,11 +202,14 @@ def test_a_blocked_event_loop_ends_with_the_time(start_server: StartServer) -> N
 def test_a_second_signal_ends_at_once(start_server: StartServer, number: int, code: int) -> None:
     """I press Ctrl-C twice, and the server is gone, whatever is open."""
     server = start_server()
-    client = server.connect()
+    client, other = server.connect(), server.connect()
     client.request("GET", "/api/wait")
     server.wait_for("waiting")
     server.process.send_signal(number)
     server.wait_for("stopping on SIG")
+    # It no longer writes, so that it can say one thing more.
+    other.request("GET", "/livez")
+    server.answer(other)
 
     ended = server.stop(number)
 

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from actionhero.app import App
-    from actionhero.discovery import Plugin
     from actionhero.initializer import RunMode
+    from actionhero.plugins import PluginHost
     from actionhero.sources import Sources
 
 #: sysexits.h: `EX_CONFIG`.
 EXIT_CONFIGURATION = 78
+#: Who has the commands that no plugin adds.
+OURS = "actionhero"
 
 
 class LazyCommand(click.Command):
@@ -91,9 +93,10 @@ class CommandGroup(click.Group):
     def __init__(self, *args: Any, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
         self._asked = False
+        #: What is wrong with plugins and their commands, as far as it shows without loading all.
         self.problems: list[str] = []
         self._owners: dict[str, str] = {}
-        self._asking = "actionhero"
+        self._asking = OURS
 
     def extend(self, command: str, target: str) -> None:
         """Give `command` further options: those that the function at `target` returns."""
@@ -111,6 +114,11 @@ class CommandGroup(click.Group):
         if name in self._owners:
             from actionhero.errors import PluginError  # noqa: PLC0415
 
+            if self._owners[name] == OURS:
+                raise PluginError(
+                    f"{self._asking} has the command {name!r}, which is {OURS}'s own; give it "
+                    "another name, or put the plugin's name into plugins.disabled"
+                )
             raise PluginError(
                 f"two plugins have the command {name!r}: {self._owners[name]} and {self._asking}; "
                 "put the name of one of them into plugins.disabled"
@@ -140,29 +148,34 @@ class CommandGroup(click.Group):
     def _ask_plugins(self, ctx: click.Context) -> None:
         if self._asked:
             return
-        self._asked = True
-        from actionhero.discovery import find_plugins  # noqa: PLC0415
-        from actionhero.errors import BootError, ConfigurationError  # noqa: PLC0415
+        from actionhero.discovery import find_plugins, load_application_plugin  # noqa: PLC0415
+        from actionhero.errors import ConfigurationError  # noqa: PLC0415
+        from actionhero.plugins import PluginHost  # noqa: PLC0415
 
         context = ctx.obj if ctx.obj is not None else CommandContext(ctx.params)
         try:
             boot = context.sources().boot()
         except ConfigurationError as error:
+            self._asked = True
             self.problems.append(str(error))
             return
-        plugins, self.problems = find_plugins(boot)
-        for plugin in plugins:
-            add = getattr(plugin.implementation, "actionhero_commands", None)
-            if plugin.state == "active" and add is not None:
-                self._asking = plugin.owner
-                try:
-                    add(self)
-                except BootError as error:
-                    self.problems.append(str(error))
-                except Exception as error:  # noqa: BLE001 - somebody else's code
-                    self.problems.append(
-                        _failed(plugin, f"{type(error).__name__}: {error}")
-                    )
+        plugins, problems = find_plugins(boot)
+        application, faults = load_application_plugin(boot)
+        host = PluginHost()
+        host.register([*plugins, *([application] if application else [])])
+        self.problems += [*problems, *faults, *host.problems]
+        self.ask(host)
+
+    def ask(self, host: PluginHost) -> None:
+        """Let the plugins of `host` add their commands, if they have not been asked yet."""
+        if self._asked:
+            return
+        self._asked = True
+        before = len(host.problems)
+        for plugin, function in host.functions("actionhero_commands"):
+            self._asking = plugin.owner
+            host.ask(plugin, "actionhero_commands", function, {"group": self})
+        self.problems += host.problems[before:]
 
 
 class CommandContext:
@@ -202,20 +215,19 @@ class CommandContext:
         """Load the application, with whatever is wrong in `problems`."""
         from actionhero.app import App  # noqa: PLC0415
 
-        return App.load(self.sources(), mode)
+        app = App.load(self.sources(), mode)
+        root = click.get_current_context().find_root().command
+        if isinstance(root, CommandGroup):
+            root.ask(app.plugins)
+            # What was found while the command line was built has been found again, or here alone.
+            app.problems.extend(fault for fault in root.problems if fault not in app.problems)
+        return app
 
 
 def load_target(target: str) -> Any:
     """Return what is at `package.module:attribute`."""
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)
-
-
-def _failed(plugin: Plugin, reason: str) -> str:
-    return plugin.fail(
-        f"failed in 'actionhero_commands': {reason}; "
-        "mend or upgrade it, or put its name into plugins.disabled"
-    )
 
 
 @click.group(

@@ -64,15 +64,17 @@ class RedisSettings(Settings):
         "cluster: to each of its servers.",
     )
     pool_timeout: timedelta = Field(
-        timedelta(seconds=5),
+        default=timedelta(seconds=5),
         gt=timedelta(0),
         description="How long a command may wait for a connection that is free.",
     )
     connect_timeout: timedelta = Field(
-        timedelta(seconds=5), gt=timedelta(0), description="How long it may take to connect."
+        default=timedelta(seconds=5),
+        gt=timedelta(0),
+        description="How long it may take to connect.",
     )
     timeout: timedelta = Field(
-        timedelta(seconds=5),
+        default=timedelta(seconds=5),
         gt=timedelta(0),
         description="How long an answer may take. It does not hold for commands that block.",
     )
@@ -83,17 +85,17 @@ class RedisSettings(Settings):
         "have been carried out all the same.",
     )
     retry_backoff: timedelta = Field(
-        timedelta(milliseconds=50),
+        default=timedelta(milliseconds=50),
         ge=timedelta(0),
         description="How long to wait before the first of the retries; twice as long each time.",
     )
     retry_backoff_limit: timedelta = Field(
-        timedelta(seconds=1),
+        default=timedelta(seconds=1),
         ge=timedelta(0),
         description="The longest wait between two retries.",
     )
     health_check_interval: timedelta = Field(
-        timedelta(seconds=30),
+        default=timedelta(seconds=30),
         ge=timedelta(0),
         description="A connection that was idle for so long is tried before it is used. 0: never.",
     )
