@@ -17,7 +17,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from actionhero.version import VERSION as __version__
+from actionhero.version import VERSION as __version__  # noqa: N811 - a name of its own kind
 
 if TYPE_CHECKING:
     from actionhero.action import Action as Action

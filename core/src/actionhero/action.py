@@ -202,20 +202,17 @@ def subclasses_in(module_names: Iterable[str], kind: type) -> list[type]:
 
     Classes whose name begins with an underscore are the author's own bases, and left out.
     """
-    found = []
-    for module_name in module_names:
-        module = sys.modules[module_name]
-        for value in vars(module).values():
-            if (
-                isinstance(value, type)
-                and issubclass(value, kind)
-                and value is not kind
-                and value.__module__ == module_name
-                and not value.__name__.startswith("_")
-                and not inspect.isabstract(value)
-            ):
-                found.append(value)
-    return found
+    return [
+        value
+        for module_name in module_names
+        for value in vars(sys.modules[module_name]).values()
+        if isinstance(value, type)
+        and issubclass(value, kind)
+        and value is not kind
+        and value.__module__ == module_name
+        and not value.__name__.startswith("_")
+        and not inspect.isabstract(value)
+    ]
 
 
 def _source(action: type) -> str:

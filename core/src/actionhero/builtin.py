@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, ClassVar, TypedDict
 
 from actionhero.action import Action
 from actionhero.app import App
-from actionhero.call import Call
 from actionhero.health import Health
 from actionhero.mark import hookimpl
 from actionhero.settings import AppSettings
 from actionhero.version import VERSION
 
 if TYPE_CHECKING:
+    from actionhero.call import Call
     from collections.abc import Sequence
 
 

@@ -182,7 +182,8 @@ def hook_functions(implementation: Any) -> Iterable[tuple[str, Any]]:
         if not callable(function) and not isinstance(function, staticmethod | classmethod):
             continue
         function = getattr(implementation, name, None)
-        if hasattr(function, MARK) or (name.startswith("actionhero_") and inspect.isroutine(function)):
+        is_named_so = name.startswith("actionhero_") and inspect.isroutine(function)
+        if hasattr(function, MARK) or is_named_so:
             yield name, function
 
 

@@ -21,7 +21,7 @@ def new_identifier() -> str:
     74 bits are random, from the operating system. They are fetched and written out by the batch:
     a system call for each identifier would cost more than everything else here.
     """
-    global _millisecond, _head  # noqa: PLW0603 - one clock for the process
+    global _millisecond, _head
     now = time.time_ns() // 1_000_000
     if now != _millisecond:
         _millisecond = now

@@ -92,7 +92,8 @@ def in_order(
     for initializer in given:
         name = getattr(initializer, "name", None)
         if not isinstance(name, str) or not name:
-            raise BootError(f"initializer {place_of(initializer)} has no name; set name = '…' on it")
+            place = place_of(initializer)
+            raise BootError(f"initializer {place} has no name; set name = '…' on it")
         if name in by_name:
             raise BootError(
                 f"two initializers are called {name!r}: {place_of(by_name[name])} and "
@@ -115,7 +116,8 @@ def in_order(
         sorter.prepare()
     except CycleError as error:
         names = list(reversed(error.args[1]))
-        places = ", ".join(f"{name!r} is {place_of(by_name[name])}" for name in dict.fromkeys(names))
+        distinct = dict.fromkeys(names)
+        places = ", ".join(f"{name!r} is {place_of(by_name[name])}" for name in distinct)
         raise BootError(
             f"initializers wait for each other in a circle: {' → '.join(names)}; "
             f"remove one of them from requires or after ({places})"

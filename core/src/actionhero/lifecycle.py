@@ -66,7 +66,7 @@ class Lifecycle:
             self._entered.append(initializer)
             try:
                 await initializer.initialize(self._app)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - what was started is stopped first
                 await self._give_up("initialize", "initializer", initializer, error)
         self.phase = Phase.INITIALIZED
 
@@ -82,13 +82,13 @@ class Lifecycle:
         for initializer in self._initializers:
             try:
                 await initializer.start(self._app)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - what was started is stopped first
                 await self._give_up("start", "initializer", initializer, error)
         for server in self._servers:
             self.open_servers.append(server)
             try:
                 await server.start(self._app)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - what was started is stopped first
                 await self._give_up("start", "server", server, error)
         self.phase = Phase.STARTED
 
@@ -117,7 +117,7 @@ class Lifecycle:
             initializer = self._entered.pop()
             try:
                 await initializer.stop(self._app)
-            except Exception as error:  # noqa: BLE001 - the others must be stopped all the same
+            except Exception as error:
                 failures.append((f"initializer {initializer.name!r}", error))
         self._app.pipeline.close()
         self.phase = Phase.STOPPED

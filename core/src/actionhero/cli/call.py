@@ -13,7 +13,6 @@ import click
 
 from actionhero import json
 from actionhero.annotations import members
-from actionhero.cli import CommandContext
 from actionhero.cli.exits import exit_code
 from actionhero.cli.logging import configure_logs
 from actionhero.cli.table import write_json, write_rows
@@ -28,6 +27,7 @@ from actionhero.process import run_interruptible
 from actionhero.raw import TextInputs
 
 if TYPE_CHECKING:
+    from actionhero.cli import CommandContext
     from collections.abc import Mapping
 
     from actionhero.action import Registered
@@ -116,8 +116,7 @@ def _option(number: int, field: InputField) -> click.Option:
     # The name is ours, so that a field may be called anything at all.
     declarations = [f"input{number}:{field.name}"]
     spelled = field.name.replace("_", "-")
-    for name in dict.fromkeys((field.name, spelled)):
-        declarations.append(f"--{name}")
+    declarations += [f"--{name}" for name in dict.fromkeys((field.name, spelled))]
     notes = [field.description or ""]
     if field.required:
         notes.append("[required]")
@@ -141,9 +140,7 @@ def _option(number: int, field: InputField) -> click.Option:
 class _TextOption(click.Option):
     """An option whose name inside is `input<n>:<field>`, which click would refuse."""
 
-    def _parse_decls(
-        self, decls: Any, expose_value: bool
-    ) -> tuple[str, list[str], list[str]]:
+    def _parse_decls(self, decls: Any, expose_value: bool) -> tuple[str, list[str], list[str]]:
         first, *rest = decls
         _, options, secondary = super()._parse_decls(rest, expose_value)
         return first, options, secondary
@@ -154,9 +151,7 @@ class _FilePath(click.ParamType[File]):
 
     name = "path"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> File:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> File:
         path = Path(value)
         try:
             stream = path.open("rb")

@@ -13,7 +13,7 @@ SHELLS = ("bash", "zsh", "fish", "powershell")
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """Print the completion for a shell; `eval` it, or put it where the shell looks.
+    r"""Print the completion for a shell; `eval` it, or put it where the shell looks.
 
     \b
     bash:        eval "$(actionhero completion bash)"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from actionhero.cli import CommandContext
 from actionhero.cli.logging import configure_logs
 from actionhero.cli.table import format_option, write_rows
 from actionhero.diagnosis import Diagnosis, Finding
@@ -18,6 +17,7 @@ from actionhero.initializer import RunMode
 from actionhero.settings import AppSettings
 
 if TYPE_CHECKING:
+    from actionhero.cli import CommandContext
     from actionhero.app import App
 
 
@@ -34,10 +34,7 @@ def doctor(context: CommandContext, deploy: bool, format_: str) -> None:
     configure_logs(app, level="warn")
     found = examine(app, deploy=deploy)
     write_rows(
-        [
-            {"check": item.check, "finding": item.finding, "message": item.message}
-            for item in found
-        ],
+        [{"check": item.check, "finding": item.finding, "message": item.message} for item in found],
         {"check": "Check", "finding": "Finding", "message": "Message"},
         format_,
     )

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from actionhero import process
-from actionhero.cli import CommandContext
 from actionhero.cli.logging import configure_logs
 from actionhero.errors import ConfigurationError
 from actionhero.initializer import RunMode
 from actionhero.supervisor import Supervisor
 
 if TYPE_CHECKING:
+    from actionhero.cli import CommandContext
     from actionhero.app import App
 
 

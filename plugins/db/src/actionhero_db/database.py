@@ -131,6 +131,11 @@ class Database:
             self._contexts[loop] = context
         return context
 
+    @property
+    def opened(self) -> TortoiseContext | None:
+        """Tortoise's context of the running event loop, if there is one yet."""
+        return self._contexts.get(asyncio.get_running_loop())
+
     async def enter(self) -> Token[TortoiseContext | None]:
         """Let the models of this task talk to this database, until `leave` in the same task."""
         from actionhero_db.orm import enter

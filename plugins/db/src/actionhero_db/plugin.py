@@ -27,17 +27,17 @@ def actionhero_settings() -> list[type[Settings]]:
 
 
 @hookimpl
-def actionhero_initializers(app: App) -> list[Initializer]:
+def actionhero_initializers() -> list[Initializer]:
     from actionhero_db.initializer import DatabaseInitializer
 
-    return [DatabaseInitializer(app)]
+    return [DatabaseInitializer()]
 
 
 @hookimpl(tryfirst=True)
-def actionhero_middleware() -> list[Middleware]:
+def actionhero_middleware(app: App) -> list[Middleware]:
     from actionhero_db.surroundings import DatabaseSurroundings
 
-    return [DatabaseSurroundings()]
+    return [DatabaseSurroundings(app)]
 
 
 @hookimpl

@@ -44,9 +44,7 @@ def start_options() -> list[click.Option]:
         SettingOption(
             ["--unix-socket"], "web.unix_socket", metavar="PATH", help="Listen there instead."
         ),
-        SettingOption(
-            ["--workers"], "web.workers", metavar="N", help="How many processes serve."
-        ),
+        SettingOption(["--workers"], "web.workers", metavar="N", help="How many processes serve."),
         SettingOption(
             ["--reload"],
             "web.reload",

@@ -24,9 +24,7 @@ def diagnose(app: App, *, deploy: bool) -> list[Diagnosis]:
             )
         )
     if deploy and settings.reload:
-        found.append(
-            Diagnosis("web.reload", Finding.WARNING, "is on; it is for development alone")
-        )
+        found.append(Diagnosis("web.reload", Finding.WARNING, "is on; it is for development alone"))
     return found
 
 

@@ -44,8 +44,7 @@ async def _remove_index(editor: Any, model: type[Model], index: Index) -> bool:
     columns = columns_of(model, index.fields)
     if editor.collect_sql or not columns or index.extra:
         return False
-    dialect = editor.client.capabilities.dialect
-    for existing in await existing_on(editor.client, dialect, model._meta.db_table):
+    for existing in await existing_on(editor.client, model):
         if existing.columns == columns and not existing.unique:
             await editor._run_sql(editor._drop_index_sql(model, existing.name))
             return True
@@ -208,7 +207,7 @@ class SqliteEditor(SqliteSchemaEditor):
         }
         ours = {
             index.name
-            for index in await existing_on(self.client, Dialect.SQLITE, table)
+            for index in await existing_on(self.client, source)
             if index.columns in columns or index.name in names
         }
         _, rows = await self.client.execute_query(

@@ -78,11 +78,13 @@ def columns_of(model: type[Model], names: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-async def existing_on(client: BaseDBAsyncClient, dialect: str, table: str) -> list[Existing]:
-    """Return the indexes of a table."""
-    if dialect == Dialect.SQLITE:
+async def existing_on(client: BaseDBAsyncClient, model: type[Model]) -> list[Existing]:
+    """Return the indexes of the table of `model`."""
+    table, schema = model._meta.db_table, model._meta.schema
+    if client.capabilities.dialect == Dialect.SQLITE:
         return [index async for index in _of_sqlite(client, table)]
-    _, rows = await client.execute_query(_POSTGRES_INDEXES, [f'"{table}"'])
+    name = f'"{schema}"."{table}"' if schema else f'"{table}"'
+    _, rows = await client.execute_query(_POSTGRES_INDEXES, [name])
     return [Existing(row["name"], tuple(row["columns"] or ()), row["uniq"]) for row in rows]
 
 
@@ -106,7 +108,7 @@ WHERE x.indrelid = to_regclass($1) AND NOT x.indisprimary
 """
 
 
-async def create_missing(editor: BaseSchemaEditor, model: type[Model], dialect: str) -> list[str]:
+async def create_missing(editor: BaseSchemaEditor, model: type[Model]) -> list[str]:
     """Create the indexes that `model` declares and its table has not.
 
     Tortoise leaves out some: that of a column that was added, those of a SQLite table that was
@@ -116,7 +118,7 @@ async def create_missing(editor: BaseSchemaEditor, model: type[Model], dialect: 
         What was created, a phrase for each.
     """
     table = model._meta.db_table
-    existing = await existing_on(editor.client, dialect, table)
+    existing = await existing_on(editor.client, model)
     by_columns = {(index.columns, index.unique) for index in existing}
     names = {index.name for index in existing}
     created = []
