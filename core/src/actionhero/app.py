@@ -285,7 +285,7 @@ class App:
                 self.plugins.note_giver(made[-1], self.plugins.plugins[-1])
             except KeyboardInterrupt:
                 raise
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - the application's code
                 self.problems.append(
                     f"{type_.__module__}.{type_.__qualname__} cannot be made without arguments: "
                     f"{type(error).__name__}: {error}; give it none, or return an instance from a "

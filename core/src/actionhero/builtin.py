@@ -16,8 +16,9 @@ from actionhero.settings import AppSettings
 from actionhero.version import VERSION
 
 if TYPE_CHECKING:
-    from actionhero.call import Call
     from collections.abc import Sequence
+
+    from actionhero.call import Call
 
 
 class Status(TypedDict):

@@ -95,7 +95,7 @@ class Deadlines:
     def arm(self, seconds: float) -> Deadline:
         """Cancel the running task in `seconds`, unless the limit is disarmed before."""
         task = asyncio.current_task()
-        assert task is not None
+        assert task is not None  # noqa: S101 - the corridor is awaited, so there is one
         bucket = self._buckets.get(seconds)
         if bucket is None or bucket.loop is not task.get_loop():
             bucket = self._buckets[seconds] = _Bucket(task.get_loop(), seconds)

@@ -40,7 +40,7 @@ async def _ask(initializer: Initializer) -> Check:
     try:
         async with asyncio.timeout(CHECK_SECONDS) as limit:
             await initializer.check()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises means: not usable
         if limit.expired():
             return Check(initializer.name, False, f"no answer within {CHECK_SECONDS:.0f} s")
         return Check(initializer.name, False, f"{type(error).__name__}: {error}")

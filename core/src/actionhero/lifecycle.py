@@ -117,7 +117,7 @@ class Lifecycle:
             initializer = self._entered.pop()
             try:
                 await initializer.stop(self._app)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the others must be stopped all the same
                 failures.append((f"initializer {initializer.name!r}", error))
         self._app.pipeline.close()
         self.phase = Phase.STOPPED

@@ -191,7 +191,7 @@ def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
 def _text(value: Any) -> str:
     try:
         return str(value.isoformat() if hasattr(value, "isoformat") else value)
-    except Exception:
+    except Exception:  # noqa: BLE001 - whoever wrote its __str__, the log line is wanted
         return f"<{type(value).__qualname__}>"
 
 

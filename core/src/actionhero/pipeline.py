@@ -219,7 +219,7 @@ class Pipeline:
                 outcome = Outcome(await plan.run(call))
         except asyncio.CancelledError as error:
             outcome = self._interrupted(plan, call, raw, error)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the one place that must catch all
             outcome = self._failed(plan, call, raw, error)
         finally:
             if deadline is not None:
@@ -235,7 +235,7 @@ class Pipeline:
                     await store.save(call.connection, session)
             except asyncio.CancelledError as error:
                 outcome = self._interrupted(plan, call, raw, error)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a value that was not kept is no value
                 outcome = self._failed(plan, call, raw, error)
         return outcome
 
@@ -274,7 +274,7 @@ class Pipeline:
                 cancelled = outcome.cancelled
                 outcome = self._interrupted(plan, call, raw, error)
                 outcome.cancelled |= cancelled
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - told as an outcome like any other
                 cancelled = outcome.cancelled
                 outcome = self._failed(plan, call, raw, error)
                 outcome.cancelled = cancelled

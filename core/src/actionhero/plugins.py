@@ -53,7 +53,7 @@ class PluginHost:
                         self._manager.add_hookspecs(specification)
                 except KeyboardInterrupt:
                     raise
-                except BaseException as error:
+                except BaseException as error:  # noqa: BLE001 - somebody else's code
                     self.problems.append(plugin.fail(hook_failure("actionhero_hookspecs", error)))
         for plugin in usable:
             if plugin.state is PluginState.ACTIVE:
@@ -225,10 +225,10 @@ class PluginHost:
             self.problems.append(str(error))
         except KeyboardInterrupt:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - one that exits must not end a listing
             self.problems.append(plugin.fail(hook_failure(hook, error)))
         if self._trace:
-            print(f"hook {hook} of {plugin.owner} → {given!r}", file=sys.stderr)
+            print(f"hook {hook} of {plugin.owner} → {given!r}", file=sys.stderr)  # noqa: T201
         return given
 
 

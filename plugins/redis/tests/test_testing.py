@@ -40,7 +40,7 @@ def test_after_the_block_it_is_gone(*, on_socket: bool) -> None:
 def test_a_server_that_does_not_start_fails_the_test_with_its_log() -> None:
     """Not with a test that waits for ever."""
     with (
-        pytest.raises(pytest.fail.Exception, match="(?s)did not start:.*Bad directive"),
+        pytest.raises(pytest.fail.Exception, match=r"(?s)did not start:.*Bad directive"),
         throw_away_redis(options=["--nonesuch", "1"]),
     ):
         pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 import socket
@@ -104,6 +105,26 @@ async def ask_until_the_end(port: int, kind: str) -> int:
                 assert kept or left == 0 or kind == "new", head
         writer.close()
         await writer.wait_closed()
+
+
+@pytest.mark.parametrize("option", [(), ("--workers", "2")])
+def test_who_waits_in_the_queue_is_answered(
+    start_server: StartServer, option: tuple[str, ...]
+) -> None:
+    """Requests that nobody has looked at when the signal comes are answered too."""
+    server = start_server(*option, wait=r"listens on http://127.0.0.1:(\d+)")
+    # Time stands still for it, and for the system that takes connections it does not.
+    os.killpg(server.process.pid, signal.SIGSTOP)
+    clients = [server.connect() for _ in range(20)]
+    for client in clients:
+        client.request("GET", "/api/process")
+
+    server.process.send_signal(signal.SIGTERM)
+    os.killpg(server.process.pid, signal.SIGCONT)
+    answers = [server.answer(client)[0] for client in clients]
+
+    assert answers == [200] * 20
+    assert server.wait() == 0
 
 
 def test_an_open_call_is_finished_and_a_balancer_is_told_meanwhile(

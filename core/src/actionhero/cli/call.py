@@ -27,12 +27,12 @@ from actionhero.process import run_interruptible
 from actionhero.raw import TextInputs
 
 if TYPE_CHECKING:
-    from actionhero.cli import CommandContext
     from collections.abc import Mapping
 
     from actionhero.action import Registered
     from actionhero.app import App
     from actionhero.call import Outcome
+    from actionhero.cli import CommandContext
     from actionhero.errors import TypedError
     from actionhero.inputs import InputField
 

@@ -17,8 +17,8 @@ from actionhero.initializer import RunMode
 from actionhero.settings import AppSettings
 
 if TYPE_CHECKING:
-    from actionhero.cli import CommandContext
     from actionhero.app import App
+    from actionhero.cli import CommandContext
 
 
 @click.command()

@@ -13,8 +13,8 @@ from actionhero.initializer import RunMode
 from actionhero.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from actionhero.cli import CommandContext
     from actionhero.app import App
+    from actionhero.cli import CommandContext
 
 
 @click.command(short_help="Start the servers, and serve until told to stop.")

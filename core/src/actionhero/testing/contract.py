@@ -337,7 +337,7 @@ async def _noted(journal: Path, note: str) -> None:
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             # It may be written by another process, and files cannot be awaited.
-            while note not in _notes(journal):
+            while note not in _notes(journal):  # noqa: ASYNC110 - see above
                 await asyncio.sleep(0.005)
     except TimeoutError:
         pytest.fail(f"the journal has no {note!r}: {_notes(journal)}", pytrace=False)

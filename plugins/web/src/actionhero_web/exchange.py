@@ -130,9 +130,7 @@ class Exchanges:
         except TypedError as error:
             raw = Unreadable(error)
         try:
-            outcome = await self._execute(
-                connection, match.target.name, raw, request_id=request_id
-            )
+            outcome = await self._execute(connection, match.target.name, raw, request_id=request_id)
         except asyncio.CancelledError:
             if not self.closing or request.transport is None or request.transport.is_closing():
                 raise

@@ -149,9 +149,7 @@ async def _read_text(name: str, part: BodyPartReader, body: BodyReader) -> str:
         raise MalformedRequest(f"the form field {name!r} is not {charset} text") from None
 
 
-async def _read_file(
-    name: str, part: BodyPartReader, body: BodyReader, memory_bytes: int
-) -> File:
+async def _read_file(name: str, part: BodyPartReader, body: BodyReader, memory_bytes: int) -> File:
     stream = tempfile.SpooledTemporaryFile(max_size=memory_bytes, mode="w+b")  # noqa: SIM115
     size = 0
     with contextlib.ExitStack() as undo:

@@ -81,14 +81,14 @@ class HttpProtocol(RequestHandler):
     def sweep(self, now: float, header_seconds: float, drain_seconds: float) -> None:
         """End the connection if its client stalls."""
         if self._paused_since and now - self._paused_since > drain_seconds:
-            logger.debug("a client took nothing of its answer for %.0f s", drain_seconds)
+            logger.debug("a client took nothing of its answer for %g s", drain_seconds)
             if self.transport is not None:
                 # Not `close`, which would wait for the client to take the rest.
                 self.transport.abort()
         elif self._waiter is None:
             self._head_since = 0.0
         elif self._head_since and now - self._head_since > header_seconds:
-            logger.debug("a client did not send the head of a request in %.0f s", header_seconds)
+            logger.debug("a client did not send the head of a request in %g s", header_seconds)
             self.force_close()
 
     def cancel_request(self) -> None:

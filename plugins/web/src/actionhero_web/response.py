@@ -131,9 +131,7 @@ def plain_body(response: web.Response) -> bytes | None:
     return response.body if isinstance(response.body, bytes) else None
 
 
-async def compressed(
-    request: web.BaseRequest, response: web.Response, body: bytes
-) -> web.Response:
+async def compressed(request: web.BaseRequest, response: web.Response, body: bytes) -> web.Response:
     """Compress `response` if the client accepts that and the body is worth it."""
     content_type = response.headers.get("Content-Type", "application/octet-stream")
     if not compression.worthwhile(content_type, len(body)):

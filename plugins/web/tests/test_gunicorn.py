@@ -1,0 +1,151 @@
+"""Serving by somebody else: gunicorn with aiohttp's workers, aiohttp itself, another application."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from plugins.web.tests.conftest import Started, StartServer
+
+not_on_windows = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn is not for Windows")
+
+GUNICORN = (
+    "-m", "gunicorn", "actionhero_web.application:create", "--no-control-socket",
+    "--bind", "127.0.0.1:0", "--worker-class",
+)  # fmt: skip
+WORKER_CLASSES = ["aiohttp.GunicornUVLoopWebWorker", "aiohttp.GunicornWebWorker"]
+
+#: Serves what `APPLICATION` is, on any free port.
+SERVE = '''
+import asyncio
+import sys
+
+from aiohttp import web
+
+from actionhero_web.application import create
+
+
+async def existing(prefix):
+    application = web.Application()
+    application.router.add_get("/own", lambda request: web.json_response("own"))
+    application.add_subapp(prefix, await create())
+    return application
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+web.run_app(APPLICATION, host="127.0.0.1", port=0, print=say)
+'''
+RUNNING = r"Running on http://127.0.0.1:(\d+)"
+
+
+def run_aiohttp(start_server: StartServer, application: str, settings: str = "") -> Started:
+    """Start a process in which aiohttp serves `application`, an expression."""
+    code = SERVE.replace("APPLICATION", application)
+    return start_server(command=("-c", code), wait=RUNNING, settings=settings)
+
+
+@not_on_windows
+@pytest.mark.parametrize("worker_class", WORKER_CLASSES)
+def test_gunicorn_serves_the_application(start_server: StartServer, worker_class: str) -> None:
+    """I deploy with the gunicorn that runs my other services, and it starts and stops cleanly."""
+    server = start_server(
+        command=(*GUNICORN, worker_class), wait=r"Listening at: http://127.0.0.1:(\d+)"
+    )
+
+    answer = server.get("/api/process")
+    ready = server.get("/readyz")
+    error = server.get("/api/nowhere")
+    code = server.stop()
+
+    assert answer[0] == 200
+    assert answer[1] != server.process.pid
+    assert ready == (200, {"ready": True, "checks": {}})
+    assert error[0] == 404
+    assert error[1]["error"]["message"] == "Action not found"
+    assert code == 0
+    # The initializers have stopped.
+    assert "counted 0" in server.stderr
+
+
+@not_on_windows
+@pytest.mark.parametrize("worker_class", WORKER_CLASSES)
+def test_gunicorn_finishes_open_calls(start_server: StartServer, worker_class: str) -> None:
+    """Its way to stop is ours: what is under way is answered."""
+    server = start_server(
+        command=(*GUNICORN, worker_class), wait=r"Listening at: http://127.0.0.1:(\d+)"
+    )
+    os.mkfifo(server.folder / "gate")
+    client = server.connect()
+    client.request("GET", "/api/gate")
+    server.wait_for("at the gate")
+
+    server.process.send_signal(signal.SIGTERM)
+    server.wait_for("Handling signal: term")
+    (server.folder / "gate").write_text("open")
+    answer = server.answer(client)
+
+    assert answer == (200, "open")
+    assert server.wait() == 0
+
+
+@not_on_windows
+def test_gunicorn_ends_if_the_settings_are_wrong(start_server: StartServer) -> None:
+    """It does not try for ever what cannot work, and its output has our message."""
+    server = start_server(
+        command=(*GUNICORN, WORKER_CLASSES[0]), settings="web.prot = 80", wait=None
+    )
+
+    assert server.wait() == 3
+    assert "web.prot" in server.stderr
+
+
+def test_aiohttp_runs_the_application(start_server: StartServer) -> None:
+    """I give it to `web.run_app` as any other aiohttp application."""
+    server = run_aiohttp(start_server, "create()")
+
+    answer = server.get("/api/process")
+    code = server.stop()
+
+    assert answer == (200, server.process.pid)
+    assert code == 0
+    assert "counted 0" in server.stderr
+
+
+@pytest.mark.parametrize("prefix", ["/sub", "/deep/er"])
+@pytest.mark.parametrize("inner", ["/api", "", "/v1/api"])
+def test_it_is_mounted_in_an_existing_application(
+    start_server: StartServer, prefix: str, inner: str
+) -> None:
+    """I add actions to the aiohttp application that I have; its own routes stay what they are."""
+    server = run_aiohttp(start_server, f"existing({prefix!r})", f'web.prefix = "{inner}"')
+
+    mounted = server.get(f"{prefix}{inner}/process")
+    query = server.get(f"{prefix}{inner}/large?size=3")
+    wrong = server.get(f"{prefix}{inner}/large?size=x")
+    unknown = server.get(f"{prefix}{inner}/nowhere")
+    alive = server.get(f"{prefix}/livez")
+    own = server.get("/own")
+    client = server.connect()
+    client.request("GET", f"{inner}/process")
+    outside = client.getresponse()
+    outside.read()
+    code = server.stop()
+
+    assert mounted == (200, server.process.pid)
+    assert query == (200, "aaa")
+    assert wrong[0] == 422
+    assert unknown[0] == 404
+    assert unknown[1]["error"]["message"] == "Action not found"
+    assert alive == (200, {"alive": True})
+    assert own == (200, "own")
+    assert outside.status == 404
+    assert code == 0
+    assert "counted 0" in server.stderr
