@@ -120,7 +120,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with mypy, and with pyright what users write."""
-    install(session, *PACKAGES, groups=("test", "types"))
+    install(session, *PACKAGES, groups=("bench", "test", "types"))
     session.run("mypy", *(str(folder) for folder, _ in PACKAGES.values()), "tests", "conftest.py")
     session.run("basedpyright")
 
@@ -135,7 +135,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure our speed, beside that of others."""
-    install(session, "actionhero", "actionhero-web", groups=("bench",))
+    install(session, *PACKAGES, groups=("bench",))
     session.run("python", "tests/benchmarks/run.py", *session.posargs)
 
 

@@ -39,7 +39,7 @@ async def test_it(kind, request):
         assert sum(o.ok for o in out)==1
         assert {type(o.error).__name__ for o in out if not o.ok}=={"Conflict"}
         print(await app.call("ls"))
-        o = await app.connect().outcome("add", email="a\0b"); print(repr(o.error))
-        o = await app.connect().outcome("add", email="a\ud800b"); print(repr(o.error))
+        o = await app.connect().outcome("add", email="a\0b"); print(repr(o.error), repr(o.error.__cause__), o.stack)
+        o = await app.connect().outcome("add", email="a\ud800b"); print(repr(o.error), repr(o.error.__cause__), o.stack)
         from try_models import Person
         print(await Person.all().count())
