@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from actionhero.server import Server
 
@@ -32,13 +32,21 @@ class DrainState(StrEnum):
     STOPPED = "stopped"
 
 
+def _name(server: Server) -> str:
+    return f"server {server.name!r}"
+
+
 class Drain:
     """The one state machine for the end of all servers.
 
     not ready → stop accepting → open calls finish, up to the grace time → close.
+
+    Args:
+        name_of: Returns how failures name a server.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name_of: Callable[[Server], str] = _name) -> None:
+        self._name_of = name_of
         self.state = DrainState.RUNNING
 
     @property
@@ -65,7 +73,7 @@ class Drain:
             try:
                 await server.stop_accepting()
             except Exception as error:  # noqa: BLE001 - one server must not keep another open
-                failures.append((_name(server), error))
+                failures.append((self._name_of(server), error))
         if servers:
             failures += await self._finish(servers, grace_seconds)
         self.state = DrainState.CLOSING
@@ -74,7 +82,7 @@ class Drain:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await server.close()
             except Exception as error:  # noqa: BLE001
-                failures.append((_name(server), error))
+                failures.append((self._name_of(server), error))
         self.state = DrainState.STOPPED
         return failures
 
@@ -92,13 +100,9 @@ class Drain:
             # One that does not heed it must not keep the process alive.
             await asyncio.wait(late, timeout=CLOSE_SECONDS)
         return [
-            (_name(server), error)
+            (self._name_of(server), error)
             for task, server in tasks.items()
             if task.done()
             and not task.cancelled()
             and isinstance(error := task.exception(), Exception)
         ]
-
-
-def _name(server: Server) -> str:
-    return f"server {server.name!r}"

@@ -47,7 +47,7 @@ class Lifecycle:
         grace_seconds: float,
     ) -> None:
         self.phase = Phase.LOADED
-        self.drain = Drain()
+        self.drain = Drain(lambda server: self._named("server", server))
         self.grace_seconds = grace_seconds
         self._app = app
         self._initializers = initializers
@@ -118,7 +118,7 @@ class Lifecycle:
             try:
                 await initializer.stop(self._app)
             except Exception as error:  # noqa: BLE001 - the others must be stopped all the same
-                failures.append((f"initializer {initializer.name!r}", error))
+                failures.append((self._named("initializer", initializer), error))
         self._app.pipeline.close()
         self.phase = Phase.STOPPED
         for what, failure in failures:
@@ -135,10 +135,11 @@ class Lifecycle:
             error, Exception
         ):
             raise error
-        place = self._app.plugins.place_of(part)
-        raise LifecycleError(
-            f"{kind} {part.name!r} ({place}) failed to {phase}: {_told(error)}"
-        ) from error
+        named = self._named(kind, part)
+        raise LifecycleError(f"{named} failed to {phase}: {_told(error)}") from error
+
+    def _named(self, kind: str, part: Initializer | Server) -> str:
+        return f"{kind} {part.name!r} ({self._app.plugins.place_of(part)})"
 
 
 def _told(error: Exception) -> str:

@@ -1,18 +1,15 @@
-"""Serving by somebody else: gunicorn with aiohttp's workers, aiohttp itself, another application."""
+"""Serving by others: gunicorn with aiohttp's workers, aiohttp alone, another application."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from plugins.web.tests.conftest import Started, StartServer
-
-not_on_windows = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn is not for Windows")
 
 GUNICORN = (
     "-m", "gunicorn", "actionhero_web.application:create", "--no-control-socket",
@@ -21,7 +18,7 @@ GUNICORN = (
 WORKER_CLASSES = ["aiohttp.GunicornUVLoopWebWorker", "aiohttp.GunicornWebWorker"]
 
 #: Serves what `APPLICATION` is, on any free port.
-SERVE = '''
+SERVE = """
 import asyncio
 import sys
 
@@ -42,7 +39,7 @@ def say(text):
 
 
 web.run_app(APPLICATION, host="127.0.0.1", port=0, print=say)
-'''
+"""
 RUNNING = r"Running on http://127.0.0.1:(\d+)"
 
 
@@ -52,7 +49,7 @@ def run_aiohttp(start_server: StartServer, application: str, settings: str = "")
     return start_server(command=("-c", code), wait=RUNNING, settings=settings)
 
 
-@not_on_windows
+@pytest.mark.platform("linux")
 @pytest.mark.parametrize("worker_class", WORKER_CLASSES)
 def test_gunicorn_serves_the_application(start_server: StartServer, worker_class: str) -> None:
     """I deploy with the gunicorn that runs my other services, and it starts and stops cleanly."""
@@ -75,7 +72,7 @@ def test_gunicorn_serves_the_application(start_server: StartServer, worker_class
     assert "counted 0" in server.stderr
 
 
-@not_on_windows
+@pytest.mark.platform("linux")
 @pytest.mark.parametrize("worker_class", WORKER_CLASSES)
 def test_gunicorn_finishes_open_calls(start_server: StartServer, worker_class: str) -> None:
     """Its way to stop is ours: what is under way is answered."""
@@ -96,7 +93,7 @@ def test_gunicorn_finishes_open_calls(start_server: StartServer, worker_class: s
     assert server.wait() == 0
 
 
-@not_on_windows
+@pytest.mark.platform("linux")
 def test_gunicorn_ends_if_the_settings_are_wrong(start_server: StartServer) -> None:
     """It does not try for ever what cannot work, and its output has our message."""
     server = start_server(

@@ -9,14 +9,16 @@ import signal
 import socket
 import subprocess
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from plugins.web.tests.conftest import Started, StartServer
+    from plugins.web.tests.conftest import StartServer
+
+pytestmark = pytest.mark.platform("linux")
 
 QUIET = 'logs.level = "warn"'
 SHORT_GRACE = "process.shutdown_timeout = 0.3"
@@ -284,13 +286,13 @@ def test_localhost_is_reached_by_each_of_its_addresses(start_server: StartServer
 
     expected = {item[4][0] for item in socket.getaddrinfo("localhost", None)}
     for address in expected:
-        with socket.create_connection((address, server.port), 10) as client:
+        with socket.create_connection((str(address), server.port), 10) as client:
             client.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             assert client.recv(100).startswith(b"HTTP/1.1 200 ")
     assert server.stop() == 0
 
 
-STARTING = '''
+STARTING = """
 import asyncio
 import sys
 
@@ -306,7 +308,7 @@ class Slow(Initializer):
 
     async def stop(self, app):
         print("slow stopped", file=sys.stderr, flush=True)
-'''
+"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

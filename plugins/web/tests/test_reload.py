@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,9 +13,9 @@ if TYPE_CHECKING:
 
     from plugins.web.tests.conftest import Started, StartServer
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals to a process")
+pytestmark = pytest.mark.platform("linux")
 
-APPLICATION = '''
+APPLICATION = """
 import os
 
 from actionhero import Action, Call
@@ -36,7 +35,7 @@ class Process(Action):
 
     async def run(self, call: Call) -> int:
         return os.getpid()
-'''
+"""
 LISTENS = "ActionHero listens on"
 LISTENING = r"listens on http://127.0.0.1:(\d+)"
 
@@ -67,8 +66,6 @@ def test_a_change_is_served(start_server: StartServer) -> None:
     assert "starting again: " in server.stderr
     assert "small/actions.py changed" in server.stderr
     assert server.stop() == 0
-
-
 
 
 def test_a_syntax_error_is_survived(start_server: StartServer) -> None:

@@ -18,6 +18,7 @@ from actionhero_web.router import Match, NoMatch, Router
 class Page:
     name: str
     source: str = "app/actions.py:1"
+    owner: str = "application 'app'"
 
 
 def router(*routes: str) -> Router[Page]:
@@ -180,15 +181,15 @@ def test_an_empty_router_finds_nothing() -> None:
 def test_two_routes_for_the_same_requests_are_an_error(first: str, second: str) -> None:
     """Both actions are named, and where they are."""
     (one,), (two,) = Route.parse(first), Route.parse(second)
-    view, show = Page("user:view", "app/users.py:12"), Page("user:show", "lib/show.py:3")
+    view, show = Page("user:view", "app/users.py:12"), Page("user:show", "lib/show.py:3", "plugin 'lib'")
 
     with pytest.raises(PluginError) as raised:
         Router([(one, view), (two, show)])
 
     assert str(raised.value) == (
-        f"the route '{one}' of action 'user:view' (app/users.py:12) and the route '{two}' of "
-        "action 'user:show' (lib/show.py:3) match the same requests; change the path or the "
-        "method of one of them"
+        f"the route '{one}' of action 'user:view' (app/users.py:12, application 'app') and the "
+        f"route '{two}' of action 'user:show' (lib/show.py:3, plugin 'lib') match the same "
+        "requests; change the path or the method of one of them"
     )
 
 
@@ -200,8 +201,8 @@ def test_an_action_that_says_the_same_twice_is_told_so() -> None:
         Router([(Route.get("/user/{a}"), page), (Route.get("/user/{b}"), page)])
 
     assert str(raised.value) == (
-        "action 'user:view' (app/users.py:12) has two routes that match the same requests, "
-        "'GET /user/{a}' and 'GET /user/{b}'; remove one of them"
+        "action 'user:view' (app/users.py:12, application 'app') has two routes that match the "
+        "same requests, 'GET /user/{a}' and 'GET /user/{b}'; remove one of them"
     )
 
 

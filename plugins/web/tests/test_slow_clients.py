@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import socket
+
     from plugins.web.tests.conftest import Started, StartServer
 
 HEAD = b"POST /api/length HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from plugins.web.tests.conftest import StartServer
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no Unix sockets")
+pytestmark = pytest.mark.platform("linux")
 
 LISTENING = "listens on unix:"
 EVERY_WAY = pytest.mark.parametrize("option", [(), ("--workers", "2"), ("--reload",)])

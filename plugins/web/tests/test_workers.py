@@ -6,15 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from plugins.web.tests.conftest import Started, StartServer
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn is not for Windows")
+pytestmark = pytest.mark.platform("linux")
 
 SERVES = r"listening on http://127.0.0.1:(\d+)/api.* worker=\d+ pid=(\d+)"
 
@@ -122,7 +123,7 @@ def test_workers_end_without_their_parent(start_server: StartServer) -> None:
     assert not server.has_left_processes
 
 
-FAILING = '''
+FAILING = """
 from actionhero import Initializer
 
 
@@ -131,9 +132,9 @@ class Broken(Initializer):
 
     async def initialize(self, app):
         raise OSError("no such database")
-'''
+"""
 
-DYING = '''
+DYING = """
 import os
 
 from actionhero import Initializer
@@ -144,9 +145,9 @@ class Dying(Initializer):
 
     async def initialize(self, app):
         os._exit(9)
-'''
+"""
 
-STOPPING = '''
+STOPPING = """
 from actionhero import Initializer
 
 
@@ -155,7 +156,7 @@ class Clinging(Initializer):
 
     async def stop(self, app):
         raise OSError("it holds on")
-'''
+"""
 
 
 def test_a_worker_that_cannot_start_ends_all(start_server: StartServer) -> None:

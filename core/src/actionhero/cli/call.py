@@ -18,7 +18,7 @@ from actionhero.cli.logging import configure_logs
 from actionhero.cli.table import write_json, write_rows
 from actionhero.connection import Connection
 from actionhero.envelope import envelope
-from actionhero.errors import ABSENT, ConnectionTypeNotFound
+from actionhero.errors import ABSENT, BootError, ConnectionTypeNotFound
 from actionhero.files import File
 from actionhero.identifier import new_identifier
 from actionhero.initializer import RunMode
@@ -181,20 +181,31 @@ def _shown(default: Any) -> str:
 def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> None:
     app = _app(context)
     request_id = new_identifier()
-    outcome = run_interruptible(_execute(app, name, text, request_id))
+    outcome, failure = run_interruptible(_execute(app, name, text, request_id))
     if outcome.error is not None:
         _write_error(outcome.error, request_id, outcome.stack)
     _write_value(outcome.value, context.meta["format"], request_id)
+    if failure is not None:
+        raise failure
 
 
-async def _execute(app: App, name: str, text: Mapping[str, list[Any]], request_id: str) -> Outcome:
+async def _execute(
+    app: App, name: str, text: Mapping[str, list[Any]], request_id: str
+) -> tuple[Outcome, BootError | None]:
+    """Return what came of the call, and what failed while everything was stopped after it."""
     await app.start()
+    failure: BootError | None = None
     try:
-        return await app.pipeline.execute(
+        outcome = await app.pipeline.execute(
             Connection("cli"), name, TextInputs(text), request_id=request_id
         )
     finally:
-        await app.stop()
+        # What the action did is done and has a value, whatever fails now.
+        try:
+            await app.stop()
+        except BootError as error:
+            failure = error
+    return outcome, failure
 
 
 def _write_value(value: Any, format_: str, request_id: str) -> None:

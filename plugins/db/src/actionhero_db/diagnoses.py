@@ -41,7 +41,7 @@ def diagnose(app: App, *, deploy: bool) -> list[Diagnosis]:
 
 
 async def _server(app: App, url: DatabaseUrl) -> list[Diagnosis]:
-    import asyncpg
+    import asyncpg  # type: ignore[import-untyped]
 
     settings = app.get(DbSettings)
     wanted = ("host", "port", "user", "password", "database", "ssl")

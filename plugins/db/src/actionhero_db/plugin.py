@@ -59,5 +59,7 @@ def actionhero_commands(group: click.Group) -> None:
     from actionhero.cli import LazyCommand
 
     group.add_command(
-        LazyCommand("db", "actionhero_db.commands:db", "Look after tables: make and run migrations.")
+        LazyCommand(
+            "db", "actionhero_db.commands:db", "Look after tables: make and run migrations."
+        )
     )

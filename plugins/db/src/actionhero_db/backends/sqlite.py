@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import sqlite3
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from tortoise.backends.base.client import TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient as TortoiseSqliteClient
@@ -22,9 +21,12 @@ from actionhero_db.backends.leases import Savepoint, lock_within, logger, refuse
 from actionhero_db.failures import Unstorable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    import asyncio
+    from collections.abc import Callable, Coroutine
 
     import aiosqlite
+
+_Method: TypeAlias = "Callable[..., Coroutine[None, None, Any]]"
 
 #: What SQLite says when it could not get at the file, now or at all.
 _AWAY: Final = ("locked", "busy", "unable to open", "disk i/o", "readonly", "disk is full")
@@ -48,7 +50,7 @@ def told(error: Exception) -> Exception:
     return error
 
 
-def _telling(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+def _telling(method: _Method) -> _Method:
     @functools.wraps(method)
     async def telling(self: Any, query: str, values: Any = None) -> Any:
         refuse_nul(values)
@@ -126,6 +128,7 @@ class SqliteClient(TortoiseSqliteClient):
             connection.stop()
 
     def acquire_connection(self) -> Any:
+        """Return what gives the connection for one statement."""
         return _Lease(self, self._lock)
 
     def _in_transaction(self) -> TransactionContext:
@@ -146,6 +149,11 @@ class SqliteTransaction(SqliteTransactionWrapper):
         self.wait_seconds: float = connection.wait_seconds
 
     def acquire_connection(self) -> Any:
+        """Return what gives the connection for one statement.
+
+        Raises:
+            TransactionManagementError: The transaction has ended.
+        """
         if self._finalized:
             # SQLite would write all the same, without a transaction and without the lock.
             raise TransactionManagementError(
@@ -205,7 +213,7 @@ class _TransactionContext(TransactionContext):
                 return
             try:
                 await settle(transaction.commit())
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - told in our words
                 await self._roll_back(transaction)
                 raise told(error) from None
         finally:

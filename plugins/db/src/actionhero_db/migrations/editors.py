@@ -202,9 +202,7 @@ class SqliteEditor(SqliteSchemaEditor):
         table = source._meta.db_table
         declared = declared_by(source)
         columns = {item.columns for item in declared if item.columns}
-        names = {
-            self._index_name_for_model(source, item.index) for item in declared if item.index
-        }
+        names = {self._index_name_for_model(source, item.index) for item in declared if item.index}
         ours = {
             index.name
             for index in await existing_on(self.client, source)

@@ -47,9 +47,7 @@ async def write_migration(session: Session, label: str, name: str) -> Path | Non
         return None
     refuse_unfillable(label, writer.operations)
     folder = _folder(config["migrations"])
-    numbers = [
-        int(found[1]) for path in folder.glob("*.py") if (found := _NUMBER.match(path.name))
-    ]
+    numbers = [int(found[1]) for path in folder.glob("*.py") if (found := _NUMBER.match(path.name))]
     writer.name = format_migration_name(max(numbers, default=0) + 1, name)
     path = writer.write()
     importlib.invalidate_caches()
@@ -107,5 +105,3 @@ def _refuse_installed(folder: Path) -> None:
             f"the migrations would be written to {folder}, which the next installation replaces; "
             "make them where the package is developed"
         )
-
-

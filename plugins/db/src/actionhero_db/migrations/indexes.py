@@ -53,8 +53,9 @@ def declared_by(model: type[Model]) -> list[Declared]:
             found.append(Declared((column,), unique=True))
         elif field.index:
             found.append(Declared((column,)))
-    for names in meta.unique_together or ():
-        found.append(Declared(columns_of(model, names), unique=True))
+    found += [
+        Declared(columns_of(model, names), unique=True) for names in meta.unique_together or ()
+    ]
     for constraint in getattr(meta, "constraints", None) or ():
         if isinstance(constraint, UniqueConstraint) and not constraint.condition:
             columns = columns_of(model, constraint.fields)
@@ -73,9 +74,7 @@ def declared_by(model: type[Model]) -> list[Declared]:
 def columns_of(model: type[Model], names: Iterable[str]) -> tuple[str, ...]:
     """Return the columns of fields, or of names that are columns already."""
     fields = model._meta.fields_map
-    return tuple(
-        (fields[name].source_field or name) if name in fields else name for name in names
-    )
+    return tuple((fields[name].source_field or name) if name in fields else name for name in names)
 
 
 async def existing_on(client: BaseDBAsyncClient, model: type[Model]) -> list[Existing]:

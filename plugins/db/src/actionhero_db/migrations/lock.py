@@ -94,7 +94,8 @@ async def _advisory_lock(client: BaseDBAsyncClient, wait_seconds: float) -> Asyn
 async def _wait(try_lock: Any, wait_seconds: float) -> None:
     try:
         async with asyncio.timeout(wait_seconds):
-            while not await try_lock():
+            # Nobody tells us when a lock of another process is free.
+            while not await try_lock():  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError:
         raise UnavailableError(

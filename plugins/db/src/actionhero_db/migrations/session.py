@@ -87,9 +87,7 @@ class Session:
     def plan(self) -> list[MigrationKey]:
         """All migrations, each after those that it needs."""
         leaves = self.graph.leaf_nodes()
-        return list(
-            dict.fromkeys(key for leaf in leaves for key in self.graph.forwards_plan(leaf))
-        )
+        return list(dict.fromkeys(key for leaf in leaves for key in self.graph.forwards_plan(leaf)))
 
     def migration(self, key: MigrationKey) -> Migration:
         """Return what was read from the file of `key`."""
@@ -144,9 +142,7 @@ async def has_table(client: BaseDBAsyncClient, table: str, schema: str | None = 
     return bool(await columns_in(client, table, schema))
 
 
-async def columns_in(
-    client: BaseDBAsyncClient, table: str, schema: str | None = None
-) -> set[str]:
+async def columns_in(client: BaseDBAsyncClient, table: str, schema: str | None = None) -> set[str]:
     """Return the columns of a table; none if it is not there."""
     dialect = client.capabilities.dialect
     if dialect == Dialect.SQLITE:

@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 async def lacking_tables(session: Session) -> list[type[Model]]:
     """Return the models that have neither migrations nor a table."""
     apps = session.context.apps
-    found = []
+    found: list[type[Model]] = []
     for label, config in session.apps.items():
         if apps is None or "migrations" in config:
             continue
-        for model in apps[label].values():
-            if not await has_table(session.client, model._meta.db_table, model._meta.schema):
-                found.append(model)
+        found += [
+            model
+            for model in apps[label].values()
+            if not await has_table(session.client, model._meta.db_table, model._meta.schema)
+        ]
     return found
 
 
@@ -51,7 +53,9 @@ def _in_order(models: Iterable[type[Model]]) -> list[type[Model]]:
     for model in given:
         meta = model._meta
         # A table of many-to-many is made with the model, and refers to both.
-        fields = (meta.fields_map[name] for name in meta.fk_fields | meta.o2o_fields | meta.m2m_fields)
+        fields = (
+            meta.fields_map[name] for name in meta.fk_fields | meta.o2o_fields | meta.m2m_fields
+        )
         needed = {
             getattr(field, "related_model", None)
             for field in fields

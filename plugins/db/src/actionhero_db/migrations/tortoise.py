@@ -65,15 +65,13 @@ class TortoiseEngine(Engine):
         async with session_of(self.database) as session:
             wanted = self._wanted(session, label, name)
             # Most starts find nothing to do, and need not wait for their turn.
-            if not _pending(session, await session.applied(), wanted):
-                if not await lacking_tables(session):
-                    return
+            pending = _pending(session, await session.applied(), wanted)
+            if not pending and not await lacking_tables(session):
+                return
             async with migration_lock(self.database, session.client, self.wait_seconds):
                 await self._migrate(session, wanted, report)
 
-    async def _migrate(
-        self, session: Session, wanted: list[MigrationKey], report: Report
-    ) -> None:
+    async def _migrate(self, session: Session, wanted: list[MigrationKey], report: Report) -> None:
         await session.ensure_records()
         applied = await session.applied()
         pending = _pending(session, applied, wanted)
@@ -90,16 +88,18 @@ class TortoiseEngine(Engine):
     async def rollback(self, label: str, name: str | None, report: Report) -> None:
         """Undo migrations of `label`, and those of others that need them."""
         self._know(label)
-        async with session_of(self.database) as session:
-            async with migration_lock(self.database, session.client, self.wait_seconds):
-                applied = await session.applied()
-                undone = _to_undo(session, applied, label, name)
-                await self._back_up(session, undone, report)
-                for key in undone:
-                    left = [other for other in applied if other != key]
-                    for line in await run_backward(session, key, await session.state_after(left)):
-                        report(line)
-                    applied = left
+        async with (
+            session_of(self.database) as session,
+            migration_lock(self.database, session.client, self.wait_seconds),
+        ):
+            applied = await session.applied()
+            undone = _to_undo(session, applied, label, name)
+            await self._back_up(session, undone, report)
+            for key in undone:
+                left = [other for other in applied if other != key]
+                for line in await run_backward(session, key, await session.state_after(left)):
+                    report(line)
+                applied = left
 
     async def sql(self, label: str, name: str, *, backward: bool) -> list[str]:
         """Return the statements of a migration, without a database."""
@@ -117,9 +117,7 @@ class TortoiseEngine(Engine):
                 f"{', '.join(labels) or 'none'}"
             )
 
-    def _wanted(
-        self, session: Session, label: str | None, name: str | None
-    ) -> list[MigrationKey]:
+    def _wanted(self, session: Session, label: str | None, name: str | None) -> list[MigrationKey]:
         if label is None:
             return session.plan
         self._know(label)
@@ -130,9 +128,7 @@ class TortoiseEngine(Engine):
         needed = {key for end in ends for key in session.graph.forwards_plan(end)}
         return [key for key in session.plan if key in needed]
 
-    async def _back_up(
-        self, session: Session, keys: list[MigrationKey], report: Report
-    ) -> None:
+    async def _back_up(self, session: Session, keys: list[MigrationKey], report: Report) -> None:
         file = self.database.url.file
         risky = [key for key in keys if makes_tables_anew(session.migration(key))]
         if file is not None and risky:

@@ -1,0 +1,201 @@
+"""`actionhero db …`: look after the tables."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from actionhero import ConfigurationError, RunMode, UnavailableError
+from actionhero.cli.logging import configure_logs
+from actionhero.cli.table import format_option, write_rows
+from actionhero.settings import AppSettings
+from actionhero_db.choice import choose
+from actionhero_db.database import Database
+from actionhero_db.migrations.engine import engine_of
+from actionhero_db.models import models_of
+from actionhero_db.settings import DbSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from actionhero import App
+    from actionhero.cli import CommandContext
+    from actionhero_db.migrations.engine import Engine
+
+Result = TypeVar("Result")
+
+
+@click.group(short_help="Look after tables: make and run migrations.")
+def db() -> None:
+    """Look after the tables of the database.
+
+    \b
+    A migration is a file that says how tables change. Each plugin has its own, by label.
+    db.migrations chooses what makes and runs them:
+      tortoise  Tortoise's own, behind guards: rows and indexes are kept, on SQLite and PostgreSQL.
+      aerich    for projects that have its files (actionhero-db[aerich]). On SQLite it cannot
+                change or drop a column, and a migration that fails half way stays half done. It
+                needs default=…, not db_default=…, for a new column that must not be null.
+    """
+
+
+@db.command()
+@format_option
+@click.pass_obj
+def status(context: CommandContext, format_: str) -> None:
+    """List the migrations, and which were run.
+
+    Exits 1 if there are any to run, or if models have changed since.
+    """
+    app = _load(context)
+
+    async def ask(engine: Engine) -> tuple[list[dict[str, Any]], list[str]]:
+        rows = [
+            {"label": item.label, "name": item.name, "applied": item.applied}
+            for item in await engine.states()
+        ]
+        lacking = [what for what in await engine.lacking() if what.startswith("tables of")]
+        return rows, [
+            *lacking,
+            *(
+                f"the models of {label!r} have changed since their newest migration; run: "
+                f"actionhero db make --label {label} NAME"
+                for label in await engine.changed()
+            ),
+        ]
+
+    rows, notes = _with_engine(app, ask)
+    write_rows(rows, {"label": "Label", "name": "Migration", "applied": "Run"}, format_)
+    for note in notes:
+        click.echo(note, err=True)
+    if notes or not all(row["applied"] for row in rows):
+        sys.exit(1)
+
+
+@db.command()
+@click.argument("name")
+@click.option("--label", help="Whose models. [default: those of the application]")
+@click.pass_obj
+def make(context: CommandContext, name: str, label: str | None) -> None:
+    """Write a migration called NAME for what has changed in the models.
+
+    What rows that are there could not take is refused: a new field that must not be null needs
+    db_default=….
+    """
+    app = _load(context)
+    chosen = label or _own_label(app)
+    path = _with_engine(app, lambda engine: engine.make(chosen, name))
+    if path is None:
+        click.echo(f"the models of {chosen!r} have not changed", err=True)
+    else:
+        click.echo(str(path))
+
+
+@db.command()
+@click.argument("label", required=False)
+@click.argument("name", required=False)
+@click.pass_obj
+def migrate(context: CommandContext, label: str | None, name: str | None) -> None:
+    """Run the migrations that were not run yet: all, those of LABEL, or those up to NAME."""
+    app = _load(context)
+    _with_engine(app, lambda engine: engine.migrate(label, name, click.echo))
+
+
+@db.command()
+@click.argument("label")
+@click.argument("name", required=False)
+@click.pass_obj
+def rollback(context: CommandContext, label: str, name: str | None) -> None:
+    """Undo the newest migration of LABEL, or all after NAME. The NAME zero undoes all.
+
+    Tables and columns that a migration has made are dropped, with what is in them.
+    """
+    app = _load(context)
+    _with_engine(app, lambda engine: engine.rollback(label, name, click.echo))
+
+
+@db.command()
+@click.argument("label")
+@click.argument("name")
+@click.option("--backward", is_flag=True, help="What undoing it would run.")
+@click.pass_obj
+def sql(context: CommandContext, label: str, name: str, backward: bool) -> None:
+    """Print what a migration would run, without running it."""
+    app = _load(context)
+    lines = _with_engine(app, lambda engine: engine.sql(label, name, backward=backward))
+    for line in lines:
+        click.echo(line if line.startswith("--") or line.endswith(";") else f"{line};")
+
+
+@db.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def clear(context: CommandContext, yes: bool) -> None:
+    """Delete every row of every model. Tables and migrations stay. Refused in production."""
+    app = _load(context)
+    if app.environment == "production":
+        raise ConfigurationError(
+            "'db clear' would delete every row, and is refused in production; if you mean it, "
+            "drop the database with its own tools"
+        )
+    database = _database(app)
+    if not yes:
+        click.confirm(f"Delete every row in {database.url}?", abort=True, err=True)
+
+    async def run(engine: Engine) -> list[str]:
+        from actionhero_db.clearing import clear_tables  # noqa: PLC0415 - only here
+
+        return await clear_tables(engine.database)
+
+    tables = _with_engine(app, run)
+    click.echo(f"cleared {', '.join(tables) or 'nothing'}")
+
+
+def _load(context: CommandContext) -> App:
+    app = context.load(RunMode.CLI)
+    configure_logs(app, level="warn")
+    app.refuse_problems()
+    return app
+
+
+def _database(app: App) -> Database:
+    return Database(choose(app), models_of(app), app.get(DbSettings))
+
+
+def _own_label(app: App) -> str:
+    package = app.get(AppSettings).package
+    if package is None:
+        labels = ", ".join(models.label for models in models_of(app)) or "none"
+        raise click.UsageError(f"no application is named; say whose models: --label ({labels})")
+    return package.rpartition(".")[2]
+
+
+def _with_engine(app: App, use: Callable[[Engine], Awaitable[Result]]) -> Result:
+    database = _database(app)
+    if not database.has_models:
+        raise ConfigurationError(
+            "no plugin has models; write some in a module 'models' of the application, or name "
+            "them by the hook actionhero_db_models"
+        )
+    settings = app.get(DbSettings)
+    if settings.url is None:
+        app.get(AppSettings).make_data_dir()
+
+    async def run() -> Result:
+        try:
+            return await use(engine_of(database, settings))
+        finally:
+            await database.close()
+
+    from tortoise.exceptions import DBConnectionError  # noqa: PLC0415 - heavy, and --help is not
+
+    try:
+        return asyncio.run(run())
+    except DBConnectionError as error:
+        raise UnavailableError(
+            f"the database at {database.url} cannot be used: {error}; start it, or set "
+            "DATABASE_URL to one that runs"
+        ) from error
