@@ -184,8 +184,8 @@ def test_initializers_that_wait_for_each_other_are_told(place: Place, meet: Meet
     )
 
     meet(
-        "initializers wait for each other in a circle: egg → hen → egg; remove one of them from "
-        "requires or after",
+        "initializers wait for each other in a circle: egg → hen → egg; ",
+        "; remove one of them from requires or after",
         f"'egg' is guest_one.plugin.actionhero_initializers.<locals>.Guest, {ONE}",
         f"'hen' is guest_two.plugin.actionhero_initializers.<locals>.Guest, {TWO}",
         help_tells=False,

@@ -17,13 +17,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actionhero.installed import installed
 from actionhero.mark import MARK
 from actionhero.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from importlib.metadata import EntryPoint
-
+    from actionhero.installed import Installed
     from actionhero.sources import BootSettings
 
 #: The entry-point group by which plugins are found.
@@ -86,11 +86,9 @@ def find_plugins(boot: BootSettings) -> tuple[list[Plugin], list[str]]:
     One that does not import is kept, marked as failed: listings show it, and whoever starts
     something refuses to.
     """
-    from importlib.metadata import entry_points  # noqa: PLC0415 - 30 ms that `--version` saves
-
     problems: list[str] = []
     found = sorted(
-        (_plugin(entry_point) for entry_point in entry_points(group=GROUP)),
+        (_plugin(item) for item in installed(GROUP)),
         key=lambda plugin: (plugin.name, plugin.distribution or ""),
     )
     names = [plugin.name for plugin in found]
@@ -196,15 +194,14 @@ def _application(package: str, boot: BootSettings) -> Plugin:
     return Plugin(APPLICATION, package, reason="named by app.package")
 
 
-def _plugin(entry_point: EntryPoint) -> Plugin:
-    distribution = entry_point.dist
+def _plugin(item: Installed) -> Plugin:
     return Plugin(
-        name=entry_point.name,
-        module_name=entry_point.value.partition(":")[0].strip(),
-        distribution=distribution.name if distribution else None,
-        version=distribution.version if distribution else None,
+        name=item.name,
+        module_name=item.module_name,
+        distribution=item.distribution,
+        version=item.version,
         reason="installed",
-        requires=tuple(distribution.requires or ()) if distribution else (),
+        requires=item.requires,
     )
 
 

@@ -119,8 +119,8 @@ def in_order(
         distinct = dict.fromkeys(names)
         places = ", ".join(f"{name!r} is {place_of(by_name[name])}" for name in distinct)
         raise BootError(
-            f"initializers wait for each other in a circle: {' → '.join(names)}; "
-            f"remove one of them from requires or after ({places})"
+            f"initializers wait for each other in a circle: {' → '.join(names)}; {places}; "
+            "remove one of them from requires or after"
         ) from None
     position = {initializer.name: index for index, initializer in enumerate(given)}
     ordered: list[Initializer] = []

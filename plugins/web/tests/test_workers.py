@@ -31,6 +31,8 @@ def test_a_killed_worker_is_replaced_and_the_others_go_on(start_server: StartSer
     server, (first, second) = start_two(start_server)
 
     os.kill(first, signal.SIGKILL)
+    # Until it is dead, it may still take a request with it.
+    server.wait_for(rf"worker 1 \(process {first}\) has ended; it is replaced")
     meanwhile = [server.get("/api/process") for _ in range(20)]
     third = int(server.wait_for(SERVES, times=3)[2][2])
     code = server.stop()
@@ -38,7 +40,6 @@ def test_a_killed_worker_is_replaced_and_the_others_go_on(start_server: StartSer
     assert {status for status, _ in meanwhile} == {200}
     assert {answer for _, answer in meanwhile} <= {second, third}
     assert third not in {first, second}
-    assert f"worker 1 (process {first}) has ended; it is replaced" in server.stderr
     assert code == 0
     assert not server.has_left_processes
 
@@ -189,7 +190,8 @@ def test_a_worker_that_fails_to_stop_is_told(start_server: StartServer) -> None:
     server, _ = start_two(start_server, application=STOPPING)
 
     assert server.stop() == 70
-    assert "Error: initializer 'clinging' failed to stop: OSError: it holds on" in server.stderr
+    assert server.stderr.count("Error: initializer 'clinging'") == 1
+    assert "failed to stop: OSError: it holds on" in server.stderr
 
 
 def test_nothing_of_gunicorns_own_has_a_say(start_server: StartServer, tmp_path: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from tortoise.fields.relational import ManyToManyFieldInstance
 from tortoise.transactions import in_transaction
 
 from actionhero_db.migrations.session import has_table, session_of
 from actionhero_db.url import Dialect
 
 if TYPE_CHECKING:
+    from tortoise.fields.relational import ManyToManyFieldInstance
     from tortoise.models import Model
 
     from actionhero_db.database import Database

@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 
 @click.group(short_help="Look after tables: make and run migrations.")
 def db() -> None:
-    """Look after the tables of the database.
+    r"""Look after the tables of the database.
 
     \b
     A migration is a file that says how tables change. Each plugin has its own, by label.

@@ -6,7 +6,6 @@ import sqlite3
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tortoise.indexes import Index
 from tortoise.migrations.constraints import CheckConstraint
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor, SqliteSchemaEditor
 
@@ -15,6 +14,7 @@ from actionhero_db.migrations.indexes import columns_of, declared_by, existing_o
 from actionhero_db.url import Dialect
 
 if TYPE_CHECKING:
+    from tortoise.indexes import Index
     from tortoise.backends.base.client import BaseDBAsyncClient
     from tortoise.migrations.schema_editor.base import BaseSchemaEditor
     from tortoise.migrations.schema_generator.state import State
@@ -148,7 +148,7 @@ class SqliteEditor(SqliteSchemaEditor):
             # No number is given to a second row, even if the first was deleted.
             await self._run_sql(f"DELETE FROM sqlite_sequence WHERE name = '{meta.db_table}'")  # noqa: S608
             await self._run_sql(
-                f"INSERT INTO sqlite_sequence (name, seq) VALUES ('{meta.db_table}', {sequence})"
+                f"INSERT INTO sqlite_sequence VALUES ('{meta.db_table}', {sequence})"  # noqa: S608
             )
         for statement in indexes:
             await self._run_sql(statement)

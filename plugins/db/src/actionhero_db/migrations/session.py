@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from tortoise.migrations.graph import MigrationGraph, MigrationKey
 from tortoise.migrations.loader import MigrationLoader
-from tortoise.migrations.migration import Migration
 from tortoise.migrations.recorder import MigrationRecorder
 from tortoise.migrations.schema_generator.state import State
 from tortoise.migrations.schema_generator.state_apps import StateApps
@@ -18,6 +17,7 @@ from actionhero_db.orm import close_context, entered, new_context
 from actionhero_db.url import Dialect
 
 if TYPE_CHECKING:
+    from tortoise.migrations.migration import Migration
     from collections.abc import AsyncIterator, Iterable
 
     from tortoise.backends.base.client import BaseDBAsyncClient

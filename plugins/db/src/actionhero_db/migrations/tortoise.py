@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tortoise.migrations.graph import MigrationKey
 
 from actionhero import ConfigurationError
 from actionhero_db.migrations.backup import back_up, makes_tables_anew
@@ -16,6 +15,7 @@ from actionhero_db.migrations.session import session_of
 from actionhero_db.migrations.tables import lacking_tables, make_tables
 
 if TYPE_CHECKING:
+    from tortoise.migrations.graph import MigrationKey
     from collections.abc import Iterable
     from pathlib import Path
 

@@ -1,0 +1,74 @@
+"""What is installed, as `importlib.metadata` tells it, only sooner."""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+import pytest
+
+from actionhero.installed import installed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def distribution(folder: Path, name: str, entries: str, *, kind: str = "dist-info") -> None:
+    metadata = folder / f"{name.replace('-', '_')}-1.5.{kind}"
+    metadata.mkdir(parents=True)
+    (metadata / "entry_points.txt").write_text(entries)
+    file = "METADATA" if kind == "dist-info" else "PKG-INFO"
+    (metadata / file).write_text(
+        f"Metadata-Version: 2.4\nName: {name}\nVersion: 1.5\nRequires-Dist: actionhero>=0.1\n"
+        "\nName: not-this-one\n"
+    )
+
+
+@pytest.mark.parametrize("group", ["console_scripts", "pytest11", "actionhero"])
+def test_it_finds_what_the_standard_library_finds(group: str) -> None:
+    """On this very machine, for groups that have something in them."""
+    expected = {
+        (entry.name, entry.module, entry.dist.name, entry.dist.version)
+        for entry in entry_points(group=group)
+        if entry.dist is not None
+    }
+
+    assert {item[:4] for item in installed(group)} == expected
+
+
+@pytest.mark.parametrize("kind", ["dist-info", "egg-info"])
+def test_name_version_and_requirements_come_from_the_metadata(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Not from the name of the folder, which is spelt another way, nor from the description."""
+    entries = "[other]\na = b\n\n[actionhero]\n# a comment\nclock = my_clock.plugin:thing [extra]\n"
+    distribution(tmp_path, "my-clock", entries, kind=kind)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+
+    assert installed("actionhero") == [
+        ("clock", "my_clock.plugin", "my-clock", "1.5", ("actionhero>=0.1",))
+    ]
+
+
+def test_the_first_on_the_path_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does for an import."""
+    distribution(tmp_path / "a", "my-clock", "[actionhero]\nclock = first\n")
+    distribution(tmp_path / "b", "My_Clock", "[actionhero]\nclock = second\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "a"), str(tmp_path / "b"), "/nowhere"])
+
+    assert [item.module_name for item in installed("actionhero")] == ["first"]
+
+
+def test_what_is_in_an_archive_is_found_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An application may be shipped as one file."""
+    archive = tmp_path / "application.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("clock-1.0.dist-info/METADATA", "Name: clock\nVersion: 1.0\n\n")
+        file.writestr("clock-1.0.dist-info/entry_points.txt", "[actionhero]\nclock = clock\n")
+    monkeypatch.setattr(sys, "path", [str(archive)])
+
+    assert [item[:4] for item in installed("actionhero")] == [("clock", "clock", "clock", "1.0")]

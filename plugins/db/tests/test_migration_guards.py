@@ -1,0 +1,272 @@
+"""A migration never loses a row or an index: every change, with rows in the tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actionhero_db.migrations.engine import MigrationRefused
+
+USER_AND_POST = """
+class User(Model):
+    id = fields.IntField(primary_key=True)
+    name = fields.CharField(max_length=20{of_name})
+    city = fields.CharField(max_length=20, db_index=True)
+    email = fields.CharField(max_length=50, unique=True)
+    {more}
+
+    class Meta:
+        table = "member"
+        unique_together = (("name", "city"),)
+        {meta}
+
+
+class Post(Model):
+    id = fields.IntField(primary_key=True)
+    user = fields.ForeignKeyField("notes.User", related_name="posts")
+    {of_post}
+
+    class Meta:
+        table = "post"
+"""
+#: What the table of users has from the beginning.
+FROM_THE_BEGINNING = {("city",), ("email",), ("name", "city")}
+
+
+def version(*, of_name: str = "", more: str = "", meta: str = "", of_post: str = "") -> str:
+    return USER_AND_POST.format(of_name=of_name, more=more, meta=meta, of_post=of_post)
+
+
+async def begin(notebook: Any) -> None:
+    """Have the first version, with one user and two posts of theirs."""
+    await notebook.make(version(), "initial")
+    await notebook.migrate()
+    await notebook.run(
+        "INSERT INTO member (name, city, email) VALUES ('Ada', 'London', 'ada@example.org')"
+    )
+    await notebook.run("INSERT INTO post (user_id) VALUES (1)")
+    await notebook.run("INSERT INTO post (user_id) VALUES (1)")
+
+
+async def change(notebook: Any, models: str) -> None:
+    await notebook.make(models, "change")
+    await notebook.migrate()
+
+
+async def test_a_first_migration_makes_tables_and_indexes(notebook: Any) -> None:
+    """After the first one there is what the models say."""
+    await begin(notebook)
+
+    assert await notebook.indexes("member") == FROM_THE_BEGINNING
+    assert await notebook.count("post") == 2
+
+
+@pytest.mark.parametrize(
+    ("change_to", "gained", "lost"),
+    [
+        ({"more": "ok = fields.BooleanField(db_default=True)"}, set(), set()),
+        ({"more": "nick = fields.CharField(max_length=9, null=True)"}, set(), set()),
+        (
+            {"more": "nick = fields.CharField(max_length=9, null=True, db_index=True)"},
+            {("nick",)},
+            set(),
+        ),
+        (
+            {"more": "nick = fields.CharField(max_length=9, null=True, unique=True)"},
+            {("nick",)},
+            set(),
+        ),
+        ({"more": "seen = fields.DatetimeField(db_default=Now())"}, set(), set()),
+        ({"of_name": ", db_index=True"}, {("name",)}, set()),
+        ({"of_name": ", null=True"}, set(), set()),
+        ({"of_name": ", unique=True"}, {("name",)}, set()),
+        ({"meta": 'indexes = [Index(fields=["city", "email"])]'}, {("city", "email")}, set()),
+    ],
+    ids=[
+        "a column with a default",
+        "a column that may be null",
+        "a column with an index",
+        "a unique column",
+        "a column with the time as its default",
+        "an index on a column",
+        "a column that may be null from now on",
+        "a column that is unique from now on",
+        "an index on two columns",
+    ],
+)
+async def test_a_change_keeps_rows_and_indexes(
+    notebook: Any,
+    change_to: dict[str, str],
+    gained: set[tuple[str, ...]],
+    lost: set[tuple[str, ...]],
+) -> None:
+    """Whatever is changed, rows, the rows that refer to them and all indexes are there after it."""
+    await begin(notebook)
+
+    await change(notebook, version(**change_to))
+
+    assert await notebook.count("member") == 1
+    assert await notebook.count("post") == 2
+    assert await notebook.indexes("member") == (FROM_THE_BEGINNING | gained) - lost
+
+
+async def test_a_longer_text_keeps_the_rows_that_refer_to_its_table(notebook: Any) -> None:
+    """Widening a column of a parent does not delete its children, nor its indexes."""
+    await begin(notebook)
+
+    await change(notebook, version().replace("max_length=20)\n    city", "max_length=99)\n    city"))
+
+    assert await notebook.run("SELECT name FROM member") == [{"name": "Ada"}]
+    assert await notebook.count("post") == 2
+    assert await notebook.indexes("member") == FROM_THE_BEGINNING
+
+
+async def test_an_index_that_is_no_longer_declared_goes_and_the_others_stay(notebook: Any) -> None:
+    """Taking db_index away drops that index and no other."""
+    await begin(notebook)
+
+    await change(notebook, version().replace(", db_index=True", ""))
+
+    assert await notebook.indexes("member") == FROM_THE_BEGINNING - {("city",)}
+    assert await notebook.count("post") == 2
+
+
+async def test_a_renamed_column_keeps_its_values_and_its_index(notebook: Any) -> None:
+    """A field of another name is the same column, with all that was in it."""
+    await begin(notebook)
+
+    await change(notebook, version().replace("email =", "mail ="))
+
+    assert await notebook.run("SELECT mail FROM member") == [{"mail": "ada@example.org"}]
+    assert await notebook.indexes("member") == {("city",), ("mail",), ("name", "city")}
+
+
+async def test_an_index_of_a_renamed_column_can_be_dropped(notebook: Any) -> None:
+    """The database still calls the index by the old name of the column."""
+    await begin(notebook)
+    await change(notebook, version().replace("city", "town"))
+
+    await change(notebook, version().replace("city", "town").replace(", db_index=True", ""))
+
+    assert await notebook.indexes("member") == {("email",), ("name", "town")}
+
+
+async def test_a_removed_column_takes_nothing_else_with_it(notebook: Any) -> None:
+    """Dropping one column keeps the rows, and the indexes of the others."""
+    await notebook.make(version(more="nick = fields.CharField(max_length=9, null=True)"), "initial")
+    await notebook.migrate()
+    await notebook.run(
+        "INSERT INTO member (name, city, email) VALUES ('Ada', 'London', 'ada@example.org')"
+    )
+    await notebook.run("INSERT INTO post (user_id) VALUES (1)")
+
+    await change(notebook, version())
+
+    assert await notebook.count("post") == 1
+    assert await notebook.indexes("member") == FROM_THE_BEGINNING
+
+
+async def test_a_removed_foreign_key_takes_nothing_else_with_it(notebook: Any) -> None:
+    """Dropping a reference keeps the rows on both sides."""
+    await begin(notebook)
+    text = version(of_post="text = fields.TextField(null=True)")
+
+    await change(
+        notebook,
+        text.replace('user = fields.ForeignKeyField("notes.User", related_name="posts")', ""),
+    )
+
+    assert await notebook.count("member") == 1
+    assert await notebook.count("post") == 2
+
+
+async def test_a_column_that_must_not_be_null_any_more_is_filled(notebook: Any) -> None:
+    """Rows without a value get the database's default."""
+    nick = "nick = fields.CharField(max_length=9, {})"
+    await notebook.make(version(more=nick.format("null=True")), "initial")
+    await notebook.migrate()
+    await notebook.run("INSERT INTO member (name, city, email) VALUES ('Ada', 'London', 'a@b')")
+
+    await change(notebook, version(more=nick.format("db_default='none'")))
+
+    assert await notebook.run("SELECT nick FROM member") == [{"nick": "none"}]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "active = fields.BooleanField(default=True)",
+        "nick = fields.CharField(max_length=9)",
+        'friend = fields.ForeignKeyField("notes.User", related_name="friends")',
+    ],
+)
+async def test_a_column_that_rows_have_no_value_for_is_refused_before_it_is_written(
+    notebook: Any, field: str
+) -> None:
+    """A default that only Python knows fills no row that is there."""
+    await begin(notebook)
+    notebook.write(version(more=field))
+
+    with pytest.raises(MigrationRefused) as refused:
+        await notebook.engine().make("notes", "change")
+
+    assert str(refused.value) == (
+        f"the new field notes.User.{field.partition(' ')[0]} must not be null and has no "
+        "db_default, so rows that are there could not be kept; give it db_default=…, which the "
+        "database fills them with (default=… is only known to Python), or null=True"
+    )
+    assert [path.name for path in notebook.migrations.glob("0*.py")] == ["0001_initial.py"]
+
+
+async def test_what_others_put_on_a_sqlite_table_is_put_back(sqlite_notebook: Any) -> None:
+    """Making a table anew keeps indexes, triggers and views of somebody else."""
+    notebook = sqlite_notebook
+    await begin(notebook)
+    await notebook.run("CREATE INDEX theirs ON member (email) WHERE name <> ''")
+    await notebook.run("CREATE VIEW londoners AS SELECT * FROM member WHERE city = 'London'")
+    await notebook.run("CREATE TABLE seen (name text)")
+    await notebook.run(
+        "CREATE TRIGGER note_it AFTER UPDATE ON member "
+        "BEGIN INSERT INTO seen VALUES (new.name); INSERT INTO seen VALUES (new.city); END"
+    )
+
+    await change(notebook, version(of_name=", null=True"))
+
+    names = {row["name"] for row in await notebook.run("SELECT name FROM sqlite_master")}
+    assert {"theirs", "note_it", "londoners"} <= names
+    assert await notebook.count("londoners") == 1
+    await notebook.run("UPDATE member SET name = 'Grace'")
+    assert await notebook.count("seen") == 2
+
+
+async def test_numbers_are_not_given_twice_after_a_table_was_made_anew(
+    sqlite_notebook: Any,
+) -> None:
+    """A new row does not get the number of one that was deleted before the migration."""
+    notebook = sqlite_notebook
+    await begin(notebook)
+    await notebook.run("INSERT INTO member (name, city, email) VALUES ('Bob', 'Bath', 'b@c')")
+    await notebook.run("DELETE FROM member WHERE name = 'Bob'")
+
+    await change(notebook, version(of_name=", null=True"))
+    await notebook.run("INSERT INTO member (name, city, email) VALUES ('Cy', 'Cork', 'c@d')")
+
+    assert await notebook.run("SELECT id FROM member WHERE name = 'Cy'") == [{"id": 3}]
+
+
+async def test_a_sqlite_file_is_copied_before_a_table_is_made_anew(
+    sqlite_notebook: Any,
+) -> None:
+    """The copy has the rows as they were, and its place is told."""
+    notebook = sqlite_notebook
+    await begin(notebook)
+    await notebook.make(version(of_name=", null=True"), "change")
+
+    lines = await notebook.migrate()
+
+    assert lines[0].startswith("copied the SQLite file to ")
+    copy = lines[0].rpartition(" ")[2]
+    assert copy.endswith("test.sqlite3.before-notes-0002_change")
+    notebook.url = f"sqlite://{copy}"
+    assert await notebook.count("post") == 2
