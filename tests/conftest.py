@@ -208,7 +208,8 @@ class Place:
             **{name: os.environ[name] for name in kept if name in os.environ},
             "PYTHONPATH": str(self.site),
             "ACTIONHERO_PLUGINS__ENABLED": ",".join(self.enabled),
-            "ACTIONHERO_WEB__PORT": "0",
+            # Any that is free; nobody asks for one where nobody listens.
+            **({"ACTIONHERO_WEB__PORT": "0"} if "web" in self.enabled else {}),
             **variables,
         }
         process = subprocess.Popen(

@@ -23,6 +23,7 @@ from actionhero.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
     from actionhero.installed import Installed
     from actionhero.sources import BootSettings
 

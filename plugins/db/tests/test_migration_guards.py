@@ -63,25 +63,23 @@ async def test_a_first_migration_makes_tables_and_indexes(notebook: Any) -> None
 
 
 @pytest.mark.parametrize(
-    ("change_to", "gained", "lost"),
+    ("change_to", "gained"),
     [
-        ({"more": "ok = fields.BooleanField(db_default=True)"}, set(), set()),
-        ({"more": "nick = fields.CharField(max_length=9, null=True)"}, set(), set()),
+        ({"more": "ok = fields.BooleanField(db_default=True)"}, set()),
+        ({"more": "nick = fields.CharField(max_length=9, null=True)"}, set()),
         (
             {"more": "nick = fields.CharField(max_length=9, null=True, db_index=True)"},
             {("nick",)},
-            set(),
         ),
         (
             {"more": "nick = fields.CharField(max_length=9, null=True, unique=True)"},
             {("nick",)},
-            set(),
         ),
-        ({"more": "seen = fields.DatetimeField(db_default=Now())"}, set(), set()),
-        ({"of_name": ", db_index=True"}, {("name",)}, set()),
-        ({"of_name": ", null=True"}, set(), set()),
-        ({"of_name": ", unique=True"}, {("name",)}, set()),
-        ({"meta": 'indexes = [Index(fields=["city", "email"])]'}, {("city", "email")}, set()),
+        ({"more": "seen = fields.DatetimeField(db_default=Now())"}, set()),
+        ({"of_name": ", db_index=True"}, {("name",)}),
+        ({"of_name": ", null=True"}, set()),
+        ({"of_name": ", unique=True"}, {("name",)}),
+        ({"meta": 'indexes = [Index(fields=["city", "email"])]'}, {("city", "email")}),
     ],
     ids=[
         "a column with a default",
@@ -99,7 +97,6 @@ async def test_a_change_keeps_rows_and_indexes(
     notebook: Any,
     change_to: dict[str, str],
     gained: set[tuple[str, ...]],
-    lost: set[tuple[str, ...]],
 ) -> None:
     """Whatever is changed, rows, the rows that refer to them and all indexes are there after it."""
     await begin(notebook)
@@ -108,14 +105,16 @@ async def test_a_change_keeps_rows_and_indexes(
 
     assert await notebook.count("member") == 1
     assert await notebook.count("post") == 2
-    assert await notebook.indexes("member") == (FROM_THE_BEGINNING | gained) - lost
+    assert await notebook.indexes("member") == FROM_THE_BEGINNING | gained
 
 
 async def test_a_longer_text_keeps_the_rows_that_refer_to_its_table(notebook: Any) -> None:
     """Widening a column of a parent does not delete its children, nor its indexes."""
     await begin(notebook)
 
-    await change(notebook, version().replace("max_length=20)\n    city", "max_length=99)\n    city"))
+    await change(
+        notebook, version().replace("max_length=20)\n    city", "max_length=99)\n    city")
+    )
 
     assert await notebook.run("SELECT name FROM member") == [{"name": "Ada"}]
     assert await notebook.count("post") == 2

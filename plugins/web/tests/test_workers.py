@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.platform("linux")
 
-SERVES = r"listening on http://127.0.0.1:(\d+)/api.* worker=\d+ pid=(\d+)"
+SERVES = r"listening on http://127.0.0.1:(\d+)/api.* worker=(\d+) pid=(\d+)"
 
 
 def start_two(start_server: StartServer, **options: str) -> tuple[Started, list[int]]:
-    """Start a server with two workers, and return it with their process ids."""
+    """Start a server with two workers, and return it with their process ids, by their numbers."""
     server = start_server("--workers", "2", **options)  # type: ignore[arg-type]
-    return server, [int(match[2]) for match in server.wait_for(SERVES, times=2)]
+    found = {int(match[2]): int(match[3]) for match in server.wait_for(SERVES, times=2)}
+    return server, [found[1], found[2]]
 
 
 def test_a_killed_worker_is_replaced_and_the_others_go_on(start_server: StartServer) -> None:
@@ -34,7 +35,7 @@ def test_a_killed_worker_is_replaced_and_the_others_go_on(start_server: StartSer
     # Until it is dead, it may still take a request with it.
     server.wait_for(rf"worker 1 \(process {first}\) has ended; it is replaced")
     meanwhile = [server.get("/api/process") for _ in range(20)]
-    third = int(server.wait_for(SERVES, times=3)[2][2])
+    third = int(server.wait_for(SERVES, times=3)[2][3])
     code = server.stop()
 
     assert {status for status, _ in meanwhile} == {200}

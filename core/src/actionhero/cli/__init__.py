@@ -7,6 +7,7 @@ Every command is in a module of its own, imported when it is run.
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -216,12 +217,18 @@ class CommandContext:
         from actionhero.app import App  # noqa: PLC0415
 
         app = App.load(self.sources(), mode)
-        root = click.get_current_context().find_root().command
+        context = click.get_current_context(silent=True)
+        root = context.find_root().command if context else None
         if isinstance(root, CommandGroup):
             root.ask(app.plugins)
             # What was found while the command line was built has been found again, or here alone.
             app.problems.extend(fault for fault in root.problems if fault not in app.problems)
         return app
+
+
+def red(text: str) -> str:
+    """Return `text` in red for a terminal, unless somebody asked for no colors."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, fg="red")
 
 
 def load_target(target: str) -> Any:
@@ -288,10 +295,12 @@ def main(run: Callable[..., Any] = group) -> None:
 
 def _tell(error: Exception) -> None:
     lines = str(error).splitlines() or [type(error).__name__]
-    click.echo(f"{click.style('Error:', fg='red')} {lines[0]}", err=True)
+    click.echo(f"{red('Error:')} {lines[0]}", err=True)
     for line in lines[1:]:
         click.echo(f"       {line}", err=True)
     cause = error.__cause__
     while cause is not None:
-        click.echo(f"       caused by {type(cause).__name__}: {cause}", err=True)
+        # Most messages end with what caused them.
+        if str(cause) not in str(error):
+            click.echo(f"       caused by {type(cause).__name__}: {cause}", err=True)
         cause = cause.__cause__

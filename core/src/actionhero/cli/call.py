@@ -13,6 +13,7 @@ import click
 
 from actionhero import json
 from actionhero.annotations import members
+from actionhero.cli import CommandContext
 from actionhero.cli.exits import exit_code
 from actionhero.cli.logging import configure_logs
 from actionhero.cli.table import write_json, write_rows
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from actionhero.action import Registered
     from actionhero.app import App
     from actionhero.call import Outcome
-    from actionhero.cli import CommandContext
     from actionhero.errors import TypedError
     from actionhero.inputs import InputField
 
@@ -41,9 +41,17 @@ class CallGroup(click.Group):
     """`call` with a command for each action, whose options are made from the action's inputs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [action.name for action in _app(ctx).actions]
+        try:
+            return [action.name for action in _app(ctx).actions]
+        except BootError:
+            if ctx.resilient_parsing:
+                # A shell that completes a word has no place for what is wrong.
+                return []
+            raise
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if ctx.resilient_parsing and cmd_name not in self.list_commands(ctx):
+            return None
         app = _app(ctx)
         if cmd_name in app.actions:
             return _command(app.actions.find(cmd_name))
@@ -82,7 +90,8 @@ def call(context: click.Context, format_: str) -> None:
 def _app(context: click.Context) -> App:
     app: App | None = context.meta.get("app")
     if app is None:
-        command_context: CommandContext = context.obj
+        # A shell that completes a word parses the options before the command and runs nothing.
+        command_context = context.obj or CommandContext(context.find_root().params)
         app = command_context.load(RunMode.CLI)
         # An operator who reads JSON from a pipe wants no line per call beside it.
         configure_logs(app, level="warn")

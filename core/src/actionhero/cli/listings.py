@@ -10,7 +10,7 @@ from importlib.metadata import version as version_of
 
 import click
 
-from actionhero.cli import EXIT_CONFIGURATION, CommandContext
+from actionhero.cli import EXIT_CONFIGURATION, CommandContext, red
 from actionhero.cli.table import format_option, write_rows
 from actionhero.initializer import RunMode
 from actionhero.version import VERSION
@@ -58,7 +58,10 @@ def plugins(context: CommandContext, format_: str) -> None:
                 "module": plugin.module_name,
                 "reason": plugin.reason,
                 "hooks": [
-                    hook for hook in app.plugins.hooks if plugin in app.plugins.implementers(hook)
+                    # People know the prefix; programs want the name.
+                    hook if format_ == "json" else hook.removeprefix("actionhero_")
+                    for hook in app.plugins.hooks
+                    if plugin in app.plugins.implementers(hook)
                 ],
             }
             for plugin in app.plugins.plugins
@@ -83,7 +86,8 @@ def plugins(context: CommandContext, format_: str) -> None:
 def config(context: CommandContext, section: str | None, format_: str) -> None:
     """List every setting, its value, and where that came from. Secrets are masked.
 
-    With SECTION, only the settings of that section.
+    With SECTION, only the settings of that section. The variable of a setting is
+    ACTIONHERO_<SECTION>__<KEY>; `--format json` has it too.
     """
     app = context.load(RunMode.SERVER)
     rows = [dataclasses.asdict(row) for row in app.settings.rows()]
@@ -98,7 +102,7 @@ def config(context: CommandContext, section: str | None, format_: str) -> None:
         row["setting"] = f"{row['section']}.{row['key']}"
     write_rows(
         rows,
-        {"setting": "Setting", "value": "Value", "origin": "From", "variable": "Variable"},
+        {"setting": "Setting", "value": "Value", "origin": "From"},
         format_,
     )
     tell_problems(app.problems)
@@ -141,5 +145,5 @@ def tell_problems(problems: list[str]) -> None:
     """Write `problems` to stderr: the listing itself must stay readable by programs."""
     for problem in problems:
         for number, line in enumerate(problem.splitlines()):
-            mark = click.style("problem:", fg="red") if number == 0 else "        "
+            mark = red("problem:") if number == 0 else "        "
             click.echo(f"{mark} {line}", err=True)

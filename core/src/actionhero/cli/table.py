@@ -12,6 +12,9 @@ from actionhero import json
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+#: How many letters of a name are not folded on a narrow terminal.
+LONGEST_NAME = 40
+
 #: `--format table|json`, the same on every listing.
 format_option = click.option(
     "--format",
@@ -43,12 +46,20 @@ def write_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], fo
     # In a pipe nothing is as wide as a terminal: cut nothing off.
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 10_000)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    for heading in columns.values():
-        table.add_column(heading, overflow="fold")
-    for row in rows:
+    lines = [[_cell(row.get(key)) for key in columns] for row in rows]
+    for number, heading in enumerate(columns.values()):
+        # Names stay in one piece, sentences are folded.
+        cells = [line[number] for line in lines]
+        is_name = not any(" " in cell or len(cell) > LONGEST_NAME for cell in cells)
+        table.add_column(heading, overflow="fold", no_wrap=is_name)
+    for line in lines:
         # As text, so that brackets in a value are not taken for markup.
-        table.add_row(*(Text(_cell(row.get(key))) for key in columns))
-    console.print(table)
+        table.add_row(*map(Text, line))
+    with console.capture() as capture:
+        console.print(table)
+    # Cells are filled up with spaces, the last of a line for nobody.
+    for text in capture.get().splitlines():
+        click.echo(text.rstrip())
 
 
 def write_json(value: Any) -> None:

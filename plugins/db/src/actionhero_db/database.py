@@ -10,6 +10,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from actionhero import PluginError
 from actionhero_db.url import DatabaseUrl, Dialect
 
 if TYPE_CHECKING:
@@ -120,11 +121,16 @@ class Database:
         """Return Tortoise's context of the running event loop, made when it is first wanted.
 
         Raises:
-            PluginError: The models do not fit together.
+            PluginError: There are no models, or they do not fit together.
         """
         loop = asyncio.get_running_loop()
         context = self._contexts.get(loop)
         if context is None:
+            if not self.models:
+                raise PluginError(
+                    "the database was asked for, and no plugin has models; write some in a module "
+                    "'models' of the application, or name them by the hook actionhero_db_models"
+                )
             from actionhero_db.orm import new_context
 
             context = await new_context(self.config())

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 #: What a URL may look like, for whoever wrote one that does not.
 FORMS: Final = (
-    "postgres://user:password@host:5432/name, sqlite:///path/to/file.sqlite3, "
-    "mysql://user:password@host:3306/name"
+    "postgres://user@host:5432/name, sqlite:///path/to/file.sqlite3, mysql://user@host:3306/name"
 )
 
 
@@ -94,6 +93,7 @@ class DatabaseUrl:
             parts = urlsplit(text)
             port = parts.port
         except ValueError:
+            _refuse_memory(text)
             raise ValueError(f"it is not a URL; there are: {FORMS}") from None
         dialect = _SCHEMES.get(parts.scheme)
         if dialect is None:
@@ -139,13 +139,17 @@ def _file(text: str, root: Path | None) -> Path:
     path = unquote(text)
     if not path or path.endswith("/"):
         raise ValueError("it has no path of a file; write sqlite:///path/to/file.sqlite3")
-    if path == ":memory:":
+    _refuse_memory(path)
+    file = Path(path).expanduser()
+    return root / file if root else file
+
+
+def _refuse_memory(text: str) -> None:
+    if text.endswith(":memory:"):
         raise ValueError(
             "a database in memory is a different one for each process; write the path of a file, "
             "as in sqlite:///path/to/file.sqlite3"
         )
-    file = Path(path).expanduser()
-    return root / file if root else file
 
 
 def _options(query: str, dialect: Dialect) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg  # type: ignore[import-untyped]
@@ -37,6 +38,8 @@ _AWAY: Final = (
     asyncpg.ReadOnlySQLTransactionError,
     # Another process has changed tables; the statement is prepared anew the next time.
     asyncpg.InvalidCachedStatementError,
+    # The server hung up in the middle of something.
+    asyncpg.InternalClientError,
 )
 #: Errors while connecting that need somebody to mend the settings or the server.
 _REFUSED: Final = (
@@ -220,7 +223,7 @@ class _TransactionContext(TransactionContext):
             await transaction.begin()
         except BaseException as error:
             # Whether it has begun is not known.
-            self._connection.terminate()
+            hang_up(self._connection)
             await give_back(self._pool, self._connection)
             if isinstance(error, Exception):
                 raise told(error) from None
@@ -238,25 +241,32 @@ class _TransactionContext(TransactionContext):
                 try:
                     await settle(transaction.commit())
                 except Exception as error:  # noqa: BLE001 - told in our words
-                    self._connection.terminate()
+                    hang_up(self._connection)
                     raise told(error) from None
                 return
             try:
                 await settle(transaction.rollback())
             except Exception as error:  # noqa: BLE001 - the server does it when we are gone
                 logger.debug("a transaction was not rolled back, so we hang up: %s", error)
-                self._connection.terminate()
+                hang_up(self._connection)
         finally:
             transaction._finalized = True
             self._handler.reset(self._token)
             await give_back(self._pool, self._connection)
 
 
+def hang_up(connection: Any) -> None:
+    """Close a connection without a word to the server."""
+    # It may be closed, and then belongs to the pool again.
+    with contextlib.suppress(asyncpg.InterfaceError):
+        connection.terminate()
+
+
 async def give_back(pool: Any, connection: Any) -> None:
     """Give a connection back to its pool, whatever has become of either."""
     try:
         await pool.release(connection, timeout=CLOSE_SECONDS)
-    except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - what was done with it is done
         logger.debug("a connection was not given back, but dropped: %s", error)
 
 

@@ -1,0 +1,222 @@
+"""`actionhero db …`, as an operator types it, in a project of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ACTIONHERO = Path(sys.executable).with_name("actionhero")
+MODELS = """
+from tortoise import fields
+from tortoise.models import Model
+
+
+class Entry(Model):
+    id = fields.IntField(primary_key=True)
+    text = fields.CharField(max_length=20)
+    tags = fields.ManyToManyField("book.Tag")
+
+
+class Tag(Model):
+    id = fields.IntField(primary_key=True)
+"""
+ACTIONS = """
+from actionhero import Action
+from book.models import Entry
+
+
+class Sign(Action):
+    \"\"\"Write into the book.\"\"\"
+
+    name = "sign"
+
+    async def run(self) -> int:
+        await Entry.create(text="hello")
+        return await Entry.all().count()
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Make an application with a model and an action, and no migrations."""
+    package = tmp_path / "book"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "models.py").write_text(MODELS)
+    (package / "actions.py").write_text(ACTIONS)
+    settings = '[app]\npackage = "book"\n[plugins]\nenabled = ["db"]\n'
+    (tmp_path / "actionhero.toml").write_text(settings)
+    return tmp_path
+
+
+@pytest.fixture
+def run(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Give a function that runs `actionhero` in the project."""
+
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environ = {"PATH": os.environ["PATH"], "HOME": str(project), "NO_COLOR": "1", **variables}
+        return subprocess.run(
+            [ACTIONHERO, *arguments],
+            cwd=project,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+def test_from_nothing_to_a_migrated_production(
+    run: Callable[..., subprocess.CompletedProcess[str]], project: Path, postgres_url: str
+) -> None:
+    """Development makes tables by itself; production runs what was committed, and then starts."""
+    first = run("call", "sign")
+    made = run("db", "make", "initial")
+    listed = run("db", "status", "--format", "json")
+    adopted = run("db", "migrate")
+    again = run("call", "sign")
+    production = {
+        "ACTIONHERO_ENV": "production",
+        "DATABASE_URL": postgres_url,
+        "ACTIONHERO_APP__SECRET_KEY": "x" * 32,
+    }
+    refused = run("call", "sign", **production)
+    migrated = run("db", "migrate", **production)
+    signed = run("call", "sign", **production)
+    cleared = run("db", "clear", "--yes", **production)
+
+    assert (first.returncode, first.stdout) == (0, "1\n"), first.stderr
+    assert made.stdout.strip() == str(project / "book" / "migrations" / "0001_initial.py")
+    assert json.loads(listed.stdout) == [
+        {"label": "book", "name": "0001_initial", "applied": False}
+    ]
+    assert listed.returncode == 1
+    assert adopted.stdout == "book.0001_initial: tables were there already\n"
+    assert again.stdout == "2\n", again.stderr
+    assert refused.returncode == 78
+    assert "lacks book.0001_initial; run: actionhero db migrate" in refused.stderr
+    assert migrated.stdout == "book.0001_initial: done\n", migrated.stderr
+    assert signed.stdout == "1\n", signed.stderr
+    assert cleared.returncode == 78
+    assert "'db clear' would delete every row, and is refused in production" in cleared.stderr
+
+
+def test_rows_are_cleared_where_it_is_not_production(
+    run: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    """Every row of every model goes; asked first, unless told not to ask."""
+    run("call", "sign")
+    unsure = run("db", "clear")
+    cleared = run("db", "clear", "--yes")
+    signed = run("call", "sign")
+
+    assert unsure.returncode == 1
+    assert "Delete every row in sqlite://" in unsure.stderr
+    assert cleared.stdout == "cleared entry, entry_tag, tag\n", cleared.stderr
+    assert signed.stdout == "1\n"
+
+
+def test_a_migration_is_shown_undone_and_run_again(
+    run: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    """`sql` changes nothing, `rollback` undoes the newest."""
+    run("db", "make", "initial")
+    run("db", "migrate")
+
+    shown = run("db", "sql", "book", "0001")
+    undone = run("db", "rollback", "book")
+    status = run("db", "status")
+    unchanged = run("db", "make", "again")
+
+    assert 'CREATE TABLE "entry"' in shown.stdout
+    assert undone.stdout == "book.0001_initial: undone\n", undone.stderr
+    assert status.returncode == 1
+    assert "0001_initial" in status.stdout
+    assert unchanged.stderr == "the models of 'book' have not changed\n"
+
+
+def test_what_would_break_is_refused_before_it_is_written(
+    run: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    """Exit 1, with what to write in its place."""
+    run("db", "make", "initial")
+    models = project / "book" / "models.py"
+    models.write_text(
+        models.read_text().replace(
+            "max_length=20)", "max_length=20)\n    ok = fields.BooleanField(default=True)"
+        )
+    )
+
+    refused = run("db", "make", "ok")
+
+    assert refused.returncode == 1
+    assert "the new field book.Entry.ok must not be null and has no db_default" in refused.stderr
+    assert not list((project / "book" / "migrations").glob("0002*"))
+
+
+def test_a_server_that_is_away_is_exit_69(
+    run: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    """For a command and for a call."""
+    away = {"DATABASE_URL": "postgres://ada:s3cret@127.0.0.1:1/book"}
+
+    status = run("db", "status", **away)
+    call = run("call", "sign", **away)
+
+    assert (status.returncode, call.returncode) == (69, 69)
+    assert "postgres://ada:******@127.0.0.1:1/book cannot be used" in status.stderr
+    assert "s3cret" not in status.stderr + call.stderr
+
+
+def test_without_models_there_is_nothing_to_look_after(
+    run: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    """It says where models are written."""
+    (project / "actionhero.toml").write_text('[plugins]\nenabled = ["db"]\n')
+
+    done = run("db", "status")
+
+    assert done.returncode == 78
+    assert "no plugin has models; write some in a module 'models' of the application" in done.stderr
+
+
+def test_doctor_says_which_database_is_in_use(
+    run: Callable[..., subprocess.CompletedProcess[str]], postgres_url: str
+) -> None:
+    """A file is a warning where a deployment is asked about; of a server its set-up is told."""
+    plain = run("doctor", "--format", "json")
+    file = run("doctor", "--deploy", "--format", "json")
+    server = run("doctor", "--deploy", "--format", "json", DATABASE_URL=postgres_url)
+
+    def found(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+        return {item["check"]: item["finding"] for item in json.loads(done.stdout)}
+
+    assert found(plain)["db.url"] == "ok"
+    assert found(plain)["db"] == "ok"
+    assert found(file)["db.url"] == "warning"
+    # The one of the tests is set up to be thrown away.
+    assert found(server)["db.synchronous_commit"] == "warning"
+    assert found(server)["db.pool_max"] == "ok"
+
+
+def test_help_tells_the_limits_of_the_engines(
+    run: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    """Who chooses aerich reads there what it cannot do."""
+    done = run("db", "--help")
+
+    assert done.returncode == 0
+    assert "On SQLite it cannot" in done.stdout
+    for command in ("status", "make", "migrate", "rollback", "sql", "clear"):
+        assert f"\n  {command} " in done.stdout

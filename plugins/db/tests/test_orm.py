@@ -1,0 +1,201 @@
+"""One context for each event loop: what we touch of Tortoise's insides, and why."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import tortoise.context
+
+from actionhero import Action, Call, PluginError, RunMode, hookimpl
+from actionhero.testing import running_app
+from actionhero_db import Database, DbSettings, Models, plugin
+from actionhero_db.orm import current
+from actionhero_db.url import DatabaseUrl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class People:
+    """Stands for the plugin of the fixture, so that actions reach its model by type."""
+
+    Person: Any
+
+
+class Add(Action):
+    """Add somebody."""
+
+    name = "add"
+
+    async def run(self, call: Call) -> int:
+        person = await call.get(People).Person.create(email=f"{call.request_id}@example.org")
+        return int(person.id)
+
+
+def test_the_private_variable_of_tortoise_is_where_it_was() -> None:
+    """If an upgrade moves it, this fails before anybody's calls do."""
+    assert isinstance(tortoise.context._current_context, ContextVar)
+    assert tortoise.context.get_current_context.__code__.co_names[0] == "_current_context"
+
+
+async def test_models_can_be_used_in_a_test_and_in_a_call(people: Any) -> None:
+    """Also in a task that was not made by the one that started the application."""
+    async with running_app(plugin, people, Add) as app:
+        app.app.provide(People, people)
+
+        await people.Person.create(email="direct@example.org")
+        numbers = await asyncio.gather(*(app.call("add") for _ in range(20)))
+
+        assert len(set(numbers)) == 20
+        assert await people.Person.all().count() == 21
+    assert current() is None
+
+
+async def test_two_applications_keep_apart(people: Any) -> None:
+    """Each call talks to the database of the application that it runs in."""
+    async with running_app(plugin, people, Add) as one, running_app(plugin, people, Add) as two:
+        for app in (one, two):
+            app.app.provide(People, people)
+        await one.call("add")
+        await one.call("add")
+        await two.call("add")
+
+        async with one.get(Database).entered():
+            in_one = await people.Person.all().count()
+        async with two.get(Database).entered():
+            in_two = await people.Person.all().count()
+
+    assert (in_one, in_two) == (2, 1)
+
+
+async def test_another_event_loop_has_connections_of_its_own(people: Any, each_url: str) -> None:
+    """A worker in a thread may call actions, and what it opened is closed with the rest."""
+    environ = {"DATABASE_URL": each_url}
+    async with running_app(plugin, people, Add, environ=environ) as app:
+        app.app.provide(People, people)
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever)
+        thread.start()
+
+        def there(number: int) -> Any:
+            return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(app.call("add"), loop))
+
+        numbers = await asyncio.gather(
+            *(app.call("add") for _ in range(10)), *map(there, range(10))
+        )
+        await app.get(Database).close()
+        loop.call_soon_threadsafe(loop.stop)
+        await asyncio.to_thread(thread.join)
+        loop.close()
+
+    assert len(set(numbers)) == 20
+
+
+async def test_connections_of_a_loop_that_has_ended_are_dropped(
+    people: Any, tmp_path: Path
+) -> None:
+    """A SQLite connection that is left open would keep the process from ending."""
+    environ = {"DATABASE_URL": f"sqlite://{tmp_path / 'test.sqlite3'}"}
+    before = threading.active_count()
+    async with running_app(plugin, people, environ=environ) as app:
+        database = app.get(Database)
+
+        def other_loop() -> None:
+            loop = asyncio.new_event_loop()
+            connection = loop.run_until_complete(database.connection())
+            loop.run_until_complete(connection.execute_query("SELECT 1"))
+            loops.append(loop)
+
+        loops: list[asyncio.AbstractEventLoop] = []
+        await asyncio.to_thread(other_loop)
+        loops[0].close()
+        await database.close()
+        for thread in threading.enumerate():
+            if "_connection_worker_thread" in thread.name:
+                await asyncio.to_thread(thread.join)
+
+    gc.collect()
+    # Those of `asyncio.to_thread` may stay.
+    assert not [t for t in threading.enumerate() if "_connection_worker_thread" in t.name]
+    assert threading.active_count() >= before
+
+
+def test_a_process_ends_after_its_application_has_stopped(tmp_path: Path, people: Any) -> None:
+    """Nothing that we opened keeps it."""
+    module = people.Person.__module__
+    folder = os.path.dirname(sys.modules[module].__file__ or "")  # noqa: PTH120
+    program = textwrap.dedent(
+        f"""
+        import asyncio, sys
+        sys.path.insert(0, {folder!r})
+        from actionhero import hookimpl
+        from actionhero.testing import running_app
+        from actionhero_db import Models, plugin
+
+        class Plugin:
+            @hookimpl
+            def actionhero_db_models(self):
+                return [Models("people", [{module!r}])]
+
+        async def main():
+            async with running_app(plugin, Plugin()):
+                from {module} import Person
+                await Person.create(email="ada@example.org")
+
+        asyncio.run(main())
+        print("ended")
+        """
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
+
+
+async def test_without_models_nothing_is_connected(tmp_path: Path) -> None:
+    """The plugin may be installed where it is not needed, and asks for no database."""
+    environ = {"DATABASE_URL": "postgres://127.0.0.1:1/nothing"}
+
+    async with running_app(plugin, environ=environ, mode=RunMode.SERVER) as app:
+        with pytest.raises(PluginError) as refused:
+            await app.get(Database).connection()
+
+    assert str(refused.value) == (
+        "the database was asked for, and no plugin has models; write some in a module 'models' of "
+        "the application, or name them by the hook actionhero_db_models"
+    )
+
+
+async def test_two_plugins_with_one_label_are_named(people: Any) -> None:
+    """The label is what references and migrations go by."""
+
+    class Other:
+        @hookimpl
+        def actionhero_db_models(self) -> list[Models]:
+            return [Models(f"label_{people.Person.__module__}", ["other"])]
+
+    with pytest.raises(PluginError, match="two plugins have models of the label 'label_people"):
+        async with running_app(plugin, people, Other()):
+            pass
+
+
+async def test_a_module_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """What Tortoise says of models is told as a fault of the plugin."""
+    url = DatabaseUrl.of_file(tmp_path / "test.sqlite3")
+    database = Database(url, [Models("notes", ["not_there.models"])], DbSettings())
+
+    with pytest.raises(
+        PluginError, match="the models of 'notes' do not fit together: Module \"not_there.models\""
+    ):
+        await database.connection()
