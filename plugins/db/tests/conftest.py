@@ -6,7 +6,6 @@ import importlib
 import itertools
 import sys
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +18,7 @@ from actionhero_db.url import DatabaseUrl
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
 HEAD = """
 from __future__ import annotations

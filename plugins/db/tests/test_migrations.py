@@ -195,7 +195,7 @@ async def test_what_cannot_be_undone_says_so(notebook: Any) -> None:
 
     with pytest.raises(
         MigrationFailed,
-        match="migration notes.0002_fill cannot be undone: Run SQL has no reverse; nothing was",
+        match=r"migration notes\.0002_fill cannot be undone: Run SQL has no reverse; nothing was",
     ):
         await notebook.rollback()
 

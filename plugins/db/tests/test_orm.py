@@ -132,7 +132,7 @@ async def test_connections_of_a_loop_that_has_ended_are_dropped(
 def test_a_process_ends_after_its_application_has_stopped(tmp_path: Path, people: Any) -> None:
     """Nothing that we opened keeps it."""
     module = people.Person.__module__
-    folder = os.path.dirname(sys.modules[module].__file__ or "")  # noqa: PTH120
+    folder = os.path.dirname(sys.modules[module].__file__ or "")
     program = textwrap.dedent(
         f"""
         import asyncio, sys
@@ -196,6 +196,6 @@ async def test_a_module_that_is_not_there_is_named(tmp_path: Path) -> None:
     database = Database(url, [Models("notes", ["not_there.models"])], DbSettings())
 
     with pytest.raises(
-        PluginError, match="the models of 'notes' do not fit together: Module \"not_there.models\""
+        PluginError, match=r"the models of 'notes' do not fit together: Module .not_there\.models."
     ):
         await database.connection()

@@ -314,10 +314,10 @@ async def test_a_block_is_a_transaction_too(app: RunningApp, people: Any, emails
 
     async with database.transaction():
         await people.Person.create(email="kept@example.org")
-    with pytest.raises(ZeroDivisionError):
+    with contextlib.suppress(ZeroDivisionError):
         async with database.transaction():
             await people.Person.create(email="gone@example.org")
-            1 / 0  # noqa: B018 - fails
+            raise ZeroDivisionError
 
     assert await emails() == {"kept@example.org"}
 

@@ -35,8 +35,8 @@ class Page(Inputs):
     ```
     """
 
-    page: int = Field(1, ge=1, description="Which page, from 1.")
-    limit: int = Field(10, ge=1, le=100, description="How many rows a page has.")
+    page: int = Field(default=1, ge=1, description="Which page, from 1.")
+    limit: int = Field(default=10, ge=1, le=100, description="How many rows a page has.")
 
     async def fetch(self, rows: QuerySet[Row]) -> tuple[list[Row], Pagination]:
         """Return the rows of this page, and what there is.

@@ -26,36 +26,40 @@ class DbSettings(Settings):
     env_aliases: ClassVar[dict[str, str]] = {"DATABASE_URL": "url"}
 
     url: Annotated[DatabaseUrl, PlainValidator(_read_url)] | None = Field(
-        None,
+        default=None,
         description="Where the database is: postgres://, sqlite:// or mysql://. Not set: a SQLite "
         "file in the data folder, and none in production.",
     )
     pool_min: int = Field(
-        1, ge=0, description="How many connections to a server a process keeps open at least."
+        default=1,
+        ge=0,
+        description="How many connections to a server a process keeps open at least.",
     )
     pool_max: int = Field(
-        10, ge=1, description="How many connections to a server a process opens at most."
+        default=10, ge=1, description="How many connections to a server a process opens at most."
     )
     pool_timeout: timedelta = Field(
-        timedelta(seconds=10),
+        default=timedelta(seconds=10),
         gt=timedelta(0),
         description="How long a call may wait for a connection that is free, or for another "
         "process to finish writing to a SQLite file; then it is answered 503.",
     )
     connect_timeout: timedelta = Field(
-        timedelta(seconds=5), gt=timedelta(0), description="How long it may take to connect."
+        default=timedelta(seconds=5),
+        gt=timedelta(0),
+        description="How long it may take to connect.",
     )
     auto_migrate: bool | None = Field(
-        None,
+        default=None,
         description="Whether migrations run when a process starts. Not set: everywhere but in "
         "production, where a process refuses to start while there are some to run.",
     )
     migrations: Literal["tortoise", "aerich"] = Field(
-        "tortoise",
+        default="tortoise",
         description="What makes and runs migrations. aerich needs actionhero-db[aerich].",
     )
     migration_timeout: timedelta = Field(
-        timedelta(seconds=60),
+        default=timedelta(seconds=60),
         gt=timedelta(0),
         description="How long a process waits for another one that runs migrations.",
     )

@@ -14,8 +14,8 @@ from actionhero_db.migrations.indexes import columns_of, declared_by, existing_o
 from actionhero_db.url import Dialect
 
 if TYPE_CHECKING:
-    from tortoise.indexes import Index
     from tortoise.backends.base.client import BaseDBAsyncClient
+    from tortoise.indexes import Index
     from tortoise.migrations.schema_editor.base import BaseSchemaEditor
     from tortoise.migrations.schema_generator.state import State
     from tortoise.models import Model

@@ -17,11 +17,11 @@ from actionhero_db.orm import close_context, entered, new_context
 from actionhero_db.url import Dialect
 
 if TYPE_CHECKING:
-    from tortoise.migrations.migration import Migration
     from collections.abc import AsyncIterator, Iterable
 
     from tortoise.backends.base.client import BaseDBAsyncClient
     from tortoise.context import TortoiseContext
+    from tortoise.migrations.migration import Migration
 
     from actionhero_db.database import Database
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from actionhero import ConfigurationError
 from actionhero_db.migrations.backup import back_up, makes_tables_anew
 from actionhero_db.migrations.engine import Engine, MigrationState
@@ -15,9 +14,10 @@ from actionhero_db.migrations.session import session_of
 from actionhero_db.migrations.tables import lacking_tables, make_tables
 
 if TYPE_CHECKING:
-    from tortoise.migrations.graph import MigrationKey
     from collections.abc import Iterable
     from pathlib import Path
+
+    from tortoise.migrations.graph import MigrationKey
 
     from actionhero_db.migrations.engine import Report
     from actionhero_db.migrations.session import Session
