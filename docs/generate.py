@@ -20,6 +20,8 @@ from actionhero import errors, hookspecs
 from actionhero.cli import exits
 from actionhero.errors import ErrorType, TypedError
 from actionhero.settings import CORE_SETTINGS, Settings, settings_reference
+from actionhero_db import hookspecs as db_hookspecs
+from actionhero_db.settings import DbSettings
 from actionhero_redis.settings import RedisSettings
 from actionhero_web import hookspecs as web_hookspecs
 from actionhero_web.problem import TABLE
@@ -32,10 +34,15 @@ REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py from the source. Change it there. -->\n"
 
 #: Whose hooks there are, in the order in which the pages tell them.
-HOOK_MODULES: dict[str, Any] = {"actionhero": hookspecs, "actionhero-web": web_hookspecs}
+HOOK_MODULES: dict[str, Any] = {
+    "actionhero": hookspecs,
+    "actionhero-db": db_hookspecs,
+    "actionhero-web": web_hookspecs,
+}
 #: Whose settings there are.
 SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "actionhero": CORE_SETTINGS,
+    "actionhero-db": (DbSettings,),
     "actionhero-redis": (RedisSettings,),
     "actionhero-web": (WebSettings,),
 }
@@ -50,6 +57,15 @@ COMMANDS = {
         "doctor",
         "version",
         "completion",
+    ),
+    "actionhero-db": (
+        "db",
+        "db status",
+        "db make",
+        "db migrate",
+        "db rollback",
+        "db sql",
+        "db clear",
     ),
     "actionhero-web": ("routes",),
 }

@@ -20,7 +20,16 @@ class Connection:
         raw: The door's own object, such as the HTTP request.
     """
 
-    __slots__ = ("_id", "raw", "remote", "session", "subscriptions", "transport")
+    __slots__ = (
+        "_id",
+        "answer_headers",
+        "raw",
+        "remote",
+        "session",
+        "session_id",
+        "subscriptions",
+        "transport",
+    )
 
     def __init__(
         self,
@@ -36,6 +45,10 @@ class Connection:
         self._id = id
         #: The session, where it lives as long as the connection; else `None`.
         self.session: Session | None = None
+        #: The identifier of its session in a store, as far as is known; empty: it has none.
+        self.session_id: str | None = None
+        #: Headers that its answer must have, such as a cookie, where the door has headers.
+        self.answer_headers: tuple[tuple[str, str], ...] | None = None
         #: The channels that were joined; `None` as long as there are none.
         self.subscriptions: set[str] | None = None
 

@@ -95,6 +95,9 @@ class InputSchema:
         }
         self._lists = frozenset(n for f in self.fields if f.is_list for n in f.names)
         self._structures = frozenset(n for f in self.fields if f.is_structure for n in f.names)
+        self._with_secrets = frozenset(
+            n for f in self.fields if any(secret_names_in(f.annotation)) for n in f.names
+        )
         self._has_integers = self._is_open or any(
             holds(field.annotation, int) for field in self.fields
         )
@@ -228,7 +231,11 @@ class InputSchema:
 
     def shown_raw(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return what may be shown of inputs that were not validated: declared fields only."""
-        known = {n: v for n, v in values.items() if self._is_open or n in self.names}
+        known = {
+            name: self._veiled(name, value)
+            for name, value in values.items()
+            if self._is_open or name in self.names
+        }
         return redact(known, self.secrets) if known else {}
 
     def json_schema(self, *, ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
@@ -254,6 +261,17 @@ class InputSchema:
                 value = _structure(given, is_list=name in self._lists)
             values[name] = value
         return values
+
+    def _veiled(self, name: str, value: Any) -> Any:
+        """Return `value`, redacted if a secret may stand in it and it has no names to go by.
+
+        Such as JSON in a form or at a shell, where text was given for an object with a password.
+        """
+        if name not in self._with_secrets:
+            return value
+        if isinstance(value, list | tuple):
+            return [self._veiled(name, item) for item in value]
+        return REDACTED if isinstance(value, str | bytes) else value
 
     def _jsonable(self, name: str, value: Any) -> Any:
         """Return `value`, given as text for the field `name`, as JSON that strict reading takes."""
@@ -329,6 +347,7 @@ class InputSchema:
         if key is not None and key not in self.secrets and first["type"] != "missing":
             # `input` is never told as it is: beside a missing field it is all that was given.
             value = first["input"] if values is None else values.get(key, ABSENT)
+            value = self._veiled(key, value)
             if not isinstance(value, str | int | float):
                 value = redact(value, self.secrets, limit=None)
         return InvalidInput(
@@ -353,7 +372,7 @@ class InputSchema:
         if key is not None and key not in self.secrets and first.type != "missing":
             values = values() if callable(values) else values
             if key in values:
-                value = redact(values[key], self.secrets, limit=None)
+                value = redact(self._veiled(key, values[key]), self.secrets, limit=None)
         return InvalidInput(
             first.message,
             type=ErrorType.PARAM_REQUIRED,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -161,6 +162,15 @@ class Pipeline:
                 inputs={},
             )
         return Outcome(error=error)
+
+    async def greet(self, connection: Connection) -> None:
+        """Open the session of somebody who called no action, for doors that answer with its cookie.
+
+        A store that fails is passed over: that nothing is there can be told without.
+        """
+        if self._store is not None:
+            with suppress(Exception):
+                await self._store.open(connection)
 
     def failed_to_answer(self, name: str, error: Exception) -> Outcome:
         """Return the outcome of a call whose value the door could not write down."""

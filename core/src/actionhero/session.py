@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,21 @@ class Session(MutableMapping[str, Any]):
     Args:
         id: Its identifier; `None` as long as nothing was kept.
         values: What is already known.
+        created_ms: When it began, in milliseconds since the epoch; now, where left out.
     """
 
-    __slots__ = ("_values", "changed", "id")
+    __slots__ = ("_values", "changed", "created_ms", "id")
 
-    def __init__(self, id: str | None = None, values: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        id: str | None = None,
+        values: dict[str, Any] | None = None,
+        *,
+        created_ms: int | None = None,
+    ) -> None:
         self.id = id
+        #: When it began, in milliseconds since the epoch.
+        self.created_ms = time.time_ns() // 1_000_000 if created_ms is None else created_ms
         self._values: dict[str, Any] = {} if values is None else values
         #: Whether anything was assigned or removed since it was opened.
         self.changed = False

@@ -43,7 +43,7 @@ from actionhero_db.url import DatabaseUrl, Dialect
         ("sqlite:///srv/notes.sqlite3", Dialect.SQLITE, {"file_path": "/srv/notes.sqlite3"}),
         ("sqlite://notes.sqlite3", Dialect.SQLITE, {"file_path": "/app/notes.sqlite3"}),
         (
-            "mysql://root@localhost/notes",
+            "mysql://ada@localhost/notes",
             Dialect.MYSQL,
             {
                 "host": "localhost",

@@ -21,6 +21,7 @@ from typing import (
 )
 
 from actionhero.errors import BootError
+from actionhero.redaction import is_sensitive
 from actionhero.settings.faults import variable_of
 from actionhero.settings.model import MASK, Settings, secret_fields, shown
 
@@ -132,7 +133,8 @@ def settings_reference(classes: Iterable[type[Settings]]) -> list[SettingsRow]:
 
 
 def _row(model: type[Settings], key: str, field: FieldInfo, value: Any, origin: str) -> SettingsRow:
-    is_secret = key in secret_fields(model)
+    # By its type, or where its author forgot that, by its name.
+    is_secret = key in secret_fields(model) or (isinstance(value, str) and is_sensitive(key))
     return SettingsRow(
         section=model.section,
         key=key,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiohttp import web
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from actionhero_web.settings import WebSettings
 
 Answer = Any
+Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 #: Methods whose body, if there is one, nobody defined a meaning for.
 BODILESS = frozenset({"GET", "HEAD"})
@@ -139,8 +140,9 @@ class Exchanges:
         finally:
             if form is not None:
                 form.close()
+        more = connection.answer_headers or ()
         if outcome.error is not None:
-            return await self._tell_error(request, outcome, request_id)
+            return await self._tell_error(request, outcome, request_id, more)
         value = outcome.value
         if type(value) is dict and match.route.status == 200 and self._is_lean(request):
             # What most answers are, without the questions that the others raise.
@@ -149,8 +151,8 @@ class Exchanges:
             except (TypeError, ValueError):
                 body = b""
             if body and len(body) < MINIMUM_BYTES:
-                return answers.JsonResponse(200, self.heads.json(200), request_id, body)
-        return await self._tell(request, value, request_id, match)
+                return answers.JsonResponse(200, self.heads.json(200), request_id, body, more)
+        return await self._tell(request, value, request_id, match, more)
 
     def _is_lean(self, request: web.BaseRequest) -> bool:
         """Whether a small value can be written at once, and nothing but the value decides how."""
@@ -205,10 +207,15 @@ class Exchanges:
     # -- out -------------------------------------------------------------------------------
 
     async def _tell(
-        self, request: web.BaseRequest, value: Any, request_id: str, match: Match[Registered]
+        self,
+        request: web.BaseRequest,
+        value: Any,
+        request_id: str,
+        match: Match[Registered],
+        more: Headers,
     ) -> Answer:
         if isinstance(value, web.StreamResponse):
-            return await self._tell_raw(request, value, request_id)
+            return await self._tell_raw(request, value, request_id, more)
         status = match.route.status
         try:
             body = self._encode(value)
@@ -217,11 +224,11 @@ class Exchanges:
                 status = 200 if self._pretty else checked_status(status(value))
         except Exception as error:  # noqa: BLE001 - the author's serializers and functions
             failed = self._pipeline.failed_to_answer(match.target.name, error)
-            return await self._tell_error(request, failed, request_id)
+            return await self._tell_error(request, failed, request_id, more)
         if status != 200 and status in answers.EMPTY_STATUSES:
-            more = ((REQUEST_ID, request_id), *self._cors_headers(request))
+            more = ((REQUEST_ID, request_id), *self._cors_headers(request), *more)
             return answers.empty(status, (*self.heads.always, *more), closing=self.is_last(request))
-        return await self._write(request, status, body, request_id)
+        return await self._write(request, status, body, request_id, more)
 
     def _encode(self, value: Any) -> bytes:
         if self._pretty:
@@ -229,10 +236,16 @@ class Exchanges:
         return encode(value)
 
     async def _tell_raw(
-        self, request: web.BaseRequest, response: web.StreamResponse, request_id: str
+        self,
+        request: web.BaseRequest,
+        response: web.StreamResponse,
+        request_id: str,
+        more: Headers,
     ) -> web.StreamResponse:
         if not response.prepared:
             answers.decorate(response, self.heads, request_id, self._cors_headers(request))
+            for name, value in more:
+                response.headers.add(name, value)
             if self.is_last(request):
                 response.force_close()
             if self._settings.compress and isinstance(response, web.Response):
@@ -245,7 +258,7 @@ class Exchanges:
         request: web.BaseRequest,
         outcome: Outcome,
         request_id: str,
-        more: tuple[tuple[str, str], ...] = (),
+        more: Headers = (),
     ) -> Answer:
         error = outcome.error
         assert error is not None  # noqa: S101 - only called for a failure
@@ -273,7 +286,7 @@ class Exchanges:
         status: int,
         body: bytes,
         request_id: str,
-        more: tuple[tuple[str, str], ...] = (),
+        more: Headers = (),
         content_type: str = "application/json",
     ) -> Answer:
         if self._has_cors:
@@ -309,15 +322,18 @@ class Exchanges:
     async def _refuse(
         self, request: web.BaseRequest, connection: Connection, request_id: str, why: NoMatch
     ) -> Answer:
+        if self._pretty:
+            # Clients of the original get their cookie also where there is no action.
+            await self._pipeline.greet(connection)
+        more = connection.answer_headers or ()
         if request.method == "OPTIONS" and (self._pretty or why.allowed):
-            return await self._options(request, request_id, why)
+            return await self._options(request, request_id, why, more)
         error: TypedError
-        more: tuple[tuple[str, str], ...] = ()
         if why.is_malformed:
             error = MalformedRequest("the path is not percent-encoded UTF-8")
         elif why.allowed:
             error, allow = self.wrong_method(request.method, why.allow)
-            more = (allow,)
+            more = (*more, allow)
         else:
             error = ActionNotFound("Action not found")
         if request.method not in BODILESS:
@@ -329,14 +345,16 @@ class Exchanges:
         outcome = self._pipeline.refuse(connection, error, request_id=request_id)
         return await self._tell_error(request, outcome, request_id, more)
 
-    async def _options(self, request: web.BaseRequest, request_id: str, why: NoMatch) -> Answer:
+    async def _options(
+        self, request: web.BaseRequest, request_id: str, why: NoMatch, more: Headers
+    ) -> Answer:
         headers = request.headers
         allowed = self.cors.for_preflight(
             headers.get("Origin"),
             headers.get("Access-Control-Request-Method"),
             headers.get("Access-Control-Request-Headers"),
         )
-        always = (*self.heads.always, (REQUEST_ID, request_id), *allowed)
+        always = (*self.heads.always, (REQUEST_ID, request_id), *allowed, *more)
         if self._pretty:
             return answers.plain(request, 200, b"{}\r\n", always, closing=self.is_last(request))
         return answers.empty(204, (*always, ("Allow", why.allow)), closing=self.is_last(request))
@@ -357,7 +375,7 @@ class Exchanges:
         return time.time_ns() // 1_000_000
 
     async def tell(
-        self, request: web.BaseRequest, error: TypedError, more: tuple[tuple[str, str], ...] = ()
+        self, request: web.BaseRequest, error: TypedError, more: Headers = ()
     ) -> Answer:
         """Answer with `error`, for what fails outside of any action.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 SHORT = 125
 LONG = 2500
+
+#: A line of a traceback. Not a word of it, which may be made up and sent, and then is echoed.
+A_FRAME = re.compile(rb'File "[^"]+\.py", line \d+, in ')
 
 #: What is made up is the same in each run, so that a failure can be seen again.
 COMMON: dict[str, Any] = {
@@ -227,8 +231,7 @@ EVERY_SERVER = pytest.mark.parametrize(
 
 def assert_clean(status: int, body: bytes) -> None:
     assert status < 500 or status == 503, body
-    assert b"Traceback" not in body
-    assert b"Internal error" not in body
+    assert not A_FRAME.search(body)
 
 
 def fuzz_requests(door: Door, client: Client, count: int) -> None:
@@ -241,7 +244,7 @@ def fuzz_requests(door: Door, client: Client, count: int) -> None:
 
     every_request_is_answered_cleanly()
     assert door.is_alive
-    assert "Traceback" not in door.new_in_log()
+    assert not A_FRAME.search(door.new_in_log().encode())
 
 
 def fuzz_bytes(door: Door, count: int) -> None:
@@ -254,12 +257,11 @@ def fuzz_bytes(door: Door, count: int) -> None:
             if line.startswith(b"HTTP/1."):
                 status = int(line.split()[1])
                 assert status < 500 or status == 503, received
-        assert b"Traceback" not in received
-        assert b"Internal error" not in received
+        assert not A_FRAME.search(received)
 
     every_answer_is_clean()
     assert door.is_alive
-    assert "Traceback" not in door.new_in_log()
+    assert not A_FRAME.search(door.new_in_log().encode())
 
 
 def exchange(door: Door, sent: bytes) -> bytes:

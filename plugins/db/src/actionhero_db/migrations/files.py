@@ -39,14 +39,14 @@ async def write_migration(session: Session, label: str, name: str) -> Path | Non
         MigrationRefused: Rows that are there could not take it, or there is no place for it.
     """
     config = session.apps[label]
-    if "migrations" not in config:
-        config["migrations"] = _make_package(config["models"][0])
+    is_new = "migrations" not in config
+    folder = migrations_folder(config, make=True)
+    if is_new:
         await session.read_files()
     writer = await changes_in(session, label)
     if writer is None:
         return None
     refuse_unfillable(label, writer.operations)
-    folder = _folder(config["migrations"])
     numbers = [int(found[1]) for path in folder.glob("*.py") if (found := _NUMBER.match(path.name))]
     writer.name = format_migration_name(max(numbers, default=0) + 1, name)
     path = writer.write()
@@ -75,6 +75,24 @@ def refuse_unfillable(label: str, operations: list[Operation]) -> None:
             )
 
 
+def migrations_folder(config: dict[str, Any], *, make: bool = False) -> Path:
+    """Return the folder of the migrations of a label.
+
+    Args:
+        config: Its part of Tortoise's configuration. A package that is made is written into it.
+        make: Whether something is to be written there.
+
+    Raises:
+        MigrationRefused: It is no place to write to.
+    """
+    if "migrations" not in config and make:
+        config["migrations"] = _make_package(config["models"][0])
+    folder = migrations_module_path(config["migrations"])
+    if make:
+        _refuse_installed(folder)
+    return folder
+
+
 def _make_package(models: str) -> str:
     """Make the package `migrations` beside a module of models, and return its name."""
     parent = models.rpartition(".")[0]
@@ -91,12 +109,6 @@ def _make_package(models: str) -> str:
     (folder / "__init__.py").touch()
     importlib.invalidate_caches()
     return f"{parent}.migrations"
-
-
-def _folder(package: str) -> Path:
-    folder = migrations_module_path(package)
-    _refuse_installed(folder)
-    return folder
 
 
 def _refuse_installed(folder: Path) -> None:

@@ -36,17 +36,23 @@ async def lacking_tables(session: Session) -> list[type[Model]]:
     return found
 
 
+def told(lacking: Iterable[type[Model]]) -> list[str]:
+    """Return what is lacking, a phrase for each label."""
+    labels = dict.fromkeys(model._meta.app for model in lacking)
+    return [f"tables of {label!r}, which has no migrations" for label in labels]
+
+
 async def make_tables(session: Session, models: Iterable[type[Model]]) -> list[str]:
     """Make the tables of models as they are, and return their names."""
     editor = editor_for(session.client)
     made = []
-    for model in _in_order(models):
+    for model in in_order(models):
         await editor.create_model(model)
         made.append(model._meta.db_table)
     return made
 
 
-def _in_order(models: Iterable[type[Model]]) -> list[type[Model]]:
+def in_order(models: Iterable[type[Model]]) -> list[type[Model]]:
     """Return models, each after those that it refers to."""
     given = list(models)
     sorter: TopologicalSorter[type[Model]] = TopologicalSorter()

@@ -11,7 +11,7 @@ from actionhero_db.migrations.files import changes_in, write_migration
 from actionhero_db.migrations.lock import migration_lock
 from actionhero_db.migrations.run import collect, run_backward, run_forward
 from actionhero_db.migrations.session import session_of
-from actionhero_db.migrations.tables import lacking_tables, make_tables
+from actionhero_db.migrations.tables import lacking_tables, make_tables, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,10 +43,7 @@ class TortoiseEngine(Engine):
         """Return what a start would refuse."""
         async with session_of(self.database) as session:
             found = [str(key) for key in _pending(session, await session.applied())]
-            return found + [
-                f"tables of {model._meta.app!r}, which has no migrations"
-                for model in (await lacking_tables(session))[:1]
-            ]
+            return found + told(await lacking_tables(session))
 
     async def changed(self) -> list[str]:
         """Return the labels whose models have changed since their newest migration."""
@@ -80,10 +77,8 @@ class TortoiseEngine(Engine):
         for key in pending:
             for line in await run_forward(session, key, state):
                 report(line)
-        lacking = await lacking_tables(session)
-        if lacking:
-            for table in await make_tables(session, lacking):
-                report(f"made the table {table!r} as its model is, without a migration")
+        for table in await make_tables(session, await lacking_tables(session)):
+            report(f"made the table {table!r} as its model is, without a migration")
 
     async def rollback(self, label: str, name: str | None, report: Report) -> None:
         """Undo migrations of `label`, and those of others that need them."""

@@ -1,0 +1,131 @@
+"""Migrations when processes start: run once, by whoever comes first, and never unasked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+import pytest
+
+from actionhero import ConfigurationError, UnavailableError, hookimpl
+from actionhero.testing import running_app
+from actionhero_db import Models, plugin
+from actionhero_db.migrations.lock import migration_lock
+
+ONE = """
+class Note(Model):
+    id = fields.IntField(primary_key=True)
+    text = fields.CharField(max_length=20)
+
+    class Meta:
+        table = "note"
+"""
+TWO = ONE.replace("max_length=20)", "max_length=20)\n    stars = fields.IntField(db_default=1)")
+
+
+class Plugin:
+    """Brings models."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    @hookimpl
+    def actionhero_db_models(self) -> list[Models]:
+        return [self._models]
+
+
+async def test_a_process_does_not_wait_for_ever_for_another(notebook: Any) -> None:
+    """Another process that runs migrations holds the lock; the wait has a limit."""
+    await notebook.make(ONE, "initial")
+    database = notebook.database()
+    client = await database.connection()
+
+    async with migration_lock(database, client, 1.0):
+        with pytest.raises(UnavailableError) as refused:
+            await notebook.engine(migration_timeout="100ms").migrate(None, None, print)
+
+    assert str(refused.value) == (
+        "another process runs migrations for longer than 0.1 s; wait until it has ended, or raise "
+        "db.migration_timeout"
+    )
+    assert await notebook.migrate() == ["notes.0001_initial: done"]
+
+
+async def test_two_processes_at_once_run_them_once(notebook: Any) -> None:
+    """Both succeed, and each migration was run by one of them."""
+    await notebook.make(ONE, "initial")
+    notebook.write_migration(
+        "0002_fill", "ops.RunSQL(\"INSERT INTO note (text) VALUES ('once')\", '')"
+    )
+    program = textwrap.dedent(
+        f"""
+        import asyncio, sys
+        sys.path.insert(0, {str(notebook.folder)!r})
+        from actionhero_db import Database, DbSettings, Models
+        from actionhero_db.migrations.engine import engine_of
+        from actionhero_db.url import DatabaseUrl
+
+        models = Models("notes", {notebook.models.modules!r}, {notebook.models.migrations!r})
+        database = Database(DatabaseUrl.parse({notebook.url!r}), [models], DbSettings())
+        sys.stdin.readline()
+        asyncio.run(engine_of(database, DbSettings()).migrate(None, None, print))
+        """
+    )
+
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+    answers = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
+
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    lines = b"".join(out for out, _ in answers).decode().splitlines()
+    assert sorted(line for line in lines if "copied" not in line) == [
+        "notes.0001_initial: done",
+        "notes.0002_fill: done",
+    ]
+    assert await notebook.count("note") == 1
+
+
+async def test_a_start_in_development_runs_them(
+    notebook: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fresh clone starts with its tables, and says when models have moved on."""
+    await notebook.make(ONE, "initial")
+    notebook.write(TWO)
+    environ = {"ACTIONHERO_ENV": "development", "DATABASE_URL": notebook.url}
+
+    with caplog.at_level(logging.INFO, "actionhero.db"):
+        async with running_app(plugin, Plugin(notebook.models), environ=environ):
+            assert await notebook.count("note") == 0
+
+    assert "migrations: notes.0001_initial: done" in caplog.text
+    assert (
+        "the models of 'notes' have changed since their newest migration; run: actionhero db make "
+        "--label notes NAME"
+    ) in caplog.text
+
+
+async def test_a_start_in_production_refuses_while_there_are_some(notebook: Any) -> None:
+    """Nothing is changed behind anybody's back: the operator runs them, then it starts."""
+    await notebook.make(ONE, "initial")
+    environ = {"ACTIONHERO_ENV": "production", "DATABASE_URL": notebook.url}
+
+    with pytest.raises(ConfigurationError) as refused:
+        async with running_app(plugin, Plugin(notebook.models), environ=environ):
+            pass
+    await notebook.migrate()
+
+    assert str(refused.value).endswith(
+        "lacks notes.0001_initial; run: actionhero db migrate, or set "
+        "ACTIONHERO_DB__AUTO_MIGRATE=true"
+    )
+    assert refused.value.exit_code == 78
+    async with running_app(plugin, Plugin(notebook.models), environ=environ):
+        pass
