@@ -321,7 +321,7 @@ def command_line() -> str:
     for owner, names in COMMANDS.items():
         for name in names:
             lines += ["", f"## `actionhero {name}`", "", f"From `{owner}`.", ""]
-            lines += console(name, "--help")
+            lines += console(*name.split(), "--help")
     return "\n".join(lines) + "\n"
 
 
@@ -335,7 +335,7 @@ def console(*arguments: str) -> list[str]:
                 "PATH": os.environ.get("PATH", ""),
                 "COLUMNS": "80",
                 "PYTHONIOENCODING": "utf-8",
-                "ACTIONHERO_PLUGINS__ENABLED": "web",
+                "ACTIONHERO_PLUGINS__ENABLED": "db,web",
             },
             capture_output=True,
             encoding="utf-8",

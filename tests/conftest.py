@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 
+#: Where the program `uv` is, if it is anywhere: beside us, or on the path.
+UV: Final = shutil.which(
+    "uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+)
+
 #: How long a command may take before the test gives up.
 PATIENCE_SECONDS: Final = 60.0
 
@@ -39,13 +44,13 @@ def wheel_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     if built := os.environ.get("WHEEL_FOLDER"):
         return Path(built)
-    if (uv := shutil.which("uv")) is None:
+    if UV is None:
         pytest.skip("building the wheels needs the program 'uv'")
     folder = tmp_path_factory.mktemp("wheels")
     for pattern in ("core", "plugins/*", "example-plugins/*"):
         for project in sorted(ROOT.glob(f"{pattern}/pyproject.toml")):
             subprocess.run(
-                [uv, "build", "--quiet", "--wheel", "--out-dir", folder, project.parent], check=True
+                [UV, "build", "--quiet", "--wheel", "--out-dir", folder, project.parent], check=True
             )
     return folder
 
@@ -153,6 +158,8 @@ class Place:
     site: Path
     #: The plugins that are switched on, of all that are installed.
     enabled: list[str] = field(default_factory=lambda: ["web", "hello"])
+    #: What is run.
+    program: tuple[str, ...] = (sys.executable, "-m", "actionhero")
     _running: list[Running] = field(default_factory=list)
 
     def write(self, name: str, text: str) -> Path:
@@ -206,14 +213,15 @@ class Place:
         kept = ("PATH", "HOME", "TMPDIR", "COVERAGE_PROCESS_START")
         environ = {
             **{name: os.environ[name] for name in kept if name in os.environ},
-            "PYTHONPATH": str(self.site),
+            **({"PYTHONPATH": str(self.site)} if self.site.exists() else {}),
+            # Without any it is as if nobody had said anything.
             "ACTIONHERO_PLUGINS__ENABLED": ",".join(self.enabled),
             # Any that is free; nobody asks for one where nobody listens.
             **({"ACTIONHERO_WEB__PORT": "0"} if "web" in self.enabled else {}),
             **variables,
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "actionhero", *arguments],
+            [*self.program, *arguments],
             cwd=self.folder,
             env=environ,
             stdin=subprocess.DEVNULL,

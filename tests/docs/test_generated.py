@@ -70,10 +70,14 @@ def test_the_example_of_a_hook_is_one_that_is_taken(name: str) -> None:
     exec(compile(code, name, "exec"), namespace)
     implementation = SimpleNamespace(**{name: namespace[name]})
     example = Plugin("example", "", implementation=implementation)
-    specifying = Plugin("web", "", implementation=importlib.import_module("actionhero_web.plugin"))
+    specifying = [
+        Plugin(owner, "", implementation=importlib.import_module(f"actionhero_{owner}.plugin"))
+        for owner in ("db", "web")
+        if name.startswith(f"actionhero_{owner}_")
+    ]
     host = PluginHost()
 
-    host.register([specifying, example] if name.startswith("actionhero_web_") else [example])
+    host.register([*specifying, example])
 
     assert host.problems == []
     assert [plugin.name for plugin in host.implementers(name)][-1] == "example"

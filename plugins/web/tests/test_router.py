@@ -181,7 +181,8 @@ def test_an_empty_router_finds_nothing() -> None:
 def test_two_routes_for_the_same_requests_are_an_error(first: str, second: str) -> None:
     """Both actions are named, and where they are."""
     (one,), (two,) = Route.parse(first), Route.parse(second)
-    view, show = Page("user:view", "app/users.py:12"), Page("user:show", "lib/show.py:3", "plugin 'lib'")
+    view = Page("user:view", "app/users.py:12")
+    show = Page("user:show", "lib/show.py:3", "plugin 'lib'")
 
     with pytest.raises(PluginError) as raised:
         Router([(one, view), (two, show)])

@@ -374,9 +374,7 @@ class Exchanges:
         """Return milliseconds since the epoch."""
         return time.time_ns() // 1_000_000
 
-    async def tell(
-        self, request: web.BaseRequest, error: TypedError, more: Headers = ()
-    ) -> Answer:
+    async def tell(self, request: web.BaseRequest, error: TypedError, more: Headers = ()) -> Answer:
         """Answer with `error`, for what fails outside of any action.
 
         Args:
