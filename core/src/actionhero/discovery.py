@@ -33,6 +33,8 @@ GROUP = "actionhero"
 APPLICATION = "application"
 CORE = "core"
 
+# No plugin of ours, such as `actionhero-web`.
+_ON_CORE = re.compile(r"actionhero(?![\w.-])", re.IGNORECASE)
 #: What most plugins say of the core that they want: bounds of plain versions.
 _BOUNDS = re.compile(r"actionhero *(?:(?:>=|<) *\d+(?:\.\d+)*(?: *, *|$))+")
 _BOUND = re.compile(r"(>=|<) *([\d.]+)")
@@ -227,17 +229,14 @@ def _taken_name(plugin: Plugin) -> str | None:
 def _wants_other_core(plugin: Plugin) -> str | None:
     """Say which core the plugin's distribution wants, if it is not the one that is installed."""
     for text in plugin.requires:
-        if not text.lower().startswith("actionhero") or _is_plainly_met(text):
+        if not _ON_CORE.match(text) or _is_plainly_met(text):
             continue
         # Ten milliseconds, for those alone that are not plain or not met.
         from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415
-        from packaging.utils import canonicalize_name  # noqa: PLC0415
 
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
-            continue
-        if canonicalize_name(requirement.name) != "actionhero":
             continue
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue

@@ -263,10 +263,7 @@ class InputSchema:
         return values
 
     def _veiled(self, name: str, value: Any) -> Any:
-        """Return `value`, redacted if a secret may stand in it and it has no names to go by.
-
-        Such as JSON in a form or at a shell, where text was given for an object with a password.
-        """
+        """Return `value`, redacted if it is text for what has a secret inside, such as JSON."""
         if name not in self._with_secrets:
             return value
         if isinstance(value, list | tuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from actionhero import ConfigurationError, PluginError
 from actionhero_db import Models
-from actionhero_db.migrations.engine import MigrationFailed, MigrationState
+from actionhero_db.migrations.engine import MigrationFailed, MigrationRefused, MigrationState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -311,3 +312,31 @@ async def test_a_first_migration_does_not_take_over_a_table_of_other_columns(
 
     with pytest.raises(MigrationFailed, match="'note' has other columns; make it the same as the"):
         await notebook.migrate()
+
+
+async def test_migrations_have_a_place_or_are_not_written(
+    sqlite_notebook: Any, tmp_path: Path
+) -> None:
+    """Models in no package have none, and what is installed would be replaced."""
+    notebook = sqlite_notebook
+    notebook.write(ONE, migrations=False)
+
+    with pytest.raises(MigrationRefused, match="are in no package, so there is no place for their"):
+        await notebook.engine().make("notes", "initial")
+
+    installed = tmp_path / "site-packages"
+    (installed / "shop" / "migrations").mkdir(parents=True)
+    for folder in ("shop", "shop/migrations"):
+        (installed / folder / "__init__.py").touch()
+    (installed / "shop" / "models.py").write_text(
+        (notebook.folder / f"{notebook.models.modules[0]}.py").read_text()
+    )
+    sys.path.insert(0, str(installed))
+    try:
+        notebook.models = Models("shop", ["shop.models"], "shop.migrations")
+        with pytest.raises(MigrationRefused, match="which the next installation replaces; make"):
+            await notebook.engine().make("shop", "initial")
+    finally:
+        sys.path.remove(str(installed))
+        for name in ("shop", "shop.models", "shop.migrations"):
+            sys.modules.pop(name, None)

@@ -190,6 +190,19 @@ async def test_two_plugins_with_one_label_are_named(people: Any) -> None:
             pass
 
 
+async def test_a_label_is_a_name() -> None:
+    """References and folders are made of it."""
+
+    class Other:
+        @hookimpl
+        def actionhero_db_models(self) -> list[Models]:
+            return [Models("no-name", ["other"])]
+
+    with pytest.raises(PluginError, match=r"models 'no-name' .* have a label that is no name"):
+        async with running_app(plugin, Other()):
+            pass
+
+
 async def test_a_module_that_is_not_there_is_named(tmp_path: Path) -> None:
     """What Tortoise says of models is told as a fault of the plugin."""
     url = DatabaseUrl.of_file(tmp_path / "test.sqlite3")

@@ -15,6 +15,7 @@ from actionhero.errors import ErrorType
 from actionhero.health import Health
 from actionhero.testing import running_app
 from actionhero_db import Database, Transaction, plugin
+from actionhero_db.failures import Unstorable
 from actionhero_db.testing import throw_away_postgres
 
 if TYPE_CHECKING:
@@ -220,6 +221,15 @@ async def test_what_postgresql_could_not_store_sqlite_does_not_either(
 
         assert outcome.error is not None
         assert outcome.error.type is ErrorType.PARAM_VALIDATION
+
+
+async def test_many_rows_at_once_are_looked_at_too(people: Any) -> None:
+    """A text that cannot be stored is found in each of them."""
+    async with running_app(plugin, people):
+        with pytest.raises(Unstorable, match=r"a text holds the character U\+0000"):
+            await people.Person.bulk_create([people.Person(email="a"), people.Person(email="\0")])
+
+        assert await people.Person.all().count() == 0
 
 
 async def test_neither_sql_nor_a_value_is_in_an_answer_or_the_log(

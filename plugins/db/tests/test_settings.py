@@ -48,7 +48,7 @@ from actionhero_db.url import DatabaseUrl, Dialect
             {
                 "host": "localhost",
                 "port": 3306,
-                "user": "root",
+                "user": "ada",
                 "password": None,
                 "database": "notes",
             },

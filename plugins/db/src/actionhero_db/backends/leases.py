@@ -69,8 +69,12 @@ def refuse_nul(values: Iterable[Any] | None) -> None:
         Unstorable: There is one.
     """
     for value in values or ():
-        if type(value) is str and "\x00" in value:
-            raise Unstorable("a text holds the character U+0000")
+        if type(value) is str:
+            if "\x00" in value:
+                raise Unstorable("a text holds the character U+0000")
+        elif type(value) in {list, tuple}:
+            # The values of one row of many.
+            refuse_nul(value)
 
 
 class Savepoint(TransactionContext):

@@ -192,10 +192,12 @@ class _TransactionContext(TransactionContext):
             transaction = self._transaction = SqliteTransaction(client)
             await transaction.begin()
         except BaseException as error:
-            if self._transaction is not None:
-                # It may have begun after we were cancelled.
-                await self._roll_back(self._transaction)
-            client._lock.release()
+            try:
+                if self._transaction is not None:
+                    # It may have begun after we were cancelled.
+                    await self._roll_back(self._transaction)
+            finally:
+                client._lock.release()
             if isinstance(error, Exception):
                 raise told(error) from None
             raise
