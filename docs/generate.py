@@ -23,6 +23,7 @@ from actionhero.settings import CORE_SETTINGS, Settings, settings_reference
 from actionhero_db import hookspecs as db_hookspecs
 from actionhero_db.settings import DbSettings
 from actionhero_redis.settings import RedisSettings
+from actionhero_sessions.settings import SessionsSettings
 from actionhero_web import hookspecs as web_hookspecs
 from actionhero_web.problem import TABLE
 from actionhero_web.settings import WebSettings
@@ -44,6 +45,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "actionhero": CORE_SETTINGS,
     "actionhero-db": (DbSettings,),
     "actionhero-redis": (RedisSettings,),
+    "actionhero-sessions": (SessionsSettings,),
     "actionhero-web": (WebSettings,),
 }
 #: The commands, by the package that brings them.

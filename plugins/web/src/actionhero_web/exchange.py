@@ -168,7 +168,7 @@ class Exchanges:
     def _told_by_proxy(
         self, request: web.BaseRequest, proxies: TrustedProxies
     ) -> tuple[str, Connection]:
-        peer = _remote(request) or "unix"
+        peer = _remote(request)
         client = proxies.client(peer, request.scheme, request.headers)
         request_id = client.request_id or new_identifier()
         return request_id, Connection("web", client.address, raw=request)

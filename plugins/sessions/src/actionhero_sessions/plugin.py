@@ -1,0 +1,31 @@
+"""What this package adds to ActionHero. Start reading here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actionhero import hookimpl
+
+if TYPE_CHECKING:
+    from actionhero import App, Initializer, SessionStore, Settings
+
+
+@hookimpl
+def actionhero_settings() -> list[type[Settings]]:
+    from actionhero_sessions.settings import SessionsSettings
+
+    return [SessionsSettings]
+
+
+@hookimpl
+def actionhero_initializers() -> list[Initializer]:
+    from actionhero_sessions.initializer import SessionsInitializer
+
+    return [SessionsInitializer()]
+
+
+@hookimpl
+def actionhero_session_store(app: App) -> SessionStore:
+    from actionhero_sessions.sessions import sessions_for
+
+    return sessions_for(app)
