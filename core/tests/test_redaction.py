@@ -302,6 +302,10 @@ def test_a_logged_value_may_contain_itself() -> None:
         ("http://ada@host:80/", "http://ada@host:80/"),
         ("see http://host:80, or ask ada@host", "see http://host:80, or ask ada@host"),
         ("no url: a:b@c", "no url: a:b@c"),
+        (
+            "to mysql://host/x?password=hunter22&a=b failed",
+            "to mysql://host/x?password=***&a=b failed",
+        ),
         ("://", "://"),
     ],
 )

@@ -45,6 +45,10 @@ _SHOWN_AS_TEXT: Final = (
 
 # Shorter runs stand in most texts by chance.
 _RUN: Final = re.compile(r"[A-Za-z0-9]{4,}")
+#: What drivers take as an option of a URL, and nobody may read.
+SECRET_IN_QUERY: Final = re.compile(
+    r"([?&][\w.-]*(?:password|passwd|pwd|secret|token|key)=)[^&#\s]*", re.IGNORECASE
+)
 # What ends a URL in running text.
 _END_OF_URL: Final = re.compile(r"[\s\"'<>]")
 _END_OF_AUTHORITY: Final = re.compile(r"[/?#]")
@@ -160,9 +164,11 @@ def _without_sensitive(value: Any, level: int) -> Any:
 
 
 def mask_url(text: str) -> str:
-    """Return `text` with the password of every URL in it masked: `redis://:***@host`."""
+    """Return `text` with the secrets of every URL in it masked: `redis://:***@host?token=***`."""
     first, *rest = text.split("://")
-    return "://".join((first, *map(_masked, rest))) if rest else text
+    if not rest:
+        return text
+    return SECRET_IN_QUERY.sub(r"\1***", "://".join((first, *map(_masked, rest))))
 
 
 def _masked(rest: str) -> str:

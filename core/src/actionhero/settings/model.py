@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from actionhero.annotations import is_secret, members, parts
+from actionhero.redaction import SECRET_IN_QUERY
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -33,9 +34,6 @@ _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 # Greedy, up to the last @: a password may have an unquoted @ or / in it.
 _URL_PASSWORD = re.compile(r"(://[^:/?#@\s]*:).+@", re.DOTALL)
-_QUERY_SECRET = re.compile(
-    r"([?&][\w.-]*(?:password|passwd|pwd|secret|token|key)=)[^&#\s]*", re.IGNORECASE
-)
 
 
 class Settings(BaseModel):
@@ -158,7 +156,7 @@ def masked(value: Any) -> Any:
 def mask_passwords(text: str) -> str:
     """Return `text` without the passwords of URLs in it: `redis://:******@host`."""
     text = _URL_PASSWORD.sub(rf"\1{MASK}@", text)
-    return _QUERY_SECRET.sub(rf"\1{MASK}", text)
+    return SECRET_IN_QUERY.sub(rf"\1{MASK}", text)
 
 
 def shown(value: Any) -> str:
