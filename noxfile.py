@@ -14,6 +14,8 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["tests", "lint", "types"]
 
 ROOT = Path(__file__).parent
+#: Where `demo` keeps its data.
+DEMO = ROOT / ".demo"
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 
 #: Each package's `pyproject.toml` and its folder, by the name of its distribution.
@@ -62,12 +64,17 @@ def build(session: nox.Session) -> list[str]:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Start the main job: a server with the actions `hello` and `status`."""
-    session.install("-e", "core", "-e", "plugins/web", "-e", "example-plugins/actionhero-hello")
-    # A folder of its own, so that no settings file and no data folder of yours has a say.
-    session.chdir(session.create_tmp())
-    # It prints where it listens, and three `curl` lines to try.
-    session.run("actionhero", "start", *session.posargs)
+    """Start the main job: the chat, with all that it leans on."""
+    folders = [str(PACKAGES[name][0]) for name in needs("actionhero-chat")]
+    session.install(*(part for folder in folders for part in ("-e", folder)))
+    # A folder of its own, so that no settings file of yours has a say, and what is kept there is
+    # found again at the next start.
+    DEMO.mkdir(exist_ok=True)
+    session.chdir(DEMO)
+    # It prints where it listens. Stopping it takes a moment: nobody who is waiting is cut off.
+    session.run(
+        "actionhero", "start", *session.posargs, interrupt_timeout=30.0, terminate_timeout=5.0
+    )
 
 
 @nox.session

@@ -20,6 +20,7 @@ from actionhero import errors, hookspecs
 from actionhero.cli import exits
 from actionhero.errors import ErrorType, TypedError
 from actionhero.settings import CORE_SETTINGS, Settings, settings_reference
+from actionhero_chat.settings import ChatSettings
 from actionhero_db import hookspecs as db_hookspecs
 from actionhero_db.settings import DbSettings
 from actionhero_redis.settings import RedisSettings
@@ -43,6 +44,7 @@ HOOK_MODULES: dict[str, Any] = {
 #: Whose settings there are.
 SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "actionhero": CORE_SETTINGS,
+    "actionhero-chat": (ChatSettings,),
     "actionhero-db": (DbSettings,),
     "actionhero-redis": (RedisSettings,),
     "actionhero-sessions": (SessionsSettings,),

@@ -19,6 +19,7 @@ CHECK_SECONDS = 5.0
 class Check:
     """What one initializer said of the thing that it provides."""
 
+    #: The initializer's `check_name`, or its name.
     name: str
     healthy: bool
     #: Why it is not; for the operator, not for strangers.
@@ -37,11 +38,12 @@ class Health:
 
 
 async def _ask(initializer: Initializer) -> Check:
+    name = initializer.check_name or initializer.name
     try:
         async with asyncio.timeout(CHECK_SECONDS) as limit:
             await initializer.check()
     except Exception as error:  # noqa: BLE001 - whatever a driver raises means: not usable
         if limit.expired():
-            return Check(initializer.name, False, f"no answer within {CHECK_SECONDS:.0f} s")
-        return Check(initializer.name, False, f"{type(error).__name__}: {error}")
-    return Check(initializer.name, True)
+            return Check(name, False, f"no answer within {CHECK_SECONDS:.0f} s")
+        return Check(name, False, f"{type(error).__name__}: {error}")
+    return Check(name, True)

@@ -43,6 +43,8 @@ class Initializer:
     requires: ClassVar[Sequence[str]] = ()
     #: Initializers that go first if they are there.
     after: ClassVar[Sequence[str]] = ()
+    #: What its check is called where health is told; its name where left out.
+    check_name: ClassVar[str | None] = None
     #: In which kinds of process it takes part.
     modes: ClassVar[frozenset[RunMode]] = frozenset(RunMode)
 

@@ -301,4 +301,4 @@ async def test_a_check_does_not_wait_for_a_long_transaction(people: Any, tmp_pat
         app.get(Gate).set()
         await holding
 
-        assert [(check.name, check.healthy) for check in checks] == [("db", True)]
+        assert [(check.name, check.healthy) for check in checks] == [("database", True)]

@@ -24,6 +24,8 @@ class DatabaseInitializer(Initializer):
     """The database of all models. Where no plugin has any, nothing is connected."""
 
     name = "db"
+    # Clients of `status` know it by this name.
+    check_name = "database"
 
     def __init__(self) -> None:
         self._database: Database | None = None

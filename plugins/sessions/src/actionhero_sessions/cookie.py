@@ -42,7 +42,8 @@ class Cookies:
         production: bool = False,
         trusted_proxies: Iterable[str] = (),
     ) -> None:
-        self._name = settings.cookie_name
+        #: Its name where nothing is said about security.
+        self.plain_name = settings.cookie_name
         self._secure = True if settings.secure is None and production else settings.secure
         self._proxies = TrustedProxies(trusted_proxies)
         seconds = int(settings.ttl.total_seconds())
@@ -69,7 +70,7 @@ class Cookies:
 
     def name(self, connection: Connection) -> str:
         """Return the name of the cookie, as this browser has it."""
-        return SECURE_PREFIX + self._name if self.is_secure(connection) else self._name
+        return SECURE_PREFIX + self.plain_name if self.is_secure(connection) else self.plain_name
 
     def is_secure(self, connection: Connection) -> bool:
         """Whether the cookie of this browser is for HTTPS alone."""

@@ -106,6 +106,12 @@ class Sessions(SessionStore):
         """
         return await self._records.end_all(user)
 
+    def cookie_name(self, connection: Connection) -> str:
+        """Return the name of the cookie that brings a session back."""
+        if connection.transport in WITH_COOKIES:
+            return self.cookies.name(connection)
+        return self.cookies.plain_name
+
     # -- what the corridor asks ----------------------------------------------------------------
 
     async def open(self, connection: Connection) -> Session:

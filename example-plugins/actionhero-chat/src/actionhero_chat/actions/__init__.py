@@ -1,0 +1,3 @@
+"""What can be called. Each module has one noun."""
+
+from __future__ import annotations

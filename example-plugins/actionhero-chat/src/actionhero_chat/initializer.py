@@ -1,0 +1,57 @@
+"""`ChatInitializer`: provides `Passwords`, and makes the default user."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import TYPE_CHECKING
+
+from actionhero import Conflict, Initializer, RunMode
+from actionhero_chat.ops import users
+from actionhero_chat.passwords import Passwords
+from actionhero_chat.settings import ChatSettings
+from actionhero_db import Database
+
+if TYPE_CHECKING:
+    from actionhero import App
+
+logger = logging.getLogger("actionhero.chat")
+
+DEFAULT_NAME = "Admin"
+DEFAULT_EMAIL = "admin@keryxjs.com"
+
+
+class ChatInitializer(Initializer):
+    """What the chat leans on beside the database and sessions."""
+
+    name = "chat"
+    requires = ("db",)
+    after = ("redis",)
+
+    def __init__(self) -> None:
+        self._passwords: Passwords | None = None
+
+    async def initialize(self, app: App) -> None:
+        """Provide `Passwords`."""
+        self._passwords = Passwords(app.get(ChatSettings))
+        app.provide(Passwords, self._passwords)
+
+    async def start(self, app: App) -> None:
+        """Make the default user, if a server has none."""
+        if app.mode is not RunMode.SERVER or not app.get(ChatSettings).default_user:
+            return
+        async with app.get(Database).entered():
+            if await users.find_by_email(DEFAULT_EMAIL) is not None:
+                return
+            nobody_knows = await app.get(Passwords).hash(secrets.token_urlsafe())
+            try:
+                await users.add(DEFAULT_NAME, DEFAULT_EMAIL, nobody_knows)
+            except Conflict:
+                # Another process of this server was quicker.
+                return
+        logger.info("made the default user %s", DEFAULT_EMAIL)
+
+    async def stop(self, app: App) -> None:
+        """End the threads that hash."""
+        if self._passwords is not None:
+            self._passwords.close()

@@ -1,0 +1,41 @@
+"""The tables: users, and what they wrote."""
+
+from __future__ import annotations
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class User(Model):
+    """Somebody who has signed up."""
+
+    id = fields.IntField(primary_key=True)
+    name = fields.CharField(max_length=256)
+    #: In lower case, so that nobody signs up twice.
+    email = fields.CharField(max_length=320, unique=True)
+    password_hash = fields.CharField(max_length=255)
+    created_at = fields.DatetimeField(auto_now_add=True)
+    updated_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        """Where it is kept."""
+
+        table = "users"
+
+
+class Message(Model):
+    """What somebody wrote to everybody."""
+
+    id = fields.IntField(primary_key=True)
+    body = fields.TextField()
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "chat.User", related_name="messages", db_index=True
+    )
+    user_id: int
+    created_at = fields.DatetimeField(auto_now_add=True, db_index=True)
+    updated_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        """Where it is kept."""
+
+        table = "messages"

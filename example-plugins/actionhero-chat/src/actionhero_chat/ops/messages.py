@@ -1,0 +1,84 @@
+"""Messages: written, found and cleaned up, and what callers are told of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+from tortoise.exceptions import IntegrityError
+
+from actionhero import NotFound, SignInRequired
+from actionhero_chat.models import Message
+from actionhero_chat.ops.moments import milliseconds, now
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from actionhero_db import Page, Pagination
+
+
+class WrittenMessage(TypedDict):
+    """A message, as who wrote it is told."""
+
+    id: int
+    body: str
+    user_id: int
+    #: Milliseconds since the epoch, as in `updatedAt`.
+    createdAt: int
+    updatedAt: int
+
+
+class ReadMessage(WrittenMessage):
+    """A message, as everybody reads it."""
+
+    user_name: str
+
+
+def written(message: Message) -> WrittenMessage:
+    """Return what is told to who wrote a message."""
+    return {
+        "id": message.id,
+        "body": message.body,
+        "user_id": message.user_id,
+        "createdAt": milliseconds(message.created_at),
+        "updatedAt": milliseconds(message.updated_at),
+    }
+
+
+def read(message: Message) -> ReadMessage:
+    """Return what is told to who reads a message, whose user was fetched with it."""
+    return {**written(message), "user_name": message.user.name}
+
+
+async def add(user_id: int, body: str) -> Message:
+    """Write a message.
+
+    Raises:
+        SignInRequired: There is no such user any more.
+    """
+    try:
+        return await Message.create(user_id=user_id, body=body)
+    except IntegrityError:
+        # The session has outlived its user.
+        raise SignInRequired from None
+
+
+async def find(id: int) -> Message:
+    """Return a message, with its user.
+
+    Raises:
+        NotFound: There is none.
+    """
+    message = await Message.get_or_none(id=id).select_related("user")
+    if message is None:
+        raise NotFound(f"Message with id {id} not found")
+    return message
+
+
+async def newest(page: Page) -> tuple[list[Message], Pagination]:
+    """Return a page of messages with their users, the newest first."""
+    return await page.fetch(Message.all().order_by("-id").select_related("user"))
+
+
+async def remove_older(age: timedelta) -> int:
+    """Remove the messages that are older than `age`, and return how many that were."""
+    return await Message.filter(created_at__lt=now() - age).delete()

@@ -1,0 +1,122 @@
+"""Users: found, made and changed, and what others are told of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from tortoise.exceptions import IntegrityError
+
+from actionhero import Conflict, NotFound
+from actionhero_chat.models import User
+from actionhero_chat.ops.moments import after, milliseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class PublicUser(TypedDict):
+    """A user, as anybody who has signed in may see them."""
+
+    id: int
+    name: str
+    #: Milliseconds since the epoch, as in `updatedAt`.
+    createdAt: int
+    updatedAt: int
+
+
+class OwnUser(PublicUser):
+    """A user, as they see themselves."""
+
+    email: str
+
+
+def public(user: User) -> PublicUser:
+    """Return what others are told of a user."""
+    return {
+        "id": user.id,
+        "name": user.name,
+        "createdAt": milliseconds(user.created_at),
+        "updatedAt": milliseconds(user.updated_at),
+    }
+
+
+def own(user: User) -> OwnUser:
+    """Return what users are told of themselves."""
+    return {
+        "id": user.id,
+        "name": user.name,
+        "email": user.email,
+        "createdAt": milliseconds(user.created_at),
+        "updatedAt": milliseconds(user.updated_at),
+    }
+
+
+async def find(id: int) -> User:
+    """Return a user.
+
+    Raises:
+        NotFound: There is none.
+    """
+    user = await User.get_or_none(id=id)
+    if user is None:
+        raise NotFound(f"User with id {id} not found")
+    return user
+
+
+async def find_by_email(email: str) -> User | None:
+    """Return the user with an e-mail address, if there is one."""
+    return await User.get_or_none(email=email)
+
+
+async def refuse_taken(email: str) -> None:
+    """Look whether an address is free, before work is spent on it. `add` is what decides.
+
+    Raises:
+        Conflict: Somebody has it.
+    """
+    if await User.exists(email=email):
+        raise Conflict("User already exists")
+
+
+async def add(name: str, email: str, password_hash: str) -> User:
+    """Make a user.
+
+    Raises:
+        Conflict: Somebody has that e-mail address.
+    """
+    try:
+        return await User.create(name=name, email=email, password_hash=password_hash)
+    except IntegrityError:
+        # Of many who sign up at once with one address, the table lets one through.
+        raise Conflict("User already exists") from None
+
+
+async def change(id: int, values: Mapping[str, Any]) -> User:
+    """Change columns of a user, in the transaction of the caller.
+
+    Args:
+        id: Whose.
+        values: What is new, by column.
+
+    Raises:
+        Conflict: Somebody else has that e-mail address.
+        NotFound: There is no such user.
+    """
+    # Locked, so that `updated_at` grows also with those who write at the same time.
+    user = await User.select_for_update().get_or_none(id=id)
+    if user is None:
+        raise NotFound(f"User with id {id} not found")
+    user.update_from_dict({**values, "updated_at": after(user.updated_at)})
+    try:
+        await user.save(update_fields=[*values, "updated_at"])
+    except IntegrityError:
+        raise Conflict("User already exists") from None
+    return user
+
+
+async def rehash(user: User, password_hash: str) -> None:
+    """Keep a password hashed anew. The user has changed nothing, so `updated_at` stays."""
+    # Only in place of the hash that was looked at: the password may have been changed meanwhile.
+    await User.filter(id=user.id, password_hash=user.password_hash).update(
+        password_hash=password_hash
+    )
