@@ -143,7 +143,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure our speed, beside that of others."""
-    install(session, *PACKAGES, groups=("bench",))
+    install(session, *PACKAGES, groups=("bench", "test"))
     session.run("python", "tests/benchmarks/run.py", *session.posargs)
 
 

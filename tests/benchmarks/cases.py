@@ -12,6 +12,8 @@ _BAD: Final = '{"name":"ab","email":"nope","password":"a%04d"}'
 
 #: How many requests of one case differ.
 DIFFERENT: Final = 1000
+#: How many rows are listed at once.
+ROWS: Final = 50
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,13 @@ class Case:
     #: With a place for a number; empty for no body.
     body: str = ""
     status: int = 200
+    #: Further lines of its head, such as a cookie.
+    headers: tuple[str, ...] = ()
 
     def request(self, number: int = 0) -> bytes:
         """Return a request as it goes over the wire."""
         head = f"{self.method} {self.target} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        head += "".join(f"{line}\r\n" for line in self.headers)
         body = self.body % number if self.body else ""
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
@@ -63,6 +68,12 @@ class Case:
         if self.name == "W2b":
             told = json.dumps(answer)
             return all(key in told for key in ("name", "email", "password"))
+        if self.name == "list":
+            newest = answer["messages"][0]
+            whole = len(answer["messages"]) == ROWS and len(newest) == 6
+            return bool(whole and answer["pagination"]["limit"] == ROWS)
+        if self.name == "session":
+            return bool(sorted(answer["checks"]) == ["database", "redis"] and answer["healthy"])
         expected = {"id": 42, "name": "User 42", "email": "user42@example.com"}
         return bool(answer == {"user": expected, "verbose": True})
 
@@ -72,3 +83,14 @@ W2: Final = Case("W2", "validated POST", "POST", "/api/user", _GOOD)
 W2B: Final = Case("W2b", "invalid POST", "POST", "/api/user", _BAD, status=422)
 W3: Final = Case("W3", "path and query, 200 routes", "GET", "/api/user/42?verbose=true")
 CASES: Final = (W1, W2, W2B, W3)
+
+
+def list_messages(cookie: str) -> Case:
+    """Return what asks for a page of messages, for who has that cookie."""
+    target = f"/api/messages/list?limit={ROWS}"
+    return Case("list", f"{ROWS} rows and their users", "GET", target, headers=(cookie,))
+
+
+def status_with_session(cookie: str) -> Case:
+    """Return what asks for the status, for who has that cookie."""
+    return Case("session", "status with a session", "GET", "/api/status", headers=(cookie,))

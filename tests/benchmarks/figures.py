@@ -87,6 +87,16 @@ FIGURES = (
     Figure("over_http.W2b.tuned", f"W2b over HTTP, {_TUNED}"),
     Figure("over_http.W3.tuned", f"W3 over HTTP, {_TUNED}"),
     Figure(
+        "data.list",
+        "messages:list of 50 rows vs handler by hand",
+        1.25,
+        1.1,
+        lower_is_better=True,
+    ),
+    Figure(
+        "data.session", "status with a session vs handler by hand", 1.25, 1.1, lower_is_better=True
+    ),
+    Figure(
         "cold_start.time", "cold start, 200 actions, vs FastAPI", 1.0, 0.8, lower_is_better=True
     ),
     Figure("cold_start.memory", "idle memory of the server", 55, 45, "MiB", lower_is_better=True),

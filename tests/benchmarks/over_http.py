@@ -40,7 +40,7 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
         for server in servers:
             for case in CASES:
                 case.check(server.name, server.ask(case))
-                _load(server, case)  # what is only done once is done now
+                load(server, case)  # what is only done once is done now
         for case in CASES:
             wanted = {f"over_http.{case.name}": "FastAPI", f"over_http.{case.name}.tuned": "tuned"}
             wanted = {key: peer for key, peer in wanted.items() if key in keys}
@@ -49,7 +49,7 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
             for number in range(rounds if wanted else 0):
                 first = number % len(asked)
                 for server in asked[first:] + asked[:first]:
-                    costs[server.name].append(_load(server, case))
+                    costs[server.name].append(load(server, case))
             for key, peer in wanted.items():
                 ratios = [a / b for a, b in zip(costs[peer], costs["ours"], strict=True)]
                 theirs, own = median(costs[peer]), median(costs["ours"])
@@ -57,12 +57,13 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
     return readings
 
 
-def _load(server: Server, case: Case) -> float:
+def load(server: Server, case: Case) -> float:
     """Load a server, and return the microseconds of CPU time that each request took."""
     command = [
         "taskset", "-c", CLIENT_CORE,
         "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s",
         *(["-s", str(_SCRIPT)] if case.body else []),
+        *(part for line in case.headers for part in ("-H", line)),
         f"http://127.0.0.1:{server.port}{case.target}",
         *(["--", case.body] if case.body else []),
     ]  # fmt: skip

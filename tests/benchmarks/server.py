@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Self
 from tests.benchmarks import cases
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     from tests.benchmarks.cases import Case
@@ -48,11 +49,27 @@ class Server:
     """A peer that listens on a free port of this machine, as long as a `with` block runs.
 
     Args:
-        name: One of `COMMANDS`.
+        name: One of `COMMANDS`, or of `command`.
+        command: How it is started, if it is not one of those.
+        first: What it is asked until it answers.
+        variables: What it finds in its environment beside the usual.
+        folder: Where it is started.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str] | None = None,
+        *,
+        first: Case = cases.W1,
+        variables: Mapping[str, str] | None = None,
+        folder: Path = PEERS,
+    ) -> None:
         self.name = name
+        self._command = COMMANDS[name] if command is None else command
+        self._first = first
+        self._variables = variables or {}
+        self._folder = folder
         self.port = _free_port()
         #: From the start of the process to its first right answer.
         self.seconds_to_answer = 0.0
@@ -60,12 +77,12 @@ class Server:
     def __enter__(self) -> Self:
         # What it complains of is shown if it does not start.
         self._log = tempfile.TemporaryFile()
-        arguments = [part.format(port=self.port) for part in COMMANDS[self.name]]
+        arguments = [part.format(port=self.port) for part in self._command]
         begun = time.perf_counter()
         self._process = subprocess.Popen(
             ["taskset", "-c", SERVER_CORE, sys.executable, *arguments],
-            cwd=PEERS,
-            env=environment(),
+            cwd=self._folder,
+            env={**environment(), **self._variables},
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,
@@ -120,10 +137,10 @@ class Server:
 
     def _answers(self) -> bool:
         try:
-            answer = self.ask(cases.W1)
+            answer = self.ask(self._first)
         except OSError:
             return False
-        cases.W1.check(self.name, answer)
+        self._first.check(self.name, answer)
         return True
 
     def _tree(self) -> list[int]:

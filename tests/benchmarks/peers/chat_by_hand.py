@@ -1,0 +1,128 @@
+"""Two handlers of the chat as one would write them by hand: aiohttp, Tortoise ORM, redis-py."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import redis.asyncio
+import uvloop
+from aiohttp import web
+from tortoise.context import TortoiseContext
+
+from actionhero_chat.models import Message
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+STARTED = time.monotonic()
+#: How long a session is kept, in seconds.
+KEPT = 86400
+
+REDIS = web.AppKey("REDIS", redis.asyncio.Redis)
+DATABASE = web.AppKey("DATABASE", TortoiseContext)
+
+
+async def connect(application: web.Application) -> Any:
+    """Open what the handlers lean on."""
+    application[REDIS] = redis.asyncio.Redis.from_url(os.environ["REDIS_URL"])
+    with TortoiseContext() as context:
+        await context.init(
+            db_url=os.environ["DATABASE_URL"].replace("postgres://", "asyncpg://"),
+            modules={"chat": ["actionhero_chat.models"]},
+        )
+        application[DATABASE] = context
+        yield
+        await context.close_connections()
+    await application[REDIS].aclose()
+
+
+async def session_of(request: web.Request) -> dict[str, Any]:
+    """Return the session of a request, which lives on from now."""
+    id = request.cookies.get("__session", "")
+    kept = await request.app[REDIS].getex(f"by-hand:{id}", ex=KEPT) if id else None
+    return orjson.loads(kept) if kept else {}
+
+
+def answer(value: Any, status: int = 200) -> web.Response:
+    """Return an answer in JSON."""
+    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
+
+
+async def list_messages(request: web.Request) -> web.Response:
+    """Answer a page of messages, the newest first."""
+    session = await session_of(request)
+    if "userId" not in session:
+        return answer({"error": "sign in"}, 401)
+    try:
+        page, limit = int(request.query.get("page", 1)), int(request.query.get("limit", 10))
+    except ValueError:
+        return answer({"error": "no number"}, 422)
+    if page < 1 or not 1 <= limit <= 100:
+        return answer({"error": "out of range"}, 422)
+    total = await Message.all().count()
+    rows = Message.all().order_by("-id").offset((page - 1) * limit).limit(limit)
+    messages = [
+        {
+            "id": message.id,
+            "body": message.body,
+            "user_id": message.user_id,
+            "createdAt": (message.created_at - EPOCH) // MILLISECOND,
+            "updatedAt": (message.updated_at - EPOCH) // MILLISECOND,
+            "user_name": message.user.name,
+        }
+        for message in await rows.select_related("user")
+    ]
+    pagination = {"page": page, "limit": limit, "total": total, "pages": -(-total // limit)}
+    return answer({"messages": messages, "pagination": pagination})
+
+
+async def is_well(asked: Any) -> bool:
+    """Tell whether something answers."""
+    try:
+        async with asyncio.timeout(5):
+            await asked
+    except Exception:  # noqa: BLE001 - whatever a driver raises means that it does not
+        return False
+    return True
+
+
+async def show_status(request: web.Request) -> web.Response:
+    """Answer how this process is, to somebody whose session lives on."""
+    await session_of(request)
+    connection = request.app[DATABASE].connections.get("default")
+    database, store = await asyncio.gather(
+        is_well(connection.execute_query("SELECT 1")), is_well(request.app[REDIS].ping())
+    )
+    with open("/proc/self/statm", "rb") as statm:  # noqa: ASYNC230 - never waits
+        held = int(statm.read().split()[1]) * PAGE_BYTES
+    status = {
+        "name": "by hand",
+        "pid": os.getpid(),
+        "version": "1.0",
+        "uptime": round((time.monotonic() - STARTED) * 1000),
+        "consumedMemoryMB": round(held / 1_000_000, 2),
+        "healthy": database and store,
+        "checks": {"database": database, "redis": store},
+    }
+    return answer(status, 200 if database and store else 503)
+
+
+def main() -> None:
+    """Serve on the port that is given."""
+    application = web.Application()
+    application.add_routes(
+        [web.get("/api/messages/list", list_messages), web.get("/api/status", show_status)]
+    )
+    application.cleanup_ctx.append(connect)
+    uvloop.install()
+    web.run_app(application, port=int(sys.argv[1]), access_log=None, print=None)
+
+
+if __name__ == "__main__":
+    main()
