@@ -43,6 +43,10 @@ class _ClientSet:
     def bytes(self) -> aio.Redis:
         return self._connector.connect(decode=False)
 
+    @cached_property
+    def blocking_bytes(self) -> aio.Redis:
+        return self._connector.connect(blocking=True, decode=False)
+
     async def aclose(self) -> None:
         for client in vars(self).copy().values():
             if client is not self._connector:
@@ -108,12 +112,17 @@ class RedisClients:
         """A client whose answers are bytes, as they were written."""
         return self._set.bytes
 
-    def pubsub(self, **options: Any) -> PubSub:
+    def pubsub(self, *, decode: bool = True, **options: Any) -> PubSub:
         """Return a new subscriber. It holds one connection until you `aclose` it.
 
         After a connection is lost it connects and subscribes again.
+
+        Args:
+            decode: Whether what it hears is text rather than bytes.
+            options: Those of redis-py.
         """
-        return self.blocking.pubsub(**options)
+        client = self._set.blocking if decode else self._set.blocking_bytes
+        return client.pubsub(**options)
 
     def key(self, *parts: object) -> str:
         """Return the key that is named by `parts`, below the prefix of the application.

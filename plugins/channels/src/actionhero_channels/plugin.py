@@ -1,0 +1,56 @@
+"""What this package adds to ActionHero. Start reading here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actionhero import hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+    from actionhero import App, Initializer, Settings
+
+
+@hookimpl
+def actionhero_hookspecs() -> list[object]:
+    from actionhero_channels import hookspecs
+
+    return [hookspecs]
+
+
+@hookimpl
+def actionhero_settings() -> list[type[Settings]]:
+    from actionhero_channels.settings import ChannelsSettings
+
+    return [ChannelsSettings]
+
+
+@hookimpl
+def actionhero_kinds() -> list[type]:
+    from actionhero_channels.channel import Channel
+
+    return [Channel]
+
+
+@hookimpl
+def actionhero_initializers() -> list[Initializer]:
+    from actionhero_channels.initializer import ChannelsInitializer
+
+    return [ChannelsInitializer()]
+
+
+@hookimpl
+def actionhero_check(app: App) -> list[str]:
+    from actionhero_channels.names import names_of
+
+    return names_of(app)[1]
+
+
+@hookimpl
+def actionhero_commands(group: click.Group) -> None:
+    from actionhero.cli import LazyCommand
+
+    group.add_command(
+        LazyCommand("channels", "actionhero_channels.commands:channels", "List the channels.")
+    )
