@@ -46,7 +46,7 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
             "ACTIONHERO_APP__SECRET_KEY": "not a secret, but long enough to be taken for one",
             "ACTIONHERO_DB__AUTO_MIGRATE": "true",
             "ACTIONHERO_LOGS__LEVEL": "warn",
-            "ACTIONHERO_PLUGINS__ENABLED": "chat,db,redis,sessions,web",
+            "ACTIONHERO_PLUGINS__ENABLED": "channels,chat,db,redis,sessions,web,websocket",
             "ACTIONHERO_SESSIONS__SECURE": "false",
         }
         ours = stack.enter_context(Server("ours", _OURS, first=_OPEN, variables=own, folder=folder))

@@ -40,6 +40,10 @@ class Environment:
         given = [name if "/" in name else str(self._wheel(name)) for name in names]
         self._pip("install", "--find-links", str(self._wheels), *given)
 
+    def install_from(self, project: Path) -> None:
+        """Install a project from its folder, so that it is used as it is changed."""
+        self._pip("install", "--find-links", str(self._wheels), "--editable", str(project))
+
     def uninstall(self, name: str) -> None:
         """Uninstall a package."""
         self._pip("uninstall", name, *(() if UV else ("--yes",)))

@@ -203,7 +203,7 @@ def test_doctor_says_which_database_is_in_use(
         return {item["check"]: item["finding"] for item in json.loads(done.stdout)}
 
     assert found(plain)["db.url"] == "ok"
-    assert found(plain)["db"] == "ok"
+    assert found(plain)["database"] == "ok"
     assert found(file)["db.url"] == "warning"
     # The one of the tests is set up to be thrown away.
     assert found(server)["db.synchronous_commit"] == "warning"

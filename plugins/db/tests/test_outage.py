@@ -209,18 +209,46 @@ async def test_what_cannot_be_stored_is_an_input_error(
         assert await app.call("count") == 0
 
 
-@pytest.mark.parametrize("email", ["a\x00b", "a\ud800b"])
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"email": "a\x00b"},
+        {"email": "a\ud800b"},
+        {"email": "a@b", "age": 2**31},
+        {"email": "a@b", "age": -(2**31) - 1},
+        {"email": "a" * 2000},
+    ],
+    ids=["NUL", "half of a surrogate pair", "too large", "too small", "too long"],
+)
 async def test_what_postgresql_could_not_store_sqlite_does_not_either(
-    people: Any, email: str
+    people: Any, inputs: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An application behaves the same on both."""
+    """An application behaves the same on both, and tells nobody the value."""
     async with running_app(plugin, people, *ACTIONS) as app:
         app.app.provide(People, people)
 
-        outcome = await app.connect().outcome("add", email=email)
+        outcome = await app.connect().outcome("add", **inputs)
 
         assert outcome.error is not None
         assert outcome.error.type is ErrorType.PARAM_VALIDATION
+        assert outcome.error.message.startswith("An input cannot be stored: a ")
+        assert await app.call("count") == 0
+    failed = [line.getMessage() for line in caplog.records if "failed" in line.getMessage()]
+    assert failed
+    assert not any("aaa" in line or str(2**31) in line for line in failed)
+
+
+@pytest.mark.parametrize("number", [2**31 - 1, -(2**31)])
+async def test_the_largest_and_the_smallest_number_of_a_column_fit(
+    people: Any, number: int
+) -> None:
+    """The limit is that of the column, to the last digit."""
+    async with running_app(plugin, people, *ACTIONS) as app:
+        app.app.provide(People, people)
+
+        await app.call("add", email="a@b", age=number)
+
+        assert (await people.Person.get()).age == number
 
 
 async def test_many_rows_at_once_are_looked_at_too(people: Any) -> None:

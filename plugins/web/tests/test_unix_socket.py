@@ -19,6 +19,23 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.platform("linux")
 
 LISTENING = "listens on unix:"
+#: Tells who asks, as far as the server knows.
+APPLICATION = '''
+from __future__ import annotations
+
+from actionhero import Action, Call
+
+
+class Who(Action):
+    """Tell who asks."""
+
+    name = "who"
+    web = "GET /who"
+
+    async def run(self, call: Call) -> list[str | None]:
+        return [call.connection.remote, call.request_id]
+'''
+
 EVERY_WAY = pytest.mark.parametrize("option", [(), ("--workers", "2"), ("--reload",)])
 
 
@@ -29,14 +46,13 @@ def path() -> Iterator[Path]:
         yield Path(folder) / "web.sock"
 
 
-def ask(path: Path, target: str) -> Any:
+def ask(path: Path, target: str, *headers: str) -> Any:
     """Return the answer to a request, read as JSON."""
+    lines = "".join(f"{header}\r\n" for header in ("Host: localhost", *headers))
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(30)
         client.connect(str(path))
-        client.sendall(
-            f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
-        )
+        client.sendall(f"GET {target} HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode())
         answer = b""
         while data := client.recv(65536):
             answer += data
@@ -56,6 +72,29 @@ def test_it_serves_and_leaves_nothing(
     assert isinstance(answer, int)
     assert code == 0
     assert not path.exists()
+
+
+@pytest.mark.parametrize("trusted", ["unix", "127.0.0.1"])
+def test_a_proxy_on_the_socket_is_believed_where_it_is_trusted(
+    start_server: StartServer, path: Path, trusted: str
+) -> None:
+    """I name `unix` as a proxy, and learn who is behind it; else nobody says who they are."""
+    server = start_server(
+        *("--unix-socket", str(path)),
+        wait=LISTENING,
+        application=APPLICATION,
+        environ={"ACTIONHERO_WEB__TRUSTED_PROXIES": trusted},
+    )
+    told = ("X-Forwarded-For: 6.6.6.6, 203.0.113.9", "X-Request-Id: from-the-proxy")
+
+    address, request_id = ask(path, "/api/who", *told)
+
+    if trusted == "unix":
+        assert (address, request_id) == ("203.0.113.9", "from-the-proxy")
+    else:
+        assert not address
+        assert request_id != "from-the-proxy"
+    assert server.stop() == 0
 
 
 @EVERY_WAY

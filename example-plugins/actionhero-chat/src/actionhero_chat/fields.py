@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, ValidationError
 from pydantic_core import PydanticCustomError, core_schema
 
+from actionhero_channels.names import NAME
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -108,6 +110,11 @@ class _RowId:
         return {**handler(schema), "minimum": 1, "maximum": LARGEST_ID}
 
 
+def without_default(schema: dict[str, Any]) -> None:
+    """Leave the default out of a JSON schema: it stands for what was left out, and is no value."""
+    schema.pop("default", None)
+
+
 def _an_address(text: str) -> str:
     if "@" not in text or "." not in text:
         raise _refusal("value_error", "This is not a valid email")
@@ -144,6 +151,17 @@ Password = Annotated[
         too_short="Password must be at least 8 characters",
         too_long="Password must be less than 256 characters",
     ),
+]
+
+
+def _a_channel_name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise _refusal("string_pattern_mismatch", "Invalid channel name")
+    return text
+
+
+ChannelName = Annotated[
+    str, Text(0, 200, too_long="Invalid channel name"), AfterValidator(_a_channel_name)
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actionhero import hookimpl
@@ -9,8 +10,10 @@ from actionhero import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from actionhero import Action, Initializer, Settings
+    from actionhero import Action, App, Initializer, Middleware, Settings
+    from actionhero_channels import Channel
     from actionhero_db import Models
+    from actionhero_web.static import StaticFiles
 
 
 @hookimpl
@@ -36,7 +39,7 @@ def actionhero_initializers() -> Sequence[Initializer]:
 
 @hookimpl
 def actionhero_actions() -> Sequence[type[Action]]:
-    from actionhero_chat.actions import files, messages, sessions, users
+    from actionhero_chat.actions import channels, files, messages, sessions, streams, users
 
     return [
         users.UserCreate,
@@ -50,4 +53,29 @@ def actionhero_actions() -> Sequence[type[Action]]:
         messages.MessagesCleanup,
         messages.MessagesHello,
         files.FileUpload,
+        channels.ChannelMembers,
+        streams.StreamingCounter,
+        streams.StatusLive,
     ]
+
+
+@hookimpl
+def actionhero_channels() -> Sequence[type[Channel]]:
+    from actionhero_chat.channels import Messages
+
+    return [Messages]
+
+
+@hookimpl
+def actionhero_middleware(app: App) -> Sequence[Middleware]:
+    from actionhero_chat.pulse import Pulse
+
+    app.provide(Pulse, pulse := Pulse())
+    return [pulse]
+
+
+@hookimpl
+def actionhero_web_static() -> Sequence[StaticFiles]:
+    from actionhero_web.static import StaticFiles
+
+    return [StaticFiles(Path(__file__).parent / "assets")]

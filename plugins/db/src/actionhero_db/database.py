@@ -10,7 +10,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from actionhero import PluginError
+from actionhero import PluginError, Transactions
 from actionhero_db.url import DatabaseUrl, Dialect
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _ENGINES = {
 CLOSE_SECONDS = 3.0
 
 
-class Database:
+class Database(Transactions):
     """The database of an application: `call.get(Database)`.
 
     Models need no more than to be used: `await User.create(...)`. Each event loop has connections
@@ -103,6 +103,13 @@ class Database:
             await run_callback(waiting)
         else:
             work.after_commit(waiting)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this task is in a transaction, so that `after_commit` has to wait."""
+        from actionhero_db.work import Work
+
+        return Work.current(self) is not None
 
     async def connection(self) -> BaseDBAsyncClient:
         """Return the connection for SQL of your own; in a transaction, the one of that."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tortoise.exceptions import DBConnectionError, OperationalError
+from tortoise.exceptions import DBConnectionError, OperationalError, ValidationError
 
 from actionhero import InvalidInput, ServiceUnavailable
 
@@ -31,6 +31,7 @@ def translate_failures(app: App) -> None:
     """
     app.pipeline.translate(DBConnectionError, _unavailable)
     app.pipeline.translate(Unstorable, _invalid)
+    app.pipeline.translate(ValidationError, _not_valid)
 
 
 def _unavailable(_: Exception) -> ServiceUnavailable:
@@ -41,3 +42,11 @@ def _unavailable(_: Exception) -> ServiceUnavailable:
 
 def _invalid(error: Exception) -> InvalidInput:
     return InvalidInput(f"An input cannot be stored: {error}")
+
+
+def _not_valid(error: Exception) -> InvalidInput:
+    """Tell of a value that a validator of its field refused, such as a text that is too long."""
+    field, colon, _ = str(error).partition(": ")
+    # It quotes the value, and is about to be logged.
+    error.args = (f"{field}: not valid" if colon else "a value is not valid",)
+    return InvalidInput("An input cannot be stored: a value is not valid, or too long")

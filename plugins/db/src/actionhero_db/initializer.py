@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from actionhero import BootError, Initializer, UnavailableError
+from actionhero import BootError, Initializer, Transactions, UnavailableError
 from actionhero.settings import AppSettings
 from actionhero_db.choice import choose
 from actionhero_db.database import Database
@@ -35,6 +35,7 @@ class DatabaseInitializer(Initializer):
         """Provide `Database`."""
         self._database = Database(choose(app), models_of(app), app.get(DbSettings))
         app.provide(Database, self._database)
+        app.provide(Transactions, self._database)
 
     async def start(self, app: App) -> None:
         """See that the database answers, and that its tables are those of the models.

@@ -15,6 +15,7 @@ from tortoise.context import TortoiseContext, _current_context
 from tortoise.exceptions import ConfigurationError
 
 from actionhero import PluginError
+from actionhero_db.ranges import limit_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +68,8 @@ async def new_context(config: dict[str, Any]) -> TortoiseContext:
     try:
         with entered(context):
             await context.init(config=config)
+            for models in (context.apps or {}).values():
+                limit_numbers(models.values())
     except (ConfigurationError, RuntimeWarning) as error:
         labels = ", ".join(map(repr, config["apps"]))
         raise PluginError(

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypedDict
 
 from actionhero import Action, Call, Field, Inputs
+from actionhero_channels import Channels
 from actionhero_chat.fields import Between, RowId, Text
 from actionhero_chat.ops import messages
-from actionhero_db import Page, Pagination
+from actionhero_db import Database, Page, Pagination
 from actionhero_sessions import RequireSession
 from actionhero_web import Route
 
@@ -58,14 +59,20 @@ class MessageCreateInputs(Inputs):
 
 
 class MessageCreate(Action):
-    """Write a message to everybody."""
+    """Write a message to everybody, who hear of it at once in the channel `messages`."""
 
     name = "message:create"
     web = Route.put("/message")
     middleware = [RequireSession()]
 
     async def run(self, inputs: MessageCreateInputs, call: Call) -> WrittenMessageShown:
-        message = await messages.add(call.session["userId"], inputs.body)
+        user_id = call.session["userId"]
+        message = await messages.add(user_id, inputs.body)
+        told: ReadMessageShown = {"message": messages.read(message)}
+        # Once it is kept; that nobody could be told is no reason to say that it is not.
+        await call.get(Database).after_commit(
+            call.get(Channels).broadcast, "messages", told, f"user:{user_id}"
+        )
         return {"message": messages.written(message)}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, TypedDict
 
 from actionhero import Action, Call, ErrorType, Field, Inputs, InvalidInput, Secret, TypedError
-from actionhero_chat.fields import Address, Email, Name, Password, RowId, Text
+from actionhero_chat.fields import Address, Email, Name, Password, RowId, Text, without_default
 from actionhero_chat.ops import users
 from actionhero_chat.passwords import Passwords
 from actionhero_db import Database
@@ -48,10 +48,14 @@ class UserCreate(Action):
 class UserEditInputs(Inputs):
     """What is to be changed; what is left out stays."""
 
-    name: Annotated[str, Text(1, 256)] | None = Field(default=None, description="Your new name.")
-    email: Address | None = Field(default=None, description="Your new e-mail address.")
-    password: Secret[Annotated[str, Text(8, 256)]] | None = Field(
-        default=None, description="Your new password."
+    name: Annotated[str, Text(1, 256)] = Field(
+        default="", json_schema_extra=without_default, description="Your new name."
+    )
+    email: Address = Field(
+        default="", json_schema_extra=without_default, description="Your new e-mail address."
+    )
+    password: Secret[Annotated[str, Text(8, 256)]] = Field(
+        default="", json_schema_extra=without_default, description="Your new password."
     )
 
 
@@ -63,8 +67,8 @@ class UserEdit(Action):
     middleware = [RequireSession()]
 
     async def run(self, inputs: UserEditInputs, call: Call) -> OwnUserShown:
-        values = inputs.model_dump(include={"name", "email"}, exclude_none=True)
-        if inputs.password is not None:
+        values = inputs.model_dump(include={"name", "email"}, exclude_unset=True)
+        if "password" in inputs.model_fields_set:
             # Before the transaction: hashing takes long, and a transaction holds a connection.
             values["password_hash"] = await call.get(Passwords).hash(inputs.password)
         if not values:

@@ -8,7 +8,7 @@ from tortoise.exceptions import IntegrityError
 
 from actionhero import Conflict, NotFound
 from actionhero_chat.models import User
-from actionhero_chat.ops.moments import after, milliseconds
+from actionhero_chat.ops.moments import after, milliseconds, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,8 +84,16 @@ async def add(name: str, email: str, password_hash: str) -> User:
     Raises:
         Conflict: Somebody has that e-mail address.
     """
+    # One moment for both: left to themselves, the columns look at the clock one after the other.
+    made = now()
     try:
-        return await User.create(name=name, email=email, password_hash=password_hash)
+        return await User.create(
+            name=name,
+            email=email,
+            password_hash=password_hash,
+            created_at=made,
+            updated_at=made,
+        )
     except IntegrityError:
         # Of many who sign up at once with one address, the table lets one through.
         raise Conflict("User already exists") from None

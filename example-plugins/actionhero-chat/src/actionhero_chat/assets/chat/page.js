@@ -1,0 +1,292 @@
+// The page: who you are, what is written, who is here, how the server is.
+
+import { request } from "./http.js";
+import { Plot } from "./plot.js";
+import { CallFailed, Socket } from "./socket.js";
+
+const CHANNEL = "messages";
+const NEWEST = 50;
+const STATUS_EVERY_MS = 5000;
+const SIGN_IN_AGAIN = new Set(["CONNECTION_SESSION_NOT_FOUND", "CONNECTION_CHANNEL_AUTHORIZATION"]);
+
+const at = (id) => document.getElementById(id);
+const socket = new Socket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
+const names = new Map();
+const shown = new Set();
+let me = JSON.parse(localStorage.getItem("me") ?? "null");
+let signingUp = false;
+
+// --- who you are -----------------------------------------------------------------------------
+
+async function begin() {
+  if (me !== null) {
+    try {
+      await enter();
+      return;
+    } catch (error) {
+      if (!(error instanceof CallFailed)) {
+        at("door-error").textContent = "The server cannot be reached.";
+      }
+    }
+  }
+  leave();
+}
+
+async function enter() {
+  // Asked over HTTP: it tells whether the cookie still means somebody.
+  const { messages } = await request("GET", `/messages/list?limit=${NEWEST}`);
+  names.set(me.id, me.name);
+  at("my-name").textContent = me.name;
+  show("me", true);
+  show("door", false);
+  show("room", true);
+  show("here", true);
+  shown.clear();
+  at("messages").replaceChildren();
+  messages.reverse().forEach(add);
+  socket.open();
+  await socket.subscribe(CHANNEL);
+  at("body").focus();
+}
+
+function leave(why = "") {
+  socket.close();
+  me = null;
+  localStorage.removeItem("me");
+  at("connection").textContent = "Not signed in";
+  at("connection").dataset.state = "signed-out";
+  for (const id of ["me", "room", "here", "gap"]) {
+    show(id, false);
+  }
+  at("messages").replaceChildren();
+  at("people").replaceChildren();
+  at("door-error").textContent = why;
+  show("door", true);
+  at(signingUp ? "name" : "email").focus();
+}
+
+at("door-switch").addEventListener("click", () => {
+  signingUp = !signingUp;
+  at("door-title").textContent = at("door-submit").textContent = signingUp ? "Sign up" : "Sign in";
+  at("door-switch").textContent = signingUp ? "Sign in instead" : "Sign up instead";
+  at("password").autocomplete = signingUp ? "new-password" : "current-password";
+  show("name-row", signingUp);
+  complain([]);
+  at(signingUp ? "name" : "email").focus();
+});
+
+at("door-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { name, email, password } = Object.fromEntries(new FormData(event.target));
+  complain([]);
+  at("door-submit").disabled = true;
+  try {
+    if (signingUp) {
+      await request("PUT", "/user", { name, email, password });
+    }
+    const { user } = await request("PUT", "/session", { email, password });
+    me = { id: user.id, name: user.name };
+    localStorage.setItem("me", JSON.stringify(me));
+    at("password").value = "";
+    await enter();
+  } catch (error) {
+    complain(error.errors ?? [], error.message);
+  } finally {
+    at("door-submit").disabled = false;
+  }
+});
+
+at("sign-out").addEventListener("click", async () => {
+  try {
+    await request("DELETE", "/session");
+  } catch (error) {
+    if (!(error instanceof CallFailed)) {
+      return;
+    }
+  }
+  leave();
+});
+
+function complain(problems, message = "") {
+  const told = new Map(problems.map(({ pointer, message }) => [pointer.slice(1), message]));
+  let first = null;
+  for (const name of ["name", "email", "password"]) {
+    const wrong = told.get(name) ?? "";
+    at(`${name}-error`).textContent = wrong;
+    at(name).setAttribute("aria-invalid", String(wrong !== ""));
+    first ??= wrong && at(name);
+  }
+  at("door-error").textContent = first ? "" : message;
+  if (first) {
+    first.focus();
+  }
+}
+
+// --- what is written -------------------------------------------------------------------------
+
+function add(message) {
+  // A message may come twice: in the list, and as it was written.
+  if (shown.has(message.id)) {
+    return;
+  }
+  shown.add(message.id);
+  names.set(message.user_id, message.user_name);
+  const list = at("messages");
+  const follows = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+  const written = new Date(message.createdAt);
+  const time = make("time", "", written.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+  time.dateTime = written.toISOString();
+  const item = make("li", "message");
+  item.classList.toggle("mine", message.user_id === me?.id);
+  item.dataset.id = message.id;
+  item.append(make("span", "who", message.user_name), time, make("span", "what", message.body));
+  const after = [...list.children].findLast((each) => Number(each.dataset.id) < message.id);
+  after ? after.after(item) : list.prepend(item);
+  if (follows || message.user_id === me?.id) {
+    list.scrollTop = list.scrollHeight;
+  }
+}
+
+at("writing").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const body = at("body").value.trim();
+  if (!body) {
+    return;
+  }
+  at("writing-error").textContent = "";
+  at("send").disabled = true;
+  try {
+    const { message } = await socket.call("message:create", { body });
+    at("body").value = "";
+    add({ ...message, user_name: me.name });
+  } catch (error) {
+    if (SIGN_IN_AGAIN.has(error.type)) {
+      leave("You were signed out. Sign in again.");
+      return;
+    }
+    // What was written stays in the field.
+    at("writing-error").textContent = `${error.message}. Your message was not sent.`;
+  } finally {
+    at("send").disabled = false;
+    at("body").focus();
+  }
+});
+
+at("body").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    at("writing").requestSubmit();
+  }
+});
+
+// --- live ------------------------------------------------------------------------------------
+
+socket.addEventListener("broadcast", ({ detail }) => {
+  if (detail.channel !== CHANNEL) {
+    return;
+  }
+  if (detail.sender === "presence") {
+    look();
+  } else {
+    add(detail.message.message);
+  }
+});
+
+socket.addEventListener("gap", async () => {
+  const before = shown.size;
+  const { messages } = await request("GET", `/messages/list?limit=${NEWEST}`);
+  const met = before === 0 || messages.some((message) => shown.has(message.id));
+  messages.reverse().forEach(add);
+  show("gap", !met);
+});
+
+socket.addEventListener("refused", ({ detail }) => {
+  if (SIGN_IN_AGAIN.has(detail.type)) {
+    leave("You were signed out. Sign in again.");
+  }
+});
+
+socket.addEventListener("state", ({ detail }) => {
+  if (me === null) {
+    return;
+  }
+  at("connection").dataset.state = detail;
+  at("connection").textContent = { open: "Connected", connecting: "Connecting …", waiting: "Connection lost. Trying again …" }[detail] ?? "Not connected";
+  if (detail === "open") {
+    look();
+  }
+});
+
+// --- who is here -----------------------------------------------------------------------------
+
+let looking = null;
+
+/** Show who is here now; asked again if somebody comes or goes meanwhile. */
+function look() {
+  looking = (looking ?? Promise.resolve()).then(async () => {
+    try {
+      const { members } = await socket.call("channel:members", { channel: CHANNEL });
+      const people = await Promise.all(members.map(Number).map(nameOf));
+      at("here-count").textContent = `(${people.length})`;
+      at("people").replaceChildren(...people.sort((a, b) => a.localeCompare(b)).map((name) => make("li", "", name)));
+    } catch {
+      // The connection is lost; when it is back, this is asked again.
+    }
+  });
+}
+
+async function nameOf(id) {
+  if (!names.has(id)) {
+    names.set(id, (await socket.call("user:view", { user: id })).user.name);
+  }
+  return names.get(id);
+}
+
+// --- how the server is -----------------------------------------------------------------------
+
+const calls = new Plot(at("calls-plot"), at("calls-now"), (value) => value.toFixed(value < 10 ? 1 : 0));
+const latency = new Plot(at("latency-plot"), at("latency-now"), (value) => `${value.toFixed(1)} ms`);
+
+// The browser opens it again by itself when it ends.
+new EventSource("/api/status/live").addEventListener("pulse", ({ data }) => {
+  const pulse = JSON.parse(data);
+  calls.add(pulse.callsPerSecond);
+  latency.add(pulse.latencyMs);
+});
+
+async function showStatus() {
+  try {
+    const status = await (await fetch("/api/status")).json();
+    at("health").textContent = status.healthy ? "well" : "not well";
+    at("uptime").textContent = duration(status.uptime);
+    at("memory").textContent = `${status.consumedMemoryMB.toFixed(0)} MB`;
+  } catch {
+    at("health").textContent = "away";
+  }
+}
+
+showStatus();
+setInterval(showStatus, STATUS_EVERY_MS);
+
+function duration(milliseconds) {
+  const minutes = Math.floor(milliseconds / 60000);
+  if (minutes < 1) {
+    return `${Math.floor(milliseconds / 1000)} s`;
+  }
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+// --- small things ----------------------------------------------------------------------------
+
+function show(id, visible) {
+  at(id).hidden = !visible;
+}
+
+function make(tag, kind, text = "") {
+  const element = document.createElement(tag);
+  element.className = kind;
+  element.textContent = text;
+  return element;
+}
+
+begin();
