@@ -29,11 +29,13 @@ PLUGINS = [nox.param(name, id=name.partition("-")[2]) for name in PACKAGES if "-
 
 
 def needs(name: str) -> list[str]:
-    """Return the packages of the workspace that one of them needs, itself last."""
+    """Return the packages of the workspace that one of them and its tests need, itself last."""
     found: list[str] = []
-    for requirement in PACKAGES[name][1]["project"].get("dependencies", []):
+    project = PACKAGES[name][1]
+    tests = project.get("dependency-groups", {}).get("test", [])
+    for requirement in [*project["project"].get("dependencies", []), *tests]:
         needed = re.match(r"[\w.-]+", requirement)[0]
-        if needed in PACKAGES:
+        if needed in PACKAGES and needed != name:
             found += needs(needed)
     return list(dict.fromkeys([*found, name]))
 

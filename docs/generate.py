@@ -20,14 +20,21 @@ from actionhero import errors, hookspecs
 from actionhero.cli import exits
 from actionhero.errors import ErrorType, TypedError
 from actionhero.settings import CORE_SETTINGS, Settings, settings_reference
+from actionhero_channels import hookspecs as channels_hookspecs
+from actionhero_channels.settings import ChannelsSettings
 from actionhero_chat.settings import ChatSettings
 from actionhero_db import hookspecs as db_hookspecs
 from actionhero_db.settings import DbSettings
+from actionhero_openapi.settings import OpenApiSettings
 from actionhero_redis.settings import RedisSettings
 from actionhero_sessions.settings import SessionsSettings
+from actionhero_tasks import hookspecs as tasks_hookspecs
+from actionhero_tasks.settings import TasksSettings
 from actionhero_web import hookspecs as web_hookspecs
 from actionhero_web.problem import TABLE
 from actionhero_web.settings import WebSettings
+from actionhero_websocket import hookspecs as websocket_hookspecs
+from actionhero_websocket.settings import WebSocketSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,17 +45,24 @@ NOTE = "<!-- Written by docs/generate.py from the source. Change it there. -->\n
 #: Whose hooks there are, in the order in which the pages tell them.
 HOOK_MODULES: dict[str, Any] = {
     "actionhero": hookspecs,
+    "actionhero-channels": channels_hookspecs,
     "actionhero-db": db_hookspecs,
+    "actionhero-tasks": tasks_hookspecs,
     "actionhero-web": web_hookspecs,
+    "actionhero-websocket": websocket_hookspecs,
 }
 #: Whose settings there are.
 SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "actionhero": CORE_SETTINGS,
+    "actionhero-channels": (ChannelsSettings,),
     "actionhero-chat": (ChatSettings,),
     "actionhero-db": (DbSettings,),
+    "actionhero-openapi": (OpenApiSettings,),
     "actionhero-redis": (RedisSettings,),
     "actionhero-sessions": (SessionsSettings,),
+    "actionhero-tasks": (TasksSettings,),
     "actionhero-web": (WebSettings,),
+    "actionhero-websocket": (WebSocketSettings,),
 }
 #: The commands, by the package that brings them.
 COMMANDS = {
@@ -62,6 +76,7 @@ COMMANDS = {
         "version",
         "completion",
     ),
+    "actionhero-channels": ("channels",),
     "actionhero-db": (
         "db",
         "db status",
@@ -70,6 +85,22 @@ COMMANDS = {
         "db rollback",
         "db sql",
         "db clear",
+    ),
+    "actionhero-openapi": ("openapi",),
+    "actionhero-tasks": (
+        "worker",
+        "scheduler",
+        "enqueue",
+        "job",
+        "job status",
+        "job result",
+        "job progress",
+        "job cancel",
+        "tasks",
+        "tasks schedules",
+        "tasks dead",
+        "tasks retry",
+        "tasks discard",
     ),
     "actionhero-web": ("routes",),
 }
@@ -339,7 +370,7 @@ def console(*arguments: str) -> list[str]:
                 "PATH": os.environ.get("PATH", ""),
                 "COLUMNS": "80",
                 "PYTHONIOENCODING": "utf-8",
-                "ACTIONHERO_PLUGINS__ENABLED": "db,web",
+                "ACTIONHERO_PLUGINS__ENABLED": "channels,db,openapi,redis,tasks,web",
             },
             capture_output=True,
             encoding="utf-8",

@@ -151,3 +151,24 @@ async def test_an_action_that_exits_does_not_take_the_process_along() -> None:
     async with running_app(Exits) as app:
         with pytest.raises(TypedError, match="Internal error"):
             await app.call("exits")
+
+
+async def test_what_fails_beside_calls_is_told_like_a_call(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A door does more than call actions, and has the same words for what goes wrong."""
+    async with running_app() as app:
+        pipeline = app.app.pipeline
+        foreseen = pipeline.failed_beside("joining", Conflict("Full"))
+        away = pipeline.failed_beside("joining", ConnectionError("10.0.0.7 refused"))
+        unforeseen = pipeline.failed_beside("joining", RuntimeError("secret of ours"))
+
+    assert foreseen.error is not None
+    assert away.error is not None
+    assert unforeseen.error is not None
+    assert (foreseen.error.message, foreseen.error.type) == ("Full", ErrorType.CONFLICT)
+    assert away.error.type is ErrorType.SERVICE_UNAVAILABLE
+    assert unforeseen.error.message == "Internal error"
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == [
+        "joining failed: secret of ours"
+    ]

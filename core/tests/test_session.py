@@ -315,3 +315,27 @@ async def test_without_a_store_there_is_nothing_to_regenerate() -> None:
 def test_a_session_shows_names_and_no_values() -> None:
     """What is remembered of somebody has no place in a log."""
     assert repr(Session("s-1", {"b": "hunter2", "a": 1})) == "<Session with ['a', 'b']>"
+
+
+class Forgetful(SessionStore):
+    """Keeps nothing, and cannot tell what ends."""
+
+    async def open(self, connection: Connection) -> Session:
+        return Session()
+
+    async def save(self, connection: Connection, session: Session) -> None:
+        pass
+
+
+async def test_a_store_that_cannot_tell_what_ends_tells_nothing() -> None:
+    """Doors that keep connections open may ask any store."""
+    store = Forgetful()
+
+    class Plugin:
+        @hookimpl
+        def actionhero_session_store(self) -> SessionStore:
+            return store
+
+    async with running_app(Plugin()) as app:
+        assert app.app.pipeline.store is store
+        assert [ended async for ended in store.ended()] == []

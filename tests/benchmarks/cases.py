@@ -68,6 +68,8 @@ class Case:
         if self.name == "W2b":
             told = json.dumps(answer)
             return all(key in told for key in ("name", "email", "password"))
+        if self.name == "ready":
+            return True
         if self.name == "list":
             newest = answer["messages"][0]
             whole = len(answer["messages"]) == ROWS and len(newest) == 6

@@ -96,6 +96,15 @@ FIGURES = (
     Figure(
         "data.session", "status with a session vs handler by hand", 1.25, 1.1, lower_is_better=True
     ),
+    Figure("sockets.calls.by hand", "calls of 50 sockets vs aiohttp by the manual", 1.6, 2.1),
+    Figure("sockets.calls.FastAPI", f"calls of 50 sockets {_FASTAPI}", 2.2, 2.8),
+    Figure("sockets.rate.by hand", "a broadcast to 1,000 vs gather(send_str), rate", 1.6, 2.2),
+    Figure("sockets.rate.FastAPI", f"a broadcast to 1,000 {_FASTAPI}, rate", 2.5, 3.8),
+    Figure("sockets.p99", "a broadcast to 1,000: p99 over p50", 3.0, 2.5, lower_is_better=True),
+    Figure(
+        "sockets.many", "a broadcast to 10,000 idle sockets", 3.0, 1.0, "s", lower_is_better=True
+    ),
+    Figure("sockets.memory", "memory of an idle socket", None, 25, "KiB", lower_is_better=True),
     Figure(
         "cold_start.time", "cold start, 200 actions, vs FastAPI", 1.0, 0.8, lower_is_better=True
     ),

@@ -2,7 +2,8 @@
 
     nox -s bench                 everything, some four minutes
     nox -s bench -- --quick      fewer rounds
-    nox -s bench -- in_process   one kind: in_process, over_http, data, cold_start, command_line
+    nox -s bench -- in_process   one kind: in_process, over_http, data, sockets, cold_start or
+                                 command_line
     nox -s bench -- --markdown   the table for the documentation
 
 Exits with 1 if a figure that must hold fails. It needs Linux, two cores, `taskset` and `wrk`.
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.figures import Reading
 
 #: The modules that measure.
-KINDS = ("in_process", "over_http", "data", "cold_start", "command_line")
+KINDS = ("in_process", "over_http", "data", "sockets", "cold_start", "command_line")
 
 #: How often a figure is measured at most: the machine is noisy, and one bad moment is no verdict.
 ATTEMPTS = 3
@@ -100,7 +101,9 @@ def _lacking(kinds: list[str]) -> str | None:
     """Return what this machine lacks to measure `kinds`."""
     if sys.platform != "linux":
         return "Linux"
-    if {"over_http", "data", "cold_start"}.intersection(kinds) and len(os.sched_getaffinity(0)) < 2:
+    if {"over_http", "data", "sockets", "cold_start"}.intersection(kinds) and len(
+        os.sched_getaffinity(0)
+    ) < 2:
         return "a machine with two cores"
     programs = ["taskset", "wrk"] if {"over_http", "data"}.intersection(kinds) else ["taskset"]
     return next((program for program in programs if shutil.which(program) is None), None)

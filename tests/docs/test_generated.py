@@ -72,8 +72,10 @@ def test_the_example_of_a_hook_is_one_that_is_taken(name: str) -> None:
     example = Plugin("example", "", implementation=implementation)
     specifying = [
         Plugin(owner, "", implementation=importlib.import_module(f"actionhero_{owner}.plugin"))
-        for owner in ("db", "web")
-        if name.startswith(f"actionhero_{owner}_")
+        for owner in ("channels", "db", "tasks", "web", "websocket")
+        if f"{name}_".startswith(f"actionhero_{owner}_")
+        # It leans on the hooks of web.
+        or (owner == "web" and name.startswith("actionhero_websocket_"))
     ]
     host = PluginHost()
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import ClientSession, ClientWebSocketResponse
 
 from actionhero.testing import (
     Answer,
@@ -96,6 +97,34 @@ class OverHttp(Door):
         await begun()
         writer.close()
         await writer.wait_closed()
+
+
+class OverWebSocket(Door):
+    """Calls the same server over a socket."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.url = f"http://{host}:{port}/api"
+
+    async def say(
+        self, socket: ClientWebSocketResponse, action: str, inputs: Mapping[str, str]
+    ) -> None:
+        message = {"messageType": "action", "action": action, "messageId": 1, "params": inputs}
+        await socket.send_json(message)
+
+    async def call(self, action: str, inputs: Mapping[str, str]) -> Answer:
+        async with ClientSession() as session, session.ws_connect(self.url) as socket:
+            await self.say(socket, action, inputs)
+            text = await socket.receive_str()
+        answer = json.loads(text)
+        assert answer.pop("messageId") == 1
+        if "response" in answer:
+            return Answer(answer["response"], text=text)
+        return Answer(failure=Failure.from_envelope(answer), text=text)
+
+    async def call_and_leave(self, action: str, inputs: Mapping[str, str], begun: Begun) -> None:
+        async with ClientSession() as session, session.ws_connect(self.url) as socket:
+            await self.say(socket, action, inputs)
+            await begun()
 
 
 class FromTheShell(Door):
@@ -183,6 +212,14 @@ class TestHttp(ServerContract):
     @pytest.fixture
     def door(self, address: tuple[str, int]) -> Door:
         return OverHttp(*address)
+
+
+class TestWebSocket(ServerContract):
+    """`actionhero start`, with actionhero-websocket."""
+
+    @pytest.fixture
+    def door(self, address: tuple[str, int]) -> Door:
+        return OverWebSocket(*address)
 
 
 class TestCommandLine(ServerContract):

@@ -61,7 +61,10 @@ if TYPE_CHECKING:
     from actionhero.session import Session as Session
     from actionhero.session import SessionStore as SessionStore
     from actionhero.settings import Settings as Settings
+    from actionhero.streams import Event as Event
+    from actionhero.streams import Stream as Stream
     from actionhero.supervisor import Supervisor as Supervisor
+    from actionhero.transactions import Transactions as Transactions
 
 _MODULES = {
     "action": ["Action"],
@@ -102,7 +105,9 @@ _MODULES = {
     "server": ["Server"],
     "session": ["Session", "SessionStore"],
     "settings": ["Settings"],
+    "streams": ["Event", "Stream"],
     "supervisor": ["Supervisor"],
+    "transactions": ["Transactions"],
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -110,12 +115,14 @@ __all__ = [
     # What an author of actions writes
     "Action",
     "Call",
+    "Event",
     "Field",
     "File",
     "Inputs",
     "Middleware",
     "Outcome",
     "Secret",
+    "Stream",
     # Who is there, and what is remembered
     "Connection",
     "Session",
@@ -127,6 +134,7 @@ __all__ = [
     "Server",
     "Settings",
     "Supervisor",
+    "Transactions",
     "hookimpl",
     # Told to the caller
     "ActionNotFound",

@@ -8,11 +8,12 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_type_hints
 
 from actionhero.errors import ActionNotFound, PluginError
 from actionhero.inputs import Inputs, InputSchema
 from actionhero.outputs import OutputSchema
+from actionhero.streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -97,7 +98,8 @@ class Registered:
         # The class's own docstring: `inspect.getdoc` would give that of `Action` instead of none.
         self.description: str = action.description or inspect.cleandoc(action.__doc__ or "")
         self.middleware = _middleware(action, where)
-        self.streams = inspect.isasyncgenfunction(run)
+        #: Whether `run` is an async generator, whose items are events.
+        self.yields = inspect.isasyncgenfunction(run)
         parameters = _parameters(run, where)
         self.takes_inputs = "inputs" in parameters
         self.takes_call = "call" in parameters
@@ -109,6 +111,8 @@ class Registered:
                 f"{where} takes inputs of {self.inputs_type!r}, which cannot be validated: {error}"
             ) from error
         self.output_type = output_type
+        #: Whether it answers in pieces: it yields them, or says that it returns a `Stream`.
+        self.streams = self.yields or Stream in (output_type, *get_args(output_type))
         self.outputs = OutputSchema(output_type)
         limit = action.timeout
         if limit is not None and not isinstance(limit, timedelta):

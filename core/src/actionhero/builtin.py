@@ -45,6 +45,7 @@ class ShowStatus(Action):
     name = "status"
     # Plain data, so that core knows no door.
     web: ClassVar = {"method": "GET", "path": "/status", "status": _http_status}
+    openapi: ClassVar = {"statuses": [200, 503], "errors": []}
 
     async def run(self, call: Call) -> Status:
         app = call.get(App)

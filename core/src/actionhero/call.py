@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
 from actionhero.identifier import new_identifier
 from actionhero.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Awaitable
+
     from actionhero.connection import Connection
     from actionhero.errors import TypedError
+    from actionhero.streams import Event
 
 Resource = TypeVar("Resource")
 Given = TypeVar("Given", contravariant=True)
@@ -138,6 +140,12 @@ class Call:
     async def run(self, action: WithoutInputs[Awaitable[Result]]) -> Result: ...
     @overload
     async def run(
+        self, action: WithInputs[Taken, AsyncIterable[Event[Result]]], inputs: Taken
+    ) -> list[Result]: ...
+    @overload
+    async def run(self, action: WithoutInputs[AsyncIterable[Event[Result]]]) -> list[Result]: ...
+    @overload
+    async def run(
         self, action: WithInputs[Taken, AsyncIterable[Result]], inputs: Taken
     ) -> list[Result]: ...
     @overload
@@ -146,13 +154,23 @@ class Call:
         """Run another action with the same connection and session, and return its value.
 
         It takes the whole corridor: its middleware runs and its own time limit holds. The inputs
-        are an instance already, so they are not validated again. A stream makes a list.
+        are an instance already, so they are not validated again. A stream makes a list: of
+        events, their data.
 
         Raises:
             TypedError: The other action failed.
         """
         outcome = await self._corridor.nested(self, action, inputs)
         return outcome.unwrap()
+
+    def progress(self, done: float, total: float | None = None) -> None:
+        """Tell how far this call is, where the door has somebody to tell: a job's can be asked.
+
+        Args:
+            done: How much of the work is done.
+            total: How much there is; `None`: nobody knows.
+        """
+        self.connection.progress(done, total)
 
     def __repr__(self) -> str:
         return f"<Call of {self.action.name!r} by {self.connection!r}>"
@@ -201,7 +219,3 @@ class Outcome:
     def __repr__(self) -> str:
         # Not the value: it may be long, or secret.
         return f"<Outcome {'value' if self.ok else repr(self.error)}>"
-
-
-#: Takes the items of a stream as they come; awaiting it is what slows down the action.
-Sink = Callable[[Any], Awaitable[None]]

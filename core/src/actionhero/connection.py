@@ -60,5 +60,13 @@ class Connection:
             self._id = new_identifier()
         return self._id
 
+    def progress(self, done: float, total: float | None = None) -> None:
+        """Take note of how far a call is; see `Call.progress`. Doors that can tell it override it.
+
+        Args:
+            done: How much of the work is done.
+            total: How much there is; `None`: nobody knows.
+        """
+
     def __repr__(self) -> str:
         return f"<Connection {self.transport} from {self.remote}>"

@@ -101,6 +101,15 @@ class Failures:
             told.__traceback__ = None
         return Outcome(error=told, stack=stack)
 
+    def beside(self, error: Exception, what: str) -> Outcome:
+        """Return the outcome of what a door does beside calls, and log what is unexpected."""
+        told = error if isinstance(error, TypedError) else self._translated(error)
+        stack = "".join(traceback.format_exception(error)) if self.show_tracebacks else None
+        if told is None:
+            logger.error("%s failed: %s", what, error, exc_info=error)
+            told = TypedError(INTERNAL_ERROR)
+        return Outcome(error=told, stack=stack)
+
     def unanswerable(self, error: Exception, name: str) -> Outcome:
         """Return the outcome of a call whose value the door could not write down."""
         logger.error("action %r answered what cannot be told: %s", name, error, exc_info=error)

@@ -98,6 +98,8 @@ class InputSchema:
         self._with_secrets = frozenset(
             n for f in self.fields if any(secret_names_in(f.annotation)) for n in f.names
         )
+        #: Names of those that are secret, or hold a secret: what keeps inputs has to hide them.
+        self.hiding = self._with_secrets.union(*(f.names for f in self.fields if f.secret))
         self._has_integers = self._is_open or any(
             holds(field.annotation, int) for field in self.fields
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from actionhero.call import Call, Outcome
@@ -13,6 +13,9 @@ class Middleware:
 
     One instance serves all calls at once: what belongs to one call goes into `call.scratch`.
     """
+
+    #: Whether it refuses who has no session: documents of the API tell so.
+    requires_session: ClassVar[bool] = False
 
     async def before(self, call: Call) -> None:
         """Look at `call` before the action runs, from the outside in.

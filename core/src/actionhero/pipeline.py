@@ -15,18 +15,19 @@ from actionhero.identifier import new_identifier
 from actionhero.logs import request_id as current_request_id
 from actionhero.middleware import Middleware
 from actionhero.raw import ReadyInputs
+from actionhero.streams import Stream, pull, saving_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from actionhero.action import ActionRegistry, Registered
-    from actionhero.call import Sink
     from actionhero.connection import Connection
     from actionhero.failures import Translation
     from actionhero.logs import CallLog
     from actionhero.raw import RawInputs
     from actionhero.resources import Resources
     from actionhero.session import Session, SessionStore
+    from actionhero.streams import Sink
 
 Resource = TypeVar("Resource")
 
@@ -82,8 +83,11 @@ class Pipeline:
         self._resources = resources
         self._store = store
         self._deadlines = Deadlines()
-        outer = tuple(around)
-        self._plans = {action.name: _Plan(action, outer, timeout_seconds) for action in actions}
+        #: Middleware around every call, the outermost first.
+        self.around = tuple(around)
+        self._plans = {
+            action.name: _Plan(action, self.around, timeout_seconds) for action in actions
+        }
 
     async def execute(
         self,
@@ -94,6 +98,7 @@ class Pipeline:
         request_id: str | None = None,
         sink: Sink | None = None,
         session: Session | None = None,
+        limit_seconds: float | None = None,
     ) -> Outcome:
         """Run the action called `name` for `connection`, and return what came of it.
 
@@ -108,6 +113,7 @@ class Pipeline:
             request_id: What ties together all that happens because of one request; else made.
             sink: Takes the items of an action that streams. Without one they make a list.
             session: The one of the call that this one runs in, and that keeps its changes.
+            limit_seconds: The time limit in place of the action's own; zero: none.
         """
         if request_id is None:
             request_id = new_identifier()
@@ -121,7 +127,8 @@ class Pipeline:
                 call = None
             else:
                 call = Call(self, plan.action, connection, request_id)
-                outcome = await self._walk(plan, call, raw, sink, session)
+                seconds = plan.seconds if limit_seconds is None else limit_seconds
+                outcome = await self._walk(plan, call, raw, sink, session, seconds)
             if started:
                 self._write(log, name, connection, request_id, started, outcome, call, raw)
             if outcome.cancelled:
@@ -172,6 +179,20 @@ class Pipeline:
             with suppress(Exception):
                 await self._store.open(connection)
 
+    @property
+    def store(self) -> SessionStore | None:
+        """Where sessions are kept; `None`: they live as long as their connection."""
+        return self._store
+
+    def failed_beside(self, what: str, error: Exception) -> Outcome:
+        """Return the outcome of something that a door does beside calls, and that failed.
+
+        Args:
+            what: For the log, such as `"joining the channel 'news'"`.
+            error: Whatever was raised.
+        """
+        return self._failures.beside(error, what)
+
     def failed_to_answer(self, name: str, error: Exception) -> Outcome:
         """Return the outcome of a call whose value the door could not write down."""
         return self._failures.unanswerable(error, name)
@@ -210,10 +231,11 @@ class Pipeline:
         raw: RawInputs,
         sink: Sink | None,
         session: Session | None,
+        seconds: float,
     ) -> Outcome:
         store = self._store if session is None else None
         entered = 0
-        deadline = self._deadlines.arm(plan.seconds) if plan.seconds else None
+        deadline = self._deadlines.arm(seconds) if seconds else None
         try:
             if store is not None:
                 session = await store.open(call.connection)
@@ -224,7 +246,7 @@ class Pipeline:
                 if before is not None:
                     await before(call)
             if plan.action.streams:
-                outcome = Outcome(await self._stream(plan, call, sink, deadline))
+                outcome = Outcome(await self._stream(plan, call, sink, deadline, store))
             else:
                 outcome = Outcome(await plan.run(call))
         except asyncio.CancelledError as error:
@@ -236,7 +258,7 @@ class Pipeline:
                 deadline.disarm()
         # Whatever `run` made of our cancellation: it took too long.
         if deadline is not None and deadline.expired and deadline.caught():
-            outcome = Outcome(error=self._timed_out(plan))
+            outcome = Outcome(error=self._timed_out(plan, seconds))
         if entered:
             outcome = await self._leave(plan, call, raw, outcome, entered)
         if store is not None and session is not None and session.changed and outcome.ok:
@@ -250,25 +272,21 @@ class Pipeline:
         return outcome
 
     async def _stream(
-        self, plan: _Plan, call: Call, sink: Sink | None, deadline: Any
-    ) -> list[Any] | None:
+        self, plan: _Plan, call: Call, sink: Sink | None, deadline: Any, store: SessionStore | None
+    ) -> Any:
         """Pull the items of a stream into `sink`. The limit holds from each item to the next."""
-        collected: list[Any] = []
-        items = plan.run(call)
-        try:
-            async for item in items:
-                if deadline is not None:
-                    deadline.restart()
-                if sink is None:
-                    collected.append(item)
-                    continue
-                await sink(item)
-                if deadline is not None:
-                    deadline.restart()
-        finally:
-            # A client that went away ends the generator here, not whenever it is collected.
-            await items.aclose()
-        return collected if sink is None else None
+        value = None
+        if plan.action.yields:
+            items, media_type = plan.run(call), None
+        else:
+            value = await plan.run(call)
+            if not isinstance(value, Stream):
+                return value
+            items, media_type = value.chunks, value.media_type
+        if sink is not None and store is not None:
+            sink = saving_first(sink, store, call)
+        collected = await pull(items, media_type, sink, deadline and deadline.restart)
+        return collected if sink is None else value
 
     async def _leave(
         self, plan: _Plan, call: Call, raw: RawInputs, outcome: Outcome, entered: int
@@ -303,8 +321,8 @@ class Pipeline:
             return error
         return ActionNotFound(f"Action not found: {name}")
 
-    def _timed_out(self, plan: _Plan) -> Timeout:
-        return Timeout(f"Action '{plan.action.name}' timed out after {plan.seconds * 1000:.0f}ms")
+    def _timed_out(self, plan: _Plan, seconds: float) -> Timeout:
+        return Timeout(f"Action '{plan.action.name}' timed out after {seconds * 1000:.0f}ms")
 
     def _interrupted(
         self, plan: _Plan, call: Call, raw: RawInputs, error: asyncio.CancelledError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, MutableMapping
+from collections.abc import AsyncGenerator, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -86,3 +86,13 @@ class SessionStore(ABC):
     @abstractmethod
     async def save(self, connection: Connection, session: Session) -> None:
         """Keep the changes of `session`. Called when a call that changed it ended with a value."""
+
+    async def ended(self) -> AsyncGenerator[str | None, None]:
+        """Yield the identifier of each session that ends from now on, in whichever process.
+
+        For doors whose connections outlive a call. `None` stands for all of them: after an
+        interruption, any may have ended. A store that cannot tell yields nothing.
+        """
+        told: tuple[str | None, ...] = ()
+        for id in told:
+            yield id

@@ -16,6 +16,8 @@ from actionhero_sessions import Sessions
 from actionhero_sessions import plugin as sessions_plugin
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from plugins.sessions.tests.conftest import Serve, Site
 
     from actionhero_redis.testing import ThrowAwayRedis
@@ -139,6 +141,26 @@ async def test_every_kind_of_answer_has_the_cookie(serve: Serve) -> None:
                 refused = await browser.post("/remember", json={})
                 assert refused.status_code == 422
                 assert refused.headers["Set-Cookie"] == answer.headers["Set-Cookie"]
+
+
+async def test_what_a_stream_remembers_before_its_first_item_has_the_cookie(serve: Serve) -> None:
+    """It is kept before the head goes out; what comes later is kept when the stream has ended."""
+
+    class Streaming(Action):
+        name = "streaming"
+        web = "POST /streaming"
+
+        async def run(self, call: Call) -> AsyncIterator[int]:
+            call.session["before"] = 1
+            yield 1
+            call.session["after"] = 2
+
+    async with serve(Streaming) as site, site.browser() as browser:
+        answer = await browser.post("/streaming")
+
+        assert answer.text == "data: 1\n\n"
+        assert browser.cookies["__session"]
+        assert (await browser.get("/recall")).json() == {"before": 1, "after": 2}
 
 
 async def test_a_call_that_still_runs_does_not_bring_back_what_was_ended(serve: Serve) -> None:

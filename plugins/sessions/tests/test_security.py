@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -149,3 +150,22 @@ async def test_what_ends_is_published(site: Site) -> None:
             told = [heard.get_message(timeout=5) for _ in ended]
 
     assert [item["data"].decode() for item in told if item] == ended
+
+
+async def test_doors_hear_of_what_ends(site: Site) -> None:
+    """As it happens, and without knowing where it is published."""
+    from actionhero_sessions import Sessions
+
+    ended = site.app.get(Sessions).ended()
+    hearing = asyncio.ensure_future(anext(ended))
+    async with site.browser() as browser:
+        await browser.put("/session", json={"user": 7})
+        known = browser.cookies["__session"]
+        channel = site.app.get(Sessions).ended_channel
+        # There is no event for what Redis has heard.
+        while site.kept.pubsub_numsub(channel)[0][1] == 0:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await browser.delete("/session")
+
+    assert await hearing == known
+    await ended.aclose()

@@ -15,6 +15,7 @@ from actionhero import json
 from actionhero.annotations import members
 from actionhero.cli import CommandContext
 from actionhero.cli.exits import exit_code
+from actionhero.cli.items import ItemWriter
 from actionhero.cli.logging import configure_logs
 from actionhero.cli.table import write_json, write_rows
 from actionhero.connection import Connection
@@ -26,9 +27,10 @@ from actionhero.initializer import RunMode
 from actionhero.outputs import encode
 from actionhero.process import run_interruptible
 from actionhero.raw import TextInputs
+from actionhero.streams import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from actionhero.action import Registered
     from actionhero.app import App
@@ -36,13 +38,28 @@ if TYPE_CHECKING:
     from actionhero.errors import TypedError
     from actionhero.inputs import InputField
 
+    Take = Callable[[click.Context, str, Mapping[str, list[Any]]], None]
 
-class CallGroup(click.Group):
-    """`call` with a command for each action, whose options are made from the action's inputs."""
+
+class ActionGroup(click.Group):
+    """A command for each action, whose options are made from the action's inputs.
+
+    Other commands that take an action as a word subclass it, and say what is done with it.
+    """
+
+    def take(self, context: click.Context, name: str, text: Mapping[str, list[Any]]) -> None:
+        """Do what the command is for. This one calls the action.
+
+        Args:
+            context: Of the command line.
+            name: What was typed; perhaps no action has that name.
+            text: What was given for the inputs.
+        """
+        _run(context, name, text)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         try:
-            return [action.name for action in _app(ctx).actions]
+            return [action.name for action in loaded_app(ctx).actions]
         except BootError:
             if ctx.resilient_parsing:
                 # A shell that completes a word has no place for what is wrong.
@@ -52,20 +69,20 @@ class CallGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if ctx.resilient_parsing and cmd_name not in self.list_commands(ctx):
             return None
-        app = _app(ctx)
+        app = loaded_app(ctx)
         if cmd_name in app.actions:
-            return _command(app.actions.find(cmd_name))
+            return _command(app.actions.find(cmd_name), self.take)
         # The corridor says that there is no such action, in the same words as at every door.
         return click.Command(
             cmd_name,
-            callback=lambda rest: _run(ctx, cmd_name, {}),
+            callback=lambda rest: self.take(ctx, cmd_name, {}),
             params=[click.Argument(["rest"], nargs=-1, type=click.UNPROCESSED)],
             context_settings={"ignore_unknown_options": True},
             add_help_option=False,
         )
 
 
-@click.group(cls=CallGroup, subcommand_metavar="NAME [--FIELD VALUE]...")
+@click.group(cls=ActionGroup, subcommand_metavar="NAME [--FIELD VALUE]...")
 @click.option(
     "--format",
     "format_",
@@ -87,7 +104,12 @@ def call(context: click.Context, format_: str) -> None:
     context.meta["format"] = format_
 
 
-def _app(context: click.Context) -> App:
+def loaded_app(context: click.Context) -> App:
+    """Return the application that a command line is about, loaded once.
+
+    Raises:
+        PluginError: Something is wrong with it.
+    """
     app: App | None = context.meta.get("app")
     if app is None:
         # A shell that completes a word parses the options before the command and runs nothing.
@@ -100,7 +122,7 @@ def _app(context: click.Context) -> App:
     return app
 
 
-def _command(action: Registered) -> click.Command:
+def _command(action: Registered, take: Take) -> click.Command:
     """Return the command of one action."""
 
     @click.pass_context
@@ -110,7 +132,7 @@ def _command(action: Registered) -> click.Command:
             for name, value in values.items()
             if value is not None and value != ()
         }
-        _run(context, action.name, text)
+        take(context, action.name, text)
 
     return click.Command(
         action.name,
@@ -188,25 +210,40 @@ def _shown(default: Any) -> str:
 
 
 def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> None:
-    app = _app(context)
+    app = loaded_app(context)
     request_id = new_identifier()
-    outcome, failure = run_interruptible(_execute(app, name, text, request_id))
+    format_ = context.meta["format"]
+    items: ItemWriter | None = None
+    if name in app.actions and app.actions.find(name).streams:
+        items = ItemWriter(collects=format_ != "json")
+    outcome, failure = run_interruptible(_execute(app, name, text, request_id, items))
+    if items is not None and items.failure is not None:
+        # Nobody is left to whom anything could be told.
+        raise items.failure
     if outcome.error is not None:
-        _write_error(outcome.error, request_id, outcome.stack)
-    _write_value(outcome.value, context.meta["format"], request_id)
+        write_error(outcome.error, request_id, outcome.stack)
+    if items is not None and (outcome.value is None or isinstance(outcome.value, Stream)):
+        if items.kept:
+            _write_value(items.kept, format_, request_id)
+    else:
+        _write_value(outcome.value, format_, request_id)
     if failure is not None:
         raise failure
 
 
 async def _execute(
-    app: App, name: str, text: Mapping[str, list[Any]], request_id: str
+    app: App,
+    name: str,
+    text: Mapping[str, list[Any]],
+    request_id: str,
+    items: ItemWriter | None,
 ) -> tuple[Outcome, BootError | None]:
     """Return what came of the call, and what failed while everything was stopped after it."""
     await app.start()
     failure: BootError | None = None
     try:
         outcome = await app.pipeline.execute(
-            Connection("cli"), name, TextInputs(text), request_id=request_id
+            Connection("cli"), name, TextInputs(text), request_id=request_id, sink=items
         )
     finally:
         # What the action did is done and has a value, whatever fails now.
@@ -222,7 +259,7 @@ def _write_value(value: Any, format_: str, request_id: str) -> None:
         encoded = encode(value)
     except TypeError:
         # Such as a file, or a redirect: the door's own kind of answer.
-        _write_error(
+        write_error(
             ConnectionTypeNotFound("What this action answers cannot be told on a command line"),
             request_id,
         )
@@ -240,7 +277,8 @@ def _write_value(value: Any, format_: str, request_id: str) -> None:
         )
 
 
-def _write_error(error: TypedError, request_id: str, stack: str | None = None) -> NoReturn:
+def write_error(error: TypedError, request_id: str, stack: str | None = None) -> NoReturn:
+    """Write the envelope of a failure to stderr, and exit with the code that tells its type."""
     document = envelope(
         error,
         timestamp_ms=time.time_ns() // 1_000_000,

@@ -16,7 +16,7 @@ from actionhero.sources import read_sources
 from actionhero.testing.caller import Caller
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 
     from actionhero.settings import Settings
 
@@ -45,6 +45,10 @@ class RunningApp:
             TypedError: The action failed.
         """
         return await self.connect().call(action, **inputs)
+
+    def stream(self, action: str, /, **inputs: Any) -> AsyncGenerator[Any]:
+        """Call an action that streams, as somebody new; see `Caller.stream`."""
+        return self.connect().stream(action, **inputs)
 
     def get(self, type_: type[Resource]) -> Resource:
         """Return settings, or what an initializer provides, by type."""

@@ -62,16 +62,15 @@ class Broadcasts:
         """Return the name by which Redis knows a channel."""
         return self._clients.key("channels", channel)
 
-    async def send(self, channel: str, body: bytes, *, id: str | None = None) -> None:
+    async def send(self, channel: str, body: bytes, id: str) -> None:
         """Publish what nobody needs to hear later.
 
         Args:
             channel: Where.
             body: Its JSON: see `body_of`.
-            id: Its identifier, if it has one.
+            id: Its identifier.
         """
-        told = b" ".join((_NONE, id.encode() if id else _NONE, body))
-        await self._clients.bytes.publish(self.address(channel), told)
+        await self._clients.bytes.publish(self.address(channel), unkept(body, id))
 
     async def keep(self, channel: str, body: bytes, history: int) -> str:
         """Publish a broadcast and keep it, once, however often the way to Redis breaks.
@@ -115,13 +114,20 @@ class Broadcasts:
         return self._clients.key("channels", f"{{{channel}}}", *parts)
 
 
-def published(channel: str, told: bytes) -> Published:
+def unkept(body: bytes, id: str | None = None) -> bytes:
+    """Return what is published of a broadcast that is in no stream."""
+    return b" ".join((_NONE, id.encode() if id else _NONE, body))
+
+
+def published(channel: str, told: str | bytes) -> Published:
     """Return what was published.
 
     Raises:
         ValueError: It is not of our making.
     """
-    previous, id, body = told.split(b" ", 2)
+    # Clients that wait without a limit read text.
+    whole = told.encode() if isinstance(told, str) else told
+    previous, id, body = whole.split(b" ", 2)
     return Published(
         None if previous == _NONE else previous.decode(),
         Delivery(channel, body, None if id == _NONE else id.decode()),

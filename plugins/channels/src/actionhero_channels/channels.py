@@ -7,12 +7,14 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import ChannelRefused, ServiceUnavailable, TypedError
+from actionhero import ChannelRefused, TypedError
 from actionhero.errors import ErrorType
 from actionhero.identifier import new_identifier
 from actionhero_channels.broadcasts import Broadcasts
 from actionhero_channels.channel import Subscription
 from actionhero_channels.delivery import body_of, position
+from actionhero_channels.failures import redis_reached
+from actionhero_channels.heart import Heart
 from actionhero_channels.names import NAME
 from actionhero_channels.presence import Presence
 from actionhero_channels.relay import Relay
@@ -20,7 +22,7 @@ from actionhero_channels.room import Room
 from actionhero_channels.subscriber import Subscribed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
     from actionhero import App, Session
     from actionhero_channels.channel import Channel
@@ -33,8 +35,6 @@ logger = logging.getLogger("actionhero.channels")
 
 #: How long somebody who joins waits for Redis.
 LISTEN_SECONDS: Final = 5.0
-#: When trying again may make sense: a restart of Redis takes about so long.
-RETRY_SECONDS: Final = 1
 
 
 class Channels:
@@ -64,7 +64,11 @@ class Channels:
         self._relay = Relay(clients, self._broadcasts)
         self._rooms: dict[str, Room] = {}
         self._joined: dict[Subscriber, dict[str, Subscription | None]] = {}
-        self._heart: asyncio.Task[None] | None = None
+        self._heart = Heart(
+            self._presence, self._joined, settings.presence_heartbeat.total_seconds()
+        )
+        #: What is ended even if whoever wanted it is cancelled.
+        self._endings: set[asyncio.Task[None]] = set()
         #: Called with the channel, the message and the sender of each broadcast that this process
         #: sends: for tests.
         self.taps: list[Callable[[str, Any, str], None]] = []
@@ -97,12 +101,12 @@ class Channels:
         body = body_of(channel, message, sender)
         self._clients.require_shared("a broadcast")
         history = found[0].history
-        async with _redis():
+        async with redis_reached():
             if history:
                 id = await self._broadcasts.keep(channel, body, history)
             else:
                 id = new_identifier()
-                await self._broadcasts.send(channel, body, id=id)
+                await self._broadcasts.send(channel, body, id)
         for tap in self.taps:
             tap(channel, message, sender)
         return id
@@ -116,7 +120,7 @@ class Channels:
             ServiceUnavailable: Redis cannot be reached.
         """
         self._clients.require_shared("who is in a channel")
-        async with _redis():
+        async with redis_reached():
             return sorted(await self._presence.members(channel))
 
     # -- what doors use ------------------------------------------------------------------------
@@ -199,6 +203,7 @@ class Channels:
             if old is None or found is None:
                 continue
             new = Subscription(self._app, subscriber, session, channel, old.params)
+            new.presence_key = old.presence_key
             try:
                 await self._admit(found[0], new)
             except TypedError:
@@ -217,10 +222,9 @@ class Channels:
         """Leave every channel, and end the subscription to Redis."""
         for subscriber in tuple(self._joined):
             await self.leave_all(subscriber)
-        heart, self._heart = self._heart, None
-        if heart is not None:
-            heart.cancel()
-            await asyncio.gather(heart, return_exceptions=True)
+        await self._heart.end()
+        if self._endings:
+            await asyncio.wait(self._endings)
         await self._relay.close()
 
     @property
@@ -258,7 +262,7 @@ class Channels:
         self, channel: Channel, subscription: Subscription, since: str | None
     ) -> Subscribed:
         name, subscriber = subscription.channel, subscription.subscriber
-        async with _redis(), self._room(channel, name) as room:
+        async with redis_reached(), self._room(channel, name) as room:
             async with asyncio.timeout(LISTEN_SECONDS):
                 await room.listening.wait()
                 await room.begin()
@@ -274,6 +278,8 @@ class Channels:
                 await self._be_here(channel, subscription)
             except BaseException:
                 room.subscribers.pop(subscriber, None)
+                self._forget(subscriber, name)
+                await self._end(self._be_gone(subscription))
                 raise
         return subscribed
 
@@ -298,11 +304,32 @@ class Channels:
             await self._presence.leave(name, instead_of, connection)
         subscription.presence_key = key
         if key is not None:
-            if self._heart is None:
-                self._heart = asyncio.get_running_loop().create_task(self._beat())
+            self._heart.begin()
             await self._presence.join(name, key, connection)
+            if self._joined.get(subscription.subscriber, {}).get(name) is not subscription:
+                # They have left meanwhile, and we were the later one.
+                await self._presence.leave(name, key, connection)
+
+    async def _be_gone(self, subscription: Subscription) -> None:
+        name, key = subscription.channel, subscription.presence_key
+        if key is None:
+            return
+        try:
+            await self._presence.leave(name, key, subscription.connection.id)
+        except Exception as error:  # noqa: BLE001 - Redis is away: it forgets in time
+            logger.warning("channel %r: that somebody left is not told: %s", name, error)
+
+    async def _end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what must be done to its end, and wait for it as long as nobody cancels us."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+        await asyncio.shield(task)
 
     async def _leave(self, subscription: Subscription) -> None:
+        await self._end(self._leave_now(subscription))
+
+    async def _leave_now(self, subscription: Subscription) -> None:
         name, subscriber = subscription.channel, subscription.subscriber
         found = self._names.find(name)
         room = self._rooms.get(name)
@@ -312,12 +339,7 @@ class Channels:
         del room.subscribers[subscriber]
         self._forget(subscriber, name)
         try:
-            if subscription.presence_key is not None:
-                connection = subscription.connection.id
-                try:
-                    await self._presence.leave(name, subscription.presence_key, connection)
-                except Exception as error:  # noqa: BLE001 - Redis is away: it forgets in time
-                    logger.warning("channel %r: that somebody left is not told: %s", name, error)
+            await self._be_gone(subscription)
             await self._dismiss(found[0], subscription)
         finally:
             await self._depart(room)
@@ -356,43 +378,3 @@ class Channels:
         if room.is_empty and self._rooms.get(room.channel) is room:
             del self._rooms[room.channel]
             await self._relay.close_room(room)
-
-    async def _beat(self) -> None:
-        """Say again and again who is here."""
-        seconds = self._settings.presence_heartbeat.total_seconds()
-        while True:
-            await asyncio.sleep(seconds)
-            for joined in tuple(self._joined.values()):
-                for subscription in tuple(joined.values()):
-                    await self._still_here(subscription)
-            for name in tuple(self._rooms):
-                try:
-                    await self._presence.expire(name)
-                except Exception as error:  # noqa: BLE001 - Redis is away: next time, then
-                    logger.warning("channel %r: who is here is not known: %s", name, error)
-
-    async def _still_here(self, subscription: Subscription | None) -> None:
-        if subscription is None or subscription.presence_key is None:
-            return
-        name, connection = subscription.channel, subscription.connection.id
-        try:
-            await self._presence.join(name, subscription.presence_key, connection)
-        except Exception as error:  # noqa: BLE001 - Redis is away: next time, then
-            logger.warning("channel %r: who is here is not told: %s", name, error)
-            return
-        if self._joined.get(subscription.subscriber, {}).get(name) is not subscription:
-            # They have left meanwhile, and we were the later one.
-            await self._presence.leave(name, subscription.presence_key, connection)
-
-
-@asynccontextmanager
-async def _redis() -> AsyncIterator[None]:
-    """Tell that Redis cannot be reached as what it is to a caller."""
-    from actionhero_redis.failures import PASSING
-
-    try:
-        yield
-    except (*PASSING, TimeoutError) as error:
-        raise ServiceUnavailable(
-            "Channels are not available", retry_after_seconds=RETRY_SECONDS
-        ) from error

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from actionhero import json
 
 #: Before the first entry of a stream.
 START: Final = "0-0"
+#: What Redis takes, and what its counters hold.
+_ID: Final = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")
+_BEYOND: Final = 2**64
 
 
 class Delivery:
@@ -73,7 +77,8 @@ def position(id: str) -> tuple[int, int]:
     Raises:
         ValueError: It is none.
     """
-    milliseconds, dash, number = id.partition("-")
-    if not (dash and milliseconds.isdecimal() and number.isdecimal()):
+    match = _ID.fullmatch(id)
+    parts = (int(match[1]), int(match[2])) if match else (_BEYOND, 0)
+    if max(parts) >= _BEYOND:
         raise ValueError(f"{id!r} is no identifier of a broadcast")
-    return int(milliseconds), int(number)
+    return parts

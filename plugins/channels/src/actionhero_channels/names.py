@@ -120,8 +120,9 @@ def _fault_in(type_: type[Channel]) -> str | None:
             f"has the name {name!r}; there may be letters, digits, ':', '.', '_', '-' and places "
             "such as {id} in it"
         )
-    if type_.history < 0:
-        return f"has history = {type_.history!r}; set it to how many broadcasts are kept, or 0"
+    history: object = type_.history
+    if not isinstance(history, int) or history < 0:
+        return f"has history = {history!r}; set it to how many broadcasts are kept, or 0"
     return None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import json
+from actionhero_channels.broadcasts import unkept
 from actionhero_channels.delivery import body_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 """
 
-# Members, connections of one key; connection, key, time to live. Whether the key is new.
+# Members, connections of one key; connection, key, time to live; where to tell what if the key
+# is new. In one step, so that it is told once even if the answer is lost and it is done again.
 _JOIN: Final = (
     _NOW
     + """
@@ -37,18 +39,20 @@ redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[2])
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
 end
-return first and 1 or 0
+if first then redis.call('PUBLISH', ARGV[4], ARGV[5]) end
 """
 )
 
-# The same keys; connection, key. Whether the key is gone.
+# The same keys; connection, key; where to tell what if the key is gone.
 _LEAVE: Final = (
     _NOW
     + """
 local was = redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-if redis.call('ZCARD', KEYS[2]) > 0 then return 0 end
-return redis.call('ZREM', KEYS[1], ARGV[2]) == 1 and was == 1 and 1 or 0
+if redis.call('ZCARD', KEYS[2]) > 0 then return end
+if redis.call('ZREM', KEYS[1], ARGV[2]) == 1 and was == 1 then
+  redis.call('PUBLISH', ARGV[3], ARGV[4])
+end
 """
 )
 
@@ -87,14 +91,15 @@ class Presence:
     async def join(self, channel: str, key: str, connection: str) -> None:
         """Let somebody be here, or still be here; tell the others if they were not."""
         keys = (self._members(channel), self._connections(channel, key))
-        if await self._run(_JOIN, keys, connection, key, self._ttl_ms):
-            await self._tell(channel, "join", key)
+        told = _event(channel, "join", key)
+        address = self._broadcasts.address(channel)
+        await self._run(_JOIN, keys, connection, key, self._ttl_ms, address, told)
 
     async def leave(self, channel: str, key: str, connection: str) -> None:
         """Let a connection not be here; tell the others if it was the last of its key."""
         keys = (self._members(channel), self._connections(channel, key))
-        if await self._run(_LEAVE, keys, connection, key):
-            await self._tell(channel, "leave", key)
+        told = _event(channel, "leave", key)
+        await self._run(_LEAVE, keys, connection, key, self._broadcasts.address(channel), told)
 
     async def members(self, channel: str) -> list[str]:
         """Return the keys of who is here, in no order."""
@@ -105,11 +110,8 @@ class Presence:
         """Let those be gone whose process has not been heard of, and tell the others."""
         gone: list[bytes] = await self._run(_EXPIRE, (self._members(channel),))
         for key in gone:
-            await self._tell(channel, "leave", key.decode())
-
-    async def _tell(self, channel: str, event: str, key: str) -> None:
-        message = json.dumps({"event": event, "presenceKey": key}).decode()
-        await self._broadcasts.send(channel, body_of(channel, message, SENDER))
+            told = _event(channel, "leave", key.decode())
+            await self._clients.bytes.publish(self._broadcasts.address(channel), told)
 
     async def _run(self, script: str, keys: Sequence[str], *arguments: Any) -> Any:
         client: Any = self._clients.bytes
@@ -120,3 +122,9 @@ class Presence:
 
     def _connections(self, channel: str, key: str) -> str:
         return self._clients.key("channels", f"{{{channel}}}", "of", key)
+
+
+def _event(channel: str, event: str, key: str) -> bytes:
+    """Return that somebody came or went, as it is published."""
+    message = json.dumps({"event": event, "presenceKey": key}).decode()
+    return unkept(body_of(channel, message, SENDER))

@@ -21,6 +21,8 @@ logger = logging.getLogger("actionhero.channels")
 #: How long to wait before the next try to reach Redis, doubled each time up to the longest.
 FIRST_WAIT_SECONDS: Final = 0.05
 LONGEST_WAIT_SECONDS: Final = 1.0
+#: After how long without a word Redis is asked whether it is there, and has to answer.
+QUIET_SECONDS: Final = 10.0
 
 
 class Relay:
@@ -38,6 +40,8 @@ class Relay:
         self._pubsub: PubSub | None = None
         self._reading: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
+        # A cancellation alone may be lost: `wait_for` of Python 3.11 drops one now and then.
+        self._closed = False
 
     @property
     def addresses(self) -> list[str]:
@@ -75,8 +79,10 @@ class Relay:
 
     async def close(self) -> None:
         """End the subscription."""
+        self._closed = True
         task, self._reading = self._reading, None
         if task is not None:
+            self._wanted.set()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         for room in self._rooms.values():
@@ -87,18 +93,20 @@ class Relay:
 
     async def _read(self) -> None:
         wait = FIRST_WAIT_SECONDS
-        while True:
+        while not self._closed:
             await self._wanted.wait()
-            pubsub = self._clients.pubsub(decode=False)
+            asked = set(self._rooms)
+            if not asked:
+                continue
+            pubsub = self._clients.pubsub()
             try:
-                asked = set(self._rooms)
                 await pubsub.subscribe(*asked)
                 self._pubsub = pubsub
                 if later := self._rooms.keys() - asked:
                     await pubsub.subscribe(*later)
                 wait = FIRST_WAIT_SECONDS
-                while self._rooms:
-                    await self._take(await pubsub.get_message(timeout=None))
+                while self._rooms and not self._closed:
+                    await self._take(await self._heard(pubsub))
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a driver raises: try again
@@ -109,6 +117,23 @@ class Relay:
                 self._pubsub = None
                 with suppress(Exception):
                     await pubsub.aclose()
+
+    async def _heard(self, pubsub: PubSub) -> Any:
+        """Return what Redis says next.
+
+        Raises:
+            ConnectionError: It says nothing, not even when it is asked.
+        """
+        if not self._clients.shared:
+            return await pubsub.get_message(timeout=None)
+        message = await pubsub.get_message(timeout=QUIET_SECONDS)
+        if message is None:
+            # A server that lost its power does not close the connection.
+            await pubsub.ping()
+            message = await pubsub.get_message(timeout=QUIET_SECONDS)
+            if message is None:
+                raise ConnectionError("no answer")
+        return message
 
     async def _take(self, message: Any) -> None:
         if message is None:

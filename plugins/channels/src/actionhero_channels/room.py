@@ -130,8 +130,9 @@ class Room:
             head = await self._broadcasts.head(self.channel)
             if position(head) < position(last):
                 # Redis has lost what it had: it begins anew, and so do we.
-                self.last = head
+                self.last = START
                 self._tell_gap()
+                self._again = True
             return
         if kept[0].previous != last:
             self._tell_gap()
@@ -144,6 +145,7 @@ class Room:
 
         When this returns, whoever is let in before the next turn of the loop misses nothing.
         """
+        await self._reach(since)
         kept: list[Kept] = []
         begin, is_first = since, True
         gap = False
@@ -171,7 +173,20 @@ class Room:
     async def _is_gap(self, since: str, kept: list[Kept]) -> bool:
         if kept:
             return kept[0].previous != since
-        return since != await self._broadcasts.head(self.channel)
+        if since == await self._broadcasts.head(self.channel):
+            return False
+        # Unless it came just now.
+        kept = await self._broadcasts.after(self.channel, since)
+        return not kept or kept[0].previous != since
+
+    async def _reach(self, since: str) -> None:
+        """Deliver here what somebody has heard elsewhere: they must not hear it again."""
+        while position(since) > position(self.last or START):
+            if position(since) > position(await self._broadcasts.head(self.channel)):
+                return
+            self.catch_up()
+            if self._catching_up is not None:
+                await asyncio.wait({self._catching_up})
 
     async def _deliver(self, delivery: Delivery) -> None:
         subscribers = self.subscribers

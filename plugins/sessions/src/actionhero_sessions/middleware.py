@@ -18,6 +18,8 @@ class RequireSession(Middleware):
         key: The key of the session that must have a value; the setting `user_key` where left out.
     """
 
+    requires_session = True
+
     def __init__(self, key: str | None = None) -> None:
         self._key = key
 

@@ -87,6 +87,11 @@ class Records:
         self._user_field = _KEY + user_key.encode()
 
     @property
+    def clients(self) -> RedisClients:
+        """The clients of Redis."""
+        return self._clients()
+
+    @property
     def ended_channel(self) -> str:
         """Where the identifier of each session that ends is published."""
         return self._clients().key("sessions", "ended")

@@ -13,6 +13,8 @@ from actionhero_sessions.settings import SessionsSettings
 from actionhero_web import WebSettings
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from actionhero import App, Connection
 
 #: Connections that begin with an HTTP request, and so may bring a cookie.
@@ -94,6 +96,12 @@ class Sessions(SessionStore):
     def ended_channel(self) -> str:
         """The Redis channel on which the identifier of each session that ends is published."""
         return self._records.ended_channel
+
+    def ended(self) -> AsyncGenerator[str | None, None]:
+        """Yield the identifier of each session that ends from now on; see `SessionStore`."""
+        from actionhero_sessions.endings import endings  # noqa: PLC0415 - it loads redis-py
+
+        return endings(self._records.clients, self.ended_channel)
 
     async def destroy_all(self, user: Any) -> int:
         """End every session of a user: sign out everywhere.

@@ -32,6 +32,7 @@ from actionhero_web.protocol import HttpServer
 from actionhero_web.response import decorate
 from actionhero_web.settings import WebSettings
 from actionhero_web.static import StaticFiles
+from actionhero_web.upgrades import Upgrades
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,6 +42,7 @@ logger = logging.getLogger("actionhero.web")
 
 APP: web.AppKey[App] = web.AppKey("actionhero", App)
 EXCHANGES: web.AppKey[Exchanges] = web.AppKey("actionhero_exchanges", Exchanges)
+UPGRADES: web.AppKey[Upgrades] = web.AppKey("actionhero_upgrades", Upgrades)
 
 with warnings.catch_warnings():
     # aiohttp discourages subclasses because applications need none. A server does: this is the
@@ -82,7 +84,8 @@ def build(app: App) -> web.Application:
     It does not start or stop `app`; see `create` for one that does.
 
     Raises:
-        PluginError: A route is malformed, or two match the same requests.
+        PluginError: A route is malformed, or two match the same requests; or two plugins take
+            over the same connections.
     """
     settings = app.get(WebSettings)
     heads = Heads(settings, app.get(AppSettings).name)
@@ -90,6 +93,7 @@ def build(app: App) -> web.Application:
     application = HttpApplication(client_max_size=0)
     application[APP] = app
     application[EXCHANGES] = exchanges
+    upgrades = application[UPGRADES] = Upgrades(app, exchanges, settings.trusted_proxies)
 
     async def answer(request: web.Request) -> web.StreamResponse:
         path, query = _target(request)
@@ -97,6 +101,9 @@ def build(app: App) -> web.Application:
             # Mounted in somebody else's application, whose middlewares look at our answers.
             exchanges.only_plain = True
             path = settings.prefix + _below_mount(request, path)
+            upgrade = upgrades.find(request, path)
+            if upgrade is not None:
+                return await upgrades.answer(request, upgrade, path, query)
         response: web.StreamResponse = await exchanges.answer(request, path, query)
         return response
 
@@ -132,7 +139,12 @@ def build(app: App) -> web.Application:
             response.force_close()
             response.headers["Connection"] = "close"
 
+    async def end_streams(_: web.Application) -> None:
+        # Servers that are not ours wait for open answers after this.
+        exchanges.streams.stop_events()
+
     application.on_response_prepare.append(put_headers)
+    application.on_shutdown.append(end_streams)
     return application
 
 
@@ -197,9 +209,13 @@ def _dispatcher(application: web.Application) -> Callable[[Any], Awaitable[Any]]
     # Native middlewares and signals are run by aiohttp, so then it sees every request.
     shortcut = bool(prefix) and not exchanges.only_plain
     answer, handle, tell = exchanges.answer, application._handle, exchanges.tell
+    upgrades = application[UPGRADES]
+    upgraded = upgrades.by_path
 
     async def dispatch(request: web.Request) -> Any:
         path, query = _target(request)
+        if path in upgraded and (upgrade := upgrades.find(request, path)):
+            return await upgrades.answer(request, upgrade, path, query)
         if request._message.compression:
             # aiohttp throws away what was not read of a body, but expands it before: a bomb that
             # was refused would hold up everybody else for seconds. So the connection just ends.

@@ -30,10 +30,11 @@ from actionhero_web.head import REQUEST_ID, Heads
 from actionhero_web.media import Media, kind, parse_form, parse_query
 from actionhero_web.multipart import Form, read_form
 from actionhero_web.problem import envelope, problem_details, told
-from actionhero_web.protocol import HttpProtocol
+from actionhero_web.protocol import HttpProtocol, remote_of
 from actionhero_web.proxy import TrustedProxies
 from actionhero_web.route import checked_status
 from actionhero_web.router import Match, NoMatch
+from actionhero_web.streaming import StreamedAnswer, Streams
 
 if TYPE_CHECKING:
     from actionhero import App
@@ -85,6 +86,8 @@ class Exchanges:
         self._has_cors = bool(settings.allowed_origins) or settings.errors == "actionhero"
         trusted = settings.trusted_proxies
         self._proxies = TrustedProxies(trusted) if trusted else None
+        #: Answers that come in pieces.
+        self.streams = Streams(self, settings)
         self._may_be_lean = not (self._has_cors or self._pretty)
         #: Whether every answer must be one of aiohttp's own, for native middlewares to look at.
         self.only_plain = False
@@ -103,7 +106,7 @@ class Exchanges:
         """
         if self._proxies is None:
             request_id = new_identifier()
-            connection = Connection("web", _remote(request), raw=request)
+            connection = Connection("web", remote_of(request), raw=request)
         else:
             request_id, connection = self._told_by_proxy(request, self._proxies)
         method = request.method
@@ -130,16 +133,26 @@ class Exchanges:
                 raw, form = await self._read(request, match, query)
         except TypedError as error:
             raw = Unreadable(error)
+        stream: StreamedAnswer | None = None
+        if (action := match.target).streams:
+            stream = self.streams.begin(request, connection, request_id, action)
         try:
-            outcome = await self._execute(connection, match.target.name, raw, request_id=request_id)
+            outcome = await self._execute(
+                connection, action.name, raw, request_id=request_id, sink=stream
+            )
         except asyncio.CancelledError:
-            if not self.closing or request.transport is None or request.transport.is_closing():
+            is_ours = self.closing or (stream is not None and stream.stopped)
+            if not is_ours or request.transport is None or request.transport.is_closing():
                 raise
             # It was not the client who left: tell it why there is no value.
             outcome = Outcome(error=ServiceUnavailable("The server is shutting down"))
         finally:
             if form is not None:
                 form.close()
+            if stream is not None:
+                stream.close()
+        if stream is not None and stream.takes(outcome):
+            return await stream.end(outcome)
         more = connection.answer_headers or ()
         if outcome.error is not None:
             return await self._tell_error(request, outcome, request_id, more)
@@ -168,7 +181,7 @@ class Exchanges:
     def _told_by_proxy(
         self, request: web.BaseRequest, proxies: TrustedProxies
     ) -> tuple[str, Connection]:
-        peer = _remote(request)
+        peer = remote_of(request)
         client = proxies.client(peer, request.scheme, request.headers)
         request_id = client.request_id or new_identifier()
         return request_id, Connection("web", client.address, raw=request)
@@ -226,7 +239,7 @@ class Exchanges:
             failed = self._pipeline.failed_to_answer(match.target.name, error)
             return await self._tell_error(request, failed, request_id, more)
         if status != 200 and status in answers.EMPTY_STATUSES:
-            more = ((REQUEST_ID, request_id), *self._cors_headers(request), *more)
+            more = ((REQUEST_ID, request_id), *self.cors_headers(request), *more)
             return answers.empty(status, (*self.heads.always, *more), closing=self.is_last(request))
         return await self._write(request, status, body, request_id, more)
 
@@ -243,7 +256,7 @@ class Exchanges:
         more: Headers,
     ) -> web.StreamResponse:
         if not response.prepared:
-            answers.decorate(response, self.heads, request_id, self._cors_headers(request))
+            answers.decorate(response, self.heads, request_id, self.cors_headers(request))
             for name, value in more:
                 response.headers.add(name, value)
             if self.is_last(request):
@@ -290,7 +303,7 @@ class Exchanges:
         content_type: str = "application/json",
     ) -> Answer:
         if self._has_cors:
-            more = (*more, *self._cors_headers(request))
+            more = (*more, *self.cors_headers(request))
         # A body that was not read to its end must not be taken for the next request.
         closing = self.is_last(request) or not request.content.is_eof()
         is_json = content_type == "application/json"
@@ -312,7 +325,8 @@ class Exchanges:
         protocol = request.protocol
         return not (isinstance(protocol, HttpProtocol) and protocol.has_more)
 
-    def _cors_headers(self, request: web.BaseRequest) -> Any:
+    def cors_headers(self, request: web.BaseRequest) -> Any:
+        """Return what pages of other origins are told with the answer to a request."""
         if not self._has_cors:
             return ()
         return self.cors.for_response(request.headers.get("Origin"))
@@ -384,9 +398,3 @@ class Exchanges:
         """
         request_id = self.request_id(request)
         return await self._tell_error(request, Outcome(error=error), request_id, more)
-
-
-def _remote(request: web.BaseRequest) -> str | None:
-    """Return the address of the other side, from our protocol if it is ours."""
-    protocol = request.protocol
-    return protocol.remote if isinstance(protocol, HttpProtocol) else request.remote

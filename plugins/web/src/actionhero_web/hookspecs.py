@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from actionhero import App
     from actionhero_web.static import StaticFiles
+    from actionhero_web.upgrades import Upgrade
 
 hookspec = pluggy.HookspecMarker("actionhero")
 
@@ -88,5 +89,33 @@ def actionhero_web_static(app: App) -> Sequence[StaticFiles] | None:
         @hookimpl
         def actionhero_web_static():
             return [StaticFiles(Path(__file__).parent / "assets", "/admin")]
+        ```
+    """
+
+
+@hookspec
+def actionhero_web_upgrades(app: App) -> Sequence[Upgrade] | None:
+    """Who takes connections over that ask for WebSocket.
+
+    Called once, when the aiohttp application is built.
+
+    Args:
+        app: The application.
+
+    Returns:
+        Objects with the paths at which they do, and `accept`, which is asked for each request
+        that has `Upgrade: websocket`. All other requests at these paths are answered as if they
+        were not there. Native middlewares of aiohttp do not see them. `actionhero-websocket` is
+        such a plugin, and has a hook of its own for whoever wants no more than a socket.
+
+    Order:
+        Plugins in the order in which they were registered. Two for the same path are an error
+        that names both plugins.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_web_upgrades(app):
+            return [GameDoor(app)]
         ```
     """

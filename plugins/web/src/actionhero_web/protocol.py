@@ -185,3 +185,9 @@ class HttpServer(Server):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def remote_of(request: web.BaseRequest) -> str | None:
+    """Return the address of the other side, from our protocol if it is ours."""
+    protocol = request.protocol
+    return protocol.remote if isinstance(protocol, HttpProtocol) else request.remote

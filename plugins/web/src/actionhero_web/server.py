@@ -97,10 +97,14 @@ class WebServer(Server):
         server = self._http_server
         if server is None:
             return
-        silent = 0.0
-        while silent < SILENT_SECONDS:
-            await asyncio.sleep(LOOK_SECONDS)
-            silent = 0.0 if server.is_busy else silent + LOOK_SECONDS
+        ending = self._end_streams_later()
+        try:
+            silent = 0.0
+            while silent < SILENT_SECONDS:
+                await asyncio.sleep(LOOK_SECONDS)
+                silent = 0.0 if server.is_busy else silent + LOOK_SECONDS
+        finally:
+            ending.cancel()
 
     async def close(self) -> None:
         for listener in self._listeners:
@@ -143,6 +147,13 @@ class WebServer(Server):
             host = f"http://localhost{self._settings.prefix}"
             return curl_lines(self._app, host, f"--unix-socket {self._settings.unix_socket} ")
         return curl_lines(self._app, address)
+
+    def _end_streams_later(self) -> asyncio.TimerHandle:
+        """Have streams of events end in a while: many have no end of their own."""
+        assert self._application is not None  # noqa: S101 - made before the server of connections
+        streams = self._application[EXCHANGES].streams
+        seconds = self._settings.stream_grace.total_seconds()
+        return asyncio.get_running_loop().call_later(seconds, streams.stop_events)
 
     @property
     def _http_server(self) -> HttpServer | None:

@@ -64,6 +64,17 @@ class WebSettings(Settings):
     keepalive_timeout: timedelta = Field(
         default=timedelta(seconds=75), description="How long an idle connection is kept open."
     )
+    stream_heartbeat: timedelta = Field(
+        default=timedelta(seconds=15),
+        ge=timedelta(0),
+        description="How long a stream of events may be silent before a comment is sent, so that "
+        "proxies keep it. 0 for never.",
+    )
+    stream_grace: timedelta = Field(
+        default=timedelta(seconds=5),
+        ge=timedelta(0),
+        description="How long streams of events may go on when the server stops.",
+    )
     cancel_on_disconnect: bool = Field(
         default=True, description="Whether a client that goes away cancels its call."
     )

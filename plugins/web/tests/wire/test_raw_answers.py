@@ -68,9 +68,12 @@ def test_what_cannot_be_serialised_is_a_clean_500(door: Door, what: str) -> None
     assert door.get("/api/user/me").status == 200
 
 
-def test_a_stream_is_told_as_a_list(door: Door) -> None:
-    """Where nobody asked for its parts."""
-    assert door.get("/api/stream").json == [0, 1, 2]
+def test_a_stream_is_told_as_events(door: Door) -> None:
+    """Whoever wants a list has an action that returns one."""
+    answer = door.get("/api/stream")
+
+    assert answer.header("Content-Type") == "text/event-stream"
+    assert answer.body == b"data: 0\n\ndata: 1\n\ndata: 2\n\n"
 
 
 def test_success_is_200_or_what_the_route_says(door: Door) -> None:

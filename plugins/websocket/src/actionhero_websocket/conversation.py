@@ -1,0 +1,190 @@
+"""One client and all that it says over one socket: calls, subscriptions, answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from actionhero import (
+    ActionNotFound,
+    Connection,
+    MalformedRequest,
+    RateLimited,
+    ServiceUnavailable,
+    TypedError,
+)
+from actionhero.identifier import new_identifier
+from actionhero.json import dumps
+from actionhero_websocket import frames, messages
+from actionhero_websocket.calls import Lane, OpenCall
+from actionhero_websocket.socket import Socket
+from actionhero_websocket.subscriptions import Subscriptions
+
+if TYPE_CHECKING:
+    from actionhero_channels import Delivery
+    from actionhero_web.upgrades import UpgradeRequest
+    from actionhero_websocket.conversations import Conversations
+
+#: How many messages in a row may be over the rate before the socket is closed.
+PATIENCE: Final = 10
+RATE_WINDOW_SECONDS: Final = 1.0
+
+#: Under which a broadcast keeps its frames.
+_PLAIN: Final = "websocket"
+_DEFLATED: Final = "websocket, deflated"
+
+
+class Conversation(Socket):
+    """A socket that speaks our messages.
+
+    Args:
+        shared: What all of them share.
+        request: The request by which it came in.
+        deflates: Whether compression was agreed on.
+    """
+
+    __slots__ = ("_calls", "_over_rate", "_rate", "_shared", "_streams", "_window_ends",
+                 "connection", "held", "subscriptions")  # fmt: skip
+
+    def __init__(
+        self, shared: Conversations, request: UpgradeRequest, *, deflates: bool = False
+    ) -> None:
+        super().__init__(shared.sockets, request, deflates=deflates)
+        self._shared = shared
+        #: Who is there.
+        self.connection = Connection("websocket", request.remote, raw=request)
+        #: The channels; `None` as long as none was asked for.
+        self.subscriptions: Subscriptions | None = None
+        #: By channel: what was broadcast while it is joined, and comes after what was missed.
+        self.held: dict[str, list[Delivery]] | None = None
+        self._calls = Lane(shared, shared.settings.calls)
+        self._streams: Lane | None = None
+        self._window_ends = 0.0
+        #: Messages in this window, and how many in a row were over the limit.
+        self._rate = self._over_rate = 0
+
+    # -- in ------------------------------------------------------------------------------------
+
+    def received(self, opcode: int, content: bytearray) -> None:
+        """Take a message."""
+        if self._shared.messages_per_second and self._is_over_rate():
+            return
+        try:
+            message = messages.read(content)
+        except MalformedRequest as error:
+            if opcode == frames.TEXT and not _is_utf8(content):
+                self.fail(frames.INVALID_TEXT, "Received text that is not UTF-8")
+            else:
+                self._refuse(messages.NO_ID, messages.not_json(error))
+            return
+        beginning = messages.beginning(message)
+        kind = message.get("messageType")
+        if kind == "action":
+            self._take_call(beginning, message)
+        elif kind in ("subscribe", "unsubscribe"):
+            self._take_subscription(beginning, message, joins=kind == "subscribe")
+        else:
+            self._refuse(beginning, messages.unknown_type())
+
+    def _is_over_rate(self) -> bool:
+        """Count a message; say so, and tell the client, if it is one too many."""
+        now = self._shared.loop.time()
+        if now >= self._window_ends:
+            self._window_ends = now + RATE_WINDOW_SECONDS
+            self._rate = 0
+        self._rate += 1
+        if self._rate <= self._shared.messages_per_second:
+            self._over_rate = 0
+            return False
+        self._over_rate += 1
+        self._refuse(messages.NO_ID, RateLimited("WebSocket rate limit exceeded"))
+        if self._over_rate >= PATIENCE:
+            self.close(frames.POLICY_VIOLATION, "WebSocket rate limit exceeded")
+        return True
+
+    # -- calls ---------------------------------------------------------------------------------
+
+    def _take_call(self, beginning: bytes, message: dict[str, Any]) -> None:
+        shared = self._shared
+        name = message.get("action")
+        action = shared.actions.get(name) if isinstance(name, str) else None
+        if action is None:
+            self._refuse_unknown(beginning, name)
+            return
+        if shared.draining:
+            self._refuse(beginning, ServiceUnavailable("The server is shutting down"))
+            return
+        call = OpenCall(self, shared, beginning, action, message.get("params"))
+        if action.streams:
+            if self._streams is None:
+                self._streams = Lane(shared, shared.settings.streams)
+            lane = self._streams
+        else:
+            lane = self._calls
+        if not lane.take(call):
+            limit = shared.settings.waiting_calls
+            self._refuse(beginning, RateLimited(f"Too many calls are waiting (max {limit})"))
+
+    # -- channels ------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """By which channels know this subscriber."""
+        return self.connection.id
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Send a broadcast: a frame that is made once for all."""
+        if self.held is not None and delivery.channel in self.held:
+            self.held[delivery.channel].append(delivery)
+            return
+        cache = delivery.cache
+        kind = _DEFLATED if self.deflates else _PLAIN
+        frame = cache.get(kind)
+        if frame is None:
+            make = frames.deflated_frame if self.deflates else frames.text_frame
+            frame = cache[kind] = make(delivery.json)
+        self.write(frame)
+
+    def gap(self, channel: str) -> None:
+        """Tell that messages may have been missed."""
+        self.send_text(messages.gap(channel))
+
+    def _take_subscription(self, beginning: bytes, message: dict[str, Any], *, joins: bool) -> None:
+        if self.subscriptions is None:
+            self.subscriptions = Subscriptions(self._shared, self)
+        self.subscriptions.take(beginning, message, joins=joins)
+
+    # -- refusals ------------------------------------------------------------------------------
+
+    def _refuse(self, beginning: bytes, error: TypedError) -> None:
+        self.send_text(self._shared.failure(beginning, error))
+
+    def _refuse_unknown(self, beginning: bytes, name: Any) -> None:
+        # One that is there and not for strangers is told like one that is not.
+        text = name if isinstance(name, str) else "" if name is None else dumps(name).decode()
+        error = ActionNotFound(f"Action not found: {text}" if text else "Action not found")
+        request_id = new_identifier()
+        self._shared.pipeline.refuse(self.connection, error, request_id=request_id)
+        self.send_text(self._shared.failure(beginning, error, request_id=request_id))
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def cancel_calls(self) -> None:
+        """Cancel the calls that run, and forget those that wait."""
+        self._calls.cancel()
+        if self._streams is not None:
+            self._streams.cancel()
+
+    def lost(self) -> None:
+        """End what was begun for somebody who is gone."""
+        if self._shared.cancels_on_disconnect:
+            self.cancel_calls()
+        if self.subscriptions is not None:
+            self._shared.leave(self.subscriptions)
+
+
+def _is_utf8(content: bytearray) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

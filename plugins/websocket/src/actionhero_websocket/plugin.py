@@ -1,0 +1,55 @@
+"""What this package adds to ActionHero. Start reading here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actionhero import hookimpl
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from actionhero import App, Server, Settings
+    from actionhero_web.upgrades import Upgrade
+
+
+@hookimpl
+def actionhero_hookspecs() -> list[object]:
+    from actionhero_websocket import hookspecs
+
+    return [hookspecs]
+
+
+@hookimpl
+def actionhero_settings() -> list[type[Settings]]:
+    from actionhero_websocket.settings import WebSocketSettings
+
+    return [WebSocketSettings]
+
+
+@hookimpl
+def actionhero_check(app: App) -> list[str]:
+    from actionhero_websocket.reach import faults_in
+
+    return faults_in(app)
+
+
+@hookimpl
+def actionhero_servers(app: App) -> list[Server]:
+    from actionhero_websocket.server import WebSocketServer
+
+    return [WebSocketServer(app)]
+
+
+@hookimpl
+def actionhero_web_upgrades(app: App) -> list[Upgrade]:
+    from actionhero_websocket.upgrades import upgrades_for
+
+    return upgrades_for(app)
+
+
+@hookimpl
+def actionhero_web_application(application: web.Application, app: App) -> None:
+    from actionhero_websocket.server import live_with
+
+    live_with(application, app)
