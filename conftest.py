@@ -6,7 +6,9 @@ import asyncio
 import gc
 import os
 import shutil
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +38,23 @@ def program() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_servers_of_the_killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """End the private Redis servers of processes that tests have killed.
+
+    They outlive their process on purpose, until the next one in their folder; here there is none.
+    """
+    yield
+    base = str(tmp_path_factory.getbasetemp())
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            name = (process / "comm").read_text().strip()
+            if name.startswith(("redis-server", "valkey-server")) and os.readlink(
+                process / "cwd"
+            ).startswith(base):
+                os.kill(int(process.name), signal.SIGTERM)
 
 
 @pytest.fixture(autouse=True)

@@ -268,6 +268,8 @@ class Channels:
                 await room.begin()
                 subscribed = await self._replayed(channel, room, since)
             # No turn of the loop lies between what is replayed and this.
+            if channel.history:
+                subscribed = subscribed._replace(position=room.last)
             room.subscribers[subscriber] = None
             self._joined[subscriber][name] = subscription
             connection = subscriber.connection

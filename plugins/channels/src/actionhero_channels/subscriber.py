@@ -32,3 +32,6 @@ class Subscribed(NamedTuple):
     replayed: Sequence[Delivery] = ()
     #: Whether more was broadcast since than is still known.
     gap: bool = False
+    #: The identifier of the last broadcast before all that is delivered from now on: whoever is
+    #: interrupted before they have heard any goes on from there. `None` without history.
+    position: str | None = None

@@ -25,7 +25,8 @@ class Subscription:
         self._client = client
         #: The name of the channel.
         self.channel = channel
-        #: The id of the last message: where another subscription goes on.
+        #: The id of the last message, of those before the first: where another subscription goes
+        #: on. `None` where the channel keeps no history.
         self.last_id = since
         #: How often messages may have been missed.
         self.gaps = 0
@@ -70,8 +71,7 @@ class Subscription:
         return item
 
     def _joining(self) -> dict[str, Any]:
-        message = {"messageType": "subscribe", "channel": self.channel}
-        return message if self.last_id is None else {**message, "since": self.last_id}
+        return {"messageType": "subscribe", "channel": self.channel, "since": self.last_id}
 
     async def _rejoin(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         if self.last_id is None:
@@ -91,8 +91,11 @@ class Subscription:
         self._client._note_rejoined()
 
     def _note_joined(self, answer: dict[str, Any]) -> None:
-        if answer["subscribed"].get("gap"):
+        told = answer["subscribed"]
+        if told.get("gap"):
             self._note_gap()
+        if self.last_id is None:
+            self.last_id = told.get("id")
 
     def _note_gap(self) -> None:
         self.gaps += 1

@@ -62,8 +62,8 @@ class Subscriptions:
             waiting = RateLimited(f"Too many subscriptions are waiting (max {WAITING_LIMIT})")
             self._refuse(beginning, waiting)
         else:
-            since = message.get("since")
-            self._enqueue(channel, lambda: self._join(beginning, channel, since))
+            resumes, since = "since" in message, message.get("since")
+            self._enqueue(channel, lambda: self._join(beginning, channel, since, resumes=resumes))
 
     def recheck(self) -> None:
         """Leave the channels that may not be stayed in: the session that let us in has ended."""
@@ -104,7 +104,7 @@ class Subscriptions:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _join(self, beginning: bytes, channel: str, since: Any) -> None:
+    async def _join(self, beginning: bytes, channel: str, since: Any, *, resumes: bool) -> None:
         shared, conversation = self._shared, self._conversation
         try:
             if since is not None:
@@ -121,8 +121,9 @@ class Subscriptions:
         finally:
             held = self._let_go(channel)
         facts: dict[str, Any] = {"channel": channel}
-        if since is not None:
-            facts["gap"] = joined.gap
+        if resumes:
+            # Of `null`, too: that is how somebody says that they may come back.
+            facts |= {"gap": joined.gap, "id": joined.position}
         # In one piece, so that the buffer's limit is not for what was asked for.
         bodies = [messages.subscribed(beginning, facts)]
         bodies += [delivery.json for delivery in (*joined.replayed, *held)]

@@ -15,6 +15,7 @@ const names = new Map();
 const shown = new Set();
 let me = JSON.parse(localStorage.getItem("me") ?? "null");
 let signingUp = false;
+let entering = false;
 
 // --- who you are -----------------------------------------------------------------------------
 
@@ -44,6 +45,7 @@ async function enter() {
   shown.clear();
   at("messages").replaceChildren();
   messages.reverse().forEach(add);
+  entering = true;
   socket.open();
   await socket.subscribe(CHANNEL);
   at("body").focus();
@@ -192,13 +194,16 @@ socket.addEventListener("broadcast", ({ detail }) => {
   }
 });
 
-socket.addEventListener("gap", async () => {
+socket.addEventListener("gap", readAgain);
+
+/** Read the newest messages, and say so if there may be others between them and what is shown. */
+async function readAgain() {
   const before = shown.size;
   const { messages } = await request("GET", `/messages/list?limit=${NEWEST}`);
   const met = before === 0 || messages.some((message) => shown.has(message.id));
   messages.reverse().forEach(add);
   show("gap", !met);
-});
+}
 
 socket.addEventListener("refused", ({ detail }) => {
   if (SIGN_IN_AGAIN.has(detail.type)) {
@@ -214,6 +219,11 @@ socket.addEventListener("state", ({ detail }) => {
   at("connection").textContent = { open: "Connected", connecting: "Connecting …", waiting: "Connection lost. Trying again …" }[detail] ?? "Not connected";
   if (detail === "open") {
     look();
+    if (entering) {
+      // What was written after the first look, and before we were told of what is written.
+      entering = false;
+      readAgain();
+    }
   }
 });
 

@@ -93,11 +93,11 @@ export class Socket extends EventTarget {
 
   async #join(channel) {
     const since = this.#channels.get(channel);
-    const message = { messageType: "subscribe", channel };
-    if (since !== null) {
-      message.since = since;
+    const { subscribed } = await this.#ask({ messageType: "subscribe", channel, since });
+    if (this.#channels.get(channel) === null) {
+      // Nothing was heard yet: from here it goes on, should the connection be lost before.
+      this.#channels.set(channel, subscribed.id);
     }
-    const { subscribed } = await this.#ask(message);
     if (subscribed.gap) {
       this.dispatchEvent(new CustomEvent("gap", { detail: { channel } }));
     }
