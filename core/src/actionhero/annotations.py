@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import (
     Annotated,
     Any,
+    Final,
     NotRequired,
     Required,
     Union,
@@ -44,6 +45,20 @@ def members(annotation: Any) -> Iterable[Any]:
                 yield from members(argument)
     else:
         yield annotation
+
+
+#: What strict reading takes alike, be it in JSON or in Python.
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+
+
+def is_plain(annotation: Any) -> bool:
+    """Whether a type is text, a number or a truth value, or one of these."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return is_plain(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return all(map(is_plain, get_args(annotation)))
+    return annotation in _PLAIN
 
 
 def holds(annotation: Any, type_: type) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from actionhero import json
-from actionhero.annotations import holds, is_secret, portable
+from actionhero.annotations import holds, is_plain, is_secret, portable
 from actionhero.errors import ABSENT, ErrorType, InvalidInput, MalformedRequest, Problem
 from actionhero.fields import InputField, fields_of, secret_names_in
 from actionhero.integers import long_integers_in
@@ -104,6 +104,8 @@ class InputSchema:
             holds(field.annotation, int) for field in self.fields
         )
         self._field_adapters: dict[str, TypeAdapter[Any]] = {}
+        #: Whether it makes no difference if a value comes as JSON or as what JSON is read into.
+        self._is_plain = model and all(is_plain(field.annotation) for field in self.fields)
 
     def from_json(self, body: bytes) -> Any:
         """Return the inputs in a JSON object, read strictly: a string is not a number.
@@ -118,6 +120,26 @@ class InputSchema:
         except ValidationError as error:
             raise self._refusal(error, lambda: json.loads(body)) from None
         if self._has_integers and json.has_long_integer(body):
+            self._refuse_long_integers(inputs)
+        return inputs
+
+    def from_parsed(self, values: Mapping[str, Any]) -> Any:
+        """Return the inputs in an object that was read from JSON, as strictly as `from_json`.
+
+        Args:
+            values: As `json.loads` returned it.
+
+        Raises:
+            InvalidInput: The object does not fit; `problems` tells everything that is wrong.
+        """
+        if not self._is_plain:
+            # A date, say, is text in JSON, and strictly nothing but a date in Python.
+            return self.from_json(json.dumps(values))
+        try:
+            inputs = self._validate_python(values, strict=True)
+        except ValidationError as error:
+            raise self._refusal(error, lambda: values) from None
+        if self._has_integers:
             self._refuse_long_integers(inputs)
         return inputs
 

@@ -48,6 +48,21 @@ class JsonInputs:
         return value if isinstance(value, dict) else {}
 
 
+class ParsedInputs:
+    """A JSON object that the door had to read, for it stood in a message of the door's own."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = values
+
+    def parse(self, schema: InputSchema) -> Any:
+        return schema.from_parsed(self.values)
+
+    def peek(self) -> Mapping[str, Any]:
+        return self.values
+
+
 class TextInputs:
     """Text by name, as it comes in paths, queries, forms and shells; each is coerced.
 

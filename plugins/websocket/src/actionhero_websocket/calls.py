@@ -11,8 +11,7 @@ from aiohttp.web import StreamResponse
 from actionhero import ConnectionTypeNotFound, Event, InvalidInput, ServiceUnavailable, Stream
 from actionhero.errors import ErrorType
 from actionhero.identifier import new_identifier
-from actionhero.json import dumps
-from actionhero.raw import JsonInputs, Unreadable
+from actionhero.raw import ParsedInputs, Unreadable
 from actionhero_web.server_sent_events import part
 from actionhero_websocket import messages
 
@@ -169,9 +168,9 @@ class Lane:
 
 def _inputs(params: Any) -> RawInputs:
     if isinstance(params, dict):
-        return JsonInputs(dumps(params) if params else b"")
+        return ParsedInputs(params)
     if params is None:
-        return JsonInputs(b"")
+        return ParsedInputs({})
     return Unreadable(
         InvalidInput("Missing required param: undefined", type=ErrorType.PARAM_REQUIRED)
     )
