@@ -1,0 +1,32 @@
+"""The action that gives the document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from actionhero import Action, App
+from actionhero_openapi.operation import Operation
+from actionhero_openapi.settings import OpenApiSettings
+
+if TYPE_CHECKING:
+    from actionhero import Call
+
+
+class Swagger(Action):
+    """Show the OpenAPI document of this API."""
+
+    name = "swagger"
+    # Plain data, so that loading this in a worker does not load the door.
+    web: ClassVar = "GET /swagger"
+    openapi = Operation(errors=[])
+
+    async def run(self, call: Call) -> dict[str, Any]:
+        """Return the document."""
+        from actionhero_openapi.api import api_of
+
+        return api_of(call.get(App)).document(call.connection)
+
+
+def actions_for(app: App) -> list[type[Action]]:
+    """Return the actions that the settings want."""
+    return [Swagger] if app.get(OpenApiSettings).serve else []

@@ -1,0 +1,63 @@
+"""What this package adds to ActionHero. Start reading here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actionhero import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import click
+    from aiohttp import web
+
+    from actionhero import Action, App, Settings
+
+
+@hookimpl
+def actionhero_settings() -> Sequence[type[Settings]]:
+    from actionhero_openapi.settings import OpenApiSettings
+
+    return [OpenApiSettings]
+
+
+@hookimpl
+def actionhero_actions(app: App) -> Sequence[type[Action]]:
+    from actionhero_openapi.actions import actions_for
+
+    return actions_for(app)
+
+
+@hookimpl
+def actionhero_check(app: App) -> Sequence[str]:
+    from actionhero_openapi.operation import faults_in
+
+    return faults_in(app.actions)
+
+
+@hookimpl
+def actionhero_web_routes(app: App) -> Sequence[web.AbstractRouteDef]:
+    from actionhero_openapi.page import routes_for
+
+    return routes_for(app)
+
+
+@hookimpl
+def actionhero_web_application(application: web.Application, app: App) -> None:
+    from actionhero_openapi.api import api_of
+
+    api_of(app).application = application
+
+
+@hookimpl
+def actionhero_commands(group: click.Group) -> None:
+    from actionhero.cli import LazyCommand
+
+    group.add_command(
+        LazyCommand(
+            "openapi",
+            "actionhero_openapi.commands:openapi",
+            "Write the OpenAPI document, or look for breaking changes.",
+        )
+    )
