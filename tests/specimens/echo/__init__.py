@@ -1,0 +1,9 @@
+"""A socket that says whatever it hears: what suites of RFC 6455, such as Autobahn's, are run on.
+
+    cd tests/specimens/echo
+    PYTHONPATH=.. actionhero start --port 9001
+
+Then point the suite at `ws://127.0.0.1:9001/echo`.
+"""
+
+from __future__ import annotations
