@@ -25,7 +25,7 @@ PACKAGES = {
     for path in sorted(ROOT.glob(f"{pattern}/pyproject.toml"))
     for project in [nox.project.load_toml(path)]
 }
-PLUGINS = [nox.param(name, id=name.partition("-")[2]) for name in PACKAGES if "-" in name]
+PLUGINS = [nox.param(name, id=name.removeprefix("actionhero-")) for name in PACKAGES if "-" in name]
 
 
 def needs(name: str) -> list[str]:

@@ -25,6 +25,7 @@ from actionhero_channels.settings import ChannelsSettings
 from actionhero_chat.settings import ChatSettings
 from actionhero_db import hookspecs as db_hookspecs
 from actionhero_db.settings import DbSettings
+from actionhero_generate import hookspecs as generate_hookspecs
 from actionhero_openapi.settings import OpenApiSettings
 from actionhero_redis.settings import RedisSettings
 from actionhero_sessions.settings import SessionsSettings
@@ -47,6 +48,7 @@ HOOK_MODULES: dict[str, Any] = {
     "actionhero": hookspecs,
     "actionhero-channels": channels_hookspecs,
     "actionhero-db": db_hookspecs,
+    "actionhero-generate": generate_hookspecs,
     "actionhero-tasks": tasks_hookspecs,
     "actionhero-web": web_hookspecs,
     "actionhero-websocket": websocket_hookspecs,
@@ -86,6 +88,7 @@ COMMANDS = {
         "db sql",
         "db clear",
     ),
+    "actionhero-generate": ("new", "generate"),
     "actionhero-openapi": ("openapi",),
     "actionhero-tasks": (
         "worker",
@@ -97,6 +100,7 @@ COMMANDS = {
         "job progress",
         "job cancel",
         "tasks",
+        "tasks workers",
         "tasks schedules",
         "tasks dead",
         "tasks retry",
@@ -370,7 +374,7 @@ def console(*arguments: str) -> list[str]:
                 "PATH": os.environ.get("PATH", ""),
                 "COLUMNS": "80",
                 "PYTHONIOENCODING": "utf-8",
-                "ACTIONHERO_PLUGINS__ENABLED": "channels,db,openapi,redis,tasks,web",
+                "ACTIONHERO_PLUGINS__ENABLED": "channels,db,generate,openapi,redis,tasks,web",
             },
             capture_output=True,
             encoding="utf-8",

@@ -172,6 +172,10 @@ class Reader:
             self._bin = self.folder / ".venv" / "bin"
             assert (self._bin / "activate").is_file()
             return ""
+        if command.startswith("cd "):
+            self.folder = (self.folder / command.removeprefix("cd ")).resolve()
+            assert self.folder.is_dir()
+            return ""
         run = subprocess.run(
             ["bash", "-c", f"(exit {self._status})\n{self._translated(self._typed(command))}"],
             cwd=self.folder,

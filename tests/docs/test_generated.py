@@ -72,8 +72,9 @@ def test_the_example_of_a_hook_is_one_that_is_taken(name: str) -> None:
     example = Plugin("example", "", implementation=implementation)
     specifying = [
         Plugin(owner, "", implementation=importlib.import_module(f"actionhero_{owner}.plugin"))
-        for owner in ("channels", "db", "tasks", "web", "websocket")
+        for owner in ("channels", "db", "generate", "tasks", "web", "websocket")
         if f"{name}_".startswith(f"actionhero_{owner}_")
+        or (owner == "generate" and name == "actionhero_generators")
         # It leans on the hooks of web.
         or (owner == "web" and name.startswith("actionhero_websocket_"))
     ]

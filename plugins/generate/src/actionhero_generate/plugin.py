@@ -1,0 +1,42 @@
+"""What this package adds to ActionHero. Start reading here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actionhero import hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+    from actionhero_generate.generator import Generator
+
+
+@hookimpl
+def actionhero_hookspecs() -> list[object]:
+    from actionhero_generate import hookspecs
+
+    return [hookspecs]
+
+
+@hookimpl
+def actionhero_generators() -> list[Generator]:
+    from actionhero_generate.kinds import kinds
+
+    return kinds()
+
+
+@hookimpl
+def actionhero_commands(group: click.Group) -> None:
+    from actionhero.cli import LazyCommand
+
+    group.add_command(
+        LazyCommand("new", "actionhero_generate.commands:new", "Begin an application or a plugin.")
+    )
+    group.add_command(
+        LazyCommand(
+            "generate",
+            "actionhero_generate.commands:generate",
+            "Add a part to the application: generate KIND NAME.",
+        )
+    )

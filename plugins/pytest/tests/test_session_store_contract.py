@@ -1,0 +1,69 @@
+"""The suite for session stores: ours passes, and one that forgets does not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+from multidict import CIMultiDict
+
+from actionhero import Connection
+from actionhero.testing import running_app
+from actionhero_redis import plugin as redis_plugin
+from actionhero_sessions import Sessions
+from actionhero_sessions import plugin as sessions_plugin
+from actionhero_web import plugin as web_plugin
+from pytest_actionhero import SessionStoreContract
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from actionhero import SessionStore
+    from actionhero_redis.testing import ThrowAwayRedis
+
+FORGETFUL = """
+import pytest
+from actionhero import Session, SessionStore
+from pytest_actionhero import SessionStoreContract
+
+
+class Forgetful(SessionStore):
+    async def open(self, connection):
+        return Session()
+
+    async def save(self, connection, session):
+        pass
+
+
+class TestForgetful(SessionStoreContract):
+    @pytest.fixture
+    def store(self):
+        return Forgetful()
+"""
+
+
+class TestSessions(SessionStoreContract):
+    """The store of actionhero-sessions."""
+
+    @pytest.fixture
+    async def store(self, redis_server: ThrowAwayRedis) -> AsyncIterator[SessionStore]:
+        """Give it on a real Redis."""
+        plugins = (web_plugin, redis_plugin, sessions_plugin)
+        async with running_app(*plugins, environ={"REDIS_URL": redis_server.url}) as app:
+            yield app.get(Sessions)
+
+    @pytest.fixture
+    def new_visitor(self) -> Callable[[], Connection]:
+        """Give sockets that were opened without a cookie."""
+        opened = SimpleNamespace(scheme="http", remote=None, headers=CIMultiDict[str]())
+        return lambda: Connection("websocket", raw=opened)
+
+
+def test_a_store_that_forgets_does_not_pass(pytester: pytest.Pytester) -> None:
+    """The suite can fail."""
+    pytester.makepyfile(FORGETFUL)
+
+    outcomes = pytester.runpytest_subprocess("-o", "asyncio_mode=auto").parseoutcomes()
+
+    assert outcomes["failed"] > 5

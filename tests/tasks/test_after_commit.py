@@ -1,0 +1,91 @@
+"""A job that is enqueued in a transaction of the database waits for its commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import actionhero_db.plugin
+import actionhero_tasks.plugin
+from actionhero import Action, Call, Conflict, Inputs, hookimpl
+from actionhero.testing import running_app
+from actionhero_db import Database, Models, Transaction
+from actionhero_tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from actionhero.testing import RunningApp
+
+MODELS = """
+from tortoise import fields
+from tortoise.models import Model
+
+
+class Member(Model):
+    id = fields.IntField(primary_key=True)
+"""
+
+
+class Welcome(Action):
+    """Be enqueued."""
+
+    name = "welcome"
+
+    async def run(self) -> None:
+        pass
+
+
+class SignUpInputs(Inputs):
+    refused: bool = False
+
+
+class SignUp(Action):
+    """Enqueue in a transaction; tell how many jobs there are before it ends."""
+
+    name = "sign-up"
+    middleware = [Transaction()]
+
+    async def run(self, inputs: SignUpInputs, call: Call) -> dict[str, Any]:
+        async with call.get(Database).transaction():
+            id = await call.get(Tasks).enqueue(Welcome)
+        if inputs.refused:
+            raise Conflict("there is one already")
+        return {"id": id, "before": len(await jobs_in(call.get(Tasks)))}
+
+
+async def jobs_in(tasks: Tasks) -> list[Any]:
+    return await tasks.use(lambda store: store.counts())
+
+
+@pytest.fixture
+async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningApp]:
+    (tmp_path / "members_after_commit.py").write_text(MODELS, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    class Members:
+        @hookimpl
+        def actionhero_db_models(self) -> list[Models]:
+            return [Models("members", ["members_after_commit"])]
+
+    plugins = (actionhero_db.plugin, actionhero_tasks.plugin, Members(), Welcome, SignUp)
+    async with running_app(*plugins, folder=tmp_path) as app:
+        yield app
+
+
+async def test_a_job_is_sent_after_the_commit(app: RunningApp) -> None:
+    """Also out of a transaction inside another one: the outermost counts."""
+    answer = await app.call("sign-up")
+
+    assert answer["before"] == 0
+    assert (await app.get(Tasks).job(answer["id"])).action == "welcome"
+
+
+async def test_a_job_is_not_sent_if_nothing_is_kept(app: RunningApp) -> None:
+    """What was refused has no consequences."""
+    with pytest.raises(Conflict):
+        await app.call("sign-up", refused=True)
+
+    assert await jobs_in(app.get(Tasks)) == []
