@@ -112,5 +112,5 @@ def test_a_command_that_the_readme_does_not_have_is_an_error() -> None:
 
 
 def test_the_noxfile_is_read_in_one_go() -> None:
-    """What can be done with the workspace fits in fewer than 150 lines."""
-    assert len((ROOT / "noxfile.py").read_text("utf-8").splitlines()) < 150
+    """What can be done with the workspace fits in fewer than 160 lines."""
+    assert len((ROOT / "noxfile.py").read_text("utf-8").splitlines()) < 160

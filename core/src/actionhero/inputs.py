@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -16,36 +16,12 @@ from actionhero.fields import InputField, fields_of, secret_names_in
 from actionhero.integers import long_integers_in
 from actionhero.problems import details_of, first_part, location_in, pointer_to, problem_of
 from actionhero.redaction import REDACTED, redact
+from actionhero.secret import Secret, SecretMarker
 
 if TYPE_CHECKING:
-    from pydantic import GetJsonSchemaHandler
-    from pydantic_core import CoreSchema, ErrorDetails
+    from pydantic_core import ErrorDetails
 
 __all__ = ["Field", "InputField", "InputSchema", "Inputs", "Secret", "SecretMarker"]
-
-Value = TypeVar("Value")
-
-
-class SecretMarker:
-    """Marks a field whose value is never shown; `Secret[...]` puts it on."""
-
-    is_secret = True
-
-    def __get_pydantic_json_schema__(
-        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        schema = handler(core_schema)
-        schema["writeOnly"] = True
-        if schema.get("type") == "string":
-            schema.setdefault("format", "password")
-        return schema
-
-    def __repr__(self) -> str:
-        return "SecretMarker()"
-
-
-#: `password: Secret[str]`: the value is left out of logs, errors, listings and `repr`.
-Secret = Annotated[Value, SecretMarker()]
 
 
 class Inputs(BaseModel):
