@@ -29,8 +29,9 @@ async def cut_off(clients: RedisClients) -> None:
     await clients.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
 
 
+@pytest.mark.parametrize("count", [COUNT, pytest.param(20_000, marks=pytest.mark.soak)])
 async def test_who_listens_hears_all_that_was_broadcast_though_redis_was_killed(
-    application: Any,
+    application: Any, count: int
 ) -> None:
     """Every broadcast that returned, in order and once, in two processes' worth of listeners."""
     with throw_away_redis(options=["--appendfsync", "always"]) as server:
@@ -51,7 +52,7 @@ async def test_who_listens_hears_all_that_was_broadcast_though_redis_was_killed(
             half = asyncio.Event()
             outage = asyncio.ensure_future(_kill_at(half, server))
 
-            await _broadcast(one, sent, half)
+            await _broadcast(one, sent, half, count)
             await outage
             for listener in listeners:
                 await _until_last(listener, sent[-1])
@@ -172,11 +173,11 @@ async def test_those_of_a_crashed_process_are_gone_in_time(
         assert await channels.members("club") == ["1"]
 
 
-async def _broadcast(app: RunningApp, sent: list[str], half: asyncio.Event) -> None:
+async def _broadcast(app: RunningApp, sent: list[str], half: asyncio.Event, count: int) -> None:
     number = 0
-    while len(sent) < COUNT:
+    while len(sent) < count:
         number += 1
-        if len(sent) == COUNT // 2:
+        if len(sent) == count // 2:
             half.set()
         try:
             sent.append(await app.get(Channels).broadcast("long", number))

@@ -70,7 +70,9 @@ class Heart:
         name, connection = subscription.channel, subscription.connection.id
         try:
             await self._presence.join(name, key, connection)
-            if self._joined.get(subscription.subscriber, {}).get(name) is not subscription:
+            now = self._joined.get(subscription.subscriber, {}).get(name)
+            # Checked again meanwhile, with another session, it is another subscription.
+            if now is None or now.presence_key != key:
                 # They have left meanwhile, and we were the later one.
                 await self._presence.leave(name, key, connection)
         except Exception as error:  # noqa: BLE001 - Redis is away: next time, then
