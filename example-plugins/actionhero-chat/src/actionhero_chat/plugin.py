@@ -38,8 +38,11 @@ def actionhero_initializers() -> Sequence[Initializer]:
 
 
 @hookimpl
-def actionhero_actions() -> Sequence[type[Action]]:
-    from actionhero_chat.actions import channels, files, messages, sessions, streams, users
+def actionhero_actions(app: App) -> Sequence[type[Action]]:
+    from actionhero_chat.actions import channels, digests, files, messages, sessions, streams, users
+    from actionhero_chat.settings import ChatSettings
+
+    greets = app.get(ChatSettings).hello
 
     return [
         users.UserCreate,
@@ -51,7 +54,10 @@ def actionhero_actions() -> Sequence[type[Action]]:
         messages.MessageView,
         messages.MessagesList,
         messages.MessagesCleanup,
-        messages.MessagesHello,
+        messages.MessagesHelloEveryMinute if greets else messages.MessagesHello,
+        digests.UserDigest,
+        digests.UsersDigest,
+        digests.DigestsView,
         files.FileUpload,
         channels.ChannelMembers,
         streams.StreamingCounter,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import model_validator
+
 from actionhero import Field, Settings
 
 
@@ -35,3 +37,17 @@ class ChatSettings(Settings):
         description="Whether a server makes the user Admin, whose password nobody knows, if there "
         "is none.",
     )
+    hello: bool = Field(
+        default=False, description="Whether the action messages:hello runs once a minute."
+    )
+
+    @model_validator(mode="after")
+    def _can_be_hashed(self) -> ChatSettings:
+        # RFC 9106, section 3.1.
+        least = 8 * self.argon2_lanes
+        if self.argon2_memory_kib < least:
+            raise ValueError(
+                f"argon2_memory_kib is {self.argon2_memory_kib} and argon2_lanes is "
+                f"{self.argon2_lanes}; set the memory to {least} at least, or fewer lanes"
+            )
+        return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, ClassVar, TypedDict
 
 from actionhero import Action, Call, Field, Inputs
 from actionhero_channels import Channels
@@ -126,6 +126,7 @@ class MessagesCleanup(Action):
     """Remove old messages."""
 
     name = "messages:cleanup"
+    task = {"every": timedelta(hours=1)}
 
     async def run(self, inputs: MessagesCleanupInputs) -> MessagesDeleted:
         removed = await messages.remove_older(timedelta(milliseconds=inputs.age))
@@ -136,7 +137,14 @@ class MessagesHello(Action):
     """Say hello, and what time it is."""
 
     name = "messages:hello"
+    task: ClassVar[dict[str, Any]] = {}
 
     async def run(self) -> Greeting:
         time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return {"message": f"Hello! The current time is {time}"}
+
+
+class MessagesHelloEveryMinute(MessagesHello):
+    """Say hello, and what time it is."""
+
+    task = {"every": timedelta(minutes=1)}

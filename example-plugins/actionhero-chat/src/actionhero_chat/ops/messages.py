@@ -86,3 +86,8 @@ async def newest(page: Page) -> tuple[list[Message], Pagination]:
 async def remove_older(age: timedelta) -> int:
     """Remove the messages that are older than `age`, and return how many that were."""
     return await Message.filter(created_at__lt=now() - age).delete()
+
+
+async def count_of(user_id: int) -> int:
+    """Return how many messages a user has written."""
+    return await Message.filter(user_id=user_id).count()

@@ -11,7 +11,10 @@ from actionhero_chat.models import User
 from actionhero_chat.ops.moments import after, milliseconds, now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
+
+#: How many users are read at once.
+PAGE = 500
 
 
 class PublicUser(TypedDict):
@@ -128,3 +131,12 @@ async def rehash(user: User, password_hash: str) -> None:
     await User.filter(id=user.id, password_hash=user.password_hash).update(
         password_hash=password_hash
     )
+
+
+async def all_ids() -> AsyncIterator[int]:
+    """Yield the id of every user, a page at a time: there may be many."""
+    last = 0
+    while page := await User.filter(id__gt=last).order_by("id").limit(PAGE).only("id"):
+        for user in page:
+            yield user.id
+        last = page[-1].id
