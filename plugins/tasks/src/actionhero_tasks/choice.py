@@ -1,0 +1,91 @@
+"""Which store an application keeps its jobs in, chosen from its settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from actionhero.settings import AppSettings
+from actionhero_tasks.settings import TasksSettings
+
+if TYPE_CHECKING:
+    from actionhero import App
+    from actionhero_tasks.store import JobStore
+
+#: The folder in the data folder.
+FOLDER: Final = "tasks"
+
+
+def store_kind(app: App) -> Literal["embedded", "redis"]:
+    """Return where the settings ask for jobs to be kept."""
+    chosen = app.get(TasksSettings).store
+    if chosen != "auto":
+        return chosen
+    return "redis" if _redis_is_set(app) else "embedded"
+
+
+def faults_in(app: App) -> list[str]:
+    """Return what keeps the chosen store from being used by this application."""
+    if app.settings_are_wrong:
+        return []
+    settings = app.get(TasksSettings)
+    if settings.store == "redis" and _redis_settings(app) is None:
+        fault = (
+            "tasks.store is 'redis', and actionhero-redis is not there; pip install "
+            "actionhero-tasks[redis], or take its name out of plugins.disabled"
+        )
+        return [fault]
+    if app.environment == "production" and settings.store == "auto" and not _redis_is_set(app):
+        fault = (
+            "there is no Redis for jobs, and in production a file of this machine is not taken "
+            "unless it was chosen by hand; set REDIS_URL, such as redis://localhost:6379/0, or "
+            "ACTIONHERO_TASKS__STORE=embedded if no other machine runs or enqueues jobs"
+        )
+        return [fault]
+    return []
+
+
+def open_store(app: App) -> JobStore:
+    """Open the store that the settings ask for.
+
+    Raises:
+        BootError: It cannot be used.
+        StoreUnavailable: It cannot be reached.
+    """
+    result_ttl_ms = int(app.get(TasksSettings).result_ttl.total_seconds() * 1000)
+    if store_kind(app) == "redis":
+        return _redis_store(app, result_ttl_ms)
+    from actionhero_tasks.sqlite_store import SqliteStore
+
+    folder = app.get(AppSettings).make_data_dir() / FOLDER
+    return SqliteStore(folder, result_ttl_ms=result_ttl_ms)
+
+
+def runs_embedded(app: App) -> bool:
+    """Whether the servers of this application run jobs too."""
+    settings = app.get(TasksSettings)
+    return store_kind(app) == "embedded" if settings.embedded is None else settings.embedded
+
+
+def _redis_store(app: App, result_ttl_ms: int) -> JobStore:
+    from actionhero_redis.clients import clients_for
+    from actionhero_redis.store import choose
+    from actionhero_tasks.redis_store import RedisStore
+
+    clients = clients_for(app, choose(app))
+    return RedisStore(
+        lambda: clients.connect_sync(decode=False),
+        # One hash tag, so that a cluster keeps all of it on one server, as scripts need it.
+        f"{clients.prefix}{{tasks}}:",
+        result_ttl_ms=result_ttl_ms,
+    )
+
+
+def _redis_settings(app: App) -> Any:
+    """Return the settings of Redis, or `None` if its plugin is not there."""
+    # By its name: this package does without.
+    return next((section for section in app.settings if section.section == "redis"), None)
+
+
+def _redis_is_set(app: App) -> bool:
+    settings = _redis_settings(app)
+    return settings is not None and settings.url is not None

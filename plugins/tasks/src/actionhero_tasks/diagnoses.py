@@ -1,0 +1,54 @@
+"""What `actionhero doctor` says of jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actionhero.diagnosis import Diagnosis, Finding
+from actionhero_tasks.choice import open_store, runs_embedded, store_kind
+from actionhero_tasks.job import StoreUnavailable
+
+if TYPE_CHECKING:
+    from actionhero import App
+    from actionhero_tasks.job import QueueCounts
+
+
+def diagnose(app: App, *, deploy: bool) -> list[Diagnosis]:
+    """Return where jobs are kept, who runs them, and how many are dead letters."""
+    if app.settings_are_wrong:
+        return []
+    kind = store_kind(app)
+    if deploy and kind == "embedded":
+        where = Diagnosis(
+            "tasks.store",
+            Finding.WARNING,
+            "jobs are in a file of this machine, and no other can run them; set REDIS_URL to a "
+            "server that all share",
+        )
+    else:
+        told = "jobs are kept in " + ("Redis" if kind == "redis" else "a file of the data folder")
+        where = Diagnosis("tasks.store", Finding.OK, told)
+    try:
+        store = open_store(app)
+    except StoreUnavailable as error:
+        return [where, Diagnosis("tasks.queue", Finding.FAILED, f"cannot be used: {error}")]
+    try:
+        return [where, *_of_queues(app, store.counts(), store.owners())]
+    except StoreUnavailable as error:
+        return [where, Diagnosis("tasks.queue", Finding.FAILED, f"cannot be asked: {error}")]
+    finally:
+        store.close()
+
+
+def _of_queues(app: App, counts: list[QueueCounts], owners: list[str]) -> list[Diagnosis]:
+    found = []
+    waiting = sum(count.ready for count in counts)
+    dead = sum(count.dead for count in counts)
+    if waiting and not owners:
+        by_servers = "start a server or a worker" if runs_embedded(app) else "start a worker"
+        message = f"{waiting} jobs wait, and nobody runs any; {by_servers}"
+        found.append(Diagnosis("tasks.workers", Finding.WARNING, message))
+    if dead:
+        message = f"{dead} jobs have failed for good; see: actionhero tasks dead"
+        found.append(Diagnosis("tasks.dead", Finding.WARNING, message))
+    return found

@@ -1,0 +1,52 @@
+"""`TasksInitializer`: provides `Tasks`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from actionhero import Initializer, RunMode, UnavailableError
+from actionhero_tasks.job import StoreUnavailable
+from actionhero_tasks.tasks import Tasks
+
+if TYPE_CHECKING:
+    from actionhero import App
+
+
+class TasksInitializer(Initializer):
+    """The store of jobs, opened when it is first wanted."""
+
+    name = "tasks"
+    after = ("redis",)
+    check_name = "queue"
+
+    def __init__(self) -> None:
+        self._tasks: Tasks | None = None
+
+    async def initialize(self, app: App) -> None:
+        """Provide `Tasks`."""
+        self._tasks = Tasks(app)
+        app.provide(Tasks, self._tasks)
+
+    async def start(self, app: App) -> None:
+        """See that the store can be used; for a command line call, the first use of it does.
+
+        Raises:
+            UnavailableError: It cannot.
+        """
+        if app.mode is RunMode.CLI or self._tasks is None:
+            return
+        try:
+            await self._tasks.check()
+        except StoreUnavailable as error:
+            raise UnavailableError(f"the store of jobs cannot be used: {error}") from error
+
+    async def stop(self, app: App) -> None:
+        """Close the store."""
+        if self._tasks is not None:
+            await asyncio.to_thread(self._tasks.close)
+
+    async def check(self) -> None:
+        """Raise if the store cannot be used."""
+        if self._tasks is not None:
+            await self._tasks.check()

@@ -1,0 +1,21 @@
+"""The key of jobs that are one by their inputs."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from actionhero import json
+from actionhero_tasks.envelope import plain_inputs
+
+if TYPE_CHECKING:
+    from actionhero.action import Registered
+
+
+def key_of(action: Registered, inputs: Any) -> str:
+    """Return a key that the same inputs of an action have, whatever their order; no secret in it.
+
+    A digest: a key may be read by anybody who reads the queue.
+    """
+    values = plain_inputs(action, inputs)
+    return sha256(json.dumps(dict(sorted(values.items())))).hexdigest()

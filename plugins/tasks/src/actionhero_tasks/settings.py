@@ -1,0 +1,69 @@
+"""The knobs of background jobs: section `tasks`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar, Literal
+
+from actionhero import Field, Settings
+
+
+class TasksSettings(Settings):
+    """Where jobs are kept, and how they run."""
+
+    section: ClassVar[str] = "tasks"
+
+    store: Literal["auto", "embedded", "redis"] = Field(
+        default="auto",
+        description="Where jobs are kept: in a file of the data folder (embedded), or in the Redis "
+        "of the application. auto: redis where redis.url is set, else embedded.",
+    )
+    embedded: bool | None = Field(
+        default=None,
+        description="Whether the servers run jobs and schedules too, so that no worker is needed. "
+        "By default they do with the embedded store.",
+    )
+    queues: list[str] = Field(
+        default_factory=list,
+        description="The queues that a worker takes jobs from. By default from all.",
+    )
+    concurrency: int = Field(
+        default=64, ge=1, description="How many jobs one worker process runs at once."
+    )
+    processes: int = Field(
+        default=1,
+        ge=1,
+        description="How many processes `actionhero worker` starts. One that ends is replaced.",
+    )
+    scheduler: bool = Field(
+        default=False,
+        description="Whether workers enqueue actions that recur, so that no scheduler is needed.",
+    )
+    retries: int = Field(default=5, ge=0, description="How often a job that failed is tried again.")
+    backoff: timedelta = Field(
+        default=timedelta(seconds=10),
+        ge=timedelta(0),
+        description="How long to wait before the first of the retries; twice as long each time, "
+        "and up to a half more by chance.",
+    )
+    backoff_limit: timedelta = Field(
+        default=timedelta(hours=1),
+        ge=timedelta(0),
+        description="The longest wait between two retries, before chance.",
+    )
+    result_ttl: timedelta = Field(
+        default=timedelta(days=1),
+        gt=timedelta(0),
+        description="How long a job that is done, and its result, is remembered.",
+    )
+    key_window: timedelta = Field(
+        default=timedelta(days=1),
+        gt=timedelta(0),
+        description="For how long a job with the key of another is none.",
+    )
+    user_key: str = Field(
+        default="userId",
+        min_length=1,
+        description="The key of a session under which its user is. Jobs run with a session that "
+        "has it, on behalf of who enqueued them.",
+    )

@@ -1,0 +1,135 @@
+"""The tables of the embedded store."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Raised when the tables change; a file of another version is refused.
+VERSION: Final = 1
+
+#: States as they are written: numbers, because they stand in every index.
+READY: Final = 0
+DELAYED: Final = 1
+RUNNING: Final = 2
+DONE: Final = 3
+DEAD: Final = 4
+CANCELLED: Final = 5
+#: Ready, but twice already its worker ended while it ran.
+SUSPECT: Final = 6
+
+#: The time, as triggers know it.
+NOW_MS: Final = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+
+SCHEMA: Final = f"""
+CREATE TABLE IF NOT EXISTS jobs (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    queue TEXT NOT NULL,
+    action TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    owner TEXT,
+    token INTEGER NOT NULL DEFAULT 0,
+    deliveries INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    created_ms INTEGER NOT NULL,
+    due_ms INTEGER,
+    started_ms INTEGER,
+    ended_ms INTEGER,
+    result BLOB,
+    error BLOB,
+    progress REAL,
+    progress_total REAL,
+    key TEXT,
+    schedule TEXT,
+    batch TEXT
+);
+CREATE INDEX IF NOT EXISTS ready_of_queue ON jobs (queue, priority, seq) WHERE state = {READY};
+CREATE INDEX IF NOT EXISTS ready ON jobs (priority, seq) WHERE state = {READY};
+CREATE INDEX IF NOT EXISTS suspect ON jobs (priority, seq) WHERE state = {SUSPECT};
+CREATE INDEX IF NOT EXISTS delayed ON jobs (due_ms) WHERE state = {DELAYED};
+CREATE INDEX IF NOT EXISTS running ON jobs (owner, deliveries) WHERE state = {RUNNING};
+CREATE INDEX IF NOT EXISTS ended ON jobs (ended_ms) WHERE state IN ({DONE}, {CANCELLED});
+CREATE INDEX IF NOT EXISTS dead ON jobs (seq) WHERE state = {DEAD};
+CREATE INDEX IF NOT EXISTS of_schedule ON jobs (schedule, state) WHERE schedule IS NOT NULL;
+CREATE INDEX IF NOT EXISTS of_batch ON jobs (batch, seq) WHERE batch IS NOT NULL;
+CREATE TABLE IF NOT EXISTS batches (
+    id TEXT PRIMARY KEY,
+    total INTEGER NOT NULL DEFAULT 0,
+    completed INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,
+    sealed INTEGER NOT NULL DEFAULT 0,
+    ended_ms INTEGER,
+    then_id TEXT,
+    then_queue TEXT,
+    then_action TEXT,
+    then_priority INTEGER,
+    then_body BLOB
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS job_added AFTER INSERT ON jobs WHEN NEW.batch IS NOT NULL BEGIN
+    UPDATE batches SET total = total + 1 WHERE id = NEW.batch;
+END;
+CREATE TRIGGER IF NOT EXISTS job_moved AFTER UPDATE OF state ON jobs
+WHEN NEW.batch IS NOT NULL AND NEW.state != OLD.state BEGIN
+    UPDATE batches SET
+        completed = completed + (NEW.state = {DONE}) - (OLD.state = {DONE}),
+        failed = failed + (NEW.state IN ({DEAD}, {CANCELLED}))
+            - (OLD.state IN ({DEAD}, {CANCELLED}))
+    WHERE id = NEW.batch;
+END;
+CREATE TRIGGER IF NOT EXISTS batch_ended AFTER UPDATE ON batches
+WHEN NEW.sealed AND NEW.ended_ms IS NULL AND NEW.completed + NEW.failed >= NEW.total BEGIN
+    UPDATE batches SET ended_ms = {NOW_MS} WHERE id = NEW.id;
+    INSERT INTO jobs (id, queue, action, state, priority, body, created_ms)
+    SELECT then_id, then_queue, then_action, {READY}, then_priority, then_body, {NOW_MS}
+    FROM batches WHERE id = NEW.id AND then_id IS NOT NULL;
+END;
+CREATE TABLE IF NOT EXISTS keys (
+    key TEXT PRIMARY KEY,
+    id TEXT NOT NULL,
+    until_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS old_keys ON keys (until_ms);
+CREATE TABLE IF NOT EXISTS ticks (
+    name TEXT PRIMARY KEY,
+    fire_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+PRAGMA user_version = {VERSION};
+"""
+
+_OF_QUEUE: Final = """
+SELECT * FROM (
+    SELECT seq, priority FROM jobs WHERE state = {state} AND queue = ?
+    ORDER BY priority, seq LIMIT ?
+)
+"""
+
+
+def next_jobs(state: int, queues: int | None) -> str:
+    """Return the statement that finds the most urgent jobs of a state.
+
+    Its parameters are, for each queue, its name and a limit; then the limit of all.
+
+    Args:
+        state: `READY` or `SUSPECT`.
+        queues: From how many queues; `None`: from all, and there is only the limit.
+    """
+    if queues is None:
+        return f"SELECT seq FROM jobs WHERE state = {state} ORDER BY priority, seq LIMIT ?"
+    # One look into the index for each: all of them in one condition would be sorted whole.
+    parts = " UNION ALL ".join([_OF_QUEUE.format(state=state)] * queues)
+    return f"SELECT seq FROM ({parts}) ORDER BY priority, seq LIMIT ?"
+
+
+def claim(state: int, queues: int | None) -> str:
+    """Return the statement that takes the most urgent jobs of a state.
+
+    Its parameters are the owner and the time, then those of `next_jobs`.
+    """
+    return (
+        f"UPDATE jobs SET state = {RUNNING}, owner = ?, token = token + 1, "
+        "deliveries = deliveries + 1, started_ms = ?, due_ms = NULL "
+        f"WHERE seq IN ({next_jobs(state, queues)}) "
+        "RETURNING priority, seq, id, token, queue, action, body, deliveries, attempts"
+    )

@@ -1,0 +1,56 @@
+"""What the tests of background jobs share: an application that runs some."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import actionhero_tasks.plugin
+from actionhero import RunMode
+from actionhero.testing import running_app
+from actionhero_tasks import TasksSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from actionhero.testing import RunningApp
+
+Running = "Callable[..., contextlib.AbstractAsyncContextManager[RunningApp]]"
+
+
+@pytest.fixture
+def tasks_app(tmp_path: Path) -> Callable[..., Any]:
+    """Give a function that runs an application with actions, and jobs; one folder for all."""
+
+    @contextlib.asynccontextmanager
+    async def run(
+        *parts: Any,
+        mode: RunMode = RunMode.SERVER,
+        plugins: tuple[Any, ...] = (),
+        environ: dict[str, str] | None = None,
+        **settings: Any,
+    ) -> AsyncIterator[RunningApp]:
+        given = TasksSettings(**settings)
+        async with running_app(
+            actionhero_tasks.plugin,
+            *plugins,
+            *parts,
+            settings=[given],
+            mode=mode,
+            environ=environ,
+            folder=tmp_path,
+        ) as app:
+            yield app
+
+    return run
+
+
+@pytest.fixture
+async def limit() -> AsyncIterator[None]:
+    """Fail a test whose job never comes."""
+    async with asyncio.timeout(60):
+        yield

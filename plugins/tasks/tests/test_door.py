@@ -1,0 +1,72 @@
+"""The queue is a door like any other: the same table of calls and answers holds for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import actionhero_redis.plugin
+from actionhero import TypedError, json
+from actionhero.testing import Answer, Door, Failure, RunningApp, ServerContract, contract_actions
+from actionhero_redis.testing import throw_away_redis
+from actionhero_tasks import JobState, Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+
+
+class Queue(Door):
+    """Somebody who enqueues, and asks for the result."""
+
+    def __init__(self, app: RunningApp) -> None:
+        self._app = app
+        self._tasks = app.get(Tasks)
+
+    async def call(self, action: str, inputs: Mapping[str, str]) -> Answer:
+        try:
+            id = await self._tasks.enqueue(action, inputs)
+        except TypedError as error:
+            return Answer(failure=Failure.from_error(error), text=str(error))
+        job = await self._tasks.wait(id)
+        if job.state is JobState.DONE:
+            return Answer(job.result, text=json.dumps(job.result).decode())
+        assert job.error is not None
+        failure = Failure.from_envelope({"error": job.error})
+        return Answer(failure=failure, text=json.dumps(job.error).decode())
+
+    async def call_and_leave(
+        self, action: str, inputs: Mapping[str, str], begun: Callable[[], Awaitable[None]]
+    ) -> None:
+        await self._tasks.enqueue(action, inputs)
+        await begun()
+        # The only one who can leave is the worker.
+        [server] = self._app.app.servers
+        await server.close()
+
+
+class TestQueue(ServerContract):
+    """What holds for every door."""
+
+    @pytest.fixture
+    async def door(self, tasks_app: Callable[..., Any]) -> AsyncIterator[Door]:
+        async with tasks_app(plugins=(contract_actions,), retries=0) as app:
+            yield Queue(app)
+
+
+class TestQueueInRedis(ServerContract):
+    """It holds wherever jobs are kept."""
+
+    @pytest.fixture
+    async def door(self, tasks_app: Callable[..., Any], redis_url: str) -> AsyncIterator[Door]:
+        plugins = (contract_actions, actionhero_redis.plugin)
+        environ = {"REDIS_URL": redis_url}
+        async with tasks_app(plugins=plugins, environ=environ, embedded=True, retries=0) as app:
+            assert app.get(Tasks).store.kind == "redis"
+            yield Queue(app)
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    with throw_away_redis() as server:
+        yield server.url

@@ -1,0 +1,51 @@
+"""A test of an author runs the jobs that an action has enqueued, with no worker."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from actionhero import Action, Call, Inputs, NotFound, RunMode
+from actionhero_tasks import JobState, Tasks
+from actionhero_tasks.testing import drain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Countdown(Inputs):
+    n: int
+
+
+class Count(Action):
+    """Enqueue itself until nothing is left."""
+
+    name = "count"
+
+    async def run(self, inputs: Countdown, call: Call) -> int:
+        if inputs.n < 0:
+            raise NotFound("below zero")
+        if inputs.n:
+            await call.get(Tasks).enqueue(Count, {"n": inputs.n - 1})
+        return inputs.n
+
+
+async def test_jobs_run_now_and_here_and_so_do_those_that_they_enqueue(
+    tasks_app: Callable[..., Any],
+) -> None:
+    """What is delayed stays. What came of each is told."""
+    async with tasks_app(Count, mode=RunMode.CLI) as app:
+        tasks = app.get(Tasks)
+        await tasks.enqueue(Count, {"n": 2})
+        await tasks.enqueue(Count, {"n": -1}, priority=1)
+        later = await tasks.enqueue(Count, {"n": 0}, delay=timedelta(hours=1))
+        jobs = await drain(app)
+        again = await drain(app.app)
+        waiting = await tasks.job(later)
+
+    assert sorted(job.result for job in jobs if job.state is JobState.DONE) == [0, 1, 2]
+    [failed] = [job for job in jobs if job.state is JobState.DEAD]
+    assert failed.error is not None
+    assert failed.error["message"] == "below zero"
+    assert again == []
+    assert waiting.state is JobState.DELAYED
