@@ -66,7 +66,7 @@ KEPT = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "COVERAGE_PROCESS_START")
 class Chat:
     """A started `actionhero start` in a folder, and all that it has said."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], port: int = 0) -> None:
         self.folder = folder
         self.environ = {
             **{name: os.environ[name] for name in KEPT if name in os.environ},
@@ -83,7 +83,7 @@ class Chat:
         self._said = ""
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "actionhero", "start", "--port", "0"],
+            [sys.executable, "-m", "actionhero", "start", "--port", str(port)],
             cwd=folder,
             env=self.environ,
             stdin=subprocess.DEVNULL,
@@ -190,7 +190,7 @@ class Chat:
 class StartChat(Protocol):
     """Starts the chat in a folder; on the embedded stores, unless variables say otherwise."""
 
-    def __call__(self, folder: Path, **environ: str) -> Chat: ...
+    def __call__(self, folder: Path, *, port: int = 0, **environ: str) -> Chat: ...
 
 
 class OpenBrowser(Protocol):
@@ -374,8 +374,8 @@ def start_chat() -> Iterator[StartChat]:
     """Give a function that starts a chat for one test alone; it has not listened yet."""
     started: list[Chat] = []
 
-    def start(folder: Path, **environ: str) -> Chat:
-        started.append(Chat(folder, environ))
+    def start(folder: Path, *, port: int = 0, **environ: str) -> Chat:
+        started.append(Chat(folder, environ, port))
         return started[-1]
 
     yield start

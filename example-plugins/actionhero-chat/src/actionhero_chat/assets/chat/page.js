@@ -68,14 +68,18 @@ function leave(why = "") {
 }
 
 at("door-switch").addEventListener("click", () => {
-  signingUp = !signingUp;
+  turn(!signingUp);
+  at(signingUp ? "name" : "email").focus();
+});
+
+function turn(up) {
+  signingUp = up;
   at("door-title").textContent = at("door-submit").textContent = signingUp ? "Sign up" : "Sign in";
   at("door-switch").textContent = signingUp ? "Sign in instead" : "Sign up instead";
   at("password").autocomplete = signingUp ? "new-password" : "current-password";
   show("name-row", signingUp);
   complain([]);
-  at(signingUp ? "name" : "email").focus();
-});
+}
 
 at("door-form").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -90,6 +94,8 @@ at("door-form").addEventListener("submit", async (event) => {
     me = { id: user.id, name: user.name };
     localStorage.setItem("me", JSON.stringify(me));
     at("password").value = "";
+    // Who has signed up signs in the next time.
+    turn(false);
     await enter();
   } catch (error) {
     complain(error.errors ?? [], error.message);
