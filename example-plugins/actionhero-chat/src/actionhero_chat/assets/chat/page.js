@@ -147,7 +147,9 @@ function add(message) {
   const item = make("li", "message");
   item.classList.toggle("mine", message.user_id === me?.id);
   item.dataset.id = message.id;
-  item.append(make("span", "who", message.user_name), time, make("span", "what", message.body));
+  const what = make("span", "what", message.body);
+  what.dir = "auto";
+  item.append(make("span", "who", message.user_name), time, what);
   const after = [...list.children].findLast((each) => Number(each.dataset.id) < message.id);
   after ? after.after(item) : list.prepend(item);
   if (follows || message.user_id === me?.id) {
