@@ -292,7 +292,7 @@ class SqliteStore(JobStore):
     def _set_up(self) -> None:
         self._connection.row_factory = None
         with self._reading() as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _switch_to_wal(connection)
             # An id that was returned is a promise, and power cuts happen.
             connection.execute("PRAGMA synchronous = FULL")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -323,3 +323,20 @@ class SqliteStore(JobStore):
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer not wait for one another.
+
+    For this step alone SQLite does not wait by itself while others open the file, or close it.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(LOOK_SECONDS)
+        else:
+            return

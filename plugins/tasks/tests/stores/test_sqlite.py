@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,3 +127,20 @@ def test_a_file_that_is_none_is_told_as_a_store_that_is_away(tmp_path: Path) -> 
 
     with pytest.raises(StoreUnavailable, match=r"jobs\.sqlite3: file is not a database"):
         SqliteStore(tmp_path, result_ttl_ms=1)
+
+
+def test_a_file_that_somebody_else_is_opening_is_waited_for(
+    tmp_path: Path, open_store: Callable[[], SqliteStore]
+) -> None:
+    """Many processes may begin at once in a folder where there is nothing yet."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite3")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with ThreadPoolExecutor(1) as threads:
+            opening = threads.submit(open_store)
+            with pytest.raises(TimeoutError):
+                opening.result(0.1)
+            other.rollback()
+            store = opening.result()
+
+    store.ping()
+    store.close()
