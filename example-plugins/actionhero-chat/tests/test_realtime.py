@@ -124,7 +124,7 @@ async def test_who_comes_and_goes_is_told_once(chat: Any, sign_up: Any, visit: A
     members = await listener.call("channel:members", channel="messages")
     await second.ask(messageType="unsubscribe", channel="messages")
     await first.socket.close()
-    await listener.hear(lambda each: each["message"] == _presence("leave", bob.key))
+    await listener.hear(_leaving(bob.key))
     # In the order of the channel: what was told before this was heard before it.
     await listener.call("message:create", body="the end")
     await listener.hear_written("the end")
@@ -187,7 +187,7 @@ async def test_signing_in_and_out_reach_an_open_socket(chat: Any, sign_up: Any, 
 
     async with other.http.delete(f"{chat.url}/session") as answer:
         assert answer.status == 200
-    await line.hear(lambda each: each["message"] == _presence("leave", other.key))
+    await line.hear(_leaving(other.key))
     refused = await other_line.call("message:create", body="am I still there?")
 
     assert signed_in["response"]["user"]["id"] == ada.user["id"]
@@ -215,7 +215,7 @@ async def test_two_processes_are_one_chat(
     storage: str, tmp_path: Path, start_chat: Any, servers: Any, visit: Any
 ) -> None:
     """Whoever listens at either hears what is written at either."""
-    environ = servers(9) if storage == "servers" else {}
+    environ: dict[str, str] = servers(9) if storage == "servers" else {}
     first = start_chat(tmp_path, **environ).listening()
     second = start_chat(tmp_path, **environ).listening()
     told = {"name": "Ada Lovelace", "email": "ada@example.com", "password": PASSWORD}
@@ -241,3 +241,9 @@ async def test_two_processes_are_one_chat(
 
 def _presence(event: str, key: str) -> str:
     return json.dumps({"event": event, "presenceKey": key}, separators=(",", ":"))
+
+
+def _leaving(key: str) -> Callable[[dict[str, Any]], bool]:
+    """Return what knows the broadcast that somebody has left."""
+    left = _presence("leave", key)
+    return lambda each: each["message"] == left

@@ -200,7 +200,7 @@ def _an_id(value: Any, inner: Callable[[Any], int]) -> int:
 
 def _refusal(rule: str, told: str) -> PydanticCustomError:
     # Braces in the text of one would be filled in; there are none in ours.
-    return PydanticCustomError(rule, told)
+    return PydanticCustomError(rule, told)  # pyright: ignore[reportArgumentType]
 
 
 def _kind(value: Any) -> str:

@@ -117,7 +117,8 @@ async def change(id: int, values: Mapping[str, Any]) -> User:
     user = await User.select_for_update().get_or_none(id=id)
     if user is None:
         raise NotFound(f"User with id {id} not found")
-    user.update_from_dict({**values, "updated_at": after(user.updated_at)})
+    for column, value in {**values, "updated_at": after(user.updated_at)}.items():
+        setattr(user, column, value)
     try:
         await user.save(update_fields=[*values, "updated_at"])
     except IntegrityError:
