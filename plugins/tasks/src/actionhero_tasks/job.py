@@ -110,6 +110,8 @@ class JobRecord:
     owner: str | None = None
     #: Which fan-out it belongs to.
     batch: str | None = None
+    #: The later it was added, the higher.
+    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,15 @@ class QueueCounts:
     dead: int = 0
     #: How long the oldest of the ready ones has been waiting.
     oldest_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many runs have ended, since the store is there: from two of them follows a rate."""
+
+    done: int = 0
+    #: Those that failed, whether they are tried again or not, or ended their worker.
+    failed: int = 0
 
 
 class StoreUnavailable(Exception):

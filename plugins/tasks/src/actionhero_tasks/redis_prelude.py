@@ -16,6 +16,7 @@ What is kept, all of it below one hash tag, so that a cluster keeps it on one se
 | `key:KEY` | the job that has a key, as long as it has |
 | `batch:ID`, `of:ID` | what is counted of a fan-out; its jobs, by age |
 | `ticks`, `schedule:NAME` | the last tick of each schedule; its jobs that have not ended |
+| `totals` | how many runs were done, and how many failed |
 | `last:OWNER` | what an owner claimed last, should the answer have been lost |
 """
 
@@ -105,7 +106,7 @@ local function keep(id, queue, action, body, priority, delay, key, window, sched
   return id
 end
 
--- Each of the jobs in ARGV has ten values: see `_values` in redis_store.py.
+-- Each of the jobs in ARGV has ten values: see `values_of` in redis_values.py.
 local function add(at)
   return keep(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4],
               tonumber(ARGV[at + 5]), ARGV[at + 6], tonumber(ARGV[at + 7]), ARGV[at + 8],
@@ -160,6 +161,7 @@ local function leave(owner, crashed, most, error)
         redis.call('HSET', P .. 'job:' .. id, 'state', 'dead', 'owner', '', 'ended_ms', now,
                    'error', error)
         move(id, job, 'dead')
+        redis.call('HINCRBY', P .. 'totals', 'failed', 1)
       else
         local state = deliveries >= most - 1 and 'suspect' or 'ready'
         redis.call('HSET', P .. 'job:' .. id, 'state', state, 'owner', '')

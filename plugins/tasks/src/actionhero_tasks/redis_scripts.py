@@ -111,7 +111,7 @@ if ARGV[6] ~= '' then
   for _ = 1, tonumber(ARGV[6]) do queues[#queues + 1] = ARGV[at]; at = at + 1 end
 end
 
-local refused = {}
+local refused, done, failed = {}, 0, 0
 local function settle(id, token, ending, result, error, delay)
   local job, key = look(id), P .. 'job:' .. id
   -- The answer to the first time may have been lost: it is not refused for that.
@@ -127,7 +127,10 @@ local function settle(id, token, ending, result, error, delay)
     due = delay > 0 and now + delay or ''
   end
   if ending == 'release' then deliveries = tonumber(job.deliveries) - 1 end
-  if ending == 'retry' or ending == 'dead' then attempts = attempts + 1 end
+  if ending == 'done' then done = done + 1 end
+  if ending == 'retry' or ending == 'dead' then
+    attempts, failed = attempts + 1, failed + 1
+  end
   redis.call('HSET', key, 'state', state, 'owner', '', 'attempts', attempts,
              'deliveries', deliveries, 'ended_ms', ended, 'due_ms', due, 'settled', token)
   if result ~= '' then redis.call('HSET', key, 'result', result) end
@@ -139,6 +142,8 @@ while at <= #ARGV do
   settle(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], tonumber(ARGV[at + 5]))
   at = at + 6
 end
+if done > 0 then redis.call('HINCRBY', P .. 'totals', 'done', done) end
+if failed > 0 then redis.call('HINCRBY', P .. 'totals', 'failed', failed) end
 
 local due = redis.call('ZRANGEBYSCORE', P .. 'delayed', '-inf', now, 'LIMIT', 0, 1000)
 for _, id in ipairs(due) do

@@ -15,11 +15,11 @@ from actionhero_tasks import redis_scripts as scripts
 from actionhero_tasks.job import (
     BatchRecord,
     Claim,
-    JobRecord,
-    JobState,
     QueueCounts,
     StoreUnavailable,
+    Totals,
 )
+from actionhero_tasks.redis_values import record_of, values_of
 from actionhero_tasks.store import MOST_DELIVERIES, JobStore
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import redis
 
-    from actionhero_tasks.job import NewJob, Settlement
+    from actionhero_tasks.job import JobRecord, JobState, NewJob, Settlement
 
 #: After which time an owner of whom nothing was heard is taken for gone.
 LEASE_MS: Final = 10_000
@@ -98,11 +98,11 @@ class RedisStore(JobStore):
     # -- putting in ----------------------------------------------------------------------------
 
     def add(self, jobs: Sequence[NewJob]) -> list[str]:
-        ids = self._run("ADD", *itertools.chain.from_iterable(map(_values, jobs))) if jobs else []
+        ids = self._run("ADD", *itertools.chain.from_iterable(map(values_of, jobs))) if jobs else []
         return [id.decode() for id in ids]
 
     def tick(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
-        return bool(self._run("TICK", name, fire_ms, int(overlap), *_values(job)))
+        return bool(self._run("TICK", name, fire_ms, int(overlap), *values_of(job)))
 
     def last_tick(self, name: str, or_from_ms: int) -> int:
         return int(self._run("LAST_TICK", name, or_from_ms))
@@ -110,7 +110,7 @@ class RedisStore(JobStore):
     # -- many as one ---------------------------------------------------------------------------
 
     def open_batch(self, id: str, then: NewJob | None) -> None:
-        job = () if then is None else (*_values(then)[:5],)
+        job = () if then is None else (*values_of(then)[:5],)
         self._run("OPEN_BATCH", id, self._result_ttl_ms, *job)
 
     def seal_batch(self, id: str) -> None:
@@ -210,18 +210,24 @@ class RedisStore(JobStore):
     def find(self, id: str) -> JobRecord | None:
         with self._errors():
             kept = self._client.hgetall(self._key("job", id))
-        return _record(id, kept) if kept else None
+        return record_of(id, kept) if kept else None
 
     def jobs(
-        self, state: JobState, queue: str | None = None, *, limit: int = 100
+        self,
+        state: JobState,
+        queue: str | None = None,
+        *,
+        before: int | None = None,
+        limit: int = 100,
     ) -> list[JobRecord]:
+        newest = "+inf" if before is None else f"({before}"
         with self._errors():
             queues = [queue] if queue is not None else self._queues()
             found = [
                 item
                 for name in queues
-                for item in self._client.zrevrange(
-                    self._key("in", str(state), name), 0, limit - 1, withscores=True
+                for item in self._client.zrevrangebyscore(
+                    self._key("in", str(state), name), newest, "-inf", 0, limit, withscores=True
                 )
             ]
             found.sort(key=lambda item: item[1], reverse=True)
@@ -242,6 +248,18 @@ class RedisStore(JobStore):
             if ready or delayed or running or dead
         ]
         return sorted(found, key=lambda counts: counts.queue)
+
+    def totals(self) -> Totals:
+        with self._errors():
+            done, failed = self._client.hmget(self._key("totals"), "done", "failed")
+        return Totals(int(done or 0), int(failed or 0))
+
+    def loads(self) -> dict[str, int]:
+        owners = self.owners()
+        with self._errors(), self._client.pipeline(transaction=False) as asked:
+            for owner in owners:
+                asked.zcard(self._key("running", owner))
+            return dict(zip(owners, asked.execute(), strict=True))
 
     def owners(self) -> list[str]:
         with self._errors():
@@ -290,7 +308,7 @@ class RedisStore(JobStore):
             for id in ids:
                 asked.hgetall(self._key("job", id))
             kept = asked.execute()
-        return [_record(id, values) for id, values in zip(ids, kept, strict=True) if values]
+        return [record_of(id, values) for id, values in zip(ids, kept, strict=True) if values]
 
     def _listen(self) -> None:
         with self._lock:
@@ -344,50 +362,3 @@ class _Listener(threading.Thread):
         self._stopped.set()
         if self.is_alive():
             self.join(JOIN_SECONDS)
-
-
-def _values(job: NewJob) -> tuple[Any, ...]:
-    """Return the ten values by which scripts know a new job."""
-    return (
-        *(job.id, job.queue, job.action, job.body, job.priority, job.delay_ms),
-        *(job.key or "", job.key_window_ms, job.schedule or "", job.batch or ""),
-    )
-
-
-def _record(id: str, kept: dict[bytes, bytes]) -> JobRecord:
-    def text(name: str) -> str | None:
-        value = kept.get(name.encode(), b"")
-        return value.decode() or None
-
-    def number(name: str) -> int | None:
-        value = text(name)
-        return None if value is None else int(value)
-
-    def fraction(name: str) -> float | None:
-        value = text(name)
-        return None if value is None else float(value)
-
-    state = text("state") or ""
-    return JobRecord(
-        id=id,
-        queue=text("queue") or "",
-        action=text("action") or "",
-        # To whoever looks in, what is claimed with care is ready like the others.
-        state=JobState.READY if state == "suspect" else JobState(state),
-        priority=number("priority") or 0,
-        body=kept.get(b"body", b""),
-        attempts=number("attempts") or 0,
-        deliveries=number("deliveries") or 0,
-        created_ms=number("created_ms") or 0,
-        due_ms=number("due_ms"),
-        started_ms=number("started_ms"),
-        ended_ms=number("ended_ms"),
-        result=kept.get(b"result"),
-        error=kept.get(b"error"),
-        progress=fraction("progress"),
-        progress_total=fraction("progress_total"),
-        key=text("key"),
-        schedule=text("schedule"),
-        owner=text("owner"),
-        batch=text("batch"),
-    )

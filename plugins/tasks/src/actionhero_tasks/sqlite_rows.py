@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_tasks import sqlite_schema as schema
-from actionhero_tasks.job import JobRecord, JobState, QueueCounts
+from actionhero_tasks.job import JobRecord, JobState, QueueCounts, Totals
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,6 +19,17 @@ STATES: Final = {
     schema.DEAD: JobState.DEAD,
     schema.CANCELLED: JobState.CANCELLED,
     schema.SUSPECT: JobState.READY,
+}
+_ENDED: Final = f"state IN ({schema.DONE}, {schema.CANCELLED})"
+#: The index that has the jobs of a state and no others, and what it asks of them.
+_INDEXES: Final = {
+    schema.READY: ("ready_of_queue", f"state = {schema.READY}"),
+    schema.SUSPECT: ("suspect", f"state = {schema.SUSPECT}"),
+    schema.DELAYED: ("delayed", f"state = {schema.DELAYED}"),
+    schema.RUNNING: ("running", f"state = {schema.RUNNING}"),
+    schema.DEAD: ("dead", f"state = {schema.DEAD}"),
+    schema.DONE: ("ended", f"{_ENDED} AND state = {schema.DONE}"),
+    schema.CANCELLED: ("ended", f"{_ENDED} AND state = {schema.CANCELLED}"),
 }
 _FIELDS: Final = [field.name for field in dataclasses.fields(JobRecord)]
 #: What is read of a job, in the order of the fields of `JobRecord`.
@@ -33,15 +44,26 @@ def record_of(row: tuple[Any, ...]) -> JobRecord:
 
 
 def jobs_of(
-    connection: sqlite3.Connection, state: JobState, queue: str | None, limit: int
+    connection: sqlite3.Connection,
+    state: JobState,
+    queue: str | None,
+    before: int | None,
+    limit: int,
 ) -> list[JobRecord]:
     """Return the jobs of a state, the newest first."""
-    numbers = ", ".join(str(number) for number, name in STATES.items() if name is state)
-    query = (
-        f"SELECT {COLUMNS} FROM jobs WHERE state IN ({numbers}) AND (? IS NULL OR queue = ?) "
-        "ORDER BY seq DESC LIMIT ?"
+    # First which ones, from an index alone: a table of a million results is not read for it.
+    parts = " UNION ALL ".join(
+        f"SELECT seq FROM jobs INDEXED BY {index} WHERE {condition} "
+        "AND (:queue IS NULL OR queue = :queue) AND (:before IS NULL OR seq < :before)"
+        for number, (index, condition) in _INDEXES.items()
+        if STATES[number] is state
     )
-    return [record_of(row) for row in connection.execute(query, (queue, queue, limit))]
+    query = (
+        f"SELECT {COLUMNS} FROM jobs WHERE seq IN "
+        f"(SELECT seq FROM ({parts}) ORDER BY seq DESC LIMIT :limit) ORDER BY seq DESC"
+    )
+    given = {"queue": queue, "before": before, "limit": limit}
+    return [record_of(row) for row in connection.execute(query, given)]
 
 
 def batch_jobs_of(
@@ -59,16 +81,34 @@ def batch_jobs_of(
 def counts_of(connection: sqlite3.Connection, now: int) -> list[QueueCounts]:
     """Return how many jobs there are, by queue; those that are done are not counted."""
     found: dict[str, dict[str, Any]] = {}
-    query = (
-        "SELECT queue, state, COUNT(*), SUM(attempts > 0), MIN(created_ms) FROM jobs "
-        f"WHERE state NOT IN ({schema.DONE}, {schema.CANCELLED}) GROUP BY queue, state"
+    parts = " UNION ALL ".join(
+        f"SELECT queue, {number}, COUNT(*), {failed}, MIN(seq) FROM jobs INDEXED BY {index} "
+        f"WHERE {condition} GROUP BY queue"
+        for number, (index, condition) in _INDEXES.items()
+        if number not in {schema.DONE, schema.CANCELLED}
+        for failed in ("SUM(attempts > 0)" if number == schema.DELAYED else "0",)
     )
-    for queue, number, count, failed, oldest in connection.execute(query):
+    oldest = "SELECT created_ms FROM jobs WHERE seq = ?"
+    for queue, number, count, failed, first in connection.execute(parts).fetchall():
         of_queue = found.setdefault(queue, {})
         name = str(STATES[number])
         of_queue[name] = of_queue.get(name, 0) + count
         if number == schema.DELAYED:
             of_queue["retrying"] = failed
         if STATES[number] is JobState.READY:
-            of_queue["oldest_ms"] = max(of_queue.get("oldest_ms", 0), now - oldest)
+            # It may have begun since it was counted, and that is no time to be told.
+            created = connection.execute(oldest, (first,)).fetchone()
+            age = 0 if created is None else now - created[0]
+            of_queue["oldest_ms"] = max(of_queue.get("oldest_ms", 0), age)
     return [QueueCounts(queue, **found[queue]) for queue in sorted(found)]
+
+
+def totals_of(connection: sqlite3.Connection) -> Totals:
+    """Return how many runs have ended."""
+    return Totals(*connection.execute("SELECT done, failed FROM totals").fetchone())
+
+
+def loads_of(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how many jobs each owner runs that runs any."""
+    query = f"SELECT owner, COUNT(*) FROM jobs WHERE state = {schema.RUNNING} GROUP BY owner"
+    return dict(connection.execute(query).fetchall())

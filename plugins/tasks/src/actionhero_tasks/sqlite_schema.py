@@ -20,6 +20,7 @@ SUSPECT: Final = 6
 #: The time, as triggers know it.
 NOW_MS: Final = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
+# Indexes have more columns than they are sorted by: counting and listing then reads no job.
 SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -47,11 +48,12 @@ CREATE TABLE IF NOT EXISTS jobs (
 );
 CREATE INDEX IF NOT EXISTS ready_of_queue ON jobs (queue, priority, seq) WHERE state = {READY};
 CREATE INDEX IF NOT EXISTS ready ON jobs (priority, seq) WHERE state = {READY};
-CREATE INDEX IF NOT EXISTS suspect ON jobs (priority, seq) WHERE state = {SUSPECT};
-CREATE INDEX IF NOT EXISTS delayed ON jobs (due_ms) WHERE state = {DELAYED};
-CREATE INDEX IF NOT EXISTS running ON jobs (owner, deliveries) WHERE state = {RUNNING};
-CREATE INDEX IF NOT EXISTS ended ON jobs (ended_ms) WHERE state IN ({DONE}, {CANCELLED});
-CREATE INDEX IF NOT EXISTS dead ON jobs (seq) WHERE state = {DEAD};
+CREATE INDEX IF NOT EXISTS suspect ON jobs (priority, seq, queue) WHERE state = {SUSPECT};
+CREATE INDEX IF NOT EXISTS delayed ON jobs (due_ms, queue, attempts) WHERE state = {DELAYED};
+CREATE INDEX IF NOT EXISTS running ON jobs (owner, deliveries, queue) WHERE state = {RUNNING};
+CREATE INDEX IF NOT EXISTS ended ON jobs (ended_ms, state, queue)
+    WHERE state IN ({DONE}, {CANCELLED});
+CREATE INDEX IF NOT EXISTS dead ON jobs (seq, queue) WHERE state = {DEAD};
 CREATE INDEX IF NOT EXISTS of_schedule ON jobs (schedule, state) WHERE schedule IS NOT NULL;
 CREATE INDEX IF NOT EXISTS of_batch ON jobs (batch, seq) WHERE batch IS NOT NULL;
 CREATE TABLE IF NOT EXISTS batches (
@@ -95,6 +97,11 @@ CREATE TABLE IF NOT EXISTS ticks (
     name TEXT PRIMARY KEY,
     fire_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS totals (
+    done INTEGER NOT NULL,
+    failed INTEGER NOT NULL
+);
+INSERT INTO totals SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM totals);
 PRAGMA user_version = {VERSION};
 """
 

@@ -10,7 +10,7 @@ from actionhero_tasks.store import MOST_DELIVERIES
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from actionhero_tasks.job import NewJob, Settlement
 
@@ -129,6 +129,17 @@ def settle(connection: sqlite3.Connection, owner: str, settlement: Settlement, n
     return ended.rowcount > 0
 
 
+def count_runs(connection: sqlite3.Connection, endings: Iterable[Ending]) -> None:
+    """Add what has ended to the totals."""
+    done = failed = 0
+    for ending in endings:
+        done += ending is Ending.DONE
+        failed += ending in (Ending.RETRY, Ending.DEAD)
+    if done or failed:
+        totals = "UPDATE totals SET done = done + ?, failed = failed + ?"
+        connection.execute(totals, (done, failed))
+
+
 def return_jobs(connection: sqlite3.Connection, owner: str, now: int, *, crashed: bool) -> int:
     """Let the jobs of an owner that is gone be ready again, or dead."""
     of_owner = f"owner = ? AND state = {schema.RUNNING}"
@@ -147,11 +158,12 @@ def return_jobs(connection: sqlite3.Connection, owner: str, now: int, *, crashed
         b'{"message":"its worker ended %d times while it ran","type":"WORKER_LOST"}'
         % MOST_DELIVERIES
     )
-    connection.execute(
+    dead = connection.execute(
         f"UPDATE jobs SET state = {schema.DEAD}, owner = NULL, ended_ms = ?, error = ? "
         f"WHERE {of_owner} AND deliveries >= ?",
         (now, error, owner, MOST_DELIVERIES),
     )
+    count_runs(connection, [Ending.DEAD] * dead.rowcount)
     return connection.execute(
         f"UPDATE jobs SET owner = NULL, state = CASE WHEN deliveries >= ? "
         f"THEN {schema.SUSPECT} ELSE {schema.READY} END WHERE {of_owner}",

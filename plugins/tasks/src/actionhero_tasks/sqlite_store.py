@@ -13,14 +13,22 @@ from actionhero_tasks import sqlite_schema as schema
 from actionhero_tasks import sqlite_steps as steps
 from actionhero_tasks.job import BatchRecord, Claim, JobState, StoreUnavailable
 from actionhero_tasks.owners import Owners
-from actionhero_tasks.sqlite_rows import COLUMNS, batch_jobs_of, counts_of, jobs_of, record_of
+from actionhero_tasks.sqlite_rows import (
+    COLUMNS,
+    batch_jobs_of,
+    counts_of,
+    jobs_of,
+    loads_of,
+    record_of,
+    totals_of,
+)
 from actionhero_tasks.store import JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from actionhero_tasks.job import JobRecord, NewJob, QueueCounts, Settlement
+    from actionhero_tasks.job import JobRecord, NewJob, QueueCounts, Settlement, Totals
 
 #: How long a statement may wait for another process that writes.
 BUSY_SECONDS: Final = 10.0
@@ -134,11 +142,13 @@ class SqliteStore(JobStore):
             return [], []
         with self._writing() as connection:
             now = self.now_ms()
-            refused = [
-                settlement.id
-                for settlement in settlements
-                if not steps.settle(connection, owner, settlement, now)
-            ]
+            refused, endings = [], []
+            for settlement in settlements:
+                if steps.settle(connection, owner, settlement, now):
+                    endings.append(settlement.ending)
+                else:
+                    refused.append(settlement.id)
+            steps.count_runs(connection, endings)
             connection.execute(
                 f"UPDATE jobs SET state = {schema.READY} "
                 f"WHERE state = {schema.DELAYED} AND due_ms <= ?",
@@ -206,17 +216,31 @@ class SqliteStore(JobStore):
         return None if row is None else record_of(row)
 
     def jobs(
-        self, state: JobState, queue: str | None = None, *, limit: int = 100
+        self,
+        state: JobState,
+        queue: str | None = None,
+        *,
+        before: int | None = None,
+        limit: int = 100,
     ) -> list[JobRecord]:
         with self._reading() as connection:
-            return jobs_of(connection, state, queue, limit)
+            return jobs_of(connection, state, queue, before, limit)
 
     def counts(self) -> list[QueueCounts]:
         with self._reading() as connection:
             return counts_of(connection, self.now_ms())
 
+    def totals(self) -> Totals:
+        with self._reading() as connection:
+            return totals_of(connection)
+
     def owners(self) -> list[str]:
         return self._owners.alive()
+
+    def loads(self) -> dict[str, int]:
+        with self._reading() as connection:
+            loads = loads_of(connection)
+        return {owner: loads.get(owner, 0) for owner in self.owners()}
 
     # -- by hand -------------------------------------------------------------------------------
 

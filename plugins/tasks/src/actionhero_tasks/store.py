@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         NewJob,
         QueueCounts,
         Settlement,
+        Totals,
     )
 
 #: How often a job may take its worker down with it.
@@ -182,17 +183,37 @@ class JobStore(ABC):
 
     @abstractmethod
     def jobs(
-        self, state: JobState, queue: str | None = None, *, limit: int = 100
+        self,
+        state: JobState,
+        queue: str | None = None,
+        *,
+        before: int | None = None,
+        limit: int = 100,
     ) -> list[JobRecord]:
-        """Return the jobs of a state, the newest first."""
+        """Return the jobs of a state, the newest first.
+
+        Args:
+            state: Which.
+            queue: Of which queue; `None`: of all.
+            before: The `seq` of the last one of the page before.
+            limit: How many at most.
+        """
 
     @abstractmethod
     def counts(self) -> list[QueueCounts]:
         """Return how many jobs there are, by queue."""
 
     @abstractmethod
+    def totals(self) -> Totals:
+        """Return how many runs have ended."""
+
+    @abstractmethod
     def owners(self) -> list[str]:
         """Return who may claim now."""
+
+    @abstractmethod
+    def loads(self) -> dict[str, int]:
+        """Return who may claim now, each with how many jobs it runs."""
 
     # -- by hand -------------------------------------------------------------------------------
 

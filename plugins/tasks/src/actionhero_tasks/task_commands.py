@@ -151,8 +151,10 @@ def _for_each(context: CommandContext, ids: tuple[str, ...], every: bool, verb: 
                 done += 1
             else:
                 missed.append(id)
-        while every and (records := store.jobs(JobState.DEAD)):
-            # One that somebody else was faster with is gone from the list all the same.
+        before = None
+        while every and (records := store.jobs(JobState.DEAD, before=before)):
+            # Each once: one that fails again at once would come again for ever.
+            before = records[-1].seq
             done += sum(getattr(store, verb)(record.id) for record in records)
         return done, missed
 

@@ -270,6 +270,71 @@ class StoreContract(OwnerContract):
         assert len(store.jobs(JobState.DELAYED, "mail", limit=1)) == 1
         assert store.jobs(JobState.READY, "nowhere") == []
 
+    def test_jobs_are_listed_a_page_at_a_time(self, store: JobStore) -> None:
+        """Each page begins behind the last of the one before, whatever was added since."""
+        jobs = [new_job(queue=queue) for queue in "abcab"]
+        store.add(jobs)
+
+        first = store.jobs(JobState.READY, limit=2)
+        store.add([new_job()])
+        second = store.jobs(JobState.READY, before=first[-1].seq, limit=2)
+        third = store.jobs(JobState.READY, before=second[-1].seq, limit=2)
+        of_queue = store.jobs(JobState.READY, "a", before=first[-1].seq)
+
+        pages = [[job.id for job in page] for page in (first, second, third)]
+        ids = [job.id for job in reversed(jobs)]
+        assert pages == [ids[:2], ids[2:4], ids[4:]]
+        assert [job.id for job in of_queue] == [jobs[0].id]
+
+    def test_jobs_of_every_state_are_listed(self, store: JobStore) -> None:
+        """Also of those that the others are many of."""
+        names = ("ready", "delayed", "running", "done", "dead", "cancelled")
+        kept = {name: new_job(priority=index) for index, name in enumerate(names)}
+        kept["delayed"] = new_job(delay_ms=60_000)
+        claimed = [kept[name] for name in ("running", "done", "dead")]
+        store.add(claimed)
+        claims = {claim.id: claim for claim in store.trade("one", None, 3)[0]}
+        endings = {"done": Ending.DONE, "dead": Ending.DEAD}
+        settled = [ended(claims[kept[name].id], ending) for name, ending in endings.items()]
+        store.trade("one", None, 0, settled)
+        store.add([kept["cancelled"]])
+        store.cancel(kept["cancelled"].id)
+        store.add([kept["ready"], kept["delayed"]])
+
+        for name, job in kept.items():
+            assert [record.id for record in store.jobs(JobState(name))] == [job.id], name
+
+    def test_runs_that_ended_are_counted(self, store: JobStore) -> None:
+        """Done or failed, whether they are tried again or not; what was refused is no run."""
+        store.add([new_job() for _ in range(6)])
+        one, two, three, four, five = store.trade("one", None, 5)[0]
+        endings = [
+            ended(one),
+            ended(two),
+            ended(three, Ending.RETRY, delay_ms=60_000),
+            ended(four, Ending.DEAD),
+            ended(five, Ending.RELEASE),
+        ]
+        loads = store.loads()
+        store.trade("one", None, 0, endings)
+        store.trade("two", None, 0, [ended(one)])
+
+        totals = store.totals()
+
+        assert (totals.done, totals.failed) == (2, 2)
+        assert loads == {"one": 5, "two": 0}
+        assert store.loads() == {"one": 0, "two": 0}
+
+    def test_runs_that_ended_their_worker_for_good_have_failed(self, store: JobStore) -> None:
+        """Once, when the job is dead."""
+        store.add([new_job()])
+        for number in (1, 2, 3):
+            store.join(f"doomed-{number}")
+            store.trade(f"doomed-{number}", None, 1)
+            store.leave(f"doomed-{number}", crashed=True)
+
+        assert (store.totals().done, store.totals().failed) == (0, 1)
+
     # -- ticks ---------------------------------------------------------------------------------
 
     def test_a_tick_is_claimed_once(self, store: JobStore, stores: Callable[[], JobStore]) -> None:
