@@ -57,7 +57,7 @@ function leave(why = "") {
   localStorage.removeItem("me");
   at("connection").textContent = "Not signed in";
   at("connection").dataset.state = "signed-out";
-  for (const id of ["me", "room", "here", "gap"]) {
+  for (const id of ["me", "room", "here"]) {
     show(id, false);
   }
   at("messages").replaceChildren();
@@ -150,11 +150,21 @@ function add(message) {
   const what = make("span", "what", message.body);
   what.dir = "auto";
   item.append(make("span", "who", message.user_name), time, what);
-  const after = [...list.children].findLast((each) => Number(each.dataset.id) < message.id);
-  after ? after.after(item) : list.prepend(item);
+  put(item);
   if (follows || message.user_id === me?.id) {
     list.scrollTop = list.scrollHeight;
   }
+}
+
+/** Put an item where its `id` belongs: nearly always at the end. */
+function put(item) {
+  const list = at("messages");
+  const id = Number(item.dataset.id);
+  let after = list.lastElementChild;
+  while (after !== null && Number(after.dataset.id) > id) {
+    after = after.previousElementSibling;
+  }
+  after === null ? list.prepend(item) : after.after(item);
 }
 
 at("writing").addEventListener("submit", async (event) => {
@@ -202,15 +212,63 @@ socket.addEventListener("broadcast", ({ detail }) => {
   }
 });
 
-socket.addEventListener("gap", readAgain);
+socket.addEventListener("gap", readOn);
 
-/** Read the newest messages, and say so if there may be others between them and what is shown. */
-async function readAgain() {
-  const before = shown.size;
-  const { messages } = await request("GET", `/messages/list?limit=${NEWEST}`);
-  const met = before === 0 || messages.some((message) => shown.has(message.id));
-  messages.reverse().forEach(add);
-  show("gap", !met);
+/** Read what follows the newest message that is shown; if that is too much, mark where it begins. */
+async function readOn() {
+  // Looked at before what is replayed arrives: that does not tell what was written before it.
+  const newest = newestShown();
+  let reached = false;
+  try {
+    reached = await readBackTo(newest, 1);
+  } catch {
+    // What cannot be read now may be missing.
+  }
+  if (!reached && newest > 0) {
+    mark(newest);
+  }
+}
+
+/** Show the newest messages, page by page; return whether an `id`, or the first of all, was reached. */
+async function readBackTo(id, pages) {
+  for (let page = 1; page <= pages; page++) {
+    const { messages } = await request("GET", `/messages/list?limit=${NEWEST}&page=${page}`);
+    const reached = messages.length < NEWEST || messages.some((message) => message.id <= id);
+    messages.reverse().forEach(add);
+    if (reached) {
+      return true;
+    }
+  }
+  return false;
+}
+
+function newestShown() {
+  return Math.floor(Number(at("messages").lastElementChild?.dataset.id ?? 0));
+}
+
+/** Say that messages may be missing after the one with this `id`, and offer to read them. */
+function mark(id) {
+  const place = String(id + 0.5);
+  if (at("messages").querySelector(`[data-id="${place}"]`)) {
+    return;
+  }
+  const item = make("li", "gap");
+  item.dataset.id = place;
+  const button = make("button", "quiet", "Show them");
+  button.type = "button";
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await readBackTo(id, Infinity);
+      item.remove();
+      at("messages").focus();
+    } catch (error) {
+      button.disabled = false;
+      at("writing-error").textContent = error.message;
+    }
+  });
+  item.append(make("span", "", "Some messages may be missing here."), button);
+  put(item);
 }
 
 socket.addEventListener("refused", ({ detail }) => {
@@ -230,7 +288,7 @@ socket.addEventListener("state", ({ detail }) => {
     if (entering) {
       // What was written after the first look, and before we were told of what is written.
       entering = false;
-      readAgain();
+      readOn();
     }
   }
 });
