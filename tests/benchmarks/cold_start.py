@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks.figures import Reading, median
-from tests.benchmarks.server import CLIENT_CORE, Server
+from tests.benchmarks.program import CLIENT_CORE
+from tests.benchmarks.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

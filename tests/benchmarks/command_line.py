@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks.figures import Reading, median
-from tests.benchmarks.server import CLIENT_CORE, PEERS, environment
+from tests.benchmarks.program import CLIENT_CORE, PEERS, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

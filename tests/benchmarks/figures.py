@@ -105,6 +105,23 @@ FIGURES = (
         "sockets.many", "a broadcast to 10,000 idle sockets", 3.0, 1.0, "s", lower_is_better=True
     ),
     Figure("sockets.memory", "memory of an idle socket", None, 25, "KiB", lower_is_better=True),
+    Figure("tasks.enqueue", "a job enqueued vs dramatiq's send, rate", 0.85, 0.95),
+    Figure("tasks.batch", "1,000 jobs enqueued in one step vs one by one, rate", 3.0),
+    Figure("tasks.drain.dramatiq", "10,000 small jobs run vs dramatiq, rate", 2.3, 3.5),
+    Figure("tasks.drain.celery", "10,000 small jobs run vs Celery with threads, rate", 5.0, 8.0),
+    Figure(
+        "tasks.median", "an idle worker begins a job, median", 50, 5, "ms", lower_is_better=True
+    ),
+    Figure("tasks.p99", "an idle worker begins a job, p99", 100, 20, "ms", lower_is_better=True),
+    Figure("tasks.waiting", "jobs that wait at once in one process", 64, 1000, "jobs"),
+    Figure(
+        "tasks.memory",
+        "a worker's memory from the 20,000th to the 100,000th job",
+        5.0,
+        1.0,
+        "MiB",
+        lower_is_better=True,
+    ),
     Figure(
         "cold_start.time", "cold start, 200 actions, vs FastAPI", 1.0, 0.8, lower_is_better=True
     ),

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks.cases import CASES
 from tests.benchmarks.figures import Reading, median
-from tests.benchmarks.server import CLIENT_CORE, COMMANDS, Server
+from tests.benchmarks.program import CLIENT_CORE
+from tests.benchmarks.server import COMMANDS, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _HEADINGS: Final = ("figure", "must hold", "aim", "measured: median (min..max)", "verdict", "of")
 _LIBRARIES: Final = (
-    "actionhero", "aiohttp", "uvloop", "pydantic", "orjson", "fastapi", "uvicorn", "click",
+    "actionhero", "aiohttp", "uvloop", "pydantic", "orjson", "redis", "fastapi", "uvicorn", "click",
+    "dramatiq", "celery",
 )  # fmt: skip
 
 

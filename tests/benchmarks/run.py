@@ -2,8 +2,8 @@
 
     nox -s bench                 everything, some four minutes
     nox -s bench -- --quick      fewer rounds
-    nox -s bench -- in_process   one kind: in_process, over_http, data, sockets, cold_start or
-                                 command_line
+    nox -s bench -- in_process   one kind: in_process, over_http, data, sockets, tasks,
+                                 cold_start or command_line
     nox -s bench -- --markdown   the table for the documentation
 
 Exits with 1 if a figure that must hold fails. It needs Linux, two cores, `taskset` and `wrk`.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.figures import Reading
 
 #: The modules that measure.
-KINDS = ("in_process", "over_http", "data", "sockets", "cold_start", "command_line")
+KINDS = ("in_process", "over_http", "data", "sockets", "tasks", "cold_start", "command_line")
 
 #: How often a figure is measured at most: the machine is noisy, and one bad moment is no verdict.
 ATTEMPTS = 3
@@ -101,7 +101,7 @@ def _lacking(kinds: list[str]) -> str | None:
     """Return what this machine lacks to measure `kinds`."""
     if sys.platform != "linux":
         return "Linux"
-    if {"over_http", "data", "sockets", "cold_start"}.intersection(kinds) and len(
+    if {"over_http", "data", "sockets", "tasks", "cold_start"}.intersection(kinds) and len(
         os.sched_getaffinity(0)
     ) < 2:
         return "a machine with two cores"

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 from tests.benchmarks import cases
 from tests.benchmarks.figures import Reading, median
-from tests.benchmarks.server import CLIENT_CORE, Server
+from tests.benchmarks.program import CLIENT_CORE
+from tests.benchmarks.server import Server
 
 from actionhero_redis.testing import throw_away_redis
 

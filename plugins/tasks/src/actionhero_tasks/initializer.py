@@ -44,6 +44,7 @@ class TasksInitializer(Initializer):
     async def stop(self, app: App) -> None:
         """Close the store."""
         if self._tasks is not None:
+            self._tasks.express.close()
             await asyncio.to_thread(self._tasks.close)
 
     async def check(self) -> None:

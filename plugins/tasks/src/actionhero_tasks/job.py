@@ -155,3 +155,7 @@ class Totals:
 
 class StoreUnavailable(Exception):
     """Raised by a store that cannot be reached; nothing is known to have been written."""
+
+
+class LineBroken(Exception):
+    """Raised for a job that a line did not take, or may not have taken."""

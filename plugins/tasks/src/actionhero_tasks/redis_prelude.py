@@ -24,18 +24,67 @@ from __future__ import annotations
 
 from typing import Final
 
-#: In front of every script. `P` is what keys begin with, `now` the time of Redis.
-PRELUDE: Final = """
+#: In front of every script. `P` is what keys begin with, `now` the time of Redis. No more than what
+#: adds a job: that is the script that most often runs, and each function of it is made each time.
+ADD_PRELUDE: Final = """
 local P = KEYS[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-
-local count_in_batch
 
 local function place(state, queue) return P .. 'in:' .. state .. ':' .. queue end
 
 -- Members sort by age where priorities are the same.
 local function member(seq, id) return string.format('%016d', seq) .. id end
+
+-- What is nothing yet is not written: `look` knows what is meant.
+local function keep(id, queue, action, body, priority, delay, key, window, schedule, batch)
+  local job = P .. 'job:' .. id
+  if redis.call('EXISTS', job) == 1 then return id end
+  if key ~= '' then
+    local first = redis.call('GET', P .. 'key:' .. key)
+    if first then return first end
+    if window > 0 then redis.call('SET', P .. 'key:' .. key, id, 'PX', window) end
+  end
+  local seq = redis.call('INCR', P .. 'seq')
+  local state = delay > 0 and 'delayed' or 'ready'
+  redis.call('HSET', job, 'queue', queue, 'action', action, 'body', body, 'priority', priority,
+             'state', state, 'seq', seq, 'created_ms', now)
+  redis.call('SADD', P .. 'queues', queue)
+  redis.call('ZADD', place(state, queue), seq, id)
+  if state == 'ready' then
+    redis.call('ZADD', P .. 'ready:' .. queue, priority, member(seq, id))
+  else
+    redis.call('ZADD', P .. 'delayed', now + delay, id)
+    redis.call('HSET', job, 'due_ms', now + delay)
+  end
+  if key ~= '' then redis.call('HSET', job, 'key', key) end
+  if schedule ~= '' then
+    redis.call('HSET', job, 'schedule', schedule)
+    redis.call('SADD', P .. 'schedule:' .. schedule, id)
+  end
+  if batch ~= '' then
+    redis.call('HSET', job, 'batch', batch)
+    redis.call('HINCRBY', P .. 'batch:' .. batch, 'total', 1)
+    redis.call('ZADD', P .. 'of:' .. batch, seq, id)
+  end
+  return id
+end
+
+-- Each of the jobs in ARGV has ten values: see `values_of` in redis_values.py.
+local function add(at)
+  return keep(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4],
+              tonumber(ARGV[at + 5]), ARGV[at + 6], tonumber(ARGV[at + 7]), ARGV[at + 8],
+              ARGV[at + 9])
+end
+
+local function wake() redis.call('PUBLISH', P .. 'wake', '') end
+"""
+
+#: In front of every script that moves jobs, too.
+PRELUDE: Final = (
+    ADD_PRELUDE
+    + """
+local count_in_batch
 
 local function move(id, job, state)
   local queue, seq, old = job.queue, job.seq, job.state
@@ -72,48 +121,15 @@ end
 local NAMES = {'queue', 'seq', 'state', 'owner', 'priority', 'attempts', 'schedule', 'token',
                'deliveries', 'settled', 'due_ms', 'batch'}
 
+local ZEROS = {attempts = '0', deliveries = '0', token = '0'}
+
 local function look(id)
   local values = redis.call('HMGET', P .. 'job:' .. id, unpack(NAMES))
   if not values[1] then return nil end
   local job = {}
-  for index, name in ipairs(NAMES) do job[name] = values[index] or '' end
+  for index, name in ipairs(NAMES) do job[name] = values[index] or ZEROS[name] or '' end
   return job
 end
-
-local function keep(id, queue, action, body, priority, delay, key, window, schedule, batch)
-  if redis.call('EXISTS', P .. 'job:' .. id) == 1 then return id end
-  if key ~= '' then
-    local first = redis.call('GET', P .. 'key:' .. key)
-    if first then return first end
-    if window > 0 then redis.call('SET', P .. 'key:' .. key, id, 'PX', window) end
-  end
-  local job = {
-    queue = queue, seq = redis.call('INCR', P .. 'seq'), priority = priority, attempts = 0,
-    schedule = schedule, due_ms = delay > 0 and now + delay or '', batch = batch,
-  }
-  local state = delay > 0 and 'delayed' or 'ready'
-  redis.call('HSET', P .. 'job:' .. id, 'queue', queue, 'action', action, 'body', body,
-             'priority', priority, 'state', state, 'seq', job.seq, 'created_ms', now,
-             'attempts', 0, 'deliveries', 0, 'token', 0, 'key', key, 'schedule', schedule,
-             'due_ms', job.due_ms, 'batch', batch)
-  redis.call('SADD', P .. 'queues', queue)
-  if schedule ~= '' then redis.call('SADD', P .. 'schedule:' .. schedule, id) end
-  if batch ~= '' then
-    redis.call('HINCRBY', P .. 'batch:' .. batch, 'total', 1)
-    redis.call('ZADD', P .. 'of:' .. batch, job.seq, id)
-  end
-  move(id, job, state)
-  return id
-end
-
--- Each of the jobs in ARGV has ten values: see `values_of` in redis_values.py.
-local function add(at)
-  return keep(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4],
-              tonumber(ARGV[at + 5]), ARGV[at + 6], tonumber(ARGV[at + 7]), ARGV[at + 8],
-              ARGV[at + 9])
-end
-
-local function wake() redis.call('PUBLISH', P .. 'wake', '') end
 
 local function look_at_batch(batch)
   local key = P .. 'batch:' .. batch
@@ -143,6 +159,7 @@ count_in_batch = function(batch, old, state)
   end
 end
 """
+)
 
 #: Behind it, in scripts that take owners for gone.
 LEAVE_FUNCTION: Final = """

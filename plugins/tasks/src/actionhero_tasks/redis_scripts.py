@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from actionhero_tasks.redis_prelude import LEAVE_FUNCTION, PRELUDE
+from actionhero_tasks.redis_prelude import ADD_PRELUDE, LEAVE_FUNCTION, PRELUDE
 
 ADD: Final = (
-    PRELUDE
+    ADD_PRELUDE
     + """
 local ids = {}
 for at = 1, #ARGV, 10 do ids[#ids + 1] = add(at) end
@@ -159,7 +159,7 @@ local function hand_over(id)
   local job = redis.call('HMGET', P .. 'job:' .. id, 'token', 'queue', 'action', 'body',
                          'deliveries', 'attempts')
   claims[#claims + 1] = {id, tonumber(job[1]), job[2], job[3], job[4], tonumber(job[5]),
-                         tonumber(job[6])}
+                         tonumber(job[6] or 0)}
 end
 local function begin(id)
   local job, key = look(id), P .. 'job:' .. id

@@ -19,6 +19,7 @@ from actionhero_tasks.job import (
     StoreUnavailable,
     Totals,
 )
+from actionhero_tasks.redis_line import RedisLine
 from actionhero_tasks.redis_values import record_of, values_of
 from actionhero_tasks.store import MOST_DELIVERIES, JobStore
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import redis
 
     from actionhero_tasks.job import JobRecord, JobState, NewJob, Settlement
+    from actionhero_tasks.store import Line
 
 #: After which time an owner of whom nothing was heard is taken for gone.
 LEASE_MS: Final = 10_000
@@ -100,6 +102,10 @@ class RedisStore(JobStore):
     def add(self, jobs: Sequence[NewJob]) -> list[str]:
         ids = self._run("ADD", *itertools.chain.from_iterable(map(values_of, jobs))) if jobs else []
         return [id.decode() for id in ids]
+
+    def open_line(self) -> Line | None:
+        with self._errors():
+            return RedisLine.over(self._connect(), scripts.ADD, self._prefix)
 
     def tick(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
         return bool(self._run("TICK", name, fire_ms, int(overlap), *values_of(job)))

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    import asyncio
     import threading
     from collections.abc import Sequence
 
@@ -22,6 +23,31 @@ if TYPE_CHECKING:
 
 #: How often a job may take its worker down with it.
 MOST_DELIVERIES = 3
+
+
+class Line(ABC):
+    """A way into a store for an event loop: what is added is under way, and no thread waits."""
+
+    @property
+    @abstractmethod
+    def is_open(self) -> bool:
+        """Whether jobs can be added."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Belong to the running event loop from now on."""
+
+    @abstractmethod
+    def add(self, job: NewJob) -> asyncio.Future[str]:
+        """Add one job, as `JobStore.add` does.
+
+        Returns:
+            What will have its id, or `LineBroken`: it is not known whether it was added.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Hang up."""
 
 
 class JobStore(ABC):
@@ -57,6 +83,10 @@ class JobStore(ABC):
         Of one whose key was seen within its window nothing is kept: its id is that of the first.
         One whose id is there already is the same job, and kept once.
         """
+
+    def open_line(self) -> Line | None:
+        """Return a new line for single jobs, or `None`: this store has none."""
+        return None
 
     @abstractmethod
     def tick(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:

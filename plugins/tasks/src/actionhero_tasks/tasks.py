@@ -16,6 +16,7 @@ from actionhero.settings import AppSettings
 from actionhero_tasks.choice import open_store
 from actionhero_tasks.courier import Courier
 from actionhero_tasks.envelope import pack
+from actionhero_tasks.express import Express
 from actionhero_tasks.job import JobState, NewJob, StoreUnavailable
 from actionhero_tasks.keys import key_of
 from actionhero_tasks.origin import current_call
@@ -63,6 +64,7 @@ class Tasks:
         self._store: JobStore | None = None
         # One thread: a store has one connection, and who waits for it need not take a thread each.
         self._courier = Courier("tasks")
+        self.express = Express(self._ask)
 
     # -- what authors use ----------------------------------------------------------------------
 
@@ -276,7 +278,7 @@ class Tasks:
             ServiceUnavailable: The store cannot be reached.
         """
         try:
-            return await self._courier.run(lambda: ask(self.store))
+            return await self._ask(ask)
         except StoreUnavailable as error:
             raise ServiceUnavailable(
                 "The queue of jobs is not available", retry_after_seconds=1
@@ -335,7 +337,12 @@ class Tasks:
     def _waits_for_commit(self) -> bool:
         return self._app.has(Transactions) and self._app.get(Transactions).is_open
 
+    async def _ask(self, ask: Callable[[JobStore], Result]) -> Result:
+        return await self._courier.run(lambda: ask(self.store))
+
     async def _add(self, jobs: list[NewJob]) -> list[str]:
+        if len(jobs) == 1 and (id := await self.express.add(jobs[0])) is not None:
+            return [id]
         return await self.use(functools.partial(_add, jobs))
 
 

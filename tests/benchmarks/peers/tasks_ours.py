@@ -1,0 +1,77 @@
+"""An application of ours with jobs, as the manual shows it."""
+
+from __future__ import annotations
+
+import time
+
+from tests.benchmarks.peers import tasks_work
+
+from actionhero import Action, App, Inputs, RunMode
+from actionhero.sources import read_sources
+from actionhero_tasks import Tasks
+
+
+class JobInputs(Inputs):
+    """What a job is about."""
+
+    number: int
+    sent: float | None = None
+
+
+class Job(Action):
+    """Be one small job."""
+
+    name = "job"
+
+    async def run(self, inputs: JobInputs) -> None:
+        tasks_work.work(inputs.sent)
+
+
+class WaitInputs(Inputs):
+    """How many of them there are."""
+
+    count: int
+
+
+class Wait(Action):
+    """Be a job that waits."""
+
+    name = "wait"
+
+    async def run(self, inputs: WaitInputs) -> None:
+        await tasks_work.wait(inputs.count)
+
+
+_apps: list[App] = []
+
+
+async def _tasks() -> Tasks:
+    if not _apps:
+        app = App.load(read_sources(), RunMode.CLI)
+        await app.start()
+        _apps.append(app)
+    return _apps[0].get(Tasks)
+
+
+async def enqueue(count: int) -> None:
+    """Enqueue jobs, one after the other."""
+    tasks = await _tasks()
+    for number in range(count):
+        await tasks.enqueue(Job, {"number": number})
+
+
+async def enqueue_many(count: int) -> None:
+    """Enqueue jobs in one step."""
+    tasks = await _tasks()
+    await tasks.enqueue_many(Job, ({"number": number} for number in range(count)))
+
+
+async def enqueue_waiting(count: int) -> None:
+    """Enqueue jobs that wait."""
+    tasks = await _tasks()
+    await tasks.enqueue_many(Wait, ({"count": count} for _ in range(count)))
+
+
+async def ping() -> None:
+    """Enqueue a job that tells how late it is."""
+    await (await _tasks()).enqueue(Job, {"number": 0, "sent": time.time()})

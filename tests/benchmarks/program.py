@@ -1,0 +1,139 @@
+"""A process on a core of its own: started, looked at through `/proc`, and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+ROOT: Final = Path(__file__).parents[2]
+PEERS: Final = Path(__file__).parent / "peers"
+SERVER_CORE: Final = "0"
+#: For whatever asks.
+CLIENT_CORE: Final = "1"
+
+_STOP_SECONDS: Final = 5.0
+_TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
+
+
+class Program:
+    """A process and all its children, as long as a `with` block runs.
+
+    Args:
+        name: What it is called where it fails.
+        command: How it is started: the arguments of Python.
+        variables: What it finds in its environment beside the usual.
+        folder: Where it is started.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        variables: Mapping[str, str] | None = None,
+        folder: Path = PEERS,
+    ) -> None:
+        self.name = name
+        self._command = command
+        self._variables = variables or {}
+        self._folder = folder
+
+    def __enter__(self) -> Self:
+        # What it complains of is shown if it does not start.
+        self._log = tempfile.TemporaryFile()
+        #: When it was started, by `time.perf_counter`.
+        self.begun = time.perf_counter()
+        self._process = subprocess.Popen(
+            ["taskset", "-c", SERVER_CORE, sys.executable, *self._command],
+            cwd=self._folder,
+            env={**environment(), **self._variables},
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is there no more."""
+        return self._process.poll() is not None
+
+    def said(self) -> str:
+        """Return the end of what it wrote."""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")[-2000:]
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of the process and all its children so far, user and system."""
+        ticks = 0
+        for pid in self._tree():
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / _TICKS_A_SECOND
+
+    def memory_mib(self) -> tuple[float, float]:
+        """Return the memory of the tree in MiB: pages it shares counted in part (PSS), in full."""
+        kilobytes = {"Pss": 0, "Rss": 0}
+        for pid in self._tree():
+            with contextlib.suppress(OSError):
+                text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+                for name, amount in re.findall(r"^(Pss|Rss):\s+(\d+)", text, re.MULTILINE):
+                    kilobytes[name] += int(amount)
+        return kilobytes["Pss"] / 1024, kilobytes["Rss"] / 1024
+
+    def _wait_until_ready(self) -> None:
+        """Return when it can be used; where it is not known, at once."""
+
+    def _tree(self) -> list[int]:
+        found, waiting = [], [self._process.pid]
+        while waiting:
+            pid = waiting.pop()
+            found.append(pid)
+            for path in Path(f"/proc/{pid}/task").glob("*/children"):
+                with contextlib.suppress(OSError):
+                    waiting += map(int, path.read_text().split())
+        return found
+
+    def _stop(self) -> None:
+        self._log.close()
+        if self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            # A session of its own, so that nothing of it stays behind.
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+def environment() -> dict[str, str]:
+    """Return the variables that a started program sees: none that could change what it does."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "PYTHONPATH": str(ROOT), "ACTIONHERO_ENV": "production", "COLUMNS": "100"}
