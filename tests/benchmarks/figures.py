@@ -114,6 +114,7 @@ FIGURES = (
     ),
     Figure("tasks.p99", "an idle worker begins a job, p99", 100, 20, "ms", lower_is_better=True),
     Figure("tasks.waiting", "jobs that wait at once in one process", 64, 1000, "jobs"),
+    Figure("tasks.waiting.told", "the same, with --concurrency 1000", 1000, None, "jobs"),
     Figure(
         "tasks.memory",
         "a worker's memory from the 20,000th to the 100,000th job",

@@ -54,7 +54,7 @@ def machine() -> str:
 
 
 def _row(figure: Figure, reading: Reading) -> tuple[str, ...]:
-    digits = 0 if figure.unit in {"KiB", "MiB"} else 2
+    digits = 0 if figure.unit in {"KiB", "MiB", "jobs"} else 2
     spread = f"{min(reading.values):.{digits}f}..{max(reading.values):.{digits}f}"
     bound = "≤ " if figure.lower_is_better else "≥ "
     verdict = figure.verdict(reading)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.benchmarks.figures import Reading, median
-from tests.benchmarks.program import CLIENT_CORE, PEERS, Program, environment
+from tests.benchmarks.program import CLIENT_CORE, Program, environment
 
 from actionhero_redis.testing import throw_away_redis
 
@@ -71,6 +71,8 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
             readings |= _pick_up(place)
         if "tasks.waiting" in keys:
             readings["tasks.waiting"] = _wait(place)
+        if "tasks.waiting.told" in keys:
+            readings["tasks.waiting.told"] = _wait(place, "--concurrency", "1000")
         if "tasks.memory" in keys:
             readings["tasks.memory"] = _memory(place)
     return {key: reading for key, reading in readings.items() if key in keys}
@@ -94,9 +96,10 @@ class _Place:
             "REDIS_URL": url,
         }
 
-    def worker(self, peer: str) -> Program:
+    def worker(self, peer: str, *options: str) -> Program:
         """Return a worker, to be started."""
-        return Program(peer, WORKERS[peer], variables=self.variables, folder=self._folder)
+        command = [*WORKERS[peer], *options]
+        return Program(peer, command, variables=self.variables, folder=self._folder)
 
     def enqueuer(self, peer: str) -> _Enqueuer:
         """Return whoever enqueues, to be started."""
@@ -222,11 +225,11 @@ def _pick_up(place: _Place) -> dict[str, Reading]:
     }
 
 
-def _wait(place: _Place) -> Reading:
+def _wait(place: _Place, *options: str) -> Reading:
     place.empty()
     with place.enqueuer("ours") as enqueuer:
         enqueuer.do("enqueue_waiting", WAITING)
-    with place.worker("ours") as worker:
+    with place.worker("ours", *options) as worker:
         return Reading([place.note("waiting", worker)], f"of {WAITING} that are there")
 
 

@@ -1,4 +1,4 @@
-"""The jobs that are measured, the same for all: a worker counts them, and writes a note at times."""
+"""The jobs that are measured, the same for all: a worker counts them, and leaves notes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JOBS: Final = int(os.environ.get("BENCH_JOBS", "1000"))
 #: After how many pings it says how late they were.
 PINGS: Final = int(os.environ.get("BENCH_PINGS", "100"))
 #: How long a job that waits does.
-WAIT_SECONDS: Final = 2.0
+WAIT_SECONDS: Final = 5.0
 
 _count = itertools.count(1)
 _began = 0.0

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: How many levels of values are looked through for what JSON has no word for.
 _MOST_LEVELS: Final = 64
+#: What nothing is inside of.
+_AS_IT_IS: Final = frozenset({str, int, float, bool, type(None)})
 
 
 class Unreadable(Exception):
@@ -126,14 +128,17 @@ class Envelope:
         return shown | dict.fromkeys(self.hidden, REDACTED)
 
 
-def pack(action: Registered, inputs: Any, seal: Seal, job_id: str, **facts: Any) -> Envelope:
-    """Validate inputs as the action will, and return what travels.
+def pack(
+    action: Registered, inputs: Any, seal: Seal, job_id: str, queue: str, **facts: Any
+) -> bytes:
+    """Validate inputs as the action will, and return the message that travels.
 
     Args:
         action: What will be called.
         inputs: By name, an instance of what the action takes, `TextInputs`, or `None`.
         seal: Closes what is secret.
         job_id: The job that it is for.
+        queue: Where that waits.
         facts: Further fields of the envelope.
 
     Raises:
@@ -145,17 +150,16 @@ def pack(action: Registered, inputs: Any, seal: Seal, job_id: str, **facts: Any)
     sealed = None
     try:
         if hidden:
-            sealed = seal.close({name: values[name] for name in hidden}, job_id)
-        open_values = {name: value for name, value in values.items() if name not in hidden}
-        json.dumps(open_values)
+            sealed = seal.close({name: values.pop(name) for name in hidden}, job_id)
+        envelope = Envelope(
+            action.name, values, sealed=sealed, hidden=hidden, is_text=is_text, **facts
+        )
+        return envelope.write(job_id, queue)
     except TypeError as error:
         raise InvalidInput(
             f"the inputs of {action.name!r} cannot wait in a queue: {error}; keep a file or an "
             "object somewhere else, and give its name"
         ) from None
-    return Envelope(
-        action.name, open_values, sealed=sealed, hidden=hidden, is_text=is_text, **facts
-    )
 
 
 def plain_inputs(action: Registered, inputs: Any) -> dict[str, Any]:
@@ -192,6 +196,8 @@ def plain_inputs(action: Registered, inputs: Any) -> dict[str, Any]:
 
 def _plain(value: Any, level: int = 0) -> Any:
     """Return `value` with what is secret inside of it as it is: it is sealed, not masked."""
+    if type(value) in _AS_IT_IS:
+        return value
     if level > _MOST_LEVELS:
         return value
     if hasattr(value, "get_secret_value"):

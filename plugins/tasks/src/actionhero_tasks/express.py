@@ -1,4 +1,4 @@
-"""`Express`: puts single jobs into a store from the event loop, where the store has a line for it."""
+"""`Express`: puts single jobs into a store from the event loop, where the store has a line."""
 
 from __future__ import annotations
 

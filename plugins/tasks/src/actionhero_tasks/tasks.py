@@ -311,15 +311,16 @@ class Tasks:
         task = task_of(found)
         id = new_identifier()
         call = current_call()
-        envelope = pack(
+        queue = queue or task.queue
+        body = pack(
             found,
             inputs,
             self.seal,
             id,
+            queue,
             request_id=logs.request_id.get(),
             user=None if call is None else call.session.get(self._settings.user_key),
         )
-        queue = queue or task.queue
         window = self._settings.key_window
         if key is None and task.unique_for is not None:
             key, window = key_of(found, inputs), task.unique_for
@@ -327,7 +328,7 @@ class Tasks:
             id=id,
             queue=queue,
             action=found.name,
-            body=envelope.write(id, queue),
+            body=body,
             priority=task.priority if priority is None else priority,
             delay_ms=_delay_ms(delay, at),
             key=None if key is None else f"{found.name} {key}",
