@@ -86,7 +86,7 @@ async def test_a_line_that_is_lost_loses_no_job(tasks: Tasks, server: ThrowAwayR
     line: Any = tasks.express._line
     server.pause()
     asked = [asyncio.create_task(tasks.enqueue(Work, {"n": n})) for n in range(50)]
-    while len(line._waiting) < 50:
+    while len(line._waiting) < 50:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0)
     server.resume()
     line._transport.abort()
@@ -138,7 +138,7 @@ async def test_a_line_that_says_nothing_is_given_up(
     line: Any = tasks.express._line
     server.pause()
     asked = asyncio.create_task(tasks.enqueue(Work, {"n": 7}))
-    while line.is_open:
+    while line.is_open:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0.01)
     server.resume()
 
