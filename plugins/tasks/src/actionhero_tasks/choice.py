@@ -1,15 +1,21 @@
-"""Which store an application keeps its jobs in, chosen from its settings."""
+"""Where an application keeps its jobs, and where they wait, chosen from its settings."""
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from actionhero import RunMode
 from actionhero.settings import AppSettings
 from actionhero_tasks.settings import TasksSettings
+from actionhero_tasks.task import task_of
 
 if TYPE_CHECKING:
     from actionhero import App
+    from actionhero_tasks.broker_url import BrokerUrl
+    from actionhero_tasks.outbox import Outbox
     from actionhero_tasks.store import JobStore
+    from actionhero_tasks.tickets import TicketBroker
 
 #: The folder in the data folder.
 FOLDER: Final = "tasks"
@@ -28,6 +34,13 @@ def faults_in(app: App) -> list[str]:
     if app.settings_are_wrong:
         return []
     settings = app.get(TasksSettings)
+    url = settings.broker_url
+    if url is not None and importlib.util.find_spec(url.kind.module) is None:
+        fault = (
+            f"tasks.broker_url is that of {url.kind.title}, and {url.kind.module!r} is not there; "
+            f"pip install actionhero-tasks[{url.kind.extra}]"
+        )
+        return [fault]
     if settings.store == "redis" and _redis_settings(app) is None:
         fault = (
             "tasks.store is 'redis', and actionhero-redis is not there; pip install "
@@ -45,12 +58,46 @@ def faults_in(app: App) -> list[str]:
 
 
 def open_store(app: App) -> JobStore:
-    """Open the store that the settings ask for.
+    """Open the store that the settings ask for, and the broker, if there is one.
 
     Raises:
         BootError: It cannot be used.
-        StoreUnavailable: It cannot be reached.
+        StoreUnavailable: The store cannot be reached. A broker is reached when it is used.
     """
+    store = _open_inner(app)
+    url = app.get(TasksSettings).broker_url
+    outbox = store.outbox()
+    if outbox is None:
+        return store
+    if url is None:
+        if app.mode is not RunMode.CLI:
+            # There was a broker once: what waits in it would wait for ever.
+            take_back(outbox, store.now_ms() + 1)
+        return store
+    from actionhero_tasks.brokered_store import BrokeredStore
+
+    queues = {task_of(action).queue for action in app.actions}
+    return BrokeredStore(store, outbox, _open_broker(url), queues)
+
+
+def take_back(outbox: Outbox, before_ms: int) -> None:
+    """Let what waits in a broker since before a time wait in the store."""
+    outbox.mend(before_ms)
+    for queue, count in outbox.sent().items():
+        outbox.unsend(queue, before_ms, count)
+
+
+def _open_broker(url: BrokerUrl) -> TicketBroker:
+    if url.kind.extra == "rabbitmq":
+        from actionhero_tasks.rabbitmq_tickets import RabbitmqTickets
+
+        return RabbitmqTickets(url.text, url.address)
+    from actionhero_tasks.postgres_tickets import PostgresTickets
+
+    return PostgresTickets(url.text, url.address)
+
+
+def _open_inner(app: App) -> JobStore:
     result_ttl_ms = int(app.get(TasksSettings).result_ttl.total_seconds() * 1000)
     if store_kind(app) == "redis":
         return _redis_store(app, result_ttl_ms)

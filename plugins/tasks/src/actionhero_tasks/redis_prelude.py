@@ -7,6 +7,7 @@ What is kept, all of it below one hash tag, so that a cluster keeps it on one se
 | `job:ID` | a hash: all that is known of a job |
 | `ready:QUEUE` | the jobs that wait, sorted by priority, then by age |
 | `suspect` | those that were running twice when their worker ended |
+| `sending`, `sent:QUEUE` | those whose tickets go to a broker now, or are there, by since when |
 | `delayed` | the jobs that are not due yet, by the time they are |
 | `running:OWNER` | the jobs that an owner runs, by how often they were begun |
 | `ended` | the jobs that are done or cancelled, by when they ended |
@@ -86,32 +87,41 @@ PRELUDE: Final = (
     + """
 local count_in_batch
 
+-- To whoever looks in, what is claimed with care, or through a broker, is ready like the others.
+local SHOWN = {suspect = 'ready', sending = 'ready', sent = 'ready'}
+
 local function move(id, job, state)
   local queue, seq, old = job.queue, job.seq, job.state
   if old == 'ready' then
     redis.call('ZREM', P .. 'ready:' .. queue, member(seq, id))
   elseif old == 'suspect' then
     redis.call('ZREM', P .. 'suspect', member(seq, id))
+  elseif old == 'sending' then
+    redis.call('ZREM', P .. 'sending', id)
+  elseif old == 'sent' then
+    redis.call('ZREM', P .. 'sent:' .. queue, id)
   elseif old == 'delayed' then
     redis.call('ZREM', P .. 'delayed', id)
     redis.call('SREM', P .. 'retrying:' .. queue, id)
   elseif old == 'running' then
     redis.call('ZREM', P .. 'running:' .. job.owner, id)
   end
-  if old then
-    redis.call('ZREM', place(old == 'suspect' and 'ready' or old, queue), id)
-  end
+  if old then redis.call('ZREM', place(SHOWN[old] or old, queue), id) end
   if state == 'ready' then
     redis.call('ZADD', P .. 'ready:' .. queue, job.priority, member(seq, id))
   elseif state == 'suspect' then
     redis.call('ZADD', P .. 'suspect', job.priority, member(seq, id))
+  elseif state == 'sending' then
+    redis.call('ZADD', P .. 'sending', now, id)
+  elseif state == 'sent' then
+    redis.call('ZADD', P .. 'sent:' .. queue, now, id)
   elseif state == 'delayed' then
     redis.call('ZADD', P .. 'delayed', job.due_ms, id)
     if tonumber(job.attempts) > 0 then redis.call('SADD', P .. 'retrying:' .. queue, id) end
   elseif state == 'done' or state == 'cancelled' then
     redis.call('ZADD', P .. 'ended', now, id)
   end
-  redis.call('ZADD', place(state == 'suspect' and 'ready' or state, queue), seq, id)
+  redis.call('ZADD', place(SHOWN[state] or state, queue), seq, id)
   if job.batch ~= '' then count_in_batch(job.batch, old, state) end
   if job.schedule ~= '' and (state == 'done' or state == 'cancelled' or state == 'dead') then
     redis.call('SREM', P .. 'schedule:' .. job.schedule, id)

@@ -226,7 +226,7 @@ CANCEL: Final = (
     PRELUDE
     + """
 local job = look(ARGV[1])
-if not job or not (job.state == 'ready' or job.state == 'delayed' or job.state == 'suspect') then
+if not job or not (job.state == 'delayed' or (SHOWN[job.state] or job.state) == 'ready') then
   return 0
 end
 redis.call('HSET', P .. 'job:' .. ARGV[1], 'state', 'cancelled', 'ended_ms', now)

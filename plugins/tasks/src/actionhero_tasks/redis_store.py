@@ -20,6 +20,7 @@ from actionhero_tasks.job import (
     Totals,
 )
 from actionhero_tasks.redis_line import RedisLine
+from actionhero_tasks.redis_outbox import SCRIPTS, RedisOutbox
 from actionhero_tasks.redis_values import record_of, values_of
 from actionhero_tasks.store import MOST_DELIVERIES, JobStore
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import redis
 
     from actionhero_tasks.job import JobRecord, JobState, NewJob, Settlement
+    from actionhero_tasks.outbox import Outbox
     from actionhero_tasks.store import Line
 
 #: After which time an owner of whom nothing was heard is taken for gone.
@@ -41,6 +43,10 @@ JOIN_SECONDS: Final = 5.0
 MOST_DROPPED: Final = 1000
 #: How many jobs of a fan-out are read in one go.
 PAGE: Final = 500
+_SCRIPTS: Final = (
+    *("ADD", "OPEN_BATCH", "SEAL_BATCH", "TICK", "LAST_TICK", "TRADE", "LEAVE", "SWEEP"),
+    *("PROGRESS", "CANCEL", "RETRY", "DISCARD", "COUNTS"),
+)
 _LOST: Final = json.dumps(
     {
         "message": f"its worker ended {MOST_DELIVERIES} times while it ran",
@@ -76,20 +82,7 @@ class RedisStore(JobStore):
         self._result_ttl_ms = result_ttl_ms
         self._lease_ms = lease_ms
         self._scripts = {
-            name: self._client.register_script(getattr(scripts, name))
-            for name in (
-                *(
-                    "ADD",
-                    "OPEN_BATCH",
-                    "SEAL_BATCH",
-                    "TICK",
-                    "LAST_TICK",
-                    "TRADE",
-                    "LEAVE",
-                    "SWEEP",
-                ),
-                *("PROGRESS", "CANCEL", "RETRY", "DISCARD", "COUNTS"),
-            )
+            name: self._client.register_script(getattr(scripts, name)) for name in _SCRIPTS
         }
         #: The number of the trade that an owner is at. It stays the same until it is answered, so
         #: that what was claimed in an answer that was lost is told again.
@@ -282,6 +275,12 @@ class RedisStore(JobStore):
 
     def discard(self, id: str) -> bool:
         return bool(self._run("DISCARD", id))
+
+    def outbox(self) -> Outbox:
+        self._scripts |= {
+            name: self._client.register_script(text) for name, text in SCRIPTS.items()
+        }
+        return RedisOutbox(self._run, self._lease_ms)
 
     def ping(self) -> None:
         with self._errors():

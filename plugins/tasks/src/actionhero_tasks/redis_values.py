@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_tasks.job import JobRecord, JobState
 
 if TYPE_CHECKING:
     from actionhero_tasks.job import NewJob
+
+_READY: Final = frozenset({"suspect", "sending", "sent"})
 
 
 def values_of(job: NewJob) -> tuple[Any, ...]:
@@ -38,8 +40,8 @@ def record_of(id: str, kept: dict[bytes, bytes]) -> JobRecord:
         id=id,
         queue=text("queue") or "",
         action=text("action") or "",
-        # To whoever looks in, what is claimed with care is ready like the others.
-        state=JobState.READY if state == "suspect" else JobState(state),
+        # To whoever looks in, what is claimed with care, or through a broker, is ready too.
+        state=JobState.READY if state in _READY else JobState(state),
         priority=number("priority") or 0,
         body=kept.get(b"body", b""),
         attempts=number("attempts") or 0,

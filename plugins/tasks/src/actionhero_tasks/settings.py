@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import PlainValidator
 
 from actionhero import Field, Settings
+from actionhero_tasks.broker_url import FORMS, BrokerUrl
+
+
+def _read_url(given: Any) -> BrokerUrl:
+    if isinstance(given, BrokerUrl):
+        return given
+    if not isinstance(given, str):
+        raise ValueError(f"it should be a text; there are: {FORMS}")
+    return BrokerUrl.parse(given)
 
 
 class TasksSettings(Settings):
@@ -17,6 +28,11 @@ class TasksSettings(Settings):
         default="auto",
         description="Where jobs are kept: in a file of the data folder (embedded), or in the Redis "
         "of the application. auto: redis where redis.url is set, else embedded.",
+    )
+    broker_url: Annotated[BrokerUrl, PlainValidator(_read_url)] | None = Field(
+        default=None,
+        description="Where jobs that are ready wait for a worker: amqp:// or amqps:// (RabbitMQ), "
+        "or postgresql://. Not set: in the store, where all jobs are kept in any case.",
     )
     embedded: bool | None = Field(
         default=None,

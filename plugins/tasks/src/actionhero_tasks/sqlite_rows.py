@@ -19,12 +19,16 @@ STATES: Final = {
     schema.DEAD: JobState.DEAD,
     schema.CANCELLED: JobState.CANCELLED,
     schema.SUSPECT: JobState.READY,
+    schema.SENDING: JobState.READY,
+    schema.SENT: JobState.READY,
 }
 _ENDED: Final = f"state IN ({schema.DONE}, {schema.CANCELLED})"
 #: The index that has the jobs of a state and no others, and what it asks of them.
 _INDEXES: Final = {
     schema.READY: ("ready_of_queue", f"state = {schema.READY}"),
     schema.SUSPECT: ("suspect", f"state = {schema.SUSPECT}"),
+    schema.SENDING: ("sending", f"state = {schema.SENDING}"),
+    schema.SENT: ("sent", f"state = {schema.SENT}"),
     schema.DELAYED: ("delayed", f"state = {schema.DELAYED}"),
     schema.RUNNING: ("running", f"state = {schema.RUNNING}"),
     schema.DEAD: ("dead", f"state = {schema.DEAD}"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 #: Raised when the tables change; a file of another version is refused.
-VERSION: Final = 1
+VERSION: Final = 2
 
 #: States as they are written: numbers, because they stand in every index.
 READY: Final = 0
@@ -16,6 +16,10 @@ DEAD: Final = 4
 CANCELLED: Final = 5
 #: Ready, but twice already its worker ended while it ran.
 SUSPECT: Final = 6
+#: Ready, and on its way to a broker.
+SENDING: Final = 7
+#: Ready, and a broker has a ticket for it.
+SENT: Final = 8
 
 #: The time, as triggers know it.
 NOW_MS: Final = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
@@ -44,11 +48,14 @@ CREATE TABLE IF NOT EXISTS jobs (
     progress_total REAL,
     key TEXT,
     schedule TEXT,
-    batch TEXT
+    batch TEXT,
+    sent_ms INTEGER
 );
 CREATE INDEX IF NOT EXISTS ready_of_queue ON jobs (queue, priority, seq) WHERE state = {READY};
 CREATE INDEX IF NOT EXISTS ready ON jobs (priority, seq) WHERE state = {READY};
 CREATE INDEX IF NOT EXISTS suspect ON jobs (priority, seq, queue) WHERE state = {SUSPECT};
+CREATE INDEX IF NOT EXISTS sending ON jobs (sent_ms, queue) WHERE state = {SENDING};
+CREATE INDEX IF NOT EXISTS sent ON jobs (queue, sent_ms) WHERE state = {SENT};
 CREATE INDEX IF NOT EXISTS delayed ON jobs (due_ms, queue, attempts) WHERE state = {DELAYED};
 CREATE INDEX IF NOT EXISTS running ON jobs (owner, deliveries, queue) WHERE state = {RUNNING};
 CREATE INDEX IF NOT EXISTS ended ON jobs (ended_ms, state, queue)
@@ -105,6 +112,11 @@ INSERT INTO totals SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM totals);
 PRAGMA user_version = {VERSION};
 """
 
+_TAKE: Final = (
+    f"UPDATE jobs SET state = {RUNNING}, owner = ?, token = token + 1, "
+    "deliveries = deliveries + 1, started_ms = ?, due_ms = NULL"
+)
+_CLAIMED: Final = "RETURNING priority, seq, id, token, queue, action, body, deliveries, attempts"
 _OF_QUEUE: Final = """
 SELECT * FROM (
     SELECT seq, priority FROM jobs WHERE state = {state} AND queue = ?
@@ -134,9 +146,15 @@ def claim(state: int, queues: int | None) -> str:
 
     Its parameters are the owner and the time, then those of `next_jobs`.
     """
+    return f"{_TAKE} WHERE seq IN ({next_jobs(state, queues)}) {_CLAIMED}"
+
+
+def claim_by_ids(count: int) -> str:
+    """Return the statement that takes some jobs, if they are ready still.
+
+    Its parameters are the owner and the time, then the ids.
+    """
     return (
-        f"UPDATE jobs SET state = {RUNNING}, owner = ?, token = token + 1, "
-        "deliveries = deliveries + 1, started_ms = ?, due_ms = NULL "
-        f"WHERE seq IN ({next_jobs(state, queues)}) "
-        "RETURNING priority, seq, id, token, queue, action, body, deliveries, attempts"
+        f"{_TAKE} WHERE id IN ({', '.join('?' * count)}) "
+        f"AND state IN ({READY}, {SENDING}, {SENT}) {_CLAIMED}"
     )

@@ -54,7 +54,8 @@ def is_under_way(connection: sqlite3.Connection, schedule: str) -> bool:
     """Whether a job of a schedule has not ended."""
     query = (
         f"SELECT 1 FROM jobs WHERE schedule = ? AND state IN ({schema.READY}, "
-        f"{schema.DELAYED}, {schema.RUNNING}, {schema.SUSPECT}) LIMIT 1"
+        f"{schema.DELAYED}, {schema.RUNNING}, {schema.SUSPECT}, {schema.SENDING}, "
+        f"{schema.SENT}) LIMIT 1"
     )
     return connection.execute(query, (schedule,)).fetchone() is not None
 
@@ -65,10 +66,11 @@ def claim(
     queues: Sequence[str] | None,
     limit: int,
     now: int,
+    states: Sequence[int] = (schema.SUSPECT, schema.READY),
 ) -> list[Claim]:
     """Take up to `limit` jobs, and one of those that are suspected, if `owner` has none."""
     rows: list[Any] = []
-    for state in (schema.SUSPECT, schema.READY):
+    for state in states:
         wanted = limit - len(rows)
         if state == schema.SUSPECT:
             if _runs_suspect(connection, owner):
@@ -80,6 +82,18 @@ def claim(
             given = [item for queue in queues for item in (queue, wanted)] + [wanted]
         statement = schema.claim(state, None if queues is None else len(queues))
         rows += connection.execute(statement, [owner, now, *given]).fetchall()
+    return _claims(rows)
+
+
+def claim_by_ids(
+    connection: sqlite3.Connection, owner: str, ids: Sequence[str], now: int
+) -> list[Claim]:
+    """Take those jobs that are ready still."""
+    statement = schema.claim_by_ids(len(ids))
+    return _claims(connection.execute(statement, [owner, now, *ids]).fetchall())
+
+
+def _claims(rows: list[Any]) -> list[Claim]:
     # By priority and age: the order of RETURNING is nobody's promise.
     rows.sort(key=lambda row: row[:2])
     return [Claim(*row[2:]) for row in rows]

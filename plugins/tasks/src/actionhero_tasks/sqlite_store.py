@@ -13,6 +13,7 @@ from actionhero_tasks import sqlite_schema as schema
 from actionhero_tasks import sqlite_steps as steps
 from actionhero_tasks.job import BatchRecord, Claim, JobState, StoreUnavailable
 from actionhero_tasks.owners import Owners
+from actionhero_tasks.sqlite_outbox import SqliteOutbox
 from actionhero_tasks.sqlite_rows import (
     COLUMNS,
     batch_jobs_of,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actionhero_tasks.job import JobRecord, NewJob, QueueCounts, Settlement, Totals
+    from actionhero_tasks.outbox import Outbox
 
 #: How long a statement may wait for another process that writes.
 BUSY_SECONDS: Final = 10.0
@@ -248,7 +250,8 @@ class SqliteStore(JobStore):
         with self._writing() as connection:
             cancelled = connection.execute(
                 f"UPDATE jobs SET state = {schema.CANCELLED}, ended_ms = ? WHERE id = ? "
-                f"AND state IN ({schema.READY}, {schema.DELAYED}, {schema.SUSPECT})",
+                f"AND state IN ({schema.READY}, {schema.DELAYED}, {schema.SUSPECT}, "
+                f"{schema.SENDING}, {schema.SENT})",
                 (self.now_ms(), id),
             )
             return cancelled.rowcount > 0
@@ -267,6 +270,9 @@ class SqliteStore(JobStore):
         with self._writing() as connection:
             query = f"DELETE FROM jobs WHERE id = ? AND state = {schema.DEAD}"
             return connection.execute(query, (id,)).rowcount > 0
+
+    def outbox(self) -> Outbox:
+        return SqliteOutbox(self._writing, self._reading, self.now_ms)
 
     def ping(self) -> None:
         with self._reading() as connection:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Settlement,
         Totals,
     )
+    from actionhero_tasks.outbox import Outbox
 
 #: How often a job may take its worker down with it.
 MOST_DELIVERIES = 3
@@ -258,6 +259,14 @@ class JobStore(ABC):
     @abstractmethod
     def discard(self, id: str) -> bool:
         """Forget a dead job. Returns whether it was dead."""
+
+    # -- through a broker ----------------------------------------------------------------------
+
+    def outbox(self) -> Outbox | None:
+        """Return its part in the way of jobs through a broker; `None`: it can do without only."""
+        return None
+
+    # -- itself --------------------------------------------------------------------------------
 
     @abstractmethod
     def ping(self) -> None:

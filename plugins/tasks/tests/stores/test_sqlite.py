@@ -117,7 +117,7 @@ def test_a_file_of_another_version_is_refused(
         connection.execute("PRAGMA user_version = 99")
     connection.close()
 
-    with pytest.raises(BootError, match=r"another version .*its form is 99, ours 1"):
+    with pytest.raises(BootError, match=r"another version .*its form is 99, ours 2"):
         open_store()
 
 

@@ -1,0 +1,101 @@
+"""`SqliteOutbox`: the embedded store's part in the way of jobs through a broker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actionhero_tasks import sqlite_schema as schema
+from actionhero_tasks import sqlite_steps as steps
+from actionhero_tasks.outbox import Outbox, ReadyJob
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from actionhero_tasks.job import Claim
+
+
+class SqliteOutbox(Outbox):
+    """Jobs of a file that are on their way through a broker.
+
+    Args:
+        writing: Opens a transaction.
+        reading: Opens a connection to read by.
+        now_ms: Tells the time.
+    """
+
+    def __init__(
+        self,
+        writing: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        reading: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._writing = writing
+        self._reading = reading
+        self._now_ms = now_ms
+
+    def begin_sending(self, limit: int) -> list[ReadyJob]:
+        # Without a lock that others would wait for: mostly there is nothing.
+        with self._reading() as connection:
+            query = f"SELECT EXISTS(SELECT 1 FROM jobs WHERE state = {schema.READY})"
+            if not connection.execute(query).fetchone()[0]:
+                return []
+        with self._writing() as connection:
+            rows = connection.execute(
+                f"UPDATE jobs SET state = {schema.SENDING}, sent_ms = ? "
+                f"WHERE seq IN ({schema.next_jobs(schema.READY, None)}) "
+                "RETURNING priority, seq, id, queue, action",
+                (self._now_ms(), limit),
+            ).fetchall()
+        rows.sort(key=lambda row: row[:2])
+        return [ReadyJob(id, queue, action, priority) for priority, _, id, queue, action in rows]
+
+    def mark_sent(self, ids: Sequence[str]) -> None:
+        self._move(schema.SENDING, schema.SENT, ids)
+
+    def give_up_sending(self, ids: Sequence[str]) -> None:
+        self._move(schema.SENDING, schema.READY, ids)
+
+    def unsend(self, queue: str, before_ms: int, limit: int) -> int:
+        with self._writing() as connection:
+            return connection.execute(
+                f"UPDATE jobs SET state = {schema.READY} WHERE seq IN ("
+                f"SELECT seq FROM jobs WHERE state = {schema.SENT} AND queue = ? AND sent_ms < ? "
+                "ORDER BY sent_ms LIMIT ?)",
+                (queue, before_ms, limit),
+            ).rowcount
+
+    def mend(self, before_ms: int) -> int:
+        overdue = f"state = {schema.SENDING} AND sent_ms < ?"
+        with self._reading() as connection:
+            query = f"SELECT EXISTS(SELECT 1 FROM jobs WHERE {overdue})"
+            if not connection.execute(query, (before_ms,)).fetchone()[0]:
+                return 0
+        with self._writing() as connection:
+            statement = f"UPDATE jobs SET state = {schema.READY} WHERE {overdue}"
+            return connection.execute(statement, (before_ms,)).rowcount
+
+    def sent(self) -> dict[str, int]:
+        query = f"SELECT queue, COUNT(*) FROM jobs WHERE state = {schema.SENT} GROUP BY queue"
+        with self._reading() as connection:
+            return dict(connection.execute(query).fetchall())
+
+    def claim(self, owner: str, queues: Sequence[str] | None, ids: Sequence[str]) -> list[Claim]:
+        if not ids:
+            with self._reading() as connection:
+                query = f"SELECT EXISTS(SELECT 1 FROM jobs WHERE state = {schema.SUSPECT})"
+                if not connection.execute(query).fetchone()[0]:
+                    return []
+        with self._writing() as connection:
+            now = self._now_ms()
+            if ids:
+                return steps.claim_by_ids(connection, owner, ids, now)
+            return steps.claim(connection, owner, queues, 1, now, states=(schema.SUSPECT,))
+
+    def _move(self, old: int, new: int, ids: Sequence[str]) -> None:
+        with self._writing() as connection:
+            connection.executemany(
+                f"UPDATE jobs SET state = {new}, sent_ms = ? WHERE id = ? AND state = {old}",
+                [(self._now_ms(), id) for id in ids],
+            )
