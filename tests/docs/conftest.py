@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -73,10 +73,15 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+#: The pages that go on from one another, in the order in which they are read.
+TUTORIAL = tuple(
+    DOCS / "tutorial" / f"{name}.md" for name in ("index", "database", "live", "nightly")
+)
 PLAYED = [
     page
     for page in PAGES
     if page not in UNPLAYED
+    and page not in TUTORIAL
     and any(block.language in {"console", "python"} and not block.mark for block in blocks_of(page))
 ]
 
@@ -110,7 +115,25 @@ class Reader:
         self._bin = programs
         self._port = free_port()
         self._status = 0
+        self._started = ("", "", "")
         self._server: subprocess.Popen[bytes] | None = None
+
+    def play(self, blocks: Iterable[Block]) -> None:
+        """Do what a page shows: make its files, type in its commands, run its samples, in order."""
+        for block in blocks:
+            if block.mark is not None:
+                continue  # CI runs these, and so `.ci/readme-command` finds them.
+            if block.title is not None:
+                self.make(block)
+            elif block.language == "python":
+                self.run(block)
+            elif block.language == "console":
+                self.type_in(block)
+
+    @property
+    def url(self) -> str:
+        """Where the server is that was started last."""
+        return f"http://127.0.0.1:{self._port}"
 
     def make(self, block: Block) -> None:
         """Write the file that a block shows."""
@@ -190,8 +213,13 @@ class Reader:
         self._status = run.returncode
         return run.stdout.replace(str(self._port), "8080")
 
+    def start_again(self) -> None:
+        """Stop the server that was started last, and start it again."""
+        self._start(*self._started)
+
     def _start(self, command: str, shown: str, where: str) -> None:
         self.leave()
+        self._started = command, shown, where
         log = self._home / "server.log"
         with log.open("wb") as output:
             self._server = subprocess.Popen(

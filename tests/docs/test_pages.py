@@ -7,13 +7,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
-
-if TYPE_CHECKING:
-    from tests.docs.conftest import Block
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -122,21 +119,6 @@ def test_the_tour_has_a_line_for_every_room(folder: str, left_out: set[str]) -> 
     }
 
     assert told - left_out == rooms - left_out
-
-
-def test_the_tutorial_quotes_the_files_beside_it(blocks: dict[Path, list[Block]]) -> None:
-    """What the page shows is what type checkers and linters see, and what can be downloaded."""
-    folder = DOCS / "tutorial" / "guestbook"
-
-    quoted = {
-        block.title: block.text for block in blocks[DOCS / "tutorial" / "index.md"] if block.title
-    }
-
-    assert quoted == {
-        path.relative_to(folder).as_posix(): path.read_text("utf-8")
-        for path in folder.rglob("*")
-        if path.suffix in {".py", ".toml"}
-    }
 
 
 def test_decisions_are_numbered_and_listed() -> None:

@@ -1,4 +1,4 @@
-"""Type checkers know what users write: the tutorial's code has no fault, and wrong uses have."""
+"""Type checkers know what users write: wrong uses are errors."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-import pytest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,22 +70,3 @@ def test_wrong_uses_are_errors_for_pyright(run: Run, application: Path) -> None:
     found = {int(line.split(":")[1]) for line in checked.stdout.splitlines() if " - error" in line}
     wanted = {n for n, line in enumerate(WRONG_USES.splitlines(), 1) if "  # " in line}
     assert found == wanted, checked.stdout
-
-
-@pytest.mark.parametrize("checker", ["mypy", "basedpyright"])
-def test_the_code_of_the_tutorial_has_no_fault(
-    run: Run, request: pytest.FixtureRequest, checker: str
-) -> None:
-    """It is checked as strictly as a user may."""
-    tutorial = request.config.rootpath / "docs" / "tutorial" / "guestbook"
-    if not tutorial.is_dir():
-        pytest.fail("the tests of this package are run from the root of the repository")
-    strictly = (
-        ("--strict", "--config-file=", "--cache-dir=/dev/null", ".")
-        if checker == "mypy"
-        else ("--level", "error", "--pythonpath", sys.executable, str(tutorial))
-    )
-
-    checked = run(checker, *strictly, folder=str(tutorial))
-
-    assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -1,0 +1,3 @@
+"""A guest book."""
+
+from __future__ import annotations

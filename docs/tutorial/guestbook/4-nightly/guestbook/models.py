@@ -1,0 +1,15 @@
+"""What the guest book keeps."""
+
+from __future__ import annotations
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class Entry(Model):
+    """An entry in the book."""
+
+    id = fields.IntField(primary_key=True)
+    name = fields.CharField(max_length=80)
+    text = fields.CharField(max_length=500)
+    written_at = fields.DatetimeField(auto_now_add=True, db_index=True)

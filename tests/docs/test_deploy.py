@@ -1,0 +1,378 @@
+"""The files for deployment are well-formed, and what they say starts, serves and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+import yaml
+from tests.docs.conftest import DOCS, UV, blocks_of, free_port, overrides_in
+
+from actionhero.settings import CORE_SETTINGS, settings_reference
+from actionhero_db.settings import DbSettings
+from actionhero_db.testing import throw_away_postgres
+from actionhero_redis.settings import RedisSettings
+from actionhero_redis.testing import throw_away_redis
+from actionhero_web.settings import WebSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+DEPLOY = DOCS / "deploy"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+DOCKERFILE = DEPLOY / "containers" / "Dockerfile"
+COMPOSE = DEPLOY / "containers" / "compose.yaml"
+MANIFESTS = DEPLOY / "kubernetes" / "guestbook.yaml"
+GUESTBOOK = DOCS / "tutorial" / "guestbook" / "4-nightly"
+#: How long anything may take before the test gives up.
+PATIENCE_SECONDS = 60.0
+#: An answer that goes on, which the guest book of the tutorial has none of.
+TICKS = '''
+import asyncio
+from collections.abc import AsyncIterator
+
+from actionhero import Action
+
+
+class Ticks(Action):
+    """Tick once, and never end."""
+
+    name = "ticks"
+    web = "GET /ticks"
+
+    async def run(self) -> AsyncIterator[str]:
+        yield "tick"
+        await asyncio.Event().wait()
+'''
+NGINX = """
+daemon off;
+pid nginx.pid;
+error_log stderr;
+events {}
+http {
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    include guestbook.conf;
+}
+"""
+
+
+def beside_python(name: str) -> str:
+    """Return the path of a program that a Python package brings."""
+    return str(Path(sys.executable).parent / name)
+
+
+def run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, and return what it has said."""
+    return subprocess.run(
+        [str(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("guide", sorted(DEPLOY.glob("*.md")), ids=lambda guide: guide.stem)
+def test_a_guide_shows_the_files_beside_it(guide: Path) -> None:
+    """What is read is what is checked here, and what can be downloaded."""
+    folder = DEPLOY / guide.stem
+
+    shown = {block.title: block.text for block in blocks_of(guide) if block.title}
+
+    assert shown == {path.name: path.read_text("utf-8") for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_systemd_has_nothing_to_say_against_a_unit(
+    unit: Path, tmp_path: Path, program: Callable[[str], str]
+) -> None:
+    """Every key is known to systemd, and the program is where it says."""
+    text = unit.read_text("utf-8").replace(
+        "/srv/guestbook/.venv/bin", str(Path(sys.executable).parent)
+    )
+    (tmp_path / unit.name).write_text(text, encoding="utf-8")
+
+    said = run(program("systemd-analyze"), "verify", "--man=no", tmp_path / unit.name)
+
+    assert (said.returncode, said.stdout) == (0, "")
+
+
+def test_hadolint_has_nothing_to_say_against_the_dockerfile() -> None:
+    """Its rules are those of Docker's own guide."""
+    said = run(beside_python("hadolint"), "--no-color", DOCKERFILE)
+
+    assert (said.returncode, said.stdout) == (0, "")
+
+
+def test_compose_file_and_manifests_fit_their_schemas() -> None:
+    """Every key is known, and has a value of its kind."""
+    schema = ("--builtin-schema", "vendor.compose-spec", COMPOSE)
+    compose = run(beside_python("check-jsonschema"), *schema)
+    manifests = run(beside_python("kubernetes-validate"), "--strict", MANIFESTS)
+
+    assert compose.returncode == 0, compose.stdout
+    assert manifests.returncode == 0, manifests.stdout
+
+
+def variables() -> dict[str, dict[str, str]]:
+    """Return the environment variables that each file sets."""
+    lines = (DEPLOY / "systemd" / "guestbook.env").read_text("utf-8").splitlines()
+    services = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
+    return {
+        "guestbook.env": dict(line.split("=", 1) for line in lines),
+        "compose.yaml": services["web"]["environment"],
+        "Dockerfile": dict(
+            re.findall(r"(ACTIONHERO_\w+)=(\S+)", DOCKERFILE.read_text("utf-8")),
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", ["guestbook.env", "compose.yaml", "Dockerfile"])
+def test_the_variables_of_a_file_are_settings(name: str) -> None:
+    """None is spelt in a way that nothing reads."""
+    rows = settings_reference([*CORE_SETTINGS, DbSettings, RedisSettings, WebSettings])
+    known = {"ACTIONHERO_ENV", "DATABASE_URL", "REDIS_URL"}
+    known |= {f"ACTIONHERO_{row.section}__{row.key}".upper() for row in rows}
+
+    assert set(variables()[name]) <= known
+
+
+def commands() -> dict[str, tuple[str, ...]]:
+    """Return what each file starts, without the name of the program."""
+    found = {
+        unit.stem: shlex.split(line)[1:]
+        for unit in UNITS
+        for line in re.findall(r"^ExecStart=(.*)$", unit.read_text("utf-8"), re.MULTILINE)
+    }
+    found["Dockerfile"] = json.loads(
+        re.findall(r"^CMD (.*)$", DOCKERFILE.read_text("utf-8"), re.M)[0]
+    )
+    for name, service in yaml.safe_load(COMPOSE.read_text("utf-8"))["services"].items():
+        if service["image"] == "guestbook":
+            found[f"compose.yaml {name}"] = service["command"]
+    for manifest in yaml.safe_load_all(MANIFESTS.read_text("utf-8")):
+        if manifest["kind"] != "Service":
+            [container] = manifest["spec"]["template"]["spec"]["containers"]
+            found[manifest["metadata"]["name"]] = container["args"]
+    return {name: tuple(command) for name, command in found.items()}
+
+
+COMMANDS = commands()
+ENDLESS = {command for command in COMMANDS.values() if command[0] != "db"}
+
+
+class Site:
+    """The guest book, laid out as the Dockerfile says, with a PostgreSQL and a Redis.
+
+    Args:
+        folder: An empty folder.
+        wheels: Where the packages are that would be on PyPI.
+        database: The URL of an empty database.
+        redis: The URL of a Redis.
+    """
+
+    def __init__(self, folder: Path, wheels: Path, database: str, redis: str) -> None:
+        self.folder = folder / "guestbook"
+        self.folder.mkdir()
+        self.port = free_port()
+        self._python = self.folder / ".venv" / "bin" / "python"
+        self.environ = {
+            **variables()["guestbook.env"],
+            "PATH": os.pathsep.join([str(self._python.parent), os.environ["PATH"]]),
+            "HOME": str(folder),
+            "ACTIONHERO_APP__DATA_DIR": str(folder / "data"),
+            "DATABASE_URL": database,
+            "REDIS_URL": redis,
+            "PORT": str(self.port),
+        }
+        self._install(wheels)
+        for wanted in re.findall(r"^COPY (\w\S*) ", DOCKERFILE.read_text("utf-8"), re.MULTILINE):
+            source = GUESTBOOK / wanted
+            if source.is_dir():
+                shutil.copytree(source, self.folder / wanted)
+            elif source.exists():
+                shutil.copy(source, self.folder)
+        (self.folder / "guestbook" / "ticks.py").write_text(TICKS, encoding="utf-8")
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of ours, or another program, to its end."""
+        return run(*command, cwd=self.folder, env=self.environ)
+
+    def start(self, command: tuple[str, ...], log: Path) -> subprocess.Popen[bytes]:
+        """Start a command of ours that goes on, open to this machine alone."""
+        given = ["127.0.0.1" if part == "0.0.0.0" else part for part in command]
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                [self._python.parent / "actionhero", *given],
+                cwd=self.folder,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def _install(self, wheels: Path) -> None:
+        assert UV is not None
+        requirements = DOCKERFILE.parent / "requirements.txt"
+        packages = overrides_in(self.folder.parent, wheels)
+        for arguments in (
+            ["venv", "--python", sys.executable, str(self.folder / ".venv")],
+            ["pip", "install", "--constraints", str(packages), "-r", str(requirements)],
+        ):
+            python = ("--python", str(self._python)) if arguments[0] == "pip" else ()
+            subprocess.run([UV, *arguments, *python, "--quiet", "--no-config"], check=True)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, wheel_folder: Path) -> Iterator[Site]:
+    """Give a guest book whose database is migrated by the command of the compose file."""
+    if UV is None:
+        pytest.skip("there is no program 'uv' on PATH")
+    with ExitStack() as stack:
+        postgres = stack.enter_context(throw_away_postgres())
+        redis = stack.enter_context(throw_away_redis())
+        folder = tmp_path_factory.mktemp("site")
+        site = Site(folder, wheel_folder, postgres.new_database(), redis.url)
+        migrated = site.run("actionhero", *COMMANDS["compose.yaml migrate"])
+        assert "guestbook.0001_initial: done" in migrated.stdout, migrated.stdout
+        yield site
+
+
+def wait_for(said: str, log: Path, process: subprocess.Popen[bytes]) -> None:
+    """Return as soon as a process has said something."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not re.search(said, log.read_text("utf-8")):
+        alive = process.poll() is None and time.monotonic() < end
+        assert alive, f"{said!r} was not said; there was:\n{log.read_text('utf-8')}"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("command", sorted(ENDLESS), ids=" ".join)
+def test_what_a_file_starts_runs_in_production_until_it_is_told_to_stop(
+    site: Site, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """With settings from the environment alone, as each of the files gives them."""
+    log = tmp_path / "log"
+    process = site.start(command, log)
+    try:
+        wait_for(
+            {"start": "listening on", "worker": "running jobs"}.get(command[0], "scheduling"),
+            log,
+            process,
+        )
+        if command == COMMANDS["Dockerfile"]:
+            [check] = re.findall(
+                r"CMD (\[\"python.*)$", DOCKERFILE.read_text("utf-8"), re.MULTILINE
+            )
+            asked = [part.replace("8080", str(site.port)) for part in json.loads(check)]
+            healthy = site.run(*asked)
+            assert healthy.returncode == 0, healthy.stdout
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(PATIENCE_SECONDS)
+
+    assert code == 0, log.read_text("utf-8")
+
+
+class Nginx:
+    """nginx with our configuration, in front of a started server."""
+
+    def __init__(self, path: str, folder: Path, upstream: int) -> None:
+        self.port = free_port()
+        text = (DEPLOY / "nginx" / "guestbook.conf").read_text("utf-8")
+        text = text.replace("server 127.0.0.1:8080;", f"server 127.0.0.1:{upstream};")
+        text = text.replace("listen 80;", f"listen 127.0.0.1:{self.port};")
+        (folder / "guestbook.conf").write_text(text, encoding="utf-8")
+        (folder / "nginx.conf").write_text(NGINX, encoding="utf-8")
+        self.command = [path, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
+        self.log = folder / "nginx.log"
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start it, and return as soon as it takes connections."""
+        with self.log.open("wb") as output:
+            process = subprocess.Popen(self.command, stdout=output, stderr=subprocess.STDOUT)
+        end = time.monotonic() + PATIENCE_SECONDS
+        while run("curl", "-s", "-o", "/dev/null", f"http://127.0.0.1:{self.port}/").returncode:
+            alive = process.poll() is None and time.monotonic() < end
+            assert alive, self.log.read_text("utf-8")
+        return process
+
+
+@pytest.fixture
+def proxied(
+    site: Site, tmp_path: Path, program: Callable[[str], str]
+) -> Iterator[tuple[str, Path, subprocess.Popen[bytes]]]:
+    """Give where nginx listens in front of a started guest book, its log, and its process."""
+    nginx = Nginx(program("nginx"), tmp_path, site.port)
+    tested = run(*nginx.command, "-t")
+    assert tested.returncode == 0, tested.stdout
+    assert "warn" not in tested.stdout
+    log = tmp_path / "log"
+    server = site.start(COMMANDS["Dockerfile"], log)
+    proxy = None
+    try:
+        wait_for("listening on", log, server)
+        proxy = nginx.start()
+        yield f"http://127.0.0.1:{nginx.port}", log, server
+    finally:
+        for process in (proxy, server):
+            if process is not None:
+                process.terminate()
+                process.wait(PATIENCE_SECONDS)
+
+
+async def test_nginx_passes_on_who_comes_and_what_goes_on(
+    proxied: tuple[str, Path, subprocess.Popen[bytes]],
+) -> None:
+    """Addresses are those of clients, sockets open, events are not held back, 1001 is told."""
+    url, log, server = proxied
+    # Somebody of another address than nginx, who claims to have a third.
+    elsewhere = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+    claims = {"X-Forwarded-For": "203.0.113.9", "X-Request-Id": "made-up", "Origin": url}
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        aiohttp.ClientSession(url, connector=elsewhere, headers=claims) as client,
+        client.ws_connect("/ws") as socket,
+        client.get("/api/ticks") as ticks,
+    ):
+        await socket.send_json({"messageType": "subscribe", "messageId": 1, "channel": "entries"})
+        while "subscribed" not in await socket.receive_json():
+            pass
+        async with client.post("/api/entries", json={"name": "Ada", "text": "Hi"}) as answer:
+            assert answer.status == 201
+            assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-Id"])
+        while (heard := await socket.receive_json())["message"]["sender"] == "presence":
+            pass
+        assert heard["message"]["message"]["text"] == "Hi"
+        # The answer has not ended, and never will.
+        assert await ticks.content.readline() == b"data: tick\n"
+
+        server.terminate()
+        end = await socket.receive()
+        assert (end.type, end.data) == (aiohttp.WSMsgType.CLOSE, 1001)
+
+    assert server.wait(PATIENCE_SECONDS) == 0
+    calls = [json.loads(line) for line in log.read_text("utf-8").splitlines() if '"call"' in line]
+    assert {"ticks", "guestbook:sign"} <= {call["action"] for call in calls}
+    assert {call["remote"] for call in calls} == {"127.0.0.2"}
