@@ -9,7 +9,7 @@ import pytest
 from aiohttp.web import Response
 from multidict import CIMultiDict
 
-from actionhero import Action, Call, Connection, ServiceUnavailable
+from actionhero import Action, Call, Connection, Inputs, ServiceUnavailable
 from actionhero.errors import BootError
 from actionhero.testing import running_app
 from actionhero_sessions import Sessions
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from plugins.sessions.tests.conftest import Serve, Site
 
     from actionhero_redis.testing import ThrowAwayRedis
+
+
+class HeldInputs(Inputs):
+    writes: bool
 
 
 class Request:
@@ -163,29 +167,73 @@ async def test_what_a_stream_remembers_before_its_first_item_has_the_cookie(serv
         assert (await browser.get("/recall")).json() == {"before": 1, "after": 2}
 
 
-async def test_a_call_that_still_runs_does_not_bring_back_what_was_ended(serve: Serve) -> None:
-    """Signed out is signed out, whatever another tab was doing."""
-    entered, released = asyncio.Event(), asyncio.Event()
+class Held(Action):
+    """Write to the session, or only look, once somebody says so."""
 
-    class Slow(Action):
-        name = "slow"
-        web = "POST /slow"
+    name = "held"
+    web = "POST /held"
+    entered: asyncio.Event
+    released: asyncio.Event
 
-        async def run(self, call: Call) -> None:
-            entered.set()
-            await released.wait()
+    async def run(self, inputs: HeldInputs, call: Call) -> None:
+        self.entered.set()
+        await self.released.wait()
+        if inputs.writes:
             call.session["late"] = 1
 
-    async with serve(Slow) as site, site.browser() as browser:
+
+@pytest.fixture
+def held() -> type[Held]:
+    """Give an action that holds on, with events of its own."""
+
+    class Own(Held):
+        entered, released = asyncio.Event(), asyncio.Event()
+
+    return Own
+
+
+BOTH_PROFILES = pytest.mark.parametrize("profile", ["standard", "actionhero"])
+WRITES = pytest.mark.parametrize("writes", [True, False], ids=["writes", "looks"])
+
+
+@BOTH_PROFILES
+@WRITES
+async def test_a_call_that_still_runs_does_not_bring_back_what_was_ended(
+    serve: Serve, held: type[Held], profile: str, *, writes: bool
+) -> None:
+    """Signed out is signed out, whatever another tab was doing."""
+    async with serve(held, ACTIONHERO_WEB__ERRORS=profile) as site, site.browser() as browser:
         await browser.put("/session", json={"user": 7})
         cookie = browser.cookies["__session"]
-        slow = asyncio.create_task(browser.post("/slow"))
-        await entered.wait()
+        slow = asyncio.create_task(browser.post("/held", json={"writes": writes}))
+        await held.entered.wait()
         await browser.delete("/session")
-        released.set()
+        held.released.set()
+        answer = await slow
 
-        assert (await slow).headers["Set-Cookie"].startswith("__session=; Max-Age=0")
+        assert answer.status_code == 200
+        assert "Set-Cookie" not in answer.headers
         assert site.key(cookie) not in site.keys
+        assert browser.cookies.get("__session") != cookie
+
+
+@BOTH_PROFILES
+@WRITES
+async def test_a_call_that_still_runs_does_not_sign_out_who_signs_in(
+    serve: Serve, held: type[Held], profile: str, *, writes: bool
+) -> None:
+    """Its answer comes after the one with the new cookie, and leaves that alone."""
+    async with serve(held, ACTIONHERO_WEB__ERRORS=profile) as site, site.browser() as browser:
+        await browser.post("/remember", json={"key": "basket", "value": ["tea"]})
+        slow = asyncio.create_task(browser.post("/held", json={"writes": writes}))
+        await held.entered.wait()
+        await browser.put("/session", json={"user": 7})
+        held.released.set()
+        answer = await slow
+
+        assert answer.status_code == 200
+        assert "Set-Cookie" not in answer.headers
+        assert (await browser.get("/recall")).json() == {"basket": ["tea"], "userId": 7}
 
 
 async def test_who_renews_what_was_ended_meanwhile_begins_anew(site: Site) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -45,6 +46,8 @@ VARIABLE = "ACTIONHERO_TEST_DATABASE"
 #: A server that has not answered by then never will.
 START_SECONDS = 30.0
 LOOK_SECONDS = 0.02
+#: Ports that no system gives to clients: while a server is away, none of them takes its place.
+PORTS = range(10_000, 32_768)
 #: Safe only for what is thrown away, and much faster.
 OPTIONS = {
     "fsync": "off",
@@ -100,7 +103,8 @@ class ThrowAwayPostgres:
                 extra_groups=[] if _user() else None,
             )
         deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
+        # An answer of somebody else at its place would be none of ours.
+        while not self._answers() or self._process.poll() is not None:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 pytest.fail(f"the throw-away PostgreSQL did not start:\n{self.log}")
@@ -263,6 +267,8 @@ def _user() -> str | None:
 
 
 def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    while True:
+        port = random.choice(PORTS)  # noqa: S311 - nobody need be kept from guessing it
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port

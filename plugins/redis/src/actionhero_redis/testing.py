@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 #: A server that has not answered by then never will.
 START_SECONDS = 20.0
 LOOK_SECONDS = 0.005
+#: Ports that no system gives to clients: while a server is away, none of them takes its place.
+PORTS = range(10_000, 32_768)
 
 
 class ThrowAwayRedis:
@@ -87,7 +90,8 @@ class ThrowAwayRedis:
                 arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
+        # An answer of somebody else at its place would be none of ours.
+        while not self._answers() or self._process.poll() is not None:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 pytest.fail(f"the throw-away redis did not start:\n{self.log}")
@@ -172,6 +176,8 @@ def redis_server() -> Iterator[ThrowAwayRedis]:
 
 def free_port() -> int:
     """Return a TCP port of 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    while True:
+        port = random.choice(PORTS)  # noqa: S311 - nobody need be kept from guessing it
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port

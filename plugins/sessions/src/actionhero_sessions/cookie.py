@@ -68,6 +68,11 @@ class Cookies:
         """Have the answer tell the browser to forget what it has."""
         self._put(connection, f"; Max-Age=0{self._end}")
 
+    def withdraw(self, connection: Connection) -> None:
+        """Have the answer tell the browser nothing: it keeps what it has."""
+        if connection.answer_headers:
+            connection.answer_headers = self._others(connection)
+
     def name(self, connection: Connection) -> str:
         """Return the name of the cookie, as this browser has it."""
         return SECURE_PREFIX + self.plain_name if self.is_secure(connection) else self.plain_name
@@ -88,9 +93,13 @@ class Cookies:
             return
         name = self.name(connection)
         line = f"{name}={value}{'; Secure' if self.is_secure(connection) else ''}"
-        others = [
+        connection.answer_headers = (*self._others(connection), ("Set-Cookie", line))
+
+    def _others(self, connection: Connection) -> tuple[tuple[str, str], ...]:
+        """Return the headers of the answer but for our own."""
+        begin = f"{self.name(connection)}="
+        return tuple(
             header
             for header in connection.answer_headers or ()
-            if not (header[0] == "Set-Cookie" and header[1].startswith(f"{name}="))
-        ]
-        connection.answer_headers = (*others, ("Set-Cookie", line))
+            if not (header[0] == "Set-Cookie" and header[1].startswith(begin))
+        )

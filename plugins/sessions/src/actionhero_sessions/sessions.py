@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from actionhero import Session, SessionStore
 from actionhero.json import dumps
@@ -24,7 +26,16 @@ WITH_COOKIES = frozenset({"web", "websocket"})
 class StoredSession(Session):
     """A session in Redis, as one call sees it; made by `Sessions.open`."""
 
-    __slots__ = ("_connection", "_next_id", "_sessions", "_touched", "is_stored")
+    __slots__ = (
+        "__weakref__",
+        "_brought",
+        "_connection",
+        "_is_outdated",
+        "_next_id",
+        "_sessions",
+        "_touched",
+        "is_stored",
+    )
 
     def __init__(self, sessions: Sessions, connection: Connection) -> None:
         super().__init__()
@@ -34,6 +45,10 @@ class StoredSession(Session):
         self._touched: set[str] = set()
         #: What the browser was told already, if there is nothing to keep so far.
         self._next_id: str | None = None
+        #: The identifier that the call came with.
+        self._brought = ""
+        #: Whether another call has ended that identifier, whose own answer says what comes next.
+        self._is_outdated = False
         #: Whether there is a record of it.
         self.is_stored = False
 
@@ -91,6 +106,9 @@ class Sessions(SessionStore):
         #: The key of a session under which its user is.
         self.user_key = user_key
         self._always_cookie = always_cookie
+        #: The sessions of calls that came with an identifier, for as long as anybody has them.
+        self._under_way: WeakValueDictionary[int, StoredSession] = WeakValueDictionary()
+        self._numbers = itertools.count()
 
     @property
     def ended_channel(self) -> str:
@@ -132,16 +150,21 @@ class Sessions(SessionStore):
         id = connection.session_id
         if id is None:
             id = self.cookies.read(connection)
+        if id:
+            session._brought = id
+            self._under_way[next(self._numbers)] = session
         record = await self._records.load(id) if id else None
         if record is None:
             # Whatever it came with is not of our making, or has ended: it is never taken on.
             connection.session_id = ""
-            self._tell_visitor(connection, session)
+            if not session._is_outdated:
+                self._tell_visitor(connection, session)
             return session
         session.id, session.created_ms, session.is_stored = id, record.created_ms, True
         session._fill(record.values)
         connection.session_id = id
-        self.cookies.put(connection, id)
+        if not session._is_outdated:
+            self.cookies.put(connection, id)
         user = record.values.get(self.user_key)
         if user is not None and self._records.must_index(record):
             await self._records.index(id, user)
@@ -168,8 +191,10 @@ class Sessions(SessionStore):
             id, assigned, removed, created_ms=created_ms, indexed=signed_in
         ):
             session.id, session.is_stored = id, True
-            self.cookies.put(connection, id)
+            if not (session._is_outdated and id == session._brought):
+                self.cookies.put(connection, id)
         else:
+            # It has ended meanwhile: what the browser has to know, it is told by who ended it.
             self._forget(connection, session)
         session._note_written()
 
@@ -185,6 +210,7 @@ class Sessions(SessionStore):
             record = await self._records.load(old)
         else:
             record = await self._records.take(old)
+            self._outdate(old, session)
         session._fill(record.values if record else {})
         if record is None:
             # It has ended meanwhile: what it knew is not carried over.
@@ -202,7 +228,10 @@ class Sessions(SessionStore):
     async def _destroy(self, connection: Connection, session: StoredSession) -> None:
         if session.is_stored and session.id:
             await self._records.take(session.id)
+            self._outdate(session.id, session)
             self._forget(connection, session)
+            self.cookies.drop(connection)
+            self._tell_visitor(connection, session)
         session.id = None
         session._values.clear()
         session._note_written()
@@ -211,8 +240,17 @@ class Sessions(SessionStore):
         """Note that there is no record any more."""
         session.id, session.is_stored = None, False
         connection.session_id = ""
-        self.cookies.drop(connection)
-        self._tell_visitor(connection, session)
+        self.cookies.withdraw(connection)
+
+    def _outdate(self, id: str, ending: StoredSession) -> None:
+        """Let no answer that is under way tell an identifier that `ending` has ended.
+
+        It would come after the answer that tells the next one, and sign the browser out again.
+        """
+        for session in list(self._under_way.values()):
+            if session._brought == id and session is not ending:
+                session._is_outdated = True
+                self.cookies.withdraw(session._connection)
 
     def _tell_visitor(self, connection: Connection, session: StoredSession) -> None:
         if self._always_cookie:
