@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actionhero_redis.testing import redis_server  # noqa: F401 - a fixture
+from actionhero_redis.testing import redis_cluster, redis_server  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,50 +1,40 @@
-"""More than one server: behind sentinels, or a cluster. Each is the real thing."""
+"""Servers with TLS, behind sentinels, and in a cluster. Each is the real thing."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-import redis
+import trustme
 
-from actionhero import App, RunMode, UnavailableError
+from actionhero import Action, App, Call, RunMode, UnavailableError
+from actionhero.errors import ErrorType
 from actionhero.sources import read_sources
 from actionhero.testing import running_app
 from actionhero_redis import RedisClients, plugin
 from actionhero_redis.diagnoses import diagnose
-from actionhero_redis.testing import free_port, throw_away_redis
+from actionhero_redis.testing import (
+    free_port,
+    throw_away_cluster,
+    throw_away_redis,
+    throw_away_sentinel,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from actionhero_redis.testing import ThrowAwayRedis
+    from actionhero_redis.testing import ThrowAwayCluster, ThrowAwayRedis
 
 
-@contextmanager
-def sentinel_of(server: ThrowAwayRedis, folder: Path) -> Iterator[ThrowAwayRedis]:
-    """Run a sentinel that knows a server as `main`."""
-    configuration = folder / "sentinel.conf"
-    configuration.write_text(f"sentinel monitor main 127.0.0.1 {server.port} 1\n", "utf-8")
-    with throw_away_redis(configuration=configuration, options=["--sentinel"]) as sentinel:
-        yield sentinel
+class Visit(Action):
+    """Count a visit."""
 
+    name = "visit"
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[ThrowAwayRedis]:
-    """Run a cluster of one server, which has all the slots. It takes writes after two seconds."""
-    # The port of its bus would be ours and 10000, which may be none.
-    options = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
-    with throw_away_redis(options=options) as server:
-        with redis.Redis(port=server.port, decode_responses=True) as client:
-            client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
-            deadline = time.monotonic() + 20
-            while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
-                assert time.monotonic() < deadline, server.log
-        yield server
+    async def run(self, call: Call) -> int:
+        clients = call.get(RedisClients)
+        return int(await clients.client.incr(clients.key("visits")))
 
 
 async def use(clients: RedisClients) -> None:
@@ -73,23 +63,21 @@ async def use(clients: RedisClients) -> None:
 
 
 async def test_the_server_is_found_through_sentinels(
-    redis_server: ThrowAwayRedis, folder: Path
+    redis_server: ThrowAwayRedis,
 ) -> None:
     """Whatever we do with a plain server works behind sentinels."""
-    with sentinel_of(redis_server, folder) as sentinel:
-        environ = {"REDIS_URL": f"redis+sentinel://127.0.0.1:{sentinel.port}/main/0"}
+    with throw_away_sentinel(redis_server) as sentinel:
+        environ = {"REDIS_URL": sentinel.url}
 
         async with running_app(plugin, environ=environ, mode=RunMode.SERVER) as app:
             await use(app.get(RedisClients))
 
 
-async def test_a_pool_behind_sentinels_is_waited_for(
-    redis_server: ThrowAwayRedis, folder: Path
-) -> None:
+async def test_a_pool_behind_sentinels_is_waited_for(redis_server: ThrowAwayRedis) -> None:
     """More commands than connections at once: they take turns."""
-    with sentinel_of(redis_server, folder) as sentinel:
+    with throw_away_sentinel(redis_server) as sentinel:
         environ = {
-            "REDIS_URL": f"redis+sentinel://127.0.0.1:{sentinel.port}/main",
+            "REDIS_URL": sentinel.url,
             "ACTIONHERO_REDIS__POOL_SIZE": "2",
         }
 
@@ -99,10 +87,10 @@ async def test_a_pool_behind_sentinels_is_waited_for(
 
 
 async def test_a_service_that_the_sentinels_do_not_know_refuses_to_start(
-    redis_server: ThrowAwayRedis, folder: Path
+    redis_server: ThrowAwayRedis,
 ) -> None:
     """The message names it."""
-    with sentinel_of(redis_server, folder) as sentinel:
+    with throw_away_sentinel(redis_server) as sentinel:
         environ = {"REDIS_URL": f"redis+sentinel://127.0.0.1:{sentinel.port}/other"}
 
         with pytest.raises(UnavailableError, match="No master found for 'other'"):
@@ -110,20 +98,19 @@ async def test_a_service_that_the_sentinels_do_not_know_refuses_to_start(
                 pass
 
 
-async def test_a_cluster_is_used_as_a_server_is(cluster: ThrowAwayRedis) -> None:
+async def test_a_cluster_is_used_as_a_server_is(redis_cluster: ThrowAwayCluster) -> None:
     """Whatever concerns one key works in a cluster."""
-    environ = {"REDIS_URL": f"redis+cluster://127.0.0.1:{cluster.port}"}
+    environ = {"REDIS_URL": redis_cluster.url}
 
     async with running_app(plugin, environ=environ, mode=RunMode.SERVER) as app:
         await use(app.get(RedisClients))
 
 
-async def test_a_prefix_in_braces_keeps_all_keys_together(cluster: ThrowAwayRedis) -> None:
+async def test_a_prefix_in_braces_keeps_all_keys_together(
+    redis_cluster: ThrowAwayCluster,
+) -> None:
     """Commands with several keys then work in a cluster."""
-    environ = {
-        "REDIS_URL": f"redis+cluster://127.0.0.1:{cluster.port}",
-        "ACTIONHERO_REDIS__PREFIX": "{shop}",
-    }
+    environ = {"REDIS_URL": redis_cluster.url, "ACTIONHERO_REDIS__PREFIX": "{shop}"}
 
     async with running_app(plugin, environ=environ) as app:
         clients = app.get(RedisClients)
@@ -140,15 +127,59 @@ async def test_a_cluster_that_is_away_refuses_to_start() -> None:
             pass
 
 
+async def test_a_cluster_that_goes_away_is_told_and_got_over() -> None:
+    """Its servers end while we run: a service is unavailable; when they are back, so are we."""
+    with throw_away_cluster() as cluster:
+        environ = {"REDIS_URL": cluster.url, "ACTIONHERO_REDIS__RETRIES": "1"}
+        async with running_app(plugin, Visit, environ=environ, mode=RunMode.SERVER) as app:
+            assert await app.call("visit") == 1
+            cluster.stop()
+
+            # The first finds connections that are closed, the next ones no server at all.
+            away = [await app.connect().outcome("visit") for _ in range(3)]
+            cluster.start()
+            async with asyncio.timeout(30):
+                # A cluster tells nobody that it takes writes again.
+                while (back := await app.connect().outcome("visit")).error is not None:
+                    assert back.error.type is ErrorType.SERVICE_UNAVAILABLE
+                    await asyncio.sleep(0.05)
+
+    assert {outcome.error and outcome.error.type for outcome in away} == {
+        ErrorType.SERVICE_UNAVAILABLE
+    }
+    assert back.value == 2
+
+
+async def test_a_server_speaks_tls(folder: Path) -> None:
+    """Whoever has signed for it is named in the URL; without that, it is not trusted."""
+    authority = trustme.CA()
+    signed = authority.issue_cert("127.0.0.1", "localhost")
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    signed.private_key_pem.write_to_path(str(folder / "key.pem"))
+    signed.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+    port = free_port()
+    options = [
+        *("--tls-port", str(port), "--tls-auth-clients", "no"),
+        *("--tls-cert-file", str(folder / "cert.pem"), "--tls-key-file", str(folder / "key.pem")),
+        *("--tls-ca-cert-file", str(folder / "ca.pem")),
+    ]
+    with throw_away_redis(options=options):
+        url = f"rediss://127.0.0.1:{port}/0"
+        environ = {"REDIS_URL": f"{url}?ssl_ca_certs={folder / 'ca.pem'}"}
+
+        async with running_app(plugin, environ=environ, mode=RunMode.SERVER) as app:
+            await use(app.get(RedisClients))
+        with pytest.raises(UnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
+            async with running_app(plugin, environ={"REDIS_URL": url}, mode=RunMode.SERVER):
+                pass
+
+
 def test_the_doctor_looks_at_clusters_and_behind_sentinels(
-    redis_server: ThrowAwayRedis, cluster: ThrowAwayRedis, folder: Path
+    redis_server: ThrowAwayRedis, redis_cluster: ThrowAwayCluster, folder: Path
 ) -> None:
     """It finds the same of each."""
-    with sentinel_of(redis_server, folder) as sentinel:
-        for url in (
-            f"redis+sentinel://127.0.0.1:{sentinel.port}/main",
-            f"redis+cluster://127.0.0.1:{cluster.port}",
-        ):
+    with throw_away_sentinel(redis_server) as sentinel:
+        for url in (sentinel.url, redis_cluster.url):
             app = App.of([plugin], read_sources(folder, environ={"REDIS_URL": url}))
 
             found = {item.check: item.message for item in diagnose(app, deploy=True)}

@@ -12,6 +12,7 @@ from redis.asyncio.connection import UnixDomainSocketConnection
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisClusterException
 from redis.retry import Retry as BlockingRetry
 
 from actionhero import BootError
@@ -202,9 +203,25 @@ def _for_sentinels(url: RedisUrl, options: dict[str, Any]) -> dict[str, Any]:
     return {**shared, "ssl": url.tls, **url.sentinel}
 
 
+class _Cluster(aio.RedisCluster):
+    """A client of a cluster, which says of one that is away what it says of a server."""
+
+    async def initialize(self, *given: Any, **named: Any) -> aio.RedisCluster:
+        """Find the servers.
+
+        Raises:
+            redis.exceptions.ConnectionError: None of them can be reached.
+        """
+        try:
+            found: aio.RedisCluster = await super().initialize(*given, **named)
+        except RedisClusterException as error:
+            raise RedisConnectionError(str(error)) from error
+        return found
+
+
 def _cluster(url: RedisUrl, options: dict[str, Any], size: int) -> aio.Redis:
     nodes = [aio.cluster.ClusterNode(*address) for address in url.addresses]
     options.pop("db", None)
-    cluster = aio.RedisCluster(startup_nodes=nodes, ssl=url.tls, max_connections=size, **options)
+    cluster = _Cluster(startup_nodes=nodes, ssl=url.tls, max_connections=size, **options)
     # It has the commands of a plain client, as far as a cluster can carry them out.
     return cast("aio.Redis", cluster)

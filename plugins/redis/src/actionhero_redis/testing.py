@@ -22,7 +22,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,11 +31,15 @@ from actionhero_redis.store import PROGRAMS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import redis
+
 #: A server that has not answered by then never will.
 START_SECONDS = 20.0
 LOOK_SECONDS = 0.005
 #: Ports that no system gives to clients: while a server is away, none of them takes its place.
 PORTS = range(10_000, 32_768)
+#: How many slots a cluster has.
+SLOTS = 16_384
 
 
 class ThrowAwayRedis:
@@ -65,6 +69,8 @@ class ThrowAwayRedis:
         self._process: subprocess.Popen[bytes] | None = None
         #: The port; 0 if it listens on a socket.
         self.port = 0 if on_socket else free_port()
+        #: The port of its bus, if it is part of a cluster. Its own would be 10000 beyond `port`.
+        self.bus_port = free_port() if "--cluster-enabled" in options else 0
         #: Where it is, for `REDIS_URL`.
         self.url = (
             f"unix://{folder / 'redis.sock'}" if on_socket else f"redis://127.0.0.1:{self.port}/0"
@@ -84,6 +90,7 @@ class ThrowAwayRedis:
             *("--dir", str(self._folder), "--port", str(self.port)),
             *(("--bind", "127.0.0.1") if self.port else ("--unixsocket", socket_path)),
             *("--appendonly", "yes", "--save", "", *self._options),
+            *(("--cluster-port", str(self.bus_port)) if self.bus_port else ()),
         ]
         with (self._folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - a program of this machine
@@ -167,11 +174,96 @@ def throw_away_redis(
             server.kill()
 
 
+class ThrowAwayCluster:
+    """Three servers that are one cluster, each with a third of the slots.
+
+    Args:
+        servers: Servers that were started, with `--cluster-enabled yes`.
+    """
+
+    def __init__(self, servers: Sequence[ThrowAwayRedis]) -> None:
+        self.servers = servers
+        #: Where it is, for `REDIS_URL`.
+        self.url = f"redis+cluster://127.0.0.1:{servers[0].port}"
+
+    def create(self) -> None:
+        """Make them a cluster, and wait until it takes writes."""
+        import redis
+
+        bounds = [SLOTS * number // len(self.servers) for number in range(len(self.servers) + 1)]
+        with contextlib.ExitStack() as stack:
+            clients = [
+                stack.enter_context(redis.Redis(port=server.port, decode_responses=True))
+                for server in self.servers
+            ]
+            for number, client in enumerate(clients):
+                client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
+                client.execute_command(
+                    "CLUSTER ADDSLOTSRANGE", bounds[number], bounds[number + 1] - 1
+                )
+            for server in self.servers[1:]:
+                client = clients[0]
+                client.execute_command("CLUSTER MEET", "127.0.0.1", server.port, server.bus_port)
+            deadline = time.monotonic() + START_SECONDS
+            while not all(map(self._is_whole, clients)):
+                if time.monotonic() > deadline:
+                    pytest.fail(f"the throw-away cluster did not form:\n{self.servers[0].log}")
+                time.sleep(LOOK_SECONDS)
+
+    def start(self) -> None:
+        """Start all again after `stop`; it takes writes two seconds later."""
+        for server in self.servers:
+            server.start()
+
+    def stop(self) -> None:
+        """Let all write their data and end."""
+        for server in self.servers:
+            server.stop()
+
+    def _is_whole(self, client: redis.Redis) -> bool:
+        told: Any = client.execute_command("CLUSTER INFO")
+        return bool(
+            told["cluster_state"] == "ok" and int(told["cluster_size"]) == len(self.servers)
+        )
+
+
+@contextlib.contextmanager
+def throw_away_cluster() -> Iterator[ThrowAwayCluster]:
+    """Run a cluster of three servers for as long as a block; see `throw_away_redis`."""
+    with contextlib.ExitStack() as stack:
+        cluster = ThrowAwayCluster(
+            [
+                stack.enter_context(throw_away_redis(options=["--cluster-enabled", "yes"]))
+                for _ in range(3)
+            ]
+        )
+        cluster.create()
+        yield cluster
+
+
+@contextlib.contextmanager
+def throw_away_sentinel(server: ThrowAwayRedis, name: str = "main") -> Iterator[ThrowAwayRedis]:
+    """Run a sentinel that knows `server` under a name; its `url` leads to the server."""
+    with tempfile.TemporaryDirectory(prefix="throw-away-sentinel-") as folder:
+        configuration = Path(folder) / "sentinel.conf"
+        configuration.write_text(f"sentinel monitor {name} 127.0.0.1 {server.port} 1\n", "utf-8")
+        with throw_away_redis(configuration=configuration, options=["--sentinel"]) as sentinel:
+            sentinel.url = f"redis+sentinel://127.0.0.1:{sentinel.port}/{name}/0"
+            yield sentinel
+
+
 @pytest.fixture
 def redis_server() -> Iterator[ThrowAwayRedis]:
     """Give a test a real, empty Redis on a free port."""
     with throw_away_redis() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[ThrowAwayCluster]:
+    """Give all tests one real cluster."""
+    with throw_away_cluster() as cluster:
+        yield cluster
 
 
 def free_port() -> int:
