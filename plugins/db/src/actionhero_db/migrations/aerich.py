@@ -7,6 +7,7 @@ leaves a migration that fails half done.
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from aerich.exceptions import NotSupportError  # type: ignore[import-untyped,unused-ignore]
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 #: The label of aerich's own table of what was run.
 OWN_LABEL = "aerich"
+#: A column that is added to a table, and that must not be null.
+_UNFILLABLE = re.compile(r"""ALTER TABLE \S+ ADD ["`](\w+)["`] .*\bNOT NULL""", re.DOTALL)
 
 
 class _Work:
@@ -128,7 +131,31 @@ class AerichEngine(Engine):
                     f"aerich cannot do this on {self.database.dialect}: {error}; use the engine "
                     "tortoise, which can"
                 ) from error
-            return folder / version if version else None
+            if not version:
+                return None
+            path = folder / version
+            statements = statements_in(await work.files(label)[path.stem].upgrade(work.client))
+            try:
+                self._refuse_hopeless(statements)
+            except MigrationRefused:
+                path.unlink()
+                raise
+            return path
+
+    def _refuse_hopeless(self, statements: Iterable[str]) -> None:
+        """Refuse what aerich has written, and what would fail wherever there are rows."""
+        for statement in statements:
+            column = _UNFILLABLE.search(statement)
+            if column is not None and " DEFAULT " not in statement:
+                raise MigrationRefused(
+                    f"the new column {column[1]!r} must not be null and has no default, so rows "
+                    "that are there could not be kept; give it default=… (aerich does not know "
+                    "db_default=…), or null=True"
+                )
+            if self.database.dialect is Dialect.SQLITE and " DROP FOREIGN KEY " in statement:
+                raise MigrationRefused(
+                    "aerich cannot drop a foreign key on sqlite; use the engine tortoise, which can"
+                )
 
     async def migrate(self, label: str | None, name: str | None, report: Report) -> None:
         """Run what was not run yet."""
