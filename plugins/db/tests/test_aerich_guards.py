@@ -152,7 +152,7 @@ async def test_what_aerich_cannot_do_on_sqlite_is_refused_before_it_is_written(
     await begin(sqlite_notebook)
     files = set(sqlite_notebook.migrations.rglob("*.py"))
 
-    with pytest.raises(MigrationRefused, match="sqlite.*; use the engine tortoise, which can"):
+    with pytest.raises(MigrationRefused, match=r"sqlite.*; use the engine tortoise, which can"):
         await make(sqlite_notebook, models, "change")
 
     assert set(sqlite_notebook.migrations.rglob("*.py")) == files
@@ -166,7 +166,9 @@ async def test_a_unique_column_that_sqlite_does_not_drop_leaves_all_as_it_was(
     await begin(sqlite_notebook)
     await make(sqlite_notebook, FEWER, "change")
 
-    with pytest.raises(MigrationFailed, match="cannot drop UNIQUE column.* nothing of it was kept"):
+    with pytest.raises(
+        MigrationFailed, match=r"cannot drop UNIQUE column.* nothing of it was kept"
+    ):
         await migrate(sqlite_notebook)
 
     await assert_all_is_kept(sqlite_notebook, FROM_THE_BEGINNING)
