@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from plugins.websocket.tests.conftest import Started, StartServer
+    from plugins.websocket.tests.conftest import Frame, Started, StartServer
 
 CONTINUATION, TEXT, BINARY, PING = 0, 1, 2, 9
 #: The reserved bit of a compressed message.
@@ -27,6 +27,11 @@ def deflated(content: bytes, flush: int = zlib.Z_SYNC_FLUSH) -> bytes:
 def inflated(content: bytes) -> bytes:
     """Return what was compressed, on its own."""
     return zlib.decompressobj(wbits=-15).decompress(content + b"\0\0\xff\xff")
+
+
+def said_in(frame: Frame) -> bytes:
+    """Return what a frame holds, compressed or not."""
+    return inflated(frame.content) if frame.reserved else frame.content
 
 
 @pytest.fixture
@@ -49,12 +54,12 @@ def test_offers_are_taken_or_left(packed: Started) -> None:
     taken = [
         "permessage-deflate", OFFER["Sec-WebSocket-Extensions"],
         "permessage-deflate; client_max_window_bits=10; server_no_context_takeover",
-        "foo, permessage-deflate; server_max_window_bits=10, permessage-deflate",
+        "foo, permessage-deflate; server_max_window_bits=8, permessage-deflate",
         'permessage-deflate; server_max_window_bits="15"',
     ]  # fmt: skip
     left = [
-        "foo", "x-webkit-deflate-frame", "permessage-deflate; server_max_window_bits=10",
-        "permessage-deflate; unknown", "permessage-deflate; client_max_window_bits=7",
+        "foo", "x-webkit-deflate-frame", "permessage-deflate; server_max_window_bits=8",
+        "permessage-deflate; server_max_window_bits", "permessage-deflate; unknown", "permessage-deflate; client_max_window_bits=7",
         "permessage-deflate; server_no_context_takeover=1",
         "permessage-deflate; client_max_window_bits; client_max_window_bits",
     ]  # fmt: skip
@@ -79,14 +84,41 @@ def test_messages_are_compressed_each_on_its_own(packed: Started) -> None:
         assert json.loads(inflated(answer.content)) == {"response": "x" * 100_000}
 
 
-def test_what_would_not_get_smaller_is_not_compressed(packed: Started) -> None:
-    """Nor is a control frame."""
+@pytest.mark.parametrize("bits", [9, 12, 15])
+def test_a_smaller_window_is_agreed_on_and_kept(packed: Started, bits: int) -> None:
+    """Who asks has no more memory for us than that; others have what they had."""
+    offer = f"permessage-deflate; server_max_window_bits={bits}"
+    small = packed.connect("/api", {"Sec-WebSocket-Extensions": offer})
+    large = packed.connect("/api", OFFER)
+    # Nothing in it comes again within 4096 bytes.
+    text = "".join(f"{number:04x}" for number in range(2000)) * 2
+    for client in (small, large):
+        client.say(messageType="subscribe", channel="news")
+        assert b"subscribed" in said_in(client.frame())
+
+    packed.connect().call("tell", channel="news", message=text)
+    heard = [client.frame() for client in (small, large)]
+
+    agreed = small.headers["sec-websocket-extensions"]
+    assert agreed == (AGREED if bits == 15 else f"{AGREED}; server_max_window_bits={bits}")
+    for client_bits, frame in zip((bits, 15), heard, strict=True):
+        inflater = zlib.decompressobj(wbits=-client_bits)
+        whole = inflater.decompress(frame.content + b"\0\0\xff\xff")
+        assert json.loads(whole)["message"]["message"] == text
+
+
+def test_every_message_is_compressed_and_no_control_frame(packed: Started) -> None:
+    """However short it is."""
     client = packed.connect("/echo", OFFER)
     client.put(TEXT, "short")
+    client.put(TEXT)
     client.put(PING, "ping" * 30)
 
-    assert client.frame() == (TEXT, b"short", True, 0)
-    assert client.frame().reserved == 0
+    frames = [client.frame() for _ in range(3)]
+
+    assert sorted(frame.reserved for frame in frames) == [0, DEFLATED, DEFLATED]
+    said = [inflated(frame.content) for frame in frames if frame.reserved]
+    assert said == [b"short", b""]
 
 
 def test_compressed_messages_are_heard(packed: Started) -> None:
@@ -104,7 +136,7 @@ def test_compressed_messages_are_heard(packed: Started) -> None:
     client.put(TEXT, text)
 
     answers = [client.frame() for _ in range(6)]
-    heard = [inflated(item.content) if item.reserved else item.content for item in answers]
+    heard = [said_in(item) for item in answers]
     assert sorted(heard) == sorted([text, b"", text, text, b"", text])
 
 
@@ -149,7 +181,8 @@ def test_a_broadcast_is_compressed_once_for_all(packed: Started) -> None:
     """The same bytes for everybody who agreed on it, and plain ones for the others."""
     clients = [packed.connect("/api", OFFER), packed.connect("/api", OFFER), packed.connect("/api")]
     for client in clients:
-        assert "subscribed" in client.ask(messageType="subscribe", channel="news")
+        client.say(messageType="subscribe", channel="news")
+        assert b"subscribed" in said_in(client.frame())
 
     packed.connect().call("tell", channel="news", message="hello " * 100)
     first, second, plain = (client.frame() for client in clients)

@@ -107,10 +107,10 @@ def test_both_ways_to_take_a_mask_off_are_the_same(mask: bytes, data: bytes) -> 
     assert first == data
 
 
-@given(st.binary(max_size=70_000), opcodes)
-def test_what_is_written_compressed_is_read_again(content: bytes, opcode: int) -> None:
-    """Where that made it smaller, and where not."""
-    written = bytearray(frames.deflated_frame(content, opcode))
+@given(st.binary(max_size=70_000), opcodes, st.integers(min_value=9, max_value=15))
+def test_what_is_written_compressed_is_read_again(content: bytes, opcode: int, bits: int) -> None:
+    """Whether or not that made it smaller, and whatever the window."""
+    written = bytearray(frames.deflated_frame(content, bits, opcode))
     # As a client would send it, with the mask that changes nothing.
     size = 2 if written[1] < 126 else 4 if written[1] == 126 else 10
     written[1] |= 0x80

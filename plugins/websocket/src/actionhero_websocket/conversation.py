@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 PATIENCE: Final = 10
 RATE_WINDOW_SECONDS: Final = 1.0
 
-#: Under which a broadcast keeps its frames.
-_PLAIN: Final = "websocket"
-_DEFLATED: Final = "websocket, deflated"
+#: Under which a broadcast keeps its frames, by the window of their compression.
+_FRAMES: Final = tuple(f"websocket {window_bits}" for window_bits in range(16))
 
 
 class Conversation(Socket):
@@ -39,16 +38,16 @@ class Conversation(Socket):
     Args:
         shared: What all of them share.
         request: The request by which it came in.
-        deflates: Whether compression was agreed on.
+        window_bits: How far back the compression that was agreed on looks; 0: there is none.
     """
 
     __slots__ = ("_calls", "_over_rate", "_rate", "_shared", "_streams", "_window_ends",
                  "connection", "held", "subscriptions")  # fmt: skip
 
     def __init__(
-        self, shared: Conversations, request: UpgradeRequest, *, deflates: bool = False
+        self, shared: Conversations, request: UpgradeRequest, *, window_bits: int = 0
     ) -> None:
-        super().__init__(shared.sockets, request, deflates=deflates)
+        super().__init__(shared.sockets, request, window_bits=window_bits)
         self._shared = shared
         #: Who is there.
         self.connection = Connection("websocket", request.remote, raw=request)
@@ -137,11 +136,16 @@ class Conversation(Socket):
             self.held[delivery.channel].append(delivery)
             return
         cache = delivery.cache
-        kind = _DEFLATED if self.deflates else _PLAIN
+        window_bits = self.window_bits
+        kind = _FRAMES[window_bits]
         frame = cache.get(kind)
         if frame is None:
-            make = frames.deflated_frame if self.deflates else frames.text_frame
-            frame = cache[kind] = make(delivery.json)
+            body = delivery.json
+            if window_bits:
+                frame = frames.deflated_frame(body, window_bits)
+            else:
+                frame = frames.text_frame(body)
+            cache[kind] = frame
         self.write(frame)
 
     def gap(self, channel: str) -> None:

@@ -47,7 +47,7 @@ class EndpointSocket(Socket):
     Args:
         sockets: Where it is noted, and the knobs.
         request: The request by which it came in.
-        deflates: Whether compression was agreed on.
+        window_bits: How far back the compression that was agreed on looks; 0: there is none.
         serve: What owns it.
     """
 
@@ -59,9 +59,9 @@ class EndpointSocket(Socket):
         request: UpgradeRequest,
         serve: Callable[[EndpointSocket], Awaitable[None]],
         *,
-        deflates: bool = False,
+        window_bits: int = 0,
     ) -> None:
-        super().__init__(sockets, request, deflates=deflates)
+        super().__init__(sockets, request, window_bits=window_bits)
         self._serve = serve
         self._messages: deque[str | bytes] = deque()
         self._waiting_bytes = 0
@@ -98,8 +98,10 @@ class EndpointSocket(Socket):
         """Send text, or bytes; returns when the client has room for more."""
         opcode = frames.TEXT if isinstance(message, str) else frames.BINARY
         body = message.encode() if isinstance(message, str) else bytes(message)
-        write = frames.deflated_frame if self.deflates else None
-        self.write(write(body, opcode) if write else frames.frame(opcode, body))
+        if self.window_bits:
+            self.write(frames.deflated_frame(body, self.window_bits, opcode))
+        else:
+            self.write(frames.frame(opcode, body))
         await self.drained()
 
     # -- what the connection tells -------------------------------------------------------------

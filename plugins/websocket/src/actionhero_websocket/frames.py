@@ -30,10 +30,6 @@ TRY_AGAIN_LATER: Final = 1013
 DEFLATE_END: Final = b"\x00\x00\xff\xff"
 #: Also allowed to be left over, after a sender's last block.
 _DEFLATE_ENDS: Final = (b"", DEFLATE_END, b"\x00" + DEFLATE_END)
-#: Below this, a compressed frame is no smaller.
-MINIMUM_DEFLATED_BYTES: Final = 64
-#: The window of what we compress: the largest, and the same for all, so that they share frames.
-WINDOW_BITS: Final = 15
 
 # Close codes that may be in a frame: those of RFC 6455 and its registry, and those of others.
 _CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
@@ -268,19 +264,20 @@ def frame(opcode: int, content: bytes | bytearray, *, deflated: bool = False) ->
     return bytes((first, 127)) + size.to_bytes(8) + content
 
 
-def deflated_frame(body: bytes, opcode: int = TEXT) -> bytes:
-    """Return a message, compressed where that makes it smaller.
+def deflated_frame(body: bytes, window_bits: int, opcode: int = TEXT) -> bytes:
+    """Return a message, compressed.
 
-    It needs nothing of what was sent before, so that the same bytes are right for everybody.
+    It needs nothing of what was sent before, so that the same bytes are right for everybody who
+    has agreed on the same window.
+
+    Args:
+        body: The message.
+        window_bits: How far back the compression looks: from 9 to 15.
+        opcode: Its kind.
     """
-    if len(body) < MINIMUM_DEFLATED_BYTES:
-        return frame(opcode, body)
-    deflater = zlib.compressobj(zlib.Z_BEST_SPEED, zlib.DEFLATED, -WINDOW_BITS)
+    deflater = zlib.compressobj(zlib.Z_BEST_SPEED, zlib.DEFLATED, -window_bits)
     content = deflater.compress(body) + deflater.flush(zlib.Z_SYNC_FLUSH)
-    content = content.removesuffix(DEFLATE_END)
-    if len(content) >= len(body):
-        return frame(opcode, body)
-    return frame(opcode, content, deflated=True)
+    return frame(opcode, content.removesuffix(DEFLATE_END), deflated=True)
 
 
 def close_frame(code: int, reason: str = "") -> bytes:

@@ -18,6 +18,10 @@ _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 #: RFC 7692: each message stands for itself, so that a broadcast is compressed once for all.
 _AGREED: Final = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+#: The window of what we compress, where the client does not ask for a smaller one.
+WINDOW_BITS: Final = 15
+#: The windows that a client may ask us for: there is none of 8 in zlib.
+_WINDOWS: Final = range(9, 16)
 
 
 class Agreement(NamedTuple):
@@ -25,8 +29,8 @@ class Agreement(NamedTuple):
 
     #: Further headers of the answer.
     headers: dict[str, str]
-    #: Whether messages are compressed.
-    deflates: bool
+    #: How far back the compression of what we send looks; 0: nothing is compressed.
+    window_bits: int
 
 
 def agree(request: UpgradeRequest, cors: Cors, *, compress: bool) -> Agreement:
@@ -55,10 +59,12 @@ def agree(request: UpgradeRequest, cors: Cors, *, compress: bool) -> Agreement:
         if not _TOKEN.fullmatch(subprotocol):
             raise UpgradeRefused(400, "The Sec-WebSocket-Protocol header is malformed")
         answer["Sec-WebSocket-Protocol"] = subprotocol
-    deflates = compress and _offers_deflate(headers.getall("Sec-WebSocket-Extensions", ()))
-    if deflates:
-        answer["Sec-WebSocket-Extensions"] = _AGREED
-    return Agreement(answer, deflates)
+    window_bits = 0
+    if compress:
+        window_bits, agreed = _deflate(headers.getall("Sec-WebSocket-Extensions", ()))
+        if window_bits:
+            answer["Sec-WebSocket-Extensions"] = agreed
+    return Agreement(answer, window_bits)
 
 
 def _accept(keys: list[str] | tuple[str, ...]) -> str:
@@ -74,33 +80,38 @@ def _accept(keys: list[str] | tuple[str, ...]) -> str:
     return base64.b64encode(digest).decode()
 
 
-def _offers_deflate(lines: list[str] | tuple[str, ...]) -> bool:
-    """Tell whether one of the offers of compression is one that we can agree to."""
-    return any(_is_agreeable(offer) for offer in ",".join(lines).split(","))
+def _deflate(lines: list[str] | tuple[str, ...]) -> tuple[int, str]:
+    """Return the window and the answer to the first offer that we can agree to; 0: to none."""
+    for offer in ",".join(lines).split(","):
+        name, *parameters = (part.strip() for part in offer.split(";"))
+        if name != "permessage-deflate":
+            continue
+        window_bits = _window_of(parameters)
+        if window_bits == WINDOW_BITS:
+            return window_bits, _AGREED
+        if window_bits:
+            return window_bits, f"{_AGREED}; server_max_window_bits={window_bits}"
+    return 0, ""
 
 
-def _is_agreeable(offer: str) -> bool:
-    name, *parameters = (part.strip() for part in offer.split(";"))
-    if name != "permessage-deflate":
-        return False
+def _window_of(parameters: list[str]) -> int:
+    """Return the window that an offer asks us for; 0: it is none that we can agree to."""
+    window_bits = WINDOW_BITS
     seen: set[str] = set()
     for parameter in parameters:
         key, equals, value = (part.strip().strip('"') for part in parameter.partition("="))
         if key in seen:
-            return False
+            return 0
         seen.add(key)
         if key in {"server_no_context_takeover", "client_no_context_takeover"}:
             if equals:
-                return False
+                return 0
         elif key == "client_max_window_bits":
             # We can inflate every window, so there is nothing to answer.
-            if equals and not _is_window(value):
-                return False
-        elif key != "server_max_window_bits" or value != "15":
-            # One frame is sent to all: with the largest window, or not compressed.
-            return False
-    return True
-
-
-def _is_window(value: str) -> bool:
-    return value in {"8", "9", "10", "11", "12", "13", "14", "15"}
+            if equals and value != "8" and value not in map(str, _WINDOWS):
+                return 0
+        elif key == "server_max_window_bits" and value in map(str, _WINDOWS):
+            window_bits = int(value)
+        else:
+            return 0
+    return window_bits

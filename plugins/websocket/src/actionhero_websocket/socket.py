@@ -26,7 +26,7 @@ class Socket(asyncio.Protocol):
     Args:
         sockets: Where it is noted, and the knobs.
         request: The request by which it came in.
-        deflates: Whether compression was agreed on.
+        window_bits: How far back the compression that was agreed on looks; 0: there is none.
     """
 
     __slots__ = (
@@ -35,19 +35,19 @@ class Socket(asyncio.Protocol):
         "_reader",
         "_unfinished",
         "close_code",
-        "deflates",
         "is_closing",
         "request",
         "sockets",
         "transport",
         "unanswered_pings",
+        "window_bits",
     )
 
-    def __init__(self, sockets: Sockets, request: UpgradeRequest, *, deflates: bool) -> None:
+    def __init__(self, sockets: Sockets, request: UpgradeRequest, *, window_bits: int) -> None:
         self.sockets = sockets
         self.request = request
-        #: Whether messages are compressed.
-        self.deflates = deflates
+        #: How far back the compression of what is sent looks; 0: nothing is compressed.
+        self.window_bits = window_bits
         self.transport: Any = None
         #: Whether the end has begun: nothing more is sent, and no message taken.
         self.is_closing = False
@@ -56,7 +56,7 @@ class Socket(asyncio.Protocol):
         #: Pings since the last answer.
         self.unanswered_pings = 0
         self._reader: FrameReader | None = FrameReader(
-            sockets.settings.message_limit_bytes, inflates=deflates
+            sockets.settings.message_limit_bytes, inflates=window_bits > 0
         )
         #: The frame whose rest is waited for.
         self._unfinished: bytearray | None = None
@@ -84,13 +84,17 @@ class Socket(asyncio.Protocol):
 
     def send_text(self, body: bytes) -> None:
         """Send a text, given in UTF-8."""
-        make = frames.deflated_frame if self.deflates else frames.text_frame
-        self.write(make(body))
+        if self.window_bits:
+            self.write(frames.deflated_frame(body, self.window_bits))
+        else:
+            self.write(frames.text_frame(body))
 
     def send_texts(self, bodies: Iterable[bytes]) -> None:
         """Send several texts as one: either all of them find room, or the socket is closed."""
-        make = frames.deflated_frame if self.deflates else frames.text_frame
-        self.write(b"".join(map(make, bodies)))
+        if window_bits := self.window_bits:
+            self.write(b"".join(frames.deflated_frame(body, window_bits) for body in bodies))
+        else:
+            self.write(b"".join(map(frames.text_frame, bodies)))
 
     def write(self, frame: bytes) -> None:
         """Send a frame that is ready; close if too much waits to be taken by the client already."""

@@ -39,8 +39,8 @@ class MessageUpgrade(Upgrade):
     ) -> tuple[Mapping[str, str], asyncio.BaseProtocol]:
         """Agree on how to speak."""
         compress = self._shared.settings.compress
-        headers, deflates = agree(request, self._cors, compress=compress)
-        return headers, Conversation(self._shared, request, deflates=deflates)
+        headers, window_bits = agree(request, self._cors, compress=compress)
+        return headers, Conversation(self._shared, request, window_bits=window_bits)
 
 
 class EndpointUpgrade(Upgrade):
@@ -63,9 +63,9 @@ class EndpointUpgrade(Upgrade):
     ) -> tuple[Mapping[str, str], asyncio.BaseProtocol]:
         """Agree on how to speak."""
         compress = self._shared.settings.compress
-        headers, deflates = agree(request, self._cors, compress=compress)
+        headers, window_bits = agree(request, self._cors, compress=compress)
         sockets, serve = self._shared.sockets, self._endpoint.serve
-        return headers, EndpointSocket(sockets, request, serve, deflates=deflates)
+        return headers, EndpointSocket(sockets, request, serve, window_bits=window_bits)
 
 
 def upgrades_for(app: App) -> list[Upgrade]:
