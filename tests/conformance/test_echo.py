@@ -1,4 +1,4 @@
-"""The echo that suites of RFC 6455 are run on."""
+"""The echo that suites of RFC 6455 are run on, and Autobahn's own cases, run on it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import aiohttp
+import kosoku
 import pytest
 
 if TYPE_CHECKING:
@@ -14,22 +15,35 @@ if TYPE_CHECKING:
 
     from tests.conftest import Place
 
+#: Sections of the suite: limits and speed, compression, compression with options. They take long.
+LIMITS, COMPRESSED, WINDOWS = "9.*", "12.*", "13.*"
+#: Of each of the long sections, those that are over soon.
+SHORT = (
+    "9.1.1", "9.2.1", "9.3.1", "9.4.1", "9.5.6", "9.6.6", "9.7.1", "9.8.1", "12.1.1", "12.2.1",
+    "13.1.1", "13.2.1", "13.3.1", "13.4.1", "13.5.1", "13.6.1", "13.7.1",
+)  # fmt: skip
 
-@pytest.mark.parametrize("content", ["grüße", b"\x00\xff", "", "x" * 2**20, bytes(2**24)])
-async def test_the_echo_says_what_it_heard(
-    place: Place, workspace: Path, content: str | bytes
-) -> None:
-    """Text as text and bytes as bytes, empty ones and those of 16 MiB, with compression agreed."""
+#: The suite leaves it to Python to close its files.
+leaves_files_open = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture
+def echo(place: Place, workspace: Path) -> str:
+    """Give the address of the echo, which is started."""
     specimens = workspace / "tests" / "specimens"
     shutil.copy(specimens / "echo" / "actionhero.toml", place.folder)
     place.enabled = ["web", "websocket"]
     running = place.start("start", PYTHONPATH=os.fspath(specimens))
     port = running.wait_for(r"listening on http://127\.0\.0\.1:(\d+)")[1]
+    return f"ws://127.0.0.1:{port}/echo"
 
-    url = f"ws://127.0.0.1:{port}/echo"
+
+@pytest.mark.parametrize("content", ["grüße", b"\x00\xff", "", "x" * 2**20, bytes(2**24)])
+async def test_the_echo_says_what_it_heard(echo: str, content: str | bytes) -> None:
+    """Text as text and bytes as bytes, empty ones and those of 16 MiB, with compression agreed."""
     async with (
         aiohttp.ClientSession() as client,
-        client.ws_connect(url, compress=15, max_msg_size=0) as socket,
+        client.ws_connect(echo, compress=15, max_msg_size=0) as socket,
     ):
         if isinstance(content, str):
             await socket.send_str(content)
@@ -38,3 +52,19 @@ async def test_the_echo_says_what_it_heard(
         heard = await socket.receive()
 
     assert heard.data == content
+
+
+@leaves_files_open
+async def test_no_case_of_autobahn_fails(echo: str) -> None:
+    """All sections but the long ones: of those, the short cases."""
+    await kosoku.run_fuzzingclient(echo, exclude_cases=[LIMITS, COMPRESSED, WINDOWS], concurrency=4)
+    await kosoku.run_fuzzingclient(echo, cases=SHORT)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@leaves_files_open
+@pytest.mark.parametrize("section", [LIMITS, COMPRESSED, WINDOWS])
+async def test_no_case_of_the_long_sections_fails(echo: str, section: str) -> None:
+    """Messages of 16 MiB, and thousands of compressed ones."""
+    await kosoku.run_fuzzingclient(echo, cases=[section])

@@ -47,6 +47,15 @@ async def until_back(client: Client, before: int = 0) -> None:
     await client.call("greet", name="Ada")
 
 
+async def until_told(client: Client, channel: str, message: str) -> None:
+    """Broadcast something, as soon as that is possible."""
+    while True:
+        with contextlib.suppress(CallFailed):
+            await client.call("tell", channel=channel, message=message)
+            return
+        await asyncio.sleep(0.05)
+
+
 class Wire:
     """A connection to a server that can be cut."""
 
@@ -248,6 +257,58 @@ async def test_a_server_that_starts_again_is_found_again(
         heard.append((await anext(messages)).message)
 
     assert heard == ["before", "meanwhile", "after"]
+
+
+async def test_many_channels_are_joined_again_however_few_messages_a_server_takes(
+    original: Started,
+) -> None:
+    """Twenty a second are heard; more channels than that come back all the same."""
+    names = [f"many:{number}" for number in range(25)]
+    async with contextlib.AsyncExitStack() as stack:
+        wire = await stack.enter_async_context(Wire(original.port))
+        client = await stack.enter_async_context(connect(wire.url))
+        joined = []
+        for number, name in enumerate(names):
+            if number == 15:
+                await asyncio.sleep(1)
+            joined.append(await stack.enter_async_context(client.subscribe(name)))
+
+        wire.cut()
+        await until_back(client)
+
+        heard = (await client.call("joined"))["joined"]
+        assert {name: heard.get(name) for name in names} == dict.fromkeys(names, 1)
+        assert client.reconnections == 1
+        # To leave them all at once would be too much for this server, too.
+        await client._close()
+
+
+async def test_a_channel_outlives_a_redis_that_is_away_when_the_client_comes_back(
+    start_server: StartServer,
+) -> None:
+    """The server refuses to let it in, for now; nothing is missed when it can."""
+    with throw_away_redis(options=["--appendfsync", "always"]) as redis:
+        environ = {"REDIS_URL": redis.url, "ACTIONHERO_REDIS__RETRIES": "0"}
+        server = start_server(MANY, environ)
+        async with (
+            Wire(server.port) as wire,
+            connect(wire.url) as client,
+            connect(url(server)) as told,
+            client.subscribe("log:away") as messages,
+        ):
+            await told.call("tell", channel="log:away", message="before")
+            heard = [(await anext(messages)).message]
+
+            await asyncio.to_thread(redis.kill)
+            wire.cut()
+            while client.reconnections < 2:  # noqa: ASYNC110 - nobody else counts them
+                await asyncio.sleep(0.01)
+            await asyncio.to_thread(redis.start)
+            await until_told(told, "log:away", "after")
+            heard.append((await anext(messages)).message)
+
+    assert heard == ["before", "after"]
+    assert messages.gaps == 0
 
 
 async def test_a_gap_is_told(server: Started) -> None:

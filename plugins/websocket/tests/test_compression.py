@@ -59,7 +59,8 @@ def test_offers_are_taken_or_left(packed: Started) -> None:
     ]  # fmt: skip
     left = [
         "foo", "x-webkit-deflate-frame", "permessage-deflate; server_max_window_bits=8",
-        "permessage-deflate; server_max_window_bits", "permessage-deflate; unknown", "permessage-deflate; client_max_window_bits=7",
+        "permessage-deflate; server_max_window_bits", "permessage-deflate; unknown",
+        "permessage-deflate; client_max_window_bits=7",
         "permessage-deflate; server_no_context_takeover=1",
         "permessage-deflate; client_max_window_bits; client_max_window_bits",
     ]  # fmt: skip

@@ -48,6 +48,9 @@ PING_SECONDS: Final = 30.0
 #: How long a handshake may take.
 HANDSHAKE_SECONDS: Final = 10.0
 
+#: How many channels are joined again in a second: a server drops what is over its rate.
+REJOINED_PER_SECOND: Final = 10
+
 #: Statuses that no further attempt will change.
 _FINAL_STATUSES: Final = frozenset({400, 401, 403, 426})
 
@@ -101,8 +104,10 @@ class Client:
         #: By `messageId`, who waits for an answer.
         self._waiting: dict[int, Taker] = {}
         self._subscriptions: dict[str, Subscription] = {}
-        #: How many channels are being joined again.
-        self._rejoining = 0
+        #: Joins all channels again, with a new connection.
+        self._rejoining: asyncio.Task[None] | None = None
+        #: Attempts to come back, since it last succeeded.
+        self._attempts = 0
         self._living: asyncio.Task[None] | None = None
         #: Why this will never be online again.
         self._ended: ConnectionLost | None = None
@@ -167,8 +172,20 @@ class Client:
 
     # -- messages ------------------------------------------------------------------------------
 
-    async def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Send a message, and return the answer to it."""
+    async def _ask(
+        self,
+        message: dict[str, Any],
+        note: Callable[[dict[str, Any]], None] | None = None,
+        *,
+        over: aiohttp.ClientWebSocketResponse | None = None,
+    ) -> dict[str, Any]:
+        """Send a message, and return the answer to it.
+
+        Args:
+            message: What is asked.
+            note: Called with the answer before anything that comes after it is taken.
+            over: A connection that is not yet everybody's.
+        """
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 
         def take(found: dict[str, Any] | Exception) -> None:
@@ -176,25 +193,31 @@ class Client:
                 return
             if isinstance(found, Exception):
                 answer.set_exception(found)
-            else:
-                answer.set_result(found)
+                return
+            if note is not None:
+                note(found)
+            answer.set_result(found)
 
-        number = await self._send(message, take)
+        number = await self._send(message, take, over=over)
         try:
             return await answer
         finally:
             self._waiting.pop(number, None)
 
-    async def _send(self, message: dict[str, Any], take: Taker) -> int:
-        await self._online.wait()
-        if self._ended is not None:
-            raise self._ended
-        assert self._socket is not None  # noqa: S101 - we are online
-        return await self._send_over(self._socket, message, take)
-
-    async def _send_over(
-        self, socket: aiohttp.ClientWebSocketResponse, message: dict[str, Any], take: Taker
+    async def _send(
+        self,
+        message: dict[str, Any],
+        take: Taker,
+        *,
+        over: aiohttp.ClientWebSocketResponse | None = None,
     ) -> int:
+        socket = over
+        if socket is None:
+            await self._online.wait()
+            if self._ended is not None:
+                raise self._ended
+            socket = self._socket
+        assert socket is not None  # noqa: S101 - we are online
         number = next(self._numbers)
         self._waiting[number] = take
         try:
@@ -241,10 +264,11 @@ class Client:
         self._reconnects = False
         if self._socket is not None:
             await self._socket.close()
-        if self._living is not None:
-            self._living.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._living
+        for task in (self._living, self._rejoining):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
         self._end(ConnectionLost("the client is closed"))
 
     async def _live(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -268,26 +292,38 @@ class Client:
             raise
 
     async def _come_back(self) -> aiohttp.ClientWebSocketResponse:
-        for attempt in itertools.count():
-            longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(attempt, 10))
+        while True:
+            longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(self._attempts, 10))
+            self._attempts += 1
             await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - not to be guessed by nobody
             try:
                 socket = await self._shake_hands()
-                # Before anybody else can say anything.
-                subscriptions = list(self._subscriptions.values())
-                self._rejoining = len(subscriptions)
-                for subscription in subscriptions:
-                    await subscription._rejoin(socket)
             except ConnectionLost as error:
                 if error.is_final:
                     raise
                 continue
             self.reconnections += 1
             self._socket = socket
-            if not self._rejoining:
-                self._online.set()
+            self._rejoining = asyncio.create_task(self._rejoin(socket))
             return socket
-        raise AssertionError  # pragma: no cover - the loop has no end
+
+    async def _rejoin(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """Join all channels again; then others may say something."""
+        try:
+            for number, subscription in enumerate(tuple(self._subscriptions.values()), 1):
+                await subscription._rejoin(socket)
+                if number % REJOINED_PER_SECOND == 0:
+                    await asyncio.sleep(1)
+        except ConnectionLost:
+            # It is tried again with the next connection.
+            return
+        except CallFailed:
+            # Such as a server that cannot reach its Redis: later, it may.
+            await socket.close()
+            return
+        if socket is self._socket:
+            self._attempts = 0
+            self._online.set()
 
     async def _shake_hands(self) -> aiohttp.ClientWebSocketResponse:
         try:
@@ -299,11 +335,6 @@ class Client:
             ) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise ConnectionLost(f"{self._url} cannot be reached: {error}") from error
-
-    def _note_rejoined(self) -> None:
-        self._rejoining -= 1
-        if not self._rejoining:
-            self._online.set()
 
     def _end(self, error: ConnectionLost) -> None:
         self._ended = error

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from actionhero_websocket.client_answers import ConnectionLost, Message
+from actionhero_websocket.client_answers import CallFailed, ConnectionLost, Message
 
 if TYPE_CHECKING:
     import aiohttp
 
     from actionhero_websocket.client import Client
+
+
+#: What may be otherwise the next time, in both profiles of errors.
+_PASSING: Final = frozenset(
+    {
+        "CONNECTION_SERVICE_UNAVAILABLE",
+        "CONNECTION_SERVER_ERROR",
+        "CONNECTION_RATE_LIMITED",
+        "CONNECTION_ACTION_TIMEOUT",
+    }
+)
 
 
 class Subscription:
@@ -40,7 +51,7 @@ class Subscription:
             raise ValueError(f"channel {self.channel!r} is joined already; use that subscription")
         subscriptions[self.channel] = self
         try:
-            self._note_joined(await self._client._ask(self._joining()))
+            await self._client._ask(self._joining(), self._note_joined)
         except BaseException:
             subscriptions.pop(self.channel, None)
             raise
@@ -74,21 +85,34 @@ class Subscription:
         return {"messageType": "subscribe", "channel": self.channel, "since": self.last_id}
 
     async def _rejoin(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        if self.last_id is None:
-            # There is nothing to go on from.
-            self._note_gap()
-        await self._client._send_over(socket, self._joining(), self._take_rejoined)
+        """Join the channel again, with a new connection.
 
-    def _take_rejoined(self, answer: dict[str, Any] | Exception) -> None:
-        if isinstance(answer, ConnectionLost):
-            # It is tried again with the next connection.
+        Raises:
+            CallFailed: It could not be joined now; later, perhaps.
+            ConnectionLost: Nor is there a connection any more.
+        """
+        subscriptions = self._client._subscriptions
+        if subscriptions.get(self.channel) is not self:
             return
-        if isinstance(answer, Exception):
-            self._client._subscriptions.pop(self.channel, None)
-            self._end(answer)
-        else:
-            self._note_joined(answer)
-        self._client._note_rejoined()
+        try:
+            await self._client._ask(self._joining(), self._note_rejoined, over=socket)
+        except CallFailed as error:
+            if error.type in _PASSING:
+                raise
+            if subscriptions.get(self.channel) is self:
+                del subscriptions[self.channel]
+            self._end(error)
+            return
+        if self.channel not in subscriptions:
+            # It was left meanwhile, while nobody could be told.
+            leaving = {"messageType": "unsubscribe", "channel": self.channel}
+            await self._client._ask(leaving, over=socket)
+
+    def _note_rejoined(self, answer: dict[str, Any]) -> None:
+        if self.last_id is None:
+            # There was nothing to go on from.
+            self._note_gap()
+        self._note_joined(answer)
 
     def _note_joined(self, answer: dict[str, Any]) -> None:
         told = answer["subscribed"]
