@@ -33,12 +33,16 @@ class Text:
         most: How many it has at most; `None`: there is no limit.
         too_short: What is said of one that has fewer.
         too_long: What is said of one that has more.
+        format: What JSON Schema calls it, such as `email`. It is told, and checked elsewhere.
+        pattern: What it looks like, to JSON Schema. The same.
     """
 
     least: int
     most: int | None = None
     too_short: str = ""
     too_long: str = ""
+    format: str | None = None
+    pattern: str | None = None
 
     def check(self, text: str) -> str:
         """Return the text, if it fits."""
@@ -59,8 +63,9 @@ class Text:
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        most = {} if self.most is None else {"maxLength": self.most}
-        return {**handler(schema), "minLength": self.least, **most}
+        told = {"maxLength": self.most, "format": self.format, "pattern": self.pattern}
+        given = {key: value for key, value in told.items() if value is not None}
+        return {**handler(schema), "minLength": self.least, **given}
 
 
 @dataclass(frozen=True)
@@ -139,11 +144,14 @@ Name = Annotated[str, Text(3, 256, _REQUIRED, "Name must be less than 256 charac
 #: An e-mail address, as leniently as at sign-up; in lower case.
 Email = Annotated[
     str,
-    Text(3, LONGEST_EMAIL, _REQUIRED, f"Email must be less than {LONGEST_EMAIL} characters"),
+    Text(
+        *(3, LONGEST_EMAIL, _REQUIRED, f"Email must be less than {LONGEST_EMAIL} characters"),
+        format="email",
+    ),
     AfterValidator(_an_address),
 ]
 #: An e-mail address that mail can be sent to; in lower case.
-Address = Annotated[str, Text(0, LONGEST_EMAIL), AfterValidator(_a_real_address)]
+Address = Annotated[str, Text(0, LONGEST_EMAIL, format="email"), AfterValidator(_a_real_address)]
 Password = Annotated[
     str,
     Text(
@@ -161,7 +169,9 @@ def _a_channel_name(text: str) -> str:
 
 
 ChannelName = Annotated[
-    str, Text(0, 200, too_long="Invalid channel name"), AfterValidator(_a_channel_name)
+    str,
+    Text(0, 200, too_long="Invalid channel name", pattern=f"^{NAME.pattern}$"),
+    AfterValidator(_a_channel_name),
 ]
 
 

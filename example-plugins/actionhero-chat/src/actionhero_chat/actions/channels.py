@@ -7,6 +7,7 @@ from typing import TypedDict
 from actionhero import Action, Call, Field, Inputs
 from actionhero_channels import Channels
 from actionhero_chat.fields import ChannelName
+from actionhero_openapi import Operation
 from actionhero_sessions import RequireSession
 from actionhero_web import Route
 
@@ -29,6 +30,7 @@ class ChannelMembers(Action):
 
     name = "channel:members"
     web = Route.get("/channel/{channel}/members")
+    openapi = Operation(errors=[], examples={"who reads": {"channel": "messages"}})
     middleware = [RequireSession()]
 
     async def run(self, inputs: ChannelMembersInputs, call: Call) -> Members:

@@ -6,6 +6,7 @@ from typing import Annotated, TypedDict
 
 from actionhero import Action, Field, File, Inputs
 from actionhero_chat.fields import Text
+from actionhero_openapi import Operation
 from actionhero_web import Route
 
 
@@ -46,6 +47,7 @@ class FileUpload(Action):
 
     name = "fileUpload"
     web = Route.post("/file")
+    openapi = Operation(errors=[])
 
     async def run(self, inputs: FileUploadInputs) -> Uploaded:
         file = inputs.file

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, TypedDict
 
-from actionhero import Action, Call, Field, Inputs
+from actionhero import Action, Call, Field, Inputs, NotFound
 from actionhero_channels import Channels
 from actionhero_chat.fields import Between, RowId, Text
 from actionhero_chat.ops import messages
 from actionhero_db import Database, Page, Pagination
+from actionhero_openapi import Operation
 from actionhero_sessions import RequireSession
 from actionhero_web import Route
 
@@ -63,6 +64,7 @@ class MessageCreate(Action):
 
     name = "message:create"
     web = Route.put("/message")
+    openapi = Operation(errors=[], examples={"a greeting": {"body": "Hello"}})
     middleware = [RequireSession()]
 
     async def run(self, inputs: MessageCreateInputs, call: Call) -> WrittenMessageShown:
@@ -87,6 +89,7 @@ class MessageView(Action):
 
     name = "message:view"
     web = Route.get("/message/{message}")
+    openapi = Operation(errors=[NotFound], examples={"the first": {"message": 1}})
     middleware = [RequireSession()]
 
     async def run(self, inputs: MessageViewInputs) -> ReadMessageShown:
@@ -107,6 +110,7 @@ class MessagesList(Action):
 
     name = "messages:list"
     web = Route.get("/messages/list")
+    openapi = Operation(errors=[], examples={"the newest": {"page": 1, "limit": 10}})
     middleware = [RequireSession()]
 
     async def run(self, inputs: MessagesListInputs) -> MessageList:

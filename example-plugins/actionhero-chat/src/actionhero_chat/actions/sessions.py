@@ -8,6 +8,7 @@ from actionhero import Action, Call, Field, Inputs, InvalidCredentials, Secret
 from actionhero_chat.fields import Email, Password
 from actionhero_chat.ops import users
 from actionhero_chat.passwords import Passwords
+from actionhero_openapi import Operation
 from actionhero_sessions import RequireSession, Sessions
 from actionhero_web import Route
 
@@ -49,6 +50,10 @@ class SessionCreate(Action):
 
     name = "session:create"
     web = Route.put("/session")
+    openapi = Operation(
+        errors=[InvalidCredentials],
+        examples={"Ada": {"email": "ada@example.com", "password": "correct horse"}},
+    )
 
     async def run(self, inputs: SessionCreateInputs, call: Call) -> SignedIn:
         passwords = call.get(Passwords)
@@ -79,6 +84,7 @@ class SessionDestroy(Action):
 
     name = "session:destroy"
     web = Route.delete("/session")
+    openapi = Operation(errors=[])
     middleware = [RequireSession()]
 
     async def run(self, call: Call) -> SignedOut:

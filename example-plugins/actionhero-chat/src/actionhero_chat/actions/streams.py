@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 from actionhero import Action, Call, Event, Field, Inputs
 from actionhero_chat.fields import Between
 from actionhero_chat.pulse import Pulse
+from actionhero_openapi import Operation
 from actionhero_web import Route
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class StreamingCounter(Action):
 
     name = "streaming:counter"
     web = Route.get("/streaming/counter")
+    openapi = Operation(errors=[], examples={"to three": {"count": 3}})
 
     async def run(self, inputs: StreamingCounterInputs) -> AsyncIterator[Event[Count]]:
         for index in range(1, inputs.count + 1):
@@ -56,6 +58,7 @@ class StatusLive(Action):
 
     name = "status:live"
     web = Route.get("/status/live")
+    openapi = Operation(errors=[])
 
     async def run(self, call: Call) -> AsyncIterator[Event[PulseTold]]:
         pulse = call.get(Pulse)

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
-from actionhero import Action, Call, ErrorType, Field, Inputs, InvalidInput, Secret, TypedError
+from actionhero import (
+    Action,
+    Call,
+    Conflict,
+    ErrorType,
+    Field,
+    Inputs,
+    InvalidInput,
+    NotFound,
+    Secret,
+    TypedError,
+)
 from actionhero_chat.fields import Address, Email, Name, Password, RowId, Text, without_default
 from actionhero_chat.ops import users
 from actionhero_chat.passwords import Passwords
 from actionhero_db import Database
+from actionhero_openapi import Operation
 from actionhero_sessions import RequireSession
 from actionhero_web import Route, WebSettings
 
@@ -38,6 +50,10 @@ class UserCreate(Action):
 
     name = "user:create"
     web = Route.put("/user")
+    openapi = Operation(
+        errors=[Conflict],
+        examples={"Ada": {"name": "Ada", "email": "ada@example.com", "password": "correct horse"}},
+    )
 
     async def run(self, inputs: UserCreateInputs, call: Call) -> OwnUserShown:
         await users.refuse_taken(inputs.email)
@@ -64,6 +80,10 @@ class UserEdit(Action):
 
     name = "user:edit"
     web = Route.post("/user")
+    openapi = Operation(
+        errors=[Conflict, NotFound],
+        examples={"another name": {"name": "Ada Lovelace"}},
+    )
     middleware = [RequireSession()]
 
     async def run(self, inputs: UserEditInputs, call: Call) -> OwnUserShown:
@@ -88,6 +108,7 @@ class UserView(Action):
 
     name = "user:view"
     web = Route.get("/user/{user}")
+    openapi = Operation(errors=[NotFound], examples={"the first": {"user": 1}})
     middleware = [RequireSession()]
 
     async def run(self, inputs: UserViewInputs) -> PublicUserShown:
