@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator  # noqa: TC003 - read when the application loads
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actionhero import Action, Call, Inputs, hookimpl
+from actionhero import Action, Call, Conflict, Inputs, InvalidInput, hookimpl
 from actionhero_channels import Channel, Channels
 from actionhero_channels import plugin as channels_plugin
 from actionhero_db import plugin as db_plugin
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from actionhero_channels.testing import Said
     from actionhero_redis.testing import ThrowAwayRedis
     from actionhero_websocket.client import Client
-    from pytest_actionhero import JobQueue
+    from pytest_actionhero import CliCaller, HttpCaller, JobQueue
 
 
 class Visit(Action):
@@ -123,6 +124,114 @@ async def test_a_socket_is_open(websocket: Client, redis_server: ThrowAwayRedis)
     await websocket.call("visit")
 
     assert await websocket.call("visit") == {"visits": 2}
+
+
+class BookInputs(Inputs):
+    title: str
+    pages: int
+    tags: list[str] = []
+    sold: bool = False
+
+
+class Book(Action):
+    """Keep a book, and tell what was kept; of some there can be only one."""
+
+    name = "book"
+    web = "PUT /books/{title}"
+
+    async def run(self, inputs: BookInputs) -> dict[str, Any]:
+        if inputs.title == "Emma":
+            raise Conflict("There is such a book", key="title", value=inputs.title)
+        return inputs.model_dump()
+
+
+class BookFind(Action):
+    """Look for a book."""
+
+    name = "book:find"
+    web = "GET /books"
+
+    async def run(self, inputs: BookInputs) -> dict[str, Any]:
+        return inputs.model_dump()
+
+
+class StartInputs(Inputs):
+    start: int
+
+
+class Countdown(Action):
+    """Count down, and fail below nothing."""
+
+    name = "countdown"
+    web = "GET /countdown"
+
+    async def run(self, inputs: StartInputs) -> AsyncIterator[int]:
+        for number in range(inputs.start, -1, -1):
+            yield number
+        if inputs.start > 1:
+            raise Conflict("too far")
+
+
+DOORS = [*SOCKETS, tasks_plugin, Book, BookFind, Countdown]
+
+
+@pytest.mark.actionhero(plugins=DOORS)
+async def test_each_caller_is_answered_the_same(
+    each_caller: Any, redis_server: ThrowAwayRedis
+) -> None:
+    """Whatever the door is: a value is a value, whether it came as JSON, as text or as it is."""
+    book = {"title": "Lady Susan / 2", "pages": 80, "tags": ["a", "b"], "sold": True}
+
+    assert await each_caller.call("book", **book) == book
+    assert await each_caller.call("book:find", **book) == book
+
+
+@pytest.mark.actionhero(plugins=DOORS)
+async def test_each_caller_is_refused_the_same(
+    each_caller: Any, redis_server: ThrowAwayRedis
+) -> None:
+    """A failure is raised as the error that the action raised, with all that is told of it."""
+    with pytest.raises(Conflict, match="There is such a book") as conflict:
+        await each_caller.call("book", title="Emma", pages=80)
+    with pytest.raises(InvalidInput, match="Missing required param: pages") as invalid:
+        await each_caller.call("book", title="Emma")
+
+    assert (conflict.value.key, conflict.value.value) == ("title", "Emma")
+    assert [problem.pointer for problem in invalid.value.problems] == ["/pages"]
+
+
+@pytest.mark.actionhero(plugins=DOORS)
+async def test_each_caller_gets_all_items_of_a_stream(
+    each_caller: Any, redis_server: ThrowAwayRedis
+) -> None:
+    """They are there when it ends; what ends it early is raised."""
+    assert await each_caller.call("countdown", start=1) == [1, 0]
+    with pytest.raises(Conflict, match="too far"):
+        await each_caller.call("countdown", start=2)
+
+
+@pytest.mark.actionhero(plugins=[Visit, web_plugin, redis_plugin, sessions_plugin])
+async def test_a_caller_over_http_keeps_a_session(
+    http_caller: HttpCaller, redis_server: ThrowAwayRedis
+) -> None:
+    """By the cookie of the client, which is that of `http`."""
+    await http_caller.call("visit")
+
+    assert await http_caller.call("visit") == {"visits": 2}
+
+
+@pytest.mark.actionhero(plugins=[Count, web_plugin])
+async def test_what_http_does_not_reach_is_told(http_caller: HttpCaller) -> None:
+    """A slip in the test is no failure of the action."""
+    with pytest.raises(ValueError, match="action 'count' has no web"):
+        await http_caller.call("count", text="four")
+
+
+@pytest.mark.actionhero(plugins=[Visit])
+async def test_an_option_that_there_is_not_is_told(cli_caller: CliCaller) -> None:
+    """As the shell tells it."""
+    with pytest.raises(InvalidInput, match="No such option '--nobody'"):
+        await cli_caller.call("visit", nobody="Ada")
 
 
 @pytest.mark.actionhero(plugins=[Note, NotesPlugin(), redis_plugin, channels_plugin])

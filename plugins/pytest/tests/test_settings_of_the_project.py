@@ -25,7 +25,7 @@ class Ring(Action):
 
 
 def test_the_application_of_the_folder_is_run(pytester: pytest.Pytester) -> None:
-    """`app` is what the settings file names, over HTTP too."""
+    """`app` is what the settings file names, at each of its doors."""
     pytester.makefile(
         ".toml",
         actionhero='[app]\npackage = "belfry"\n[plugins]\nenabled = ["web", "db", "tasks"]\n',
@@ -37,12 +37,16 @@ def test_the_application_of_the_folder_is_run(pytester: pytest.Pytester) -> None
             assert await caller.call("ring") == "ding"
             async with http.get("/api/ring") as answer:
                 assert await answer.json() == "ding"
+
+        async def test_ring_at_each_door(each_caller):
+            assert await each_caller.call("ring") == "ding"
         """
     )
 
     ended = pytester.runpytest_subprocess(*OPTIONS, "-W", "error")
 
-    ended.assert_outcomes(passed=1)
+    # One, and one for each of: the test itself, a shell, HTTP, a queue.
+    ended.assert_outcomes(passed=5)
 
 
 def test_a_marker_with_a_slip_is_told(pytester: pytest.Pytester) -> None:

@@ -10,14 +10,32 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_actionhero.cli_caller import CliCaller as CliCaller
+    from pytest_actionhero.http_caller import HttpCaller as HttpCaller
     from pytest_actionhero.job_queue import JobQueue as JobQueue
     from pytest_actionhero.session_store_contract import (
         SessionStoreContract as SessionStoreContract,
     )
+    from pytest_actionhero.task_caller import TaskCaller as TaskCaller
+    from pytest_actionhero.websocket_caller import WebSocketCaller as WebSocketCaller
 
-__all__ = ["JobQueue", "SessionStoreContract"]
+__all__ = [
+    "CliCaller",
+    "HttpCaller",
+    "JobQueue",
+    "SessionStoreContract",
+    "TaskCaller",
+    "WebSocketCaller",
+]
 
-_HOME = {"JobQueue": "job_queue", "SessionStoreContract": "session_store_contract"}
+_HOME = {
+    "CliCaller": "cli_caller",
+    "HttpCaller": "http_caller",
+    "JobQueue": "job_queue",
+    "SessionStoreContract": "session_store_contract",
+    "TaskCaller": "task_caller",
+    "WebSocketCaller": "websocket_caller",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from actionhero.testing import Caller, RunningApp
     from actionhero_channels.testing import Said
     from actionhero_websocket.client import Client
+    from pytest_actionhero.cli_caller import CliCaller
+    from pytest_actionhero.http_caller import HttpCaller
     from pytest_actionhero.job_queue import JobQueue
+    from pytest_actionhero.task_caller import TaskCaller
+    from pytest_actionhero.websocket_caller import WebSocketCaller
 
 MARKER = (
     "actionhero(plugins=None, settings=(), environ={}): what the fixture 'app' runs; with plugins, "
@@ -39,7 +43,15 @@ _SUITABLE = {
     "actionhero_web": ("ACTIONHERO_WEB__PORT", "0"),
 }
 #: Who asks for one of these wants doors that are open.
-_THROUGH_A_DOOR = frozenset({"server_url", "http", "websocket"})
+_THROUGH_A_DOOR = frozenset({"server_url", "http", "websocket", "each_caller"})
+#: The callers that `each_caller` stands for, and the package that each of them takes.
+_CALLERS = {
+    "caller": "actionhero",
+    "cli_caller": "actionhero",
+    "http_caller": "actionhero_web",
+    "websocket_caller": "actionhero_websocket",
+    "task_caller": "actionhero_tasks",
+}
 #: When the frozen clock begins.
 _BEGINNING = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
 
@@ -54,6 +66,20 @@ def pytest_configure(config: pytest.Config) -> None:
             config.pluginmanager.register(module, name)
         elif importlib.util.find_spec(package) is not None:
             config.pluginmanager.import_plugin(name)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for `each_caller` once for every door that its application has."""
+    if "each_caller" not in metafunc.fixturenames:
+        return
+    marker = metafunc.definition.get_closest_marker("actionhero")
+    plugins = marker.kwargs.get("plugins") if marker is not None else None
+    if plugins is None:
+        packages = {name.partition(".")[0] for name in _active(metafunc.config.rootpath, {})}
+    else:
+        packages = {_package(plugin) for plugin in plugins}
+    names = [n for n, package in _CALLERS.items() if package in packages | {"actionhero"}]
+    metafunc.parametrize("each_caller", names, indirect=True)
 
 
 @pytest.fixture
@@ -79,7 +105,6 @@ async def app(
     Its servers are open if the test asks for a fixture that goes through one, such as `http`.
     """
     from actionhero import App, RunMode
-    from actionhero.discovery import PluginState, find_plugins
     from actionhero.sources import read_sources
     from actionhero.testing import RunningApp, running_app
 
@@ -98,8 +123,7 @@ async def app(
             yield running
         return
     root = request.config.rootpath
-    found, _ = find_plugins(read_sources(root, environ=environ).boot())
-    active = [one.module_name for one in found if one.state is PluginState.ACTIVE]
+    active = _active(root, environ)
     environ = {**_suitable(name.partition(".")[0] for name in active), **environ}
     whole = App.load(read_sources(root, environ=environ), mode, settings)
     await whole.start()
@@ -151,6 +175,44 @@ async def websocket(app: RunningApp, server_url: str) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
+def http_caller(app: RunningApp, http: aiohttp.ClientSession) -> HttpCaller:
+    """Give somebody who calls actions by their names over HTTP, and keeps their cookies."""
+    from pytest_actionhero.http_caller import HttpCaller
+
+    return HttpCaller(app.app, http)
+
+
+@pytest.fixture
+def websocket_caller(app: RunningApp, websocket: Client) -> WebSocketCaller:
+    """Give somebody who calls actions over one WebSocket."""
+    from pytest_actionhero.websocket_caller import WebSocketCaller
+
+    return WebSocketCaller(app.app, websocket)
+
+
+@pytest.fixture
+def cli_caller(app: RunningApp) -> CliCaller:
+    """Give somebody who calls actions with the options of `actionhero call`."""
+    from pytest_actionhero.cli_caller import CliCaller
+
+    return CliCaller(app.app)
+
+
+@pytest.fixture
+def task_caller(app: RunningApp, job_queue: JobQueue) -> TaskCaller:
+    """Give somebody who lets actions run as jobs, and awaits their results."""
+    from pytest_actionhero.task_caller import TaskCaller
+
+    return TaskCaller(app.app, job_queue)
+
+
+@pytest.fixture
+def each_caller(request: pytest.FixtureRequest) -> Any:
+    """Give each caller in turn, as far as the application has their doors."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
 def broadcasts(app: RunningApp) -> Iterator[list[Said]]:
     """Give a list to which every broadcast of the application is added."""
     from actionhero_channels.testing import captured_broadcasts
@@ -179,6 +241,15 @@ def clock() -> Iterator[time_machine.Traveller]:
 
     with contextlib.ExitStack() as stack:
         yield stack.enter_context(time_machine.travel(_BEGINNING, tick=False))
+
+
+def _active(root: Path, environ: dict[str, str]) -> list[str]:
+    """Return the modules of the plugins that the settings file of a folder switches on."""
+    from actionhero.discovery import PluginState, find_plugins
+    from actionhero.sources import read_sources
+
+    found, _ = find_plugins(read_sources(root, environ=environ).boot())
+    return [one.module_name for one in found if one.state is PluginState.ACTIVE]
 
 
 def _package(plugin: Any) -> str:
