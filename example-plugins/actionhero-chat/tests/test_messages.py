@@ -227,12 +227,12 @@ def test_the_operator_is_told_how_young_a_message_may_be(
     assert "Too small: expected number to be >=1000" in ended.stderr
 
 
-def test_the_operator_is_greeted_with_the_time(
-    sites: Callable[[str, str], Any], storage: str
-) -> None:
-    """In UTC, to the millisecond."""
-    ended = sites(storage, "standard").run("call", "messages:hello")
+def test_the_operator_lets_everybody_hear_what_time_it_is(chat: Any, member: httpx.Client) -> None:
+    """In UTC, to the millisecond; it is a message of Admin like any other."""
+    ended = chat.run("call", "messages:hello")
 
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)["message"]
     assert re.fullmatch(r"Hello! The current time is \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told)
+    newest = member.get("/messages/list").json()["messages"][0]
+    assert (newest["body"], newest["user_name"]) == (told, "Admin")

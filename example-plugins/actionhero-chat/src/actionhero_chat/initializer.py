@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.chat")
 
-DEFAULT_NAME = "Admin"
-DEFAULT_EMAIL = "admin@keryxjs.com"
-
 
 class ChatInitializer(Initializer):
     """What the chat leans on beside the database and sessions."""
@@ -41,15 +38,15 @@ class ChatInitializer(Initializer):
         if app.mode is not RunMode.SERVER or not app.get(ChatSettings).default_user:
             return
         async with app.get(Database).entered():
-            if await users.find_by_email(DEFAULT_EMAIL) is not None:
+            if await users.find_default() is not None:
                 return
             nobody_knows = await app.get(Passwords).hash(secrets.token_urlsafe())
             try:
-                await users.add(DEFAULT_NAME, DEFAULT_EMAIL, nobody_knows)
+                await users.add(users.DEFAULT_NAME, users.DEFAULT_EMAIL, nobody_knows)
             except Conflict:
                 # Another process of this server was quicker.
                 return
-        logger.info("made the default user %s", DEFAULT_EMAIL)
+        logger.info("made the default user %s", users.DEFAULT_EMAIL)
 
     async def stop(self, app: App) -> None:
         """End the threads that hash."""

@@ -24,8 +24,9 @@ async def clear_tables(database: Database) -> list[str]:
         names = dict.fromkeys(
             (name, model._meta.schema) for model in models for name in _tables_of(model)
         )
+        quote = "`" if database.dialect is Dialect.MYSQL else '"'
         tables = [
-            f'"{schema}"."{name}"' if schema else f'"{name}"'
+            f"{quote}{schema}{quote}.{quote}{name}{quote}" if schema else f"{quote}{name}{quote}"
             for name, schema in names
             if await has_table(session.client, name, schema)
         ]
@@ -35,10 +36,19 @@ async def clear_tables(database: Database) -> list[str]:
         async with in_transaction(session.client.connection_name) as client:
             if database.dialect is Dialect.POSTGRES:
                 await client.execute_query(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
-            else:
-                for table in tables:
-                    await client.execute_query(f"DELETE FROM {table}")  # noqa: S608 - models' own
-        return [table.replace('"', "") for table in tables]
+                return _plain(tables, quote)
+            # On SQLite they are off for as long as the session.
+            if database.dialect is Dialect.MYSQL:
+                await client.execute_query("SET foreign_key_checks = 0")
+            for table in tables:
+                await client.execute_query(f"DELETE FROM {table}")  # noqa: S608 - models' own
+            if database.dialect is Dialect.MYSQL:
+                await client.execute_query("SET foreign_key_checks = 1")
+        return _plain(tables, quote)
+
+
+def _plain(tables: list[str], quote: str) -> list[str]:
+    return [table.replace(quote, "") for table in tables]
 
 
 def _tables_of(model: type[Model]) -> list[str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypedDict
 
 from actionhero import Action, Call, Field, Inputs, NotFound
 from actionhero_channels import Channels
 from actionhero_chat.fields import Between, RowId, Text
-from actionhero_chat.ops import messages
+from actionhero_chat.ops import messages, users
 from actionhero_db import Database, Page, Pagination
 from actionhero_openapi import Operation
 from actionhero_sessions import RequireSession
 from actionhero_web import Route
+
+if TYPE_CHECKING:
+    from actionhero_chat.models import Message
 
 #: What every client takes for a whole number without a loss (RFC 8259, 6).
 LARGEST = 2**53 - 1
@@ -68,13 +71,8 @@ class MessageCreate(Action):
     middleware = [RequireSession()]
 
     async def run(self, inputs: MessageCreateInputs, call: Call) -> WrittenMessageShown:
-        user_id = call.session["userId"]
-        message = await messages.add(user_id, inputs.body)
-        told: ReadMessageShown = {"message": messages.read(message)}
-        # Once it is kept; that nobody could be told is no reason to say that it is not.
-        await call.get(Database).after_commit(
-            call.get(Channels).broadcast, "messages", told, f"user:{user_id}"
-        )
+        message = await messages.add(call.session["userId"], inputs.body)
+        await _let_all_hear(call, message)
         return {"message": messages.written(message)}
 
 
@@ -138,17 +136,29 @@ class MessagesCleanup(Action):
 
 
 class MessagesHello(Action):
-    """Say hello, and what time it is."""
+    """Let Admin say hello to everybody, and what time it is."""
 
     name = "messages:hello"
     task: ClassVar[dict[str, Any]] = {}
 
-    async def run(self) -> Greeting:
+    async def run(self, call: Call) -> Greeting:
         time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return {"message": f"Hello! The current time is {time}"}
+        greeting = f"Hello! The current time is {time}"
+        admin = await users.find_default()
+        if admin is not None:
+            await _let_all_hear(call, await messages.add(admin.id, greeting))
+        return {"message": greeting}
 
 
 class MessagesHelloEveryMinute(MessagesHello):
-    """Say hello, and what time it is."""
+    """Let Admin say hello to everybody, and what time it is."""
 
     task = {"every": timedelta(minutes=1)}
+
+
+async def _let_all_hear(call: Call, message: Message) -> None:
+    """Broadcast a message once it is kept; that nobody could be told undoes nothing."""
+    told: ReadMessageShown = {"message": messages.read(message)}
+    await call.get(Database).after_commit(
+        call.get(Channels).broadcast, "messages", told, f"user:{message.user_id}"
+    )

@@ -13,6 +13,10 @@ from actionhero_chat.ops.moments import after, milliseconds, now
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+#: Who speaks for the server. Nobody knows their password.
+DEFAULT_NAME = "Admin"
+DEFAULT_EMAIL = "admin@keryxjs.com"
+
 #: How many users are read at once.
 PAGE = 500
 
@@ -69,6 +73,11 @@ async def find(id: int) -> User:
 async def find_by_email(email: str) -> User | None:
     """Return the user with an e-mail address, if there is one."""
     return await User.get_or_none(email=email)
+
+
+async def find_default() -> User | None:
+    """Return the user who speaks for the server, if there is one."""
+    return await find_by_email(DEFAULT_EMAIL)
 
 
 async def refuse_taken(email: str) -> None:
