@@ -10,8 +10,10 @@ import sys
 import textwrap
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 import redis
 
@@ -21,7 +23,6 @@ from actionhero_tasks.sqlite_store import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from actionhero_redis.testing import ThrowAwayRedis
     from actionhero_tasks.job import JobState
@@ -33,6 +34,7 @@ ACTIONS = '''
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import signal
 import time
@@ -76,6 +78,18 @@ class Hold(Action):
         return inputs.name
 
 
+class Seize(Action):
+    """Keep the whole interpreter from C, so that no other thread of it runs."""
+
+    name = "seize"
+
+    async def run(self, inputs: WorkInputs) -> str:
+        note(f"begin {inputs.name}")
+        ctypes.PyDLL(None).usleep(int(inputs.seconds * 1e6))
+        note(f"end {inputs.name}")
+        return inputs.name
+
+
 class Wait(Action):
     """Go on when a file is there."""
 
@@ -109,13 +123,18 @@ class Place:
     redis: ThrowAwayRedis | None = None
     _running: list[subprocess.Popen[str]] = field(default_factory=list)
 
-    def begin(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start `actionhero` with arguments; its log is in `log`."""
+    def begin(self, *arguments: str, clock: str | None = None) -> subprocess.Popen[str]:
+        """Start `actionhero` with arguments; its log is in `log`.
+
+        Args:
+            arguments: What follows the name of the program.
+            clock: How wrong its clock is, as `faketime` has it, such as `+2m`.
+        """
         with (self.folder / "log").open("a") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "actionhero", *arguments],
                 cwd=self.folder,
-                env=self._environ(),
+                env={**self._environ(), **wrong_clock(clock)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -193,6 +212,13 @@ class Place:
         assert record is not None
         return record.created_ms // 1000 * 1000
 
+    def children(self, process: subprocess.Popen[str]) -> list[int]:
+        """Return the processes that a process has started and that are there."""
+        try:
+            return [child.pid for child in psutil.Process(process.pid).children()]
+        except psutil.NoSuchProcess:
+            return []
+
     def close(self) -> None:
         """End what still runs."""
         for process in self._running:
@@ -211,6 +237,18 @@ class Place:
             **({} if self.redis is None else {"REDIS_URL": self.redis.url}),
             **self.environ,
         }
+
+
+def wrong_clock(wrong: str | None) -> dict[str, str]:
+    """Return the variables with which a process, and those that it starts, has a wrong clock."""
+    if wrong is None:
+        return {}
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None:
+        in_ci = os.environ.get("CI", "").lower() not in {"", "0", "false"}
+        (pytest.fail if in_ci else pytest.skip)("libfaketime is not installed")
+    # Whatever is measured from one moment to another is still right.
+    return {"LD_PRELOAD": str(library), "FAKETIME": wrong, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 @pytest.fixture

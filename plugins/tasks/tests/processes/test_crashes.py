@@ -6,10 +6,18 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from actionhero_tasks.job import JobState
+from actionhero.identifier import new_identifier
+from actionhero_tasks.envelope import Envelope
+from actionhero_tasks.job import JobState, NewJob
 
 if TYPE_CHECKING:
     from plugins.tasks.tests.processes.conftest import Place
+
+
+def job_of(action: str, **inputs: object) -> NewJob:
+    """Return a job of an action, as it is enqueued."""
+    id = new_identifier()
+    return NewJob(id, "default", action, Envelope(action, inputs).write(id, "default"))
 
 
 def test_a_server_that_is_killed_runs_all_its_jobs_when_it_starts_again(place: Place) -> None:
@@ -73,24 +81,25 @@ def test_a_job_that_ends_its_workers_is_a_dead_letter_and_others_run(each_place:
 def test_a_worker_that_is_told_to_stop_finishes_what_it_runs_and_takes_nothing_more(
     each_place: Place,
 ) -> None:
-    """What waits stays for somebody else, and nothing runs twice."""
+    """Eight run, thirty-two wait: those stay for somebody else, and nothing runs twice."""
     place = each_place
-    place.environ["ACTIONHERO_TASKS__CONCURRENCY"] = "2"
+    place.environ["ACTIONHERO_TASKS__CONCURRENCY"] = "8"
+    store = place.store()
+    jobs = [job_of("wait", name="go") for _ in range(40)]
+    store.add(jobs)
     parent = place.begin("worker")
-    running = [place.enqueue("wait", "--name", "go") for _ in range(2)]
-    waiting = place.enqueue("work", "--name", "later")
-    place.wait_for("begin go")
-    place.until(lambda: len(place.journal()) == 2, "both have begun")
+    place.until(lambda: len(place.journal()) == 8, "eight have begun")
 
     parent.terminate()
     place.until(lambda: "stopping on SIGTERM" in (place.folder / "log").read_text(), "told")
     (place.folder / "go").touch()
 
     assert parent.wait() == 0
-    for id in running:
-        place.wait_for_state(id, JobState.DONE)
-    assert place.wait_for_state(waiting, JobState.READY)["started"] is None
-    assert len(place.journal()) == 4
+    done, waiting = store.jobs(JobState.DONE), store.jobs(JobState.READY)
+    store.close()
+    assert (len(done), len(waiting)) == (8, 32)
+    assert all(job.started_ms is None and job.deliveries == 0 for job in waiting)
+    assert sorted(line.split()[0] for line in place.journal()) == ["begin"] * 8 + ["end"] * 8
 
 
 def test_what_has_not_ended_in_the_grace_time_goes_back_into_the_queue(each_place: Place) -> None:
