@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 import click
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from actionhero.cli import CommandContext
     from actionhero_tasks.job import JobRecord
     from actionhero_tasks.store import JobStore
+
+
+#: In how many parts a bar moves.
+_PARTS: Final = 1000
 
 
 @click.group(short_help="Look at a job: its status, progress, result.")
@@ -108,9 +112,11 @@ def _find(context: CommandContext, id: str, wait_seconds: float = 0.0) -> Job:
 
     def look(store: JobStore) -> JobRecord | None:
         record = store.find(id)
-        while record is not None and record.state not in ENDED and time.monotonic() < deadline:
-            time.sleep(LOOK_SECONDS)
-            record = store.find(id)
+        with _Bar() as bar:
+            while record is not None and record.state not in ENDED and time.monotonic() < deadline:
+                bar.show(record)
+                time.sleep(LOOK_SECONDS)
+                record = store.find(id)
         return record
 
     record = ask_store(load_app(context), look)
@@ -122,3 +128,27 @@ def _find(context: CommandContext, id: str, wait_seconds: float = 0.0) -> Job:
 def _refuse(reason: str) -> NoReturn:
     click.echo(reason, err=True)
     sys.exit(FAILED)
+
+
+class _Bar:
+    """Shows on a terminal how far a job is that tells it, as long as a `with` block runs."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.render_finish()
+
+    def show(self, record: JobRecord) -> None:
+        """Show what a job told last."""
+        if not record.progress_total or record.progress is None or not sys.stderr.isatty():
+            return
+        if self._bar is None:
+            self._bar = click.progressbar(
+                length=_PARTS, file=sys.stderr, label=record.action, show_eta=False
+            )
+        self._bar.update(int(record.progress / record.progress_total * _PARTS) - self._bar.pos)

@@ -2,59 +2,85 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from actionhero.cli.table import format_option, write_rows
+from actionhero.cli.table import format_option, write_json, write_rows
 from actionhero_tasks.command_line import ask_store, load_app
 from actionhero_tasks.job import JobState
 from actionhero_tasks.reports import job_of
 from actionhero_tasks.scheduler import schedules_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from actionhero import App
     from actionhero.cli import CommandContext
+    from actionhero_tasks.job import QueueCounts
     from actionhero_tasks.store import JobStore
+
+
+#: From how many dead letters on it takes a while.
+_MANY: Final = 100
+_QUEUES: Final = {
+    "queue": "Queue",
+    "ready": "Ready",
+    "running": "Running",
+    "delayed": "Delayed",
+    "retrying": "Retrying",
+    "dead": "Dead",
+    "oldest_seconds": "Oldest (s)",
+}
+_WORKERS: Final = {"worker": "Worker", "running": "Running"}
+_SCHEDULES: Final = {
+    "action": "Action",
+    "every_seconds": "Every (s)",
+    "cron": "Cron",
+    "timezone": "Time zone",
+    "next": "Next",
+}
 
 
 @click.group(invoke_without_command=True, short_help="Look at queues and dead letters.")
 @format_option
 @click.pass_context
 def tasks(context: click.Context, format_: str) -> None:
-    """List the queues, and how many jobs of each there are; or look after dead letters."""
+    """Tell of queues, workers and schedules; or look after dead letters."""
     if context.invoked_subcommand is not None:
         return
     app = load_app(context.obj)
-    counts = ask_store(app, lambda store: store.counts())
-    rows = [dataclasses.asdict(row) for row in counts]
-    for row in rows:
-        oldest = row.pop("oldest_ms")
-        row["oldest_seconds"] = None if oldest is None else oldest / 1000
-    write_rows(
-        rows,
-        {
-            "queue": "Queue",
-            "ready": "Ready",
-            "running": "Running",
-            "delayed": "Delayed",
-            "retrying": "Retrying",
-            "dead": "Dead",
-            "oldest_seconds": "Oldest (s)",
-        },
-        format_,
+    counts, loads, now = ask_store(
+        app, lambda store: (store.counts(), store.loads(), store.now_ms())
     )
+    listings = [
+        ("queues", _queue_rows(counts), _QUEUES),
+        ("workers", _worker_rows(loads), _WORKERS),
+        ("schedules", _schedule_rows(app, now), _SCHEDULES),
+    ]
+    if format_ == "json":
+        write_json({name: rows for name, rows, _ in listings})
+        return
+    for number, (name, rows, columns) in enumerate(listings):
+        if number:
+            click.echo()
+        if rows:
+            write_rows(rows, columns, format_)
+        else:
+            click.echo(f"no {name}")
 
 
 @tasks.command()
 @format_option
 @click.pass_obj
 def workers(context: CommandContext, format_: str) -> None:
-    """List the processes that may take jobs now."""
-    owners = ask_store(load_app(context), lambda store: store.owners())
-    write_rows([{"worker": owner} for owner in owners], {"worker": "Worker"}, format_)
+    """List the processes that may take jobs now, and how many each runs."""
+    loads = ask_store(load_app(context), lambda store: store.loads())
+    write_rows(_worker_rows(loads), _WORKERS, format_)
 
 
 @tasks.command()
@@ -63,30 +89,8 @@ def workers(context: CommandContext, format_: str) -> None:
 def schedules(context: CommandContext, format_: str) -> None:
     """List the actions that recur, and when each is due next."""
     app = load_app(context)
-    found = schedules_of(app)
     now = ask_store(app, lambda store: store.now_ms())
-    rows = [
-        {
-            "action": schedule.name,
-            "every_seconds": every.total_seconds() if (every := schedule.task.every) else None,
-            "cron": schedule.task.cron,
-            "timezone": schedule.task.timezone,
-            "queue": schedule.task.queue,
-            "next": datetime.fromtimestamp(schedule.times.after(now) / 1000, UTC).isoformat(),
-        }
-        for schedule in found
-    ]
-    write_rows(
-        rows,
-        {
-            "action": "Action",
-            "every_seconds": "Every (s)",
-            "cron": "Cron",
-            "timezone": "Time zone",
-            "next": "Next",
-        },
-        format_,
-    )
+    write_rows(_schedule_rows(app, now), _SCHEDULES, format_)
 
 
 @tasks.command()
@@ -138,6 +142,32 @@ def discard(context: CommandContext, ids: tuple[str, ...], every: bool) -> None:
     _for_each(context, ids, every, "discard")
 
 
+def _queue_rows(counts: Iterable[QueueCounts]) -> list[dict[str, Any]]:
+    rows = [dataclasses.asdict(each) for each in counts]
+    for row in rows:
+        oldest = row.pop("oldest_ms")
+        row["oldest_seconds"] = None if oldest is None else oldest / 1000
+    return rows
+
+
+def _worker_rows(loads: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"worker": owner, "running": count} for owner, count in sorted(loads.items())]
+
+
+def _schedule_rows(app: App, now: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "action": schedule.name,
+            "every_seconds": every.total_seconds() if (every := schedule.task.every) else None,
+            "cron": schedule.task.cron,
+            "timezone": schedule.task.timezone,
+            "queue": schedule.task.queue,
+            "next": datetime.fromtimestamp(schedule.times.after(now) / 1000, UTC).isoformat(),
+        }
+        for schedule in schedules_of(app)
+    ]
+
+
 def _for_each(context: CommandContext, ids: tuple[str, ...], every: bool, verb: str) -> None:
     if bool(ids) == every:
         raise click.UsageError("give the ids of jobs, or --all")
@@ -146,16 +176,18 @@ def _for_each(context: CommandContext, ids: tuple[str, ...], every: bool, verb: 
     def apply(store: JobStore) -> tuple[int, list[str]]:
         done = 0
         missed = []
-        for id in ids:
-            if getattr(store, verb)(id):
-                done += 1
-            else:
-                missed.append(id)
-        before = None
-        while every and (records := store.jobs(JobState.DEAD, before=before)):
-            # Each once: one that fails again at once would come again for ever.
-            before = records[-1].seq
-            done += sum(getattr(store, verb)(record.id) for record in records)
+        count = sum(counts.dead for counts in store.counts()) if every else len(ids)
+        with _progress(count) as advance:
+            for id in ids:
+                if getattr(store, verb)(id):
+                    done += 1
+                else:
+                    missed.append(id)
+                advance(1)
+            while every and (records := store.jobs(JobState.DEAD)):
+                # One that somebody else was faster with is gone from the list all the same.
+                done += sum(getattr(store, verb)(record.id) for record in records)
+                advance(len(records))
         return done, missed
 
     done, missed = ask_store(app, apply)
@@ -164,3 +196,13 @@ def _for_each(context: CommandContext, ids: tuple[str, ...], every: bool, verb: 
         click.echo(f"there is no dead letter {id!r}", err=True)
     if missed:
         sys.exit(1)
+
+
+@contextlib.contextmanager
+def _progress(count: int) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how many of `count` are done, if they are many."""
+    if count < _MANY or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=count, file=sys.stderr) as bar:
+        yield bar.update

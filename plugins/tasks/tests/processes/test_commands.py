@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from actionhero_tasks.job import JobState
@@ -66,6 +67,7 @@ def test_an_operator_enqueues_looks_and_has_dead_letters_run_again(place: Place)
     good = place.enqueue("login", "--name", "Ada", "--password", "hunter2")
     bad = place.enqueue("--queue", "late", "login", "--name", "Eve", "--password", "hunter2")
     waiting = told(place, "tasks")
+    table = place.run("tasks").stdout
     before = place.run("job", "result", good)
 
     server = place.begin("start")
@@ -80,7 +82,16 @@ def test_an_operator_enqueues_looks_and_has_dead_letters_run_again(place: Place)
     server.terminate()
 
     assert server.wait() == 0
-    assert [(row["queue"], row["ready"]) for row in waiting] == [("late", 1), ("logins", 1)]
+    assert [(row["queue"], row["ready"]) for row in waiting["queues"]] == [
+        ("late", 1),
+        ("logins", 1),
+    ]
+    assert waiting["workers"] == []
+    assert [(row["action"], row["cron"]) for row in waiting["schedules"]] == [
+        ("hourly", None),
+        ("weekly", "0 8 * * mon"),
+    ]
+    assert re.search(r"Queue .*Oldest.*late .*no workers\n.*weekly", table, re.DOTALL)
     assert (before.returncode, before.stdout) == (1, "")
     assert "has no result: it is ready" in before.stderr
     assert result.stdout.strip() == '{"welcome":"Ada"}'

@@ -115,6 +115,8 @@ class Trouble:
         self.seconds = seconds
         self.workers = [self.deploy(), self.deploy()]
         self.killed = 0
+        #: When the last of it happened.
+        self.last = 0.0
         #: By name: every id that was said to be kept.
         self.ids: collections.defaultdict[str, set[str]] = collections.defaultdict(set)
 
@@ -189,17 +191,17 @@ class Trouble:
         number = 0
         while enqueuing.is_alive() or number < least:
             number += 1
-            self.kill_one()
-            time.sleep(pause_seconds)
             # The others are spread over the time that it takes at least.
             others.pop(number * 5 // (least + 1), lambda: None)()
+            self.kill_one()
+            self.last = time.monotonic()
+            time.sleep(pause_seconds)
         enqueuing.join()
-        last = time.monotonic()
         store = self.place.store()
         self.place.until(
             lambda: not any(c.ready or c.delayed or c.running for c in store.counts()), "drained"
         )
-        drained = time.monotonic() - last
+        drained = time.monotonic() - self.last
         assert store.jobs(JobState.DEAD) == []
         store.close()
         return drained
