@@ -26,6 +26,7 @@ from actionhero import (
     Transactions,
 )
 from actionhero_tasks import JobState, Task, Tasks
+from actionhero_tasks.job import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -357,3 +358,24 @@ async def test_a_store_that_is_away_is_told_as_a_service_that_is(
 
         with pytest.raises(ServiceUnavailable, match="The queue of jobs is not available"):
             await tasks.enqueue(Sum, {"a": 1})
+
+
+async def test_a_worker_that_waits_bears_that_its_store_is_away(
+    tasks_app: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the next job when the store is back."""
+    failed = asyncio.Event()
+    async with tasks_app(Sum) as app:
+        loop, store = asyncio.get_running_loop(), app.get(Tasks).store
+
+        def away(*_: Any) -> None:
+            loop.call_soon_threadsafe(failed.set)
+            raise StoreUnavailable("gone")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "wait", away)
+            await app.get(Tasks).enqueue(Sum, {"a": 1})
+            await failed.wait()
+        job = await app.get(Tasks).wait(await app.get(Tasks).enqueue(Sum, {"a": 1}))
+
+    assert job.state is JobState.DONE

@@ -11,11 +11,12 @@ from actionhero import RunMode, Server
 from actionhero.identifier import new_identifier
 from actionhero_tasks.choice import runs_embedded
 from actionhero_tasks.settings import TasksSettings
+from actionhero_tasks.signs import ANSWERED, TRIED, Mouth
 from actionhero_tasks.task import task_of
 from actionhero_tasks.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from actionhero import App
     from actionhero_tasks.scheduler import Scheduler
@@ -58,6 +59,7 @@ class TaskServer(Server):
             queues=self._settings.queues or None,
             concurrency=self._settings.concurrency,
             beats=owner is None,
+            on_try=_teller(),
         )
         if self._signals is not None:
             self._signals.boot(worker)
@@ -152,6 +154,15 @@ def _signals(app: App, tasks: Tasks) -> Signals | None:
     given = app.plugins.collect("actionhero_tasks_middleware", Middleware, app=app)
     app.refuse_problems()
     return Signals(tasks.store, [middleware for _, middleware in given])
+
+
+def _teller() -> Callable[[bool], None]:
+    """Return what tells the parent of this process, if it has one, that jobs are asked for."""
+    descriptor = os.environ.get(READY_VARIABLE)
+    if descriptor is None:
+        return lambda _: None
+    mouth = Mouth(int(descriptor))
+    return lambda answered: mouth.tell(ANSWERED if answered else TRIED)
 
 
 def new_owner() -> str:

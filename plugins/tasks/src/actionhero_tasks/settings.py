@@ -51,6 +51,12 @@ class TasksSettings(Settings):
         ge=1,
         description="How many processes `actionhero worker` starts. One that ends is replaced.",
     )
+    probes: str | None = Field(
+        default=None,
+        pattern=r"^(.+:)?\d{1,5}$",
+        description="Where `actionhero worker` answers /livez and /readyz over HTTP: a port of "
+        "127.0.0.1, or a host and a port, such as 0.0.0.0:8081. By default nowhere.",
+    )
     scheduler: bool = Field(
         default=False,
         description="Whether workers enqueue actions that recur, so that no scheduler is needed.",

@@ -14,8 +14,10 @@ from actionhero import LifecycleError, Supervisor, UnavailableError, process
 from actionhero.cli.exits import CONFIGURATION, UNAVAILABLE
 from actionhero_tasks.choice import open_store
 from actionhero_tasks.job import StoreUnavailable
+from actionhero_tasks.probes import Probes
 from actionhero_tasks.servers import OWNER_VARIABLE, READY_VARIABLE, new_owner
 from actionhero_tasks.settings import TasksSettings
+from actionhero_tasks.signs import Signs
 
 if TYPE_CHECKING:
     from actionhero import App
@@ -48,7 +50,8 @@ class WorkerProcesses(Supervisor):
         self._app = app
         self._count = app.get(TasksSettings).processes
         self._stopping: asyncio.Event
-        self._alive: set[str] = set()
+        #: What was heard of the processes that are there, by owner.
+        self._alive: dict[str, Signs] = {}
         self._stillborn = 0
         #: Whether any of them has run jobs.
         self._worked = False
@@ -71,6 +74,7 @@ class WorkerProcesses(Supervisor):
             raise UnavailableError(f"the store of jobs cannot be used: {error}") from error
         try:
             with process.StopSignals(loop, self._stop):
+                probes = await self._listen()
                 places = [asyncio.create_task(self._keep(store)) for _ in range(self._count)]
                 beating = asyncio.create_task(self._beat(store))
                 try:
@@ -78,6 +82,8 @@ class WorkerProcesses(Supervisor):
                 finally:
                     self._stopping.set()
                     await asyncio.gather(*places, return_exceptions=True)
+                    if probes is not None:
+                        probes.close()
                     beating.cancel()
                     await asyncio.gather(beating, return_exceptions=True)
         finally:
@@ -93,20 +99,21 @@ class WorkerProcesses(Supervisor):
         while True:
             owner = new_owner()
             ears, mouth = os.pipe()
+            signs = self._alive[owner] = Signs(ears)
             try:
                 child = await self._start(owner, mouth)
                 os.close(mouth)
-                self._alive.add(owner)
                 try:
                     code = await self._watch(child)
                 finally:
-                    self._alive.discard(owner)
+                    self._alive.pop(owner)
                     # Whatever it left is somebody else's now, not only when its lease has ended.
                     await self._give_back(store, owner)
-                # It told that it was there, or else closed this without a word by ending.
-                worked = bool(os.read(ears, 1))
             finally:
+                self._alive.pop(owner, None)
+                signs.stop()
                 os.close(ears)
+            worked = signs.worked
             if self._stopping.is_set():
                 return code if code in {0, process.FAILED} else 0
             self._worked |= worked
@@ -129,6 +136,14 @@ class WorkerProcesses(Supervisor):
                     await asyncio.wait_for(self._stopping.wait(), wait)
             if self._stopping.is_set():
                 return 0
+
+    async def _listen(self) -> Probes | None:
+        address = self._app.get(TasksSettings).probes
+        if address is None:
+            return None
+        probes = Probes(address, lambda: tuple(self._alive.values()), self._stopping.is_set)
+        await probes.start()
+        return probes
 
     async def _start(self, owner: str, mouth: int) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(

@@ -42,6 +42,8 @@ class Worker:
         queues: From which queues; `None`: from all.
         concurrency: How many at once.
         beats: Whether it says itself that it is alive; not if a parent does.
+        on_try: Told about once a second, in a thread, that it tries to take jobs, and whether the
+            store answers.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Worker:
         queues: Sequence[str] | None,
         concurrency: int,
         beats: bool,
+        on_try: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self.owner = owner
         self._store = store
@@ -60,6 +63,7 @@ class Worker:
         self._queues = queues
         self._concurrency = concurrency
         self._beats = beats
+        self._on_try = on_try
         self._bell = threading.Event()
         self._stopping = False
         self._ending = False
@@ -70,8 +74,6 @@ class Worker:
         self._settled: deque[Settlement] = deque()
         self._progress: dict[str, tuple[int, float, float | None]] = {}
         self._ringing = False
-        #: When the store last answered, by `time.monotonic`; `None`: it never has.
-        self.answered_at: float | None = None
 
     # -- on the event loop ---------------------------------------------------------------------
 
@@ -175,20 +177,21 @@ class Worker:
                 if (now := time.monotonic()) >= next_round:
                     next_round = now + ROUND_SECONDS
                     self._look_around()
+                    self._on_try(True)
                 away = AWAY_SECONDS[0]
-                self.answered_at = time.monotonic()
                 if ending and not self._settled:
                     self._tell_progress()
                     self._store.leave(self.owner, crashed=False)
                     return
+                has_room = not self._stopping and taken < self._concurrency
+                self._wait(has_room=has_room, claimed=claims)
             except StoreUnavailable as error:
                 logger.warning("the store of jobs cannot be reached: %s; trying again", error)
+                self._on_try(False)
                 if ending:
                     return
                 self._bell.wait(away)
                 away = min(away * 2, AWAY_SECONDS[1])
-                continue
-            self._wait(has_room=not self._stopping and taken < self._concurrency, claimed=claims)
 
     def _trade(self, room: int, unsettled: list[Settlement]) -> list[Claim]:
         if room <= 0 and not unsettled:

@@ -12,6 +12,7 @@ from actionhero.cli import SettingOption
 from actionhero.cli.logging import configure_logs
 from actionhero.cli.start import announce
 from actionhero_tasks.servers import OWNER_VARIABLE, READY_VARIABLE
+from actionhero_tasks.signs import READY, Mouth
 
 if TYPE_CHECKING:
     from actionhero import App
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--concurrency",
+    "--threads",
     cls=SettingOption,
     setting="tasks.concurrency",
     type=int,
@@ -39,6 +41,13 @@ if TYPE_CHECKING:
     setting="tasks.processes",
     type=int,
     help="How many processes run jobs. One that ends is replaced.",
+)
+@click.option(
+    "--probes",
+    cls=SettingOption,
+    setting="tasks.probes",
+    metavar="[HOST:]PORT",
+    help="Where /livez and /readyz tell over HTTP how the workers are.  [default: nowhere]",
 )
 @click.option(
     "--scheduler",
@@ -81,6 +90,4 @@ def scheduler(context: CommandContext) -> None:
 
 def _tell_ready(app: App) -> None:
     announce(app)
-    mouth = int(os.environ[READY_VARIABLE])
-    os.write(mouth, b"r")
-    os.close(mouth)
+    Mouth(int(os.environ[READY_VARIABLE])).tell(READY)

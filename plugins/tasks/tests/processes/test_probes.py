@@ -1,0 +1,70 @@
+"""A platform asks whether workers live, and whether they are of use."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+from actionhero_redis.testing import free_port
+
+if TYPE_CHECKING:
+    from plugins.tasks.tests.processes.conftest import Place
+
+
+def ask(port: int, path: str) -> tuple[int, Any]:
+    """Return the status and the answer; 0 if nobody listens."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        text = error.read()
+        return error.code, json.loads(text) if text else None
+    except OSError:
+        return 0, None
+
+
+def test_a_worker_is_ready_while_its_store_answers_and_live_all_the_time(
+    place_on_redis: Place,
+) -> None:
+    """Redis goes and comes back; a worker that hangs is alive for a minute."""
+    place, port = place_on_redis, free_port()
+    parent = place.begin("worker", "--probes", str(port))
+    place.until(lambda: ask(port, "/readyz") == (200, {"ready": True, "workers": 1}), "ready")
+    assert ask(port, "/nowhere") == (404, None)
+    assert place.redis is not None
+    place.redis.kill()
+    place.until(lambda: ask(port, "/readyz") == (503, {"ready": False, "workers": 0}), "not ready")
+    meanwhile = ask(port, "/livez")
+    place.redis.start()
+    place.until(lambda: ask(port, "/readyz")[0] == 200, "ready again")
+    [child] = place.children(parent)
+    os.kill(child, signal.SIGSTOP)
+    place.until(lambda: ask(port, "/readyz")[0] == 503, "it hangs")
+    hanging = ask(port, "/livez")
+    os.kill(child, signal.SIGCONT)
+    place.until(lambda: ask(port, "/readyz")[0] == 200, "it goes on")
+    parent.terminate()
+
+    assert parent.wait() == 0
+    assert meanwhile == hanging == (200, {"alive": True})
+    assert ask(port, "/livez") == (0, None)
+
+
+def test_a_port_that_is_taken_is_told(place: Place) -> None:
+    """With the setting, and nothing is started."""
+    port = free_port()
+    first = place.begin("worker", "--probes", str(port))
+    place.until(lambda: ask(port, "/livez")[0] == 200, "it listens")
+
+    second = place.run("worker", "--probes", f"127.0.0.1:{port}")
+    wrong = place.run("worker", "--probes", "here")
+    first.terminate()
+
+    assert first.wait() == 0
+    assert (second.returncode, wrong.returncode) == (78, 78)
+    assert f"tasks.probes is '127.0.0.1:{port}', and it cannot listen there" in second.stderr
+    assert "tasks.probes" in wrong.stderr
