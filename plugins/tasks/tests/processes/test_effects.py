@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from actionhero.identifier import new_identifier
@@ -180,7 +180,7 @@ class Trouble:
         enqueuing = threading.Thread(target=self.enqueue)
         enqueuing.start()
         self.place.until(
-            lambda: self.effects.ask("SELECT name FROM runs LIMIT 1"), "a first effect"
+            lambda: self.effects.ask("SELECT name FROM runs LIMIT 1") != [], "a first effect"
         )
         others = {
             1: self.restart_redis,
