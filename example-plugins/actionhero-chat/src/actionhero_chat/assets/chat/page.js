@@ -7,6 +7,7 @@ import { CallFailed, Socket } from "./socket.js";
 const CHANNEL = "messages";
 const NEWEST = 50;
 const STATUS_EVERY_MS = 5000;
+const LOOK_EVERY_MS = 250;
 const SIGN_IN_AGAIN = new Set(["CONNECTION_SESSION_NOT_FOUND", "CONNECTION_CHANNEL_AUTHORIZATION"]);
 
 const at = (id) => document.getElementById(id);
@@ -44,7 +45,7 @@ async function enter() {
   show("here", true);
   shown.clear();
   at("messages").replaceChildren();
-  messages.reverse().forEach(add);
+  addAll(messages);
   entering = true;
   socket.open();
   await socket.subscribe(CHANNEL);
@@ -156,6 +157,14 @@ function add(message) {
   }
 }
 
+/** Add a page of messages, the newest first, which a screen reader does not read out. */
+function addAll(messages) {
+  const list = at("messages");
+  list.setAttribute("aria-live", "off");
+  messages.reverse().forEach(add);
+  setTimeout(() => list.setAttribute("aria-live", "polite"));
+}
+
 /** Put an item where its `id` belongs: nearly always at the end. */
 function put(item) {
   const list = at("messages");
@@ -234,7 +243,7 @@ async function readBackTo(id, pages) {
   for (let page = 1; page <= pages; page++) {
     const { messages } = await request("GET", `/messages/list?limit=${NEWEST}&page=${page}`);
     const reached = messages.length < NEWEST || messages.some((message) => message.id <= id);
-    messages.reverse().forEach(add);
+    addAll(messages);
     if (reached) {
       return true;
     }
@@ -274,8 +283,13 @@ function mark(id) {
 socket.addEventListener("refused", ({ detail }) => {
   if (SIGN_IN_AGAIN.has(detail.type)) {
     leave("You were signed out. Sign in again.");
+  } else {
+    at("connection").textContent = detail.message;
   }
 });
+
+// Signed out elsewhere: in another window, or by the server.
+socket.addEventListener("left", () => leave("You were signed out. Sign in again."));
 
 socket.addEventListener("state", ({ detail }) => {
   if (me === null) {
@@ -295,25 +309,39 @@ socket.addEventListener("state", ({ detail }) => {
 
 // --- who is here -----------------------------------------------------------------------------
 
-let looking = null;
+let looking = false;
+let lookAgain = false;
 
-/** Show who is here now; asked again if somebody comes or goes meanwhile. */
-function look() {
-  looking = (looking ?? Promise.resolve()).then(async () => {
+/** Show who is here now; however many come and go meanwhile, that is asked once more. */
+async function look() {
+  lookAgain = true;
+  if (looking) {
+    return;
+  }
+  looking = true;
+  while (lookAgain) {
+    lookAgain = false;
     try {
-      const { members } = await socket.call("channel:members", { channel: CHANNEL });
-      const people = await Promise.all(members.map(Number).map(nameOf));
-      at("here-count").textContent = `(${people.length})`;
-      at("people").replaceChildren(...people.sort((a, b) => a.localeCompare(b)).map((name) => make("li", "", name)));
+      await showPeople();
     } catch {
       // The connection is lost; when it is back, this is asked again.
     }
-  });
+    await new Promise((done) => setTimeout(done, LOOK_EVERY_MS));
+  }
+  looking = false;
+}
+
+async function showPeople() {
+  const { members } = await socket.call("channel:members", { channel: CHANNEL });
+  const people = await Promise.all(members.map(Number).map(nameOf));
+  at("here-count").textContent = `(${people.length})`;
+  at("people").replaceChildren(...people.sort((a, b) => a.localeCompare(b)).map((name) => make("li", "", name)));
 }
 
 async function nameOf(id) {
   if (!names.has(id)) {
-    names.set(id, (await socket.call("user:view", { user: id })).user.name);
+    // Over HTTP: a hundred names at once would be too many messages for a socket.
+    names.set(id, (await request("GET", `/user/${id}`)).user.name);
   }
   return names.get(id);
 }
@@ -332,7 +360,8 @@ new EventSource("/api/status/live").addEventListener("pulse", ({ data }) => {
 
 async function showStatus() {
   try {
-    const status = await (await fetch("/api/status")).json();
+    // Over the socket, if there is one: if it is dead without knowing, this finds out.
+    const status = socket.isOpen ? await socket.call("status") : await request("GET", "/status");
     at("health").textContent = status.healthy ? "well" : "not well";
     at("uptime").textContent = duration(status.uptime);
     at("memory").textContent = `${status.consumedMemoryMB.toFixed(0)} MB`;

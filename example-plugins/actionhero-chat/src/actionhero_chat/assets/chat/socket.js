@@ -3,6 +3,8 @@
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 8000;
 const PATIENCE_MS = 15000;
+/** What may be otherwise the next time: a server without its Redis, or too many messages. */
+const PASSING = new Set(["CONNECTION_SERVICE_UNAVAILABLE", "CONNECTION_SERVER_ERROR", "CONNECTION_RATE_LIMITED"]);
 
 /** What the server said of a call that failed. */
 export class CallFailed extends Error {
@@ -18,7 +20,9 @@ export class CallFailed extends Error {
  * A connection that stays: it opens again when it was lost, and asks for what it has missed.
  *
  * Events: `state` (detail: "connecting", "open", "waiting", "closed"), `broadcast`
- * (detail: channel, message, sender), `gap` (detail: channel) when messages may be missing.
+ * (detail: channel, message, sender), `gap` (detail: channel) when messages may be missing,
+ * `refused` (detail: the failure) when a channel may not be joined, `left` (detail: channel) when
+ * it may not be stayed in.
  */
 export class Socket extends EventTarget {
   #url;
@@ -51,6 +55,10 @@ export class Socket extends EventTarget {
     this.#tell("closed");
   }
 
+  get isOpen() {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
   /** Run an action, and return its answer. Throws `CallFailed`, or an `Error` when the connection is lost. */
   call(action, params = {}) {
     return this.#ask({ messageType: "action", action, params });
@@ -59,13 +67,9 @@ export class Socket extends EventTarget {
   /** Join a channel, for as long as this socket is wanted. */
   async subscribe(channel) {
     this.#channels.set(channel, this.#channels.get(channel) ?? null);
-    if (this.#isOpen()) {
+    if (this.isOpen) {
       await this.#join(channel);
     }
-  }
-
-  #isOpen() {
-    return this.#socket?.readyState === WebSocket.OPEN;
   }
 
   #connect() {
@@ -79,8 +83,10 @@ export class Socket extends EventTarget {
           await this.#join(channel);
         }
       } catch (error) {
-        if (error instanceof CallFailed) {
+        if (error instanceof CallFailed && !PASSING.has(error.type)) {
           this.dispatchEvent(new CustomEvent("refused", { detail: error }));
+        } else {
+          socket.close();
         }
         return;
       }
@@ -105,7 +111,7 @@ export class Socket extends EventTarget {
 
   #ask(message) {
     return new Promise((resolve, reject) => {
-      if (!this.#isOpen()) {
+      if (!this.isOpen) {
         reject(new Error("There is no connection"));
         return;
       }
@@ -132,6 +138,16 @@ export class Socket extends EventTarget {
       this.dispatchEvent(new CustomEvent("gap", { detail: message.gap }));
       return;
     }
+    if (message.unsubscribed !== undefined && message.messageId === undefined) {
+      this.#channels.delete(message.unsubscribed.channel);
+      this.dispatchEvent(new CustomEvent("left", { detail: message.unsubscribed }));
+      return;
+    }
+    if (message.error !== undefined && message.messageId === undefined) {
+      // Such as too many messages a second: which of them it was is not told.
+      this.#refuseAll(new CallFailed(message.error));
+      return;
+    }
     const asked = this.#waiting.get(message.messageId);
     if (asked === undefined) {
       return;
@@ -149,11 +165,7 @@ export class Socket extends EventTarget {
     if (socket !== this.#socket) {
       return;
     }
-    for (const asked of this.#waiting.values()) {
-      clearTimeout(asked.timer);
-      asked.reject(new Error("The connection was lost"));
-    }
-    this.#waiting.clear();
+    this.#refuseAll(new Error("The connection was lost"));
     if (!this.#wanted) {
       return;
     }
@@ -161,6 +173,14 @@ export class Socket extends EventTarget {
     // Longer each time, and not all at once: a server that comes back is not run over.
     const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#attempts++);
     this.#timer = setTimeout(() => this.#connect(), longest * (0.5 + Math.random() / 2));
+  }
+
+  #refuseAll(error) {
+    for (const asked of this.#waiting.values()) {
+      clearTimeout(asked.timer);
+      asked.reject(error);
+    }
+    this.#waiting.clear();
   }
 
   #hurry() {
