@@ -12,14 +12,16 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pytest
 
+from actionhero_redis.testing import throw_away_redis
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 HERE = Path(__file__).parent
 PATIENCE_SECONDS = 30.0
@@ -29,6 +31,9 @@ MISHAPS = (
     "never retrieved|never awaited|Exception in callback|Fatal error|ResourceWarning"
     "|socket.send\\(\\) raised|answering .* failed|what was due"
 )
+
+#: No limit of messages per second, and nothing of our insides.
+ORDINARY = "[websocket]\nmessages_per_second = 0\n[errors]\nshow_tracebacks = false\n"
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
@@ -371,8 +376,7 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     """Give the one server of all tests that need no other: no limit of messages per second."""
-    settings = "[websocket]\nmessages_per_second = 0\n[errors]\nshow_tracebacks = false\n"
-    yield from listening(start(tmp_path_factory.mktemp("running"), settings))
+    yield from listening(start(tmp_path_factory.mktemp("running"), ORDINARY))
 
 
 @pytest.fixture(scope="session")
@@ -388,9 +392,50 @@ def original(running_original: Started) -> Iterator[Started]:
     running_original.close_clients()
 
 
+#: The stores that the contract is proven on, and the profiles of errors.
+PLACES = [
+    (profile, store) for profile in ("standard", "actionhero") for store in ("embedded", "redis")
+]
+
+
+@pytest.fixture(scope="session")
+def running_at(
+    tmp_path_factory: pytest.TempPathFactory, running: Started
+) -> Iterator[Callable[[str, str], Started]]:
+    """Give a function that returns a server in a profile, on a store: each time the same."""
+    with ExitStack() as stack:
+        started = {("standard", "embedded"): running}
+
+        def at(profile: str, store: str) -> Started:
+            if (profile, store) not in started:
+                environ = {"ACTIONHERO_WEB__ERRORS": profile}
+                if store == "redis":
+                    environ["REDIS_URL"] = stack.enter_context(throw_away_redis()).url
+                server = start(tmp_path_factory.mktemp(profile), ORDINARY, environ)
+                stack.callback(server.kill)
+                server.wait_until_it_listens()
+                started[profile, store] = server
+            return started[profile, store]
+
+        yield at
+
+
+@pytest.fixture(params=PLACES, ids="-".join)
+def each_server(
+    request: pytest.FixtureRequest, running_at: Callable[[str, str], Started]
+) -> Iterator[Started]:
+    """Give the shared server of each profile, on each store; see `server`."""
+    yield from watched(running_at(*request.param))
+
+
 @pytest.fixture
 def server(running: Started) -> Iterator[Started]:
     """Give the shared server; clients are closed after the test, and nothing must have failed."""
+    yield from watched(running)
+
+
+def watched(running: Started) -> Iterator[Started]:
+    """Give a server for one test, and look whether anything failed that nobody foresaw."""
     before = len(running.stderr)
     yield running
     running.close_clients()

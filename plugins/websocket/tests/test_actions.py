@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 TEXT, BINARY = 1, 2
 
 
+@pytest.fixture
+def server(each_server: Started) -> Started:
+    """Give a server in each profile, on each store."""
+    return each_server
+
+
 def test_an_action_answers_with_its_value(server: Started) -> None:
     """The value stands under `response`, beside the identifier of the message."""
     client = server.connect()
@@ -334,9 +340,9 @@ def test_failures_are_told_in_the_profile_of_the_server(
     assert answer["error"]["type"] == type_
 
 
-def test_in_the_standard_profile_failures_have_our_own_names(server: Started) -> None:
+def test_in_the_standard_profile_failures_have_our_own_names(running: Started) -> None:
     """A conflict is one."""
-    assert server.connect().call("refuse")["error"]["type"] == "CONNECTION_ACTION_CONFLICT"
+    assert running.connect().call("refuse")["error"]["type"] == "CONNECTION_ACTION_CONFLICT"
 
 
 def test_a_wrong_websocket_attribute_is_told_at_the_start(start_server: StartServer) -> None:

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 TEXT, PING, PONG, CLOSE = 1, 9, 10, 8
 
 
+@pytest.fixture
+def server(each_server: Started) -> Started:
+    """Give a server in each profile, on each store."""
+    return each_server
+
+
 def join(client: Client, channel: str, **more: Any) -> Any:
     """Join a channel, and return the answer: what comes before it is forgotten."""
     client.say(messageType="subscribe", messageId="join", channel=channel, **more)

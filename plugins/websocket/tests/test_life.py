@@ -181,6 +181,31 @@ def test_a_slow_client_is_closed_before_it_costs_much(start_server: StartServer)
     assert slow.next_close().code == 1013
 
 
+def test_a_subscriber_that_does_not_read_is_closed_and_others_hear_all(
+    start_server: StartServer,
+) -> None:
+    """With 1013; what is broadcast does not pile up, and nothing is left of it."""
+    settings = "messages_per_second = 0\nsend_buffer_bytes = 100000\nclose_timeout = 60\n"
+    server = start_server(f"[websocket]\n{settings}")
+    slow, other, teller = (server.connect() for _ in range(3))
+    for client in (slow, other):
+        assert "subscribed" in client.ask(messageType="subscribe", channel="news")
+    teller.call("tell", channel="news", message="x" * 60_000)
+    other.next()
+    before = psutil.Process(server.process.pid).memory_info().rss
+
+    for number in range(300):
+        teller.call("tell", channel="news", message=[number, "x" * 60_000])
+        assert other.next()["message"]["message"][0] == number
+    used = psutil.Process(server.process.pid).memory_info().rss - before
+
+    assert used < 20 * 1024 * 1024
+    assert slow.next_close().code == 1013
+    slow.close()
+    while teller.call("joined")["response"]["joined"] != {"news": 1}:
+        select.select([], [], [], 0.01)
+
+
 def test_a_long_answer_is_not_too_much_for_a_client_that_reads(start_server: StartServer) -> None:
     """The limit is for what piles up."""
     server = start_server("[websocket]\nsend_buffer_bytes = 1000\n")

@@ -30,6 +30,16 @@ class Log(Channel):
         return None
 
 
+class Long(Channel):
+    """What can be heard later, however much it is."""
+
+    name = "long:{name}"
+    history = 100_000
+
+    async def presence_key(self, subscription: Subscription) -> str | None:
+        return None
+
+
 class Members(Channel):
     """For who has signed in, who is seen there."""
 
