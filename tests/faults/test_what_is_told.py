@@ -70,3 +70,28 @@ async def test_what_cannot_be_stored_is_an_error_of_the_input(serve: Serve, prof
         told = answer.text.lower()
         assert not [inside for inside in INSIDES if inside in told], answer.text
     assert counted.json() == 0
+
+
+async def test_not_even_a_traceback_has_a_value_in_it(serve: Serve) -> None:
+    """Where tracebacks are shown, in development, they show the way and not what was sent."""
+    served = serve(ACTIONHERO_ERRORS__SHOW_TRACEBACKS="true")
+    headers = {"Content-Type": "application/json"}
+    async with served.browser() as browser:
+        await browser.post("/entries", json={"text": VALUE})
+
+        answers = [
+            await browser.post(path, json={"text": VALUE})
+            for path in ("/entries", "/entries/force", "/entries/break")
+        ]
+        answers += [
+            await browser.post("/entries/force", content=body, headers=headers) for body in UNFIT
+        ]
+    ended = served.running.stop()
+
+    for answer in answers:
+        assert answer.status_code >= 400
+        assert VALUE not in answer.text
+    assert "Traceback" in answers[1].text
+    # Inputs are in the log of calls, on purpose; they are in nothing else.
+    told = [line for line in ended.stderr.splitlines() if " actionhero.call " not in line]
+    assert not [line for line in told if VALUE in line]

@@ -74,10 +74,11 @@ class Failures:
         """
         secrets = action.inputs.secrets
         scrubber = _scrubber(secrets, raw, inputs)
+        # Before anything is shown of it: who translates an error takes values out of its text.
+        told = error if isinstance(error, TypedError) else self._translated(error)
         stack = None
         if self.show_tracebacks:
             stack = scrubber.scrub("".join(traceback.format_exception(error)))
-        told = error if isinstance(error, TypedError) else self._translated(error)
         if told is None:
             told = TypedError(INTERNAL_ERROR)
             if self._keep_tracebacks:

@@ -47,6 +47,7 @@ def _invalid(error: Exception) -> InvalidInput:
 def _not_valid(error: Exception) -> InvalidInput:
     """Tell of a value that a validator of its field refused, such as a text that is too long."""
     field, colon, _ = str(error).partition(": ")
-    # It quotes the value, and is about to be logged.
+    # It quotes the value, as what it came of does, and both are about to be logged.
+    error.__cause__ = error.__context__ = None
     error.args = (f"{field}: not valid" if colon else "a value is not valid",)
     return InvalidInput("An input cannot be stored: a value is not valid, or too long")
