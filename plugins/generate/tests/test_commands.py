@@ -21,7 +21,22 @@ PARTS = {
     "server": "lines",
     "channel": "news",
     "task": "nightly",
+    "migration": "entries",
 }
+MODELS = '''"""What is kept."""
+
+from __future__ import annotations
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class Entry(Model):
+    """A line of the guest book."""
+
+    id = fields.IntField(primary_key=True)
+    text = fields.CharField(max_length=500)
+'''
 OWN_PLUGIN = """
 from __future__ import annotations
 
@@ -59,19 +74,23 @@ def assert_good(run: Run, folder: str) -> None:
         assert ended.returncode == 0, f"{module} {arguments}\n{ended.stdout}{ended.stderr}"
 
 
+@pytest.mark.timeout(400)
 def test_an_application_with_a_part_of_every_kind_passes_all_checks_unchanged(
     run: Run, application: Path
 ) -> None:
     """Its own tests, ruff, mypy and pyright find nothing, however many parts were added."""
+    (application / "guestbook" / "models.py").write_text(MODELS)
     for kind, name in PARTS.items():
         written = run("actionhero", "generate", kind, name, folder="guestbook")
         assert written.returncode == 0, written.stderr
+        assert written.stdout.split()
         for path in written.stdout.split():
             assert (application / path).is_file()
 
     assert_good(run, "guestbook")
 
 
+@pytest.mark.timeout(400)
 def test_a_plugin_passes_all_checks_unchanged(run: Run) -> None:
     """What is published has been tested, and is typed."""
     assert run("actionhero", "new", "--plugin", "warm-greeter").returncode == 0
@@ -155,11 +174,11 @@ def test_without_an_application_there_is_nothing_to_add_to(run: Run) -> None:
 
 def test_a_migration_is_written_by_the_database(run: Run, application: Path) -> None:
     """The kind is a name for `db make`, which knows the tables."""
-    (application / "guestbook" / "models.py").write_text(
-        "from tortoise import fields\nfrom tortoise.models import Model\n\n\n"
-        "class Entry(Model):\n    id = fields.IntField(primary_key=True)\n"
-    )
+    (application / "guestbook" / "models.py").write_text(MODELS)
 
+    dry = run("actionhero", "generate", "migration", "entries", "--dry-run", folder="guestbook")
+    assert (dry.returncode, dry.stderr) == (0, "would run: actionhero db make entries\n")
+    assert not (application / "guestbook" / "migrations").exists()
     written = run("actionhero", "generate", "migration", "entries", folder="guestbook")
 
     assert written.returncode == 0, written.stderr

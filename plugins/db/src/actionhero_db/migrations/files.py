@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from actionhero_db.migrations.session import Session
 
 _NUMBER = re.compile(r"^(\d{4})_")
+#: What stands above the lines that Tortoise writes: they are nobody's style.
+_ABOVE = (
+    "# Written by 'actionhero db make'; change it if it has to do more.\n# ruff: noqa\n# fmt: off\n"
+)
 
 
 async def changes_in(session: Session, label: str) -> MigrationWriter | None:
@@ -50,6 +54,7 @@ async def write_migration(session: Session, label: str, name: str) -> Path | Non
     numbers = [int(found[1]) for path in folder.glob("*.py") if (found := _NUMBER.match(path.name))]
     writer.name = format_migration_name(max(numbers, default=0) + 1, name)
     path = writer.write()
+    path.write_text(_ABOVE + path.read_text("utf-8"), encoding="utf-8")
     importlib.invalidate_caches()
     return path
 
