@@ -6,6 +6,7 @@ A test compares what is written here with what is committed.
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import os
 import re
@@ -108,6 +109,20 @@ COMMANDS = {
     ),
     "actionhero-web": ("routes",),
 }
+#: Modules of the other packages that authors import from, by package.
+PUBLIC_MODULES: dict[str, tuple[str, ...]] = {
+    "actionhero": ("actionhero.testing",),
+    "actionhero-channels": ("actionhero_channels",),
+    "actionhero-db": ("actionhero_db",),
+    "actionhero-generate": ("actionhero_generate",),
+    "actionhero-openapi": ("actionhero_openapi",),
+    "actionhero-redis": ("actionhero_redis",),
+    "actionhero-sessions": ("actionhero_sessions",),
+    "actionhero-tasks": ("actionhero_tasks",),
+    "actionhero-web": ("actionhero_web",),
+    "actionhero-websocket": ("actionhero_websocket", "actionhero_websocket.client"),
+    "pytest-actionhero": ("pytest_actionhero",),
+}
 #: Names that are told in a sentence, having no class of ours to be told by.
 SHORT = {
     "Field": "Describes one input or setting: default, limits, description. It is pydantic's.",
@@ -129,6 +144,7 @@ def pages() -> dict[Path, str]:
         "command-line": command_line,
         "errors": error_types,
         "hooks": hooks,
+        "packages": packages,
         "settings": settings,
     }
     return {REFERENCE / f"{name}.md": NOTE + make() for name, make in makers.items()}
@@ -238,8 +254,8 @@ def settings() -> str:
         "# Settings",
         "",
         "Each plugin has a section.",
-        "`port` of the section `web` is `port` under `[web]` in `actionhero.toml`, and",
-        "`ACTIONHERO_WEB__PORT` in the environment.",
+        "`port` of the section `web` is `port` under `[web]` in `actionhero.toml`.",
+        "Below each key is the environment variable that sets it.",
         "A duration is a number of seconds, or a text such as `500ms`, `20s`, `5m`, `1h30m`.",
         "A list in a variable is `a,b`.",
         "[How to set what](../how-to/settings.md) tells which source wins.",
@@ -256,7 +272,7 @@ def settings() -> str:
                     ("Key", "Takes", "Default", "What it does"),
                     (
                         (
-                            f"`{row.key}`",
+                            f"`{row.key}`<br>`{variable(row.section, row.key)}`",
                             row.type,
                             f"`{row.default}`" if row.default else "empty",
                             row.description + also(row.aliases),
@@ -266,6 +282,11 @@ def settings() -> str:
                 ),
             ]
     return "\n".join(lines) + "\n"
+
+
+def variable(section: str, key: str) -> str:
+    """Return the environment variable that sets a key."""
+    return f"ACTIONHERO_{section}__{key}".upper()
 
 
 def also(aliases: Iterable[str]) -> str:
@@ -425,6 +446,29 @@ def name_row(name: str) -> tuple[str, str]:
         return f"`{name}`", SHORT[name]
     documented = (inspect.getdoc(getattr(actionhero, name)) or "").partition("\n\n")[0]
     return f"`{name}`", " ".join(documented.split())
+
+
+def packages() -> str:
+    """Return the page of the public names of the other packages."""
+    lines = [
+        "# Names of the packages",
+        "",
+        "All that you import from the packages beside [the core](api.md).",
+        "Settings have [a page of their own](settings.md), and so have [hooks](hooks.md).",
+    ]
+    for owner, names in PUBLIC_MODULES.items():
+        lines += ["", f"## `{owner}`"]
+        for name in names:
+            module = importlib.import_module(name)
+            for public in module.__all__:
+                if not is_settings(getattr(module, public)):
+                    lines += ["", f"::: {name}.{public}"]
+    return "\n".join(lines) + "\n"
+
+
+def is_settings(value: object) -> bool:
+    """Whether a public name is a section of settings, which another page tells."""
+    return isinstance(value, type) and issubclass(value, Settings)
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
