@@ -12,12 +12,15 @@ import actionhero_tasks.plugin
 from actionhero import RunMode
 from actionhero.testing import running_app
 from actionhero_tasks import TasksSettings
+from actionhero_tasks.testing.rabbitmq import rabbitmq_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from actionhero.testing import RunningApp
+
+__all__ = ["rabbitmq_server"]
 
 Running = "Callable[..., contextlib.AbstractAsyncContextManager[RunningApp]]"
 

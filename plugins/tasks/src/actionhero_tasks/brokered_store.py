@@ -7,8 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from actionhero_tasks.job import StoreUnavailable
-from actionhero_tasks.tickets import BrokerUnavailable
+from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
 from actionhero_tasks.wrapped_store import WrappedStore
 
 if TYPE_CHECKING:

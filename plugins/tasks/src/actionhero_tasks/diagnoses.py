@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from actionhero.diagnosis import Diagnosis, Finding
 from actionhero_tasks.choice import open_store, runs_embedded, store_kind
-from actionhero_tasks.job import StoreUnavailable
+from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
+from actionhero_tasks.settings import TasksSettings
 
 if TYPE_CHECKING:
     from actionhero import App
+    from actionhero_tasks.broker_url import BrokerUrl
     from actionhero_tasks.job import QueueCounts
+    from actionhero_tasks.store import JobStore
 
 
 def diagnose(app: App, *, deploy: bool) -> list[Diagnosis]:
@@ -18,12 +21,14 @@ def diagnose(app: App, *, deploy: bool) -> list[Diagnosis]:
     if app.settings_are_wrong:
         return []
     kind = store_kind(app)
+    url = app.get(TasksSettings).broker_url
     if deploy and kind == "embedded":
+        although = "" if url is None else f", although they wait in {url.kind.title}"
         where = Diagnosis(
             "tasks.store",
             Finding.WARNING,
-            "jobs are in a file of this machine, and no other can run them; set REDIS_URL to a "
-            "server that all share",
+            f"jobs are in a file of this machine, and no other can run them{although}; set "
+            "REDIS_URL to a server that all share",
         )
     else:
         told = "jobs are kept in " + ("Redis" if kind == "redis" else "a file of the data folder")
@@ -33,11 +38,23 @@ def diagnose(app: App, *, deploy: bool) -> list[Diagnosis]:
     except StoreUnavailable as error:
         return [where, Diagnosis("tasks.queue", Finding.FAILED, f"cannot be used: {error}")]
     try:
-        return [where, *_of_queues(app, store.counts(), store.owners())]
+        return [where, *_of_broker(store, url), *_of_queues(app, store.counts(), store.owners())]
     except StoreUnavailable as error:
         return [where, Diagnosis("tasks.queue", Finding.FAILED, f"cannot be asked: {error}")]
     finally:
         store.close()
+
+
+def _of_broker(store: JobStore, url: BrokerUrl | None) -> list[Diagnosis]:
+    if url is None:
+        return []
+    try:
+        store.ping()
+    except BrokerUnavailable as error:
+        told = f"{error}; jobs are kept, and run when it is back"
+        return [Diagnosis("tasks.broker", Finding.FAILED, told)]
+    told = f"jobs that are ready wait in {url.kind.title} at {url.address}"
+    return [Diagnosis("tasks.broker", Finding.OK, told)]
 
 
 def _of_queues(app: App, counts: list[QueueCounts], owners: list[str]) -> list[Diagnosis]:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from actionhero import Initializer, RunMode, UnavailableError
-from actionhero_tasks.job import StoreUnavailable
+from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
 from actionhero_tasks.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -29,15 +29,20 @@ class TasksInitializer(Initializer):
         app.provide(Tasks, self._tasks)
 
     async def start(self, app: App) -> None:
-        """See that the store can be used; for a command line call, the first use of it does.
+        """See that store and broker can be used; for a command line call, the first use does.
 
         Raises:
-            UnavailableError: It cannot.
+            UnavailableError: One of them cannot.
         """
         if app.mode is RunMode.CLI or self._tasks is None:
             return
         try:
             await self._tasks.check()
+        except BrokerUnavailable as error:
+            raise UnavailableError(
+                f"the broker of jobs cannot be used: {error}; start it, or say where it is by "
+                "ACTIONHERO_TASKS__BROKER_URL"
+            ) from error
         except StoreUnavailable as error:
             raise UnavailableError(f"the store of jobs cannot be used: {error}") from error
 

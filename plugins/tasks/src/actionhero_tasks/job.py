@@ -157,5 +157,9 @@ class StoreUnavailable(Exception):
     """Raised by a store that cannot be reached; nothing is known to have been written."""
 
 
+class BrokerUnavailable(StoreUnavailable):
+    """Raised by a broker that cannot be reached; what a store keeps is not lost by it."""
+
+
 class LineBroken(Exception):
     """Raised for a job that a line did not take, or may not have taken."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from dramatiq.common import dq_name
@@ -11,7 +12,8 @@ from dramatiq_postgres.schema import init  # type: ignore[import-untyped]
 from psycopg import Error
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from actionhero_tasks.tickets import BrokerUnavailable, Ticket, TicketBroker, message_for
+from actionhero_tasks.job import BrokerUnavailable
+from actionhero_tasks.tickets import Ticket, TicketBroker, message_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,11 +44,15 @@ class PostgresTickets(TicketBroker):
 
     def __init__(self, url: str, address: str) -> None:
         super().__init__(address)
+        # It is told by us, once, and in words.
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
         self._pool = ConnectionPool(
             url,
             min_size=0,
             max_size=MOST_CONNECTIONS,
             timeout=ANSWER_SECONDS,
+            # Whoever asks next tries again, rather than a thread, which waits longer each time.
+            reconnect_timeout=ANSWER_SECONDS / 3,
             check=ConnectionPool.check_connection,
             open=True,
         )
@@ -136,4 +142,6 @@ class PostgresTickets(TicketBroker):
                     connection.execute("SELECT 1")
             return ask()
         except _AWAY as error:
+            # It may come back without its tables.
+            self._is_ready = False
             raise BrokerUnavailable(f"PostgreSQL at {self.address}: {error}") from error

@@ -13,7 +13,8 @@ from dramatiq.common import dq_name
 from dramatiq.errors import ConnectionClosed, DecodeError
 from pika.exceptions import AMQPError  # type: ignore[import-untyped]
 
-from actionhero_tasks.tickets import LEVELS, BrokerUnavailable, Ticket, TicketBroker, message_for
+from actionhero_tasks.job import BrokerUnavailable
+from actionhero_tasks.tickets import LEVELS, Ticket, TicketBroker, message_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from dramatiq import Message
 
 from actionhero.identifier import new_identifier
-from actionhero_tasks.job import NewJob, StoreUnavailable
+from actionhero_tasks.job import NewJob
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,10 +23,6 @@ JOB_OPTION: Final = "actionhero_job"
 LEVELS: Final = 10
 #: That of a job whose priority is 0.
 MIDDLE: Final = LEVELS // 2
-
-
-class BrokerUnavailable(StoreUnavailable):
-    """Raised by a broker that cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True)

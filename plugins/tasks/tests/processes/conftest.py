@@ -18,6 +18,8 @@ import pytest
 import redis
 
 from actionhero_redis.testing import throw_away_redis
+from actionhero_tasks.brokered_store import BrokeredStore
+from actionhero_tasks.rabbitmq_tickets import RabbitmqTickets
 from actionhero_tasks.redis_store import RedisStore
 from actionhero_tasks.sqlite_store import SqliteStore
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from actionhero_redis.testing import ThrowAwayRedis
     from actionhero_tasks.job import JobState
     from actionhero_tasks.store import JobStore
+    from actionhero_tasks.testing.rabbitmq import ThrowAwayRabbitmq
 
 PATIENCE_SECONDS = 60.0
 
@@ -121,6 +124,7 @@ class Place:
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
     redis: ThrowAwayRedis | None = None
+    rabbitmq: ThrowAwayRabbitmq | None = None
     _running: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def begin(self, *arguments: str, clock: str | None = None) -> subprocess.Popen[str]:
@@ -164,6 +168,13 @@ class Place:
 
     def store(self) -> JobStore:
         """Open the store of jobs, as another process."""
+        store = self._inner_store()
+        outbox = store.outbox()
+        if self.rabbitmq is None or outbox is None:
+            return store
+        return BrokeredStore(store, outbox, RabbitmqTickets(self.rabbitmq.url, "127.0.0.1"))
+
+    def _inner_store(self) -> JobStore:
         if self.redis is not None:
             url = self.redis.url
             return RedisStore(
@@ -235,6 +246,9 @@ class Place:
             "ACTIONHERO_APP__PACKAGE": "works",
             "ACTIONHERO_PLUGINS__ENABLED": "tasks" if self.redis is None else "tasks,redis",
             **({} if self.redis is None else {"REDIS_URL": self.redis.url}),
+            **(
+                {} if self.rabbitmq is None else {"ACTIONHERO_TASKS__BROKER_URL": self.rabbitmq.url}
+            ),
             **self.environ,
         }
 
@@ -268,7 +282,23 @@ def place_on_redis(place: Place) -> Iterator[Place]:
         yield place
 
 
-@pytest.fixture(params=["place", "place_on_redis"], ids=["embedded", "redis"])
+@pytest.fixture
+def place_on_rabbitmq(place_on_redis: Place, rabbitmq_server: ThrowAwayRabbitmq) -> Place:
+    """Give the same, and its jobs wait in RabbitMQ."""
+    place_on_redis.rabbitmq = rabbitmq_server
+    return place_on_redis
+
+
+@pytest.fixture
+def place_on_rabbitmq_and_file(place: Place, rabbitmq_server: ThrowAwayRabbitmq) -> Place:
+    """Give a place with its jobs in a file, that wait in RabbitMQ."""
+    place.rabbitmq = rabbitmq_server
+    return place
+
+
+@pytest.fixture(
+    params=["place", "place_on_redis", "place_on_rabbitmq"], ids=["embedded", "redis", "rabbitmq"]
+)
 def each_place(request: pytest.FixtureRequest) -> Place:
     """Give a place with each of the stores, one after the other."""
     place: Place = request.getfixturevalue(request.param)

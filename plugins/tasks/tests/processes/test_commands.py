@@ -180,3 +180,22 @@ def test_the_doctor_tells_of_jobs_that_nobody_runs(place: Place) -> None:
     assert "no other can run them" in found["tasks.store"]["message"]
     assert found["tasks.workers"]["message"].startswith("1 jobs wait, and nobody runs any; start a")
     assert "tasks.dead" not in found
+
+
+def test_a_broker_that_is_away_is_told_at_the_start_and_a_job_is_taken(place: Place) -> None:
+    """With 69, and no password. What is enqueued meanwhile is kept."""
+    place.environ["ACTIONHERO_TASKS__BROKER_URL"] = "amqp://shop:hunter2@127.0.0.1:1/shop"
+
+    started, enqueued = place.run("worker"), place.run("enqueue", "work")
+    doctor = place.run("doctor", "--deploy", "--format", "json")
+
+    found = {row["check"]: row for row in json.loads(doctor.stdout)}
+    assert (started.returncode, enqueued.returncode, doctor.returncode) == (69, 0, 1)
+    assert "the broker of jobs cannot be used: RabbitMQ at 127.0.0.1:1: " in started.stderr
+    assert "start it, or say where it is by ACTIONHERO_TASKS__BROKER_URL" in started.stderr
+    assert "Traceback" not in started.stderr + enqueued.stderr
+    assert "jobs are kept, and sent when it can" in enqueued.stderr
+    assert found["tasks.broker"]["finding"] == "failed"
+    assert "RabbitMQ at 127.0.0.1:1: " in found["tasks.broker"]["message"]
+    assert "although they wait in RabbitMQ" in found["tasks.store"]["message"]
+    assert "hunter2" not in started.stderr + enqueued.stderr + doctor.stdout + doctor.stderr

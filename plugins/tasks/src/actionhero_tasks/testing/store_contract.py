@@ -98,13 +98,15 @@ class StoreContract(OwnerContract):
         retry = ended(claim, Ending.RETRY, error=b'{"message":"no"}', delay_ms=150)
         store.trade("one", None, 0, [retry])
         waiting = store.find(claim.id)
-        early, _ = store.trade("one", None, 1)
         again = self.claim_when_due(store)
+        begun = store.find(claim.id)
 
         assert waiting is not None
         assert (waiting.state, waiting.error) == (JobState.DELAYED, b'{"message":"no"}')
         assert waiting.due_ms is not None
-        assert early == []
+        assert begun is not None
+        assert begun.started_ms is not None
+        assert begun.started_ms >= waiting.due_ms
         assert (again.id, again.attempts, again.deliveries) == (claim.id, 1, 1)
         assert again.token != claim.token
 
@@ -113,11 +115,16 @@ class StoreContract(OwnerContract):
         delayed, ready = new_job(delay_ms=150, priority=-1), new_job()
         store.add([delayed, ready])
 
-        claims, _ = store.trade("one", None, 10)
-        again = self.claim_when_due(store)
+        waiting = store.find(delayed.id)
+        claims = [self.claim_when_due(store) for _ in range(2)]
+        begun = store.find(delayed.id)
 
-        assert [claim.id for claim in claims] == [ready.id]
-        assert again.id == delayed.id
+        assert {claim.id for claim in claims} == {ready.id, delayed.id}
+        assert waiting is not None
+        assert waiting.due_ms is not None
+        assert begun is not None
+        assert begun.started_ms is not None
+        assert begun.started_ms >= waiting.due_ms
 
     def test_a_job_that_is_added_again_is_kept_once(self, store: JobStore) -> None:
         """By its id: whoever got no answer may ask again. That it has run changes nothing."""
