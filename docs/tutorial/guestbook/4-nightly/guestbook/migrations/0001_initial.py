@@ -1,3 +1,6 @@
+# Written by 'actionhero db make'; change it if it has to do more.
+# ruff: noqa
+# fmt: off
 from tortoise import migrations
 from tortoise.migrations import operations as ops
 from tortoise import fields
