@@ -91,9 +91,12 @@ class Cookies:
         if connection.transport != "web":
             # Its answer is a message: there is nowhere to put a cookie.
             return
-        name = self.name(connection)
-        line = f"{name}={value}{'; Secure' if self.is_secure(connection) else ''}"
-        connection.answer_headers = (*self._others(connection), ("Set-Cookie", line))
+        if self.is_secure(connection):
+            line = f"{SECURE_PREFIX}{self.plain_name}={value}; Secure"
+        else:
+            line = f"{self.plain_name}={value}"
+        others = self._others(connection) if connection.answer_headers else ()
+        connection.answer_headers = (*others, ("Set-Cookie", line))
 
     def _others(self, connection: Connection) -> tuple[tuple[str, str], ...]:
         """Return the headers of the answer but for our own."""
