@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 TEXT, CLOSE = 1, 8
 
-SETTINGS = "[websocket]\nmessages_per_second = 0\n"
+#: The clients here do not answer when they are asked whether they are there.
+SETTINGS = "[websocket]\nmessages_per_second = 0\nping_interval = 600\n"
 
 
 @contextmanager
@@ -110,7 +111,7 @@ def test_an_idle_socket_costs_little(start_server: StartServer) -> None:
 def test_15000_idle_sockets_hear_a_broadcast(start_server: StartServer) -> None:
     """All of them, soon; how much memory each takes is printed."""
     count = 15_000
-    with many_files(2 * count + 1000):
+    with many_files(count + 1000):
         server = start_server(SETTINGS)
         memory = psutil.Process(server.process.pid).memory_info
         teller = server.connect()
