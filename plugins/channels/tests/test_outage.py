@@ -29,6 +29,7 @@ async def cut_off(clients: RedisClients) -> None:
     await clients.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("count", [COUNT, pytest.param(20_000, marks=pytest.mark.soak)])
 async def test_who_listens_hears_all_that_was_broadcast_though_redis_was_killed(
     application: Any, count: int
