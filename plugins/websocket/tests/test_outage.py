@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SETTINGS = "[websocket]\nmessages_per_second = 0\nsend_buffer_bytes = 67108864\n"
 CHANNEL = "long:outage"
 #: How many are broadcast at the same time: more than a thousand a second, where Redis keeps up.
-AT_ONCE = 16
+AT_ONCE = 64
 
 
 @pytest.mark.timeout(900)
