@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from actionhero.diagnosis import Diagnosis, Finding
 from actionhero_tasks.choice import open_store, runs_embedded, store_kind
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from actionhero_tasks.broker_url import BrokerUrl
     from actionhero_tasks.job import QueueCounts
     from actionhero_tasks.store import JobStore
+
+#: A password of operators that is shorter, or has fewer different letters, can be guessed.
+FEW_LETTERS: Final = 16
+FEW_DIFFERENT: Final = 6
 
 
 def diagnose(app: App, *, deploy: bool) -> list[Diagnosis]:
@@ -33,14 +37,15 @@ def diagnose(app: App, *, deploy: bool) -> list[Diagnosis]:
     else:
         told = "jobs are kept in " + ("Redis" if kind == "redis" else "a file of the data folder")
         where = Diagnosis("tasks.store", Finding.OK, told)
+    found = [where, *(_of_page(app) if deploy else [])]
     try:
         store = open_store(app)
     except StoreUnavailable as error:
-        return [where, Diagnosis("tasks.queue", Finding.FAILED, f"cannot be used: {error}")]
+        return [*found, Diagnosis("tasks.queue", Finding.FAILED, f"cannot be used: {error}")]
     try:
-        return [where, *_of_broker(store, url), *_of_queues(app, store.counts(), store.owners())]
+        return [*found, *_of_broker(store, url), *_of_queues(app, store.counts(), store.owners())]
     except StoreUnavailable as error:
-        return [where, Diagnosis("tasks.queue", Finding.FAILED, f"cannot be asked: {error}")]
+        return [*found, Diagnosis("tasks.queue", Finding.FAILED, f"cannot be asked: {error}")]
     finally:
         store.close()
 
@@ -55,6 +60,30 @@ def _of_broker(store: JobStore, url: BrokerUrl | None) -> list[Diagnosis]:
         return [Diagnosis("tasks.broker", Finding.FAILED, told)]
     told = f"jobs that are ready wait in {url.kind.title} at {url.address}"
     return [Diagnosis("tasks.broker", Finding.OK, told)]
+
+
+def _of_page(app: App) -> list[Diagnosis]:
+    """Return who sees the page for operators, where there is an HTTP server to show it."""
+    settings = app.get(TasksSettings)
+    # By its name: this package does without.
+    if not settings.page or all(section.section != "web" for section in app.settings):
+        return []
+    name = "tasks.operator_password"
+    if settings.operator_password is None:
+        if app.environment == "development":
+            message = f"is not set; {settings.page} is shown to this machine alone"
+        else:
+            message = f"is not set, so there is no page at {settings.page}"
+        return [Diagnosis(name, Finding.OK, message)]
+    password = settings.operator_password.get_secret_value()
+    if len(password) < FEW_LETTERS or len(set(password)) < FEW_DIFFERENT:
+        message = (
+            f"can be guessed, and whoever has it may discard jobs at {settings.page}; take "
+            f"{FEW_LETTERS} letters or more, such as the output of: "
+            'python -c "import secrets; print(secrets.token_urlsafe())"'
+        )
+        return [Diagnosis(name, Finding.WARNING, message)]
+    return [Diagnosis(name, Finding.OK, f"is asked for at {settings.page}")]
 
 
 def _of_queues(app: App, counts: list[QueueCounts], owners: list[str]) -> list[Diagnosis]:

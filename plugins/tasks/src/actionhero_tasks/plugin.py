@@ -8,6 +8,7 @@ from actionhero import hookimpl
 
 if TYPE_CHECKING:
     import click
+    from aiohttp import web
 
     from actionhero import App, Initializer, Middleware, Server, Settings
 
@@ -52,6 +53,20 @@ def actionhero_servers(app: App) -> list[Server]:
     from actionhero_tasks.servers import servers_for
 
     return servers_for(app)
+
+
+@hookimpl(optionalhook=True)
+def actionhero_web_routes(app: App) -> list[web.AbstractRouteDef]:
+    from actionhero_tasks.page.routes import routes_for
+
+    return routes_for(app)
+
+
+@hookimpl(optionalhook=True)
+def actionhero_web_application(application: web.Application, app: App) -> None:
+    from actionhero_tasks.page.routes import close_with
+
+    close_with(application, app)
 
 
 @hookimpl

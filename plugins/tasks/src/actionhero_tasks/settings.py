@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, SecretStr
 
 from actionhero import Field, Settings
 from actionhero_tasks.broker_url import FORMS, BrokerUrl
@@ -82,6 +82,22 @@ class TasksSettings(Settings):
         default=timedelta(days=1),
         gt=timedelta(0),
         description="For how long a job with the key of another is none.",
+    )
+    page: str = Field(
+        default="/tasks",
+        pattern=r"^$|^(/[A-Za-z0-9._~-]+)+$",
+        description="The path of the page for operators, on the HTTP server. Empty for none.",
+    )
+    operator_password: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="What operators sign in with on the page. Not set: in development the page is "
+        "shown to this machine alone; elsewhere there is none.",
+    )
+    operator_session: timedelta = Field(
+        default=timedelta(hours=12),
+        ge=timedelta(seconds=1),
+        description="After which time operators sign in again.",
     )
     user_key: str = Field(
         default="userId",
