@@ -3,29 +3,65 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import dramatiq
 import pytest
+import redis
 from dramatiq.errors import BrokerConnectionError, QueueJoinTimeout, QueueNotFound
 from dramatiq.middleware import Retries
 
 from actionhero import Action, Inputs, hookimpl
+from actionhero.identifier import new_identifier
+from actionhero_redis.testing import ThrowAwayRedis, throw_away_redis
 from actionhero_tasks import JobState, Tasks
 from actionhero_tasks.broker import JobBroker
-from actionhero_tasks.job import StoreUnavailable
+from actionhero_tasks.brokered_store import BrokeredStore
+from actionhero_tasks.job import NewJob, StoreUnavailable
+from actionhero_tasks.rabbitmq_tickets import RabbitmqTickets
+from actionhero_tasks.redis_store import RedisStore
 from actionhero_tasks.sqlite_store import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from actionhero_tasks.store import JobStore
+
 PATIENCE_MS = 30_000
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[JobBroker]:
-    store = SqliteStore(tmp_path, result_ttl_ms=60_000)
+def embedded_store(request: pytest.FixtureRequest) -> JobStore:
+    folder: Path = request.getfixturevalue("tmp_path")
+    return SqliteStore(folder, result_ttl_ms=60_000)
+
+
+def redis_store(request: pytest.FixtureRequest) -> JobStore:
+    url = request.getfixturevalue("redis_for_brokers").url
+    prefix = f"{new_identifier()}:{{tasks}}:"
+    return RedisStore(lambda: redis.Redis.from_url(url), prefix, result_ttl_ms=60_000)
+
+
+def rabbitmq_store(request: pytest.FixtureRequest) -> JobStore:
+    inner = redis_store(request)
+    outbox = inner.outbox()
+    assert outbox is not None
+    url = request.getfixturevalue("rabbitmq_server").url
+    return BrokeredStore(inner, outbox, RabbitmqTickets(url, "rabbit"))
+
+
+@pytest.fixture(scope="module")
+def redis_for_brokers() -> Iterator[ThrowAwayRedis]:
+    with throw_away_redis() as server:
+        yield server
+
+
+@pytest.fixture(
+    params=[embedded_store, redis_store, rabbitmq_store], ids=["embedded", "redis", "rabbitmq"]
+)
+def broker(request: pytest.FixtureRequest) -> Iterator[JobBroker]:
+    store: JobStore = request.param(request)
     yield JobBroker(store, [Retries(min_backoff=1, max_backoff=10)])
     store.close()
 
@@ -156,6 +192,189 @@ def test_a_store_that_is_away_is_told_as_dramatiq_knows_it(
 
     with pytest.raises(BrokerConnectionError, match="gone"):
         job.send()
+
+
+@pytest.mark.usefixtures("worker")
+def test_messages_are_delayed_independently_of_one_another(broker: JobBroker) -> None:
+    """The one that was sent last may be the first."""
+    got: list[int] = []
+
+    @dramatiq.actor(broker=broker)
+    def put(number: int) -> None:
+        got.append(number)
+
+    put.send_with_options(args=(2,), delay=2000)
+    put.send_with_options(args=(1,), delay=100)
+    broker.join("default", timeout=PATIENCE_MS)
+
+    assert got == [1, 2]
+
+
+def test_the_most_urgent_message_is_handed_out_first(broker: JobBroker) -> None:
+    """The one with the highest `broker_priority`, as dramatiq counts."""
+
+    @dramatiq.actor(broker=broker)
+    def put(number: int) -> None:
+        pass
+
+    for level in (0, 3, 1):
+        put.send_with_options(args=(level,), broker_priority=level)
+    consumer = broker.consume("default", prefetch=3, timeout=PATIENCE_MS)
+
+    got = [received(consumer) for _ in range(3)]
+    consumer.close()
+
+    assert [message.args for message in got] == [(3,), (1,), (0,)]
+
+
+def test_no_more_messages_are_out_than_were_asked_for(broker: JobBroker) -> None:
+    """One that is acknowledged, however often, makes room for one."""
+
+    @dramatiq.actor(broker=broker)
+    def job() -> None:
+        pass
+
+    for _ in range(4):
+        job.send()
+    consumer = broker.consume("default", prefetch=2, timeout=10)
+
+    first, second = received(consumer), received(consumer)
+    beyond = next(consumer)
+    consumer.ack(first)
+    consumer.ack(first)
+    third = received(consumer)
+    still_beyond = next(consumer)
+    consumer.nack(second)
+    consumer.requeue([third])
+    consumer.close()
+
+    assert (beyond, still_beyond) == (None, None)
+    [counts] = broker.store.counts()
+    assert (counts.ready, counts.running, counts.dead) == (2, 0, 1)
+
+
+def test_what_a_consumer_has_is_somebody_elses_when_it_closes(broker: JobBroker) -> None:
+    """Also what it has handed out, and was not told of."""
+
+    @dramatiq.actor(broker=broker)
+    def job() -> None:
+        pass
+
+    sent = job.send()
+    first = broker.consume("default", timeout=PATIENCE_MS)
+    received(first)
+
+    first.close()
+
+    second = broker.consume("default", timeout=PATIENCE_MS)
+    again = received(second)
+    second.ack(again)
+    second.close()
+    assert again.message_id == sent.message_id
+
+
+def test_what_is_no_message_is_a_dead_letter_and_the_next_is_handed_out(broker: JobBroker) -> None:
+    """Whoever wrote it."""
+
+    @dramatiq.actor(broker=broker)
+    def job() -> None:
+        pass
+
+    broker.store.add([NewJob(new_identifier(), "default", "job", b"\xff", priority=-1)])
+    sent = job.send()
+    consumer = broker.consume("default", timeout=100)
+
+    got = received(consumer)
+    consumer.close()
+
+    assert got.message_id == sent.message_id
+    assert len(broker.store.jobs(JobState.DEAD)) == 1
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_message_that_middleware_skips_is_done(broker: JobBroker) -> None:
+    """And what fails in middleware keeps no message from its actor."""
+    got: list[int] = []
+
+    class Picky(dramatiq.Middleware):
+        def before_process_message(self, broker: Any, message: Any) -> None:
+            if message.args == (13,):
+                raise dramatiq.middleware.SkipMessage("unlucky")
+            raise RuntimeError("a mistake")
+
+        def after_process_message(
+            self, broker: Any, message: Any, *, result: Any = None, exception: Any = None
+        ) -> None:
+            raise RuntimeError("another")
+
+    broker.add_middleware(Picky())
+
+    @dramatiq.actor(broker=broker)
+    def put(number: int) -> None:
+        got.append(number)
+
+    put.send(13)
+    put.send(14)
+    broker.join("default", timeout=PATIENCE_MS)
+
+    assert got == [14]
+    assert broker.store.jobs(JobState.DEAD) == []
+
+
+def test_a_worker_that_pauses_hands_out_nothing_until_it_goes_on(broker: JobBroker) -> None:
+    """What is sent meanwhile waits."""
+    got = threading.Event()
+
+    @dramatiq.actor(broker=broker)
+    def put() -> None:
+        got.set()
+
+    worker = dramatiq.Worker(broker, worker_timeout=100, worker_threads=1)
+    worker.start()
+    worker.pause()
+    put.send()
+    while_paused = got.wait(0.3)
+
+    worker.resume()
+
+    assert got.wait(PATIENCE_MS / 1000)
+    worker.stop()
+    assert not while_paused
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_worker_of_dramatiq_goes_on_after_its_store_was_away(
+    broker: JobBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It opens another consumer, and the message is run."""
+    got = threading.Event()
+    failed = threading.Event()
+    trade = broker.store.trade
+
+    @dramatiq.actor(broker=broker)
+    def put() -> None:
+        got.set()
+
+    def fail_once(*given: Any) -> Any:
+        if not failed.is_set():
+            failed.set()
+            raise StoreUnavailable("gone")
+        return trade(*given)
+
+    monkeypatch.setattr(broker.store, "trade", fail_once)
+    put.send()
+
+    assert got.wait(PATIENCE_MS / 1000)
+    assert failed.is_set()
+    broker.join("default", timeout=PATIENCE_MS)
+
+
+def received(consumer: Any) -> Any:
+    """Return the next message of a consumer."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while (message := next(consumer)) is None:
+        assert time.monotonic() < deadline
+    return message
 
 
 class Numbers(Inputs):

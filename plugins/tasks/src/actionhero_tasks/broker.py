@@ -72,7 +72,8 @@ class JobBroker(Broker):
             queue=message.queue_name,
             action=message.actor_name,
             body=message.encode(),
-            priority=int(message.options.get("broker_priority", 0)),
+            # A high number is urgent in dramatiq, a low one with us.
+            priority=-int(message.options.get("broker_priority", 0)),
             delay_ms=delay or 0,
         )
         _reach(lambda: self.store.add([job]))
@@ -157,7 +158,8 @@ class JobConsumer(Consumer):
         self._timeout = timeout
         self._owner = new_owner()
         self._waiting: deque[JobMessage] = deque()
-        self._out = 0
+        #: The jobs that are out, with their tokens.
+        self._out: set[tuple[str, int]] = set()
         self._bell = threading.Event()
         # Messages are acknowledged by other threads than the one that gets them.
         self._lock = threading.Lock()
@@ -171,7 +173,7 @@ class JobConsumer(Consumer):
         if not self._waiting:
             self._fetch()
         if not self._waiting:
-            if self._out < self._prefetch:
+            if len(self._out) < self._prefetch:
                 _reach(lambda: self._store.wait(self._owner, self._bell, self._timeout))
             else:
                 self._bell.wait(self._timeout / 1000)
@@ -202,11 +204,11 @@ class JobConsumer(Consumer):
             _reach(lambda: self._store.beat(self._owner))
             _reach(self._store.sweep)
         with self._lock:
-            room = self._prefetch - self._out
+            room = self._prefetch - len(self._out)
             if room <= 0:
                 return
             claims, _ = _reach(lambda: self._store.trade(self._owner, [self._queue_name], room))
-            self._out += len(claims)
+            self._out |= {(claim.id, claim.token) for claim in claims}
         for claim in claims:
             try:
                 self._waiting.append(JobMessage(Message.decode(claim.body), claim))
@@ -222,8 +224,11 @@ class JobConsumer(Consumer):
 
     def _trade(self, settlement: Settlement) -> None:
         with self._lock:
+            if (settlement.id, settlement.token) not in self._out:
+                # Settled before: dramatiq does so where it is not sure.
+                return
             _reach(lambda: self._store.trade(self._owner, [self._queue_name], 0, [settlement]))
-            self._out -= 1
+            self._out.discard((settlement.id, settlement.token))
         self._bell.set()
 
 

@@ -99,6 +99,9 @@ def weather(place: Place, count: int, seconds: float, rounds: int, pause_seconds
             place.redis.kill()
             time.sleep(0.2)
             place.redis.start()
+        if place.rabbitmq is not None and number == 2:
+            place.rabbitmq.kill()
+            place.rabbitmq.start()
         if number == rounds // 2:
             old = storm.parents.pop(0)
             storm.parents.append(storm.deploy())
@@ -121,8 +124,18 @@ def weather(place: Place, count: int, seconds: float, rounds: int, pause_seconds
 
 
 def test_nothing_is_lost_in_a_storm(each_place: Place) -> None:
-    """A short one: three hundred jobs, six kills, two restarts, one deploy."""
+    """A short one: three hundred jobs, six kills, two restarts, one deploy.
+
+    RabbitMQ, where jobs wait there, is killed too.
+    """
     weather(each_place, 300, 0.3, rounds=6, pause_seconds=0.4)
+
+
+def test_nothing_is_lost_in_a_storm_with_a_file_and_rabbitmq(
+    place_on_rabbitmq_and_file: Place,
+) -> None:
+    """The same, with the jobs of one machine in a file."""
+    weather(place_on_rabbitmq_and_file, 150, 0.3, rounds=4, pause_seconds=0.4)
 
 
 @pytest.mark.soak
