@@ -123,6 +123,7 @@ def weather(place: Place, count: int, seconds: float, rounds: int, pause_seconds
         parent.terminate()
 
 
+@pytest.mark.timeout(300)
 def test_nothing_is_lost_in_a_storm(each_place: Place) -> None:
     """A short one: three hundred jobs, six kills, two restarts, one deploy.
 
@@ -131,6 +132,7 @@ def test_nothing_is_lost_in_a_storm(each_place: Place) -> None:
     weather(each_place, 300, 0.3, rounds=6, pause_seconds=0.4)
 
 
+@pytest.mark.timeout(300)
 def test_nothing_is_lost_in_a_storm_with_a_file_and_rabbitmq(
     place_on_rabbitmq_and_file: Place,
 ) -> None:
