@@ -6,12 +6,17 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from actionhero.identifier import new_identifier
 from actionhero_tasks.envelope import Envelope
 from actionhero_tasks.job import JobState, NewJob
 
 if TYPE_CHECKING:
     from plugins.tasks.tests.processes.conftest import Place
+
+# The first one that takes RabbitMQ starts it, which on a loaded machine takes most of a minute.
+pytestmark = pytest.mark.timeout(240)
 
 
 def job_of(action: str, **inputs: object) -> NewJob:
