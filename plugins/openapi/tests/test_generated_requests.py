@@ -115,9 +115,10 @@ def settings(served: Served, session: str | None) -> str:
             # That something has to be changed, no schema tells.
             '[[operations]]\ninclude-operation-id = "user:edit"\n'
             f"checks.positive_data_acceptance.expected-statuses = {[200, 401, 409, nothing]}\n"
-            # Nor which names of further fields would break a form.
+            # Nor which names of further fields would break a form, in which all is text.
             '[[operations]]\ninclude-operation-id = "fileUpload"\n'
             "checks.positive_data_acceptance.expected-statuses = [200, 400]\n"
+            "checks.negative_data_rejection.expected-statuses = [200, 400, 406, 415, 422]\n"
         )
     return written
 
