@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+#: What a package shows on PyPI.
+READMES = sorted(
+    path
+    for pattern in ("core", "plugins/*", "example-plugins/*")
+    for path in ROOT.glob(f"{pattern}/README.md")
+)
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md")), *READMES]
 #: Pages whose samples are told by the source, and which have tests of their own.
 GENERATED = {path for path in PAGES if path.read_text("utf-8").startswith("<!-- Written by")}
 #: Told to who works on the project, and run by CI.
@@ -195,6 +201,8 @@ class Reader:
             self._bin = self.folder / ".venv" / "bin"
             assert (self._bin / "activate").is_file()
             return ""
+        if command.startswith("pip install ") and not (self.folder / ".venv").exists():
+            self._begin_environment()
         if command.startswith("cd "):
             self.folder = (self.folder / command.removeprefix("cd ")).resolve()
             assert self.folder.is_dir()
@@ -216,6 +224,16 @@ class Reader:
     def start_again(self) -> None:
         """Stop the server that was started last, and start it again."""
         self._start(*self._started)
+
+    def _begin_environment(self) -> None:
+        """Make an environment: a page that does not tell how takes for granted that it is there."""
+        python = self.folder / ".venv" / "bin" / "python"
+        for arguments in (
+            ["venv", "--python", sys.executable, str(self.folder / ".venv")],
+            ["pip", "install", "--python", str(python), "pytest", "pytest-asyncio"],
+        ):
+            subprocess.run([str(UV), *arguments, "--quiet", "--no-config"], check=True)
+        self._bin = python.parent
 
     def _start(self, command: str, shown: str, where: str) -> None:
         self.leave()
@@ -243,6 +261,8 @@ class Reader:
             time.sleep(0.02)
 
     def _listens(self, command: str) -> bool:
+        if " worker" in command:
+            return True  # It goes and gets its jobs; what it says tells that it runs.
         with socket.socket(socket.AF_UNIX) as one, socket.socket() as other:
             try:
                 if path := re.search(r"--unix-socket (\S+)", command):
@@ -297,7 +317,9 @@ def overrides_in(folder: Path, wheels: Path) -> Path:
 
 def is_server(command: str) -> bool:
     """Whether a command goes on until it is told to stop."""
-    return bool(re.search(r"\bactionhero\b.* start\b|^gunicorn |^python main\.py", command))
+    return bool(
+        re.search(r"\bactionhero\b.* (start|worker)\b|^gunicorn |^python main\.py", command)
+    )
 
 
 def fits(shown: str, written: str) -> bool:

@@ -221,7 +221,8 @@ class Site:
 
     def start(self, command: tuple[str, ...], log: Path) -> subprocess.Popen[bytes]:
         """Start a command of ours that goes on, open to this machine alone."""
-        given = ["127.0.0.1" if part == "0.0.0.0" else part for part in command]
+        given = [part.replace("0.0.0.0", "127.0.0.1") for part in command]
+        given = [part.replace(":8081", f":{free_port()}") for part in given]
         with log.open("wb") as output:
             return subprocess.Popen(
                 [self._python.parent / "actionhero", *given],

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.docs.conftest import READMES, blocks_of
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -119,6 +120,43 @@ def test_the_tour_has_a_line_for_every_room(folder: str, left_out: set[str]) -> 
     }
 
     assert told - left_out == rooms - left_out
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
+def test_a_readme_quotes_the_files_of_its_package(readme: Path) -> None:
+    """What it shows of the package is what is in the package."""
+    for block in blocks_of(readme):
+        file = readme.parent / (block.title or "")
+        assert not file.is_file() or file.read_text("utf-8") == block.text, str(block)
+
+
+def test_every_fence_of_a_page_is_looked_at(page: Path) -> None:
+    """A fence that is indented, has no language or is drawn otherwise would pass by all tests."""
+    fences = re.findall(r"^[ \t]*(?:```|~~~).*$", page.read_text("utf-8"), re.MULTILINE)
+    told = [line for line in fences if re.match(r"```(?:$|\w+(?: title=\"[^\"]+\")?$)", line)]
+
+    assert told == fences
+    assert len(fences) == 2 * len(blocks_of(page))
+
+
+#: Why a block that is only text is not typed in.
+ONLY_TEXT = {
+    "docs/deploy/containers.md": "a list of packages, which a test installs",
+    "docs/explanation/a-call-from-door-to-door.md": "a request, as it comes over the wire",
+    "docs/explanation/performance.md": "commands that measure for many minutes",
+    "docs/how-to/fan-out.md": "commands for a hundred thousand jobs, in two terminals",
+    "docs/how-to/tasks-page.md": "a password that is made up",
+    "docs/how-to/tasks.md": "variables that name servers of yours",
+    "docs/how-to/workers.md": "commands for machines that share a Redis",
+    "docs/how-to/write-a-plugin.md": "a tree of files, which are made below it",
+}
+
+
+def test_what_is_only_text_is_no_command_and_no_program(page: Path) -> None:
+    """Nothing that could be run is called text, so as not to be run."""
+    named = page.relative_to(ROOT).as_posix() in ONLY_TEXT
+
+    assert named == any(block.language == "text" for block in blocks_of(page))
 
 
 def test_decisions_are_numbered_and_listed() -> None:

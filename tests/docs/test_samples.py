@@ -7,6 +7,7 @@ import json
 import tomllib
 from typing import TYPE_CHECKING
 
+import pytest
 import yaml
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def test_a_block_is_in_a_language_that_is_looked_at(block: Block) -> None:
             assert language in {"html", "javascript", "markdown", "text", "typescript", *DEPLOYED}
 
 
+@pytest.mark.timeout(300)  # An environment, packages, servers: a machine under load takes its time.
 def test_who_types_in_a_page_gets_what_it_shows(
     played: Path, reader: Reader, blocks: dict[Path, list[Block]]
 ) -> None:
