@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from actionhero.errors import ABSENT
+from actionhero.first_step import cancelling
 
 
 class Deadline:
@@ -18,7 +19,7 @@ class Deadline:
         self.task = task
         self.when = when
         #: How many cancellations the task had been asked for before.
-        self.cancelling = task.cancelling()
+        self.cancelling = cancelling(task)
         #: The mark: this limit, and nobody else, has cancelled the task.
         self.expired = False
 
@@ -39,6 +40,24 @@ class Deadline:
         Called at most once, when `expired` is set. The same rule as in `asyncio.timeout`.
         """
         return self.task.uncancel() <= self.cancelling
+
+
+class Opening:
+    """A call that begins at once, and gets a time limit only if it has to wait for something.
+
+    Whoever begins it by `first_step.begin` hands it to the corridor, and to `Pipeline.keep`
+    together with the task, if there is one.
+    """
+
+    __slots__ = ("begins", "deadline", "seconds")
+
+    def __init__(self) -> None:
+        #: Whether its first step is taken, so that nothing can cancel it yet.
+        self.begins = True
+        #: The limit of what runs; zero: none.
+        self.seconds = 0.0
+        #: The limit, once it holds.
+        self.deadline: Deadline | None = None
 
 
 class _Bucket:
@@ -92,13 +111,17 @@ class Deadlines:
     def __init__(self) -> None:
         self._buckets: dict[float, _Bucket] = {}
 
-    def arm(self, seconds: float) -> Deadline:
-        """Cancel the running task in `seconds`, unless the limit is disarmed before."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - the corridor is awaited, so there is one
+    def arm(self, seconds: float, task: asyncio.Task[Any] | None = None) -> Deadline:
+        """Cancel `task`, else the running one, in `seconds`, unless the limit is disarmed before."""
+        if task is None:
+            loop = asyncio.get_running_loop()
+            task = asyncio.current_task(loop)
+            assert task is not None  # noqa: S101 - the corridor is awaited, so there is one
+        else:
+            loop = task.get_loop()
         bucket = self._buckets.get(seconds)
-        if bucket is None or bucket.loop is not task.get_loop():
-            bucket = self._buckets[seconds] = _Bucket(task.get_loop(), seconds)
+        if bucket is None or bucket.loop is not loop:
+            bucket = self._buckets[seconds] = _Bucket(loop, seconds)
         return bucket.arm(task)
 
     def close(self) -> None:

@@ -62,7 +62,7 @@ _PERHAPS_TOO_BIG: Final = re.compile(
 )
 
 
-def loads(data: bytes | str) -> Any:
+def loads(data: bytes | bytearray | str) -> Any:
     """Read a JSON document, strictly: RFC 8259 in UTF-8, and within our limits.
 
     Of two equal keys the last wins. Integers keep all their digits.
@@ -74,10 +74,13 @@ def loads(data: bytes | str) -> Any:
     """
     body = _encoded(data) if isinstance(data, str) else data
     check(body)
-    return _parse(body)
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise _unreadable(error) from None
 
 
-def check(data: bytes) -> None:
+def check(data: bytes | bytearray) -> None:
     """Refuse what pydantic's `validate_json` would let pass and `loads` does not.
 
     Both together are as strict as `loads`, and no tree is built in between. Whatever else is wrong
@@ -89,7 +92,7 @@ def check(data: bytes) -> None:
     classes = data.translate(_CLASSES)
     # A byte is looked for as an integer, eight times as fast as a string of one byte.
     if _CONSTANT in classes and (data.find(b"NaN") >= 0 or data.find(b"Infinity") >= 0):
-        _parse(data)
+        _refuse_constant(data)
     if _ESCAPE in classes and data.find(b"\\u0000") >= 0:
         _refuse_nul(data)
     if classes.count(_OPENING) > MAX_DEPTH:
@@ -137,21 +140,26 @@ def _encoded(text: str) -> bytes:
         raise _malformed("a lone surrogate", text[: error.start].encode()) from None
 
 
-def _parse(data: bytes) -> Any:
+def _unreadable(error: ValueError) -> MalformedRequest:
+    # The parser names what it expected, and where; it never quotes what it found.
+    return MalformedRequest(f"Invalid JSON: {error}")
+
+
+def _refuse_constant(data: bytes | bytearray) -> None:
+    # It may stand in a string, and only the parser knows.
     try:
-        return from_json(data, allow_inf_nan=False)
+        from_json(data, allow_inf_nan=False)
     except ValueError as error:
-        # The parser names what it expected, and where; it never quotes what it found.
-        raise MalformedRequest(f"Invalid JSON: {error}") from None
+        raise _unreadable(error) from None
 
 
-def _refuse_nul(data: bytes) -> None:
+def _refuse_nul(data: bytes | bytearray) -> None:
     found = _NUL.search(data)
     if found is not None:
         raise _malformed("a NUL character in a string", data[: found.end() - len("\\u0000")])
 
 
-def _refuse_depth(data: bytes) -> None:
+def _refuse_depth(data: bytes | bytearray) -> None:
     # Without the escapes, strings without brackets are pairs of quotes, and mostly that is all.
     bare = data.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in data else data
     brackets = bare.translate(_BRACKETS, _NOT_STRUCTURE).replace(b'""', b"")
@@ -166,13 +174,13 @@ def _refuse_depth(data: bytes) -> None:
         raise MalformedRequest(f"Invalid JSON: nested deeper than {MAX_DEPTH} levels")
 
 
-def _refuse_overflow(data: bytes) -> None:
+def _refuse_overflow(data: bytes | bytearray) -> None:
     for number in _PERHAPS_TOO_BIG.findall(_STRING.sub(b"", data)):
         if float(number) == float("inf"):
             raise MalformedRequest("Invalid JSON: a number too large for a float")
 
 
-def _malformed(what: str, before: bytes) -> MalformedRequest:
+def _malformed(what: str, before: bytes | bytearray) -> MalformedRequest:
     line = before.count(b"\n") + 1
     column = len(before) - before.rfind(b"\n")
     return MalformedRequest(f"Invalid JSON: {what} at line {line} column {column}")

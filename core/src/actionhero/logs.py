@@ -11,15 +11,39 @@ import time
 import warnings
 from collections import deque
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TextIO
 
 from actionhero.log_lines import LEVELS, ConsoleFormatter, JsonFormatter, stand_in, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-#: What ties together all lines that are written because of one request.
-request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+class Identified(Protocol):
+    """What has the identifier of a request, such as a call."""
+
+    @property
+    def request_id(self) -> str:
+        """The identifier."""
+
+
+class RequestId:
+    """What ties together all lines that are written because of one request, for who asks here."""
+
+    def __init__(self) -> None:
+        self._current: ContextVar[Identified | str | None] = ContextVar("request_id", default=None)
+        #: Takes an identifier, or what has one and makes it when it is asked.
+        self.set = self._current.set
+        #: Takes what `set` returned.
+        self.reset = self._current.reset
+
+    def get(self) -> str | None:
+        """Return the identifier of the request that all this is done for; `None`: for none."""
+        current = self._current.get()
+        return current if current is None or isinstance(current, str) else current.request_id
+
+
+#: The one of what runs now.
+request_id: Final = RequestId()
 
 
 class CallLog:

@@ -18,10 +18,11 @@ from actionhero.raw import ReadyInputs
 from actionhero.streams import Stream, pull, saving_first
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from actionhero.action import ActionRegistry, Registered
     from actionhero.connection import Connection
+    from actionhero.deadlines import Opening
     from actionhero.failures import Translation
     from actionhero.logs import CallLog
     from actionhero.raw import RawInputs
@@ -95,10 +96,11 @@ class Pipeline:
         name: str,
         raw: RawInputs,
         *,
-        request_id: str | None = None,
+        request_id: str | Callable[[], str] | None = None,
         sink: Sink | None = None,
         session: Session | None = None,
         limit_seconds: float | None = None,
+        opening: Opening | None = None,
     ) -> Outcome:
         """Run the action called `name` for `connection`, and return what came of it.
 
@@ -110,33 +112,43 @@ class Pipeline:
             connection: Who calls.
             name: What is called.
             raw: The inputs as they came.
-            request_id: What ties together all that happens because of one request; else made.
+            request_id: What ties together all that happens because of one request, or a function
+                that is asked for it if somebody wants to know; else made, if somebody does.
             sink: Takes the items of an action that streams. Without one they make a list.
             session: The one of the call that this one runs in, and that keeps its changes.
             limit_seconds: The time limit in place of the action's own; zero: none.
+            opening: What the door knows of a call whose first step is taken; not for streams.
         """
-        if request_id is None:
-            request_id = new_identifier()
-        token = current_request_id.set(request_id)
+        plan = self._plans.get(name)
+        if plan is None:
+            error = self._unknown(name)
+            told = request_id() if callable(request_id) else request_id
+            # Whatever a stranger wrote in place of a name is not worth a long line.
+            return self.refuse(connection, error, request_id=told, name=name[:100])
+        call = Call(self, plan.action, connection, request_id)
+        token = current_request_id.set(call)
         log = self.call_log
         started = perf_counter() if log is not None and log.enabled else 0.0
         try:
-            plan = self._plans.get(name)
-            if plan is None:
-                outcome = Outcome(error=self._unknown(name))
-                call = None
-            else:
-                call = Call(self, plan.action, connection, request_id)
-                seconds = plan.seconds if limit_seconds is None else limit_seconds
-                outcome = await self._walk(plan, call, raw, sink, session, seconds)
-            if started:
-                self._write(log, name, connection, request_id, started, outcome, call, raw)
+            seconds = plan.seconds if limit_seconds is None else limit_seconds
+            if opening is not None and not opening.begins:
+                # It had to wait for its turn.
+                opening = None
+            outcome = await self._walk(plan, call, raw, sink, session, seconds, opening)
+            if started and log is not None:
+                self._write(log, started, outcome, call, raw)
             if outcome.cancelled:
                 # What was undone is undone; whoever cancelled us must learn that we heard.
                 raise asyncio.CancelledError
             return outcome
         finally:
             current_request_id.reset(token)
+
+    def keep(self, opening: Opening, task: asyncio.Task[Any]) -> None:
+        """Take note that a call has to wait for something: its time limit holds from now on."""
+        opening.begins = False
+        if opening.seconds:
+            opening.deadline = self._deadlines.arm(opening.seconds, task)
 
     async def nested(self, call: Call, action: type, inputs: Any) -> Outcome:
         """Run `action` inside `call`: same connection, same session, same request."""
@@ -152,7 +164,9 @@ class Pipeline:
             session=call._session,
         )
 
-    def refuse(self, connection: Connection, error: TypedError, *, request_id: str) -> Outcome:
+    def refuse(
+        self, connection: Connection, error: TypedError, *, request_id: str | None, name: str = ""
+    ) -> Outcome:
         """Return the outcome of a call that found no action, and write its line.
 
         For doors that look actions up by something else than their name, such as a path.
@@ -160,11 +174,11 @@ class Pipeline:
         log = self.call_log
         if log is not None and log.enabled:
             log.write(
-                action="",
+                action=name,
                 transport=connection.transport,
                 outcome=error.type,
                 milliseconds=0.0,
-                request_id=request_id,
+                request_id=request_id or new_identifier(),
                 remote=connection.remote,
                 inputs={},
             )
@@ -232,10 +246,15 @@ class Pipeline:
         sink: Sink | None,
         session: Session | None,
         seconds: float,
+        opening: Opening | None,
     ) -> Outcome:
         store = self._store if session is None else None
         entered = 0
-        deadline = self._deadlines.arm(seconds) if seconds else None
+        deadline = None
+        if opening is not None:
+            opening.seconds = seconds
+        elif seconds:
+            deadline = self._deadlines.arm(seconds)
         try:
             if store is not None:
                 session = await store.open(call.connection)
@@ -254,6 +273,9 @@ class Pipeline:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the one place that must catch all
             outcome = self._failed(plan, call, raw, error)
         finally:
+            if opening is not None:
+                opening.seconds = 0.0
+                deadline = opening.deadline
             if deadline is not None:
                 deadline.disarm()
         # Whatever `run` made of our cancellation: it took too long.
@@ -341,34 +363,20 @@ class Pipeline:
     # -- the line per call -------------------------------------------------------------------
 
     def _write(
-        self,
-        log: CallLog | None,
-        name: str,
-        connection: Connection,
-        request_id: str,
-        started: float,
-        outcome: Outcome,
-        call: Call | None,
-        raw: RawInputs,
+        self, log: CallLog, started: float, outcome: Outcome, call: Call, raw: RawInputs
     ) -> None:
-        if log is None:
-            return
-        if call is None:
-            inputs: dict[str, Any] = {}
-            # Whatever a stranger wrote in place of a name is not worth a long line.
-            name = name[:100]
-        elif call.inputs is not None:
+        if call.inputs is not None:
             inputs = call.action.inputs.shown(call.inputs)
         else:
             inputs = call.action.inputs.shown_raw(raw.peek())
         error = outcome.error
         log.write(
-            action=name,
-            transport=connection.transport,
+            action=call.action.name,
+            transport=call.connection.transport,
             outcome="cancelled" if outcome.cancelled else "ok" if error is None else error.type,
             milliseconds=(perf_counter() - started) * 1000,
-            request_id=request_id,
-            remote=connection.remote,
+            request_id=call.request_id,
+            remote=call.connection.remote,
             inputs=inputs,
         )
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from aiohttp.web import StreamResponse
 
 from actionhero import ConnectionTypeNotFound, Event, InvalidInput, ServiceUnavailable, Stream
+from actionhero.deadlines import Opening
 from actionhero.errors import ErrorType
+from actionhero.first_step import begin
 from actionhero.identifier import new_identifier
 from actionhero.raw import ParsedInputs, Unreadable
 from actionhero_web.server_sent_events import part
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from actionhero_websocket.conversations import Conversations
 
 
-class OpenCall:
+class OpenCall(Opening):
     """One call, until it is answered.
 
     Args:
@@ -35,8 +37,8 @@ class OpenCall:
         params: The inputs, as they stood in the message.
     """
 
-    __slots__ = ("_conversation", "_is_streaming", "_shared", "action", "beginning", "inputs",
-                 "task")  # fmt: skip
+    __slots__ = ("_conversation", "_is_streaming", "_request_id", "_shared", "action", "beginning",
+                 "inputs", "lane", "task")  # fmt: skip
 
     def __init__(
         self,
@@ -46,50 +48,63 @@ class OpenCall:
         action: Registered,
         params: Any,
     ) -> None:
+        self.begins = True
+        self.seconds = 0.0
+        self.deadline = None
         self._conversation = conversation
         self._shared = shared
         self.beginning = beginning
         self.action = action
         self.inputs = _inputs(params)
-        #: What runs it, once it has begun.
+        #: Where it is open, once it waits for something; most calls are answered before.
+        self.lane: Lane | None = None
+        #: What runs it, then.
         self.task: asyncio.Task[None] | None = None
         self._is_streaming = False
+        self._request_id: str | None = None
 
-    async def run(self, lane: Lane) -> None:
+    async def run(self) -> None:
         """Take the call through the corridor, and tell what came of it."""
         shared = self._shared
-        request_id = new_identifier()
+        action = self.action
         try:
             outcome = await shared.execute(
                 self._conversation.connection,
-                self.action.name,
+                action.name,
                 self.inputs,
-                request_id=request_id,
-                sink=self._send_part if self.action.streams else None,
+                request_id=self.identify,
+                sink=self._send_part if action.streams else None,
+                opening=None if action.streams else self,
             )
-            self._tell(outcome, request_id)
+            self._tell(outcome)
         except asyncio.CancelledError:
             # Nobody awaits this task: whoever cancelled it is the end of the socket, or ours.
             if shared.closing:
-                self._fail(ServiceUnavailable("The server is shutting down"), request_id)
+                self._fail(ServiceUnavailable("The server is shutting down"))
         finally:
-            lane.end(self)
+            if self.lane is not None:
+                self.lane.end(self)
 
-    def _tell(self, outcome: Outcome, request_id: str) -> None:
+    def identify(self) -> str:
+        """Return the identifier of the request: made when somebody asks, which is seldom."""
+        if self._request_id is None:
+            self._request_id = new_identifier()
+        return self._request_id
+
+    def _tell(self, outcome: Outcome) -> None:
         error = outcome.error
+        value = outcome.value
         if error is not None:
-            self._fail(error, request_id, outcome.stack)
-        elif self.action.streams and self._has_streamed(outcome.value):
+            self._fail(error, outcome.stack)
+        elif self.action.streams and self._has_streamed(value):
             self._conversation.send_text(messages.stream_end(self.beginning))
-        elif isinstance(outcome.value, StreamResponse):
-            told = ConnectionTypeNotFound("What this action answers is for HTTP alone")
-            self._fail(told, request_id)
+        elif type(value) is not dict and isinstance(value, StreamResponse):
+            self._fail(ConnectionTypeNotFound("What this action answers is for HTTP alone"))
         else:
             try:
-                body = messages.response(self.beginning, outcome.value)
+                body = messages.response(self.beginning, value)
             except Exception as unwritten:  # noqa: BLE001 - the author's serializers
-                failed = self._shared.pipeline.failed_to_answer(self.action.name, unwritten)
-                self._tell(failed, request_id)
+                self._tell(self._shared.pipeline.failed_to_answer(self.action.name, unwritten))
             else:
                 self._conversation.send_text(body)
 
@@ -103,9 +118,9 @@ class OpenCall:
         await self._conversation.drained()
         return not self._conversation.is_closing
 
-    def _fail(self, error: TypedError, request_id: str, stack: str | None = None) -> None:
+    def _fail(self, error: TypedError, stack: str | None = None) -> None:
         conversation, beginning = self._conversation, self.beginning
-        document = self._shared.document(error, request_id=request_id, stack=stack)
+        document = self._shared.document(error, request_id=self.identify(), stack=stack)
         if not self._is_streaming:
             conversation.send_text(messages.failure(beginning, document))
             return
@@ -137,7 +152,9 @@ class Lane:
     def take(self, call: OpenCall) -> bool:
         """Begin a call, or let it wait; say whether there was room for that."""
         if len(self._running) < self._limit:
-            self._begin(call)
+            task = begin(call.run(), self._shared.loop)
+            if task is not None:
+                self._keep(call, task)
             return True
         if self._waiting is None:
             self._waiting = deque()
@@ -150,7 +167,8 @@ class Lane:
         """Forget a call that is answered, and begin the next."""
         self._running.discard(call)
         if self._waiting:
-            self._begin(self._waiting.popleft())
+            following = self._waiting.popleft()
+            self._keep(following, self._shared.loop.create_task(following.run()))
         self._shared.note_ended()
 
     def cancel(self) -> None:
@@ -160,14 +178,17 @@ class Lane:
             if call.task is not None:
                 call.task.cancel()
 
-    def _begin(self, call: OpenCall) -> None:
+    def _keep(self, call: OpenCall, task: asyncio.Task[None]) -> None:
+        """Take note of a call that is not answered yet."""
+        call.lane = self
+        call.task = task
+        self._shared.pipeline.keep(call, task)
         self._running.add(call)
         self._shared.note_begun()
-        call.task = self._shared.loop.create_task(call.run(self))
 
 
 def _inputs(params: Any) -> RawInputs:
-    if isinstance(params, dict):
+    if type(params) is dict:
         return ParsedInputs(params)
     if params is None:
         return ParsedInputs({})

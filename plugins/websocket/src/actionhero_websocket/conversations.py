@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from actionhero_channels import Channels
     from actionhero_websocket.subscriptions import Subscriptions
 
+_RUNNING = DrainState.RUNNING
 #: What clients are told at the end.
 SHUTTING_DOWN = "Server shutting down"
 #: How long a cancelled call may take to undo what it began, and to be told.
@@ -65,7 +66,7 @@ class Conversations:
     @property
     def draining(self) -> bool:
         """Whether the process goes down: no call is begun any more."""
-        return self.closing or self._drain.state is not DrainState.RUNNING
+        return self.closing or self._drain.state is not _RUNNING
 
     def failure(
         self,

@@ -85,16 +85,19 @@ class FrameReader:
         if size < 6 or data[0] != _FINAL | TEXT or self.rest is not None or self._opcode:
             return None
         length = data[1] - _MASKED
-        start = 2
-        if length > 125:
-            length = data[2] << 8 | data[3] if length == 126 else 0
-            start = 4
-            if not 126 <= length <= self._limit:
+        if length <= 125:
+            if size != length + 6 or length > self._limit:
                 return None
-        if size != start + 4 + length or length > self._limit:
-            return None
-        content = bytearray(data[start + 4 :])
-        take_off(data[start : start + 4], content)
+            content = bytearray(data)
+            del content[:6]
+            take_off(data[2:6], content)
+        else:
+            length = data[2] << 8 | data[3] if length == 126 else 0
+            if size != length + 8 or not 126 <= length <= self._limit:
+                return None
+            content = bytearray(data)
+            del content[:8]
+            take_off(data[4:8], content)
         return content
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytearray]]:

@@ -22,15 +22,17 @@ def read(content: bytes | bytearray) -> dict[str, Any]:
     Raises:
         MalformedRequest: It is not JSON, as strictly as everywhere.
     """
-    message = loads(bytes(content))
-    return message if isinstance(message, dict) else {}
+    message = loads(content)
+    return message if type(message) is dict else {}
 
 
 def beginning(message: Mapping[str, Any]) -> bytes:
     """Return how the answer to a message begins: with the same `messageId`, if it has one."""
     if "messageId" not in message:
         return NO_ID
-    return b'{"messageId":%b,' % dumps(message["messageId"])
+    id = message["messageId"]
+    # What most clients do is number their messages.
+    return b'{"messageId":%d,' % id if type(id) is int else b'{"messageId":%b,' % dumps(id)
 
 
 def response(beginning: bytes, value: Any) -> bytes:
@@ -39,7 +41,9 @@ def response(beginning: bytes, value: Any) -> bytes:
     Raises:
         TypeError: The value cannot be written as JSON.
     """
-    body = dumps(value) if type(value) is dict else encode(value)
+    if type(value) is dict:
+        return b'%b"response":%b}' % (beginning, dumps(value))
+    body = encode(value)
     if body[:1] == b"[":
         # A list is told as clients of the original expect it: by its indexes.
         body = dumps({str(index): item for index, item in enumerate(loads(body))})
