@@ -112,7 +112,7 @@ class Deadlines:
         self._buckets: dict[float, _Bucket] = {}
 
     def arm(self, seconds: float, task: asyncio.Task[Any] | None = None) -> Deadline:
-        """Cancel `task`, else the running one, in `seconds`, unless the limit is disarmed before."""
+        """Cancel `task`, or the running one, in `seconds`, unless it is disarmed before."""
         if task is None:
             loop = asyncio.get_running_loop()
             task = asyncio.current_task(loop)

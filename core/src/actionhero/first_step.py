@@ -6,10 +6,7 @@ import asyncio
 import sys
 from collections.abc import Coroutine
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from contextvars import Context
+from typing import Any, Final
 
 if sys.version_info >= (3, 12):
 
@@ -78,12 +75,14 @@ else:
             # For whoever shows where a task stands: `cr_frame` and so on.
             return getattr(self.coroutine, name)
 
-    class _Task(asyncio.Task):  # type: ignore[type-arg] - it is written in C, and has none
+    class Task(asyncio.Task[None]):
         """A task that was made late."""
 
         __slots__ = ("_late",)
+        #: What it is made of: its coroutine, event loop and context; once made, what is left.
+        _late: Any
 
-    class _Unmade(_Task):
+    class _Unmade(Task):
         """A task as long as nobody asked it for anything: all that it costs is its memory.
 
         Most calls end with their first step, and have no use for a task but that
@@ -97,19 +96,19 @@ else:
             _make(self)
             return getattr(self, name)
 
-    _new: Final[Any] = _Task.__new__
+    _new: Final[Any] = Task.__new__
     _enter, _leave = asyncio._enter_task, asyncio._leave_task
     #: Reads the attribute past `__getattribute__`.
-    _late: Final[Any] = _Task.__dict__["_late"].__get__
+    _late: Final[Any] = Task.__dict__["_late"].__get__
 
-    def _make(task: _Task) -> _Rest:
+    def _make(task: Task) -> _Rest:
         """Make a task of `task`, and return what is left of its coroutine."""
         coroutine, loop, context = _late(task)
         rest = _Rest(coroutine)
         # In place of the three: the task keeps them from now on.
         task._late = rest
-        object.__setattr__(task, "__class__", _Task)
-        _Task.__init__(task, rest, loop=loop, context=context)
+        object.__setattr__(task, "__class__", Task)
+        Task.__init__(task, rest, loop=loop, context=context)
         return rest
 
     def begin(
@@ -133,7 +132,8 @@ else:
         task = _new(_Unmade)
         task._late = coroutine, loop, context
         _enter(loop, task)
-        waits_for = raised = None
+        waits_for: asyncio.Future[Any] | None = None
+        raised: BaseException | None = None
         try:
             waits_for = context.run(coroutine.send, None)
         except StopIteration as ended:

@@ -18,6 +18,7 @@ from actionhero.log_lines import LEVELS, ConsoleFormatter, JsonFormatter, stand_
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+
 class Identified(Protocol):
     """What has the identifier of a request, such as a call."""
 

@@ -129,12 +129,48 @@ class Pipeline:
         token = current_request_id.set(call)
         log = self.call_log
         started = perf_counter() if log is not None and log.enabled else 0.0
+        store = self._store if session is None else None
+        entered = 0
+        deadline = None
+        seconds = plan.seconds if limit_seconds is None else limit_seconds
+        if opening is not None and opening.begins:
+            opening.seconds = seconds
+        else:
+            # It had to wait for its turn.
+            opening = None
+            if seconds:
+                deadline = self._deadlines.arm(seconds)
         try:
-            seconds = plan.seconds if limit_seconds is None else limit_seconds
-            if opening is not None and not opening.begins:
-                # It had to wait for its turn.
-                opening = None
-            outcome = await self._walk(plan, call, raw, sink, session, seconds, opening)
+            try:
+                if store is not None:
+                    session = await store.open(connection)
+                call._session = session
+                call.inputs = raw.parse(plan.schema)
+                for before in plan.befores:
+                    entered += 1
+                    if before is not None:
+                        await before(call)
+                if plan.action.streams:
+                    outcome = Outcome(await self._stream(plan, call, sink, deadline, store))
+                else:
+                    outcome = Outcome(await plan.run(call))
+            except asyncio.CancelledError as error:
+                outcome = self._interrupted(plan, call, raw, error)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the one place that must catch all
+                outcome = self._failed(plan, call, raw, error)
+            finally:
+                if opening is not None:
+                    opening.seconds = 0.0
+                    deadline = opening.deadline
+                if deadline is not None:
+                    deadline.disarm()
+            # Whatever `run` made of our cancellation: it took too long.
+            if deadline is not None and deadline.expired and deadline.caught():
+                outcome = Outcome(error=self._timed_out(plan, seconds))
+            if entered:
+                outcome = await self._leave(plan, call, raw, outcome, entered)
+            if store is not None and session is not None and session.changed and outcome.ok:
+                outcome = await self._save(store, session, plan, call, raw, outcome)
             if started and log is not None:
                 self._write(log, started, outcome, call, raw)
             if outcome.cancelled:
@@ -238,59 +274,23 @@ class Pipeline:
 
     # -- the corridor itself -----------------------------------------------------------------
 
-    async def _walk(
+    async def _save(
         self,
+        store: SessionStore,
+        session: Session,
         plan: _Plan,
         call: Call,
         raw: RawInputs,
-        sink: Sink | None,
-        session: Session | None,
-        seconds: float,
-        opening: Opening | None,
+        outcome: Outcome,
     ) -> Outcome:
-        store = self._store if session is None else None
-        entered = 0
-        deadline = None
-        if opening is not None:
-            opening.seconds = seconds
-        elif seconds:
-            deadline = self._deadlines.arm(seconds)
+        """Keep what the call changed in its session, and return what came of it then."""
         try:
-            if store is not None:
-                session = await store.open(call.connection)
-            call._session = session
-            call.inputs = raw.parse(plan.schema)
-            for before in plan.befores:
-                entered += 1
-                if before is not None:
-                    await before(call)
-            if plan.action.streams:
-                outcome = Outcome(await self._stream(plan, call, sink, deadline, store))
-            else:
-                outcome = Outcome(await plan.run(call))
+            if not outcome.cancelled:
+                await store.save(call.connection, session)
         except asyncio.CancelledError as error:
-            outcome = self._interrupted(plan, call, raw, error)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the one place that must catch all
-            outcome = self._failed(plan, call, raw, error)
-        finally:
-            if opening is not None:
-                opening.seconds = 0.0
-                deadline = opening.deadline
-            if deadline is not None:
-                deadline.disarm()
-        # Whatever `run` made of our cancellation: it took too long.
-        if deadline is not None and deadline.expired and deadline.caught():
-            outcome = Outcome(error=self._timed_out(plan, seconds))
-        if entered:
-            outcome = await self._leave(plan, call, raw, outcome, entered)
-        if store is not None and session is not None and session.changed and outcome.ok:
-            try:
-                if not outcome.cancelled:
-                    await store.save(call.connection, session)
-            except asyncio.CancelledError as error:
-                outcome = self._interrupted(plan, call, raw, error)
-            except Exception as error:  # noqa: BLE001 - a value that was not kept is no value
-                outcome = self._failed(plan, call, raw, error)
+            return self._interrupted(plan, call, raw, error)
+        except Exception as error:  # noqa: BLE001 - a value that was not kept is no value
+            return self._failed(plan, call, raw, error)
         return outcome
 
     async def _stream(

@@ -249,6 +249,47 @@ def test_calls_of_one_socket_run_at_once(server: Started) -> None:
     assert {client.next()["messageId"], client.next()["messageId"]} == {"slow", "release"}
 
 
+def test_a_call_that_waits_too_long_is_told_so(server: Started) -> None:
+    """Its limit holds, though it began without one, and what was begun around it is undone."""
+    client = server.connect()
+    seen = len(re.findall("after late: CONNECTION_ACTION_TIMEOUT", server.stderr))
+
+    error = client.call("late")["error"]
+
+    assert error["message"] == "Action 'late' timed out after 100ms"
+    assert error["type"] == "CONNECTION_ACTION_TIMEOUT"
+    server.wait_for("after late: CONNECTION_ACTION_TIMEOUT", times=seen + 1)
+
+
+def test_an_action_may_set_limits_of_its_own(server: Started) -> None:
+    """It is in a task, from its first step on."""
+    assert server.connect().call("in:time")["response"] == {"task": True}
+
+
+def test_a_call_leaves_nothing_to_the_next(server: Started) -> None:
+    """Neither in its context nor in its task, though all begin where the socket is read."""
+    client = server.connect()
+
+    answers = [client.call("mark", name="Ada")["response"] for _ in range(3)]
+
+    assert answers == [{"before": None, "seen": False}] * 3
+
+
+def test_calls_that_need_not_wait_are_answered_in_their_order(server: Started) -> None:
+    """Twenty at once, while another waits."""
+    client = server.connect()
+    client.say(messageType="action", action="wait", messageId="slow")
+    server.wait_for("waiting")
+
+    for number in range(20):
+        client.say(messageType="action", action="greet", messageId=number, params={"name": "Ada"})
+    numbers = [client.next()["messageId"] for _ in range(20)]
+    client.say(messageType="action", action="release", messageId="release")
+
+    assert numbers == list(range(20))
+    assert {client.next()["messageId"], client.next()["messageId"]} == {"slow", "release"}
+
+
 def test_a_stream_comes_in_parts(server: Started) -> None:
     """Each as a text, and one message after the last."""
     client = server.connect()

@@ -55,7 +55,9 @@ class OpenCall(Opening):
         self._shared = shared
         self.beginning = beginning
         self.action = action
-        self.inputs = _inputs(params)
+        self.inputs: RawInputs = (
+            ParsedInputs(params) if type(params) is dict else _without_object(params)
+        )
         #: Where it is open, once it waits for something; most calls are answered before.
         self.lane: Lane | None = None
         #: What runs it, then.
@@ -187,9 +189,7 @@ class Lane:
         self._shared.note_begun()
 
 
-def _inputs(params: Any) -> RawInputs:
-    if type(params) is dict:
-        return ParsedInputs(params)
+def _without_object(params: Any) -> RawInputs:
     if params is None:
         return ParsedInputs({})
     return Unreadable(

@@ -13,7 +13,7 @@ from actionhero import (
     TypedError,
 )
 from actionhero.identifier import new_identifier
-from actionhero.json import dumps
+from actionhero.json import dumps, loads
 from actionhero_websocket import frames, messages
 from actionhero_websocket.calls import Lane, OpenCall
 from actionhero_websocket.socket import Socket
@@ -68,13 +68,15 @@ class Conversation(Socket):
         if self._shared.messages_per_second and self._is_over_rate():
             return
         try:
-            message = messages.read(content)
+            message = loads(content)
         except MalformedRequest as error:
             if opcode == frames.TEXT and not _is_utf8(content):
                 self.fail(frames.INVALID_TEXT, "Received text that is not UTF-8")
             else:
                 self._refuse(messages.NO_ID, messages.not_json(error))
             return
+        if type(message) is not dict:
+            message = {}
         beginning = messages.beginning(message)
         kind = message.get("messageType")
         if kind == "action":

@@ -16,16 +16,6 @@ if TYPE_CHECKING:
 NO_ID: Final = b"{"
 
 
-def read(content: bytes | bytearray) -> dict[str, Any]:
-    """Return a client's message; empty, if it is JSON but no object.
-
-    Raises:
-        MalformedRequest: It is not JSON, as strictly as everywhere.
-    """
-    message = loads(content)
-    return message if type(message) is dict else {}
-
-
 def beginning(message: Mapping[str, Any]) -> bytes:
     """Return how the answer to a message begins: with the same `messageId`, if it has one."""
     if "messageId" not in message:
@@ -42,7 +32,7 @@ def response(beginning: bytes, value: Any) -> bytes:
         TypeError: The value cannot be written as JSON.
     """
     if type(value) is dict:
-        return b'%b"response":%b}' % (beginning, dumps(value))
+        return beginning + b'"response":' + dumps(value) + b"}"
     body = encode(value)
     if body[:1] == b"[":
         # A list is told as clients of the original expect it: by its indexes.

@@ -6,6 +6,8 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator  # noqa: TC003 - an annotation of `run`
+from contextvars import ContextVar
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
@@ -24,6 +26,8 @@ from actionhero import (
 )
 
 released = asyncio.Event()
+left: ContextVar[str | None] = ContextVar("left", default=None)
+tasks: list[asyncio.Task[Any] | None] = []
 
 
 def say(text: str) -> None:
@@ -152,6 +156,45 @@ class Wait(Action):
         say("waiting")
         await released.wait()
         return {"waited": True}
+
+
+class Late(Action):
+    """Take longer than it may."""
+
+    name = "late"
+    websocket = True
+    timeout = timedelta(milliseconds=100)
+    middleware = [Told()]
+
+    async def run(self) -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+
+class InTime(Action):
+    """Wait, with a limit of its own."""
+
+    name = "in:time"
+    websocket = True
+
+    async def run(self) -> dict[str, Any]:
+        async with asyncio.timeout(30):
+            await asyncio.sleep(0)
+        return {"task": asyncio.current_task() is not None}
+
+
+class Mark(Action):
+    """Leave something in the context, and tell what was there, and in which task."""
+
+    name = "mark"
+    websocket = True
+
+    async def run(self, inputs: GreetInputs) -> dict[str, Any]:
+        before, task = left.get(), asyncio.current_task()
+        left.set(inputs.name)
+        seen = task in tasks
+        tasks.append(task)
+        return {"before": before, "seen": seen}
 
 
 class Release(Action):
