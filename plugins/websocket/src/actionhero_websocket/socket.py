@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_websocket import frames
-from actionhero_websocket.frames import TEXT, FrameError, FrameReader, deflated_frame, text_frame
+from actionhero_websocket.frames import FrameError, FrameReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,7 +88,6 @@ class Socket(asyncio.Protocol):
             self.write(frames.deflated_frame(body, self.window_bits))
         else:
             self.write(frames.text_frame(body))
-        self.write(deflated_frame(body) if self.deflates else text_frame(body))
 
     def send_texts(self, bodies: Iterable[bytes]) -> None:
         """Send several texts as one: either all of them find room, or the socket is closed."""
@@ -176,7 +175,7 @@ class Socket(asyncio.Protocol):
         text = reader.single(data)
         if text is not None:
             if not self.is_closing:
-                self.received(TEXT, text)
+                self.received(frames.TEXT, text)
             return
         try:
             for opcode, content in reader.feed(data):
