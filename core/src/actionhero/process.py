@@ -206,17 +206,20 @@ class Limit:
     def __init__(self, seconds: float, code: int) -> None:
         self._seconds = seconds
         self._code = code
-        self._is_off = False
+        # Held until it is called off. Of `_thread`, as is what waits for it: `threading` has locks
+        # that the main thread may hold when a signal starts this.
+        self._on = _thread.allocate_lock()
+        self._on.acquire()
 
     def start(self) -> None:
         """Let the time run."""
-        # Not `threading`, whose locks the main thread may hold when a signal starts this. And
-        # nobody waits for such a thread when the process ends.
+        # Nobody waits for such a thread when the process ends.
         _thread.start_new_thread(self._wait, ())
 
     def call_off(self) -> None:
         """Let the process live."""
-        self._is_off = True
+        if self._on.locked():
+            self._on.release()
 
     def __enter__(self) -> None:
         self.start()
@@ -225,8 +228,7 @@ class Limit:
         self.call_off()
 
     def _wait(self) -> None:
-        time.sleep(self._seconds)
-        if self._is_off:
+        if self._on.acquire(timeout=self._seconds):
             return
         # In a thread of its own, for the stream may be what hangs.
         _thread.start_new_thread(

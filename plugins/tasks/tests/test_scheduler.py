@@ -118,6 +118,32 @@ async def test_times_that_nobody_was_there_for_are_made_up_for_once(
         assert clock.count() == 3
 
 
+async def test_times_that_are_a_little_late_are_enqueued_each(
+    tasks_app: Callable[..., Any],
+) -> None:
+    """A scheduler that had no turn for some seconds leaves none out; later ones are missed."""
+
+    class EachSecond(Action):
+        """Recur every second."""
+
+        name = "second"
+        task = {"every": timedelta(seconds=1), "overlap": True, "catch_up": "skip"}
+
+        async def run(self) -> None:
+            pass
+
+    async with tasks_app(EachSecond, mode=RunMode.CLI) as app:
+        clock = Clock(app)
+        two = [Scheduler(app.app) for _ in range(2)]
+        await clock.look(*two, minutes=0)
+
+        await clock.look(*two, minutes=4 / 60)
+        late = clock.count()
+        await clock.look(*two, minutes=1)
+
+        assert (late, clock.count()) == (4, 5)
+
+
 async def test_the_next_run_waits_for_the_end_of_the_last(tasks_app: Callable[..., Any]) -> None:
     """Its time passes, and the one after the end is taken."""
     async with tasks_app(Lonely, mode=RunMode.CLI) as app:

@@ -26,7 +26,7 @@ logger = logging.getLogger("actionhero.tasks")
 
 #: How long it sleeps at most: so long a clock that was set may go unnoticed.
 LOOK_SECONDS: Final = 1.0
-#: How late a time may be and still be none that was missed.
+#: How late a time may be and still be none that was missed: each of those is enqueued.
 LATE_MS: Final = 5_000
 
 
@@ -82,17 +82,33 @@ class Scheduler:
         last = self._last.get(schedule.name)
         if last is None or schedule.times.after(last) <= now:
             last = await self._tasks.use(lambda store: store.last_tick(schedule.name, now))
-            due = schedule.times.last_until(last, now)
-            if due is not None:
+            for due in due_times(schedule.times, last, now, catch_up=schedule.task.catch_up):
+                await self._claim(schedule, due)
                 last = due
-                if schedule.task.catch_up == "once" or now - due <= LATE_MS:
-                    await self._claim(schedule, due)
+            last = schedule.times.last_until(last, now) or last
             self._last[schedule.name] = last
         return schedule.times.after(last) - now
 
     async def _claim(self, schedule: Schedule, due: int) -> None:
         kept = await self._tasks.tick(schedule.action, due, overlap=schedule.task.overlap)
         logger.debug("%s at %d: %s", schedule.name, due, "enqueued" if kept else "passed")
+
+
+def due_times(times: Times, last: int, now: int, *, catch_up: str) -> list[int]:
+    """Return which times after `last`, and until `now`, are to be enqueued.
+
+    If none was missed, each of them. If one was, what is due now stands for all of them; or where
+    missed ones are skipped, the last of them only if it was not missed itself.
+    """
+    if times.last_until(last, now - LATE_MS - 1) is not None:
+        newest = times.last_until(last, now)
+        if newest is None or (catch_up == "skip" and now - newest > LATE_MS):
+            return []
+        return [newest]
+    found: list[int] = []
+    while (due := times.after(found[-1] if found else last)) <= now:
+        found.append(due)
+    return found
 
 
 def schedules_of(app: App) -> list[Schedule]:

@@ -258,7 +258,12 @@ class Tasks:
             ServiceUnavailable: The store cannot be reached.
         """
         job = self._new_job(action.name, None, None, None, None, None, None)
-        job = dataclasses.replace(job, schedule=action.name, key=None)
+        # So that whoever looks at the job sees for which time it is; it is the claim that tells it
+        # from the others.
+        time = datetime.fromtimestamp(fire_ms / 1000, UTC).isoformat()
+        job = dataclasses.replace(
+            job, schedule=action.name, key=f"{action.name}@{time}", key_window_ms=0
+        )
         return await self.use(lambda store: store.tick(action.name, fire_ms, job, overlap=overlap))
 
     # -- the store -----------------------------------------------------------------------------
