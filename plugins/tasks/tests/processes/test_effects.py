@@ -18,6 +18,7 @@ from actionhero.identifier import new_identifier
 from actionhero_db.testing import throw_away_postgres
 from actionhero_tasks.envelope import Envelope
 from actionhero_tasks.job import JobState, NewJob, StoreUnavailable
+from actionhero_tasks.store import MOST_DELIVERIES
 
 if TYPE_CHECKING:
     import subprocess
@@ -202,7 +203,13 @@ class Trouble:
             lambda: not any(c.ready or c.delayed or c.running for c in store.counts()), "drained"
         )
         drained = time.monotonic() - self.last
-        assert store.jobs(JobState.DEAD) == []
+        # One that was running each time, three times, is taken for guilty; by hand it runs again.
+        for job in store.jobs(JobState.DEAD):
+            assert job.deliveries >= MOST_DELIVERIES
+            store.retry(job.id)
+        self.place.until(
+            lambda: not any(c.ready or c.running for c in store.counts()), "all have run"
+        )
         store.close()
         return drained
 
