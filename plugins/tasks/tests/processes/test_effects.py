@@ -176,21 +176,30 @@ class Trouble:
         old.terminate()
         assert old.wait() == 0
 
-    def pass_over(self, pause_seconds: float, least: int) -> float:
-        """Let all of it happen; return how long it took from the last of it until nothing waits."""
+    def pass_over(self, pause_seconds: float, least: int, most: int) -> float:
+        """Let all of it happen; return how long it took from the last of it until nothing waits.
+
+        Args:
+            pause_seconds: How long to wait after each kill.
+            least: How many kills there are, even if all is enqueued before.
+            most: How many there are, even if not: who is killed all the time gets nothing done.
+        """
         enqueuing = threading.Thread(target=self.enqueue)
         enqueuing.start()
+        log = self.place.folder / "log"
+        self.place.until(lambda: log.read_text().count("running jobs from") == 2, "two workers")
         self.place.until(
             lambda: self.effects.ask("SELECT name FROM runs LIMIT 1") != [], "a first effect"
         )
         others = {
             1: self.restart_redis,
-            2: self.deploy_anew,
-            3: self.restart_redis,
+            2: self.restart_redis,
+            # Last: whoever starts while Redis is away says so, and ends.
+            3: self.deploy_anew,
             4: self.lose_one,
         }
         number = 0
-        while enqueuing.is_alive() or number < least:
+        while number < least or (number < most and enqueuing.is_alive()):
             number += 1
             # The others are spread over the time that it takes at least.
             others.pop(number * 5 // (least + 1), lambda: None)()
@@ -241,7 +250,7 @@ def test_what_jobs_did_is_there_whatever_was_killed(trouble_place: Place, databa
     """A short form: workers and Redis are killed, one is told to stop, one is lost for good."""
     trouble = Trouble(trouble_place, Effects(database), 400, 0.05)
 
-    trouble.pass_over(pause_seconds=0.3, least=6)
+    trouble.pass_over(pause_seconds=0.3, least=6, most=6)
 
     trouble.look()
 
@@ -255,7 +264,7 @@ def test_what_ten_thousand_jobs_did_is_there(trouble_place: Place) -> None:
         trouble_place.environ["EFFECTS_URL"] = url
         trouble = Trouble(trouble_place, Effects(url), 10_000, 0.03)
 
-        drained = trouble.pass_over(pause_seconds=3, least=10)
+        drained = trouble.pass_over(pause_seconds=3, least=10, most=100)
         extra = trouble.look()
 
     print(
