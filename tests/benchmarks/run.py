@@ -1,6 +1,6 @@
 """Measure our speed beside that of others, and tell whether what must hold does.
 
-    nox -s bench                 everything, some four minutes
+    nox -s bench                 everything, a quarter of an hour or more
     nox -s bench -- --quick      fewer rounds
     nox -s bench -- in_process   one kind: in_process, over_http, data, sockets, tasks,
                                  cold_start or command_line
