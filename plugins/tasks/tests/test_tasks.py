@@ -117,7 +117,11 @@ class Slow(Action):
 
     name = "slow"
     timeout = timedelta(seconds=30)
-    task = {"time_limit": timedelta(milliseconds=20), "retries": 0}
+    task = {
+        "time_limit": timedelta(milliseconds=20),
+        "retries": 1,
+        "backoff": timedelta(milliseconds=1),
+    }
 
     async def run(self) -> None:
         await asyncio.sleep(30)
@@ -269,14 +273,16 @@ async def test_a_job_that_would_fail_again_is_a_dead_letter_at_once(
     assert (again, job_again.attempts, discarded) == (True, 1, True)
 
 
-async def test_a_job_past_its_time_limit_is_stopped(tasks_app: Callable[..., Any]) -> None:
+async def test_a_job_past_its_time_limit_is_stopped_and_tried_again(
+    tasks_app: Callable[..., Any],
+) -> None:
     """The limit of the task wins over that of the action, whichever is longer."""
     async with tasks_app(Slow, Long) as app:
         tasks = app.get(Tasks)
         slow = await tasks.wait(await tasks.enqueue(Slow))
         long = await tasks.wait(await tasks.enqueue(Long))
 
-    assert slow.state is JobState.DEAD
+    assert (slow.state, slow.attempts) == (JobState.DEAD, 2)
     assert slow.error is not None
     assert slow.error["message"] == "Action 'slow' timed out after 20ms"
     assert long.result == "done"
