@@ -144,7 +144,6 @@ ONLY_TEXT = {
     "docs/deploy/containers.md": "a list of packages, which a test installs",
     "docs/explanation/a-call-from-door-to-door.md": "a request, as it comes over the wire",
     "docs/explanation/performance.md": "commands that measure for many minutes",
-    "docs/how-to/fan-out.md": "commands for a hundred thousand jobs, in two terminals",
     "docs/how-to/tasks-page.md": "a password that is made up",
     "docs/how-to/tasks.md": "variables that name servers of yours",
     "docs/how-to/workers.md": "commands for machines that share a Redis",
