@@ -24,12 +24,12 @@ class StoreSuite:
     @pytest.fixture
     def open_store(self) -> Callable[[], JobStore]:
         """Give a function that opens one and the same store, as another process would."""
-        raise NotImplementedError
+        raise NotImplementedError("a suite that inherits this gives a fixture 'open_store'")
 
     @pytest.fixture
     def vanish(self) -> Callable[[JobStore, str], None]:
         """Give a function that lets an owner be gone, as if its process had been killed."""
-        raise NotImplementedError
+        raise NotImplementedError("a suite that inherits this gives a fixture 'vanish'")
 
     @pytest.fixture
     def stores(self, open_store: Callable[[], JobStore]) -> Iterator[Callable[[], JobStore]]:
