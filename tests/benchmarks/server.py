@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from tests.benchmarks import cases
 from tests.benchmarks.program import PEERS, Program
 
+from actionhero.testing import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -50,7 +52,7 @@ class Server(Program):
         variables: Mapping[str, str] | None = None,
         folder: Path = PEERS,
     ) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         parts = COMMANDS[name] if command is None else command
         given = [part.format(port=self.port) for part in parts]
         super().__init__(name, given, variables=variables, folder=folder)
@@ -80,9 +82,3 @@ class Server(Program):
             return False
         self._first.check(self.name, answer)
         return True
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

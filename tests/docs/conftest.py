@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from actionhero.testing import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -332,13 +334,6 @@ def fits(shown: str, written: str) -> bool:
     )
     pattern = re.sub(r"(?:\.\*|\\s\+)*\.\*(?:\.\*|\\s\+)*", ".*", pattern)
     return re.fullmatch(pattern, written.strip(), re.DOTALL) is not None
-
-
-def free_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 import yaml
-from tests.docs.conftest import DOCS, UV, blocks_of, free_port, overrides_in
+from tests.docs.conftest import DOCS, UV, blocks_of, overrides_in
 
 from actionhero.settings import CORE_SETTINGS, settings_reference
+from actionhero.testing import free_port
 from actionhero_db.settings import DbSettings
 from actionhero_db.testing import throw_away_postgres
 from actionhero_redis.settings import RedisSettings

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from actionhero.testing import free_port
+
 if TYPE_CHECKING:
     from tests.conftest import Place
 
@@ -187,8 +189,7 @@ def test_a_check_that_fails_is_seen_by_doctor_and_status(failing: Place) -> None
 
 def test_a_server_that_does_not_open_closes_what_was_opened_before(failing: Place) -> None:
     """The other doors, then the initializers in reverse; the port is free again."""
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        port = reserved.getsockname()[1]
+    port = free_port()
 
     ended = failing.run("--set", "guest.fails=door start", "start", "--port", str(port))
 

@@ -12,7 +12,7 @@ import actionhero_tasks.plugin
 from actionhero import RunMode
 from actionhero.testing import running_app
 from actionhero_tasks import TasksSettings
-from actionhero_tasks.testing.rabbitmq import rabbitmq_server
+from actionhero_tasks.testing.rabbitmq import rabbitmq_server, shared_rabbitmq
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from actionhero.testing import RunningApp
 
-__all__ = ["rabbitmq_server"]
+__all__ = ["rabbitmq_server", "shared_rabbitmq"]
 
 Running = "Callable[..., contextlib.AbstractAsyncContextManager[RunningApp]]"
 

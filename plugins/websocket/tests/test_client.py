@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,8 @@ import aiohttp
 import pytest
 
 from actionhero import Event
-from actionhero_redis.testing import free_port, throw_away_redis
+from actionhero.testing import free_port
+from actionhero_redis.testing import throw_away_redis
 from actionhero_websocket.client import CallFailed, ConnectionLost, Message, connect
 from actionhero_websocket.client_answers import event_in
 
@@ -361,8 +361,7 @@ async def test_without_coming_back_all_ends(server: Started) -> None:
 
 async def test_a_server_that_is_not_there_is_told(server: Started) -> None:
     """At once, with its address; and so is one that refuses."""
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
+    port = free_port()
     with pytest.raises(ConnectionLost, match=f"ws://127.0.0.1:{port}/api cannot be reached"):
         async with connect(f"ws://127.0.0.1:{port}/api"):
             pytest.fail("it was reached")

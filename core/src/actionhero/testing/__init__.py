@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from actionhero.testing.caller import Caller
+from actionhero.testing.ports import free_port
 from actionhero.testing.running import RunningApp, running_app
 
 if TYPE_CHECKING:
@@ -25,7 +26,16 @@ if TYPE_CHECKING:
 
 _OF_THE_CONTRACT = ("Answer", "Door", "Failure", "ServerContract")
 
-__all__ = ["Answer", "Caller", "Door", "Failure", "RunningApp", "ServerContract", "running_app"]
+__all__ = [
+    "Answer",
+    "Caller",
+    "Door",
+    "Failure",
+    "RunningApp",
+    "ServerContract",
+    "free_port",
+    "running_app",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,11 +18,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import random
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -33,6 +31,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from actionhero.testing import free_port
 from actionhero_db.database import Database
 
 if TYPE_CHECKING:
@@ -46,8 +45,6 @@ VARIABLE = "ACTIONHERO_TEST_DATABASE"
 #: A server that has not answered by then never will.
 START_SECONDS = 30.0
 LOOK_SECONDS = 0.02
-#: Ports that no system gives to clients: while a server is away, none of them takes its place.
-PORTS = range(10_000, 32_768)
 #: Safe only for what is thrown away, and much faster.
 OPTIONS = {
     "fsync": "off",
@@ -71,7 +68,7 @@ class ThrowAwayPostgres:
         self._folder = folder
         self._data = folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
         #: Where it is; without a database.
         self.url = f"postgres://postgres@127.0.0.1:{self.port}"
 
@@ -264,11 +261,3 @@ def _run_apart(work: object) -> None:
 def _user() -> str | None:
     """Return as whom PostgreSQL runs: as us, but never as root."""
     return "postgres" if os.getuid() == 0 else None
-
-
-def _free_port() -> int:
-    while True:
-        port = random.choice(PORTS)  # noqa: S311 - nobody need be kept from guessing it
-        with socket.socket() as listener, contextlib.suppress(OSError):
-            listener.bind(("127.0.0.1", port))
-            return port

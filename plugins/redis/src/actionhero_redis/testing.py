@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shutil
 import signal
 import socket
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actionhero.testing import free_port
 from actionhero_redis.store import PROGRAMS
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 #: A server that has not answered by then never will.
 START_SECONDS = 20.0
 LOOK_SECONDS = 0.005
-#: Ports that no system gives to clients: while a server is away, none of them takes its place.
-PORTS = range(10_000, 32_768)
 #: How many slots a cluster has.
 SLOTS = 16_384
 
@@ -264,12 +262,3 @@ def redis_cluster() -> Iterator[ThrowAwayCluster]:
     """Give all tests one real cluster."""
     with throw_away_cluster() as cluster:
         yield cluster
-
-
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listened on a moment ago."""
-    while True:
-        port = random.choice(PORTS)  # noqa: S311 - nobody need be kept from guessing it
-        with socket.socket() as listener, contextlib.suppress(OSError):
-            listener.bind(("127.0.0.1", port))
-            return port

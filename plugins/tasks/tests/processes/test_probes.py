@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from actionhero_redis.testing import free_port
+from actionhero.testing import free_port
 
 if TYPE_CHECKING:
     from plugins.tasks.tests.processes.conftest import Place

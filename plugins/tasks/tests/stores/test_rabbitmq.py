@@ -268,3 +268,17 @@ def test_a_queue_that_others_have_made_in_another_way_is_told(
     with pytest.raises(BrokerUnavailable, match="inequivalent arg 'x-max-priority'"):
         store.broker.waiting(queue)
     assert store.find(id) is not None
+
+
+def test_a_server_that_was_left_dead_runs_for_the_next_test(
+    shared_rabbitmq: ThrowAwayRabbitmq, request: pytest.FixtureRequest
+) -> None:
+    """A test that kills it and fails before it starts again spoils no other."""
+    shared_rabbitmq.kill()
+
+    server: ThrowAwayRabbitmq = request.getfixturevalue("rabbitmq_server")
+
+    assert server.runs
+    tickets = RabbitmqTickets(server.url, "rabbit")
+    tickets.ping()
+    tickets.close()

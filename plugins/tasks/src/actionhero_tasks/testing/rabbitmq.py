@@ -1,7 +1,7 @@
 """For tests: a real RabbitMQ that is thrown away, on free ports, with nothing of the machine's.
 
 ```python
-from actionhero_tasks.testing.rabbitmq import rabbitmq_server  # a fixture; in conftest.py
+from actionhero_tasks.testing.rabbitmq import rabbitmq_server, shared_rabbitmq  # in conftest.py
 ```
 """
 
@@ -11,7 +11,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,8 @@ from typing import TYPE_CHECKING, Final
 import pika  # type: ignore[import-untyped]
 import pytest
 from pika.exceptions import AMQPError  # type: ignore[import-untyped]
+
+from actionhero.testing import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +46,7 @@ class ThrowAwayRabbitmq:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._names: subprocess.Popen[bytes] | None = None
-        self._port, distribution, self._names_port = (_free_port() for _ in range(3))
+        self._port, distribution, self._names_port = (free_port() for _ in range(3))
         (folder / "plugins").write_text("[].")
         self._environ = {
             **os.environ,
@@ -70,6 +71,11 @@ class ThrowAwayRabbitmq:
         }
         #: Where it is, for `tasks.broker_url`.
         self.url = f"amqp://guest:guest@127.0.0.1:{self._port}/"
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was started, and has not ended since."""
+        return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -153,13 +159,19 @@ def throw_away_rabbitmq() -> Iterator[ThrowAwayRabbitmq]:
 
 
 @pytest.fixture(scope="session")
-def rabbitmq_server() -> Iterator[ThrowAwayRabbitmq]:
-    """Give a RabbitMQ that all tests share. A ticket that one leaves is for nothing in another."""
+def shared_rabbitmq() -> Iterator[ThrowAwayRabbitmq]:
+    """Give all tests one real RabbitMQ, which `rabbitmq_server` gives to each."""
     with throw_away_rabbitmq() as server:
         yield server
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+@pytest.fixture
+def rabbitmq_server(shared_rabbitmq: ThrowAwayRabbitmq) -> ThrowAwayRabbitmq:
+    """Give a test a RabbitMQ that all share, and that runs.
+
+    A ticket that one test leaves is for nothing in another. One that fails with the server away
+    fails alone: the next test that wants the server has it started again.
+    """
+    if not shared_rabbitmq.runs:
+        shared_rabbitmq.start()
+    return shared_rabbitmq
