@@ -42,13 +42,31 @@ async def test_what_need_not_wait_has_ended_when_begin_returns() -> None:
     """No task is made of it, and nothing is left."""
     seen: list[str] = []
 
-    async def work() -> None:
+    async def work() -> str:
         seen.append("done")
+        return "value"
 
-    task = await from_outside(lambda loop: begin(work(), loop))
+    begun = await from_outside(lambda loop: begin(work(), loop))
 
-    assert task is None
+    assert begun == "value"
     assert seen == ["done"]
+    assert await nobody_else_is_left()
+
+
+async def test_what_need_not_wait_may_ask_its_task_for_something() -> None:
+    """It ends like any other then, and the task with it."""
+    tasks: list[asyncio.Task[Any] | None] = []
+
+    async def work() -> str:
+        task = asyncio.current_task()
+        tasks.append(task)
+        return task.get_name() if task is not None else "none"
+
+    begun = await from_outside(lambda loop: begin(work(), loop))
+
+    (task,) = tasks
+    assert task is not None
+    assert begun == task.get_name() == await task
     assert await nobody_else_is_left()
 
 
@@ -276,7 +294,7 @@ async def test_an_error_is_told_like_that_of_any_task(waits: bool) -> None:
             await asyncio.sleep(0)
         raise ValueError("expected")
 
-    await from_outside(lambda loop: begin(work(), loop) and None)
+    await from_outside(lambda loop: begin(work(), loop))
     for _ in range(4):
         await asyncio.sleep(0)
     # It is told when nobody can ask for it any more.

@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from unittest.mock import patch
 from uuid import UUID
 
 import pytest
@@ -53,10 +54,31 @@ def read(data: bytes) -> Any:
         raise MalformedRequest(detail["msg"]) from None
 
 
-@pytest.fixture(params=["loads", "check and pydantic"])
+def read_without_orjson(data: bytes) -> Any:
+    """Read as where it is not installed."""
+    with patch.object(json, "orjson", None):
+        return json.loads(data)
+
+
+READERS: dict[str, Callable[[bytes], Any]] = {
+    "loads": json.loads,
+    "loads without orjson": read_without_orjson,
+    "check and pydantic": read,
+}
+
+
+@pytest.fixture(params=list(READERS))
 def reader(request: pytest.FixtureRequest) -> Callable[[bytes], Any]:
-    """Each of the two ways to read."""
-    return json.loads if request.param == "loads" else read
+    """Each of the ways to read."""
+    return READERS[request.param]
+
+
+def outcome(reader: Callable[[bytes], Any], data: bytes) -> tuple[str, str]:
+    """Return what is read, with its types and every digit, or why it is refused."""
+    try:
+        return "read", repr(reader(data))
+    except MalformedRequest as error:
+        return "refused", error.message
 
 
 @pytest.fixture(params=sorted(json.ENGINES))
@@ -96,15 +118,24 @@ def test_invalid_json_is_refused(name: str, reader: Callable[[bytes], Any]) -> N
 
 @pytest.mark.parametrize("name", [name for name in CASES if name[0] == "i"])
 def test_doubtful_json_is_read_alike_or_refused(name: str) -> None:
-    """Where the standard leaves it open, both ways to read agree."""
-    results: list[Any] = []
-    for reader in (json.loads, read):
-        try:
-            results.append(reader(CASES[name]))
-        except MalformedRequest:
-            results.append(MalformedRequest)
+    """Where the standard leaves it open, all ways to read agree."""
+    outcomes = {outcome(reader, CASES[name]) for reader in READERS.values()}
 
-    assert results[0] == results[1]
+    assert len(outcomes) == 1
+
+
+#: Numbers as JSON may have them, and worse: long ones, tiny ones, with and without exponents.
+NUMBERS = st.from_regex(r"-?[0-9]{1,25}(\.[0-9]{0,25})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+).map(lambda document: standard_json.dumps(document, ensure_ascii=False))
+
+
+@given(st.one_of(NUMBERS, DOCUMENTS).map(str.encode) | st.binary())
+def test_the_same_is_read_with_and_without_orjson(data: bytes) -> None:
+    """To the last digit, and what is refused is refused for the same reason."""
+    assert outcome(json.loads, data) == outcome(read_without_orjson, data)
 
 
 @pytest.mark.parametrize(

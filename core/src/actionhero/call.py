@@ -8,7 +8,7 @@ from actionhero.identifier import new_identifier
 from actionhero.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable
+    from collections.abc import AsyncIterable, Awaitable
 
     from actionhero.connection import Connection
     from actionhero.errors import TypedError
@@ -88,7 +88,7 @@ class Call:
         corridor: Corridor,
         action: Any,
         connection: Connection,
-        request_id: str | Callable[[], str] | None = None,
+        request_id: str | None = None,
     ) -> None:
         #: The action that runs: its name, description, and what doors keep on it.
         self.action = action
@@ -104,10 +104,9 @@ class Call:
     @property
     def request_id(self) -> str:
         """The identifier that ties together all that happens because of one request."""
-        known = self._request_id
-        if not isinstance(known, str):
-            known = self._request_id = new_identifier() if known is None else known()
-        return known
+        if self._request_id is None:
+            self._request_id = new_identifier()
+        return self._request_id
 
     @property
     def session(self) -> Session:

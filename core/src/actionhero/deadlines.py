@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actionhero.errors import ABSENT
 from actionhero.first_step import cancelling
+from actionhero.identifier import new_identifier
+
+if TYPE_CHECKING:
+    from actionhero.call import Call
 
 
 class Deadline:
@@ -46,18 +50,27 @@ class Opening:
     """A call that begins at once, and gets a time limit only if it has to wait for something.
 
     Whoever begins it by `first_step.begin` hands it to the corridor, and to `Pipeline.keep`
-    together with the task, if there is one.
+    together with the task, if there is one. Without one, it can be used for another call.
+
+    Args:
+        begins: Whether it begins at once; else it streams, or has to wait for its turn.
     """
 
-    __slots__ = ("begins", "deadline", "seconds")
+    __slots__ = ("begins", "call", "deadline", "seconds")
 
-    def __init__(self) -> None:
+    def __init__(self, *, begins: bool = True) -> None:
         #: Whether its first step is taken, so that nothing can cancel it yet.
-        self.begins = True
+        self.begins = begins
+        #: The call, once it is in the corridor.
+        self.call: Call | None = None
         #: The limit of what runs; zero: none.
         self.seconds = 0.0
         #: The limit, once it holds.
         self.deadline: Deadline | None = None
+
+    def identify(self) -> str:
+        """Return the identifier of the request."""
+        return new_identifier() if self.call is None else self.call.request_id
 
 
 class _Bucket:

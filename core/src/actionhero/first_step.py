@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import copy_context
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+Result = TypeVar("Result")
 
 if sys.version_info >= (3, 12):
 
     def begin(
-        coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
-    ) -> asyncio.Task[None] | None:
+        coroutine: Coroutine[Any, Any, Result], loop: asyncio.AbstractEventLoop
+    ) -> Result | asyncio.Task[Result]:
         """Run `coroutine` up to where it first waits.
 
         Inside, everything is as in a task of its own: the context, `asyncio.current_task()`,
-        cancellation. What it raises is told like the error of a task that nobody awaits.
+        cancellation.
 
         Args:
             coroutine: One that was not begun yet.
             loop: The one that runs.
 
         Returns:
-            The task that it goes on in; `None`: it has ended.
+            What it returned; if it has to wait, or raised something, the task of which that
+            will come.
         """
         task = asyncio.Task(coroutine, loop=loop, eager_start=True)
-        return None if task.done() else task
+        if task.done() and not task.cancelled() and task._exception is None:
+            return task.result()
+        return task
 
     def cancelling(task: asyncio.Task[Any]) -> int:
         """Return how many cancellations `task` was asked for, and were not taken back."""
@@ -35,12 +40,12 @@ if sys.version_info >= (3, 12):
 else:
     from asyncio.tasks import _current_tasks  # type: ignore[attr-defined]
 
-    class _Rest(Coroutine[Any, Any, None]):
+    class _Rest(Coroutine[Any, Any, Any]):
         """A coroutine whose first step is taken, for the task that it goes on in."""
 
         __slots__ = ("coroutine", "raised", "waits_for")
 
-        def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
             self.coroutine = coroutine
             #: What the first step waits for, until the task knows of it.
             self.waits_for: asyncio.Future[Any] | None = None
@@ -75,7 +80,7 @@ else:
             # For whoever shows where a task stands: `cr_frame` and so on.
             return getattr(self.coroutine, name)
 
-    class Task(asyncio.Task[None]):
+    class Task(asyncio.Task[Any]):
         """A task that was made late."""
 
         __slots__ = ("_late",)
@@ -96,7 +101,7 @@ else:
             _make(self)
             return getattr(self, name)
 
-    _new: Final[Any] = Task.__new__
+    _new: Final[Callable[[type[Task]], Task]] = Task.__new__
     _enter, _leave = asyncio._enter_task, asyncio._leave_task
     #: Reads the attribute past `__getattribute__`.
     _late: Final[Any] = Task.__dict__["_late"].__get__
@@ -112,24 +117,25 @@ else:
         return rest
 
     def begin(
-        coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
-    ) -> asyncio.Task[None] | None:
+        coroutine: Coroutine[Any, Any, Result], loop: asyncio.AbstractEventLoop
+    ) -> Result | asyncio.Task[Result]:
         """Run `coroutine` up to where it first waits.
 
         Inside, everything is as in a task of its own: the context, `asyncio.current_task()`,
-        cancellation. What it raises is told like the error of a task that nobody awaits.
+        cancellation.
 
         Args:
             coroutine: One that was not begun yet.
             loop: The one that runs.
 
         Returns:
-            The task that it goes on in; `None`: it has ended.
+            What it returned; if it has to wait, or raised something, the task of which that
+            will come.
         """
         if loop in _current_tasks:
             return loop.create_task(coroutine)
         context = copy_context()
-        task = _new(_Unmade)
+        task: Task = _new(_Unmade)
         task._late = coroutine, loop, context
         _enter(loop, task)
         waits_for: asyncio.Future[Any] | None = None
@@ -137,17 +143,19 @@ else:
         try:
             waits_for = context.run(coroutine.send, None)
         except StopIteration as ended:
-            if type(task) is _Unmade:
-                return None
-            raised = ended
+            if type(task) is not _Unmade:
+                # Whoever has asked the task for something may wait for it to end.
+                _late(task).raised = ended
+            returned: Result = ended.value
+            return returned
         except BaseException as error:  # noqa: BLE001 - the task tells of it
             raised = error
         finally:
             _leave(loop, task)
-        rest = _make(task) if type(task) is _Unmade else _late(task)
+        rest: _Rest = _make(task) if type(task) is _Unmade else _late(task)
         rest.waits_for = waits_for
         rest.raised = raised
-        return task if raised is None else None
+        return task
 
     def cancelling(task: asyncio.Task[Any]) -> int:
         """Return how many cancellations `task` was asked for, and were not taken back."""

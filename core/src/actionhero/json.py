@@ -44,6 +44,11 @@ _CLASSES: Final = _translation(
 )
 _OPENING, _CONSTANT, _ESCAPE = b"[!\\"
 
+# What is left of a body to see at once that there is nothing to look for.
+_NO_MARKS: Final = bytes(set(range(256)) - set(b"[{\\0123456789"))
+_FEW_MARKS: Final = len(_LONG_INTEGER)
+_BACKSLASH: Final = ord("\\")
+
 # Quotes and brackets alone, of one kind; what closes is told from what opens, that is enough.
 _BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
 _STEPS: Final = bytes.maketrans(b"[]", b"\x01\xff")  # as signed bytes: 1 and -1
@@ -73,6 +78,15 @@ def loads(data: bytes | bytearray | str) -> Any:
             4300 digits or a number beyond the floats. The message never repeats the content.
     """
     body = _encoded(data) if isinstance(data, str) else data
+    if orjson is not None:
+        # With so few of them, nothing is too deep, and no integer too long for orjson.
+        marks = body.translate(None, _NO_MARKS)
+        if len(marks) < _FEW_MARKS and _BACKSLASH not in marks:
+            try:
+                return orjson.loads(body)
+            except ValueError:
+                # The parser below tells better what is wrong.
+                pass
     # What the parser refuses by itself need not be looked for.
     _check(body, body.translate(_CLASSES))
     try:
@@ -128,7 +142,13 @@ def dumps(value: Any) -> bytes:
     Raises:
         TypeError: Something in `value` cannot be written. The message names its type.
     """
-    return _engine(value)
+    if orjson is not None:
+        try:
+            return orjson.dumps(value, _fragment, _ORJSON_OPTIONS)
+        except TypeError:
+            # Integers above 64 bits, keys that are no strings, lone surrogates: all rare.
+            pass
+    return _with_pydantic(value)
 
 
 def dumps_pretty(value: Any) -> bytes:
@@ -200,14 +220,6 @@ def _with_pydantic(value: Any, indent: int | None = None) -> bytes:
         return _with_repairs(value, indent)
 
 
-def _with_orjson(value: Any) -> bytes:
-    try:
-        return orjson.dumps(value, _fragment, _ORJSON_OPTIONS)
-    except TypeError:
-        # Integers above 64 bits, keys that are no strings, lone surrogates: all rare.
-        return _with_pydantic(value)
-
-
 def _fragment(value: Any) -> Any:
     if type(value) is datetime and (value.tzinfo is UTC or value.tzinfo is None):
         # Frequent, and in this way at half the price.
@@ -266,9 +278,7 @@ def _plain(value: Any) -> Any:
 #: How `dumps` can write, by the name of the library: the same bytes, at different speed.
 ENGINES: Final[dict[str, Callable[[Any], bytes]]] = {"pydantic-core": _with_pydantic}
 if orjson is not None:
-    ENGINES["orjson"] = _with_orjson
+    ENGINES["orjson"] = dumps
     # By itself, orjson leaves out fields of dataclasses that start with an underscore, and writes a
     # time of 10 ms after midnight as 100 ms.
     _ORJSON_OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
-
-_engine = ENGINES.get("orjson", _with_pydantic)

@@ -18,7 +18,7 @@ from actionhero.raw import ReadyInputs
 from actionhero.streams import Stream, pull, saving_first
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from actionhero.action import ActionRegistry, Registered
     from actionhero.connection import Connection
@@ -36,10 +36,11 @@ Resource = TypeVar("Resource")
 class _Plan:
     """All that can be worked out once for an action."""
 
-    __slots__ = ("action", "afters", "befores", "depth", "parse", "run", "schema", "seconds")
+    __slots__ = ("action", "afters", "befores", "run", "schema", "seconds", "streams")
 
     def __init__(self, action: Registered, around: Sequence[Middleware], default: float) -> None:
         self.action = action
+        self.streams = action.streams
         self.schema = action.inputs
         limit = action.type.timeout
         #: Zero: no limit.
@@ -48,7 +49,6 @@ class _Plan:
         # What a class did not write is not called: a layer costs what it does.
         self.befores = tuple(layer.before if _writes(layer, "before") else None for layer in layers)
         self.afters = tuple(layer.after if _writes(layer, "after") else None for layer in layers)
-        self.depth = len(layers)
         self.run = _runner(action)
 
 
@@ -96,7 +96,7 @@ class Pipeline:
         name: str,
         raw: RawInputs,
         *,
-        request_id: str | Callable[[], str] | None = None,
+        request_id: str | None = None,
         sink: Sink | None = None,
         session: Session | None = None,
         limit_seconds: float | None = None,
@@ -112,19 +112,18 @@ class Pipeline:
             connection: Who calls.
             name: What is called.
             raw: The inputs as they came.
-            request_id: What ties together all that happens because of one request, or a function
-                that is asked for it if somebody wants to know; else made, if somebody does.
+            request_id: What ties together all that happens because of one request; made if
+                somebody wants to know, where left out.
             sink: Takes the items of an action that streams. Without one they make a list.
             session: The one of the call that this one runs in, and that keeps its changes.
             limit_seconds: The time limit in place of the action's own; zero: none.
-            opening: What the door knows of a call whose first step is taken; not for streams.
+            opening: What the door keeps of a call that runs in a task and a context of its own.
         """
         plan = self._plans.get(name)
         if plan is None:
             error = self._unknown(name)
-            told = request_id() if callable(request_id) else request_id
             # Whatever a stranger wrote in place of a name is not worth a long line.
-            return self.refuse(connection, error, request_id=told, name=name[:100])
+            return self.refuse(connection, error, request_id=request_id, name=name[:100])
         call = Call(self, plan.action, connection, request_id)
         token = current_request_id.set(call)
         log = self.call_log
@@ -133,13 +132,13 @@ class Pipeline:
         entered = 0
         deadline = None
         seconds = plan.seconds if limit_seconds is None else limit_seconds
-        if opening is not None and opening.begins:
-            opening.seconds = seconds
-        else:
-            # It had to wait for its turn.
-            opening = None
-            if seconds:
-                deadline = self._deadlines.arm(seconds)
+        beginning = opening if opening is not None and opening.begins else None
+        if opening is not None:
+            opening.call = call
+        if beginning is not None:
+            beginning.seconds = seconds
+        elif seconds:
+            deadline = self._deadlines.arm(seconds)
         try:
             try:
                 if store is not None:
@@ -150,7 +149,7 @@ class Pipeline:
                     entered += 1
                     if before is not None:
                         await before(call)
-                if plan.action.streams:
+                if plan.streams:
                     outcome = Outcome(await self._stream(plan, call, sink, deadline, store))
                 else:
                     outcome = Outcome(await plan.run(call))
@@ -159,9 +158,9 @@ class Pipeline:
             except (Exception, SystemExit) as error:  # noqa: BLE001 - the one place that must catch all
                 outcome = self._failed(plan, call, raw, error)
             finally:
-                if opening is not None:
-                    opening.seconds = 0.0
-                    deadline = opening.deadline
+                if beginning is not None:
+                    beginning.seconds = 0.0
+                    deadline = beginning.deadline
                 if deadline is not None:
                     deadline.disarm()
             # Whatever `run` made of our cancellation: it took too long.
@@ -178,7 +177,8 @@ class Pipeline:
                 raise asyncio.CancelledError
             return outcome
         finally:
-            current_request_id.reset(token)
+            if opening is None:
+                current_request_id.reset(token)
 
     def keep(self, opening: Opening, task: asyncio.Task[Any]) -> None:
         """Take note that a call has to wait for something: its time limit holds from now on."""
@@ -393,6 +393,4 @@ def _runner(action: Registered) -> Any:
         return lambda call: run(call.inputs, call)
     if action.takes_inputs:
         return lambda call: run(call.inputs)
-    if action.takes_call:
-        return lambda call: run(call)
-    return lambda call: run()
+    return run if action.takes_call else lambda call: run()

@@ -223,6 +223,18 @@ def test_an_unexpected_failure_is_told_without_our_insides(server: Started) -> N
     server.wait_for(f"fail CONNECTION_ACTION_RUN .*request_id={error['request_id']}")
 
 
+def test_each_call_keeps_its_identifier(server: Started) -> None:
+    """Who asks when the call is answered already gets that of no other."""
+    client = server.connect()
+
+    client.call("afterwards", name="Ada")
+    client.call("afterwards", name="Grace")
+
+    ada = server.wait_for(r"afterwards: Ada (\S+)")
+    grace = server.wait_for(r"afterwards: Grace (\S+)")
+    assert ada[0][1] != grace[0][1]
+
+
 def test_each_call_has_its_line(server: Started) -> None:
     """With the door it came through."""
     client = server.connect()

@@ -2,137 +2,107 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from aiohttp.web import StreamResponse
 
 from actionhero import ConnectionTypeNotFound, Event, InvalidInput, ServiceUnavailable, Stream
+from actionhero.call import Outcome
 from actionhero.deadlines import Opening
 from actionhero.errors import ErrorType
 from actionhero.first_step import begin
-from actionhero.identifier import new_identifier
 from actionhero.raw import ParsedInputs, Unreadable
 from actionhero_web.server_sent_events import part
 from actionhero_websocket import messages
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Coroutine
+
     from actionhero import TypedError
     from actionhero.action import Registered
-    from actionhero.call import Outcome
     from actionhero.raw import RawInputs
     from actionhero_websocket.conversation import Conversation
     from actionhero_websocket.conversations import Conversations
 
 
-class OpenCall(Opening):
-    """One call, until it is answered.
+class OpenCall:
+    """One call that is not answered at once: it waits for something, or for its turn, or streams.
 
     Args:
         conversation: Who calls.
-        shared: What all sockets share.
-        beginning: How the answer begins; see `messages.beginning`.
+        id: The `messageId` of the message, or `messages.NO_ID`.
         action: What is called.
-        params: The inputs, as they stood in the message.
+        inputs: The inputs, as they stood in the message.
+        opening: What it is begun with.
     """
 
-    __slots__ = ("_conversation", "_is_streaming", "_request_id", "_shared", "action", "beginning",
-                 "inputs", "lane", "task")  # fmt: skip
+    __slots__ = ("_action", "_conversation", "_id", "_inputs", "_is_streaming", "opening",
+                 "task")  # fmt: skip
 
     def __init__(
         self,
         conversation: Conversation,
-        shared: Conversations,
-        beginning: bytes,
+        id: Any,
         action: Registered,
-        params: Any,
+        inputs: RawInputs,
+        opening: Opening,
     ) -> None:
-        self.begins = True
-        self.seconds = 0.0
-        self.deadline = None
         self._conversation = conversation
-        self._shared = shared
-        self.beginning = beginning
-        self.action = action
-        self.inputs: RawInputs = (
-            ParsedInputs(params) if type(params) is dict else _without_object(params)
-        )
-        #: Where it is open, once it waits for something; most calls are answered before.
-        self.lane: Lane | None = None
-        #: What runs it, then.
-        self.task: asyncio.Task[None] | None = None
+        self._id = id
+        self._action = action
+        self._inputs = inputs
         self._is_streaming = False
-        self._request_id: str | None = None
+        self.opening = opening
+        #: What runs it, once it has begun.
+        self.task: asyncio.Task[Outcome] | None = None
 
-    async def run(self) -> None:
-        """Take the call through the corridor, and tell what came of it."""
-        shared = self._shared
-        action = self.action
-        try:
-            outcome = await shared.execute(
-                self._conversation.connection,
-                action.name,
-                self.inputs,
-                request_id=self.identify,
-                sink=self._send_part if action.streams else None,
-                opening=None if action.streams else self,
-            )
-            self._tell(outcome)
-        except asyncio.CancelledError:
-            # Nobody awaits this task: whoever cancelled it is the end of the socket, or ours.
-            if shared.closing:
-                self._fail(ServiceUnavailable("The server is shutting down"))
-        finally:
-            if self.lane is not None:
-                self.lane.end(self)
+    def execute(self) -> Coroutine[Any, Any, Outcome]:
+        """Return the coroutine that takes it through the corridor."""
+        conversation, action = self._conversation, self._action
+        return conversation.shared.execute(
+            conversation.connection,
+            action.name,
+            self._inputs,
+            sink=self._send_part if action.streams else None,
+            opening=self.opening,
+        )
 
-    def identify(self) -> str:
-        """Return the identifier of the request: made when somebody asks, which is seldom."""
-        if self._request_id is None:
-            self._request_id = new_identifier()
-        return self._request_id
-
-    def _tell(self, outcome: Outcome) -> None:
+    def answer(self, outcome: Outcome) -> None:
+        """Tell what came of it."""
+        conversation, id, action = self._conversation, self._id, self._action
         error = outcome.error
-        value = outcome.value
-        if error is not None:
-            self._fail(error, outcome.stack)
-        elif self.action.streams and self._has_streamed(value):
-            self._conversation.send_text(messages.stream_end(self.beginning))
-        elif type(value) is not dict and isinstance(value, StreamResponse):
-            self._fail(ConnectionTypeNotFound("What this action answers is for HTTP alone"))
+        if action.streams and error is None and self._has_streamed(outcome.value):
+            conversation.send_text(messages.stream_end(id))
+        elif error is not None and self._is_streaming:
+            self._break_off(error, outcome.stack)
         else:
-            try:
-                body = messages.response(self.beginning, value)
-            except Exception as unwritten:  # noqa: BLE001 - the author's serializers
-                self._tell(self._shared.pipeline.failed_to_answer(self.action.name, unwritten))
-            else:
-                self._conversation.send_text(body)
+            answer(conversation, id, action, outcome, self.opening)
 
     def _has_streamed(self, value: Any) -> bool:
-        return self._is_streaming or isinstance(value, Stream) or self.action.yields
+        return self._is_streaming or isinstance(value, Stream) or self._action.yields
 
     async def _send_part(self, item: Any) -> bool:
         self._is_streaming = True
-        self._conversation.send_text(messages.chunk(self.beginning, part(item)))
+        conversation = self._conversation
+        conversation.send_text(messages.chunk(self._id, part(item)))
         # What slows down the client slows down the action, and nothing piles up.
-        await self._conversation.drained()
-        return not self._conversation.is_closing
+        await conversation.drained()
+        return not conversation.is_closing
 
-    def _fail(self, error: TypedError, stack: str | None = None) -> None:
-        conversation, beginning = self._conversation, self.beginning
-        document = self._shared.document(error, request_id=self.identify(), stack=stack)
-        if not self._is_streaming:
-            conversation.send_text(messages.failure(beginning, document))
-            return
-        if self.action.yields:
+    def _break_off(self, error: TypedError, stack: str | None) -> None:
+        conversation, id = self._conversation, self._id
+        document = conversation.shared.document(
+            error, request_id=self.opening.identify(), stack=stack
+        )
+        if self._action.yields:
             # As over HTTP: who reads events knows it.
             told = part(Event(document, event="error"))
-            conversation.send_text(messages.chunk(beginning, told))
+            conversation.send_text(messages.chunk(id, told))
         else:
-            conversation.send_text(messages.failure(beginning, document))
-        conversation.send_text(messages.stream_end(beginning))
+            conversation.send_text(messages.failure(id, document))
+        conversation.send_text(messages.stream_end(id))
 
 
 class Lane:
@@ -140,38 +110,47 @@ class Lane:
 
     Args:
         shared: What all sockets share.
+        conversation: Who calls.
         limit: How many run at once.
     """
 
-    __slots__ = ("_limit", "_running", "_shared", "_waiting")
+    __slots__ = ("_conversation", "_limit", "_running", "_shared", "_waiting")
 
-    def __init__(self, shared: Conversations, limit: int) -> None:
+    def __init__(self, shared: Conversations, conversation: Conversation, limit: int) -> None:
         self._shared = shared
+        self._conversation = conversation
         self._limit = limit
         self._running: set[OpenCall] = set()
         self._waiting: deque[OpenCall] | None = None
 
-    def take(self, call: OpenCall) -> bool:
+    def take(self, id: Any, action: Registered, params: Any) -> bool:
         """Begin a call, or let it wait; say whether there was room for that."""
-        if len(self._running) < self._limit:
-            task = begin(call.run(), self._shared.loop)
-            if task is not None:
-                self._keep(call, task)
-            return True
-        if self._waiting is None:
-            self._waiting = deque()
-        if len(self._waiting) >= self._shared.settings.waiting_calls:
-            return False
-        self._waiting.append(call)
+        shared, conversation = self._shared, self._conversation
+        inputs = ParsedInputs(params) if type(params) is dict else _without_object(params)
+        if len(self._running) >= self._limit:
+            call = OpenCall(conversation, id, action, inputs, Opening(begins=False))
+            return self._let_wait(call)
+        if action.streams:
+            call = OpenCall(conversation, id, action, inputs, Opening(begins=False))
+            begun = begin(call.execute(), shared.loop)
+            if isinstance(begun, Outcome):
+                call.answer(begun)
+                return True
+        else:
+            opening = shared.opening
+            coroutine = shared.execute(
+                conversation.connection, action.name, inputs, opening=opening
+            )
+            begun = begin(coroutine, shared.loop)
+            # As most calls end: nothing is kept of them.
+            if isinstance(begun, Outcome):
+                answer(conversation, id, action, begun, opening)
+                opening.call = None
+                return True
+            shared.opening = Opening()
+            call = OpenCall(conversation, id, action, inputs, opening)
+        self._keep(call, begun)
         return True
-
-    def end(self, call: OpenCall) -> None:
-        """Forget a call that is answered, and begin the next."""
-        self._running.discard(call)
-        if self._waiting:
-            following = self._waiting.popleft()
-            self._keep(following, self._shared.loop.create_task(following.run()))
-        self._shared.note_ended()
 
     def cancel(self) -> None:
         """Cancel the calls that run, and forget those that wait."""
@@ -180,13 +159,65 @@ class Lane:
             if call.task is not None:
                 call.task.cancel()
 
-    def _keep(self, call: OpenCall, task: asyncio.Task[None]) -> None:
-        """Take note of a call that is not answered yet."""
-        call.lane = self
+    def _let_wait(self, call: OpenCall) -> bool:
+        if self._waiting is None:
+            self._waiting = deque()
+        if len(self._waiting) >= self._shared.settings.waiting_calls:
+            return False
+        self._waiting.append(call)
+        return True
+
+    def _keep(self, call: OpenCall, task: asyncio.Task[Outcome]) -> None:
+        """Take note of a call until it is answered."""
         call.task = task
-        self._shared.pipeline.keep(call, task)
+        self._shared.pipeline.keep(call.opening, task)
         self._running.add(call)
         self._shared.note_begun()
+        task.add_done_callback(lambda task: self._end(call, task))
+
+    def _end(self, call: OpenCall, task: asyncio.Task[Outcome]) -> None:
+        """Answer a call and forget it, and begin the next."""
+        try:
+            if not task.cancelled():
+                call.answer(task.result())
+            elif self._shared.closing:
+                # Else the client is gone.
+                gone = ServiceUnavailable("The server is shutting down")
+                call.answer(Outcome(error=gone))
+        finally:
+            self._running.discard(call)
+            if self._waiting:
+                following = self._waiting.popleft()
+                self._keep(following, self._shared.loop.create_task(following.execute()))
+            self._shared.note_ended()
+
+
+def answer(
+    conversation: Conversation,
+    id: Any,
+    action: Registered,
+    outcome: Outcome,
+    opening: Opening,
+) -> None:
+    """Tell a client what came of a call that did not stream."""
+    error, value = outcome.error, outcome.value
+    if error is not None:
+        document = conversation.shared.document(
+            error, request_id=opening.identify(), stack=outcome.stack
+        )
+        conversation.send_text(messages.failure(id, document))
+        return
+    if type(value) is not dict and isinstance(value, StreamResponse):
+        told = "What this action answers is for HTTP alone"
+        answer(conversation, id, action, Outcome(error=ConnectionTypeNotFound(told)), opening)
+        return
+    try:
+        body = messages.response(id, value)
+    except Exception as unwritten:  # noqa: BLE001 - the author's serializers
+        failed = conversation.shared.pipeline.failed_to_answer(action.name, unwritten)
+        answer(conversation, id, action, failed, opening)
+    else:
+        conversation.send_text(body)
 
 
 def _without_object(params: Any) -> RawInputs:

@@ -12,10 +12,11 @@ from actionhero import (
     ServiceUnavailable,
     TypedError,
 )
+from actionhero.drain import DrainState
 from actionhero.identifier import new_identifier
 from actionhero.json import dumps, loads
 from actionhero_websocket import frames, messages
-from actionhero_websocket.calls import Lane, OpenCall
+from actionhero_websocket.calls import Lane
 from actionhero_websocket.socket import Socket
 from actionhero_websocket.subscriptions import Subscriptions
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 #: How many messages in a row may be over the rate before the socket is closed.
 PATIENCE: Final = 10
 RATE_WINDOW_SECONDS: Final = 1.0
+
+_RUNNING: Final = DrainState.RUNNING
 
 #: Under which a broadcast keeps its frames, by the window of their compression.
 _FRAMES: Final = tuple(f"websocket {window_bits}" for window_bits in range(16))
@@ -41,21 +44,22 @@ class Conversation(Socket):
         window_bits: How far back the compression that was agreed on looks; 0: there is none.
     """
 
-    __slots__ = ("_calls", "_over_rate", "_rate", "_shared", "_streams", "_window_ends",
-                 "connection", "held", "subscriptions")  # fmt: skip
+    __slots__ = ("_calls", "_over_rate", "_rate", "_streams", "_window_ends",
+                 "connection", "held", "shared", "subscriptions")  # fmt: skip
 
     def __init__(
         self, shared: Conversations, request: UpgradeRequest, *, window_bits: int = 0
     ) -> None:
         super().__init__(shared.sockets, request, window_bits=window_bits)
-        self._shared = shared
+        #: What all of them share.
+        self.shared = shared
         #: Who is there.
         self.connection = Connection("websocket", request.remote, raw=request)
         #: The channels; `None` as long as none was asked for.
         self.subscriptions: Subscriptions | None = None
         #: By channel: what was broadcast while it is joined, and comes after what was missed.
         self.held: dict[str, list[Delivery]] | None = None
-        self._calls = Lane(shared, shared.settings.calls)
+        self._calls = Lane(shared, self, shared.settings.calls)
         self._streams: Lane | None = None
         self._window_ends = 0.0
         #: Messages in this window, and how many in a row were over the limit.
@@ -65,7 +69,7 @@ class Conversation(Socket):
 
     def received(self, opcode: int, content: bytearray) -> None:
         """Take a message."""
-        if self._shared.messages_per_second and self._is_over_rate():
+        if self.shared.messages_per_second and self._is_over_rate():
             return
         try:
             message = loads(content)
@@ -77,23 +81,23 @@ class Conversation(Socket):
             return
         if type(message) is not dict:
             message = {}
-        beginning = messages.beginning(message)
+        id = message.get("messageId", messages.NO_ID)
         kind = message.get("messageType")
         if kind == "action":
-            self._take_call(beginning, message)
+            self._take_call(id, message)
         elif kind in ("subscribe", "unsubscribe"):
-            self._take_subscription(beginning, message, joins=kind == "subscribe")
+            self._take_subscription(id, message, joins=kind == "subscribe")
         else:
-            self._refuse(beginning, messages.unknown_type())
+            self._refuse(id, messages.unknown_type())
 
     def _is_over_rate(self) -> bool:
         """Count a message; say so, and tell the client, if it is one too many."""
-        now = self._shared.loop.time()
+        now = self.shared.loop.time()
         if now >= self._window_ends:
             self._window_ends = now + RATE_WINDOW_SECONDS
             self._rate = 0
         self._rate += 1
-        if self._rate <= self._shared.messages_per_second:
+        if self._rate <= self.shared.messages_per_second:
             self._over_rate = 0
             return False
         self._over_rate += 1
@@ -104,26 +108,25 @@ class Conversation(Socket):
 
     # -- calls ---------------------------------------------------------------------------------
 
-    def _take_call(self, beginning: bytes, message: dict[str, Any]) -> None:
-        shared = self._shared
+    def _take_call(self, id: Any, message: dict[str, Any]) -> None:
+        shared = self.shared
         name = message.get("action")
         action = shared.actions.get(name) if isinstance(name, str) else None
         if action is None:
-            self._refuse_unknown(beginning, name)
+            self._refuse_unknown(id, name)
             return
-        if shared.draining:
-            self._refuse(beginning, ServiceUnavailable("The server is shutting down"))
+        if shared.drain.state is not _RUNNING or shared.closing:
+            self._refuse(id, ServiceUnavailable("The server is shutting down"))
             return
-        call = OpenCall(self, shared, beginning, action, message.get("params"))
         if action.streams:
             if self._streams is None:
-                self._streams = Lane(shared, shared.settings.streams)
+                self._streams = Lane(shared, self, shared.settings.streams)
             lane = self._streams
         else:
             lane = self._calls
-        if not lane.take(call):
+        if not lane.take(id, action, message.get("params")):
             limit = shared.settings.waiting_calls
-            self._refuse(beginning, RateLimited(f"Too many calls are waiting (max {limit})"))
+            self._refuse(id, RateLimited(f"Too many calls are waiting (max {limit})"))
 
     # -- channels ------------------------------------------------------------------------------
 
@@ -154,23 +157,23 @@ class Conversation(Socket):
         """Tell that messages may have been missed."""
         self.send_text(messages.gap(channel))
 
-    def _take_subscription(self, beginning: bytes, message: dict[str, Any], *, joins: bool) -> None:
+    def _take_subscription(self, id: Any, message: dict[str, Any], *, joins: bool) -> None:
         if self.subscriptions is None:
-            self.subscriptions = Subscriptions(self._shared, self)
-        self.subscriptions.take(beginning, message, joins=joins)
+            self.subscriptions = Subscriptions(self.shared, self)
+        self.subscriptions.take(id, message, joins=joins)
 
     # -- refusals ------------------------------------------------------------------------------
 
-    def _refuse(self, beginning: bytes, error: TypedError) -> None:
-        self.send_text(self._shared.failure(beginning, error))
+    def _refuse(self, id: Any, error: TypedError) -> None:
+        self.send_text(self.shared.failure(id, error))
 
-    def _refuse_unknown(self, beginning: bytes, name: Any) -> None:
+    def _refuse_unknown(self, id: Any, name: Any) -> None:
         # One that is there and not for strangers is told like one that is not.
         text = name if isinstance(name, str) else "" if name is None else dumps(name).decode()
         error = ActionNotFound(f"Action not found: {text}" if text else "Action not found")
         request_id = new_identifier()
-        self._shared.pipeline.refuse(self.connection, error, request_id=request_id)
-        self.send_text(self._shared.failure(beginning, error, request_id=request_id))
+        self.shared.pipeline.refuse(self.connection, error, request_id=request_id)
+        self.send_text(self.shared.failure(id, error, request_id=request_id))
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -182,10 +185,10 @@ class Conversation(Socket):
 
     def lost(self) -> None:
         """End what was begun for somebody who is gone."""
-        if self._shared.cancels_on_disconnect:
+        if self.shared.cancels_on_disconnect:
             self.cancel_calls()
         if self.subscriptions is not None:
-            self._shared.leave(self.subscriptions)
+            self.shared.leave(self.subscriptions)
 
 
 def _is_utf8(content: bytearray) -> bool:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from actionhero import ChannelRefused, Session
+from actionhero.deadlines import Opening
 from actionhero.drain import DrainState
 from actionhero.identifier import new_identifier
 from actionhero_web.problem import envelope
@@ -48,6 +49,8 @@ class Conversations:
         self.execute = app.pipeline.execute
         #: The event loop that all of this is on, from its start.
         self.loop: asyncio.AbstractEventLoop
+        #: Of the call whose first step is next; its successor, unless it has to wait.
+        self.opening = Opening()
         self.sockets = Sockets(self.settings)
         #: What can be called, by name.
         self.actions = {action.name: action for action in app.actions if is_reachable(action)}
@@ -58,7 +61,8 @@ class Conversations:
         self._running = 0
         self._idle: asyncio.Event | None = None
         self._app = app
-        self._drain = app.lifecycle.drain
+        #: How far the end of the process is.
+        self.drain = app.lifecycle.drain
         self._leaving: set[asyncio.Task[None]] = set()
         self._may_leave = asyncio.Semaphore(LEAVING_AT_ONCE)
         self._watching: asyncio.Task[None] | None = None
@@ -66,11 +70,11 @@ class Conversations:
     @property
     def draining(self) -> bool:
         """Whether the process goes down: no call is begun any more."""
-        return self.closing or self._drain.state is not _RUNNING
+        return self.closing or self.drain.state is not _RUNNING
 
     def failure(
         self,
-        beginning: bytes,
+        id: Any,
         error: TypedError,
         *,
         request_id: str | None = None,
@@ -79,13 +83,13 @@ class Conversations:
         """Return the message that tells of `error`, in the profile that HTTP has.
 
         Args:
-            beginning: See `messages.beginning`.
+            id: The `messageId` of the message, or `messages.NO_ID`.
             error: What went wrong.
             request_id: Of the call; made up where there was none.
             stack: The traceback; `None` where it is nobody's business.
         """
         document = self.document(error, request_id=request_id, stack=stack)
-        return messages.failure(beginning, document)
+        return messages.failure(id, document)
 
     def document(
         self, error: TypedError, *, request_id: str | None = None, stack: str | None = None

@@ -5,69 +5,67 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import MalformedRequest, TypedError
-from actionhero.errors import ErrorType
+from actionhero.errors import ABSENT, ErrorType
 from actionhero.json import dumps, loads
 from actionhero.outputs import encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Where there is no `messageId`, so that there is none in the answer.
-NO_ID: Final = b"{"
+#: In place of a `messageId` where there is none, so that there is none in the answer.
+NO_ID: Final = ABSENT
 
 
-def beginning(message: Mapping[str, Any]) -> bytes:
-    """Return how the answer to a message begins: with the same `messageId`, if it has one."""
-    if "messageId" not in message:
-        return NO_ID
-    id = message["messageId"]
-    # What most clients do is number their messages.
-    return b'{"messageId":%d,' % id if type(id) is int else b'{"messageId":%b,' % dumps(id)
-
-
-def response(beginning: bytes, value: Any) -> bytes:
+def response(id: Any, value: Any) -> bytes:
     """Return the answer with what an action returned: an object, whose keys are told.
+
+    Args:
+        id: The `messageId` of what is answered, or `NO_ID`.
+        value: What was returned.
 
     Raises:
         TypeError: The value cannot be written as JSON.
     """
     if type(value) is dict:
-        return beginning + b'"response":' + dumps(value) + b"}"
+        # As most are: no time is lost with them.
+        if id is NO_ID:
+            return dumps({"response": value})
+        return dumps({"messageId": id, "response": value})
     body = encode(value)
     if body[:1] == b"[":
         # A list is told as clients of the original expect it: by its indexes.
-        body = dumps({str(index): item for index, item in enumerate(loads(body))})
-    return b'%b"response":%b}' % (beginning, body)
+        return _message(id, response={str(index): item for index, item in enumerate(loads(body))})
+    return _message(id)[:-1] + b'%b"response":%b}' % (b"" if id is NO_ID else b",", body)
 
 
-def failure(beginning: bytes, document: Mapping[str, Any]) -> bytes:
+def failure(id: Any, document: Mapping[str, Any]) -> bytes:
     """Return the answer with why there is no value.
 
     Args:
-        beginning: See `beginning`.
+        id: The `messageId` of what is answered, or `NO_ID`.
         document: The document of the failure: `{"error": {...}}`.
     """
-    return beginning + dumps(document)[1:]
+    return _message(id, **document)
 
 
-def chunk(beginning: bytes, text: str) -> bytes:
+def chunk(id: Any, text: str) -> bytes:
     """Return a part of a stream."""
-    return b'%b"streaming":true,"chunk":%b}' % (beginning, dumps(text))
+    return _message(id, streaming=True, chunk=text)
 
 
-def stream_end(beginning: bytes) -> bytes:
+def stream_end(id: Any) -> bytes:
     """Return what comes after the last part of a stream."""
-    return beginning + b'"streaming":false}'
+    return _message(id, streaming=False)
 
 
-def subscribed(beginning: bytes, facts: Mapping[str, Any]) -> bytes:
+def subscribed(id: Any, facts: Mapping[str, Any]) -> bytes:
     """Return the answer to who has joined a channel."""
-    return b'%b"subscribed":%b}' % (beginning, dumps(facts))
+    return _message(id, subscribed=facts)
 
 
-def unsubscribed(beginning: bytes, channel: str) -> bytes:
-    """Return the answer to who has left a channel; without a beginning, it had to."""
-    return b'%b"unsubscribed":%b}' % (beginning, dumps({"channel": channel}))
+def unsubscribed(id: Any, channel: str) -> bytes:
+    """Return the answer to who has left a channel; without an id, it had to."""
+    return _message(id, unsubscribed={"channel": channel})
 
 
 def gap(channel: str) -> bytes:
@@ -83,3 +81,7 @@ def not_json(error: MalformedRequest) -> TypedError:
 def unknown_type() -> TypedError:
     """Return how it is told that a message says nothing that we know."""
     return TypedError("Error: messageType either missing or unknown", type=ErrorType.ACTION_RUN)
+
+
+def _message(id: Any, **parts: Any) -> bytes:
+    return dumps(parts if id is NO_ID else {"messageId": id, **parts})

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from actionhero_web.upgrades import UpgradeRequest
     from actionhero_websocket.sockets import Sockets
 
+#: How much may wait to be taken in before whoever can wait does so.
+PAUSE_BYTES: Final = 65536
+
 _PING: Final = frames.frame(frames.PING, b"")
 
 
@@ -84,10 +87,11 @@ class Socket(asyncio.Protocol):
 
     def send_text(self, body: bytes) -> None:
         """Send a text, given in UTF-8."""
-        if self.window_bits:
-            self.write(frames.deflated_frame(body, self.window_bits))
-        else:
-            self.write(frames.text_frame(body))
+        self.write(
+            frames.deflated_frame(body, self.window_bits)
+            if self.window_bits
+            else frames.text_frame(body)
+        )
 
     def send_texts(self, bodies: Iterable[bytes]) -> None:
         """Send several texts as one: either all of them find room, or the socket is closed."""
@@ -101,11 +105,12 @@ class Socket(asyncio.Protocol):
         transport = self.transport
         if self.is_closing or transport is None or transport.is_closing():
             return
-        waiting = transport.get_write_buffer_size()
-        # A single message is let through, however long it is.
-        if waiting and waiting + len(frame) > self.sockets.send_buffer_bytes:
-            self.close(frames.TRY_AGAIN_LATER, "Too slow")
-            return
+        if self._is_paused:
+            waiting = transport.get_write_buffer_size()
+            # A single message is let through, however long it is.
+            if waiting and waiting + len(frame) > self.sockets.send_buffer_bytes:
+                self.close(frames.TRY_AGAIN_LATER, "Too slow")
+                return
         transport.write(frame)
 
     def ping(self) -> None:
@@ -147,6 +152,13 @@ class Socket(asyncio.Protocol):
             self.is_closing = True
             self.transport.abort()
 
+    def break_down(self, error: Exception) -> None:
+        """End the connection, whose client met a fault of ours, and tell the event loop of it."""
+        loop = asyncio.get_running_loop()
+        told = "a fault in taking in what a client sent over a WebSocket"
+        loop.call_exception_handler({"message": told, "exception": error, "protocol": self})
+        self.abort()
+
     def abort_soon(self) -> None:
         """End the connection in this turn of the event loop, after what was just written."""
         asyncio.get_running_loop().call_soon(self.abort)
@@ -164,11 +176,17 @@ class Socket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: the handshake is done."""
         self.transport = transport
+        # We are paused before so much waits that we would have to close.
+        self.transport.set_write_buffer_limits(min(PAUSE_BYTES, self.sockets.send_buffer_bytes))
         self.sockets.add(self)
         self.opened()
 
     def data_received(self, data: bytes) -> None:
-        """Take in what the client sent."""
+        """Take note of what the client sent."""
+        self.sockets.arrived(self, data)
+
+    def take_in(self, data: bytes) -> None:
+        """Make frames of what the client sent, and messages of frames."""
         reader = self._reader
         if reader is None:
             return

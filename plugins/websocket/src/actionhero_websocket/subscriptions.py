@@ -46,24 +46,24 @@ class Subscriptions:
 
     # -- in ------------------------------------------------------------------------------------
 
-    def take(self, beginning: bytes, message: dict[str, Any], *, joins: bool) -> None:
+    def take(self, id: Any, message: dict[str, Any], *, joins: bool) -> None:
         """Take a message: subscribe, or unsubscribe."""
         channel = message.get("channel")
         if "channel" not in message:
-            self._refuse(beginning, ChannelRefused("Channel not found: undefined"))
+            self._refuse(id, ChannelRefused("Channel not found: undefined"))
         elif not isinstance(channel, str) or not _NAME.fullmatch(channel):
             invalid = TypedError("Invalid channel name", type=ErrorType.CHANNEL_VALIDATION)
-            self._refuse(beginning, invalid)
+            self._refuse(id, invalid)
         elif not joins:
-            self._enqueue(channel, lambda: self._leave(beginning, channel))
+            self._enqueue(channel, lambda: self._leave(id, channel))
         elif self._shared.draining:
-            self._refuse(beginning, ServiceUnavailable("The server is shutting down"))
+            self._refuse(id, ServiceUnavailable("The server is shutting down"))
         elif self._waiting >= WAITING_LIMIT:
             waiting = RateLimited(f"Too many subscriptions are waiting (max {WAITING_LIMIT})")
-            self._refuse(beginning, waiting)
+            self._refuse(id, waiting)
         else:
             resumes, since = "since" in message, message.get("since")
-            self._enqueue(channel, lambda: self._join(beginning, channel, since, resumes=resumes))
+            self._enqueue(channel, lambda: self._join(id, channel, since, resumes=resumes))
 
     def recheck(self) -> None:
         """Leave the channels that may not be stayed in: the session that let us in has ended."""
@@ -104,7 +104,7 @@ class Subscriptions:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _join(self, beginning: bytes, channel: str, since: Any, *, resumes: bool) -> None:
+    async def _join(self, id: Any, channel: str, since: Any, *, resumes: bool) -> None:
         shared, conversation = self._shared, self._conversation
         try:
             if since is not None:
@@ -116,7 +116,7 @@ class Subscriptions:
                 conversation, channel, session=session, since=since
             )
         except Exception as error:  # noqa: BLE001 - what checks a channel is the author's
-            self._tell_failure(beginning, f"joining channel {channel!r}", error)
+            self._tell_failure(id, f"joining channel {channel!r}", error)
             return
         finally:
             held = self._let_go(channel)
@@ -125,7 +125,7 @@ class Subscriptions:
             # Of `null`, too: that is how somebody says that they may come back.
             facts |= {"gap": joined.gap, "id": joined.position}
         # In one piece, so that the buffer's limit is not for what was asked for.
-        bodies = [messages.subscribed(beginning, facts)]
+        bodies = [messages.subscribed(id, facts)]
         bodies += [delivery.json for delivery in (*joined.replayed, *held)]
         conversation.send_texts(bodies)
 
@@ -150,13 +150,13 @@ class Subscriptions:
             self._conversation.held = None
         return kept
 
-    async def _leave(self, beginning: bytes, channel: str) -> None:
+    async def _leave(self, id: Any, channel: str) -> None:
         try:
             await self._shared.channels.unsubscribe(self._conversation, channel)
         except Exception as error:  # noqa: BLE001 - as above
-            self._tell_failure(beginning, f"leaving channel {channel!r}", error)
+            self._tell_failure(id, f"leaving channel {channel!r}", error)
             return
-        self._conversation.send_text(messages.unsubscribed(beginning, channel))
+        self._conversation.send_text(messages.unsubscribed(id, channel))
 
     async def _recheck(self) -> None:
         shared, conversation = self._shared, self._conversation
@@ -175,11 +175,11 @@ class Subscriptions:
 
     # -- refusals ------------------------------------------------------------------------------
 
-    def _refuse(self, beginning: bytes, error: TypedError) -> None:
-        self._conversation.send_text(self._shared.failure(beginning, error))
+    def _refuse(self, id: Any, error: TypedError) -> None:
+        self._conversation.send_text(self._shared.failure(id, error))
 
-    def _tell_failure(self, beginning: bytes, what: str, error: Exception) -> None:
+    def _tell_failure(self, id: Any, what: str, error: Exception) -> None:
         outcome = self._shared.pipeline.failed_beside(what, error)
         if outcome.error is not None:
-            told = self._shared.failure(beginning, outcome.error, stack=outcome.stack)
+            told = self._shared.failure(id, outcome.error, stack=outcome.stack)
             self._conversation.send_text(told)

@@ -183,6 +183,19 @@ class InTime(Action):
         return {"task": asyncio.current_task() is not None}
 
 
+class Afterwards(Action):
+    """Do something when it is answered already."""
+
+    name = "afterwards"
+    websocket = True
+
+    async def run(self, inputs: GreetInputs, call: Call) -> dict[str, Any]:
+        asyncio.get_running_loop().call_soon(
+            lambda: say(f"afterwards: {inputs.name} {call.request_id}")
+        )
+        return {}
+
+
 class Mark(Action):
     """Leave something in the context, and tell what was there, and in which task."""
 
