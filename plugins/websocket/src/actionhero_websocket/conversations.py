@@ -49,7 +49,7 @@ class Conversations:
         self.execute = app.pipeline.execute
         #: The event loop that all of this is on, from its start.
         self.loop: asyncio.AbstractEventLoop
-        #: Of the call whose first step is next; its successor, unless it has to wait.
+        #: What the next call is begun with: used again, unless that call has to wait.
         self.opening = Opening()
         self.sockets = Sockets(self.settings)
         #: What can be called, by name.
