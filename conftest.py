@@ -10,7 +10,7 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -47,13 +47,14 @@ def private_servers_of_the_killed(tmp_path_factory: pytest.TempPathFactory) -> I
     They outlive their process on purpose, until the next one in their folder; here there is none.
     """
     yield
-    base = str(tmp_path_factory.getbasetemp())
+    base = tmp_path_factory.getbasetemp()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             name = (process / "comm").read_text().strip()
-            if name.startswith(("redis-server", "valkey-server")) and os.readlink(
-                process / "cwd"
-            ).startswith(base):
+            # Of other workers there are other folders, whose servers are still in use.
+            if name.startswith(("redis-server", "valkey-server")) and Path(
+                os.readlink(process / "cwd")
+            ).is_relative_to(base):
                 os.kill(int(process.name), signal.SIGTERM)
 
 
@@ -178,6 +179,27 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     if report.skipped:
         fail_in_ci(report)
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Escape in the report of a worker what cannot be sent, such as half of a character."""
+    data = yield
+    return sendable(data)
+
+
+def sendable(value: Any) -> Any:
+    """Return the parts of a report with nothing in them that UTF-8 cannot write."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode("utf-8")
+        case dict():
+            return {key: sendable(part) for key, part in value.items()}
+        case list():
+            return [sendable(part) for part in value]
+        case tuple():
+            return tuple(sendable(part) for part in value)
+    return value
 
 
 def fail_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:

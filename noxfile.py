@@ -81,10 +81,10 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test, with every package installed."""
+    """Run every test, two at a time, with every package installed."""
     install(session, *PACKAGES, groups=("docs", "test", "workspace"))
     build(session)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "--numprocesses=2", "--dist=worksteal", *session.posargs)
 
 
 @nox.session

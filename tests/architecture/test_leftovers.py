@@ -13,14 +13,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def run_tests(folder: Path, tests: str, *, ci: str = "") -> subprocess.CompletedProcess[str]:
+def run_tests(
+    folder: Path, tests: str, *options: str, ci: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Run `tests`, a module, under the workspace's own conftest and settings."""
     shutil.copy(ROOT / "conftest.py", folder)
     shutil.copy(ROOT / "pyproject.toml", folder)
     heading = "from __future__ import annotations\nimport asyncio, os, socket, pytest\nKEPT = []\n"
     (folder / "test_it.py").write_text(heading + tests, encoding="utf-8")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_it.py"],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, "test_it.py"],
         cwd=folder,
         env={**os.environ, "CI": ci},
         capture_output=True,
@@ -85,6 +87,43 @@ async def test_task_of_a_fixture(ticking): pass
 
     assert run.returncode == 0, run.stdout
     assert "5 passed" in run.stdout
+
+
+def test_workers_watch_as_one_process_does(tmp_path: Path) -> None:
+    """What one leaves behind is told of its test, and of none of the other's."""
+    run = run_tests(
+        tmp_path,
+        """
+@pytest.mark.parametrize("number", range(20))
+def test_leaves(number): KEPT.append(socket.create_server(("127.0.0.1", 0)))
+@pytest.mark.parametrize("number", range(20))
+def test_tidies(number): socket.create_server(("127.0.0.1", 0)).close()
+""",
+        "--numprocesses=2",
+        "--dist=worksteal",
+    )
+
+    assert run.returncode == 1
+    assert "the test left listening sockets open: tcp 0100007F:" in run.stdout
+    assert "ERROR at teardown of test_tidies" not in run.stdout
+    assert "40 passed, 20 errors" in run.stdout
+
+
+def test_a_worker_tells_of_a_test_that_wrote_half_a_character(tmp_path: Path) -> None:
+    """What UTF-8 cannot write is escaped, in a failure and in what was logged and printed."""
+    run = run_tests(
+        tmp_path,
+        r"""
+import logging
+def test_logs(): logging.getLogger("it").warning("\ud800")
+def test_fails(): pytest.fail("half: \ud800")
+""",
+        "--numprocesses=1",
+    )
+
+    assert run.returncode == 1
+    assert r"Failed: half: \ud800" in run.stdout
+    assert "1 failed, 1 passed" in run.stdout
 
 
 SKIPPED = "def test_it(program): program('nonesuch')"
