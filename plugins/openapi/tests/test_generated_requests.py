@@ -37,6 +37,8 @@ PHASES = ("--phases", "examples,coverage,fuzzing")
 SLOW = ("status:live", "streaming:counter")
 #: Where all of them share a session, it would be over after the first.
 SIGN_OUT = "session:destroy"
+#: Of the specimen: it never finds a book.
+ALWAYS_REFUSED = {"book:edit"}
 #: Who is in the examples of the chat.
 ADA = {"name": "Ada", "email": "ada@example.com", "password": "correct horse"}
 
@@ -154,6 +156,8 @@ def sign_in(served: Served) -> str:
 
 def by_a_user(served: Served, *options: str, examples: int) -> Answers:
     """Send generated requests as somebody who has signed in; signing out is tried apart."""
+    if SIGN_OUT not in operations_of(served):
+        return generated(served, *options, session=sign_in(served), examples=examples)
     but_one = (*options, "--exclude-operation-id", SIGN_OUT)
     answers = generated(served, *but_one, session=sign_in(served), examples=examples)
     the_one = ("--phases", "fuzzing", "--include-operation-id", SIGN_OUT)
@@ -211,4 +215,4 @@ def test_thousands_of_generated_requests_get_only_what_the_document_tells(
 
     assert by_strangers.count >= 2000
     assert by_users.count >= 2000
-    assert by_users.succeeded() == operations_of(served)
+    assert by_users.succeeded() == operations_of(served) - ALWAYS_REFUSED
