@@ -29,6 +29,7 @@ if sys.version_info >= (3, 12):
             will come.
         """
         task = asyncio.Task(coroutine, loop=loop, eager_start=True)
+        # Not `exception()`: one that nobody asks for is told by the event loop.
         if task.done() and not task.cancelled() and task._exception is None:
             return task.result()
         return task

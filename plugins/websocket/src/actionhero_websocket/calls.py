@@ -110,22 +110,20 @@ class Lane:
 
     Args:
         shared: What all sockets share.
-        conversation: Who calls.
         limit: How many run at once.
     """
 
-    __slots__ = ("_conversation", "_limit", "_running", "_shared", "_waiting")
+    __slots__ = ("_limit", "_running", "_shared", "_waiting")
 
-    def __init__(self, shared: Conversations, conversation: Conversation, limit: int) -> None:
+    def __init__(self, shared: Conversations, limit: int) -> None:
         self._shared = shared
-        self._conversation = conversation
         self._limit = limit
         self._running: set[OpenCall] = set()
         self._waiting: deque[OpenCall] | None = None
 
-    def take(self, id: Any, action: Registered, params: Any) -> bool:
+    def take(self, conversation: Conversation, id: Any, action: Registered, params: Any) -> bool:
         """Begin a call, or let it wait; say whether there was room for that."""
-        shared, conversation = self._shared, self._conversation
+        shared = self._shared
         inputs = ParsedInputs(params) if type(params) is dict else _without_object(params)
         if len(self._running) >= self._limit:
             call = OpenCall(conversation, id, action, inputs, Opening(begins=False))

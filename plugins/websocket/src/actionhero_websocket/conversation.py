@@ -12,7 +12,6 @@ from actionhero import (
     ServiceUnavailable,
     TypedError,
 )
-from actionhero.drain import DrainState
 from actionhero.identifier import new_identifier
 from actionhero.json import dumps, loads
 from actionhero_websocket import frames, messages
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 #: How many messages in a row may be over the rate before the socket is closed.
 PATIENCE: Final = 10
 RATE_WINDOW_SECONDS: Final = 1.0
-
-_RUNNING: Final = DrainState.RUNNING
 
 #: Under which a broadcast keeps its frames, by the window of their compression.
 _FRAMES: Final = tuple(f"websocket {window_bits}" for window_bits in range(16))
@@ -59,7 +56,7 @@ class Conversation(Socket):
         self.subscriptions: Subscriptions | None = None
         #: By channel: what was broadcast while it is joined, and comes after what was missed.
         self.held: dict[str, list[Delivery]] | None = None
-        self._calls = Lane(shared, self, shared.settings.calls)
+        self._calls = Lane(shared, shared.settings.calls)
         self._streams: Lane | None = None
         self._window_ends = 0.0
         #: Messages in this window, and how many in a row were over the limit.
@@ -115,16 +112,16 @@ class Conversation(Socket):
         if action is None:
             self._refuse_unknown(id, name)
             return
-        if shared.drain.state is not _RUNNING or shared.closing:
+        if shared.draining:
             self._refuse(id, ServiceUnavailable("The server is shutting down"))
             return
         if action.streams:
             if self._streams is None:
-                self._streams = Lane(shared, self, shared.settings.streams)
+                self._streams = Lane(shared, shared.settings.streams)
             lane = self._streams
         else:
             lane = self._calls
-        if not lane.take(id, action, message.get("params")):
+        if not lane.take(self, id, action, message.get("params")):
             limit = shared.settings.waiting_calls
             self._refuse(id, RateLimited(f"Too many calls are waiting (max {limit})"))
 

@@ -61,8 +61,7 @@ class Conversations:
         self._running = 0
         self._idle: asyncio.Event | None = None
         self._app = app
-        #: How far the end of the process is.
-        self.drain = app.lifecycle.drain
+        self._drain = app.lifecycle.drain
         self._leaving: set[asyncio.Task[None]] = set()
         self._may_leave = asyncio.Semaphore(LEAVING_AT_ONCE)
         self._watching: asyncio.Task[None] | None = None
@@ -70,7 +69,7 @@ class Conversations:
     @property
     def draining(self) -> bool:
         """Whether the process goes down: no call is begun any more."""
-        return self.closing or self.drain.state is not _RUNNING
+        return self.closing or self._drain.state is not _RUNNING
 
     def failure(
         self,
