@@ -9,33 +9,29 @@ import ast
 import importlib
 import inspect
 import os
-import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hooks_page import hooks
+from page_parts import sentences, table
 
 import actionhero
-from actionhero import errors, hookspecs
+from actionhero import errors
 from actionhero.cli import exits
 from actionhero.errors import ErrorType, TypedError
 from actionhero.settings import CORE_SETTINGS, Settings, settings_reference
-from actionhero_channels import hookspecs as channels_hookspecs
 from actionhero_channels.settings import ChannelsSettings
 from actionhero_chat.settings import ChatSettings
-from actionhero_db import hookspecs as db_hookspecs
 from actionhero_db.settings import DbSettings
-from actionhero_generate import hookspecs as generate_hookspecs
 from actionhero_openapi.settings import OpenApiSettings
 from actionhero_redis.settings import RedisSettings
 from actionhero_sessions.settings import SessionsSettings
-from actionhero_tasks import hookspecs as tasks_hookspecs
 from actionhero_tasks.settings import TasksSettings
-from actionhero_web import hookspecs as web_hookspecs
 from actionhero_web.problem import TABLE
 from actionhero_web.settings import WebSettings
-from actionhero_websocket import hookspecs as websocket_hookspecs
 from actionhero_websocket.settings import WebSocketSettings
 
 if TYPE_CHECKING:
@@ -44,16 +40,6 @@ if TYPE_CHECKING:
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py from the source. Change it there. -->\n"
 
-#: Whose hooks there are, in the order in which the pages tell them.
-HOOK_MODULES: dict[str, Any] = {
-    "actionhero": hookspecs,
-    "actionhero-channels": channels_hookspecs,
-    "actionhero-db": db_hookspecs,
-    "actionhero-generate": generate_hookspecs,
-    "actionhero-tasks": tasks_hookspecs,
-    "actionhero-web": web_hookspecs,
-    "actionhero-websocket": websocket_hookspecs,
-}
 #: Whose settings there are.
 SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "actionhero": CORE_SETTINGS,
@@ -148,101 +134,6 @@ def pages() -> dict[Path, str]:
         "settings": settings,
     }
     return {REFERENCE / f"{name}.md": NOTE + make() for name, make in makers.items()}
-
-
-# -- hooks -------------------------------------------------------------------------------------
-
-
-def hooks() -> str:
-    """Return the page of all hooks, from their signatures and docstrings."""
-    lines = [
-        "# Hooks",
-        "",
-        "A plugin adds by hooks: functions with the names below, marked with `@hookimpl`.",
-        "Each is called once, while the application is put together, and returns objects.",
-        "None of them may be `async def`: what is asynchronous is a method of the objects.",
-        "A function takes those of the arguments that it wants, by name.",
-        "",
-        "Plugins are registered in this order: core, the installed ones by name, the application.",
-        "`@hookimpl(tryfirst=True)` and `@hookimpl(trylast=True)` change a plugin's place.",
-        "",
-        table(
-            ("Hook", "Furnishes", "From"),
-            (
-                (f"[`{name}`](#{name})", sections(hook)[""][0], f"`{owner}`")
-                for owner, name, hook in all_hooks()
-            ),
-        ),
-    ]
-    for owner, module in HOOK_MODULES.items():
-        lines += ["", f"## Hooks of `{owner}`"]
-        for name, hook in hooks_of(module):
-            lines += ["", *hook_lines(name, hook)]
-    return "\n".join(lines) + "\n"
-
-
-def all_hooks() -> list[tuple[str, str, Any]]:
-    """Return every hook, with the distribution that specifies it and its name."""
-    return [
-        (owner, name, hook)
-        for owner, module in HOOK_MODULES.items()
-        for name, hook in hooks_of(module)
-    ]
-
-
-def hooks_of(module: Any) -> list[tuple[str, Any]]:
-    """Return the hooks that a module specifies, as they are written there."""
-    return [(name, value) for name, value in vars(module).items() if name.startswith("actionhero_")]
-
-
-def hook_lines(name: str, hook: Any) -> list[str]:
-    """Return the part of the page on one hook."""
-    parts = sections(hook)
-    lines = [f"### `{name}`", "", "```python", signature(name, hook), "```", ""]
-    for paragraph in parts[""]:
-        lines += [paragraph, ""]
-    for title in ("Args", "Returns", "Order"):
-        if title in parts:
-            lines += [f"**{'Arguments' if title == 'Args' else title}**", ""]
-            lines += [*(listed(parts[title]) if title == "Args" else parts[title]), ""]
-    return [*lines, "**Example**", "", *parts["Example"]]
-
-
-def sections(hook: Any) -> dict[str, list[str]]:
-    """Return the paragraphs of a docstring by the heading that they stand under."""
-    found: dict[str, list[str]] = {}
-    heading = ""
-    headings = "Args", "Returns", "Order", "Example"
-    split = re.compile(rf"^({'|'.join(headings)}):\n", re.MULTILINE)
-    for part in split.split(inspect.getdoc(hook) or ""):
-        if part in headings:
-            heading = part
-        elif heading == "Example":
-            found[heading] = inspect.cleandoc("\n" + part).splitlines()
-        elif heading == "Args":
-            found[heading] = re.split(r"\n(?=\w)", inspect.cleandoc("\n" + part))
-        else:
-            text = inspect.cleandoc("\n" + part if heading else part)
-            found[heading] = [sentences(item) for item in text.split("\n\n") if item]
-    return found
-
-
-def sentences(text: str) -> str:
-    """Return a paragraph with one sentence a line."""
-    return re.sub(r"(?<=[a-z`)*][.?!]) (?=[A-Z`\[])", "\n", " ".join(text.split()))
-
-
-def listed(arguments: Iterable[str]) -> list[str]:
-    """Return arguments, `name: what it is`, as a list."""
-    split = (argument.partition(":") for argument in arguments)
-    return [f"- `{name}`: {' '.join(text.split())}" for name, _, text in split]
-
-
-def signature(name: str, hook: Any) -> str:
-    """Return the signature as it is written in the source."""
-    given = inspect.signature(hook)
-    arguments = ", ".join(f"{item.name}: {item.annotation}" for item in given.parameters.values())
-    return f"def {name}({arguments}) -> {given.return_annotation}: ..."
 
 
 # -- settings ----------------------------------------------------------------------------------
@@ -469,15 +360,6 @@ def packages() -> str:
 def is_settings(value: object) -> bool:
     """Whether a public name is a section of settings, which another page tells."""
     return isinstance(value, type) and issubclass(value, Settings)
-
-
-def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a Markdown table."""
-    heads = tuple(heads)
-    lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -16,28 +16,16 @@ from actionhero import hookimpl
 from actionhero.discovery import Plugin
 from actionhero.plugins import PluginHost
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
 ROOT = Path(__file__).parents[2]
 #: What is looked up when an example imports from us; others' packages are made up.
 OURS = {"actionhero", "actionhero_web", "actionhero_hello"}
 
-
-def load_generator() -> ModuleType:
-    """Return the module docs/generate.py, which is in no package."""
-    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-GENERATOR = load_generator()
-HOOKS = {name: hook for _, name, hook in GENERATOR.all_hooks()}
-EXAMPLES = {name: "\n".join(GENERATOR.sections(hook)["Example"]) for name, hook in HOOKS.items()}
+# They are in no package.
+with patch.object(sys, "path", [str(ROOT / "docs"), *sys.path]):
+    GENERATOR = importlib.import_module("generate")
+    HOOKS_PAGE = importlib.import_module("hooks_page")
+HOOKS = {name: hook for _, name, hook in HOOKS_PAGE.all_hooks()}
+EXAMPLES = {name: "\n".join(HOOKS_PAGE.sections(hook)["Example"]) for name, hook in HOOKS.items()}
 
 each_example = pytest.mark.parametrize("name", HOOKS)
 
@@ -58,7 +46,7 @@ def test_the_reference_of_hooks_shows_each_signature() -> None:
     text = (ROOT / "docs" / "reference" / "hooks.md").read_text("utf-8")
 
     for name, hook in HOOKS.items():
-        assert f"### `{name}`\n\n```python\n{GENERATOR.signature(name, hook)}\n```" in text
+        assert f"### `{name}`\n\n```python\n{HOOKS_PAGE.signature(name, hook)}\n```" in text
     assert "def actionhero_actions(app: App) -> Sequence[type[Action]] | None: ..." in text
 
 
