@@ -183,6 +183,25 @@ async def test_windows_come_back_after_a_restart_and_miss_nothing(
         await window.shows_people("Ada", "Bob")
 
 
+async def test_how_the_server_is_is_told_as_soon_as_it_is_back(
+    context: Any, served: Any, start_chat: Any, tmp_path: Path
+) -> None:
+    """Not only at the next turn of the clock, which has none here: it was away until then."""
+    ada = await opened(context, served)
+    await ada.page.add_init_script("window.setInterval = () => 0")
+    await ada.sign_up("Ada")
+    health = ada.page.locator("#health")
+    await expect(health).to_have_text("well")
+
+    assert served.stop() == 0
+    await expect(ada.page.get_by_text("Connection lost")).to_be_visible()
+    await health.evaluate("(shown) => { shown.textContent = 'away'; }")
+    start_chat(tmp_path, port=served.port).listening()
+
+    await expect(ada.page.get_by_text("Connected", exact=True)).to_be_visible()
+    await expect(health).to_have_text("well")
+
+
 async def test_who_missed_more_than_is_kept_is_told(context: Any, served: Any) -> None:
     """The page says where others may be missing, and shows them to who wants to see them."""
     ada = await opened(context, served)

@@ -298,6 +298,7 @@ socket.addEventListener("state", ({ detail }) => {
   at("connection").dataset.state = detail;
   at("connection").textContent = { open: "Connected", connecting: "Connecting …", waiting: "Connection lost. Trying again …" }[detail] ?? "Not connected";
   if (detail === "open") {
+    showStatus();
     look();
     if (entering) {
       // What was written after the first look, and before we were told of what is written.
