@@ -30,7 +30,7 @@ from actionhero_openapi.settings import OpenApiSettings
 from actionhero_redis.settings import RedisSettings
 from actionhero_sessions.settings import SessionsSettings
 from actionhero_tasks.settings import TasksSettings
-from actionhero_web.problem import TABLE
+from actionhero_web.error_mapping import TABLE
 from actionhero_web.settings import WebSettings
 from actionhero_websocket.settings import WebSocketSettings
 
@@ -233,7 +233,7 @@ def error_types() -> str:
             "",
             "## Types",
             "",
-            "`web.errors` chooses how HTTP tells them: `standard`, or `actionhero` for clients",
+            "`web.error_format` chooses how HTTP tells them: `standard`, or `actionhero` for clients",
             "that were written for earlier ActionHero servers.",
             "In the second a type may go by another name, which then stands behind the status.",
             "Raise the class, or `TypedError(message, type=ErrorType.…)`.",

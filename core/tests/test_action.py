@@ -11,7 +11,7 @@ import pydantic
 import pytest
 
 from actionhero import Action, Field, Inputs, InvalidInput, Middleware, Secret
-from actionhero.action import ActionRegistry, Registered
+from actionhero.action import ActionRegistry, RegisteredAction
 from actionhero.errors import ActionNotFound
 from actionhero.testing import running_app
 
@@ -36,8 +36,8 @@ class Greet(Action):
         return {"greeting": f"Hello, {inputs.name}!"}
 
 
-def register(action: type[Action]) -> Registered:
-    return Registered(action, "plugin 'party'")
+def register(action: type[Action]) -> RegisteredAction:
+    return RegisteredAction(action, "plugin 'party'")
 
 
 def test_what_is_known_of_an_action() -> None:

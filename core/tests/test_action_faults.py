@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actionhero import Action, Inputs, Middleware, PluginError
-from actionhero.action import ActionRegistry, Registered
+from actionhero.action import ActionRegistry, RegisteredAction
 from actionhero.testing import running_app
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class Greet(Action):
         return {"greeting": f"Hello, {inputs.name}!"}
 
 
-def register(action: type[Action]) -> Registered:
-    return Registered(action, "plugin 'party'")
+def register(action: type[Action]) -> RegisteredAction:
+    return RegisteredAction(action, "plugin 'party'")
 
 
 def fault_of(action: type[Action]) -> str:
@@ -236,7 +236,7 @@ def test_two_actions_of_one_name_are_refused() -> None:
     registry.add(register(Greet))
 
     with pytest.raises(PluginError) as raised:
-        registry.add(Registered(Again, "plugin 'wake'"))
+        registry.add(RegisteredAction(Again, "plugin 'wake'"))
 
     told = str(raised.value)
     assert told.startswith(f"two actions are called 'greet': Greet ({__file__}:")

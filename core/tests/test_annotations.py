@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, SecretStr, TypeAdapter
 
 from actionhero import Secret
-from actionhero.annotations import (
+from actionhero.inputs.annotations import (
     holds,
     is_secret,
     is_sequence,
@@ -160,7 +160,7 @@ def test_typed_dictionaries_of_the_standard_library_can_be_validated() -> None:
 
     assert adapter.validate_python(value) == value
     with pytest.raises(ValueError, match=r"ada.addresses.0.zip"):
-        adapter.validate_python({"ada": {"addresses": [{"street": "Lane"}]}})
+        adapter.validate_python({"ada": {"addresses": [{"street": "CallQueue"}]}})
 
 
 @pytest.mark.parametrize("annotation", [int, list[str], int | None, Annotated[int, "note"], Model])

@@ -10,6 +10,7 @@ import pytest
 from actionhero import (
     Action,
     App,
+    Application,
     BootError,
     Call,
     Initializer,
@@ -22,7 +23,7 @@ from actionhero import (
     Settings,
     hookimpl,
 )
-from actionhero.sources import read_sources
+from actionhero.settings.sources import read_sources
 from actionhero.testing import running_app
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class PoolInitializer(Initializer):
 class Door(Server):
     name = "door"
 
-    async def start(self, app: App) -> None: ...
+    async def start(self, app: Application) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -91,7 +92,7 @@ def test_what_plugins_give_is_put_together() -> None:
     assert [item.name for item in app.initializers] == ["pool"]
     assert [server.name for server in app.servers] == ["door"]
     assert app.get(GuestSettings).limit == 7
-    assert app.get(App) is app
+    assert app.get(Application) is app
     assert app.has(GuestSettings)
     assert not app.has(Greet)
 
@@ -121,7 +122,7 @@ def test_hooks_are_given_the_application() -> None:
             return [GuestSettings]
 
         @hookimpl
-        def actionhero_actions(self, app: App) -> list[type[Action]]:
+        def actionhero_actions(self, app: Application) -> list[type[Action]]:
             return [Greet] if app.get(GuestSettings).limit > 5 else []
 
     assert "greet" in put_together(Reads()).actions
@@ -269,7 +270,7 @@ async def test_nothing_starts_while_anything_is_wrong() -> None:
     class Eager(Initializer):
         name = "eager"
 
-        async def initialize(self, app: App) -> None:
+        async def initialize(self, app: Application) -> None:
             started.append("initialized")
 
     app = put_together(plugin(initializers=[Eager()], actions=[Greet, Greet]))

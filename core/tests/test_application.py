@@ -9,7 +9,7 @@ import pytest
 
 from actionhero import App, Middleware, Session, hookimpl
 from actionhero.settings import AppSettings
-from actionhero.sources import read_sources
+from actionhero.settings.sources import read_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def load(folder: Path, **environ: str) -> App:
 APPLICATION = """
 from __future__ import annotations
 
-from actionhero import Action, App, Call, Initializer, Server
+from actionhero import Action, App, Application, Call, Initializer, Server
 
 
 class _Base(Action):
@@ -66,7 +66,7 @@ class Pool(Initializer):
 class Door(Server):
     name = "door"
 
-    async def start(self, app: App) -> None: ...
+    async def start(self, app: Application) -> None: ...
 
     async def close(self) -> None: ...
 """
@@ -162,7 +162,7 @@ def test_kinds_of_plugins_are_found_in_the_application(guestbook: Path) -> None:
 
     class Kinds:
         @hookimpl
-        def actionhero_kinds(self) -> list[type]:
+        def actionhero_component_types(self) -> list[type]:
             return [Middleware]
 
     app = App.of([Kinds()], read_sources(guestbook.parent, environ=variables))

@@ -9,7 +9,7 @@ import pytest
 from actionhero import (
     Action,
     ActionNotFound,
-    App,
+    Application,
     BootError,
     Call,
     Conflict,
@@ -20,7 +20,7 @@ from actionhero import (
     Outcome,
     TypedError,
 )
-from actionhero.raw import ValueInputs
+from actionhero.inputs.payloads import ValuePayload
 from actionhero.settings import AppSettings
 from actionhero.testing import running_app
 
@@ -67,7 +67,7 @@ async def test_an_action_runs_another() -> None:
 async def test_the_error_of_the_other_action_is_raised() -> None:
     """What the other action refuses, the caller of both is told, unless somebody catches it."""
 
-    class Passes(Action):
+    class SignedTokens(Action):
         name = "passes"
 
         async def run(self, inputs: Person, call: Call) -> None:
@@ -83,7 +83,7 @@ async def test_the_error_of_the_other_action_is_raised() -> None:
                 return error.message
             return "free"
 
-    async with running_app(Refuse, Passes, Catches) as app:
+    async with running_app(Refuse, SignedTokens, Catches) as app:
         with pytest.raises(Conflict) as raised:
             await app.call("passes", name="Ada")
 
@@ -296,7 +296,7 @@ class Pool:
 class PoolInitializer(Initializer):
     name = "pool"
 
-    async def initialize(self, app: App) -> None:
+    async def initialize(self, app: Application) -> None:
         app.provide(Pool, Pool())
 
 
@@ -307,7 +307,7 @@ async def test_what_is_provided_is_reached_by_its_type() -> None:
         name = "ask"
 
         async def run(self, call: Call) -> list[object]:
-            return [call.get(Pool), call.get(AppSettings), call.get(App)]
+            return [call.get(Pool), call.get(AppSettings), call.get(Application)]
 
     async with running_app(Ask, PoolInitializer) as app:
         pool, settings, application = await app.call("ask")
@@ -386,7 +386,7 @@ async def test_each_call_has_an_identifier_of_its_own() -> None:
         caller = app.connect()
 
         first, second = await caller.call("tell"), await caller.call("tell")
-        given = await execute(Connection("test"), "tell", ValueInputs({}), request_id="r-1")
+        given = await execute(Connection("test"), "tell", ValuePayload({}), request_id="r-1")
 
     assert first != second
     assert given.value == "r-1"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actionhero import Action, ActionNotFound, Call, Conflict, Connection, Inputs, logs
-from actionhero.raw import NO_INPUTS, TextInputs
+from actionhero.inputs.payloads import EMPTY_PAYLOAD, TextPayload
 from actionhero.testing import RunningApp, running_app
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ async def test_the_line_says_who_called_what_and_what_came_of_it(
 ) -> None:
     """Action, transport, outcome, milliseconds, request id, address, inputs."""
     await app.app.pipeline.execute(
-        Connection("web", "10.0.0.7"), "greet", TextInputs({"name": ["Ada"]}), request_id="r-1"
+        Connection("web", "10.0.0.7"), "greet", TextPayload({"name": ["Ada"]}), request_id="r-1"
     )
 
     [line] = lines()
@@ -162,7 +162,7 @@ async def test_a_stream_has_its_line_when_it_ends(
 
     async with running_app(Count) as app:
         app.app.pipeline.call_log = logs.call_log
-        await app.app.pipeline.execute(Connection("test"), "count", NO_INPUTS, sink=take)
+        await app.app.pipeline.execute(Connection("test"), "count", EMPTY_PAYLOAD, sink=take)
 
     assert seen == [0]
     assert len(lines()) == 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actionhero.installed import installed
+from actionhero.plugins.entry_points import entry_points
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 #: For calls and servers.
 HEAVY = {"aiohttp", "orjson", "pydantic", "pydantic_core", "redis", "rich", "uvloop", "yarl"}
 #: What `--version` needs even less: to find plugins, and to know their hooks.
-PLUGINS = {"actionhero.discovery", "actionhero.plugins", "importlib.metadata", "pluggy"}
+PLUGINS = {
+    "actionhero.plugins.discovery",
+    "actionhero.plugins.host",
+    "importlib.metadata",
+    "pluggy",
+}
 
 
 def imported_by(folder: Path, *arguments: str) -> set[str]:
@@ -60,13 +65,13 @@ def test_help_imports_nothing_that_serves_or_validates(
 
 def test_help_of_one_command_asks_no_plugin_for_it(tmp_path: Path) -> None:
     """Only `start` has options of others."""
-    assert "actionhero.discovery" not in imported_by(tmp_path, "doctor", "--help")
-    assert "actionhero.discovery" in imported_by(tmp_path, "start", "--help")
+    assert "actionhero.plugins.discovery" not in imported_by(tmp_path, "doctor", "--help")
+    assert "actionhero.plugins.discovery" in imported_by(tmp_path, "start", "--help")
 
 
 def test_a_call_imports_no_server(tmp_path: Path) -> None:
     """Whoever calls an action from the shell opens no door, and reads no table."""
-    there = {item.name for item in installed("actionhero")}
+    there = {item.name for item in entry_points("actionhero")}
     enabled = "web" if "web" in there else "[]"
 
     imported = imported_by(tmp_path, "--set", f"plugins.enabled={enabled}", "call", "status")

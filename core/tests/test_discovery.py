@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from actionhero.discovery import (
+from actionhero import __version__
+from actionhero.plugins.discovery import (
     GROUP,
     Plugin,
     PluginState,
@@ -16,9 +17,8 @@ from actionhero.discovery import (
     load_application,
     load_application_plugin,
 )
-from actionhero.installed import installed
-from actionhero.sources import BootSettings
-from actionhero.version import VERSION
+from actionhero.plugins.entry_points import entry_points
+from actionhero.settings.sources import BootSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,8 +183,8 @@ def test_a_user_who_interrupts_an_import_is_obeyed(install: Install, site: Path)
     "requires",
     [
         "actionhero",
-        f"actionhero=={VERSION}",
-        f"actionhero>={VERSION}",
+        f"actionhero=={__version__}",
+        f"actionhero>={__version__}",
         "actionhero<1,>=0.1",
         "actionhero (>=0.1)",
         "actionhero >= 0.1 , < 1",
@@ -219,19 +219,19 @@ def test_a_plugin_that_wants_another_core_is_refused(
     _, [problem] = find_plugins(boot(site))
 
     assert problem.startswith("plugin 'a' (guest-one 1.0) wants actionhero")
-    assert f", and {VERSION} is installed; upgrade one of the two, or put " in problem
+    assert f", and {__version__} is installed; upgrade one of the two, or put " in problem
 
 
 def test_entry_points_are_those_of_the_standard_library() -> None:
     """Read faster, and no different: here are all that are installed beside this test."""
-    ours = {(item.name, item.module_name, item.distribution) for item in installed(GROUP)}
+    ours = {(item.name, item.module_name, item.distribution) for item in entry_points(GROUP)}
 
     theirs = {
         (entry.name, entry.module, entry.dist.name if entry.dist else "")
         for entry in importlib.metadata.entry_points(group=GROUP)
     }
     assert ours == theirs
-    scripts = {item.name for item in installed("console_scripts")}
+    scripts = {item.name for item in entry_points("console_scripts")}
     assert "actionhero" in scripts
 
 

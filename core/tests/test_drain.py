@@ -6,12 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from actionhero import Server
-from actionhero.drain import Drain, DrainState
+from actionhero.lifecycle import Drain, DrainState
 
 if TYPE_CHECKING:
     import pytest
 
-    from actionhero import App
+    from actionhero import Application
 
 LONG_SECONDS = 60.0
 
@@ -27,7 +27,7 @@ class Door(Server):
         self.faults = faults
         self.open_calls: asyncio.Event | None = None
 
-    async def start(self, app: App) -> None: ...
+    async def start(self, app: Application) -> None: ...
 
     def step(self, step: str) -> None:
         self.notes.append(f"{self.named} {step}")
@@ -156,7 +156,7 @@ async def test_without_servers_it_is_over_at_once() -> None:
 
 async def test_a_server_that_does_not_close_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process ends in time, whatever one server does."""
-    monkeypatch.setattr("actionhero.drain.CLOSE_SECONDS", 0.0)
+    monkeypatch.setattr("actionhero.lifecycle.CLOSE_SECONDS", 0.0)
     notes: list[str] = []
 
     class Stuck(Door):
@@ -171,7 +171,7 @@ async def test_a_server_that_does_not_close_is_left(monkeypatch: pytest.MonkeyPa
 
 async def test_a_server_that_does_not_let_go_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that swallows its cancellation does not keep the process alive either."""
-    monkeypatch.setattr("actionhero.drain.CLOSE_SECONDS", 0.0)
+    monkeypatch.setattr("actionhero.lifecycle.CLOSE_SECONDS", 0.0)
     let_go = asyncio.Event()
 
     class Stubborn(Door):

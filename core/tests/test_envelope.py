@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from actionhero import Conflict, ErrorType, InvalidInput, Problem, TypedError
-from actionhero.envelope import VALUE_LIMIT, envelope, problems_of
+from actionhero.transport import error_document
+from actionhero.transport.error_document import VALUE_LIMIT, error_problems
 
 
 def told(error: TypedError, **more: Any) -> dict[str, Any]:
     """Return what is told of an error, as whoever reads the JSON gets it."""
-    document = envelope(error, timestamp_ms=1_700_000_000_000, request_id="r-1", **more)
+    document = error_document(error, timestamp_ms=1_700_000_000_000, request_id="r-1", **more)
     [(name, inner)] = json.loads(json.dumps(document, allow_nan=False).encode()).items()
     assert name == "error"
     assert isinstance(inner, dict)
@@ -53,7 +54,7 @@ def test_all_that_may_be_told() -> None:
         "request_id": "r-1",
         "stack": "Traceback …",
     }
-    assert problems_of(error) == told(error)["errors"]
+    assert error_problems(error) == told(error)["errors"]
 
 
 def test_a_door_may_have_its_own_name_for_the_type() -> None:
@@ -63,7 +64,7 @@ def test_a_door_may_have_its_own_name_for_the_type() -> None:
 
 def test_without_a_call_there_is_no_request_id() -> None:
     """The key is left out, and not null."""
-    document = envelope(Conflict("taken"), timestamp_ms=1, request_id=None)
+    document = error_document(Conflict("taken"), timestamp_ms=1, request_id=None)
 
     assert set(document["error"]) == {"message", "type", "timestamp"}
 

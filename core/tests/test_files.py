@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from actionhero import Action, Call, File, Inputs, InvalidInput, json
-from actionhero.inputs import InputSchema
+from actionhero.inputs.schema import InputSchema
 from actionhero.testing import running_app
 
 

@@ -10,8 +10,8 @@ import pytest
 from pydantic import AfterValidator, BaseModel, field_validator, model_validator
 
 from actionhero import ErrorType, Field, File, Inputs, InvalidInput, MalformedRequest
-from actionhero.inputs import InputSchema
-from actionhero.raw import JsonInputs
+from actionhero.inputs.payloads import JsonPayload
+from actionhero.inputs.schema import InputSchema
 
 
 class Address(BaseModel):
@@ -36,7 +36,7 @@ SCHEMA = InputSchema(SignUp)
 
 
 def read(body: bytes, schema: InputSchema = SCHEMA) -> Any:
-    return JsonInputs(body).parse(schema)
+    return JsonPayload(body).parse(schema)
 
 
 def refusal(body: bytes, schema: InputSchema = SCHEMA) -> InvalidInput:
@@ -53,12 +53,12 @@ def test_an_object_becomes_inputs() -> None:
     """JSON has its own numbers, lists and objects; dates and such are text in it."""
     inputs = read(
         b'{"name": "Ada", "age": 36, "day": "2026-01-02", "color": "red", "tags": ["a"], '
-        b'"address": {"street": "Lane", "zip": "10115"}}'
+        b'"address": {"street": "CallQueue", "zip": "10115"}}'
     )
 
     assert (inputs.name, inputs.age, inputs.day) == ("Ada", 36, datetime.date(2026, 1, 2))
     assert inputs.color is Color.RED
-    assert inputs.address == Address(street="Lane", zip="10115")
+    assert inputs.address == Address(street="CallQueue", zip="10115")
 
 
 def test_an_empty_body_is_an_empty_object() -> None:
@@ -96,7 +96,7 @@ def test_all_problems_are_told_at_once() -> None:
 
 def test_a_problem_inside_of_an_input_is_told_with_the_whole_input() -> None:
     """`key` and `value` are the input that was given, the pointer leads into it."""
-    error = refusal(b'{"name": "Ada", "address": {"street": "Lane"}}')
+    error = refusal(b'{"name": "Ada", "address": {"street": "CallQueue"}}')
 
     assert error.message == "Missing required param: zip"
     assert error.key == "address"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pytest
 
 from actionhero import Field, Inputs, InvalidInput, Secret, json
-from actionhero.inputs import InputSchema
+from actionhero.inputs.schema import InputSchema
 
 
 class Plain(Inputs):

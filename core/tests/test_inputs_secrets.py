@@ -24,15 +24,15 @@ from actionhero import (
     logs,
 )
 from actionhero.errors import ABSENT
-from actionhero.inputs import InputSchema
-from actionhero.raw import (
-    JsonInputs,
-    MixedInputs,
-    RawInputs,
-    ReadyInputs,
-    TextInputs,
-    ValueInputs,
+from actionhero.inputs.payloads import (
+    JsonPayload,
+    MixedPayload,
+    Payload,
+    TextPayload,
+    ValidatedPayload,
+    ValuePayload,
 )
+from actionhero.inputs.schema import InputSchema
 from actionhero.testing import running_app
 
 PASSWORD = "hunter2-is-no-secret"
@@ -96,7 +96,7 @@ def test_a_secret_is_known_by_every_name_that_it_has() -> None:
         password: Secret[str] = Field(alias="pass-word")
 
     schema = InputSchema(Renamed)
-    inputs = JsonInputs(b'{"pass-word": "hunter2"}').parse(schema)
+    inputs = JsonPayload(b'{"pass-word": "hunter2"}').parse(schema)
 
     assert schema.secrets == {"password", "pass-word"}
     assert schema.shown(inputs) == {"password": "[redacted]"}
@@ -120,11 +120,11 @@ def test_a_secret_is_told_apart_in_the_schema() -> None:
     }
 
 
-RAW: dict[str, RawInputs] = {
-    "json": JsonInputs(json.dumps({"name": "Ada", "password": PASSWORD}).encode()),
-    "text": TextInputs({"name": ["Ada"], "password": [PASSWORD]}),
-    "mixed": MixedInputs({}, b'{"name": "Ada"}', {"password": [PASSWORD]}),
-    "values": ValueInputs({"name": "Ada", "password": PASSWORD}),
+RAW: dict[str, Payload] = {
+    "json": JsonPayload(json.dumps({"name": "Ada", "password": PASSWORD}).encode()),
+    "text": TextPayload({"name": ["Ada"], "password": [PASSWORD]}),
+    "mixed": MixedPayload({}, b'{"name": "Ada"}', {"password": [PASSWORD]}),
+    "values": ValuePayload({"name": "Ada", "password": PASSWORD}),
 }
 
 
@@ -163,7 +163,7 @@ async def test_the_message_of_a_refused_secret_is_clean_too() -> None:
 def test_what_stands_beside_a_missing_input_is_not_told() -> None:
     """A form without its name does not show the password."""
     with pytest.raises(InvalidInput) as raised:
-        TextInputs({"password": ["hunter2"]}).parse(InputSchema(SignIn))
+        TextPayload({"password": ["hunter2"]}).parse(InputSchema(SignIn))
 
     assert raised.value.message == "Missing required param: name"
     assert raised.value.value is ABSENT
@@ -177,7 +177,7 @@ def test_a_secret_beside_what_is_wrong_inside_of_an_input_is_redacted() -> None:
         account: Account
 
     with pytest.raises(InvalidInput) as raised:
-        JsonInputs(b'{"account": {"name": 7, "pin": 123456}}').parse(InputSchema(Open))
+        JsonPayload(b'{"account": {"name": 7, "pin": 123456}}').parse(InputSchema(Open))
 
     assert raised.value.value == {"name": 7, "pin": "[redacted]"}
 
@@ -189,7 +189,7 @@ def test_a_pointer_does_not_lead_into_a_secret() -> None:
         keys: Secret[dict[str, int]]
 
     with pytest.raises(InvalidInput) as raised:
-        JsonInputs(b'{"keys": {"hunter2": "x"}}').parse(InputSchema(Keys))
+        JsonPayload(b'{"keys": {"hunter2": "x"}}').parse(InputSchema(Keys))
 
     assert [problem.pointer for problem in raised.value.problems] == ["/keys"]
 
@@ -330,7 +330,7 @@ async def test_secrets_of_dataclasses_and_dictionaries_are_taken_out(type_: Any)
         execute = app.app.pipeline.execute
         connection = app.connect().connection
         ready = type_(password=PASSWORD)
-        for raw in (ValueInputs({"password": PASSWORD}), ReadyInputs(ready)):
+        for raw in (ValuePayload({"password": PASSWORD}), ValidatedPayload(ready)):
             outcome = await execute(connection, "tell", raw)
 
             assert outcome.error is not None

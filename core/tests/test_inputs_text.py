@@ -14,8 +14,8 @@ import pytest
 from pydantic import AliasChoices, BaseModel
 
 from actionhero import Field, File, Inputs, InvalidInput, MalformedRequest
-from actionhero.inputs import InputSchema
-from actionhero.raw import NO_INPUTS, MixedInputs, TextInputs, ValueInputs
+from actionhero.inputs.payloads import EMPTY_PAYLOAD, MixedPayload, TextPayload, ValuePayload
+from actionhero.inputs.schema import InputSchema
 
 
 class Color(Enum):
@@ -51,7 +51,7 @@ SCHEMA = InputSchema(Everything)
 def read(schema: InputSchema = SCHEMA, /, **text: Any) -> Any:
     """Return inputs from text; each may be given several times."""
     given = {name: value if isinstance(value, list) else [value] for name, value in text.items()}
-    return TextInputs(given).parse(schema)
+    return TextPayload(given).parse(schema)
 
 
 def refusal(schema: InputSchema = SCHEMA, /, **text: Any) -> InvalidInput:
@@ -111,10 +111,10 @@ def test_text_for_a_list_of_objects_is_json_once_or_one_by_one() -> None:
 
 def test_text_for_an_object_that_is_no_json_is_told_as_that() -> None:
     """The field is named, and what was given is told back."""
-    error = refusal(address="Lane 7")
+    error = refusal(address="CallQueue 7")
 
     assert error.key == "address"
-    assert error.value == "Lane 7"
+    assert error.value == "CallQueue 7"
     assert error.problems[0].pointer == "/address"
 
 
@@ -267,15 +267,15 @@ def test_a_file_is_taken_as_it_is() -> None:
 
 def test_no_inputs_at_all_are_fine_where_none_are_needed() -> None:
     """Defaults are used."""
-    assert NO_INPUTS.parse(SCHEMA) == Everything()
+    assert EMPTY_PAYLOAD.parse(SCHEMA) == Everything()
 
 
 def test_values_of_a_test_or_a_job_are_coerced_where_they_can_be() -> None:
     """Python values are taken as pydantic takes them, and a slip is told with the nearest name."""
-    assert ValueInputs({"number": 7, "words": ["a"]}).parse(SCHEMA).words == ["a"]
+    assert ValuePayload({"number": 7, "words": ["a"]}).parse(SCHEMA).words == ["a"]
 
     with pytest.raises(InvalidInput) as raised:
-        ValueInputs({"nunber": 7, "ratio": "x"}).parse(SCHEMA)
+        ValuePayload({"nunber": 7, "ratio": "x"}).parse(SCHEMA)
 
     messages = [problem.message for problem in raised.value.problems]
     assert "Unknown param: nunber (did you mean 'number'?)" in messages
@@ -284,20 +284,20 @@ def test_values_of_a_test_or_a_job_are_coerced_where_they_can_be() -> None:
 
 def test_values_that_are_not_declared_may_be_ignored() -> None:
     """A queue may hold jobs of an older version."""
-    assert ValueInputs({"old": 1}, refuse_unknown=False).parse(SCHEMA) == Everything()
+    assert ValuePayload({"old": 1}, refuse_unknown=False).parse(SCHEMA) == Everything()
 
 
 def test_an_unknown_value_is_told_with_what_there_is() -> None:
     """Where nothing is near, all names are listed."""
     with pytest.raises(InvalidInput) as raised:
-        ValueInputs({"zzz": 1}).parse(InputSchema(Strict))
+        ValuePayload({"zzz": 1}).parse(InputSchema(Strict))
 
     problems = {problem.message for problem in raised.value.problems}
     assert "Unknown param: zzz (there are: name, nick)" in problems
 
 
 def mixed(body: bytes, over: Any = None, under: Any = None) -> Any:
-    return MixedInputs(over or {}, body, under or {}).parse(SCHEMA)
+    return MixedPayload(over or {}, body, under or {}).parse(SCHEMA)
 
 
 def test_the_path_wins_over_the_body_and_the_body_over_the_query() -> None:
@@ -365,7 +365,7 @@ def test_a_long_integer_in_a_query_beside_a_body_is_refused() -> None:
 
 def test_what_was_given_can_be_looked_at_after_a_failure() -> None:
     """For the log: path over body over query, and nothing of what cannot be read."""
-    raw = MixedInputs({"a": ["1"]}, b'{"a": 2, "b": 3}', {"b": ["4"], "c": ["5", "6"]})
+    raw = MixedPayload({"a": ["1"]}, b'{"a": 2, "b": 3}', {"b": ["4"], "c": ["5", "6"]})
 
-    assert raw.peek() == {"a": "1", "b": 3, "c": ["5", "6"]}
-    assert MixedInputs({}, b"{", {"c": ["5"]}).peek() == {"c": "5"}
+    assert raw.preview() == {"a": "1", "b": 3, "c": ["5", "6"]}
+    assert MixedPayload({}, b"{", {"c": ["5"]}).preview() == {"c": "5"}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import zipfile
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points as standard_entry_points
 from typing import TYPE_CHECKING
 
 import pytest
 
-from actionhero.installed import installed
+from actionhero.plugins.entry_points import entry_points
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,11 +31,11 @@ def test_it_finds_what_the_standard_library_finds(group: str) -> None:
     """On this very machine, for groups that have something in them."""
     expected = {
         (entry.name, entry.module, entry.dist.name, entry.dist.version)
-        for entry in entry_points(group=group)
+        for entry in standard_entry_points(group=group)
         if entry.dist is not None
     }
 
-    assert {item[:4] for item in installed(group)} == expected
+    assert {item[:4] for item in entry_points(group)} == expected
 
 
 @pytest.mark.parametrize("kind", ["dist-info", "egg-info"])
@@ -47,7 +47,7 @@ def test_name_version_and_requirements_come_from_the_metadata(
     distribution(tmp_path, "my-clock", entries, kind=kind)
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
 
-    assert installed("actionhero") == [
+    assert entry_points("actionhero") == [
         ("clock", "my_clock.plugin", "my-clock", "1.5", ("actionhero>=0.1",))
     ]
 
@@ -58,7 +58,7 @@ def test_the_first_on_the_path_counts(tmp_path: Path, monkeypatch: pytest.Monkey
     distribution(tmp_path / "b", "My_Clock", "[actionhero]\nclock = second\n")
     monkeypatch.setattr(sys, "path", [str(tmp_path / "a"), str(tmp_path / "b"), "/nowhere"])
 
-    assert [item.module_name for item in installed("actionhero")] == ["first"]
+    assert [item.module_name for item in entry_points("actionhero")] == ["first"]
 
 
 def test_what_is_in_an_archive_is_found_too(
@@ -71,4 +71,4 @@ def test_what_is_in_an_archive_is_found_too(
         file.writestr("clock-1.0.dist-info/entry_points.txt", "[actionhero]\nclock = clock\n")
     monkeypatch.setattr(sys, "path", [str(archive)])
 
-    assert [item[:4] for item in installed("actionhero")] == [("clock", "clock", "clock", "1.0")]
+    assert [item[:4] for item in entry_points("actionhero")] == [("clock", "clock", "clock", "1.0")]

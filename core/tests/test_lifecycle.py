@@ -10,6 +10,7 @@ import pytest
 
 from actionhero import (
     App,
+    Application,
     BootError,
     ConfigurationError,
     Initializer,
@@ -19,7 +20,7 @@ from actionhero import (
     hookimpl,
 )
 from actionhero.lifecycle import Phase
-from actionhero.sources import read_sources
+from actionhero.settings.sources import read_sources
 from actionhero.testing import running_app
 
 
@@ -62,13 +63,13 @@ def initializer_of(
         requires = needs
         modes = in_modes
 
-        async def initialize(self, app: App) -> None:
+        async def initialize(self, app: Application) -> None:
             parts.step(f"{named} initializes")
 
-        async def start(self, app: App) -> None:
+        async def start(self, app: Application) -> None:
             parts.step(f"{named} starts")
 
-        async def stop(self, app: App) -> None:
+        async def stop(self, app: Application) -> None:
             parts.step(f"{named} stops")
 
     return Part()
@@ -78,7 +79,7 @@ def server_of(parts: Parts, named: str) -> Server:
     class Door(Server):
         name = named
 
-        async def start(self, app: App) -> None:
+        async def start(self, app: Application) -> None:
             parts.step(f"{named} opens")
 
         async def stop_accepting(self) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actionhero import logs
-from actionhero.log_lines import LEVELS
+from actionhero.logs.formatters import LEVELS
 from actionhero.redaction import Scrubber
 
 if TYPE_CHECKING:

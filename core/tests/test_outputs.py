@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel, Field, computed_field
 
 from actionhero import json
-from actionhero.outputs import OutputSchema, encode
+from actionhero.inputs.output_schema import OutputSchema
+from actionhero.json import encode
 
 
 class Item(BaseModel):

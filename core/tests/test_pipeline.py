@@ -21,8 +21,8 @@ from actionhero import (
     Outcome,
     TypedError,
 )
+from actionhero.inputs.payloads import EMPTY_PAYLOAD, InvalidPayload
 from actionhero.logs import request_id
-from actionhero.raw import NO_INPUTS, Unreadable
 from actionhero.testing import running_app
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ async def test_what_a_door_could_not_read_takes_the_same_way() -> None:
     notes: list[str] = []
     async with running_app(action_with(Noting("layer", notes), notes=notes)) as app:
         outcome = await app.app.pipeline.execute(
-            Connection("test"), "work", Unreadable(Conflict("two bodies"))
+            Connection("test"), "work", InvalidPayload(Conflict("two bodies"))
         )
 
     assert isinstance(outcome.error, Conflict)
@@ -268,8 +268,8 @@ async def test_the_request_id_is_known_inside_and_forgotten_outside() -> None:
 
     async with running_app(Look) as app:
         pipeline = app.app.pipeline
-        await pipeline.execute(Connection("test"), "look", NO_INPUTS, request_id="r-1")
-        await pipeline.execute(Connection("test"), "look", NO_INPUTS)
+        await pipeline.execute(Connection("test"), "look", EMPTY_PAYLOAD, request_id="r-1")
+        await pipeline.execute(Connection("test"), "look", EMPTY_PAYLOAD)
 
         assert request_id.get() is None
 
@@ -289,7 +289,7 @@ async def test_the_request_id_is_forgotten_after_a_failure(name: str) -> None:
             raise RuntimeError("boom")
 
     async with running_app(Fails) as app:
-        await app.app.pipeline.execute(Connection("test"), name, NO_INPUTS, request_id="r-1")
+        await app.app.pipeline.execute(Connection("test"), name, EMPTY_PAYLOAD, request_id="r-1")
 
         assert request_id.get() is None
 

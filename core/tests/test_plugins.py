@@ -9,8 +9,8 @@ import pluggy
 import pytest
 
 from actionhero import Action, Call, PluginError, hookimpl
-from actionhero.discovery import Plugin, PluginState
-from actionhero.plugins import PluginHost
+from actionhero.plugins.discovery import Plugin, PluginState
+from actionhero.plugins.host import PluginHost
 
 hookspec = pluggy.HookspecMarker("actionhero")
 
@@ -50,21 +50,25 @@ def host_of(*plugins: Plugin) -> PluginHost:
 
 def test_plugins_are_asked_in_the_order_of_registration() -> None:
     """Not in that of pluggy, which asks the last one first."""
-    host = host_of(*(plugin(name, giving("actionhero_check", [name])) for name in "abc"))
+    host = host_of(*(plugin(name, giving("actionhero_validate", [name])) for name in "abc"))
 
-    assert [item for _, item in host.collect("actionhero_check", str, app=None)] == ["a", "b", "c"]
+    assert [item for _, item in host.collect("actionhero_validate", str, app=None)] == [
+        "a",
+        "b",
+        "c",
+    ]
 
 
 def test_who_asked_to_go_first_or_last_does() -> None:
     """The others stay in order between them."""
     host = host_of(
-        plugin("a", giving("actionhero_check", ["a"], trylast=True)),
-        plugin("b", giving("actionhero_check", ["b"])),
-        plugin("c", giving("actionhero_check", ["c"])),
-        plugin("d", giving("actionhero_check", ["d"], tryfirst=True)),
+        plugin("a", giving("actionhero_validate", ["a"], trylast=True)),
+        plugin("b", giving("actionhero_validate", ["b"])),
+        plugin("c", giving("actionhero_validate", ["c"])),
+        plugin("d", giving("actionhero_validate", ["d"], tryfirst=True)),
     )
 
-    found = [owner.name for owner, _ in host.collect("actionhero_check", str, app=None)]
+    found = [owner.name for owner, _ in host.collect("actionhero_validate", str, app=None)]
 
     assert found == ["d", "b", "c", "a"]
 
@@ -245,10 +249,10 @@ def test_hook_calls_can_be_watched(
     """With `ACTIONHERO_TRACE_HOOKS`: who was asked, and what came of it."""
     with monkeypatch.context() as patch:
         patch.setenv("ACTIONHERO_TRACE_HOOKS", "1")
-        host = host_of(plugin("a", giving("actionhero_check", ["rain"])))
-    host.collect("actionhero_check", str, app=None)
+        host = host_of(plugin("a", giving("actionhero_validate", ["rain"])))
+    host.collect("actionhero_validate", str, app=None)
 
     told = capsys.readouterr()
 
     assert told.out == ""
-    assert told.err == "hook actionhero_check of plugin 'a' (guest-a 1.0) → ['rain']\n"
+    assert told.err == "hook actionhero_validate of plugin 'a' (guest-a 1.0) → ['rain']\n"

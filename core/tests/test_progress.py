@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from actionhero import Action, Call, Connection, Inputs, Secret, Timeout
-from actionhero.inputs import InputSchema
-from actionhero.raw import NO_INPUTS
+from actionhero.inputs.payloads import EMPTY_PAYLOAD
+from actionhero.inputs.schema import InputSchema
 from actionhero.testing import running_app
 
 
@@ -44,8 +44,8 @@ async def test_how_far_a_call_is_reaches_its_door() -> None:
     async with running_app(Long) as app:
         execute = app.app.pipeline.execute
         listening = Listening()
-        heard = await execute(listening, "long", NO_INPUTS, limit_seconds=0)
-        ignored = await execute(Connection("test"), "long", NO_INPUTS, limit_seconds=30)
+        heard = await execute(listening, "long", EMPTY_PAYLOAD, limit_seconds=0)
+        ignored = await execute(Connection("test"), "long", EMPTY_PAYLOAD, limit_seconds=30)
 
     assert heard.value == ignored.value == "done"
     assert listening.told == [(1, None), (2, 3)]
@@ -55,8 +55,8 @@ async def test_a_door_may_set_another_limit_than_the_action_has() -> None:
     """It is the one that is told."""
     async with running_app(Long) as app:
         execute = app.app.pipeline.execute
-        own = await execute(Connection("test"), "long", NO_INPUTS)
-        other = await execute(Connection("test"), "long", NO_INPUTS, limit_seconds=0.002)
+        own = await execute(Connection("test"), "long", EMPTY_PAYLOAD)
+        other = await execute(Connection("test"), "long", EMPTY_PAYLOAD, limit_seconds=0.002)
 
     with pytest.raises(Timeout, match="timed out after 1ms"):
         own.unwrap()

@@ -21,16 +21,16 @@ from actionhero.settings import (
     ActionsSettings,
     AppSettings,
     ErrorsSettings,
+    LoadedSettings,
     LoggerSettings,
     PluginsSettings,
     ProcessSettings,
-    SettingsBook,
     SettingsPath,
     load_settings,
     mask_passwords,
     settings_reference,
 )
-from actionhero.sources import read_sources
+from actionhero.settings.sources import read_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,7 +107,7 @@ def load(
     classes: Iterable[type[Settings]] = (*CORE_SETTINGS, WebSettings, StoreSettings),
     instances: Iterable[Settings] = (),
     **command_line: Mapping[str, Any],
-) -> SettingsBook:
+) -> LoadedSettings:
     """Load settings of the current folder, with no variables but `environ`."""
     sources = read_sources(environ=environ or {}, command_line=command_line)
     return load_settings(classes, sources, instances=instances)
@@ -706,7 +706,7 @@ def test_a_rule_of_a_whole_section_is_told() -> None:
 # Secrets
 
 
-def shown_everywhere(book: SettingsBook) -> str:
+def shown_everywhere(book: LoadedSettings) -> str:
     """Return all the text that can be had of a book without asking for a secret."""
     return "\n".join([repr(book), str(book), *map(repr, book), *map(str, book), repr(book.rows())])
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actionhero.errors import ConfigurationError
-from actionhero.sources import read_sources
+from actionhero.settings.sources import read_sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from actionhero.sources import Given, Sources
+    from actionhero.settings.sources import SettingValue, Sources
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def read(environ: Mapping[str, str] | None = None, **facts: Any) -> Sources:
     return read_sources(environ=environ or {}, **facts)
 
 
-def last(sources: Sources, *path: str) -> Given:
+def last(sources: Sources, *path: str) -> SettingValue:
     """Return what wins for one setting, with `PORT` as another name of `web.port`."""
     given = [one for one in sources.given({"PORT": ("web", "port")}) if one.path == path]
     return given[-1]
@@ -539,7 +539,7 @@ def test_reading_sources_imports_no_library(folder: Path) -> None:
     """A command that needs no settings pays for none."""
     (folder / "actionhero.toml").write_text("[app]\npackage = 'guestbook'\n")
     code = (
-        "import sys; from actionhero.sources import read_sources; read_sources().boot(); "
+        "import sys; from actionhero.settings.sources import read_sources; read_sources().boot(); "
         "print({'pydantic', 'yaml', 'dotenv', 'json'} & set(sys.modules))"
     )
 

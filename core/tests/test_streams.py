@@ -21,8 +21,8 @@ from actionhero import (
     Stream,
     TypedError,
 )
-from actionhero.outputs import OutputSchema
-from actionhero.raw import NO_INPUTS, ValueInputs
+from actionhero.inputs.output_schema import OutputSchema
+from actionhero.inputs.payloads import EMPTY_PAYLOAD, ValuePayload
 from actionhero.streams import Chunk
 from actionhero.testing import running_app
 
@@ -104,7 +104,9 @@ async def test_each_item_is_taken_before_the_next_is_made() -> None:
         notes.append(f"taken {item}")
 
     async with running_app(Noted) as app:
-        outcome = await app.app.pipeline.execute(Connection("test"), "noted", NO_INPUTS, sink=take)
+        outcome = await app.app.pipeline.execute(
+            Connection("test"), "noted", EMPTY_PAYLOAD, sink=take
+        )
 
     assert outcome.ok
     assert outcome.value is None
@@ -119,7 +121,9 @@ async def test_what_fails_after_some_items_is_an_error() -> None:
         taken.append(item)
 
     async with running_app(Fails) as app:
-        outcome = await app.app.pipeline.execute(Connection("test"), "fails", NO_INPUTS, sink=take)
+        outcome = await app.app.pipeline.execute(
+            Connection("test"), "fails", EMPTY_PAYLOAD, sink=take
+        )
 
     assert taken == [1, 2]
     assert isinstance(outcome.error, Conflict)
@@ -151,7 +155,7 @@ async def test_after_runs_when_the_last_item_is_taken() -> None:
         await app.app.pipeline.execute(
             Connection("test"),
             "count",
-            ValueInputs({"number": 2}),
+            ValuePayload({"number": 2}),
             sink=take,
         )
 
@@ -183,7 +187,7 @@ async def test_somebody_who_goes_away_while_an_item_is_taken_ends_the_stream() -
     async with running_app(Watched) as app:
         action: Any = app.app.actions.of_type(Watched).instance
         calling = asyncio.create_task(
-            app.app.pipeline.execute(Connection("test"), "watched", NO_INPUTS, sink=take)
+            app.app.pipeline.execute(Connection("test"), "watched", EMPTY_PAYLOAD, sink=take)
         )
         await taking.wait()
 
@@ -204,7 +208,7 @@ async def test_an_item_that_cannot_be_taken_ends_the_stream() -> None:
         action: Any = app.app.actions.of_type(Watched).instance
 
         outcome = await app.app.pipeline.execute(
-            Connection("test"), "watched", NO_INPUTS, sink=take
+            Connection("test"), "watched", EMPTY_PAYLOAD, sink=take
         )
 
     assert isinstance(outcome.error, TypedError)
@@ -273,7 +277,7 @@ async def test_a_stream_that_is_returned_is_pulled_too() -> None:
     async with running_app(Export) as app:
         assert await app.call("export", number=2) == ["0\n", "1\n"]
         outcome = await app.app.pipeline.execute(
-            Connection("test"), "export", ValueInputs({"number": 1}), sink=take
+            Connection("test"), "export", ValuePayload({"number": 1}), sink=take
         )
 
     assert taken == [Chunk("0\n", "text/csv")]
@@ -298,7 +302,7 @@ async def test_whoever_takes_items_may_have_enough() -> None:
     async with running_app(Watched) as app:
         action: Any = app.app.actions.of_type(Watched).instance
         outcome = await app.app.pipeline.execute(
-            Connection("test"), "watched", NO_INPUTS, sink=take
+            Connection("test"), "watched", EMPTY_PAYLOAD, sink=take
         )
 
     assert outcome.ok

@@ -10,7 +10,7 @@ import pytest
 
 from actionhero import (
     Action,
-    App,
+    Application,
     BootError,
     Call,
     Conflict,
@@ -27,8 +27,15 @@ from actionhero import (
 from actionhero import testing as testing_module
 from actionhero.errors import ABSENT, ErrorType, LifecycleError, Problem
 from actionhero.settings import ActionsSettings, AppSettings
-from actionhero.testing import Answer, Door, Failure, ServerContract, contract_actions, running_app
-from actionhero.testing.contract import CASES, Case
+from actionhero.testing import running_app
+from pytest_actionhero import (
+    CallFailure,
+    CallResult,
+    ServerContract,
+    TransportClient,
+    contract_actions,
+)
+from pytest_actionhero.server_contract import CASES, Case
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -166,13 +173,13 @@ class Pool:
 class PoolInitializer(Initializer):
     name = "pool"
 
-    async def initialize(self, app: App) -> None:
+    async def initialize(self, app: Application) -> None:
         app.provide(Pool, Pool())
 
-    async def start(self, app: App) -> None:
+    async def start(self, app: Application) -> None:
         app.get(Pool).open = True
 
-    async def stop(self, app: App) -> None:
+    async def stop(self, app: Application) -> None:
         app.get(Pool).open = False
 
 
@@ -199,10 +206,10 @@ async def test_servers_open_only_if_they_are_asked_for() -> None:
     """Most tests need no socket; one that does says so."""
     opened: list[str] = []
 
-    class Door(Server):
+    class TransportClient(Server):
         name = "door"
 
-        async def start(self, app: App) -> None:
+        async def start(self, app: Application) -> None:
             opened.append("open")
 
         async def close(self) -> None:
@@ -211,7 +218,7 @@ async def test_servers_open_only_if_they_are_asked_for() -> None:
     class Doors:
         @hookimpl
         def actionhero_servers(self) -> list[Server]:
-            return [Door()]
+            return [TransportClient()]
 
     async with running_app(Doors()):
         assert opened == []
@@ -226,7 +233,7 @@ async def test_what_does_not_start_is_raised_in_the_test() -> None:
     class Broken(Initializer):
         name = "broken"
 
-        async def start(self, app: App) -> None:
+        async def start(self, app: Application) -> None:
             raise ConnectionRefusedError("nobody is there")
 
     with pytest.raises(LifecycleError, match="initializer 'broken'"):
@@ -279,17 +286,17 @@ def test_a_failure_is_read_from_the_envelope_as_from_the_error() -> None:
         }
     }
 
-    assert Failure.from_envelope(document) == Failure.from_error(error)
-    assert Failure.from_envelope({"error": {"message": "x", "type": "y"}}).value is ABSENT
+    assert CallFailure.from_envelope(document) == CallFailure.from_error(error)
+    assert CallFailure.from_envelope({"error": {"message": "x", "type": "y"}}).value is ABSENT
 
 
-class WrongDoor(Door):
+class WrongDoor(TransportClient):
     """Answers every call alike."""
 
-    async def call(self, action: str, inputs: Mapping[str, str]) -> Answer:
-        return Answer(failure=Failure("No", ErrorType.ACTION_RUN.value), text="No")
+    async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
+        return CallResult(failure=CallFailure("No", ErrorType.ACTION_RUN.value), text="No")
 
-    async def call_and_leave(
+    async def call_and_disconnect(
         self, action: str, inputs: Mapping[str, str], begun: Callable[[], Awaitable[None]]
     ) -> None: ...
 
@@ -298,26 +305,28 @@ class TestAgainstAWrongDoor(ServerContract):
     """The contract finds what is wrong: each of its tests fails here, and says why."""
 
     @pytest.fixture
-    async def door(self) -> AsyncIterator[Door]:
+    async def door(self) -> AsyncIterator[TransportClient]:
         async with running_app(contract_actions):
             yield WrongDoor()
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
     async def test_every_door_makes_the_same_of_a_call(
-        self, door: Door, case: Case, journal: Path
+        self, door: TransportClient, case: Case, journal: Path
     ) -> None:
         with pytest.raises(pytest.fail.Exception, match=r"answer:\n  expected|journal:"):
             await super().test_every_door_makes_the_same_of_a_call(door, case, journal)
 
-    async def test_an_unknown_action_is_told_as_that(self, door: Door, journal: Path) -> None:
+    async def test_an_unknown_action_is_told_as_that(
+        self, door: TransportClient, journal: Path
+    ) -> None:
         with pytest.raises(pytest.fail.Exception, match=r"type:\n  expected 'CONN"):
             await super().test_an_unknown_action_is_told_as_that(door, journal)
 
     @pytest.fixture(autouse=True)
     def no_patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("actionhero.testing.contract.PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr("pytest_actionhero.server_contract.PATIENCE_SECONDS", 0.0)
 
-    async def test_whoever_leaves_ends_the_call(self, door: Door, journal: Path) -> None:
+    async def test_whoever_leaves_ends_the_call(self, door: TransportClient, journal: Path) -> None:
         with pytest.raises(pytest.fail.Exception, match="has no 'after outer: cancelled'"):
             await super().test_whoever_leaves_ends_the_call(door, journal)
 
@@ -326,11 +335,11 @@ async def test_the_contract_hears_what_a_door_says_aloud() -> None:
     """A door that tells a secret, or our insides, is found out though its answer is right."""
 
     class Loud(WrongDoor):
-        async def call(self, action: str, inputs: Mapping[str, str]) -> Answer:
+        async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
             async with running_app(contract_actions) as app:
                 outcome = await app.connect().outcome(action, **inputs)
             assert outcome.error is not None
-            return Answer(failure=Failure.from_error(outcome.error), text=str(inputs))
+            return CallResult(failure=CallFailure.from_error(outcome.error), text=str(inputs))
 
     case = next(case for case in CASES if case.hidden == ("hunter2",))
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from actionhero.version import VERSION
+from actionhero import __version__
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = [
@@ -39,14 +39,14 @@ def import_name(folder: Path) -> str:
 @each_package
 def test_every_package_has_the_one_version(folder: Path) -> None:
     """One number in a bug report says what is installed."""
-    assert project(folder)["version"] == VERSION
+    assert project(folder)["version"] == __version__
 
 
 def test_the_next_release_has_the_one_version() -> None:
     """The changelog is written for the version that the packages carry."""
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
 
-    assert tools["towncrier"]["version"] == VERSION
+    assert tools["towncrier"]["version"] == __version__
 
 
 @each_package
@@ -84,7 +84,7 @@ def test_our_own_plugins_ask_for_their_siblings_in_their_own_version(folder: Pat
     assert any(re.match(r"actionhero\b(?!-)", sibling) for sibling in siblings)
     for sibling in siblings:
         if folder.parts[0] == "plugins":
-            assert sibling.endswith(f"=={VERSION}")
+            assert sibling.endswith(f"=={__version__}")
         else:
             assert "==" not in sibling
 

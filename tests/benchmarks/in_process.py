@@ -24,8 +24,8 @@ from tests.benchmarks.peers import ours, tuned, work
 
 import actionhero_web.plugin
 from actionhero import Action, App, RunMode, hookimpl, logs
-from actionhero.sources import read_sources
-from actionhero_web.application import build
+from actionhero.settings.sources import read_sources
+from actionhero_web.application import build_application
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -172,7 +172,9 @@ class Bench:
         app.lifecycle.without_servers()
         await app.start()
         self._stack.push_async_callback(app.stop)
-        variant = await self._add(f"{name} {case.name}", case, web.AppRunner(build(app)))
+        variant = await self._add(
+            f"{name} {case.name}", case, web.AppRunner(build_application(app))
+        )
         variant.prepare = self._log_calls if log else self._log_nothing
         # A timer of the log would write the lines in somebody else's turn.
         variant.finish = logs.call_log.flush

@@ -13,8 +13,8 @@ from unittest.mock import patch
 import pytest
 
 from actionhero import hookimpl
-from actionhero.discovery import Plugin
-from actionhero.plugins import PluginHost
+from actionhero.plugins.discovery import Plugin
+from actionhero.plugins.host import PluginHost
 
 ROOT = Path(__file__).parents[2]
 #: What is looked up when an example imports from us; others' packages are made up.
@@ -47,7 +47,7 @@ def test_the_reference_of_hooks_shows_each_signature() -> None:
 
     for name, hook in HOOKS.items():
         assert f"### `{name}`\n\n```python\n{HOOKS_PAGE.signature(name, hook)}\n```" in text
-    assert "def actionhero_actions(app: App) -> Sequence[type[Action]] | None: ..." in text
+    assert "def actionhero_actions(app: Application) -> Sequence[type[Action]] | None: ..." in text
 
 
 @each_example

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from actionhero import (
     Action,
-    App,
+    Application,
     Call,
     Connection,
     Field,
@@ -29,7 +29,7 @@ from actionhero import (
     hookimpl,
 )
 from actionhero.cli import CommandGroup, LazyCommand
-from actionhero.diagnosis import Diagnosis, Finding
+from actionhero.health import Diagnosis, Finding
 from actionhero.testing import running_app
 from actionhero_web import StaticFiles, WebSettings
 from actionhero_web import plugin as web_plugin
@@ -63,7 +63,7 @@ class BookInitializer(Initializer):
 
     name = "book"
 
-    async def initialize(self, app: App) -> None:
+    async def initialize(self, app: Application) -> None:
         app.provide(Book, Book(app.get(BookSettings).title))
 
 
@@ -108,14 +108,14 @@ class Bell(Server):
     name = "bell"
     is_open = False
 
-    async def start(self, app: App) -> None:
+    async def start(self, app: Application) -> None:
         self.is_open = True
 
     async def close(self) -> None:
         self.is_open = False
 
 
-class Parent(Supervisor):
+class WorkerArbiter(Supervisor):
     """Starts nobody."""
 
     def run(self) -> int:
@@ -151,11 +151,11 @@ class Everything:
         return [BookSettings]
 
     @hookimpl
-    def actionhero_kinds(self) -> list[type]:
+    def actionhero_component_types(self) -> list[type]:
         return [Channel]
 
     @hookimpl
-    def actionhero_initializers(self, app: App) -> list[Initializer]:
+    def actionhero_initializers(self, app: Application) -> list[Initializer]:
         return [BookInitializer()]
 
     @hookimpl
@@ -171,7 +171,7 @@ class Everything:
         return [Loud()]
 
     @hookimpl
-    def actionhero_check(self, app: App) -> list[str]:
+    def actionhero_validate(self, app: Application) -> list[str]:
         assert "book:title" in app.actions
         return self.faults
 
@@ -181,10 +181,10 @@ class Everything:
 
     @hookimpl
     def actionhero_supervisor(self) -> Supervisor:
-        return Parent()
+        return WorkerArbiter()
 
     @hookimpl
-    def actionhero_diagnoses(self, deploy: bool) -> list[Diagnosis]:
+    def actionhero_doctor_checks(self, deploy: bool) -> list[Diagnosis]:
         return [Diagnosis("book", Finding.OK, f"deploy: {deploy}")]
 
     @hookimpl
@@ -275,9 +275,9 @@ async def test_a_plugin_has_a_say_in_start_and_doctor(tmp_path: Path) -> None:
     async with running(Everything(tmp_path)) as app:
         host = app.app.plugins
         parent = host.first("actionhero_supervisor", Supervisor, app=app.app)
-        found = host.collect("actionhero_diagnoses", Diagnosis, app=app.app, deploy=True)
+        found = host.collect("actionhero_doctor_checks", Diagnosis, app=app.app, deploy=True)
 
-        assert isinstance(parent, Parent)
+        assert isinstance(parent, WorkerArbiter)
         assert Diagnosis("book", Finding.OK, "deploy: True") in [item for _, item in found]
 
 

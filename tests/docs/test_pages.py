@@ -15,7 +15,7 @@ from tests.docs.conftest import READMES, blocks_of
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-TOUR = DOCS / "explanation" / "a-call-from-door-to-door.md"
+TOUR = DOCS / "explanation" / "request-lifecycle.md"
 DECISIONS = sorted((DOCS / "decisions").glob("0*.md"))
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -142,7 +142,7 @@ def test_every_fence_of_a_page_is_looked_at(page: Path) -> None:
 #: Why a block that is only text is not typed in.
 ONLY_TEXT = {
     "docs/deploy/containers.md": "a list of packages, which a test installs",
-    "docs/explanation/a-call-from-door-to-door.md": "a request, as it comes over the wire",
+    "docs/explanation/request-lifecycle.md": "a request, as it comes over the wire",
     "docs/explanation/performance.md": "commands that measure for many minutes",
     "docs/how-to/tasks-page.md": "a password that is made up",
     "docs/how-to/tasks.md": "variables that name servers of yours",

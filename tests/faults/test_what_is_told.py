@@ -21,7 +21,7 @@ PROFILES = pytest.mark.parametrize("profile", ["standard", "actionhero"])
 @PROFILES
 async def test_what_fails_inside_tells_nothing_outside(serve: Serve, profile: str) -> None:
     """A rule of the table that nobody foresaw, SQL that is wrong, and an accident with a value."""
-    served = serve(ACTIONHERO_WEB__ERRORS=profile, ACTIONHERO_ERRORS__SHOW_TRACEBACKS="false")
+    served = serve(ACTIONHERO_WEB__ERROR_FORMAT=profile, ACTIONHERO_ERRORS__SHOW_TRACEBACKS="false")
     async with served.browser() as browser:
         await browser.post("/entries", json={"text": VALUE})
 
@@ -56,7 +56,7 @@ UNFIT = (
 @PROFILES
 async def test_what_cannot_be_stored_is_an_error_of_the_input(serve: Serve, profile: str) -> None:
     """It is mine to mend, and I am told so, without the value and without the column's insides."""
-    served = serve(ACTIONHERO_WEB__ERRORS=profile, ACTIONHERO_ERRORS__SHOW_TRACEBACKS="false")
+    served = serve(ACTIONHERO_WEB__ERROR_FORMAT=profile, ACTIONHERO_ERRORS__SHOW_TRACEBACKS="false")
     async with served.browser() as browser:
         answers = [
             await browser.post(path, content=body, headers={"Content-Type": "application/json"})

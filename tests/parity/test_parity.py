@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse
 
-from actionhero.testing import (
-    Answer,
-    Caller,
-    Door,
-    Failure,
+from actionhero.testing import Caller, running_app
+from pytest_actionhero import (
+    CallFailure,
+    CallResult,
     ServerContract,
+    TransportClient,
     contract_actions,
-    running_app,
 )
 
 if TYPE_CHECKING:
@@ -41,22 +40,24 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-class InTest(Door):
+class InTest(TransportClient):
     """Calls in the test's own process."""
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
 
-    async def call(self, action: str, inputs: Mapping[str, str]) -> Answer:
+    async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
         outcome = await self.caller.outcome(action, **inputs)
         if outcome.error is None:
-            return Answer(outcome.value)
+            return CallResult(outcome.value)
         error = outcome.error
         # What caused it is kept for whoever debugs a test; a caller of another door has this.
         text = f"{error!r} {error.__dict__}"
-        return Answer(failure=Failure.from_error(error), text=text)
+        return CallResult(failure=CallFailure.from_error(error), text=text)
 
-    async def call_and_leave(self, action: str, inputs: Mapping[str, str], begun: Begun) -> None:
+    async def call_and_disconnect(
+        self, action: str, inputs: Mapping[str, str], begun: Begun
+    ) -> None:
         calling = asyncio.create_task(self.caller.outcome(action, **inputs))
         await begun()
         calling.cancel()
@@ -64,7 +65,7 @@ class InTest(Door):
             await calling
 
 
-class OverHttp(Door):
+class OverHttp(TransportClient):
     """Calls a server in a process of its own, with plain bytes on a socket."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -80,7 +81,7 @@ class OverHttp(Door):
         )
         return head.encode() + body
 
-    async def call(self, action: str, inputs: Mapping[str, str]) -> Answer:
+    async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
         reader, writer = await asyncio.open_connection(self.host, self.port)
         writer.write(self.request(action, inputs))
         answer = (await reader.read()).decode()
@@ -88,10 +89,12 @@ class OverHttp(Door):
         await writer.wait_closed()
         head, _, body = answer.partition("\r\n\r\n")
         if " 200 " in head.partition("\r\n")[0]:
-            return Answer(json.loads(body), text=answer)
-        return Answer(failure=Failure.from_envelope(json.loads(body)), text=answer)
+            return CallResult(json.loads(body), text=answer)
+        return CallResult(failure=CallFailure.from_envelope(json.loads(body)), text=answer)
 
-    async def call_and_leave(self, action: str, inputs: Mapping[str, str], begun: Begun) -> None:
+    async def call_and_disconnect(
+        self, action: str, inputs: Mapping[str, str], begun: Begun
+    ) -> None:
         _, writer = await asyncio.open_connection(self.host, self.port)
         writer.write(self.request(action, inputs))
         await begun()
@@ -99,7 +102,7 @@ class OverHttp(Door):
         await writer.wait_closed()
 
 
-class OverWebSocket(Door):
+class OverWebSocket(TransportClient):
     """Calls the same server over a socket."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -111,23 +114,25 @@ class OverWebSocket(Door):
         message = {"messageType": "action", "action": action, "messageId": 1, "params": inputs}
         await socket.send_json(message)
 
-    async def call(self, action: str, inputs: Mapping[str, str]) -> Answer:
+    async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
         async with ClientSession() as session, session.ws_connect(self.url) as socket:
             await self.say(socket, action, inputs)
             text = await socket.receive_str()
         answer = json.loads(text)
         assert answer.pop("messageId") == 1
         if "response" in answer:
-            return Answer(answer["response"], text=text)
-        return Answer(failure=Failure.from_envelope(answer), text=text)
+            return CallResult(answer["response"], text=text)
+        return CallResult(failure=CallFailure.from_envelope(answer), text=text)
 
-    async def call_and_leave(self, action: str, inputs: Mapping[str, str], begun: Begun) -> None:
+    async def call_and_disconnect(
+        self, action: str, inputs: Mapping[str, str], begun: Begun
+    ) -> None:
         async with ClientSession() as session, session.ws_connect(self.url) as socket:
             await self.say(socket, action, inputs)
             await begun()
 
 
-class FromTheShell(Door):
+class FromTheShell(TransportClient):
     """Runs `actionhero call`, each time in a process of its own."""
 
     def __init__(self, folder: Path) -> None:
@@ -144,18 +149,20 @@ class FromTheShell(Door):
             stderr=asyncio.subprocess.PIPE,
         )
 
-    async def call(self, action: str, inputs: Mapping[str, str]) -> Answer:
+    async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
         process = await self.start(action, inputs)
         out, talk = (stream.decode() for stream in await process.communicate())
         self.exit_code = process.returncode
         if process.returncode == 0:
-            return Answer(json.loads(out), text=out)
+            return CallResult(json.loads(out), text=out)
         assert out == ""
         # Before the envelope stand the lines of the log, which is the operator's own.
         envelope = talk.splitlines()[-1]
-        return Answer(failure=Failure.from_envelope(json.loads(envelope)), text=envelope)
+        return CallResult(failure=CallFailure.from_envelope(json.loads(envelope)), text=envelope)
 
-    async def call_and_leave(self, action: str, inputs: Mapping[str, str], begun: Begun) -> None:
+    async def call_and_disconnect(
+        self, action: str, inputs: Mapping[str, str], begun: Begun
+    ) -> None:
         process = await self.start(action, inputs)
         try:
             await begun()
@@ -201,7 +208,7 @@ class TestTestCaller(ServerContract):
     """`actionhero.testing`: no socket, no process."""
 
     @pytest.fixture
-    async def door(self) -> AsyncIterator[Door]:
+    async def door(self) -> AsyncIterator[TransportClient]:
         async with running_app(contract_actions) as app:
             yield InTest(app.connect())
 
@@ -210,7 +217,7 @@ class TestHttp(ServerContract):
     """`actionhero start`, with actionhero-web."""
 
     @pytest.fixture
-    def door(self, address: tuple[str, int]) -> Door:
+    def door(self, address: tuple[str, int]) -> TransportClient:
         return OverHttp(*address)
 
 
@@ -218,7 +225,7 @@ class TestWebSocket(ServerContract):
     """`actionhero start`, with actionhero-websocket."""
 
     @pytest.fixture
-    def door(self, address: tuple[str, int]) -> Door:
+    def door(self, address: tuple[str, int]) -> TransportClient:
         return OverWebSocket(*address)
 
 
@@ -253,7 +260,7 @@ class TestCommandLine(ServerContract):
 
         assert door.exit_code == code
 
-    async def test_whoever_leaves_ends_the_call(self, door: Door, journal: Path) -> None:
+    async def test_whoever_leaves_ends_the_call(self, door: TransportClient, journal: Path) -> None:
         """Ctrl-C ends the action in order, and the exit code is what shells expect."""
         await super().test_whoever_leaves_ends_the_call(door, journal)
 

@@ -86,7 +86,7 @@ HOOKS = "from __future__ import annotations\nfrom actionhero import hookimpl\n\n
         pytest.param(
             "@hookimpl\ndef actionhero_actoins(): ...\n",
             "implements 'actionhero_actoins' (PLACE:4), which is no hook; there are: "
-            "actionhero_actions, actionhero_check, ",
+            "actionhero_actions, actionhero_validate, ",
             id="unknown hook",
         ),
         pytest.param(

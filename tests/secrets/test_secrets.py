@@ -241,7 +241,7 @@ def test_a_secret_is_not_told_over_http(vault: Place, profile: str, format_: str
     server = vault.start(
         "--set", f"logs.format={format_}", "--log-level", "debug", "start",
         ACTIONHERO_ENV="development",
-        ACTIONHERO_WEB__ERRORS=profile,
+        ACTIONHERO_WEB__ERROR_FORMAT=profile,
     )  # fmt: skip
     port = int(server.wait_for(r"listening on http://[\w.]+:(\d+)")[1])
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)

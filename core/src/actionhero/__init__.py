@@ -14,18 +14,32 @@ nothing more than that.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from actionhero.version import VERSION as __version__  # noqa: N811 - a name of its own kind
+from actionhero.plugins import VERSION
+from actionhero.plugins.lazy_names import lazy_names as lazy_names
+
+__version__ = VERSION
 
 if TYPE_CHECKING:
+    # Written by authors of actions
     from actionhero.action import Action as Action
+
+    # Added by plugins
     from actionhero.app import App as App
+    from actionhero.application import Application as Application
+    from actionhero.application import RunMode as RunMode
     from actionhero.call import Call as Call
     from actionhero.call import Outcome as Outcome
+
+    # Connections and sessions
     from actionhero.connection import Connection as Connection
+    from actionhero.connection import SessionStore as SessionStore
+
+    # Errors reported to the caller
     from actionhero.errors import ActionNotFound as ActionNotFound
+
+    # Errors reported to the developer
     from actionhero.errors import BootError as BootError
     from actionhero.errors import ChannelRefused as ChannelRefused
     from actionhero.errors import ConfigurationError as ConfigurationError
@@ -51,129 +65,64 @@ if TYPE_CHECKING:
     from actionhero.errors import UnsupportedMediaType as UnsupportedMediaType
     from actionhero.files import File as File
     from actionhero.initializer import Initializer as Initializer
-    from actionhero.initializer import RunMode as RunMode
-    from actionhero.inputs import Field as Field
-    from actionhero.inputs import Inputs as Inputs
-    from actionhero.inputs import Secret as Secret
-    from actionhero.mark import hookimpl as hookimpl
+    from actionhero.initializer import Transactions as Transactions
+    from actionhero.inputs.schema import Field as Field
+    from actionhero.inputs.schema import Inputs as Inputs
+    from actionhero.inputs.schema import Secret as Secret
     from actionhero.middleware import Middleware as Middleware
+    from actionhero.plugins.hookspecs import hookimpl as hookimpl
+    from actionhero.plugins.hookspecs import hookspec as hookspec
     from actionhero.server import Server as Server
+    from actionhero.server import Supervisor as Supervisor
     from actionhero.session import Session as Session
-    from actionhero.session import SessionStore as SessionStore
     from actionhero.settings import Settings as Settings
     from actionhero.streams import Event as Event
     from actionhero.streams import Stream as Stream
-    from actionhero.supervisor import Supervisor as Supervisor
-    from actionhero.transactions import Transactions as Transactions
-
-_MODULES = {
-    "action": ["Action"],
-    "app": ["App"],
-    "call": ["Call", "Outcome"],
-    "connection": ["Connection"],
-    "errors": [
-        "ActionNotFound",
-        "BootError",
-        "ChannelRefused",
-        "ConfigurationError",
-        "Conflict",
-        "ConnectionTypeNotFound",
-        "ErrorType",
-        "Forbidden",
-        "InvalidCredentials",
-        "InvalidInput",
-        "LifecycleError",
-        "MalformedRequest",
-        "MethodNotAllowed",
-        "NotFound",
-        "PluginError",
-        "Problem",
-        "RateLimited",
-        "RequestTooLarge",
-        "ServiceUnavailable",
-        "SignInRequired",
-        "Timeout",
-        "TypedError",
-        "UnavailableError",
-        "UnsupportedMediaType",
-    ],
-    "files": ["File"],
-    "mark": ["hookimpl"],
-    "initializer": ["Initializer", "RunMode"],
-    "inputs": ["Field", "Inputs", "Secret"],
-    "middleware": ["Middleware"],
-    "server": ["Server"],
-    "session": ["Session", "SessionStore"],
-    "settings": ["Settings"],
-    "streams": ["Event", "Stream"],
-    "supervisor": ["Supervisor"],
-    "transactions": ["Transactions"],
-}
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
-
-__all__ = [
-    # What an author of actions writes
-    "Action",
-    "Call",
-    "Event",
-    "Field",
-    "File",
-    "Inputs",
-    "Middleware",
-    "Outcome",
-    "Secret",
-    "Stream",
-    # Who is there, and what is remembered
-    "Connection",
-    "Session",
-    "SessionStore",
-    # What a plugin adds
-    "App",
-    "Initializer",
-    "RunMode",
-    "Server",
-    "Settings",
-    "Supervisor",
-    "Transactions",
-    "hookimpl",
-    # Told to the caller
-    "ActionNotFound",
-    "ChannelRefused",
-    "Conflict",
-    "ConnectionTypeNotFound",
-    "ErrorType",
-    "Forbidden",
-    "InvalidCredentials",
-    "InvalidInput",
-    "MalformedRequest",
-    "MethodNotAllowed",
-    "NotFound",
-    "Problem",
-    "RateLimited",
-    "RequestTooLarge",
-    "ServiceUnavailable",
-    "SignInRequired",
-    "Timeout",
-    "TypedError",
-    "UnsupportedMediaType",
-    # Told to the developer
-    "BootError",
-    "ConfigurationError",
-    "LifecycleError",
-    "PluginError",
-    "UnavailableError",
-    "__version__",
-]
 
 
-def __getattr__(name: str) -> Any:
-    module = _HOME.get(name)
-    if module is None:
-        raise AttributeError(f"module 'actionhero' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"actionhero.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        ".action": ["Action"],
+        ".app": ["App"],
+        ".application": ["Application"],
+        ".call": ["Call", "Outcome"],
+        ".connection": ["Connection", "SessionStore"],
+        ".errors": [
+            "ActionNotFound",
+            "BootError",
+            "ChannelRefused",
+            "ConfigurationError",
+            "Conflict",
+            "ConnectionTypeNotFound",
+            "ErrorType",
+            "Forbidden",
+            "InvalidCredentials",
+            "InvalidInput",
+            "LifecycleError",
+            "MalformedRequest",
+            "MethodNotAllowed",
+            "NotFound",
+            "PluginError",
+            "Problem",
+            "RateLimited",
+            "RequestTooLarge",
+            "ServiceUnavailable",
+            "SignInRequired",
+            "Timeout",
+            "TypedError",
+            "UnavailableError",
+            "UnsupportedMediaType",
+        ],
+        ".files": ["File"],
+        ".initializer": ["Initializer", "RunMode", "Transactions"],
+        ".inputs.schema": ["Field", "Inputs", "Secret"],
+        ".middleware": ["Middleware"],
+        ".plugins.hookspecs": ["hookimpl", "hookspec"],
+        ".server": ["Server", "Supervisor"],
+        ".session": ["Session"],
+        ".settings": ["Settings"],
+        ".streams": ["Event", "Stream"],
+    },
+    eager=["__version__", "lazy_names"],
+)

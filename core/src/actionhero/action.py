@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_type_hints
 
 from actionhero.errors import ActionNotFound, PluginError
-from actionhero.inputs import Inputs, InputSchema
-from actionhero.outputs import OutputSchema
+from actionhero.inputs.output_schema import OutputSchema
+from actionhero.inputs.schema import Inputs, InputSchema
 from actionhero.streams import Stream
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Action:
             cls._surroundings = dict(caller.f_locals)
 
 
-class Registered:
+class RegisteredAction:
     """One action of a running application, and all that can be worked out of it at start-up.
 
     Args:
@@ -148,10 +148,10 @@ class ActionRegistry:
     """All actions of an application, by name."""
 
     def __init__(self) -> None:
-        self._by_name: dict[str, Registered] = {}
-        self._by_type: dict[type, Registered] = {}
+        self._by_name: dict[str, RegisteredAction] = {}
+        self._by_type: dict[type, RegisteredAction] = {}
 
-    def add(self, action: Registered) -> None:
+    def add(self, action: RegisteredAction) -> None:
         """Add `action`.
 
         Raises:
@@ -167,7 +167,7 @@ class ActionRegistry:
         self._by_name[action.name] = action
         self._by_type[action.type] = action
 
-    def find(self, name: str) -> Registered:
+    def find(self, name: str) -> RegisteredAction:
         """Return the action called `name`.
 
         Raises:
@@ -180,7 +180,7 @@ class ActionRegistry:
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise ActionNotFound(f"Action not found: {name}{hint}") from None
 
-    def of_type(self, type_: type) -> Registered:
+    def of_type(self, type_: type) -> RegisteredAction:
         """Return the action of class `type_`.
 
         Raises:
@@ -191,7 +191,7 @@ class ActionRegistry:
         except KeyError:
             raise ActionNotFound(f"Action not found: {type_.__qualname__}") from None
 
-    def __iter__(self) -> Iterator[Registered]:
+    def __iter__(self) -> Iterator[RegisteredAction]:
         return iter(sorted(self._by_name.values(), key=lambda action: action.name))
 
     def __len__(self) -> int:

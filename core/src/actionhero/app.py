@@ -5,28 +5,28 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from actionhero.action import Action, ActionRegistry, Registered, subclasses_in
-from actionhero.discovery import Plugin, find_plugins, load_application
+from actionhero.action import Action, ActionRegistry, RegisteredAction, subclasses_in
+from actionhero.application import Application, RunMode
+from actionhero.connection import SessionStore
 from actionhero.errors import BootError, ConfigurationError, PluginError
 from actionhero.health import Health
-from actionhero.initializer import Initializer, RunMode, in_order
-from actionhero.lifecycle import Lifecycle
+from actionhero.initializer import Initializer, Resources, in_order
+from actionhero.lifecycle import DrainState, Lifecycle
 from actionhero.middleware import Middleware
 from actionhero.pipeline import Pipeline
-from actionhero.plugins import PluginHost
-from actionhero.resources import Resources
+from actionhero.plugins.discovery import Plugin, find_plugins, load_application
+from actionhero.plugins.host import PluginHost
 from actionhero.server import Server
-from actionhero.session import SessionStore
 from actionhero.settings import (
     CORE_SETTINGS,
     ActionsSettings,
     ErrorsSettings,
+    LoadedSettings,
     ProcessSettings,
     Settings,
-    SettingsBook,
     load_settings,
 )
-from actionhero.sources import BootSettings, Sources
+from actionhero.settings.sources import BootSettings, Sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,6 +72,7 @@ class App:
         self.settings_are_wrong = False
         self.settings = self._load_settings(sources)
         self._resources.provide(App, self)
+        self._resources.provide(Application, self)
         for section in self.settings:
             self._resources.provide(type(section), section)
         self.actions = ActionRegistry()
@@ -121,12 +122,12 @@ class App:
         mode: RunMode,
         settings: Iterable[Settings],
     ) -> App:
-        from actionhero import builtin  # noqa: PLC0415 - its action asks for `App`, so it is above
+        from actionhero.plugins import core_plugin  # noqa: PLC0415 - its action asks for `App`, so it is above
 
         host = PluginHost()
         host.problems += problems
-        core = Plugin("core", "actionhero.builtin", reason="part of actionhero")
-        core.implementation = builtin
+        core = Plugin("core", "actionhero.plugins.core_plugin", reason="part of actionhero")
+        core.implementation = core_plugin
         application, modules, faults = load_application(boot)
         host.problems += faults
         host.register([core, *found, *([application] if application else [])])
@@ -151,7 +152,7 @@ class App:
         return type_ in self._resources
 
     def found(self, kind: type[Resource]) -> list[type[Resource]]:
-        """Return the subclasses of a kind that the application defines; see `actionhero_kinds`."""
+        """Return the subclasses of a kind that the application defines; see `actionhero_component_types`."""
         return list(self._found.get(kind, ()))
 
     @property
@@ -170,6 +171,16 @@ class App:
     # -- its life ------------------------------------------------------------------------------
 
     @property
+    def is_stopping(self) -> bool:
+        """Whether the shutdown has begun: no new calls are accepted."""
+        return self.lifecycle.drain.state is not DrainState.RUNNING
+
+    @property
+    def grace_seconds(self) -> float:
+        """How long open calls may continue after the shutdown began, in seconds."""
+        return self.lifecycle.grace_seconds
+
+    @property
     def ready(self) -> bool:
         """Whether new work is welcome: false from the moment that the end begins."""
         return self.lifecycle.drain.ready
@@ -185,7 +196,7 @@ class App:
 
     # -- putting it together -------------------------------------------------------------------
 
-    def _load_settings(self, sources: Sources) -> SettingsBook:
+    def _load_settings(self, sources: Sources) -> LoadedSettings:
         owners: dict[str, str] = {}
         classes: list[type[Settings]] = []
         given = [("actionhero", section) for section in CORE_SETTINGS]
@@ -213,7 +224,7 @@ class App:
 
     def _assemble(self) -> None:
         host = self.plugins
-        kinds = [kind for _, kind in host.collect("actionhero_kinds", type)]
+        kinds = [kind for _, kind in host.collect("actionhero_component_types", type)]
         for kind in (Action, Initializer, Server, *kinds):
             self._found[kind] = subclasses_in(self._modules, kind)
         self.initializers = self._collect_initializers()
@@ -230,7 +241,7 @@ class App:
             show_tracebacks=self.get(ErrorsSettings).tracebacks_shown_in(self.environment),
             keep_tracebacks=self.environment != "production",
         )
-        for plugin, fault in host.collect("actionhero_check", str, app=self):
+        for plugin, fault in host.collect("actionhero_validate", str, app=self):
             self.problems.append(f"{fault} (found by {plugin.owner})")
         # Not even imported in a process that opens no door.
         if self.mode is not RunMode.CLI:
@@ -267,7 +278,7 @@ class App:
         ]
         for owner, item in given:
             try:
-                self.actions.add(Registered(item, owner))
+                self.actions.add(RegisteredAction(item, owner))
             except PluginError as error:
                 self.problems.append(str(error))
 

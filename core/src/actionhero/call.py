@@ -56,8 +56,15 @@ WithInputs: TypeAlias = (
 WithoutInputs: TypeAlias = type[RunsWithout[Result]] | type[RunsAlone[Result]]
 
 
-class Corridor(Protocol):
-    """What a call needs of the pipeline that it runs in."""
+class ResourceProvider(Protocol):
+    """The resources of an application, by type."""
+
+    def get(self, type_: type[Resource]) -> Resource:
+        """Return the resource provided as `type_`."""
+
+
+class CallRunner(Protocol):
+    """The part of the pipeline that a call uses."""
 
     async def nested(self, call: Call, action: type, inputs: Any) -> Outcome:
         """Run `action` inside `call`."""
@@ -74,7 +81,7 @@ class Call:
     """
 
     __slots__ = (
-        "_corridor",
+        "_runner",
         "_request_id",
         "_scratch",
         "_session",
@@ -85,7 +92,7 @@ class Call:
 
     def __init__(
         self,
-        corridor: Corridor,
+        runner: CallRunner,
         action: Any,
         connection: Connection,
         request_id: str | None = None,
@@ -96,7 +103,7 @@ class Call:
         self.connection = connection
         #: The validated inputs; `before` of a middleware may replace them.
         self.inputs: Any = None
-        self._corridor = corridor
+        self._runner = runner
         self._request_id = request_id
         self._session: Session | None = None
         self._scratch: dict[Any, Any] | None = None
@@ -132,7 +139,7 @@ class Call:
         Raises:
             BootError: Nothing provides it.
         """
-        return self._corridor.resource(type_)
+        return self._runner.resource(type_)
 
     @overload
     async def run(self, action: WithInputs[Taken, Awaitable[Result]], inputs: Taken) -> Result: ...
@@ -160,7 +167,7 @@ class Call:
         Raises:
             TypedError: The other action failed.
         """
-        outcome = await self._corridor.nested(self, action, inputs)
+        outcome = await self._runner.nested(self, action, inputs)
         return outcome.unwrap()
 
     def progress(self, done: float, total: float | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from actionhero.initializer import Initializer, writes_check
@@ -47,3 +48,26 @@ async def _ask(initializer: Initializer) -> Check:
             return Check(name, False, f"no answer within {CHECK_SECONDS:.0f} s")
         return Check(name, False, f"{type(error).__name__}: {error}")
     return Check(name, True)
+
+
+class Finding(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What one check found; the hook `actionhero_doctor_checks` returns them.
+
+    Args:
+        check: What was looked at.
+        finding: How bad it is. `FAILED` makes the command exit 1.
+        message: What was found, and what to do about it.
+    """
+
+    check: str
+    finding: Finding
+    message: str

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from abc import ABC, abstractmethod
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from actionhero.application import RunMode
 from actionhero.errors import BootError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from actionhero.app import App
+    from actionhero.application import Application
 
-
-class RunMode(StrEnum):
-    """What a process was started for."""
-
-    SERVER = "server"
-    WORKER = "worker"
-    SCHEDULER = "scheduler"
-    CLI = "cli"
+Resource = TypeVar("Resource")
 
 
 class Initializer:
@@ -48,13 +42,13 @@ class Initializer:
     #: In which kinds of process it takes part.
     modes: ClassVar[frozenset[RunMode]] = frozenset(RunMode)
 
-    async def initialize(self, app: App) -> None:
+    async def initialize(self, app: Application) -> None:
         """Build what this initializer provides. Nothing that it requires has started yet."""
 
-    async def start(self, app: App) -> None:
+    async def start(self, app: Application) -> None:
         """Connect and begin. All that it requires has started."""
 
-    async def stop(self, app: App) -> None:
+    async def stop(self, app: Application) -> None:
         """End what was begun. Called only if `initialize` was entered, however that ended."""
 
     async def check(self) -> None:
@@ -133,3 +127,58 @@ def in_order(
         ordered.append(by_name[first])
         sorter.done(first)
     return ordered
+
+
+class Resources:
+    """Values by their type: one of each."""
+
+    def __init__(self) -> None:
+        self._values: dict[type, Any] = {}
+
+    def provide(self, type_: type[Resource], value: Resource) -> None:
+        """Make `value` reachable as `type_`; a later one takes the place of an earlier."""
+        self._values[type_] = value
+
+    def get(self, type_: type[Resource]) -> Resource:
+        """Return what was provided as `type_`.
+
+        Raises:
+            BootError: Nothing was. The message lists what there is.
+        """
+        try:
+            value: Resource = self._values[type_]
+        except KeyError:
+            known = ", ".join(sorted(known.__name__ for known in self._values)) or "nothing"
+            raise BootError(
+                f"nothing provides {type_.__name__!r}; there are: {known}. Install and enable the "
+                "plugin whose initializer provides it, or call app.provide in one of yours"
+            ) from None
+        return value
+
+    def __contains__(self, type_: type) -> bool:
+        return type_ in self._values
+
+
+class Transactions(ABC):
+    """What a database offers to whoever tells others of what was written.
+
+    A database's initializer provides it: `app.provide(Transactions, database)`. Without one there
+    is nothing to wait for, so ask `app.has(Transactions)` first.
+    """
+
+    @abstractmethod
+    async def after_commit(self, callback: Callable[..., Any], *args: Any) -> None:
+        """Run `callback` once all that this task has written is kept; at once, outside of any.
+
+        It does not run if that is rolled back. If it fails, that is logged, and what was written
+        stays.
+
+        Args:
+            callback: A function, asynchronous or not.
+            args: What it is called with.
+        """
+
+    @property
+    @abstractmethod
+    def is_open(self) -> bool:
+        """Whether this task is in a transaction, so that `after_commit` has to wait."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from actionhero.fields import outside_names
+from actionhero.inputs.fields import outside_names
 
 #: What fits into a signed 64 bit integer, as databases and most clients have it.
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1

@@ -8,27 +8,27 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actionhero.call import Call, Outcome
-from actionhero.deadlines import Deadlines
+from actionhero.error_handling import ErrorHandler
 from actionhero.errors import ActionNotFound, ServiceUnavailable, Timeout, TypedError
-from actionhero.failures import Failures
 from actionhero.identifier import new_identifier
+from actionhero.inputs.payloads import ValidatedPayload
 from actionhero.logs import request_id as current_request_id
 from actionhero.middleware import Middleware
-from actionhero.raw import ReadyInputs
-from actionhero.streams import Stream, pull, saving_first
+from actionhero.streams import Stream, before_first, pull
+from actionhero.timeouts import CallTimeouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from actionhero.action import ActionRegistry, Registered
-    from actionhero.connection import Connection
-    from actionhero.deadlines import Opening
-    from actionhero.failures import Translation
+    from actionhero.action import ActionRegistry, RegisteredAction
+    from actionhero.call import ResourceProvider
+    from actionhero.connection import Connection, SessionStore
+    from actionhero.error_handling import Translation
+    from actionhero.inputs.payloads import Payload
     from actionhero.logs import CallLog
-    from actionhero.raw import RawInputs
-    from actionhero.resources import Resources
-    from actionhero.session import Session, SessionStore
+    from actionhero.session import Session
     from actionhero.streams import Sink
+    from actionhero.timeouts import PendingCall
 
 Resource = TypeVar("Resource")
 
@@ -38,7 +38,9 @@ class _Plan:
 
     __slots__ = ("action", "afters", "befores", "run", "schema", "seconds", "streams")
 
-    def __init__(self, action: Registered, around: Sequence[Middleware], default: float) -> None:
+    def __init__(
+        self, action: RegisteredAction, around: Sequence[Middleware], default: float
+    ) -> None:
         self.action = action
         self.streams = action.streams
         self.schema = action.inputs
@@ -69,7 +71,7 @@ class Pipeline:
     def __init__(
         self,
         actions: ActionRegistry,
-        resources: Resources,
+        resources: ResourceProvider,
         *,
         around: Iterable[Middleware] = (),
         timeout_seconds: float = 300.0,
@@ -79,11 +81,13 @@ class Pipeline:
         keep_tracebacks: bool = True,
     ) -> None:
         self.actions = actions
-        self._failures = Failures(show_tracebacks=show_tracebacks, keep_tracebacks=keep_tracebacks)
+        self._failures = ErrorHandler(
+            show_tracebacks=show_tracebacks, keep_tracebacks=keep_tracebacks
+        )
         self.call_log = call_log
         self._resources = resources
         self._store = store
-        self._deadlines = Deadlines()
+        self._timeouts = CallTimeouts()
         #: Middleware around every call, the outermost first.
         self.around = tuple(around)
         self._plans = {
@@ -94,13 +98,13 @@ class Pipeline:
         self,
         connection: Connection,
         name: str,
-        raw: RawInputs,
+        raw: Payload,
         *,
         request_id: str | None = None,
         sink: Sink | None = None,
         session: Session | None = None,
         limit_seconds: float | None = None,
-        opening: Opening | None = None,
+        pending: PendingCall | None = None,
     ) -> Outcome:
         """Run the action called `name` for `connection`, and return what came of it.
 
@@ -117,7 +121,7 @@ class Pipeline:
             sink: Takes the items of an action that streams. Without one they make a list.
             session: The one of the call that this one runs in, and that keeps its changes.
             limit_seconds: The time limit in place of the action's own; zero: none.
-            opening: What the door keeps of a call that runs in a task and a context of its own.
+            pending: What the door keeps of a call that runs in a task and a context of its own.
         """
         plan = self._plans.get(name)
         if plan is None:
@@ -130,15 +134,15 @@ class Pipeline:
         started = perf_counter() if log is not None and log.enabled else 0.0
         store = self._store if session is None else None
         entered = 0
-        deadline = None
+        timeout = None
         seconds = plan.seconds if limit_seconds is None else limit_seconds
-        beginning = opening if opening is not None and opening.begins else None
-        if opening is not None:
-            opening.call = call
-        if beginning is not None:
-            beginning.seconds = seconds
+        starting = pending if pending is not None and pending.eager else None
+        if pending is not None:
+            pending.call = call
+        if starting is not None:
+            starting.limit_seconds = seconds
         elif seconds:
-            deadline = self._deadlines.arm(seconds)
+            timeout = self._timeouts.start(seconds)
         try:
             try:
                 if store is not None:
@@ -150,7 +154,7 @@ class Pipeline:
                     if before is not None:
                         await before(call)
                 if plan.streams:
-                    outcome = Outcome(await self._stream(plan, call, sink, deadline, store))
+                    outcome = Outcome(await self._stream(plan, call, sink, timeout, store))
                 else:
                     outcome = Outcome(await plan.run(call))
             except asyncio.CancelledError as error:
@@ -158,13 +162,13 @@ class Pipeline:
             except (Exception, SystemExit) as error:  # noqa: BLE001 - the one place that must catch all
                 outcome = self._failed(plan, call, raw, error)
             finally:
-                if beginning is not None:
-                    beginning.seconds = 0.0
-                    deadline = beginning.deadline
-                if deadline is not None:
-                    deadline.disarm()
+                if starting is not None:
+                    starting.limit_seconds = 0.0
+                    timeout = starting.timeout
+                if timeout is not None:
+                    timeout.cancel()
             # Whatever `run` made of our cancellation: it took too long.
-            if deadline is not None and deadline.expired and deadline.caught():
+            if timeout is not None and timeout.expired and timeout.uncancel():
                 outcome = Outcome(error=self._timed_out(plan, seconds))
             if entered:
                 outcome = await self._leave(plan, call, raw, outcome, entered)
@@ -177,14 +181,14 @@ class Pipeline:
                 raise asyncio.CancelledError
             return outcome
         finally:
-            if opening is None:
+            if pending is None:
                 current_request_id.reset(token)
 
-    def keep(self, opening: Opening, task: asyncio.Task[Any]) -> None:
+    def keep(self, pending: PendingCall, task: asyncio.Task[Any]) -> None:
         """Take note that a call has to wait for something: its time limit holds from now on."""
-        opening.begins = False
-        if opening.seconds:
-            opening.deadline = self._deadlines.arm(opening.seconds, task)
+        pending.eager = False
+        if pending.limit_seconds:
+            pending.timeout = self._timeouts.start(pending.limit_seconds, task)
 
     async def nested(self, call: Call, action: type, inputs: Any) -> Outcome:
         """Run `action` inside `call`: same connection, same session, same request."""
@@ -195,7 +199,7 @@ class Pipeline:
         return await self.execute(
             call.connection,
             name,
-            ReadyInputs(inputs),
+            ValidatedPayload(inputs),
             request_id=call.request_id,
             session=call._session,
         )
@@ -270,7 +274,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Give back what the corridor holds on the event loop."""
-        self._deadlines.close()
+        self._timeouts.close()
 
     # -- the corridor itself -----------------------------------------------------------------
 
@@ -280,7 +284,7 @@ class Pipeline:
         session: Session,
         plan: _Plan,
         call: Call,
-        raw: RawInputs,
+        raw: Payload,
         outcome: Outcome,
     ) -> Outcome:
         """Keep what the call changed in its session, and return what came of it then."""
@@ -294,7 +298,7 @@ class Pipeline:
         return outcome
 
     async def _stream(
-        self, plan: _Plan, call: Call, sink: Sink | None, deadline: Any, store: SessionStore | None
+        self, plan: _Plan, call: Call, sink: Sink | None, timeout: Any, store: SessionStore | None
     ) -> Any:
         """Pull the items of a stream into `sink`. The limit holds from each item to the next."""
         value = None
@@ -306,12 +310,17 @@ class Pipeline:
                 return value
             items, media_type = value.chunks, value.media_type
         if sink is not None and store is not None:
-            sink = saving_first(sink, store, call)
-        collected = await pull(items, media_type, sink, deadline and deadline.restart)
+            # A transport can send a cookie up to the first item.
+            sink = before_first(sink, lambda: self._save_changes(store, call))
+        collected = await pull(items, media_type, sink, timeout and timeout.restart)
         return collected if sink is None else value
 
+    async def _save_changes(self, store: SessionStore, call: Call) -> None:
+        if call._session is not None and call._session.changed:
+            await store.save(call.connection, call._session)
+
     async def _leave(
-        self, plan: _Plan, call: Call, raw: RawInputs, outcome: Outcome, entered: int
+        self, plan: _Plan, call: Call, raw: Payload, outcome: Outcome, entered: int
     ) -> Outcome:
         """Run `after` of every middleware whose `before` was entered."""
         # In reverse: what opened a transaction last must close it first.
@@ -347,7 +356,7 @@ class Pipeline:
         return Timeout(f"Action '{plan.action.name}' timed out after {seconds * 1000:.0f}ms")
 
     def _interrupted(
-        self, plan: _Plan, call: Call, raw: RawInputs, error: asyncio.CancelledError
+        self, plan: _Plan, call: Call, raw: Payload, error: asyncio.CancelledError
     ) -> Outcome:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
@@ -355,7 +364,7 @@ class Pipeline:
         # Nobody cancelled this call: `run` awaited something that somebody else cancelled.
         return self._failed(plan, call, raw, error)
 
-    def _failed(self, plan: _Plan, call: Call, raw: RawInputs, error: BaseException) -> Outcome:
+    def _failed(self, plan: _Plan, call: Call, raw: Payload, error: BaseException) -> Outcome:
         if isinstance(error, TypedError) and call.inputs is None:
             return self._failures.refused(error, plan.action, raw)
         return self._failures.failed(error, plan.action, raw, call.inputs)
@@ -363,12 +372,12 @@ class Pipeline:
     # -- the line per call -------------------------------------------------------------------
 
     def _write(
-        self, log: CallLog, started: float, outcome: Outcome, call: Call, raw: RawInputs
+        self, log: CallLog, started: float, outcome: Outcome, call: Call, raw: Payload
     ) -> None:
         if call.inputs is not None:
             inputs = call.action.inputs.shown(call.inputs)
         else:
-            inputs = call.action.inputs.shown_raw(raw.peek())
+            inputs = call.action.inputs.shown_raw(raw.preview())
         error = outcome.error
         log.write(
             action=call.action.name,
@@ -386,7 +395,7 @@ def _writes(layer: Middleware, method: str) -> bool:
     return getattr(type(layer), method, None) is not getattr(Middleware, method)
 
 
-def _runner(action: Registered) -> Any:
+def _runner(action: RegisteredAction) -> Any:
     """Return a function of a call that starts `run` with what it asks for."""
     run = action.instance.run
     if action.takes_inputs and action.takes_call:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from actionhero.app import App
+    from actionhero.application import Application
 
 Result = TypeVar("Result")
 
@@ -46,7 +46,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def serve(
-    app: App,
+    app: Application,
     announce: Callable[[], None] = lambda: None,
     *,
     parent: int | None = None,
@@ -70,7 +70,7 @@ def serve(
     Raises:
         BootError: It did not start; whatever had started was stopped.
     """
-    limit = app.lifecycle.grace_seconds + OVERTIME_SECONDS
+    limit = app.grace_seconds + OVERTIME_SECONDS
     service = _Service(app, announce, parent, beat)
     runner = asyncio.Runner(loop_factory=loop_factory())
     code = FAILED
@@ -91,7 +91,11 @@ class _Service:
     """The life of an application in this process, from its start to its stop."""
 
     def __init__(
-        self, app: App, announce: Callable[[], None], parent: int | None, beat: Callable[[], None]
+        self,
+        app: Application,
+        announce: Callable[[], None],
+        parent: int | None,
+        beat: Callable[[], None],
     ) -> None:
         self._app = app
         self._announce = announce
@@ -149,7 +153,7 @@ class StopSignals:
         told: What to do.
         limit_seconds: After how long the process is ended with 70; `None`: never.
         parent: As in `serve`.
-        at_once: What to do on a second signal; where left out, end the process.
+        exit_now: What to do on a second signal; where left out, end the process.
     """
 
     def __init__(
@@ -159,9 +163,9 @@ class StopSignals:
         *,
         limit_seconds: float | None = None,
         parent: int | None = None,
-        at_once: Callable[[int], object] | None = None,
+        exit_now: Callable[[int], object] | None = None,
     ) -> None:
-        self._at_once = at_once
+        self._at_once = exit_now
         self._loop = loop
         self._told = told
         self._limit_seconds = limit_seconds
@@ -184,12 +188,12 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         if self._limit is not None:
-            self._limit.call_off()
+            self._limit.cancel()
 
     def _handle(self, number: int, frame: object) -> None:
         if self.received is not None:
             if self._parent is None:
-                (self._at_once or at_once)(number)
+                (self._at_once or exit_now)(number)
             return
         self.received = number
         if self._limit_seconds is not None:
@@ -216,7 +220,7 @@ class Limit:
         # Nobody waits for such a thread when the process ends.
         _thread.start_new_thread(self._wait, ())
 
-    def call_off(self) -> None:
+    def cancel(self) -> None:
         """Let the process live."""
         if self._on.locked():
             self._on.release()
@@ -225,7 +229,7 @@ class Limit:
         self.start()
 
     def __exit__(self, *_: object) -> None:
-        self.call_off()
+        self.cancel()
 
     def _wait(self) -> None:
         if self._on.acquire(timeout=self._seconds):
@@ -254,7 +258,7 @@ def run_interruptible(work: Coroutine[Any, Any, Result]) -> Result:
                 sys.exit(128 + signals.received if signals.received is not None else 1)
 
 
-def at_once(number: int) -> None:
+def exit_now(number: int) -> None:
     """End the process now, with the exit code that shells give for the signal."""
     # Should the stream be what hangs.
     Limit(LEAVE_SECONDS, 128 + number).start()
@@ -267,7 +271,7 @@ def at_once(number: int) -> None:
         os._exit(128 + number)
 
 
-def leave(code: int) -> NoReturn:
+def exit_soon(code: int) -> NoReturn:
     """End the process with an exit code, and wait for its other threads no longer than a second."""
     Limit(LEAVE_SECONDS, code).start()
     sys.exit(code)

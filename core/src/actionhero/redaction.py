@@ -8,8 +8,14 @@ import json
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Set
-from typing import Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
+
+Value = TypeVar("Value")
 
 #: What stands where a secret was.
 REDACTED: Final = "[redacted]"
@@ -52,6 +58,28 @@ SECRET_IN_QUERY: Final = re.compile(
 # What ends a URL in running text.
 _END_OF_URL: Final = re.compile(r"[\s\"'<>]")
 _END_OF_AUTHORITY: Final = re.compile(r"[/?#]")
+
+
+class SecretMarker:
+    """Marks a field whose value is never shown; `Secret[...]` puts it on."""
+
+    is_secret = True
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        schema = handler(core_schema)
+        schema["writeOnly"] = True
+        if schema.get("type") == "string":
+            schema.setdefault("format", "password")
+        return schema
+
+    def __repr__(self) -> str:
+        return "SecretMarker()"
+
+
+#: `password: Secret[str]`: the value is left out of logs, errors, listings and `repr`.
+Secret = Annotated[Value, SecretMarker()]
 
 
 def redact(value: Any, secret_names: frozenset[str], limit: int | None = 100) -> Any:

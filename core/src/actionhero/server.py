@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from actionhero.initializer import RunMode
+from actionhero.application import RunMode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from actionhero.app import App
+    from actionhero.application import Application
 
 
 class Server(ABC):
@@ -20,7 +20,7 @@ class Server(ABC):
     `app.pipeline.execute`, and turns the outcome into its own kind of answer. Nothing else about
     a call is its business.
 
-    The end comes in three steps, all driven by the drain (see `actionhero.drain`), so that
+    The end comes in three steps, all driven by the drain (see `actionhero.lifecycle`), so that
     several servers stop together: `stop_accepting`, `finish`, `close`.
     """
 
@@ -30,7 +30,7 @@ class Server(ABC):
     modes: ClassVar[frozenset[RunMode]] = frozenset({RunMode.SERVER})
 
     @abstractmethod
-    async def start(self, app: App) -> None:
+    async def start(self, app: Application) -> None:
         """Open, and accept calls from now on.
 
         Raises:
@@ -50,3 +50,15 @@ class Server(ABC):
     def announcement(self) -> Sequence[str]:
         """Return lines that tell a person how to reach this server, once it has started."""
         return ()
+
+
+class Supervisor(ABC):
+    """Starts processes, looks after them, and ends them; given by `actionhero_supervisor`."""
+
+    #: Whether it runs although something is wrong with the application, which may be mended
+    #: meanwhile. Wrong settings are refused all the same.
+    tolerates_load_errors: ClassVar[bool] = False
+
+    @abstractmethod
+    def run(self) -> int:
+        """Run until told to stop, in the main thread, and return the exit code."""

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Iterator, MutableMapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from actionhero.connection import Connection
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 
 class Session(MutableMapping[str, Any]):
@@ -67,32 +63,3 @@ class Session(MutableMapping[str, Any]):
         """Forget everything: call it at sign-out."""
         self._values.clear()
         self.changed = True
-
-
-class SessionStore(ABC):
-    """Where sessions are kept; the hook `actionhero_session_store` gives one.
-
-    Without one, a session lives as long as its connection.
-    """
-
-    @abstractmethod
-    async def open(self, connection: Connection) -> Session:
-        """Return the session of `connection`: an empty one, if it has none yet.
-
-        Called once per call, before the inputs are validated. Must not write anything for a
-        visitor of whom nothing is remembered.
-        """
-
-    @abstractmethod
-    async def save(self, connection: Connection, session: Session) -> None:
-        """Keep the changes of `session`. Called when a call that changed it ended with a value."""
-
-    async def ended(self) -> AsyncGenerator[str | None, None]:
-        """Yield the identifier of each session that ends from now on, in whichever process.
-
-        For doors whose connections outlive a call. `None` stands for all of them: after an
-        interruption, any may have ended. A store that cannot tell yields nothing.
-        """
-        told: tuple[str | None, ...] = ()
-        for id in told:
-            yield id

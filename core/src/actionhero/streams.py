@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar, 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from actionhero.call import Call
-    from actionhero.session import SessionStore
 
 Content = TypeVar("Content")
 
@@ -142,18 +140,15 @@ async def pull(
     return collected
 
 
-def saving_first(sink: Sink, store: SessionStore, call: Call) -> Sink:
-    """Return `sink`, before whose first item the changes of the session are kept.
-
-    The first item is the moment up to which a door can tell a cookie.
-    """
+def before_first(sink: Sink, prepare: Callable[[], Awaitable[object]]) -> Sink:
+    """Return a sink that awaits `prepare` once, before it passes the first item to `sink`."""
     is_first = True
 
-    async def take(item: Any) -> bool | None:
+    async def send(item: Any) -> bool | None:
         nonlocal is_first
-        if is_first and call._session is not None and call._session.changed:
-            await store.save(call.connection, call._session)
-        is_first = False
+        if is_first:
+            await prepare()
+            is_first = False
         return await sink(item)
 
-    return take
+    return send

@@ -78,7 +78,7 @@ class Chat:
             "ACTIONHERO_CHAT__ARGON2_LANES": "1",
             **environ,
         }
-        self.profile = self.environ.get("ACTIONHERO_WEB__ERRORS", "standard")
+        self.profile = self.environ.get("ACTIONHERO_WEB__ERROR_FORMAT", "standard")
         self.port = 0
         self._said = ""
         self._changed = threading.Condition()
@@ -257,7 +257,7 @@ def sites(
 
     def site(storage: str, profile: str) -> Chat:
         if (storage, profile) not in started:
-            environ = {"ACTIONHERO_WEB__ERRORS": profile}
+            environ = {"ACTIONHERO_WEB__ERROR_FORMAT": profile}
             if storage == "servers":
                 environ |= servers(len(started))
             chat = Chat(tmp_path_factory.mktemp("chat"), environ)

@@ -17,7 +17,7 @@ from actionhero_chat.actions.messages import (
 )
 from actionhero_chat.actions.users import UserCreateInputs, UserEditInputs
 from actionhero_chat.fields import RowId
-from actionhero_chat.ops import moments
+from actionhero_chat.ops import timestamps
 
 
 def schema_of(inputs: Any, field: str) -> dict[str, Any]:
@@ -80,15 +80,15 @@ def test_a_moment_is_told_in_whole_milliseconds() -> None:
     """Cut, never rounded up: nothing is told to be in the future."""
     moment = datetime(2026, 1, 2, 3, 4, 5, 678_999, tzinfo=UTC)
 
-    assert moments.milliseconds(moment) == 1_767_323_045_678
-    assert moments.milliseconds(moments.EPOCH) == 0
-    assert moments.milliseconds(moment.astimezone()) == 1_767_323_045_678
+    assert timestamps.milliseconds(moment) == 1_767_323_045_678
+    assert timestamps.milliseconds(timestamps.EPOCH) == 0
+    assert timestamps.milliseconds(moment.astimezone()) == 1_767_323_045_678
 
 
 def test_what_comes_after_a_moment_is_later_even_if_the_clock_was_set_back() -> None:
     """By a millisecond at least, since that is what is told."""
-    future = moments.now() + timedelta(days=1)
-    past = moments.now() - timedelta(days=1)
+    future = timestamps.now() + timedelta(days=1)
+    past = timestamps.now() - timedelta(days=1)
 
-    assert moments.milliseconds(moments.after(future)) == moments.milliseconds(future) + 1
-    assert moments.after(past) > past + timedelta(hours=23)
+    assert timestamps.milliseconds(timestamps.after(future)) == timestamps.milliseconds(future) + 1
+    assert timestamps.after(past) > past + timedelta(hours=23)

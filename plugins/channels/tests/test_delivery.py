@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from actionhero import Session
 from actionhero.testing import running_app
 from actionhero_channels import Channels, plugin
-from actionhero_channels.room import TURN
+from actionhero_channels.local_channel import TURN
 from actionhero_channels.testing import Listener
 from actionhero_redis import RedisClients
 from actionhero_redis import plugin as redis_plugin

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from actionhero import Action, App, RunMode, hookimpl
-from actionhero.sources import read_sources
+from actionhero.settings.sources import read_sources
 from actionhero_openapi import plugin as openapi_plugin
-from actionhero_openapi.api import api_of
+from actionhero_openapi.document import api_of
 from actionhero_redis import plugin as redis_plugin
 from actionhero_sessions import plugin as sessions_plugin
 from actionhero_web import plugin as web_plugin
@@ -156,7 +156,7 @@ def _environment(application: str, data: Path, **more: str) -> dict[str, str]:
 
 def _start(application: str, profile: str, folder: Path) -> Served:
     variables: Mapping[str, str] = _environment(
-        application, folder / "data", ACTIONHERO_WEB__ERRORS=profile
+        application, folder / "data", ACTIONHERO_WEB__ERROR_FORMAT=profile
     )
     log = folder / "stderr.log"
     with log.open("wb") as stderr:

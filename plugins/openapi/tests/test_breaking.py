@@ -31,7 +31,7 @@ def document(
     return {"openapi": "3.1.0", "paths": {"/user": {"post": made | operation}}}
 
 
-def told(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, str]]:
+def status_for(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, str]]:
     """Return where something breaks, and what."""
     return [(change.place, change.change) for change in breaking_changes(old, new)]
 
@@ -115,10 +115,10 @@ def test_what_is_sent_may_not_be_taken_any_more(
     old: Schema, new: Schema, place: str, change: str
 ) -> None:
     """A narrower input refuses who sent what was right."""
-    assert told(document(old), document(new)) == [(place, change)]
+    assert status_for(document(old), document(new)) == [(place, change)]
     # The other way round, it is wider.
     if "gone" not in change and "new" not in change:
-        assert told(document(new), document(old)) == []
+        assert status_for(document(new), document(old)) == []
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_what_is_read_may_not_be_what_it_was(
     old: Schema, new: Schema, place: str, change: str
 ) -> None:
     """A wider answer surprises who reads it."""
-    assert told(document(None, old), document(None, new)) == [(place, change)]
+    assert status_for(document(None, old), document(None, new)) == [(place, change)]
 
 
 def test_what_is_added_breaks_nobody() -> None:
@@ -170,7 +170,7 @@ def test_what_is_added_breaks_nobody() -> None:
     new["paths"]["/more"] = {"get": {"responses": {"200": {"description": ""}}}}
     new["paths"]["/user"]["post"]["responses"]["409"] = {"description": "Conflict"}
 
-    assert told(old, new) == []
+    assert status_for(old, new) == []
 
 
 def test_an_operation_that_is_gone_is_told() -> None:
@@ -209,7 +209,7 @@ def test_parameters_are_compared(
     old: list[Schema], new: list[Schema], place: str, change: str
 ) -> None:
     """By where they stand and what they are called."""
-    assert told(document(parameters=old), document(parameters=new)) == [(place, change)]
+    assert status_for(document(parameters=old), document(parameters=new)) == [(place, change)]
 
 
 def test_a_path_is_the_same_whatever_its_parameters_are_called() -> None:
@@ -220,15 +220,15 @@ def test_a_path_is_the_same_whatever_its_parameters_are_called() -> None:
         item["post"]["parameters"] = [{"in": "path", "name": name, "required": True}]
         made["paths"][f"/user/{{{name}}}"] = item
 
-    assert told(old, new) == [("path id", "is called 'user' now")]
+    assert status_for(old, new) == [("path id", "is called 'user' now")]
 
 
 def test_who_needed_no_session_may_need_one_now() -> None:
     """The other way round nobody is shut out."""
     old, new = document(), document(security=[{"sessionCookie": []}])
 
-    assert told(old, new) == [("", "needs sessionCookie now")]
-    assert told(new, old) == []
+    assert status_for(old, new) == [("", "needs sessionCookie now")]
+    assert status_for(new, old) == []
 
 
 def test_a_body_may_be_read_as_something_else() -> None:
@@ -238,11 +238,11 @@ def test_a_body_may_be_read_as_something_else() -> None:
     body = form["paths"]["/user"]["post"]["requestBody"]
     body["content"] = {"multipart/form-data": body["content"]["application/json"]}
 
-    assert told(old, form) == [("body", "may not be application/json any more")]
-    assert told(old, document()) == [("body", "is not read any more")]
+    assert status_for(old, form) == [("body", "may not be application/json any more")]
+    assert status_for(old, document()) == [("body", "is not read any more")]
     needed = document(an_object())
     needed["paths"]["/user"]["post"]["requestBody"]["required"] = True
-    assert told(document(), needed) == [("body", "is required now")]
+    assert status_for(document(), needed) == [("body", "is required now")]
 
 
 def test_a_success_may_have_another_status() -> None:
@@ -251,7 +251,7 @@ def test_a_success_may_have_another_status() -> None:
     responses = new["paths"]["/user"]["post"]["responses"]
     responses["201"] = responses.pop("200")
 
-    assert told(old, new) == [("answer 200", "is gone")]
+    assert status_for(old, new) == [("answer 200", "is gone")]
 
 
 def test_what_all_operations_share_is_told_once() -> None:
@@ -282,8 +282,8 @@ def test_schemas_that_hold_themselves_are_compared() -> None:
         result = document({"$ref": "#/components/schemas/Tree"})
         return result | {"components": {"schemas": {"Tree": tree}}}
 
-    assert told(made(NUMBER), made(NUMBER)) == []
-    assert told(made(NUMBER), made(INTEGER)) == [
+    assert status_for(made(NUMBER), made(NUMBER)) == []
+    assert status_for(made(NUMBER), made(INTEGER)) == [
         ("body /value", "no longer takes number, only integer")
     ]
 
@@ -300,15 +300,15 @@ def test_kinds_that_hold_one_another_are_compared_in_no_time() -> None:
     new = copy.deepcopy(old)
     new["components"]["schemas"]["Node7"]["required"].append("left")
 
-    assert told(old, old) == []
-    assert ("body /left", "is required now") in told(old, new)
+    assert status_for(old, old) == []
+    assert ("body /left", "is required now") in status_for(old, new)
 
 
 def test_a_reference_that_leads_nowhere_is_no_crash() -> None:
     """A document that somebody edited is compared as far as it goes."""
     odd = document({"$ref": "#/components/schemas/Gone"})
 
-    assert told(odd, odd) == []
+    assert status_for(odd, odd) == []
 
 
 class Before(Inputs):

@@ -9,9 +9,9 @@ import pytest
 from openapi_spec_validator import validate
 
 from actionhero import Action, Call, Field, File, Inputs, Middleware, NotFound, Stream
-from actionhero.builtin import ShowStatus
+from actionhero.plugins.core_plugin import ShowStatus
 from actionhero_openapi import Operation
-from actionhero_openapi.api import api_of
+from actionhero_openapi.document import api_of
 from actionhero_sessions import RequireSession
 from actionhero_web import Route
 
@@ -59,7 +59,7 @@ def test_the_document_of_every_application_is_valid(
     load_app: LoadApp, document_of: DocumentOf, profile: str
 ) -> None:
     """Tools take it as it is."""
-    document = document_of(GuestView, GuestEdit, ACTIONHERO_WEB__ERRORS=profile)
+    document = document_of(GuestView, GuestEdit, ACTIONHERO_WEB__ERROR_FORMAT=profile)
 
     validate(document)
     assert document["openapi"] == "3.1.0"
@@ -163,7 +163,7 @@ def test_failures_are_told_with_the_statuses_of_the_profile(
     document_of: DocumentOf, errors: str, told: set[str]
 ) -> None:
     """What the author says that it raises, and what the server answers by itself."""
-    document = document_of(GuestEdit, ACTIONHERO_WEB__ERRORS=errors)
+    document = document_of(GuestEdit, ACTIONHERO_WEB__ERROR_FORMAT=errors)
 
     assert statuses(document, "/guest/{guest}", "post") == told
 
@@ -180,7 +180,7 @@ def test_where_the_author_says_nothing_every_refusal_is_told(document_of: Docume
 def test_a_failure_has_the_schema_of_the_profile(document_of: DocumentOf) -> None:
     """Only names that are told there, and an example with the first of them."""
     standard = document_of()["components"]
-    original = document_of(GuestView, ACTIONHERO_WEB__ERRORS="actionhero")["components"]
+    original = document_of(GuestView, ACTIONHERO_WEB__ERROR_FORMAT="actionhero")["components"]
 
     def names(components: dict[str, Any]) -> list[str]:
         error = components["schemas"]["Error"]["properties"]["error"]

@@ -39,7 +39,7 @@ async def served(**environ: str) -> AsyncIterator[httpx.AsyncClient]:
 )
 async def test_all_that_the_page_links_to_is_there(page: str, prefix: str) -> None:
     """Wherever it is, and wherever the actions are."""
-    async with served(ACTIONHERO_OPENAPI__PAGE=page, ACTIONHERO_WEB__PREFIX=prefix) as client:
+    async with served(ACTIONHERO_OPENAPI__PAGE_PATH=page, ACTIONHERO_WEB__PREFIX=prefix) as client:
         answer = await client.get(page)
 
         links = [
@@ -77,7 +77,7 @@ async def test_nothing_but_the_assets_is_served_below_the_page() -> None:
 
 async def test_the_page_may_be_switched_off_and_the_document_with_it() -> None:
     """`page = ""` for the one, `serve = false` for both."""
-    async with served(ACTIONHERO_OPENAPI__PAGE="") as client:
+    async with served(ACTIONHERO_OPENAPI__PAGE_PATH="") as client:
         assert (await client.get("/docs")).status_code == 404
         assert (await client.get("/api/swagger")).status_code == 200
     async with served(ACTIONHERO_OPENAPI__SERVE="false") as client:

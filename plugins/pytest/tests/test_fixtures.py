@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import time_machine
 
     from actionhero.testing import Caller, RunningApp
-    from actionhero_channels.testing import Said
+    from actionhero_channels.testing import CapturedBroadcast
     from actionhero_redis.testing import ThrowAwayRedis
     from actionhero_websocket.client import Client
     from pytest_actionhero import CliCaller, HttpCaller, JobQueue
@@ -236,7 +236,7 @@ async def test_an_option_that_there_is_not_is_told(cli_caller: CliCaller) -> Non
 
 @pytest.mark.actionhero(plugins=[Note, NotesPlugin(), redis_plugin, channels_plugin])
 async def test_a_broadcast_is_captured(
-    caller: Caller, broadcasts: list[Said], redis_server: ThrowAwayRedis
+    caller: Caller, broadcasts: list[CapturedBroadcast], redis_server: ThrowAwayRedis
 ) -> None:
     """What was said is there when the call has ended."""
     await caller.call("note", text="Hello")

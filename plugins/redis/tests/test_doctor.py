@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from actionhero import App
 from actionhero.cli.doctor import examine
-from actionhero.diagnosis import Finding
-from actionhero.sources import read_sources
+from actionhero.health import Finding
+from actionhero.settings.sources import read_sources
 from actionhero_redis import plugin
 from actionhero_redis.testing import throw_away_redis
 
@@ -124,7 +124,7 @@ def test_clocks_that_differ_are_a_warning(
     folder: Path, redis_server: ThrowAwayRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whose clock is wrong cannot be told, by how much can."""
-    monkeypatch.setattr("actionhero_redis.diagnoses.CLOCK_SECONDS", -1.0)
+    monkeypatch.setattr("actionhero_redis.doctor_checks.CLOCK_SECONDS", -1.0)
 
     finding, message = findings(folder, deploy=True, REDIS_URL=redis_server.url)["redis.clock"]
 

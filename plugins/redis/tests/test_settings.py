@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actionhero import App, PluginError
-from actionhero.sources import read_sources
+from actionhero.settings.sources import read_sources
 from actionhero_redis import RedisSettings, plugin
 
 if TYPE_CHECKING:

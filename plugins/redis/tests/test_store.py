@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from actionhero import App, Field, PluginError, RunMode, Settings, hookimpl
-from actionhero.sources import read_sources
+from actionhero import App, Application, Field, PluginError, RunMode, Settings, hookimpl
+from actionhero.settings.sources import read_sources
 from actionhero_redis import plugin
-from actionhero_redis.store import StoreKind, choose
+from actionhero_redis.store import StoreKind, select_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def load(folder: Path, *, mode: RunMode = RunMode.SERVER, **environ: str) -> App
     return App.of([Web(), plugin], read_sources(folder, environ=environ), mode)
 
 
-def refusal(app: App) -> str:
+def refusal(app: Application) -> str:
     with pytest.raises(PluginError) as raised:
         app.refuse_problems()
     assert raised.value.exit_code == 78
@@ -46,7 +46,7 @@ def no_server_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_a_url_is_taken_before_all_else(tmp_path: Path) -> None:
     """`REDIS_URL` is all that it takes to move to a real server."""
-    store = choose(load(tmp_path, REDIS_URL="redis://redis.example"))
+    store = select_store(load(tmp_path, REDIS_URL="redis://redis.example"))
 
     assert store.kind is StoreKind.SERVER
     assert str(store) == "redis://redis.example"
@@ -58,7 +58,7 @@ def test_without_a_url_a_private_server_is_taken_if_there_is_one(
     """A `redis-server` on PATH is used, with its data in the data folder."""
     found = program("redis-server")
 
-    store = choose(load(tmp_path))
+    store = select_store(load(tmp_path))
 
     assert store.kind is StoreKind.EMBEDDED
     assert store.folder == tmp_path / ".actionhero" / "redis"
@@ -72,13 +72,13 @@ def test_a_valkey_server_is_as_good(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     other.write_text("#!/bin/sh\n", encoding="utf-8")
     other.chmod(0o700)
 
-    assert choose(load(tmp_path)).program == str(other)
+    assert select_store(load(tmp_path)).program == str(other)
 
 
 @pytest.mark.usefixtures("no_server_program")
 def test_with_nothing_but_python_memory_is_taken(tmp_path: Path) -> None:
     """It starts all the same."""
-    store = choose(load(tmp_path))
+    store = select_store(load(tmp_path))
 
     assert store.kind is StoreKind.MEMORY
     assert not store.shared

@@ -10,10 +10,10 @@ import trustme
 
 from actionhero import Action, App, Call, RunMode, UnavailableError
 from actionhero.errors import ErrorType
-from actionhero.sources import read_sources
+from actionhero.settings.sources import read_sources
 from actionhero.testing import free_port, running_app
 from actionhero_redis import RedisClients, plugin
-from actionhero_redis.diagnoses import diagnose
+from actionhero_redis.doctor_checks import diagnose
 from actionhero_redis.testing import (
     throw_away_cluster,
     throw_away_redis,

@@ -122,7 +122,7 @@ async def test_the_cookie_is_as_the_settings_say(serve: Serve) -> None:
 
 async def test_clients_of_the_original_get_a_cookie_with_every_answer(serve: Serve) -> None:
     """In the profile `actionhero` also where there is no session, and no action."""
-    async with serve(ACTIONHERO_WEB__ERRORS="actionhero") as site, site.browser() as browser:
+    async with serve(ACTIONHERO_WEB__ERROR_FORMAT="actionhero") as site, site.browser() as browser:
         answers = [
             await browser.get("/plain"),
             await browser.get("/nowhere"),

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp_session import get_session, new_session, setup
 
-from actionhero import App, hookimpl
+from actionhero import Application, hookimpl
 from actionhero_sessions import Sessions, SessionStorage, with_session
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Handlers:
     """Routes with a session each."""
 
     @hookimpl
-    def actionhero_web_routes(self, app: App) -> list[Any]:
+    def actionhero_web_routes(self, app: Application) -> list[Any]:
         return [
             web.post(f"/raw/{handler.__name__}", with_session(app, handler)) for handler in HANDLERS
         ]
@@ -66,7 +66,7 @@ class Throughout:
     """The whole application with aiohttp-session, as its own documentation tells."""
 
     @hookimpl
-    def actionhero_web_application(self, application: web.Application, app: App) -> None:
+    def actionhero_web_application(self, application: web.Application, app: Application) -> None:
         setup(application, SessionStorage(app.get(Sessions)))
         application.router.add_post("/raw/count", count)
 

@@ -202,7 +202,7 @@ async def test_a_call_that_still_runs_does_not_bring_back_what_was_ended(
     serve: Serve, held: type[Held], profile: str, *, writes: bool
 ) -> None:
     """Signed out is signed out, whatever another tab was doing."""
-    async with serve(held, ACTIONHERO_WEB__ERRORS=profile) as site, site.browser() as browser:
+    async with serve(held, ACTIONHERO_WEB__ERROR_FORMAT=profile) as site, site.browser() as browser:
         await browser.put("/session", json={"user": 7})
         cookie = browser.cookies["__session"]
         slow = asyncio.create_task(browser.post("/held", json={"writes": writes}))
@@ -223,7 +223,7 @@ async def test_a_call_that_still_runs_does_not_sign_out_who_signs_in(
     serve: Serve, held: type[Held], profile: str, *, writes: bool
 ) -> None:
     """Its answer comes after the one with the new cookie, and leaves that alone."""
-    async with serve(held, ACTIONHERO_WEB__ERRORS=profile) as site, site.browser() as browser:
+    async with serve(held, ACTIONHERO_WEB__ERROR_FORMAT=profile) as site, site.browser() as browser:
         await browser.post("/remember", json={"key": "basket", "value": ["tea"]})
         slow = asyncio.create_task(browser.post("/held", json={"writes": writes}))
         await held.entered.wait()

@@ -8,34 +8,41 @@ import pytest
 
 import actionhero_redis.plugin
 from actionhero import TypedError, json
-from actionhero.testing import Answer, Door, Failure, RunningApp, ServerContract, contract_actions
+from actionhero.testing import RunningApp
 from actionhero_redis.testing import throw_away_redis
 from actionhero_tasks import JobState, Tasks
+from pytest_actionhero import (
+    CallFailure,
+    CallResult,
+    ServerContract,
+    TransportClient,
+    contract_actions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
 
-class Queue(Door):
+class Queue(TransportClient):
     """Somebody who enqueues, and asks for the result."""
 
     def __init__(self, app: RunningApp) -> None:
         self._app = app
         self._tasks = app.get(Tasks)
 
-    async def call(self, action: str, inputs: Mapping[str, str]) -> Answer:
+    async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
         try:
             id = await self._tasks.enqueue(action, inputs)
         except TypedError as error:
-            return Answer(failure=Failure.from_error(error), text=str(error))
+            return CallResult(failure=CallFailure.from_error(error), text=str(error))
         job = await self._tasks.wait(id)
         if job.state is JobState.DONE:
-            return Answer(job.result, text=json.dumps(job.result).decode())
+            return CallResult(job.result, text=json.dumps(job.result).decode())
         assert job.error is not None
-        failure = Failure.from_envelope({"error": job.error})
-        return Answer(failure=failure, text=json.dumps(job.error).decode())
+        failure = CallFailure.from_envelope({"error": job.error})
+        return CallResult(failure=failure, text=json.dumps(job.error).decode())
 
-    async def call_and_leave(
+    async def call_and_disconnect(
         self, action: str, inputs: Mapping[str, str], begun: Callable[[], Awaitable[None]]
     ) -> None:
         await self._tasks.enqueue(action, inputs)
@@ -49,7 +56,7 @@ class TestQueue(ServerContract):
     """What holds for every door."""
 
     @pytest.fixture
-    async def door(self, tasks_app: Callable[..., Any]) -> AsyncIterator[Door]:
+    async def door(self, tasks_app: Callable[..., Any]) -> AsyncIterator[TransportClient]:
         async with tasks_app(plugins=(contract_actions,), retries=0) as app:
             yield Queue(app)
 
@@ -58,10 +65,14 @@ class TestQueueInRedis(ServerContract):
     """It holds wherever jobs are kept."""
 
     @pytest.fixture
-    async def door(self, tasks_app: Callable[..., Any], redis_url: str) -> AsyncIterator[Door]:
+    async def door(
+        self, tasks_app: Callable[..., Any], redis_url: str
+    ) -> AsyncIterator[TransportClient]:
         plugins = (contract_actions, actionhero_redis.plugin)
         environ = {"REDIS_URL": redis_url}
-        async with tasks_app(plugins=plugins, environ=environ, embedded=True, retries=0) as app:
+        async with tasks_app(
+            plugins=plugins, environ=environ, run_in_server=True, retries=0
+        ) as app:
             assert app.get(Tasks).store.kind == "redis"
             yield Queue(app)
 

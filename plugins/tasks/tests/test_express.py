@@ -43,7 +43,7 @@ def server() -> Iterator[ThrowAwayRedis]:
 async def tasks(
     tasks_app: Callable[..., Any], server: ThrowAwayRedis, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Tasks]:
-    monkeypatch.setattr("actionhero_tasks.express.AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("actionhero_tasks.pipelined_enqueuer.AGAIN_SECONDS", 0.0)
     environ = {"REDIS_URL": server.url}
     plugins = (actionhero_redis.plugin,)
     async with tasks_app(Work, plugins=plugins, environ=environ, mode=RunMode.CLI) as app:
@@ -133,7 +133,7 @@ async def test_a_line_that_says_nothing_is_given_up(
     tasks: Tasks, server: ThrowAwayRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its job goes another way, which has a limit of its own."""
-    monkeypatch.setattr("actionhero_tasks.redis_line.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("actionhero_tasks.redis_pipeline.ANSWER_SECONDS", 0.1)
     await has_line(tasks)
     line: Any = tasks.express._line
     server.pause()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from actionhero import App
+    from actionhero import Application
 
 pytestmark = pytest.mark.usefixtures("limit")
 
@@ -325,7 +325,7 @@ class Ledger(Transactions):
 class LedgerInitializer(Initializer):
     name = "ledger"
 
-    async def initialize(self, app: App) -> None:
+    async def initialize(self, app: Application) -> None:
         app.provide(Transactions, Ledger())
 
 

@@ -13,7 +13,7 @@ from actionhero import (
     TypedError,
 )
 from actionhero_tasks.job import Claim, Ending
-from actionhero_tasks.verdict import RetryPlan, verdict_on
+from actionhero_tasks.retries import RetryPlan, retry_decision
 
 PLAN = RetryPlan(retries=5, backoff_ms=10_000, limit_ms=3_600_000)
 
@@ -31,7 +31,7 @@ def test_the_wait_doubles_up_to_its_limit() -> None:
 
 def test_chance_adds_up_to_a_half() -> None:
     """So that jobs that failed together do not come back together."""
-    delays = {verdict_on(claim(), ServiceUnavailable("away"), PLAN).delay_ms for _ in range(50)}
+    delays = {retry_decision(claim(), ServiceUnavailable("away"), PLAN).delay_ms for _ in range(50)}
 
     assert len(delays) > 1
     assert all(10_000 <= delay <= 15_000 for delay in delays)
@@ -40,13 +40,13 @@ def test_chance_adds_up_to_a_half() -> None:
 @pytest.mark.parametrize("error", [InvalidInput("no"), NotFound("no"), Conflict("no")])
 def test_what_would_fail_again_is_dead_at_once(error: TypedError) -> None:
     """Whoever has to mend it is somebody else than time."""
-    assert verdict_on(claim(), error, PLAN).ending is Ending.DEAD
+    assert retry_decision(claim(), error, PLAN).ending is Ending.DEAD
 
 
 def test_after_the_last_retry_it_is_dead() -> None:
     """Five retries are six runs."""
     away = ServiceUnavailable("away")
-    endings = [verdict_on(claim(attempts), away, PLAN).ending for attempts in range(6)]
+    endings = [retry_decision(claim(attempts), away, PLAN).ending for attempts in range(6)]
 
     assert endings == [Ending.RETRY] * 5 + [Ending.DEAD]
 
@@ -55,4 +55,4 @@ def test_who_says_when_to_come_back_is_heeded() -> None:
     """A rate limit knows it better than a backoff."""
     error = RateLimited("slowly", retry_after_seconds=120)
 
-    assert verdict_on(claim(), error, PLAN).delay_ms == 120_000
+    assert retry_decision(claim(), error, PLAN).delay_ms == 120_000

@@ -37,7 +37,7 @@ import sys
 import time
 from pathlib import Path
 
-from actionhero import Action, App, Call, Initializer, Inputs, Middleware
+from actionhero import Action, Application, Call, Initializer, Inputs, Middleware
 
 released = asyncio.Event()
 
@@ -155,7 +155,7 @@ class Goodbye(Initializer):
 
     name = "goodbye"
 
-    async def stop(self, app: App) -> None:
+    async def stop(self, app: Application) -> None:
         say(f"counted {Count.count}")
 
 

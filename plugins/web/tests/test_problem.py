@@ -18,7 +18,7 @@ from actionhero.errors import (
     SignInRequired,
     TypedError,
 )
-from actionhero_web.problem import TABLE, envelope, problem_details, told
+from actionhero_web.error_mapping import ERROR_MAPPINGS, error_document, problem_details, status_for
 
 T = ErrorType
 
@@ -77,22 +77,22 @@ def test_every_type_has_a_status_and_a_name_in_both_profiles(error_type: ErrorTy
     """A type that is added to the vocabulary needs its row here too."""
     status, actionhero_status, actionhero_name = EXPECTED[error_type]
 
-    assert told(error_type, "standard") == (status, error_type.value)
-    assert told(error_type, "actionhero") == (actionhero_status, actionhero_name)
-    assert TABLE[error_type].title
+    assert status_for(error_type, "standard") == (status, error_type.value)
+    assert status_for(error_type, "actionhero") == (actionhero_status, actionhero_name)
+    assert ERROR_MAPPINGS[error_type].title
 
 
 def test_profile_actionhero_uses_only_names_that_its_clients_know() -> None:
     """They were written before ours existed."""
-    names = {told(error_type, "actionhero")[1] for error_type in ErrorType}
+    names = {status_for(error_type, "actionhero")[1] for error_type in ErrorType}
 
     assert names.isdisjoint(OURS)
-    assert {told(error_type, "standard")[1] for error_type in ErrorType} > OURS
+    assert {status_for(error_type, "standard")[1] for error_type in ErrorType} > OURS
 
 
 def told_document(error: TypedError, **facts: Any) -> dict[str, Any]:
     given = {"profile": "standard", "request_id": "r-1", "timestamp_ms": 1700000000000, **facts}
-    document: dict[str, Any] = envelope(error, **given)["error"]
+    document: dict[str, Any] = error_document(error, **given)["error"]
     return document
 
 

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from actionhero_web.proxy import Client, TrustedProxies
+from actionhero_web.proxy import ForwardedClient, TrustedProxies
 
 TRUSTED = TrustedProxies(["127.0.0.1", "10.0.0.0/8", "fd00::/8", "unix"])
 
 
-def client(peer: str | None, *headers: tuple[str, str]) -> Client:
+def client(peer: str | None, *headers: tuple[str, str]) -> ForwardedClient:
     return TRUSTED.client(peer, "http", CIMultiDict(headers))
 
 

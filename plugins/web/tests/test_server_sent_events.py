@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from actionhero import Event
 from actionhero.streams import Chunk
-from actionhero_web.server_sent_events import frame, part
+from actionhero_web.server_sent_events import encode_event, frame
 
 
 class Reading(BaseModel):
@@ -73,6 +73,6 @@ def test_what_is_no_json_is_no_event() -> None:
 
 def test_a_part_of_any_stream_is_text_for_doors_of_text() -> None:
     """Events are their frames, chunks their text; bytes that are none are shown as such."""
-    assert part({"a": 1}) == 'data: {"a":1}\n\n'
-    assert part(Chunk("a,b\n", "text/csv")) == "a,b\n"
-    assert part(Chunk(b"a\xff", "text/csv")) == "a\ufffd"
+    assert encode_event({"a": 1}) == 'data: {"a":1}\n\n'
+    assert encode_event(Chunk("a,b\n", "text/csv")) == "a,b\n"
+    assert encode_event(Chunk(b"a\xff", "text/csv")) == "a\ufffd"

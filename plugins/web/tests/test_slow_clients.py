@@ -77,7 +77,7 @@ def test_a_body_that_pauses_is_answered_with_408(start_server: StartServer) -> N
 
 def test_an_answer_that_is_not_taken_ends_the_connection(start_server: StartServer) -> None:
     """A client asks for much, and takes nothing: its buffers are not held for ever."""
-    settings = 'web.drain_timeout = 0.3\nweb.compress = false\nlogs.level = "debug"'
+    settings = 'web.write_timeout = 0.3\nweb.compress = false\nlogs.level = "debug"'
     server = start_server(settings=settings)
     with server.socket() as stalled:
         stalled.sendall(b"GET /api/large?size=50000000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -92,7 +92,7 @@ def test_an_answer_that_is_not_taken_ends_the_connection(start_server: StartServ
 def test_a_client_that_only_rests_is_kept(start_server: StartServer) -> None:
     """My keep-alive connection is idle for longer than any of these limits, and still works."""
     server = start_server(
-        settings="web.header_timeout = 0.3\nweb.body_idle_timeout = 0.3\nweb.drain_timeout = 0.3"
+        settings="web.header_timeout = 0.3\nweb.body_idle_timeout = 0.3\nweb.write_timeout = 0.3"
     )
     resting = server.connect()
     resting.request("GET", "/api/process")

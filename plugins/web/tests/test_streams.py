@@ -223,7 +223,7 @@ def test_what_fails_before_the_first_item_is_an_error_like_any_other(
     start_server: StartServer, profile: str
 ) -> None:
     """With its status, and no stream."""
-    server = start_server(application=APPLICATION, settings=f'web.errors = "{profile}"')
+    server = start_server(application=APPLICATION, settings=f'web.error_format = "{profile}"')
     standard = profile == "standard"
 
     failed, body = fetch(server, "/api/broken", "POST", {"after": 0})
@@ -238,7 +238,7 @@ def test_what_fails_before_the_first_item_is_an_error_like_any_other(
 @PROFILES
 def test_what_fails_later_is_an_event(start_server: StartServer, profile: str) -> None:
     """The envelope of the profile, in an event named error, and the stream ends as it should."""
-    server = start_server(application=APPLICATION, settings=f'web.errors = "{profile}"')
+    server = start_server(application=APPLICATION, settings=f'web.error_format = "{profile}"')
 
     response, body = fetch(server, "/api/broken", "POST", {"after": 2})
 
@@ -330,7 +330,7 @@ def test_where_a_client_that_goes_away_cancels_nothing_the_next_item_is_the_last
 
 def test_a_client_that_reads_slowly_slows_down_the_action(start_server: StartServer) -> None:
     """No more is made than fits the buffers of the system; who takes nothing at all is dropped."""
-    server = start_server(application=APPLICATION, settings="web.drain_timeout = 0.5")
+    server = start_server(application=APPLICATION, settings="web.write_timeout = 0.5")
 
     with open_stream(server, "/api/endless"):
         made = int(server.wait_for(r"made (\d+)")[0][1])

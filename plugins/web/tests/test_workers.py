@@ -231,7 +231,7 @@ def test_without_gunicorn_the_extra_is_named(start_server: StartServer, tmp_path
 
 def test_importing_the_plugin_brings_no_gunicorn() -> None:
     """One process needs no supervisor, and does not pay for one."""
-    code = "import sys, actionhero_web.plugin, actionhero_web.supervisors; print([*sys.modules])"
+    code = "import sys, actionhero_web.plugin, actionhero_web.process_models; print([*sys.modules])"
     modules = subprocess.check_output([sys.executable, "-c", code], text=True)
 
     assert "gunicorn" not in modules

@@ -382,7 +382,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
 @pytest.fixture(scope="session")
 def running_original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     """Give a server that tells failures as clients of the original expect."""
-    yield from listening(start(tmp_path_factory.mktemp("original"), 'errors = "actionhero"\n'))
+    yield from listening(
+        start(tmp_path_factory.mktemp("original"), 'error_format = "actionhero"\n')
+    )
 
 
 @pytest.fixture
@@ -408,7 +410,7 @@ def running_at(
 
         def at(profile: str, store: str) -> Started:
             if (profile, store) not in started:
-                environ = {"ACTIONHERO_WEB__ERRORS": profile}
+                environ = {"ACTIONHERO_WEB__ERROR_FORMAT": profile}
                 if store == "redis":
                     environ["REDIS_URL"] = stack.enter_context(throw_away_redis()).url
                 server = start(tmp_path_factory.mktemp(profile), ORDINARY, environ)

@@ -7,7 +7,7 @@ import time
 from tests.benchmarks.peers import tasks_work
 
 from actionhero import Action, App, Inputs, RunMode
-from actionhero.sources import read_sources
+from actionhero.settings.sources import read_sources
 from actionhero_tasks import Tasks
 
 

@@ -12,31 +12,31 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from actionhero import json
-from actionhero.annotations import members
-from actionhero.cli import CommandContext
-from actionhero.cli.exits import exit_code
-from actionhero.cli.items import ItemWriter
+from actionhero.application import RunMode
+from actionhero.cli.exit_codes import exit_code
+from actionhero.cli.group import CommandContext
 from actionhero.cli.logging import configure_logs
+from actionhero.cli.stream_writer import ItemWriter
 from actionhero.cli.table import write_json, write_rows
 from actionhero.connection import Connection
-from actionhero.envelope import envelope
 from actionhero.errors import ABSENT, BootError, ConnectionTypeNotFound
 from actionhero.files import File
 from actionhero.identifier import new_identifier
-from actionhero.initializer import RunMode
-from actionhero.outputs import encode
+from actionhero.inputs.annotations import members
+from actionhero.inputs.payloads import TextPayload
+from actionhero.json import encode
 from actionhero.process import run_interruptible
-from actionhero.raw import TextInputs
 from actionhero.streams import Stream
+from actionhero.transport.error_document import error_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from actionhero.action import Registered
+    from actionhero.action import RegisteredAction
     from actionhero.app import App
     from actionhero.call import Outcome
     from actionhero.errors import TypedError
-    from actionhero.inputs import InputField
+    from actionhero.inputs.schema import InputField
 
     Take = Callable[[click.Context, str, Mapping[str, list[Any]]], None]
 
@@ -122,7 +122,7 @@ def loaded_app(context: click.Context) -> App:
     return app
 
 
-def _command(action: Registered, take: Take) -> click.Command:
+def _command(action: RegisteredAction, take: Take) -> click.Command:
     """Return the command of one action."""
 
     @click.pass_context
@@ -243,7 +243,7 @@ async def _execute(
     failure: BootError | None = None
     try:
         outcome = await app.pipeline.execute(
-            Connection("cli"), name, TextInputs(text), request_id=request_id, sink=items
+            Connection("cli"), name, TextPayload(text), request_id=request_id, sink=items
         )
     finally:
         # What the action did is done and has a value, whatever fails now.
@@ -279,7 +279,7 @@ def _write_value(value: Any, format_: str, request_id: str) -> None:
 
 def write_error(error: TypedError, request_id: str, stack: str | None = None) -> NoReturn:
     """Write the envelope of a failure to stderr, and exit with the code that tells its type."""
-    document = envelope(
+    document = error_document(
         error,
         timestamp_ms=time.time_ns() // 1_000_000,
         request_id=request_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from actionhero.cli import group
+from actionhero.cli.group import group
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
 

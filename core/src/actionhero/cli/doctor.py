@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from actionhero.application import RunMode
 from actionhero.cli.logging import configure_logs
 from actionhero.cli.table import format_option, write_rows
-from actionhero.diagnosis import Diagnosis, Finding
 from actionhero.errors import BootError
-from actionhero.health import Health
-from actionhero.initializer import RunMode
+from actionhero.health import Diagnosis, Finding, Health
 from actionhero.settings import AppSettings
 
 if TYPE_CHECKING:
     from actionhero.app import App
-    from actionhero.cli import CommandContext
+    from actionhero.cli.group import CommandContext
 
 
 @click.command()
@@ -55,7 +54,7 @@ def examine(app: App, *, deploy: bool) -> list[Diagnosis]:
     found += [
         item
         for _, item in app.plugins.collect(
-            "actionhero_diagnoses", Diagnosis, app=app, deploy=deploy
+            "actionhero_doctor_checks", Diagnosis, app=app, deploy=deploy
         )
     ]
     if not app.problems:

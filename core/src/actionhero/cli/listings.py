@@ -10,10 +10,11 @@ from importlib.metadata import version as version_of
 
 import click
 
-from actionhero.cli import EXIT_CONFIGURATION, CommandContext, red
+from actionhero.application import RunMode
+from actionhero.cli.exit_codes import EXIT_CONFIGURATION
+from actionhero.cli.group import CommandContext, red
 from actionhero.cli.table import format_option, write_rows
-from actionhero.initializer import RunMode
-from actionhero.version import VERSION
+from actionhero.plugins import VERSION
 
 
 @click.command()
@@ -115,7 +116,7 @@ def config(context: CommandContext, section: str | None, format_: str) -> None:
 @click.pass_obj
 def version(context: CommandContext, format_: str) -> None:
     """List the versions of what is installed: ours, the plugins', and what core leans on."""
-    from actionhero.discovery import find_plugins  # noqa: PLC0415 - scans what is installed
+    from actionhero.plugins.discovery import find_plugins  # noqa: PLC0415 - scans what is installed
 
     rows: list[dict[str, str | None]] = [
         {"name": "actionhero", "version": VERSION},

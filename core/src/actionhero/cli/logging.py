@@ -9,10 +9,10 @@ from actionhero import logs
 from actionhero.settings import LoggerSettings
 
 if TYPE_CHECKING:
-    from actionhero.app import App
+    from actionhero.application import Application
 
 
-def configure_logs(app: App, *, level: str | None = None) -> None:
+def configure_logs(app: Application, *, level: str | None = None) -> None:
     """Log to stderr as the settings say.
 
     Args:

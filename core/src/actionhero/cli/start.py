@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from actionhero import process
+from actionhero.application import RunMode
 from actionhero.cli.logging import configure_logs
 from actionhero.errors import ConfigurationError
-from actionhero.initializer import RunMode
-from actionhero.supervisor import Supervisor
+from actionhero.server import Supervisor
 
 if TYPE_CHECKING:
-    from actionhero.app import App
-    from actionhero.cli import CommandContext
+    from actionhero.application import Application
+    from actionhero.cli.group import CommandContext
 
 
 @click.command(short_help="Start the servers, and serve until told to stop.")
@@ -30,7 +30,7 @@ def start(context: CommandContext) -> None:
     supervisor = None
     if not app.settings_are_wrong:
         supervisor = app.plugins.first("actionhero_supervisor", Supervisor, app=app)
-    if supervisor is None or not supervisor.bears_problems:
+    if supervisor is None or not supervisor.tolerates_load_errors:
         app.refuse_problems()
     if not app.servers:
         raise ConfigurationError(
@@ -38,11 +38,11 @@ def start(context: CommandContext) -> None:
             "name out of plugins.disabled"
         )
     if supervisor is not None:
-        process.leave(supervisor.run())
-    process.leave(process.serve(app, lambda: announce(app)))
+        process.exit_soon(supervisor.run())
+    process.exit_soon(process.serve(app, lambda: announce(app)))
 
 
-def announce(app: App) -> None:
+def announce(app: Application) -> None:
     """Tell a person how to reach the servers that have started."""
     for server in app.servers:
         for line in server.announcement():

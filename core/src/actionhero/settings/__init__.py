@@ -1,47 +1,56 @@
 """Settings: pydantic models, one per section, filled from files, variables and the command line.
 
-Start with `Settings` (model.py), then `load_settings` (loading.py) and what it returns (book.py).
-What is read, and in which order, is in `actionhero.sources`.
+Start with `Settings` (`model.py`), then `load_settings` (`loading.py`) and its result
+(`loaded.py`). The sources, and their precedence, are in `sources.py`.
 """
 
 from __future__ import annotations
 
-from actionhero.settings.book import SettingsBook, SettingsRow, settings_reference
-from actionhero.settings.core import (
-    CORE_SETTINGS,
-    ActionsSettings,
-    AppSettings,
-    ErrorsSettings,
-    LoggerSettings,
-    PluginsSettings,
-    ProcessSettings,
-)
-from actionhero.settings.loading import load_settings
-from actionhero.settings.model import (
-    MASK,
-    Settings,
-    SettingsPath,
-    mask_passwords,
-    masked,
-    shown,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "CORE_SETTINGS",
-    "MASK",
-    "ActionsSettings",
-    "AppSettings",
-    "ErrorsSettings",
-    "LoggerSettings",
-    "PluginsSettings",
-    "ProcessSettings",
-    "Settings",
-    "SettingsBook",
-    "SettingsPath",
-    "SettingsRow",
-    "load_settings",
-    "mask_passwords",
-    "masked",
-    "settings_reference",
-    "shown",
-]
+from actionhero.plugins.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    # Sections
+    # Loading
+    from actionhero.settings.loaded import LoadedSettings as LoadedSettings
+    from actionhero.settings.loaded import SettingsRow as SettingsRow
+    from actionhero.settings.loaded import settings_reference as settings_reference
+    from actionhero.settings.loading import load_settings as load_settings
+
+    # Masks
+    from actionhero.settings.model import MASK as MASK
+    from actionhero.settings.model import Settings as Settings
+    from actionhero.settings.model import SettingsPath as SettingsPath
+    from actionhero.settings.model import mask_passwords as mask_passwords
+    from actionhero.settings.model import masked as masked
+    from actionhero.settings.model import shown as shown
+    from actionhero.settings.sections import CORE_SETTINGS as CORE_SETTINGS
+    from actionhero.settings.sections import ActionsSettings as ActionsSettings
+    from actionhero.settings.sections import AppSettings as AppSettings
+    from actionhero.settings.sections import ErrorsSettings as ErrorsSettings
+    from actionhero.settings.sections import LoggerSettings as LoggerSettings
+    from actionhero.settings.sections import PluginsSettings as PluginsSettings
+    from actionhero.settings.sections import ProcessSettings as ProcessSettings
+    from actionhero.settings.sources import Environment as Environment
+    from actionhero.settings.sources import Sources as Sources
+    from actionhero.settings.sources import read_sources as read_sources
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        ".loaded": ["LoadedSettings", "SettingsRow", "settings_reference"],
+        ".loading": ["load_settings"],
+        ".model": ["MASK", "Settings", "SettingsPath", "mask_passwords", "masked", "shown"],
+        ".sections": [
+            "ActionsSettings",
+            "AppSettings",
+            "CORE_SETTINGS",
+            "ErrorsSettings",
+            "LoggerSettings",
+            "PluginsSettings",
+            "ProcessSettings",
+        ],
+        ".sources": ["Environment", "Sources", "read_sources"],
+    },
+)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from actionhero.annotations import members
 from actionhero.errors import ConfigurationError
-from actionhero.settings import faults
-from actionhero.settings.book import SettingsBook
+from actionhero.inputs.annotations import members
+from actionhero.settings import errors as faults
+from actionhero.settings.loaded import LoadedSettings
+from actionhero.settings.sources import Origin, OriginKind, SettingValue, Sources
 from actionhero.settings.text import annotation_at, counts_as_unset, value_of
-from actionhero.sources import Given, Origin, OriginKind, Sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
-    from actionhero.settings.faults import Fault
+    from actionhero.settings.errors import SettingError
     from actionhero.settings.model import Settings
 
 Aliases = dict[str, tuple[str, str]]
@@ -27,7 +27,7 @@ Aliases = dict[str, tuple[str, str]]
 
 def load_settings(
     classes: Iterable[type[Settings]], sources: Sources, *, instances: Iterable[Settings] = ()
-) -> SettingsBook:
+) -> LoadedSettings:
     """Load one instance of each settings class.
 
     Args:
@@ -44,7 +44,7 @@ def load_settings(
     aliases = _aliases(sections.values())
     given = [*sources.given(aliases), *_in_code(instances)]
     drafts = {name: _Draft(model) for name, model in sections.items()}
-    found: list[Fault] = []
+    found: list[SettingError] = []
     for one in given:
         found += _place(one, sections, drafts)
     loaded: dict[type[Settings], Settings] = {}
@@ -64,7 +64,7 @@ def load_settings(
         for name, draft in drafts.items()
         for key, contributions in draft.given.items()
     }
-    return SettingsBook(loaded, origins, root=sources.root, environment=sources.environment)
+    return LoadedSettings(loaded, origins, root=sources.root, environment=sources.environment)
 
 
 class _Draft:
@@ -74,11 +74,11 @@ class _Draft:
         self.model = model
         self.values: dict[str, Any] = {}
         #: By key, what its value is made of: one that was given, or several tables in one.
-        self.given: dict[str, list[Given]] = {}
+        self.given: dict[str, list[SettingValue]] = {}
         #: Keys that were given and could not be read: they are wrong, but not missing.
         self.refused: set[str] = set()
 
-    def put(self, given: Given) -> list[Fault]:
+    def put(self, given: SettingValue) -> list[SettingError]:
         """Add what was given to the section, over what is there."""
         key, *inside = given.path[1:]
         field = self.model.model_fields.get(key)
@@ -106,9 +106,9 @@ class _Draft:
             self.given[key] = [given]
         return []
 
-    def faults(self, details: list[ErrorDetails]) -> list[Fault]:
+    def faults(self, details: list[ErrorDetails]) -> list[SettingError]:
         """Return what pydantic refused, in words for whoever gave it."""
-        found: list[Fault] = []
+        found: list[SettingError] = []
         for path, same in _by_place(details, self.values).items():
             first = same[0]
             if first["type"] == "default_factory_not_called":
@@ -124,7 +124,7 @@ class _Draft:
                 found.append(self._fault(path, same))
         return found
 
-    def _fault(self, path: tuple[str, ...], details: list[ErrorDetails]) -> Fault:
+    def _fault(self, path: tuple[str, ...], details: list[ErrorDetails]) -> SettingError:
         full = (self.model.section, *path)
         field = self.model.model_fields[path[0]]
         given = self._giver(full)
@@ -134,7 +134,7 @@ class _Draft:
                 return faults.unknown_key(given, group, path=full)
         return faults.bad_value(full, given, field, self.values.get(path[0]), details)
 
-    def _giver(self, path: tuple[str, ...]) -> Given | None:
+    def _giver(self, path: tuple[str, ...]) -> SettingValue | None:
         """Return what gave the value at `path`: the last one that has it in it."""
         givers = self.given.get(path[1], [])
         for given in reversed(givers):
@@ -181,17 +181,19 @@ def _aliases(classes: Iterable[type[Settings]]) -> Aliases:
     return aliases
 
 
-def _in_code(instances: Iterable[Settings]) -> Iterable[Given]:
+def _in_code(instances: Iterable[Settings]) -> Iterable[SettingValue]:
     for settings in instances:
         for key in type(settings).model_fields:
             if key in settings.model_fields_set:
                 path = (settings.section, key)
-                yield Given(path, getattr(settings, key), Origin(OriginKind.CODE, ".".join(path)))
+                yield SettingValue(
+                    path, getattr(settings, key), Origin(OriginKind.CODE, ".".join(path))
+                )
 
 
 def _place(
-    given: Given, sections: Mapping[str, type[Settings]], drafts: Mapping[str, _Draft]
-) -> list[Fault]:
+    given: SettingValue, sections: Mapping[str, type[Settings]], drafts: Mapping[str, _Draft]
+) -> list[SettingError]:
     """Put what was given where it belongs, or return why it belongs nowhere."""
     if given.path[0] not in sections:
         return [faults.unknown_section(given, sections)]
@@ -249,7 +251,7 @@ def _group_at(field: FieldInfo, path: tuple[str, ...]) -> type[BaseModel] | None
     return None
 
 
-def _has(given: Given, inside: tuple[str, ...]) -> bool:
+def _has(given: SettingValue, inside: tuple[str, ...]) -> bool:
     value = given.value
     for part in inside:
         if not isinstance(value, dict):

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from actionhero.annotations import is_secret, members, parts
+from actionhero.inputs.annotations import is_secret, members, parts
 from actionhero.redaction import SECRET_IN_QUERY
 
 if TYPE_CHECKING:

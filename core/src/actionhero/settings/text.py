@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from actionhero.annotations import is_sequence, is_structure, members
-from actionhero.sources import listed
+from actionhero.inputs.annotations import is_sequence, is_structure, members
+from actionhero.settings.sources import listed
 
 
 def annotation_at(annotation: Any, path: tuple[str, ...]) -> Any:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from actionhero.connection import Connection
-from actionhero.raw import ReadyInputs, ValueInputs
+from actionhero.inputs.payloads import ValidatedPayload, ValuePayload
 from actionhero.streams import Chunk, Stream
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Caller:
 
         calling = asyncio.create_task(
             self._app.pipeline.execute(
-                self.connection, action, ValueInputs(inputs, refuse_unknown=True), sink=take
+                self.connection, action, ValuePayload(inputs, refuse_unknown=True), sink=take
             )
         )
         calling.add_done_callback(lambda _: ready.put_nowait(calling))
@@ -78,7 +78,7 @@ class Caller:
     async def outcome(self, action: str, /, **inputs: Any) -> Outcome:
         """Call an action by name, and return what came of it, good or bad."""
         return await self._app.pipeline.execute(
-            self.connection, action, ValueInputs(inputs, refuse_unknown=True)
+            self.connection, action, ValuePayload(inputs, refuse_unknown=True)
         )
 
     @overload
@@ -104,5 +104,5 @@ class Caller:
             TypedError: The action failed.
         """
         name = self._app.actions.of_type(action).name
-        outcome = await self._app.pipeline.execute(self.connection, name, ReadyInputs(inputs))
+        outcome = await self._app.pipeline.execute(self.connection, name, ValidatedPayload(inputs))
         return outcome.unwrap()

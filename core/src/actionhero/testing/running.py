@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from actionhero.action import Action
 from actionhero.app import App
-from actionhero.initializer import Initializer, RunMode
-from actionhero.mark import hookimpl
+from actionhero.application import RunMode
+from actionhero.initializer import Initializer
 from actionhero.middleware import Middleware
-from actionhero.sources import read_sources
+from actionhero.plugins.hookspecs import hookimpl
+from actionhero.settings.sources import read_sources
 from actionhero.testing.caller import Caller
 
 if TYPE_CHECKING:

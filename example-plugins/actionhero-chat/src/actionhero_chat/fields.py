@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, ValidationError
 from pydantic_core import PydanticCustomError, core_schema
 
-from actionhero_channels.names import NAME
+from actionhero_channels.names import CHANNEL_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,14 +163,14 @@ Password = Annotated[
 
 
 def _a_channel_name(text: str) -> str:
-    if not NAME.fullmatch(text):
+    if not CHANNEL_NAME.fullmatch(text):
         raise _refusal("string_pattern_mismatch", "Invalid channel name")
     return text
 
 
 ChannelName = Annotated[
     str,
-    Text(0, 200, too_long="Invalid channel name", pattern=f"^{NAME.pattern}$"),
+    Text(0, 200, too_long="Invalid channel name", pattern=f"^{CHANNEL_NAME.pattern}$"),
     AfterValidator(_a_channel_name),
 ]
 

@@ -13,7 +13,7 @@ from actionhero_chat.settings import ChatSettings
 from actionhero_db import Database
 
 if TYPE_CHECKING:
-    from actionhero import App
+    from actionhero import Application
 
 logger = logging.getLogger("actionhero.chat")
 
@@ -28,12 +28,12 @@ class ChatInitializer(Initializer):
     def __init__(self) -> None:
         self._passwords: Passwords | None = None
 
-    async def initialize(self, app: App) -> None:
+    async def initialize(self, app: Application) -> None:
         """Provide `Passwords`."""
         self._passwords = Passwords(app.get(ChatSettings))
         app.provide(Passwords, self._passwords)
 
-    async def start(self, app: App) -> None:
+    async def start(self, app: Application) -> None:
         """Make the default user, if a server has none."""
         if app.mode is not RunMode.SERVER or not app.get(ChatSettings).default_user:
             return
@@ -48,7 +48,7 @@ class ChatInitializer(Initializer):
                 return
         logger.info("made the default user %s", users.DEFAULT_EMAIL)
 
-    async def stop(self, app: App) -> None:
+    async def stop(self, app: Application) -> None:
         """End the threads that hash."""
         if self._passwords is not None:
             self._passwords.close()

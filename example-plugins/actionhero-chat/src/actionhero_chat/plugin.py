@@ -10,7 +10,7 @@ from actionhero import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from actionhero import Action, App, Initializer, Middleware, Settings
+    from actionhero import Action, Application, Initializer, Middleware, Settings
     from actionhero_channels import Channel
     from actionhero_db import Models
     from actionhero_web.static import StaticFiles
@@ -38,7 +38,7 @@ def actionhero_initializers() -> Sequence[Initializer]:
 
 
 @hookimpl
-def actionhero_actions(app: App) -> Sequence[type[Action]]:
+def actionhero_actions(app: Application) -> Sequence[type[Action]]:
     from actionhero_chat.actions import channels, digests, files, messages, sessions, streams, users
     from actionhero_chat.settings import ChatSettings
 
@@ -73,8 +73,8 @@ def actionhero_channels() -> Sequence[type[Channel]]:
 
 
 @hookimpl
-def actionhero_middleware(app: App) -> Sequence[Middleware]:
-    from actionhero_chat.pulse import Pulse
+def actionhero_middleware(app: Application) -> Sequence[Middleware]:
+    from actionhero_chat.call_metrics import Pulse
 
     app.provide(Pulse, pulse := Pulse())
     return [pulse]

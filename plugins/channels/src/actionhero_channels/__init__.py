@@ -1,12 +1,13 @@
-"""Channels for ActionHero: whoever listens hears what is broadcast, from whichever process.
+"""Channels for ActionHero: broadcasts to all subscribers, in every process.
 
-`Channel` and `Channels` are what an author imports; `Subscriber` is for whoever writes a door.
+`Channel` and `Channels` are for authors of actions; `Subscriber` is for authors of transports.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from actionhero import lazy_names
 
 if TYPE_CHECKING:
     from actionhero_channels.channel import Channel as Channel
@@ -14,35 +15,22 @@ if TYPE_CHECKING:
     from actionhero_channels.channel import Subscription as Subscription
     from actionhero_channels.channels import Channels as Channels
     from actionhero_channels.delivery import Delivery as Delivery
+    from actionhero_channels.names import CHANNEL_NAME as CHANNEL_NAME
     from actionhero_channels.settings import ChannelsSettings as ChannelsSettings
     from actionhero_channels.subscriber import Subscribed as Subscribed
     from actionhero_channels.subscriber import Subscriber as Subscriber
+    from actionhero_channels.testing import CapturedBroadcast as CapturedBroadcast
+    from actionhero_channels.testing import captured_broadcasts as captured_broadcasts
 
-__all__ = [
-    "Channel",
-    "ChannelMiddleware",
-    "Channels",
-    "ChannelsSettings",
-    "Delivery",
-    "Subscribed",
-    "Subscriber",
-    "Subscription",
-]
-
-_HOME = {
-    "Channel": "channel",
-    "ChannelMiddleware": "channel",
-    "Channels": "channels",
-    "ChannelsSettings": "settings",
-    "Delivery": "delivery",
-    "Subscribed": "subscriber",
-    "Subscriber": "subscriber",
-    "Subscription": "channel",
-}
-
-
-def __getattr__(name: str) -> Any:
-    module = _HOME.get(name)
-    if module is None:
-        raise AttributeError(f"module 'actionhero_channels' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"actionhero_channels.{module}"), name)
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        ".channel": ["Channel", "ChannelMiddleware", "Subscription"],
+        ".channels": ["Channels"],
+        ".delivery": ["Delivery"],
+        ".names": ["CHANNEL_NAME"],
+        ".settings": ["ChannelsSettings"],
+        ".subscriber": ["Subscribed", "Subscriber"],
+        ".testing": ["CapturedBroadcast", "captured_broadcasts"],
+    },
+)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from actionhero import App, Connection, Session
+    from actionhero import Application, Connection, Session
     from actionhero_channels.subscriber import Subscriber
 
 Resource = TypeVar("Resource")
@@ -28,7 +28,7 @@ class Subscription:
 
     def __init__(
         self,
-        app: App,
+        app: Application,
         subscriber: Subscriber,
         session: Session,
         channel: str,

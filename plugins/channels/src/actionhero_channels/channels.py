@@ -13,18 +13,18 @@ from actionhero.identifier import new_identifier
 from actionhero_channels.broadcasts import Broadcasts
 from actionhero_channels.channel import Subscription
 from actionhero_channels.delivery import body_of, position
-from actionhero_channels.failures import redis_reached
-from actionhero_channels.heart import Heart
-from actionhero_channels.names import NAME
+from actionhero_channels.errors import redis_reached
+from actionhero_channels.local_channel import Room
+from actionhero_channels.names import CHANNEL_NAME
 from actionhero_channels.presence import Presence
-from actionhero_channels.relay import Relay
-from actionhero_channels.room import Room
+from actionhero_channels.presence_heartbeat import PresenceHeartbeat
+from actionhero_channels.pubsub_listener import PubSubListener
 from actionhero_channels.subscriber import Subscribed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
-    from actionhero import App, Session
+    from actionhero import Application, Session
     from actionhero_channels.channel import Channel
     from actionhero_channels.names import ChannelNames
     from actionhero_channels.settings import ChannelsSettings
@@ -52,7 +52,11 @@ class Channels:
     """
 
     def __init__(
-        self, app: App, names: ChannelNames, clients: RedisClients, settings: ChannelsSettings
+        self,
+        app: Application,
+        names: ChannelNames,
+        clients: RedisClients,
+        settings: ChannelsSettings,
     ) -> None:
         self._app = app
         self._names = names
@@ -61,10 +65,10 @@ class Channels:
         self._broadcasts = Broadcasts(clients)
         ttl_ms = int(settings.presence_ttl.total_seconds() * 1000)
         self._presence = Presence(clients, self._broadcasts, ttl_ms)
-        self._relay = Relay(clients, self._broadcasts)
+        self._relay = PubSubListener(clients, self._broadcasts)
         self._rooms: dict[str, Room] = {}
         self._joined: dict[Subscriber, dict[str, Subscription | None]] = {}
-        self._heart = Heart(
+        self._heart = PresenceHeartbeat(
             self._presence, self._joined, settings.presence_heartbeat.total_seconds()
         )
         #: What is ended even if whoever wanted it is cancelled.
@@ -94,7 +98,7 @@ class Channels:
             TypeError: The message cannot be written as JSON.
             ServiceUnavailable: Redis cannot be reached. Whether it was broadcast is not known.
         """
-        found = self._names.find(channel) if NAME.fullmatch(channel) else None
+        found = self._names.find(channel) if CHANNEL_NAME.fullmatch(channel) else None
         if found is None:
             known = ", ".join(sorted(repr(each.name) for each in self._names.known)) or "none"
             raise ValueError(f"there is no channel {channel!r}; there are: {known}")
@@ -146,7 +150,7 @@ class Channels:
                 itself.
             ServiceUnavailable: Redis cannot be reached.
         """
-        if not NAME.fullmatch(channel):
+        if not CHANNEL_NAME.fullmatch(channel):
             raise TypedError("Invalid channel name", type=ErrorType.CHANNEL_VALIDATION)
         joined = self._joined.get(subscriber, {})
         if channel in joined:
@@ -179,7 +183,7 @@ class Channels:
         Raises:
             TypedError: That is no name of a channel. That they are not in it is no error.
         """
-        if not NAME.fullmatch(channel):
+        if not CHANNEL_NAME.fullmatch(channel):
             raise TypedError("Invalid channel name", type=ErrorType.CHANNEL_VALIDATION)
         subscription = self._joined.get(subscriber, {}).get(channel)
         if subscription is not None:

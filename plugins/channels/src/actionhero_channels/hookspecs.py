@@ -9,14 +9,14 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from actionhero import App
+    from actionhero import Application
     from actionhero_channels.channel import Channel
 
 hookspec = pluggy.HookspecMarker("actionhero")
 
 
 @hookspec
-def actionhero_channels(app: App) -> Sequence[type[Channel]] | None:
+def actionhero_channels(app: Application) -> Sequence[type[Channel]] | None:
     """Channels that a plugin brings.
 
     Called once, while the application is loading. An application's own are found without it.

@@ -11,7 +11,7 @@ from actionhero_channels.settings import ChannelsSettings
 from actionhero_redis import RedisClients
 
 if TYPE_CHECKING:
-    from actionhero import App
+    from actionhero import Application
 
 
 class ChannelsInitializer(Initializer):
@@ -23,14 +23,14 @@ class ChannelsInitializer(Initializer):
     def __init__(self) -> None:
         self._channels: Channels | None = None
 
-    async def initialize(self, app: App) -> None:
+    async def initialize(self, app: Application) -> None:
         """Provide `Channels`."""
         names, _ = names_of(app)
         clients = app.get(RedisClients)
         self._channels = Channels(app, names, clients, app.get(ChannelsSettings))
         app.provide(Channels, self._channels)
 
-    async def stop(self, app: App) -> None:
+    async def stop(self, app: Application) -> None:
         """Leave every channel, and end the subscription to Redis."""
         if self._channels is not None:
             await self._channels.close()

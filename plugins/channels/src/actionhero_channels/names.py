@@ -11,10 +11,10 @@ from actionhero_channels.channel import Channel
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from actionhero import App
+    from actionhero import Application
 
 #: What may be joined at all.
-NAME: Final = re.compile(r"[a-zA-Z0-9:._-]{1,200}", re.ASCII)
+CHANNEL_NAME: Final = re.compile(r"[a-zA-Z0-9:._-]{1,200}", re.ASCII)
 _PLACE: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
 _LITERAL: Final = re.compile(r"[a-zA-Z0-9:._-]*", re.ASCII)
 
@@ -65,7 +65,7 @@ class ChannelNames:
         return None
 
 
-def names_of(app: App) -> tuple[ChannelNames, list[str]]:
+def names_of(app: Application) -> tuple[ChannelNames, list[str]]:
     """Return the channels of an application, and a sentence for each fault in them."""
     given = [
         (plugin.owner, type_)

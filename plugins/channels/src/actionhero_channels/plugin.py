@@ -9,7 +9,7 @@ from actionhero import hookimpl
 if TYPE_CHECKING:
     import click
 
-    from actionhero import App, Initializer, Settings
+    from actionhero import Application, Initializer, Settings
 
 
 @hookimpl
@@ -27,7 +27,7 @@ def actionhero_settings() -> list[type[Settings]]:
 
 
 @hookimpl
-def actionhero_kinds() -> list[type]:
+def actionhero_component_types() -> list[type]:
     from actionhero_channels.channel import Channel
 
     return [Channel]
@@ -41,7 +41,7 @@ def actionhero_initializers() -> list[Initializer]:
 
 
 @hookimpl
-def actionhero_check(app: App) -> list[str]:
+def actionhero_validate(app: Application) -> list[str]:
     from actionhero_channels.names import names_of
 
     return names_of(app)[1]

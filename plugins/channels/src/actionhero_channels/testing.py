@@ -20,12 +20,12 @@ from actionhero_channels.channels import Channels
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actionhero import App
+    from actionhero import Application
     from actionhero.testing import RunningApp
     from actionhero_channels.delivery import Delivery
 
 
-class Said(NamedTuple):
+class CapturedBroadcast(NamedTuple):
     """A broadcast that succeeded."""
 
     channel: str
@@ -81,12 +81,12 @@ class Listener:
 
 
 @contextlib.contextmanager
-def captured_broadcasts(app: App | RunningApp) -> Iterator[list[Said]]:
+def captured_broadcasts(app: Application | RunningApp) -> Iterator[list[CapturedBroadcast]]:
     """Give a list to which each broadcast of this process is added, for as long as a block."""
-    said: list[Said] = []
+    said: list[CapturedBroadcast] = []
 
     def tap(channel: str, message: Any, sender: str) -> None:
-        said.append(Said(channel, message, sender))
+        said.append(CapturedBroadcast(channel, message, sender))
 
     channels = app.get(Channels)
     channels.taps.append(tap)

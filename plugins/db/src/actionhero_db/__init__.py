@@ -1,13 +1,13 @@
 """A database for ActionHero: models of Tortoise ORM, transactions, migrations.
 
-`Database`, `Transaction` and `Page` are what an author of actions imports; `Models` is for the
-author of a plugin.
+`Database`, `Transaction` and `Page` are for authors of actions; `Models` is for authors of plugins.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from actionhero import lazy_names
 
 if TYPE_CHECKING:
     from actionhero_db.database import Database as Database
@@ -17,20 +17,13 @@ if TYPE_CHECKING:
     from actionhero_db.settings import DbSettings as DbSettings
     from actionhero_db.transaction import Transaction as Transaction
 
-__all__ = ["Database", "DbSettings", "Models", "Page", "Pagination", "Transaction"]
-
-_HOME = {
-    "Database": "database",
-    "DbSettings": "settings",
-    "Models": "models",
-    "Page": "page",
-    "Pagination": "page",
-    "Transaction": "transaction",
-}
-
-
-def __getattr__(name: str) -> Any:
-    module = _HOME.get(name)
-    if module is None:
-        raise AttributeError(f"module 'actionhero_db' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"actionhero_db.{module}"), name)
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        ".database": ["Database"],
+        ".models": ["Models"],
+        ".page": ["Page", "Pagination"],
+        ".settings": ["DbSettings"],
+        ".transaction": ["Transaction"],
+    },
+)

@@ -12,13 +12,13 @@ from actionhero_db.settings import DbSettings
 from actionhero_db.url import DatabaseUrl
 
 if TYPE_CHECKING:
-    from actionhero import App
+    from actionhero import Application
 
 #: The file in the data folder, where no URL is set.
 FILE_NAME = "database.sqlite3"
 
 
-def choose(app: App) -> DatabaseUrl:
+def choose(app: Application) -> DatabaseUrl:
     """Return what the settings ask for: a server, or a file in the data folder."""
     url = app.get(DbSettings).url
     if url is not None:
@@ -26,7 +26,7 @@ def choose(app: App) -> DatabaseUrl:
     return DatabaseUrl.of_file(app.get(AppSettings).data_dir / FILE_NAME)
 
 
-def faults_in(app: App) -> list[str]:
+def faults_in(app: Application) -> list[str]:
     """Return what keeps the chosen database from being used by this application."""
     if app.settings_are_wrong:
         return []

@@ -21,7 +21,7 @@ from actionhero_db.settings import DbSettings
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from actionhero import App
+    from actionhero import Application
     from actionhero.cli import CommandContext
     from actionhero_db.migrations.engine import Engine
 
@@ -154,18 +154,18 @@ def clear(context: CommandContext, yes: bool) -> None:
     click.echo(f"cleared {', '.join(tables) or 'nothing'}")
 
 
-def _load(context: CommandContext) -> App:
+def _load(context: CommandContext) -> Application:
     app = context.load(RunMode.CLI)
     configure_logs(app, level="warn")
     app.refuse_problems()
     return app
 
 
-def _database(app: App) -> Database:
+def _database(app: Application) -> Database:
     return Database(choose(app), models_of(app), app.get(DbSettings))
 
 
-def _own_label(app: App) -> str:
+def _own_label(app: Application) -> str:
     package = app.get(AppSettings).package
     if package is None:
         labels = ", ".join(models.label for models in models_of(app)) or "none"
@@ -173,7 +173,7 @@ def _own_label(app: App) -> str:
     return package.rpartition(".")[2]
 
 
-def _with_engine(app: App, use: Callable[[Engine], Awaitable[Result]]) -> Result:
+def _with_engine(app: Application, use: Callable[[Engine], Awaitable[Result]]) -> Result:
     database = _database(app)
     if not database.has_models:
         raise ConfigurationError(

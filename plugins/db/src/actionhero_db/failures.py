@@ -9,7 +9,7 @@ from tortoise.exceptions import DBConnectionError, OperationalError, ValidationE
 from actionhero import InvalidInput, ServiceUnavailable
 
 if TYPE_CHECKING:
-    from actionhero import App
+    from actionhero import Application
 
 #: When trying again may make sense: a restart takes about so long.
 RETRY_SECONDS = 1
@@ -23,7 +23,7 @@ class Unstorable(OperationalError):
     """Raised when a value cannot be kept in a column: it holds a NUL, or is too large."""
 
 
-def translate_failures(app: App) -> None:
+def translate_failures(app: Application) -> None:
     """Tell callers of `app` what is theirs to mend, and that the database is away when it is.
 
     What breaks a rule of the tables (`tortoise.exceptions.IntegrityError`) is not told: only the

@@ -9,14 +9,14 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from actionhero import App
+    from actionhero import Application
     from actionhero_db.models import Models
 
 hookspec = pluggy.HookspecMarker("actionhero")
 
 
 @hookspec
-def actionhero_db_models(app: App) -> Sequence[Models] | None:
+def actionhero_db_models(app: Application) -> Sequence[Models] | None:
     """Models of Tortoise ORM that a plugin brings, with their migrations.
 
     Called once, when the database's initializer is put together. An application's own modules

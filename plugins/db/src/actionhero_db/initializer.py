@@ -15,7 +15,7 @@ from actionhero_db.settings import DbSettings
 if TYPE_CHECKING:
     from tortoise.context import TortoiseContext
 
-    from actionhero import App
+    from actionhero import Application
 
 logger = logging.getLogger("actionhero.db")
 
@@ -31,13 +31,13 @@ class DatabaseInitializer(Initializer):
         self._database: Database | None = None
         self._before: TortoiseContext | None = None
 
-    async def initialize(self, app: App) -> None:
+    async def initialize(self, app: Application) -> None:
         """Provide `Database`."""
         self._database = Database(choose(app), models_of(app), app.get(DbSettings))
         app.provide(Database, self._database)
         app.provide(Transactions, self._database)
 
-    async def start(self, app: App) -> None:
+    async def start(self, app: Application) -> None:
         """See that the database answers, and that its tables are those of the models.
 
         From here on the models can be used, in what starts after this, and in a test.
@@ -70,7 +70,7 @@ class DatabaseInitializer(Initializer):
         await database.enter()
         logger.info("database: %s", database.url)
 
-    async def stop(self, app: App) -> None:
+    async def stop(self, app: Application) -> None:
         """Close every connection."""
         database = self._database
         if database is None or not database.has_models:

@@ -12,7 +12,7 @@ from actionhero.settings import AppSettings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from actionhero import App
+    from actionhero import Application
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Models:
     migrations: str | None = None
 
 
-def models_of(app: App) -> list[Models]:
+def models_of(app: Application) -> list[Models]:
     """Return the models of all plugins, and of the application.
 
     In the application's package, every module `models` and every module of a package `models` is

@@ -9,7 +9,7 @@ from actionhero import hookimpl
 if TYPE_CHECKING:
     import click
 
-    from actionhero import App, Initializer, Middleware, Settings
+    from actionhero import Application, Initializer, Middleware, Settings
 
 
 @hookimpl
@@ -34,22 +34,22 @@ def actionhero_initializers() -> list[Initializer]:
 
 
 @hookimpl(tryfirst=True)
-def actionhero_middleware(app: App) -> list[Middleware]:
-    from actionhero_db.surroundings import DatabaseSurroundings
+def actionhero_middleware(app: Application) -> list[Middleware]:
+    from actionhero_db.context import DatabaseSurroundings
 
     return [DatabaseSurroundings(app)]
 
 
 @hookimpl
-def actionhero_check(app: App) -> list[str]:
+def actionhero_validate(app: Application) -> list[str]:
     from actionhero_db.choice import faults_in
 
     return faults_in(app)
 
 
 @hookimpl
-def actionhero_diagnoses(app: App, deploy: bool) -> list[Any]:
-    from actionhero_db.diagnoses import diagnose
+def actionhero_doctor_checks(app: Application, deploy: bool) -> list[Any]:
+    from actionhero_db.doctor_checks import diagnose
 
     return diagnose(app, deploy=deploy)
 

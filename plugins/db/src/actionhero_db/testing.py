@@ -37,7 +37,7 @@ from actionhero_db.database import Database
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from actionhero import App
+    from actionhero import Application
     from actionhero.testing import RunningApp
 
 #: `postgres`, or the URL of a PostgreSQL server; empty for SQLite.
@@ -237,7 +237,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @contextlib.asynccontextmanager
-async def rolled_back(app: App | RunningApp) -> AsyncIterator[None]:
+async def rolled_back(app: Application | RunningApp) -> AsyncIterator[None]:
     """Roll back all that is written in a block by this task, and by calls that it makes.
 
     What waits for a commit runs when a call's own transaction ends, as it would without this.

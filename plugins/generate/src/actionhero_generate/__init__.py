@@ -1,21 +1,21 @@
-"""Beginnings: `actionhero new` and `actionhero generate`.
+"""Scaffolding: `actionhero new` and `actionhero generate`.
 
-`Generator` and `Template` are what a plugin imports to add a kind of its own.
+`Generator` and `Template` are for plugins that add a component of their own.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from actionhero import lazy_names
 
 if TYPE_CHECKING:
     from actionhero_generate.generator import Generator as Generator
     from actionhero_generate.generator import Template as Template
 
-__all__ = ["Generator", "Template"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'actionhero_generate' has no attribute {name!r}")
-    return getattr(importlib.import_module("actionhero_generate.generator"), name)
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        ".generator": ["Generator", "Template"],
+    },
+)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from actionhero import ConfigurationError, PluginError
-from actionhero.cli.exits import FAILED
-from actionhero.discovery import find_plugins, load_application_plugin
-from actionhero.installed import installed
-from actionhero.plugins import PluginHost
+from actionhero.cli import EXIT_FAILED
+from actionhero.plugins.discovery import find_plugins, load_application_plugin
+from actionhero.plugins.entry_points import entry_points
+from actionhero.plugins.host import PluginHost
 from actionhero_generate.drafts import Obstacle, draw, say, wanted, write
 from actionhero_generate.generator import Generator
 from actionhero_generate.kinds import package_of
@@ -43,7 +43,9 @@ def new(name: str, plugin: bool, dry_run: bool, force: bool) -> None:
         package = package_name(name)
     except NameFault as fault:
         raise click.BadParameter(str(fault), param_hint="'NAME'") from None
-    if plugin and (taken := next((p for p in installed("actionhero") if p.name == package), None)):
+    if plugin and (
+        taken := next((p for p in entry_points("actionhero") if p.name == package), None)
+    ):
         raise click.BadParameter(
             f"a plugin {package!r} is installed already, from {taken.distribution}; use another",
             param_hint="'NAME'",
@@ -186,4 +188,4 @@ def _or_exit(step: Callable[[], Any]) -> Any:
         return step()
     except Obstacle as obstacle:
         click.echo(f"Error: {obstacle}", err=True)
-        sys.exit(FAILED)
+        sys.exit(EXIT_FAILED)

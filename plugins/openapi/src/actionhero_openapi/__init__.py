@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from actionhero_openapi.operation import Operation
+from actionhero import lazy_names
+from actionhero_openapi.operation import Operation as Operation
 
 if TYPE_CHECKING:
-    from actionhero_openapi.api import Api as Api
     from actionhero_openapi.breaking import Change as Change
     from actionhero_openapi.breaking import breaking_changes as breaking_changes
+    from actionhero_openapi.document import Api as Api
     from actionhero_openapi.settings import OpenApiSettings as OpenApiSettings
 
-__all__ = ["Api", "Change", "OpenApiSettings", "Operation", "breaking_changes"]
-
-_HOME = {
-    "Api": "api",
-    "Change": "breaking",
-    "OpenApiSettings": "settings",
-    "breaking_changes": "breaking",
-}
-
-
-def __getattr__(name: str) -> Any:
-    module = _HOME.get(name)
-    if module is None:
-        raise AttributeError(f"module 'actionhero_openapi' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"actionhero_openapi.{module}"), name)
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        ".breaking": ["Change", "breaking_changes"],
+        ".document": ["Api"],
+        ".settings": ["OpenApiSettings"],
+    },
+    eager=["Operation"],
+)

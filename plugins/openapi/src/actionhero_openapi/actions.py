@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from actionhero import Action, App
+from actionhero import Action, Application
 from actionhero_openapi.operation import Operation
 from actionhero_openapi.settings import OpenApiSettings
 
@@ -22,11 +22,11 @@ class Swagger(Action):
 
     async def run(self, call: Call) -> dict[str, Any]:
         """Return the document."""
-        from actionhero_openapi.api import api_of
+        from actionhero_openapi.document import api_of
 
-        return api_of(call.get(App)).document(call.connection)
+        return api_of(call.get(Application)).document(call.connection)
 
 
-def actions_for(app: App) -> list[type[Action]]:
+def actions_for(app: Application) -> list[type[Action]]:
     """Return the actions that the settings want."""
     return [Swagger] if app.get(OpenApiSettings).serve else []

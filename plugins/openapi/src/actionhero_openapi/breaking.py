@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from actionhero_openapi.narrowing import Narrowing, resolved
+from actionhero_openapi.compatibility import Narrowing, resolved
 
 Document: TypeAlias = Mapping[str, Any]
 

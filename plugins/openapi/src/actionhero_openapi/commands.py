@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actionhero import RunMode, json
-from actionhero.cli.exits import FAILED
+from actionhero.cli import EXIT_FAILED
 from actionhero.cli.table import format_option, write_rows
 from actionhero.errors import MalformedRequest
-from actionhero_openapi.api import api_of
 from actionhero_openapi.breaking import breaking_changes
+from actionhero_openapi.document import api_of
 
 if TYPE_CHECKING:
     from actionhero.cli import CommandContext
@@ -82,7 +82,7 @@ def openapi(
     if changes:
         count = "1 breaking change" if len(changes) == 1 else f"{len(changes)} breaking changes"
         click.echo(count, err=True)
-        raise SystemExit(FAILED)
+        raise SystemExit(EXIT_FAILED)
     click.echo("no breaking change", err=True)
 
 

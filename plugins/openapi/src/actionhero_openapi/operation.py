@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actionhero import ErrorType, PluginError, TypedError
 
 if TYPE_CHECKING:
-    from actionhero.action import Registered
+    from actionhero.action import RegisteredAction
 
 _FORMS: Final = "Operation(deprecated=True), or a mapping such as {'deprecated': True}"
 
@@ -83,7 +83,7 @@ class Operation:
         return cls(**value)
 
 
-def operation_of(action: Registered) -> Operation:
+def operation_of(action: RegisteredAction) -> Operation:
     """Return what the author of an action says of it.
 
     Raises:
@@ -97,7 +97,7 @@ def operation_of(action: Registered) -> Operation:
         ) from error
 
 
-def faults_in(actions: Iterable[Registered]) -> list[str]:
+def faults_in(actions: Iterable[RegisteredAction]) -> list[str]:
     """Return what is wrong with what authors say of their actions, a sentence each."""
     faults = []
     for action in actions:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from aiohttp import web
 
 from actionhero import File
-from actionhero.annotations import parts
+from actionhero.inputs.annotations import parts
 from actionhero.streams import Stream
-from actionhero_openapi.failures import response_name, statuses_of
+from actionhero_openapi.error_responses import response_name, statuses_of
 from actionhero_openapi.operation import operation_of
 from actionhero_openapi.schemas import (
     REF_TEMPLATE,
@@ -22,18 +22,18 @@ from actionhero_openapi.schemas import (
     sent,
     without,
 )
-from actionhero_web.exchange import BODILESS
-from actionhero_web.response import EMPTY_STATUSES
+from actionhero_web.request_handler import METHODS_WITHOUT_BODY
+from actionhero_web.response import STATUSES_WITHOUT_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from actionhero.action import Registered
-    from actionhero.fields import InputField
-    from actionhero.inputs import InputSchema
-    from actionhero.outputs import OutputSchema
+    from actionhero.action import RegisteredAction
+    from actionhero.inputs.fields import InputField
+    from actionhero.inputs.output_schema import OutputSchema
+    from actionhero.inputs.schema import InputSchema
     from actionhero_openapi.operation import Operation
-    from actionhero_web.problem import Profile
+    from actionhero_web.error_mapping import ErrorFormat
     from actionhero_web.route import Route
 
 logger = logging.getLogger("actionhero.openapi")
@@ -51,14 +51,14 @@ class Operations:
         profile: How failures are told.
     """
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: ErrorFormat) -> None:
         self.components = Components()
         #: The statuses by which any of the operations may fail.
         self.failures: set[int] = set()
         self._profile = profile
 
     def make(
-        self, action: Registered, route: Route, identifier: str, *, needs_session: bool
+        self, action: RegisteredAction, route: Route, identifier: str, *, needs_session: bool
     ) -> dict[str, Any]:
         """Return the operation of an action at one of its routes.
 
@@ -113,7 +113,7 @@ class Operations:
     # -- what is sent ------------------------------------------------------------------------
 
     def _inputs(
-        self, action: Registered, route: Route, name: str, said: Operation
+        self, action: RegisteredAction, route: Route, name: str, said: Operation
     ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
         given = sent(_schema_of(action.inputs, action) or _bare(action.inputs.fields))
         whole = self.components.inline(f"{name}_Request", given)
@@ -125,7 +125,7 @@ class Operations:
         in_path = {fields[path].name for path in route.parameters if path in fields}
         if action.inputs.is_empty:
             return parameters, None
-        if route.method in BODILESS:
+        if route.method in METHODS_WITHOUT_BODY:
             parameters += [
                 self._parameter("query", field.name, field, properties)
                 for field in action.inputs.fields
@@ -185,7 +185,7 @@ class Operations:
     # -- what is answered --------------------------------------------------------------------
 
     def _answers(
-        self, action: Registered, route: Route, name: str, said: Operation
+        self, action: RegisteredAction, route: Route, name: str, said: Operation
     ) -> dict[str, Any]:
         """Return the answers of a success, by status."""
         content = self._content(action, name)
@@ -206,7 +206,7 @@ class Operations:
             answers["default"] = _success(0, route, content)
         return answers
 
-    def _content(self, action: Registered, name: str) -> dict[str, Any]:
+    def _content(self, action: RegisteredAction, name: str) -> dict[str, Any]:
         if any(
             isinstance(part, type) and issubclass(part, (web.StreamResponse, Stream))
             for part in parts(action.output_type)
@@ -220,7 +220,7 @@ class Operations:
             return {JSON: {"schema": {}}}
         return {JSON: {"schema": refer(self.components.add(f"{name}_Response", schema))}}
 
-    def _stream(self, action: Registered, name: str) -> dict[str, Any]:
+    def _stream(self, action: RegisteredAction, name: str) -> dict[str, Any]:
         # OpenAPI 3.1 has no word for a stream: tools take the schema for that of each event.
         data: Schema = {"type": "string"}
         [item, *_] = get_args(action.output_type) or [None]
@@ -246,7 +246,7 @@ class Operations:
         return {EVENTS: {"schema": event}}
 
 
-def _schema_of(given: InputSchema | OutputSchema, action: Registered) -> Schema:
+def _schema_of(given: InputSchema | OutputSchema, action: RegisteredAction) -> Schema:
     """Return the schema of what an action takes or gives, empty if it has none."""
     try:
         return given.json_schema(ref_template=REF_TEMPLATE)
@@ -268,6 +268,6 @@ def _bare(fields: Sequence[InputField]) -> Schema:
 
 def _success(status: int, route: Route, content: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": "successful operation"}
-    if status not in EMPTY_STATUSES and route.method != "HEAD":
+    if status not in STATUSES_WITHOUT_BODY and route.method != "HEAD":
         answer["content"] = content
     return answer

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from actionhero_openapi.api import title_of
+from actionhero_openapi.document import title_of
 from actionhero_openapi.settings import OpenApiSettings
 from actionhero_web import StaticFiles, WebSettings
 
 if TYPE_CHECKING:
-    from actionhero import App
+    from actionhero import Application
 
 ASSETS: Final = Path(__file__).parent / "assets"
 
@@ -37,12 +37,12 @@ _PAGE: Final = """\
 """
 
 
-def routes_for(app: App) -> list[web.AbstractRouteDef]:
+def routes_for(app: Application) -> list[web.AbstractRouteDef]:
     """Return the routes of the page, and of what it is made of."""
     settings = app.get(OpenApiSettings)
-    if not settings.serve or not settings.page:
+    if not settings.serve or not settings.page_path:
         return []
-    page = settings.page
+    page = settings.page_path
     text = page_text(page, app.get(WebSettings).prefix, title_of(app))
     assets = StaticFiles(ASSETS, page)
 

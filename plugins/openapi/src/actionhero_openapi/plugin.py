@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import click
     from aiohttp import web
 
-    from actionhero import Action, App, Settings
+    from actionhero import Action, Application, Settings
 
 
 @hookimpl
@@ -23,29 +23,29 @@ def actionhero_settings() -> Sequence[type[Settings]]:
 
 
 @hookimpl
-def actionhero_actions(app: App) -> Sequence[type[Action]]:
+def actionhero_actions(app: Application) -> Sequence[type[Action]]:
     from actionhero_openapi.actions import actions_for
 
     return actions_for(app)
 
 
 @hookimpl
-def actionhero_check(app: App) -> Sequence[str]:
+def actionhero_validate(app: Application) -> Sequence[str]:
     from actionhero_openapi.operation import faults_in
 
     return faults_in(app.actions)
 
 
 @hookimpl
-def actionhero_web_routes(app: App) -> Sequence[web.AbstractRouteDef]:
+def actionhero_web_routes(app: Application) -> Sequence[web.AbstractRouteDef]:
     from actionhero_openapi.page import routes_for
 
     return routes_for(app)
 
 
 @hookimpl
-def actionhero_web_application(application: web.Application, app: App) -> None:
-    from actionhero_openapi.api import api_of
+def actionhero_web_application(application: web.Application, app: Application) -> None:
+    from actionhero_openapi.document import api_of
 
     api_of(app).application = application
 

@@ -17,7 +17,7 @@ class OpenApiSettings(Settings):
         description="Whether the document is served, by the action swagger. "
         "The command openapi writes it in any case.",
     )
-    page: str = Field(
+    page_path: str = Field(
         default="/docs",
         pattern=r"^$|^(/[A-Za-z0-9._~-]+)+$",
         description="The path of the page that shows the document. Empty for none.",

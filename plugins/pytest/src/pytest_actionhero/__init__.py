@@ -1,45 +1,41 @@
-"""Fixtures of pytest for applications of ActionHero, and suites to inherit.
+"""Pytest fixtures for applications, and contract suites to inherit.
 
-`SessionStoreContract` is what an author of a session store imports; `ServerContract` is in
-`actionhero.testing`. The fixtures are in `plugin.py`.
+`ServerContract` is the suite for authors of servers, `SessionStoreContract` for authors of session
+stores. The fixtures are in `plugin.py`.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from actionhero import lazy_names
 
 if TYPE_CHECKING:
+    # Fixtures
     from pytest_actionhero.cli_caller import CliCaller as CliCaller
     from pytest_actionhero.http_caller import HttpCaller as HttpCaller
     from pytest_actionhero.job_queue import JobQueue as JobQueue
+
+    # Contract suites
+    from pytest_actionhero.server_contract import CallFailure as CallFailure
+    from pytest_actionhero.server_contract import CallResult as CallResult
+    from pytest_actionhero.server_contract import ServerContract as ServerContract
+    from pytest_actionhero.server_contract import TransportClient as TransportClient
     from pytest_actionhero.session_store_contract import (
         SessionStoreContract as SessionStoreContract,
     )
     from pytest_actionhero.task_caller import TaskCaller as TaskCaller
     from pytest_actionhero.websocket_caller import WebSocketCaller as WebSocketCaller
 
-__all__ = [
-    "CliCaller",
-    "HttpCaller",
-    "JobQueue",
-    "SessionStoreContract",
-    "TaskCaller",
-    "WebSocketCaller",
-]
-
-_HOME = {
-    "CliCaller": "cli_caller",
-    "HttpCaller": "http_caller",
-    "JobQueue": "job_queue",
-    "SessionStoreContract": "session_store_contract",
-    "TaskCaller": "task_caller",
-    "WebSocketCaller": "websocket_caller",
-}
-
-
-def __getattr__(name: str) -> Any:
-    module = _HOME.get(name)
-    if module is None:
-        raise AttributeError(f"module 'pytest_actionhero' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"pytest_actionhero.{module}"), name)
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        ".cli_caller": ["CliCaller"],
+        ".http_caller": ["HttpCaller"],
+        ".job_queue": ["JobQueue"],
+        ".server_contract": ["CallFailure", "CallResult", "ServerContract", "TransportClient"],
+        ".session_store_contract": ["SessionStoreContract"],
+        ".task_caller": ["TaskCaller"],
+        ".websocket_caller": ["WebSocketCaller"],
+    },
+)

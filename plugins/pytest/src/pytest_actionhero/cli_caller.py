@@ -9,13 +9,13 @@ import click
 
 from actionhero import Connection, InvalidInput
 from actionhero.cli.call import ActionGroup
-from actionhero.outputs import encode
-from actionhero.raw import TextInputs
+from actionhero.inputs.payloads import TextPayload
+from actionhero.json import encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from actionhero import App
+    from actionhero import Application
 
 
 class _Typed(ActionGroup):
@@ -36,7 +36,7 @@ class CliCaller:
         app: The application.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         self._app = app
 
     async def call(self, action: str, /, **inputs: Any) -> Any:
@@ -46,7 +46,7 @@ class CliCaller:
             TypedError: The action failed, or there is no such option.
         """
         name, text = self._typed([action, *_options(inputs)])
-        outcome = await self._app.pipeline.execute(Connection("cli"), name, TextInputs(text))
+        outcome = await self._app.pipeline.execute(Connection("cli"), name, TextPayload(text))
         return json.loads(encode(outcome.unwrap()))
 
     def _typed(self, arguments: list[str]) -> tuple[str, Mapping[str, list[Any]]]:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from actionhero_web import WebSettings
 from actionhero_web.action_routes import routes_of
-from actionhero_web.exchange import BODILESS
+from actionhero_web.request_handler import METHODS_WITHOUT_BODY
 from pytest_actionhero.refusal import refusal
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from actionhero import App
+    from actionhero import Application
 
 
 class HttpCaller:
@@ -27,7 +27,7 @@ class HttpCaller:
         client: A client of it.
     """
 
-    def __init__(self, app: App, client: aiohttp.ClientSession) -> None:
+    def __init__(self, app: Application, client: aiohttp.ClientSession) -> None:
         self._app = app
         self._client = client
 
@@ -47,7 +47,7 @@ class HttpCaller:
             path = path.replace(f"{{{name}}}", quote(_text(inputs.pop(name)), safe=""))
         prefix = self._app.get(WebSettings).prefix
         given: dict[str, Any] = {"json": inputs}
-        if route.method in BODILESS:
+        if route.method in METHODS_WITHOUT_BODY:
             given = {"params": list(_pairs(inputs))}
         async with self._client.request(route.method, f"{prefix}{path}", **given) as answer:
             text = await answer.text()

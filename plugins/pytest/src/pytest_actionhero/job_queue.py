@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from actionhero_tasks import Tasks
 from actionhero_tasks.job import Ending
 from actionhero_tasks.runner import JobRunner
-from actionhero_tasks.servers import new_owner
+from actionhero_tasks.servers import new_worker_id
 
 if TYPE_CHECKING:
-    from actionhero import App
+    from actionhero import Application
     from actionhero_tasks.job import Settlement
 
 #: More rounds than any test means; jobs that enqueue themselves would run for ever.
@@ -24,10 +24,10 @@ class JobQueue:
         app: The application, with `actionhero-tasks`.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         self._tasks = app.get(Tasks)
         self._runner = JobRunner(app, lambda *_: None)
-        self._owner = new_owner()
+        self._owner = new_worker_id()
         self._joined = False
 
     async def drain(self) -> list[Settlement]:

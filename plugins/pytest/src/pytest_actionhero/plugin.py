@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import time_machine
 
     from actionhero.testing import Caller, RunningApp
-    from actionhero_channels.testing import Said
+    from actionhero_channels.testing import CapturedBroadcast
     from actionhero_websocket.client import Client
     from pytest_actionhero.cli_caller import CliCaller
     from pytest_actionhero.http_caller import HttpCaller
@@ -39,7 +39,7 @@ _FIXTURES = {
 }
 #: By package: any port that is free, and jobs that wait until the test drains the queue.
 _SUITABLE = {
-    "actionhero_tasks": ("ACTIONHERO_TASKS__EMBEDDED", "false"),
+    "actionhero_tasks": ("ACTIONHERO_TASKS__RUN_IN_SERVER", "false"),
     "actionhero_web": ("ACTIONHERO_WEB__PORT", "0"),
 }
 #: Who asks for one of these wants doors that are open.
@@ -105,7 +105,7 @@ async def app(
     Its servers are open if the test asks for a fixture that goes through one, such as `http`.
     """
     from actionhero import App, RunMode
-    from actionhero.sources import read_sources
+    from actionhero.settings.sources import read_sources
     from actionhero.testing import RunningApp, running_app
 
     mode = RunMode.SERVER if _THROUGH_A_DOOR & set(request.fixturenames) else RunMode.CLI
@@ -213,7 +213,7 @@ def each_caller(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture
-def broadcasts(app: RunningApp) -> Iterator[list[Said]]:
+def broadcasts(app: RunningApp) -> Iterator[list[CapturedBroadcast]]:
     """Give a list to which every broadcast of the application is added."""
     from actionhero_channels.testing import captured_broadcasts
 
@@ -245,8 +245,8 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 def _active(root: Path, environ: dict[str, str]) -> list[str]:
     """Return the modules of the plugins that the settings file of a folder switches on."""
-    from actionhero.discovery import PluginState, find_plugins
-    from actionhero.sources import read_sources
+    from actionhero.plugins.discovery import PluginState, find_plugins
+    from actionhero.settings.sources import read_sources
 
     found, _ = find_plugins(read_sources(root, environ=environ).boot())
     return [one.module_name for one in found if one.state is PluginState.ACTIVE]

@@ -9,7 +9,7 @@ from actionhero_tasks import Tasks
 from pytest_actionhero.refusal import refusal
 
 if TYPE_CHECKING:
-    from actionhero import App
+    from actionhero import Application
     from pytest_actionhero.job_queue import JobQueue
 
 
@@ -21,7 +21,7 @@ class TaskCaller:
         queue: Its queue, in which no worker runs.
     """
 
-    def __init__(self, app: App, queue: JobQueue) -> None:
+    def __init__(self, app: Application, queue: JobQueue) -> None:
         self._tasks = app.get(Tasks)
         self._queue = queue
 

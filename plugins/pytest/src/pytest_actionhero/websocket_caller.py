@@ -8,7 +8,7 @@ from actionhero_websocket.client import CallFailed
 from pytest_actionhero.refusal import refusal
 
 if TYPE_CHECKING:
-    from actionhero import App
+    from actionhero import Application
     from actionhero_websocket.client import Client
 
 
@@ -20,7 +20,7 @@ class WebSocketCaller:
         client: A client that is connected.
     """
 
-    def __init__(self, app: App, client: Client) -> None:
+    def __init__(self, app: Application, client: Client) -> None:
         self._app = app
         self._client = client
 

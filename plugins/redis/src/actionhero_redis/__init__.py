@@ -1,21 +1,24 @@
-"""Redis for ActionHero. `RedisClients` is what an author asks for: `call.get(RedisClients)`."""
+"""Redis for ActionHero. `RedisClients` is what an author requests: `call.get(RedisClients)`."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from actionhero import lazy_names
 
 if TYPE_CHECKING:
     from actionhero_redis.clients import RedisClients as RedisClients
+    from actionhero_redis.clients import clients_for as clients_for
+    from actionhero_redis.errors import TRANSIENT_ERRORS as TRANSIENT_ERRORS
     from actionhero_redis.settings import RedisSettings as RedisSettings
+    from actionhero_redis.store import select_store as select_store
 
-__all__ = ["RedisClients", "RedisSettings"]
-
-_HOME = {"RedisClients": "clients", "RedisSettings": "settings"}
-
-
-def __getattr__(name: str) -> Any:
-    module = _HOME.get(name)
-    if module is None:
-        raise AttributeError(f"module 'actionhero_redis' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"actionhero_redis.{module}"), name)
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        ".clients": ["RedisClients", "clients_for"],
+        ".errors": ["TRANSIENT_ERRORS"],
+        ".settings": ["RedisSettings"],
+        ".store": ["select_store"],
+    },
+)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from redis import asyncio as aio
     from redis.asyncio.client import PubSub
 
-    from actionhero import App
+    from actionhero import Application
     from actionhero_redis.connections import Connector
     from actionhero_redis.private_server import PrivateServer
     from actionhero_redis.settings import RedisSettings
@@ -218,7 +218,9 @@ class RedisClients:
         return PrivateServer(self.store.program or "", self.store.folder or Path())
 
 
-def clients_for(app: App, store: Store, on_use: Callable[[], None] = lambda: None) -> RedisClients:
+def clients_for(
+    app: Application, store: Store, on_use: Callable[[], None] = lambda: None
+) -> RedisClients:
     """Return the clients of an application."""
     from actionhero.settings import AppSettings
     from actionhero_redis.settings import RedisSettings

@@ -9,10 +9,10 @@ from actionhero import BootError, Initializer, RunMode, UnavailableError
 from actionhero.settings import AppSettings
 from actionhero_redis.clients import RedisClients, clients_for
 from actionhero_redis.settings import RedisSettings
-from actionhero_redis.store import StoreKind, choose
+from actionhero_redis.store import StoreKind, select_store
 
 if TYPE_CHECKING:
-    from actionhero import App
+    from actionhero import Application
 
 logger = logging.getLogger("actionhero.redis")
 
@@ -25,21 +25,21 @@ class RedisInitializer(Initializer):
     def __init__(self) -> None:
         self._clients: RedisClients | None = None
 
-    async def initialize(self, app: App) -> None:
+    async def initialize(self, app: Application) -> None:
         """Provide `RedisClients`."""
 
         def on_use() -> None:
-            from actionhero_redis.failures import translate_failures
+            from actionhero_redis.errors import translate_failures
 
             translate_failures(app)
 
-        store = choose(app)
+        store = select_store(app)
         if store.kind is StoreKind.EMBEDDED:
             app.get(AppSettings).make_data_dir()
         self._clients = clients_for(app, store, on_use)
         app.provide(RedisClients, self._clients)
 
-    async def start(self, app: App) -> None:
+    async def start(self, app: Application) -> None:
         """See that Redis answers; for a command line call, the first use of it does.
 
         Raises:
@@ -64,7 +64,7 @@ class RedisInitializer(Initializer):
         else:
             logger.info("redis: %s", clients.store)
 
-    async def stop(self, app: App) -> None:
+    async def stop(self, app: Application) -> None:
         """Close the clients, and leave the private server."""
         if self._clients is not None:
             await self._clients.stop()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from actionhero import hookimpl
 
 if TYPE_CHECKING:
-    from actionhero import App, Initializer, Settings
+    from actionhero import Application, Initializer, Settings
 
 
 @hookimpl
@@ -25,14 +25,14 @@ def actionhero_initializers() -> list[Initializer]:
 
 
 @hookimpl
-def actionhero_check(app: App) -> list[str]:
+def actionhero_validate(app: Application) -> list[str]:
     from actionhero_redis.store import faults_in
 
     return faults_in(app)
 
 
 @hookimpl
-def actionhero_diagnoses(app: App, deploy: bool) -> list[Any]:
-    from actionhero_redis.diagnoses import diagnose
+def actionhero_doctor_checks(app: Application, deploy: bool) -> list[Any]:
+    from actionhero_redis.doctor_checks import diagnose
 
     return diagnose(app, deploy=deploy)

@@ -15,7 +15,7 @@ from actionhero_redis.settings import RedisSettings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from actionhero import App
+    from actionhero import Application
     from actionhero_redis.url import RedisUrl
 
 #: Programs that a private server can be started with; the first that is on PATH is taken.
@@ -60,7 +60,7 @@ class Store:
                 return "memory of this process alone (fakeredis)"
 
 
-def choose(app: App) -> Store:
+def select_store(app: Application) -> Store:
     """Return what the settings ask for.
 
     Raises:
@@ -89,12 +89,12 @@ def choose(app: App) -> Store:
     return Store(StoreKind.EMBEDDED, program=program, folder=folder)
 
 
-def faults_in(app: App) -> list[str]:
+def faults_in(app: Application) -> list[str]:
     """Return what keeps the chosen store from being used by this application."""
     if app.settings_are_wrong:
         return []
     try:
-        store = choose(app)
+        store = select_store(app)
     except ConfigurationError as error:
         return [str(error)]
     if store.kind is StoreKind.SERVER:
@@ -141,7 +141,7 @@ def _no_program(settings: RedisSettings) -> str:
     )
 
 
-def _workers(app: App) -> int:
+def _workers(app: Application) -> int:
     """Return how many processes serve. The section of the HTTP server is known by its name only."""
     for section in app.settings:
         if section.section == "web":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from actionhero import hookimpl
 
 if TYPE_CHECKING:
-    from actionhero import App, Initializer, SessionStore, Settings
+    from actionhero import Application, Initializer, SessionStore, Settings
 
 
 @hookimpl
@@ -25,7 +25,7 @@ def actionhero_initializers() -> list[Initializer]:
 
 
 @hookimpl
-def actionhero_session_store(app: App) -> SessionStore:
+def actionhero_session_store(app: Application) -> SessionStore:
     from actionhero_sessions.sessions import sessions_for
 
     return sessions_for(app)

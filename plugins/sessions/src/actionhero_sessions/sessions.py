@@ -17,7 +17,7 @@ from actionhero_web import WebSettings
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from actionhero import App, Connection
+    from actionhero import Application, Connection
 
 #: Connections that begin with an HTTP request, and so may bring a cookie.
 WITH_COOKIES = frozenset({"web", "websocket"})
@@ -117,7 +117,7 @@ class Sessions(SessionStore):
 
     def ended(self) -> AsyncGenerator[str | None, None]:
         """Yield the identifier of each session that ends from now on; see `SessionStore`."""
-        from actionhero_sessions.endings import endings  # noqa: PLC0415 - it loads redis-py
+        from actionhero_sessions.revocation import endings  # noqa: PLC0415 - it loads redis-py
 
         return endings(self._records.clients, self.ended_channel)
 
@@ -258,7 +258,7 @@ class Sessions(SessionStore):
             self.cookies.put(connection, session._next_id)
 
 
-def sessions_for(app: App) -> Sessions:
+def sessions_for(app: Application) -> Sessions:
     """Return the sessions of an application, and provide them to its actions."""
     settings = app.get(SessionsSettings)
     web = app.get(WebSettings) if app.has(WebSettings) else WebSettings()
@@ -271,7 +271,7 @@ def sessions_for(app: App) -> Sessions:
             trusted_proxies=web.trusted_proxies,
         ),
         settings.user_key,
-        always_cookie=web.errors == "actionhero",
+        always_cookie=web.error_format == "actionhero",
     )
     app.provide(Sessions, sessions)
     return sessions

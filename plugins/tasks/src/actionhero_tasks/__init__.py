@@ -1,35 +1,37 @@
-"""Background jobs for ActionHero: an action says how by `task = Task(...)`, and `Tasks` enqueues.
+"""Background jobs for ActionHero: `task = Task(...)` configures an action, `Tasks` enqueues it.
 
-Importing this imports neither dramatiq nor APScheduler: to declare a task costs nothing.
+Importing this imports neither dramatiq nor APScheduler, so declaring a task costs nothing.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from actionhero import lazy_names
 
 if TYPE_CHECKING:
+    # Written by authors of actions
+    # For tests that run jobs
+    from actionhero_tasks.job import Ending as Ending
     from actionhero_tasks.job import JobState as JobState
+    from actionhero_tasks.job import Settlement as Settlement
     from actionhero_tasks.reports import FanOut as FanOut
     from actionhero_tasks.reports import Job as Job
+    from actionhero_tasks.runner import JobRunner as JobRunner
+    from actionhero_tasks.servers import new_worker_id as new_worker_id
     from actionhero_tasks.settings import TasksSettings as TasksSettings
     from actionhero_tasks.task import Task as Task
     from actionhero_tasks.tasks import Tasks as Tasks
 
-__all__ = ["FanOut", "Job", "JobState", "Task", "Tasks", "TasksSettings"]
-
-_HOME = {
-    "FanOut": "reports",
-    "Job": "reports",
-    "JobState": "job",
-    "Task": "task",
-    "Tasks": "tasks",
-    "TasksSettings": "settings",
-}
-
-
-def __getattr__(name: str) -> Any:
-    module = _HOME.get(name)
-    if module is None:
-        raise AttributeError(f"module 'actionhero_tasks' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"actionhero_tasks.{module}"), name)
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        ".job": ["Ending", "JobState", "Settlement"],
+        ".reports": ["FanOut", "Job"],
+        ".runner": ["JobRunner"],
+        ".servers": ["new_worker_id"],
+        ".settings": ["TasksSettings"],
+        ".task": ["Task"],
+        ".tasks": ["Tasks"],
+    },
+)

@@ -16,7 +16,7 @@ from dramatiq.errors import BrokerConnectionError, DecodeError, QueueJoinTimeout
 
 from actionhero.identifier import new_identifier
 from actionhero_tasks.job import Ending, JobState, NewJob, Settlement, StoreUnavailable
-from actionhero_tasks.servers import new_owner
+from actionhero_tasks.servers import new_worker_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -156,7 +156,7 @@ class JobConsumer(Consumer):
         self._queue_name = queue_name
         self._prefetch = prefetch
         self._timeout = timeout
-        self._owner = new_owner()
+        self._owner = new_worker_id()
         self._waiting: deque[JobMessage] = deque()
         #: The jobs that are out, with their tokens.
         self._out: set[tuple[str, int]] = set()

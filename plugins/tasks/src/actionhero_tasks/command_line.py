@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 from actionhero import RunMode, UnavailableError
 from actionhero.cli.logging import configure_logs
-from actionhero_tasks.choice import open_store
 from actionhero_tasks.job import StoreUnavailable
+from actionhero_tasks.store_factory import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actionhero import App
+    from actionhero import Application
     from actionhero.cli import CommandContext
     from actionhero_tasks.store import JobStore
 
 Result = TypeVar("Result")
 
 
-def load_app(context: CommandContext) -> App:
+def load_app(context: CommandContext) -> Application:
     """Return the application, loaded and not started.
 
     Raises:
@@ -31,7 +31,7 @@ def load_app(context: CommandContext) -> App:
     return app
 
 
-def ask_store(app: App, ask: Callable[[JobStore], Result]) -> Result:
+def ask_store(app: Application, ask: Callable[[JobStore], Result]) -> Result:
     """Return what `ask` makes of the store.
 
     Raises:

@@ -10,14 +10,14 @@ import click
 from actionhero import TypedError
 from actionhero.cli.call import ActionGroup, loaded_app, write_error
 from actionhero.identifier import new_identifier
+from actionhero.inputs.payloads import TextPayload
 from actionhero.process import run_interruptible
-from actionhero.raw import TextInputs
 from actionhero_tasks.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from actionhero import App
+    from actionhero import Application
 
 
 class EnqueueGroup(ActionGroup):
@@ -73,11 +73,11 @@ def enqueue(
 
 
 async def _enqueue(
-    app: App, name: str, text: Mapping[str, list[Any]], how: Mapping[str, Any]
+    app: Application, name: str, text: Mapping[str, list[Any]], how: Mapping[str, Any]
 ) -> str:
     # Nothing else that the application has is started for it.
     tasks = Tasks(app)
     try:
-        return await tasks.enqueue(name, TextInputs(text), **how)
+        return await tasks.enqueue(name, TextPayload(text), **how)
     finally:
         tasks.close()

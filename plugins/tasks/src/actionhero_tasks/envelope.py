@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import InvalidInput, MalformedRequest, TypedError, json
-from actionhero.envelope import envelope
-from actionhero.failures import Failures
-from actionhero.raw import TextInputs, ValueInputs
+from actionhero.error_handling import ErrorHandler
+from actionhero.inputs.payloads import TextPayload, ValuePayload
 from actionhero.redaction import REDACTED
-from actionhero_tasks.sealing import SealBroken
+from actionhero.transport.error_document import error_document
+from actionhero_tasks.encryption import DecryptionError
 
 if TYPE_CHECKING:
-    from actionhero.action import Registered
-    from actionhero.raw import RawInputs
-    from actionhero_tasks.sealing import Seal
+    from actionhero.action import RegisteredAction
+    from actionhero.inputs.payloads import Payload
+    from actionhero_tasks.encryption import Encryption
 
 #: How many levels of values are looked through for what JSON has no word for.
 _MOST_LEVELS: Final = 64
@@ -26,7 +26,7 @@ _MOST_LEVELS: Final = 64
 _AS_IT_IS: Final = frozenset({str, int, float, bool, type(None)})
 
 
-class Unreadable(Exception):
+class UndecodableJob(Exception):
     """Raised for a message that nobody can make a call of."""
 
 
@@ -82,14 +82,14 @@ class Envelope:
         """Read a message.
 
         Raises:
-            Unreadable: It is none.
+            UndecodableJob: It is none.
         """
         try:
             message = json.loads(body)
             options = dict(message["options"])
             inputs = message["kwargs"]
             if message["args"] or not isinstance(inputs, dict):
-                raise Unreadable("inputs are given by name, and there are some without")
+                raise UndecodableJob("inputs are given by name, and there are some without")
             return cls(
                 action=str(message["actor_name"]),
                 inputs=inputs,
@@ -101,24 +101,24 @@ class Envelope:
                 options=options,
             )
         except (MalformedRequest, KeyError, TypeError, ValueError) as error:
-            raise Unreadable(f"it is no message of a job: {error}") from error
+            raise UndecodableJob(f"it is no message of a job: {error}") from error
 
-    def raw(self, seal: Seal, job_id: str) -> RawInputs:
+    def raw(self, seal: Encryption, job_id: str) -> Payload:
         """Return the inputs, for the corridor.
 
         Raises:
-            Unreadable: What was sealed cannot be opened.
+            UndecodableJob: What was sealed cannot be opened.
         """
         inputs = dict(self.inputs)
         if self.sealed is not None:
             try:
                 inputs |= seal.open(self.sealed, job_id)
-            except SealBroken as error:
-                raise Unreadable(str(error)) from error
+            except DecryptionError as error:
+                raise UndecodableJob(str(error)) from error
         if self.is_text:
-            return TextInputs(inputs)
+            return TextPayload(inputs)
         # As from a stranger: an older or a newer version of the application may have written it.
-        return ValueInputs(inputs, refuse_unknown=False)
+        return ValuePayload(inputs, refuse_unknown=False)
 
     def shown(self) -> dict[str, Any]:
         """Return the inputs as they may be shown."""
@@ -129,13 +129,13 @@ class Envelope:
 
 
 def pack(
-    action: Registered, inputs: Any, seal: Seal, job_id: str, queue: str, **facts: Any
+    action: RegisteredAction, inputs: Any, seal: Encryption, job_id: str, queue: str, **facts: Any
 ) -> bytes:
     """Validate inputs as the action will, and return the message that travels.
 
     Args:
         action: What will be called.
-        inputs: By name, an instance of what the action takes, `TextInputs`, or `None`.
+        inputs: By name, an instance of what the action takes, `TextPayload`, or `None`.
         seal: Closes what is secret.
         job_id: The job that it is for.
         queue: Where that waits.
@@ -145,7 +145,7 @@ def pack(
         InvalidInput: They do not fit, or one of them cannot wait in a queue.
     """
     values = plain_inputs(action, inputs)
-    is_text = isinstance(inputs, TextInputs)
+    is_text = isinstance(inputs, TextPayload)
     hidden = sorted(name for name in values if name in action.inputs.hiding)
     sealed = None
     try:
@@ -162,18 +162,18 @@ def pack(
         ) from None
 
 
-def plain_inputs(action: Registered, inputs: Any) -> dict[str, Any]:
+def plain_inputs(action: RegisteredAction, inputs: Any) -> dict[str, Any]:
     """Return inputs by name, after the action's schema has taken them.
 
     Raises:
         InvalidInput: It has not; in the words of the corridor.
     """
     schema = action.inputs
-    raw: TextInputs | ValueInputs
+    raw: TextPayload | ValuePayload
     if inputs is None or isinstance(inputs, Mapping):
         values = {name: _plain(value) for name, value in (inputs or {}).items()}
-        raw = ValueInputs(values)
-    elif isinstance(inputs, TextInputs):
+        raw = ValuePayload(values)
+    elif isinstance(inputs, TextPayload):
         values = {name: list(given) for name, given in inputs.text.items()}
         raw = inputs
     elif isinstance(schema.type, type) and isinstance(inputs, schema.type):
@@ -188,7 +188,7 @@ def plain_inputs(action: Registered, inputs: Any) -> dict[str, Any]:
         raw.parse(schema)
     except TypedError as error:
         # A validator of the author's own may repeat a secret.
-        failures = Failures(show_tracebacks=False, keep_tracebacks=False)
+        failures = ErrorHandler(show_tracebacks=False, keep_tracebacks=False)
         refused = failures.refused(error, action, raw).error
         raise refused or error from None
     return values
@@ -216,5 +216,5 @@ def _plain(value: Any, level: int = 0) -> Any:
 
 def describe(error: TypedError) -> bytes:
     """Return what a store keeps of a failure: what every door tells of it."""
-    told = envelope(error, timestamp_ms=time.time_ns() // 1_000_000, request_id=None)
+    told = error_document(error, timestamp_ms=time.time_ns() // 1_000_000, request_id=None)
     return json.dumps(told["error"])

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
     from dramatiq import Middleware
 
-    from actionhero import App
+    from actionhero import Application
 
 hookspec = pluggy.HookspecMarker("actionhero")
 
 
 @hookspec
-def actionhero_tasks_middleware(app: App) -> Sequence[Middleware] | None:
+def actionhero_tasks_middleware(app: Application) -> Sequence[Middleware] | None:
     """Native middleware of dramatiq, for jobs that our worker runs.
 
     Called once, in a process that runs jobs, before the first of them. Its

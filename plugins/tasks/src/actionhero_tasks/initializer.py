@@ -10,7 +10,7 @@ from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
 from actionhero_tasks.tasks import Tasks
 
 if TYPE_CHECKING:
-    from actionhero import App
+    from actionhero import Application
 
 
 class TasksInitializer(Initializer):
@@ -23,12 +23,12 @@ class TasksInitializer(Initializer):
     def __init__(self) -> None:
         self._tasks: Tasks | None = None
 
-    async def initialize(self, app: App) -> None:
+    async def initialize(self, app: Application) -> None:
         """Provide `Tasks`."""
         self._tasks = Tasks(app)
         app.provide(Tasks, self._tasks)
 
-    async def start(self, app: App) -> None:
+    async def start(self, app: Application) -> None:
         """See that store and broker can be used; for a command line call, the first use does.
 
         Raises:
@@ -46,7 +46,7 @@ class TasksInitializer(Initializer):
         except StoreUnavailable as error:
             raise UnavailableError(f"the store of jobs cannot be used: {error}") from error
 
-    async def stop(self, app: App) -> None:
+    async def stop(self, app: Application) -> None:
         """Close the store."""
         if self._tasks is not None:
             self._tasks.express.close()

@@ -33,7 +33,7 @@ class NewJob:
     #: What is the same for jobs that are to be one.
     key: str | None = None
     #: For how long after this job another of the same key is none.
-    key_window_ms: int = 0
+    deduplication_window_ms: int = 0
     #: Which schedule it is a tick of.
     schedule: str | None = None
     #: Which fan-out it belongs to.
@@ -161,5 +161,5 @@ class BrokerUnavailable(StoreUnavailable):
     """Raised by a broker that cannot be reached; what a store keeps is not lost by it."""
 
 
-class LineBroken(Exception):
+class PipelineBroken(Exception):
     """Raised for a job that a line did not take, or may not have taken."""

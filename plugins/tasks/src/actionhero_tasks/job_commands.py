@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 import click
 
-from actionhero.cli.exits import FAILED
+from actionhero.cli import EXIT_FAILED
 from actionhero.cli.table import format_option, write_json, write_rows
 from actionhero_tasks.command_line import ask_store, load_app
 from actionhero_tasks.job import JobState
@@ -127,7 +127,7 @@ def _find(context: CommandContext, id: str, wait_seconds: float = 0.0) -> Job:
 
 def _refuse(reason: str) -> NoReturn:
     click.echo(reason, err=True)
-    sys.exit(FAILED)
+    sys.exit(EXIT_FAILED)
 
 
 class _Bar:

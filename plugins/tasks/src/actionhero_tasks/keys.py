@@ -9,10 +9,10 @@ from actionhero import json
 from actionhero_tasks.envelope import plain_inputs
 
 if TYPE_CHECKING:
-    from actionhero.action import Registered
+    from actionhero.action import RegisteredAction
 
 
-def key_of(action: Registered, inputs: Any) -> str:
+def key_of(action: RegisteredAction, inputs: Any) -> str:
     """Return a key that the same inputs of an action have, whatever their order; no secret in it.
 
     A digest: a key may be read by anybody who reads the queue.

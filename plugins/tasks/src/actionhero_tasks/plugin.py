@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import click
     from aiohttp import web
 
-    from actionhero import App, Initializer, Middleware, Server, Settings
+    from actionhero import Application, Initializer, Middleware, Server, Settings
 
 
 @hookimpl
@@ -36,42 +36,42 @@ def actionhero_initializers() -> list[Initializer]:
 
 @hookimpl
 def actionhero_middleware() -> list[Middleware]:
-    from actionhero_tasks.origin import Origin
+    from actionhero_tasks.request_context import Origin
 
     return [Origin()]
 
 
 @hookimpl
-def actionhero_check(app: App) -> list[str]:
-    from actionhero_tasks import choice, task
+def actionhero_validate(app: Application) -> list[str]:
+    from actionhero_tasks import store_factory, task
 
-    return [*task.faults_in(app), *choice.faults_in(app)]
+    return [*task.faults_in(app), *store_factory.faults_in(app)]
 
 
 @hookimpl
-def actionhero_servers(app: App) -> list[Server]:
+def actionhero_servers(app: Application) -> list[Server]:
     from actionhero_tasks.servers import servers_for
 
     return servers_for(app)
 
 
 @hookimpl(optionalhook=True)
-def actionhero_web_routes(app: App) -> list[web.AbstractRouteDef]:
+def actionhero_web_routes(app: Application) -> list[web.AbstractRouteDef]:
     from actionhero_tasks.page.routes import routes_for
 
     return routes_for(app)
 
 
 @hookimpl(optionalhook=True)
-def actionhero_web_application(application: web.Application, app: App) -> None:
+def actionhero_web_application(application: web.Application, app: Application) -> None:
     from actionhero_tasks.page.routes import close_with
 
     close_with(application, app)
 
 
 @hookimpl
-def actionhero_diagnoses(app: App, deploy: bool) -> list[Any]:
-    from actionhero_tasks.diagnoses import diagnose
+def actionhero_doctor_checks(app: Application, deploy: bool) -> list[Any]:
+    from actionhero_tasks.doctor_checks import diagnose
 
     return diagnose(app, deploy=deploy)
 

@@ -19,8 +19,8 @@ from actionhero_tasks.job import (
     StoreUnavailable,
     Totals,
 )
-from actionhero_tasks.redis_line import RedisLine
 from actionhero_tasks.redis_outbox import SCRIPTS, RedisOutbox
+from actionhero_tasks.redis_pipeline import RedisPipeline
 from actionhero_tasks.redis_values import record_of, values_of
 from actionhero_tasks.store import MOST_DELIVERIES, JobStore
 
@@ -98,7 +98,7 @@ class RedisStore(JobStore):
 
     def open_line(self) -> Line | None:
         with self._errors():
-            return RedisLine.over(self._connect(), scripts.ADD, self._prefix)
+            return RedisPipeline.over(self._connect(), scripts.ADD, self._prefix)
 
     def tick(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
         return bool(self._run("TICK", name, fire_ms, int(overlap), *values_of(job)))

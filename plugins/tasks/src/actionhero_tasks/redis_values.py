@@ -16,7 +16,7 @@ def values_of(job: NewJob) -> tuple[Any, ...]:
     """Return the ten values by which scripts know a new job."""
     return (
         *(job.id, job.queue, job.action, job.body, job.priority, job.delay_ms),
-        *(job.key or "", job.key_window_ms, job.schedule or "", job.batch or ""),
+        *(job.key or "", job.deduplication_window_ms, job.schedule or "", job.batch or ""),
     )
 
 

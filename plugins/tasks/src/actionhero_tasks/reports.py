@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from actionhero import json
-from actionhero_tasks.envelope import Envelope, Unreadable
+from actionhero_tasks.envelope import Envelope, UndecodableJob
 
 if TYPE_CHECKING:
     from actionhero_tasks.job import JobRecord, JobState
@@ -61,7 +61,7 @@ def job_of(record: JobRecord) -> Job:
     """Return what a store knows, as authors read it."""
     try:
         inputs = Envelope.read(record.body).shown()
-    except Unreadable:
+    except UndecodableJob:
         inputs = {}
     return Job(
         id=record.id,

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 from actionhero import ActionNotFound, Connection, Outcome, ServiceUnavailable, Session, TypedError
 from actionhero.identifier import new_identifier
-from actionhero.outputs import encode
-from actionhero_tasks.envelope import Envelope, Unreadable, describe
+from actionhero.json import encode
+from actionhero_tasks.envelope import Envelope, UndecodableJob, describe
 from actionhero_tasks.job import Ending, Settlement
+from actionhero_tasks.retries import RetryPlan, retry_decision
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.task import task_of
 from actionhero_tasks.tasks import Tasks
-from actionhero_tasks.verdict import RetryPlan, verdict_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actionhero import App
-    from actionhero.action import Registered
+    from actionhero import Application
+    from actionhero.action import RegisteredAction
     from actionhero_tasks.job import Claim
-    from actionhero_tasks.signals import Signals
+    from actionhero_tasks.middleware_adapter import DramatiqMiddlewareAdapter
 
 logger = logging.getLogger("actionhero.tasks")
 
@@ -53,7 +53,7 @@ class _Plan:
 
     __slots__ = ("limit_seconds", "retry")
 
-    def __init__(self, action: Registered, settings: TasksSettings) -> None:
+    def __init__(self, action: RegisteredAction, settings: TasksSettings) -> None:
         task = task_of(action)
         limit = task.time_limit
         self.limit_seconds = None if limit is None else limit.total_seconds()
@@ -61,7 +61,7 @@ class _Plan:
         self.retry = RetryPlan(
             retries=settings.retries if task.retries is None else task.retries,
             backoff_ms=int(backoff.total_seconds() * 1000),
-            limit_ms=int(settings.backoff_limit.total_seconds() * 1000),
+            limit_ms=int(settings.max_backoff.total_seconds() * 1000),
         )
 
 
@@ -76,9 +76,9 @@ class JobRunner:
 
     def __init__(
         self,
-        app: App,
+        app: Application,
         on_progress: Callable[[Claim, float, float | None], None],
-        signals: Signals | None = None,
+        signals: DramatiqMiddlewareAdapter | None = None,
     ) -> None:
         self._signals = signals
         self._pipeline = app.pipeline
@@ -119,7 +119,7 @@ class JobRunner:
             raw = envelope.raw(self._seal, claim.id)
         except ActionNotFound as error:
             return self._poison(claim, error), Outcome(error=error)
-        except Unreadable as failure:
+        except UndecodableJob as failure:
             unread = TypedError(f"the job cannot be read: {failure}")
             return self._poison(claim, unread), Outcome(error=unread)
         assert plan is not None  # noqa: S101 - the action was found
@@ -153,7 +153,7 @@ class JobRunner:
             else:
                 return Settlement(claim.id, claim.token, Ending.DONE, result=result)
         assert outcome.error is not None  # noqa: S101 - else we are back already
-        settlement = verdict_on(claim, outcome.error, plan.retry)
+        settlement = retry_decision(claim, outcome.error, plan.retry)
         if settlement.ending is Ending.DEAD:
             logger.error(
                 "job %s of %r has failed for good: %s",

@@ -17,8 +17,8 @@ from actionhero_tasks.task import task_of
 from actionhero_tasks.tasks import Tasks
 
 if TYPE_CHECKING:
-    from actionhero import App
-    from actionhero.action import Registered
+    from actionhero import Application
+    from actionhero.action import RegisteredAction
     from actionhero_tasks.schedule import Times
     from actionhero_tasks.task import Task
 
@@ -34,7 +34,7 @@ LATE_MS: Final = 5_000
 class Schedule:
     """An action that recurs."""
 
-    action: Registered
+    action: RegisteredAction
     task: Task
     times: Times
 
@@ -51,7 +51,7 @@ class Scheduler:
         app: The application.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         self._tasks = app.get(Tasks)
         self.schedules = schedules_of(app)
         #: The last time of each that we know to be claimed or passed over.
@@ -111,7 +111,7 @@ def due_times(times: Times, last: int, now: int, *, catch_up: str) -> list[int]:
     return found
 
 
-def schedules_of(app: App) -> list[Schedule]:
+def schedules_of(app: Application) -> list[Schedule]:
     """Return the actions of an application that recur, by name."""
     return [
         Schedule(action, task, times_of(task))

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from actionhero import RunMode, Server
 from actionhero.identifier import new_identifier
-from actionhero_tasks.choice import runs_embedded
+from actionhero_tasks.heartbeats import ANSWERED, TRIED, HeartbeatWriter
 from actionhero_tasks.settings import TasksSettings
-from actionhero_tasks.signs import ANSWERED, TRIED, Mouth
+from actionhero_tasks.store_factory import runs_embedded
 from actionhero_tasks.task import task_of
 from actionhero_tasks.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from actionhero import App
+    from actionhero import Application
+    from actionhero_tasks.middleware_adapter import DramatiqMiddlewareAdapter
     from actionhero_tasks.scheduler import Scheduler
-    from actionhero_tasks.signals import Signals
     from actionhero_tasks.worker import Worker
 
 #: What a parent of workers names its children by, and where they tell that they are there.
@@ -38,12 +38,12 @@ class TaskServer(Server):
     name = "tasks"
     modes: ClassVar[frozenset[RunMode]] = frozenset({RunMode.SERVER, RunMode.WORKER})
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         self._settings = app.get(TasksSettings)
         self._worker: Worker | None = None
-        self._signals: Signals | None = None
+        self._signals: DramatiqMiddlewareAdapter | None = None
 
-    async def start(self, app: App) -> None:
+    async def start(self, app: Application) -> None:
         """Take jobs from now on."""
         from actionhero_tasks.runner import JobRunner
         from actionhero_tasks.worker import Worker
@@ -55,7 +55,7 @@ class TaskServer(Server):
         self._worker = worker = Worker(
             tasks.store,
             runner.run,
-            owner=owner or new_owner(),
+            owner=owner or new_worker_id(),
             queues=self._settings.queues or None,
             concurrency=self._settings.concurrency,
             beats=owner is None,
@@ -100,11 +100,11 @@ class SchedulerServer(Server):
         {RunMode.SERVER, RunMode.WORKER, RunMode.SCHEDULER}
     )
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         self._scheduler: Scheduler | None = None
         self._running: asyncio.Task[None] | None = None
 
-    async def start(self, app: App) -> None:
+    async def start(self, app: Application) -> None:
         """Enqueue what is due from now on."""
         from actionhero_tasks.scheduler import Scheduler
 
@@ -128,7 +128,7 @@ class SchedulerServer(Server):
         return [f"scheduling {', '.join(names) or 'nothing: no action recurs'}"]
 
 
-def servers_for(app: App) -> list[Server]:
+def servers_for(app: Application) -> list[Server]:
     """Return the doors of jobs and of schedules, where this process is to have them."""
     if app.settings_are_wrong or app.problems:
         return []
@@ -143,17 +143,17 @@ def servers_for(app: App) -> list[Server]:
     return [TaskServer(app), SchedulerServer(app)] if recurs else [TaskServer(app)]
 
 
-def _signals(app: App, tasks: Tasks) -> Signals | None:
+def _signals(app: Application, tasks: Tasks) -> DramatiqMiddlewareAdapter | None:
     """Return what tells middleware of dramatiq; `None` if no plugin gives any."""
     if not app.plugins.implementers("actionhero_tasks_middleware"):
         return None
     from dramatiq import Middleware
 
-    from actionhero_tasks.signals import Signals
+    from actionhero_tasks.middleware_adapter import DramatiqMiddlewareAdapter
 
     given = app.plugins.collect("actionhero_tasks_middleware", Middleware, app=app)
     app.refuse_problems()
-    return Signals(tasks.store, [middleware for _, middleware in given])
+    return DramatiqMiddlewareAdapter(tasks.store, [middleware for _, middleware in given])
 
 
 def _teller() -> Callable[[bool], None]:
@@ -161,11 +161,11 @@ def _teller() -> Callable[[bool], None]:
     descriptor = os.environ.get(READY_VARIABLE)
     if descriptor is None:
         return lambda _: None
-    mouth = Mouth(int(descriptor))
+    mouth = HeartbeatWriter(int(descriptor))
     return lambda answered: mouth.tell(ANSWERED if answered else TRIED)
 
 
-def new_owner() -> str:
+def new_worker_id() -> str:
     """Return a name for one run of a worker process, which tells people where it is."""
     host = "".join(c if c.isalnum() or c in "-." else "-" for c in socket.gethostname())[:64]
     return f"{host}-{os.getpid()}-{new_identifier()[-12:]}"

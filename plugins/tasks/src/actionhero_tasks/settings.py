@@ -34,7 +34,7 @@ class TasksSettings(Settings):
         description="Where jobs that are ready wait for a worker: amqp:// or amqps:// (RabbitMQ), "
         "or postgresql://. Not set: in the store, where all jobs are kept in any case.",
     )
-    embedded: bool | None = Field(
+    run_in_server: bool | None = Field(
         default=None,
         description="Whether the servers run jobs and schedules too, so that no worker is needed. "
         "By default they do with the embedded store.",
@@ -51,7 +51,7 @@ class TasksSettings(Settings):
         ge=1,
         description="How many processes `actionhero worker` starts. One that ends is replaced.",
     )
-    probes: str | None = Field(
+    health_address: str | None = Field(
         default=None,
         pattern=r"^(.+:)?\d{1,5}$",
         description="Where `actionhero worker` answers /livez and /readyz over HTTP: a port of "
@@ -68,7 +68,7 @@ class TasksSettings(Settings):
         description="How long to wait before the first of the retries; twice as long each time, "
         "and up to a half more by chance.",
     )
-    backoff_limit: timedelta = Field(
+    max_backoff: timedelta = Field(
         default=timedelta(hours=1),
         ge=timedelta(0),
         description="The longest wait between two retries, before chance.",
@@ -78,7 +78,7 @@ class TasksSettings(Settings):
         gt=timedelta(0),
         description="How long a job that is done, and its result, is remembered.",
     )
-    key_window: timedelta = Field(
+    deduplication_window: timedelta = Field(
         default=timedelta(days=1),
         gt=timedelta(0),
         description="For how long a job with the key of another is none.",

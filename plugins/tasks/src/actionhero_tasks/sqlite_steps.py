@@ -27,7 +27,7 @@ def add(connection: sqlite3.Connection, job: NewJob, now: int) -> str:
             return str(row[0])
         connection.execute(
             "INSERT OR REPLACE INTO keys VALUES (?, ?, ?)",
-            (job.key, job.id, now + job.key_window_ms),
+            (job.key, job.id, now + job.deduplication_window_ms),
         )
     delayed = job.delay_ms > 0
     connection.execute(

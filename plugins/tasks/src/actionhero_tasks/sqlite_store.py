@@ -12,7 +12,6 @@ from actionhero import BootError
 from actionhero_tasks import sqlite_schema as schema
 from actionhero_tasks import sqlite_steps as steps
 from actionhero_tasks.job import BatchRecord, Claim, JobState, StoreUnavailable
-from actionhero_tasks.owners import Owners
 from actionhero_tasks.sqlite_outbox import SqliteOutbox
 from actionhero_tasks.sqlite_rows import (
     COLUMNS,
@@ -24,6 +23,7 @@ from actionhero_tasks.sqlite_rows import (
     totals_of,
 )
 from actionhero_tasks.store import JobStore
+from actionhero_tasks.worker_locks import WorkerLocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,7 +54,7 @@ class SqliteStore(JobStore):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         super().__init__()
         self._result_ttl_ms = result_ttl_ms
-        self._owners = Owners(folder / "owners")
+        self._owners = WorkerLocks(folder / "owners")
         self._lock = threading.RLock()
         #: What had been written when an owner last looked for jobs.
         self._seen: dict[str, int] = {}

@@ -43,7 +43,7 @@ class Line(ABC):
         """Add one job, as `JobStore.add` does.
 
         Returns:
-            What will have its id, or `LineBroken`: it is not known whether it was added.
+            What will have its id, or `PipelineBroken`: it is not known whether it was added.
         """
 
     @abstractmethod

@@ -11,16 +11,16 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from actionhero import LifecycleError, Supervisor, UnavailableError, process
-from actionhero.cli.exits import CONFIGURATION, UNAVAILABLE
-from actionhero_tasks.choice import open_store
+from actionhero.cli import EXIT_CONFIGURATION, EXIT_UNAVAILABLE
+from actionhero_tasks.health_address import Probes
+from actionhero_tasks.heartbeats import HeartbeatReader
 from actionhero_tasks.job import StoreUnavailable
-from actionhero_tasks.probes import Probes
-from actionhero_tasks.servers import OWNER_VARIABLE, READY_VARIABLE, new_owner
+from actionhero_tasks.servers import OWNER_VARIABLE, READY_VARIABLE, new_worker_id
 from actionhero_tasks.settings import TasksSettings
-from actionhero_tasks.signs import Signs
+from actionhero_tasks.store_factory import open_store
 
 if TYPE_CHECKING:
-    from actionhero import App
+    from actionhero import Application
     from actionhero_tasks.store import JobStore
 
 logger = logging.getLogger("actionhero.tasks")
@@ -46,12 +46,12 @@ class WorkerProcesses(Supervisor):
         app: The loaded application. Each process loads one of its own.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         self._app = app
         self._count = app.get(TasksSettings).processes
         self._stopping: asyncio.Event
         #: What was heard of the processes that are there, by owner.
-        self._alive: dict[str, Signs] = {}
+        self._alive: dict[str, HeartbeatReader] = {}
         self._stillborn = 0
         #: Whether any of them has run jobs.
         self._worked = False
@@ -97,9 +97,9 @@ class WorkerProcesses(Supervisor):
     async def _keep(self, store: JobStore) -> int:
         """Have one process in this place until told to stop; return how the last one ended."""
         while True:
-            owner = new_owner()
+            owner = new_worker_id()
             ears, mouth = os.pipe()
-            signs = self._alive[owner] = Signs(ears)
+            signs = self._alive[owner] = HeartbeatReader(ears)
             try:
                 child = await self._start(owner, mouth)
                 os.close(mouth)
@@ -117,7 +117,7 @@ class WorkerProcesses(Supervisor):
             if self._stopping.is_set():
                 return code if code in {0, process.FAILED} else 0
             self._worked |= worked
-            if code in {CONFIGURATION, UNAVAILABLE} and not self._worked:
+            if code in {EXIT_CONFIGURATION, EXIT_UNAVAILABLE} and not self._worked:
                 # It has told what is wrong, and the next one would find it so too.
                 raise SystemExit(code)
             self._stillborn = 0 if worked else self._stillborn + 1
@@ -138,7 +138,7 @@ class WorkerProcesses(Supervisor):
                 return 0
 
     async def _listen(self) -> Probes | None:
-        address = self._app.get(TasksSettings).probes
+        address = self._app.get(TasksSettings).health_address
         if address is None:
             return None
         probes = Probes(address, lambda: tuple(self._alive.values()), self._stopping.is_set)
@@ -161,7 +161,7 @@ class WorkerProcesses(Supervisor):
             if not ended.done():
                 with contextlib.suppress(ProcessLookupError):
                     child.terminate()
-                limit = self._app.lifecycle.grace_seconds + STOP_SECONDS
+                limit = self._app.grace_seconds + STOP_SECONDS
                 _, late = await asyncio.wait({ended}, timeout=limit)
                 if late:
                     logger.warning("worker process %d does not end; killing it", child.pid)

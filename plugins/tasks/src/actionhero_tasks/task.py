@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actionhero import App
-    from actionhero.action import Registered
+    from actionhero import Application
+    from actionhero.action import RegisteredAction
 
 #: The name of the attribute of an action.
 ATTRIBUTE: Final = "task"
@@ -85,7 +85,7 @@ _NAMES: Final = {item.name for item in dataclasses.fields(Task)}
 _PLAIN: Final = Task()
 
 
-def task_of(action: Registered) -> Task:
+def task_of(action: RegisteredAction) -> Task:
     """Return how an action runs as a job; with nothing declared, as all others do.
 
     Raises:
@@ -97,7 +97,7 @@ def task_of(action: Registered) -> Task:
     return given if isinstance(given, Task) else _from_data(given)
 
 
-def faults_in(app: App) -> list[str]:
+def faults_in(app: Application) -> list[str]:
     """Return what is wrong with the tasks of an application."""
     found = []
     for action in app.actions:

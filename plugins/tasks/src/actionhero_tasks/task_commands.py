@@ -19,7 +19,7 @@ from actionhero_tasks.scheduler import schedules_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from actionhero import App
+    from actionhero import Application
     from actionhero.cli import CommandContext
     from actionhero_tasks.job import QueueCounts
     from actionhero_tasks.store import JobStore
@@ -154,7 +154,7 @@ def _worker_rows(loads: Mapping[str, int]) -> list[dict[str, Any]]:
     return [{"worker": owner, "running": count} for owner, count in sorted(loads.items())]
 
 
-def _schedule_rows(app: App, now: int) -> list[dict[str, Any]]:
+def _schedule_rows(app: Application, now: int) -> list[dict[str, Any]]:
     return [
         {
             "action": schedule.name,

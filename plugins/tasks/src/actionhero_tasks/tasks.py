@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from actionhero import NotFound, ServiceUnavailable, Transactions, logs
 from actionhero.identifier import new_identifier
 from actionhero.settings import AppSettings
-from actionhero_tasks.choice import open_store
 from actionhero_tasks.courier import Courier
+from actionhero_tasks.encryption import Encryption
 from actionhero_tasks.envelope import pack
-from actionhero_tasks.express import Express
 from actionhero_tasks.job import JobState, NewJob, StoreUnavailable
 from actionhero_tasks.keys import key_of
-from actionhero_tasks.origin import current_call
+from actionhero_tasks.pipelined_enqueuer import PipelinedEnqueuer
 from actionhero_tasks.reports import FanOut, Job, job_of
-from actionhero_tasks.sealing import Seal
+from actionhero_tasks.request_context import current_call
 from actionhero_tasks.settings import TasksSettings
+from actionhero_tasks.store_factory import open_store
 from actionhero_tasks.task import task_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
 
-    from actionhero import Action, App
-    from actionhero.action import Registered
+    from actionhero import Action, Application
+    from actionhero.action import RegisteredAction
     from actionhero_tasks.job import JobRecord
     from actionhero_tasks.store import JobStore
 
@@ -54,17 +54,17 @@ class Tasks:
         app: The application.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         self._app = app
         self._settings = app.get(TasksSettings)
-        self.seal = Seal(
+        self.seal = Encryption(
             lambda: app.get(AppSettings).get_secret_key(app.environment).get_secret_value()
         )
         self._opening = threading.Lock()
         self._store: JobStore | None = None
         # One thread: a store has one connection, and who waits for it need not take a thread each.
         self._courier = Courier("tasks")
-        self.express = Express(self._ask)
+        self.express = PipelinedEnqueuer(self._ask)
 
     # -- what authors use ----------------------------------------------------------------------
 
@@ -92,7 +92,7 @@ class Tasks:
             at: When it runs at the earliest; it must have a time zone.
             queue: Where it waits; the action's own where left out.
             priority: The lower, the sooner; the action's own where left out.
-            key: Of jobs with one key, those within `tasks.key_window` after the first are not
+            key: Of jobs with one key, those within `tasks.deduplication_window` after the first are not
                 enqueued, and the id is that of the first.
 
         Raises:
@@ -247,7 +247,7 @@ class Tasks:
         """Forget a dead job. Returns whether it was dead."""
         return await self.use(lambda store: store.discard(id))
 
-    async def tick(self, action: Registered, fire_ms: int, *, overlap: bool) -> bool:
+    async def tick(self, action: RegisteredAction, fire_ms: int, *, overlap: bool) -> bool:
         """Enqueue an action that recurs for one of its times. For schedulers.
 
         Returns:
@@ -262,7 +262,7 @@ class Tasks:
         # from the others.
         time = datetime.fromtimestamp(fire_ms / 1000, UTC).isoformat()
         job = dataclasses.replace(
-            job, schedule=action.name, key=f"{action.name}@{time}", key_window_ms=0
+            job, schedule=action.name, key=f"{action.name}@{time}", deduplication_window_ms=0
         )
         return await self.use(lambda store: store.tick(action.name, fire_ms, job, overlap=overlap))
 
@@ -326,7 +326,7 @@ class Tasks:
             request_id=logs.request_id.get(),
             user=None if call is None else call.session.get(self._settings.user_key),
         )
-        window = self._settings.key_window
+        window = self._settings.deduplication_window
         if key is None and task.unique_for is not None:
             key, window = key_of(found, inputs), task.unique_for
         return NewJob(
@@ -337,7 +337,7 @@ class Tasks:
             priority=task.priority if priority is None else priority,
             delay_ms=_delay_ms(delay, at),
             key=None if key is None else f"{found.name} {key}",
-            key_window_ms=_milliseconds(window),
+            deduplication_window_ms=_milliseconds(window),
         )
 
     def _waits_for_commit(self) -> bool:

@@ -11,11 +11,11 @@ from actionhero import RunMode, process
 from actionhero.cli import SettingOption
 from actionhero.cli.logging import configure_logs
 from actionhero.cli.start import announce
+from actionhero_tasks.heartbeats import READY, HeartbeatWriter
 from actionhero_tasks.servers import OWNER_VARIABLE, READY_VARIABLE
-from actionhero_tasks.signs import READY, Mouth
 
 if TYPE_CHECKING:
-    from actionhero import App
+    from actionhero import Application
     from actionhero.cli import CommandContext
 
 
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     help="How many processes run jobs. One that ends is replaced.",
 )
 @click.option(
-    "--probes",
+    "--health-address",
     cls=SettingOption,
-    setting="tasks.probes",
+    setting="tasks.health_address",
     metavar="[HOST:]PORT",
     help="Where /livez and /readyz tell over HTTP how the workers are.  [default: nowhere]",
 )
@@ -69,10 +69,10 @@ def worker(context: CommandContext) -> None:
     configure_logs(app)
     app.refuse_problems()
     if OWNER_VARIABLE in os.environ:
-        process.leave(process.serve(app, lambda: _tell_ready(app), parent=os.getppid()))
+        process.exit_soon(process.serve(app, lambda: _tell_ready(app), parent=os.getppid()))
     from actionhero_tasks.supervisor import WorkerProcesses  # noqa: PLC0415 - only the parent
 
-    process.leave(WorkerProcesses(app).run())
+    process.exit_soon(WorkerProcesses(app).run())
 
 
 @click.command(short_help="Enqueue actions that recur, until told to stop.")
@@ -85,9 +85,9 @@ def scheduler(context: CommandContext) -> None:
     app = context.load(RunMode.SCHEDULER)
     configure_logs(app)
     app.refuse_problems()
-    process.leave(process.serve(app, lambda: announce(app)))
+    process.exit_soon(process.serve(app, lambda: announce(app)))
 
 
-def _tell_ready(app: App) -> None:
+def _tell_ready(app: Application) -> None:
     announce(app)
-    Mouth(int(os.environ[READY_VARIABLE])).tell(READY)
+    HeartbeatWriter(int(os.environ[READY_VARIABLE])).tell(READY)

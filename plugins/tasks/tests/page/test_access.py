@@ -9,11 +9,11 @@ from aiohttp import HttpVersion10, HttpVersion11
 from aiohttp.test_utils import make_mocked_request
 
 from actionhero import App, RunMode
-from actionhero.sources import read_sources
+from actionhero.settings.sources import read_sources
 from actionhero_tasks import plugin as tasks_plugin
 from actionhero_tasks.page.access import Access
-from actionhero_tasks.page.passes import Passes
 from actionhero_tasks.page.throttle import FREE, LONGEST_SECONDS, MOST_PEERS, Throttle
+from actionhero_tasks.page.tokens import SignedTokens
 from actionhero_web import plugin as web_plugin
 
 if TYPE_CHECKING:
@@ -243,8 +243,8 @@ def test_a_pass_is_good_for_a_while_and_for_one_password_and_key() -> None:
     """Whoever changes one of the two ends every session."""
     now = [1_000_000.0]
 
-    def passes(password: str = PASSWORD, key: str = "key") -> Passes:
-        return Passes(password, lambda: key, ttl_seconds=60, clock=lambda: now[0])
+    def passes(password: str = PASSWORD, key: str = "key") -> SignedTokens:
+        return SignedTokens(password, lambda: key, ttl_seconds=60, clock=lambda: now[0])
 
     token = passes().give()
 

@@ -12,7 +12,7 @@ from axe_playwright_python.async_playwright import Axe  # type: ignore[import-un
 from playwright.async_api import async_playwright, expect
 
 from actionhero import Action, Call
-from actionhero_tasks.page import desk
+from actionhero_tasks.page import job_views
 
 if TYPE_CHECKING:
     import contextlib
@@ -249,7 +249,7 @@ async def test_all_dead_letters_of_a_queue_are_discarded_at_once(
     served: Serve, window: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of others stay."""
-    monkeypatch.setattr(desk, "BATCH", 2)
+    monkeypatch.setattr(job_views, "BATCH", 2)
     async with served() as page:
         ids = await page.mail(*"abcde")
         other = await page.mail("eve", queue="other")
@@ -303,12 +303,12 @@ async def test_it_is_used_by_the_keyboard_alone(served: Serve, window: Any) -> N
 
 async def test_lists_are_turned_page_by_page(served: Serve, window: Any) -> None:
     """Whoever turns a page begins at its head."""
-    async with served(embedded=False) as page:
-        await page.mail(*(f"user{number}" for number in range(desk.PAGE + 5)))
+    async with served(run_in_server=False) as page:
+        await page.mail(*(f"user{number}" for number in range(job_views.PAGE + 5)))
         mine = await window(page)
         await mine.open("jobs/ready")
         jobs = mine.page.locator(".job")
-        await expect(jobs).to_have_count(desk.PAGE)
+        await expect(jobs).to_have_count(job_views.PAGE)
         await expect(mine.button("Newer")).to_be_disabled()
 
         await mine.button("Older").click()
@@ -316,7 +316,7 @@ async def test_lists_are_turned_page_by_page(served: Serve, window: Any) -> None
         await expect(mine.button("Older")).to_be_disabled()
         await expect(mine.page.get_by_role("heading", name="Ready jobs")).to_be_focused()
         await mine.button("Newer").click()
-        await expect(jobs).to_have_count(desk.PAGE)
+        await expect(jobs).to_have_count(job_views.PAGE)
 
     assert mine.complaints == []
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actionhero_tasks.job import JobState, StoreUnavailable
-from actionhero_tasks.page import desk
+from actionhero_tasks.page import job_views
 from actionhero_tasks.page.overview import Overview
 from actionhero_tasks.testing import new_job
 
@@ -122,8 +122,8 @@ async def test_what_nobody_can_read_is_told_as_far_as_it_goes(served: Serve) -> 
 
 async def test_lists_come_a_page_at_a_time(served: Serve) -> None:
     """The newest first, of one queue or of all."""
-    async with served(embedded=False) as page:
-        ids = await page.mail(*(f"user{number}" for number in range(desk.PAGE + 5)))
+    async with served(run_in_server=False) as page:
+        ids = await page.mail(*(f"user{number}" for number in range(job_views.PAGE + 5)))
         [other] = await page.mail("eve", queue="other")
 
         first = await page.read("jobs", state="ready", queue="mail")
@@ -202,7 +202,7 @@ async def test_all_dead_letters_of_a_queue_are_met_once(
     served: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some at a time, and those that fail again at once do not come again for ever."""
-    monkeypatch.setattr(desk, "BATCH", 2)
+    monkeypatch.setattr(job_views, "BATCH", 2)
     async with served() as page:
         ids = await page.mail(*"abcde")
         [other] = await page.mail("eve", queue="other")
@@ -234,7 +234,7 @@ async def test_a_store_that_is_away_is_told_as_such(
     def away(_: object) -> JobStore:
         raise StoreUnavailable("Redis: no route to 10.0.0.7")
 
-    monkeypatch.setattr(desk, "open_store", away)
+    monkeypatch.setattr(job_views, "open_store", away)
     async with served() as page:
         answer = await page.client.get("/tasks/api/overview")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actionhero import App, BootError, RunMode
-from actionhero.sources import read_sources
+from actionhero.settings.sources import read_sources
 from actionhero_tasks import plugin as tasks_plugin
-from actionhero_tasks.diagnoses import diagnose
+from actionhero_tasks.doctor_checks import diagnose
 from actionhero_web import plugin as web_plugin
 
 if TYPE_CHECKING:

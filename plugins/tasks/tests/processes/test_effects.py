@@ -145,7 +145,9 @@ class Trouble:
         """Return a job of its own, and with the key of every other that does the same."""
         id = new_identifier()
         body = Envelope("effect", {"name": name, "seconds": self.seconds}).write(id, "default")
-        return NewJob(id, "default", "effect", body, key=name, key_window_ms=KEY_WINDOW_MS)
+        return NewJob(
+            id, "default", "effect", body, key=name, deduplication_window_ms=KEY_WINDOW_MS
+        )
 
     def kill_one(self) -> None:
         """Kill the process that runs jobs, of one worker; its parent starts another."""

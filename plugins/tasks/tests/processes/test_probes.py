@@ -32,7 +32,7 @@ def test_a_worker_is_ready_while_its_store_answers_and_live_all_the_time(
 ) -> None:
     """Redis goes and comes back; a worker that hangs is alive for a minute."""
     place, port = place_on_redis, free_port()
-    parent = place.begin("worker", "--probes", str(port))
+    parent = place.begin("worker", "--health-address", str(port))
     place.until(lambda: ask(port, "/readyz") == (200, {"ready": True, "workers": 1}), "ready")
     assert ask(port, "/nowhere") == (404, None)
     assert place.redis is not None
@@ -57,14 +57,16 @@ def test_a_worker_is_ready_while_its_store_answers_and_live_all_the_time(
 def test_a_port_that_is_taken_is_told(place: Place) -> None:
     """With the setting, and nothing is started."""
     port = free_port()
-    first = place.begin("worker", "--probes", str(port))
+    first = place.begin("worker", "--health-address", str(port))
     place.until(lambda: ask(port, "/livez")[0] == 200, "it listens")
 
-    second = place.run("worker", "--probes", f"127.0.0.1:{port}")
-    wrong = place.run("worker", "--probes", "here")
+    second = place.run("worker", "--health-address", f"127.0.0.1:{port}")
+    wrong = place.run("worker", "--health-address", "here")
     first.terminate()
 
     assert first.wait() == 0
     assert (second.returncode, wrong.returncode) == (78, 78)
-    assert f"tasks.probes is '127.0.0.1:{port}', and it cannot listen there" in second.stderr
-    assert "tasks.probes" in wrong.stderr
+    assert (
+        f"tasks.health_address is '127.0.0.1:{port}', and it cannot listen there" in second.stderr
+    )
+    assert "tasks.health_address" in wrong.stderr

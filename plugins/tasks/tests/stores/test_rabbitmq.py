@@ -14,12 +14,12 @@ from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from actionhero.identifier import new_identifier
 from actionhero_redis.testing import ThrowAwayRedis, throw_away_redis
 from actionhero_tasks.brokered_store import BrokeredStore
-from actionhero_tasks.choice import take_back
 from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
 from actionhero_tasks.outbox import ReadyJob
 from actionhero_tasks.rabbitmq_tickets import RabbitmqTickets
 from actionhero_tasks.redis_store import RedisStore
 from actionhero_tasks.sqlite_store import SqliteStore
+from actionhero_tasks.store_factory import take_back
 from actionhero_tasks.testing import StoreContract, new_job
 from actionhero_tasks.testing.stores import PATIENCE_SECONDS
 

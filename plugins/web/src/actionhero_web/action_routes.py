@@ -9,11 +9,11 @@ from actionhero_web.route import Route
 from actionhero_web.router import Router
 
 if TYPE_CHECKING:
-    from actionhero import App
-    from actionhero.action import Registered
+    from actionhero import Application
+    from actionhero.action import RegisteredAction
 
 
-def routes_of(action: Registered) -> tuple[Route, ...]:
+def routes_of(action: RegisteredAction) -> tuple[Route, ...]:
     """Return the routes of one action; none if it says nothing of HTTP.
 
     Raises:
@@ -40,7 +40,7 @@ def routes_of(action: Registered) -> tuple[Route, ...]:
     return routes
 
 
-def router_for(app: App) -> Router[Registered]:
+def router_for(app: Application) -> Router[RegisteredAction]:
     """Return the router of all actions of `app`.
 
     Raises:
@@ -49,7 +49,7 @@ def router_for(app: App) -> Router[Registered]:
     return Router((route, action) for action in app.actions for route in routes_of(action))
 
 
-def faults_in(app: App) -> list[str]:
+def faults_in(app: Application) -> list[str]:
     """Return what is wrong with the routes of all actions, a sentence each."""
     faults = []
     sound = []

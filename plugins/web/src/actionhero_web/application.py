@@ -10,25 +10,25 @@ from aiohttp import web
 from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.http_exceptions import HttpProcessingError
 
-from actionhero import App, RunMode
+from actionhero import App, Application, RunMode
 from actionhero.cli.logging import configure_logs
+from actionhero.error_handling import INTERNAL_ERROR
 from actionhero.errors import (
     ActionNotFound,
     MalformedRequest,
     RequestTooLarge,
     TypedError,
 )
-from actionhero.failures import INTERNAL_ERROR
 from actionhero.identifier import new_identifier
 from actionhero.json import dumps, dumps_pretty
 from actionhero.settings import AppSettings
-from actionhero.sources import read_sources
-from actionhero_web import probes
+from actionhero.settings.sources import read_sources
+from actionhero_web import health_endpoints
 from actionhero_web.action_routes import router_for
-from actionhero_web.exchange import Exchanges
-from actionhero_web.head import REQUEST_ID, Heads
-from actionhero_web.problem import envelope, told
+from actionhero_web.error_mapping import error_document, status_for
+from actionhero_web.header_templates import REQUEST_ID, HeaderTemplates
 from actionhero_web.protocol import HttpServer
+from actionhero_web.request_handler import RequestHandler
 from actionhero_web.response import decorate
 from actionhero_web.settings import WebSettings
 from actionhero_web.static import StaticFiles
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.web")
 
-APP: web.AppKey[App] = web.AppKey("actionhero", App)
-EXCHANGES: web.AppKey[Exchanges] = web.AppKey("actionhero_exchanges", Exchanges)
+APP: web.AppKey[Application] = web.AppKey("actionhero", Application)
+REQUEST_HANDLER: web.AppKey[RequestHandler] = web.AppKey("actionhero_exchanges", RequestHandler)
 UPGRADES: web.AppKey[Upgrades] = web.AppKey("actionhero_upgrades", Upgrades)
 
 with warnings.catch_warnings():
@@ -78,7 +78,7 @@ with warnings.catch_warnings():
             )
 
 
-def build(app: App) -> web.Application:
+def build_application(app: Application) -> web.Application:
     """Return the aiohttp application of a loaded application.
 
     It does not start or stop `app`; see `create` for one that does.
@@ -88,11 +88,11 @@ def build(app: App) -> web.Application:
             over the same connections.
     """
     settings = app.get(WebSettings)
-    heads = Heads(settings, app.get(AppSettings).name)
-    exchanges = Exchanges(app, settings, router_for(app), heads)
+    heads = HeaderTemplates(settings, app.get(AppSettings).name)
+    exchanges = RequestHandler(app, settings, router_for(app), heads)
     application = HttpApplication(client_max_size=0)
     application[APP] = app
-    application[EXCHANGES] = exchanges
+    application[REQUEST_HANDLER] = exchanges
     upgrades = application[UPGRADES] = Upgrades(app, exchanges, settings.trusted_proxies)
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -108,7 +108,10 @@ def build(app: App) -> web.Application:
         return response
 
     application.router.add_routes(
-        [web.get("/livez", probes.livez(app)), web.get("/readyz", probes.readyz(app))]
+        [
+            web.get("/livez", health_endpoints.livez(app)),
+            web.get("/readyz", health_endpoints.readyz(app)),
+        ]
     )
     for _, route in app.plugins.collect("actionhero_web_routes", web.AbstractRouteDef, app=app):
         application.router.add_routes([route])
@@ -118,13 +121,7 @@ def build(app: App) -> web.Application:
     folders = _static_folders(app, settings)
     if folders:
         application.router.add_route("*", "/{tail:.*}", _static_answer(folders))
-    for plugin, function in app.plugins.functions("actionhero_web_application"):
-        app.plugins.ask(
-            plugin,
-            "actionhero_web_application",
-            function,
-            {"application": application, "app": app},
-        )
+    app.plugins.call("actionhero_web_application", application=application, app=app)
     app.refuse_problems()
     # Whoever looks at responses must find responses of the kind that they know.
     exchanges.only_plain = bool(application.middlewares) or bool(application.on_response_prepare)
@@ -170,12 +167,12 @@ async def create(*, location: Any = None, logs: bool = True) -> web.Application:
         configure_logs(app)
     # Whoever runs this opens the door.
     app.lifecycle.without_servers()
-    application = build(app)
+    application = build_application(app)
 
     async def live(_: web.Application) -> Any:
         await app.start()
         yield
-        application[EXCHANGES].draining = True
+        application[REQUEST_HANDLER].draining = True
         await app.stop()
 
     application.cleanup_ctx.append(live)
@@ -203,7 +200,7 @@ def _below_mount(request: web.Request, path: str) -> str:
 
 def _dispatcher(application: web.Application) -> Callable[[Any], Awaitable[Any]]:
     """Return what answers requests: actions at once, all else by aiohttp's own router."""
-    exchanges = application[EXCHANGES]
+    exchanges = application[REQUEST_HANDLER]
     prefix = application[APP].get(WebSettings).prefix
     below = prefix + "/"
     # Native middlewares and signals are run by aiohttp, so then it sees every request.
@@ -247,7 +244,7 @@ _TOLD_BY_US: dict[int, Callable[[], TypedError]] = {
 
 
 def _error_teller(application: web.Application) -> Callable[..., web.StreamResponse]:
-    app, exchanges = application[APP], application[EXCHANGES]
+    app, exchanges = application[APP], application[REQUEST_HANDLER]
     settings = app.get(WebSettings)
 
     def tell(
@@ -265,14 +262,14 @@ def _error_teller(application: web.Application) -> Callable[..., web.StreamRespo
                 "answering %s failed: %s", request.remote, exc, exc_info=exc,
                 extra={"request_id": request_id},
             )  # fmt: skip
-        status, _ = told(error.type, settings.errors)
-        document = envelope(
+        status, _ = status_for(error.type, settings.error_format)
+        document = error_document(
             error,
             timestamp_ms=exchanges.now_ms(),
             request_id=request_id,
-            profile=settings.errors,
+            profile=settings.error_format,
         )
-        body = dumps_pretty(document) if settings.errors == "actionhero" else dumps(document)
+        body = dumps_pretty(document) if settings.error_format == "actionhero" else dumps(document)
         response = web.Response(
             status=status, body=body, headers={"Content-Type": "application/json"}
         )
@@ -292,7 +289,7 @@ def _first_line(exc: BaseException | None, message: str | None) -> str:
     return "it is not HTTP"
 
 
-def _static_folders(app: App, settings: WebSettings) -> list[StaticFiles]:
+def _static_folders(app: Application, settings: WebSettings) -> list[StaticFiles]:
     folders = []
     if settings.static_folder is not None:
         folders.append(StaticFiles(settings.static_folder, settings.static_route))

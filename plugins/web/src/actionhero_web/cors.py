@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from actionhero_web.problem import Profile
+    from actionhero_web.error_mapping import ErrorFormat
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -44,7 +44,7 @@ class Cors:
         allowed_headers: Sequence[str] = ("Content-Type",),
         max_age_seconds: int = 7200,
         *,
-        profile: Profile = "standard",
+        profile: ErrorFormat = "standard",
     ) -> None:
         origins = [_checked_origin(origin) for origin in allowed_origins]
         self._any = "*" in origins

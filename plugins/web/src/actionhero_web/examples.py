@@ -6,22 +6,22 @@ import shlex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from actionhero.annotations import members
 from actionhero.files import File
+from actionhero.inputs.annotations import members
 from actionhero.json import dumps
 from actionhero_web.action_routes import routes_of
 
 if TYPE_CHECKING:
-    from actionhero import App
-    from actionhero.action import Registered
-    from actionhero.inputs import InputField
+    from actionhero import Application
+    from actionhero.action import RegisteredAction
+    from actionhero.inputs.schema import InputField
     from actionhero_web.route import Route
 
 #: How many lines a person reads.
 HOW_MANY = 3
 
 
-def curl_lines(app: App, address: str, options: str = "") -> list[str]:
+def curl_lines(app: Application, address: str, options: str = "") -> list[str]:
     """Return a few `curl` commands that work, the simplest first.
 
     Args:
@@ -38,7 +38,7 @@ def curl_lines(app: App, address: str, options: str = "") -> list[str]:
     return [*[line for line in lines if line is not None][: HOW_MANY - 1], nowhere]
 
 
-def _line(route: Route, action: Registered, address: str, options: str) -> str | None:
+def _line(route: Route, action: RegisteredAction, address: str, options: str) -> str | None:
     values: dict[str, Any] = {}
     for field in action.inputs.fields:
         if field.required:

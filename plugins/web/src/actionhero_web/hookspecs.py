@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from actionhero import App
+    from actionhero import Application
     from actionhero_web.static import StaticFiles
     from actionhero_web.upgrades import Upgrade
 
@@ -19,7 +19,7 @@ hookspec = pluggy.HookspecMarker("actionhero")
 
 
 @hookspec
-def actionhero_web_routes(app: App) -> Sequence[web.AbstractRouteDef] | None:
+def actionhero_web_routes(app: Application) -> Sequence[web.AbstractRouteDef] | None:
     """Native aiohttp routes beside the actions: pages, sockets, webhooks.
 
     Called once, when the aiohttp application is built.
@@ -44,7 +44,7 @@ def actionhero_web_routes(app: App) -> Sequence[web.AbstractRouteDef] | None:
 
 
 @hookspec
-def actionhero_web_application(application: web.Application, app: App) -> None:
+def actionhero_web_application(application: web.Application, app: Application) -> None:
     """The aiohttp application itself, to add native middlewares, signals and sub-applications.
 
     Called once, when the aiohttp application is built, and before it is frozen. A middleware or
@@ -68,7 +68,7 @@ def actionhero_web_application(application: web.Application, app: App) -> None:
 
 
 @hookspec
-def actionhero_web_static(app: App) -> Sequence[StaticFiles] | None:
+def actionhero_web_static(app: Application) -> Sequence[StaticFiles] | None:
     """Folders of static files that a plugin brings.
 
     Called once, when the aiohttp application is built.
@@ -94,7 +94,7 @@ def actionhero_web_static(app: App) -> Sequence[StaticFiles] | None:
 
 
 @hookspec
-def actionhero_web_upgrades(app: App) -> Sequence[Upgrade] | None:
+def actionhero_web_upgrades(app: Application) -> Sequence[Upgrade] | None:
     """Who takes connections over that ask for WebSocket.
 
     Called once, when the aiohttp application is built.

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from actionhero.errors import MalformedRequest, RequestTooLarge, TypedError, UnsupportedMediaType
-from actionhero_web import percent
+from actionhero_web import percent_encoding
 
 #: How many fields a query or a form may have.
 FIELD_LIMIT: Final = 1000
@@ -96,8 +96,8 @@ def _parse(text: str, where: str, too_many: type[TypedError]) -> dict[str, list[
         name, _, value = pair.partition("=")
         if not is_plain:
             try:
-                name = percent.decode(name.replace("+", " "))
-                value = percent.decode(value.replace("+", " "))
+                name = percent_encoding.decode(name.replace("+", " "))
+                value = percent_encoding.decode(value.replace("+", " "))
             except ValueError:
                 raise MalformedRequest(f"The {where} is not percent-encoded UTF-8") from None
         values = fields.get(name)

@@ -11,7 +11,7 @@ from aiohttp import BodyPartReader, MultipartReader
 
 from actionhero import File
 from actionhero.errors import MalformedRequest, RequestTooLarge, TypedError
-from actionhero_web.disposition import disposition
+from actionhero_web.content_disposition import disposition
 from actionhero_web.file_types import content_type_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from actionhero import hookimpl
 if TYPE_CHECKING:
     import click
 
-    from actionhero import App, Server, Settings, Supervisor
+    from actionhero import Application, Server, Settings, Supervisor
 
 
 @hookimpl
@@ -27,29 +27,29 @@ def actionhero_settings() -> list[type[Settings]]:
 
 
 @hookimpl
-def actionhero_check(app: App) -> list[str]:
+def actionhero_validate(app: Application) -> list[str]:
     from actionhero_web.action_routes import faults_in
 
     return faults_in(app)
 
 
 @hookimpl
-def actionhero_servers(app: App) -> list[Server]:
+def actionhero_servers(app: Application) -> list[Server]:
     from actionhero_web.server import WebServer
 
     return [WebServer(app)]
 
 
 @hookimpl
-def actionhero_supervisor(app: App) -> Supervisor | None:
-    from actionhero_web.supervisors import supervisor_for
+def actionhero_supervisor(app: Application) -> Supervisor | None:
+    from actionhero_web.process_models import supervisor_for
 
     return supervisor_for(app)
 
 
 @hookimpl
-def actionhero_diagnoses(app: App, deploy: bool) -> list[Any]:
-    from actionhero_web.diagnoses import diagnose
+def actionhero_doctor_checks(app: Application, deploy: bool) -> list[Any]:
+    from actionhero_web.doctor_checks import diagnose
 
     return diagnose(app, deploy=deploy)
 

@@ -145,7 +145,7 @@ class HttpServer(Server):
         super().__init__(handler, **arguments)
         self.tell_error = tell_error
         self._header_seconds = settings.header_timeout.total_seconds()
-        self._drain_seconds = settings.drain_timeout.total_seconds()
+        self._drain_seconds = settings.write_timeout.total_seconds()
         self._sweep_seconds = min(SWEEP_SECONDS, self._header_seconds / 4, self._drain_seconds / 4)
         self._timer: asyncio.TimerHandle | None = None
 
@@ -187,7 +187,7 @@ class HttpServer(Server):
             self._timer = None
 
 
-def remote_of(request: web.BaseRequest) -> str | None:
+def remote_address(request: web.BaseRequest) -> str | None:
     """Return the address of the other side, from our protocol if it is ours."""
     protocol = request.protocol
     return protocol.remote if isinstance(protocol, HttpProtocol) else request.remote

@@ -27,7 +27,7 @@ _PAIR: Final = re.compile(
 _ADDRESS: Final = re.compile(r"\[([0-9a-fA-F:.]+)\](?::\d{1,5})?|([\d.]+)(?::\d{1,5})?", re.ASCII)
 
 
-class Client(NamedTuple):
+class ForwardedClient(NamedTuple):
     """The other side of a request."""
 
     #: Its address; `None` on a Unix socket without a proxy that tells more.
@@ -73,7 +73,7 @@ class TrustedProxies:
             return False
         return self._is_trusted_text(peer) if peer else self._trusts_unix
 
-    def client(self, peer: str | None, scheme: str, headers: MultiMapping[str]) -> Client:
+    def client(self, peer: str | None, scheme: str, headers: MultiMapping[str]) -> ForwardedClient:
         """Return who is asking.
 
         Args:
@@ -82,7 +82,7 @@ class TrustedProxies:
             headers: Of the request. A header may be there several times.
         """
         if not self.configured or not self.trusts(peer):
-            return Client(peer or None, scheme, None)
+            return ForwardedClient(peer or None, scheme, None)
         # The last, should there be several: the nearest proxy added it.
         request_id = headers.getall("X-Request-Id", [None])[-1]
         if request_id is not None and not _REQUEST_ID.fullmatch(request_id):
@@ -91,7 +91,7 @@ class TrustedProxies:
             address, told_scheme = self._read_forwarded(headers.getall("Forwarded"))
         else:
             address, told_scheme = self._read_x_forwarded(headers)
-        return Client(address or peer or None, told_scheme or scheme, request_id)
+        return ForwardedClient(address or peer or None, told_scheme or scheme, request_id)
 
     def _read_forwarded(self, lines: Iterable[str]) -> tuple[str | None, str | None]:
         address = scheme = None

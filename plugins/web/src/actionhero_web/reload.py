@@ -29,7 +29,7 @@ from actionhero_web.settings import WebSettings
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from actionhero import App
+    from actionhero import Application
 
 logger = logging.getLogger("actionhero.reload")
 
@@ -53,9 +53,9 @@ class Reloader(Supervisor):
         app: The application, loaded as far as it could be.
     """
 
-    bears_problems: ClassVar[bool] = True
+    tolerates_load_errors: ClassVar[bool] = True
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         self._app = app
         self._settings = app.get(WebSettings)
         self._listeners: list[Listener] = []
@@ -79,7 +79,7 @@ class Reloader(Supervisor):
         try:
             with asyncio.Runner() as runner:
                 loop = runner.get_loop()
-                with process.StopSignals(loop, self._stop, at_once=self._end_at_once):
+                with process.StopSignals(loop, self._stop, exit_now=self._end_at_once):
                     return loop.run_until_complete(self._supervise())
         finally:
             for listener in self._listeners:
@@ -148,7 +148,7 @@ class Reloader(Supervisor):
                 self._child.kill()
         for listener in self._listeners:
             listener.close()
-        process.at_once(number)
+        process.exit_now(number)
 
     # -- what is watched -----------------------------------------------------------------------
 
@@ -173,7 +173,7 @@ class ReloadedServer(Supervisor):
         app: The loaded application.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         self._app = app
 
     @staticmethod

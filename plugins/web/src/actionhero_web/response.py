@@ -8,16 +8,16 @@ from aiohttp import HttpVersion11, web
 from multidict import CIMultiDict
 
 from actionhero_web import compression
-from actionhero_web.head import REQUEST_ID
+from actionhero_web.header_templates import REQUEST_ID
 
 if TYPE_CHECKING:
     from actionhero_web.cors import Headers
-    from actionhero_web.head import Heads
+    from actionhero_web.header_templates import HeaderTemplates
 
 NO_HEADERS: CIMultiDict[str] = CIMultiDict()
 
 #: Statuses whose answers have no body, by HTTP itself.
-EMPTY_STATUSES = frozenset({204, 205, 304})
+STATUSES_WITHOUT_BODY = frozenset({204, 205, 304})
 
 #: Up to this size, head and body are put together for one write; above, a copy costs more.
 JOIN_BYTES = 16 * 1024
@@ -107,7 +107,7 @@ def plain(
 
 
 def empty(status: int, headers: Headers, *, closing: bool = False) -> web.Response:
-    """Return an answer with one of `EMPTY_STATUSES`: nothing may follow its head."""
+    """Return an answer with one of `STATUSES_WITHOUT_BODY`: nothing may follow its head."""
     response = web.Response(status=status)
     for name, value in headers:
         response.headers.add(name, value)
@@ -145,7 +145,9 @@ async def compressed(request: web.BaseRequest, response: web.Response, body: byt
     return response
 
 
-def decorate(response: web.StreamResponse, heads: Heads, request_id: str, cors: Headers) -> None:
+def decorate(
+    response: web.StreamResponse, heads: HeaderTemplates, request_id: str, cors: Headers
+) -> None:
     """Put our headers on an answer that somebody else made; theirs win."""
     headers: Any = response.headers
     for name, value in heads.always:

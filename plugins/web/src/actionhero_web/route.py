@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from actionhero_web import percent
+from actionhero_web import percent_encoding
 
 #: What a route may answer to. `OPTIONS` is the server's own.
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -232,7 +232,7 @@ def _read_segment(path: str, text: str) -> Segment:
             "a parameter is written '/{id}/', and takes all between two slashes"
         )
     try:
-        return Segment(percent.decode(text), is_parameter=False)
+        return Segment(percent_encoding.decode(text), is_parameter=False)
     except ValueError as error:
         raise ValueError(
             f"the path {path!r} is not percent-encoded UTF-8: {error}; write '%' as '%25'"

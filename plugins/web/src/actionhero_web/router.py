@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
 from actionhero.errors import PluginError
-from actionhero_web import percent
+from actionhero_web import percent_encoding
 from actionhero_web.route import METHODS, Route
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Router(Generic[T]):
             return NOT_FOUND if _is_readable(raw_path) else MALFORMED
         if "%" in raw_path or not raw_path.isascii():
             try:
-                segments = [percent.decode(segment) for segment in segments]
+                segments = [percent_encoding.decode(segment) for segment in segments]
             except ValueError:
                 return MALFORMED
         tree = self._trees.get(method)
@@ -234,7 +234,7 @@ def _matched(node: _Node[T], match: Match[T], values: list[str]) -> Match[T]:
 
 def _is_readable(raw_path: str) -> bool:
     try:
-        percent.decode(raw_path)
+        percent_encoding.decode(raw_path)
     except ValueError:
         return False
     return True

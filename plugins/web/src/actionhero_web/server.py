@@ -13,7 +13,7 @@ from aiohttp import web
 
 from actionhero import Server
 from actionhero.settings import ErrorsSettings
-from actionhero_web.application import EXCHANGES, build
+from actionhero_web.application import REQUEST_HANDLER, build_application
 from actionhero_web.examples import curl_lines
 from actionhero_web.listener import BACKLOG, HANDSHAKE_SECONDS, admit_waiting, listen
 from actionhero_web.protocol import HttpServer
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
-    from actionhero import App
+    from actionhero import Application
     from actionhero_web.listener import Listener
 
 logger = logging.getLogger("actionhero.web")
@@ -49,7 +49,7 @@ class WebServer(Server):
 
     name = "web"
 
-    def __init__(self, app: App, sockets: Sequence[socket.socket] = ()) -> None:
+    def __init__(self, app: Application, sockets: Sequence[socket.socket] = ()) -> None:
         self._app = app
         self._settings = app.get(WebSettings)
         #: What is listened on.
@@ -58,14 +58,14 @@ class WebServer(Server):
         self._runner: web.AppRunner | None = None
         self._application: web.Application | None = None
 
-    async def start(self, app: App) -> None:
+    async def start(self, app: Application) -> None:
         """Listen.
 
         Raises:
             ConfigurationError: The address is in use, or not ours.
         """
         self._hide_tracebacks(app)
-        application = self._application = build(app)
+        application = self._application = build_application(app)
         if not self.sockets:
             self._listeners = listen(self._settings)
             self.sockets = [listener.socket for listener in self._listeners]
@@ -79,7 +79,7 @@ class WebServer(Server):
     async def stop_accepting(self) -> None:
         if self._runner is None or self._application is None:
             return
-        self._application[EXCHANGES].draining = True
+        self._application[REQUEST_HANDLER].draining = True
         for listener in self._listeners:
             listener.turn_away()
         # A parent that has handed us its sockets has done the same.
@@ -113,7 +113,7 @@ class WebServer(Server):
             return
         server = self._http_server
         if server is not None and server.is_busy:
-            self._application[EXCHANGES].closing = True
+            self._application[REQUEST_HANDLER].closing = True
             server.cancel_requests()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CANCEL_SECONDS):
@@ -151,7 +151,7 @@ class WebServer(Server):
     def _end_streams_later(self) -> asyncio.TimerHandle:
         """Have streams of events end in a while: many have no end of their own."""
         assert self._application is not None  # noqa: S101 - made before the server of connections
-        streams = self._application[EXCHANGES].streams
+        streams = self._application[REQUEST_HANDLER].streams
         seconds = self._settings.stream_grace.total_seconds()
         return asyncio.get_running_loop().call_later(seconds, streams.stop_events)
 
@@ -160,7 +160,7 @@ class WebServer(Server):
         server: Any = self._runner.server if self._runner is not None else None
         return server if isinstance(server, HttpServer) else None
 
-    def _hide_tracebacks(self, app: App) -> None:
+    def _hide_tracebacks(self, app: Application) -> None:
         """Show no traceback to the network, unless somebody asked for it by name."""
         if app.settings.was_set(ErrorsSettings, "show_tracebacks"):
             return

@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from actionhero import Event
-from actionhero.outputs import encode
+from actionhero.json import encode
 from actionhero.streams import Chunk
 
 MEDIA_TYPE: Final = "text/event-stream"
@@ -35,7 +35,7 @@ def frame(item: Any) -> str:
     return f"{head}{_data(item.data)}\n"
 
 
-def part(item: Any) -> str:
+def encode_event(item: Any) -> str:
     """Return an item of any stream as text, for doors whose messages are text."""
     if not isinstance(item, Chunk):
         return frame(item)

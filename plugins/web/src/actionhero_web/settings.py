@@ -31,7 +31,7 @@ class WebSettings(Settings):
         pattern=r"^(/[^/\s?#%]+)*$",
         description="The path below which actions are reached. Empty for none.",
     )
-    errors: Literal["standard", "actionhero"] = Field(
+    error_format: Literal["standard", "actionhero"] = Field(
         default="standard",
         description="How failures are told: with the statuses of HTTP, or as clients written for "
         "the original ActionHero expect them.",
@@ -57,7 +57,7 @@ class WebSettings(Settings):
         default=timedelta(seconds=20),
         description="How long a client may pause while it sends a body.",
     )
-    drain_timeout: timedelta = Field(
+    write_timeout: timedelta = Field(
         default=timedelta(seconds=30),
         description="How long a client may take in none of an answer.",
     )

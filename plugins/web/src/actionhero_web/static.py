@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from actionhero_web import compression, percent
+from actionhero_web import compression, percent_encoding
 from actionhero_web.file_response import FileResponse, StaticFile, read_whole
 from actionhero_web.file_types import content_type_of
 from actionhero_web.preconditions import decide
@@ -101,7 +101,7 @@ class StaticFiles:
         if parts == [""]:
             return []
         try:
-            names = [percent.decode(part) for part in parts]
+            names = [percent_encoding.decode(part) for part in parts]
         except ValueError:
             return None
         return names if all(_is_served(name) for name in names) else None

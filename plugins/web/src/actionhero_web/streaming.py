@@ -11,15 +11,15 @@ from aiohttp import HttpVersion11, web
 from actionhero.json import dumps
 from actionhero.streams import Chunk, Stream
 from actionhero_web import server_sent_events as events
-from actionhero_web.head import REQUEST_ID
-from actionhero_web.problem import envelope
+from actionhero_web.error_mapping import error_document
+from actionhero_web.header_templates import REQUEST_ID
 
 if TYPE_CHECKING:
     from actionhero import Connection
-    from actionhero.action import Registered
+    from actionhero.action import RegisteredAction
     from actionhero.call import Outcome
     from actionhero.errors import TypedError
-    from actionhero_web.exchange import Exchanges
+    from actionhero_web.request_handler import RequestHandler
     from actionhero_web.settings import WebSettings
 
 #: What makes an answer one of events.
@@ -38,9 +38,9 @@ class Streams:
         settings: The knobs.
     """
 
-    def __init__(self, exchanges: Exchanges, settings: WebSettings) -> None:
+    def __init__(self, exchanges: RequestHandler, settings: WebSettings) -> None:
         self.exchanges = exchanges
-        self.profile = settings.errors
+        self.profile = settings.error_format
         self.heartbeat_seconds = settings.stream_heartbeat.total_seconds()
         self.cancels_on_disconnect = settings.cancel_on_disconnect
         #: Those that are open.
@@ -51,7 +51,7 @@ class Streams:
         request: web.BaseRequest,
         connection: Connection,
         request_id: str,
-        action: Registered,
+        action: RegisteredAction,
     ) -> StreamedAnswer:
         """Return the answer to a request for an action that streams."""
         return StreamedAnswer(self, request, connection, request_id, action)
@@ -86,7 +86,7 @@ class StreamedAnswer:
         request: web.BaseRequest,
         connection: Connection,
         request_id: str,
-        action: Registered,
+        action: RegisteredAction,
     ) -> None:
         self._streams = streams
         self._exchanges = streams.exchanges
@@ -175,7 +175,7 @@ class StreamedAnswer:
 
     def _failure(self, error: TypedError, stack: str | None) -> bytes:
         exchanges = self._exchanges
-        document = envelope(
+        document = error_document(
             error,
             timestamp_ms=exchanges.now_ms(),
             request_id=self._request_id,

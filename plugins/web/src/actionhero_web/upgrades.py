@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import HttpVersion11, web
 
 from actionhero import PluginError
-from actionhero_web.head import REQUEST_ID
+from actionhero_web.header_templates import REQUEST_ID
 from actionhero_web.proxy import TrustedProxies
 from actionhero_web.response import plain
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from multidict import CIMultiDictProxy
 
-    from actionhero import App
-    from actionhero_web.exchange import Exchanges
+    from actionhero import Application
+    from actionhero_web.request_handler import RequestHandler
 
 #: What the header `Upgrade` has to name.
 PROTOCOL: Final = "websocket"
@@ -118,7 +118,9 @@ class Upgrades:
         PluginError: Two take over the same path.
     """
 
-    def __init__(self, app: App, exchanges: Exchanges, trusted_proxies: Iterable[str]) -> None:
+    def __init__(
+        self, app: Application, exchanges: RequestHandler, trusted_proxies: Iterable[str]
+    ) -> None:
         self._exchanges = exchanges
         self._proxies = TrustedProxies(trusted_proxies)
         #: By path, each with and without a slash at its end.

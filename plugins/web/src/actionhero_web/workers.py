@@ -26,6 +26,7 @@ from gunicorn.workers.base import Worker  # type: ignore[import-untyped]
 
 from actionhero import (
     App,
+    Application,
     BootError,
     ConfigurationError,
     LifecycleError,
@@ -64,7 +65,7 @@ class Workers(Supervisor):
         app: The loaded application. Each worker loads one of its own.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         self._app = app
 
     def run(self) -> int:
@@ -78,8 +79,8 @@ class Workers(Supervisor):
         # What is there now is shared with all workers for as long as nobody writes to it.
         gc.freeze()
         own_id = os.getpid()
-        charge = Charge(self._app, listeners)
-        arbiter = Parent(charge)
+        charge = GunicornApp(self._app, listeners)
+        arbiter = WorkerArbiter(charge)
         try:
             arbiter.run()
         except SystemExit as ended:
@@ -101,7 +102,7 @@ class Workers(Supervisor):
         return 0
 
 
-class Charge(BaseApplication):  # type: ignore[misc]
+class GunicornApp(BaseApplication):  # type: ignore[misc]
     """What gunicorn is to serve, how, and what workers report to their parent.
 
     Args:
@@ -109,11 +110,11 @@ class Charge(BaseApplication):  # type: ignore[misc]
         listeners: What is listened on.
     """
 
-    def __init__(self, app: App, listeners: list[Listener]) -> None:
+    def __init__(self, app: Application, listeners: list[Listener]) -> None:
         self.sources = app.sources
         self.listeners = listeners
         self._settings = app.get(WebSettings)
-        self._grace_seconds = app.lifecycle.grace_seconds
+        self._grace_seconds = app.grace_seconds
         # Datagrams: what several workers tell at once stays apart.
         self._ears, self._mouth = socket.socketpair(type=socket.SOCK_DGRAM)
         self._ears.setblocking(False)
@@ -169,10 +170,10 @@ class Charge(BaseApplication):  # type: ignore[misc]
         self._mouth.close()
 
 
-class Parent(Arbiter):  # type: ignore[misc]
+class WorkerArbiter(Arbiter):  # type: ignore[misc]
     """gunicorn's parent of workers, with our sockets and our manners."""
 
-    def __init__(self, charge: Charge) -> None:
+    def __init__(self, charge: GunicornApp) -> None:
         self._charge = charge
         self._told = False
         self._stopping = False
@@ -200,7 +201,7 @@ class Parent(Arbiter):  # type: ignore[misc]
                 self.kill_workers(signal.SIGKILL)
                 for listener in self._charge.listeners:
                     listener.close()
-                process.at_once(sig)
+                process.exit_now(sig)
             self._told = True
         super().signal(sig, frame)
 
@@ -278,7 +279,7 @@ class HttpWorker(Worker):  # type: ignore[misc]
         """Do nothing: `run` loads the application."""
 
     def run(self) -> None:
-        charge: Charge = self.app
+        charge: GunicornApp = self.app
         # Set by gunicorn before a worker has done anything.
         self.booted = False
         logs.add_facts(worker=self.age, pid=os.getpid())
@@ -294,10 +295,10 @@ class HttpWorker(Worker):  # type: ignore[misc]
             )
         except BootError as error:
             charge.report(failure=_with_causes(error)[:MOST_TOLD], code=error.exit_code)
-            process.leave(error.exit_code if self.booted else Arbiter.WORKER_BOOT_ERROR)
-        process.leave(code)
+            process.exit_soon(error.exit_code if self.booted else Arbiter.WORKER_BOOT_ERROR)
+        process.exit_soon(code)
 
-    def _tell_ready(self, app: App) -> None:
+    def _tell_ready(self, app: Application) -> None:
         self.booted = True
         self.app.report(ready=os.getpid())
         if self.age == 1:
@@ -325,7 +326,7 @@ class Log(Logger):  # type: ignore[misc]
         """Do nothing: there are no files."""
 
 
-def _on_exit(parent: Parent, worker: HttpWorker) -> None:
+def _on_exit(parent: WorkerArbiter, worker: HttpWorker) -> None:
     parent.on_exit(worker)
 
 

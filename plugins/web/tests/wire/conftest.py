@@ -183,7 +183,7 @@ Serve = Callable[..., Door]
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Give a function that starts a server with these settings, or gives the one that has them.
 
-    Settings are written as `web__errors="actionhero"`; other variables in capitals.
+    Settings are written as `web__error_format="actionhero"`; other variables in capitals.
     """
     doors: dict[frozenset[tuple[str, str]], Door] = {}
 
@@ -255,7 +255,7 @@ def _start(folder: Path, variables: Mapping[str, str]) -> Door:
     while True:
         found = re.search(r"ActionHero listens on http://[^:]+:(\d+)", log.read_text())
         if found is not None:
-            profile = variables.get("web__errors", "standard")
+            profile = variables.get("web__error_format", "standard")
             return Door(profile, int(found[1]), process, log)
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
@@ -274,13 +274,13 @@ def standard(serve: Serve) -> Door:
 @pytest.fixture
 def original(serve: Serve) -> Door:
     """A server in profile `actionhero`."""
-    return serve(web__errors="actionhero")
+    return serve(web__error_format="actionhero")
 
 
 @pytest.fixture(params=["standard", "actionhero"])
 def door(request: pytest.FixtureRequest, serve: Serve) -> Door:
     """One server after the other, for what is the same in both profiles."""
-    return serve(web__errors="actionhero") if request.param == "actionhero" else serve()
+    return serve(web__error_format="actionhero") if request.param == "actionhero" else serve()
 
 
 @pytest.fixture(params=["C", "Python"])

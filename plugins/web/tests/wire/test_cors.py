@@ -155,7 +155,7 @@ def test_profile_actionhero_tells_methods_and_headers_on_every_answer(original: 
 
 def test_options_in_profile_actionhero_has_the_headers_of_the_decision(serve: Serve) -> None:
     """200 and the same headers as any answer."""
-    door = serve(web__allowed_origins=LISTED, web__errors="actionhero")
+    door = serve(web__allowed_origins=LISTED, web__error_format="actionhero")
 
     listed, other = preflight(door), preflight(door, OTHER)
 

@@ -63,7 +63,7 @@ CLASSES = {
 }
 
 
-def told(answer: Answer) -> tuple[int, str]:
+def status_for(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.error["type"]
 
 
@@ -74,7 +74,7 @@ def test_every_type_of_error_has_its_standard_status_and_keeps_its_name(
     """Each failure has the status that HTTP has for it, and our name."""
     answer = standard.get(f"/api/fail/{kind}")
 
-    assert told(answer) == (TABLE[kind][0], kind)
+    assert status_for(answer) == (TABLE[kind][0], kind)
 
 
 @pytest.mark.parametrize("kind", TABLE)
@@ -84,7 +84,7 @@ def test_every_type_of_error_is_told_by_the_names_of_the_reference_in_profile_ac
     """Clients of the original meet only the names and statuses that they know."""
     answer = original.get(f"/api/fail/{kind}")
 
-    assert told(answer) == (TABLE[kind][1], TABLE[kind][2] or kind)
+    assert status_for(answer) == (TABLE[kind][1], TABLE[kind][2] or kind)
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -96,9 +96,9 @@ def test_every_class_of_error_is_told_as_its_type(door: Door, name: str) -> None
     answer = door.get(f"/api/fail/class/{name}")
 
     if door.profile == "standard":
-        assert told(answer) == (standard_status, kind)
+        assert status_for(answer) == (standard_status, kind)
     else:
-        assert told(answer) == (original_status, original_name or kind)
+        assert status_for(answer) == (original_status, original_name or kind)
 
 
 def test_sign_in_required_says_session_not_found(door: Door) -> None:
@@ -147,11 +147,11 @@ def test_errors_are_compact_and_in_profile_actionhero_indented_with_crlf_at_the_
 def test_an_unexpected_exception_is_told_as_internal_error(serve: Serve) -> None:
     """Nothing of it leaves the process where tracebacks are not shown."""
     for profile in ("standard", "actionhero"):
-        door = serve(errors__show_tracebacks="false", web__errors=profile)
+        door = serve(errors__show_tracebacks="false", web__error_format=profile)
 
         answer = door.get("/api/crash")
 
-        assert told(answer) == (500, RUN)
+        assert status_for(answer) == (500, RUN)
         assert answer.error["message"] == "Internal error"
         assert "stack" not in answer.error
         assert b"SELECT" not in answer.body
@@ -207,7 +207,7 @@ def test_a_timeout_names_the_action_and_its_limit(door: Door) -> None:
     """408, in both profiles."""
     answer = door.get("/api/slow")
 
-    assert told(answer) == (408, "CONNECTION_ACTION_TIMEOUT")
+    assert status_for(answer) == (408, "CONNECTION_ACTION_TIMEOUT")
     assert answer.error["message"] == "Action 'slow' timed out after 20ms"
 
 
@@ -276,7 +276,7 @@ def test_a_native_handler_that_breaks_tells_nothing_of_our_insides(door: Door) -
     """A page of a plugin raises: 500 in our envelope, with an identifier."""
     answer = door.get("/broken")
 
-    assert told(answer) == (500, RUN)
+    assert status_for(answer) == (500, RUN)
     assert answer.error["message"] == "Internal error"
     assert b"SELECT" not in answer.body
     assert re.fullmatch(r"[0-9a-f-]{36}", answer.error["request_id"])
@@ -286,5 +286,5 @@ def test_a_raised_redirect_is_an_exception_like_any_other(door: Door) -> None:
     """aiohttp's responses are exceptions; to answer with one, return it."""
     answer = door.get("/api/raised")
 
-    assert told(answer) == (500, RUN)
+    assert status_for(answer) == (500, RUN)
     assert answer.error["message"] == "Internal error"

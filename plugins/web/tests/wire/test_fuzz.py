@@ -208,7 +208,7 @@ def fuzzed(serve: Serve, request: pytest.FixtureRequest, tmp_path_factory: Any) 
     """A server with everything switched on; by its parameter, its profile and parser."""
     profile, parser = request.param
     variables = {
-        "web__errors": profile,
+        "web__error_format": profile,
         "web__trusted_proxies": "127.0.0.1",
         "web__allowed_origins": "https://app.example.com",
         "errors__show_tracebacks": "false",

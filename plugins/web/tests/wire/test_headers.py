@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def with_files(serve: Serve, door: Door, folder: str) -> Door:
-    return serve(web__static_folder=folder, web__errors=door.profile)
+    return serve(web__static_folder=folder, web__error_format=door.profile)
 
 
 def assert_headers(answer: Answer) -> None:
@@ -80,7 +80,7 @@ def test_a_native_middleware_sees_every_answer_of_an_action(
 ) -> None:
     """And what it adds is added; all else is the same."""
     method, target = REQUESTS[kind]
-    watched = serve(web__errors=door.profile, WIRE_MIDDLEWARE="yes")
+    watched = serve(web__error_format=door.profile, WIRE_MIDDLEWARE="yes")
 
     plain, seen = door.send(method, target), watched.send(method, target)
 

@@ -185,7 +185,7 @@ def test_a_body_in_a_delete_is_read(door: Door) -> None:
 @pytest.fixture
 def limited(serve: Serve, door: Door) -> Door:
     """A server that takes bodies of 1000 bytes."""
-    return serve(web__body_limit_bytes="1000", web__errors=door.profile)
+    return serve(web__body_limit_bytes="1000", web__error_format=door.profile)
 
 
 def body_of(size: int) -> bytes:

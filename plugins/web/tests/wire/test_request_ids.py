@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def behind_proxy(serve: Serve, door: Door) -> Door:
     """A server that trusts this machine, where the test is."""
-    return serve(web__trusted_proxies="127.0.0.1,10.0.0.0/8", web__errors=door.profile)
+    return serve(web__trusted_proxies="127.0.0.1,10.0.0.0/8", web__error_format=door.profile)
 
 
 def test_every_request_gets_an_identifier_of_its_own(door: Door) -> None:

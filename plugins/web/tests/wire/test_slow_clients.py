@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 @pytest.fixture
 def impatient(serve: Serve, door: Door) -> Door:
     """A server that waits for a fifth of a second, where others wait for many."""
-    return serve(web__header_timeout="0.2", web__body_idle_timeout="0.2", web__errors=door.profile)
+    return serve(
+        web__header_timeout="0.2", web__body_idle_timeout="0.2", web__error_format=door.profile
+    )
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /api/sta", b"GET /api/status HTTP/1.1\r\nHost: x\r\n"])

@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def site(serve: Serve, door: Door, folder: Path) -> Door:
-    return serve(web__static_folder=str(folder), web__errors=door.profile)
+    return serve(web__static_folder=str(folder), web__error_format=door.profile)
 
 
 def test_a_file_is_served_with_its_type_and_what_caches_need(site: Door) -> None:

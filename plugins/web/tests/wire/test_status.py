@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def ill(serve: Serve, door: Door) -> Door:
     """A server whose dependency cannot be used."""
-    return serve(web__errors=door.profile, WIRE_UNHEALTHY="yes")
+    return serve(web__error_format=door.profile, WIRE_UNHEALTHY="yes")
 
 
 def test_status_tells_how_the_process_is(door: Door) -> None:

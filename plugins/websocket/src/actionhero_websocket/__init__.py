@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from actionhero import lazy_names
 
 if TYPE_CHECKING:
+    from actionhero_websocket.client import CallFailed as CallFailed
+    from actionhero_websocket.client import Client as Client
+    from actionhero_websocket.client import connect as connect
     from actionhero_websocket.endpoint import Endpoint as Endpoint
     from actionhero_websocket.endpoint import EndpointSocket as EndpointSocket
     from actionhero_websocket.settings import WebSocketSettings as WebSocketSettings
 
-__all__ = ["Endpoint", "EndpointSocket", "WebSocketSettings"]
-
-_HOME = {
-    "Endpoint": "endpoint",
-    "EndpointSocket": "endpoint",
-    "WebSocketSettings": "settings",
-}
-
-
-def __getattr__(name: str) -> Any:
-    module = _HOME.get(name)
-    if module is None:
-        raise AttributeError(f"module 'actionhero_websocket' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"actionhero_websocket.{module}"), name)
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        ".client": ["CallFailed", "Client", "connect"],
+        ".endpoint": ["Endpoint", "EndpointSocket"],
+        ".settings": ["WebSocketSettings"],
+    },
+)

@@ -9,22 +9,22 @@ from aiohttp.web import StreamResponse
 
 from actionhero import ConnectionTypeNotFound, Event, InvalidInput, ServiceUnavailable, Stream
 from actionhero.call import Outcome
-from actionhero.deadlines import Opening
 from actionhero.errors import ErrorType
-from actionhero.first_step import begin
-from actionhero.raw import ParsedInputs, Unreadable
-from actionhero_web.server_sent_events import part
+from actionhero.inputs.payloads import InvalidPayload, ParsedPayload
+from actionhero.timeouts import PendingCall
+from actionhero_web.server_sent_events import encode_event
 from actionhero_websocket import messages
+from actionhero_websocket.eager_start import start_eagerly
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine
 
     from actionhero import TypedError
-    from actionhero.action import Registered
-    from actionhero.raw import RawInputs
-    from actionhero_websocket.conversation import Conversation
-    from actionhero_websocket.conversations import Conversations
+    from actionhero.action import RegisteredAction
+    from actionhero.inputs.payloads import Payload
+    from actionhero_websocket.session import WebSocketSession
+    from actionhero_websocket.session_registry import SessionRegistry
 
 
 class OpenCall:
@@ -35,26 +35,26 @@ class OpenCall:
         id: The `messageId` of the message, or `messages.NO_ID`.
         action: What is called.
         inputs: The inputs, as they stood in the message.
-        opening: What it is begun with.
+        pending: What it is begun with.
     """
 
-    __slots__ = ("_action", "_conversation", "_id", "_inputs", "_is_streaming", "opening",
+    __slots__ = ("_action", "_conversation", "_id", "_inputs", "_is_streaming", "pending",
                  "task")  # fmt: skip
 
     def __init__(
         self,
-        conversation: Conversation,
+        conversation: WebSocketSession,
         id: Any,
-        action: Registered,
-        inputs: RawInputs,
-        opening: Opening,
+        action: RegisteredAction,
+        inputs: Payload,
+        pending: PendingCall,
     ) -> None:
         self._conversation = conversation
         self._id = id
         self._action = action
         self._inputs = inputs
         self._is_streaming = False
-        self.opening = opening
+        self.pending = pending
         #: What runs it, once it has begun.
         self.task: asyncio.Task[Outcome] | None = None
 
@@ -66,7 +66,7 @@ class OpenCall:
             action.name,
             self._inputs,
             sink=self._send_part if action.streams else None,
-            opening=self.opening,
+            pending=self.pending,
         )
 
     def answer(self, outcome: Outcome) -> None:
@@ -78,7 +78,7 @@ class OpenCall:
         elif error is not None and self._is_streaming:
             self._break_off(error, outcome.stack)
         else:
-            answer(conversation, id, action, outcome, self.opening)
+            answer(conversation, id, action, outcome, self.pending)
 
     def _has_streamed(self, value: Any) -> bool:
         return self._is_streaming or isinstance(value, Stream) or self._action.yields
@@ -86,7 +86,7 @@ class OpenCall:
     async def _send_part(self, item: Any) -> bool:
         self._is_streaming = True
         conversation = self._conversation
-        conversation.send_text(messages.chunk(self._id, part(item)))
+        conversation.send_text(messages.chunk(self._id, encode_event(item)))
         # What slows down the client slows down the action, and nothing piles up.
         await conversation.drained()
         return not conversation.is_closing
@@ -94,18 +94,18 @@ class OpenCall:
     def _break_off(self, error: TypedError, stack: str | None) -> None:
         conversation, id = self._conversation, self._id
         document = conversation.shared.document(
-            error, request_id=self.opening.identify(), stack=stack
+            error, request_id=self.pending.identify(), stack=stack
         )
         if self._action.yields:
             # As over HTTP: who reads events knows it.
-            told = part(Event(document, event="error"))
+            told = encode_event(Event(document, event="error"))
             conversation.send_text(messages.chunk(id, told))
         else:
             conversation.send_text(messages.failure(id, document))
         conversation.send_text(messages.stream_end(id))
 
 
-class Lane:
+class CallQueue:
     """The calls of one kind that run on one socket, and those that wait for their turn.
 
     Args:
@@ -115,38 +115,40 @@ class Lane:
 
     __slots__ = ("_limit", "_running", "_shared", "_waiting")
 
-    def __init__(self, shared: Conversations, limit: int) -> None:
+    def __init__(self, shared: SessionRegistry, limit: int) -> None:
         self._shared = shared
         self._limit = limit
         self._running: set[OpenCall] = set()
         self._waiting: deque[OpenCall] | None = None
 
-    def take(self, conversation: Conversation, id: Any, action: Registered, params: Any) -> bool:
+    def take(
+        self, conversation: WebSocketSession, id: Any, action: RegisteredAction, params: Any
+    ) -> bool:
         """Begin a call, or let it wait; say whether there was room for that."""
         shared = self._shared
-        inputs = ParsedInputs(params) if type(params) is dict else _without_object(params)
+        inputs = ParsedPayload(params) if type(params) is dict else _without_object(params)
         if len(self._running) >= self._limit:
-            call = OpenCall(conversation, id, action, inputs, Opening(begins=False))
+            call = OpenCall(conversation, id, action, inputs, PendingCall(eager=False))
             return self._let_wait(call)
         if action.streams:
-            call = OpenCall(conversation, id, action, inputs, Opening(begins=False))
-            begun = begin(call.execute(), shared.loop)
+            call = OpenCall(conversation, id, action, inputs, PendingCall(eager=False))
+            begun = start_eagerly(call.execute(), shared.loop)
             if isinstance(begun, Outcome):
                 call.answer(begun)
                 return True
         else:
-            opening = shared.opening
+            pending = shared.pending
             coroutine = shared.execute(
-                conversation.connection, action.name, inputs, opening=opening
+                conversation.connection, action.name, inputs, pending=pending
             )
-            begun = begin(coroutine, shared.loop)
+            begun = start_eagerly(coroutine, shared.loop)
             # As most calls end: nothing is kept of them.
             if isinstance(begun, Outcome):
-                answer(conversation, id, action, begun, opening)
-                opening.call = None
+                answer(conversation, id, action, begun, pending)
+                pending.call = None
                 return True
-            shared.opening = Opening()
-            call = OpenCall(conversation, id, action, inputs, opening)
+            shared.pending = PendingCall()
+            call = OpenCall(conversation, id, action, inputs, pending)
         self._keep(call, begun)
         return True
 
@@ -168,7 +170,7 @@ class Lane:
     def _keep(self, call: OpenCall, task: asyncio.Task[Outcome]) -> None:
         """Take note of a call until it is answered."""
         call.task = task
-        self._shared.pipeline.keep(call.opening, task)
+        self._shared.pipeline.keep(call.pending, task)
         self._running.add(call)
         self._shared.note_begun()
         task.add_done_callback(lambda task: self._end(call, task))
@@ -191,36 +193,36 @@ class Lane:
 
 
 def answer(
-    conversation: Conversation,
+    conversation: WebSocketSession,
     id: Any,
-    action: Registered,
+    action: RegisteredAction,
     outcome: Outcome,
-    opening: Opening,
+    pending: PendingCall,
 ) -> None:
     """Tell a client what came of a call that did not stream."""
     error, value = outcome.error, outcome.value
     if error is not None:
         document = conversation.shared.document(
-            error, request_id=opening.identify(), stack=outcome.stack
+            error, request_id=pending.identify(), stack=outcome.stack
         )
         conversation.send_text(messages.failure(id, document))
         return
     if type(value) is not dict and isinstance(value, StreamResponse):
         told = "What this action answers is for HTTP alone"
-        answer(conversation, id, action, Outcome(error=ConnectionTypeNotFound(told)), opening)
+        answer(conversation, id, action, Outcome(error=ConnectionTypeNotFound(told)), pending)
         return
     try:
         body = messages.response(id, value)
     except Exception as unwritten:  # noqa: BLE001 - the author's serializers
         failed = conversation.shared.pipeline.failed_to_answer(action.name, unwritten)
-        answer(conversation, id, action, failed, opening)
+        answer(conversation, id, action, failed, pending)
     else:
         conversation.send_text(body)
 
 
-def _without_object(params: Any) -> RawInputs:
+def _without_object(params: Any) -> Payload:
     if params is None:
-        return ParsedInputs({})
-    return Unreadable(
+        return ParsedPayload({})
+    return InvalidPayload(
         InvalidInput("Missing required param: undefined", type=ErrorType.PARAM_REQUIRED)
     )

@@ -9,14 +9,14 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from actionhero import App
+    from actionhero import Application
     from actionhero_websocket.endpoint import Endpoint
 
 hookspec = pluggy.HookspecMarker("actionhero")
 
 
 @hookspec
-def actionhero_websocket_endpoints(app: App) -> Sequence[Endpoint] | None:
+def actionhero_websocket_endpoints(app: Application) -> Sequence[Endpoint] | None:
     """Endpoints for sockets that speak something else than our messages.
 
     Called once, when the server is put together. Such a socket shares the handshake, the limits,

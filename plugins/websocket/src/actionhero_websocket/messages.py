@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import MalformedRequest, TypedError
 from actionhero.errors import ABSENT, ErrorType
-from actionhero.json import dumps, loads
-from actionhero.outputs import encode
+from actionhero.json import dumps, encode, loads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

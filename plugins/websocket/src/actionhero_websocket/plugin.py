@@ -9,7 +9,7 @@ from actionhero import hookimpl
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from actionhero import App, Server, Settings
+    from actionhero import Application, Server, Settings
     from actionhero_web.upgrades import Upgrade
 
 
@@ -28,28 +28,28 @@ def actionhero_settings() -> list[type[Settings]]:
 
 
 @hookimpl
-def actionhero_check(app: App) -> list[str]:
-    from actionhero_websocket.reach import faults_in
+def actionhero_validate(app: Application) -> list[str]:
+    from actionhero_websocket.exposure import faults_in
 
     return faults_in(app)
 
 
 @hookimpl
-def actionhero_servers(app: App) -> list[Server]:
+def actionhero_servers(app: Application) -> list[Server]:
     from actionhero_websocket.server import WebSocketServer
 
     return [WebSocketServer(app)]
 
 
 @hookimpl
-def actionhero_web_upgrades(app: App) -> list[Upgrade]:
+def actionhero_web_upgrades(app: Application) -> list[Upgrade]:
     from actionhero_websocket.upgrades import upgrades_for
 
     return upgrades_for(app)
 
 
 @hookimpl
-def actionhero_web_application(application: web.Application, app: App) -> None:
+def actionhero_web_application(application: web.Application, app: Application) -> None:
     from actionhero_websocket.server import live_with
 
     live_with(application, app)

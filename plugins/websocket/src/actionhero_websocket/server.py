@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actionhero import Server
-from actionhero_websocket.conversations import conversations_of
+from actionhero_websocket.session_registry import conversations_of
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from actionhero import App
-    from actionhero_websocket.conversations import Conversations
+    from actionhero import Application
+    from actionhero_websocket.session_registry import SessionRegistry
 
 
 class WebSocketServer(Server):
@@ -23,10 +23,10 @@ class WebSocketServer(Server):
 
     name = "websocket"
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         self._app = app
 
-    async def start(self, app: App) -> None:
+    async def start(self, app: Application) -> None:
         """Do nothing: whoever comes is handed over by the HTTP server."""
 
     async def finish(self) -> None:
@@ -38,11 +38,11 @@ class WebSocketServer(Server):
         await self._conversations.close()
 
     @property
-    def _conversations(self) -> Conversations:
+    def _conversations(self) -> SessionRegistry:
         return conversations_of(self._app)
 
 
-def live_with(application: web.Application, app: App) -> None:
+def live_with(application: web.Application, app: Application) -> None:
     """Begin and end with an aiohttp application, which servers that are not ours may run."""
 
     async def start(_: Any) -> None:

@@ -23,7 +23,7 @@ class WebSocketSettings(Settings):
         ge=0,
         description="How many messages a client may send in a second. 0 is no limit.",
     )
-    calls: int = Field(
+    max_concurrent_calls: int = Field(
         default=32, ge=1, description="How many calls of one client run at once; others wait."
     )
     waiting_calls: int = Field(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from actionhero.transport import TimeoutQueue
 from actionhero_websocket import frames
-from actionhero_websocket.timetable import Timetable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,15 +31,17 @@ class Sockets:
         self.settings = settings
         self.send_buffer_bytes = settings.send_buffer_bytes
         self._open: set[Socket] = set()
-        self._pings: Timetable[Socket] | None = None
+        self._pings: TimeoutQueue[Socket] | None = None
         if seconds := settings.ping_interval.total_seconds():
-            self._pings = Timetable(seconds, self._ping)
+            self._pings = TimeoutQueue(seconds, self._ping)
         #: Those that wait for the rest of a frame.
-        self.unfinished: Timetable[Socket] = Timetable(
+        self.unfinished: TimeoutQueue[Socket] = TimeoutQueue(
             settings.frame_timeout.total_seconds(), _break_off
         )
         #: Those that were told to close.
-        self.closing: Timetable[Socket] = Timetable(settings.close_timeout.total_seconds(), _abort)
+        self.closing: TimeoutQueue[Socket] = TimeoutQueue(
+            settings.close_timeout.total_seconds(), _abort
+        )
         self._emptied: asyncio.Event | None = None
         self._arrived: list[tuple[Socket, bytes]] = []
 

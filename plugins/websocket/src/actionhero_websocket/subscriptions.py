@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from actionhero_channels import Delivery
-    from actionhero_websocket.conversation import Conversation
-    from actionhero_websocket.conversations import Conversations
+    from actionhero_websocket.session import WebSocketSession
+    from actionhero_websocket.session_registry import SessionRegistry
 
 #: How many messages of one client about channels may wait; unsubscribing is never refused.
 WAITING_LIMIT: Final = 128
@@ -34,7 +34,7 @@ class Subscriptions:
 
     __slots__ = ("_conversation", "_shared", "_steps", "_tasks", "_waiting", "sessions")
 
-    def __init__(self, shared: Conversations, conversation: Conversation) -> None:
+    def __init__(self, shared: SessionRegistry, conversation: WebSocketSession) -> None:
         self._shared = shared
         self._conversation = conversation
         #: By channel: what is to be done about it, after what is being done.

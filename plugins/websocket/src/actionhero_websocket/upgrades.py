@@ -8,16 +8,16 @@ from actionhero import PluginError
 from actionhero_web.cors import Cors
 from actionhero_web.settings import WebSettings
 from actionhero_web.upgrades import Upgrade
-from actionhero_websocket.conversation import Conversation
-from actionhero_websocket.conversations import Conversations, conversations_of
 from actionhero_websocket.endpoint import Endpoint, EndpointSocket
 from actionhero_websocket.handshake import agree
+from actionhero_websocket.session import WebSocketSession
+from actionhero_websocket.session_registry import SessionRegistry, conversations_of
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping
 
-    from actionhero import App
+    from actionhero import Application
     from actionhero_web.upgrades import UpgradeRequest
 
 
@@ -29,7 +29,7 @@ class MessageUpgrade(Upgrade):
         settings: Where it listens, and whose pages may ask.
     """
 
-    def __init__(self, shared: Conversations, settings: WebSettings) -> None:
+    def __init__(self, shared: SessionRegistry, settings: WebSettings) -> None:
         self.paths = tuple(dict.fromkeys((settings.prefix or "/", "/", "/ws")))
         self._shared = shared
         self._cors = Cors(settings.allowed_origins)
@@ -40,7 +40,7 @@ class MessageUpgrade(Upgrade):
         """Agree on how to speak."""
         compress = self._shared.settings.compress
         headers, window_bits = agree(request, self._cors, compress=compress)
-        return headers, Conversation(self._shared, request, window_bits=window_bits)
+        return headers, WebSocketSession(self._shared, request, window_bits=window_bits)
 
 
 class EndpointUpgrade(Upgrade):
@@ -52,7 +52,7 @@ class EndpointUpgrade(Upgrade):
         settings: Whose pages may ask.
     """
 
-    def __init__(self, endpoint: Endpoint, shared: Conversations, settings: WebSettings) -> None:
+    def __init__(self, endpoint: Endpoint, shared: SessionRegistry, settings: WebSettings) -> None:
         self.paths = (endpoint.path,)
         self._endpoint = endpoint
         self._shared = shared
@@ -68,7 +68,7 @@ class EndpointUpgrade(Upgrade):
         return headers, EndpointSocket(sockets, request, serve, window_bits=window_bits)
 
 
-def upgrades_for(app: App) -> list[Upgrade]:
+def upgrades_for(app: Application) -> list[Upgrade]:
     """Return all doors for sockets of an application.
 
     Raises:

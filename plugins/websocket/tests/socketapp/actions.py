@@ -87,7 +87,7 @@ class Inside(Action):
         return {}
 
 
-class ValueInputs(Inputs):
+class ValuePayload(Inputs):
     kind: str
 
 
@@ -97,7 +97,7 @@ class Value(Action):
     name = "value"
     websocket = True
 
-    async def run(self, inputs: ValueInputs) -> Any:
+    async def run(self, inputs: ValuePayload) -> Any:
         values: dict[str, Any] = {
             "list": ["a", {"b": 1}],
             "none": None,

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from actionhero import Action, Call, Event, Field, Inputs
+from actionhero_chat.call_metrics import Pulse
 from actionhero_chat.fields import Between
-from actionhero_chat.pulse import Pulse
 from actionhero_openapi import Operation
 from actionhero_web import Route
 

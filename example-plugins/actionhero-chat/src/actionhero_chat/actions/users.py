@@ -116,7 +116,7 @@ class UserView(Action):
 
 
 def _nothing_to_change(call: Call) -> TypedError:
-    if call.get(WebSettings).errors == "actionhero":
+    if call.get(WebSettings).error_format == "actionhero":
         # Their clients know it as a failure of the action, in these words.
         return TypedError("Error: No values to set", type=ErrorType.ACTION_RUN)
     return InvalidInput("No values to set")

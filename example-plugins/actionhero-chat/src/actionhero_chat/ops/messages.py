@@ -8,7 +8,7 @@ from tortoise.exceptions import IntegrityError
 
 from actionhero import NotFound, SignInRequired
 from actionhero_chat.models import Message, User
-from actionhero_chat.ops.moments import milliseconds, now
+from actionhero_chat.ops.timestamps import milliseconds, now
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -8,7 +8,7 @@ from tortoise.exceptions import IntegrityError
 
 from actionhero import Conflict, NotFound
 from actionhero_chat.models import User
-from actionhero_chat.ops.moments import after, milliseconds, now
+from actionhero_chat.ops.timestamps import after, milliseconds, now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -10,13 +10,13 @@ from actionhero_db.migrations.engine import engine_of
 from actionhero_db.settings import DbSettings
 
 if TYPE_CHECKING:
-    from actionhero import App
+    from actionhero import Application
     from actionhero_db.database import Database
 
 logger = logging.getLogger("actionhero.db")
 
 
-async def bring_up_to_date(app: App, database: Database) -> None:
+async def bring_up_to_date(app: Application, database: Database) -> None:
     """Run what was not run yet, or in production refuse to start while there is anything.
 
     Raises:

@@ -10,18 +10,18 @@ from aiohttp import HttpVersion11
 
 from actionhero import Forbidden, SignInRequired, UnsupportedMediaType
 from actionhero.settings import AppSettings
-from actionhero_tasks.page.passes import Passes
+from actionhero_tasks.page.tokens import SignedTokens
 from actionhero_tasks.settings import TasksSettings
 from actionhero_web import WebSettings
 from actionhero_web.media import Media, kind
-from actionhero_web.protocol import remote_of
+from actionhero_web.protocol import remote_address
 from actionhero_web.proxy import TrustedProxies
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from actionhero import App
-    from actionhero_web.proxy import Client
+    from actionhero import Application
+    from actionhero_web.proxy import ForwardedClient
 
 _COOKIE: Final = "actionhero_tasks"
 #: Where a proxy that is trusted says who asks.
@@ -43,22 +43,22 @@ class Access:
         app: The application.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         settings = app.get(TasksSettings)
         password = settings.operator_password
         self._proxies = TrustedProxies(app.get(WebSettings).trusted_proxies)
         #: `None` without a password.
-        self.passes: Passes | None = None
+        self.passes: SignedTokens | None = None
         if password is not None:
-            self.passes = Passes(
+            self.passes = SignedTokens(
                 password.get_secret_value(),
                 lambda: app.get(AppSettings).get_secret_key(app.environment).get_secret_value(),
                 ttl_seconds=int(settings.operator_session.total_seconds()),
             )
 
-    def client(self, request: web.Request) -> Client:
+    def client(self, request: web.Request) -> ForwardedClient:
         """Return who asks, behind the proxies that are trusted."""
-        return self._proxies.client(remote_of(request), request.scheme, request.headers)
+        return self._proxies.client(remote_address(request), request.scheme, request.headers)
 
     def is_hidden(self, request: web.Request) -> bool:
         """Whether the page is as if it were not there."""
@@ -122,7 +122,7 @@ class Access:
         return self.client(request).scheme == "https"
 
     def _is_of_this_machine(self, request: web.Request) -> bool:
-        peer = remote_of(request)
+        peer = remote_address(request)
         # A proxy on this machine lets everybody seem to be here. One that is trusted says for whom
         # it asks; one that is not leaves its traces, and HTTP/1.0 is one of them.
         told = _TELLING if self._proxies.trusts(peer) else _PROXIED

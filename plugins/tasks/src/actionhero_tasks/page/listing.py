@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ActionNotFound, MalformedRequest, json
 from actionhero.redaction import REDACTED
-from actionhero_tasks.envelope import Envelope, Unreadable
+from actionhero_tasks.envelope import Envelope, UndecodableJob
 
 if TYPE_CHECKING:
-    from actionhero import App
+    from actionhero import Application
     from actionhero_tasks.job import JobRecord
 
 #: How much of inputs and of an error a list tells.
@@ -18,7 +18,7 @@ PREVIEW_LETTERS: Final = 240
 WHOLE_LETTERS: Final = 100_000
 
 
-def row_of(app: App, record: JobRecord) -> dict[str, Any]:
+def row_of(app: Application, record: JobRecord) -> dict[str, Any]:
     """Return a job as a list tells it."""
     return {
         **_facts(record),
@@ -27,7 +27,7 @@ def row_of(app: App, record: JobRecord) -> dict[str, Any]:
     }
 
 
-def sheet_of(app: App, record: JobRecord) -> dict[str, Any]:
+def sheet_of(app: Application, record: JobRecord) -> dict[str, Any]:
     """Return all that is told of one job."""
     result = None
     if record.result is not None:
@@ -47,14 +47,14 @@ def sheet_of(app: App, record: JobRecord) -> dict[str, Any]:
     }
 
 
-def shown_inputs(app: App, record: JobRecord) -> dict[str, Any]:
+def shown_inputs(app: Application, record: JobRecord) -> dict[str, Any]:
     """Return the inputs of a job, without what is secret.
 
     Also what the application calls secret by now, or what came by another way than ours.
     """
     try:
         inputs = Envelope.read(record.body).shown()
-    except Unreadable:
+    except UndecodableJob:
         return {}
     try:
         hiding = app.actions.find(record.action).inputs.hiding
@@ -66,7 +66,7 @@ def shown_inputs(app: App, record: JobRecord) -> dict[str, Any]:
 def _request_id(record: JobRecord) -> str | None:
     try:
         return Envelope.read(record.body).request_id
-    except Unreadable:
+    except UndecodableJob:
         return None
 
 

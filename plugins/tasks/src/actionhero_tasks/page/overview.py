@@ -12,7 +12,7 @@ from actionhero_tasks.scheduler import schedules_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from actionhero import App
+    from actionhero import Application
     from actionhero_tasks.scheduler import Schedule
     from actionhero_tasks.store import JobStore
 
@@ -36,7 +36,7 @@ class Overview:
 
     def __init__(
         self,
-        app: App,
+        app: Application,
         use: Callable[[Callable[[JobStore], Any]], Awaitable[Any]],
         *,
         clock: Callable[[], float] = time.monotonic,

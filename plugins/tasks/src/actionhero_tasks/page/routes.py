@@ -12,19 +12,19 @@ from aiohttp import web
 from actionhero import InvalidInput, MalformedRequest, RateLimited, TypedError, json
 from actionhero.settings import AppSettings
 from actionhero_tasks.page.access import Access
-from actionhero_tasks.page.desk import Desk
 from actionhero_tasks.page.documents import page_text, sign_in_text
+from actionhero_tasks.page.job_views import JobViews
 from actionhero_tasks.page.throttle import Throttle
 from actionhero_tasks.settings import TasksSettings
 from actionhero_web import StaticFiles, WebSettings
-from actionhero_web.application import EXCHANGES
+from actionhero_web.application import REQUEST_HANDLER
 from actionhero_web.body import BodyReader
 from actionhero_web.media import Media, kind, parse_form
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from actionhero import App
+    from actionhero import Application
 
 logger = logging.getLogger("actionhero.tasks")
 
@@ -35,7 +35,7 @@ _READING: Final = ("GET", "HEAD")
 _NOT_KEPT: Final = {"Cache-Control": "no-store"}
 
 
-def routes_for(app: App) -> list[web.AbstractRouteDef]:
+def routes_for(app: Application) -> list[web.AbstractRouteDef]:
     """Return the routes of the page; none where nobody could be let in."""
     settings = app.get(TasksSettings)
     is_open = settings.operator_password is not None or app.environment == "development"
@@ -48,7 +48,7 @@ def routes_for(app: App) -> list[web.AbstractRouteDef]:
             web.route("*", settings.page + "/{below:.*}", page.answer)]  # fmt: skip
 
 
-def close_with(application: web.Application, app: App) -> None:
+def close_with(application: web.Application, app: Application) -> None:
     """See to it that the page is closed when the server that shows it is."""
 
     async def close(_: web.Application) -> None:
@@ -65,14 +65,14 @@ class Page:
         app: The application.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         settings = app.get(TasksSettings)
         self._name = app.get(AppSettings).name
         self._folder = settings.page.rpartition("/")[2]
         self._assets = StaticFiles(ASSETS, max_age_seconds=0)
         self._access = Access(app)
         self._throttle = Throttle()
-        self._desk = Desk(app)
+        self._desk = JobViews(app)
         idle_seconds = app.get(WebSettings).body_idle_timeout.total_seconds()
         self._body = BodyReader(BODY_LIMIT_BYTES, idle_seconds)
         self._reads: dict[str, Callable[[web.Request], Awaitable[Any]]] = {
@@ -101,7 +101,7 @@ class Page:
             return await self._answer(request, below)
         except TypedError as error:
             more = tuple(_NOT_KEPT.items())
-            return await request.config_dict[EXCHANGES].tell(request, error, more)
+            return await request.config_dict[REQUEST_HANDLER].tell(request, error, more)
 
     def close(self) -> None:
         """Close what is open."""

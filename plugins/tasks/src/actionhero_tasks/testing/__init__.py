@@ -23,8 +23,9 @@ class TestCarrierPigeons(StoreContract):
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from actionhero import lazy_names
 
 if TYPE_CHECKING:
     from actionhero_tasks.testing.drain import drain as drain
@@ -32,22 +33,11 @@ if TYPE_CHECKING:
     from actionhero_tasks.testing.jobs import new_job as new_job
     from actionhero_tasks.testing.store_contract import StoreContract as StoreContract
 
-# The suite needs pytest, and `drain` does not.
-_HOME = {
-    "StoreContract": "store_contract",
-    "drain": "drain",
-    "ended": "jobs",
-    "new_job": "jobs",
-}
-
-__all__ = ["StoreContract", "drain", "ended", "new_job"]
-
-
-def __getattr__(name: str) -> Any:
-    module = _HOME.get(name)
-    if module is None:
-        raise AttributeError(f"module 'actionhero_tasks.testing' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"actionhero_tasks.testing.{module}"), name)
-    # In place of the module of the same name, which importing it has put here.
-    globals()[name] = value
-    return value
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        ".drain": ["drain"],
+        ".jobs": ["ended", "new_job"],
+        ".store_contract": ["StoreContract"],
+    },
+)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from actionhero import App
+from actionhero import Application
 from actionhero_tasks.reports import job_of
 from actionhero_tasks.runner import JobRunner
-from actionhero_tasks.servers import new_owner
+from actionhero_tasks.servers import new_worker_id
 from actionhero_tasks.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MOST: Final = 100
 
 
-async def drain(app: App | RunningApp) -> list[Job]:
+async def drain(app: Application | RunningApp) -> list[Job]:
     """Run the jobs that are ready, and those that they enqueue, and return what became of them.
 
     They run one after the other. Those that are delayed stay, and so do those that failed and are
@@ -28,10 +28,10 @@ async def drain(app: App | RunningApp) -> list[Job]:
     Args:
         app: A running application that runs no jobs itself, as in `RunMode.CLI`.
     """
-    running = app if isinstance(app, App) else app.app
+    running = app if not isinstance(app, RunningApp) else app.app
     tasks = running.get(Tasks)
     runner = JobRunner(running, lambda *_: None)
-    owner = new_owner()
+    owner = new_worker_id()
     await tasks.use(lambda store: store.join(owner))
     ids: list[str] = []
     try:

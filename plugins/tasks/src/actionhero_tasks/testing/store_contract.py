@@ -204,7 +204,9 @@ class StoreContract(OwnerContract):
 
     def test_of_jobs_with_one_key_the_first_counts_within_its_window(self, store: JobStore) -> None:
         """Whether it has run or not."""
-        first, second, other = (new_job(key=key, key_window_ms=60_000) for key in ("a", "a", "b"))
+        first, second, other = (
+            new_job(key=key, deduplication_window_ms=60_000) for key in ("a", "a", "b")
+        )
 
         assert store.add([first]) == [first.id]
         [claim] = store.trade("one", None, 10)[0]
@@ -215,12 +217,12 @@ class StoreContract(OwnerContract):
 
     def test_a_key_is_free_again_after_its_window(self, store: JobStore) -> None:
         """The next job of it is one of its own."""
-        first = new_job(key="a", key_window_ms=40)
+        first = new_job(key="a", deduplication_window_ms=40)
         store.add([first])
         deadline = time.monotonic() + PATIENCE_SECONDS
 
         while True:
-            job = new_job(key="a", key_window_ms=60_000)
+            job = new_job(key="a", deduplication_window_ms=60_000)
             [id] = store.add([job])
             if id == job.id:
                 break

@@ -1,0 +1,82 @@
+"""Core's own plugin: the `status` action."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from typing import TYPE_CHECKING, ClassVar, TypedDict
+
+from actionhero.action import Action
+from actionhero.application import Application
+from actionhero.health import Health
+from actionhero.plugins import VERSION
+from actionhero.plugins.hookspecs import hookimpl
+from actionhero.settings import AppSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from actionhero.call import Call
+
+
+class Status(TypedDict):
+    """How this process is."""
+
+    name: str
+    pid: int
+    version: str
+    #: Milliseconds since the application was loaded.
+    uptime: int
+    consumedMemoryMB: float
+    healthy: bool
+    #: By the name of the initializer, whether what it provides is usable.
+    checks: dict[str, bool]
+
+
+def _http_status(status: Status) -> int:
+    return 200 if status["healthy"] else 503
+
+
+class ShowStatus(Action):
+    """Show how this process is, and the health of what it leans on."""
+
+    name = "status"
+    # Plain data, so that core knows no door.
+    web: ClassVar = {"method": "GET", "path": "/status", "status": _http_status}
+    openapi: ClassVar = {"statuses": [200, 503], "errors": []}
+
+    async def run(self, call: Call) -> Status:
+        app = call.get(Application)
+        checks = await call.get(Health).check()
+        settings = app.get(AppSettings)
+        return {
+            "name": settings.name,
+            "pid": os.getpid(),
+            "version": settings.version or VERSION,
+            "uptime": max(1, round((time.monotonic() - app.loaded_at) * 1000)),
+            "consumedMemoryMB": _resident_megabytes(),
+            "healthy": all(check.healthy for check in checks),
+            "checks": {check.name: check.healthy for check in checks},
+        }
+
+
+@hookimpl
+def actionhero_actions() -> Sequence[type[Action]]:
+    return [ShowStatus]
+
+
+_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+
+
+def _resident_megabytes() -> float:
+    """Return the memory that this process holds, in MB with two decimals."""
+    try:
+        with open("/proc/self/statm", "rb") as statm:
+            held = int(statm.read().split()[1]) * _PAGE_SIZE
+    except OSError:
+        # Not Linux: the most that it ever held is the nearest that the standard library knows.
+        unit = 1 if sys.platform == "darwin" else 1024
+        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return round(held / 1_000_000, 2)

@@ -1,0 +1,102 @@
+"""What a transport needs: payloads, the error document, encoding, identifiers, process control.
+
+A server translates its requests into `Pipeline.execute(connection, name, payload)` and the outcome
+into its responses. `pytest_actionhero.ServerContract` is the suite that each server passes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actionhero.plugins.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    # Payloads: what a request contained, before validation
+    # Actions, their schemas and annotations
+    from actionhero.action import RegisteredAction as RegisteredAction
+    from actionhero.error_handling import INTERNAL_ERROR as INTERNAL_ERROR
+    from actionhero.error_handling import ErrorHandler as ErrorHandler
+    from actionhero.errors import ABSENT as ABSENT
+
+    # The process
+    from actionhero.health import Diagnosis as Diagnosis
+    from actionhero.health import Finding as Finding
+    from actionhero.health import Health as Health
+    from actionhero.identifier import new_identifier as new_identifier
+    from actionhero.inputs.annotations import members as members
+    from actionhero.inputs.annotations import parts as parts
+    from actionhero.inputs.fields import InputField as InputField
+    from actionhero.inputs.output_schema import OutputSchema as OutputSchema
+    from actionhero.inputs.payloads import EMPTY_PAYLOAD as EMPTY_PAYLOAD
+    from actionhero.inputs.payloads import InvalidPayload as InvalidPayload
+    from actionhero.inputs.payloads import JsonPayload as JsonPayload
+    from actionhero.inputs.payloads import MixedPayload as MixedPayload
+    from actionhero.inputs.payloads import ParsedPayload as ParsedPayload
+    from actionhero.inputs.payloads import Payload as Payload
+    from actionhero.inputs.payloads import TextPayload as TextPayload
+    from actionhero.inputs.payloads import ValuePayload as ValuePayload
+    from actionhero.inputs.schema import InputSchema as InputSchema
+    from actionhero.json import dumps as dumps
+    from actionhero.json import dumps_pretty as dumps_pretty
+    from actionhero.json import encode as encode
+    from actionhero.json import loads as loads
+    from actionhero.logs import add_facts as add_facts
+    from actionhero.logs import request_id as request_id
+
+    # The pipeline
+    from actionhero.pipeline import Pipeline as Pipeline
+    from actionhero.process import StopSignals as StopSignals
+    from actionhero.process import exit_now as exit_now
+    from actionhero.process import exit_soon as exit_soon
+    from actionhero.process import loop_factory as loop_factory
+    from actionhero.process import run_interruptible as run_interruptible
+    from actionhero.process import serve as serve
+    from actionhero.redaction import REDACTED as REDACTED
+    from actionhero.redaction import mask_url as mask_url
+    from actionhero.streams import Chunk as Chunk
+    from actionhero.timeouts import PendingCall as PendingCall
+    from actionhero.timeouts import TimeoutQueue as TimeoutQueue
+
+    # Responses
+    from actionhero.transport.error_document import error_document as error_document
+    from actionhero.transport.error_document import error_problems as error_problems
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        ".error_document": ["error_document", "error_problems"],
+        "actionhero.action": ["RegisteredAction"],
+        "actionhero.error_handling": ["ErrorHandler", "INTERNAL_ERROR"],
+        "actionhero.errors": ["ABSENT"],
+        "actionhero.health": ["Diagnosis", "Finding", "Health"],
+        "actionhero.identifier": ["new_identifier"],
+        "actionhero.inputs.annotations": ["members", "parts"],
+        "actionhero.inputs.fields": ["InputField"],
+        "actionhero.inputs.output_schema": ["OutputSchema"],
+        "actionhero.inputs.payloads": [
+            "EMPTY_PAYLOAD",
+            "InvalidPayload",
+            "JsonPayload",
+            "MixedPayload",
+            "ParsedPayload",
+            "Payload",
+            "TextPayload",
+            "ValuePayload",
+        ],
+        "actionhero.inputs.schema": ["InputSchema"],
+        "actionhero.json": ["dumps", "dumps_pretty", "encode", "loads"],
+        "actionhero.logs": ["add_facts", "request_id"],
+        "actionhero.pipeline": ["Pipeline"],
+        "actionhero.process": [
+            "StopSignals",
+            "exit_now",
+            "exit_soon",
+            "loop_factory",
+            "run_interruptible",
+            "serve",
+        ],
+        "actionhero.redaction": ["REDACTED", "mask_url"],
+        "actionhero.streams": ["Chunk"],
+        "actionhero.timeouts": ["PendingCall", "TimeoutQueue"],
+    },
+)

@@ -1,0 +1,125 @@
+"""How failures are told over HTTP: the one table of statuses and names, and the two documents.
+
+Every `ErrorType` has a status and a name in each of two profiles. `standard` says what HTTP says.
+`actionhero` speaks to clients that were written for earlier ActionHero servers: their statuses,
+and no names but theirs.
+
+A client that asks for `application/problem+json` gets RFC 9457, always with standard statuses. The
+`type` there is `urn:actionhero:error:` and the name of the error type, and stays the same for ever.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import quote
+
+from actionhero.errors import ErrorType, TypedError
+from actionhero.transport import error_document as core_error_document
+from actionhero.transport import error_problems
+
+ErrorFormat: TypeAlias = Literal["standard", "actionhero"]
+
+PROBLEM_TYPE_PREFIX: Final = "urn:actionhero:error:"
+
+
+class ErrorMapping(NamedTuple):
+    """How one type of error is told."""
+
+    #: Its title in RFC 9457.
+    title: str
+    #: Its status in profile `standard`, where it keeps its own name.
+    status: int
+    #: Its status in profile `actionhero`.
+    actionhero_status: int
+    #: What it is called in profile `actionhero`; `None`: by its own name.
+    actionhero_name: ErrorType | None = None
+
+
+_E: Final = ErrorType
+
+ERROR_MAPPINGS: Final[dict[ErrorType, ErrorMapping]] = {
+    # The life of the process.
+    _E.SERVER_INITIALIZATION: ErrorMapping("Server failed to initialize", 500, 500),
+    _E.SERVER_START: ErrorMapping("Server failed to start", 500, 500),
+    _E.SERVER_STOP: ErrorMapping("Server failed to stop", 500, 500),
+    _E.CONFIG_ERROR: ErrorMapping("Wrong configuration", 500, 500),
+    _E.INITIALIZER_VALIDATION: ErrorMapping("Invalid initializer", 500, 500),
+    _E.ACTION_VALIDATION: ErrorMapping("Invalid action", 500, 500),
+    _E.TASK_VALIDATION: ErrorMapping("Invalid task", 500, 500),
+    _E.SERVER_VALIDATION: ErrorMapping("Invalid server", 500, 500),
+    # One call.
+    _E.SESSION_NOT_FOUND: ErrorMapping("Sign-in required", 401, 401),
+    _E.SERVER_ERROR: ErrorMapping("Server error", 500, 500),
+    _E.ACTION_NOT_FOUND: ErrorMapping("Action not found", 404, 404),
+    _E.PARAM_REQUIRED: ErrorMapping("Invalid input", 422, 406),
+    _E.PARAM_DEFAULT: ErrorMapping("Invalid default of an input", 422, 406, _E.PARAM_REQUIRED),
+    _E.PARAM_VALIDATION: ErrorMapping("Invalid input", 422, 406, _E.PARAM_REQUIRED),
+    _E.PARAM_FORMATTING: ErrorMapping("Unreadable input", 422, 406, _E.PARAM_REQUIRED),
+    _E.ACTION_RUN: ErrorMapping("Action failed", 500, 500),
+    _E.ACTION_TIMEOUT: ErrorMapping("Action took too long", 408, 408),
+    _E.CONFLICT: ErrorMapping("Conflict", 409, 500, _E.ACTION_VALIDATION),
+    _E.RECORD_NOT_FOUND: ErrorMapping("Record not found", 404, 500, _E.ACTION_RUN),
+    _E.CREDENTIALS: ErrorMapping("Invalid credentials", 401, 500, _E.ACTION_RUN),
+    _E.FORBIDDEN: ErrorMapping("Forbidden", 403, 403, _E.CHANNEL_AUTHORIZATION),
+    _E.CONNECTION_TYPE_NOT_FOUND: ErrorMapping("Not for this kind of connection", 406, 406),
+    _E.NOT_SUBSCRIBED: ErrorMapping("Not subscribed", 409, 406),
+    _E.CHANNEL_AUTHORIZATION: ErrorMapping("Channel refused", 403, 403),
+    _E.CHANNEL_VALIDATION: ErrorMapping("Invalid channel", 422, 400),
+    _E.RATE_LIMITED: ErrorMapping("Too many requests", 429, 429),
+    _E.TASK_DEFINITION: ErrorMapping("Undefined task", 500, 500),
+    _E.METHOD_NOT_ALLOWED: ErrorMapping("Method not allowed", 405, 404, _E.ACTION_NOT_FOUND),
+    _E.REQUEST_MALFORMED: ErrorMapping("Malformed request", 400, 400, _E.ACTION_RUN),
+    _E.REQUEST_TOO_LARGE: ErrorMapping("Request too large", 413, 413, _E.ACTION_RUN),
+    _E.MEDIA_TYPE: ErrorMapping("Unsupported media type", 415, 415, _E.ACTION_RUN),
+    _E.SERVICE_UNAVAILABLE: ErrorMapping("Service unavailable", 503, 503, _E.SERVER_ERROR),
+}
+
+_TOLD: Final[dict[str, dict[ErrorType, tuple[int, str]]]] = {
+    "standard": {type: (telling.status, type.value) for type, telling in ERROR_MAPPINGS.items()},
+    "actionhero": {
+        type: (telling.actionhero_status, (telling.actionhero_name or type).value)
+        for type, telling in ERROR_MAPPINGS.items()
+    },
+}
+
+
+def status_for(error_type: ErrorType, profile: ErrorFormat) -> tuple[int, str]:
+    """Return the HTTP status and the name that an error type is told by."""
+    return _TOLD[profile][error_type]
+
+
+def error_document(
+    error: TypedError,
+    *,
+    profile: ErrorFormat,
+    request_id: str,
+    timestamp_ms: int,
+    stack: str | None = None,
+) -> dict[str, Any]:
+    """Return the JSON document of a failure: that of every door, with the names of `profile`."""
+    return core_error_document(
+        error,
+        timestamp_ms=timestamp_ms,
+        request_id=request_id,
+        stack=stack,
+        name=_TOLD[profile][error.type][1],
+    )
+
+
+def problem_details(error: TypedError, *, request_id: str) -> dict[str, Any]:
+    """Return the `application/problem+json` document of a failure (RFC 9457).
+
+    `instance` is `urn:actionhero:request:` and the request id. `errors` is there if the inputs are
+    to blame.
+    """
+    telling = ERROR_MAPPINGS[error.type]
+    document: dict[str, Any] = {
+        "type": PROBLEM_TYPE_PREFIX + error.type.value,
+        "title": telling.title,
+        "status": telling.status,
+        "detail": error.message,
+        "instance": f"urn:actionhero:request:{quote(request_id, safe=':@')}",
+    }
+    if error.problems:
+        document["errors"] = error_problems(error)
+    return document
