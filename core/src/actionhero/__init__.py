@@ -22,24 +22,15 @@ from actionhero.plugins.lazy_names import lazy_names as lazy_names
 __version__ = VERSION
 
 if TYPE_CHECKING:
-    # Written by authors of actions
     from actionhero.action import Action as Action
-
-    # Added by plugins
     from actionhero.app import App as App
     from actionhero.application import Application as Application
     from actionhero.application import RunMode as RunMode
     from actionhero.call import Call as Call
     from actionhero.call import Outcome as Outcome
-
-    # Connections and sessions
     from actionhero.connection import Connection as Connection
     from actionhero.connection import SessionStore as SessionStore
-
-    # Errors reported to the caller
     from actionhero.errors import ActionNotFound as ActionNotFound
-
-    # Errors reported to the developer
     from actionhero.errors import BootError as BootError
     from actionhero.errors import ChannelRefused as ChannelRefused
     from actionhero.errors import ConfigurationError as ConfigurationError

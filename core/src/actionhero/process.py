@@ -30,7 +30,7 @@ LEAVE_SECONDS: Final = 1.0
 #: How long it may take to say that a process is ended.
 TELL_SECONDS: Final = 0.3
 #: sysexits.h: `EX_SOFTWARE`.
-FAILED: Final = 70
+EXIT_SOFTWARE: Final = 70
 #: How often a process with a parent looks whether the parent is there, and says that it lives.
 BEAT_SECONDS: Final = 0.5
 
@@ -73,7 +73,7 @@ def serve(
     limit = app.grace_seconds + OVERTIME_SECONDS
     service = _Service(app, announce, parent, beat)
     runner = asyncio.Runner(loop_factory=loop_factory())
-    code = FAILED
+    code = EXIT_SOFTWARE
     try:
         # The loop is made here, and not by `run`, which would put its own handler on SIGINT.
         loop = runner.get_loop()
@@ -197,7 +197,7 @@ class StopSignals:
             return
         self.received = number
         if self._limit_seconds is not None:
-            self._limit = Limit(self._limit_seconds, FAILED)
+            self._limit = Limit(self._limit_seconds, EXIT_SOFTWARE)
             self._limit.start()
         # A closed loop has nothing more to stop.
         with contextlib.suppress(RuntimeError):

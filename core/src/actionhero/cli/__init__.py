@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING
 from actionhero.plugins.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    # Commands and options
     from actionhero.cli.call import ActionGroup as ActionGroup
     from actionhero.cli.call import loaded_app as loaded_app
     from actionhero.cli.call import write_error as write_error
-
-    # Output
     from actionhero.cli.exit_codes import EXIT_CONFIGURATION as EXIT_CONFIGURATION
     from actionhero.cli.exit_codes import EXIT_DATA as EXIT_DATA
     from actionhero.cli.exit_codes import EXIT_FAILED as EXIT_FAILED

@@ -11,14 +11,10 @@ from typing import TYPE_CHECKING
 from actionhero.plugins.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    # Sections
-    # Loading
     from actionhero.settings.loaded import LoadedSettings as LoadedSettings
     from actionhero.settings.loaded import SettingsRow as SettingsRow
     from actionhero.settings.loaded import settings_reference as settings_reference
     from actionhero.settings.loading import load_settings as load_settings
-
-    # Masks
     from actionhero.settings.model import MASK as MASK
     from actionhero.settings.model import Settings as Settings
     from actionhero.settings.model import SettingsPath as SettingsPath

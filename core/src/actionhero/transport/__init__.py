@@ -11,14 +11,10 @@ from typing import TYPE_CHECKING
 from actionhero.plugins.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    # Payloads: what a request contained, before validation
-    # Actions, their schemas and annotations
     from actionhero.action import RegisteredAction as RegisteredAction
     from actionhero.error_handling import INTERNAL_ERROR as INTERNAL_ERROR
     from actionhero.error_handling import ErrorHandler as ErrorHandler
     from actionhero.errors import ABSENT as ABSENT
-
-    # The process
     from actionhero.health import Diagnosis as Diagnosis
     from actionhero.health import Finding as Finding
     from actionhero.health import Health as Health
@@ -42,9 +38,9 @@ if TYPE_CHECKING:
     from actionhero.json import loads as loads
     from actionhero.logs import add_facts as add_facts
     from actionhero.logs import request_id as request_id
-
-    # The pipeline
     from actionhero.pipeline import Pipeline as Pipeline
+    from actionhero.process import EXIT_SOFTWARE as EXIT_SOFTWARE
+    from actionhero.process import STOP_SIGNALS as STOP_SIGNALS
     from actionhero.process import StopSignals as StopSignals
     from actionhero.process import exit_now as exit_now
     from actionhero.process import exit_soon as exit_soon
@@ -56,8 +52,6 @@ if TYPE_CHECKING:
     from actionhero.streams import Chunk as Chunk
     from actionhero.timeouts import PendingCall as PendingCall
     from actionhero.timeouts import TimeoutQueue as TimeoutQueue
-
-    # Responses
     from actionhero.transport.error_document import error_document as error_document
     from actionhero.transport.error_document import error_problems as error_problems
 
@@ -88,6 +82,8 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.logs": ["add_facts", "request_id"],
         "actionhero.pipeline": ["Pipeline"],
         "actionhero.process": [
+            "EXIT_SOFTWARE",
+            "STOP_SIGNALS",
             "StopSignals",
             "exit_now",
             "exit_soon",

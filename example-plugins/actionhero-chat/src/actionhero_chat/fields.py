@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, ValidationError
 from pydantic_core import PydanticCustomError, core_schema
 
-from actionhero_channels.names import CHANNEL_NAME
+from actionhero_channels import CHANNEL_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable

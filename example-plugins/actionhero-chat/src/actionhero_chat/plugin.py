@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from actionhero import Action, Application, Initializer, Middleware, Settings
     from actionhero_channels import Channel
     from actionhero_db import Models
-    from actionhero_web.static import StaticFiles
+    from actionhero_web import StaticFiles
 
 
 @hookimpl
@@ -82,6 +82,6 @@ def actionhero_middleware(app: Application) -> Sequence[Middleware]:
 
 @hookimpl
 def actionhero_web_static() -> Sequence[StaticFiles]:
-    from actionhero_web.static import StaticFiles
+    from actionhero_web import StaticFiles
 
     return [StaticFiles(Path(__file__).parent / "assets")]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from actionhero.identifier import new_identifier
+from actionhero.transport import new_identifier
 from actionhero_channels.delivery import START, Delivery
 
 if TYPE_CHECKING:

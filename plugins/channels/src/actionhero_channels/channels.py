@@ -7,9 +7,8 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import ChannelRefused, TypedError
-from actionhero.errors import ErrorType
-from actionhero.identifier import new_identifier
+from actionhero import ChannelRefused, ErrorType, TypedError
+from actionhero.transport import new_identifier
 from actionhero_channels.broadcasts import Broadcasts
 from actionhero_channels.channel import Subscription
 from actionhero_channels.delivery import body_of, position

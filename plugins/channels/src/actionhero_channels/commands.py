@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from actionhero import RunMode
-from actionhero.cli.table import format_option, write_rows
+from actionhero.cli import format_option, write_rows
 from actionhero_channels.names import names_of
 
 if TYPE_CHECKING:

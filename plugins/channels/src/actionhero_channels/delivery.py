@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from actionhero import json
+from actionhero.transport import dumps, loads
 
 #: Before the first entry of a stream.
 START: Final = "0-0"
@@ -57,7 +57,7 @@ class Delivery:
     @property
     def _told(self) -> dict[str, Any]:
         if self._parsed is None:
-            self._parsed = json.loads(self.json)["message"]
+            self._parsed = loads(self.json)["message"]
         return self._parsed
 
 
@@ -67,7 +67,7 @@ def body_of(channel: str, message: Any, sender: str) -> bytes:
     Raises:
         TypeError: The message cannot be written as JSON.
     """
-    whole = json.dumps({"channel": channel, "message": message, "sender": sender})
+    whole = dumps({"channel": channel, "message": message, "sender": sender})
     return b'{"message":' + whole[:-1]
 
 

@@ -21,7 +21,7 @@ async def redis_reached() -> AsyncIterator[None]:
     Raises:
         ServiceUnavailable: It cannot.
     """
-    from actionhero_redis.errors import TRANSIENT_ERRORS  # noqa: PLC0415 - it loads redis-py
+    from actionhero_redis import TRANSIENT_ERRORS  # noqa: PLC0415 - it loads redis-py
 
     try:
         yield

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import json
+from actionhero.transport import dumps
 from actionhero_channels.broadcasts import unkept
 from actionhero_channels.delivery import body_of
 
@@ -126,5 +126,5 @@ class Presence:
 
 def _event(channel: str, event: str, key: str) -> bytes:
     """Return that somebody came or went, as it is published."""
-    message = json.dumps({"event": event, "presenceKey": key}).decode()
+    message = dumps({"event": event, "presenceKey": key}).decode()
     return unkept(body_of(channel, message, SENDER))

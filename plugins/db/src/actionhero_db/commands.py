@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from actionhero import ConfigurationError, RunMode, UnavailableError
-from actionhero.cli.logging import configure_logs
-from actionhero.cli.table import format_option, write_rows
+from actionhero.cli import configure_logs, format_option, write_rows
 from actionhero.settings import AppSettings
 from actionhero_db.choice import choose
 from actionhero_db.database import Database

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from actionhero import PluginError
-from actionhero.health import Diagnosis, Finding
+from actionhero.transport import Diagnosis, Finding
 from actionhero_db.choice import choose
 from actionhero_db.models import models_of
 from actionhero_db.settings import DbSettings

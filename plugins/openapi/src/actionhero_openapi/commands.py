@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actionhero import RunMode, json
-from actionhero.cli import EXIT_FAILED
-from actionhero.cli.table import format_option, write_rows
-from actionhero.errors import MalformedRequest
+from actionhero import MalformedRequest, RunMode
+from actionhero.cli import EXIT_FAILED, format_option, write_rows
+from actionhero.transport import dumps_pretty, loads
 from actionhero_openapi.breaking import breaking_changes
 from actionhero_openapi.document import api_of
 
@@ -30,7 +29,7 @@ class _Document(click.ParamType[dict[str, Any]]):
     ) -> dict[str, Any]:
         path = Path(self._path.convert(value, param, ctx))
         try:
-            document = json.loads(path.read_bytes())
+            document = loads(path.read_bytes())
         except MalformedRequest as error:
             self.fail(f"{str(path)!r} is not JSON: {error.message}", param, ctx)
         if not isinstance(document, dict) or not str(document.get("openapi")).startswith("3."):
@@ -88,7 +87,7 @@ def openapi(
 
 def _text(document: dict[str, Any]) -> str:
     """Return the document as it lies in a repository: a line for each thing that may change."""
-    return json.dumps_pretty(document).decode().replace("\r\n", "\n").rstrip("\n") + "\n"
+    return dumps_pretty(document).decode().replace("\r\n", "\n").rstrip("\n") + "\n"
 
 
 def _write(path: Path, text: str) -> None:

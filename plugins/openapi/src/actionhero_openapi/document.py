@@ -13,13 +13,12 @@ from actionhero_openapi.error_responses import responses_for, schemas_for
 from actionhero_openapi.operation import operation_of
 from actionhero_openapi.operations import SESSION_SCHEME, Operations
 from actionhero_openapi.settings import OpenApiSettings
-from actionhero_web import WebSettings
-from actionhero_web.action_routes import routes_of
+from actionhero_web import WebSettings, routes_of
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from actionhero.action import RegisteredAction
+    from actionhero.transport import RegisteredAction
 
 OPENAPI_VERSION: Final = "3.1.0"
 #: What cookies of sessions are called where nobody says otherwise.
@@ -102,7 +101,7 @@ class Api:
 
     def _aiohttp_application(self) -> web.Application:
         if self.application is None:
-            from actionhero_web.application import build_application
+            from actionhero_web import build_application
 
             self.application = build_application(self._app)
         return self.application

@@ -6,13 +6,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ErrorType, TypedError
-from actionhero_web.error_mapping import ERROR_MAPPINGS, status_for
-from actionhero_web.request_handler import METHODS_WITHOUT_BODY
+from actionhero_web import ERROR_MAPPINGS, METHODS_WITHOUT_BODY, status_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from actionhero_web.error_mapping import ErrorFormat
+    from actionhero_web import ErrorFormat
 
 _E: Final = ErrorType
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actionhero import ErrorType, PluginError, TypedError
 
 if TYPE_CHECKING:
-    from actionhero.action import RegisteredAction
+    from actionhero.transport import RegisteredAction
 
 _FORMS: Final = "Operation(deprecated=True), or a mapping such as {'deprecated': True}"
 

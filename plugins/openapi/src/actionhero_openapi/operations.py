@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from aiohttp import web
 
-from actionhero import File
-from actionhero.inputs.annotations import parts
-from actionhero.streams import Stream
+from actionhero import File, Stream
+from actionhero.transport import parts
 from actionhero_openapi.error_responses import response_name, statuses_of
 from actionhero_openapi.operation import operation_of
 from actionhero_openapi.schemas import (
@@ -22,19 +21,14 @@ from actionhero_openapi.schemas import (
     sent,
     without,
 )
-from actionhero_web.request_handler import METHODS_WITHOUT_BODY
-from actionhero_web.response import STATUSES_WITHOUT_BODY
+from actionhero_web import METHODS_WITHOUT_BODY, STATUSES_WITHOUT_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from actionhero.action import RegisteredAction
-    from actionhero.inputs.fields import InputField
-    from actionhero.inputs.output_schema import OutputSchema
-    from actionhero.inputs.schema import InputSchema
+    from actionhero.transport import InputField, InputSchema, OutputSchema, RegisteredAction
     from actionhero_openapi.operation import Operation
-    from actionhero_web.error_mapping import ErrorFormat
-    from actionhero_web.route import Route
+    from actionhero_web import ErrorFormat, Route
 
 logger = logging.getLogger("actionhero.openapi")
 

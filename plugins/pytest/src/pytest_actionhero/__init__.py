@@ -11,12 +11,9 @@ from typing import TYPE_CHECKING
 from actionhero import lazy_names
 
 if TYPE_CHECKING:
-    # Fixtures
     from pytest_actionhero.cli_caller import CliCaller as CliCaller
     from pytest_actionhero.http_caller import HttpCaller as HttpCaller
     from pytest_actionhero.job_queue import JobQueue as JobQueue
-
-    # Contract suites
     from pytest_actionhero.server_contract import CallFailure as CallFailure
     from pytest_actionhero.server_contract import CallResult as CallResult
     from pytest_actionhero.server_contract import ServerContract as ServerContract

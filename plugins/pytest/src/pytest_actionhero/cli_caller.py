@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actionhero import Connection, InvalidInput
-from actionhero.cli.call import ActionGroup
-from actionhero.inputs.payloads import TextPayload
-from actionhero.json import encode
+from actionhero.cli import ActionGroup
+from actionhero.transport import TextPayload, encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator
 
-from actionhero.action import Action
-from actionhero.call import Call, Outcome
-from actionhero.errors import Conflict, Forbidden
-from actionhero.inputs.schema import Field, Inputs, Secret
-from actionhero.middleware import Middleware
-from actionhero.plugins.hookspecs import hookimpl
+from actionhero import (
+    Action,
+    Call,
+    Conflict,
+    Field,
+    Forbidden,
+    Inputs,
+    Middleware,
+    Outcome,
+    Secret,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

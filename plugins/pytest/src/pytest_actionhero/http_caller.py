@@ -6,9 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from actionhero_web import WebSettings
-from actionhero_web.action_routes import routes_of
-from actionhero_web.request_handler import METHODS_WITHOUT_BODY
+from actionhero_web import METHODS_WITHOUT_BODY, WebSettings, routes_of
 from pytest_actionhero.refusal import refusal
 
 if TYPE_CHECKING:

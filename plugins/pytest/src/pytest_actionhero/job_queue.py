@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actionhero_tasks import Tasks
-from actionhero_tasks.job import Ending
-from actionhero_tasks.runner import JobRunner
-from actionhero_tasks.servers import new_worker_id
+from actionhero_tasks import Ending, JobRunner, Tasks, new_worker_id
 
 if TYPE_CHECKING:
     from actionhero import Application
-    from actionhero_tasks.job import Settlement
+    from actionhero_tasks import Settlement
 
 #: More rounds than any test means; jobs that enqueue themselves would run for ever.
 MOST_ROUNDS = 1000

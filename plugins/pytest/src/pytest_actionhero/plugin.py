@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import time_machine
 
     from actionhero.testing import Caller, RunningApp
-    from actionhero_channels.testing import CapturedBroadcast
-    from actionhero_websocket.client import Client
+    from actionhero_channels import CapturedBroadcast
+    from actionhero_websocket import Client
     from pytest_actionhero.cli_caller import CliCaller
     from pytest_actionhero.http_caller import HttpCaller
     from pytest_actionhero.job_queue import JobQueue
@@ -105,7 +105,7 @@ async def app(
     Its servers are open if the test asks for a fixture that goes through one, such as `http`.
     """
     from actionhero import App, RunMode
-    from actionhero.settings.sources import read_sources
+    from actionhero.settings import read_sources
     from actionhero.testing import RunningApp, running_app
 
     mode = RunMode.SERVER if _THROUGH_A_DOOR & set(request.fixturenames) else RunMode.CLI
@@ -166,8 +166,8 @@ async def http(server_url: str) -> AsyncIterator[aiohttp.ClientSession]:
 @pytest_asyncio.fixture
 async def websocket(app: RunningApp, server_url: str) -> AsyncIterator[Client]:
     """Give a client of WebSocket: `websocket.call("status")`."""
-    from actionhero_web.settings import WebSettings
-    from actionhero_websocket.client import connect
+    from actionhero_web import WebSettings
+    from actionhero_websocket import connect
 
     address = f"ws{server_url.removeprefix('http')}{app.get(WebSettings).prefix}"
     async with connect(address) as client:
@@ -215,7 +215,7 @@ def each_caller(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def broadcasts(app: RunningApp) -> Iterator[list[CapturedBroadcast]]:
     """Give a list to which every broadcast of the application is added."""
-    from actionhero_channels.testing import captured_broadcasts
+    from actionhero_channels import captured_broadcasts
 
     with captured_broadcasts(app) as said:
         yield said
@@ -246,7 +246,7 @@ def clock() -> Iterator[time_machine.Traveller]:
 def _active(root: Path, environ: dict[str, str]) -> list[str]:
     """Return the modules of the plugins that the settings file of a folder switches on."""
     from actionhero.plugins.discovery import PluginState, find_plugins
-    from actionhero.settings.sources import read_sources
+    from actionhero.settings import read_sources
 
     found, _ = find_plugins(read_sources(root, environ=environ).boot())
     return [one.module_name for one in found if one.state is PluginState.ACTIVE]

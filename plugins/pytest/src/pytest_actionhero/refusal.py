@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actionhero import ErrorType, InvalidInput, Problem, TypedError, errors
+import actionhero
+from actionhero import ErrorType, InvalidInput, Problem, TypedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _CLASSES = {
     kind.default_type: kind
-    for kind in vars(errors).values()
+    for kind in (getattr(actionhero, name) for name in actionhero.__all__)
     if isinstance(kind, type) and issubclass(kind, TypedError)
 } | {
     ErrorType.ACTION_RUN: TypedError,

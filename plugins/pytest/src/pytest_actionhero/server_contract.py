@@ -29,14 +29,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actionhero.errors import ABSENT, ErrorType, Problem
+from actionhero import ErrorType, Problem
+from actionhero.transport import ABSENT
 from pytest_actionhero.contract_actions import INSIDES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
-    from actionhero.errors import TypedError
+    from actionhero import TypedError
 
 #: How long the suite waits for what happens on the other side of a door.
 PATIENCE_SECONDS = 30.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actionhero_websocket.client import CallFailed
+from actionhero_websocket import CallFailed
 from pytest_actionhero.refusal import refusal
 
 if TYPE_CHECKING:
     from actionhero import Application
-    from actionhero_websocket.client import Client
+    from actionhero_websocket import Client
 
 
 class WebSocketCaller:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from actionhero import ConfigurationError
-from actionhero.health import Diagnosis, Finding
+from actionhero.transport import Diagnosis, Finding
 from actionhero_redis.clients import clients_for
 from actionhero_redis.store import Store, StoreKind, select_store
 

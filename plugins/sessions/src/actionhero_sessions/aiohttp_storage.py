@@ -10,7 +10,7 @@ import aiohttp_session
 from aiohttp.web import NotAppKeyWarning
 
 from actionhero import Connection
-from actionhero.json import dumps
+from actionhero.transport import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -6,7 +6,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from actionhero_web.proxy import TrustedProxies
+from actionhero_web import TrustedProxies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from actionhero.json import dumps, loads
+from actionhero.transport import dumps, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from actionhero import Session, SessionStore
-from actionhero.json import dumps
+from actionhero.transport import dumps
 from actionhero_redis import RedisClients
 from actionhero_sessions.cookie import Cookies, new_id
 from actionhero_sessions.records import Records

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from actionhero import lazy_names
 
 if TYPE_CHECKING:
-    # Written by authors of actions
-    # For tests that run jobs
     from actionhero_tasks.job import Ending as Ending
     from actionhero_tasks.job import JobState as JobState
     from actionhero_tasks.job import Settlement as Settlement

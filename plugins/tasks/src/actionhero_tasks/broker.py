@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dramatiq import Broker, Consumer, Message, MessageProxy
 from dramatiq.errors import BrokerConnectionError, DecodeError, QueueJoinTimeout, QueueNotFound
 
-from actionhero.identifier import new_identifier
+from actionhero.transport import new_identifier
 from actionhero_tasks.job import Ending, JobState, NewJob, Settlement, StoreUnavailable
 from actionhero_tasks.servers import new_worker_id
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from actionhero import RunMode, UnavailableError
-from actionhero.cli.logging import configure_logs
+from actionhero.cli import configure_logs
 from actionhero_tasks.job import StoreUnavailable
 from actionhero_tasks.store_factory import open_store
 

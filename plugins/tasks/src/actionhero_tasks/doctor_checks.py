@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from actionhero.health import Diagnosis, Finding
+from actionhero.transport import Diagnosis, Finding
 from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.store_factory import open_store, runs_embedded, store_kind

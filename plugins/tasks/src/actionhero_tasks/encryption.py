@@ -7,7 +7,7 @@ import os
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import json
+from actionhero.transport import dumps, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ class Encryption:
     def close(self, values: Mapping[str, Any], job_id: str) -> str:
         """Return `values` as text that only `open` reads, and only for the same job."""
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._aes().encrypt(nonce, json.dumps(values), job_id.encode())
+        sealed = self._aes().encrypt(nonce, dumps(values), job_id.encode())
         return base64.b64encode(nonce + sealed).decode()
 
     def open(self, text: str, job_id: str) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class Encryption:
             raise DecryptionError(
                 "its secret inputs were sealed with another app.secret_key than this process has"
             ) from error
-        values: dict[str, Any] = json.loads(opened)
+        values: dict[str, Any] = loads(opened)
         return values
 
     def _aes(self) -> Any:

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actionhero import TypedError
-from actionhero.cli.call import ActionGroup, loaded_app, write_error
-from actionhero.identifier import new_identifier
-from actionhero.inputs.payloads import TextPayload
-from actionhero.process import run_interruptible
+from actionhero.cli import ActionGroup, loaded_app, write_error
+from actionhero.transport import TextPayload, new_identifier, run_interruptible
 from actionhero_tasks.tasks import Tasks
 
 if TYPE_CHECKING:

@@ -8,16 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import InvalidInput, MalformedRequest, TypedError, json
-from actionhero.error_handling import ErrorHandler
-from actionhero.inputs.payloads import TextPayload, ValuePayload
-from actionhero.redaction import REDACTED
-from actionhero.transport.error_document import error_document
+from actionhero import InvalidInput, MalformedRequest, TypedError
+from actionhero.transport import (
+    REDACTED,
+    ErrorHandler,
+    TextPayload,
+    ValuePayload,
+    dumps,
+    error_document,
+    loads,
+)
 from actionhero_tasks.encryption import DecryptionError
 
 if TYPE_CHECKING:
-    from actionhero.action import RegisteredAction
-    from actionhero.inputs.payloads import Payload
+    from actionhero.transport import Payload, RegisteredAction
     from actionhero_tasks.encryption import Encryption
 
 #: How many levels of values are looked through for what JSON has no word for.
@@ -65,7 +69,7 @@ class Envelope:
             options["hidden"] = list(self.hidden)
         if self.is_text:
             options["is_text"] = True
-        return json.dumps(
+        return dumps(
             {
                 "queue_name": queue,
                 "actor_name": self.action,
@@ -85,7 +89,7 @@ class Envelope:
             UndecodableJob: It is none.
         """
         try:
-            message = json.loads(body)
+            message = loads(body)
             options = dict(message["options"])
             inputs = message["kwargs"]
             if message["args"] or not isinstance(inputs, dict):
@@ -217,4 +221,4 @@ def _plain(value: Any, level: int = 0) -> Any:
 def describe(error: TypedError) -> bytes:
     """Return what a store keeps of a failure: what every door tells of it."""
     told = error_document(error, timestamp_ms=time.time_ns() // 1_000_000, request_id=None)
-    return json.dumps(told["error"])
+    return dumps(told["error"])

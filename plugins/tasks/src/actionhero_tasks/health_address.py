@@ -8,7 +8,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
-from actionhero import BootError, json
+from actionhero import BootError
+from actionhero.transport import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -91,7 +92,7 @@ class Probes:
             told = {"ready": fine, "workers": len(answered)}
         else:
             return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        body = json.dumps(told)
+        body = dumps(told)
         status = b"200 OK" if fine else b"503 Service Unavailable"
         return (
             b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"

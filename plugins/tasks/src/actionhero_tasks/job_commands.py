@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 import click
 
-from actionhero.cli import EXIT_FAILED
-from actionhero.cli.table import format_option, write_json, write_rows
+from actionhero.cli import EXIT_FAILED, format_option, write_json, write_rows
 from actionhero_tasks.command_line import ask_store, load_app
 from actionhero_tasks.job import JobState
 from actionhero_tasks.reports import Job, job_of

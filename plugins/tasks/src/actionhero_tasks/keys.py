@@ -5,11 +5,11 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from actionhero import json
+from actionhero.transport import dumps
 from actionhero_tasks.envelope import plain_inputs
 
 if TYPE_CHECKING:
-    from actionhero.action import RegisteredAction
+    from actionhero.transport import RegisteredAction
 
 
 def key_of(action: RegisteredAction, inputs: Any) -> str:
@@ -18,4 +18,4 @@ def key_of(action: RegisteredAction, inputs: Any) -> str:
     A digest: a key may be read by anybody who reads the queue.
     """
     values = plain_inputs(action, inputs)
-    return sha256(json.dumps(dict(sorted(values.items())))).hexdigest()
+    return sha256(dumps(dict(sorted(values.items())))).hexdigest()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from actionhero import json
+from actionhero.transport import loads
 from actionhero_tasks.envelope import Envelope, UndecodableJob
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def job_of(record: JobRecord) -> Job:
         queue=record.queue,
         state=record.state,
         inputs=inputs,
-        result=None if record.result is None else json.loads(record.result),
-        error=None if record.error is None else json.loads(record.error),
+        result=None if record.result is None else loads(record.result),
+        error=None if record.error is None else loads(record.error),
         attempts=record.attempts,
         progress=record.progress,
         progress_total=record.progress_total,

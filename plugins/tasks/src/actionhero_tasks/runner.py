@@ -7,8 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from actionhero import ActionNotFound, Connection, Outcome, ServiceUnavailable, Session, TypedError
-from actionhero.identifier import new_identifier
-from actionhero.json import encode
+from actionhero.transport import encode, new_identifier
 from actionhero_tasks.envelope import Envelope, UndecodableJob, describe
 from actionhero_tasks.job import Ending, Settlement
 from actionhero_tasks.retries import RetryPlan, retry_decision
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actionhero import Application
-    from actionhero.action import RegisteredAction
+    from actionhero.transport import RegisteredAction
     from actionhero_tasks.job import Claim
     from actionhero_tasks.middleware_adapter import DramatiqMiddlewareAdapter
 

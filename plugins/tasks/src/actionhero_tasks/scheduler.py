@@ -18,7 +18,7 @@ from actionhero_tasks.tasks import Tasks
 
 if TYPE_CHECKING:
     from actionhero import Application
-    from actionhero.action import RegisteredAction
+    from actionhero.transport import RegisteredAction
     from actionhero_tasks.schedule import Times
     from actionhero_tasks.task import Task
 

@@ -8,7 +8,7 @@ import socket
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from actionhero import RunMode, Server
-from actionhero.identifier import new_identifier
+from actionhero.transport import new_identifier
 from actionhero_tasks.heartbeats import ANSWERED, TRIED, HeartbeatWriter
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.store_factory import runs_embedded

@@ -10,8 +10,9 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
-from actionhero import LifecycleError, Supervisor, UnavailableError, process
+from actionhero import LifecycleError, Supervisor, UnavailableError
 from actionhero.cli import EXIT_CONFIGURATION, EXIT_UNAVAILABLE
+from actionhero.transport import EXIT_SOFTWARE, StopSignals
 from actionhero_tasks.health_address import Probes
 from actionhero_tasks.heartbeats import HeartbeatReader
 from actionhero_tasks.job import StoreUnavailable
@@ -73,7 +74,7 @@ class WorkerProcesses(Supervisor):
         except StoreUnavailable as error:
             raise UnavailableError(f"the store of jobs cannot be used: {error}") from error
         try:
-            with process.StopSignals(loop, self._stop):
+            with StopSignals(loop, self._stop):
                 probes = await self._listen()
                 places = [asyncio.create_task(self._keep(store)) for _ in range(self._count)]
                 beating = asyncio.create_task(self._beat(store))
@@ -115,7 +116,7 @@ class WorkerProcesses(Supervisor):
                 os.close(ears)
             worked = signs.worked
             if self._stopping.is_set():
-                return code if code in {0, process.FAILED} else 0
+                return code if code in {0, EXIT_SOFTWARE} else 0
             self._worked |= worked
             if code in {EXIT_CONFIGURATION, EXIT_UNAVAILABLE} and not self._worked:
                 # It has told what is wrong, and the next one would find it so too.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from actionhero import Application
-    from actionhero.action import RegisteredAction
+    from actionhero.transport import RegisteredAction
 
 #: The name of the attribute of an action.
 ATTRIBUTE: Final = "task"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from actionhero.cli.table import format_option, write_json, write_rows
+from actionhero.cli import format_option, write_json, write_rows
 from actionhero_tasks.command_line import ask_store, load_app
 from actionhero_tasks.job import JobState
 from actionhero_tasks.reports import job_of

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from actionhero import NotFound, ServiceUnavailable, Transactions, logs
-from actionhero.identifier import new_identifier
+from actionhero import NotFound, ServiceUnavailable, Transactions
 from actionhero.settings import AppSettings
+from actionhero.transport import new_identifier, request_id
 from actionhero_tasks.courier import Courier
 from actionhero_tasks.encryption import Encryption
 from actionhero_tasks.envelope import pack
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
 
     from actionhero import Action, Application
-    from actionhero.action import RegisteredAction
+    from actionhero.transport import RegisteredAction
     from actionhero_tasks.job import JobRecord
     from actionhero_tasks.store import JobStore
 
@@ -323,7 +323,7 @@ class Tasks:
             self.seal,
             id,
             queue,
-            request_id=logs.request_id.get(),
+            request_id=request_id.get(),
             user=None if call is None else call.session.get(self._settings.user_key),
         )
         window = self._settings.deduplication_window

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from dramatiq import Message
 
-from actionhero.identifier import new_identifier
+from actionhero.transport import new_identifier
 from actionhero_tasks.job import NewJob
 
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from actionhero import RunMode, process
-from actionhero.cli import SettingOption
-from actionhero.cli.logging import configure_logs
-from actionhero.cli.start import announce
+from actionhero import RunMode
+from actionhero.cli import SettingOption, announce, configure_logs
+from actionhero.transport import exit_soon, serve
 from actionhero_tasks.heartbeats import READY, HeartbeatWriter
 from actionhero_tasks.servers import OWNER_VARIABLE, READY_VARIABLE
 
@@ -69,10 +68,10 @@ def worker(context: CommandContext) -> None:
     configure_logs(app)
     app.refuse_problems()
     if OWNER_VARIABLE in os.environ:
-        process.exit_soon(process.serve(app, lambda: _tell_ready(app), parent=os.getppid()))
+        exit_soon(serve(app, lambda: _tell_ready(app), parent=os.getppid()))
     from actionhero_tasks.supervisor import WorkerProcesses  # noqa: PLC0415 - only the parent
 
-    process.exit_soon(WorkerProcesses(app).run())
+    exit_soon(WorkerProcesses(app).run())
 
 
 @click.command(short_help="Enqueue actions that recur, until told to stop.")
@@ -85,7 +84,7 @@ def scheduler(context: CommandContext) -> None:
     app = context.load(RunMode.SCHEDULER)
     configure_logs(app)
     app.refuse_problems()
-    process.exit_soon(process.serve(app, lambda: announce(app)))
+    exit_soon(serve(app, lambda: announce(app)))
 
 
 def _tell_ready(app: Application) -> None:

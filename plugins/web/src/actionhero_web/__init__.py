@@ -8,16 +8,11 @@ from actionhero import lazy_names
 from actionhero_web.route import Route as Route
 
 if TYPE_CHECKING:
-    # Written by authors of actions
     from actionhero_web.action_routes import routes_of as routes_of
     from actionhero_web.application import REQUEST_HANDLER as REQUEST_HANDLER
     from actionhero_web.application import build_application as build_application
-
-    # Requests and responses of native handlers
     from actionhero_web.body import BodyReader as BodyReader
     from actionhero_web.cors import Cors as Cors
-
-    # Errors
     from actionhero_web.error_mapping import ERROR_MAPPINGS as ERROR_MAPPINGS
     from actionhero_web.error_mapping import ErrorFormat as ErrorFormat
     from actionhero_web.error_mapping import error_document as error_document
@@ -33,8 +28,6 @@ if TYPE_CHECKING:
     from actionhero_web.server_sent_events import encode_event as encode_event
     from actionhero_web.settings import WebSettings as WebSettings
     from actionhero_web.static import StaticFiles as StaticFiles
-
-    # Protocol upgrades
     from actionhero_web.upgrades import Upgrade as Upgrade
     from actionhero_web.upgrades import UpgradeRefused as UpgradeRefused
     from actionhero_web.upgrades import UpgradeRequest as UpgradeRequest

@@ -10,7 +10,7 @@ from actionhero_web.router import Router
 
 if TYPE_CHECKING:
     from actionhero import Application
-    from actionhero.action import RegisteredAction
+    from actionhero.transport import RegisteredAction
 
 
 def routes_of(action: RegisteredAction) -> tuple[Route, ...]:

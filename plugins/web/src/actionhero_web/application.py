@@ -10,19 +10,18 @@ from aiohttp import web
 from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.http_exceptions import HttpProcessingError
 
-from actionhero import App, Application, RunMode
-from actionhero.cli.logging import configure_logs
-from actionhero.error_handling import INTERNAL_ERROR
-from actionhero.errors import (
+from actionhero import (
     ActionNotFound,
+    App,
+    Application,
     MalformedRequest,
     RequestTooLarge,
+    RunMode,
     TypedError,
 )
-from actionhero.identifier import new_identifier
-from actionhero.json import dumps, dumps_pretty
-from actionhero.settings import AppSettings
-from actionhero.settings.sources import read_sources
+from actionhero.cli import configure_logs
+from actionhero.settings import AppSettings, read_sources
+from actionhero.transport import INTERNAL_ERROR, dumps, dumps_pretty, new_identifier
 from actionhero_web import health_endpoints
 from actionhero_web.action_routes import router_for
 from actionhero_web.error_mapping import error_document, status_for

@@ -9,7 +9,7 @@ from aiohttp.client_exceptions import ClientPayloadError
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 
-from actionhero.errors import MalformedRequest, RequestTooLarge, Timeout
+from actionhero import MalformedRequest, RequestTooLarge, Timeout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

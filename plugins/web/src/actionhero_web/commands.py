@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from actionhero import RunMode
-from actionhero.cli import CommandContext, SettingOption
-from actionhero.cli.table import format_option, write_rows
+from actionhero.cli import CommandContext, SettingOption, format_option, write_rows
 from actionhero_web.action_routes import routes_of
 from actionhero_web.settings import WebSettings
 

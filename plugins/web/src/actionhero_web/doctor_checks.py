@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actionhero.health import Diagnosis, Finding
+from actionhero.transport import Diagnosis, Finding
 from actionhero_web.settings import WebSettings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import quote
 
-from actionhero.errors import ErrorType, TypedError
+from actionhero import ErrorType, TypedError
 from actionhero.transport import error_document as core_error_document
 from actionhero.transport import error_problems
 

@@ -6,15 +6,13 @@ import shlex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from actionhero.files import File
-from actionhero.inputs.annotations import members
-from actionhero.json import dumps
+from actionhero import File
+from actionhero.transport import dumps, members
 from actionhero_web.action_routes import routes_of
 
 if TYPE_CHECKING:
     from actionhero import Application
-    from actionhero.action import RegisteredAction
-    from actionhero.inputs.schema import InputField
+    from actionhero.transport import InputField, RegisteredAction
     from actionhero_web.route import Route
 
 #: How many lines a person reads.

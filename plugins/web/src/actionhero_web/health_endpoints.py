@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from actionhero.health import Health
-from actionhero.json import dumps
+from actionhero.transport import Health, dumps
 
 if TYPE_CHECKING:
     from actionhero import Application

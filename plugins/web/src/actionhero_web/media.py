@@ -7,7 +7,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Final
 
-from actionhero.errors import MalformedRequest, RequestTooLarge, TypedError, UnsupportedMediaType
+from actionhero import MalformedRequest, RequestTooLarge, TypedError, UnsupportedMediaType
 from actionhero_web import percent_encoding
 
 #: How many fields a query or a form may have.

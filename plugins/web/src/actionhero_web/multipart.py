@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import BodyPartReader, MultipartReader
 
-from actionhero import File
-from actionhero.errors import MalformedRequest, RequestTooLarge, TypedError
+from actionhero import File, MalformedRequest, RequestTooLarge, TypedError
 from actionhero_web.content_disposition import disposition
 from actionhero_web.file_types import content_type_of
 

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from watchfiles import DefaultFilter, PythonFilter, awatch
 
-from actionhero import Supervisor, process
-from actionhero.cli.start import announce
+from actionhero import Supervisor
+from actionhero.cli import announce
 from actionhero.settings import AppSettings
+from actionhero.transport import EXIT_SOFTWARE, StopSignals, exit_now, serve
 from actionhero_web.listener import Listener, listen
 from actionhero_web.server import WebServer
 from actionhero_web.settings import WebSettings
@@ -79,7 +80,7 @@ class Reloader(Supervisor):
         try:
             with asyncio.Runner() as runner:
                 loop = runner.get_loop()
-                with process.StopSignals(loop, self._stop, exit_now=self._end_at_once):
+                with StopSignals(loop, self._stop, exit_now=self._end_at_once):
                     return loop.run_until_complete(self._supervise())
         finally:
             for listener in self._listeners:
@@ -99,7 +100,7 @@ class Reloader(Supervisor):
                     await _first(self._changed.wait(), self._stopping.wait())
                 if self._stopping.is_set():
                     code = await self._end(child)
-                    return process.FAILED if code == process.FAILED else 0
+                    return EXIT_SOFTWARE if code == EXIT_SOFTWARE else 0
                 await self._end(child, CHANGE_GRACE_SECONDS)
         finally:
             for task in watching:
@@ -148,7 +149,7 @@ class Reloader(Supervisor):
                 self._child.kill()
         for listener in self._listeners:
             listener.close()
-        process.exit_now(number)
+        exit_now(number)
 
     # -- what is watched -----------------------------------------------------------------------
 
@@ -190,7 +191,7 @@ class ReloadedServer(Supervisor):
         for server in self._app.servers:
             if isinstance(server, WebServer):
                 server.sockets = sockets
-        return process.serve(self._app, lambda: announce(self._app), parent=parent)
+        return serve(self._app, lambda: announce(self._app), parent=parent)
 
 
 class SettingsFilter(DefaultFilter):

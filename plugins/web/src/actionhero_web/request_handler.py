@@ -8,25 +8,27 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiohttp import web
 
-from actionhero import Connection
-from actionhero.call import Outcome
-from actionhero.errors import (
+from actionhero import (
     ActionNotFound,
+    Connection,
     MalformedRequest,
     MethodNotAllowed,
+    Outcome,
     ServiceUnavailable,
     TypedError,
     UnsupportedMediaType,
 )
-from actionhero.identifier import new_identifier
-from actionhero.inputs.payloads import (
+from actionhero.transport import (
     EMPTY_PAYLOAD,
     InvalidPayload,
     JsonPayload,
     MixedPayload,
     TextPayload,
+    dumps,
+    dumps_pretty,
+    encode,
+    new_identifier,
 )
-from actionhero.json import dumps, dumps_pretty, encode
 from actionhero_web import response as answers
 from actionhero_web.body import BodyReader
 from actionhero_web.compression import MINIMUM_BYTES
@@ -43,8 +45,7 @@ from actionhero_web.streaming import StreamedAnswer, Streams
 
 if TYPE_CHECKING:
     from actionhero import Application
-    from actionhero.action import RegisteredAction
-    from actionhero.inputs.payloads import Payload
+    from actionhero.transport import Payload, RegisteredAction
     from actionhero_web.router import Router
     from actionhero_web.settings import WebSettings
 

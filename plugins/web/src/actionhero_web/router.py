@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
-from actionhero.errors import PluginError
+from actionhero import PluginError
 from actionhero_web import percent_encoding
 from actionhero_web.route import METHODS, Route
 

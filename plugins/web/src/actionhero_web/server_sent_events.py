@@ -6,8 +6,7 @@ import re
 from typing import Any, Final
 
 from actionhero import Event
-from actionhero.json import encode
-from actionhero.streams import Chunk
+from actionhero.transport import Chunk, encode
 
 MEDIA_TYPE: Final = "text/event-stream"
 #: What clients pass over; it keeps a connection from looking idle.

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import HttpVersion11, web
 
-from actionhero.json import dumps
-from actionhero.streams import Chunk, Stream
+from actionhero import Stream
+from actionhero.transport import Chunk, dumps
 from actionhero_web import server_sent_events as events
 from actionhero_web.error_mapping import error_document
 from actionhero_web.header_templates import REQUEST_ID
 
 if TYPE_CHECKING:
-    from actionhero import Connection
-    from actionhero.action import RegisteredAction
-    from actionhero.call import Outcome
-    from actionhero.errors import TypedError
+    from actionhero import Connection, Outcome, TypedError
+    from actionhero.transport import RegisteredAction
     from actionhero_web.request_handler import RequestHandler
     from actionhero_web.settings import WebSettings
 

@@ -32,11 +32,9 @@ from actionhero import (
     LifecycleError,
     RunMode,
     Supervisor,
-    logs,
-    process,
 )
-from actionhero.cli.logging import configure_logs
-from actionhero.cli.start import announce
+from actionhero.cli import announce, configure_logs
+from actionhero.transport import EXIT_SOFTWARE, STOP_SIGNALS, add_facts, exit_now, exit_soon, serve
 from actionhero_web.listener import Listener, listen
 from actionhero_web.server import WebServer
 from actionhero_web.settings import WebSettings
@@ -161,7 +159,7 @@ class GunicornApp(BaseApplication):  # type: ignore[misc]
             if "ready" in facts:
                 self.ready.add(facts["ready"])
             elif self.failure is None:
-                kind = LifecycleError if facts["code"] == process.FAILED else ConfigurationError
+                kind = LifecycleError if facts["code"] == EXIT_SOFTWARE else ConfigurationError
                 self.failure = kind(facts["failure"])
 
     def close(self) -> None:
@@ -188,20 +186,20 @@ class WorkerArbiter(Arbiter):  # type: ignore[misc]
     def spawn_worker(self) -> int | None:
         # What is sent to a worker before it has handlers of its own would be lost in a copy of
         # ours.
-        signal.pthread_sigmask(signal.SIG_BLOCK, process.STOP_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             pid: int | None = super().spawn_worker()
             return pid
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, process.STOP_SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def signal(self, sig: int, frame: FrameType | None) -> None:
-        if sig in process.STOP_SIGNALS:
+        if sig in STOP_SIGNALS:
             if self._told:
                 self.kill_workers(signal.SIGKILL)
                 for listener in self._charge.listeners:
                     listener.close()
-                process.exit_now(sig)
+                exit_now(sig)
             self._told = True
         super().signal(sig, frame)
 
@@ -254,7 +252,7 @@ class WorkerArbiter(Arbiter):  # type: ignore[misc]
         self._charge.ready.discard(worker.pid)
         if self.stillborn >= MOST_STILLBORN:
             raise HaltServer(
-                f"{MOST_STILLBORN} workers in a row ended before they served", process.FAILED
+                f"{MOST_STILLBORN} workers in a row ended before they served", EXIT_SOFTWARE
             )
         # It served, and failed to stop: its log says how.
         self._charge.failure = None
@@ -273,7 +271,7 @@ class HttpWorker(Worker):  # type: ignore[misc]
         # SIGABRT is for who hangs: then it is good to know where.
         with contextlib.suppress(ValueError, OSError):
             faulthandler.enable()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, process.STOP_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def load_wsgi(self) -> None:
         """Do nothing: `run` loads the application."""
@@ -282,7 +280,7 @@ class HttpWorker(Worker):  # type: ignore[misc]
         charge: GunicornApp = self.app
         # Set by gunicorn before a worker has done anything.
         self.booted = False
-        logs.add_facts(worker=self.age, pid=os.getpid())
+        add_facts(worker=self.age, pid=os.getpid())
         try:
             app = App.load(charge.sources, RunMode.SERVER)
             configure_logs(app)
@@ -290,13 +288,11 @@ class HttpWorker(Worker):  # type: ignore[misc]
             for server in app.servers:
                 if isinstance(server, WebServer):
                     server.sockets = list(self.sockets)
-            code = process.serve(
-                app, lambda: self._tell_ready(app), parent=self.ppid, beat=self.notify
-            )
+            code = serve(app, lambda: self._tell_ready(app), parent=self.ppid, beat=self.notify)
         except BootError as error:
             charge.report(failure=_with_causes(error)[:MOST_TOLD], code=error.exit_code)
-            process.exit_soon(error.exit_code if self.booted else Arbiter.WORKER_BOOT_ERROR)
-        process.exit_soon(code)
+            exit_soon(error.exit_code if self.booted else Arbiter.WORKER_BOOT_ERROR)
+        exit_soon(code)
 
     def _tell_ready(self, app: Application) -> None:
         self.booted = True

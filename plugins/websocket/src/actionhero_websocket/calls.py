@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp.web import StreamResponse
 
-from actionhero import ConnectionTypeNotFound, Event, InvalidInput, ServiceUnavailable, Stream
-from actionhero.call import Outcome
-from actionhero.errors import ErrorType
-from actionhero.inputs.payloads import InvalidPayload, ParsedPayload
-from actionhero.timeouts import PendingCall
-from actionhero_web.server_sent_events import encode_event
+from actionhero import (
+    ConnectionTypeNotFound,
+    ErrorType,
+    Event,
+    InvalidInput,
+    Outcome,
+    ServiceUnavailable,
+    Stream,
+)
+from actionhero.transport import InvalidPayload, ParsedPayload, PendingCall
+from actionhero_web import encode_event
 from actionhero_websocket import messages
 from actionhero_websocket.eager_start import start_eagerly
 
@@ -21,8 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from actionhero import TypedError
-    from actionhero.action import RegisteredAction
-    from actionhero.inputs.payloads import Payload
+    from actionhero.transport import Payload, RegisteredAction
     from actionhero_websocket.session import WebSocketSession
     from actionhero_websocket.session_registry import SessionRegistry
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
-from actionhero.json import dumps, loads
+from actionhero.transport import dumps, loads
 from actionhero_websocket.client_answers import (
     CallFailed,
     ConnectionLost,

@@ -13,7 +13,7 @@ from actionhero_websocket import frames
 from actionhero_websocket.socket import Socket
 
 if TYPE_CHECKING:
-    from actionhero_web.upgrades import UpgradeRequest
+    from actionhero_web import UpgradeRequest
     from actionhero_websocket.sockets import Sockets
 
 logger = logging.getLogger("actionhero.websocket")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from actionhero import Application
-    from actionhero.action import RegisteredAction
+    from actionhero.transport import RegisteredAction
 
 
 def is_reachable(action: RegisteredAction) -> bool:

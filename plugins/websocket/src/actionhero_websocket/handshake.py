@@ -8,11 +8,10 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from actionhero_web.upgrades import UpgradeRefused
+from actionhero_web import UpgradeRefused
 
 if TYPE_CHECKING:
-    from actionhero_web.cors import Cors
-    from actionhero_web.upgrades import UpgradeRequest
+    from actionhero_web import Cors, UpgradeRequest
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)

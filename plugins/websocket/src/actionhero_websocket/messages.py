@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import MalformedRequest, TypedError
-from actionhero.errors import ABSENT, ErrorType
-from actionhero.json import dumps, encode, loads
+from actionhero import ErrorType, MalformedRequest, TypedError
+from actionhero.transport import ABSENT, dumps, encode, loads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from actionhero import Application, Server, Settings
-    from actionhero_web.upgrades import Upgrade
+    from actionhero_web import Upgrade
 
 
 @hookimpl

@@ -12,8 +12,7 @@ from actionhero import (
     ServiceUnavailable,
     TypedError,
 )
-from actionhero.identifier import new_identifier
-from actionhero.json import dumps, loads
+from actionhero.transport import dumps, loads, new_identifier
 from actionhero_websocket import frames, messages
 from actionhero_websocket.calls import CallQueue
 from actionhero_websocket.socket import Socket
@@ -21,7 +20,7 @@ from actionhero_websocket.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from actionhero_channels import Delivery
-    from actionhero_web.upgrades import UpgradeRequest
+    from actionhero_web import UpgradeRequest
     from actionhero_websocket.session_registry import SessionRegistry
 
 #: How many messages in a row may be over the rate before the socket is closed.

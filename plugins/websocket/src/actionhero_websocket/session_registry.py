@@ -8,10 +8,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from actionhero import ChannelRefused, Session
-from actionhero.identifier import new_identifier
-from actionhero.timeouts import PendingCall
-from actionhero_web.error_mapping import error_document
-from actionhero_web.settings import WebSettings
+from actionhero.transport import PendingCall, new_identifier
+from actionhero_web import WebSettings, error_document
 from actionhero_websocket import frames, messages
 from actionhero_websocket.exposure import is_reachable
 from actionhero_websocket.settings import WebSocketSettings

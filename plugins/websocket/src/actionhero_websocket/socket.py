@@ -11,7 +11,7 @@ from actionhero_websocket.frames import FrameError, FrameReader
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from actionhero_web.upgrades import UpgradeRequest
+    from actionhero_web import UpgradeRequest
     from actionhero_websocket.sockets import Sockets
 
 #: How much may wait to be taken in before whoever can wait does so.

@@ -7,8 +7,7 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import ChannelRefused, RateLimited, ServiceUnavailable, TypedError
-from actionhero.errors import ErrorType
+from actionhero import ChannelRefused, ErrorType, RateLimited, ServiceUnavailable, TypedError
 from actionhero_websocket import frames, messages
 
 if TYPE_CHECKING:

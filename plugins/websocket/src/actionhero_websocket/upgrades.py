@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actionhero import PluginError
-from actionhero_web.cors import Cors
-from actionhero_web.settings import WebSettings
-from actionhero_web.upgrades import Upgrade
+from actionhero_web import Cors, Upgrade, WebSettings
 from actionhero_websocket.endpoint import Endpoint, EndpointSocket
 from actionhero_websocket.handshake import agree
 from actionhero_websocket.session import WebSocketSession
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from actionhero import Application
-    from actionhero_web.upgrades import UpgradeRequest
+    from actionhero_web import UpgradeRequest
 
 
 class MessageUpgrade(Upgrade):

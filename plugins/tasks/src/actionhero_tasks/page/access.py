@@ -12,16 +12,13 @@ from actionhero import Forbidden, SignInRequired, UnsupportedMediaType
 from actionhero.settings import AppSettings
 from actionhero_tasks.page.tokens import SignedTokens
 from actionhero_tasks.settings import TasksSettings
-from actionhero_web import WebSettings
-from actionhero_web.media import Media, kind
-from actionhero_web.protocol import remote_address
-from actionhero_web.proxy import TrustedProxies
+from actionhero_web import Media, TrustedProxies, WebSettings, kind, remote_address
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from actionhero import Application
-    from actionhero_web.proxy import ForwardedClient
+    from actionhero_web import ForwardedClient
 
 _COOKIE: Final = "actionhero_tasks"
 #: Where a proxy that is trusted says who asks.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import ActionNotFound, MalformedRequest, json
-from actionhero.redaction import REDACTED
+from actionhero import ActionNotFound, MalformedRequest
+from actionhero.transport import REDACTED, dumps, dumps_pretty, loads
 from actionhero_tasks.envelope import Envelope, UndecodableJob
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def row_of(app: Application, record: JobRecord) -> dict[str, Any]:
     """Return a job as a list tells it."""
     return {
         **_facts(record),
-        "inputs": _cut(json.dumps(shown_inputs(app, record)).decode(), PREVIEW_LETTERS),
+        "inputs": _cut(dumps(shown_inputs(app, record)).decode(), PREVIEW_LETTERS),
         "error": _error(record, PREVIEW_LETTERS),
     }
 
@@ -101,14 +101,14 @@ def _error(record: JobRecord, letters: int) -> dict[str, Any] | None:
 
 def _read(value: bytes) -> Any:
     try:
-        return json.loads(value)
+        return loads(value)
     except MalformedRequest:
         # Written by somebody else than our worker.
         return value.decode(errors="replace")
 
 
 def _text(value: Any) -> str:
-    return json.dumps_pretty(value).decode().strip()
+    return dumps_pretty(value).decode().strip()
 
 
 def _cut(text: str, letters: int) -> str:

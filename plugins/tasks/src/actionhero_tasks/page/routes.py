@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from actionhero import InvalidInput, MalformedRequest, RateLimited, TypedError, json
+from actionhero import InvalidInput, MalformedRequest, RateLimited, TypedError
 from actionhero.settings import AppSettings
+from actionhero.transport import dumps, loads
 from actionhero_tasks.page.access import Access
 from actionhero_tasks.page.documents import page_text, sign_in_text
 from actionhero_tasks.page.job_views import JobViews
 from actionhero_tasks.page.throttle import Throttle
 from actionhero_tasks.settings import TasksSettings
-from actionhero_web import StaticFiles, WebSettings
-from actionhero_web.application import REQUEST_HANDLER
-from actionhero_web.body import BodyReader
-from actionhero_web.media import Media, kind, parse_form
+from actionhero_web import (
+    REQUEST_HANDLER,
+    BodyReader,
+    Media,
+    StaticFiles,
+    WebSettings,
+    kind,
+    parse_form,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -214,7 +220,7 @@ class Page:
         return change
 
     async def _asked(self, request: web.Request) -> dict[str, Any]:
-        asked = json.loads(await self._body.read(request))
+        asked = loads(await self._body.read(request))
         if not isinstance(asked, dict):
             raise MalformedRequest("the body is no JSON object")
         return asked
@@ -230,9 +236,7 @@ def _html(text: str, status: int = 200) -> web.Response:
 
 
 def _json(told: Any) -> web.Response:
-    response = web.Response(
-        body=json.dumps(told), content_type="application/json", headers=_NOT_KEPT
-    )
+    response = web.Response(body=dumps(told), content_type="application/json", headers=_NOT_KEPT)
     response.enable_compression()
     return response
 

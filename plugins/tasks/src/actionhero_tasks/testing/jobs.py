@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actionhero.identifier import new_identifier
+from actionhero.transport import new_identifier
 from actionhero_tasks.job import Claim, Ending, NewJob, Settlement
 
 
