@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 from datetime import date
+from types import EllipsisType
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -20,6 +21,7 @@ from actionhero.redaction import (
     Scrubber,
     is_sensitive,
     mask_url,
+    mask_urls,
     redact,
     redact_sensitive,
 )
@@ -292,23 +294,71 @@ def test_a_logged_value_may_contain_itself() -> None:
 @pytest.mark.parametrize(
     ("text", "masked"),
     [
-        ("redis://:hunter22@host:6379/0", "redis://:***@host:6379/0"),
-        ("postgres://ada:hunter22@host/db", "postgres://ada:***@host/db"),
-        ("cannot reach 'redis://a:p@ss@h' now", "cannot reach 'redis://a:***@h' now"),
-        ("redis://:one@a,redis://:two@b", "redis://:***@a,redis://:***@b"),
-        ("postgres://ada:hun/ter@host/db", "postgres://ada:***@host/db"),
-        ("POSTGRES+ASYNC://a:b@[::1]:5432/x", "POSTGRES+ASYNC://a:***@[::1]:5432/x"),
+        ("redis://:hunter22@host:6379/0", "redis://:******@host:6379/0"),
+        ("postgres://ada:hunter22@host/db", "postgres://ada:******@host/db"),
+        ("cannot reach 'redis://a:p@ss@h' now", "cannot reach 'redis://a:******@h' now"),
+        ("redis://:one@a,redis://:two@b", "redis://:******@a,redis://:******@b"),
+        ("postgres://ada:hun/ter@host/db", "postgres://ada:******@host/db"),
+        ("POSTGRES+ASYNC://a:b@[::1]:5432/x", "POSTGRES+ASYNC://a:******@[::1]:5432/x"),
         ("http://host:8080/path?mail=a@b.c", "http://host:8080/path?mail=a@b.c"),
         ("http://ada@host:80/", "http://ada@host:80/"),
         ("see http://host:80, or ask ada@host", "see http://host:80, or ask ada@host"),
         ("no url: a:b@c", "no url: a:b@c"),
         (
             "to mysql://host/x?password=hunter22&a=b failed",
-            "to mysql://host/x?password=***&a=b failed",
+            "to mysql://host/x?password=******&a=b failed",
         ),
         ("://", "://"),
     ],
 )
-def test_the_password_in_a_url_is_masked(text: str, masked: str) -> None:
-    """A connection error names the host, and not how to get in."""
-    assert mask_url(text) == masked
+def test_passwords_in_urls_in_running_text_are_masked(text: str, masked: str) -> None:
+    """A connection error names the host but not the password."""
+    assert mask_urls(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "whole", "running"),
+    [
+        ("redis://:pw@h:6379/0", "redis://:******@h:6379/0", ...),
+        ("postgres://u:p@ss/w@h/db", "postgres://u:******@h/db", ...),
+        (
+            "see http://a:b@h/x and mail me@x.org",
+            "see http://a:******@x.org",
+            "see http://a:******@h/x and mail me@x.org",
+        ),
+        ("http://h:8080/a@b", "http://h:8080/a@b", ...),
+        ("http://h:80/x?to=me@x.org", "http://h:80/x?to=me@x.org", ...),
+        ("amqp://a:b@h;amqp://c:d@i", "amqp://a:******@h;amqp://c:******@i", ...),
+        ("a://u:p@h b://v:q@i", "a://u:******@i", "a://u:******@h b://v:******@i"),
+        (
+            "http://u:p@h/x?token=abc&y=1#f",
+            "http://u:******@h/x?token=******&y=1#f",
+            ...,
+        ),
+        ("https://user@h/x", "https://user@h/x", ...),
+        ("redis://u:a b@h", "redis://u:******@h", "redis://u:a b@h"),
+        (
+            'redis://u:p@h "quoted" x@y',
+            "redis://u:******@y",
+            'redis://u:******@h "quoted" x@y',
+        ),
+        ("x?password=1", "x?password=******", ...),
+        ("sqlite:///a:b@c.db", "sqlite:///a:b@c.db", ...),
+        ("redis://u:12@34@h", "redis://u:******@h", ...),
+        ("http://u:p@h/x?to=me@x.org", "http://u:******@h/x?to=me@x.org", ...),
+        ("redis://u:p?x@h", "redis://u:******@h", ...),
+        ("redis://u:p?a=b@h", "redis://u:******@h", ...),
+        ("redis://:12/34@h", "redis://:******@h", ...),
+        ("redis://u:123456/7@h", "redis://u:******@h", ...),
+        ("http://[::1]:80/a@b", "http://[::1]:80/a@b", ...),
+        ("postgres://u@tenant:pw@h/d", "postgres://u@tenant:******@h/d", ...),
+        ("a://h1:6379,h2:6379/0", "a://h1:6379,h2:6379/0", ...),
+        ("redis://:one@a, redis://:two@b", "redis://:******@a, redis://:******@b", ...),
+    ],
+)
+def test_a_whole_url_and_urls_in_running_text_are_masked(
+    text: str, whole: str, running: str | EllipsisType
+) -> None:
+    """`mask_url` reads the whole text as a URL; `mask_urls` ends a URL at white space."""
+    assert mask_url(text) == whole
+    assert mask_urls(text) == (whole if running is ... else running)

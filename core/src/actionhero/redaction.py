@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-#: What stands where a secret was.
+#: Replaces a secret input in log lines, errors and listings.
 REDACTED: Final = "[redacted]"
+#: Replaces a secret setting, and a password in a URL.
+MASK: Final = "******"
 
 #: Keys whose values are secret whoever logs them, in lower case, without `_` and `-`. A longer key
 #: that ends like one of them is meant too: `csrf_token`, `databasePassword`.
@@ -51,13 +53,16 @@ _SHOWN_AS_TEXT: Final = (
 
 # Shorter runs stand in most texts by chance.
 _RUN: Final = re.compile(r"[A-Za-z0-9]{4,}")
-#: What drivers take as an option of a URL, and nobody may read.
-SECRET_IN_QUERY: Final = re.compile(
-    r"([?&][\w.-]*(?:password|passwd|pwd|secret|token|key)=)[^&#\s]*", re.IGNORECASE
-)
-# What ends a URL in running text.
+_SENSITIVE_PARAMETER: Final = r"([?&][\w.-]*(?:password|passwd|pwd|secret|token|key)=)"
+#: A query parameter that holds a secret, in running text.
+SECRET_IN_QUERY: Final = re.compile(_SENSITIVE_PARAMETER + r"[^&#\s]*", re.IGNORECASE)
+# In a text that is one URL, a space belongs to the value.
+_WHOLE_PARAMETER: Final = re.compile(_SENSITIVE_PARAMETER + r"[^&#]*", re.IGNORECASE)
+_URL_SEPARATOR: Final = re.compile(r"([;,]\s*(?=[A-Za-z][A-Za-z0-9+.-]*://))")
 _END_OF_URL: Final = re.compile(r"[\s\"'<>]")
 _END_OF_AUTHORITY: Final = re.compile(r"[/?#]")
+_QUERY: Final = re.compile(r"\?[\w.%-]+=")
+_PORT: Final = re.compile(r"[0-9]{0,5}")
 
 
 class SecretMarker:
@@ -191,27 +196,51 @@ def _without_sensitive(value: Any, level: int) -> Any:
     return [_without_sensitive(item, level + 1) for item in items]
 
 
-def mask_url(text: str) -> str:
-    """Return `text` with the secrets of every URL in it masked: `redis://:***@host?token=***`."""
+def mask_url(url: str) -> str:
+    """Return a URL with its secrets masked: `redis://:******@host?token=******`.
+
+    The whole text is one URL, or several that `;` or `,` separates. The password may contain an
+    unencoded `/`, `@` or space. Use `mask_urls` for URLs in running text.
+    """
+    masked = "".join(
+        _mask_password(part) if "://" in part else part for part in _URL_SEPARATOR.split(url)
+    )
+    return _WHOLE_PARAMETER.sub(rf"\1{MASK}", masked)
+
+
+def mask_urls(text: str) -> str:
+    """Return `text` with the secrets of every URL in it masked.
+
+    A URL ends at white space, a quote, `<` or `>`.
+    """
     first, *rest = text.split("://")
-    if not rest:
-        return text
-    return SECRET_IN_QUERY.sub(r"\1***", "://".join((first, *map(_masked, rest))))
+    parts = [first]
+    for part in rest:
+        end = _END_OF_URL.search(part)
+        length = end.start() if end else len(part)
+        parts += _mask_password("://" + part[:length]), part[length:]
+    return SECRET_IN_QUERY.sub(rf"\1{MASK}", "".join(parts))
 
 
-def _masked(rest: str) -> str:
-    """Mask the password in what follows `://`."""
-    found = _END_OF_URL.search(rest)
-    url = rest[: found.start()] if found else rest
-    found = _END_OF_AUTHORITY.search(url)
-    authority = url[: found.start()] if found else url
-    colon, at = authority.find(":"), authority.rfind("@")
-    if colon >= 0 > at and not authority[colon + 1 :].isdecimal():
-        # No port, so a password with a slash in it that somebody forgot to encode.
-        at = url.rfind("@")
-    if 0 <= colon < at:
-        return f"{rest[:colon]}:***{rest[at:]}"
-    return rest
+def _mask_password(url: str) -> str:
+    """Mask the text between the first `:` of the user part and the last `@` of the authority."""
+    start = url.index("://") + len("://")
+    rest = url[start:]
+    end = _END_OF_AUTHORITY.search(rest)
+    authority = rest[: end.start()] if end else rest
+    user, colon, password = authority.partition(":")
+    is_port = _PORT.fullmatch(password) is not None and user != ""
+    if not colon or user.startswith("[") or is_port:
+        return url
+    # An `@` after the end of the authority may be part of an unencoded password, but not one in
+    # the query, unless there is no other.
+    query = _QUERY.search(rest)
+    at = rest.rfind("@", 0, query.start()) if query else rest.rfind("@")
+    if at <= len(user):
+        at = rest.rfind("@")
+    if at <= len(user):
+        return url
+    return f"{url[: start + len(user) + 1]}{MASK}{rest[at:]}"
 
 
 class Scrubber:

@@ -9,7 +9,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from actionhero import json
-from actionhero.redaction import mask_url, redact_sensitive
+from actionhero.redaction import mask_urls, redact_sensitive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -160,8 +160,8 @@ def _cleaner(record: logging.LogRecord) -> Callable[[str], str]:
     """Return what takes secrets out of the texts of a record."""
     scrubber: Scrubber | None = getattr(record, "scrubber", None)
     if scrubber is None:
-        return mask_url
-    return lambda text: mask_url(scrubber.scrub(text))
+        return mask_urls
+    return lambda text: mask_urls(scrubber.scrub(text))
 
 
 def _facts(record: logging.LogRecord, clean: Callable[[str], str]) -> dict[str, Any]:

@@ -47,8 +47,10 @@ if TYPE_CHECKING:
     from actionhero.process import loop_factory as loop_factory
     from actionhero.process import run_interruptible as run_interruptible
     from actionhero.process import serve as serve
+    from actionhero.redaction import MASK as MASK
     from actionhero.redaction import REDACTED as REDACTED
     from actionhero.redaction import mask_url as mask_url
+    from actionhero.redaction import mask_urls as mask_urls
     from actionhero.streams import Chunk as Chunk
     from actionhero.timeouts import PendingCall as PendingCall
     from actionhero.timeouts import TimeoutQueue as TimeoutQueue
@@ -97,7 +99,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "run_interruptible",
             "serve",
         ],
-        "actionhero.redaction": ["REDACTED", "mask_url"],
+        "actionhero.redaction": ["MASK", "REDACTED", "mask_url", "mask_urls"],
         "actionhero.streams": ["Chunk"],
         "actionhero.timeouts": ["PendingCall", "TimeoutQueue"],
     },
