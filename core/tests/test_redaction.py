@@ -6,8 +6,7 @@ import dataclasses
 import io
 import json
 from datetime import date
-from types import EllipsisType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -25,6 +24,9 @@ from actionhero.redaction import (
     redact,
     redact_sensitive,
 )
+
+if TYPE_CHECKING:
+    from types import EllipsisType
 
 NAMES = frozenset({"password", "pin"})
 
