@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-KINDS = ("feature", "bugfix", "removal", "doc", "misc")
+KINDS = ("added", "changed", "fixed", "removed", "security")
 
 
 def texts() -> list[Path]:
