@@ -159,9 +159,9 @@ async def test_what_fails_beside_calls_is_told_like_a_call(
     """A door does more than call actions, and has the same words for what goes wrong."""
     async with running_app() as app:
         pipeline = app.app.pipeline
-        foreseen = pipeline.failed_beside("joining", Conflict("Full"))
-        away = pipeline.failed_beside("joining", ConnectionError("10.0.0.7 refused"))
-        unforeseen = pipeline.failed_beside("joining", RuntimeError("secret of ours"))
+        foreseen = pipeline.error_outcome("joining", Conflict("Full"))
+        away = pipeline.error_outcome("joining", ConnectionError("10.0.0.7 refused"))
+        unforeseen = pipeline.error_outcome("joining", RuntimeError("secret of ours"))
 
     assert foreseen.error is not None
     assert away.error is not None

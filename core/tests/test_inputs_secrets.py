@@ -100,7 +100,7 @@ def test_a_secret_is_known_by_every_name_that_it_has() -> None:
 
     assert schema.secrets == {"password", "pass-word"}
     assert schema.shown(inputs) == {"password": "[redacted]"}
-    assert schema.shown_raw({"pass-word": "hunter2"}) == {"pass-word": "[redacted]"}
+    assert schema.redact_payload({"pass-word": "hunter2"}) == {"pass-word": "[redacted]"}
 
 
 def test_a_secret_is_left_out_of_the_text_of_the_inputs() -> None:
@@ -386,5 +386,5 @@ def test_of_inputs_that_were_not_validated_only_declared_ones_are_shown() -> Non
     """Whatever a stranger sends beside has no place in our log."""
     schema = InputSchema(Plain)
 
-    assert schema.shown_raw({"name": "Ada", "junk": "x"}) == {"name": "Ada"}
-    assert InputSchema(dict[str, Any]).shown_raw({"any": 1}) == {"any": 1}
+    assert schema.redact_payload({"name": "Ada", "junk": "x"}) == {"name": "Ada"}
+    assert InputSchema(dict[str, Any]).redact_payload({"any": 1}) == {"any": 1}

@@ -78,4 +78,4 @@ class Login(Inputs):
 
 def test_a_schema_knows_which_inputs_have_to_be_hidden() -> None:
     """Those that are secret, and those that hold a secret."""
-    assert InputSchema(Login).hiding == {"password", "token", "keys"}
+    assert InputSchema(Login).sensitive_names == {"password", "token", "keys"}

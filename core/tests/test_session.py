@@ -337,5 +337,5 @@ async def test_a_store_that_cannot_tell_what_ends_tells_nothing() -> None:
             return store
 
     async with running_app(Plugin()) as app:
-        assert app.app.pipeline.store is store
-        assert [ended async for ended in store.ended()] == []
+        assert app.app.pipeline.session_store is store
+        assert [ended async for ended in store.revocations()] == []

@@ -53,7 +53,7 @@ class Action:
     #: How long `run` may take; `None`: as long as `actions.timeout` says; zero: for ever.
     timeout: ClassVar[timedelta | None] = None
     #: Names that its annotations may use beside those of its module: those around a local class.
-    _surroundings: ClassVar[Mapping[str, Any]] = {}
+    _local_names: ClassVar[Mapping[str, Any]] = {}
 
     if TYPE_CHECKING:
         run: Callable[..., Any]
@@ -62,7 +62,7 @@ class Action:
         super().__init_subclass__(**kwargs)
         caller = sys._getframe(1)
         if caller.f_code.co_name != "<module>":
-            cls._surroundings = dict(caller.f_locals)
+            cls._local_names = dict(caller.f_locals)
 
 
 class RegisteredAction:
@@ -99,7 +99,7 @@ class RegisteredAction:
         self.description: str = action.description or inspect.cleandoc(action.__doc__ or "")
         self.middleware = _middleware(action, where)
         #: Whether `run` is an async generator, whose items are events.
-        self.yields = inspect.isasyncgenfunction(run)
+        self.is_generator = inspect.isasyncgenfunction(run)
         parameters = _parameters(run, where)
         self.takes_inputs = "inputs" in parameters
         self.takes_call = "call" in parameters
@@ -112,7 +112,7 @@ class RegisteredAction:
             ) from error
         self.output_type = output_type
         #: Whether it answers in pieces: it yields them, or says that it returns a `Stream`.
-        self.streams = self.yields or Stream in (output_type, *get_args(output_type))
+        self.streams = self.is_generator or Stream in (output_type, *get_args(output_type))
         self.outputs = OutputSchema(output_type)
         limit = action.timeout
         if limit is not None and not isinstance(limit, timedelta):
@@ -201,7 +201,7 @@ class ActionRegistry:
         return name in self._by_name
 
 
-def subclasses_in(module_names: Iterable[str], kind: type) -> list[type]:
+def find_subclasses(module_names: Iterable[str], kind: type) -> list[type]:
     """Return the subclasses of `kind` that are defined in the modules, as they were written.
 
     Classes whose name begins with an underscore are the author's own bases, and left out.
@@ -272,7 +272,7 @@ def _annotations(action: type[Action], run: Any, where: str) -> tuple[Any, Any]:
             namespace = getattr(inspect.unwrap(run), "__globals__", namespace)
             try:
                 hints = get_type_hints(
-                    holder, namespace, dict(action._surroundings), include_extras=True
+                    holder, namespace, dict(action._local_names), include_extras=True
                 )
             except (AttributeError, NameError, SyntaxError, TypeError) as error:
                 if name == "return":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from actionhero.action import Action, ActionRegistry, RegisteredAction, subclasses_in
+from actionhero.action import Action, ActionRegistry, RegisteredAction, find_subclasses
 from actionhero.application import Application, RunMode
 from actionhero.connection import SessionStore
 from actionhero.errors import BootError, ConfigurationError, PluginError
@@ -226,7 +226,7 @@ class App:
         host = self.plugins
         kinds = [kind for _, kind in host.collect("actionhero_component_types", type)]
         for kind in (Action, Initializer, Server, *kinds):
-            self._found[kind] = subclasses_in(self._modules, kind)
+            self._found[kind] = find_subclasses(self._modules, kind)
         self.initializers = self._collect_initializers()
         store = host.first("actionhero_session_store", SessionStore, app=self)
         self._collect_actions()
@@ -235,9 +235,9 @@ class App:
         self.pipeline = Pipeline(
             self.actions,
             self._resources,
-            around=around,
+            middleware=around,
             timeout_seconds=self.get(ActionsSettings).timeout.total_seconds(),
-            store=store,
+            session_store=store,
             show_tracebacks=self.get(ErrorsSettings).tracebacks_shown_in(self.environment),
             keep_tracebacks=self.environment != "production",
         )

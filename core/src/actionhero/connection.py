@@ -25,7 +25,7 @@ class Connection:
 
     __slots__ = (
         "_id",
-        "answer_headers",
+        "response_headers",
         "raw",
         "remote",
         "session",
@@ -51,7 +51,7 @@ class Connection:
         #: The identifier of its session in a store, as far as is known; empty: it has none.
         self.session_id: str | None = None
         #: Headers that its answer must have, such as a cookie, where the door has headers.
-        self.answer_headers: tuple[tuple[str, str], ...] | None = None
+        self.response_headers: tuple[tuple[str, str], ...] | None = None
         #: The channels that were joined; `None` as long as there are none.
         self.subscriptions: set[str] | None = None
 
@@ -93,7 +93,7 @@ class SessionStore(ABC):
     async def save(self, connection: Connection, session: Session) -> None:
         """Keep the changes of `session`. Called when a call that changed it ended with a value."""
 
-    async def ended(self) -> AsyncGenerator[str | None, None]:
+    async def revocations(self) -> AsyncGenerator[str | None, None]:
         """Yield the identifier of each session that ends from now on, in whichever process.
 
         For doors whose connections outlive a call. `None` stands for all of them: after an

@@ -49,7 +49,7 @@ class ErrorHandler:
         """
         self._translations[type_] = translation
 
-    def refused(self, error: TypedError, action: RegisteredAction, raw: Payload) -> Outcome:
+    def reject(self, error: TypedError, action: RegisteredAction, raw: Payload) -> Outcome:
         """Return the outcome of a call that ended before anything ran: no traceback is of use."""
         secrets = action.inputs.secrets
         # Most are refused for what the schema says, and there is nothing to look through.

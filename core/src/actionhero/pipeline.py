@@ -60,9 +60,9 @@ class Pipeline:
     Args:
         actions: What can be called.
         resources: What `call.get` reaches.
-        around: Middleware around every call, the outermost first.
+        middleware: Middleware around every call, the outermost first.
         timeout_seconds: The limit of actions that set none; zero: none.
-        store: Where sessions are kept; `None`: they live as long as their connection.
+        session_store: Where sessions are kept; `None`: they live as long as their connection.
         call_log: Where the line per call goes.
         show_tracebacks: Whether outcomes carry the traceback of their error, as text.
         keep_tracebacks: Whether errors keep their own, for whoever raises them again: tests.
@@ -73,9 +73,9 @@ class Pipeline:
         actions: ActionRegistry,
         resources: ResourceProvider,
         *,
-        around: Iterable[Middleware] = (),
+        middleware: Iterable[Middleware] = (),
         timeout_seconds: float = 300.0,
-        store: SessionStore | None = None,
+        session_store: SessionStore | None = None,
         call_log: CallLog | None = None,
         show_tracebacks: bool = False,
         keep_tracebacks: bool = True,
@@ -86,12 +86,12 @@ class Pipeline:
         )
         self.call_log = call_log
         self._resources = resources
-        self._store = store
+        self._store = session_store
         self._timeouts = CallTimeouts()
         #: Middleware around every call, the outermost first.
-        self.around = tuple(around)
+        self.middleware = tuple(middleware)
         self._plans = {
-            action.name: _Plan(action, self.around, timeout_seconds) for action in actions
+            action.name: _Plan(action, self.middleware, timeout_seconds) for action in actions
         }
 
     async def execute(
@@ -184,7 +184,7 @@ class Pipeline:
             if pending is None:
                 current_request_id.reset(token)
 
-    def keep(self, pending: PendingCall, task: asyncio.Task[Any]) -> None:
+    def start_timeout(self, pending: PendingCall, task: asyncio.Task[Any]) -> None:
         """Take note that a call has to wait for something: its time limit holds from now on."""
         pending.eager = False
         if pending.limit_seconds:
@@ -224,7 +224,7 @@ class Pipeline:
             )
         return Outcome(error=error)
 
-    async def greet(self, connection: Connection) -> None:
+    async def open_session(self, connection: Connection) -> None:
         """Open the session of somebody who called no action, for doors that answer with its cookie.
 
         A store that fails is passed over: that nothing is there can be told without.
@@ -234,11 +234,11 @@ class Pipeline:
                 await self._store.open(connection)
 
     @property
-    def store(self) -> SessionStore | None:
+    def session_store(self) -> SessionStore | None:
         """Where sessions are kept; `None`: they live as long as their connection."""
         return self._store
 
-    def failed_beside(self, what: str, error: Exception) -> Outcome:
+    def error_outcome(self, what: str, error: Exception) -> Outcome:
         """Return the outcome of something that a door does beside calls, and that failed.
 
         Args:
@@ -247,7 +247,7 @@ class Pipeline:
         """
         return self._failures.beside(error, what)
 
-    def failed_to_answer(self, name: str, error: Exception) -> Outcome:
+    def encoding_error_outcome(self, name: str, error: Exception) -> Outcome:
         """Return the outcome of a call whose value the door could not write down."""
         return self._failures.unanswerable(error, name)
 
@@ -302,7 +302,7 @@ class Pipeline:
     ) -> Any:
         """Pull the items of a stream into `sink`. The limit holds from each item to the next."""
         value = None
-        if plan.action.yields:
+        if plan.action.is_generator:
             items, media_type = plan.run(call), None
         else:
             value = await plan.run(call)
@@ -366,7 +366,7 @@ class Pipeline:
 
     def _failed(self, plan: _Plan, call: Call, raw: Payload, error: BaseException) -> Outcome:
         if isinstance(error, TypedError) and call.inputs is None:
-            return self._failures.refused(error, plan.action, raw)
+            return self._failures.reject(error, plan.action, raw)
         return self._failures.failed(error, plan.action, raw, call.inputs)
 
     # -- the line per call -------------------------------------------------------------------
@@ -377,7 +377,7 @@ class Pipeline:
         if call.inputs is not None:
             inputs = call.action.inputs.shown(call.inputs)
         else:
-            inputs = call.action.inputs.shown_raw(raw.preview())
+            inputs = call.action.inputs.redact_payload(raw.preview())
         error = outcome.error
         log.write(
             action=call.action.name,

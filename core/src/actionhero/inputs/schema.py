@@ -74,7 +74,7 @@ class InputSchema:
             n for f in self.fields if any(secret_names_in(f.annotation)) for n in f.names
         )
         #: Names of those that are secret, or hold a secret: what keeps inputs has to hide them.
-        self.hiding = self._with_secrets.union(*(f.names for f in self.fields if f.secret))
+        self.sensitive_names = self._with_secrets.union(*(f.names for f in self.fields if f.secret))
         self._has_integers = self._is_open or any(
             holds(field.annotation, int) for field in self.fields
         )
@@ -228,7 +228,7 @@ class InputSchema:
                 break
         return shown if len(shown) < 100 else dict(redact(values, self.secrets))
 
-    def shown_raw(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def redact_payload(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return what may be shown of inputs that were not validated: declared fields only."""
         known = {
             name: self._veiled(name, value)
