@@ -1,4 +1,4 @@
-"""What holds for every test: nothing is left behind, and nothing is skipped unseen."""
+"""Checks around every test: no resources leak, and in CI no test is skipped."""
 
 from __future__ import annotations
 
@@ -25,33 +25,32 @@ ACCEPTS = 0x10000
 
 @pytest.fixture
 def program() -> Callable[[str], str]:
-    """Give a function from a program's name to its path, that skips the test if there is none.
+    """Return a function that finds a program on PATH, and skips the test if it is missing.
 
-    Debian packages with such programs are listed in `.ci/apt-packages.txt`, so that in CI each of
-    them is there.
+    `.ci/apt-packages.txt` lists the Debian packages of all such programs, so that CI has them.
     """
 
     def find(name: str) -> str:
         path = shutil.which(name)
         if path is None:
-            pytest.skip(f"there is no program {name!r} on PATH")
+            pytest.skip(f"the program {name!r} is not on PATH")
         return path
 
     return find
 
 
 @pytest.fixture(scope="session", autouse=True)
-def private_servers_of_the_killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """End the private Redis servers of processes that tests have killed.
+def orphaned_redis_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Stop the private Redis servers of processes that tests have killed.
 
-    They outlive their process on purpose, until the next one in their folder; here there is none.
+    They outlive their process on purpose, for the next process in their folder.
     """
     yield
     base = tmp_path_factory.getbasetemp()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             name = (process / "comm").read_text().strip()
-            # Of other workers there are other folders, whose servers are still in use.
+            # Other test workers have other folders, whose servers are still in use.
             if name.startswith(("redis-server", "valkey-server")) and Path(
                 os.readlink(process / "cwd")
             ).is_relative_to(base):
@@ -59,8 +58,8 @@ def private_servers_of_the_killed(tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(autouse=True)
-def no_variable_changed() -> Iterator[None]:
-    """Fail a test that changes the environment for those after it."""
+def unchanged_environment() -> Iterator[None]:
+    """Fail a test that changes environment variables."""
     before = dict(os.environ)
 
     yield
@@ -77,26 +76,25 @@ def no_variable_changed() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def no_listener_left() -> Iterator[None]:
-    """Fail a test that leaves a socket on which somebody could still connect.
+def closed_listeners() -> Iterator[None]:
+    """Fail a test that leaves a listening socket open.
 
-    Sockets that fixtures of a wider scope hold open are there before the test and do not count.
-    Connections left open need no check: what nobody closed warns when it is collected, and
-    warnings are errors.
+    Sockets of fixtures with a wider scope exist before the test and do not count. Open connections
+    need no check: an unclosed connection warns when it is collected, and warnings are errors.
     """
     before = own_sockets()
 
     yield
 
     if listeners(own_sockets() - before):
-        # What is only waiting for the garbage collector is not left behind.
+        # A socket that only waits for the garbage collector is not a leak.
         gc.collect()
         if left := listeners(own_sockets() - before):
             pytest.fail(f"the test left listening sockets open: {', '.join(sorted(left))}")
 
 
 @pytest.fixture(autouse=True)
-def no_task_left(request: pytest.FixtureRequest) -> None:
+def finished_tasks(request: pytest.FixtureRequest) -> None:
     """Fail an asynchronous test that leaves a task running."""
     if request.node.get_closest_marker("asyncio"):
         # Set up before the fixtures of the test, and so finished after them, in the same loop.
@@ -105,13 +103,13 @@ def no_task_left(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 async def tasks_of_the_loop() -> AsyncIterator[None]:
-    """Look at the loop's tasks after the test."""
+    """Check the tasks of the event loop after the test."""
     before = asyncio.all_tasks()
 
     yield
 
     for _ in range(3):
-        # A task that was cancelled, or whose last step is due, may take it.
+        # A cancelled task, or one whose last step is due, needs a turn of the loop.
         await asyncio.sleep(0)
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     if left:
@@ -119,7 +117,7 @@ async def tasks_of_the_loop() -> AsyncIterator[None]:
 
 
 def own_sockets() -> set[str]:
-    """Return the inodes of this process's sockets; nothing where there is no /proc."""
+    """Return the inodes of the sockets of this process; empty without /proc."""
     inodes: set[str] = set()
     try:
         descriptors = os.listdir("/proc/self/fd")
@@ -136,7 +134,7 @@ def own_sockets() -> set[str]:
 
 
 def listeners(inodes: set[str]) -> set[str]:
-    """Return the addresses on which those of `inodes` listen that do, as /proc writes them."""
+    """Return the addresses of the listening sockets among `inodes`, as /proc writes them."""
     addresses: set[str] = set()
     for table in ("tcp", "tcp6", "unix"):
         path = Path(f"/proc/self/net/{table}")
@@ -151,7 +149,7 @@ def listeners(inodes: set[str]) -> set[str]:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what is only for another platform."""
+    """Skip a test that is only for another platform."""
     for marker in item.iter_markers("platform"):
         if not sys.platform.startswith(marker.args[0]):
             pytest.skip(f"only for {marker.args[0]}")
@@ -183,13 +181,13 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[None, Any, Any]:
-    """Escape in the report of a worker what cannot be sent, such as half of a character."""
+    """Escape text that a worker cannot send, such as a lone surrogate, in its report."""
     data = yield
     return sendable(data)
 
 
 def sendable(value: Any) -> Any:
-    """Return the parts of a report with nothing in them that UTF-8 cannot write."""
+    """Return the parts of a report with all text that is not valid UTF-8 escaped."""
     match value:
         case str():
             return value.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -203,9 +201,9 @@ def sendable(value: Any) -> Any:
 
 
 def fail_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Turn a report of a skip into one of a failure, where `CI` is set."""
+    """Turn the report of a skip into a failure if `CI` is set."""
     if os.environ.get("CI", "").lower() in {"", "0", "false"}:
         return
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
     report.outcome = "failed"
-    report.longrepr = f"{reason}\nA skip is a failure in CI: what a test needs is installed there."
+    report.longrepr = f"{reason}\nA skip is a failure in CI: install the missing program there."

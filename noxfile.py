@@ -1,4 +1,4 @@
-"""What can be done with the workspace. `nox -l` lists it, `nox -s NAME` does it."""
+"""The sessions of the workspace. `nox -l` lists them, `nox -s NAME` runs one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["tests", "lint", "types"]
 
 ROOT = Path(__file__).parent
-#: Where `demo` keeps its data.
+#: The data folder of `demo`.
 DEMO = ROOT / ".demo"
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 
@@ -30,26 +30,26 @@ PLUGINS = [nox.param(name, id=name.removeprefix("actionhero-")) for name in PACK
 
 def needs(name: str) -> list[str]:
     """Return the packages of the workspace that one of them and its tests need, itself last."""
-    found: list[str] = []
+    names: list[str] = []
     project = PACKAGES[name][1]
     tests = project.get("dependency-groups", {}).get("test", [])
     for requirement in [*project["project"].get("dependencies", []), *tests]:
         needed = re.match(r"[\w.-]+", requirement)[0]
         if needed in PACKAGES and needed != name:
-            found += needs(needed)
-    return list(dict.fromkeys([*found, name]))
+            names += needs(needed)
+    return list(dict.fromkeys([*names, name]))
 
 
 def install(session: nox.Session, *names: str, groups: tuple[str, ...] = ("test",)) -> None:
-    """Install packages of the workspace from their folders, with all that their tests need."""
-    wanted = [tool for group in groups for tool in nox.project.dependency_groups(GROUPS, group)]
+    """Install packages from their folders, with the dependencies of their tests."""
+    requirements = [r for group in groups for r in nox.project.dependency_groups(GROUPS, group)]
     for name in names:
         folder, project = PACKAGES[name]
         extras = ",".join(project["project"].get("optional-dependencies", {}))
-        wanted += ["-e", f"{folder}[{extras}]" if extras else f"{folder}"]
+        requirements += ["-e", f"{folder}[{extras}]" if extras else f"{folder}"]
         if "test" in project.get("dependency-groups", {}):
-            wanted += nox.project.dependency_groups(project, "test")
-    session.install(*wanted)
+            requirements += nox.project.dependency_groups(project, "test")
+    session.install(*requirements)
 
 
 def build(session: nox.Session) -> list[str]:
@@ -66,14 +66,14 @@ def build(session: nox.Session) -> list[str]:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Start the main job: the chat, with all that it leans on."""
+    """Start the main job: the chat, with all its dependencies."""
     folders = [str(PACKAGES[name][0]) for name in needs("actionhero-chat")]
     session.install(*(part for folder in folders for part in ("-e", folder)))
-    # A folder of its own, so that no settings file of yours has a say, and what is kept there is
-    # found again at the next start.
+    # A folder of its own, so that no other settings file applies, and the data is there at the
+    # next start.
     DEMO.mkdir(exist_ok=True)
     session.chdir(DEMO)
-    # It prints where it listens. Stopping it takes a moment: nobody who is waiting is cut off.
+    # It prints its URLs. Open calls finish before it stops, so stopping takes a moment.
     session.run(
         "actionhero", "start", *session.posargs, interrupt_timeout=30.0, terminate_timeout=5.0
     )
@@ -81,7 +81,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test, two at a time, with every package installed."""
+    """Run all tests, two at a time, with all packages installed."""
     install(session, *PACKAGES, groups=("docs", "test", "workspace"))
     build(session)
     session.run("pytest", "--numprocesses=2", "--dist=worksteal", *session.posargs)
@@ -99,18 +99,18 @@ def core(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("name", PLUGINS)
 def plugin(session: nox.Session, name: str) -> None:
-    """Run the tests of one plugin, with only what it needs: `nox -s "plugin(web)"`."""
+    """Run the tests of one plugin with its dependencies only: `nox -s "plugin(web)"`."""
     install(session, *needs(name))
     session.run("pytest", str(PACKAGES[name][0] / "tests"), *session.posargs)
 
 
 @nox.session
 def wheels(session: nox.Session) -> None:
-    """Build every wheel, install the wheels alone, and see that they work."""
+    """Build all wheels, install only the wheels, and run their tests."""
     session.install("uv", *nox.project.dependency_groups(GROUPS, "test"))
     session.install(*build(session))
     session.chdir(session.virtualenv.location)
-    # From here no source tree is importable; what is imported comes from the wheels.
+    # No source tree is importable from here, so all imports come from the wheels.
     installed = "import actionhero, sys; sys.exit('site-packages' not in actionhero.__file__)"
     session.run("python", "-c", installed)
     session.run("pytest", str(ROOT / "tests" / "wheels"), *session.posargs)
@@ -118,22 +118,24 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the form of the code, and which way imports point."""
+    """Check style and formatting, and the direction of imports."""
     session.install(*nox.project.dependency_groups(GROUPS, "lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     sources = os.pathsep.join(str(folder / "src") for folder, _ in PACKAGES.values())
-    session.run("lint-imports", env={"PYTHONPATH": sources})
+    for project in [ROOT, *(folder for folder, _ in PACKAGES.values())]:
+        if "[tool.importlinter]" in (path := project / "pyproject.toml").read_text("utf-8"):
+            session.run("lint-imports", "--config", str(path), env={"PYTHONPATH": sources})
 
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types with mypy, and with pyright what users write."""
+    """Check types with mypy, and the code of users with pyright."""
     install(session, *PACKAGES, groups=("bench", "test", "types"))
     session.run("mypy", *(str(folder) for folder, _ in PACKAGES.values()), "tests")
-    # Apart from the others: to mypy, two of them have no package around them.
+    # On its own: to mypy, two modules called conftest without a package are one.
     session.run("mypy", "conftest.py")
-    # Else it takes the `.venv` of the README's commands, where nothing of ours is installed.
+    # Without it, pyright takes `.venv`, where our packages are not installed.
     session.run("basedpyright", "--pythonpath", f"{session.bin}/python")
 
 
@@ -141,13 +143,13 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation into `site/`; a broken link is an error."""
     install(session, *PACKAGES, groups=("docs",))
-    # The theme tells of the next major version of MkDocs; we stay with this one.
+    # The theme warns about the next major version of MkDocs, which we do not use.
     session.run("mkdocs", "build", "--strict", *session.posargs, env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure our speed, beside that of others."""
+    """Measure our speed in comparison with other frameworks."""
     install(session, *PACKAGES, groups=("bench", "test"))
     session.run("python", "tests/benchmarks/run.py", *session.posargs)
 

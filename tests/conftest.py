@@ -1,4 +1,4 @@
-"""What the tests of the whole workspace share."""
+"""Fixtures of the tests of the whole workspace: wheels, and a folder to run commands in."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 
-#: Where the program `uv` is, if it is anywhere: beside us, or on the path.
+#: The path of the program `uv`: next to the interpreter, or on PATH.
 UV: Final = shutil.which(
     "uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 )
 
-#: How long a command may take before the test gives up.
-PATIENCE_SECONDS: Final = 60.0
+#: How long a command may take before the test fails.
+TIMEOUT_SECONDS: Final = 60.0
 
 
 @pytest.fixture(scope="session")
 def workspace() -> Path:
-    """Give the root of the repository."""
+    """Return the root of the repository."""
     return ROOT
 
 
 @pytest.fixture(scope="session")
 def wheel_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with the wheel of every package.
+    """Return a folder with the wheel of every package.
 
-    nox builds them and names the folder in `WHEEL_FOLDER`. Without nox they are built here.
+    nox builds them and passes the folder in `WHEEL_FOLDER`. Without nox they are built here.
     """
-    if built := os.environ.get("WHEEL_FOLDER"):
-        return Path(built)
+    if folder_name := os.environ.get("WHEEL_FOLDER"):
+        return Path(folder_name)
     if UV is None:
         pytest.skip("building the wheels needs the program 'uv'")
     folder = tmp_path_factory.mktemp("wheels")
@@ -56,22 +56,22 @@ def wheel_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """A command that has ended, and all that it wrote."""
+class CompletedCommand:
+    """A command that has ended, with its output."""
 
     arguments: tuple[str, ...]
     code: int
     stdout: str
     stderr: str
-    #: Whether a process that it started is still there.
+    #: Whether a process that it started is still running.
     left_processes: bool = False
 
 
-class Running:
+class RunningCommand:
     """A command that was started.
 
     Args:
-        arguments: What stands behind `actionhero`.
+        arguments: The arguments of `actionhero`.
         process: The process, which leads a process group of its own.
     """
 
@@ -88,23 +88,23 @@ class Running:
             self._readers.append(reader)
 
     def wait_for(self, pattern: str) -> re.Match[str]:
-        """Return the match of a pattern as soon as it stands in stderr."""
-        found: list[re.Match[str]] = []
+        """Return the match of `pattern` as soon as stderr contains it."""
+        matches: list[re.Match[str]] = []
 
-        def is_told() -> bool:
-            found[:] = re.finditer(pattern, self._text("stderr"))
-            return bool(found) or not any(reader.is_alive() for reader in self._readers)
+        def has_match() -> bool:
+            matches[:] = re.finditer(pattern, self._text("stderr"))
+            return bool(matches) or not any(reader.is_alive() for reader in self._readers)
 
         with self._changed:
-            self._changed.wait_for(is_told, PATIENCE_SECONDS)
-        if not found:
+            self._changed.wait_for(has_match, TIMEOUT_SECONDS)
+        if not matches:
             pytest.fail(f"{self.arguments} did not write {pattern!r}, but:\n{self._text('stderr')}")
-        return found[0]
+        return matches[0]
 
-    def wait(self) -> Ended:
-        """Return what came of it, once it has ended."""
+    def wait(self) -> CompletedCommand:
+        """Wait for the command to end, and return it."""
         try:
-            code = self.process.wait(PATIENCE_SECONDS)
+            code = self.process.wait(TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
             pytest.fail(f"{self.arguments} did not end; stderr:\n{self._text('stderr')}")
@@ -112,21 +112,23 @@ class Running:
         if left:
             self.kill()
         for reader in self._readers:
-            reader.join(PATIENCE_SECONDS)
-        return Ended(self.arguments, code, self._text("stdout"), self._text("stderr"), left)
+            reader.join(TIMEOUT_SECONDS)
+        return CompletedCommand(
+            self.arguments, code, self._text("stdout"), self._text("stderr"), left
+        )
 
-    def stop(self, number: int = signal.SIGTERM) -> Ended:
-        """Send a signal, and return what came of it."""
+    def stop(self, number: int = signal.SIGTERM) -> CompletedCommand:
+        """Send a signal, and wait for the command to end."""
         self.process.send_signal(number)
         return self.wait()
 
     def kill(self) -> None:
-        """End it now, with all that it started, and close what it wrote to."""
+        """Kill the command with its child processes, and close its pipes."""
         if self.process.poll() is None or self._has_left_processes():
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         for reader in self._readers:
-            reader.join(PATIENCE_SECONDS)
+            reader.join(TIMEOUT_SECONDS)
 
     def _has_left_processes(self) -> bool:
         try:
@@ -151,16 +153,16 @@ class Running:
 
 @dataclass
 class Place:
-    """A folder with settings and an application, and plugins that are installed for it alone."""
+    """A folder with settings and an application, and plugins installed only for it."""
 
     folder: Path
-    #: Where its plugins are installed.
+    #: The folder that its plugins are installed in.
     site: Path
-    #: The plugins that are switched on, of all that are installed.
+    #: The enabled plugins, of all that are installed.
     enabled: list[str] = field(default_factory=lambda: ["web", "hello"])
-    #: What is run.
+    #: The command line that runs `actionhero`.
     program: tuple[str, ...] = (sys.executable, "-m", "actionhero")
-    _running: list[Running] = field(default_factory=list)
+    _running: list[RunningCommand] = field(default_factory=list)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the folder."""
@@ -178,14 +180,14 @@ class Place:
         version: str = "1.0",
         requires: str = "actionhero",
     ) -> Path:
-        """Install a distribution with one plugin, as pip would have left it, and switch it on.
+        """Install a distribution with one plugin, as pip would, and enable it.
 
         Args:
             distribution: Its name, such as `guest-one`.
-            source: What is written in its `plugin.py`.
+            source: The text of its `plugin.py`.
             plugin: The name of its plugin; the distribution's where left out.
             version: Its version.
-            requires: The one requirement that it has.
+            requires: Its only requirement.
 
         Returns:
             Its `plugin.py`.
@@ -193,30 +195,30 @@ class Place:
         package = distribution.replace("-", "_")
         plugin = plugin or distribution
         module = self.site / package / "plugin.py"
-        told = self.site / f"{package}-{version}.dist-info"
-        for folder in (module.parent, told):
+        metadata = self.site / f"{package}-{version}.dist-info"
+        for folder in (module.parent, metadata):
             folder.mkdir(parents=True)
         module.write_text(textwrap.dedent(source), encoding="utf-8")
         (module.parent / "__init__.py").touch()
-        (told / "METADATA").write_text(
+        (metadata / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
             f"Requires-Dist: {requires}\n"
         )
-        (told / "entry_points.txt").write_text(f"[actionhero]\n{plugin} = {package}.plugin\n")
-        (told / "RECORD").write_text("")
+        (metadata / "entry_points.txt").write_text(f"[actionhero]\n{plugin} = {package}.plugin\n")
+        (metadata / "RECORD").write_text("")
         if plugin not in self.enabled:
             self.enabled.append(plugin)
         return module
 
-    def start(self, *arguments: str, **variables: str) -> Running:
-        """Start `actionhero` in the folder; it is killed after the test if it still runs."""
-        kept = ("PATH", "HOME", "TMPDIR", "COVERAGE_PROCESS_START")
+    def start(self, *arguments: str, **variables: str) -> RunningCommand:
+        """Start `actionhero` in the folder; it is killed after the test if it is still running."""
+        inherited = ("PATH", "HOME", "TMPDIR", "COVERAGE_PROCESS_START")
         environ = {
-            **{name: os.environ[name] for name in kept if name in os.environ},
+            **{name: os.environ[name] for name in inherited if name in os.environ},
             **({"PYTHONPATH": str(self.site)} if self.site.exists() else {}),
-            # Without any it is as if nobody had said anything.
+            # An empty list enables no plugin.
             "ACTIONHERO_PLUGINS__ENABLED": ",".join(self.enabled),
-            # Any that is free; nobody asks for one where nobody listens.
+            # Any free port; without the plugin the setting would be unknown.
             **({"ACTIONHERO_WEB__PORT": "0"} if "web" in self.enabled else {}),
             **variables,
         }
@@ -229,25 +231,25 @@ class Place:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        running = Running(arguments, process)
+        running = RunningCommand(arguments, process)
         self._running.append(running)
         return running
 
-    def run(self, *arguments: str, **variables: str) -> Ended:
-        """Run `actionhero` in the folder, and return what came of it."""
+    def run(self, *arguments: str, **variables: str) -> CompletedCommand:
+        """Run `actionhero` in the folder until it ends."""
         return self.start(*arguments, **variables).wait()
 
     def close(self) -> None:
-        """Kill what still runs."""
+        """Kill all commands that are still running."""
         for running in self._running:
             running.kill()
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    """Give a folder for `actionhero`, with no settings and no plugin of its own yet."""
+    """Return a folder for `actionhero`, without settings and plugins of its own."""
     folder = tmp_path / "work"
     folder.mkdir()
-    made = Place(folder, tmp_path / "site")
-    yield made
-    made.close()
+    place = Place(folder, tmp_path / "site")
+    yield place
+    place.close()

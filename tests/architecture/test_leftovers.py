@@ -134,7 +134,7 @@ def test_what_cannot_run_here_is_skipped_with_the_reason(tmp_path: Path) -> None
     run = run_tests(tmp_path, SKIPPED)
 
     assert run.returncode == 0, run.stdout
-    assert "there is no program 'nonesuch' on PATH" in run.stdout
+    assert "the program 'nonesuch' is not on PATH" in run.stdout
     assert "1 skipped" in run.stdout
 
 
@@ -146,7 +146,7 @@ def test_in_ci_a_skip_is_a_failure(tmp_path: Path, test: str) -> None:
     run = run_tests(tmp_path, test, ci="true")
 
     assert run.returncode == 1
-    assert "A skip is a failure in CI: what a test needs is installed there." in run.stdout
+    assert "A skip is a failure in CI: install the missing program there." in run.stdout
 
 
 def test_in_ci_a_module_that_skips_itself_is_a_failure(tmp_path: Path) -> None:
