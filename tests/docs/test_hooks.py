@@ -257,7 +257,7 @@ async def test_classes_of_a_kind_are_found_in_the_application(
     environ = {"ACTIONHERO_APP__PACKAGE": application.__name__}
 
     async with running(Everything(tmp_path), environ=environ) as app:
-        assert app.app.found(Channel) == [application.News]
+        assert app.app.components(Channel) == [application.News]
 
 
 async def test_a_fault_that_a_plugin_finds_stops_the_start(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ async def look_at(reader: Reader, chromium: str) -> None:
             await expect(page.get_by_role("status")).to_have_text("Connected", timeout=PATIENCE_MS)
         await sign(pages[0], "Hello, Ada!", "Mary")
         for page in pages:
-            await shows(page, ["Hello, Ada! (Mary)", "Indeed! (Grace)", "What a view! (Ada)"])
+            await shows(page, ["Hello, Ada! (Mary)", "Indeed! (Grace)", "A nice view! (Ada)"])
         # Who stays on the page follows the next server too.
         reader.start_again()
         for page in pages:

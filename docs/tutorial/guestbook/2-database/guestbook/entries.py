@@ -1,4 +1,4 @@
-"""An entry, as readers see it."""
+"""The JSON representation of an entry."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TypedDict
 from guestbook.models import Entry
 
 
-class EntryShown(TypedDict):
-    """An entry in the book."""
+class EntryView(TypedDict):
+    """An entry of the guest book, as JSON."""
 
     id: int
     name: str
@@ -16,8 +16,8 @@ class EntryShown(TypedDict):
     written_at: str
 
 
-def shown(entry: Entry) -> EntryShown:
-    """Return what readers see of an entry."""
+def entry_view(entry: Entry) -> EntryView:
+    """Return the JSON representation of an entry."""
     return {
         "id": entry.id,
         "name": entry.name,

@@ -1,28 +1,28 @@
-"""Writing in the guest book."""
+"""The action that adds an entry to the guest book."""
 
 from __future__ import annotations
 
 from actionhero import Action, Call, Field, Inputs
 from actionhero_db import Transaction
 from actionhero_web import Route
-from guestbook.entries import EntryShown, shown
+from guestbook.entries import EntryView, entry_view
 from guestbook.models import Entry
 
 
 class SignInputs(Inputs):
-    """Who writes, and what."""
+    """A new entry."""
 
-    name: str = Field(min_length=1, max_length=80, description="Who writes.")
-    text: str = Field(min_length=1, max_length=500, description="What to write.")
+    name: str = Field(min_length=1, max_length=80, description="The name of the author.")
+    text: str = Field(min_length=1, max_length=500, description="The text of the entry.")
 
 
 class Sign(Action):
-    """Write an entry in the guest book."""
+    """Add an entry to the guest book."""
 
     name = "guestbook:sign"
     web = Route.post("/entries", status=201)
     middleware = [Transaction()]
 
-    async def run(self, inputs: SignInputs, call: Call) -> EntryShown:
+    async def run(self, inputs: SignInputs, call: Call) -> EntryView:
         entry = await Entry.create(name=inputs.name, text=inputs.text)
-        return shown(entry)
+        return entry_view(entry)

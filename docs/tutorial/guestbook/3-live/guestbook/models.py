@@ -1,4 +1,4 @@
-"""What the guest book keeps."""
+"""The database models of the guest book."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tortoise.models import Model
 
 
 class Entry(Model):
-    """An entry in the book."""
+    """An entry of the guest book."""
 
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=80)

@@ -1,4 +1,4 @@
-"""What can be followed."""
+"""The channels of the guest book."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from actionhero_channels import Channel
 
 
 class Entries(Channel):
-    """Every entry, as it is written."""
+    """New entries."""
 
     name = "entries"
     history = 100

@@ -1,4 +1,4 @@
-"""Reading in the guest book."""
+"""The actions that read the guest book."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from typing import TypedDict
 from actionhero import Action, Field, Inputs, NotFound
 from actionhero_db import Page, Pagination
 from actionhero_web import Route
-from guestbook.entries import EntryShown, shown
+from guestbook.entries import EntryView, entry_view
 from guestbook.models import Entry
 
 
-class EntriesShown(TypedDict):
-    """A page of the book."""
+class EntryList(TypedDict):
+    """One page of entries."""
 
-    entries: list[EntryShown]
+    entries: list[EntryView]
     pagination: Pagination
 
 
 class ListEntries(Action):
-    """List the entries, the newest first."""
+    """List the entries, newest first."""
 
     name = "guestbook:list"
     web = Route.get("/entries")
 
-    async def run(self, inputs: Page) -> EntriesShown:
+    async def run(self, inputs: Page) -> EntryList:
         entries, pagination = await inputs.fetch(Entry.all().order_by("-id"))
-        return {"entries": [shown(entry) for entry in entries], "pagination": pagination}
+        return {"entries": [entry_view(entry) for entry in entries], "pagination": pagination}
 
 
 class ShowInputs(Inputs):
-    """Which entry."""
+    """The entry to show."""
 
-    id: int = Field(ge=1, description="The number of the entry.")
+    id: int = Field(ge=1, description="The id of the entry.")
 
 
 class ShowEntry(Action):
@@ -41,8 +41,8 @@ class ShowEntry(Action):
     name = "guestbook:show"
     web = Route.get("/entries/{id}")
 
-    async def run(self, inputs: ShowInputs) -> EntryShown:
+    async def run(self, inputs: ShowInputs) -> EntryView:
         entry = await Entry.get_or_none(id=inputs.id)
         if entry is None:
-            raise NotFound(f"There is no entry {inputs.id}", key="id", value=inputs.id)
-        return shown(entry)
+            raise NotFound(f"Entry {inputs.id} not found", key="id", value=inputs.id)
+        return entry_view(entry)

@@ -1,6 +1,6 @@
 const list = document.querySelector("ol");
 const status = document.querySelector("[role=status]");
-// The last broadcast that was heard: what came after it is asked for when we come back.
+// The id of the last broadcast: after a reconnect, the server sends the broadcasts since then.
 let since = null;
 
 function show({ name, text }) {
@@ -9,7 +9,7 @@ function show({ name, text }) {
   list.prepend(item);
 }
 
-function follow() {
+function subscribe() {
   const socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws`);
   socket.onopen = () => {
     socket.send(JSON.stringify({ messageType: "subscribe", messageId: 1, channel: "entries", since }));
@@ -26,24 +26,24 @@ function follow() {
   };
   socket.onclose = () => {
     status.textContent = "Connecting";
-    setTimeout(follow, 1000);
+    setTimeout(subscribe, 1000);
   };
 }
 
 document.querySelector("form").onsubmit = async (event) => {
   event.preventDefault();
-  const answer = await fetch("/api/entries", {
+  const response = await fetch("/api/entries", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(Object.fromEntries(new FormData(event.target))),
   });
-  if (answer.ok) {
+  if (response.ok) {
     event.target.reset();
   } else {
-    status.textContent = (await answer.json()).error.message;
+    status.textContent = (await response.json()).error.message;
   }
 };
 
 const page = await (await fetch("/api/entries")).json();
 page.entries.reverse().forEach(show);
-follow();
+subscribe();

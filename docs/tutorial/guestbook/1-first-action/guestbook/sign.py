@@ -1,4 +1,4 @@
-"""Writing in the guest book."""
+"""The action that adds an entry to the guest book."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from actionhero_web import Route
 
 
 class SignInputs(Inputs):
-    """Who writes, and what."""
+    """A new entry."""
 
-    name: str = Field(min_length=1, max_length=80, description="Who writes.")
-    text: str = Field(min_length=1, max_length=500, description="What to write.")
+    name: str = Field(min_length=1, max_length=80, description="The name of the author.")
+    text: str = Field(min_length=1, max_length=500, description="The text of the entry.")
 
 
 class Entry(TypedDict):
-    """An entry in the book."""
+    """An entry of the guest book."""
 
     entry: str
     words: int
 
 
 class Sign(Action):
-    """Write an entry in the guest book."""
+    """Add an entry to the guest book."""
 
     name = "guestbook:sign"
     web = Route.post("/entries", status=201)
