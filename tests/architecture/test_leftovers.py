@@ -1,4 +1,4 @@
-"""The fixtures that watch every test: they see what is left behind, and nothing else."""
+"""The fixtures around every test detect leaked resources, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 def run_tests(
     folder: Path, tests: str, *options: str, ci: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run `tests`, a module, under the workspace's own conftest and settings."""
+    """Run the module `tests` with the conftest and the settings of the workspace."""
     shutil.copy(ROOT / "conftest.py", folder)
     shutil.copy(ROOT / "pyproject.toml", folder)
     heading = "from __future__ import annotations\nimport asyncio, os, socket, pytest\nKEPT = []\n"
@@ -53,16 +53,16 @@ def run_tests(
     ],
     ids=["variable", "socket", "server", "task"],
 )
-def test_what_a_test_leaves_behind_fails_it(tmp_path: Path, test: str, complaint: str) -> None:
-    """The test that leaves something is blamed, not the one that trips over it later."""
+def test_a_leak_fails_the_test_that_caused_it(tmp_path: Path, test: str, complaint: str) -> None:
+    """The failure is reported for the test with the leak, and not for a later one."""
     run = run_tests(tmp_path, test)
 
     assert run.returncode == 1
     assert complaint in run.stdout
 
 
-def test_a_test_that_tidies_up_is_left_alone(tmp_path: Path) -> None:
-    """Variables set by monkeypatch, closed servers, ended tasks and tasks of fixtures are fine."""
+def test_a_test_without_leaks_passes(tmp_path: Path) -> None:
+    """Variables of monkeypatch, closed servers, and tasks of fixtures are no leaks."""
     run = run_tests(
         tmp_path,
         """
@@ -89,8 +89,8 @@ async def test_task_of_a_fixture(ticking): pass
     assert "5 passed" in run.stdout
 
 
-def test_workers_watch_as_one_process_does(tmp_path: Path) -> None:
-    """What one leaves behind is told of its test, and of none of the other's."""
+def test_workers_detect_leaks_like_one_process(tmp_path: Path) -> None:
+    """A leak in one worker is reported for its test, and for none of another worker."""
     run = run_tests(
         tmp_path,
         """
@@ -109,8 +109,8 @@ def test_tidies(number): socket.create_server(("127.0.0.1", 0)).close()
     assert "40 passed, 20 errors" in run.stdout
 
 
-def test_a_worker_tells_of_a_test_that_wrote_half_a_character(tmp_path: Path) -> None:
-    """What UTF-8 cannot write is escaped, in a failure and in what was logged and printed."""
+def test_a_worker_reports_text_that_is_not_valid_utf8(tmp_path: Path) -> None:
+    """Lone surrogates are escaped, in failures, logs and output."""
     run = run_tests(
         tmp_path,
         r"""
@@ -129,8 +129,8 @@ def test_fails(): pytest.fail("half: \ud800")
 SKIPPED = "def test_it(program): program('nonesuch')"
 
 
-def test_what_cannot_run_here_is_skipped_with_the_reason(tmp_path: Path) -> None:
-    """Somebody without a program still runs the rest, and reads what was left out."""
+def test_a_missing_program_skips_the_test_with_a_reason(tmp_path: Path) -> None:
+    """All other tests run, and the report lists the skipped ones."""
     run = run_tests(tmp_path, SKIPPED)
 
     assert run.returncode == 0, run.stdout
@@ -142,7 +142,7 @@ def test_what_cannot_run_here_is_skipped_with_the_reason(tmp_path: Path) -> None
     "test", [SKIPPED, "@pytest.mark.skip(reason='later')\ndef test_it(): pass"]
 )
 def test_in_ci_a_skip_is_a_failure(tmp_path: Path, test: str) -> None:
-    """In CI everything is installed, so what is not run there is run nowhere."""
+    """CI has all programs, so a test that is skipped there runs nowhere."""
     run = run_tests(tmp_path, test, ci="true")
 
     assert run.returncode == 1
@@ -150,15 +150,15 @@ def test_in_ci_a_skip_is_a_failure(tmp_path: Path, test: str) -> None:
 
 
 def test_in_ci_a_module_that_skips_itself_is_a_failure(tmp_path: Path) -> None:
-    """A whole file left out is no better than a test left out."""
+    """A skipped file is a failure like a skipped test."""
     run = run_tests(tmp_path, "pytest.importorskip('nonesuch')", ci="true")
 
     assert run.returncode == 2
     assert "A skip is a failure in CI" in run.stdout
 
 
-def test_what_is_for_another_platform_is_skipped_in_ci_too(tmp_path: Path) -> None:
-    """No machine is every platform."""
+def test_tests_of_another_platform_are_skipped_in_ci_too(tmp_path: Path) -> None:
+    """A machine has one platform."""
     run = run_tests(
         tmp_path, "@pytest.mark.platform('nonesuch')\ndef test_it(): assert False", ci="true"
     )

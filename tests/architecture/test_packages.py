@@ -1,4 +1,4 @@
-"""Every package has the same shape and the same version."""
+"""All packages have the same shape and the same version."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOLDERS = [
     for pattern in ("core", "plugins/*", "example-plugins/*")
     for path in sorted(ROOT.glob(f"{pattern}/pyproject.toml"))
 ]
-#: A plugin of pytest: no application of ours looks for it.
+#: A plugin of pytest, and none of an application.
 KIT = Path("plugins", "pytest")
 PLUGINS = [folder for folder in FOLDERS if folder not in {Path("core"), KIT}]
 
@@ -32,26 +32,26 @@ def project(folder: Path) -> dict[str, Any]:
 
 
 def import_name(folder: Path) -> str:
-    """Return the name by which a package is imported."""
+    """Return the import name of a package."""
     return str(project(folder)["name"]).replace("-", "_")
 
 
 @each_package
-def test_every_package_has_the_one_version(folder: Path) -> None:
-    """One number in a bug report says what is installed."""
+def test_all_packages_have_the_same_version(folder: Path) -> None:
+    """One number in a bug report identifies the installation."""
     assert project(folder)["version"] == __version__
 
 
-def test_the_next_release_has_the_one_version() -> None:
-    """The changelog is written for the version that the packages carry."""
+def test_the_changelog_is_written_for_the_same_version() -> None:
+    """The next release has the version of the packages."""
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
 
     assert tools["towncrier"]["version"] == __version__
 
 
 @each_package
-def test_every_package_brings_the_same_files(folder: Path) -> None:
-    """Who has found their way in one package knows it in all."""
+def test_all_packages_have_the_same_files(folder: Path) -> None:
+    """A reader of one package can navigate all."""
     source = ROOT / folder / "src" / import_name(folder)
 
     assert (ROOT / folder / "README.md").is_file()
@@ -61,15 +61,15 @@ def test_every_package_brings_the_same_files(folder: Path) -> None:
 
 
 @each_package
-def test_every_package_carries_the_licence(folder: Path) -> None:
-    """The licence goes with each wheel, in the words of the one at the root."""
+def test_every_package_contains_the_license(folder: Path) -> None:
+    """Each wheel contains a copy of the license at the root."""
     assert (ROOT / folder / "LICENSE").read_text("utf-8") == (ROOT / "LICENSE").read_text("utf-8")
     assert project(folder)["license"] == "Apache-2.0"
 
 
 @each_plugin
-def test_every_plugin_is_found_by_its_module_plugin(folder: Path) -> None:
-    """The entry point is called as the package, and leads to its `plugin.py`."""
+def test_entry_points_are_named_like_their_package(folder: Path) -> None:
+    """The entry point of a plugin is its module `plugin`."""
     name = str(project(folder)["name"]).removeprefix("actionhero-")
 
     assert project(folder)["entry-points"]["actionhero"] == {name: f"{import_name(folder)}.plugin"}
@@ -77,8 +77,8 @@ def test_every_plugin_is_found_by_its_module_plugin(folder: Path) -> None:
 
 
 @each_plugin
-def test_our_own_plugins_ask_for_their_siblings_in_their_own_version(folder: Path) -> None:
-    """Our plugins move together with core; examples lean on it as a third party would."""
+def test_plugins_require_each_other_in_the_same_version(folder: Path) -> None:
+    """Our plugins are released together with core; examples depend on it as third parties do."""
     siblings = [name for name in project(folder)["dependencies"] if name.startswith("actionhero")]
 
     assert any(re.match(r"actionhero\b(?!-)", sibling) for sibling in siblings)
@@ -90,6 +90,20 @@ def test_our_own_plugins_ask_for_their_siblings_in_their_own_version(folder: Pat
 
 
 @each_package
+def test_every_package_has_complete_metadata(folder: Path) -> None:
+    """An index shows links, keywords and supported versions of each package alike."""
+    metadata = project(folder)
+    first = project(FOLDERS[0])
+
+    assert set(metadata["urls"]) == {"Homepage", "Documentation", "Source", "Issues", "Changelog"}
+    assert metadata["urls"] == first["urls"]
+    assert len(metadata["keywords"]) >= 3
+    for classifier in first["classifiers"]:
+        if classifier.startswith(("Programming Language", "Development Status", "Typing")):
+            assert classifier in metadata["classifiers"]
+
+
+@each_package
 def test_no_test_folder_is_a_package(folder: Path) -> None:
-    """Test files are told apart by their path, so that two packages may use one file name."""
+    """Test files are identified by their path, so that two packages may use the same name."""
     assert not list((ROOT / folder / "tests").rglob("__init__.py"))

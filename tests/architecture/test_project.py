@@ -1,4 +1,4 @@
-"""The files around the code keep their promises too."""
+"""The files around the code: no paths of one machine, no unfinished marks, valid fragments."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ KINDS = ("added", "changed", "fixed", "removed", "security")
 
 
 def texts() -> list[Path]:
-    """Return every file that somebody wrote."""
+    """Return all files that are written by hand."""
     tops = [".ci", "changes", "core", "docs", "example-plugins", "plugins", "tests"]
     paths = [*ROOT.glob("*"), *(path for top in tops for path in (ROOT / top).rglob("*"))]
-    # The last was written elsewhere, and is passed on as it was published.
-    others = r"\.(?!ci/)|__pycache__/|node_modules/|dist/|build/|site/|uv\.lock|swagger-ui"
-    hidden = re.compile(rf"/({others})")
+    # The last is vendored.
+    excluded = r"\.(?!ci/)|__pycache__/|node_modules/|dist/|build/|site/|uv\.lock|swagger-ui"
+    hidden = re.compile(rf"/({excluded})")
     return [
         path
         for path in paths
@@ -28,12 +28,12 @@ def texts() -> list[Path]:
     ]
 
 
-def test_the_project_is_at_home_on_every_machine() -> None:
-    """No file names a folder that only one machine has."""
+def test_no_file_contains_a_path_of_this_machine() -> None:
+    """A path of one machine does not exist on another."""
     of_this_machine = [str(ROOT), str(Path.home()), sys.prefix]
     folder = re.compile(rf"(?<![\w.:])(?:{'|'.join(map(re.escape, of_this_machine))})(?![\w-])")
 
-    found = {
+    matches = {
         f"{path.relative_to(ROOT)}: {line.strip()}"
         for path in texts()
         if path != Path(__file__)
@@ -41,24 +41,24 @@ def test_the_project_is_at_home_on_every_machine() -> None:
         if folder.search(line)
     }
 
-    assert found == set()
+    assert matches == set()
 
 
-def test_nothing_is_left_to_be_done_later() -> None:
-    """What is unfinished is finished or left out, not marked."""
+def test_no_file_contains_a_mark_of_unfinished_work() -> None:
+    """Unfinished work is completed or removed, not marked."""
     mark = re.compile(r"\b(?:TODO|FIXME|XXX)\b")
 
-    found = [
+    marked = [
         path
         for path in texts()
         if path != Path(__file__) and mark.search(path.read_text("utf-8", errors="replace"))
     ]
 
-    assert found == []
+    assert marked == []
 
 
-def test_every_note_of_change_is_one_sentence_that_names_its_package() -> None:
-    """A release can be told from its notes: `<name>.<kind>.md`, beginning `web: …`."""
+def test_a_changelog_fragment_is_one_sentence_that_names_its_package() -> None:
+    """The file is called `<name>.<kind>.md`, and its text begins with `web: …`."""
     folders = [*ROOT.glob("plugins/*/"), *ROOT.glob("example-plugins/*/")]
     packages = {
         "core",
@@ -77,16 +77,16 @@ def test_every_note_of_change_is_one_sentence_that_names_its_package() -> None:
         assert "\n" not in text
 
 
-def test_the_kinds_of_change_are_those_of_the_changelog() -> None:
-    """What a note may be called is what a release knows to gather."""
+def test_the_kinds_of_fragments_are_those_of_the_changelog() -> None:
+    """A release collects fragments of every kind."""
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
 
     assert tuple(kind["directory"] for kind in tools["towncrier"]["type"]) == KINDS
 
 
 @pytest.mark.parametrize("name", ["demo", "tests"])
-def test_the_commands_of_the_readme_are_found(name: str) -> None:
-    """CI runs what the README tells a reader to type: an environment, and a session of nox."""
+def test_the_commands_of_the_readme_can_be_extracted(name: str) -> None:
+    """CI runs the very command of the README: an environment, and a session of nox."""
     printed = subprocess.run(
         [sys.executable, ROOT / ".ci" / "readme-command", name],
         capture_output=True,
@@ -98,8 +98,8 @@ def test_the_commands_of_the_readme_are_found(name: str) -> None:
     assert printed.stdout.rstrip().endswith(f".venv/bin/nox -s {name}")
 
 
-def test_a_command_that_the_readme_does_not_have_is_an_error() -> None:
-    """A README without the marked block fails loudly, so that CI never runs nothing."""
+def test_a_missing_command_of_the_readme_is_an_error() -> None:
+    """Without the marked block CI fails, instead of running nothing."""
     printed = subprocess.run(
         [sys.executable, ROOT / ".ci" / "readme-command", "nonesuch"],
         capture_output=True,
@@ -111,6 +111,6 @@ def test_a_command_that_the_readme_does_not_have_is_an_error() -> None:
     assert "the command 'nonesuch' must be in exactly one ```console block" in printed.stderr
 
 
-def test_the_noxfile_is_read_in_one_go() -> None:
-    """What can be done with the workspace fits in fewer than 160 lines."""
+def test_the_noxfile_has_fewer_than_160_lines() -> None:
+    """A reader sees all sessions at a glance."""
     assert len((ROOT / "noxfile.py").read_text("utf-8").splitlines()) < 160

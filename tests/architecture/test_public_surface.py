@@ -1,4 +1,4 @@
-"""What one distribution uses of another is public there."""
+"""A distribution uses only public names of the others."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EXCEPTIONS: dict[str, str] = {}
 
 
 class Use(NamedTuple):
-    """One name of another distribution, as a module imports it."""
+    """An import of one name from another distribution."""
 
     place: str
     module: str
@@ -40,7 +40,7 @@ class Use(NamedTuple):
 
 
 def uses_in(text: str, place: str, package: str) -> Iterator[Use]:
-    """Yield what a module of `package` imports from other distributions of the workspace."""
+    """Yield the imports of a module of `package` from other distributions of the workspace."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
@@ -86,7 +86,7 @@ def test_a_package_uses_only_public_names_of_others(package: str) -> None:
 
 
 def test_templates_of_new_projects_use_only_public_names() -> None:
-    """A generated server, plugin or test is what a third party starts with."""
+    """A third party starts with a generated server, plugin or test."""
     folder = PACKAGES["actionhero_generate"] / "templates"
     lines = [
         (f"{path.relative_to(ROOT)}:{number}", line.strip())

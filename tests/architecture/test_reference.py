@@ -1,4 +1,4 @@
-"""The reference tells all that there is: every hook and every public name."""
+"""The reference is complete: every hook and every public name."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ REFERENCE = ROOT / "docs" / "reference"
 
 
 def hooks() -> dict[str, str]:
-    """Return the name of every hook of ours, and the module that specifies it."""
-    found = {}
+    """Return the names of all hooks, and the modules that specify them."""
+    specified = {}
     for pattern in ("core/src/*", "plugins/*/src/*"):
         for path in sorted(ROOT.glob(f"{pattern}/hookspecs.py")):
             module = importlib.import_module(f"{path.parent.name}.hookspecs")
             marked = {name for name, value in vars(module).items() if is_hook(value)}
-            found.update(dict.fromkeys(sorted(marked), module.__name__))
-    return found
+            specified.update(dict.fromkeys(sorted(marked), module.__name__))
+    return specified
 
 
 def is_hook(value: object) -> bool:
-    """Tell whether pluggy's mark of a hook specification is on `value`."""
+    """Return whether `value` is marked as a hook specification by pluggy."""
     return hasattr(value, "actionhero_spec")
 
 
@@ -35,8 +35,8 @@ HOOKS = hooks()
 each_hook = pytest.mark.parametrize("hook", HOOKS)
 
 
-def test_the_hooks_of_core_are_those_that_are_specified() -> None:
-    """Every function of a hookspecs module that is named like a hook is marked as one."""
+def test_every_function_named_like_a_hook_is_specified() -> None:
+    """A function of a hookspecs module without the mark would never be called."""
     assert "actionhero_actions" in HOOKS
     for module in set(HOOKS.values()):
         names = vars(importlib.import_module(module))
@@ -45,7 +45,7 @@ def test_the_hooks_of_core_are_those_that_are_specified() -> None:
 
 @each_hook
 def test_every_hook_has_a_heading_in_the_reference(hook: str) -> None:
-    """Who reads of a hook somewhere finds it in the reference."""
+    """Each hook has an entry in the reference."""
     text = (REFERENCE / "hooks.md").read_text("utf-8")
 
     assert re.search(rf"^(#+ .*\b|::: [\w.]+\.){hook}\b", text, re.MULTILINE)
@@ -53,7 +53,7 @@ def test_every_hook_has_a_heading_in_the_reference(hook: str) -> None:
 
 @each_hook
 def test_every_hook_is_named_in_a_test(hook: str) -> None:
-    """No hook is promised that no test uses."""
+    """Each hook is used by a test."""
     tests = [
         path
         for path in ROOT.glob("**/tests/**/test_*.py")
@@ -65,19 +65,19 @@ def test_every_hook_is_named_in_a_test(hook: str) -> None:
 
 
 @each_hook
-def test_every_hook_is_documented_in_the_same_parts(hook: str) -> None:
-    """One shape to learn: what it is for, in which order plugins are asked, an example."""
+def test_every_hook_has_the_same_sections(hook: str) -> None:
+    """Each docstring has the order of the calls, and an example."""
     docstring = vars(importlib.import_module(HOOKS[hook]))[hook].__doc__
 
     for part in ("Order:", "Example:"):
         assert part in docstring
 
 
-def test_the_public_names_are_those_of_the_reference() -> None:
-    """What `actionhero` offers and what the reference lists are the same names.
+def test_the_reference_lists_the_public_names() -> None:
+    """The names of `actionhero` and of the reference are the same.
 
-    A name is listed where a heading, a table row or a list item starts with it as code, or where
-    the page pulls its documentation from the source.
+    A name is listed if a heading, a table row or a list item starts with it as code, or if the
+    page includes its docstring.
     """
     text = (REFERENCE / "api.md").read_text("utf-8")
     pattern = re.compile(r"^(?:(?:#+|\||[-*]) `(\w+)`|::: actionhero\.(\w+)$)", re.MULTILINE)
@@ -87,8 +87,8 @@ def test_the_public_names_are_those_of_the_reference() -> None:
     assert listed == set(actionhero.__all__)
 
 
-def test_every_public_name_is_there() -> None:
-    """Names are handed out when they are first wanted: each of them can be."""
+def test_every_public_name_has_a_docstring() -> None:
+    """Lazy names are imported on use; each of them exists."""
     for name in actionhero.__all__:
         assert getattr(actionhero, name).__doc__
         assert name in dir(actionhero)
