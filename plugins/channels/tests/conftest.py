@@ -1,4 +1,4 @@
-"""What the tests of channels share: channels, and applications on each Redis there may be."""
+"""Fixtures for the tests of channels: sample channels, and the environment of each Redis mode."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class News(Channel):
-    """What is new."""
+    """Without history and presence."""
 
     name = "news"
 
@@ -29,7 +29,7 @@ class News(Channel):
 
 
 class Room(Channel):
-    """What is said in a room."""
+    """With a short history."""
 
     name = "room:{id}"
     history = 5
@@ -39,7 +39,7 @@ class Room(Channel):
 
 
 class Club(Channel):
-    """For members."""
+    """With authorization and presence."""
 
     name = "club"
 
@@ -52,7 +52,7 @@ class Club(Channel):
 
 
 class Long(Channel):
-    """All that is said."""
+    """With a long history."""
 
     name = "long"
     history = 100_000
@@ -62,7 +62,7 @@ class Long(Channel):
 
 
 class Application:
-    """Brings the channels."""
+    """A plugin with the sample channels."""
 
     @hookimpl
     def actionhero_channels(self) -> Sequence[type[Channel]]:
@@ -82,7 +82,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(params=["server", "embedded", "memory"])
 def environ(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Give the variables of an application, for each Redis that it may have."""
+    """Return the environment variables of an application, for each Redis mode."""
     server = request.getfixturevalue("redis_server") if request.param != "memory" else None
     if request.param == "server" and server is not None:
         return {"REDIS_URL": server.url}

@@ -1,4 +1,4 @@
-"""Whoever has joined hears what is broadcast, and learns who comes and goes."""
+"""Broadcasts, history, authorization and presence of channels, on each Redis mode."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from actionhero import RunMode, Session, TypedError
 from actionhero.json import loads
 from actionhero.testing import running_app
 from actionhero_channels import Channels, plugin
-from actionhero_channels.testing import Listener, captured_broadcasts
+from actionhero_channels.testing import RecordingSubscriber, captured_broadcasts
 from actionhero_redis import RedisClients
 from actionhero_redis import plugin as redis_plugin
 
@@ -33,56 +33,63 @@ def running(
     )
 
 
-async def test_whoever_has_joined_hears_what_is_broadcast(
+async def test_broadcasts_reach_subscribers(
     running: AbstractAsyncContextManager[RunningApp],
 ) -> None:
-    """With its channel, its sender and an identifier; others do not."""
+    """With channel, sender and identifier; subscribers of other channels receive nothing."""
     async with running as app:
-        channels, here, elsewhere = app.get(Channels), Listener(), Listener()
-        await channels.subscribe(here, "news", session=SESSION)
-        await channels.subscribe(elsewhere, "room:1", session=SESSION)
+        channels, subscriber, other = (
+            app.get(Channels),
+            RecordingSubscriber(),
+            RecordingSubscriber(),
+        )
+        await channels.subscribe(subscriber, "news", session=SESSION)
+        await channels.subscribe(other, "room:1", session=SESSION)
 
         id = await channels.broadcast("news", {"text": "grün"}, sender="me")
-        await here.until(heard=1)
+        await subscriber.wait_for(deliveries=1)
 
-        told = {"channel": "news", "message": {"text": "grün"}, "sender": "me", "id": id}
-        assert loads(here.heard[0].json) == {"message": told}
-        assert not elsewhere.heard
+        message = {"channel": "news", "message": {"text": "grün"}, "sender": "me", "id": id}
+        assert loads(subscriber.deliveries[0].json) == {"message": message}
+        assert not other.deliveries
 
 
-async def test_who_comes_back_hears_what_was_missed_and_then_what_comes(
+async def test_resumed_subscriptions_receive_the_backlog(
     running: AbstractAsyncContextManager[RunningApp],
 ) -> None:
-    """In order, nothing twice; and is told if more was missed than is kept."""
+    """In order and without duplicates; a gap is reported if the history is too short."""
     async with running as app:
-        channels, back, late, new = app.get(Channels), Listener(), Listener(), Listener()
+        channels = app.get(Channels)
+        resumed, late, current = RecordingSubscriber(), RecordingSubscriber(), RecordingSubscriber()
         ids = [await channels.broadcast("room:1", number) for number in range(9)]
 
-        missed = await channels.subscribe(back, "room:1", session=SESSION, since=ids[5])
-        too_much = await channels.subscribe(late, "room:1", session=SESSION, since=ids[1])
-        nothing = await channels.subscribe(new, "room:1", session=SESSION, since=ids[8])
+        complete = await channels.subscribe(resumed, "room:1", session=SESSION, since=ids[5])
+        partial = await channels.subscribe(late, "room:1", session=SESSION, since=ids[1])
+        empty = await channels.subscribe(current, "room:1", session=SESSION, since=ids[8])
         ids.append(await channels.broadcast("room:1", 9))
-        await back.until(heard=1)
+        await resumed.wait_for(deliveries=1)
 
-        assert [each.id for each in (*missed.replayed, *back.heard)] == ids[6:]
-        assert not missed.gap
-        assert [each.id for each in too_much.replayed] == ids[4:9]
-        assert too_much.gap
-        assert (nothing.replayed, nothing.gap) == ([], False)
+        assert [each.id for each in (*complete.backlog, *resumed.deliveries)] == ids[6:]
+        assert not complete.gap
+        assert [each.id for each in partial.backlog] == ids[4:9]
+        assert partial.gap
+        assert (empty.backlog, empty.gap) == ([], False)
 
 
 @pytest.mark.parametrize("since", ["", "x", "1-", "9" * 5000 + "-1", f"{2**64}-0", "٣-٣", "5-5"])
-async def test_an_unknown_place_to_go_on_from_is_a_gap(
+async def test_an_unknown_since_is_a_gap(
     running: AbstractAsyncContextManager[RunningApp], since: str
 ) -> None:
-    """Whatever somebody sends, and never an error."""
+    """An invalid one too; it is never an error."""
     async with running as app:
         channels = app.get(Channels)
         await channels.broadcast("room:1", "x")
 
-        joined = await channels.subscribe(Listener(), "room:1", session=SESSION, since=since)
+        result = await channels.subscribe(
+            RecordingSubscriber(), "room:1", session=SESSION, since=since
+        )
 
-        assert joined.gap
+        assert result.gap
 
 
 @pytest.mark.parametrize(
@@ -100,140 +107,144 @@ async def test_an_unknown_place_to_go_on_from_is_a_gap(
         ),
     ],
 )
-async def test_who_may_not_join_is_told_why_and_nothing_is_left(
+async def test_refused_subscriptions_leave_no_state(
     application: Any, folder: Path, name: str, message: str, type_: str
 ) -> None:
-    """By name, by there being such a channel, by the channel itself."""
+    """Refused for an invalid name, an unknown channel, or by the channel."""
     environ = {"ACTIONHERO_REDIS__MODE": "memory"}
     async with running_app(
         redis_plugin, plugin, application, environ=environ, folder=folder
     ) as app:
-        listener = Listener()
+        subscriber = RecordingSubscriber()
 
-        with pytest.raises(TypedError) as refused:
-            await app.get(Channels).subscribe(listener, name, session=SESSION)
+        with pytest.raises(TypedError) as raised:
+            await app.get(Channels).subscribe(subscriber, name, session=SESSION)
 
-        assert (str(refused.value), refused.value.type.value) == (message, type_)
-        assert not app.get(Channels).joined
-        assert not listener.connection.subscriptions
+        assert (str(raised.value), raised.value.type.value) == (message, type_)
+        assert not app.get(Channels).subscriber_counts
+        assert not subscriber.connection.subscriptions
 
 
-async def test_nobody_joins_more_channels_than_are_allowed(application: Any, folder: Path) -> None:
-    """Also not if they ask for many at once."""
+async def test_the_number_of_subscriptions_is_limited(application: Any, folder: Path) -> None:
+    """Concurrent requests count too."""
     environ = {"ACTIONHERO_REDIS__MODE": "memory", "ACTIONHERO_CHANNELS__MAX_SUBSCRIPTIONS": "3"}
     async with running_app(
         redis_plugin, plugin, application, environ=environ, folder=folder
     ) as app:
-        channels, listener = app.get(Channels), Listener()
+        channels, subscriber = app.get(Channels), RecordingSubscriber()
 
-        answers = await asyncio.gather(
-            *(channels.subscribe(listener, f"room:{n}", session=SESSION) for n in range(4)),
+        results = await asyncio.gather(
+            *(channels.subscribe(subscriber, f"room:{n}", session=SESSION) for n in range(4)),
             return_exceptions=True,
         )
 
-        refused = [answer for answer in answers if isinstance(answer, TypedError)]
-        assert [str(each) for each in refused] == ["Too many subscriptions (max 3)"]
-        assert listener.connection.subscriptions == {"room:0", "room:1", "room:2"}
+        errors = [result for result in results if isinstance(result, TypedError)]
+        assert [str(each) for each in errors] == ["Too many subscriptions (max 3)"]
+        assert subscriber.connection.subscriptions == {"room:0", "room:1", "room:2"}
 
 
-async def test_one_who_has_two_connections_comes_and_goes_once(
+async def test_presence_events_are_sent_once_per_key(
     running: AbstractAsyncContextManager[RunningApp],
 ) -> None:
-    """The first of a key comes, the last one leaves, and the others hear of both."""
+    """`join` with its first connection, and `leave` with its last."""
     async with running as app:
         channels = app.get(Channels)
-        witness, one, two = Listener(), Listener(), Listener()
-        await channels.subscribe(witness, "club", session=Session(values={"userId": 1}))
-        for listener in (one, two):
-            await channels.subscribe(listener, "club", session=Session(values={"userId": 2}))
-        both = await channels.members("club")
+        observer, one, two = RecordingSubscriber(), RecordingSubscriber(), RecordingSubscriber()
+        await channels.subscribe(observer, "club", session=Session(values={"userId": 1}))
+        for subscriber in (one, two):
+            await channels.subscribe(subscriber, "club", session=Session(values={"userId": 2}))
+        with_two = await channels.members("club")
 
         await channels.unsubscribe(one, "club")
-        still = await channels.members("club")
-        await channels.leave_all(two)
-        await witness.until(presence=3)
+        with_one = await channels.members("club")
+        await channels.unsubscribe_all(two)
+        await observer.wait_for(presence=3)
 
-        assert (both, still) == (["1", "2"], ["1", "2"])
+        assert (with_two, with_one) == (["1", "2"], ["1", "2"])
         assert await channels.members("club") == ["1"]
-        told = [(each.sender, each.message) for each in witness.presence]
-        assert told == [
+        events = [(each.sender, each.message) for each in observer.presence]
+        assert events == [
             ("presence", '{"event":"join","presenceKey":"1"}'),
             ("presence", '{"event":"join","presenceKey":"2"}'),
             ("presence", '{"event":"leave","presenceKey":"2"}'),
         ]
 
 
-async def test_who_has_signed_out_leaves_what_they_may_no_longer_hear(
+async def test_reauthorization_ends_refused_subscriptions(
     running: AbstractAsyncContextManager[RunningApp],
 ) -> None:
-    """And stays where everybody may."""
+    """And no others."""
     async with running as app:
-        channels, listener = app.get(Channels), Listener()
-        await channels.subscribe(listener, "club", session=Session(values={"userId": 1}))
-        await channels.subscribe(listener, "news", session=SESSION)
+        channels, subscriber = app.get(Channels), RecordingSubscriber()
+        await channels.subscribe(subscriber, "club", session=Session(values={"userId": 1}))
+        await channels.subscribe(subscriber, "news", session=SESSION)
 
-        left = await channels.recheck(listener, Session())
+        ended = await channels.reauthorize(subscriber, Session())
 
-        assert left == ["club"]
-        assert listener.connection.subscriptions == {"news"}
+        assert ended == ["club"]
+        assert subscriber.connection.subscriptions == {"news"}
         assert await channels.members("club") == []
 
 
-async def test_nothing_is_left_of_a_channel_that_nobody_is_in(
+async def test_channels_without_subscribers_leave_no_state(
     running: AbstractAsyncContextManager[RunningApp],
 ) -> None:
-    """Neither here nor in Redis: also when joining was cancelled half way."""
+    """In the process and in Redis, even if subscribing was cancelled half way."""
     async with running as app:
         channels, clients = app.get(Channels), app.get(RedisClients)
-        listeners = [Listener() for _ in range(20)]
+        subscribers = [RecordingSubscriber() for _ in range(20)]
         session = Session(values={"userId": 1})
-        joining = [
+        tasks = [
             asyncio.ensure_future(channels.subscribe(each, "club", session=session))
-            for each in listeners
+            for each in subscribers
         ]
-        for turns, task in enumerate(joining[:10]):
-            for _ in range(turns):
+        for iterations, task in enumerate(tasks[:10]):
+            for _ in range(iterations):
                 await asyncio.sleep(0)
             task.cancel()
-        await asyncio.gather(*joining, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-        await asyncio.gather(*(channels.leave_all(each) for each in listeners))
+        await asyncio.gather(*(channels.unsubscribe_all(each) for each in subscribers))
 
-        assert channels.joined == {}
-        assert channels._joined == {}
-        assert channels._relay.addresses == []
+        assert channels.subscriber_counts == {}
+        assert channels._subscriptions == {}
+        assert channels._listener.redis_channels == []
         assert await channels.members("club") == []
         assert await clients.client.keys("*members*") == []
 
 
-async def test_a_departure_is_told_though_whoever_asked_for_it_is_cancelled(
+async def test_a_cancelled_unsubscribe_is_completed(
     running: AbstractAsyncContextManager[RunningApp],
 ) -> None:
-    """A socket that closes while it unsubscribes leaves no ghost."""
+    """A socket that closes during an unsubscribe leaves no stale member."""
     async with running as app:
-        channels, witness, gone = app.get(Channels), Listener(), Listener()
-        await channels.subscribe(witness, "club", session=Session(values={"userId": 1}))
-        await channels.subscribe(gone, "club", session=Session(values={"userId": 2}))
+        channels, observer, subscriber = (
+            app.get(Channels),
+            RecordingSubscriber(),
+            RecordingSubscriber(),
+        )
+        await channels.subscribe(observer, "club", session=Session(values={"userId": 1}))
+        await channels.subscribe(subscriber, "club", session=Session(values={"userId": 2}))
 
-        leaving = asyncio.ensure_future(channels.unsubscribe(gone, "club"))
+        task = asyncio.ensure_future(channels.unsubscribe(subscriber, "club"))
         await asyncio.sleep(0)
-        leaving.cancel()
-        await asyncio.gather(leaving, return_exceptions=True)
-        await witness.until(presence=3)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await observer.wait_for(presence=3)
 
         assert await channels.members("club") == ["1"]
 
 
-async def test_a_test_sees_what_was_broadcast(application: Any, folder: Path) -> None:
-    """By `captured_broadcasts`, without a listener."""
+async def test_broadcasts_are_captured(application: Any, folder: Path) -> None:
+    """By `captured_broadcasts`, without a subscriber."""
     environ = {"ACTIONHERO_REDIS__MODE": "memory"}
     async with running_app(
         redis_plugin, plugin, application, environ=environ, folder=folder
     ) as app:
-        with captured_broadcasts(app) as said:
+        with captured_broadcasts(app) as captured:
             await app.get(Channels).broadcast("news", 1, sender="me")
         await app.get(Channels).broadcast("news", 2)
 
-        assert said == [("news", 1, "me")]
-        with pytest.raises(ValueError, match=r"there is no channel 'nowhere'; there are: 'club'"):
+        assert captured == [("news", 1, "me")]
+        with pytest.raises(ValueError, match=r"unknown channel 'nowhere' \(available: 'club'"):
             await app.get(Channels).broadcast("nowhere", 1)

@@ -1,4 +1,4 @@
-"""Channels at the shell: the list, a clash, and a broadcast that nobody could hear."""
+"""Channels on the command line: `actionhero channels`, name conflicts, and broadcasts."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from actionhero_channels import Channel, Channels
 
 
 class News(Channel):
-    """What happens."""
+    """The news."""
 
     name = "news"
     history = 20
 
 
 class Room(Channel):
-    """What is said in a room."""
+    """The messages of a room."""
 
     name = "room:{id}"
 
 
-class Tell(Action):
-    """Tell what happens."""
+class Publish(Action):
+    """Publish news."""
 
-    name = "tell"
+    name = "publish"
 
     async def run(self, call: Call) -> str:
         return await call.get(Channels).broadcast("news", "it rains")
 '''
-CLASH = '''
+CONFLICT = '''
 
 class OtherRoom(Channel):
-    """Another place of the same form."""
+    """A channel whose name matches the same names."""
 
     name = "room:{number}"
 '''
@@ -52,7 +52,7 @@ class OtherRoom(Channel):
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Give a function that runs `actionhero` in a folder with an application."""
+    """Return a function that runs `actionhero` in a folder with an application."""
     module = tmp_path / "newsroom.py"
     module.write_text(textwrap.dedent(NEWSROOM), encoding="utf-8")
 
@@ -77,40 +77,40 @@ def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 def test_channels_are_listed(run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    """For people, and for programs; nothing is asked of Redis for that."""
-    shown = run("channels")
-    listed: list[dict[str, Any]] = json.loads(run("channels", "--format", "json").stdout)
+    """As a table and as JSON, without Redis."""
+    table = run("channels")
+    rows: list[dict[str, Any]] = json.loads(run("channels", "--format", "json").stdout)
 
-    assert shown.returncode == 0
-    assert [line.split()[0] for line in shown.stdout.splitlines()[-2:]] == ["news", "room:{id}"]
-    assert [(each["name"], each["history"], each["description"]) for each in listed] == [
-        ("news", 20, "What happens."),
-        ("room:{id}", 0, "What is said in a room."),
+    assert table.returncode == 0
+    assert [line.split()[0] for line in table.stdout.splitlines()[-2:]] == ["news", "room:{id}"]
+    assert [(row["name"], row["history"], row["description"]) for row in rows] == [
+        ("news", 20, "The news."),
+        ("room:{id}", 0, "The messages of a room."),
     ]
 
 
-def test_a_broadcast_that_nobody_could_hear_is_refused(
+def test_broadcasts_need_a_shared_redis(
     run: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
-    """There is only the memory of another process: 69, and what to do."""
-    refused = run("call", "tell", ACTIONHERO_REDIS__MODE="memory")
+    """In memory mode the command exits with 69, and names the remedy."""
+    process = run("call", "publish", ACTIONHERO_REDIS__MODE="memory")
 
-    assert refused.returncode == 69
-    error = json.loads(refused.stderr.splitlines()[-1])["error"]
+    assert process.returncode == 69
+    error = json.loads(process.stderr.splitlines()[-1])["error"]
     assert "Redis is needed for a broadcast" in error["message"]
     assert "REDIS_URL" in error["message"]
 
 
-def test_two_channels_of_one_name_are_refused_with_both_owners(
+def test_conflicting_names_are_refused_with_both_owners(
     run: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    """However their places are called: what they fit is the same."""
+    """The names of the placeholders do not matter."""
     module = tmp_path / "newsroom.py"
-    module.write_text(module.read_text(encoding="utf-8") + CLASH, encoding="utf-8")
+    module.write_text(module.read_text(encoding="utf-8") + CONFLICT, encoding="utf-8")
 
-    refused = run("call", "tell")
+    process = run("call", "publish")
 
-    assert refused.returncode == 78
-    assert "newsroom.Room" in refused.stderr
-    assert "newsroom.OtherRoom" in refused.stderr
-    assert "rename one" in refused.stderr
+    assert process.returncode == 78
+    assert "newsroom.Room" in process.stderr
+    assert "newsroom.OtherRoom" in process.stderr
+    assert "rename one" in process.stderr

@@ -1,4 +1,4 @@
-"""What is broadcast is written down once, and handed over in order, whoever comes and goes."""
+"""Deliveries are encoded once, fair to other tasks, and in order across reconnects."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from actionhero import Session
 from actionhero.testing import running_app
 from actionhero_channels import Channels, plugin
-from actionhero_channels.local_channel import TURN
-from actionhero_channels.testing import Listener
+from actionhero_channels.local_channel import BATCH_SIZE
+from actionhero_channels.testing import RecordingSubscriber
 from actionhero_redis import RedisClients
 from actionhero_redis import plugin as redis_plugin
 
@@ -22,102 +22,102 @@ SESSION = Session()
 MEMORY = {"ACTIONHERO_REDIS__MODE": "memory"}
 
 
-async def test_a_broadcast_is_written_down_once_for_all_who_listen(application: Any) -> None:
-    """It is one object, and so are the bytes that are sent."""
+async def test_a_broadcast_is_encoded_once_for_all_subscribers(application: Any) -> None:
+    """They share the delivery and its bytes."""
     async with running_app(redis_plugin, plugin, application, environ=MEMORY) as app:
-        channels, listeners = app.get(Channels), [Listener() for _ in range(3)]
-        for listener in listeners:
-            await channels.subscribe(listener, "news", session=SESSION)
+        channels, subscribers = app.get(Channels), [RecordingSubscriber() for _ in range(3)]
+        for subscriber in subscribers:
+            await channels.subscribe(subscriber, "news", session=SESSION)
 
         await channels.broadcast("news", 1)
-        for listener in listeners:
-            await listener.until(heard=1)
+        for subscriber in subscribers:
+            await subscriber.wait_for(deliveries=1)
 
-        assert len({id(listener.heard[0]) for listener in listeners}) == 1
-        assert listeners[0].heard[0].json is listeners[2].heard[0].json
+        assert len({id(subscriber.deliveries[0]) for subscriber in subscribers}) == 1
+        assert subscribers[0].deliveries[0].json is subscribers[2].deliveries[0].json
 
 
-async def test_others_get_their_turn_while_many_are_told(application: Any) -> None:
-    """Who leaves meanwhile is no longer told; the rest are, once and in order."""
-    turns: list[str] = []
+async def test_other_tasks_run_during_a_large_delivery(application: Any) -> None:
+    """A subscriber that unsubscribes in the meantime is skipped; the others are not."""
+    order: list[str] = []
 
-    class First(Listener):
-        """Notes when something else gets its turn, which then lets the last one leave."""
+    class First(RecordingSubscriber):
+        """Schedules another callback, which unsubscribes the last subscriber."""
 
         def deliver(self, delivery: Delivery, /) -> None:
             super().deliver(delivery)
             if delivery.message == 1:
-                asyncio.get_running_loop().call_soon(self.leave)
+                asyncio.get_running_loop().call_soon(self.unsubscribe_last)
 
-        def leave(self) -> None:
-            turns.append("somebody else's")
-            leaving.append(asyncio.ensure_future(channels.unsubscribe(last, "news")))
+        def unsubscribe_last(self) -> None:
+            order.append("callback")
+            tasks.append(asyncio.ensure_future(channels.unsubscribe(last, "news")))
 
-    class Late(Listener):
-        """Notes when it is told."""
+    class Late(RecordingSubscriber):
+        """Records the time of its deliveries."""
 
         def deliver(self, delivery: Delivery, /) -> None:
             super().deliver(delivery)
-            turns.append("the late one's")
+            order.append("delivery")
 
     async with running_app(redis_plugin, plugin, application, environ=MEMORY) as app:
-        channels, leaving = app.get(Channels), list[asyncio.Future[None]]()
-        late, last = Late(), Listener()
-        listeners = [First(), *(Listener() for _ in range(TURN * 3)), late]
-        for listener in (*listeners, last):
-            await channels.subscribe(listener, "news", session=SESSION)
+        channels, tasks = app.get(Channels), list[asyncio.Future[None]]()
+        late, last = Late(), RecordingSubscriber()
+        subscribers = [First(), *(RecordingSubscriber() for _ in range(BATCH_SIZE * 3)), late]
+        for subscriber in (*subscribers, last):
+            await channels.subscribe(subscriber, "news", session=SESSION)
 
         await channels.broadcast("news", 1)
         await channels.broadcast("news", 2)
-        await late.until(heard=2)
-        await asyncio.gather(*leaving)
+        await late.wait_for(deliveries=2)
+        await asyncio.gather(*tasks)
 
-        assert turns == ["somebody else's", "the late one's", "the late one's"]
-        assert last.heard == []
-        assert all([each.message for each in one.heard] == [1, 2] for one in listeners)
+        assert order == ["callback", "delivery", "delivery"]
+        assert last.deliveries == []
+        assert all([each.message for each in one.deliveries] == [1, 2] for one in subscribers)
 
 
-async def test_only_what_is_joined_here_is_asked_of_redis(
+async def test_a_process_subscribes_once_to_the_channels_of_its_subscribers(
     application: Any, redis_server: ThrowAwayRedis
 ) -> None:
-    """Once for each process, and no more when the last has left."""
+    """And unsubscribes with the last of them."""
     environ = {"REDIS_URL": redis_server.url}
     async with (
         running_app(redis_plugin, plugin, application, environ=environ) as one,
         running_app(redis_plugin, plugin, application, environ=environ) as two,
     ):
         client = one.get(RedisClients).client
-        address = one.get(Channels)._broadcasts.address("news")
-        here = [Listener(), Listener()]
-        for listener in here:
-            await one.get(Channels).subscribe(listener, "news", session=SESSION)
-        there = Listener()
-        await two.get(Channels).subscribe(there, "news", session=SESSION)
-        await two.get(Channels).subscribe(there, "room:1", session=SESSION)
+        redis_channel = one.get(Channels)._broadcasts.redis_channel("news")
+        in_one = [RecordingSubscriber(), RecordingSubscriber()]
+        for subscriber in in_one:
+            await one.get(Channels).subscribe(subscriber, "news", session=SESSION)
+        in_two = RecordingSubscriber()
+        await two.get(Channels).subscribe(in_two, "news", session=SESSION)
+        await two.get(Channels).subscribe(in_two, "room:1", session=SESSION)
 
-        asked = await client.pubsub_channels("*:channels:*")
-        processes = dict(await client.pubsub_numsub(address))
+        redis_channels = await client.pubsub_channels("*:channels:*")
+        processes = dict(await client.pubsub_numsub(redis_channel))
         await one.get(Channels).broadcast("news", 1)
-        for listener in (*here, there):
-            await listener.until(heard=1)
-        for listener in here:
-            await one.get(Channels).leave_all(listener)
-        await two.get(Channels).leave_all(there)
+        for subscriber in (*in_one, in_two):
+            await subscriber.wait_for(deliveries=1)
+        for subscriber in in_one:
+            await one.get(Channels).unsubscribe_all(subscriber)
+        await two.get(Channels).unsubscribe_all(in_two)
 
-        assert len(asked) == 2
+        assert len(redis_channels) == 2
         assert list(processes.values()) == [2]
         async with asyncio.timeout(10):
-            # Redis tells nobody when it has ended a subscription.
-            while await client.pubsub_channels("*:channels:*"):  # noqa: ASYNC110 - it must be asked
+            # Redis sends no notice when it has ended a subscription.
+            while await client.pubsub_channels("*:channels:*"):  # noqa: ASYNC110 - it must be polled
                 await asyncio.sleep(0)
 
 
-async def test_who_joins_again_and_again_misses_nothing_and_hears_nothing_twice(
+async def test_resumed_subscriptions_have_no_gaps_and_no_duplicates(
     application: Any, redis_server: ThrowAwayRedis
 ) -> None:
-    """From any place in the history, in two processes, while broadcasts go on."""
+    """From any position in the history, in two processes, during broadcasts."""
     environ = {"REDIS_URL": redis_server.url}
-    chance = random.Random(4)
+    rng = random.Random(4)
     async with (
         running_app(redis_plugin, plugin, application, environ=environ) as one,
         running_app(redis_plugin, plugin, application, environ=environ) as two,
@@ -129,21 +129,21 @@ async def test_who_joins_again_and_again_misses_nothing_and_hears_nothing_twice(
                 id = await one.get(Channels).broadcast("long", number)
                 sent.append(id)
 
-        async def join() -> tuple[str, list[Delivery], Listener]:
-            listener, since = Listener(), chance.choice(sent)
-            channels = chance.choice((one, two)).get(Channels)
-            joined = await channels.subscribe(listener, "long", session=SESSION, since=since)
-            assert not joined.gap
-            return since, list(joined.replayed), listener
+        async def subscribe() -> tuple[str, list[Delivery], RecordingSubscriber]:
+            subscriber, since = RecordingSubscriber(), rng.choice(sent)
+            channels = rng.choice((one, two)).get(Channels)
+            result = await channels.subscribe(subscriber, "long", session=SESSION, since=since)
+            assert not result.gap
+            return since, list(result.backlog), subscriber
 
-        broadcasting = asyncio.ensure_future(broadcast())
-        joins = []
-        while not broadcasting.done():
-            joins += await asyncio.gather(*(join() for _ in range(3)))
-        await broadcasting
+        task = asyncio.ensure_future(broadcast())
+        subscriptions = []
+        while not task.done():
+            subscriptions += await asyncio.gather(*(subscribe() for _ in range(3)))
+        await task
         sent.append(await two.get(Channels).broadcast("long", "last"))
 
-        for since, replayed, listener in joins:
+        for since, backlog, subscriber in subscriptions:
             expected = sent[sent.index(since) + 1 :]
-            await listener.until(heard=len(expected) - len(replayed))
-            assert [each.id for each in (*replayed, *listener.heard)] == expected
+            await subscriber.wait_for(deliveries=len(expected) - len(backlog))
+            assert [each.id for each in (*backlog, *subscriber.deliveries)] == expected

@@ -1,4 +1,4 @@
-"""Middleware sees off whoever it has let in, whatever goes wrong further in."""
+"""`after` of channel middleware runs for each `before`, also after failures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from actionhero import ChannelRefused, ServiceUnavailable, Session, hookimpl
 from actionhero.testing import running_app
 from actionhero_channels import Channel, ChannelMiddleware, Channels, plugin
-from actionhero_channels.testing import Listener
+from actionhero_channels.testing import RecordingSubscriber
 from actionhero_redis import plugin as redis_plugin
 
 if TYPE_CHECKING:
@@ -25,43 +25,43 @@ SESSION = Session()
 MEMORY = {"ACTIONHERO_REDIS__MODE": "memory"}
 
 
-class Noted(ChannelMiddleware):
-    """Notes what it is asked, and fails where it is told to."""
+class Recorder(ChannelMiddleware):
+    """Records its calls, and fails on request."""
 
-    def __init__(self, name: str, notes: list[str], *, refuses: bool = False) -> None:
+    def __init__(self, name: str, calls: list[str], *, refuses: bool = False) -> None:
         self._name = name
-        self._notes = notes
+        self._calls = calls
         self._refuses = refuses
 
     async def before(self, subscription: Subscription) -> None:
         if self._refuses:
-            raise ChannelRefused(f"{self._name} says no")
-        self._notes.append(f"before {self._name}")
+            raise ChannelRefused(f"{self._name} refuses")
+        self._calls.append(f"before {self._name}")
 
     async def after(self, subscription: Subscription) -> None:
-        self._notes.append(f"after {self._name}")
+        self._calls.append(f"after {self._name}")
         if self._name == "inner":
-            raise RuntimeError("the others are asked all the same")
+            raise RuntimeError("the outer one runs all the same")
 
 
-class Brings:
-    """Brings one guarded channel, which may refuse, wait without an end, or let in."""
+class GuardedPlugin:
+    """Provides a channel whose `authorize` refuses, blocks, or accepts."""
 
-    def __init__(self, notes: list[str], inside: str = "", *, refuses: bool = False) -> None:
+    def __init__(self, calls: list[str], behavior: str = "", *, refuses: bool = False) -> None:
         reached = self.reached = asyncio.Event()
 
         class Guarded(Channel):
-            """Guarded by two."""
+            """With two middleware."""
 
             name = "guarded"
-            middleware = (Noted("outer", notes), Noted("inner", notes, refuses=refuses))
+            middleware = (Recorder("outer", calls), Recorder("inner", calls, refuses=refuses))
 
             async def authorize(self, subscription: Subscription) -> None:
-                notes.append("authorize")
+                calls.append("authorize")
                 reached.set()
-                if inside == "refuses":
+                if behavior == "refuse":
                     raise ChannelRefused("Not you")
-                if inside == "waits":
+                if behavior == "block":
                     await asyncio.Event().wait()
 
         self._channel = Guarded
@@ -71,78 +71,79 @@ class Brings:
         return [self._channel]
 
 
-def running(brings: Any) -> AbstractAsyncContextManager[RunningApp]:
-    return running_app(redis_plugin, plugin, brings, environ=MEMORY)
+def running(guarded: Any) -> AbstractAsyncContextManager[RunningApp]:
+    return running_app(redis_plugin, plugin, guarded, environ=MEMORY)
 
 
-async def test_middleware_goes_from_the_outside_in_and_back() -> None:
-    """Around the channel's own question; what fails at the end stops nobody."""
-    notes: list[str] = []
-    async with running(Brings(notes)) as app:
-        listener = Listener()
-        await app.get(Channels).subscribe(listener, "guarded", session=SESSION)
-        await app.get(Channels).subscribe(listener, "guarded", session=SESSION)
-        joined = list(notes)
+async def test_middleware_runs_inwards_and_then_outwards() -> None:
+    """Around `authorize`; an exception in `after` does not stop the others."""
+    calls: list[str] = []
+    async with running(GuardedPlugin(calls)) as app:
+        subscriber = RecordingSubscriber()
+        await app.get(Channels).subscribe(subscriber, "guarded", session=SESSION)
+        await app.get(Channels).subscribe(subscriber, "guarded", session=SESSION)
+        before = list(calls)
 
-        await app.get(Channels).unsubscribe(listener, "guarded")
-        await app.get(Channels).unsubscribe(listener, "guarded")
+        await app.get(Channels).unsubscribe(subscriber, "guarded")
+        await app.get(Channels).unsubscribe(subscriber, "guarded")
 
-        assert joined == ["before outer", "before inner", "authorize"]
-        assert notes[3:] == ["after inner", "after outer"]
-
-
-async def test_middleware_that_refuses_is_not_asked_to_see_off() -> None:
-    """Only those who let them in are; the channel is never asked."""
-    notes: list[str] = []
-    async with running(Brings(notes, refuses=True)) as app:
-        with pytest.raises(ChannelRefused, match="inner says no"):
-            await app.get(Channels).subscribe(Listener(), "guarded", session=SESSION)
-
-        assert notes == ["before outer", "after outer"]
+        assert before == ["before outer", "before inner", "authorize"]
+        assert calls[3:] == ["after inner", "after outer"]
 
 
-async def test_middleware_sees_off_whom_the_channel_refuses() -> None:
-    """All of it, and nothing is left."""
-    notes: list[str] = []
-    async with running(Brings(notes, "refuses")) as app:
+async def test_after_is_not_called_on_refusing_middleware() -> None:
+    """Only on the middleware around it; `authorize` is not called."""
+    calls: list[str] = []
+    async with running(GuardedPlugin(calls, refuses=True)) as app:
+        with pytest.raises(ChannelRefused, match="inner refuses"):
+            await app.get(Channels).subscribe(RecordingSubscriber(), "guarded", session=SESSION)
+
+        assert calls == ["before outer", "after outer"]
+
+
+async def test_after_is_called_when_the_channel_refuses() -> None:
+    """On all middleware, and no state is left."""
+    calls: list[str] = []
+    async with running(GuardedPlugin(calls, "refuse")) as app:
         with pytest.raises(ChannelRefused, match="Not you"):
-            await app.get(Channels).subscribe(Listener(), "guarded", session=SESSION)
+            await app.get(Channels).subscribe(RecordingSubscriber(), "guarded", session=SESSION)
 
-        assert notes[3:] == ["after inner", "after outer"]
-        assert app.get(Channels).joined == {}
+        assert calls[3:] == ["after inner", "after outer"]
+        assert app.get(Channels).subscriber_counts == {}
 
 
-async def test_middleware_sees_off_who_goes_while_they_are_asked() -> None:
-    """The connection was closed, and joining is cancelled."""
-    notes: list[str] = []
-    brings = Brings(notes, "waits")
-    async with running(brings) as app:
-        channels, listener = app.get(Channels), Listener()
-        joining = asyncio.ensure_future(channels.subscribe(listener, "guarded", session=SESSION))
-        await brings.reached.wait()
+async def test_after_is_called_when_authorization_is_cancelled() -> None:
+    """As when the connection closes."""
+    calls: list[str] = []
+    guarded = GuardedPlugin(calls, "block")
+    async with running(guarded) as app:
+        channels, subscriber = app.get(Channels), RecordingSubscriber()
+        task = asyncio.ensure_future(channels.subscribe(subscriber, "guarded", session=SESSION))
+        await guarded.reached.wait()
 
-        joining.cancel()
+        task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await joining
+            await task
 
-        assert notes[3:] == ["after inner", "after outer"]
-        assert channels._joined == {}
+        assert calls[3:] == ["after inner", "after outer"]
+        assert channels._subscriptions == {}
 
 
-async def test_middleware_sees_off_who_cannot_join_because_redis_is_away(
+async def test_after_is_called_when_redis_is_unreachable(
     redis_server: ThrowAwayRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are told so, once it has been waited for, and nothing is left."""
-    monkeypatch.setattr("actionhero_channels.channels.LISTEN_SECONDS", 0.2)
-    notes: list[str] = []
+    """The subscription fails after a timeout, and no state is left."""
+    monkeypatch.setattr("actionhero_channels.channels.SUBSCRIBE_TIMEOUT_SECONDS", 0.2)
+    calls: list[str] = []
     environ = {"REDIS_URL": redis_server.url, "ACTIONHERO_REDIS__RETRIES": "0"}
-    async with running_app(redis_plugin, plugin, Brings(notes), environ=environ) as app:
-        channels, listener = app.get(Channels), Listener()
+    async with running_app(redis_plugin, plugin, GuardedPlugin(calls), environ=environ) as app:
+        channels, subscriber = app.get(Channels), RecordingSubscriber()
         redis_server.kill()
 
         with pytest.raises(ServiceUnavailable):
-            await channels.subscribe(listener, "guarded", session=SESSION)
+            await channels.subscribe(subscriber, "guarded", session=SESSION)
 
-        assert notes[3:] == ["after inner", "after outer"]
-        assert (channels.joined, channels._joined, channels._relay.addresses) == ({}, {}, [])
-        assert not listener.connection.subscriptions
+        assert calls[3:] == ["after inner", "after outer"]
+        assert (channels.subscriber_counts, channels._subscriptions) == ({}, {})
+        assert channels._listener.redis_channels == []
+        assert not subscriber.connection.subscriptions

@@ -1,4 +1,4 @@
-"""Redis goes away and comes back: with history nothing is missed, without it is told."""
+"""Outages of Redis: channels with history lose nothing, others report a gap."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from actionhero import RunMode, ServiceUnavailable, Session
 from actionhero.testing import running_app
 from actionhero_channels import Channels, plugin
-from actionhero_channels.testing import Listener
+from actionhero_channels.testing import RecordingSubscriber
 from actionhero_redis import RedisClients
 from actionhero_redis import plugin as redis_plugin
 from actionhero_redis.testing import throw_away_redis
@@ -20,21 +20,19 @@ if TYPE_CHECKING:
     from actionhero_redis.testing import ThrowAwayRedis
 
 SESSION = Session()
-#: Broadcasts of one short proof.
+#: The broadcasts of a short run.
 COUNT = 600
 
 
-async def cut_off(clients: RedisClients) -> None:
-    """Let Redis end the connections of those who listen, as a network does."""
+async def drop_pubsub_connections(clients: RedisClients) -> None:
+    """Close the pub/sub connections of all processes."""
     await clients.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("count", [COUNT, pytest.param(20_000, marks=pytest.mark.soak)])
-async def test_who_listens_hears_all_that_was_broadcast_though_redis_was_killed(
-    application: Any, count: int
-) -> None:
-    """Every broadcast that returned, in order and once, in two processes' worth of listeners."""
+async def test_no_broadcast_is_lost_when_redis_crashes(application: Any, count: int) -> None:
+    """Each broadcast that returned is delivered in order and once, in two applications."""
     with throw_away_redis(options=["--appendfsync", "always"]) as server:
         environ = {"REDIS_URL": server.url}
         async with (
@@ -45,129 +43,133 @@ async def test_who_listens_hears_all_that_was_broadcast_though_redis_was_killed(
                 redis_plugin, plugin, application, environ=environ, mode=RunMode.SERVER
             ) as two,
         ):
-            listeners = [Listener() for _ in range(4)]
-            for number, listener in enumerate(listeners):
+            subscribers = [RecordingSubscriber() for _ in range(4)]
+            for number, subscriber in enumerate(subscribers):
                 app = (one, two)[number % 2]
-                await app.get(Channels).subscribe(listener, "long", session=SESSION)
+                await app.get(Channels).subscribe(subscriber, "long", session=SESSION)
             sent: list[str] = []
             half = asyncio.Event()
-            outage = asyncio.ensure_future(_kill_at(half, server))
+            outage = asyncio.ensure_future(_restart_at(half, server))
 
             await _broadcast(one, sent, half, count)
             await outage
-            for listener in listeners:
-                await _until_last(listener, sent[-1])
+            for subscriber in subscribers:
+                await _wait_for_id(subscriber, sent[-1])
 
-            for listener in listeners:
-                ids = [each.id for each in listener.heard]
+            for subscriber in subscribers:
+                ids = [each.id for each in subscriber.deliveries]
                 assert set(sent) <= set(ids)
                 assert len(ids) == len(set(ids))
-                assert ids == sorted(ids, key=_order)
-                messages = [each.message for each in listener.heard]
+                assert ids == sorted(ids, key=_parse)
+                messages = [each.message for each in subscriber.deliveries]
                 assert len(messages) == len(set(messages))
 
 
-async def test_a_lost_connection_to_redis_costs_nothing_with_history(
+async def test_a_lost_connection_loses_nothing_with_history(
     application: Any, redis_server: ThrowAwayRedis
 ) -> None:
-    """What was broadcast meanwhile is read from the stream."""
+    """The broadcasts in between are read from the stream."""
     environ = {"REDIS_URL": redis_server.url}
     async with running_app(redis_plugin, plugin, application, environ=environ) as app:
-        channels, listener = app.get(Channels), Listener()
-        await channels.subscribe(listener, "long", session=SESSION)
+        channels, subscriber = app.get(Channels), RecordingSubscriber()
+        await channels.subscribe(subscriber, "long", session=SESSION)
 
         sent = [await channels.broadcast("long", 0)]
-        await cut_off(app.get(RedisClients))
+        await drop_pubsub_connections(app.get(RedisClients))
         sent += [await channels.broadcast("long", number) for number in range(1, 20)]
-        await listener.until(heard=20)
+        await subscriber.wait_for(deliveries=20)
 
-        assert [each.id for each in listener.heard] == sent
+        assert [each.id for each in subscriber.deliveries] == sent
 
 
-async def test_a_lost_connection_to_redis_is_told_without_history(
+async def test_a_lost_connection_is_a_gap_without_history(
     application: Any, redis_server: ThrowAwayRedis
 ) -> None:
-    """And what is broadcast afterwards is heard."""
+    """Later broadcasts are delivered."""
     environ = {"REDIS_URL": redis_server.url}
     async with running_app(redis_plugin, plugin, application, environ=environ) as app:
-        channels, listener = app.get(Channels), Listener()
-        await channels.subscribe(listener, "news", session=SESSION)
+        channels, subscriber = app.get(Channels), RecordingSubscriber()
+        await channels.subscribe(subscriber, "news", session=SESSION)
 
-        await cut_off(app.get(RedisClients))
-        await listener.until(gaps=1)
+        await drop_pubsub_connections(app.get(RedisClients))
+        await subscriber.wait_for(gaps=1)
         await channels.broadcast("news", "after")
-        await listener.until(heard=1)
+        await subscriber.wait_for(deliveries=1)
 
-        assert listener.gaps[0] == "news"
-        assert [each.message for each in listener.heard] == ["after"]
+        assert subscriber.gaps[0] == "news"
+        assert [each.message for each in subscriber.deliveries] == ["after"]
 
 
-async def test_what_redis_has_lost_is_told(application: Any, redis_server: ThrowAwayRedis) -> None:
-    """Its history begins anew: there is a gap, and then all that comes."""
+async def test_data_loss_of_redis_is_a_gap(application: Any, redis_server: ThrowAwayRedis) -> None:
+    """The stream starts anew, and later broadcasts are delivered."""
     environ = {"REDIS_URL": redis_server.url}
     async with running_app(redis_plugin, plugin, application, environ=environ) as app:
-        channels, clients, listener = app.get(Channels), app.get(RedisClients), Listener()
-        await channels.subscribe(listener, "long", session=SESSION)
+        channels, clients, subscriber = (
+            app.get(Channels),
+            app.get(RedisClients),
+            RecordingSubscriber(),
+        )
+        await channels.subscribe(subscriber, "long", session=SESSION)
         await channels.broadcast("long", "before")
-        await listener.until(heard=1)
+        await subscriber.wait_for(deliveries=1)
 
         await clients.client.flushall()
         await channels.broadcast("long", "after")
-        await listener.until(heard=2, gaps=1)
+        await subscriber.wait_for(deliveries=2, gaps=1)
 
-        assert [each.message for each in listener.heard] == ["before", "after"]
+        assert [each.message for each in subscriber.deliveries] == ["before", "after"]
 
 
-async def test_a_broadcast_that_is_sent_again_is_kept_once(
+async def test_a_retried_broadcast_is_stored_once(
     application: Any, redis_server: ThrowAwayRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The driver sends it again when the answer was lost; Redis knows it by its word."""
+    """The client retries it when the reply was lost; its nonce identifies it."""
     environ = {"REDIS_URL": redis_server.url}
     async with running_app(redis_plugin, plugin, application, environ=environ) as app:
-        channels, listener = app.get(Channels), Listener()
-        await channels.subscribe(listener, "long", session=SESSION)
+        channels, subscriber = app.get(Channels), RecordingSubscriber()
+        await channels.subscribe(subscriber, "long", session=SESSION)
         with monkeypatch.context() as patch:
             patch.setattr("actionhero_channels.broadcasts.new_identifier", lambda: "the same")
             ids = [await channels.broadcast("long", "once") for _ in range(2)]
 
         await channels.broadcast("long", "last")
-        await listener.until(heard=2)
+        await subscriber.wait_for(deliveries=2)
 
         assert ids[0] == ids[1]
-        assert [each.message for each in listener.heard] == ["once", "last"]
+        assert [each.message for each in subscriber.deliveries] == ["once", "last"]
 
 
-async def test_a_broadcast_without_redis_is_unavailable(
+async def test_broadcasts_during_an_outage_are_unavailable(
     application: Any, redis_server: ThrowAwayRedis
 ) -> None:
-    """A door answers 503."""
+    """Over HTTP that is 503."""
     environ = {"REDIS_URL": redis_server.url, "ACTIONHERO_REDIS__RETRIES": "0"}
     async with running_app(redis_plugin, plugin, application, environ=environ) as app:
         redis_server.kill()
 
-        for history in ("news", "long"):
+        for channel in ("news", "long"):
             with pytest.raises(ServiceUnavailable, match="Channels are not available"):
-                await app.get(Channels).broadcast(history, 1)
+                await app.get(Channels).broadcast(channel, 1)
 
 
-async def test_those_of_a_crashed_process_are_gone_in_time(
+async def test_members_of_a_crashed_process_expire(
     application: Any, redis_server: ThrowAwayRedis
 ) -> None:
-    """Nobody tells that they left, and yet the others hear of it."""
+    """Other subscribers receive the event `leave`."""
     environ = {
         "REDIS_URL": redis_server.url,
         "ACTIONHERO_CHANNELS__PRESENCE_TTL": "1s",
         "ACTIONHERO_CHANNELS__PRESENCE_HEARTBEAT": "200ms",
     }
     async with running_app(redis_plugin, plugin, application, environ=environ) as app:
-        channels, witness = app.get(Channels), Listener()
-        await channels.subscribe(witness, "club", session=Session(values={"userId": 1}))
-        # As the process that crashes has said it, before it did.
-        await channels._presence.join("club", "2", "a connection of its")
+        channels, observer = app.get(Channels), RecordingSubscriber()
+        await channels.subscribe(observer, "club", session=Session(values={"userId": 1}))
+        # The member of a process that crashes afterwards.
+        await channels._presence.join("club", "2", "connection of the other process")
 
-        await witness.until(presence=3)
+        await observer.wait_for(presence=3)
 
-        assert [each.message for each in witness.presence][1:] == [
+        assert [each.message for each in observer.presence][1:] == [
             '{"event":"join","presenceKey":"2"}',
             '{"event":"leave","presenceKey":"2"}',
         ]
@@ -183,22 +185,20 @@ async def _broadcast(app: RunningApp, sent: list[str], half: asyncio.Event, coun
         try:
             sent.append(await app.get(Channels).broadcast("long", number))
         except ServiceUnavailable:
-            # Nothing was promised.
+            # It may have been sent or not.
             await asyncio.sleep(0.01)
 
 
-async def _kill_at(half: asyncio.Event, server: ThrowAwayRedis) -> None:
+async def _restart_at(half: asyncio.Event, server: ThrowAwayRedis) -> None:
     await half.wait()
     server.kill()
     await asyncio.to_thread(server.start)
 
 
-async def _until_last(listener: Listener, id: str) -> None:
-    heard = 1
-    while not listener.heard or listener.heard[-1].id != id:
-        await listener.until(heard=heard)
-        heard = len(listener.heard) + 1 if listener.heard[-1].id != id else heard
+async def _wait_for_id(subscriber: RecordingSubscriber, id: str) -> None:
+    while not subscriber.deliveries or subscriber.deliveries[-1].id != id:
+        await subscriber.wait_for(deliveries=len(subscriber.deliveries) + 1)
 
 
-def _order(id: str | None) -> tuple[int, ...]:
+def _parse(id: str | None) -> tuple[int, ...]:
     return tuple(map(int, (id or "").split("-")))

@@ -1,4 +1,4 @@
-"""Channels for ActionHero: broadcasts to all subscribers, in every process.
+"""Channels for ActionHero: publish/subscribe with presence and history, across processes.
 
 `Channel` and `Channels` are for authors of actions; `Subscriber` is for authors of transports.
 """
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from actionhero_channels.channel import Subscription as Subscription
     from actionhero_channels.channels import Channels as Channels
     from actionhero_channels.delivery import Delivery as Delivery
-    from actionhero_channels.names import CHANNEL_NAME as CHANNEL_NAME
+    from actionhero_channels.registry import CHANNEL_NAME as CHANNEL_NAME
     from actionhero_channels.settings import ChannelsSettings as ChannelsSettings
-    from actionhero_channels.subscriber import Subscribed as Subscribed
     from actionhero_channels.subscriber import Subscriber as Subscriber
+    from actionhero_channels.subscriber import SubscribeResult as SubscribeResult
     from actionhero_channels.testing import CapturedBroadcast as CapturedBroadcast
+    from actionhero_channels.testing import RecordingSubscriber as RecordingSubscriber
     from actionhero_channels.testing import captured_broadcasts as captured_broadcasts
 
 __getattr__, __dir__, __all__ = lazy_names(
@@ -28,9 +29,9 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".channel": ["Channel", "ChannelMiddleware", "Subscription"],
         ".channels": ["Channels"],
         ".delivery": ["Delivery"],
-        ".names": ["CHANNEL_NAME"],
+        ".registry": ["CHANNEL_NAME"],
         ".settings": ["ChannelsSettings"],
-        ".subscriber": ["Subscribed", "Subscriber"],
-        ".testing": ["CapturedBroadcast", "captured_broadcasts"],
+        ".subscriber": ["SubscribeResult", "Subscriber"],
+        ".testing": ["CapturedBroadcast", "RecordingSubscriber", "captured_broadcasts"],
     },
 )

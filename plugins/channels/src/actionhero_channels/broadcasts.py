@@ -1,7 +1,8 @@
-"""What Redis does with a broadcast: `Broadcasts`. With history the stream is the truth.
+"""`Broadcasts`: publishes broadcasts to Redis, and reads the history of a channel.
 
-What is published is `PREVIOUS ID BODY`, three parts with a space between: the identifier before it
-in the stream, or `-` where there is none; its own, or `-`; and the JSON up to the identifier.
+A published message is `PREVIOUS ID BODY`, three parts separated by spaces: the identifier of the
+previous entry in the stream, its own identifier, and its JSON up to the identifier. Where there is
+no identifier, its place holds `-`. With history, the stream is the authority on the order.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from actionhero.transport import new_identifier
-from actionhero_channels.delivery import START, Delivery
+from actionhero_channels.delivery import STREAM_START, Delivery
 
 if TYPE_CHECKING:
     from actionhero_redis import RedisClients
 
-#: For how long a broadcast that is sent again, because no answer came, is known to be the same.
-REMEMBERED_MS: Final = 60_000
-#: Stands for no identifier in what is published.
-_NONE: Final = b"-"
+#: How long a broadcast is recognized when the client sends it again, because no reply arrived.
+DEDUPLICATION_MS: Final = 60_000
+#: The placeholder for an absent identifier in a published message.
+_NO_ID: Final = b"-"
 
-# In one step, so that what is in the stream is published, in the order of the stream.
-_KEEP: Final = """
+# One script, so that entries are published in the order of the stream.
+_APPEND_AND_PUBLISH: Final = """
 local id = redis.call('GET', KEYS[2])
 if id then return id end
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
@@ -32,24 +33,24 @@ return id
 """
 
 
-class Kept(NamedTuple):
-    """A broadcast in a stream."""
+class HistoryEntry(NamedTuple):
+    """A broadcast in the history of a channel."""
 
-    #: The identifier of the one before it, which need not be kept any more.
+    #: The identifier of the entry before it, which may have been trimmed from the stream.
     previous: str
     delivery: Delivery
 
 
-class Published(NamedTuple):
-    """A broadcast as it was published."""
+class PublishedMessage(NamedTuple):
+    """A broadcast as Redis publishes it."""
 
-    #: `None` for one that is in no stream.
+    #: The identifier of the entry before it; `None` for a broadcast without history.
     previous: str | None
     delivery: Delivery
 
 
 class Broadcasts:
-    """Sends broadcasts to Redis, and reads what it has kept.
+    """Publishes broadcasts to Redis, and reads the history of a channel.
 
     Args:
         clients: Redis.
@@ -58,51 +59,58 @@ class Broadcasts:
     def __init__(self, clients: RedisClients) -> None:
         self._clients = clients
 
-    def address(self, channel: str) -> str:
-        """Return the name by which Redis knows a channel."""
+    def redis_channel(self, channel: str) -> str:
+        """Return the name of the Redis channel that carries a channel."""
         return self._clients.key("channels", channel)
 
-    async def send(self, channel: str, body: bytes, id: str) -> None:
-        """Publish what nobody needs to hear later.
+    async def publish(self, channel: str, body: bytes, id: str) -> None:
+        """Publish a broadcast without history.
 
         Args:
-            channel: Where.
-            body: Its JSON: see `body_of`.
+            channel: The name of the channel.
+            body: Its JSON; see `encode_body`.
             id: Its identifier.
         """
-        await self._clients.bytes.publish(self.address(channel), unkept(body, id))
+        await self._clients.bytes.publish(self.redis_channel(channel), encode_published(body, id))
 
-    async def keep(self, channel: str, body: bytes, history: int) -> str:
-        """Publish a broadcast and keep it, once, however often the way to Redis breaks.
+    async def append(self, channel: str, body: bytes, history: int) -> str:
+        """Append a broadcast to the history and publish it, once even if Redis clients retry.
 
         Args:
-            channel: Where.
-            body: Its JSON: see `body_of`.
-            history: How many are kept, this one included.
+            channel: The name of the channel.
+            body: Its JSON; see `encode_body`.
+            history: How many entries the stream retains, this one included.
 
         Returns:
             Its identifier.
         """
         client: Any = self._clients.bytes
         nonce = self._key(channel, "sent", new_identifier())
-        address = self.address(channel)
+        redis_channel = self.redis_channel(channel)
         id = await client.eval(
-            _KEEP, 2, self._stream(channel), nonce, history, body, address, REMEMBERED_MS
+            _APPEND_AND_PUBLISH,
+            2,
+            self._stream(channel),
+            nonce,
+            history,
+            body,
+            redis_channel,
+            DEDUPLICATION_MS,
         )
         return str(id.decode())
 
-    async def head(self, channel: str) -> str:
-        """Return the identifier of the newest broadcast that is kept; of none, the beginning."""
+    async def latest_id(self, channel: str) -> str:
+        """Return the identifier of the newest entry; `STREAM_START` if the history is empty."""
         client: Any = self._clients.bytes
         entries = await client.xrevrange(self._stream(channel), "+", "-", count=1)
-        return str(entries[0][0].decode()) if entries else START
+        return str(entries[0][0].decode()) if entries else STREAM_START
 
-    async def after(self, channel: str, id: str) -> list[Kept]:
-        """Return what is kept of the broadcasts after one, in order."""
+    async def entries_after(self, channel: str, id: str) -> list[HistoryEntry]:
+        """Return the entries after an identifier, in order."""
         client: Any = self._clients.bytes
         entries = await client.xrange(self._stream(channel), f"({id}", "+")
         return [
-            Kept(fields[b"p"].decode(), Delivery(channel, fields[b"b"], id.decode()))
+            HistoryEntry(fields[b"p"].decode(), Delivery(channel, fields[b"b"], id.decode()))
             for id, fields in entries
         ]
 
@@ -110,25 +118,25 @@ class Broadcasts:
         return self._key(channel, "history")
 
     def _key(self, channel: str, *parts: str) -> str:
-        # In braces, so that a cluster keeps what is of one channel on one server.
+        # The hash tag in braces: a cluster stores all keys of one channel on one server.
         return self._clients.key("channels", f"{{{channel}}}", *parts)
 
 
-def unkept(body: bytes, id: str | None = None) -> bytes:
-    """Return what is published of a broadcast that is in no stream."""
-    return b" ".join((_NONE, id.encode() if id else _NONE, body))
+def encode_published(body: bytes, id: str | None = None) -> bytes:
+    """Return the published message of a broadcast without history."""
+    return b" ".join((_NO_ID, id.encode() if id else _NO_ID, body))
 
 
-def published(channel: str, told: str | bytes) -> Published:
-    """Return what was published.
+def decode_published(channel: str, data: str | bytes) -> PublishedMessage:
+    """Decode a published message.
 
     Raises:
-        ValueError: It is not of our making.
+        ValueError: It has another format.
     """
-    # Clients that wait without a limit read text.
-    whole = told.encode() if isinstance(told, str) else told
-    previous, id, body = whole.split(b" ", 2)
-    return Published(
-        None if previous == _NONE else previous.decode(),
-        Delivery(channel, body, None if id == _NONE else id.decode()),
+    # Redis clients without a timeout decode their replies.
+    message = data.encode() if isinstance(data, str) else data
+    previous, id, body = message.split(b" ", 2)
+    return PublishedMessage(
+        None if previous == _NO_ID else previous.decode(),
+        Delivery(channel, body, None if id == _NO_ID else id.decode()),
     )

@@ -1,4 +1,4 @@
-"""What an author writes: `Channel`, and the middleware around joining and leaving one."""
+"""`Channel`, the base class of an author's channels, `ChannelMiddleware` and `Subscription`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Resource = TypeVar("Resource")
 
 
 class Subscription:
-    """Somebody who joins, or is in, a channel: handed to a channel and to its middleware.
+    """One connection's subscription to a channel, requested or active.
 
     Args:
         app: The application.
-        subscriber: Who joins.
-        session: What is remembered of them.
-        channel: The name of the channel, as it was asked for.
-        params: What stands in the places of its name, such as `{"id": "7"}` for `room:{id}`.
+        subscriber: The subscriber.
+        session: The session of its connection.
+        channel: The name of the channel, as requested.
+        params: The values of the placeholders in its name, such as `{"id": "7"}` for `project:{id}`.
     """
 
     __slots__ = ("_app", "channel", "params", "presence_key", "session", "subscriber")
@@ -39,75 +39,76 @@ class Subscription:
         self.session = session
         self.channel = channel
         self.params = params
-        #: As whom they are here; `None` before they are, and if they are not told of.
+        #: The presence key; `None` until the subscription is active, and if it has no presence.
         self.presence_key: str | None = None
 
     @property
     def connection(self) -> Connection:
-        """Who is there."""
+        """The connection of the subscriber."""
         return self.subscriber.connection
 
     def get(self, type_: type[Resource]) -> Resource:
-        """Return what an initializer provides as `type_`, or the settings of that class."""
+        """Return the resource that an initializer provides as `type_`, or the settings of it."""
         return self._app.get(type_)
 
 
 class ChannelMiddleware:
-    """Runs around being in a channel. One instance serves all subscriptions at once."""
+    """Middleware around a subscription. One instance serves all subscriptions concurrently."""
 
     async def before(self, subscription: Subscription) -> None:
-        """Look at who wants to join, from the outside in.
+        """Run before a subscription is authorized, from the outermost middleware inwards.
 
         Raises:
-            TypedError: To refuse them, such as `ChannelRefused`.
+            TypedError: To refuse it, such as `ChannelRefused`.
         """
 
     async def after(self, subscription: Subscription) -> None:
-        """Look at who has left, from the inside out, if `before` has let them in.
+        """Run when a subscription has ended, from the innermost middleware outwards.
 
-        Called, too, if what is further in refused them. What it raises is logged.
+        Also called if inner middleware or the channel refused the subscription, but never if
+        `before` did not return. Exceptions are logged.
         """
 
 
 class Channel:
-    """A channel that can be joined, found in an application like its actions: subclass it.
+    """Base class of the channels of an application. Subclasses are discovered like actions.
 
     ```python
-    class Room(Channel):
-        \"\"\"What is said in a room.\"\"\"
+    class Project(Channel):
+        \"\"\"The events of a project.\"\"\"
 
-        name = "room:{id}"
+        name = "project:{id}"
         history = 200
 
         async def authorize(self, subscription: Subscription) -> None:
             if "userId" not in subscription.session:
-                raise ChannelRefused("Sign in to join this room")
+                raise ChannelRefused("Sign in to subscribe to this project")
     ```
 
-    The description is the docstring. One instance serves all subscriptions at once.
+    The description is the docstring. One instance serves all subscriptions concurrently.
     """
 
-    #: What it is called. A place in braces stands for one or more characters without a colon; a
-    #: name without places goes before one with.
+    #: The name. A placeholder in braces matches one or more characters other than a colon; a
+    #: name without placeholders has precedence over one with placeholders.
     name: ClassVar[str]
-    #: How many of the newest broadcasts are kept, for whoever was away for a moment; 0: none.
+    #: How many of the newest broadcasts are retained for subscribers that reconnect; 0: none.
     history: ClassVar[int] = 0
-    #: Around joining and leaving, the outermost first.
+    #: Middleware around subscriptions, the outermost first.
     middleware: ClassVar[Sequence[ChannelMiddleware]] = ()
 
     async def authorize(self, subscription: Subscription) -> None:
-        """Decide who may join; everybody may, where this is left out.
+        """Check whether a connection may subscribe; by default, every connection may.
 
         Raises:
-            TypedError: To refuse them, such as `ChannelRefused`.
+            TypedError: To refuse it, such as `ChannelRefused`.
         """
 
     async def presence_key(self, subscription: Subscription) -> str | None:
-        """Return as whom somebody is here: by their connection, where this is left out.
+        """Return the presence key of a subscription; by default, the id of the connection.
 
-        Who has one key is here once, however many connections they have.
+        All subscriptions with the same key count as one member.
 
         Returns:
-            The key, or `None` for who is not told of.
+            The key, or `None` to hide the subscription from presence.
         """
         return subscription.connection.id

@@ -1,4 +1,4 @@
-"""`Channels`: what actions broadcast by, and what doors let their connections listen through."""
+"""`Channels`: broadcasts for actions, and subscriptions for the connections of transports."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from actionhero import ChannelRefused, ErrorType, TypedError
 from actionhero.transport import new_identifier
 from actionhero_channels.broadcasts import Broadcasts
 from actionhero_channels.channel import Subscription
-from actionhero_channels.delivery import body_of, position
-from actionhero_channels.errors import redis_reached
-from actionhero_channels.local_channel import Room
-from actionhero_channels.names import CHANNEL_NAME
+from actionhero_channels.delivery import encode_body, parse_id
+from actionhero_channels.errors import translate_redis_errors
+from actionhero_channels.local_channel import LocalChannel
 from actionhero_channels.presence import Presence
 from actionhero_channels.presence_heartbeat import PresenceHeartbeat
 from actionhero_channels.pubsub_listener import PubSubListener
-from actionhero_channels.subscriber import Subscribed
+from actionhero_channels.registry import CHANNEL_NAME
+from actionhero_channels.subscriber import SubscribeResult
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
     from actionhero import Application, Session
     from actionhero_channels.channel import Channel
-    from actionhero_channels.names import ChannelNames
+    from actionhero_channels.registry import ChannelRegistry
     from actionhero_channels.settings import ChannelsSettings
     from actionhero_channels.subscriber import Subscriber
     from actionhero_redis import RedisClients
 
 logger = logging.getLogger("actionhero.channels")
 
-#: How long somebody who joins waits for Redis.
-LISTEN_SECONDS: Final = 5.0
+#: How long a new subscription waits for Redis.
+SUBSCRIBE_TIMEOUT_SECONDS: Final = 5.0
 
 
 class Channels:
@@ -45,200 +45,203 @@ class Channels:
 
     Args:
         app: The application.
-        names: Its channels.
+        registry: Its channels.
         clients: Redis.
-        settings: Limits.
+        settings: The limits.
     """
 
     def __init__(
         self,
         app: Application,
-        names: ChannelNames,
+        registry: ChannelRegistry,
         clients: RedisClients,
         settings: ChannelsSettings,
     ) -> None:
         self._app = app
-        self._names = names
+        self._registry = registry
         self._clients = clients
         self._settings = settings
         self._broadcasts = Broadcasts(clients)
         ttl_ms = int(settings.presence_ttl.total_seconds() * 1000)
         self._presence = Presence(clients, self._broadcasts, ttl_ms)
-        self._relay = PubSubListener(clients, self._broadcasts)
-        self._rooms: dict[str, Room] = {}
-        self._joined: dict[Subscriber, dict[str, Subscription | None]] = {}
-        self._heart = PresenceHeartbeat(
-            self._presence, self._joined, settings.presence_heartbeat.total_seconds()
+        self._listener = PubSubListener(clients, self._broadcasts)
+        self._local_channels: dict[str, LocalChannel] = {}
+        #: By subscriber and channel; `None` for a subscription that is not active yet.
+        self._subscriptions: dict[Subscriber, dict[str, Subscription | None]] = {}
+        self._heartbeat = PresenceHeartbeat(
+            self._presence, self._subscriptions, settings.presence_heartbeat.total_seconds()
         )
-        #: What is ended even if whoever wanted it is cancelled.
-        self._endings: set[asyncio.Task[None]] = set()
+        #: Cleanup that finishes even if its caller is cancelled.
+        self._cleanups: set[asyncio.Task[None]] = set()
         #: Called with the channel, the message and the sender of each broadcast that this process
         #: sends: for tests.
-        self.taps: list[Callable[[str, Any, str], None]] = []
+        self.observers: list[Callable[[str, Any, str], None]] = []
 
-    # -- what authors use ----------------------------------------------------------------------
+    # -- for authors ---------------------------------------------------------------------------
 
     async def broadcast(self, channel: str, message: Any, sender: str = "unknown-sender") -> str:
-        """Let everybody who has joined a channel hear something, in whichever process they are.
+        """Send a message to all subscribers of a channel, in every process.
 
         In a transaction, wait for the commit: `database.after_commit(channels.broadcast, …)`.
 
         Args:
-            channel: Its name.
-            message: Anything that JSON can hold.
-            sender: Who says it.
+            channel: The name of the channel.
+            message: Any JSON serializable value.
+            sender: The sender, as subscribers see it.
 
         Returns:
-            The identifier of the broadcast. With history it is kept now, and nobody who comes
-            back misses it; without, whoever is away does not hear of it.
+            The identifier of the broadcast. With history it is stored, and subscribers that
+            reconnect receive it; without, only those that are connected now do.
 
         Raises:
-            ValueError: There is no such channel.
-            TypeError: The message cannot be written as JSON.
-            ServiceUnavailable: Redis cannot be reached. Whether it was broadcast is not known.
+            ValueError: The channel does not exist.
+            TypeError: The message is not JSON serializable.
+            ServiceUnavailable: Redis is unreachable. The message may have been sent or not.
         """
-        found = self._names.find(channel) if CHANNEL_NAME.fullmatch(channel) else None
-        if found is None:
-            known = ", ".join(sorted(repr(each.name) for each in self._names.known)) or "none"
-            raise ValueError(f"there is no channel {channel!r}; there are: {known}")
-        body = body_of(channel, message, sender)
+        match = self._registry.find(channel) if CHANNEL_NAME.fullmatch(channel) else None
+        if match is None:
+            names = ", ".join(sorted(repr(each.name) for each in self._registry.channels))
+            raise ValueError(f"unknown channel {channel!r} (available: {names or 'none'})")
+        body = encode_body(channel, message, sender)
         self._clients.require_shared("a broadcast")
-        history = found[0].history
-        async with redis_reached():
+        history = match.channel.history
+        async with translate_redis_errors():
             if history:
-                id = await self._broadcasts.keep(channel, body, history)
+                id = await self._broadcasts.append(channel, body, history)
             else:
                 id = new_identifier()
-                await self._broadcasts.send(channel, body, id)
-        for tap in self.taps:
-            tap(channel, message, sender)
+                await self._broadcasts.publish(channel, body, id)
+        for observer in self.observers:
+            observer(channel, message, sender)
         return id
 
     async def members(self, channel: str) -> list[str]:
-        """Return the presence keys of who is in a channel, in all processes, sorted.
+        """Return the presence keys of the members of a channel, in all processes, sorted.
 
-        Of a channel that nobody is in, or that there is none of, the list is empty.
+        The list is empty if the channel has no members, or does not exist.
 
         Raises:
-            ServiceUnavailable: Redis cannot be reached.
+            ServiceUnavailable: Redis is unreachable.
         """
-        self._clients.require_shared("who is in a channel")
-        async with redis_reached():
+        self._clients.require_shared("the members of a channel")
+        async with translate_redis_errors():
             return sorted(await self._presence.members(channel))
 
-    # -- what doors use ------------------------------------------------------------------------
+    # -- for transports ------------------------------------------------------------------------
 
     async def subscribe(
         self, subscriber: Subscriber, channel: str, *, session: Session, since: str | None = None
-    ) -> Subscribed:
-        """Let a connection listen to a channel. Who is in it already stays in it.
+    ) -> SubscribeResult:
+        """Subscribe a connection to a channel. An existing subscription stays as it is.
 
         Args:
             subscriber: The connection.
-            channel: Its name, as it was asked for.
-            session: What is remembered of them.
-            since: The identifier of the last broadcast that they have heard, if they were in it
-                before.
+            channel: The name of the channel, as requested.
+            session: The session of the connection.
+            since: The identifier of the last broadcast that it received, to resume an earlier
+                subscription.
 
         Returns:
-            What was broadcast since then, which goes before all that is delivered from now on.
+            The broadcasts after `since`, which precede all deliveries.
 
         Raises:
-            TypedError: They may not. The checks are made in this order: the name, how many
-                channels they are in, whether there is such a channel, its middleware, the channel
-                itself.
-            ServiceUnavailable: Redis cannot be reached.
+            TypedError: The subscription is refused. The checks run in this order: the name, the
+                limit of subscriptions, the existence of the channel, its middleware, and its
+                `authorize`.
+            ServiceUnavailable: Redis is unreachable.
         """
         if not CHANNEL_NAME.fullmatch(channel):
             raise TypedError("Invalid channel name", type=ErrorType.CHANNEL_VALIDATION)
-        joined = self._joined.get(subscriber, {})
-        if channel in joined:
-            return Subscribed()
+        subscriptions = self._subscriptions.get(subscriber, {})
+        if channel in subscriptions:
+            return SubscribeResult()
         limit = self._settings.max_subscriptions
-        if len(joined) >= limit:
+        if len(subscriptions) >= limit:
             raise TypedError(
                 f"Too many subscriptions (max {limit})", type=ErrorType.CHANNEL_VALIDATION
             )
-        found = self._names.find(channel)
-        if found is None:
+        match = self._registry.find(channel)
+        if match is None:
             raise ChannelRefused(f"Channel not found: {channel}")
-        subscription = Subscription(self._app, subscriber, session, channel, found[1])
-        # Counted from now on: others of this connection may be on their way, too.
-        self._joined.setdefault(subscriber, {})[channel] = None
+        subscription = Subscription(self._app, subscriber, session, channel, match.params)
+        # Reserved now: concurrent subscriptions of this connection count towards the limit.
+        self._subscriptions.setdefault(subscriber, {})[channel] = None
         try:
-            await self._admit(found[0], subscription)
+            await self._authorize(match.channel, subscription)
             try:
-                return await self._enter(found[0], subscription, since)
+                return await self._activate(match.channel, subscription, since)
             except BaseException:
-                await self._dismiss(found[0], subscription)
+                await self._run_after(match.channel, subscription)
                 raise
         except BaseException:
             self._forget(subscriber, channel)
             raise
 
     async def unsubscribe(self, subscriber: Subscriber, channel: str) -> None:
-        """Let a connection no longer listen. The others hear of it before this returns.
+        """Unsubscribe a connection; does nothing if it is not subscribed.
+
+        The presence event is published before this returns.
 
         Raises:
-            TypedError: That is no name of a channel. That they are not in it is no error.
+            TypedError: The name is invalid.
         """
         if not CHANNEL_NAME.fullmatch(channel):
             raise TypedError("Invalid channel name", type=ErrorType.CHANNEL_VALIDATION)
-        subscription = self._joined.get(subscriber, {}).get(channel)
+        subscription = self._subscriptions.get(subscriber, {}).get(channel)
         if subscription is not None:
-            await self._leave(subscription)
+            await self._deactivate(subscription)
 
-    async def leave_all(self, subscriber: Subscriber) -> None:
-        """Let a connection leave every channel: it is gone."""
-        for subscription in tuple(self._joined.get(subscriber, {}).values()):
+    async def unsubscribe_all(self, subscriber: Subscriber) -> None:
+        """Unsubscribe a connection from all channels."""
+        for subscription in tuple(self._subscriptions.get(subscriber, {}).values()):
             if subscription is not None:
-                await self._leave(subscription)
+                await self._deactivate(subscription)
 
-    async def recheck(self, subscriber: Subscriber, session: Session) -> list[str]:
-        """Ask again whether a connection may stay in its channels: its session is another one.
+    async def reauthorize(self, subscriber: Subscriber, session: Session) -> list[str]:
+        """Authorize the subscriptions of a connection again, with its new session.
 
         Returns:
-            The channels that it has left.
+            The channels that it was unsubscribed from.
         """
-        left = []
-        for channel, old in tuple(self._joined.get(subscriber, {}).items()):
-            found = self._names.find(channel)
-            if old is None or found is None:
+        ended = []
+        for channel, old in tuple(self._subscriptions.get(subscriber, {}).items()):
+            match = self._registry.find(channel)
+            if old is None or match is None:
                 continue
             new = Subscription(self._app, subscriber, session, channel, old.params)
             new.presence_key = old.presence_key
             try:
-                await self._admit(found[0], new)
+                await self._authorize(match.channel, new)
             except TypedError:
-                left.append(channel)
-                await self._leave(old)
+                ended.append(channel)
+                await self._deactivate(old)
                 continue
-            if self._joined.get(subscriber, {}).get(channel) is not old:
-                await self._dismiss(found[0], new)
+            if self._subscriptions.get(subscriber, {}).get(channel) is not old:
+                await self._run_after(match.channel, new)
                 continue
-            self._joined[subscriber][channel] = new
-            await self._dismiss(found[0], old)
-            await self._be_here(found[0], new, instead_of=old.presence_key)
-        return left
+            self._subscriptions[subscriber][channel] = new
+            await self._run_after(match.channel, old)
+            await self._join_presence(match.channel, new, old_key=old.presence_key)
+        return ended
 
     async def close(self) -> None:
-        """Leave every channel, and end the subscription to Redis."""
-        for subscriber in tuple(self._joined):
-            await self.leave_all(subscriber)
-        await self._heart.end()
-        if self._endings:
-            await asyncio.wait(self._endings)
-        await self._relay.close()
+        """End all subscriptions, and the connection to Redis."""
+        for subscriber in tuple(self._subscriptions):
+            await self.unsubscribe_all(subscriber)
+        await self._heartbeat.stop()
+        if self._cleanups:
+            await asyncio.wait(self._cleanups)
+        await self._listener.close()
 
     @property
-    def joined(self) -> Mapping[str, int]:
-        """How many connections of this process are in each channel that any is in."""
-        return {name: len(room.subscribers) for name, room in self._rooms.items()}
+    def subscriber_counts(self) -> Mapping[str, int]:
+        """The number of subscribers in this process, by channel."""
+        return {name: len(local.subscribers) for name, local in self._local_channels.items()}
 
-    # -- joining and leaving -------------------------------------------------------------------
+    # -- subscriptions -------------------------------------------------------------------------
 
-    async def _admit(self, channel: Channel, subscription: Subscription) -> None:
-        """Ask the middleware, and then the channel."""
+    async def _authorize(self, channel: Channel, subscription: Subscription) -> None:
+        """Run `before` of the middleware, then `authorize` of the channel."""
         entered = 0
         try:
             for middleware in channel.middleware:
@@ -246,140 +249,140 @@ class Channels:
                 entered += 1
             await channel.authorize(subscription)
         except BaseException:
-            await self._dismiss(channel, subscription, entered)
+            await self._run_after(channel, subscription, entered)
             raise
 
-    async def _dismiss(
+    async def _run_after(
         self, channel: Channel, subscription: Subscription, entered: int | None = None
     ) -> None:
-        """Let the middleware that has let somebody in see them off."""
+        """Run `after` of the middleware whose `before` has returned."""
         for middleware in reversed(channel.middleware[:entered]):
             try:
                 await middleware.after(subscription)
             except Exception:
-                logger.exception(
-                    "channel %r: %s failed after somebody left", subscription.channel, middleware
-                )
+                logger.exception("channel %r: %s.after failed", subscription.channel, middleware)
 
-    async def _enter(
+    async def _activate(
         self, channel: Channel, subscription: Subscription, since: str | None
-    ) -> Subscribed:
+    ) -> SubscribeResult:
         name, subscriber = subscription.channel, subscription.subscriber
-        async with redis_reached(), self._room(channel, name) as room:
-            async with asyncio.timeout(LISTEN_SECONDS):
-                await room.listening.wait()
-                await room.begin()
-                subscribed = await self._replayed(channel, room, since)
-            # No turn of the loop lies between what is replayed and this.
+        async with translate_redis_errors(), self._local_channel(channel, name) as local:
+            async with asyncio.timeout(SUBSCRIBE_TIMEOUT_SECONDS):
+                await local.confirmed.wait()
+                await local.load_position()
+                result = await self._read_backlog(channel, local, since)
+            # No other task runs between the backlog and this, so no broadcast is lost.
             if channel.history:
-                subscribed = subscribed._replace(position=room.last)
-            room.subscribers[subscriber] = None
-            self._joined[subscriber][name] = subscription
+                result = result._replace(last_id=local.last_id)
+            local.subscribers[subscriber] = None
+            self._subscriptions[subscriber][name] = subscription
             connection = subscriber.connection
             if connection.subscriptions is None:
                 connection.subscriptions = set()
             connection.subscriptions.add(name)
             try:
-                await self._be_here(channel, subscription)
+                await self._join_presence(channel, subscription)
             except BaseException:
-                room.subscribers.pop(subscriber, None)
+                local.subscribers.pop(subscriber, None)
                 self._forget(subscriber, name)
-                await self._end(self._be_gone(subscription))
+                await self._shielded(self._leave_presence(subscription))
                 raise
-        return subscribed
+        return result
 
-    async def _replayed(self, channel: Channel, room: Room, since: str | None) -> Subscribed:
+    async def _read_backlog(
+        self, channel: Channel, local: LocalChannel, since: str | None
+    ) -> SubscribeResult:
         if since is None:
-            return Subscribed()
+            return SubscribeResult()
         try:
-            position(since)
+            parse_id(since)
         except ValueError:
-            return Subscribed(gap=True)
+            return SubscribeResult(gap=True)
         if not channel.history:
-            return Subscribed(gap=True)
-        replayed, gap = await room.read_between(since)
-        return Subscribed(replayed, gap)
+            return SubscribeResult(gap=True)
+        backlog, gap = await local.read_backlog(since)
+        return SubscribeResult(backlog, gap)
 
-    async def _be_here(
-        self, channel: Channel, subscription: Subscription, *, instead_of: str | None = None
+    async def _join_presence(
+        self, channel: Channel, subscription: Subscription, *, old_key: str | None = None
     ) -> None:
         key = await channel.presence_key(subscription)
         name, connection = subscription.channel, subscription.connection.id
-        if instead_of is not None and instead_of != key:
-            await self._presence.leave(name, instead_of, connection)
+        if old_key is not None and old_key != key:
+            await self._presence.leave(name, old_key, connection)
         subscription.presence_key = key
         if key is not None:
-            self._heart.begin()
+            self._heartbeat.start()
             await self._presence.join(name, key, connection)
-            if self._joined.get(subscription.subscriber, {}).get(name) is not subscription:
-                # They have left meanwhile, and we were the later one.
+            if self._subscriptions.get(subscription.subscriber, {}).get(name) is not subscription:
+                # It ended in the meantime, and its removal came before our `join`.
                 await self._presence.leave(name, key, connection)
 
-    async def _be_gone(self, subscription: Subscription) -> None:
+    async def _leave_presence(self, subscription: Subscription) -> None:
         name, key = subscription.channel, subscription.presence_key
         if key is None:
             return
         try:
             await self._presence.leave(name, key, subscription.connection.id)
-        except Exception as error:  # noqa: BLE001 - Redis is away: it forgets in time
-            logger.warning("channel %r: that somebody left is not told: %s", name, error)
+        except Exception as error:  # noqa: BLE001 - the entry expires
+            logger.warning("channel %r: removing a member failed: %s", name, error)
 
-    async def _end(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do what must be done to its end, and wait for it as long as nobody cancels us."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._endings.add(task)
-        task.add_done_callback(self._endings.discard)
+    async def _shielded(self, cleanup: Coroutine[Any, Any, None]) -> None:
+        """Run a cleanup to its end, and wait for it unless the caller is cancelled."""
+        task = asyncio.get_running_loop().create_task(cleanup)
+        self._cleanups.add(task)
+        task.add_done_callback(self._cleanups.discard)
         await asyncio.shield(task)
 
-    async def _leave(self, subscription: Subscription) -> None:
-        await self._end(self._leave_now(subscription))
+    async def _deactivate(self, subscription: Subscription) -> None:
+        await self._shielded(self._deactivate_now(subscription))
 
-    async def _leave_now(self, subscription: Subscription) -> None:
+    async def _deactivate_now(self, subscription: Subscription) -> None:
         name, subscriber = subscription.channel, subscription.subscriber
-        found = self._names.find(name)
-        room = self._rooms.get(name)
-        if found is None or room is None or subscriber not in room.subscribers:
+        match = self._registry.find(name)
+        local = self._local_channels.get(name)
+        if match is None or local is None or subscriber not in local.subscribers:
             return
-        room.visitors += 1
-        del room.subscribers[subscriber]
+        local.pending_subscribers += 1
+        del local.subscribers[subscriber]
         self._forget(subscriber, name)
         try:
-            await self._be_gone(subscription)
-            await self._dismiss(found[0], subscription)
+            await self._leave_presence(subscription)
+            await self._run_after(match.channel, subscription)
         finally:
-            await self._depart(room)
+            await self._release(local)
 
     def _forget(self, subscriber: Subscriber, channel: str) -> None:
-        joined = self._joined.get(subscriber)
-        if joined is not None:
-            joined.pop(channel, None)
-            if not joined:
-                del self._joined[subscriber]
+        subscriptions = self._subscriptions.get(subscriber)
+        if subscriptions is not None:
+            subscriptions.pop(channel, None)
+            if not subscriptions:
+                del self._subscriptions[subscriber]
         if subscriber.connection.subscriptions is not None:
             subscriber.connection.subscriptions.discard(channel)
 
-    # -- rooms ---------------------------------------------------------------------------------
+    # -- local channels ------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _room(self, channel: Channel, name: str) -> AsyncIterator[Room]:
-        """Give the room of a channel, which stays open for as long as somebody is in it."""
-        room = self._rooms.get(name)
-        is_new = room is None
-        if room is None:
-            room = self._rooms[name] = Room(
+    async def _local_channel(self, channel: Channel, name: str) -> AsyncIterator[LocalChannel]:
+        """Yield the local channel, which stays open as long as it has subscribers."""
+        local = self._local_channels.get(name)
+        is_new = local is None
+        if local is None:
+            local = self._local_channels[name] = LocalChannel(
                 name, history=channel.history > 0, broadcasts=self._broadcasts
             )
-        room.visitors += 1
+        local.pending_subscribers += 1
         try:
             if is_new:
                 self._clients.require_shared("a channel")
-                await self._relay.open(room)
-            yield room
+                await self._listener.add(local)
+            yield local
         finally:
-            await self._depart(room)
+            await self._release(local)
 
-    async def _depart(self, room: Room) -> None:
-        room.visitors -= 1
-        if room.is_empty and self._rooms.get(room.channel) is room:
-            del self._rooms[room.channel]
-            await self._relay.close_room(room)
+    async def _release(self, local: LocalChannel) -> None:
+        local.pending_subscribers -= 1
+        if local.is_empty and self._local_channels.get(local.name) is local:
+            del self._local_channels[local.name]
+            await self._listener.remove(local)

@@ -1,4 +1,4 @@
-"""`actionhero channels`: what can be joined."""
+"""`actionhero channels`: lists the channels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from actionhero import RunMode
 from actionhero.cli import format_option, write_rows
-from actionhero_channels.names import names_of
+from actionhero_channels.registry import load_registry
 
 if TYPE_CHECKING:
     from actionhero.cli import CommandContext
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 @format_option
 @click.pass_obj
 def channels(context: CommandContext, format_: str) -> None:
-    """List the channels that can be joined."""
+    """List the channels."""
     app = context.load(RunMode.CLI)
-    app.refuse_problems()
-    names, _ = names_of(app)
+    app.raise_for_problems()
+    registry, _ = load_registry(app)
     write_rows(
         [
             {
-                "name": known.name,
-                "history": known.channel.history,
-                "description": (inspect.getdoc(known.channel) or "").partition("\n")[0],
-                "owner": known.owner,
+                "name": registered.name,
+                "history": registered.channel.history,
+                "description": (inspect.getdoc(registered.channel) or "").partition("\n")[0],
+                "owner": registered.owner,
             }
-            for known in sorted(names.known, key=lambda known: known.name)
+            for registered in sorted(registry.channels, key=lambda registered: registered.name)
         ],
-        {"name": "Channel", "history": "Keeps", "description": "Description", "owner": "From"},
+        {"name": "Channel", "history": "History", "description": "Description", "owner": "From"},
         format_,
     )

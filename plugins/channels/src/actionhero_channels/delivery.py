@@ -1,4 +1,4 @@
-"""`Delivery`: one broadcast on its way to those who listen, encoded once for all of them."""
+"""`Delivery`: one broadcast on its way to subscribers, encoded once for all of them."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any, Final
 
 from actionhero.transport import dumps, loads
 
-#: Before the first entry of a stream.
-START: Final = "0-0"
-#: What Redis takes, and what its counters hold.
+#: The identifier before the first entry of a stream.
+STREAM_START: Final = "0-0"
+#: An identifier that Redis accepts; its parts are unsigned 64-bit integers.
 _ID: Final = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")
-_BEYOND: Final = 2**64
+_PART_LIMIT: Final = 2**64
 
 
 class Delivery:
     """One broadcast.
 
     Args:
-        channel: Where.
-        body: Its JSON, up to where the identifier goes: see `body_of`.
-        id: Its identifier. That of a channel with history can be resumed from; a presence event
-            has none.
+        channel: The name of the channel.
+        body: Its JSON up to the identifier; see `encode_body`.
+        id: Its identifier, from which a subscription can resume if the channel has history;
+            `None` for presence events.
     """
 
     __slots__ = ("_body", "_json", "_parsed", "cache", "channel", "id")
@@ -29,7 +29,7 @@ class Delivery:
     def __init__(self, channel: str, body: bytes, id: str | None) -> None:
         self.channel = channel
         self.id = id
-        #: For doors: what was made of this broadcast once for all, such as a frame.
+        #: For transports: values derived from this broadcast once for all, such as a frame.
         self.cache: dict[Any, Any] = {}
         self._body = body
         self._json: bytes | None = None
@@ -46,39 +46,39 @@ class Delivery:
 
     @property
     def message(self) -> Any:
-        """What was broadcast."""
-        return self._told["message"]
+        """The message."""
+        return self._content["message"]
 
     @property
     def sender(self) -> str:
-        """Who has broadcast it."""
-        return str(self._told["sender"])
+        """The sender."""
+        return str(self._content["sender"])
 
     @property
-    def _told(self) -> dict[str, Any]:
+    def _content(self) -> dict[str, Any]:
         if self._parsed is None:
             self._parsed = loads(self.json)["message"]
         return self._parsed
 
 
-def body_of(channel: str, message: Any, sender: str) -> bytes:
-    """Return a broadcast as it is sent to Redis: its JSON, without identifier and last braces.
+def encode_body(channel: str, message: Any, sender: str) -> bytes:
+    """Return the body of a broadcast: its JSON without the identifier and the last braces.
 
     Raises:
-        TypeError: The message cannot be written as JSON.
+        TypeError: The message is not JSON serializable.
     """
-    whole = dumps({"channel": channel, "message": message, "sender": sender})
-    return b'{"message":' + whole[:-1]
+    content = dumps({"channel": channel, "message": message, "sender": sender})
+    return b'{"message":' + content[:-1]
 
 
-def position(id: str) -> tuple[int, int]:
-    """Return an identifier of a stream as numbers, which are in order.
+def parse_id(id: str) -> tuple[int, int]:
+    """Return an identifier of a stream as two integers, which compare in the order of the stream.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is invalid.
     """
     match = _ID.fullmatch(id)
-    parts = (int(match[1]), int(match[2])) if match else (_BEYOND, 0)
-    if max(parts) >= _BEYOND:
-        raise ValueError(f"{id!r} is no identifier of a broadcast")
+    parts = (int(match[1]), int(match[2])) if match else (_PART_LIMIT, 0)
+    if max(parts) >= _PART_LIMIT:
+        raise ValueError(f"invalid broadcast identifier {id!r}")
     return parts

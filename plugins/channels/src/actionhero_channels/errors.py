@@ -1,4 +1,4 @@
-"""What a caller is told when Redis cannot be reached."""
+"""The error of a caller when Redis is unreachable."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from actionhero import ServiceUnavailable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-#: When trying again may make sense: a restart of Redis takes about so long.
+#: The suggested delay before a retry: about as long as a restart of Redis takes.
 RETRY_SECONDS: Final = 1
 
 
 @asynccontextmanager
-async def redis_reached() -> AsyncIterator[None]:
-    """Tell that Redis cannot be reached as what it is to a caller.
+async def translate_redis_errors() -> AsyncIterator[None]:
+    """Raise connection errors of Redis as `ServiceUnavailable`.
 
     Raises:
-        ServiceUnavailable: It cannot.
+        ServiceUnavailable: Redis is unreachable.
     """
     from actionhero_redis import TRANSIENT_ERRORS  # noqa: PLC0415 - it loads redis-py
 

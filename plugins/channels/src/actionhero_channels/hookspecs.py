@@ -1,4 +1,4 @@
-"""What a plugin may contribute to channels."""
+"""The hooks of channels."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ hookspec = pluggy.HookspecMarker("actionhero")
 
 @hookspec
 def actionhero_channels(app: Application) -> Sequence[type[Channel]] | None:
-    """Channels that a plugin brings.
+    """Return the channels of a plugin.
 
-    Called once, while the application is loading. An application's own are found without it.
+    Called once, while the application loads. The channels of the application itself are
+    discovered without it.
 
     Args:
-        app: The application being put together.
+        app: The application.
 
     Returns:
-        Subclasses of `Channel`. Two that the same name would fit equally well are an error that
-        names both owners.
+        Subclasses of `Channel`. Two channels whose names match the same channels are an error
+        that names both owners.
 
     Order:
-        Plugins in the order in which they were registered; it makes no difference.
+        Plugins in the order of registration; it makes no difference.
 
     Example:
         ```python

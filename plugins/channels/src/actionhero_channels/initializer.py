@@ -1,4 +1,4 @@
-"""`ChannelsInitializer`: provides `Channels`, and ends what it has begun."""
+"""`ChannelsInitializer`: provides `Channels`, and closes them on shutdown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from actionhero import Initializer
 from actionhero_channels.channels import Channels
-from actionhero_channels.names import names_of
+from actionhero_channels.registry import load_registry
 from actionhero_channels.settings import ChannelsSettings
 from actionhero_redis import RedisClients
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ChannelsInitializer(Initializer):
-    """The channels of the application. Nothing is asked of Redis before somebody joins one."""
+    """Provides `Channels`. Redis is not used before the first subscription or broadcast."""
 
     name = "channels"
     requires = ("redis",)
@@ -25,12 +25,12 @@ class ChannelsInitializer(Initializer):
 
     async def initialize(self, app: Application) -> None:
         """Provide `Channels`."""
-        names, _ = names_of(app)
+        registry, _ = load_registry(app)
         clients = app.get(RedisClients)
-        self._channels = Channels(app, names, clients, app.get(ChannelsSettings))
+        self._channels = Channels(app, registry, clients, app.get(ChannelsSettings))
         app.provide(Channels, self._channels)
 
     async def stop(self, app: Application) -> None:
-        """Leave every channel, and end the subscription to Redis."""
+        """End all subscriptions, and the connection to Redis."""
         if self._channels is not None:
             await self._channels.close()

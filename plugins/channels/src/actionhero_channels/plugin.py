@@ -1,4 +1,4 @@
-"""What this package adds to ActionHero. Start reading here."""
+"""The plugin `channels`: its hook implementations. Start reading here."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def actionhero_initializers() -> list[Initializer]:
 
 @hookimpl
 def actionhero_validate(app: Application) -> list[str]:
-    from actionhero_channels.names import names_of
+    from actionhero_channels.registry import load_registry
 
-    return names_of(app)[1]
+    return load_registry(app)[1]
 
 
 @hookimpl

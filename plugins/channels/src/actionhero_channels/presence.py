@@ -1,7 +1,8 @@
-"""`Presence`: who is in which channel, in all processes. Each step is one script.
+"""`Presence`: the members of each channel, in all processes. Each step is one script in Redis.
 
-Of each channel Redis has the keys that are there, and of each key its connections, sorted by when
-they are no longer believed. A process that ends without a word says nothing more of its own.
+For each channel Redis has a sorted set of its presence keys, and for each key a sorted set of its
+connections. The scores are the times at which entries expire: the entries of a process that
+crashes are not refreshed, and expire.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero.transport import dumps
-from actionhero_channels.broadcasts import unkept
-from actionhero_channels.delivery import body_of
+from actionhero_channels.broadcasts import encode_published
+from actionhero_channels.delivery import encode_body
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from actionhero_channels.broadcasts import Broadcasts
     from actionhero_redis import RedisClients
 
-#: Who tells of those who come and go.
+#: The sender of presence events.
 SENDER: Final = "presence"
 
 _NOW: Final = """
@@ -26,8 +27,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 """
 
-# Members, connections of one key; connection, key, time to live; where to tell what if the key
-# is new. In one step, so that it is told once even if the answer is lost and it is done again.
+# KEYS: members, connections of one key. ARGV: connection, key, time to live, Redis channel, event.
+# One script, so that the event is published once even if the client retries it.
 _JOIN: Final = (
     _NOW
     + """
@@ -43,7 +44,7 @@ if first then redis.call('PUBLISH', ARGV[4], ARGV[5]) end
 """
 )
 
-# The same keys; connection, key; where to tell what if the key is gone.
+# KEYS: as above. ARGV: connection, key, Redis channel, event.
 _LEAVE: Final = (
     _NOW
     + """
@@ -56,7 +57,7 @@ end
 """
 )
 
-# Members. Those who are no longer believed.
+# KEYS: members. Returns the expired ones.
 _EXPIRE: Final = (
     _NOW
     + """
@@ -75,12 +76,12 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
 
 
 class Presence:
-    """Who is here.
+    """The members of each channel, in all processes.
 
     Args:
         clients: Redis.
-        broadcasts: Tells those who listen of who comes and goes.
-        ttl_ms: How long somebody is believed to be here after they were heard of.
+        broadcasts: Provides the Redis channels of presence events.
+        ttl_ms: How long a member stays present without a heartbeat.
     """
 
     def __init__(self, clients: RedisClients, broadcasts: Broadcasts, ttl_ms: int) -> None:
@@ -89,29 +90,30 @@ class Presence:
         self._ttl_ms = ttl_ms
 
     async def join(self, channel: str, key: str, connection: str) -> None:
-        """Let somebody be here, or still be here; tell the others if they were not."""
+        """Add or refresh a connection of a key; publish an event if it is the first."""
         keys = (self._members(channel), self._connections(channel, key))
-        told = _event(channel, "join", key)
-        address = self._broadcasts.address(channel)
-        await self._run(_JOIN, keys, connection, key, self._ttl_ms, address, told)
+        event = _encode_event(channel, "join", key)
+        redis_channel = self._broadcasts.redis_channel(channel)
+        await self._run(_JOIN, keys, connection, key, self._ttl_ms, redis_channel, event)
 
     async def leave(self, channel: str, key: str, connection: str) -> None:
-        """Let a connection not be here; tell the others if it was the last of its key."""
+        """Remove a connection of a key; publish an event if it was the last."""
         keys = (self._members(channel), self._connections(channel, key))
-        told = _event(channel, "leave", key)
-        await self._run(_LEAVE, keys, connection, key, self._broadcasts.address(channel), told)
+        event = _encode_event(channel, "leave", key)
+        redis_channel = self._broadcasts.redis_channel(channel)
+        await self._run(_LEAVE, keys, connection, key, redis_channel, event)
 
     async def members(self, channel: str) -> list[str]:
-        """Return the keys of who is here, in no order."""
-        found: list[bytes] = await self._run(_MEMBERS, (self._members(channel),))
-        return [key.decode() for key in found]
+        """Return the keys of the members, in no particular order."""
+        keys: list[bytes] = await self._run(_MEMBERS, (self._members(channel),))
+        return [key.decode() for key in keys]
 
     async def expire(self, channel: str) -> None:
-        """Let those be gone whose process has not been heard of, and tell the others."""
-        gone: list[bytes] = await self._run(_EXPIRE, (self._members(channel),))
-        for key in gone:
-            told = _event(channel, "leave", key.decode())
-            await self._clients.bytes.publish(self._broadcasts.address(channel), told)
+        """Remove the members without a recent heartbeat, and publish an event for each."""
+        expired: list[bytes] = await self._run(_EXPIRE, (self._members(channel),))
+        for key in expired:
+            event = _encode_event(channel, "leave", key.decode())
+            await self._clients.bytes.publish(self._broadcasts.redis_channel(channel), event)
 
     async def _run(self, script: str, keys: Sequence[str], *arguments: Any) -> Any:
         client: Any = self._clients.bytes
@@ -124,7 +126,7 @@ class Presence:
         return self._clients.key("channels", f"{{{channel}}}", "of", key)
 
 
-def _event(channel: str, event: str, key: str) -> bytes:
-    """Return that somebody came or went, as it is published."""
+def _encode_event(channel: str, event: str, key: str) -> bytes:
+    """Return the published message of a presence event."""
     message = dumps({"event": event, "presenceKey": key}).decode()
-    return unkept(body_of(channel, message, SENDER))
+    return encode_published(encode_body(channel, message, SENDER))

@@ -1,4 +1,4 @@
-"""`PresenceHeartbeat`: says again and again who is still here."""
+"""`PresenceHeartbeat`: refreshes the presence of the subscribers of this process."""
 
 from __future__ import annotations
 
@@ -17,63 +17,64 @@ logger = logging.getLogger("actionhero.channels")
 
 
 class PresenceHeartbeat:
-    """Keeps those who are here from being forgotten, and forgets who is not heard of.
+    """Refreshes the presence of local subscribers, and removes expired members.
 
     Args:
-        presence: Who is here, in all processes.
-        joined: Who has joined which channel in this one; `None` for who is on their way.
-        interval_seconds: How often it beats.
+        presence: The members of channels, in all processes.
+        subscriptions: The subscriptions of this process by subscriber and channel; `None` for
+            those that are not active yet.
+        interval_seconds: The interval.
     """
 
     def __init__(
         self,
         presence: Presence,
-        joined: Mapping[Subscriber, Mapping[str, Subscription | None]],
+        subscriptions: Mapping[Subscriber, Mapping[str, Subscription | None]],
         interval_seconds: float,
     ) -> None:
         self._presence = presence
-        self._joined = joined
+        self._subscriptions = subscriptions
         self._interval_seconds = interval_seconds
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self) -> None:
-        """Beat from now on, if it does not yet."""
+    def start(self) -> None:
+        """Start the heartbeat, if it is not running."""
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._beat())
+            self._task = asyncio.get_running_loop().create_task(self._run())
 
-    async def end(self) -> None:
-        """Beat no more."""
+    async def stop(self) -> None:
+        """Stop the heartbeat."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _beat(self) -> None:
+    async def _run(self) -> None:
         while True:
             await asyncio.sleep(self._interval_seconds)
-            names: set[str] = set()
-            for joined in tuple(self._joined.values()):
-                for subscription in tuple(joined.values()):
+            channels: set[str] = set()
+            for by_channel in tuple(self._subscriptions.values()):
+                for subscription in tuple(by_channel.values()):
                     if subscription is not None:
-                        names.add(subscription.channel)
-                        await self._still_here(subscription)
-            for name in names:
+                        channels.add(subscription.channel)
+                        await self._refresh(subscription)
+            for channel in channels:
                 try:
-                    await self._presence.expire(name)
-                except Exception as error:  # noqa: BLE001 - Redis is away: next time, then
-                    logger.warning("channel %r: who is here is not known: %s", name, error)
+                    await self._presence.expire(channel)
+                except Exception as error:  # noqa: BLE001 - retried with the next heartbeat
+                    logger.warning("channel %r: expiring members failed: %s", channel, error)
 
-    async def _still_here(self, subscription: Subscription) -> None:
+    async def _refresh(self, subscription: Subscription) -> None:
         key = subscription.presence_key
         if key is None:
             return
-        name, connection = subscription.channel, subscription.connection.id
+        channel, connection = subscription.channel, subscription.connection.id
         try:
-            await self._presence.join(name, key, connection)
-            now = self._joined.get(subscription.subscriber, {}).get(name)
-            # Checked again meanwhile, with another session, it is another subscription.
-            if now is None or now.presence_key != key:
-                # They have left meanwhile, and we were the later one.
-                await self._presence.leave(name, key, connection)
-        except Exception as error:  # noqa: BLE001 - Redis is away: next time, then
-            logger.warning("channel %r: who is here is not told: %s", name, error)
+            await self._presence.join(channel, key, connection)
+            current = self._subscriptions.get(subscription.subscriber, {}).get(channel)
+            # A subscription that was authorized again in the meantime is another object.
+            if current is None or current.presence_key != key:
+                # It ended in the meantime, and its removal came before our refresh.
+                await self._presence.leave(channel, key, connection)
+        except Exception as error:  # noqa: BLE001 - retried with the next heartbeat
+            logger.warning("channel %r: refreshing a member failed: %s", channel, error)

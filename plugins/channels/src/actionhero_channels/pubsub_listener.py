@@ -1,4 +1,4 @@
-"""`PubSubListener`: the one subscription of this process to Redis, for the channels that are joined here."""
+"""`PubSubListener`: the one Redis subscription of this process, for all its channels."""
 
 from __future__ import annotations
 
@@ -7,154 +7,151 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero_channels.broadcasts import published
+from actionhero.transport import Backoff
+from actionhero_channels.broadcasts import decode_published
 
 if TYPE_CHECKING:
     from redis.asyncio.client import PubSub
 
     from actionhero_channels.broadcasts import Broadcasts
-    from actionhero_channels.local_channel import Room
+    from actionhero_channels.local_channel import LocalChannel
     from actionhero_redis import RedisClients
 
 logger = logging.getLogger("actionhero.channels")
 
-#: How long to wait before the next try to reach Redis, doubled each time up to the longest.
-FIRST_WAIT_SECONDS: Final = 0.05
-LONGEST_WAIT_SECONDS: Final = 1.0
-#: After how long without a word Redis is asked whether it is there, and has to answer.
-QUIET_SECONDS: Final = 10.0
+#: The first and the longest delay before a reconnect to Redis.
+FIRST_DELAY_SECONDS: Final = 0.05
+MAX_DELAY_SECONDS: Final = 1.0
+#: After this time without a message Redis is pinged, and has the same time to reply.
+PING_SECONDS: Final = 10.0
 
 
 class PubSubListener:
-    """Hands what is published to rooms, for as long as they are open here.
+    """Receives published messages from Redis, and passes them to the local channels.
 
     Args:
         clients: Redis.
-        broadcasts: Knows the addresses of channels.
+        broadcasts: Provides the Redis channel of each channel.
     """
 
     def __init__(self, clients: RedisClients, broadcasts: Broadcasts) -> None:
         self._clients = clients
         self._broadcasts = broadcasts
-        self._rooms: dict[str, Room] = {}
+        #: By the name of the Redis channel.
+        self._channels: dict[str, LocalChannel] = {}
         self._pubsub: PubSub | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._wanted = asyncio.Event()
+        self._has_channels = asyncio.Event()
         # A cancellation alone may be lost: `wait_for` of Python 3.11 drops one now and then.
         self._closed = False
 
     @property
-    def addresses(self) -> list[str]:
-        """What is subscribed to now, by the names that Redis knows."""
-        return sorted(self._rooms)
+    def redis_channels(self) -> list[str]:
+        """The Redis channels that this process subscribes to, sorted."""
+        return sorted(self._channels)
 
-    async def open(self, room: Room) -> None:
-        """Begin to hand over what is published in a room's channel.
-
-        From when the room is `listening`, what is published arrives.
-        """
-        address = self._broadcasts.address(room.channel)
-        self._rooms[address] = room
-        self._wanted.set()
+    async def add(self, channel: LocalChannel) -> None:
+        """Subscribe to the Redis channel of `channel`; messages arrive once it is `confirmed`."""
+        redis_channel = self._broadcasts.redis_channel(channel.name)
+        self._channels[redis_channel] = channel
+        self._has_channels.set()
         if self._reading is None:
             self._reading = asyncio.get_running_loop().create_task(self._read())
         elif self._pubsub is not None:
             with suppress(Exception):
-                # If it fails, so does reading, and then everything is subscribed to anew.
-                await self._pubsub.subscribe(address)
+                # On an error, reading fails too, and subscribes to all channels again.
+                await self._pubsub.subscribe(redis_channel)
 
-    async def close_room(self, room: Room) -> None:
-        """End what `open` began."""
-        address = self._broadcasts.address(room.channel)
-        if self._rooms.get(address) is not room:
+    async def remove(self, channel: LocalChannel) -> None:
+        """Unsubscribe from the Redis channel of `channel`."""
+        redis_channel = self._broadcasts.redis_channel(channel.name)
+        if self._channels.get(redis_channel) is not channel:
             return
-        del self._rooms[address]
-        if not self._rooms:
-            self._wanted.clear()
-        await room.close()
-        # Unless it was opened again meanwhile.
-        if self._pubsub is not None and address not in self._rooms:
+        del self._channels[redis_channel]
+        if not self._channels:
+            self._has_channels.clear()
+        await channel.close()
+        # Unless it was added again in the meantime.
+        if self._pubsub is not None and redis_channel not in self._channels:
             with suppress(Exception):
-                await self._pubsub.unsubscribe(address)
+                await self._pubsub.unsubscribe(redis_channel)
 
     async def close(self) -> None:
-        """End the subscription."""
+        """Close the connection."""
         self._closed = True
         task, self._reading = self._reading, None
         if task is not None:
-            self._wanted.set()
+            self._has_channels.set()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        for room in self._rooms.values():
-            await room.close()
-        self._rooms.clear()
+        for channel in self._channels.values():
+            await channel.close()
+        self._channels.clear()
 
     # -- reading -------------------------------------------------------------------------------
 
     async def _read(self) -> None:
-        wait = FIRST_WAIT_SECONDS
+        backoff = Backoff(FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS)
         while not self._closed:
-            await self._wanted.wait()
-            asked = set(self._rooms)
-            if not asked:
+            await self._has_channels.wait()
+            names = set(self._channels)
+            if not names:
                 continue
             pubsub = self._clients.pubsub()
             try:
-                await pubsub.subscribe(*asked)
+                await pubsub.subscribe(*names)
                 self._pubsub = pubsub
-                if later := self._rooms.keys() - asked:
-                    await pubsub.subscribe(*later)
-                wait = FIRST_WAIT_SECONDS
-                while self._rooms and not self._closed:
-                    await self._take(await self._heard(pubsub))
+                if added := self._channels.keys() - names:
+                    await pubsub.subscribe(*added)
+                backoff.reset()
+                while self._channels and not self._closed:
+                    await self._handle(await self._next_message(pubsub))
             except asyncio.CancelledError:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever a driver raises: try again
-                logger.warning("channels: no word from Redis: %s; trying again", error)
-                await asyncio.sleep(wait)
-                wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+            except Exception as error:  # noqa: BLE001 - any error of the driver leads to a retry
+                logger.warning("channels: lost the connection to Redis: %s; reconnecting", error)
+                await asyncio.sleep(backoff.next_seconds())
             finally:
                 self._pubsub = None
                 with suppress(Exception):
                     await pubsub.aclose()
 
-    async def _heard(self, pubsub: PubSub) -> Any:
-        """Return what Redis says next.
+    async def _next_message(self, pubsub: PubSub) -> Any:
+        """Return the next message of Redis.
 
         Raises:
-            ConnectionError: It says nothing, not even when it is asked.
+            ConnectionError: Redis does not reply to a ping.
         """
         if not self._clients.shared:
             return await pubsub.get_message(timeout=None)
-        message = await pubsub.get_message(timeout=QUIET_SECONDS)
+        message = await pubsub.get_message(timeout=PING_SECONDS)
         if message is None:
             # A server that lost its power does not close the connection.
             await pubsub.ping()
-            message = await pubsub.get_message(timeout=QUIET_SECONDS)
+            message = await pubsub.get_message(timeout=PING_SECONDS)
             if message is None:
-                raise ConnectionError("no answer")
+                raise ConnectionError("no reply to a ping")
         return message
 
-    async def _take(self, message: Any) -> None:
+    async def _handle(self, message: Any) -> None:
         if message is None:
             return
-        address = _text(message["channel"])
-        room = self._rooms.get(address)
-        if room is None:
+        channel = self._channels.get(_text(message["channel"]))
+        if channel is None:
             return
         if message["type"] == "subscribe":
-            if room.listening.is_set():
-                # Once more: the connection was lost meanwhile.
-                room.resume()
-            room.listening.set()
+            if channel.confirmed.is_set():
+                # Confirmed again: the connection was lost in the meantime.
+                channel.handle_reconnect()
+            channel.confirmed.set()
         elif message["type"] == "message":
             try:
-                told = published(room.channel, message["data"])
+                published = decode_published(channel.name, message["data"])
             except ValueError:
-                logger.warning("channel %r: something unreadable was published", room.channel)
+                logger.warning("channel %r: ignored an undecodable message", channel.name)
                 return
-            await room.take(told)
+            await channel.receive(published)
 
 
-def _text(address: bytes | str) -> str:
-    return address.decode() if isinstance(address, bytes) else address
+def _text(name: bytes | str) -> str:
+    return name.decode() if isinstance(name, bytes) else name

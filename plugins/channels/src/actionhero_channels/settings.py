@@ -1,4 +1,4 @@
-"""The knobs of channels: section `channels`."""
+"""The settings of channels: section `channels`."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from actionhero import Field, Settings
 
 
 class ChannelsSettings(Settings):
-    """How many channels somebody may join, and how long who is here is believed."""
+    """The limit of subscriptions, and the timing of presence."""
 
     section: ClassVar[str] = "channels"
 
     max_subscriptions: int = Field(
-        default=100, ge=1, description="How many channels one connection may join."
+        default=100, ge=1, description="The maximum number of subscriptions of one connection."
     )
     presence_ttl: timedelta = Field(
         default=timedelta(seconds=90),
         ge=timedelta(seconds=1),
-        description="After which time those are no longer here of whose process nothing is heard.",
+        description="How long members stay present after the last heartbeat of their process.",
     )
     presence_heartbeat: timedelta = Field(
         default=timedelta(seconds=30),
         gt=timedelta(0),
-        description="How often a process says who is still here.",
+        description="The interval at which a process refreshes the presence of its members.",
     )
 
     @model_validator(mode="after")
-    def _is_heard_in_time(self) -> ChannelsSettings:
+    def _check_heartbeat(self) -> ChannelsSettings:
         if self.presence_heartbeat >= self.presence_ttl:
             raise ValueError(
                 f"presence_heartbeat is {self.presence_heartbeat} and presence_ttl is "

@@ -1,4 +1,4 @@
-"""Who listens: what a door implements for each of its connections."""
+"""`Subscriber`, which a transport implements for its connections, and `SubscribeResult`."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
 
 
 class Subscriber(Protocol):
-    """One connection that can listen. Neither method may block or raise."""
+    """A connection that can subscribe to channels. Its methods must neither block nor raise."""
 
     @property
     def connection(self) -> Connection:
-        """Who is there."""
+        """The connection."""
 
     def deliver(self, delivery: Delivery, /) -> None:
-        """Take what was broadcast. Whoever is slow must see to it without holding up others."""
+        """Receive a broadcast. A slow connection must buffer or drop it without blocking others."""
 
     def gap(self, channel: str, /) -> None:
-        """Take notice that messages of a channel may have been missed."""
+        """Receive the notice that messages of a channel may have been lost."""
 
 
-class Subscribed(NamedTuple):
-    """That a channel was joined."""
+class SubscribeResult(NamedTuple):
+    """The result of `Channels.subscribe`."""
 
-    #: What was broadcast since, in order; the next that is delivered follows the last of these.
-    replayed: Sequence[Delivery] = ()
-    #: Whether more was broadcast since than is still known.
+    #: The broadcasts after `since`, in order; the next delivery follows the last of these.
+    backlog: Sequence[Delivery] = ()
+    #: Whether broadcasts after `since` are missing from the backlog.
     gap: bool = False
-    #: The identifier of the last broadcast before all that is delivered from now on: whoever is
-    #: interrupted before they have heard any goes on from there. `None` without history.
-    position: str | None = None
+    #: The identifier of the last broadcast before the next delivery, from which a subscriber that
+    #: is interrupted before it resumes. `None` without history.
+    last_id: str | None = None

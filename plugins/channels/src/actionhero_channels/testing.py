@@ -1,10 +1,10 @@
-"""For tests: what was broadcast, and somebody who listens without a door.
+"""For tests: `captured_broadcasts`, and `RecordingSubscriber`, which needs no transport.
 
 ```python
 async with running_app(plugin) as app:
-    with captured_broadcasts(app) as said:
+    with captured_broadcasts(app) as broadcasts:
         await app.call("message:create", {"body": "Hello"})
-    assert said[0].channel == "messages"
+    assert broadcasts[0].channel == "messages"
 ```
 """
 
@@ -33,64 +33,64 @@ class CapturedBroadcast(NamedTuple):
     sender: str
 
 
-class Listener:
-    """A subscriber that keeps what it hears."""
+class RecordingSubscriber:
+    """A subscriber that records its deliveries."""
 
     def __init__(self) -> None:
         self.connection = Connection("test")
-        #: What was delivered, in order, without who came and went.
-        self.heard: list[Delivery] = []
-        #: The events of presence, as they were delivered.
+        #: The deliveries in order, without presence events.
+        self.deliveries: list[Delivery] = []
+        #: The presence events, in order.
         self.presence: list[Delivery] = []
-        #: The channels of which something may have been missed.
+        #: The channels for which a gap was reported.
         self.gaps: list[str] = []
         self._changed = asyncio.Condition()
-        self._waking: set[asyncio.Task[None]] = set()
+        self._notifying: set[asyncio.Task[None]] = set()
 
     def deliver(self, delivery: Delivery, /) -> None:
-        """Keep what was broadcast."""
-        (self.heard if delivery.id is not None else self.presence).append(delivery)
+        """Record a broadcast."""
+        (self.deliveries if delivery.id is not None else self.presence).append(delivery)
         self._wake()
 
     def gap(self, channel: str, /) -> None:
-        """Keep that something may have been missed."""
+        """Record a gap."""
         self.gaps.append(channel)
         self._wake()
 
-    async def until(self, *, heard: int = 0, presence: int = 0, gaps: int = 0) -> None:
-        """Wait until so much was heard."""
+    async def wait_for(self, *, deliveries: int = 0, presence: int = 0, gaps: int = 0) -> None:
+        """Wait until at least so many of each were recorded."""
         async with self._changed:
             await self._changed.wait_for(
                 lambda: (
-                    len(self.heard) >= heard
+                    len(self.deliveries) >= deliveries
                     and len(self.presence) >= presence
                     and len(self.gaps) >= gaps
                 )
             )
 
     def _wake(self) -> None:
-        if not self._waking:
+        if not self._notifying:
             task = asyncio.get_running_loop().create_task(self._notify())
-            self._waking.add(task)
-            task.add_done_callback(self._waking.discard)
+            self._notifying.add(task)
+            task.add_done_callback(self._notifying.discard)
 
     async def _notify(self) -> None:
-        self._waking.clear()
+        self._notifying.clear()
         async with self._changed:
             self._changed.notify_all()
 
 
 @contextlib.contextmanager
 def captured_broadcasts(app: Application | RunningApp) -> Iterator[list[CapturedBroadcast]]:
-    """Give a list to which each broadcast of this process is added, for as long as a block."""
-    said: list[CapturedBroadcast] = []
+    """Yield a list that collects the broadcasts of this process during a `with` block."""
+    captured: list[CapturedBroadcast] = []
 
-    def tap(channel: str, message: Any, sender: str) -> None:
-        said.append(CapturedBroadcast(channel, message, sender))
+    def capture(channel: str, message: Any, sender: str) -> None:
+        captured.append(CapturedBroadcast(channel, message, sender))
 
     channels = app.get(Channels)
-    channels.taps.append(tap)
+    channels.observers.append(capture)
     try:
-        yield said
+        yield captured
     finally:
-        channels.taps.remove(tap)
+        channels.observers.remove(capture)
