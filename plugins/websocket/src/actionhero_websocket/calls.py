@@ -85,7 +85,7 @@ class OpenCall:
             answer(conversation, id, action, outcome, self.pending)
 
     def _has_streamed(self, value: Any) -> bool:
-        return self._is_streaming or isinstance(value, Stream) or self._action.yields
+        return self._is_streaming or isinstance(value, Stream) or self._action.is_generator
 
     async def _send_part(self, item: Any) -> bool:
         self._is_streaming = True
@@ -100,7 +100,7 @@ class OpenCall:
         document = conversation.shared.document(
             error, request_id=self.pending.identify(), stack=stack
         )
-        if self._action.yields:
+        if self._action.is_generator:
             # As over HTTP: who reads events knows it.
             told = encode_event(Event(document, event="error"))
             conversation.send_text(messages.chunk(id, told))
@@ -174,7 +174,7 @@ class CallQueue:
     def _keep(self, call: OpenCall, task: asyncio.Task[Outcome]) -> None:
         """Take note of a call until it is answered."""
         call.task = task
-        self._shared.pipeline.keep(call.pending, task)
+        self._shared.pipeline.start_timeout(call.pending, task)
         self._running.add(call)
         self._shared.note_begun()
         task.add_done_callback(lambda task: self._end(call, task))
@@ -218,7 +218,7 @@ def answer(
     try:
         body = messages.response(id, value)
     except Exception as unwritten:  # noqa: BLE001 - the author's serializers
-        failed = conversation.shared.pipeline.failed_to_answer(action.name, unwritten)
+        failed = conversation.shared.pipeline.encoding_error_outcome(action.name, unwritten)
         answer(conversation, id, action, failed, pending)
     else:
         conversation.send_text(body)

@@ -115,7 +115,7 @@ class SessionRegistry:
 
     async def session_of(self, connection: Connection) -> Session:
         """Return what is remembered of a connection."""
-        store = self.pipeline.store
+        store = self.pipeline.session_store
         if store is not None:
             return await store.open(connection)
         if connection.session is None:
@@ -134,19 +134,19 @@ class SessionRegistry:
             try:
                 await subscriptions.leave_all()
             except Exception as error:  # noqa: BLE001 - they vanish after a time, in any case
-                self.pipeline.failed_beside("leaving channels", error)
+                self.pipeline.error_outcome("leaving channels", error)
 
     def start(self) -> None:
         """Take note of the event loop, and hear of sessions that end."""
         self.loop = asyncio.get_running_loop()
-        if self.pipeline.store is not None and self._watching is None:
+        if self.pipeline.session_store is not None and self._watching is None:
             self._watching = self.loop.create_task(self._watch())
 
     async def _watch(self) -> None:
-        store = self.pipeline.store
+        store = self.pipeline.session_store
         if store is None:
             return
-        async with aclosing(store.ended()) as ended:
+        async with aclosing(store.revocations()) as ended:
             async for id in ended:
                 for socket in self.sockets:
                     subscriptions: Subscriptions | None = getattr(socket, "subscriptions", None)

@@ -77,7 +77,7 @@ class Subscriptions:
         if tasks:
             # What a subscription began while it is cancelled must be seen by what undoes it.
             await asyncio.wait(tasks)
-        await self._shared.channels.leave_all(self._conversation)
+        await self._shared.channels.unsubscribe_all(self._conversation)
 
     # -- one after another, channel by channel ---------------------------------------------------
 
@@ -122,10 +122,10 @@ class Subscriptions:
         facts: dict[str, Any] = {"channel": channel}
         if resumes:
             # Of `null`, too: that is how somebody says that they may come back.
-            facts |= {"gap": joined.gap, "id": joined.position}
+            facts |= {"gap": joined.gap, "id": joined.last_id}
         # In one piece, so that the buffer's limit is not for what was asked for.
         bodies = [messages.subscribed(id, facts)]
-        bodies += [delivery.json for delivery in (*joined.replayed, *held)]
+        bodies += [delivery.json for delivery in (*joined.backlog, *held)]
         conversation.send_texts(bodies)
 
     def _hold(self, channel: str, since: Any) -> None:
@@ -161,11 +161,11 @@ class Subscriptions:
         shared, conversation = self._shared, self._conversation
         try:
             session = await shared.session_of(conversation.connection)
-            left = await shared.channels.recheck(conversation, session)
+            left = await shared.channels.reauthorize(conversation, session)
         except Exception as error:  # noqa: BLE001 - as above
-            shared.pipeline.failed_beside("looking at channels again", error)
+            shared.pipeline.error_outcome("looking at channels again", error)
             # Whether they may be stayed in cannot be known, so they are not.
-            await shared.channels.leave_all(conversation)
+            await shared.channels.unsubscribe_all(conversation)
             conversation.close(frames.TRY_AGAIN_LATER, "Channels are not available")
             return
         self.sessions = {session.id} if session.id is not None else set()
@@ -178,7 +178,7 @@ class Subscriptions:
         self._conversation.send_text(self._shared.failure(id, error))
 
     def _tell_failure(self, id: Any, what: str, error: Exception) -> None:
-        outcome = self._shared.pipeline.failed_beside(what, error)
+        outcome = self._shared.pipeline.error_outcome(what, error)
         if outcome.error is not None:
             told = self._shared.failure(id, outcome.error, stack=outcome.stack)
             self._conversation.send_text(told)

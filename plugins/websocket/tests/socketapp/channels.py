@@ -95,4 +95,4 @@ class Joined(Action):
     websocket = True
 
     async def run(self, call: Call) -> dict[str, Any]:
-        return {"joined": dict(call.get(Channels).joined)}
+        return {"joined": dict(call.get(Channels).subscriber_counts)}
