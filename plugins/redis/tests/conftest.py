@@ -1,4 +1,4 @@
-"""What the tests of Redis share: a real server that is thrown away, and the ways to have one."""
+"""Fixtures of the Redis tests: throw-away servers, and an environment for each store."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Give a folder whose path is short enough for the path of a socket in it."""
+    """A folder whose path is short enough for a Unix socket in it."""
     with tempfile.TemporaryDirectory(prefix="ah-") as name:
         yield Path(name)
 
 
 @pytest.fixture(params=["server", "embedded", "memory"])
 def environ(request: pytest.FixtureRequest, program: object) -> dict[str, str]:
-    """Give the variables of an application, for each Redis that it may have."""
+    """The environment variables of an application, for each kind of store."""
     if request.param == "server":
         return {"REDIS_URL": request.getfixturevalue("redis_server").url}
     if request.param == "embedded":

@@ -1,4 +1,4 @@
-"""What is above Redis sees no difference between a server, a private one, and memory."""
+"""The clients behave the same with a server, a private server and memory."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-async def test_what_is_written_is_read(environ: dict[str, str], folder: Path) -> None:
-    """Text as text, and bytes as bytes, by an action as anywhere."""
+async def test_values_are_read_as_text_or_as_bytes(environ: dict[str, str], folder: Path) -> None:
+    """In actions and elsewhere."""
 
-    class Remember(Action):
-        """Remember something."""
+    class Store(Action):
+        """Store a value."""
 
-        name = "remember"
+        name = "store"
 
         async def run(self, call: Call) -> str:
             redis = call.get(RedisClients)
             await redis.client.set(redis.key("thing", 1), "grün")
             return str(await redis.client.get(redis.key("thing", 1)))
 
-    async with running_app(plugin, Remember, environ=environ, folder=folder) as app:
-        assert await app.call("remember") == "grün"
+    async with running_app(plugin, Store, environ=environ, folder=folder) as app:
+        assert await app.call("store") == "grün"
         clients = app.get(RedisClients)
         assert await clients.bytes.get(clients.key("thing", 1)) == "grün".encode()
 
 
 async def test_every_key_begins_with_the_prefix(environ: dict[str, str], folder: Path) -> None:
-    """Two applications on one Redis do not meet."""
+    """Two applications can share one Redis."""
     settings = {**environ, "ACTIONHERO_REDIS__PREFIX": "shop"}
     async with running_app(plugin, environ=settings, folder=folder) as app:
         clients = app.get(RedisClients)
@@ -47,10 +47,10 @@ async def test_every_key_begins_with_the_prefix(environ: dict[str, str], folder:
         assert await clients.client.keys("*") == ["shop:a:b"]
 
 
-async def test_blocking_commands_wait_longer_than_the_timeout(
+async def test_blocking_commands_have_no_response_timeout(
     environ: dict[str, str], folder: Path
 ) -> None:
-    """What waits for a message is not cut off by the time that answers may take."""
+    """The setting `redis.timeout` does not end them."""
     settings = {**environ, "ACTIONHERO_REDIS__TIMEOUT": "50ms"}
     async with running_app(plugin, environ=settings, folder=folder) as app:
         clients = app.get(RedisClients)
@@ -63,8 +63,10 @@ async def test_blocking_commands_wait_longer_than_the_timeout(
         assert await popped == (clients.key("queue"), "job")
 
 
-async def test_subscribers_hear_what_is_published(environ: dict[str, str], folder: Path) -> None:
-    """A message reaches who subscribed before."""
+async def test_subscribers_receive_published_messages(
+    environ: dict[str, str], folder: Path
+) -> None:
+    """After the subscription has been confirmed."""
     async with running_app(plugin, environ=environ, folder=folder) as app:
         clients = app.get(RedisClients)
         subscriber = clients.pubsub(ignore_subscribe_messages=True)
@@ -83,7 +85,7 @@ async def test_subscribers_hear_what_is_published(environ: dict[str, str], folde
 
 
 async def test_scripts_run(environ: dict[str, str], folder: Path) -> None:
-    """Lua, also in memory: locks and queues are written in it."""
+    """Lua scripts work in memory too."""
     async with running_app(plugin, environ=environ, folder=folder) as app:
         clients = app.get(RedisClients)
         script = clients.client.register_script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
@@ -91,32 +93,28 @@ async def test_scripts_run(environ: dict[str, str], folder: Path) -> None:
         assert await script(keys=[clients.key("count")], args=[3]) == 3
 
 
-async def test_each_event_loop_has_clients_of_its_own(
-    environ: dict[str, str], folder: Path
-) -> None:
-    """A worker's thread with a loop of its own uses the same object, and sees the same data."""
+async def test_each_event_loop_has_its_own_clients(environ: dict[str, str], folder: Path) -> None:
+    """A thread with its own event loop uses the same object and the same data."""
 
     async with running_app(plugin, environ=environ, folder=folder) as app:
         clients = app.get(RedisClients)
         await clients.client.set(clients.key("x"), "1")
 
-        async def elsewhere() -> tuple[str, object]:
+        async def use_in_thread() -> tuple[str, object]:
             try:
                 return str(await clients.client.get(clients.key("x"))), clients.client
             finally:
                 await clients.aclose()
 
-        value, other = await asyncio.to_thread(asyncio.run, elsewhere())
+        value, other = await asyncio.to_thread(asyncio.run, use_in_thread())
 
         assert value == "1"
         assert other is not clients.client
         assert await clients.client.get(clients.key("x")) == "1"
 
 
-async def test_code_without_an_event_loop_has_a_client_too(
-    environ: dict[str, str], folder: Path
-) -> None:
-    """For libraries that know no asyncio."""
+async def test_synchronous_clients_see_the_same_data(environ: dict[str, str], folder: Path) -> None:
+    """They are for code without an event loop."""
     async with running_app(plugin, environ=environ, folder=folder) as app:
         clients = app.get(RedisClients)
 
@@ -128,12 +126,12 @@ async def test_code_without_an_event_loop_has_a_client_too(
         assert await clients.client.get(clients.key("count")) == "1"
 
 
-async def test_after_the_end_nothing_is_opened_again(folder: Path) -> None:
-    """Who still holds the clients is told that we stop."""
+async def test_clients_are_unavailable_after_shutdown(folder: Path) -> None:
+    """No connection is opened again."""
     async with running_app(plugin, environ=MEMORY, folder=folder) as app:
         clients = app.get(RedisClients)
 
-    with pytest.raises(ServiceUnavailable, match="Redis is not used any more: we stop"):
+    with pytest.raises(ServiceUnavailable, match="Redis is not available during shutdown"):
         _ = clients.client
 
 
@@ -141,7 +139,7 @@ MEMORY = {"ACTIONHERO_REDIS__MODE": "memory"}
 
 
 async def test_different_parts_make_different_keys(folder: Path) -> None:
-    """Nobody reaches the key of something else with a colon in a name."""
+    """A colon in a name does not lead to the key of another object."""
     async with running_app(plugin, environ=MEMORY, folder=folder) as app:
         key = app.get(RedisClients).key
 
@@ -149,8 +147,8 @@ async def test_different_parts_make_different_keys(folder: Path) -> None:
     assert len({key("a:b", "c"), key("a", "b:c"), key("a", "b", "c"), key("a%3Ab", "c")}) == 4
 
 
-async def test_a_pool_that_is_used_up_is_waited_for(redis_server: Any, folder: Path) -> None:
-    """A command waits for a free connection, and is refused when that takes too long."""
+async def test_commands_wait_for_a_free_connection(redis_server: Any, folder: Path) -> None:
+    """They fail if none is free within the pool timeout."""
     environ = {
         "REDIS_URL": redis_server.url,
         "ACTIONHERO_REDIS__POOL_SIZE": "1",
@@ -160,7 +158,7 @@ async def test_a_pool_that_is_used_up_is_waited_for(redis_server: Any, folder: P
     async with running_app(plugin, environ=environ, folder=folder) as app:
         clients = app.get(RedisClients)
         waiting = asyncio.ensure_future(clients.blocking.blpop([clients.key("queue")], timeout=30))
-        # The server tells nobody that somebody waits.
+        # Redis has no event for a blocked client.
         while not (await clients.client.info("clients"))["blocked_clients"]:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
@@ -172,23 +170,26 @@ async def test_a_pool_that_is_used_up_is_waited_for(redis_server: Any, folder: P
         assert await waiting is not None
 
 
-async def test_memory_tells_in_one_line_what_it_cannot_do(
+async def test_the_memory_store_logs_one_warning(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nobody finds out by losing something."""
+    """It names the limitations and the remedy."""
     async with running_app(plugin, environ=MEMORY, folder=folder, mode=RunMode.SERVER) as app:
         assert not app.get(RedisClients).shared
 
-    [record] = [one for one in caplog.records if one.levelname == "WARNING"]
+    [record] = [record for record in caplog.records if record.levelname == "WARNING"]
     assert record.getMessage() == (
-        "redis: there is no server, only the memory of this process: nothing is kept when it ends, "
-        "and no other process sees it; install redis-server or valkey-server, or set REDIS_URL"
+        "redis: no server, data is in the memory of this process: it is lost when the process "
+        "ends, and other processes cannot see it; install redis-server or valkey-server, or set "
+        "REDIS_URL"
     )
 
 
 @pytest.mark.parametrize("mode", [RunMode.CLI, RunMode.WORKER, RunMode.SCHEDULER])
-async def test_memory_of_another_process_is_not_written_to(folder: Path, mode: RunMode) -> None:
-    """What a command or a worker wrote there would be seen by nobody."""
+async def test_the_memory_of_the_server_is_unavailable_to_other_processes(
+    folder: Path, mode: RunMode
+) -> None:
+    """Commands and workers would write to memory that is never read."""
     environ = {**MEMORY, "ACTIONHERO_ENV": "development"}
     async with running_app(plugin, environ=environ, folder=folder, mode=mode) as app:
         clients = app.get(RedisClients)
@@ -202,13 +203,15 @@ async def test_memory_of_another_process_is_not_written_to(folder: Path, mode: R
         await clients.check()
 
     assert str(raised.value) == (
-        "Redis is needed for a broadcast, and there is only the memory of the process that serves; "
+        "Redis is needed for a broadcast, and the only store is the memory of the server process; "
         "set REDIS_URL, or install redis-server or valkey-server"
     )
 
 
-async def test_what_is_shared_may_be_needed_by_any_process(redis_server: Any, folder: Path) -> None:
-    """Nothing is refused where others see it."""
+async def test_a_shared_store_is_available_to_every_process(
+    redis_server: Any, folder: Path
+) -> None:
+    """`require_shared` raises no error."""
     environ = {"REDIS_URL": redis_server.url, "ACTIONHERO_ENV": "development"}
     async with running_app(plugin, environ=environ, folder=folder) as app:
         app.get(RedisClients).require_shared("a broadcast")
@@ -216,8 +219,8 @@ async def test_what_is_shared_may_be_needed_by_any_process(redis_server: Any, fo
         assert app.get(RedisClients).shared
 
 
-async def test_a_call_that_needs_no_redis_does_not_pay_for_it(folder: Path) -> None:
-    """redis-py is a third of a second; a command line call without Redis does not load it."""
+async def test_redis_py_is_imported_on_first_use(folder: Path) -> None:
+    """The import takes a third of a second, and many commands do not use Redis."""
     program = (
         "import asyncio, sys\n"
         "from actionhero.testing import running_app\n"

@@ -1,4 +1,4 @@
-"""`actionhero doctor` says which Redis is in use, and what is wrong with it for production."""
+"""`actionhero doctor` reports the Redis in use, and its configuration for production."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ PASSWORD = ["--requirepass", "hunter2", "--maxmemory-policy", "allkeys-lru", "--
 
 
 def findings(folder: Path, *, deploy: bool = False, **environ: str) -> dict[str, tuple[str, str]]:
-    """Return what `actionhero doctor` finds of Redis."""
-    app = App.of([plugin], read_sources(folder, environ=environ))
+    """Return the results of `actionhero doctor` that concern Redis, by check."""
+    app = App.from_plugins([plugin], read_sources(folder, environ=environ))
     return {
         item.check: (str(item.finding), item.message)
         for item in examine(app, deploy=deploy)
@@ -32,115 +32,114 @@ def findings(folder: Path, *, deploy: bool = False, **environ: str) -> dict[str,
     }
 
 
-def test_a_server_is_named_without_its_password(folder: Path) -> None:
-    """Where it is, and that it answers."""
+def test_the_url_of_a_server_is_shown_without_its_password(folder: Path) -> None:
+    """With the result of a connection."""
     with throw_away_redis(options=["--requirepass", "hunter2"]) as server:
         url = server.url.replace("redis://", "redis://:hunter2@")
 
-        found = findings(folder, REDIS_URL=url)
+        results = findings(folder, REDIS_URL=url)
 
-    assert found == {
+    assert results == {
         "redis.mode": ("ok", f"redis://:******@127.0.0.1:{server.port}/0"),
         "redis": ("ok", "usable"),
     }
 
 
-def test_a_private_server_is_named_with_its_folder(
+def test_a_private_server_is_shown_with_its_folder(
     folder: Path, program: Callable[[str], str]
 ) -> None:
-    """What was started, and where it keeps its data."""
-    found = findings(folder, ACTIONHERO_REDIS__MODE="embedded")
+    """And with its program."""
+    results = findings(folder, ACTIONHERO_REDIS__MODE="embedded")
 
-    assert found["redis.mode"] == (
+    assert results["redis.mode"] == (
         "ok",
-        f"a private server ({program('redis-server')}), which keeps its data in "
+        f"a private server ({program('redis-server')}) with its data in "
         f"{folder / '.actionhero' / 'redis'}",
     )
-    assert found["redis"] == ("ok", "usable")
+    assert results["redis"] == ("ok", "usable")
 
 
 def test_memory_is_a_warning(folder: Path) -> None:
-    """It says what memory cannot do, and what to do about it."""
+    """It names the limitations and the remedy."""
     finding, message = findings(folder, ACTIONHERO_REDIS__MODE="memory")["redis.mode"]
 
     assert finding == Finding.WARNING
     assert message == (
-        "memory of this process alone (fakeredis): nothing is kept when it ends, and no other "
-        "process sees it; install redis-server or valkey-server, or set REDIS_URL"
+        "the memory of this process (fakeredis): its data is lost when the process ends, and "
+        "other processes cannot see it; install redis-server or valkey-server, or set REDIS_URL"
     )
 
 
-def test_a_server_that_is_away_fails(folder: Path, redis_server: ThrowAwayRedis) -> None:
-    """The check that failed tells what a start would tell."""
+def test_an_unreachable_server_is_a_failure(folder: Path, redis_server: ThrowAwayRedis) -> None:
+    """The check contains the error of a start."""
     redis_server.kill()
 
-    found = findings(folder, deploy=True, REDIS_URL=redis_server.url)
+    results = findings(folder, deploy=True, REDIS_URL=redis_server.url)
 
-    assert found["initializers"][0] == Finding.FAILED
-    assert "cannot be used" in found["initializers"][1]
-    assert found["redis.server"][0] == Finding.FAILED
-    assert "cannot be asked: " in found["redis.server"][1]
+    assert results["initializers"][0] == Finding.FAILED
+    assert "cannot be used" in results["initializers"][1]
+    assert results["redis.server"][0] == Finding.FAILED
+    assert "cannot be queried: " in results["redis.server"][1]
 
 
-def test_a_server_fit_for_production_passes(folder: Path) -> None:
-    """What is written stays, nothing is thrown away, and the clocks agree."""
+def test_a_server_for_production_passes(folder: Path) -> None:
+    """It persists writes, evicts no keys, and its clock is right."""
     with throw_away_redis(options=["--maxmemory-policy", "noeviction"]) as server:
-        found = findings(folder, deploy=True, REDIS_URL=server.url)
+        results = findings(folder, deploy=True, REDIS_URL=server.url)
 
-    assert found["redis.appendonly"] == ("ok", "yes")
-    assert found["redis.maxmemory-policy"] == ("ok", "noeviction")
-    assert found["redis.clock"] == ("ok", "within 1 s of ours")
+    assert results["redis.appendonly"] == ("ok", "yes")
+    assert results["redis.maxmemory-policy"] == ("ok", "noeviction")
+    assert results["redis.clock"] == ("ok", "within 1 s of the local clock")
 
 
-def test_a_server_that_forgets_is_a_warning(folder: Path) -> None:
-    """It loses what was written last, or throws away what somebody still needs."""
+def test_a_server_that_loses_data_is_a_warning(folder: Path) -> None:
+    """It loses the last writes, or evicts keys."""
     options = ["--appendonly", "no", "--maxmemory-policy", "allkeys-lru"]
     with throw_away_redis(options=options) as server:
-        found = findings(folder, deploy=True, REDIS_URL=server.url)
+        results = findings(folder, deploy=True, REDIS_URL=server.url)
 
-    assert found["redis.appendonly"] == (
+    assert results["redis.appendonly"] == (
         "warning",
-        "is no: what was written last is lost when the server ends; set it to yes",
+        "is no: the last writes are lost when the server stops; set it to yes",
     )
-    assert found["redis.maxmemory-policy"] == (
+    assert results["redis.maxmemory-policy"] == (
         "warning",
-        "is allkeys-lru: sessions and jobs are thrown away when memory is short; set it to "
-        "noeviction",
+        "is allkeys-lru: sessions and jobs are evicted when memory is short; set it to noeviction",
     )
 
 
-def test_a_server_that_does_not_tell_is_a_warning(folder: Path) -> None:
-    """Who rents a Redis is often not shown how it is set up."""
+def test_an_unreadable_configuration_is_a_warning(folder: Path) -> None:
+    """Hosted Redis servers often disable `CONFIG`."""
     with throw_away_redis(options=["--rename-command", "CONFIG", ""]) as server:
-        found = findings(folder, deploy=True, REDIS_URL=server.url)
+        results = findings(folder, deploy=True, REDIS_URL=server.url)
 
-    finding, message = found["redis.appendonly"]
+    finding, message = results["redis.appendonly"]
     assert finding == Finding.WARNING
-    assert message.startswith("the server does not tell (unknown command")
-    assert message.endswith("look at it where the server is run")
+    assert message.startswith("the server does not report it (unknown command")
+    assert message.endswith("check its configuration")
 
 
-def test_clocks_that_differ_are_a_warning(
+def test_a_clock_offset_is_a_warning(
     folder: Path, redis_server: ThrowAwayRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whose clock is wrong cannot be told, by how much can."""
-    monkeypatch.setattr("actionhero_redis.doctor_checks.CLOCK_SECONDS", -1.0)
+    """The message contains the offset."""
+    monkeypatch.setattr("actionhero_redis.doctor_checks.MAX_CLOCK_OFFSET_SECONDS", -1.0)
 
     finding, message = findings(folder, deploy=True, REDIS_URL=redis_server.url)["redis.clock"]
 
     assert finding == Finding.WARNING
-    assert message.endswith("ours; run NTP on both machines")
+    assert message.endswith("the local clock; run NTP on both machines")
 
 
 def test_a_private_server_is_a_warning_for_production(folder: Path) -> None:
-    """It serves one machine only."""
-    found = findings(folder, deploy=True, ACTIONHERO_REDIS__MODE="embedded")
+    """Other machines cannot use it."""
+    results = findings(folder, deploy=True, ACTIONHERO_REDIS__MODE="embedded")
 
-    finding, message = found["redis.mode"]
+    finding, message = results["redis.mode"]
     assert finding == Finding.WARNING
-    assert message.endswith("no other machine can use it; set REDIS_URL to a server that all share")
+    assert message.endswith("other machines cannot use it; set REDIS_URL to a shared server")
 
 
-def test_what_keeps_us_from_starting_is_told_once(folder: Path) -> None:
-    """A setting that is wrong is a problem of its own."""
+def test_an_invalid_setting_is_reported_once(folder: Path) -> None:
+    """By the validation, not by the checks of Redis."""
     assert set(findings(folder, ACTIONHERO_REDIS__MODE="server")) == {"plugin"}

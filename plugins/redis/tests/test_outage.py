@@ -1,4 +1,4 @@
-"""Redis goes away, at the start or under load: callers are told so, and it comes back by itself."""
+"""Outages of Redis, at the start and under load, and the recovery from them."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from actionhero.testing import RunningApp
     from actionhero_redis.testing import ThrowAwayRedis
 
-#: Short waits, so that the tests are quick; the ways are the same.
-QUICK = {
+#: Short delays, so that the tests are quick.
+SHORT_DELAYS = {
     "ACTIONHERO_REDIS__RETRY_BACKOFF": "1ms",
-    "ACTIONHERO_REDIS__RETRY_BACKOFF_LIMIT": "5ms",
+    "ACTIONHERO_REDIS__MAX_RETRY_BACKOFF": "5ms",
     "ACTIONHERO_REDIS__TIMEOUT": "500ms",
 }
 
@@ -47,48 +47,48 @@ class Visit(Action):
 
 
 @contextlib.asynccontextmanager
-async def visited(server: ThrowAwayRedis, **environ: str) -> AsyncIterator[RunningApp]:
-    environ = {"REDIS_URL": server.url, **QUICK, **environ}
+async def counting_app(server: ThrowAwayRedis, **environ: str) -> AsyncIterator[RunningApp]:
+    environ = {"REDIS_URL": server.url, **SHORT_DELAYS, **environ}
     async with running_app(plugin, Visit, environ=environ, mode=RunMode.SERVER) as app:
         yield app
 
 
-async def test_a_restart_under_load_is_told_and_got_over(redis_server: ThrowAwayRedis) -> None:
-    """While it is away every error is a service that is unavailable; then calls succeed again."""
-    async with visited(redis_server) as app, asyncio.timeout(60):
-        seen: collections.Counter[str] = collections.Counter()
+async def test_calls_recover_from_a_restart_under_load(redis_server: ThrowAwayRedis) -> None:
+    """During the outage every error is `ServiceUnavailable`; afterwards calls succeed."""
+    async with counting_app(redis_server) as app, asyncio.timeout(60):
+        outcomes: collections.Counter[str] = collections.Counter()
         changed = asyncio.Condition()
-        ended = asyncio.Event()
+        stopped = asyncio.Event()
 
-        async def call_on_and_on() -> None:
-            while not ended.is_set():
+        async def call_repeatedly() -> None:
+            while not stopped.is_set():
                 outcome = await app.connect().outcome("visit")
-                seen["ok" if outcome.error is None else str(outcome.error.type)] += 1
+                outcomes["ok" if outcome.error is None else str(outcome.error.type)] += 1
                 async with changed:
                     changed.notify_all()
 
-        async def until(kind: str, more: int) -> None:
-            wanted = seen[kind] + more
+        async def wait_for(kind: str, count: int) -> None:
+            target = outcomes[kind] + count
             async with changed:
-                await changed.wait_for(lambda: seen[kind] >= wanted)
+                await changed.wait_for(lambda: outcomes[kind] >= target)
 
-        callers = [asyncio.create_task(call_on_and_on()) for _ in range(20)]
+        callers = [asyncio.create_task(call_repeatedly()) for _ in range(20)]
         try:
-            await until("ok", 200)
+            await wait_for("ok", 200)
             redis_server.kill()
-            await until(ErrorType.SERVICE_UNAVAILABLE, 100)
+            await wait_for(ErrorType.SERVICE_UNAVAILABLE, 100)
             await asyncio.to_thread(redis_server.start)
-            await until("ok", 200)
+            await wait_for("ok", 200)
         finally:
-            ended.set()
+            stopped.set()
             await asyncio.gather(*callers)
 
-        assert set(seen) == {"ok", ErrorType.SERVICE_UNAVAILABLE}
+        assert set(outcomes) == {"ok", ErrorType.SERVICE_UNAVAILABLE}
 
 
-async def test_callers_learn_nothing_of_our_insides(redis_server: ThrowAwayRedis) -> None:
-    """No host, no port, no word of Redis; and when to come again."""
-    async with visited(redis_server) as app:
+async def test_clients_see_no_internals(redis_server: ThrowAwayRedis) -> None:
+    """The error has no host, no port and no driver message, but a time to retry."""
+    async with counting_app(redis_server) as app:
         redis_server.kill()
 
         outcome = await app.connect().outcome("visit")
@@ -98,9 +98,9 @@ async def test_callers_learn_nothing_of_our_insides(redis_server: ThrowAwayRedis
         assert outcome.error.retry_after_seconds == 1
 
 
-async def test_a_server_that_hangs_is_given_up_on(redis_server: ThrowAwayRedis) -> None:
-    """It takes connections and answers nothing: a call ends when the timeout is over."""
-    async with visited(redis_server) as app:
+async def test_calls_to_a_hanging_server_time_out(redis_server: ThrowAwayRedis) -> None:
+    """The server accepts connections and does not respond."""
+    async with counting_app(redis_server) as app:
         redis_server.pause()
         try:
             outcome = await app.connect().outcome("visit")
@@ -115,23 +115,23 @@ async def test_a_server_that_hangs_is_given_up_on(redis_server: ThrowAwayRedis) 
 @pytest.mark.parametrize(
     "setting", [("maxmemory", "1"), ("min-replicas-to-write", "3")], ids=["full", "few replicas"]
 )
-async def test_a_server_that_takes_no_writes_for_now(
+async def test_rejected_writes_are_reported_by_their_cause(
     redis_server: ThrowAwayRedis, setting: tuple[str, str]
 ) -> None:
-    """A full server is told as one that is away; whatever else it refuses is a failure of ours."""
-    async with visited(redis_server) as app:
+    """A full server is unavailable; every other rejection is an internal error."""
+    async with counting_app(redis_server) as app:
         await app.get(RedisClients).client.config_set(*setting)
 
         outcome = await app.connect().outcome("visit")
 
         assert outcome.error is not None
-        full = setting[0] == "maxmemory"
-        assert (outcome.error.type is ErrorType.SERVICE_UNAVAILABLE) is full
+        is_full = setting[0] == "maxmemory"
+        assert (outcome.error.type is ErrorType.SERVICE_UNAVAILABLE) is is_full
 
 
 async def test_health_follows_the_server(redis_server: ThrowAwayRedis) -> None:
-    """`/readyz` and `status` tell that it is away, and that it is back."""
-    async with visited(redis_server) as app:
+    """The health shows the outage and the recovery."""
+    async with counting_app(redis_server) as app:
         [healthy] = await app.get(Health).check()
         redis_server.kill()
         [away] = await app.get(Health).check()
@@ -144,71 +144,73 @@ async def test_health_follows_the_server(redis_server: ThrowAwayRedis) -> None:
         assert "ConnectionError" in away.problem
 
 
-async def test_subscribers_hear_again_after_a_restart(redis_server: ThrowAwayRedis) -> None:
-    """They connect and subscribe by themselves."""
-    async with visited(redis_server, ACTIONHERO_REDIS__RETRIES="1000") as app:
+async def test_subscribers_resubscribe_after_a_restart(redis_server: ThrowAwayRedis) -> None:
+    """They reconnect without help."""
+    async with counting_app(redis_server, ACTIONHERO_REDIS__RETRIES="1000") as app:
         clients = app.get(RedisClients)
         subscriber = clients.pubsub(ignore_subscribe_messages=True)
         try:
             await subscriber.subscribe(clients.key("news"))
             await subscriber.get_message(timeout=5)
-            heard = asyncio.ensure_future(anext(aiter(subscriber.listen())))
+            received = asyncio.ensure_future(anext(aiter(subscriber.listen())))
             redis_server.kill()
             redis_server.start()
 
             async with asyncio.timeout(30):
-                # The server tells nobody that somebody listens.
+                # Redis has no event for a new subscription.
                 while not await clients.client.publish(  # noqa: ASYNC110
                     clients.key("news"), "hello"
                 ):
                     await asyncio.sleep(0)
-                assert (await heard)["data"] == "hello"
+                assert (await received)["data"] == "hello"
         finally:
             await subscriber.aclose()
 
 
-async def test_away_at_the_start_refuses_to_start(redis_server: ThrowAwayRedis) -> None:
-    """The message says where it was looked for, without the password, and what to do."""
+async def test_an_unreachable_server_refuses_to_start(redis_server: ThrowAwayRedis) -> None:
+    """The message has the URL without its password, the cause and the remedy."""
     redis_server.kill()
     url = redis_server.url.replace("redis://", "redis://ada:hunter2@")
 
     with pytest.raises(UnavailableError) as raised:
-        async with visited(redis_server, REDIS_URL=url):
+        async with counting_app(redis_server, REDIS_URL=url):
             pass
 
     assert raised.value.exit_code == 69
-    told = str(raised.value)
-    assert told.startswith(f"redis at redis://ada:******@127.0.0.1:{redis_server.port}/0 cannot be")
-    assert "Connect call failed" in told
-    assert told.endswith(
-        "start it, set REDIS_URL to one that runs, or start without it: "
-        "ACTIONHERO_REDIS__REQUIRED=false"
+    message = str(raised.value)
+    assert message.startswith(
+        f"redis at redis://ada:******@127.0.0.1:{redis_server.port}/0 cannot be used: "
     )
-    assert "hunter2" not in told
+    assert "Connect call failed" in message
+    assert message.endswith(
+        "start it, set REDIS_URL to another server, or set ACTIONHERO_REDIS__REQUIRED=false to "
+        "start without it"
+    )
+    assert "hunter2" not in message
 
 
 async def test_a_wrong_password_refuses_to_start() -> None:
-    """The server's own words are in the message."""
+    """The message contains the error of the server."""
     with throw_away_redis(options=["--requirepass", "right"]) as server:
         url = server.url.replace("redis://", "redis://:wrong@")
 
         with pytest.raises(UnavailableError, match=r"cannot be used: (?i:invalid|wrongpass)"):
-            async with visited(server, REDIS_URL=url):
+            async with counting_app(server, REDIS_URL=url):
                 pass
 
-        async with visited(server, REDIS_URL=url.replace("wrong", "right")) as app:
+        async with counting_app(server, REDIS_URL=url.replace("wrong", "right")) as app:
             assert await app.call("visit") == 1
 
 
-async def test_a_server_that_is_not_required_may_come_later(
+async def test_an_optional_server_may_start_later(
     redis_server: ThrowAwayRedis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """We start without it, say so, and use it when it is there."""
+    """The application starts with a warning, and uses the server when it is available."""
     redis_server.kill()
 
-    async with visited(redis_server, ACTIONHERO_REDIS__REQUIRED="false") as app:
+    async with counting_app(redis_server, ACTIONHERO_REDIS__REQUIRED="false") as app:
         assert re.search(
-            r"redis at .* cannot be used: .*; calls that need it are answered 503 until",
+            r"redis at .* cannot be used: .*; calls that use it fail with 503 until it is",
             caplog.text,
         )
         outcome = await app.connect().outcome("visit")
@@ -220,10 +222,10 @@ async def test_a_server_that_is_not_required_may_come_later(
         assert await app.call("visit") == 1
 
 
-async def test_a_unix_socket_is_as_good_as_a_port() -> None:
-    """`unix://` works, and gets over a restart, too."""
+async def test_a_unix_socket_works_like_a_port() -> None:
+    """Also after a restart."""
     with throw_away_redis(on_socket=True) as server:
-        async with visited(server) as app:
+        async with counting_app(server) as app:
             assert await app.call("visit") == 1
             server.stop()
             server.start()
@@ -232,7 +234,7 @@ async def test_a_unix_socket_is_as_good_as_a_port() -> None:
 
 @pytest.fixture
 def application(tmp_path: Path) -> Path:
-    """Give a folder with the smallest application that serves, and that uses Redis."""
+    """A folder with a small application that has a server and uses Redis."""
     (tmp_path / "counter.py").write_text(
         textwrap.dedent(
             """
@@ -241,8 +243,8 @@ def application(tmp_path: Path) -> Path:
             from actionhero import Action, Call, Server
             from actionhero_redis import RedisClients
 
-            class Door(Server):
-                name = "door"
+            class Idle(Server):
+                name = "idle"
                 async def start(self, app): ...
                 async def close(self): ...
 
@@ -254,7 +256,7 @@ def application(tmp_path: Path) -> Path:
                     return await redis.client.incr(redis.key("visits"))
 
             class Plain(Action):
-                "Need nothing."
+                "Use no Redis."
                 name = "plain"
                 async def run(self, call: Call) -> str:
                     return "fine"
@@ -268,7 +270,7 @@ def application(tmp_path: Path) -> Path:
 def actionhero(
     application: Path, *arguments: str, **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command in the folder of an application, with no other plugin than ours."""
+    """Run a command in the folder of an application, with this plugin only."""
     return subprocess.run(
         [sys.executable, "-m", "actionhero", "--app", "counter", *arguments],
         cwd=application,
@@ -277,7 +279,7 @@ def actionhero(
             "HOME": str(application),
             "PYTHONPATH": str(application),
             "ACTIONHERO_PLUGINS__ENABLED": "redis",
-            **QUICK,
+            **SHORT_DELAYS,
             **environ,
         },
         capture_output=True,
@@ -287,10 +289,10 @@ def actionhero(
     )
 
 
-def test_the_process_that_may_not_start_exits_with_69(
+def test_a_required_server_that_is_unreachable_exits_with_69(
     application: Path, redis_server: ThrowAwayRedis
 ) -> None:
-    """What supervises us learns that a service is away, and no line of a traceback is shown."""
+    """Without a traceback."""
     redis_server.kill()
 
     process = actionhero(application, "start", REDIS_URL=redis_server.url)
@@ -301,42 +303,42 @@ def test_the_process_that_may_not_start_exits_with_69(
 
 
 def test_production_without_a_url_exits_with_78(application: Path) -> None:
-    """A setting is missing, and it is named."""
+    """The message names the setting."""
     process = actionhero(application, "start", ACTIONHERO_ENV="production")
 
     assert process.returncode == 78
     assert "REDIS_URL" in process.stderr
 
 
-def test_a_command_that_needs_redis_answers_69_where_there_is_only_memory(
+def test_a_command_that_needs_shared_data_exits_with_69_with_memory(
     application: Path,
 ) -> None:
-    """The memory of the process that serves is out of its reach; the setting that helps is told."""
+    """It cannot reach the memory of the server; the message names the remedy."""
     memory = {"ACTIONHERO_REDIS__MODE": "memory"}
 
-    needs_it = actionhero(application, "call", "visit", **memory)
-    needs_none = actionhero(application, "call", "plain", **memory)
+    with_redis = actionhero(application, "call", "visit", **memory)
+    without_redis = actionhero(application, "call", "plain", **memory)
 
-    assert needs_it.returncode == 69
-    assert "set REDIS_URL, or install redis-server or valkey-server" in needs_it.stderr
-    assert (needs_none.returncode, needs_none.stdout.strip()) == (0, '"fine"')
+    assert with_redis.returncode == 69
+    assert "set REDIS_URL, or install redis-server or valkey-server" in with_redis.stderr
+    assert (without_redis.returncode, without_redis.stdout.strip()) == (0, '"fine"')
 
 
-def test_a_command_answers_69_where_redis_is_away(
+def test_a_command_exits_with_69_during_an_outage(
     application: Path, redis_server: ThrowAwayRedis
 ) -> None:
-    """One that does not need it answers as ever."""
+    """Commands that do not use Redis succeed."""
     redis_server.kill()
 
-    needs_it = actionhero(application, "call", "visit", REDIS_URL=redis_server.url)
-    needs_none = actionhero(application, "call", "plain", REDIS_URL=redis_server.url)
+    with_redis = actionhero(application, "call", "visit", REDIS_URL=redis_server.url)
+    without_redis = actionhero(application, "call", "plain", REDIS_URL=redis_server.url)
 
-    assert needs_it.returncode == 69
-    assert needs_none.returncode == 0
+    assert with_redis.returncode == 69
+    assert without_redis.returncode == 0
 
 
 def test_commands_share_the_private_server(application: Path) -> None:
-    """What one call wrote, the next one finds, with nothing set and no server running."""
+    """One call reads the data of another, with no setting and no running server."""
     first = actionhero(application, "call", "visit")
     second = actionhero(application, "call", "visit")
 

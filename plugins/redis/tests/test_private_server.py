@@ -1,4 +1,4 @@
-"""The private server: started with us, shared with our other processes, gone when we are."""
+"""The private server: start, sharing between processes, stop, and recovery."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def redis_program(program: Callable[[str], str]) -> str:
 
 
 @pytest.fixture(autouse=True)
-def no_server_left(folder: Path) -> Iterator[None]:
+def kill_remaining_servers(folder: Path) -> Iterator[None]:
     yield
 
     for process in servers_in(folder):
@@ -52,8 +52,8 @@ def no_server_left(folder: Path) -> Iterator[None]:
 
 
 def servers_in(folder: Path) -> list[psutil.Process]:
-    """Return the Redis processes that live in a folder or below."""
-    found = []
+    """Return the Redis processes whose working directory is below a folder."""
+    servers = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             running = process.status() != psutil.STATUS_ZOMBIE
@@ -62,8 +62,8 @@ def servers_in(folder: Path) -> list[psutil.Process]:
                 and "redis-server" in process.name()
                 and process.cwd().startswith(f"{folder}/")
             ):
-                found.append(process)
-    return found
+                servers.append(process)
+    return servers
 
 
 @contextlib.contextmanager
@@ -82,32 +82,30 @@ def user(program: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-async def test_what_was_written_is_there_after_a_new_start(folder: Path) -> None:
-    """Stop with Ctrl-C, start again: nothing is lost."""
+async def test_data_survives_a_restart(folder: Path) -> None:
+    """The last user stops the server, and the next one starts it."""
     async with running_app(plugin, environ=EMBEDDED, folder=folder) as app:
-        await app.get(RedisClients).client.set("actionhero:x", "kept")
+        await app.get(RedisClients).client.set("actionhero:x", "value")
 
     assert servers_in(folder) == []
     async with running_app(plugin, environ=EMBEDDED, folder=folder) as app:
-        assert await app.get(RedisClients).client.get("actionhero:x") == "kept"
+        assert await app.get(RedisClients).client.get("actionhero:x") == "value"
 
 
-async def test_it_listens_on_no_port_and_shows_nothing_to_others(folder: Path) -> None:
-    """Nobody else on the machine, let alone the network, can read it."""
+async def test_the_server_is_inaccessible_to_other_users(folder: Path) -> None:
+    """It listens on no port, and its files are readable by their owner only."""
     async with running_app(plugin, environ=EMBEDDED, folder=folder, mode=RunMode.SERVER):
         [server] = servers_in(folder)
 
-        assert [one for one in server.net_connections() if one.status == "LISTEN"] == []
-        kept = folder / ".actionhero" / "redis"
-        assert kept.stat().st_mode & 0o077 == 0
-        assert (kept / "redis.sock").stat().st_mode & 0o077 == 0
+        assert [item for item in server.net_connections() if item.status == "LISTEN"] == []
+        data = folder / ".actionhero" / "redis"
+        assert data.stat().st_mode & 0o077 == 0
+        assert (data / "redis.sock").stat().st_mode & 0o077 == 0
         assert (folder / ".actionhero" / ".gitignore").is_file()
 
 
-async def test_a_server_starts_with_ours_and_on_the_command_line_when_it_is_used(
-    folder: Path,
-) -> None:
-    """A command that needs no Redis starts none."""
+async def test_commands_start_the_server_on_first_use(folder: Path) -> None:
+    """The application server starts it at once."""
     async with running_app(plugin, environ=EMBEDDED, folder=folder, mode=RunMode.SERVER):
         assert len(servers_in(folder)) == 1
     async with running_app(plugin, environ=EMBEDDED, folder=folder, mode=RunMode.CLI) as app:
@@ -117,9 +115,9 @@ async def test_a_server_starts_with_ours_and_on_the_command_line_when_it_is_used
 
 
 def test_the_processes_of_one_folder_share_one_server(redis_program: str, folder: Path) -> None:
-    """The second joins, whoever leaves first leaves the other alone, and the last one ends it."""
-    kept = folder / "redis"
-    with user(redis_program, kept) as first, user(redis_program, kept) as second:
+    """The second process joins, and the last one stops the server."""
+    data = folder / "redis"
+    with user(redis_program, data) as first, user(redis_program, data) as second:
         [server] = servers_in(folder)
 
         first.communicate()
@@ -130,8 +128,8 @@ def test_the_processes_of_one_folder_share_one_server(redis_program: str, folder
     assert first.returncode == second.returncode == 0
 
 
-def test_processes_that_start_at_once_start_one_server(redis_program: str, folder: Path) -> None:
-    """Whoever comes first starts it, and nobody fails."""
+def test_concurrent_starts_create_one_server(redis_program: str, folder: Path) -> None:
+    """The first process starts it, and the others join."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", USER, redis_program, str(folder / "redis")],
@@ -152,34 +150,32 @@ def test_processes_that_start_at_once_start_one_server(redis_program: str, folde
     assert servers_in(folder) == []
 
 
-async def test_what_a_killed_process_left_behind_is_cleaned_up_and_nothing_is_lost(
-    redis_program: str, folder: Path
-) -> None:
-    """After `kill -9` the next start replaces the orphan, with the data that it had."""
-    kept = folder / ".actionhero" / "redis"
-    with user(redis_program, kept) as parent:
-        ask(PrivateServer(redis_program, kept), "SET actionhero:x kept")
+async def test_the_server_of_a_killed_process_is_replaced(redis_program: str, folder: Path) -> None:
+    """After `kill -9` the next start replaces the orphan, without loss of data."""
+    data = folder / ".actionhero" / "redis"
+    with user(redis_program, data) as parent:
+        send(PrivateServer(redis_program, data), "SET actionhero:x value")
         parent.kill()
         parent.wait()
     [orphan] = servers_in(folder)
 
     async with running_app(plugin, environ=EMBEDDED, folder=folder) as app:
-        assert await app.get(RedisClients).client.get("actionhero:x") == "kept"
+        assert await app.get(RedisClients).client.get("actionhero:x") == "value"
 
         [server] = servers_in(folder)
         assert server != orphan
     assert servers_in(folder) == []
 
 
-async def test_a_server_that_others_use_is_no_orphan(redis_program: str, folder: Path) -> None:
-    """The process that started it was killed; the one that joined still needs it."""
-    kept = folder / "redis"
-    with user(redis_program, kept) as starter, user(redis_program, kept) as joined:
+async def test_a_server_with_other_users_is_not_an_orphan(redis_program: str, folder: Path) -> None:
+    """The process that started it was killed; a process that joined still uses it."""
+    data = folder / "redis"
+    with user(redis_program, data) as starter, user(redis_program, data) as joined:
         [server] = servers_in(folder)
         starter.kill()
         starter.wait()
 
-        with user(redis_program, kept) as third:
+        with user(redis_program, data) as third:
             assert servers_in(folder) == [server]
             third.communicate()
 
@@ -188,27 +184,27 @@ async def test_a_server_that_others_use_is_no_orphan(redis_program: str, folder:
     assert servers_in(folder) == []
 
 
-async def test_a_server_that_was_killed_is_started_again(folder: Path) -> None:
-    """Calls go on: the next command brings it back, with what was written."""
+async def test_a_killed_server_is_restarted(folder: Path) -> None:
+    """The next command starts it again with its data."""
     async with running_app(plugin, environ=EMBEDDED, folder=folder, mode=RunMode.SERVER) as app:
         clients = app.get(RedisClients)
-        await clients.client.set("actionhero:x", "kept")
+        await clients.client.set("actionhero:x", "value")
         [server] = servers_in(folder)
         server.kill()
         psutil.wait_procs([server])
 
         values = await asyncio.gather(*(clients.client.get("actionhero:x") for _ in range(20)))
 
-        assert values == ["kept"] * 20
+        assert values == ["value"] * 20
         assert len(servers_in(folder)) == 1
     assert servers_in(folder) == []
 
 
-def test_a_server_whose_socket_was_swept_away_is_replaced(redis_program: str, folder: Path) -> None:
-    """Nobody could reach it any more, and nobody else may write to its files."""
+def test_a_server_without_its_socket_file_is_replaced(redis_program: str, folder: Path) -> None:
+    """No client could reach it, and a second server must not use its files."""
     server = PrivateServer(redis_program, folder / "redis")
     server.start()
-    ask(server, "SET x kept")
+    send(server, "SET x value")
     [before] = servers_in(folder)
     assert server.socket is not None
     server.socket.unlink()
@@ -217,17 +213,17 @@ def test_a_server_whose_socket_was_swept_away_is_replaced(redis_program: str, fo
 
     [after] = servers_in(folder)
     assert after != before
-    assert ask(server, "GET x").splitlines()[-1] == "kept"
+    assert send(server, "GET x").splitlines()[-1] == "value"
     server.stop()
 
 
 async def test_a_folder_with_a_long_path_has_its_socket_elsewhere(folder: Path) -> None:
-    """A system takes a hundred bytes for the path of a socket; a data folder may have more."""
+    """The path of a socket is limited to about a hundred bytes."""
     long = folder / ("a" * 60) / ("b" * 60)
     long.mkdir(parents=True)
 
     async with running_app(plugin, environ=EMBEDDED, folder=long) as app:
-        await app.get(RedisClients).client.set("actionhero:x", "kept")
+        await app.get(RedisClients).client.set("actionhero:x", "value")
         socket = PrivateServer("", long / ".actionhero" / "redis").socket
         assert socket is not None
         assert len(os.fsencode(socket)) <= 100
@@ -235,15 +231,15 @@ async def test_a_folder_with_a_long_path_has_its_socket_elsewhere(folder: Path) 
 
     assert not socket.parent.exists()
     async with running_app(plugin, environ=EMBEDDED, folder=long) as app:
-        assert await app.get(RedisClients).client.get("actionhero:x") == "kept"
+        assert await app.get(RedisClients).client.get("actionhero:x") == "value"
 
 
-def test_a_hanging_server_of_a_killed_process_is_ended_by_force(
+def test_a_hanging_orphan_is_killed(
     redis_program: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It neither answers nor ends when it is asked to."""
-    monkeypatch.setattr("actionhero_redis.private_server.STOP_SECONDS", 0.2)
-    monkeypatch.setattr("actionhero_redis.server_process.ANSWER_SECONDS", 0.1)
+    """It does not respond to `SHUTDOWN` or SIGTERM."""
+    monkeypatch.setattr("actionhero_redis.private_server.STOP_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("actionhero_redis.server_process.RESPONSE_TIMEOUT_SECONDS", 0.1)
     with user(redis_program, folder / "redis") as parent:
         parent.kill()
     [orphan] = servers_in(folder)
@@ -257,43 +253,43 @@ def test_a_hanging_server_of_a_killed_process_is_ended_by_force(
     server.stop()
 
 
-def test_a_number_that_belongs_to_a_stranger_by_now_is_left_alone(
+def test_a_reused_process_id_is_not_killed(
     redis_program: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only a process that is a Redis is ever ended by its number."""
-    monkeypatch.setattr("actionhero_redis.private_server.STOP_SECONDS", 0.1)
-    monkeypatch.setattr("actionhero_redis.server_process.ANSWER_SECONDS", 0.1)
+    """Only a process whose program is Redis is killed."""
+    monkeypatch.setattr("actionhero_redis.private_server.STOP_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("actionhero_redis.server_process.RESPONSE_TIMEOUT_SECONDS", 0.1)
     with user(redis_program, folder / "redis") as parent:
         parent.kill()
     [orphan] = servers_in(folder)
     orphan.send_signal(signal.SIGSTOP)
     (folder / "redis" / "redis.pid").write_text(str(os.getpid()), encoding="ascii")
 
-    with pytest.raises(UnavailableError, match=r"does not end; end the process that is named in"):
+    with pytest.raises(UnavailableError, match=r"does not stop; end the process whose id is in"):
         PrivateServer(redis_program, folder / "redis").start()
 
 
-def test_a_hanging_server_that_others_use_is_not_ended(
+def test_a_hanging_server_with_other_users_is_not_killed(
     redis_program: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message says where to look."""
-    monkeypatch.setattr("actionhero_redis.private_server.START_SECONDS", 0.2)
-    monkeypatch.setattr("actionhero_redis.server_process.ANSWER_SECONDS", 0.1)
+    """The message names the log."""
+    monkeypatch.setattr("actionhero_redis.private_server.START_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("actionhero_redis.server_process.RESPONSE_TIMEOUT_SECONDS", 0.1)
     with user(redis_program, folder / "redis"):
         [server] = servers_in(folder)
         server.send_signal(signal.SIGSTOP)
 
-        with pytest.raises(UnavailableError, match=r"does not answer; look at '.*redis\.log'"):
+        with pytest.raises(UnavailableError, match=r"does not respond; see '.*redis\.log'"):
             PrivateServer(redis_program, folder / "redis").start()
 
         assert servers_in(folder) == [server]
 
 
-def test_while_another_process_starts_it_we_wait_only_for_so_long(
+def test_waiting_for_another_process_has_a_timeout(
     redis_program: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that hangs on the way does not keep us for ever."""
-    monkeypatch.setattr("actionhero_redis.private_server.TURN_SECONDS", 0.05)
+    """The other process may hang."""
+    monkeypatch.setattr("actionhero_redis.private_server.LOCK_TIMEOUT_SECONDS", 0.05)
     server = PrivateServer(redis_program, folder)
 
     with (
@@ -306,11 +302,11 @@ def test_while_another_process_starts_it_we_wait_only_for_so_long(
         PrivateServer(redis_program, folder).start()
 
 
-async def test_a_server_that_does_not_start_says_why(folder: Path) -> None:
-    """The last line that it wrote is in the message, and where the rest is."""
-    kept = folder / ".actionhero" / "redis" / "appendonlydir"
-    kept.mkdir(parents=True)
-    (kept / "appendonly.aof.manifest").write_text("nonsense\n", encoding="utf-8")
+async def test_a_failed_start_reports_the_reason(folder: Path) -> None:
+    """The message has the last line of the log, and the path of the log."""
+    data = folder / ".actionhero" / "redis" / "appendonlydir"
+    data.mkdir(parents=True)
+    (data / "appendonly.aof.manifest").write_text("nonsense\n", encoding="utf-8")
 
     with pytest.raises(UnavailableError) as raised:
         async with running_app(plugin, environ=EMBEDDED, folder=folder, mode=RunMode.SERVER):
@@ -318,12 +314,12 @@ async def test_a_server_that_does_not_start_says_why(folder: Path) -> None:
 
     assert "did not start: " in str(raised.value)
     assert "Invalid AOF manifest file format" in str(raised.value)
-    assert "redis.log'. Mend that, or set REDIS_URL" in str(raised.value)
+    assert "redis.log'. Fix the cause, or set REDIS_URL" in str(raised.value)
     assert raised.value.exit_code == 69
 
 
-async def test_a_program_that_is_no_redis_says_why(folder: Path) -> None:
-    """What it wrote before it ended is in the message."""
+async def test_a_failed_program_reports_its_output(folder: Path) -> None:
+    """The message has the last line of its output."""
     program = folder / "redis-server"
     program.write_text("#!/bin/sh\necho cannot do that\nexit 3\n", encoding="utf-8")
     program.chmod(0o700)
@@ -334,11 +330,11 @@ async def test_a_program_that_is_no_redis_says_why(folder: Path) -> None:
             pass
 
 
-async def test_a_command_that_needs_a_server_that_does_not_start_is_told(folder: Path) -> None:
-    """Not a hang, and no failure of the action: a service that is unavailable."""
+async def test_a_failed_start_on_first_use_is_a_connection_error(folder: Path) -> None:
+    """The action fails with `ServiceUnavailable`, as with any outage."""
     environ = {**EMBEDDED, "ACTIONHERO_REDIS__RETRIES": "0"}
     async with running_app(plugin, environ=environ, folder=folder) as app:
-        (folder / ".actionhero" / "redis").write_text("in the way", encoding="utf-8")
+        (folder / ".actionhero" / "redis").write_text("not a folder", encoding="utf-8")
 
         with pytest.raises(
             RedisConnectionError, match="of the private redis server cannot be used"
@@ -346,9 +342,9 @@ async def test_a_command_that_needs_a_server_that_does_not_start_is_told(folder:
             await app.get(RedisClients).client.ping()
 
 
-def ask(server: PrivateServer, command: str) -> str:
-    """Send one command over the server's socket, and return the answer as it came."""
+def send(server: PrivateServer, command: str) -> str:
+    """Send a command over the socket of the server, and return the response."""
     assert server.socket is not None
-    answer = server_process.ask(server.socket, command.encode())
-    assert answer is not None
-    return answer.decode()
+    response = server_process.send_command(server.socket, command.encode())
+    assert response is not None
+    return response.decode()

@@ -1,4 +1,4 @@
-"""Which Redis is used, and when none will do."""
+"""The selection and the validation of the store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class WebSettings(Settings):
     section: ClassVar[str] = "web"
-    workers: int = Field(default=1, description="How many processes serve.")
+    workers: int = Field(default=1, description="The number of worker processes.")
 
 
 class Web:
@@ -29,12 +29,12 @@ class Web:
 
 
 def load(folder: Path, *, mode: RunMode = RunMode.SERVER, **environ: str) -> App:
-    return App.of([Web(), plugin], read_sources(folder, environ=environ), mode)
+    return App.from_plugins([Web(), plugin], read_sources(folder, environ=environ), mode)
 
 
 def refusal(app: Application) -> str:
     with pytest.raises(PluginError) as raised:
-        app.refuse_problems()
+        app.raise_for_problems()
     assert raised.value.exit_code == 78
     return str(raised.value)
 
@@ -44,40 +44,40 @@ def no_server_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
-def test_a_url_is_taken_before_all_else(tmp_path: Path) -> None:
-    """`REDIS_URL` is all that it takes to move to a real server."""
+def test_a_url_takes_precedence(tmp_path: Path) -> None:
+    """`REDIS_URL` is sufficient to use a server."""
     store = select_store(load(tmp_path, REDIS_URL="redis://redis.example"))
 
     assert store.kind is StoreKind.SERVER
     assert str(store) == "redis://redis.example"
 
 
-def test_without_a_url_a_private_server_is_taken_if_there_is_one(
+def test_without_a_url_an_installed_program_is_used(
     tmp_path: Path, program: Callable[[str], str]
 ) -> None:
-    """A `redis-server` on PATH is used, with its data in the data folder."""
-    found = program("redis-server")
+    """A private server from PATH, with its data in the data folder."""
+    path = program("redis-server")
 
     store = select_store(load(tmp_path))
 
     assert store.kind is StoreKind.EMBEDDED
     assert store.folder == tmp_path / ".actionhero" / "redis"
-    assert str(store).startswith(f"a private server ({found}), which keeps its data in ")
+    assert str(store).startswith(f"a private server ({path}) with its data in ")
 
 
-def test_a_valkey_server_is_as_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other program of the same kind is found too."""
+def test_a_valkey_server_is_used_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If there is no `redis-server`."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    other = tmp_path / "valkey-server"
-    other.write_text("#!/bin/sh\n", encoding="utf-8")
-    other.chmod(0o700)
+    valkey = tmp_path / "valkey-server"
+    valkey.write_text("#!/bin/sh\n", encoding="utf-8")
+    valkey.chmod(0o700)
 
-    assert select_store(load(tmp_path)).program == str(other)
+    assert select_store(load(tmp_path)).program == str(valkey)
 
 
 @pytest.mark.usefixtures("no_server_program")
-def test_with_nothing_but_python_memory_is_taken(tmp_path: Path) -> None:
-    """It starts all the same."""
+def test_without_a_program_memory_is_used(tmp_path: Path) -> None:
+    """The application starts with nothing but Python."""
     store = select_store(load(tmp_path))
 
     assert store.kind is StoreKind.MEMORY
@@ -85,25 +85,23 @@ def test_with_nothing_but_python_memory_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "complaint"),
+    ("mode", "message"),
     [
         ("server", "redis.mode is 'server' and redis.url is not set; set REDIS_URL, such as"),
         (
             "embedded",
-            "redis.mode is 'embedded', and there is neither redis-server nor valkey-server on "
-            "PATH; install one of them, set ACTIONHERO_REDIS__PROGRAM to its path, or",
+            "redis.mode is 'embedded', and neither redis-server nor valkey-server is on PATH; "
+            "install one of them, set ACTIONHERO_REDIS__PROGRAM to its path, or",
         ),
     ],
 )
 @pytest.mark.usefixtures("no_server_program")
-def test_what_was_asked_for_and_is_not_there_is_refused(
-    tmp_path: Path, mode: str, complaint: str
-) -> None:
-    """Nothing else is taken in its place."""
-    assert complaint in refusal(load(tmp_path, ACTIONHERO_REDIS__MODE=mode))
+def test_an_unavailable_mode_is_refused(tmp_path: Path, mode: str, message: str) -> None:
+    """Without a fallback to another store."""
+    assert message in refusal(load(tmp_path, ACTIONHERO_REDIS__MODE=mode))
 
 
-def test_a_program_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_missing_program_is_refused(tmp_path: Path) -> None:
     """The message names the setting."""
     app = load(
         tmp_path,
@@ -112,59 +110,59 @@ def test_a_program_that_is_none_is_refused(tmp_path: Path) -> None:
     )
 
     assert re.search(
-        r"redis\.program '.*nonesuch' is not a program; set ACTIONHERO_REDIS__PROGRAM", refusal(app)
+        r"redis\.program '.*nonesuch' is not an executable program; set ACTIONHERO_REDIS__PROGRAM",
+        refusal(app),
     )
 
 
-def test_in_production_no_private_server_is_made_up(
+def test_in_production_a_private_server_is_not_a_default(
     tmp_path: Path, program: Callable[[str], str]
 ) -> None:
-    """Whoever forgot `REDIS_URL` learns it at the start, and not from lost sessions."""
+    """A missing `REDIS_URL` is reported at the start, before sessions are lost."""
     program("redis-server")
 
     app = load(tmp_path, ACTIONHERO_ENV="production")
 
     assert (
-        "redis.url is not set, and in production a private server is not taken unless it was "
-        "chosen by hand; set REDIS_URL, such as redis://localhost:6379/0, or "
-        "ACTIONHERO_REDIS__MODE=embedded"
+        "redis.url is not set, and a private server must be selected explicitly in production; "
+        "set REDIS_URL, such as redis://localhost:6379/0, or ACTIONHERO_REDIS__MODE=embedded"
     ) in refusal(app)
 
 
 @pytest.mark.usefixtures("no_server_program")
-def test_in_production_no_memory_is_made_up(tmp_path: Path) -> None:
-    """The same, where there is no program to start."""
-    refused = refusal(load(tmp_path, ACTIONHERO_ENV="production"))
+def test_in_production_memory_is_not_a_default(tmp_path: Path) -> None:
+    """Also if no program is installed."""
+    message = refusal(load(tmp_path, ACTIONHERO_ENV="production"))
 
-    assert "in production memory of one process is not taken" in refused
-    assert "ACTIONHERO_REDIS__MODE=memory" in refused
+    assert "the memory of one process must be selected explicitly in production" in message
+    assert "ACTIONHERO_REDIS__MODE=memory" in message
 
 
 @pytest.mark.parametrize("mode", ["embedded", "memory"])
-def test_what_was_chosen_by_hand_is_taken_in_production_too(
+def test_an_explicit_mode_is_accepted_in_production(
     tmp_path: Path, program: Callable[[str], str], mode: str
 ) -> None:
-    """One machine with one process may be all that somebody needs."""
+    """One machine, or one process, can be sufficient."""
     program("redis-server")
 
     app = load(tmp_path, ACTIONHERO_ENV="production", ACTIONHERO_REDIS__MODE=mode)
 
-    app.refuse_problems()
+    app.raise_for_problems()
 
 
-def test_memory_is_not_taken_for_several_web_workers(tmp_path: Path) -> None:
-    """Sessions and messages of one worker would be unknown to the others."""
+def test_several_web_workers_refuse_memory(tmp_path: Path) -> None:
+    """They could not share sessions and messages."""
     app = load(tmp_path, ACTIONHERO_REDIS__MODE="memory", ACTIONHERO_WEB__WORKERS="4")
 
     assert (
-        "web.workers is 4, and without a Redis each of them would keep sessions and messages to "
-        "itself; set REDIS_URL, such as redis://localhost:6379/0, install redis-server or "
-        "valkey-server, or set ACTIONHERO_WEB__WORKERS=1"
+        "web.workers is 4, and without Redis the workers cannot share sessions and messages; set "
+        "REDIS_URL, such as redis://localhost:6379/0, install redis-server or valkey-server, or "
+        "set ACTIONHERO_WEB__WORKERS=1"
     ) in refusal(app)
 
 
-def test_a_call_on_the_command_line_does_not_care_for_web_workers(tmp_path: Path) -> None:
-    """It is no worker."""
+def test_commands_ignore_the_number_of_web_workers(tmp_path: Path) -> None:
+    """A command is not a worker."""
     app = load(
         tmp_path,
         mode=RunMode.CLI,
@@ -172,11 +170,11 @@ def test_a_call_on_the_command_line_does_not_care_for_web_workers(tmp_path: Path
         ACTIONHERO_WEB__WORKERS="4",
     )
 
-    app.refuse_problems()
+    app.raise_for_problems()
 
 
-def test_settings_that_are_wrong_are_told_once(tmp_path: Path) -> None:
-    """No second complaint follows from the first."""
+def test_an_invalid_setting_is_reported_once(tmp_path: Path) -> None:
+    """It causes no further problem."""
     app = load(tmp_path, REDIS_URL="http://one", ACTIONHERO_REDIS__MODE="server")
 
     assert len(app.problems) == 1

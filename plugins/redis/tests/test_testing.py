@@ -1,4 +1,4 @@
-"""`actionhero_redis.testing` keeps its own promises."""
+"""The throw-away servers of `actionhero_redis.testing`."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from actionhero_redis.testing import ThrowAwayRedis
 
 
-def test_what_was_written_survives_a_power_cut(redis_server: ThrowAwayRedis) -> None:
-    """A test may end the server and start it again, at the same address."""
+def test_data_survives_a_kill(redis_server: ThrowAwayRedis) -> None:
+    """The server starts again at the same address."""
     with redis.Redis.from_url(redis_server.url, decode_responses=True) as client:
-        client.set("x", "kept")
+        client.set("x", "value")
     redis_server.kill()
     redis_server.start()
 
     with redis.Redis.from_url(redis_server.url, decode_responses=True) as client:
-        assert client.get("x") == "kept"
+        assert client.get("x") == "value"
 
 
 @pytest.mark.parametrize("on_socket", [False, True], ids=["port", "socket"])
-def test_after_the_block_it_is_gone(*, on_socket: bool) -> None:
-    """Also if the test left it hanging."""
+def test_the_server_ends_with_the_block(*, on_socket: bool) -> None:
+    """Also if the test has paused it."""
     with throw_away_redis(on_socket=on_socket) as server:
         process = psutil.Process(server.pid)
         server.pause()
@@ -37,8 +37,8 @@ def test_after_the_block_it_is_gone(*, on_socket: bool) -> None:
     assert not process.is_running()
 
 
-def test_a_server_that_does_not_start_fails_the_test_with_its_log() -> None:
-    """Not with a test that waits for ever."""
+def test_a_failed_start_fails_the_test_with_the_log() -> None:
+    """The test does not wait for the timeout."""
     with (
         pytest.raises(pytest.fail.Exception, match=r"(?s)did not start:.*Bad directive"),
         throw_away_redis(options=["--nonesuch", "1"]),
@@ -49,10 +49,10 @@ def test_a_server_that_does_not_start_fails_the_test_with_its_log() -> None:
 @pytest.mark.parametrize(
     ("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)]
 )
-def test_without_a_program_a_test_is_skipped_and_in_ci_fails(
+def test_without_a_program_a_test_is_skipped_or_fails_in_ci(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ci: str, outcome: type[BaseException]
 ) -> None:
-    """Who has no Redis still runs the rest; in CI nothing goes unseen."""
+    """Developers can run the other tests without Redis."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("CI", ci)
 

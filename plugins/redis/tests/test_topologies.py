@@ -1,4 +1,4 @@
-"""Servers with TLS, behind sentinels, and in a cluster. Each is the real thing."""
+"""Real servers with TLS, behind sentinels, and in a cluster."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Visit(Action):
 
 
 async def use(clients: RedisClients) -> None:
-    """Do what authors do, with each kind of client."""
+    """Use each kind of client."""
     key = clients.key("x")
     await clients.client.set(key, "1")
     assert await clients.bytes.get(key) == b"1"
@@ -61,10 +61,8 @@ async def use(clients: RedisClients) -> None:
     assert await asyncio.to_thread(increase) == 2
 
 
-async def test_the_server_is_found_through_sentinels(
-    redis_server: ThrowAwayRedis,
-) -> None:
-    """Whatever we do with a plain server works behind sentinels."""
+async def test_every_client_works_behind_sentinels(redis_server: ThrowAwayRedis) -> None:
+    """The sentinels know the address of the server."""
     with throw_away_sentinel(redis_server) as sentinel:
         environ = {"REDIS_URL": sentinel.url}
 
@@ -72,8 +70,10 @@ async def test_the_server_is_found_through_sentinels(
             await use(app.get(RedisClients))
 
 
-async def test_a_pool_behind_sentinels_is_waited_for(redis_server: ThrowAwayRedis) -> None:
-    """More commands than connections at once: they take turns."""
+async def test_commands_behind_sentinels_wait_for_a_connection(
+    redis_server: ThrowAwayRedis,
+) -> None:
+    """There are more concurrent commands than connections."""
     with throw_away_sentinel(redis_server) as sentinel:
         environ = {
             "REDIS_URL": sentinel.url,
@@ -85,10 +85,10 @@ async def test_a_pool_behind_sentinels_is_waited_for(redis_server: ThrowAwayRedi
             assert all(await asyncio.gather(*(client.ping() for _ in range(50))))
 
 
-async def test_a_service_that_the_sentinels_do_not_know_refuses_to_start(
+async def test_an_unknown_service_refuses_to_start(
     redis_server: ThrowAwayRedis,
 ) -> None:
-    """The message names it."""
+    """The message names the service."""
     with throw_away_sentinel(redis_server) as sentinel:
         environ = {"REDIS_URL": f"redis+sentinel://127.0.0.1:{sentinel.port}/other"}
 
@@ -97,18 +97,18 @@ async def test_a_service_that_the_sentinels_do_not_know_refuses_to_start(
                 pass
 
 
-async def test_a_cluster_is_used_as_a_server_is(redis_cluster: ThrowAwayCluster) -> None:
-    """Whatever concerns one key works in a cluster."""
+async def test_every_client_works_with_a_cluster(redis_cluster: ThrowAwayCluster) -> None:
+    """For commands with one key."""
     environ = {"REDIS_URL": redis_cluster.url}
 
     async with running_app(plugin, environ=environ, mode=RunMode.SERVER) as app:
         await use(app.get(RedisClients))
 
 
-async def test_a_prefix_in_braces_keeps_all_keys_together(
+async def test_a_prefix_in_braces_puts_all_keys_into_one_slot(
     redis_cluster: ThrowAwayCluster,
 ) -> None:
-    """Commands with several keys then work in a cluster."""
+    """Commands with several keys work."""
     environ = {"REDIS_URL": redis_cluster.url, "ACTIONHERO_REDIS__PREFIX": "{shop}"}
 
     async with running_app(plugin, environ=environ) as app:
@@ -117,8 +117,8 @@ async def test_a_prefix_in_braces_keeps_all_keys_together(
         assert await clients.client.mget(clients.key("a"), clients.key("b")) == ["1", None]
 
 
-async def test_a_cluster_that_is_away_refuses_to_start() -> None:
-    """As a server does."""
+async def test_an_unreachable_cluster_refuses_to_start() -> None:
+    """Like an unreachable server."""
     environ = {"REDIS_URL": f"redis+cluster://127.0.0.1:{free_port()}"}
 
     with pytest.raises(UnavailableError, match=r"redis at redis\+cluster://.* cannot be used"):
@@ -126,31 +126,31 @@ async def test_a_cluster_that_is_away_refuses_to_start() -> None:
             pass
 
 
-async def test_a_cluster_that_goes_away_is_told_and_got_over() -> None:
-    """Its servers end while we run: a service is unavailable; when they are back, so are we."""
+async def test_calls_recover_from_an_outage_of_a_cluster() -> None:
+    """During the outage every error is `ServiceUnavailable`; afterwards calls succeed."""
     with throw_away_cluster() as cluster:
         environ = {"REDIS_URL": cluster.url, "ACTIONHERO_REDIS__RETRIES": "1"}
         async with running_app(plugin, Visit, environ=environ, mode=RunMode.SERVER) as app:
             assert await app.call("visit") == 1
             cluster.stop()
 
-            # The first finds connections that are closed, the next ones no server at all.
-            away = [await app.connect().outcome("visit") for _ in range(3)]
+            # The first call has closed connections, the next ones cannot connect.
+            failures = [await app.connect().outcome("visit") for _ in range(3)]
             cluster.start()
             async with asyncio.timeout(30):
-                # A cluster tells nobody that it takes writes again.
-                while (back := await app.connect().outcome("visit")).error is not None:
-                    assert back.error.type is ErrorType.SERVICE_UNAVAILABLE
+                # A cluster has no event for its recovery.
+                while (success := await app.connect().outcome("visit")).error is not None:
+                    assert success.error.type is ErrorType.SERVICE_UNAVAILABLE
                     await asyncio.sleep(0.05)
 
-    assert {outcome.error and outcome.error.type for outcome in away} == {
+    assert {outcome.error and outcome.error.type for outcome in failures} == {
         ErrorType.SERVICE_UNAVAILABLE
     }
-    assert back.value == 2
+    assert success.value == 2
 
 
-async def test_a_server_speaks_tls(folder: Path) -> None:
-    """Whoever has signed for it is named in the URL; without that, it is not trusted."""
+async def test_tls_verifies_the_certificate(folder: Path) -> None:
+    """With the certificate authority of the URL."""
     authority = trustme.CA()
     signed = authority.issue_cert("127.0.0.1", "localhost")
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
@@ -173,15 +173,15 @@ async def test_a_server_speaks_tls(folder: Path) -> None:
                 pass
 
 
-def test_the_doctor_looks_at_clusters_and_behind_sentinels(
+def test_doctor_checks_clusters_and_servers_behind_sentinels(
     redis_server: ThrowAwayRedis, redis_cluster: ThrowAwayCluster, folder: Path
 ) -> None:
-    """It finds the same of each."""
+    """With the same results as for a single server."""
     with throw_away_sentinel(redis_server) as sentinel:
         for url in (sentinel.url, redis_cluster.url):
-            app = App.of([plugin], read_sources(folder, environ={"REDIS_URL": url}))
+            app = App.from_plugins([plugin], read_sources(folder, environ={"REDIS_URL": url}))
 
-            found = {item.check: item.message for item in diagnose(app, deploy=True)}
+            messages = {item.check: item.message for item in diagnose(app, deploy=True)}
 
-            assert found["redis.appendonly"] == "yes"
-            assert found["redis.clock"] == "within 1 s of ours"
+            assert messages["redis.appendonly"] == "yes"
+            assert messages["redis.clock"] == "within 1 s of the local clock"

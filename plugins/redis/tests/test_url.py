@@ -1,4 +1,4 @@
-"""Where Redis is, in one line of text."""
+"""Parsing the URL of a Redis server."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from actionhero_redis.url import Address, RedisUrl, Topology
 
 
-def test_the_usual_url_names_host_port_database_and_who_we_are() -> None:
-    """What every platform hands out in `REDIS_URL` is understood."""
+def test_a_url_has_credentials_host_port_and_database() -> None:
+    """The format of `REDIS_URL` on hosting platforms."""
     url = RedisUrl.parse("redis://ada:s%3Acret@redis.example:6380/2")
 
     assert url.topology is Topology.SINGLE
@@ -20,16 +20,16 @@ def test_the_usual_url_names_host_port_database_and_who_we_are() -> None:
     assert not url.tls
 
 
-def test_what_is_left_out_is_what_redis_itself_would_take() -> None:
-    """`redis://` is this machine, the usual port, the first database."""
+def test_omitted_parts_have_the_defaults_of_redis() -> None:
+    """`redis://` is the default port of this machine."""
     url = RedisUrl.parse("redis://")
 
     assert url.addresses == (Address("localhost", 6379),)
     assert (url.username, url.password, url.options) == (None, None, {})
 
 
-def test_tls_is_set_up_by_the_url_alone() -> None:
-    """Certificates and how strict we are follow a question mark."""
+def test_tls_options_are_query_parameters() -> None:
+    """Certificates and their verification."""
     url = RedisUrl.parse("rediss://:pw@[::1]:6390?ssl_ca_certs=/ca.pem&ssl_check_hostname=false")
 
     assert url.tls
@@ -37,16 +37,16 @@ def test_tls_is_set_up_by_the_url_alone() -> None:
     assert url.options == {"ssl_ca_certs": "/ca.pem", "ssl_check_hostname": False}
 
 
-def test_a_socket_has_its_database_behind_the_question_mark() -> None:
-    """The path of a socket is the path of the URL."""
+def test_the_database_of_a_socket_is_a_query_parameter() -> None:
+    """The path of the URL is the path of the socket."""
     url = RedisUrl.parse("unix:///run/redis%20one.sock?db=3")
 
     assert url.socket == "/run/redis one.sock"
     assert url.options == {"db": 3}
 
 
-def test_sentinels_are_listed_and_the_service_is_the_path() -> None:
-    """Who we are is for the server; the sentinels have a user and a password of their own."""
+def test_a_sentinel_url_has_the_service_in_its_path() -> None:
+    """Sentinels have their own credentials."""
     url = RedisUrl.parse(
         "redis+sentinel://ada:pw@one,two:26380/mymaster/1?sentinel_password=other&protocol=2"
     )
@@ -56,11 +56,11 @@ def test_sentinels_are_listed_and_the_service_is_the_path() -> None:
     assert url.service == "mymaster"
     assert url.password == "pw"
     assert url.options == {"db": 1, "protocol": 2}
-    assert url.sentinel == {"password": "other"}
+    assert url.sentinel_credentials == {"password": "other"}
 
 
-def test_a_cluster_is_named_by_some_of_its_servers() -> None:
-    """The rest of them are found."""
+def test_a_cluster_url_lists_some_of_the_servers() -> None:
+    """The client discovers the others."""
     url = RedisUrl.parse("rediss+cluster://one:7000,two:7001")
 
     assert url.topology is Topology.CLUSTER
@@ -77,34 +77,34 @@ def test_a_cluster_is_named_by_some_of_its_servers() -> None:
         "redis://:hunter2@hunter2@one",
     ],
 )
-def test_no_password_is_ever_shown(text: str) -> None:
-    """A URL that lands in a log or an error does not tell its password."""
+def test_passwords_are_masked(text: str) -> None:
+    """In logs and errors."""
     url = RedisUrl.parse(text)
 
     assert "hunter2" not in f"{url} {url!r}"
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
-        ("http://one", "its scheme is not one of ours; there are: redis://"),
-        ("one:6379", "its scheme is not one of ours; there are: redis://"),
-        ("unix+cluster:///x", "its scheme is not one of ours"),
-        ("redis://[one", "it is not a URL; there are: redis://"),
-        ("redis://one:port", "a host in it is wrong; write host, host:6379 or"),
-        ("redis://one/first", "the number of a database, as in /0"),
-        ("redis://one/0/1", "the number of a database, as in /0"),
-        ("unix://", "it has no path of a socket; write unix:///path/to/redis.sock"),
+        ("http://one", "its scheme is not supported; supported URLs: redis://"),
+        ("one:6379", "its scheme is not supported; supported URLs: redis://"),
+        ("unix+cluster:///x", "its scheme is not supported"),
+        ("redis://[one", "it is not a URL; supported URLs: redis://"),
+        ("redis://one:port", "it has an invalid host; write host, host:6379 or"),
+        ("redis://one/first", "its path should be the number of a database, as in /0"),
+        ("redis://one/0/1", "its path should be the number of a database, as in /0"),
+        ("unix://", "it has no socket path; write unix:///path/to/redis.sock"),
         ("redis+sentinel://one", "it does not name the service"),
         ("redis+cluster://one/1", "a cluster has only the database 0"),
-        ("redis://one?colour=red", "the option 'colour', which is not known; there are: db,"),
-        ("redis://one?socket_timeout=1", "redis.timeout, redis.pool_size"),
-        ("redis://one?db=first", "option 'db' is wrong: it should be a whole number"),
+        ("redis://one?colour=red", "unknown option 'colour'; available: db,"),
+        ("redis://one?socket_timeout=1", "redis.timeout and redis.pool_size"),
+        ("redis://one?db=first", "option 'db' is invalid: it should be an integer"),
         ("rediss://one?ssl_check_hostname=never", "it should be true or false"),
         ("rediss://one?ssl_cert_reqs=CERT_NONE", "it should be none, optional or required"),
     ],
 )
-def test_what_is_wrong_with_a_url_is_told(text: str, complaint: str) -> None:
-    """Whoever wrote it learns what may stand there."""
-    with pytest.raises(ValueError, match=re.escape(complaint)):
+def test_an_invalid_url_is_refused_with_the_reason(text: str, message: str) -> None:
+    """And with the supported forms."""
+    with pytest.raises(ValueError, match=re.escape(message)):
         RedisUrl.parse(text)

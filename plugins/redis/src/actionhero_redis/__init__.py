@@ -1,4 +1,4 @@
-"""Redis for ActionHero. `RedisClients` is what an author requests: `call.get(RedisClients)`."""
+"""Redis for ActionHero: actions get their clients with `call.get(RedisClients)`."""
 
 from __future__ import annotations
 

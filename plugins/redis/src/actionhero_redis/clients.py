@@ -1,4 +1,4 @@
-"""`RedisClients`: what authors and other plugins talk to Redis through."""
+"""`RedisClients`: the clients by which actions and other plugins use Redis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class _ClientSet:
-    """The clients of one event loop, each made when it is first wanted."""
+    """The clients of one event loop, each created on first use."""
 
     def __init__(self, connector: Connector) -> None:
         self._connector = connector
@@ -56,8 +56,8 @@ class _ClientSet:
 class RedisClients:
     """Clients of the application's Redis: `call.get(RedisClients)`.
 
-    Each event loop has its own set, made when it is first wanted, with one pool for each kind of
-    client. In a cluster they are clients of the cluster, with the commands that it has.
+    Each event loop has its own set, created on first use, with one pool for each kind of client.
+    In a cluster these are cluster clients, which have the commands that a cluster supports.
 
     ```python
     redis = call.get(RedisClients)
@@ -65,12 +65,12 @@ class RedisClients:
     ```
 
     Args:
-        store: Which Redis is used.
+        store: The Redis to use.
         settings: Pools, timeouts and retries.
-        prefix: What every key begins with, colon and all.
-        reachable: Whether what this process writes is seen by those who are to see it: false for
-            memory, in another process than the one that serves.
-        on_use: Called once, when redis-py is loaded.
+        prefix: The prefix of every key, including the colon.
+        reachable: Whether this process can reach the data of the application. It cannot if the
+            data is in the memory of another process.
+        on_load: Called once, when redis-py is loaded.
     """
 
     def __init__(
@@ -80,86 +80,85 @@ class RedisClients:
         prefix: str,
         *,
         reachable: bool = True,
-        on_use: Callable[[], None] = lambda: None,
+        on_load: Callable[[], None] = lambda: None,
     ) -> None:
-        #: Which Redis is used; its text tells it to people.
+        #: The Redis in use; its text is for logs and errors.
         self.store = store
-        #: What every key begins with, colon and all.
+        #: The prefix of every key, including the colon.
         self.prefix = prefix
         self._settings = settings
         self._reachable = reachable
-        self._on_use = on_use
+        self._on_load = on_load
         self._sets: WeakKeyDictionary[asyncio.AbstractEventLoop, _ClientSet] = WeakKeyDictionary()
         self._closed = False
 
     @property
     def shared(self) -> bool:
-        """Whether other processes see what this one writes: not if there is only memory."""
+        """Whether other processes see the data that this process writes; false for memory."""
         return self.store.shared
 
     @property
     def client(self) -> aio.Redis:
-        """The client for nearly everything. Answers are text."""
+        """The client for most commands; responses are decoded to text."""
         return self._set.client
 
     @property
     def blocking(self) -> aio.Redis:
-        """A client that waits for an answer as long as it takes: `BLPOP`, `XREAD BLOCK`."""
+        """A client without a response timeout, for `BLPOP` or `XREAD BLOCK`."""
         return self._set.blocking
 
     @property
     def bytes(self) -> aio.Redis:
-        """A client whose answers are bytes, as they were written."""
+        """A client whose responses are bytes."""
         return self._set.bytes
 
     def pubsub(self, *, decode: bool = True, **options: Any) -> PubSub:
         """Return a new subscriber. It holds one connection until you `aclose` it.
 
-        After a connection is lost it connects and subscribes again.
+        After a lost connection it reconnects and subscribes again.
 
         Args:
-            decode: Whether what it hears is text rather than bytes.
-            options: Those of redis-py.
+            decode: Whether messages are text rather than bytes.
+            options: Options of `redis.asyncio.Redis.pubsub`.
         """
         client = self._set.blocking if decode else self._set.blocking_bytes
         return client.pubsub(**options)
 
     def key(self, *parts: object) -> str:
-        """Return the key that is named by `parts`, below the prefix of the application.
+        """Return the key of `parts`, below the prefix of the application.
 
-        Different parts make different keys, whatever is in them: `:` and `%` are written as `%3A`
-        and `%25`.
+        Different parts make different keys: `:` and `%` in a part are escaped as `%3A` and `%25`.
         """
-        return self.prefix + ":".join(map(_plain, parts))
+        return self.prefix + ":".join(map(_escape, parts))
 
-    def require_shared(self, need: str) -> None:
-        """Refuse what would be written where nobody looks.
+    def require_shared(self, purpose: str) -> None:
+        """Raise if the data is in the memory of another process, the server.
 
         Args:
-            need: What Redis is needed for, such as `"a broadcast"`.
+            purpose: The purpose of the data, for the message, such as `"a broadcast"`.
 
         Raises:
-            ServiceUnavailable: There is only memory, and this is not the process that serves. On
-                the command line that is exit code 69.
+            ServiceUnavailable: The data is in the memory of the server, and this is another
+                process. On the command line the exit code is 69.
         """
         if not self._reachable:
             raise ServiceUnavailable(
-                f"Redis is needed for {need}, and there is only the memory of the process that "
-                "serves; set REDIS_URL, or install redis-server or valkey-server"
+                f"Redis is needed for {purpose}, and the only store is the memory of the server "
+                "process; set REDIS_URL, or install redis-server or valkey-server"
             )
 
     def connect_sync(self, *, blocking: bool = False, decode: bool = True) -> redis.Redis:
-        """Return a new client for code that has no event loop, such as a library's; close it.
+        """Return a new client for code without an event loop, such as a library; close it.
 
         Args:
-            blocking: Whether it waits for answers without a limit.
-            decode: Whether answers are text rather than bytes.
+            blocking: Whether it has no response timeout.
+            decode: Whether responses are text rather than bytes.
         """
-        self.require_shared("this")
+        self.require_shared("this operation")
         return self._connector.connect_sync(blocking=blocking, decode=decode)
 
     async def check(self) -> None:
-        """Raise what the driver raises if Redis does not answer now."""
+        """Raise the error of the driver if Redis does not respond."""
         if self._reachable:
             await self.client.ping()
 
@@ -170,38 +169,38 @@ class RedisClients:
             await clients.aclose()
 
     async def stop(self) -> None:
-        """Close the clients for good, and leave the private server if there is one."""
+        """Close the clients permanently, and leave the private server if there is one."""
         self._closed = True
         await self.aclose()
         if self._private is not None:
             await asyncio.to_thread(self._private.stop)
 
-    # -- made when it is first wanted ----------------------------------------------------------
-
     async def open(self) -> None:
-        """Start the private server if it is what is used, and see that Redis answers."""
+        """Start the private server if it is used, and check that Redis responds."""
         if self._private is not None:
-            # Here, so that it tells itself why it does not start.
+            # Started here, so that its error is raised unchanged.
             await asyncio.to_thread(self._private.start)
         await self.check()
+
+    # -- created on first use ------------------------------------------------------------------
 
     @property
     def _set(self) -> _ClientSet:
         loop = asyncio.get_running_loop()
         clients = self._sets.get(loop)
         if clients is None:
-            self.require_shared("this")
+            self.require_shared("this operation")
             if self._closed:
-                raise ServiceUnavailable("Redis is not used any more: we stop")
+                raise ServiceUnavailable("Redis is not available during shutdown")
             clients = self._sets[loop] = _ClientSet(self._connector)
         return clients
 
     @cached_property
     def _connector(self) -> Connector:
-        # A third of a second that a command line call without Redis need not spend.
+        # Importing redis-py takes a third of a second, and many commands do not use Redis.
         from actionhero_redis.connections import Connector
 
-        self._on_use()
+        self._on_load()
         fake = None
         if self.store.kind is StoreKind.MEMORY:
             from fakeredis import FakeServer
@@ -219,9 +218,15 @@ class RedisClients:
 
 
 def clients_for(
-    app: Application, store: Store, on_use: Callable[[], None] = lambda: None
+    app: Application, store: Store, on_load: Callable[[], None] = lambda: None
 ) -> RedisClients:
-    """Return the clients of an application."""
+    """Return the clients of an application.
+
+    Args:
+        app: The application.
+        store: The Redis to use.
+        on_load: Called once, when redis-py is loaded.
+    """
     from actionhero.settings import AppSettings
     from actionhero_redis.settings import RedisSettings
 
@@ -230,11 +235,11 @@ def clients_for(
         store,
         settings,
         settings.prefix_for(app.get(AppSettings).name),
-        # A test is all in one process, whatever it is for.
+        # In a test, every run mode is in the same process.
         reachable=store.shared or app.mode is RunMode.SERVER or app.environment == "test",
-        on_use=on_use,
+        on_load=on_load,
     )
 
 
-def _plain(part: object) -> str:
+def _escape(part: object) -> str:
     return str(part).replace("%", "%25").replace(":", "%3A")

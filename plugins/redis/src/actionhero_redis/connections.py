@@ -1,4 +1,4 @@
-"""The one place where clients of redis-py are made, whichever Redis there is behind them."""
+"""`Connector`: creates every client of redis-py, for each kind of store."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from actionhero_redis.private_server import PrivateServer
     from actionhero_redis.settings import RedisSettings
 
-#: Only a connection that was lost: who waited for an answer in vain is told at once.
-RETRIED = (RedisConnectionError,)
+#: Lost connections are retried; response timeouts are reported at once.
+RETRIED_ERRORS = (RedisConnectionError,)
 
 
 class Connector:
-    """Makes clients for one store.
+    """Creates the clients of one store.
 
     Args:
-        store: Which Redis it is.
+        store: The Redis to connect to.
         settings: Pools, timeouts and retries.
-        private: The server of ours, where the store is one.
-        fake: The memory, where the store is that.
+        private: The server of an embedded store.
+        fake: The server of fakeredis of a memory store.
     """
 
     def __init__(
@@ -54,20 +54,20 @@ class Connector:
         self._fake = fake
 
     def connect(self, *, blocking: bool = False, decode: bool = True) -> aio.Redis:
-        """Return a client with a pool of its own; it opens connections when they are needed.
+        """Return a client with its own pool, which opens connections on demand.
 
         Args:
-            blocking: Whether it waits for answers without a limit, as `BLPOP` needs it.
-            decode: Whether answers are text rather than bytes.
+            blocking: Whether it has no response timeout, as `BLPOP` requires.
+            decode: Whether responses are text rather than bytes.
         """
         options = self._options(blocking=blocking, decode=decode)
-        options["retry"] = aio.retry.Retry(self._backoff(), self._settings.retries, RETRIED)
+        options["retry"] = aio.retry.Retry(self._backoff(), self._settings.retries, RETRIED_ERRORS)
         url = self._store.url
         if url is not None and url.topology is Topology.CLUSTER:
-            return _cluster(url, options, self._settings.pool_size)
+            return _cluster_client(url, options, self._settings.pool_size)
         if url is not None and url.topology is Topology.SENTINEL:
-            return _behind_sentinels(url, options, self._pool())
-        options |= self._pool()
+            return _sentinel_client(url, options, self._pool_options())
+        options |= self._pool_options()
         if self._store.kind is StoreKind.MEMORY:
             from fakeredis import FakeAsyncRedis
 
@@ -87,9 +87,9 @@ class Connector:
         return aio.Redis.from_pool(aio.BlockingConnectionPool(**options))
 
     def connect_sync(self, *, blocking: bool = False, decode: bool = True) -> redis.Redis:
-        """Return a client for code that has no event loop; whoever asked for it closes it."""
+        """Return a client for code without an event loop; the caller closes it."""
         options = self._options(blocking=blocking, decode=decode)
-        options["retry"] = BlockingRetry(self._backoff(), self._settings.retries, RETRIED)
+        options["retry"] = BlockingRetry(self._backoff(), self._settings.retries, RETRIED_ERRORS)
         url = self._store.url
         if url is not None and url.topology is Topology.CLUSTER:
             nodes = [redis.cluster.ClusterNode(*address) for address in url.addresses]
@@ -97,7 +97,9 @@ class Connector:
             cluster = redis.RedisCluster(startup_nodes=nodes, ssl=url.tls, **options)
             return cast("redis.Redis", cluster)
         if url is not None and url.topology is Topology.SENTINEL:
-            sentinel = redis.Sentinel(url.addresses, sentinel_kwargs=_for_sentinels(url, options))
+            sentinel = redis.Sentinel(
+                url.addresses, sentinel_kwargs=_sentinel_options(url, options)
+            )
             master: redis.Redis = sentinel.master_for(url.service, ssl=url.tls, **options)
             return master
         if self._store.kind is StoreKind.MEMORY:
@@ -116,10 +118,12 @@ class Connector:
             options |= url.addresses[0]._asdict()
             if url.tls:
                 options["connection_class"] = redis.SSLConnection
-        return redis.Redis.from_pool(redis.BlockingConnectionPool(**options, **self._pool()))
+        return redis.Redis.from_pool(
+            redis.BlockingConnectionPool(**options, **self._pool_options())
+        )
 
     def _options(self, *, blocking: bool, decode: bool) -> dict[str, Any]:
-        """Return what every connection is made with; what the URL says wins."""
+        """Return the options of every connection; those in the URL take precedence."""
         settings = self._settings
         options: dict[str, Any] = {
             "decode_responses": decode,
@@ -128,14 +132,14 @@ class Connector:
             "health_check_interval": settings.health_check_interval.total_seconds(),
         }
         if self._store.kind is StoreKind.MEMORY:
-            # Memory is always there, and fakeredis answers such a look in a way of its own.
+            # Memory needs no check, and fakeredis does not implement it as redis-py expects.
             options["health_check_interval"] = 0
         url = self._store.url
         if url is not None:
             options |= {"username": url.username, "password": url.password, **url.options}
         return options
 
-    def _pool(self) -> dict[str, Any]:
+    def _pool_options(self) -> dict[str, Any]:
         return {
             "max_connections": self._settings.pool_size,
             "timeout": self._settings.pool_timeout.total_seconds(),
@@ -144,21 +148,21 @@ class Connector:
     def _backoff(self) -> ExponentialWithJitterBackoff:
         return ExponentialWithJitterBackoff(
             base=self._settings.retry_backoff.total_seconds(),
-            cap=self._settings.retry_backoff_limit.total_seconds(),
+            cap=self._settings.max_retry_backoff.total_seconds(),
         )
 
 
 class PrivateConnection(UnixDomainSocketConnection):
-    """A connection to a private server; it starts one that is not there, or not any more."""
+    """A connection to a private server; it starts the server if it is not running."""
 
     def __init__(self, *, server: PrivateServer, **options: Any) -> None:
         super().__init__(**options)
         self._server = server
 
     async def _connect(self) -> None:
-        # Where it listens is looked up each time: one that was started again may be elsewhere.
+        # Not cached: after a restart the socket may have another path.
         socket = self._server.socket
-        # Who has not joined is not counted: the server would end while it is used.
+        # Without joining, this process is not a user, and the server could stop meanwhile.
         if socket is not None and self._server.joined:
             with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
                 await self._connect_to(socket)
@@ -175,53 +179,53 @@ class PrivateConnection(UnixDomainSocketConnection):
 
 
 class _SentinelPool(SentinelConnectionPool, aio.BlockingConnectionPool):
-    """A pool that asks sentinels where the server is, and waits when all connections are in use."""
+    """A pool that gets the address from sentinels, and waits if all connections are in use."""
 
     async def aclose(self) -> None:
         await super().aclose()
-        # They are known to nobody else.
+        # The pool is the only owner of its connections to the sentinels.
         await self.sentinel_manager.aclose()
 
 
-def _behind_sentinels(url: RedisUrl, options: dict[str, Any], pool: dict[str, Any]) -> aio.Redis:
-    sentinel = aio.Sentinel(url.addresses, sentinel_kwargs=_for_sentinels(url, options))
+def _sentinel_client(url: RedisUrl, options: dict[str, Any], pool: dict[str, Any]) -> aio.Redis:
+    sentinel = aio.Sentinel(url.addresses, sentinel_kwargs=_sentinel_options(url, options))
     master: aio.Redis = sentinel.master_for(
         url.service or "", connection_pool_class=_SentinelPool, ssl=url.tls, **options, **pool
     )
     return master
 
 
-def _for_sentinels(url: RedisUrl, options: dict[str, Any]) -> dict[str, Any]:
-    """Return what connections to the sentinels are made with: as the others, but for who we are."""
+def _sentinel_options(url: RedisUrl, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of connections to the sentinels, which have their own credentials."""
     shared = {
         name: value
         for name, value in options.items()
         if name.startswith(("socket_connect", "ssl_")) or name == "protocol"
     }
-    # They answer at once, also where commands may block.
+    # Sentinels respond at once, also for clients of blocking commands.
     shared["socket_timeout"] = options["socket_connect_timeout"]
-    return {**shared, "ssl": url.tls, **url.sentinel}
+    return {**shared, "ssl": url.tls, **url.sentinel_credentials}
 
 
 class _Cluster(aio.RedisCluster):
-    """A client of a cluster, which says of one that is away what it says of a server."""
+    """A cluster client whose connection errors are those of a single server."""
 
-    async def initialize(self, *given: Any, **named: Any) -> aio.RedisCluster:
-        """Find the servers.
+    async def initialize(self, *args: Any, **kwargs: Any) -> aio.RedisCluster:
+        """Discover the servers.
 
         Raises:
             redis.exceptions.ConnectionError: None of them can be reached.
         """
         try:
-            found: aio.RedisCluster = await super().initialize(*given, **named)
+            cluster: aio.RedisCluster = await super().initialize(*args, **kwargs)
         except RedisClusterException as error:
             raise RedisConnectionError(str(error)) from error
-        return found
+        return cluster
 
 
-def _cluster(url: RedisUrl, options: dict[str, Any], size: int) -> aio.Redis:
+def _cluster_client(url: RedisUrl, options: dict[str, Any], size: int) -> aio.Redis:
     nodes = [aio.cluster.ClusterNode(*address) for address in url.addresses]
     options.pop("db", None)
     cluster = _Cluster(startup_nodes=nodes, ssl=url.tls, max_connections=size, **options)
-    # It has the commands of a plain client, as far as a cluster can carry them out.
+    # It has the commands of a plain client, as far as a cluster supports them.
     return cast("aio.Redis", cluster)

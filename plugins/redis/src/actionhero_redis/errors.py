@@ -1,4 +1,4 @@
-"""What callers are told when Redis fails: that a service is away, and nothing of our insides."""
+"""The errors of Redis that are temporary, and the error that clients of an action see."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from actionhero import ServiceUnavailable
 if TYPE_CHECKING:
     from actionhero import Application
 
-#: What Redis or the way to it may recover from without us.
+#: The errors that end without a change to the application.
 TRANSIENT_ERRORS = (
-    # Also: it refuses who we are, it still reads its data, all connections are in use.
+    # Includes failed authentication, a server that is loading its data, and an exhausted pool.
     exceptions.ConnectionError,
     exceptions.TimeoutError,
-    # It is full.
+    # The memory limit of the server is reached.
     exceptions.OutOfMemoryError,
-    # The server that takes writes is being replaced.
+    # A failover is in progress.
     exceptions.ReadOnlyError,
     exceptions.MasterDownError,
     exceptions.ClusterDownError,
@@ -26,17 +26,17 @@ TRANSIENT_ERRORS = (
     exceptions.TryAgainError,
 )
 
-#: When trying again may make sense: a restart takes about so long.
-RETRY_SECONDS = 1
+#: The `Retry-After` of such an error, which is about the duration of a restart.
+RETRY_AFTER_SECONDS = 1
 
 
-def translate_failures(app: Application) -> None:
-    """Tell callers of `app` that a service is unavailable when Redis is."""
+def translate_errors(app: Application) -> None:
+    """Report transient errors of Redis to the clients of `app` as an unavailable service."""
     for type_ in TRANSIENT_ERRORS:
         app.pipeline.translate(type_, _unavailable)
 
 
 def _unavailable(_: Exception) -> ServiceUnavailable:
     return ServiceUnavailable(
-        "A service that this action needs is not available", retry_after_seconds=RETRY_SECONDS
+        "A service that this action needs is not available", retry_after_seconds=RETRY_AFTER_SECONDS
     )

@@ -1,4 +1,4 @@
-"""`RedisInitializer`: provides `RedisClients`, and sees that Redis is there before doors open."""
+"""`RedisInitializer`: provides `RedisClients`, and checks Redis before the servers start."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger("actionhero.redis")
 
 
 class RedisInitializer(Initializer):
-    """The shared pools of connections, and the private server where none is set."""
+    """Opens and closes the connection pools, and the private server if no URL is set."""
 
     name = "redis"
 
@@ -28,57 +28,57 @@ class RedisInitializer(Initializer):
     async def initialize(self, app: Application) -> None:
         """Provide `RedisClients`."""
 
-        def on_use() -> None:
-            from actionhero_redis.errors import translate_failures
+        def on_load() -> None:
+            from actionhero_redis.errors import translate_errors
 
-            translate_failures(app)
+            translate_errors(app)
 
         store = select_store(app)
         if store.kind is StoreKind.EMBEDDED:
             app.get(AppSettings).make_data_dir()
-        self._clients = clients_for(app, store, on_use)
+        self._clients = clients_for(app, store, on_load)
         app.provide(RedisClients, self._clients)
 
     async def start(self, app: Application) -> None:
-        """See that Redis answers; for a command line call, the first use of it does.
+        """Check that Redis responds; a command line call connects when it first uses a client.
 
         Raises:
-            UnavailableError: It does not, and is required.
+            UnavailableError: Redis does not respond, and is required.
         """
         clients = app.get(RedisClients)
         if app.mode is RunMode.CLI:
             return
         if not clients.shared:
             logger.warning(
-                "redis: there is no server, only the memory of this process: nothing is kept when "
-                "it ends, and no other process sees it; install redis-server or valkey-server, "
-                "or set REDIS_URL"
+                "redis: no server, data is in the memory of this process: it is lost when the "
+                "process ends, and other processes cannot see it; install redis-server or "
+                "valkey-server, or set REDIS_URL"
             )
         try:
             await clients.open()
         except Exception as error:
-            told = _away(clients, error)
+            unavailable = _unavailable(clients, error)
             if app.get(RedisSettings).required:
-                raise told from error
-            logger.warning("%s; calls that need it are answered 503 until it is there", told)
+                raise unavailable from error
+            logger.warning("%s; calls that use it fail with 503 until it is available", unavailable)
         else:
             logger.info("redis: %s", clients.store)
 
     async def stop(self, app: Application) -> None:
-        """Close the clients, and leave the private server."""
+        """Close the clients, and leave the private server if there is one."""
         if self._clients is not None:
             await self._clients.stop()
 
     async def check(self) -> None:
-        """Raise if Redis does not answer."""
+        """Raise the error of the driver if Redis does not respond."""
         if self._clients is not None:
             await self._clients.check()
 
 
-def _away(clients: RedisClients, error: Exception) -> BootError:
+def _unavailable(clients: RedisClients, error: Exception) -> BootError:
     if isinstance(error, BootError):
         return error
     return UnavailableError(
-        f"redis at {clients.store} cannot be used: {error}; start it, set REDIS_URL to one that "
-        "runs, or start without it: ACTIONHERO_REDIS__REQUIRED=false"
+        f"redis at {clients.store} cannot be used: {error}; start it, set REDIS_URL to another "
+        "server, or set ACTIONHERO_REDIS__REQUIRED=false to start without it"
     )

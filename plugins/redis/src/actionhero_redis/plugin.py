@@ -1,4 +1,4 @@
-"""What this package adds to ActionHero. Start reading here."""
+"""The hooks by which this package extends ActionHero. Start reading here."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def actionhero_initializers() -> list[Initializer]:
 
 @hookimpl
 def actionhero_validate(app: Application) -> list[str]:
-    from actionhero_redis.store import faults_in
+    from actionhero_redis.store import validate_store
 
-    return faults_in(app)
+    return validate_store(app)
 
 
 @hookimpl

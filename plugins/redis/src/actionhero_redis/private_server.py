@@ -1,21 +1,20 @@
-"""`PrivateServer`: a Redis of our own, on a Unix socket, shared by the processes of one folder.
+"""`PrivateServer`: a Redis server on a Unix socket, shared by the processes of one data folder.
 
-Three locks on files say who is there. The kernel gives them back when a process ends, however it
-ends, so that nobody has to be asked whether they are still alive:
+Three file locks record which processes exist. The kernel releases them when a process ends,
+also when it is killed:
 
-| file | held by | tells |
+| file | held by | meaning |
 |---|---|---|
-| `start.lock` | whoever starts or stops the server, for as long as that takes | one at a time |
-| `users.lock` | every process that uses the server, together | the last one out stops it |
-| `server.lock` | the server itself, which inherits it | whether it runs |
+| `start.lock` | the process that starts or stops the server, meanwhile | one process at a time |
+| `users.lock` | every process that uses the server, shared | the last user stops the server |
+| `server.lock` | the server itself, which inherits it | the server is running |
 
-A server that runs and has no users is what a killed parent left behind.
+A running server without users was started by a process that has been killed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import shutil
@@ -27,69 +26,69 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from actionhero import UnavailableError
+from actionhero.transport import FileLock, is_locked
 from actionhero_redis import server_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import IO
 
 logger = logging.getLogger("actionhero.redis")
 
-#: How long a server may take until it answers; one that still reads its data gets more.
-START_SECONDS: Final = 10.0
-#: How long it may take to read its data.
-LOAD_SECONDS: Final = 60.0
-#: How long a server may take to end, before it is made to.
-STOP_SECONDS: Final = 5.0
+#: How long to wait for the first response of a server.
+START_TIMEOUT_SECONDS: Final = 10.0
+#: The same, while the server is loading its data.
+LOAD_TIMEOUT_SECONDS: Final = 60.0
+#: How long to wait for a server to stop, before the next signal is sent.
+STOP_TIMEOUT_SECONDS: Final = 5.0
 #: How long to wait for another process that starts or stops the server.
-TURN_SECONDS: Final = 30.0
-LOOK_SECONDS: Final = 0.005
-#: The longest path of a Unix socket, in bytes, that every system takes.
-LONGEST_SOCKET: Final = 100
+LOCK_TIMEOUT_SECONDS: Final = 30.0
+POLL_SECONDS: Final = 0.005
+#: The longest path of a Unix socket that every system accepts.
+MAX_SOCKET_PATH_BYTES: Final = 100
 
 
 class PrivateServer:
-    """A Redis that ends with the last process that uses it, and keeps its data in a folder.
+    """A Redis server that stops with the last process that uses it; its data is persistent.
 
-    All methods block for as long as a server takes; call them in a thread.
+    All methods block until the server has started or stopped; call them in a thread.
 
     Args:
-        program: `redis-server` or `valkey-server`, as a path.
-        folder: Where it keeps its data; it is made if it is not there.
+        program: The path of `redis-server` or `valkey-server`.
+        folder: The folder of its data; it is created if it does not exist.
     """
 
     def __init__(self, program: str, folder: Path) -> None:
         self._program = program
         self._folder = folder
-        # Threads of one process take turns; processes take turns by `start.lock`.
-        self._turn = threading.Lock()
-        self._users: IO[bytes] | None = None
+        # Between the threads of this process; `start.lock` is between processes.
+        self._lock = threading.Lock()
+        self._users: FileLock | None = None
         self._closed = False
 
     @property
     def socket(self) -> Path | None:
-        """Where the server listens; `None` before one was started in this folder."""
+        """The socket of the server; `None` before the first start in this folder."""
         with contextlib.suppress(OSError):
-            recorded = Path((self._folder / "socket").read_text(encoding="utf-8"))
-            # The temporary folder is everyone's: what is not ours there is not to be trusted.
-            if recorded.parent.stat().st_uid == os.geteuid():
-                return recorded
+            socket = Path((self._folder / "socket").read_text(encoding="utf-8"))
+            # Every user can write to the temporary folder, so its owner is checked.
+            if socket.parent.stat().st_uid == os.geteuid():
+                return socket
         return None
 
     @property
     def joined(self) -> bool:
-        """Whether the server is kept for us until we leave it."""
+        """Whether this process is counted as a user, so that the server continues to run."""
         return self._users is not None
 
     def start(self) -> None:
-        """Join the server of this folder, or start it; one that went away is started again.
+        """Join the server of this folder, or start it, also when it was lost meanwhile.
 
         Raises:
-            UnavailableError: It does not start, does not answer, or the folder cannot be used.
+            UnavailableError: The server does not start or respond, or the folder is not usable.
         """
-        with self._turn:
+        with self._lock:
             if self._closed:
-                raise UnavailableError("the private redis server is not used any more: we stop")
+                raise UnavailableError("the private redis server is not available during shutdown")
             try:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 with self._locked():
@@ -97,55 +96,59 @@ class PrivateServer:
             except OSError as error:
                 raise UnavailableError(
                     f"folder {str(self._folder)!r} of the private redis server cannot be used: "
-                    f"{error.strerror or error}; set ACTIONHERO_APP__DATA_DIR to a folder on a "
-                    "local disk that can be written to, or REDIS_URL"
+                    f"{error.strerror or error}; set ACTIONHERO_APP__DATA_DIR to a writable folder "
+                    "on a local disk, or set REDIS_URL"
                 ) from error
 
     def stop(self) -> None:
-        """Leave the server; the last one out stops it. A second time does nothing."""
-        with self._turn:
+        """Leave the server; the last user stops it. A second call does nothing."""
+        with self._lock:
             self._closed = True
             users, self._users = self._users, None
             if users is None:
                 return
-            # The folder may be gone by now, and then nobody can wait for anybody.
-            with users, contextlib.suppress(FileNotFoundError), self._locked():
-                if _lock(users, fcntl.LOCK_EX) and self._is_running():
-                    self._shut_down()
+            try:
+                # Without the folder there is no lock to wait for.
+                with contextlib.suppress(FileNotFoundError), self._locked():
+                    if users.try_lock() and self._is_running():
+                        self._shut_down()
+            finally:
+                users.release()
 
-    # -- while it is our turn ------------------------------------------------------------------
+    # -- while `start.lock` is held ------------------------------------------------------------
 
     def _join(self) -> None:
-        users = self._users or (self._folder / "users.lock").open("ab")
+        was_joined = self._users is not None
+        users = self._users or FileLock(self._folder / "users.lock")
         try:
-            was_in = self._users is not None
-            alone = _lock(users, fcntl.LOCK_EX)
+            is_only_user = users.try_lock()
             if self._is_running():
-                if alone and not was_in:
-                    logger.info("stopping the redis server that a killed process left behind")
+                if is_only_user and not was_joined:
+                    logger.info("stopping the redis server of a process that was killed")
                     self._shut_down()
                 elif not self._is_listening():
-                    # Its socket was swept away, so that nobody can reach it any more.
+                    # Its socket file was deleted, so no client can connect any more.
                     self._shut_down()
             if not self._is_running():
                 self._launch()
-            self._await_answer()
-            # Nobody can have come in between: it is our turn.
-            _lock(users, fcntl.LOCK_SH)
+            self._wait_for_response()
+            # No process can have locked it in between: that requires `start.lock`.
+            users.try_lock(shared=True)
         except BaseException:
-            users.close()
+            users.release()
             self._users = None
             raise
         self._users = users
 
     def _launch(self) -> None:
-        socket = self._place_socket()
+        socket = self._create_socket_path()
         pid_file, log = self._folder / "redis.pid", self._folder / "redis.log"
         pid_file.unlink(missing_ok=True)
         log.write_bytes(b"")
-        with (self._folder / "server.lock").open("ab") as lock:
-            _lock(lock, fcntl.LOCK_EX)
-            started = subprocess.run(  # noqa: S603 - a program that the operator installed
+        lock = FileLock(self._folder / "server.lock")
+        lock.try_lock()
+        try:
+            process = subprocess.run(  # noqa: S603 - a program that the operator installed
                 [
                     self._program,
                     *("--port", "0"),
@@ -154,77 +157,76 @@ class PrivateServer:
                     *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
                     *("--maxmemory-policy", "noeviction"),
                     *("--logfile", str(log), "--pidfile", str(pid_file)),
-                    # Nobody's child: it may outlive whoever started it, while others use it.
+                    # It may outlive this process while others use it.
                     *("--daemonize", "yes"),
                 ],
-                # It holds the lock for as long as it lives.
+                # The server inherits the lock, and holds it until it ends.
                 pass_fds=[lock.fileno()],
-                # Not meant by a Ctrl-C: it ends when calls have been answered.
+                # Ctrl-C must not reach it: it stops after the last call has finished.
                 start_new_session=True,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 check=False,
             )
-        if started.returncode != 0:
-            raise self._failed(started.stdout.decode(errors="replace"))
+        finally:
+            lock.release()
+        if process.returncode != 0:
+            raise self._start_error(process.stdout.decode(errors="replace"))
         logger.debug("started %s on %s", self._program, socket)
 
-    def _await_answer(self) -> None:
-        begun = time.monotonic()
+    def _wait_for_response(self) -> None:
+        started = time.monotonic()
         while True:
             socket = self.socket
-            answer = server_process.ask(socket, b"PING") if socket is not None else None
-            if answer is not None and answer.startswith((b"+PONG", b"-NOAUTH")):
+            response = None if socket is None else server_process.send_command(socket, b"PING")
+            if response is not None and response.startswith((b"+PONG", b"-NOAUTH")):
                 return
             if not self._is_running():
-                raise self._failed(self._log())
-            is_loading = answer is not None and answer.startswith(b"-LOADING")
-            if time.monotonic() - begun > (LOAD_SECONDS if is_loading else START_SECONDS):
+                raise self._start_error(self._log())
+            is_loading = response is not None and response.startswith(b"-LOADING")
+            timeout_seconds = LOAD_TIMEOUT_SECONDS if is_loading else START_TIMEOUT_SECONDS
+            if time.monotonic() - started > timeout_seconds:
                 raise UnavailableError(
-                    f"the private redis server in {str(self._folder)!r} does not answer; look at "
-                    f"{str(self._folder / 'redis.log')!r}, and end the process that is named in "
+                    f"the private redis server in {str(self._folder)!r} does not respond; see "
+                    f"{str(self._folder / 'redis.log')!r}, end the process whose id is in "
                     f"{str(self._folder / 'redis.pid')!r}, or set REDIS_URL"
                 )
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
     def _shut_down(self) -> None:
-        """End the server that runs, with all its data on disk."""
+        """Stop the running server after it has written its data."""
         socket = self.socket
-        can_ask = socket is not None and server_process.is_listening(socket)
-        if socket is not None and can_ask:
-            server_process.ask(socket, b"SHUTDOWN")
-        if not self._ends_within(STOP_SECONDS if can_ask else 0):
-            for end in (server_process.terminate, server_process.kill):
-                end(self._folder / "redis.pid", os.path.basename(self._program))
-                if self._ends_within(STOP_SECONDS):
+        accepts_commands = socket is not None and server_process.is_listening(socket)
+        if socket is not None and accepts_commands:
+            server_process.send_command(socket, b"SHUTDOWN")
+        if not self._stops_within(STOP_TIMEOUT_SECONDS if accepts_commands else 0):
+            for send_signal in (server_process.terminate, server_process.kill):
+                send_signal(self._folder / "redis.pid", os.path.basename(self._program))
+                if self._stops_within(STOP_TIMEOUT_SECONDS):
                     break
             else:
                 raise UnavailableError(
-                    f"the private redis server in {str(self._folder)!r} does not end; end the "
-                    f"process that is named in {str(self._folder / 'redis.pid')!r}"
+                    f"the private redis server in {str(self._folder)!r} does not stop; end the "
+                    f"process whose id is in {str(self._folder / 'redis.pid')!r}"
                 )
         self._remove_socket()
 
-    # -- what is looked at ---------------------------------------------------------------------
+    # -- state of the server -------------------------------------------------------------------
 
     def _is_running(self) -> bool:
-        try:
-            with (self._folder / "server.lock").open("ab") as lock:
-                return not _lock(lock, fcntl.LOCK_EX)
-        except FileNotFoundError:
-            return False
+        return is_locked(self._folder / "server.lock")
 
     def _is_listening(self) -> bool:
         socket = self.socket
         return socket is not None and server_process.is_listening(socket)
 
-    def _ends_within(self, seconds: float) -> bool:
+    def _stops_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         while self._is_running():
             if time.monotonic() > deadline:
                 return False
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         return True
 
     def _log(self) -> str:
@@ -233,25 +235,25 @@ class PrivateServer:
         except OSError:
             return ""
 
-    def _failed(self, output: str) -> UnavailableError:
+    def _start_error(self, output: str) -> UnavailableError:
         lines = [line.strip() for line in output.splitlines() if line.strip()]
-        reason = lines[-1] if lines else "it said nothing"
+        reason = lines[-1] if lines else "no output"
         return UnavailableError(
-            f"the private redis server ({self._program}) did not start: {reason}; the whole of it "
-            f"is in {str(self._folder / 'redis.log')!r}. Mend that, or set REDIS_URL"
+            f"the private redis server ({self._program}) did not start: {reason}; the full log is "
+            f"{str(self._folder / 'redis.log')!r}. Fix the cause, or set REDIS_URL"
         )
 
-    # -- its socket ----------------------------------------------------------------------------
+    # -- files ---------------------------------------------------------------------------------
 
-    def _place_socket(self) -> Path:
-        """Return where the next server is to listen, recorded for those who join."""
+    def _create_socket_path(self) -> Path:
+        """Return the path of the next server's socket, recorded for the processes that join."""
         self._remove_socket()
         socket = self._folder.absolute() / "redis.sock"
-        if len(os.fsencode(socket)) > LONGEST_SOCKET:
+        if len(os.fsencode(socket)) > MAX_SOCKET_PATH_BYTES:
             socket = Path(tempfile.mkdtemp(prefix="actionhero-redis-")) / "redis.sock"
-        record = self._folder / "socket.new"
-        record.write_text(str(socket), encoding="utf-8")
-        record.replace(self._folder / "socket")
+        new = self._folder / "socket.new"
+        new.write_text(str(socket), encoding="utf-8")
+        new.replace(self._folder / "socket")
         return socket
 
     def _remove_socket(self) -> None:
@@ -267,23 +269,13 @@ class PrivateServer:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold `start.lock`."""
-        deadline = time.monotonic() + TURN_SECONDS
-        with (self._folder / "start.lock").open("ab") as lock:
-            while not _lock(lock, fcntl.LOCK_EX):
-                if time.monotonic() > deadline:
-                    raise UnavailableError(
-                        f"another process has been starting or stopping the private redis server "
-                        f"in {str(self._folder)!r} for {TURN_SECONDS:.0f} s; end it, or set "
-                        "REDIS_URL"
-                    )
-                time.sleep(LOOK_SECONDS)
+        lock = FileLock(self._folder / "start.lock")
+        if not lock.wait(LOCK_TIMEOUT_SECONDS):
+            raise UnavailableError(
+                "another process has been starting or stopping the private redis server in "
+                f"{str(self._folder)!r} for {LOCK_TIMEOUT_SECONDS:.0f} s; end it, or set REDIS_URL"
+            )
+        try:
             yield
-
-
-def _lock(file: IO[bytes], kind: int) -> bool:
-    """Take a lock without waiting; return whether it could be had."""
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        finally:
+            lock.release()

@@ -1,4 +1,4 @@
-"""A Redis process seen from outside: what it answers on its socket, and how it is ended."""
+"""Functions for the process of a Redis server: send a command, check its socket, end it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ import socket
 import subprocess
 from pathlib import Path
 
-#: A server that is not busy answers in far less.
-ANSWER_SECONDS = 1.0
+#: An idle server responds in far less.
+RESPONSE_TIMEOUT_SECONDS = 1.0
 
 
-def ask(path: Path, command: bytes) -> bytes | None:
-    """Send one command without arguments; return the beginning of the answer, if there is one."""
+def send_command(path: Path, command: bytes) -> bytes | None:
+    """Send a command without arguments over a Unix socket.
+
+    Returns:
+        The beginning of the response; `None` if the server cannot be reached or does not respond.
+    """
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(ANSWER_SECONDS)
+        client.settimeout(RESPONSE_TIMEOUT_SECONDS)
         try:
             client.connect(str(path))
             client.sendall(command + b"\r\n")
@@ -26,33 +30,33 @@ def ask(path: Path, command: bytes) -> bytes | None:
 
 
 def is_listening(path: Path) -> bool:
-    """Whether somebody takes connections on a Unix socket."""
+    """Return whether a server listens on a Unix socket."""
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(ANSWER_SECONDS)
+        client.settimeout(RESPONSE_TIMEOUT_SECONDS)
         try:
             client.connect(str(path))
         except OSError as error:
-            # One that has more to do than it can take is there.
+            # The backlog of an overloaded server is full, but the server exists.
             return isinstance(error, TimeoutError | BlockingIOError)
     return True
 
 
 def terminate(pid_file: Path, name: str) -> None:
-    """Ask the process of a pid file to end, if its program still is the one called `name`."""
+    """Send SIGTERM to the process of a pid file, if its program is still `name`."""
     _signal(pid_file, name, signal.SIGTERM)
 
 
 def kill(pid_file: Path, name: str) -> None:
-    """End the process of a pid file, if its program still is the one called `name`."""
+    """Send SIGKILL to the process of a pid file, if its program is still `name`."""
     _signal(pid_file, name, signal.SIGKILL)
 
 
-def _signal(pid_file: Path, name: str, number: signal.Signals) -> None:
+def _signal(pid_file: Path, name: str, signal_number: int) -> None:
     with contextlib.suppress(OSError, ValueError):
         pid = int(pid_file.read_text(encoding="ascii"))
-        # Numbers are used again: a stranger may have this one by now.
+        # Process ids are reused: another program may have this one by now.
         if _program_of(pid) == name[:15]:
-            os.kill(pid, number)
+            os.kill(pid, signal_number)
 
 
 def _program_of(pid: int) -> str:
@@ -60,10 +64,10 @@ def _program_of(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        found = subprocess.run(  # noqa: S603 - the number is ours
-            ["ps", "-o", "comm=", "-p", str(pid)],  # noqa: S607 - wherever the system has it
+        process = subprocess.run(  # noqa: S603 - the pid is an integer
+            ["ps", "-o", "comm=", "-p", str(pid)],  # noqa: S607 - its path differs by system
             capture_output=True,
             text=True,
             check=False,
         )
-        return os.path.basename(found.stdout.strip())[:15]
+        return os.path.basename(process.stdout.strip())[:15]

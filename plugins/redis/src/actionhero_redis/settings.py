@@ -1,4 +1,4 @@
-"""The knobs of Redis: section `redis`."""
+"""`RedisSettings`: the section `redis` of the settings."""
 
 from __future__ import annotations
 
@@ -11,109 +11,110 @@ from pydantic import PlainValidator
 
 from actionhero import Field, Settings
 from actionhero.settings import SettingsPath
-from actionhero_redis.url import FORMS, RedisUrl
+from actionhero_redis.url import URL_FORMS, RedisUrl
 
-_NOT_PLAIN = re.compile(r"[^a-z0-9_.-]+")
+_UNSAFE = re.compile(r"[^a-z0-9_.-]+")
 
 
-def _read_url(given: Any) -> RedisUrl:
-    if isinstance(given, RedisUrl):
-        return given
-    if not isinstance(given, str):
-        raise ValueError(f"it should be a text; there are: {FORMS}")
-    return RedisUrl.parse(given)
+def _parse_url(value: Any) -> RedisUrl:
+    if isinstance(value, RedisUrl):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"it should be a string; supported URLs: {URL_FORMS}")
+    return RedisUrl.parse(value)
 
 
 class RedisSettings(Settings):
-    """Which Redis is used, and how."""
+    """The Redis server of the application, and its connections."""
 
     section: ClassVar[str] = "redis"
     env_aliases: ClassVar[dict[str, str]] = {"REDIS_URL": "url"}
 
-    url: Annotated[RedisUrl, PlainValidator(_read_url)] | None = Field(
+    url: Annotated[RedisUrl, PlainValidator(_parse_url)] | None = Field(
         default=None,
-        description="Where Redis is: redis://, rediss:// (TLS), unix://, redis+sentinel:// or "
-        "redis+cluster://. Options of TLS follow a ?, as in ?ssl_ca_certs=ca.pem.",
+        description="The URL of Redis: redis://, rediss:// (TLS), unix://, redis+sentinel:// or "
+        "redis+cluster://. TLS options are query parameters, such as ?ssl_ca_certs=ca.pem.",
     )
     mode: Literal["auto", "server", "embedded", "memory"] = Field(
         default="auto",
-        description="Which Redis is used. server: the one at redis.url. embedded: a private "
-        "server of ours, with its data in the data folder. memory: none, only memory of this "
-        "process. auto: the first of these that there is.",
+        description="The Redis to use. server: the server at redis.url. embedded: a private "
+        "server with its data in the data folder. memory: the memory of this process. auto: the "
+        "first of these that is available.",
     )
     program: SettingsPath | None = Field(
         default=None,
-        description="The program that a private server is started with. Not set: redis-server or "
-        "valkey-server, from PATH.",
+        description="The program of the private server. Not set: redis-server or valkey-server "
+        "from PATH.",
     )
     prefix: str | None = Field(
         default=None,
         pattern=r"^[^\s:](\S*[^\s:])?:?$",
-        description="What every key begins with, before a colon. Not set: the name of the "
+        description="The prefix of every key, followed by a colon. Not set: the name of the "
         "application.",
     )
     required: bool = Field(
         default=True,
-        description="Whether a Redis that is away keeps us from starting. If not, calls that need "
-        "it are answered 503 until it is there.",
+        description="Whether the application refuses to start while Redis is unavailable. If not, "
+        "calls that use Redis fail with 503 until it is available.",
     )
     pool_size: int = Field(
         default=50,
         ge=1,
-        description="How many connections a process opens at most, for each kind of client. In a "
-        "cluster: to each of its servers.",
+        description="The maximum number of connections of a process, for each kind of client. In "
+        "a cluster: to each of its servers.",
     )
     pool_timeout: timedelta = Field(
         default=timedelta(seconds=5),
         gt=timedelta(0),
-        description="How long a command may wait for a connection that is free.",
+        description="How long a command waits for a free connection in the pool.",
     )
     connect_timeout: timedelta = Field(
         default=timedelta(seconds=5),
         gt=timedelta(0),
-        description="How long it may take to connect.",
+        description="The timeout for connecting to Redis.",
     )
     timeout: timedelta = Field(
         default=timedelta(seconds=5),
         gt=timedelta(0),
-        description="How long an answer may take. It does not hold for commands that block.",
+        description="The timeout for a response of Redis, except for blocking commands.",
     )
     retries: int = Field(
         default=3,
         ge=0,
-        description="How often a command is tried again after its connection was lost. It may "
-        "have been carried out all the same.",
+        description="How often a command is retried after its connection was lost. It may be "
+        "executed more than once.",
     )
     retry_backoff: timedelta = Field(
         default=timedelta(milliseconds=50),
         ge=timedelta(0),
-        description="How long to wait before the first of the retries; twice as long each time.",
+        description="The delay before the first retry; it doubles with each further retry.",
     )
-    retry_backoff_limit: timedelta = Field(
+    max_retry_backoff: timedelta = Field(
         default=timedelta(seconds=1),
         ge=timedelta(0),
-        description="The longest wait between two retries.",
+        description="The longest delay between two retries.",
     )
     health_check_interval: timedelta = Field(
         default=timedelta(seconds=30),
         ge=timedelta(0),
-        description="A connection that was idle for so long is tried before it is used. 0: never.",
+        description="A connection that was idle for this long is checked before it is used. "
+        "0: never.",
     )
 
     def prefix_for(self, application: str) -> str:
-        """Return what every key of an application begins with, up to the colon and with it.
+        """Return the prefix of every key of an application, including the colon.
 
         Args:
-            application: The name of the application; it counts where no prefix is set.
+            application: The name of the application, used if no prefix is set.
         """
-        return f"{(self.prefix or _plain(application)).removesuffix(':')}:"
+        return f"{(self.prefix or _key_prefix(application)).removesuffix(':')}:"
 
 
-def _plain(name: str) -> str:
-    """Return `name` in letters that need no care, and different from that of any other name."""
-    plain = _NOT_PLAIN.sub("-", name.lower()).strip("-")
-    if plain == name:
-        return plain
-    # Two names that look alike without their odd letters must not share their keys.
+def _key_prefix(name: str) -> str:
+    """Return a unique prefix for the application `name`, of ASCII letters and digits."""
+    prefix = _UNSAFE.sub("-", name.lower()).strip("-")
+    if prefix == name:
+        return prefix
+    # Names that differ only in the replaced characters must not share their keys.
     digest = sha256(name.encode()).hexdigest()[:8]
-    return f"{plain}-{digest}" if plain else f"actionhero-{digest}"
+    return f"{prefix}-{digest}" if prefix else f"actionhero-{digest}"

@@ -1,4 +1,4 @@
-"""`Store`: which Redis an application uses, chosen from its settings."""
+"""`Store`: the Redis of an application, selected by its settings."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_redis.url import RedisUrl
 
-#: Programs that a private server can be started with; the first that is on PATH is taken.
+#: The programs of a private server; the first on PATH is used.
 PROGRAMS: Final = ("redis-server", "valkey-server")
 
-#: Locks on files and Unix sockets, which a private server is shared by.
-CAN_SHARE: Final = os.name == "posix"
+#: Whether the platform has the file locks and Unix sockets by which processes share a server.
+SUPPORTS_EMBEDDED: Final = os.name == "posix"
 
 
 class StoreKind(StrEnum):
-    """The kinds of Redis that there are to choose from."""
+    """The kind of a store."""
 
     SERVER = "server"
     EMBEDDED = "embedded"
@@ -35,19 +35,19 @@ class StoreKind(StrEnum):
 
 @dataclass(frozen=True)
 class Store:
-    """Which Redis is used."""
+    """The Redis of an application: a server, a private server, or memory."""
 
     kind: StoreKind
-    #: Where it is, if it is a server that others run.
+    #: The URL of a server.
     url: RedisUrl | None = None
-    #: What a private server is started with.
+    #: The program of a private server.
     program: str | None = None
-    #: Where a private server keeps its data.
+    #: The data folder of a private server.
     folder: Path | None = None
 
     @property
     def shared(self) -> bool:
-        """Whether other processes see what this one writes."""
+        """Whether other processes see the data that this process writes."""
         return self.kind is not StoreKind.MEMORY
 
     def __str__(self) -> str:
@@ -55,16 +55,16 @@ class Store:
             case StoreKind.SERVER:
                 return str(self.url)
             case StoreKind.EMBEDDED:
-                return f"a private server ({self.program}), which keeps its data in {self.folder}"
+                return f"a private server ({self.program}) with its data in {self.folder}"
             case _:
-                return "memory of this process alone (fakeredis)"
+                return "the memory of this process (fakeredis)"
 
 
 def select_store(app: Application) -> Store:
-    """Return what the settings ask for.
+    """Return the store that the settings select.
 
     Raises:
-        ConfigurationError: It is not there. The message says what to set.
+        ConfigurationError: It does not exist; the message names the setting to change.
     """
     settings = app.get(RedisSettings)
     mode = settings.mode
@@ -72,7 +72,7 @@ def select_store(app: Application) -> Store:
         if settings.url is not None:
             mode = "server"
         else:
-            mode = "embedded" if _program(settings) is not None and CAN_SHARE else "memory"
+            mode = "embedded" if _program(settings) is not None and SUPPORTS_EMBEDDED else "memory"
     if mode == "server":
         if settings.url is None:
             raise ConfigurationError(
@@ -83,15 +83,15 @@ def select_store(app: Application) -> Store:
     if mode == "memory":
         return Store(StoreKind.MEMORY)
     program = _program(settings)
-    if program is None or not CAN_SHARE:
-        raise ConfigurationError(_no_program(settings))
+    if program is None or not SUPPORTS_EMBEDDED:
+        raise ConfigurationError(_no_program_message(settings))
     folder = app.get(AppSettings).data_dir / "redis"
     return Store(StoreKind.EMBEDDED, program=program, folder=folder)
 
 
-def faults_in(app: Application) -> list[str]:
-    """Return what keeps the chosen store from being used by this application."""
-    if app.settings_are_wrong:
+def validate_store(app: Application) -> list[str]:
+    """Return the reasons why this application cannot use the selected store."""
+    if app.has_invalid_settings:
         return []
     try:
         store = select_store(app)
@@ -100,21 +100,21 @@ def faults_in(app: Application) -> list[str]:
     if store.kind is StoreKind.SERVER:
         return []
     if app.environment == "production" and app.get(RedisSettings).mode == "auto":
-        made_up = "a private server" if store.shared else "memory of one process"
-        fault = (
-            f"redis.url is not set, and in production {made_up} is not taken unless it was chosen "
-            "by hand; set REDIS_URL, such as redis://localhost:6379/0, or "
+        fallback = "a private server" if store.shared else "the memory of one process"
+        problem = (
+            f"redis.url is not set, and {fallback} must be selected explicitly in production; set "
+            "REDIS_URL, such as redis://localhost:6379/0, or "
             f"ACTIONHERO_REDIS__MODE={store.kind}"
         )
-        return [fault]
+        return [problem]
     workers = _workers(app)
     if not store.shared and workers > 1 and app.mode is RunMode.SERVER:
-        fault = (
-            f"web.workers is {workers}, and without a Redis each of them would keep sessions and "
-            "messages to itself; set REDIS_URL, such as redis://localhost:6379/0, install "
-            "redis-server or valkey-server, or set ACTIONHERO_WEB__WORKERS=1"
+        problem = (
+            f"web.workers is {workers}, and without Redis the workers cannot share sessions and "
+            "messages; set REDIS_URL, such as redis://localhost:6379/0, install redis-server or "
+            "valkey-server, or set ACTIONHERO_WEB__WORKERS=1"
         )
-        return [fault]
+        return [problem]
     return []
 
 
@@ -124,25 +124,25 @@ def _program(settings: RedisSettings) -> str | None:
     return next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
-def _no_program(settings: RedisSettings) -> str:
-    if not CAN_SHARE:
+def _no_program_message(settings: RedisSettings) -> str:
+    if not SUPPORTS_EMBEDDED:
         return (
-            "redis.mode is 'embedded', which this platform cannot; set REDIS_URL, or "
+            "redis.mode is 'embedded', which this platform does not support; set REDIS_URL, or "
             "ACTIONHERO_REDIS__MODE=memory"
         )
     if settings.program is not None:
         return (
-            f"redis.program {str(settings.program)!r} is not a program; set "
+            f"redis.program {str(settings.program)!r} is not an executable program; set "
             "ACTIONHERO_REDIS__PROGRAM to the path of a redis-server or valkey-server"
         )
     return (
-        "redis.mode is 'embedded', and there is neither redis-server nor valkey-server on PATH; "
+        "redis.mode is 'embedded', and neither redis-server nor valkey-server is on PATH; "
         "install one of them, set ACTIONHERO_REDIS__PROGRAM to its path, or set REDIS_URL"
     )
 
 
 def _workers(app: Application) -> int:
-    """Return how many processes serve. The section of the HTTP server is known by its name only."""
+    """Return the number of web workers; this package does not depend on `actionhero-web`."""
     for section in app.settings:
         if section.section == "web":
             return int(getattr(section, "workers", 1))

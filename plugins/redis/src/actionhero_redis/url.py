@@ -1,4 +1,4 @@
-"""`RedisUrl`: where a Redis is, read from one line of text. Nothing here knows the driver."""
+"""`RedisUrl`: the parsed URL of a Redis server, independent of the driver."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from actionhero.settings import mask_passwords
+from actionhero.transport import mask_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: What a URL may look like, for whoever wrote one that does not.
-FORMS: Final = (
+#: The supported URLs, for error messages.
+URL_FORMS: Final = (
     "redis://user:password@host:6379/0, rediss:// for TLS, unix:///path/to/redis.sock, "
     "redis+sentinel://host:26379,host2:26379/service/0, redis+cluster://host:6379,host2:6379"
 )
 
 
 class Topology(StrEnum):
-    """How many servers there are, and who knows which is the one."""
+    """The arrangement of the servers."""
 
     SINGLE = "single"
     SENTINEL = "sentinel"
@@ -29,25 +29,25 @@ class Topology(StrEnum):
 
 
 class Address(NamedTuple):
-    """A server on the network."""
+    """The address of a server."""
 
     host: str
     port: int
 
 
-def _flag(text: str) -> bool:
+def _parse_bool(text: str) -> bool:
     if text.lower() not in {"true", "false", "yes", "no", "1", "0"}:
         raise ValueError("it should be true or false")
     return text.lower() in {"true", "yes", "1"}
 
 
-def _requirement(text: str) -> str:
+def _parse_cert_reqs(text: str) -> str:
     if text not in {"none", "optional", "required"}:
         raise ValueError("it should be none, optional or required")
     return text
 
 
-#: What may stand behind the `?`, by name: how each is read. All else has a setting of its own.
+#: The query parameters and their parsers. Other options are settings.
 OPTIONS: Final[Mapping[str, Any]] = {
     "db": int,
     "client_name": str,
@@ -55,123 +55,125 @@ OPTIONS: Final[Mapping[str, Any]] = {
     "ssl_ca_certs": str,
     "ssl_ca_path": str,
     "ssl_certfile": str,
-    "ssl_cert_reqs": _requirement,
-    "ssl_check_hostname": _flag,
+    "ssl_cert_reqs": _parse_cert_reqs,
+    "ssl_check_hostname": _parse_bool,
     "ssl_ciphers": str,
     "ssl_keyfile": str,
     "ssl_password": str,
 }
-_OF_SENTINELS: Final = frozenset({"sentinel_username", "sentinel_password"})
+_SENTINEL_OPTIONS: Final = frozenset({"sentinel_username", "sentinel_password"})
 _SCHEME = re.compile(r"(redis|rediss|unix)(?:\+(sentinel|cluster))?")
-_PORTS: Final = {Topology.SINGLE: 6379, Topology.SENTINEL: 26379, Topology.CLUSTER: 6379}
+_DEFAULT_PORTS: Final = {Topology.SINGLE: 6379, Topology.SENTINEL: 26379, Topology.CLUSTER: 6379}
 
 
 @dataclass(frozen=True)
 class RedisUrl:
-    """Where a Redis is. Its text, and its `repr`, are without passwords."""
+    """The URL of a Redis server. Passwords are masked in its `str` and `repr`."""
 
-    #: As it was written, passwords and all.
+    #: The original URL, including passwords.
     text: str = field(repr=False)
     topology: Topology = field(repr=False)
     tls: bool = field(repr=False)
-    #: The servers, or the sentinels; none for a socket.
+    #: The servers, or the sentinels; empty for a Unix socket.
     addresses: tuple[Address, ...] = field(repr=False)
     #: The path of a Unix socket.
     socket: str | None = field(repr=False)
-    #: The name under which sentinels know the server.
+    #: The name of the service that the sentinels monitor.
     service: str | None = field(repr=False)
     username: str | None = field(repr=False)
     password: str | None = field(repr=False)
-    #: What stood behind the `?`, as the driver takes it; `db` too.
+    #: The query parameters and `db`, as options of the driver.
     options: dict[str, Any] = field(repr=False)
-    #: The user and password of the sentinels themselves.
-    sentinel: dict[str, str] = field(repr=False)
+    #: The user and password for the sentinels themselves.
+    sentinel_credentials: dict[str, str] = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> RedisUrl:
-        """Read a URL.
+        """Parse a URL.
 
         Raises:
-            ValueError: It is none; the message says what may be given, without what was.
+            ValueError: It is not valid; the message lists the supported URLs, and does not repeat
+                the text.
         """
         try:
             parts = urlsplit(text)
         except ValueError:
-            raise ValueError(f"it is not a URL; there are: {FORMS}") from None
+            raise ValueError(f"it is not a URL; supported URLs: {URL_FORMS}") from None
         scheme = _SCHEME.fullmatch(parts.scheme)
         if scheme is None or (scheme[1] == "unix" and scheme[2]):
-            raise ValueError(f"its scheme is not one of ours; there are: {FORMS}")
+            raise ValueError(f"its scheme is not supported; supported URLs: {URL_FORMS}")
         topology = Topology(scheme[2] or Topology.SINGLE)
         user, _, servers = parts.netloc.rpartition("@")
         username, _, password = user.partition(":")
-        options, sentinel = _options(parts.query, topology)
+        options, sentinel_credentials = _parse_options(parts.query, topology)
         path = [unquote(part) for part in parts.path.strip("/").split("/") if part]
         is_socket = scheme[1] == "unix"
         if is_socket and not path:
-            raise ValueError("it has no path of a socket; write unix:///path/to/redis.sock")
+            raise ValueError("it has no socket path; write unix:///path/to/redis.sock")
         service = path.pop(0) if topology is Topology.SENTINEL and path else None
         if topology is Topology.SENTINEL and service is None:
             raise ValueError(
                 "it does not name the service; write redis+sentinel://host:26379/service"
             )
         if not is_socket:
-            _read_database(path, options)
+            _parse_database(path, options)
         if topology is Topology.CLUSTER and options.get("db"):
             raise ValueError("a cluster has only the database 0")
         return cls(
             text=text,
             topology=topology,
             tls=scheme[1] == "rediss",
-            addresses=() if is_socket else _addresses(servers, _PORTS[topology]),
+            addresses=() if is_socket else _parse_addresses(servers, _DEFAULT_PORTS[topology]),
             socket=unquote(parts.path) if is_socket else None,
             service=service,
             username=unquote(username) or None,
             password=unquote(password) or None,
             options=options,
-            sentinel=sentinel,
+            sentinel_credentials=sentinel_credentials,
         )
 
     def __str__(self) -> str:
-        return mask_passwords(self.text)
+        return mask_url(self.text)
 
     def __repr__(self) -> str:
         return f"RedisUrl({str(self)!r})"
 
 
-def _options(query: str, topology: Topology) -> tuple[dict[str, Any], dict[str, str]]:
+def _parse_options(query: str, topology: Topology) -> tuple[dict[str, Any], dict[str, str]]:
     options: dict[str, Any] = {}
-    sentinel: dict[str, str] = {}
+    sentinel_credentials: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
-        if topology is Topology.SENTINEL and name in _OF_SENTINELS:
-            sentinel[name.removeprefix("sentinel_")] = value
+        if topology is Topology.SENTINEL and name in _SENTINEL_OPTIONS:
+            sentinel_credentials[name.removeprefix("sentinel_")] = value
         elif name not in OPTIONS:
-            known = [*OPTIONS, *(sorted(_OF_SENTINELS) if topology is Topology.SENTINEL else [])]
+            extra = sorted(_SENTINEL_OPTIONS) if topology is Topology.SENTINEL else []
             raise ValueError(
-                f"it has the option {name!r}, which is not known; there are: {', '.join(known)}. "
-                "Timeouts and sizes are settings of their own: redis.timeout, redis.pool_size"
+                f"it has an unknown option {name!r}; available: {', '.join([*OPTIONS, *extra])}. "
+                "Timeouts and sizes are settings, such as redis.timeout and redis.pool_size"
             )
         else:
             try:
                 options[name] = OPTIONS[name](value)
             except ValueError as error:
-                reason = "it should be a whole number" if OPTIONS[name] is int else str(error)
-                raise ValueError(f"its option {name!r} is wrong: {reason}") from None
-    return options, sentinel
+                reason = "it should be an integer" if OPTIONS[name] is int else str(error)
+                raise ValueError(f"its option {name!r} is invalid: {reason}") from None
+    return options, sentinel_credentials
 
 
-def _read_database(path: list[str], options: dict[str, Any]) -> None:
+def _parse_database(path: list[str], options: dict[str, Any]) -> None:
     if len(path) > 1 or (path and not path[0].isdecimal()):
-        raise ValueError("what follows the host should be the number of a database, as in /0")
+        raise ValueError("its path should be the number of a database, as in /0")
     if path:
         options.setdefault("db", int(path[0]))
 
 
-def _addresses(servers: str, port: int) -> tuple[Address, ...]:
-    found = []
+def _parse_addresses(servers: str, default_port: int) -> tuple[Address, ...]:
+    addresses = []
     for server in (servers or "localhost").split(","):
         try:
             parts = urlsplit(f"//{server}")
-            found.append(Address(parts.hostname or "localhost", parts.port or port))
+            addresses.append(Address(parts.hostname or "localhost", parts.port or default_port))
         except ValueError:
-            raise ValueError("a host in it is wrong; write host, host:6379 or [::1]:6379") from None
-    return tuple(found)
+            expected = "host, host:6379 or [::1]:6379"
+            raise ValueError(f"it has an invalid host; write {expected}") from None
+    return tuple(addresses)
