@@ -1,4 +1,4 @@
-"""An operation that is written once and answers at every door."""
+"""Actions: the base class, registered actions with their call plans, and the registry."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from actionhero.errors import ActionNotFound, PluginError
 from actionhero.inputs.output_schema import OutputSchema
-from actionhero.inputs.schema import Inputs, InputSchema
+from actionhero.inputs.schema import InputSchema
+from actionhero.inputs.signature import annotations_of, parameters_of
+from actionhero.middleware import Middleware
 from actionhero.streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from actionhero.middleware import Middleware
-
+    from actionhero.call import Call
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]*")
 
@@ -27,9 +28,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]*")
 class Action:
     """One operation: subclass it, give it a `name`, and write `run`.
 
-    The docstring is its description, in API documents, `--help` and listings. The annotation of
-    `inputs` in `run` says what it takes, the return annotation what it gives. Attributes that a
-    plugin owns, such as `web` or `task`, are checked by that plugin when the application loads.
+    The docstring is the description in API documents, `--help` and listings. The annotation of
+    `inputs` in `run` is the schema of the inputs, the return annotation that of the result. A
+    plugin validates its attributes, such as `web` or `task`, when the application loads.
 
     Example:
         ```python
@@ -44,15 +45,15 @@ class Action:
         ```
     """
 
-    #: By which it is called everywhere: `noun:verb` by custom, letters, digits and `:._-`.
+    #: The name on every transport: `noun:verb` by convention, of letters, digits and `:._-`.
     name: ClassVar[str]
-    #: One sentence and more; taken from the docstring where it is not set.
+    #: The description; defaults to the docstring.
     description: ClassVar[str] = ""
-    #: What runs around it, the outermost first.
+    #: The middleware of this action, the outermost first.
     middleware: ClassVar[Sequence[Middleware]] = ()
-    #: How long `run` may take; `None`: as long as `actions.timeout` says; zero: for ever.
+    #: The time limit of `run`; `None`: the setting `actions.timeout`; zero: no limit.
     timeout: ClassVar[timedelta | None] = None
-    #: Names that its annotations may use beside those of its module: those around a local class.
+    #: The names around a class that is defined in a function; its annotations may use them.
     _local_names: ClassVar[Mapping[str, Any]] = {}
 
     if TYPE_CHECKING:
@@ -66,14 +67,14 @@ class Action:
 
 
 class RegisteredAction:
-    """One action of a running application, and all that can be worked out of it at start-up.
+    """One action of an application, with its schemas, checked when the application loads.
 
     Args:
-        action: The class that the author wrote.
-        owner: Which plugin gave it, for error messages.
+        action: The class of the action.
+        owner: The plugin that contributes the action, for error messages.
 
     Raises:
-        PluginError: The class cannot be an action; the message says what to mend, and where.
+        PluginError: The class is not a valid action; the message names the fault and the place.
     """
 
     def __init__(self, action: type[Action], owner: str) -> None:
@@ -95,15 +96,17 @@ class RegisteredAction:
             raise PluginError(
                 f"{where} has no 'async def run'; write async def run(self, inputs, call)"
             )
-        # The class's own docstring: `inspect.getdoc` would give that of `Action` instead of none.
+        # Not `inspect.getdoc`, which returns the docstring of `Action` for a class without one.
         self.description: str = action.description or inspect.cleandoc(action.__doc__ or "")
         self.middleware = _middleware(action, where)
-        #: Whether `run` is an async generator, whose items are events.
+        #: Whether `run` is an async generator; its items are events.
         self.is_generator = inspect.isasyncgenfunction(run)
-        parameters = _parameters(run, where)
+        parameters = parameters_of(run, where)
         self.takes_inputs = "inputs" in parameters
         self.takes_call = "call" in parameters
-        self.inputs_type, output_type = _annotations(action, run, where)
+        self.inputs_type, output_type = annotations_of(
+            run, action.__module__, action._local_names, where
+        )
         try:
             self.inputs = InputSchema(self.inputs_type)
         except Exception as error:
@@ -111,7 +114,7 @@ class RegisteredAction:
                 f"{where} takes inputs of {self.inputs_type!r}, which cannot be validated: {error}"
             ) from error
         self.output_type = output_type
-        #: Whether it answers in pieces: it yields them, or says that it returns a `Stream`.
+        #: Whether it streams: `run` is a generator, or is annotated to return a `Stream`.
         self.streams = self.is_generator or Stream in (output_type, *get_args(output_type))
         self.outputs = OutputSchema(output_type)
         limit = action.timeout
@@ -127,8 +130,8 @@ class RegisteredAction:
             self.instance = action()
         except Exception as error:
             raise PluginError(
-                f"{where} cannot be made without arguments: {type(error).__name__}: {error}; "
-                "reach what it needs by call.get in run"
+                f"{where} cannot be created without arguments: {type(error).__name__}: {error}; "
+                "get resources by call.get in run"
             ) from error
 
     @property
@@ -137,11 +140,39 @@ class RegisteredAction:
         return self.description.strip().partition("\n")[0]
 
     def attribute(self, name: str) -> Any:
-        """Return what the author set as `name` for a door, or `None`."""
+        """Return the attribute `name` of the class, which belongs to a plugin, or `None`."""
         return getattr(self.type, name, None)
 
     def __repr__(self) -> str:
         return f"<action {self.name!r} of {self.owner}>"
+
+
+class CallPlan:
+    """The steps of a call of one action, prepared when the application loads.
+
+    Args:
+        action: The action.
+        middleware: The middleware around every call, the outermost first.
+        default_seconds: The time limit of actions without one; zero: no limit.
+    """
+
+    __slots__ = ("action", "afters", "befores", "run", "schema", "seconds", "streams")
+
+    def __init__(
+        self, action: RegisteredAction, middleware: Sequence[Middleware], default_seconds: float
+    ) -> None:
+        self.action = action
+        self.streams = action.streams
+        self.schema = action.inputs
+        limit = action.type.timeout
+        #: The time limit; zero: no limit.
+        self.seconds = default_seconds if limit is None else limit.total_seconds()
+        layers = (*middleware, *action.middleware)
+        #: `before` and `after` of each middleware; `None` where the class does not override it.
+        self.befores = tuple(_override(layer, "before") for layer in layers)
+        self.afters = tuple(_override(layer, "after") for layer in layers)
+        #: Calls `run` with the parameters that it declares.
+        self.run = _runner(action)
 
 
 class ActionRegistry:
@@ -155,7 +186,7 @@ class ActionRegistry:
         """Add `action`.
 
         Raises:
-            PluginError: Another action has its name; the message names both owners.
+            PluginError: Another action has the same name; the message names both plugins.
         """
         other = self._by_name.get(action.name)
         if other is not None:
@@ -171,7 +202,7 @@ class ActionRegistry:
         """Return the action called `name`.
 
         Raises:
-            ActionNotFound: No action has that name. The message lists the nearest.
+            ActionNotFound: No action has that name. The message lists the three nearest.
         """
         try:
             return self._by_name[name]
@@ -201,18 +232,18 @@ class ActionRegistry:
         return name in self._by_name
 
 
-def find_subclasses(module_names: Iterable[str], kind: type) -> list[type]:
-    """Return the subclasses of `kind` that are defined in the modules, as they were written.
+def find_subclasses(module_names: Iterable[str], base: type) -> list[type]:
+    """Return the subclasses of `base` that the modules define, in order of definition.
 
-    Classes whose name begins with an underscore are the author's own bases, and left out.
+    Abstract classes, and those whose name begins with an underscore, are left out.
     """
     return [
         value
         for module_name in module_names
         for value in vars(sys.modules[module_name]).values()
         if isinstance(value, type)
-        and issubclass(value, kind)
-        and value is not kind
+        and issubclass(value, base)
+        and value is not base
         and value.__module__ == module_name
         and not value.__name__.startswith("_")
         and not inspect.isabstract(value)
@@ -220,7 +251,7 @@ def find_subclasses(module_names: Iterable[str], kind: type) -> list[type]:
 
 
 def _source(action: type) -> str:
-    # Not `inspect.getsourcelines`, which parses the whole file anew for each class in it.
+    # Not `inspect.getsourcelines`, which parses the whole file for each class.
     code = getattr(getattr(action, "run", None), "__code__", None)
     if code is None:
         return action.__module__
@@ -242,48 +273,18 @@ def _middleware(action: type[Action], where: str) -> tuple[Middleware, ...]:
     return tuple(action.middleware)
 
 
-def _parameters(run: Any, where: str) -> list[str]:
-    """Return which of `inputs` and `call` an action's `run` takes."""
-    _, *parameters = inspect.signature(run).parameters.values()
-    names = [parameter.name for parameter in parameters]
-    if names not in ([], ["inputs"], ["call"], ["inputs", "call"]) or any(
-        parameter.kind is not parameter.POSITIONAL_OR_KEYWORD for parameter in parameters
-    ):
-        written = ", ".join(["self", *map(str, parameters)])
-        raise PluginError(
-            f"{where} has run({written}); it is called with 'inputs' and 'call', in this order, "
-            "and either may be left out"
-        )
-    return names
+def _override(layer: Middleware, method: str) -> Any:
+    """Return a method of a middleware, or `None` if it is the one of `Middleware`."""
+    if getattr(type(layer), method, None) is getattr(Middleware, method):
+        return None
+    return getattr(layer, method)
 
 
-def _annotations(action: type[Action], run: Any, where: str) -> tuple[Any, Any]:
-    """Return the types of `inputs` and of what is returned; the type of `call` is never resolved.
-
-    It may be imported for type checkers alone, so its name may not exist here.
-    """
-    resolved: list[Any] = []
-    for name in ("inputs", "return"):
-        annotation = run.__annotations__.get(name)
-        if isinstance(annotation, str):
-            holder = type("holder", (), {"__annotations__": {name: annotation}})
-            namespace = getattr(sys.modules.get(action.__module__), "__dict__", {})
-            # Where it was written, not where a decorator of it was.
-            namespace = getattr(inspect.unwrap(run), "__globals__", namespace)
-            try:
-                hints = get_type_hints(
-                    holder, namespace, dict(action._local_names), include_extras=True
-                )
-            except (AttributeError, NameError, SyntaxError, TypeError) as error:
-                if name == "return":
-                    # Only documents use it; what cannot be resolved is told as "anything".
-                    resolved.append(None)
-                    continue
-                raise PluginError(
-                    f"{where} annotates inputs as {annotation!r}, and {error}; import that name "
-                    "outside of TYPE_CHECKING: it is needed at run time"
-                ) from error
-            annotation = hints[name]
-        resolved.append(annotation)
-    inputs, returned = resolved
-    return (Inputs if inputs is None else inputs), returned
+def _runner(action: RegisteredAction) -> Callable[[Call], Any]:
+    """Return a function that calls `run` with the parameters that it declares."""
+    run = action.instance.run
+    if action.takes_inputs and action.takes_call:
+        return lambda call: run(call.inputs, call)
+    if action.takes_inputs:
+        return lambda call: run(call.inputs)
+    return run if action.takes_call else lambda call: run()

@@ -1,4 +1,4 @@
-"""One run of one action for one connection, and what came of it."""
+"""A call: one execution of one action for one connection; and its outcome."""
 
 from __future__ import annotations
 
@@ -15,45 +15,45 @@ if TYPE_CHECKING:
     from actionhero.streams import Event
 
 Resource = TypeVar("Resource")
-Given = TypeVar("Given", contravariant=True)
-Returned = TypeVar("Returned", covariant=True)
-Taken = TypeVar("Taken")
+Input_contra = TypeVar("Input_contra", contravariant=True)
+Output_co = TypeVar("Output_co", covariant=True)
+Input = TypeVar("Input")
 Result = TypeVar("Result")
 
 
-class RunsWithInputs(Protocol[Given, Returned]):
-    """The shape of an action that takes inputs; it lets type checkers infer both ends."""
+class ActionOfInputsAndCall(Protocol[Input_contra, Output_co]):
+    """An action with `run(inputs, call)`; type checkers infer both types from it."""
 
-    def run(self, inputs: Given, call: Call) -> Returned:
-        """Do the work."""
-
-
-class RunsWithInputsAlone(Protocol[Given, Returned]):
-    """The shape of an action that takes inputs, and does not ask who calls."""
-
-    def run(self, inputs: Given) -> Returned:
-        """Do the work."""
+    def run(self, inputs: Input_contra, call: Call) -> Output_co:
+        """Run the action."""
 
 
-class RunsWithout(Protocol[Returned]):
-    """The shape of an action that takes no inputs."""
+class ActionOfInputs(Protocol[Input_contra, Output_co]):
+    """An action with `run(inputs)`."""
 
-    def run(self, call: Call) -> Returned:
-        """Do the work."""
-
-
-class RunsAlone(Protocol[Returned]):
-    """The shape of an action that asks for nothing."""
-
-    def run(self) -> Returned:
-        """Do the work."""
+    def run(self, inputs: Input_contra) -> Output_co:
+        """Run the action."""
 
 
-#: Actions by what `run` is given. What it returns is awaited, or a stream of items.
+class ActionOfCall(Protocol[Output_co]):
+    """An action with `run(call)`."""
+
+    def run(self, call: Call) -> Output_co:
+        """Run the action."""
+
+
+class ActionOfNothing(Protocol[Output_co]):
+    """An action with `run()`."""
+
+    def run(self) -> Output_co:
+        """Run the action."""
+
+
+#: Classes of actions by the parameters of `run`, which returns an awaitable or an async iterable.
 WithInputs: TypeAlias = (
-    type[RunsWithInputs[Taken, Result]] | type[RunsWithInputsAlone[Taken, Result]]
+    type[ActionOfInputsAndCall[Input, Result]] | type[ActionOfInputs[Input, Result]]
 )
-WithoutInputs: TypeAlias = type[RunsWithout[Result]] | type[RunsAlone[Result]]
+WithoutInputs: TypeAlias = type[ActionOfCall[Result]] | type[ActionOfNothing[Result]]
 
 
 class ResourceProvider(Protocol):
@@ -67,22 +67,22 @@ class CallRunner(Protocol):
     """The part of the pipeline that a call uses."""
 
     async def nested(self, call: Call, action: type, inputs: Any) -> Outcome:
-        """Run `action` inside `call`."""
+        """Call `action` inside `call`."""
 
     def resource(self, type_: type[Resource]) -> Resource:
-        """Return what initializers provide as `type_`."""
+        """Return the resource that an initializer provides as `type_`."""
 
 
 class Call:
-    """One run of one action: handed to middleware and to `run`.
+    """One execution of one action, passed to middleware and to `run`.
 
-    Made by the corridor. Everything that belongs to this run and no other is kept here, never on
-    the connection, which may have twenty calls at once.
+    Created by the pipeline. It holds all state of the execution: the connection may have twenty
+    calls at once.
     """
 
     __slots__ = (
-        "_runner",
         "_request_id",
+        "_runner",
         "_scratch",
         "_session",
         "action",
@@ -97,9 +97,9 @@ class Call:
         connection: Connection,
         request_id: str | None = None,
     ) -> None:
-        #: The action that runs: its name, description, and what doors keep on it.
+        #: The action: its name, description, schemas, and the attributes of transports.
         self.action = action
-        #: Who is there.
+        #: The client.
         self.connection = connection
         #: The validated inputs; `before` of a middleware may replace them.
         self.inputs: Any = None
@@ -110,59 +110,59 @@ class Call:
 
     @property
     def request_id(self) -> str:
-        """The identifier that ties together all that happens because of one request."""
+        """The identifier of the request, the same in all log lines of the request."""
         if self._request_id is None:
             self._request_id = new_identifier()
         return self._request_id
 
     @property
     def session(self) -> Session:
-        """What is remembered of this connection: a mutable mapping."""
+        """The session of the connection, a mutable mapping."""
         if self._session is None:
             session = self.connection.session
             if session is None:
-                # No store is installed: it lives as long as the connection.
+                # Without a store, the session lives as long as the connection.
                 session = self.connection.session = Session()
             self._session = session
         return self._session
 
     @property
     def scratch(self) -> dict[Any, Any]:
-        """Space for middleware to keep what `after` needs to know from `before`."""
+        """A mapping for middleware, to pass values from `before` to `after`."""
         if self._scratch is None:
             self._scratch = {}
         return self._scratch
 
     def get(self, type_: type[Resource]) -> Resource:
-        """Return what an initializer provides as `type_`, or the settings of that class.
+        """Return the resource that an initializer provides as `type_`, or settings of that class.
 
         Raises:
-            BootError: Nothing provides it.
+            BootError: Nothing is provided as `type_`.
         """
         return self._runner.resource(type_)
 
     @overload
-    async def run(self, action: WithInputs[Taken, Awaitable[Result]], inputs: Taken) -> Result: ...
+    async def run(self, action: WithInputs[Input, Awaitable[Result]], inputs: Input) -> Result: ...
     @overload
     async def run(self, action: WithoutInputs[Awaitable[Result]]) -> Result: ...
     @overload
     async def run(
-        self, action: WithInputs[Taken, AsyncIterable[Event[Result]]], inputs: Taken
+        self, action: WithInputs[Input, AsyncIterable[Event[Result]]], inputs: Input
     ) -> list[Result]: ...
     @overload
     async def run(self, action: WithoutInputs[AsyncIterable[Event[Result]]]) -> list[Result]: ...
     @overload
     async def run(
-        self, action: WithInputs[Taken, AsyncIterable[Result]], inputs: Taken
+        self, action: WithInputs[Input, AsyncIterable[Result]], inputs: Input
     ) -> list[Result]: ...
     @overload
     async def run(self, action: WithoutInputs[AsyncIterable[Result]]) -> list[Result]: ...
     async def run(self, action: type, inputs: Any = None) -> Any:
-        """Run another action with the same connection and session, and return its value.
+        """Run another action with the same connection and session, and return its result.
 
-        It takes the whole corridor: its middleware runs and its own time limit holds. The inputs
-        are an instance already, so they are not validated again. A stream makes a list: of
-        events, their data.
+        The call goes through the pipeline, with the middleware and the time limit of the other
+        action. The inputs are an instance, so they are not validated again. The items of a stream
+        become a list, events become their data.
 
         Raises:
             TypedError: The other action failed.
@@ -171,11 +171,11 @@ class Call:
         return outcome.unwrap()
 
     def progress(self, done: float, total: float | None = None) -> None:
-        """Tell how far this call is, where the door has somebody to tell: a job's can be asked.
+        """Report the progress of this call. Only some transports use it, such as the job queue.
 
         Args:
-            done: How much of the work is done.
-            total: How much there is; `None`: nobody knows.
+            done: The amount of work that is done.
+            total: The total amount of work; `None` if unknown.
         """
         self.connection.progress(done, total)
 
@@ -184,13 +184,13 @@ class Call:
 
 
 class Outcome:
-    """What came of a call: a value, or an error. Never both.
+    """The outcome of a call: a value or an error.
 
     Args:
-        value: What `run` returned.
-        error: Why there is no value.
-        stack: The traceback of the error with secrets taken out, for whoever may see it.
-        cancelled: Whether the call was cancelled from outside: the client left, or we stop.
+        value: The result of `run`.
+        error: The error, if the call failed.
+        stack: The traceback of the error without secrets, if tracebacks are shown.
+        cancelled: Whether the call was cancelled, by a disconnect or a shutdown.
     """
 
     __slots__ = ("cancelled", "error", "stack", "value")
@@ -210,14 +210,14 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether there is a value."""
+        """Whether the call succeeded."""
         return self.error is None
 
     def unwrap(self) -> Any:
         """Return the value.
 
         Raises:
-            TypedError: There is none.
+            TypedError: The call failed.
         """
         if self.error is not None:
             raise self.error

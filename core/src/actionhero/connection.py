@@ -1,4 +1,4 @@
-"""Who is there, for as long as they stay."""
+"""Connections of clients, and the interface of session stores."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ if TYPE_CHECKING:
 
 
 class Connection:
-    """Somebody at a door. One connection may have many calls at once, so it holds nothing of any.
+    """The client, for as long as it stays.
+
+    One connection may have many calls at once, so it holds no state of a call.
 
     Args:
-        transport: Which door: `web`, `websocket`, `cli`, `task`, `test`, …
-        remote: The address of the other side; `None` where there is none.
-        id: Its identifier; made up where none is given.
-        raw: The door's own object, such as the HTTP request.
+        transport: The name of the transport: `web`, `websocket`, `cli`, `task`, `test`, …
+        remote: The address of the client; `None` if there is none.
+        id: The identifier; generated if omitted.
+        raw: The transport's own object, such as the HTTP request.
     """
 
     __slots__ = (
         "_id",
-        "response_headers",
         "raw",
         "remote",
+        "response_headers",
         "session",
         "session_id",
         "subscriptions",
@@ -46,29 +48,29 @@ class Connection:
         self.remote = remote
         self.raw = raw
         self._id = id
-        #: The session, where it lives as long as the connection; else `None`.
+        #: The session, if it lives as long as the connection.
         self.session: Session | None = None
-        #: The identifier of its session in a store, as far as is known; empty: it has none.
+        #: The identifier of the stored session: `None` if unknown, empty if there is none.
         self.session_id: str | None = None
-        #: Headers that its answer must have, such as a cookie, where the door has headers.
+        #: Headers of the response, such as a cookie, for transports with headers.
         self.response_headers: tuple[tuple[str, str], ...] | None = None
-        #: The channels that were joined; `None` as long as there are none.
+        #: The subscribed channels; `None` without any.
         self.subscriptions: set[str] | None = None
 
     @property
     def id(self) -> str:
         """The identifier of this connection."""
-        # Made when it is asked for: most HTTP requests never are.
+        # Generated on demand: few HTTP requests need it.
         if self._id is None:
             self._id = new_identifier()
         return self._id
 
     def progress(self, done: float, total: float | None = None) -> None:
-        """Take note of how far a call is; see `Call.progress`. Doors that can tell it override it.
+        """Report the progress of a call; see `Call.progress`. Transports may override this.
 
         Args:
-            done: How much of the work is done.
-            total: How much there is; `None`: nobody knows.
+            done: The amount of work that is done.
+            total: The total amount of work; `None` if unknown.
         """
 
     def __repr__(self) -> str:
@@ -76,29 +78,28 @@ class Connection:
 
 
 class SessionStore(ABC):
-    """Where sessions are kept; the hook `actionhero_session_store` gives one.
+    """A store of sessions, provided by the hook `actionhero_session_store`.
 
-    Without one, a session lives as long as its connection.
+    Without a store, a session lives as long as its connection.
     """
 
     @abstractmethod
     async def open(self, connection: Connection) -> Session:
-        """Return the session of `connection`: an empty one, if it has none yet.
+        """Return the session of `connection`; a new, empty one if there is none.
 
-        Called once per call, before the inputs are validated. Must not write anything for a
-        visitor of whom nothing is remembered.
+        Called once per call, before the inputs are validated. Must not store an empty session.
         """
 
     @abstractmethod
     async def save(self, connection: Connection, session: Session) -> None:
-        """Keep the changes of `session`. Called when a call that changed it ended with a value."""
+        """Save the changes of `session`. Called after a successful call that changed it."""
 
     async def revocations(self) -> AsyncGenerator[str | None, None]:
-        """Yield the identifier of each session that ends from now on, in whichever process.
+        """Yield the identifier of each session that ends from now on, in any process.
 
-        For doors whose connections outlive a call. `None` stands for all of them: after an
-        interruption, any may have ended. A store that cannot tell yields nothing.
+        For transports whose connections outlive a call. `None` stands for all sessions: after an
+        interruption, any may have ended. A store without this knowledge yields nothing.
         """
-        told: tuple[str | None, ...] = ()
-        for id in told:
+        revoked: tuple[str | None, ...] = ()
+        for id in revoked:
             yield id

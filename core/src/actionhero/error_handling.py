@@ -1,4 +1,4 @@
-"""What becomes of an exception in a call: what its caller is told, and what the log."""
+"""The error handler, which turns exceptions in calls into outcomes and log lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from actionhero.call import Outcome
 from actionhero.errors import ABSENT, ServiceUnavailable, TypedError
 from actionhero.inputs.problems import FIXED_MESSAGES
-from actionhero.redaction import Scrubber
+from actionhero.inputs.scrubber import Scrubber
 
 if TYPE_CHECKING:
     from actionhero.action import RegisteredAction
@@ -20,16 +20,16 @@ Translation = Callable[[Any], TypedError]
 
 logger = logging.getLogger("actionhero.call")
 
-#: What a caller is told of an exception that nobody foresaw. Its text stays inside.
+#: The message of an unexpected exception for clients. Its own text is only logged.
 INTERNAL_ERROR = "Internal error"
 
 
 class ErrorHandler:
-    """Turns exceptions into outcomes, without our insides and without secrets.
+    """Turns exceptions into outcomes without internals and secrets.
 
     Args:
-        show_tracebacks: Whether outcomes carry the traceback of their error, as text.
-        keep_tracebacks: Whether errors keep their own, for whoever raises them again: tests.
+        show_tracebacks: Whether outcomes contain the traceback of their error, as text.
+        keep_tracebacks: Whether errors keep their traceback, for tests that raise them again.
     """
 
     def __init__(self, *, show_tracebacks: bool, keep_tracebacks: bool) -> None:
@@ -42,47 +42,49 @@ class ErrorHandler:
         }
 
     def translate(self, type_: type[Exception], translation: Translation) -> None:
-        """Tell exceptions of `type_`, and of its subclasses, as a `TypedError` of your own.
+        """Translate exceptions of `type_` and its subclasses to a `TypedError`.
 
-        For plugins that know a driver: that it lost its server is 503 and no failure of an action.
-        A subclass that is known itself goes before the class that it derives from.
+        The translation of a subclass takes precedence over that of its base.
         """
         self._translations[type_] = translation
 
-    def reject(self, error: TypedError, action: RegisteredAction, raw: Payload) -> Outcome:
-        """Return the outcome of a call that ended before anything ran: no traceback is of use."""
-        secrets = action.inputs.secrets
-        # Most are refused for what the schema says, and there is nothing to look through.
+    def reject(self, error: TypedError, action: RegisteredAction, payload: Payload) -> Outcome:
+        """Return the outcome of a call that failed before validation ended.
+
+        There is no traceback: the error is the client's.
+        """
+        secrets = action.inputs.secret_names
+        # Most messages come from the schema and cannot contain a secret.
         if secrets and any(problem.type not in FIXED_MESSAGES for problem in error.problems):
-            _clean(error, _scrubber(secrets, raw, None), secrets)
-        # The traceback holds the frame that holds this outcome: a circle that only the
-        # collector could break. The context holds pydantic's error, and so all inputs.
+            _clean(error, _scrubber(secrets, payload, None), secrets)
+        # The traceback would make a reference cycle: its frame holds this outcome. The context
+        # holds pydantic's error, and so all inputs.
         error.__traceback__ = error.__context__ = None
         return Outcome(error=error)
 
-    def failed(
-        self, error: BaseException, action: RegisteredAction, raw: Payload, inputs: Any
+    def handle(
+        self, error: BaseException, action: RegisteredAction, payload: Payload, inputs: Any
     ) -> Outcome:
-        """Return the outcome of a call in which `error` was raised, and log what is unexpected.
+        """Return the outcome of a call that raised `error`, and log unexpected errors.
 
         Args:
-            error: Whatever was raised.
-            action: What was called.
-            raw: The inputs as they came.
-            inputs: The inputs as they are now. Validators may have changed a secret, such as to
-                lower case: both forms are taken out of all that is told.
+            error: The error.
+            action: The action.
+            payload: The inputs before validation.
+            inputs: The validated inputs. Validators may have changed a secret, for example to
+                lower case: both forms are removed from all texts.
         """
-        secrets = action.inputs.secrets
-        scrubber = _scrubber(secrets, raw, inputs)
-        # Before anything is shown of it: who translates an error takes values out of its text.
-        told = error if isinstance(error, TypedError) else self._translated(error)
+        secrets = action.inputs.secret_names
+        scrubber = _scrubber(secrets, payload, inputs)
+        # Before the traceback is formatted: a translation may remove values from the error's text.
+        typed = error if isinstance(error, TypedError) else self._translated(error)
         stack = None
         if self.show_tracebacks:
             stack = scrubber.scrub("".join(traceback.format_exception(error)))
-        if told is None:
-            told = TypedError(INTERNAL_ERROR)
+        if typed is None:
+            typed = TypedError(INTERNAL_ERROR)
             if self._keep_tracebacks:
-                told.__cause__ = error
+                typed.__cause__ = error
             logger.error(
                 "action %r failed: %s",
                 action.name,
@@ -91,31 +93,32 @@ class ErrorHandler:
                 extra={"scrubber": scrubber},
             )
         else:
-            if told is not error:
+            if typed is not error:
                 logger.warning(
                     "action %r failed: %s", action.name, error, extra={"scrubber": scrubber}
                 )
             if secrets:
-                _clean(told, scrubber, secrets)
+                _clean(typed, scrubber, secrets)
         if not self._keep_tracebacks:
-            # The same circle as above.
-            told.__traceback__ = None
-        return Outcome(error=told, stack=stack)
+            # The same reference cycle as above.
+            typed.__traceback__ = None
+        return Outcome(error=typed, stack=stack)
 
-    def beside(self, error: Exception, what: str) -> Outcome:
-        """Return the outcome of what a door does beside calls, and log what is unexpected."""
-        told = error if isinstance(error, TypedError) else self._translated(error)
-        stack = "".join(traceback.format_exception(error)) if self.show_tracebacks else None
-        if told is None:
-            logger.error("%s failed: %s", what, error, exc_info=error)
-            told = TypedError(INTERNAL_ERROR)
-        return Outcome(error=told, stack=stack)
+    def handle_outside_call(self, error: Exception, operation: str) -> Outcome:
+        """Return the outcome of an operation outside of a call, and log unexpected errors."""
+        typed = error if isinstance(error, TypedError) else self._translated(error)
+        if typed is None:
+            logger.error("%s failed: %s", operation, error, exc_info=error)
+            typed = TypedError(INTERNAL_ERROR)
+        return Outcome(error=typed, stack=self._stack(error))
 
-    def unanswerable(self, error: Exception, name: str) -> Outcome:
-        """Return the outcome of a call whose value the door could not write down."""
-        logger.error("action %r answered what cannot be told: %s", name, error, exc_info=error)
-        stack = "".join(traceback.format_exception(error)) if self.show_tracebacks else None
-        return Outcome(error=TypedError(INTERNAL_ERROR), stack=stack)
+    def handle_encoding_error(self, error: Exception, name: str) -> Outcome:
+        """Return the outcome of a call whose result the transport cannot encode; log the error."""
+        logger.error("the result of action %r cannot be encoded: %s", name, error, exc_info=error)
+        return Outcome(error=TypedError(INTERNAL_ERROR), stack=self._stack(error))
+
+    def _stack(self, error: Exception) -> str | None:
+        return "".join(traceback.format_exception(error)) if self.show_tracebacks else None
 
     def _translated(self, error: BaseException) -> TypedError | None:
         for type_ in type(error).__mro__:
@@ -125,19 +128,19 @@ class ErrorHandler:
         return None
 
 
-def _scrubber(secrets: frozenset[str], raw: Payload, inputs: Any) -> Scrubber:
+def _scrubber(secrets: frozenset[str], payload: Payload, inputs: Any) -> Scrubber:
     if not secrets:
-        return Scrubber.from_inputs({}, secrets)
-    return Scrubber.from_inputs({"given": dict(raw.preview()), "inputs": inputs}, secrets)
+        return Scrubber.from_inputs((), secrets)
+    return Scrubber.from_inputs((payload.preview(), inputs), secrets)
 
 
 def _clean(error: TypedError, scrubber: Scrubber, secrets: frozenset[str]) -> None:
-    """Take secrets out of what an error tells its caller, whatever its author put there."""
+    """Remove secrets from the message, the value and the problems of an error."""
     message = scrubber.scrub(error.message)
     if message is not error.message:
         error.message = message
         error.args = (message,)
-    # Whoever raises it again may show what caused it, and knows nothing of our secrets.
+    # If the error is raised again, its cause may be shown without our scrubber.
     error.__cause__ = error.__context__ = None
     if error.key in secrets:
         error.value = ABSENT

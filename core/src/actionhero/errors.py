@@ -1,4 +1,4 @@
-"""The two trees of errors: `BootError` is told to the developer, `TypedError` to the caller."""
+"""The two trees of errors: `BootError` for the developer, `TypedError` for the client."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 
 class ErrorType(StrEnum):
-    """The one vocabulary of failures, as it is seen on the wire.
+    """The types of errors, as clients see them.
 
-    Core gives a failure its type and no more. Each door owns its own table from types to what its
-    callers understand: an HTTP status, an exit code, *try again* or *give up*.
+    Each transport maps them to its own terms: an HTTP status, an exit code, whether a job is
+    retried.
     """
 
-    # The life of the process.
+    # The process.
     SERVER_INITIALIZATION = "SERVER_INITIALIZATION"
     SERVER_START = "SERVER_START"
     SERVER_STOP = "SERVER_STOP"
@@ -23,7 +23,7 @@ class ErrorType(StrEnum):
     TASK_VALIDATION = "TASK_VALIDATION"
     SERVER_VALIDATION = "SERVER_VALIDATION"
 
-    # One call.
+    # A call.
     SESSION_NOT_FOUND = "CONNECTION_SESSION_NOT_FOUND"
     SERVER_ERROR = "CONNECTION_SERVER_ERROR"
     ACTION_NOT_FOUND = "CONNECTION_ACTION_NOT_FOUND"
@@ -57,31 +57,31 @@ class Absent:
         return "ABSENT"
 
 
-#: Stands for *no value was given*, where `None` is a value like any other.
+#: Stands for no value, where `None` is a value.
 ABSENT: Final = Absent()
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with the inputs of a call."""
+    """One error in the inputs of a call."""
 
-    #: Where: an RFC 6901 pointer into the inputs, `/address/zip`; empty for the inputs as a whole.
+    #: The place: an RFC 6901 pointer into the inputs, `/address/zip`; empty for all inputs.
     pointer: str
-    #: What is wrong, in the words shown to the caller.
+    #: The message for the client.
     message: str
-    #: Which rule was broken: pydantic's code of the error, such as `missing` or `int_parsing`.
+    #: The type of the error in pydantic's terms, such as `missing` or `int_parsing`.
     type: str
 
 
 class TypedError(Exception):
-    """A failure that the caller is told about, with a type from `ErrorType`.
+    """An error that the client receives, with a type from `ErrorType`.
 
     Args:
-        message: What the caller reads. Never put our insides or a secret here.
-        type: The kind of failure; the subclass's own where it is left out.
-        key: The input that is to blame, where there is one.
-        value: What was given for `key`. It is not shown if the input is secret.
-        problems: All that is wrong with the inputs, if the inputs are to blame.
-        retry_after_seconds: When trying again makes sense, in whole seconds.
+        message: The message for the client, without internals and secrets.
+        type: The type of the error; that of the class if omitted.
+        key: The name of the invalid input, if there is one.
+        value: The value of that input. It is not shown if the input is secret.
+        problems: All errors in the inputs.
+        retry_after_seconds: The time after which a retry makes sense, in whole seconds.
     """
 
     default_type: ClassVar[ErrorType] = ErrorType.ACTION_RUN
@@ -106,19 +106,19 @@ class TypedError(Exception):
 
 
 class ActionNotFound(TypedError):
-    """Raised when no action of the wanted name or route can be reached by this door."""
+    """Raised when this transport offers no action with the requested name or route."""
 
     default_type = ErrorType.ACTION_NOT_FOUND
 
 
 class InvalidInput(TypedError):
-    """Raised when the inputs of a call do not fit; `problems` tells all that is wrong."""
+    """Raised when the inputs of a call are invalid; `problems` lists all errors."""
 
     default_type = ErrorType.PARAM_VALIDATION
 
 
 class SignInRequired(TypedError):
-    """Raised when an action needs a session with a user and there is none."""
+    """Raised when an action needs a signed-in user and there is none."""
 
     default_type = ErrorType.SESSION_NOT_FOUND
 
@@ -127,97 +127,97 @@ class SignInRequired(TypedError):
 
 
 class InvalidCredentials(TypedError):
-    """Raised when a name and a password do not belong together."""
+    """Raised when the credentials of a sign-in are wrong."""
 
     default_type = ErrorType.CREDENTIALS
 
 
 class Forbidden(TypedError):
-    """Raised when the caller is known and may not do this."""
+    """Raised when the caller is authenticated but lacks the permission."""
 
     default_type = ErrorType.FORBIDDEN
 
 
 class NotFound(TypedError):
-    """Raised when the record that a call is about does not exist."""
+    """Raised when a record does not exist."""
 
     default_type = ErrorType.RECORD_NOT_FOUND
 
 
 class Conflict(TypedError):
-    """Raised when a call contradicts what is already there."""
+    """Raised when a call conflicts with the current state."""
 
     default_type = ErrorType.CONFLICT
 
 
 class RateLimited(TypedError):
-    """Raised when a caller asks too often."""
+    """Raised when a caller exceeds a rate limit."""
 
     default_type = ErrorType.RATE_LIMITED
 
 
 class Timeout(TypedError):
-    """Raised when an action ran longer than its time limit."""
+    """Raised when an action exceeds its time limit."""
 
     default_type = ErrorType.ACTION_TIMEOUT
 
 
 class ChannelRefused(TypedError):
-    """Raised when a connection may not join a channel."""
+    """Raised when a connection may not subscribe to a channel."""
 
     default_type = ErrorType.CHANNEL_AUTHORIZATION
 
 
 class ServiceUnavailable(TypedError):
-    """Raised when something that a call leans on cannot be used now, or we are shutting down."""
+    """Raised when a service that a call needs is unavailable, or during the shutdown."""
 
     default_type = ErrorType.SERVICE_UNAVAILABLE
 
 
 class ConnectionTypeNotFound(TypedError):
-    """Raised when what an action returned cannot be told through this kind of door."""
+    """Raised when the transport does not support the type of a result."""
 
     default_type = ErrorType.CONNECTION_TYPE_NOT_FOUND
 
 
 class MethodNotAllowed(TypedError):
-    """Raised by a door when a route exists, but not for this method."""
+    """Raised by a transport when a route exists, but not for this method."""
 
     default_type = ErrorType.METHOD_NOT_ALLOWED
 
 
 class MalformedRequest(TypedError):
-    """Raised by a door when a request cannot be read at all."""
+    """Raised by a transport when a request cannot be parsed."""
 
     default_type = ErrorType.REQUEST_MALFORMED
 
 
 class RequestTooLarge(TypedError):
-    """Raised by a door when a request is larger than its limit."""
+    """Raised by a transport when a request exceeds its size limit."""
 
     default_type = ErrorType.REQUEST_TOO_LARGE
 
 
 class UnsupportedMediaType(TypedError):
-    """Raised by a door when a request is written in a format that it does not read."""
+    """Raised by a transport when it does not support the format of a request."""
 
     default_type = ErrorType.MEDIA_TYPE
 
 
 class BootError(Exception):
-    """Raised to the developer when the application cannot be put together or started."""
+    """Raised when the application cannot be loaded or started; for the developer."""
 
-    #: What the process exits with (sysexits.h: 69 `EX_UNAVAILABLE`, 70 `EX_SOFTWARE`, 78
+    #: The exit code of the process (sysexits.h: 69 `EX_UNAVAILABLE`, 70 `EX_SOFTWARE`, 78
     #: `EX_CONFIG`).
     exit_code: ClassVar[int] = 78
 
 
 class ConfigurationError(BootError):
-    """Raised when settings are wrong; the message lists every one that is."""
+    """Raised when settings are invalid; the message lists all of them."""
 
 
 class PluginError(BootError):
-    """Raised when a plugin cannot be loaded, or does not fit with core or another plugin."""
+    """Raised when a plugin cannot be loaded, or conflicts with core or another plugin."""
 
 
 class LifecycleError(BootError):
@@ -227,6 +227,6 @@ class LifecycleError(BootError):
 
 
 class UnavailableError(BootError):
-    """Raised when a service that the application needs is not there when it starts."""
+    """Raised when a service that the application needs is unavailable at start-up."""
 
     exit_code = 69

@@ -1,4 +1,4 @@
-"""A file that somebody sent: read it in pieces, wherever its bytes are kept."""
+"""Uploaded files, read in chunks from memory or disk."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class File:
     """An uploaded file, as an input of an action: `picture: File`.
 
     Args:
-        name: What the client calls it. Theirs, and never a path of ours.
-        content_type: Its media type, as the client says.
-        size: In bytes.
-        stream: Where its bytes are; owned by whoever made this, who closes it after the call.
+        name: The name from the client. Never use it as a path.
+        content_type: The media type from the client.
+        size: The size, in bytes.
+        stream: The bytes. The transport owns the stream and closes it after the call.
     """
 
     __slots__ = ("_stream", "content_type", "name", "size")
@@ -33,18 +33,18 @@ class File:
         self._stream = stream
 
     async def read(self, size: int = -1) -> bytes:
-        """Return the next `size` bytes; all that is left if negative; none at the end."""
-        # The bytes may lie on a disk, and a disk may be slow.
+        """Return the next `size` bytes; the rest if negative; empty bytes at the end."""
+        # The bytes may be on a slow disk.
         return await asyncio.to_thread(self._stream.read, size)
 
     async def chunks(self, size: int = CHUNK_BYTES) -> AsyncIterator[bytes]:
-        """Yield the whole file from its beginning, `size` bytes at a time."""
+        """Yield the whole file from the start, `size` bytes at a time."""
         await asyncio.to_thread(self._stream.seek, 0)
         while chunk := await self.read(size):
             yield chunk
 
     def close(self) -> None:
-        """Free what the file holds. Whoever made it calls this when the call is over."""
+        """Close the stream. The transport does this after the call."""
         self._stream.close()
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time they were made: UUIDv7."""
+"""Identifiers that sort by their time of creation: UUIDv7."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 _BATCH: Final = 256
-#: The variant of RFC 9562, section 4.1, by the random digit whose two highest bits it replaces.
+#: The digit with the variant bits of RFC 9562, section 4.1, for each random digit.
 _VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 _tails: list[str] = []
@@ -18,8 +18,8 @@ _head = ""
 def new_identifier() -> str:
     """Return a new UUIDv7 (RFC 9562, section 5.7) as text.
 
-    74 bits are random, from the operating system. They are fetched and written out by the batch:
-    a system call for each identifier would cost more than everything else here.
+    74 bits are random, from the operating system. They are fetched in batches: a system call for
+    each identifier would cost more than all other steps.
     """
     global _millisecond, _head
     now = time.time_ns() // 1_000_000
@@ -43,6 +43,6 @@ def _more_tails() -> list[str]:
     ]
 
 
-# A forked worker must not hand out the identifiers that its parent will.
+# A forked worker must not use the same random bits as its parent.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_tails.clear)

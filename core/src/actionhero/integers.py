@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from actionhero.inputs.fields import outside_names
+from actionhero.inputs.fields import input_names
 
 #: What fits into a signed 64 bit integer, as databases and most clients have it.
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
@@ -22,7 +22,7 @@ def long_integers_in(value: Any, path: tuple[Any, ...] = ()) -> Iterable[tuple[A
     elif isinstance(value, BaseModel):
         fields = type(value).model_fields
         for name, item in value.__dict__.items():
-            outside = outside_names(name, fields[name])[0] if name in fields else name
+            outside = input_names(name, fields[name])[0] if name in fields else name
             yield from long_integers_in(item, (*path, outside))
     elif isinstance(value, Mapping):
         for name, item in value.items():

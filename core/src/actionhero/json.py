@@ -1,4 +1,4 @@
-"""The one strict JSON reader, and the writer that gives the same bytes with and without orjson."""
+"""A strict JSON reader, and a JSON writer with the same output with and without orjson."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from actionhero.errors import MalformedRequest
 
 try:
     import orjson
-except ImportError:  # the writer of pydantic-core does its work then
+except ImportError:  # the writer of pydantic-core is used then
     orjson = None  # type: ignore[assignment]
 
-#: How many arrays and objects may stand inside one another.
+#: The maximum nesting depth of arrays and objects.
 MAX_DEPTH: Final = 64
 
-# Below this many digits in a row, a number needs an exponent of three digits to leave the floats.
+# A number with fewer digits in a row needs an exponent of three digits to overflow a float.
 _LONG_NUMBER: Final = b"0" * 200
-# The shortest integer that may not fit into 64 bits.
-_LONG_INTEGER: Final = b"0" * 19
+# orjson reads integers of more than 64 bits as floats; the shortest has 19 digits.
+_ORJSON_DIGITS: Final = 19
 
 
 def _translation(**groups: str) -> bytes:
-    """Return a table for `bytes.translate` where each group becomes one byte, the rest a space."""
+    """Return a table for `bytes.translate`: each group becomes one byte, other bytes a space."""
     table = bytearray(b" " * 256)
     for characters in groups.values():
         for character in characters[1:].encode():
@@ -39,18 +39,17 @@ def _translation(**groups: str) -> bytes:
     return bytes(table)
 
 
-# One look at a body costs one pass: what is harmless becomes a space, all digits a 0 and so on.
+# One pass classifies the bytes of a body: digits become 0, insignificant bytes a space.
 _CLASSES: Final = _translation(
     opening="[[{", digit="00123456789", exponent="eeE", constant="!NI", escape="\\\\"
 )
 _OPENING, _CONSTANT, _ESCAPE = b"[!\\"
 
-# What is left of a body to see at once that there is nothing to look for.
+# All bytes that no check looks at; a body without them is short.
 _NO_MARKS: Final = bytes(set(range(256)) - set(b"[{\\0123456789"))
-_FEW_MARKS: Final = len(_LONG_INTEGER)
 _BACKSLASH: Final = ord("\\")
 
-# Quotes and brackets alone, of one kind; what closes is told from what opens, that is enough.
+# Braces become brackets: the depth counts opening and closing ones alike.
 _BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
 _STEPS: Final = bytes.maketrans(b"[]", b"\x01\xff")  # as signed bytes: 1 and -1
 _ROUNDS: Final = 4
@@ -58,10 +57,10 @@ _NOT_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
 
 _QUOTED: Final = re.compile(rb'"[^"]*+"')
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-# A run of backslashes is read in pairs from its start: only an odd one escapes what follows.
+# Backslashes pair up from the start of a run: only an odd one escapes the next character.
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
 _BIG_EXPONENT: Final = re.compile(rb"[0-9][eE]\+?0*+[1-9][0-9]{2}")
-# Each starts at the first digit of a run, so that a long run is not read once per digit.
+# A match starts at the first digit of a run, so a long run is scanned once.
 _PERHAPS_TOO_BIG: Final = re.compile(
     rb"(?<![0-9])[0-9]++(?:\.[0-9]++)?+[eE]\+?0*+[1-9][0-9]{2,}+"
     rb"|(?<![0-9])[0-9]{200,}+(?:\.[0-9]++(?:[eE]\+?[0-9]++)?+|[eE]\+?[0-9]++)"
@@ -69,44 +68,45 @@ _PERHAPS_TOO_BIG: Final = re.compile(
 
 
 def loads(data: bytes | bytearray | str) -> Any:
-    """Read a JSON document, strictly: RFC 8259 in UTF-8, and within our limits.
+    """Parse a JSON document strictly: RFC 8259 in UTF-8, within the limits below.
 
-    Of two equal keys the last wins. Integers keep all their digits.
+    The last of duplicate keys wins. Integers keep all their digits.
 
     Raises:
-        MalformedRequest: It is not JSON, has a byte order mark, nests deeper than `MAX_DEPTH`, or
-            has `NaN`, an infinity, a lone surrogate, a NUL in a string, an integer of more than
-            4300 digits or a number beyond the floats. The message never repeats the content.
+        MalformedRequest: The document is not JSON, has a byte order mark, is nested deeper than
+            `MAX_DEPTH`, or contains `NaN`, an infinity, a lone surrogate, a NUL in a string, an
+            integer of more than 4300 digits, or a number that overflows a float. The message
+            contains no part of the document.
     """
     body = _encoded(data) if isinstance(data, str) else data
     if orjson is not None:
-        # With so few of them, nothing is too deep, and no integer too long for orjson.
+        # With few brackets and digits, neither the depth nor an integer can exceed a limit.
         marks = body.translate(None, _NO_MARKS)
-        if len(marks) < _FEW_MARKS and _BACKSLASH not in marks:
+        if len(marks) < _ORJSON_DIGITS and _BACKSLASH not in marks:
             try:
                 return orjson.loads(body)
             except ValueError:
-                # The parser below tells better what is wrong.
+                # The parser below has the better error message.
                 pass
-    # What the parser refuses by itself need not be looked for.
+    # This parser refuses constants itself, so `_check` is enough.
     _check(body, body.translate(_CLASSES))
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise _unreadable(error) from None
+        raise _syntax_error(error) from None
 
 
 def check(data: bytes | bytearray) -> None:
-    """Refuse what pydantic's `validate_json` would let pass and `loads` does not.
+    """Check a document for the faults that `loads` refuses and pydantic's `validate_json` accepts.
 
-    Both together are as strict as `loads`, and no tree is built in between. Whatever else is wrong
-    with the document is reported by pydantic, as an error of the type `json_invalid`.
+    Together, this and `validate_json` are as strict as `loads`, without a tree in between. Pydantic
+    reports other faults of the document as an error of the type `json_invalid`.
 
     Raises:
         MalformedRequest: See `loads`.
     """
     classes = data.translate(_CLASSES)
-    # A byte is looked for as an integer, eight times as fast as a string of one byte.
+    # The search for an integer is eight times as fast as that for a string of one byte.
     if _CONSTANT in classes and (data.find(b"NaN") >= 0 or data.find(b"Infinity") >= 0):
         _refuse_constant(data)
     _check(data, classes)
@@ -117,7 +117,7 @@ def _check(data: bytes | bytearray, classes: bytes | bytearray) -> None:
         _refuse_nul(data)
     if classes.count(_OPENING) > MAX_DEPTH:
         _refuse_depth(data)
-    # Neither an exponent nor a number leaves the floats without three digits in a row.
+    # An overflow of a float takes three digits in a row, in the exponent or in the number.
     if classes.find(b"000") >= 0 and (
         (classes.find(b"0e") >= 0 and _BIG_EXPONENT.search(data))
         or (len(data) > len(_LONG_NUMBER) and classes.find(_LONG_NUMBER) >= 0)
@@ -125,38 +125,30 @@ def _check(data: bytes | bytearray, classes: bytes | bytearray) -> None:
         _refuse_overflow(data)
 
 
-def has_long_integer(data: bytes) -> bool:
-    """Tell whether 19 digits or more stand in a row, so that an integer may not fit in 64 bits.
-
-    Digits inside a string count too: a yes means that a closer look is due, a no is final.
-    """
-    return data.translate(_CLASSES).find(_LONG_INTEGER) >= 0
-
-
 def dumps(value: Any) -> bytes:
-    """Write `value` as compact JSON in UTF-8.
+    """Serialize `value` as compact JSON in UTF-8.
 
-    Times are ISO 8601, with `Z` for UTC; `NaN` and infinities are null; models are written by their
-    own serializer, with their aliases; secrets are masked; integers keep all their digits; a lone
-    surrogate becomes U+FFFD.
+    Times are ISO 8601, with `Z` for UTC; `NaN` and infinities become null; models use their own
+    serializer, with aliases; secrets are masked; integers keep all their digits; a lone surrogate
+    becomes U+FFFD.
 
     Raises:
-        TypeError: Something in `value` cannot be written. The message names its type.
+        TypeError: A value cannot be serialized. The message names its type.
     """
     if orjson is not None:
         try:
             return orjson.dumps(value, _fragment, _ORJSON_OPTIONS)
         except TypeError:
-            # Integers above 64 bits, keys that are no strings, lone surrogates: all rare.
+            # Rare: integers of more than 64 bits, keys that are not strings, lone surrogates.
             pass
     return _with_pydantic(value)
 
 
 def dumps_pretty(value: Any) -> bytes:
-    """Write `value` like `dumps`, indented by two spaces and followed by CRLF.
+    """Serialize `value` like `dumps`, indented by two spaces and followed by CRLF.
 
     Raises:
-        TypeError: Something in `value` cannot be written. The message names its type.
+        TypeError: A value cannot be serialized. The message names its type.
     """
     return _with_pydantic(value, indent=2) + b"\r\n"
 
@@ -168,32 +160,32 @@ def _encoded(text: str) -> bytes:
         raise _malformed("a lone surrogate", text[: error.start].encode()) from None
 
 
-def _unreadable(error: ValueError) -> MalformedRequest:
-    # The parser names what it expected, and where; it never quotes what it found.
+def _syntax_error(error: ValueError) -> MalformedRequest:
+    # The message has the expected token and the position, but no part of the document.
     return MalformedRequest(f"Invalid JSON: {error}")
 
 
 def _refuse_constant(data: bytes | bytearray) -> None:
-    # It may stand in a string, and only the parser knows.
+    # The letters may be part of a string; the parser decides.
     try:
         from_json(data, allow_inf_nan=False)
     except ValueError as error:
-        raise _unreadable(error) from None
+        raise _syntax_error(error) from None
 
 
 def _refuse_nul(data: bytes | bytearray) -> None:
-    found = _NUL.search(data)
-    if found is not None:
-        raise _malformed("a NUL character in a string", data[: found.end() - len("\\u0000")])
+    match = _NUL.search(data)
+    if match is not None:
+        raise _malformed("a NUL character in a string", data[: match.end() - len("\\u0000")])
 
 
 def _refuse_depth(data: bytes | bytearray) -> None:
-    # Without the escapes, strings without brackets are pairs of quotes, and mostly that is all.
+    # Without escapes, a string without brackets is a pair of quotes, which is removed.
     bare = data.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in data else data
     brackets = bare.translate(_BRACKETS, _NOT_STRUCTURE).replace(b'""', b"")
     if b'"' in brackets:
         brackets = _QUOTED.sub(b"", brackets)
-    # Each round takes the innermost level off, far faster than counting, which does the rest.
+    # Each round removes the innermost level, which is far faster than counting.
     for _ in range(_ROUNDS):
         brackets = brackets.replace(b"[]", b"")
         if not brackets:
@@ -208,10 +200,10 @@ def _refuse_overflow(data: bytes | bytearray) -> None:
             raise MalformedRequest("Invalid JSON: a number too large for a float")
 
 
-def _malformed(what: str, before: bytes | bytearray) -> MalformedRequest:
+def _malformed(fault: str, before: bytes | bytearray) -> MalformedRequest:
     line = before.count(b"\n") + 1
     column = len(before) - before.rfind(b"\n")
-    return MalformedRequest(f"Invalid JSON: {what} at line {line} column {column}")
+    return MalformedRequest(f"Invalid JSON: {fault} at line {line} column {column}")
 
 
 def _with_pydantic(value: Any, indent: int | None = None) -> bytes:
@@ -223,31 +215,31 @@ def _with_pydantic(value: Any, indent: int | None = None) -> bytes:
 
 def _fragment(value: Any) -> Any:
     if type(value) is datetime and (value.tzinfo is UTC or value.tzinfo is None):
-        # Frequent, and in this way at half the price.
+        # A frequent case, twice as fast this way.
         return orjson.Fragment(orjson.dumps(value, None, orjson.OPT_UTC_Z))
     if isinstance(value, Iterator):
-        # Once read, it is empty for the second attempt, should there be one.
+        # A second attempt would find the iterator exhausted.
         raise TypeError
     return orjson.Fragment(to_json(value, inf_nan_mode="null"))
 
 
 def _with_repairs(value: Any, indent: int | None) -> bytes:
-    """Write what the engines refuse because of lone surrogates, or say which type is to blame."""
-    unknown: list[str] = []
+    """Serialize a value with lone surrogates, or raise an error that names the wrong type."""
+    unsupported: list[str] = []
 
     def remember(value: Any) -> Any:
-        unknown.append(type(value).__qualname__)
+        unsupported.append(type(value).__qualname__)
         raise TypeError
 
     try:
         return to_json(_plain(value), indent=indent, inf_nan_mode="null", fallback=remember)
     except RecursionError:
-        reason = "a value that contains itself, or nests too deep, cannot be written as JSON"
+        reason = "a value that contains itself, or is nested too deep, cannot be written as JSON"
         raise TypeError(reason) from None
     except (PydanticSerializationError, ValueError) as error:
-        if unknown:
+        if unsupported:
             reason = (
-                f"a value of type {unknown[0]!r} cannot be written as JSON; "
+                f"a value of type {unsupported[0]!r} cannot be written as JSON; "
                 "return plain data, a dataclass or a pydantic model"
             )
         else:
@@ -276,20 +268,20 @@ def _plain(value: Any) -> Any:
     return value
 
 
-#: How `dumps` can write, by the name of the library: the same bytes, at different speed.
+#: The writers behind `dumps`, by the name of the library: the same bytes, at different speed.
 ENGINES: Final[dict[str, Callable[[Any], bytes]]] = {"pydantic-core": _with_pydantic}
 if orjson is not None:
     ENGINES["orjson"] = dumps
-    # By itself, orjson leaves out fields of dataclasses that start with an underscore, and writes a
+    # By default, orjson omits fields of dataclasses that start with an underscore, and writes a
     # time of 10 ms after midnight as 100 ms.
     _ORJSON_OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 def encode(value: Any) -> bytes:
-    """Return `value` as compact JSON; `None` is told as an empty object.
+    """Return the result of an action as compact JSON; `None` becomes an empty object.
 
     Raises:
-        TypeError: Something in `value` cannot be written as JSON; the message names its type.
+        TypeError: A value cannot be serialized. The message names its type.
     """
     if value is None:
         return b"{}"
@@ -298,6 +290,6 @@ def encode(value: Any) -> bytes:
         try:
             return value.__pydantic_serializer__.to_json(value, by_alias=True)
         except ValueError:
-            # Perhaps no more than a lone surrogate, which the writer below repairs.
+            # It may be a lone surrogate, which `dumps` replaces.
             return dumps(value)
     return dumps(value)

@@ -1,4 +1,4 @@
-"""What must be true of a call before an action runs, and what becomes of its outcome."""
+"""The base class of middleware, which runs before and after actions."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ if TYPE_CHECKING:
 
 
 class Middleware:
-    """Runs around an action: listed in `Action.middleware`, or around all by a plugin's hook.
+    """Runs around an action in `Action.middleware`, or around all actions if a hook adds it.
 
-    One instance serves all calls at once: what belongs to one call goes into `call.scratch`.
+    One instance serves all calls at once: keep the state of a call in `call.scratch`.
     """
 
-    #: Whether it refuses who has no session: documents of the API tell so.
+    #: Whether it refuses calls without a session, for API documents.
     requires_session: ClassVar[bool] = False
 
     async def before(self, call: Call) -> None:
-        """Look at `call` before the action runs, from the outside in.
+        """Run before the action, from the outermost middleware to the innermost.
 
         `call.inputs` may be changed or replaced; they are not validated again.
 
         Raises:
-            TypedError: To refuse the call. What is further in does not run.
+            TypedError: To refuse the call. Inner middleware and the action do not run.
         """
 
     async def after(self, call: Call, outcome: Outcome) -> Outcome | None:
-        """Look at `outcome`, from the inside out, if `before` was entered, however that ended.
+        """Run after the action, from the innermost middleware to the outermost.
+
+        Called if `before` was called, also after an error.
 
         Returns:
-            Another outcome to take its place, or `None` to leave it as it is.
+            An outcome that replaces `outcome`, or `None` to keep it.
         """

@@ -1,4 +1,4 @@
-"""What is remembered of somebody between calls."""
+"""The session: data of a client that is kept between calls."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 
 class Session(MutableMapping[str, Any]):
-    """A mutable mapping that is kept from one call to the next, by text keys.
+    """A mutable mapping from text to JSON values that is kept between calls.
 
-    Values must be what JSON can hold. Changes are kept when the call ends with a value; a change
-    *inside* a value is not seen, so assign the value again.
+    Changes are saved if the call succeeds. A change *inside* a value is not detected: assign the
+    value again.
 
     Args:
-        id: Its identifier; `None` as long as nothing was kept.
-        values: What is already known.
-        created_ms: When it began, in milliseconds since the epoch; now, where left out.
+        id: The identifier; `None` for a session that was never saved.
+        values: The stored values.
+        created_ms: The time of creation, in milliseconds since the epoch; now if omitted.
     """
 
     __slots__ = ("_values", "changed", "created_ms", "id")
@@ -29,10 +29,10 @@ class Session(MutableMapping[str, Any]):
         created_ms: int | None = None,
     ) -> None:
         self.id = id
-        #: When it began, in milliseconds since the epoch.
+        #: The time of creation, in milliseconds since the epoch.
         self.created_ms = time.time_ns() // 1_000_000 if created_ms is None else created_ms
         self._values: dict[str, Any] = {} if values is None else values
-        #: Whether anything was assigned or removed since it was opened.
+        #: Whether a value was assigned or removed since the session was opened.
         self.changed = False
 
     def __getitem__(self, key: str) -> Any:
@@ -53,13 +53,13 @@ class Session(MutableMapping[str, Any]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        # Names only: what is remembered of somebody has no place in a log.
+        # Names only: the values are private.
         return f"<{type(self).__name__} with {sorted(self._values)}>"
 
     async def regenerate(self) -> None:
-        """Give the session a new identifier and forget the old one: call it at sign-in."""
+        """Give the session a new identifier and delete the old one: call this at sign-in."""
 
     async def destroy(self) -> None:
-        """Forget everything: call it at sign-out."""
+        """Delete the session: call this at sign-out."""
         self._values.clear()
         self.changed = True

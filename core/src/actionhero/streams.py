@@ -1,4 +1,4 @@
-"""What an action says that answers in pieces: `Event`, `Stream`; and how its pieces are pulled."""
+"""Results in pieces: events, streams of bytes or text, and the transfer of their items."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ if TYPE_CHECKING:
 
 Content = TypeVar("Content")
 
-#: The media type of chunks about which nothing is known.
+#: The media type of chunks by default.
 BYTES = "application/octet-stream"
 
 
 class Event(Generic[Content]):
-    """One item of a stream of events, with more than its data.
+    """An item of a stream of events, with a name, an identifier or a retry time.
 
-    An action that is an async generator may yield anything; it yields this where an event needs a
-    name, or an identifier from which a client can go on later. Doors that cannot tell more than
-    the data tell the data.
+    An action that is an async generator may yield any value. It yields an `Event` to name the
+    event, or to let a client resume the stream later. Transports without events send the data.
 
     Args:
-        data: What has happened: text as it is, all else as JSON.
-        event: What kind of event it is, one line; clients listen by it.
-        id: By which a client that comes back tells where it was; one line.
-        retry: How long a client shall wait before it comes back.
+        data: The data: text unchanged, other values as JSON.
+        event: The name of the event, one line; clients listen for it.
+        id: The identifier that a client sends to resume the stream; one line.
+        retry: The time that a client waits before it connects again.
     """
 
-    # No dataclass: as the annotation of a document it would be an object with four keys.
+    # Not a dataclass: its schema would be an object with four keys.
     __slots__ = ("data", "event", "id", "retry")
 
     def __init__(
@@ -42,8 +41,8 @@ class Event(Generic[Content]):
         for name, text in (("event", event), ("id", id)):
             if text is not None and any(character in text for character in "\r\n\0"):
                 raise ValueError(
-                    f"the {name} {text!r} of an event has more than one line, or a NUL; "
-                    "clients could not read it"
+                    f"the {name} {text!r} of an event has a line break or a NUL; "
+                    "write it in one line"
                 )
         self.data = data
         self.event = event
@@ -66,19 +65,19 @@ class Event(Generic[Content]):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        # In documents an event is its data, as it is wherever items make a list.
+        # API documents show the data of an event.
         content = get_args(source)
         return handler.generate_schema(content[0] if content else Any)
 
 
 class Stream:
-    """What `run` returns to answer with bytes or text, piece by piece.
+    """A result of bytes or text in chunks.
 
-    `run` must be annotated with it: `async def run(self, call: Call) -> Stream`.
+    The return annotation of `run` must be `Stream`: `async def run(self, call: Call) -> Stream`.
 
     Args:
-        chunks: The pieces, as `bytes` or `str`. It is closed when the call ends, however it does.
-        media_type: What they are, put together.
+        chunks: The chunks, as `bytes` or `str`. It is closed at the end of the call.
+        media_type: The media type of the whole.
     """
 
     __slots__ = ("chunks", "media_type")
@@ -86,62 +85,64 @@ class Stream:
     def __init__(self, chunks: AsyncIterable[bytes | str], media_type: str = BYTES) -> None:
         if not media_type.isascii() or not media_type.isprintable() or "/" not in media_type:
             raise ValueError(
-                f"the media type {media_type!r} of a stream is none; give one like {BYTES!r}"
+                f"invalid media type {media_type!r} of a stream; use one like {BYTES!r}"
             )
         self.chunks = chunks
         self.media_type = media_type
 
 
 class Chunk(NamedTuple):
-    """A piece of a `Stream`, as doors are handed it."""
+    """A chunk of a `Stream`, as transports receive it."""
 
     content: bytes | str
     media_type: str
 
 
-#: Takes the items of a stream as they come: a `Chunk`, or whatever an action yields. Awaiting it is
-#: what slows down the action. It returns `False` when no more is wanted, and the action is closed.
+#: Receives each item of a stream: a `Chunk`, or a value that the action yields. The action waits
+#: until the sink returns. `False` closes the action.
 Sink: TypeAlias = Callable[[Any], Awaitable[bool | None]]
 
 
-async def pull(
+async def consume(
     items: AsyncIterable[Any],
     media_type: str | None,
     sink: Sink | None,
-    next_one: Callable[[], object] | None,
+    restart_timeout: Callable[[], object] | None,
 ) -> list[Any]:
-    """Pull `items` into `sink`; without one, return what they hold.
+    """Pass `items` to `sink`; without a sink, return them, events as their data.
 
     Args:
-        items: They are closed at the end, whatever that is.
-        media_type: That of chunks; `None`: these are events.
-        sink: Takes them.
-        next_one: Called around each item, for a time limit that holds from each to the next.
+        items: The items; closed at the end, also after an error.
+        media_type: The media type of chunks; `None` for events.
+        sink: Receives the items.
+        restart_timeout: Called before and after each item is sent.
     """
     collected: list[Any] = []
     try:
         async for item in items:
-            if next_one is not None:
-                next_one()
+            if restart_timeout is not None:
+                restart_timeout()
             if media_type is not None and not isinstance(item, bytes | str):
-                raise TypeError(f"a Stream gives bytes or text, not {type(item).__qualname__!r}")
+                raise TypeError(
+                    f"the chunks of a Stream are bytes or text, not {type(item).__qualname__!r}"
+                )
             if sink is None:
                 collected.append(item.data if isinstance(item, Event) else item)
                 continue
             if await sink(item if media_type is None else Chunk(item, media_type)) is False:
                 break
-            if next_one is not None:
-                next_one()
+            if restart_timeout is not None:
+                restart_timeout()
     finally:
-        # A client that went away ends the generator here, not whenever it is collected.
+        # A disconnect closes the generator here, not at some later garbage collection.
         close = getattr(items, "aclose", None)
         if close is not None:
             await close()
     return collected
 
 
-def before_first(sink: Sink, prepare: Callable[[], Awaitable[object]]) -> Sink:
-    """Return a sink that awaits `prepare` once, before it passes the first item to `sink`."""
+def with_preparation(sink: Sink, prepare: Callable[[], Awaitable[object]]) -> Sink:
+    """Return a sink that awaits `prepare` before it passes the first item to `sink`."""
     is_first = True
 
     async def send(item: Any) -> bool | None:

@@ -79,7 +79,7 @@ class TimeoutQueue(Generic[Entry]):
         return len(self._times)
 
     def _expire_due(self) -> None:
-        # Until the end of this, the handle that has fired keeps `add` from making another.
+        # Until this method returns, the expired handle prevents a second timer in `add`.
         assert self.loop is not None  # noqa: S101 - set by `add`, which set the timer
         now = self.loop.time()
         for _ in range(BATCH_SIZE):
@@ -165,21 +165,21 @@ class CallTimeouts:
 class PendingCall:
     """The state of a call that a transport starts eagerly; its time limit starts when it waits.
 
-    A transport passes it to `Pipeline.execute`, and to `Pipeline.keep` together with the task if
-    the call did not end with its first step. It can be used again for the next call otherwise.
+    A transport passes it to `Pipeline.execute`, and to `Pipeline.start_timeout` with the task if
+    the call does not end with its first step. Otherwise it can be used for the next call.
 
     Args:
-        eager: Whether the call starts at once; else it streams, or waits in a queue.
+        eager: Whether the call starts at once; otherwise it streams, or waits in a queue.
     """
 
     __slots__ = ("call", "eager", "limit_seconds", "timeout")
 
     def __init__(self, *, eager: bool = True) -> None:
-        #: Whether its first step is running, which nothing can cancel.
+        #: Whether its first step is running, which cannot be cancelled.
         self.eager = eager
         #: The call, once it is in the pipeline.
         self.call: Call | None = None
-        #: The time limit of what runs, in seconds; zero: none.
+        #: The time limit of the running step, in seconds; zero: no limit.
         self.limit_seconds = 0.0
         #: The time limit, once it has started.
         self.timeout: CallTimeout | None = None

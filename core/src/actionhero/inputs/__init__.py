@@ -1,4 +1,4 @@
-"""Inputs: the base model, schemas, payloads, and the reports of invalid input."""
+"""Inputs: the base model, schemas, payloads, and errors of invalid inputs."""
 
 from __future__ import annotations
 

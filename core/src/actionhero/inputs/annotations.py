@@ -1,4 +1,4 @@
-"""Type annotations: what stands inside one, is it secret, is it a list, can it be validated."""
+"""Properties of type annotations: members, and whether they are secret, lists or nested."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def parts(annotation: Any) -> Iterable[Any]:
 
 
 def members(annotation: Any) -> Iterable[Any]:
-    """Yield the members of a union, `None` left out, or the annotation itself."""
+    """Yield the members of a union except `None`, or the annotation itself."""
     origin = get_origin(annotation)
     if origin is Annotated:
         yield from members(get_args(annotation)[0])
@@ -47,32 +47,22 @@ def members(annotation: Any) -> Iterable[Any]:
         yield annotation
 
 
-#: What strict reading takes alike, be it in JSON or in Python.
-_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+#: Strict validation treats these types alike in JSON and in Python.
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 
 
-def is_plain(annotation: Any) -> bool:
-    """Whether a type is text, a number or a truth value, or one of these."""
+def is_scalar(annotation: Any) -> bool:
+    """Return whether a type is `str`, `int`, `float`, `bool` or `None`, or a union of these."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return is_plain(get_args(annotation)[0])
+        return is_scalar(get_args(annotation)[0])
     if origin in (Union, types.UnionType):
-        return all(map(is_plain, get_args(annotation)))
-    return annotation in _PLAIN
-
-
-def holds(annotation: Any, type_: type) -> bool:
-    """Whether a value of `type_` may stand anywhere in `annotation`; models count as yes."""
-    for part in parts(annotation):
-        if part is Any or part is object or _has_fields(part):
-            return True
-        if isinstance(part, type) and part is not bool and issubclass(part, type_):
-            return True
-    return False
+        return all(map(is_scalar, get_args(annotation)))
+    return annotation in _SCALARS
 
 
 def is_secret(annotation: Any, metadata: Iterable[Any]) -> bool:
-    """Whether a field so annotated is secret: marked with `Secret`, or a pydantic secret type."""
+    """Return whether a field is secret: marked with `Secret`, or of a pydantic secret type."""
     if any(getattr(item, "is_secret", False) for item in metadata):
         return True
     if get_origin(annotation) is Annotated:
@@ -80,12 +70,12 @@ def is_secret(annotation: Any, metadata: Iterable[Any]) -> bool:
         return is_secret(inner, marks)
     if any(is_secret(argument, ()) for argument in get_args(annotation)):
         return True
-    # By what it offers: pydantic is imported where inputs and settings are defined, not here.
+    # By its method: pydantic is imported where inputs and settings are defined, not here.
     return isinstance(annotation, type) and hasattr(annotation, "get_secret_value")
 
 
 def is_sequence(annotation: Any) -> bool:
-    """Whether repeated values for a field so annotated make a list."""
+    """Return whether repeated values of a field make a list."""
     for member in members(annotation):
         container = get_origin(member) or member
         if (
@@ -98,7 +88,7 @@ def is_sequence(annotation: Any) -> bool:
 
 
 def is_structure(annotation: Any) -> bool:
-    """Whether text for a field so annotated is read as JSON: objects, and lists of objects."""
+    """Return whether the text of a field is parsed as JSON: objects, and lists of objects."""
     for member in members(annotation):
         container = get_origin(member) or member
         if _has_fields(container):
@@ -110,51 +100,51 @@ def is_structure(annotation: Any) -> bool:
     return False
 
 
-def portable(annotation: Any, around: tuple[Any, ...] = ()) -> Any:
-    """Return `annotation` with typed dictionaries as pydantic wants them.
+def with_portable_typed_dicts(annotation: Any, enclosing: tuple[Any, ...] = ()) -> Any:
+    """Return `annotation` with typed dictionaries that pydantic accepts.
 
-    Before Python 3.12, those of `typing` did not know which of their keys they inherited. They are
-    replaced by those of `typing_extensions`, however deep they stand; not within themselves.
+    Before Python 3.12, those of `typing` lost the information which inherited keys are required.
+    They are replaced by those of `typing_extensions` at any depth; recursive uses are not.
 
     Args:
         annotation: Any annotation.
-        around: The typed dictionaries that it stands in.
+        enclosing: The typed dictionaries that contain it.
     """
-    if sys.version_info >= (3, 12) or annotation in around:
+    if sys.version_info >= (3, 12) or annotation in enclosing:
         return annotation
     if is_typeddict(annotation) and type(annotation).__module__ == "typing":
         from typing_extensions import TypedDict  # noqa: PLC0415 - not needed from 3.12 on
 
         fields = {}
-        inside = (*around, annotation)
+        inside = (*enclosing, annotation)
         for name, hint in get_type_hints(annotation, include_extras=True).items():
-            field = portable(required(hint), inside)
-            optional = may_be_left_out(annotation, name, hint)
+            field = with_portable_typed_dicts(unwrap_required(hint), inside)
+            optional = is_optional_key(annotation, name, hint)
             fields[name] = (NotRequired if optional else Required)[field]
-        make: Any = TypedDict
-        made = make(annotation.__name__, fields)
-        made.__module__, made.__doc__ = annotation.__module__, annotation.__doc__
-        return made
+        create: Any = TypedDict
+        portable = create(annotation.__name__, fields)
+        portable.__module__, portable.__doc__ = annotation.__module__, annotation.__doc__
+        return portable
     arguments = get_args(annotation)
     if get_origin(annotation) is Annotated:
-        return Annotated[portable(arguments[0], around), *arguments[1:]]
-    changed = tuple(portable(argument, around) for argument in arguments)
+        return Annotated[with_portable_typed_dicts(arguments[0], enclosing), *arguments[1:]]
+    changed = tuple(with_portable_typed_dicts(argument, enclosing) for argument in arguments)
     if all(map(operator.is_, changed, arguments)):
         return annotation
     origin = get_origin(annotation)
     return (Union if origin is types.UnionType else origin)[changed]
 
 
-def required(annotation: Any) -> Any:
-    """Return the type of a field of a typed dictionary, without the word on whether it is there."""
+def unwrap_required(annotation: Any) -> Any:
+    """Return the type of a field of a typed dictionary, without `Required` or `NotRequired`."""
     return (
         get_args(annotation)[0] if get_origin(annotation) in {Required, NotRequired} else annotation
     )
 
 
-def may_be_left_out(typed_dict: Any, name: str, hint: Any) -> bool:
-    """Whether a typed dictionary may be without the key `name`, whose annotation is `hint`."""
-    # Where annotations are text, the class itself has not seen these words.
+def is_optional_key(typed_dict: Any, name: str, hint: Any) -> bool:
+    """Return whether a typed dictionary may omit the key `name`, whose annotation is `hint`."""
+    # With postponed annotations, the class has not seen `Required` and `NotRequired`.
     if get_origin(hint) in {Required, NotRequired}:
         return get_origin(hint) is NotRequired
     return name in typed_dict.__optional_keys__

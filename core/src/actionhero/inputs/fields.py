@@ -1,53 +1,126 @@
-"""The declared fields of an action's inputs, as doors and listings need to know them."""
+"""The declared fields of an action's inputs, and the redaction of secret ones."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints, is_typeddict
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, get_type_hints, is_typeddict
 
 import pydantic
 from pydantic import BaseModel
 
 from actionhero.errors import ABSENT
 from actionhero.inputs.annotations import (
+    is_optional_key,
     is_secret,
     is_sequence,
     is_structure,
-    may_be_left_out,
     parts,
-    required,
+    unwrap_required,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from actionhero.redaction import REDACTED, redact
 
 
 class InputField(NamedTuple):
-    """One declared input, as doors and listings need to know it."""
+    """One declared input, for transports and listings."""
 
-    #: The name by which it is given from outside.
+    #: The name that clients use.
     name: str
-    #: Every name by which it may be given, `name` included.
+    #: All names that clients may use, `name` included.
     names: frozenset[str]
-    #: The name by which an action reads it.
+    #: The name of the attribute of the model.
     attribute: str
     annotation: Any
     description: str | None
     required: bool
-    #: The default, or `ABSENT` where there is none that can be shown.
+    #: The default; `ABSENT` if there is none, or if a factory makes it.
     default: Any
     secret: bool
     #: Whether repeated values make a list.
     is_list: bool
-    #: Whether text for it is read as JSON.
+    #: Whether its text is parsed as JSON.
     is_structure: bool
 
 
+class InputFields:
+    """The declared fields of a type, by the names that clients may use.
+
+    Args:
+        type_: A pydantic model, or anything that pydantic's `TypeAdapter` takes.
+    """
+
+    def __init__(self, type_: Any) -> None:
+        self.type = type_
+        self.fields = tuple(fields_of(type_))
+        self.names = frozenset(name for field in self.fields for name in field.names)
+        #: The position of each field in the declaration, by every name of it.
+        self.positions = {
+            name: index for index, field in enumerate(self.fields) for name in field.names
+        }
+        is_model = isinstance(type_, type) and issubclass(type_, BaseModel)
+        #: Whether it is a model without fields.
+        self.is_empty = is_model and not self.fields
+        #: Whether any name is accepted.
+        self.is_open = not is_model and not self.fields
+        #: The names that are redacted at any depth.
+        self.secret_names = frozenset(secret_names_in(type_))
+        self._containers_of_secrets = frozenset(
+            name
+            for field in self.fields
+            if any(secret_names_in(field.annotation))
+            for name in field.names
+        )
+        #: The names of fields that are secret or contain a secret. Stored inputs must hide them.
+        self.sensitive_names = self._containers_of_secrets.union(
+            *(field.names for field in self.fields if field.secret)
+        )
+
+    def redact(self, inputs: Any) -> dict[str, Any]:
+        """Return validated inputs with secrets redacted and long values cut, for logs."""
+        if isinstance(inputs, BaseModel):
+            values = inputs.__dict__
+        elif isinstance(inputs, Mapping):
+            values = dict(inputs)
+        elif dataclasses.is_dataclass(inputs):
+            values = {f.name: getattr(inputs, f.name) for f in dataclasses.fields(inputs)}
+        else:
+            return {}
+        redacted: dict[str, Any] = {}
+        for name, value in values.items():
+            # A fast path for most inputs; `redact` handles all others.
+            kind = type(value)
+            if name in self.secret_names:
+                redacted[name] = REDACTED
+            elif kind is int or kind is bool or (kind is str and len(value) <= 100):
+                redacted[name] = value
+            else:
+                redacted = redact(values, self.secret_names)
+                break
+        return redacted if len(redacted) < 100 else dict(redact(values, self.secret_names))
+
+    def redact_payload(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return unvalidated inputs like `redact`, without names that are not declared."""
+        known = {
+            name: self.redact_value(name, value)
+            for name, value in values.items()
+            if self.is_open or name in self.names
+        }
+        return redact(known, self.secret_names) if known else {}
+
+    def redact_value(self, name: str, value: Any) -> Any:
+        """Return `value`, redacted if it is the text, such as JSON, of a type with a secret."""
+        if name not in self._containers_of_secrets:
+            return value
+        if isinstance(value, list | tuple):
+            return [self.redact_value(name, item) for item in value]
+        return REDACTED if isinstance(value, str | bytes) else value
+
+
 def fields_of(type_: Any) -> Iterable[InputField]:
-    """Yield the fields of a model, a typed dictionary or a dataclass; none of anything else."""
+    """Yield the fields of a model, a typed dictionary or a dataclass; nothing for other types."""
     if isinstance(type_, type) and issubclass(type_, BaseModel):
         for name, field in type_.model_fields.items():
-            outside = outside_names(name, field)
+            names = input_names(name, field)
             both = type_.model_config.get("populate_by_name") or type_.model_config.get(
                 "validate_by_name"
             )
@@ -56,8 +129,8 @@ def fields_of(type_: Any) -> Iterable[InputField]:
             if not field.is_required() and field.default_factory is None:
                 default = field.default
             yield InputField(
-                name=outside[0],
-                names=frozenset([*outside, name] if both else outside),
+                name=names[0],
+                names=frozenset([*names, name] if both else names),
                 attribute=name,
                 annotation=annotation,
                 description=field.description,
@@ -77,7 +150,7 @@ def fields_of(type_: Any) -> Iterable[InputField]:
                 or field.default_factory is not dataclasses.MISSING
             }
         for name, hint in get_type_hints(type_, include_extras=True).items():
-            annotation = required(hint)
+            annotation = unwrap_required(hint)
             info = pydantic.fields.FieldInfo.from_annotation(annotation)
             yield InputField(
                 name=name,
@@ -86,7 +159,7 @@ def fields_of(type_: Any) -> Iterable[InputField]:
                 annotation=annotation,
                 description=info.description,
                 required=not (
-                    may_be_left_out(type_, name, hint) if is_typeddict(type_) else name in defaults
+                    is_optional_key(type_, name, hint) if is_typeddict(type_) else name in defaults
                 ),
                 default=ABSENT,
                 secret=is_secret(annotation, ()),
@@ -95,8 +168,8 @@ def fields_of(type_: Any) -> Iterable[InputField]:
             )
 
 
-def outside_names(name: str, field: pydantic.fields.FieldInfo) -> list[str]:
-    """Return the names by which a field of a model is given: its own, or its aliases."""
+def input_names(name: str, field: pydantic.fields.FieldInfo) -> list[str]:
+    """Return the names that clients use for a field of a model: its own, or its aliases."""
     alias = field.validation_alias if field.validation_alias is not None else field.alias
     if alias is None:
         return [name]
@@ -113,17 +186,17 @@ def outside_names(name: str, field: pydantic.fields.FieldInfo) -> list[str]:
 
 
 def secret_names_in(type_: Any, seen: set[int] | None = None) -> Iterable[str]:
-    """Yield the names of secret fields in `type_` and in every type that stands inside it."""
+    """Yield the names of secret fields in `type_` and in every type inside it."""
     seen = set() if seen is None else seen
     if id(type_) in seen:
         return
     seen.add(id(type_))
-    if (plain := list(parts(type_))) != [type_]:
-        for part in plain:
+    if (inner := list(parts(type_))) != [type_]:
+        for part in inner:
             yield from secret_names_in(part, seen)
     for field in fields_of(type_):
         if field.secret:
-            # By either name: what was given has the one, what came of it the other.
+            # Both the names in the payload and the attribute of the validated model.
             yield from (*field.names, field.attribute)
         else:
             for part in parts(field.annotation):

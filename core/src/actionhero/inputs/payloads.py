@@ -1,4 +1,4 @@
-"""Raw inputs: what came through a door, before it is validated."""
+"""Payloads: the inputs of a call as the transport received them, before validation."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 
 class Payload(Protocol):
-    """What a door hands to the corridor; the classes here are the kinds that there are."""
+    """The inputs that a transport passes to the pipeline."""
 
     def parse(self, schema: InputSchema) -> Any:
         """Return the validated inputs.
 
         Raises:
-            InvalidInput: They do not fit the schema.
-            MalformedRequest: They cannot be read at all.
+            InvalidInput: They do not match the schema.
+            MalformedRequest: They cannot be parsed.
         """
 
     def preview(self) -> Mapping[str, Any]:
-        """Return what was given by name, as far as it can be read. Only called after a failure."""
+        """Return the inputs by name, without validation, for logs. Only called after an error."""
 
 
 class JsonPayload:
-    """A JSON object in bytes, read strictly. No bytes at all are an empty object."""
+    """A JSON object in bytes, parsed strictly. Empty bytes are an empty object."""
 
     __slots__ = ("body",)
 
@@ -49,7 +49,7 @@ class JsonPayload:
 
 
 class ParsedPayload:
-    """A JSON object that the door had to read, for it stood in a message of the door's own."""
+    """A JSON object that the transport has parsed, as a part of a message."""
 
     __slots__ = ("values",)
 
@@ -64,10 +64,10 @@ class ParsedPayload:
 
 
 class TextPayload:
-    """Text by name, as it comes in paths, queries, forms and shells; each is coerced.
+    """Texts by name, from a path, a query, a form or a command line; each is coerced.
 
     Args:
-        text: By name, all that was given under it, in order.
+        text: All values of each name, in order.
     """
 
     __slots__ = ("text",)
@@ -79,40 +79,42 @@ class TextPayload:
         return schema.from_text(self.text)
 
     def preview(self) -> Mapping[str, Any]:
-        return {name: given[-1] if len(given) == 1 else given for name, given in self.text.items()}
+        return {
+            name: values[-1] if len(values) == 1 else values for name, values in self.text.items()
+        }
 
 
 class MixedPayload:
-    """Text beside a JSON object. Where both name an input, `over` wins, and `under` loses.
+    """A JSON object with texts: path parameters override the body, which overrides the query.
 
     Args:
-        over: Text that wins over the object: what stands in a path.
+        path: The parameters of the path.
         body: The object, in bytes.
-        under: Text that the object wins over: a query.
+        query: The parameters of the query.
     """
 
-    __slots__ = ("body", "over", "under")
+    __slots__ = ("body", "path", "query")
 
     def __init__(
         self,
-        over: Mapping[str, Sequence[Any]],
+        path: Mapping[str, Sequence[Any]],
         body: bytes,
-        under: Mapping[str, Sequence[Any]],
+        query: Mapping[str, Sequence[Any]],
     ) -> None:
-        self.over = over
+        self.path = path
         self.body = body
-        self.under = under
+        self.query = query
 
     def parse(self, schema: InputSchema) -> Any:
-        return schema.from_text_and_json(self.over, self.body or b"{}", self.under)
+        return schema.from_text_and_json(self.path, self.body or b"{}", self.query)
 
     def preview(self) -> Mapping[str, Any]:
         body = JsonPayload(self.body).preview()
-        return {**TextPayload(self.under).preview(), **body, **TextPayload(self.over).preview()}
+        return {**TextPayload(self.query).preview(), **body, **TextPayload(self.path).preview()}
 
 
 class ValuePayload:
-    """Python values by name; what is not declared is refused if `refuse_unknown` is set."""
+    """Python values by name; undeclared names are refused if `refuse_unknown` is set."""
 
     __slots__ = ("refuse_unknown", "values")
 
@@ -128,7 +130,7 @@ class ValuePayload:
 
 
 class ValidatedPayload:
-    """An instance that was validated when it was made."""
+    """An instance of the inputs, which is not validated again."""
 
     __slots__ = ("instance",)
 
@@ -141,15 +143,15 @@ class ValidatedPayload:
         return self.instance
 
     def preview(self) -> Mapping[str, Any]:
-        # A mapping is itself; of anything else the corridor has the instance.
+        # The pipeline has the instance, unless it is a mapping.
         return self.instance if isinstance(self.instance, Mapping) else {}
 
 
 class InvalidPayload:
-    """Stands for inputs that the door itself could not read.
+    """An error of the transport in place of inputs.
 
-    It takes the same way as any others, so that the failure gets its log line, and so that a
-    stranger meets the same checks in the same order.
+    The call goes through the pipeline like any other: it is logged, and authentication comes
+    before the error.
     """
 
     __slots__ = ("error",)
@@ -164,5 +166,5 @@ class InvalidPayload:
         return {}
 
 
-#: For calls without any inputs.
+#: The payload of a call without inputs.
 EMPTY_PAYLOAD = TextPayload({})

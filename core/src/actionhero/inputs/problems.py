@@ -1,34 +1,148 @@
-"""What is wrong with inputs: the validation library's errors, told in our words and pointers."""
+"""The errors of invalid inputs: pydantic's errors as problems with RFC 6901 pointers."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
-from pydantic_core.core_schema import ErrorType
+from pydantic_core import core_schema
 
-from actionhero.errors import Problem
+from actionhero.errors import ABSENT, ErrorType, InvalidInput, MalformedRequest, Problem
+from actionhero.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Callable, Set
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-#: How pydantic introduces the message of a validator's own `ValueError` or `AssertionError`.
-_PREFIXES = {"value_error": "Value error, ", "assertion_error": "Assertion failed, "}
+    from actionhero.inputs.fields import InputFields
 
+#: The prefixes that pydantic adds to the message of a validator's `ValueError` or
+#: `AssertionError`.
+_PREFIXES: Final = {"value_error": "Value error, ", "assertion_error": "Assertion failed, "}
 
-#: The rules whose messages are made of the schema alone. The others may repeat what was given.
-FIXED_MESSAGES = frozenset(get_args(ErrorType)) - {
+#: The types of errors whose messages come from the schema alone. Others may repeat the input.
+FIXED_MESSAGES: Final = frozenset(get_args(core_schema.ErrorType)) - {
     "assertion_error",
     "union_tag_invalid",
     "value_error",
 }
 
+_NOT_AN_OBJECT: Final = frozenset(
+    {"model_type", "model_attributes_type", "dict_type", "dataclass_type", "mapping_type"}
+)
 
-def problem_of(detail: ErrorDetails, location: Iterable[Any]) -> Problem:
-    """Return what one of pydantic's errors tells, at `location`."""
+
+class InputErrors:
+    """Makes the errors of invalid inputs.
+
+    Args:
+        fields: The declared fields; problems are sorted by their order.
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: InputFields) -> None:
+        self._fields = fields
+
+    def from_validation(
+        self,
+        error: ValidationError,
+        read_values: Callable[[], Any],
+        other_problems: Sequence[Problem] = (),
+    ) -> InvalidInput | MalformedRequest:
+        """Return the error for an error of pydantic.
+
+        Args:
+            error: The error of pydantic.
+            read_values: Returns the invalid inputs by name. Not called for most errors.
+            other_problems: More problems of the same inputs.
+        """
+        details = error.errors(include_url=False, include_context=False)
+        first = details[0]
+        if not first["loc"]:
+            if first["type"] == "json_invalid":
+                return MalformedRequest(first["msg"])
+            if first["type"] in _NOT_AN_OBJECT:
+                return not_an_object()
+        values: Any = None
+        if self._fields.is_open or any(len(detail["loc"]) > 1 for detail in details):
+            values = read_values()
+            if not isinstance(values, Mapping):
+                return not_an_object()
+            problems = [self.problem(detail, values, detail["loc"]) for detail in details]
+        else:
+            problems = [problem_at(detail, detail["loc"]) for detail in details]
+        if other_problems:
+            return self.invalid([*other_problems, *problems], read_values)
+        # Sorted already: pydantic validates in order of declaration.
+        key = first_part(problems[0].pointer) or None
+        value: Any = ABSENT
+        if key is not None and self._has_value(key, problems[0]):
+            value = first["input"] if values is None else values.get(key, ABSENT)
+            value = self._fields.redact_value(key, value)
+            if not isinstance(value, str | int | float):
+                value = redact(value, self._fields.secret_names, limit=None)
+        return _invalid_input(problems, key, value)
+
+    def invalid(
+        self, problems: list[Problem], values: Mapping[str, Any] | Callable[[], Any]
+    ) -> InvalidInput:
+        """Return the error with all `problems`, sorted by order of declaration.
+
+        Args:
+            problems: At least one.
+            values: The invalid inputs by name, or a function that returns them.
+        """
+        positions = self._fields.positions
+        problems.sort(
+            key=lambda problem: positions.get(first_part(problem.pointer), len(positions))
+        )
+        key = first_part(problems[0].pointer) or None
+        value: Any = ABSENT
+        if key is not None and self._has_value(key, problems[0]):
+            values = values() if callable(values) else values
+            if key in values:
+                value = self._fields.redact_value(key, values[key])
+                value = redact(value, self._fields.secret_names, limit=None)
+        return _invalid_input(problems, key, value)
+
+    def problem(self, detail: ErrorDetails, values: Any, location: Sequence[Any]) -> Problem:
+        """Return the problem for one error of pydantic, at its place in `values`."""
+        missing = detail["type"] == "missing"
+        place = location_in(values, location, self._fields.secret_names, missing=missing)
+        return problem_at(detail, place)
+
+    def unknown_names(self, values: Mapping[str, Any]) -> list[Problem]:
+        """Return a problem for each name that is not declared."""
+        if self._fields.is_open:
+            return []
+        problems = []
+        names = self._fields.names
+        for name in values:
+            if name not in names:
+                near = difflib.get_close_matches(name, names, n=1)
+                known = ", ".join(sorted(names)) or "none"
+                hint = f"did you mean {near[0]!r}?" if near else f"there are: {known}"
+                message = f"Unknown param: {name} ({hint})"
+                problems.append(Problem(pointer_to((name,)), message, "extra_forbidden"))
+        return problems
+
+    def _has_value(self, key: str, problem: Problem) -> bool:
+        """Return whether an error shows the value of an input: it is neither secret nor missing."""
+        # pydantic reports the whole of the inputs as the value of a missing field.
+        return key not in self._fields.secret_names and problem.type != "missing"
+
+
+def not_an_object() -> MalformedRequest:
+    """Return the error of a body that is JSON, but not an object."""
+    return MalformedRequest("the body must be a JSON object")
+
+
+def problem_at(detail: ErrorDetails, location: Iterable[Any]) -> Problem:
+    """Return one of pydantic's errors as a problem at `location`."""
     kind, message = detail["type"], detail["msg"]
     if kind == "missing":
         message = f"Missing required param: {detail['loc'][-1]}"
@@ -38,40 +152,34 @@ def problem_of(detail: ErrorDetails, location: Iterable[Any]) -> Problem:
 
 
 def details_of(error: ValidationError) -> list[ErrorDetails]:
-    """Return pydantic's errors, without what was given in place of a missing field: the rest."""
+    """Return pydantic's errors without the inputs."""
     return error.errors(include_input=False, include_url=False, include_context=False)
 
 
 def location_in(
     values: Any, location: Sequence[Any], secrets: Set[str], *, missing: bool = False
 ) -> list[Any]:
-    """Return where in `values` an error is.
+    """Return the place of an error in `values`.
 
-    pydantic's location has names that are not there, such as those of the members of a union.
-    Inside of a secret it may have some that must not be told, such as the keys of a mapping.
+    A location of pydantic contains names that are not in the inputs, such as those of the members
+    of a union. Inside a secret it may contain secret names, such as the keys of a mapping.
 
     Args:
-        values: What was given.
-        location: As pydantic has it.
-        secrets: The names of what is secret.
-        missing: Whether the last part is what was not given.
+        values: The inputs.
+        location: The location according to pydantic.
+        secrets: The names of secret inputs.
+        missing: Whether the last part is missing in the inputs.
     """
-    found: list[Any] = []
+    place: list[Any] = []
     for index, part in enumerate(location, 1):
-        if _is_in(values, part):
+        if _contains(values, part):
             values = values[part]
         elif not missing or index < len(location):
             continue
-        found.append(part)
+        place.append(part)
         if part in secrets:
             break
-    return found
-
-
-def _is_in(values: Any, part: Any) -> bool:
-    if isinstance(values, Mapping):
-        return part in values
-    return isinstance(values, list | tuple) and isinstance(part, int) and part < len(values)
+    return place
 
 
 def pointer_to(location: Iterable[Any]) -> str:
@@ -86,5 +194,21 @@ def pointer_to(location: Iterable[Any]) -> str:
 
 
 def first_part(pointer: str) -> str:
-    """Return the name that an RFC 6901 pointer begins with; none of the whole document."""
+    """Return the first name in an RFC 6901 pointer; empty for the whole document."""
     return pointer[1:].partition("/")[0].replace("~1", "/").replace("~0", "~")
+
+
+def _invalid_input(problems: list[Problem], key: str | None, value: Any) -> InvalidInput:
+    return InvalidInput(
+        problems[0].message,
+        type=ErrorType.PARAM_REQUIRED,
+        key=key,
+        value=value,
+        problems=tuple(problems),
+    )
+
+
+def _contains(values: Any, part: Any) -> bool:
+    if isinstance(values, Mapping):
+        return part in values
+    return isinstance(values, list | tuple) and isinstance(part, int) and part < len(values)

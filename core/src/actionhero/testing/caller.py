@@ -1,4 +1,4 @@
-"""A door without a street: calls actions in the test's own process."""
+"""The test caller, which calls actions in the process of the test."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from actionhero.call import Outcome, WithInputs, WithoutInputs
     from actionhero.streams import Event
 
-Taken = TypeVar("Taken")
+Input = TypeVar("Input")
 Result = TypeVar("Result")
 
 
 class Caller:
-    """Somebody who calls actions over one connection, and so keeps one session.
+    """A client that calls actions over one connection, with one session.
 
     Args:
         app: The running application.
-        remote: The address to come from.
+        remote: The address of the client.
     """
 
     def __init__(self, app: App, remote: str | None = None) -> None:
@@ -33,72 +33,72 @@ class Caller:
         self.connection = Connection("test", remote)
 
     async def call(self, action: str, /, **inputs: Any) -> Any:
-        """Call an action by name, and return its value.
+        """Call an action by name, and return its result.
 
-        The items of an action that streams are returned as a list; of events, their data.
+        The items of an action that streams are returned as a list; events as their data.
 
         Raises:
-            TypedError: The action failed, or an input is wrong; one that is not declared is.
+            TypedError: The action failed, or an input is invalid or not declared.
         """
         return (await self.outcome(action, **inputs)).unwrap()
 
     async def stream(self, action: str, /, **inputs: Any) -> AsyncGenerator[Any]:
-        """Call an action that streams, and yield its items as they come: what it yields itself.
+        """Call an action that streams, and yield its items.
 
-        The action waits for whoever iterates. Who stops before the end closes this generator, as
-        in `async with contextlib.aclosing(caller.stream("count")) as items`, and so ends the call
-        as a client does that goes away.
+        The action waits for the iteration. To stop before the end, close this generator, as in
+        `async with contextlib.aclosing(caller.stream("count")) as items`. This ends the call like
+        a disconnect of a client.
 
         Raises:
-            TypedError: The action failed, before the first item or after some.
+            TypedError: The action failed, before the first item or later.
         """
-        ready: asyncio.Queue[Any] = asyncio.Queue()
+        items: asyncio.Queue[Any] = asyncio.Queue()
 
-        async def take(item: Any) -> None:
-            ready.put_nowait(item.content if isinstance(item, Chunk) else item)
-            await ready.join()
+        async def sink(item: Any) -> None:
+            items.put_nowait(item.content if isinstance(item, Chunk) else item)
+            await items.join()
 
-        calling = asyncio.create_task(
+        task = asyncio.create_task(
             self._app.pipeline.execute(
-                self.connection, action, ValuePayload(inputs, refuse_unknown=True), sink=take
+                self.connection, action, ValuePayload(inputs, refuse_unknown=True), sink=sink
             )
         )
-        calling.add_done_callback(lambda _: ready.put_nowait(calling))
+        task.add_done_callback(lambda _: items.put_nowait(task))
         try:
-            while (item := await ready.get()) is not calling:
+            while (item := await items.get()) is not task:
                 yield item
-                ready.task_done()
-            value = calling.result().unwrap()
+                items.task_done()
+            value = task.result().unwrap()
             if not (value is None or isinstance(value, Stream)):
                 raise TypeError(f"action {action!r} does not stream; use call")
         finally:
-            calling.cancel()
-            await asyncio.wait([calling])
+            task.cancel()
+            await asyncio.wait([task])
 
     async def outcome(self, action: str, /, **inputs: Any) -> Outcome:
-        """Call an action by name, and return what came of it, good or bad."""
+        """Call an action by name, and return the outcome: a value or an error."""
         return await self._app.pipeline.execute(
             self.connection, action, ValuePayload(inputs, refuse_unknown=True)
         )
 
     @overload
-    async def run(self, action: WithInputs[Taken, Awaitable[Result]], inputs: Taken) -> Result: ...
+    async def run(self, action: WithInputs[Input, Awaitable[Result]], inputs: Input) -> Result: ...
     @overload
     async def run(self, action: WithoutInputs[Awaitable[Result]]) -> Result: ...
     @overload
     async def run(
-        self, action: WithInputs[Taken, AsyncIterable[Event[Result]]], inputs: Taken
+        self, action: WithInputs[Input, AsyncIterable[Event[Result]]], inputs: Input
     ) -> list[Result]: ...
     @overload
     async def run(self, action: WithoutInputs[AsyncIterable[Event[Result]]]) -> list[Result]: ...
     @overload
     async def run(
-        self, action: WithInputs[Taken, AsyncIterable[Result]], inputs: Taken
+        self, action: WithInputs[Input, AsyncIterable[Result]], inputs: Input
     ) -> list[Result]: ...
     @overload
     async def run(self, action: WithoutInputs[AsyncIterable[Result]]) -> list[Result]: ...
     async def run(self, action: type, inputs: Any = None) -> Any:
-        """Call an action by its class, with both ends typed, and return its value.
+        """Call an action by its class, and return its result; inputs and result are typed.
 
         Raises:
             TypedError: The action failed.

@@ -1,4 +1,4 @@
-"""Ports for the servers of tests."""
+"""Free ports for the servers of tests."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Where Linux tells which ports it gives to clients, the first and the last:
+#: The file with the first and the last ephemeral port of Linux:
 #: https://docs.kernel.org/networking/ip-sysctl.html, `ip_local_port_range`.
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
-#: The first port that a system may give to a client if it does not tell: that of Linux as it
-#: comes. Others begin at 49152, as IANA has it (RFC 6335).
+#: The first ephemeral port without that file: the default of Linux. Other systems start at 49152,
+#: as in RFC 6335.
 FIRST_EPHEMERAL = 32_768
-#: Below, there are the servers that a machine may have anyway.
+#: Lower ports are used by the services of a machine.
 FIRST = 10_000
 LAST = 65_535
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on, and that no client is given.
+    """Return a free TCP port of 127.0.0.1 that is not ephemeral.
 
-    A server that gets it can be stopped and started again in its place. A port that the system
-    has chosen, as for port 0, is one of those that it also gives to clients, each for as long as
-    a connection lasts: while the server is away, any connection of this machine may take its place.
+    A server on this port can be stopped and started again. The system chooses an ephemeral port for
+    port 0, and uses such ports for outgoing connections too: while the server is stopped, any
+    connection of this machine may take its port.
     """
     ports = _ports()
     while True:
-        # Not `random`: what seeds it for tests lets processes side by side choose alike.
+        # Not `random`: with the same seed, parallel test processes would choose the same ports.
         port = secrets.choice(ports)
         with socket.socket() as listener, suppress(OSError):
             listener.bind(("127.0.0.1", port))
@@ -43,5 +43,5 @@ def _ports() -> Sequence[int]:
     with suppress(OSError):
         first, last = map(int, EPHEMERAL.read_text("ascii").split())
     ports = [*range(FIRST, min(first, LAST + 1)), *range(max(last + 1, FIRST), LAST + 1)]
-    # A system that gives all of them to clients leaves no better choice.
+    # If all ports are ephemeral, there is no better choice.
     return ports or range(FIRST, LAST + 1)

@@ -1,4 +1,4 @@
-"""An application that runs for as long as a block of a test."""
+"""An application that runs during a block of a test."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ Resource = TypeVar("Resource")
 
 
 class RunningApp:
-    """What a test has in hand.
+    """A running application in a test.
 
     Args:
-        app: The application, which runs.
+        app: The started application.
     """
 
     def __init__(self, app: App) -> None:
@@ -36,11 +36,11 @@ class RunningApp:
         self.app = app
 
     def connect(self, remote: str | None = None) -> Caller:
-        """Return somebody new, with a connection and a session of their own."""
+        """Return a new client with its own connection and session."""
         return Caller(self.app, remote)
 
     async def call(self, action: str, /, **inputs: Any) -> Any:
-        """Call an action once, as somebody new, and return its value.
+        """Call an action once, as a new client, and return its result.
 
         Raises:
             TypedError: The action failed.
@@ -48,11 +48,11 @@ class RunningApp:
         return await self.connect().call(action, **inputs)
 
     def stream(self, action: str, /, **inputs: Any) -> AsyncGenerator[Any]:
-        """Call an action that streams, as somebody new; see `Caller.stream`."""
+        """Call an action that streams, as a new client; see `Caller.stream`."""
         return self.connect().stream(action, **inputs)
 
     def get(self, type_: type[Resource]) -> Resource:
-        """Return settings, or what an initializer provides, by type."""
+        """Return settings or a resource by type."""
         return self.app.get(type_)
 
 
@@ -64,27 +64,25 @@ async def running_app(
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> AsyncIterator[RunningApp]:
-    """Run an application with the plugins given and no others; nothing is looked for.
+    """Run an application with these plugins only; installed plugins are not loaded.
 
     Args:
-        plugins: Modules or objects with hooks. An action or an initializer class, or an instance
-            of middleware, may stand here by itself.
-        settings: Sections, as instances; what is not given has its default.
-        mode: What the process is for. In `RunMode.SERVER` the plugins' servers open: give them a
-            port of 0.
-        environ: Environment variables to read settings from; none where left out.
-        folder: Where a settings file may lie; an empty folder that is removed afterwards where
-            left out.
+        plugins: Modules or objects with hooks. An action class, an initializer class, or an
+            instance of middleware is allowed too.
+        settings: Sections, as instances; other sections have their defaults.
+        mode: The purpose of the process. In `RunMode.SERVER`, servers start: set their port to 0.
+        environ: Environment variables with settings; none if omitted.
+        folder: The folder of the settings file; an empty temporary folder if omitted.
 
     Raises:
-        BootError: The application cannot be put together, or does not start.
+        BootError: The application cannot be loaded or started.
     """
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="actionhero-")))
         variables = {"ACTIONHERO_ENV": "test", **(environ or {})}
-        app = App.of(
-            [item for item in plugins if not _is_part(item)] + _gathered(plugins),
+        app = App.from_plugins(
+            [item for item in plugins if not _is_component(item)] + _component_plugin(plugins),
             read_sources(folder, environ=variables),
             mode,
             settings,
@@ -96,29 +94,29 @@ async def running_app(
             await app.stop()
 
 
-def _is_part(item: Any) -> bool:
+def _is_component(item: Any) -> bool:
     if isinstance(item, type):
         return issubclass(item, Action | Initializer)
     return isinstance(item, Middleware)
 
 
-def _gathered(plugins: Iterable[Any]) -> list[Any]:
-    """Return one plugin with all the parts that stand by themselves."""
-    parts = [item for item in plugins if _is_part(item)]
-    if not parts:
+def _component_plugin(plugins: Iterable[Any]) -> list[Any]:
+    """Return one plugin with all the components that are passed directly."""
+    components = [item for item in plugins if _is_component(item)]
+    if not components:
         return []
 
-    class Parts:
+    class Components:
         @hookimpl
         def actionhero_actions(self) -> list[type[Action]]:
-            return [p for p in parts if isinstance(p, type) and issubclass(p, Action)]
+            return [c for c in components if isinstance(c, type) and issubclass(c, Action)]
 
         @hookimpl
         def actionhero_initializers(self) -> list[Initializer]:
-            return [p() for p in parts if isinstance(p, type) and issubclass(p, Initializer)]
+            return [c() for c in components if isinstance(c, type) and issubclass(c, Initializer)]
 
         @hookimpl
         def actionhero_middleware(self) -> list[Middleware]:
-            return [p for p in parts if isinstance(p, Middleware)]
+            return [c for c in components if isinstance(c, Middleware)]
 
-    return [Parts()]
+    return [Components()]

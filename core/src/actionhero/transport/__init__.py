@@ -1,7 +1,7 @@
-"""What a transport needs: payloads, the error document, encoding, identifiers, process control.
+"""Building blocks of transports: payloads, errors, encoding, identifiers, process control.
 
 A server translates its requests into `Pipeline.execute(connection, name, payload)` and the outcome
-into its responses. `pytest_actionhero.ServerContract` is the suite that each server passes.
+into its responses. `pytest_actionhero.ServerContract` is the test suite for servers.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from actionhero.inputs.annotations import members as members
     from actionhero.inputs.annotations import parts as parts
     from actionhero.inputs.fields import InputField as InputField
+    from actionhero.inputs.fields import input_names as input_names
     from actionhero.inputs.output_schema import OutputSchema as OutputSchema
     from actionhero.inputs.payloads import EMPTY_PAYLOAD as EMPTY_PAYLOAD
     from actionhero.inputs.payloads import InvalidPayload as InvalidPayload
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from actionhero.inputs.payloads import Payload as Payload
     from actionhero.inputs.payloads import TextPayload as TextPayload
     from actionhero.inputs.payloads import ValuePayload as ValuePayload
+    from actionhero.inputs.problems import pointer_to as pointer_to
     from actionhero.inputs.schema import InputSchema as InputSchema
     from actionhero.json import dumps as dumps
     from actionhero.json import dumps_pretty as dumps_pretty
@@ -73,7 +75,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.health": ["Diagnosis", "Finding", "Health"],
         "actionhero.identifier": ["new_identifier"],
         "actionhero.inputs.annotations": ["members", "parts"],
-        "actionhero.inputs.fields": ["InputField"],
+        "actionhero.inputs.fields": ["InputField", "input_names"],
         "actionhero.inputs.output_schema": ["OutputSchema"],
         "actionhero.inputs.payloads": [
             "EMPTY_PAYLOAD",
@@ -85,6 +87,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "TextPayload",
             "ValuePayload",
         ],
+        "actionhero.inputs.problems": ["pointer_to"],
         "actionhero.inputs.schema": ["InputSchema"],
         "actionhero.json": ["dumps", "dumps_pretty", "encode", "loads"],
         "actionhero.logs": ["add_facts", "request_id"],

@@ -1,4 +1,4 @@
-"""How a failure is told as JSON: the same document at every door."""
+"""The JSON document of an error, the same for all transports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from actionhero.errors import ABSENT, TypedError
 
-#: How many characters of an input's value are told back.
+#: The maximum length of an input's value in the document, in characters.
 VALUE_LIMIT: Final = 1000
 
 _SMALLEST: Final = -(2**63)
@@ -22,14 +22,14 @@ def error_document(
     stack: str | None = None,
     name: str | None = None,
 ) -> dict[str, Any]:
-    """Return the document of a failure: `{"error": {...}}`.
+    """Return the document of an error: `{"error": {...}}`.
 
     Args:
-        error: What went wrong. Its `value` is told as it is: that of a secret must not be there.
+        error: The error. Its `value` is shown, so it must not be secret.
         timestamp_ms: Milliseconds since the epoch.
-        request_id: What ties the failure to the log; `None` where there was no call.
-        stack: The traceback; `None` where it is nobody's business.
-        name: What the door calls the type; the type's own name where left out.
+        request_id: The identifier of the request in the log; `None` if there was no call.
+        stack: The traceback; `None` if tracebacks are not shown.
+        name: The transport's own name of the type; that of `ErrorType` if omitted.
     """
     document: dict[str, Any] = {
         "message": error.message,
@@ -38,7 +38,7 @@ def error_document(
     }
     if error.key is not None:
         document["key"] = error.key
-    value = _shown(error.value)
+    value = _json_value(error.value)
     if value is not ABSENT:
         document["value"] = value
     if error.problems:
@@ -51,15 +51,15 @@ def error_document(
 
 
 def error_problems(error: TypedError) -> list[dict[str, str]]:
-    """Return all that is wrong with the inputs, as it is told."""
+    """Return the errors of the inputs, for the document."""
     return [
         {"pointer": pointer, "message": message, "type": type}
         for pointer, message, type in error.problems
     ]
 
 
-def _shown(value: Any) -> Any:
-    """Return what is told of a value: JSON, at most `VALUE_LIMIT` characters of it."""
+def _json_value(value: Any) -> Any:
+    """Return `value` as a JSON value of at most `VALUE_LIMIT` characters."""
     if isinstance(value, str):
         return _valid_text(value[:VALUE_LIMIT])
     if value is None or value is ABSENT:
@@ -70,26 +70,26 @@ def _shown(value: Any) -> Any:
         text = json.dumps(value, ensure_ascii=False, default=_name_of_type)
         if len(text) > VALUE_LIMIT:
             return _valid_text(text[:VALUE_LIMIT])
-        # What comes back is JSON and nothing else, whatever went in, and any writer can write it.
-        return json.loads(_valid_text(text), parse_int=_shown_integer, parse_constant=_no_number)
+        # The result has JSON types only, so any writer can serialize it.
+        return json.loads(_valid_text(text), parse_int=_limited_integer, parse_constant=_null)
     except (ValueError, TypeError, RecursionError):
-        # It has no JSON: it holds itself, or a number of thousands of digits, or odd keys.
+        # Not serializable: it contains itself, a number of thousands of digits, or invalid keys.
         return _name_of_type(value)
 
 
 def _valid_text(text: str) -> str:
-    """Return `text` without lone surrogates, which no UTF-8 can hold."""
+    """Return `text` without lone surrogates, which UTF-8 cannot encode."""
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
-def _shown_integer(digits: str) -> int | str:
-    """Return an integer, or its digits as text where it has more than 64 bits."""
+def _limited_integer(digits: str) -> int | str:
+    """Return an integer; as text if it has more than 64 bits."""
     number = int(digits)
     return number if _SMALLEST <= number <= _LARGEST else digits
 
 
-def _no_number(_constant: str) -> None:
-    """Stand in for `NaN` and the infinities, which JSON does not have."""
+def _null(_constant: str) -> None:
+    """Return `None` for `NaN` and the infinities, which JSON does not have."""
 
 
 def _name_of_type(value: object) -> str:

@@ -1,0 +1,136 @@
+"""The scrubber, which removes the secret inputs of a call from any text."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import json
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
+
+from actionhero.redaction import REDACTED, children_of
+
+# A value that contains itself would have no end.
+_MAX_DEPTH: Final = 64
+# Shorter secrets are replaced as whole words only.
+_MIN_LENGTH_IN_WORDS: Final = 4
+# Longer secrets are replaced without a pattern, which would take long to compile.
+_MAX_PATTERN_LENGTH: Final = 1000
+
+_CONVERTED_TYPES: Final = (
+    int, float, decimal.Decimal, uuid.UUID, datetime.date, datetime.time, datetime.timedelta,
+)  # fmt: skip
+
+# Shorter runs occur in most texts by chance.
+_RUN: Final = re.compile(r"[A-Za-z0-9]{4,}")
+
+
+class Scrubber:
+    """Replaces the secrets of one call in any text, in all the forms in which they are written.
+
+    Created for errors only.
+
+    Args:
+        secrets: The values. Booleans and `None` are ignored.
+    """
+
+    __slots__ = ("_long", "_pattern", "_runs", "_texts")
+
+    def __init__(self, secrets: Iterable[Any] = ()) -> None:
+        self._texts = [
+            text for secret in secrets for text in _texts(secret, 0) if text and not text.isspace()
+        ]
+        # Letters and digits are the same in every form of a secret. A text without the longest run
+        # of them contains no form of the secret.
+        self._runs = [max(_RUN.findall(text), key=len, default="") for text in self._texts]
+        self._long: tuple[str, ...] = ()
+        self._pattern: re.Pattern[str] | None = None
+
+    def _compile(self) -> re.Pattern[str]:
+        """Compile the pattern of all forms of all secrets; most texts do not need it."""
+        forms = {form for text in self._texts for form in _forms(text)}
+        # The longest first: a secret may be part of another one.
+        ordered = sorted(forms, key=lambda form: (-len(form), form))
+        self._long = tuple(form for form in ordered if len(form) > _MAX_PATTERN_LENGTH)
+        pattern = "|".join(_pattern_of(form) for form in ordered[len(self._long) :])
+        # Without short secrets, a pattern that never matches.
+        return re.compile(pattern or "(?!)")
+
+    @classmethod
+    def from_inputs(cls, inputs: Any, secret_names: frozenset[str]) -> Scrubber:
+        """Return a scrubber of the inputs with a name in `secret_names`, at any depth."""
+        return cls(_secrets(inputs, secret_names, 0)) if secret_names else _EMPTY
+
+    def scrub(self, text: str) -> str:
+        """Return `text` with every secret replaced by `REDACTED`."""
+        if not any(run in text for run in self._runs):
+            return text
+        if self._pattern is None:
+            self._pattern = self._compile()
+        for secret in self._long:
+            text = text.replace(secret, REDACTED)
+        return self._pattern.sub(REDACTED, text)
+
+
+def _secrets(value: Any, secret_names: frozenset[str], level: int) -> Iterator[Any]:
+    items = None if isinstance(value, str) else children_of(value)
+    if items is None or level >= _MAX_DEPTH:
+        return
+    if isinstance(items, Mapping):
+        for name, item in items.items():
+            if name in secret_names:
+                yield item
+            else:
+                yield from _secrets(item, secret_names, level + 1)
+    else:
+        for item in items:
+            yield from _secrets(item, secret_names, level + 1)
+
+
+def _texts(secret: Any, level: int) -> Iterator[str]:
+    """Yield the leaves of `secret` as text."""
+    if hasattr(secret, "get_secret_value"):
+        secret = secret.get_secret_value()
+    if isinstance(secret, str):
+        yield str.__str__(secret)
+    elif isinstance(secret, bytes | bytearray):
+        yield repr(bytes(secret))[2:-1]
+        yield secret.decode(errors="replace")
+    elif isinstance(secret, bool) or level >= _MAX_DEPTH:
+        return
+    elif isinstance(secret, _CONVERTED_TYPES):
+        yield str(secret)
+    elif (items := children_of(secret)) is not None:
+        for item in items.values() if isinstance(items, Mapping) else items:
+            yield from _texts(item, level + 1)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield the forms of `secret` in a traceback, in JSON and in a URL."""
+    if not secret.strip():
+        return
+    plain = secret.encode(errors="replace")
+    quoted = repr(secret)[1:-1]
+    yield secret
+    yield quoted
+    # `repr` escapes single quotes in a text with both kinds of quotes.
+    yield quoted.replace("'", "\\'")
+    yield repr(plain)[2:-1]
+    for ascii_only in (False, True):
+        escaped = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        yield escaped
+        yield json.dumps(escaped, ensure_ascii=ascii_only)[1:-1]
+    for encoded in (quote(plain, safe=""), quote(plain), quote_plus(plain)):
+        yield encoded
+        yield re.sub("%..", lambda match: match[0].lower(), encoded)
+
+
+def _pattern_of(form: str) -> str:
+    escaped = re.escape(form)
+    return escaped if len(form) >= _MIN_LENGTH_IN_WORDS else rf"(?<!\w){escaped}(?!\w)"
+
+
+_EMPTY: Final = Scrubber()
