@@ -1,4 +1,4 @@
-"""Inputs as a JSON object: read strictly, and every problem pointed at."""
+"""Inputs as a JSON object: strict validation, and pointers to all problems."""
 
 from __future__ import annotations
 
@@ -49,20 +49,20 @@ def problems(error: InvalidInput) -> list[tuple[str, str]]:
     return [(problem.pointer, problem.type) for problem in error.problems]
 
 
-def test_an_object_becomes_inputs() -> None:
-    """JSON has its own numbers, lists and objects; dates and such are text in it."""
+def test_a_json_object_is_validated() -> None:
+    """JSON has numbers, lists and objects; dates and enumerations are strings."""
     inputs = read(
         b'{"name": "Ada", "age": 36, "day": "2026-01-02", "color": "red", "tags": ["a"], '
-        b'"address": {"street": "CallQueue", "zip": "10115"}}'
+        b'"address": {"street": "Main Street", "zip": "10115"}}'
     )
 
     assert (inputs.name, inputs.age, inputs.day) == ("Ada", 36, datetime.date(2026, 1, 2))
     assert inputs.color is Color.RED
-    assert inputs.address == Address(street="CallQueue", zip="10115")
+    assert inputs.address == Address(street="Main Street", zip="10115")
 
 
 def test_an_empty_body_is_an_empty_object() -> None:
-    """So a missing input is told by its name."""
+    """The error names the missing input."""
     error = refusal(b"")
 
     assert error.message == "Missing required param: name"
@@ -73,13 +73,13 @@ def test_an_empty_body_is_an_empty_object() -> None:
 @pytest.mark.parametrize(
     "body", [b'{"name": "Ada", "age": "36"}', b'{"name": "Ada", "age": 3.5}', b'{"name": 7}']
 )
-def test_json_is_read_strictly(body: bytes) -> None:
-    """A string is not a number, a number is not a string, a fraction is no integer."""
+def test_json_is_validated_strictly(body: bytes) -> None:
+    """A string is not a number, a number is not a string, a fraction is not an integer."""
     refusal(body)
 
 
-def test_all_problems_are_told_at_once() -> None:
-    """The first by declaration is the message; all of them are listed with pointers."""
+def test_all_problems_are_reported_at_once() -> None:
+    """The message is the first by declaration; all problems have pointers."""
     error = refusal(b'{"tags": [1, 2], "address": {"zip": "1"}, "age": -1, "name": "A"}')
 
     assert error.message == "String should have at least 2 characters"
@@ -94,9 +94,9 @@ def test_all_problems_are_told_at_once() -> None:
     ]
 
 
-def test_a_problem_inside_of_an_input_is_told_with_the_whole_input() -> None:
-    """`key` and `value` are the input that was given, the pointer leads into it."""
-    error = refusal(b'{"name": "Ada", "address": {"street": "CallQueue"}}')
+def test_nested_problems_have_the_key_of_the_input() -> None:
+    """`key` is the input, the pointer leads into it."""
+    error = refusal(b'{"name": "Ada", "address": {"street": "Main Street"}}')
 
     assert error.message == "Missing required param: zip"
     assert error.key == "address"
@@ -130,8 +130,8 @@ class Owner(Inputs):
     number: int | list[int] = 0
 
 
-def test_a_pointer_leads_through_what_was_given_and_nothing_else() -> None:
-    """The members of a union are no part of the inputs."""
+def test_pointers_contain_no_names_of_union_members() -> None:
+    """The members of a union are not part of the inputs."""
     schema = InputSchema(Owner)
 
     assert problems(refusal(b'{"pet": {"kind": "cat"}}', schema)) == [("/pet/lives", "missing")]
@@ -140,8 +140,8 @@ def test_a_pointer_leads_through_what_was_given_and_nothing_else() -> None:
     assert numbers.key == "number"
 
 
-def test_inputs_that_are_one_of_several_models() -> None:
-    """The inputs as a whole may be a union."""
+def test_inputs_may_be_a_union_of_models() -> None:
+    """The whole of the inputs is a union."""
     schema = InputSchema(Annotated[Cat | Dog, Field(discriminator="kind")])
 
     assert read(b'{"kind": "dog", "name": "Rex"}', schema) == Dog(kind="dog", name="Rex")
@@ -171,16 +171,16 @@ class Checked(Inputs):
         return self
 
 
-def test_a_validator_of_the_author_speaks_in_its_own_words() -> None:
-    """Without what the validation library puts before them."""
+def test_messages_of_validators_have_no_prefix() -> None:
+    """Pydantic's prefix is removed."""
     schema = InputSchema(Checked)
 
     assert refusal(b'{"name": "root"}', schema).message == "that name is ours"
     assert refusal(b'{"name": "admin"}', schema).message == "no admins here"
 
 
-def test_a_problem_of_the_inputs_as_a_whole_has_no_key() -> None:
-    """Two fields that do not go together: the pointer is that of the whole document."""
+def test_problems_of_the_whole_inputs_have_no_key() -> None:
+    """The pointer of a model validator is that of the whole document."""
     error = refusal(b'{"name": "Ada", "first": 2, "last": 1}', InputSchema(Checked))
 
     assert error.message == "the first comes after the last"
@@ -198,7 +198,7 @@ def test_a_problem_of_the_inputs_as_a_whole_has_no_key() -> None:
         (b"7", "the body must be a JSON object"),
     ],
 )
-def test_what_is_no_object_is_malformed(body: bytes, message: str) -> None:
+def test_json_that_is_not_an_object_is_malformed(body: bytes, message: str) -> None:
     """Inputs have names."""
     with pytest.raises(MalformedRequest) as raised:
         read(body)
@@ -209,38 +209,30 @@ def test_what_is_no_object_is_malformed(body: bytes, message: str) -> None:
 @pytest.mark.parametrize(
     "body", [b"{", b"{]", b'{"name": }', b"\xff", b'{"a": NaN}', b"{'a': 1}", b'{"a": 1}x']
 )
-def test_what_is_no_json_is_malformed(body: bytes) -> None:
-    """The door can say that it is not the inputs that are wrong, but the request."""
+def test_invalid_json_is_malformed(body: bytes) -> None:
+    """The error is of the request, not of an input."""
     with pytest.raises(MalformedRequest):
         read(body)
 
 
-def test_an_integer_of_more_than_64_bits_is_refused() -> None:
-    """Wherever it stands, it is pointed at."""
+def test_integers_keep_all_their_digits() -> None:
+    """Core has no limit of 64 bits: databases have."""
 
     class Numbers(Inputs):
         number: int = 0
         numbers: list[int] = []
         by_name: dict[str, Any] = {}
-        name: str = ""
 
-    schema = InputSchema(Numbers)
-    long = b"9" * 30
+    body = b'{"number": %d, "numbers": [1, %d], "by_name": {"a": [%d]}}' % (2**63, 10**30, -(2**70))
+    inputs = read(body, InputSchema(Numbers))
 
-    assert read(b'{"number": 9223372036854775807}', schema).number == 2**63 - 1
-    assert problems(refusal(b'{"number": 9223372036854775808}', schema)) == [
-        ("/number", "int_too_large")
-    ]
-    error = refusal(b'{"numbers": [1, %b], "by_name": {"a": [%b]}}' % (long, long), schema)
-    assert problems(error) == [
-        ("/numbers/1", "int_too_large"),
-        ("/by_name/a/0", "int_too_large"),
-    ]
-    assert read(b'{"name": "%b"}' % long, schema).name == long.decode()
+    assert inputs.number == 2**63
+    assert inputs.numbers == [1, 10**30]
+    assert inputs.by_name == {"a": [-(2**70)]}
 
 
 def test_a_file_cannot_be_sent_as_json() -> None:
-    """The message says what is wanted."""
+    """The message names the expected type."""
 
     class Upload(Inputs):
         picture: File
@@ -251,15 +243,15 @@ def test_a_file_cannot_be_sent_as_json() -> None:
     assert problems(error) == [("/picture", "file_required")]
 
 
-def test_no_surprise_hides_in_unknown_names() -> None:
-    """What is not declared is ignored, nested as well."""
+def test_undeclared_names_are_ignored() -> None:
+    """Special names are not assigned."""
     inputs = read(b'{"name": "Ada", "is_admin": true, "__class__": "x"}')
 
     assert inputs == SignUp(name="Ada")
 
 
-def test_the_schema_is_that_of_what_is_given() -> None:
-    """Documents show what a client has to send, with required inputs and references."""
+def test_the_json_schema_describes_the_payload() -> None:
+    """With required inputs and references."""
     schema = SCHEMA.json_schema(ref_template="#/components/schemas/{model}")
 
     assert schema["required"] == ["name"]

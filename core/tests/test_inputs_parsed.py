@@ -1,4 +1,4 @@
-"""Inputs in an object that a door has read already: as strict as from the bytes."""
+"""Inputs in an object that the transport has parsed: as strict as JSON bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from actionhero.inputs.schema import InputSchema
 
 
 class Plain(Inputs):
-    """What is the same in JSON and in Python."""
+    """Types that are the same in JSON and in Python."""
 
     name: Annotated[str, Field(min_length=2)]
     age: int | None = None
@@ -22,13 +22,13 @@ class Plain(Inputs):
 
 
 class Dated(Inputs):
-    """What is text in JSON, and not in Python."""
+    """A type that is text in JSON, and not in Python."""
 
     day: date
     count: int = 0
 
 
-GIVEN: list[dict[str, Any]] = [
+OBJECTS: list[dict[str, Any]] = [
     {"name": "Ada"},
     {"name": "Ada", "age": 36, "share": 1, "tags": ["a", "b"], "more": True},
     {"name": "A", "age": "36", "share": "1", "tags": "a"},
@@ -40,19 +40,19 @@ GIVEN: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("type_", [Plain, Dated])
-@pytest.mark.parametrize("given", [*GIVEN, {"day": "2026-11-22", "count": 2}, {"day": 5}])
-def test_what_was_read_is_validated_as_what_is_read(
-    type_: type[Inputs], given: dict[str, Any]
-) -> None:
-    """The same inputs come of it, or the same refusal, told in the same words."""
+@pytest.mark.parametrize("values", [*OBJECTS, {"day": "2026-11-22", "count": 2}, {"day": 5}])
+def test_parsed_objects_validate_like_json(type_: type[Inputs], values: dict[str, Any]) -> None:
+    """The inputs are the same, or the errors."""
     schema = InputSchema(type_)
 
-    assert told(schema.from_parsed, given) == told(schema.from_json, json.dumps(given))
+    expected = result_of(schema.from_json, json.dumps(values))
+
+    assert result_of(schema.from_parsed, values) == expected
 
 
-def told(read: Any, given: Any) -> Any:
-    """Return what was read, or how it was refused."""
+def result_of(validate: Any, payload: Any) -> Any:
+    """Return the inputs, or the parts of the error."""
     try:
-        return read(given)
-    except InvalidInput as refused:
-        return (refused.message, refused.key, repr(refused.value), refused.problems)
+        return validate(payload)
+    except InvalidInput as error:
+        return (error.message, error.key, repr(error.value), error.problems)

@@ -1,4 +1,4 @@
-"""Inputs that nobody may see: not in a message, not in a log, not in a traceback."""
+"""Secret inputs in messages, logs and tracebacks."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ class PlainTypedDict(TypedDict):
         (Account | SignIn, {"pin", "password"}),
     ],
 )
-def test_the_names_of_secrets_are_known_wherever_they_stand(type_: Any, names: set[str]) -> None:
-    """In models, dataclasses and typed dictionaries, nested and as members of unions."""
-    assert InputSchema(type_).secrets == names
+def test_secret_names_are_collected_at_any_depth(type_: Any, names: set[str]) -> None:
+    """Models, dataclasses and typed dictionaries count, nested and as members of unions."""
+    assert InputSchema(type_).secret_names == names
 
 
-def test_a_secret_is_known_by_every_name_that_it_has() -> None:
-    """Outside it has its alias, inside its own name."""
+def test_secrets_are_redacted_by_field_name_and_alias() -> None:
+    """The payload has the alias, the validated inputs the name of the field."""
 
     class Renamed(Inputs):
         password: Secret[str] = Field(alias="pass-word")
@@ -98,18 +98,18 @@ def test_a_secret_is_known_by_every_name_that_it_has() -> None:
     schema = InputSchema(Renamed)
     inputs = JsonPayload(b'{"pass-word": "hunter2"}').parse(schema)
 
-    assert schema.secrets == {"password", "pass-word"}
-    assert schema.shown(inputs) == {"password": "[redacted]"}
+    assert schema.secret_names == {"password", "pass-word"}
+    assert schema.redact(inputs) == {"password": "[redacted]"}
     assert schema.redact_payload({"pass-word": "hunter2"}) == {"pass-word": "[redacted]"}
 
 
-def test_a_secret_is_left_out_of_the_text_of_the_inputs() -> None:
-    """`repr` of inputs may end up anywhere."""
+def test_secrets_are_not_in_the_repr_of_inputs() -> None:
+    """`repr` of inputs may be logged anywhere."""
     assert repr(Plain(password=PASSWORD)) == "Plain(name='Ada')"
 
 
-def test_a_secret_is_told_apart_in_the_schema() -> None:
-    """Documents show it as a password that is never sent back."""
+def test_secrets_are_marked_in_the_schema() -> None:
+    """API documents show a password that is never sent back."""
     schema = InputSchema(Plain).json_schema()["properties"]["password"]
 
     assert schema == {
@@ -120,7 +120,7 @@ def test_a_secret_is_told_apart_in_the_schema() -> None:
     }
 
 
-RAW: dict[str, Payload] = {
+PAYLOADS: dict[str, Payload] = {
     "json": JsonPayload(json.dumps({"name": "Ada", "password": PASSWORD}).encode()),
     "text": TextPayload({"name": ["Ada"], "password": [PASSWORD]}),
     "mixed": MixedPayload({}, b'{"name": "Ada"}', {"password": [PASSWORD]}),
@@ -134,11 +134,13 @@ class NeedsPassword(Action):
     async def run(self, inputs: SignIn, call: Call) -> None: ...
 
 
-@pytest.mark.parametrize("source", RAW)
-async def test_a_secret_that_is_refused_is_not_told_back(source: str) -> None:
-    """Not as the value, and not in the words of a validator that put it there."""
+@pytest.mark.parametrize("source", PAYLOADS)
+async def test_invalid_secrets_are_not_in_errors(source: str) -> None:
+    """Neither as the value, nor in the message of a validator."""
     async with running_app(NeedsPassword) as app:
-        outcome = await app.app.pipeline.execute(app.connect().connection, "sign:in", RAW[source])
+        outcome = await app.app.pipeline.execute(
+            app.connect().connection, "sign:in", PAYLOADS[source]
+        )
 
     error = outcome.error
     assert isinstance(error, InvalidInput)
@@ -150,7 +152,7 @@ async def test_a_secret_that_is_refused_is_not_told_back(source: str) -> None:
     assert error.__context__ is None
 
 
-async def test_the_message_of_a_refused_secret_is_clean_too() -> None:
+async def test_the_message_of_an_invalid_secret_is_redacted() -> None:
     """The first problem is also the message."""
     async with running_app(NeedsPassword) as app:
         with pytest.raises(InvalidInput) as raised:
@@ -160,7 +162,7 @@ async def test_the_message_of_a_refused_secret_is_clean_too() -> None:
     assert PASSWORD not in repr(raised.value)
 
 
-def test_what_stands_beside_a_missing_input_is_not_told() -> None:
+def test_errors_of_missing_inputs_contain_no_other_inputs() -> None:
     """A form without its name does not show the password."""
     with pytest.raises(InvalidInput) as raised:
         TextPayload({"password": ["hunter2"]}).parse(InputSchema(SignIn))
@@ -170,8 +172,8 @@ def test_what_stands_beside_a_missing_input_is_not_told() -> None:
     assert "hunter2" not in str(raised.value.__dict__)
 
 
-def test_a_secret_beside_what_is_wrong_inside_of_an_input_is_redacted() -> None:
-    """The value that is told back is the whole input, without what is secret in it."""
+def test_secrets_in_the_value_of_an_invalid_input_are_redacted() -> None:
+    """The value in the error is the whole input, without its secrets."""
 
     class Open(Inputs):
         account: Account
@@ -182,7 +184,7 @@ def test_a_secret_beside_what_is_wrong_inside_of_an_input_is_redacted() -> None:
     assert raised.value.value == {"name": 7, "pin": "[redacted]"}
 
 
-def test_a_pointer_does_not_lead_into_a_secret() -> None:
+def test_pointers_end_at_secrets() -> None:
     """The keys of a secret mapping are as secret as its values."""
 
     class Keys(Inputs):
@@ -195,7 +197,7 @@ def test_a_pointer_does_not_lead_into_a_secret() -> None:
 
 
 class Careless(Action):
-    """Puts the password wherever it can."""
+    """Puts the password into every part of an error."""
 
     name = "careless"
 
@@ -216,8 +218,8 @@ class Careless(Action):
 
 
 @pytest.fixture
-def written() -> Any:
-    """Give all that is logged, in both formats."""
+def log_stream() -> Any:
+    """Yield the stream of all log lines."""
     stream = io.StringIO()
     logs.configure("info", "json", colors=False, stream=stream)
     yield stream
@@ -225,7 +227,7 @@ def written() -> Any:
 
 
 async def outcome_of(name: str, **environ: str) -> Outcome:
-    """Return what came of the careless action, with tracebacks shown."""
+    """Return the outcome of the careless action, with tracebacks shown."""
     settings = {"ACTIONHERO_ENV": "development", **environ}
     async with running_app(Careless, environ=settings) as app:
         app.app.pipeline.call_log = logs.call_log
@@ -233,8 +235,8 @@ async def outcome_of(name: str, **environ: str) -> Outcome:
 
 
 @pytest.mark.parametrize("name", ["message", "key", "cause", "unexpected"])
-async def test_whatever_an_action_does_with_a_secret_nobody_sees_it(
-    name: str, written: io.StringIO
+async def test_secrets_in_errors_of_an_action_are_redacted(
+    name: str, log_stream: io.StringIO
 ) -> None:
     """Not in the message, the value, the traceback, the line per call or any other line."""
     outcome = await outcome_of(name)
@@ -242,16 +244,16 @@ async def test_whatever_an_action_does_with_a_secret_nobody_sees_it(
 
     error = outcome.error
     assert error is not None
-    told = f"{error.message} {error.args} {error.value!r} {error.problems} {outcome.stack}"
+    text = f"{error.message} {error.args} {error.value!r} {error.problems} {outcome.stack}"
     assert outcome.stack is not None
     assert "Traceback" in outcome.stack
-    assert PASSWORD not in told
-    assert PASSWORD not in written.getvalue()
-    assert "careless" in written.getvalue()
+    assert PASSWORD not in text
+    assert PASSWORD not in log_stream.getvalue()
+    assert "careless" in log_stream.getvalue()
 
 
-async def test_what_is_left_of_an_error_is_still_of_use() -> None:
-    """Only the secret is taken out, and nothing else."""
+async def test_only_secrets_are_removed_from_errors() -> None:
+    """The rest of the message and of the value is unchanged."""
     outcome = await outcome_of("message")
 
     assert outcome.error is not None
@@ -264,7 +266,7 @@ async def test_what_is_left_of_an_error_is_still_of_use() -> None:
     assert outcome.error.value is ABSENT
 
 
-async def test_the_line_per_call_shows_inputs_without_secrets(written: io.StringIO) -> None:
+async def test_the_log_line_of_a_call_has_redacted_inputs(log_stream: io.StringIO) -> None:
     """Valid or not, by name."""
 
     class Quiet(Action):
@@ -279,7 +281,7 @@ async def test_the_line_per_call_shows_inputs_without_secrets(written: io.String
             await app.call("quiet", password=PASSWORD, name=7)
     logs.call_log.flush()
 
-    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    lines = [json.loads(line) for line in log_stream.getvalue().splitlines()]
     assert [line["inputs"] for line in lines] == [
         {"password": "[redacted]", "name": "Ada"},
         {"password": "[redacted]", "name": 7},
@@ -287,8 +289,8 @@ async def test_the_line_per_call_shows_inputs_without_secrets(written: io.String
     assert [line["outcome"] for line in lines] == ["ok", "CONNECTION_ACTION_PARAM_REQUIRED"]
 
 
-async def test_a_secret_in_another_form_is_taken_out_too() -> None:
-    """A validator that changed it, and a layer that did: both forms are known."""
+async def test_secrets_changed_by_validators_and_middleware_are_redacted() -> None:
+    """Both the original and the changed form are removed."""
 
     class Lowered(Inputs):
         password: Secret[Annotated[str, AfterValidator(str.lower)]]
@@ -297,48 +299,48 @@ async def test_a_secret_in_another_form_is_taken_out_too() -> None:
         async def before(self, call: Call) -> None:
             call.inputs.password = call.inputs.password[::-1]
 
-    class Tell(Action):
-        name = "tell"
+    class Report(Action):
+        name = "report"
         middleware = [Reverse()]
 
         async def run(self, inputs: Lowered, call: Call) -> None:
-            raise Conflict(f"{inputs.password} given as SECRET-HUNTER")
+            raise Conflict(f"{inputs.password} from SECRET-HUNTER")
 
-    async with running_app(Tell) as app:
+    async with running_app(Report) as app:
         with pytest.raises(Conflict) as raised:
-            await app.call("tell", password="SECRET-HUNTER")
+            await app.call("report", password="SECRET-HUNTER")
 
-    assert raised.value.message == "[redacted] given as [redacted]"
+    assert raised.value.message == "[redacted] from [redacted]"
 
 
 @pytest.mark.parametrize("type_", [PlainDataclass, SlottedDataclass, PlainTypedDict])
-async def test_secrets_of_dataclasses_and_dictionaries_are_taken_out(type_: Any) -> None:
-    """Whatever the inputs are made of, from outside as well as from another action."""
+async def test_secrets_of_dataclasses_and_dictionaries_are_redacted(type_: Any) -> None:
+    """In payloads of clients and in inputs from another action."""
 
     def password_of(inputs: Any) -> str:
         return str(inputs["password"] if isinstance(inputs, dict) else inputs.password)
 
-    class Tell(Action):
-        name = "tell"
+    class Report(Action):
+        name = "report"
 
         async def run(self, inputs: Any, call: Call) -> None:
             raise Conflict(f"{password_of(inputs)} is taken")
 
-    Tell.run.__annotations__["inputs"] = type_
+    Report.run.__annotations__["inputs"] = type_
 
-    async with running_app(Tell) as app:
+    async with running_app(Report) as app:
         execute = app.app.pipeline.execute
         connection = app.connect().connection
-        ready = type_(password=PASSWORD)
-        for raw in (ValuePayload({"password": PASSWORD}), ValidatedPayload(ready)):
-            outcome = await execute(connection, "tell", raw)
+        instance = type_(password=PASSWORD)
+        for payload in (ValuePayload({"password": PASSWORD}), ValidatedPayload(instance)):
+            outcome = await execute(connection, "report", payload)
 
             assert outcome.error is not None
             assert outcome.error.message == "[redacted] is taken"
 
 
-async def test_the_secrets_of_an_inner_action_are_not_seen_from_the_outer() -> None:
-    """What caused the error of the inner action is not told by the outer one either."""
+async def test_secrets_of_a_nested_call_are_not_in_the_outer_error() -> None:
+    """The cause of the inner error is not in the traceback of the outer one."""
 
     class Outer(Action):
         name = "outer"
@@ -355,8 +357,8 @@ async def test_the_secrets_of_an_inner_action_are_not_seen_from_the_outer() -> N
     assert PASSWORD not in outcome.stack
 
 
-def test_secret_types_of_the_validation_library_are_secret_as_well() -> None:
-    """Nobody has to mark what is marked already."""
+def test_pydantic_secret_types_are_secret() -> None:
+    """They need no `Secret` marker."""
 
     class Own(Inputs):
         token: SecretStr
@@ -364,26 +366,26 @@ def test_secret_types_of_the_validation_library_are_secret_as_well() -> None:
 
     schema = InputSchema(Own)
 
-    assert schema.secrets == {"token"}
-    assert schema.shown(Own(token=SecretStr(PASSWORD))) == {"token": "[redacted]", "kind": "a"}
+    assert schema.secret_names == {"token"}
+    assert schema.redact(Own(token=SecretStr(PASSWORD))) == {"token": "[redacted]", "kind": "a"}
 
 
-def test_of_long_inputs_the_log_shows_the_beginning() -> None:
+def test_long_inputs_are_cut_in_logs() -> None:
     """A hundred characters of each value; bytes and files by their size."""
 
     class Long(Inputs):
         text: str
         data: bytes = b"12345"
 
-    shown = InputSchema(Long).shown(Long(text="x" * 5000))
+    redacted = InputSchema(Long).redact(Long(text="x" * 5000))
 
-    assert shown == {"text": "x" * 100 + "…", "data": "<5 bytes>"}
+    assert redacted == {"text": "x" * 100 + "…", "data": "<5 bytes>"}
     many = InputSchema(dict[str, int])
-    assert len(many.shown({str(number): number for number in range(5000)})) == 501
+    assert len(many.redact({str(number): number for number in range(5000)})) == 501
 
 
-def test_of_inputs_that_were_not_validated_only_declared_ones_are_shown() -> None:
-    """Whatever a stranger sends beside has no place in our log."""
+def test_undeclared_inputs_are_not_logged() -> None:
+    """Clients may send any names."""
     schema = InputSchema(Plain)
 
     assert schema.redact_payload({"name": "Ada", "junk": "x"}) == {"name": "Ada"}
