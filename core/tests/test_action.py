@@ -1,10 +1,10 @@
-"""What is worked out of an action when the application loads, and what is said of a wrong one."""
+"""Registered actions: their names, descriptions, schemas and registry."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import AsyncIterator  # noqa: TC003 - read at run time, as by an author
+from collections.abc import AsyncIterator  # noqa: TC003 - resolved at run time
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypedDict
 
 import pydantic
@@ -27,7 +27,7 @@ class Person(Inputs):
 class Greet(Action):
     """Greet someone by name.
 
-    The rest is for documents.
+    The rest is for API documents.
     """
 
     name = "greet"
@@ -40,12 +40,12 @@ def register(action: type[Action]) -> RegisteredAction:
     return RegisteredAction(action, "plugin 'party'")
 
 
-def test_what_is_known_of_an_action() -> None:
-    """Listings and doors find everything about an action without running it."""
+def test_registered_actions_have_name_description_and_types() -> None:
+    """Listings and transports use them without a call."""
     action = register(Greet)
 
     assert action.name == "greet"
-    assert action.description == "Greet someone by name.\n\nThe rest is for documents."
+    assert action.description == "Greet someone by name.\n\nThe rest is for API documents."
     assert action.summary == "Greet someone by name."
     assert action.inputs_type is Person
     assert action.output_type == dict[str, str]
@@ -59,22 +59,22 @@ def test_what_is_known_of_an_action() -> None:
     assert repr(action) == "<action 'greet' of plugin 'party'>"
 
 
-def test_a_description_of_its_own_wins_over_the_docstring() -> None:
-    """What callers read may differ from what the next programmer reads."""
+def test_description_takes_precedence_over_the_docstring() -> None:
+    """The text for clients may differ from that for programmers."""
 
-    class Told(Action):
+    class Described(Action):
         """For the programmer."""
 
-        name = "told"
+        name = "described"
         description = "For the caller."
 
         async def run(self) -> None: ...
 
-    assert register(Told).description == "For the caller."
+    assert register(Described).description == "For the caller."
 
 
-def test_an_action_without_a_docstring_is_described_by_nothing() -> None:
-    """It does not get the words of the class that it derives from."""
+def test_the_description_is_not_inherited() -> None:
+    """A class without a docstring has an empty description."""
 
     class Silent(Action):
         name = "silent"
@@ -88,8 +88,8 @@ def test_an_action_without_a_docstring_is_described_by_nothing() -> None:
     assert register(Child).summary == ""
 
 
-def test_what_a_door_owns_is_handed_on_as_it_is() -> None:
-    """Core knows none of these attributes, and gives them to whoever asks."""
+def test_attributes_of_plugins_are_returned_unchanged() -> None:
+    """Core does not interpret them."""
 
     class Opened(Action):
         name = "opened"
@@ -101,20 +101,20 @@ def test_what_a_door_owns_is_handed_on_as_it_is() -> None:
     assert register(Opened).attribute("task") is None
 
 
-@pytest.mark.parametrize("given", ["status", "user:create", "v1.report_daily-2"])
-def test_usual_names_are_accepted(given: str) -> None:
-    """Nouns and verbs, versions, either kind of dash."""
+@pytest.mark.parametrize("action_name", ["status", "user:create", "v1.report_daily-2"])
+def test_usual_names_are_accepted(action_name: str) -> None:
+    """Nouns and verbs, versions, dashes and underscores."""
 
     class Usual(Action):
-        name = given
+        name = action_name
 
         async def run(self) -> None: ...
 
-    assert register(Usual).name == given
+    assert register(Usual).name == action_name
 
 
-def test_call_and_the_result_may_be_imported_for_type_checkers_alone() -> None:
-    """The type of `call` is never looked at; a result that is not known is just anything."""
+def test_types_of_call_and_result_may_be_imported_for_type_checking_only() -> None:
+    """The type of `call` is not resolved; an unknown result is any value."""
 
     class Quiet(Action):
         name = "quiet"
@@ -130,7 +130,7 @@ def test_call_and_the_result_may_be_imported_for_type_checkers_alone() -> None:
 
 
 def test_actions_are_listed_by_name() -> None:
-    """The order does not depend on who was loaded first."""
+    """The order does not depend on that of registration."""
 
     class Early(Action):
         name = "early"
@@ -152,8 +152,8 @@ def test_actions_are_listed_by_name() -> None:
         registry.find("zzz")
 
 
-async def test_inputs_defined_inside_a_function_are_found() -> None:
-    """A test may define its inputs beside its action, though annotations are text."""
+async def test_inputs_defined_in_a_function_are_resolved() -> None:
+    """With postponed annotations, as in a test."""
 
     class Local(Inputs):
         color: str
@@ -183,8 +183,8 @@ class PlainModel(pydantic.BaseModel):
     name: Annotated[str, Field(min_length=2)]
 
 
-async def test_inputs_may_be_whatever_pydantic_takes() -> None:
-    """A dataclass, a typed dictionary, a model of somebody else, or any mapping."""
+async def test_inputs_may_be_any_type_that_pydantic_supports() -> None:
+    """A dataclass, a typed dictionary, another model, or any mapping."""
 
     class WithDataclass(Action):
         name = "dataclass"
@@ -222,8 +222,8 @@ async def test_inputs_may_be_whatever_pydantic_takes() -> None:
             assert "extra_forbidden" in {problem.type for problem in raised.value.problems}
 
 
-async def test_an_action_may_do_without_inputs_or_call() -> None:
-    """`run` asks for what it needs, and whoever gives more is told."""
+async def test_run_may_omit_inputs_and_call() -> None:
+    """Unknown inputs are still refused."""
 
     class Neither(Action):
         name = "neither"
@@ -251,8 +251,8 @@ async def test_an_action_may_do_without_inputs_or_call() -> None:
             await app.call("neither", color="red")
 
 
-async def test_a_decorated_run_is_read_where_it_was_written() -> None:
-    """A decorator that comes from another module does not hide the names of this one."""
+async def test_annotations_of_a_decorated_run_are_resolved_in_its_own_module() -> None:
+    """The module of the decorator does not matter."""
 
     def counted(run: Any) -> Any:
         @functools.wraps(run)
@@ -272,8 +272,8 @@ async def test_a_decorated_run_is_read_where_it_was_written() -> None:
         assert await app.call("decorated", name="Ada") == "Ada"
 
 
-async def test_an_action_that_streams_is_known_as_one() -> None:
-    """Doors that can tell items as they come need to know."""
+async def test_async_generators_are_streams() -> None:
+    """Transports send their items as they come."""
 
     class Streams(Action):
         name = "streams"
@@ -284,8 +284,8 @@ async def test_an_action_that_streams_is_known_as_one() -> None:
     assert register(Streams).streams
 
 
-async def test_what_an_action_inherits_counts() -> None:
-    """A class of the author's own may hold the middleware and `run` of many actions."""
+async def test_middleware_and_run_are_inherited() -> None:
+    """A base class may define both for many actions."""
     seen: list[str] = []
 
     class Note(Middleware):

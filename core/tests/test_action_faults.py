@@ -1,4 +1,4 @@
-"""What is said of an action that cannot be one."""
+"""Error messages of invalid actions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Person(Inputs):
 class Greet(Action):
     """Greet someone by name.
 
-    The rest is for documents.
+    The rest is for API documents.
     """
 
     name = "greet"
@@ -37,14 +37,14 @@ def register(action: type[Action]) -> RegisteredAction:
 
 
 def fault_of(action: type[Action]) -> str:
-    """Return what is said of a wrong action when the application loads."""
+    """Return the error of an invalid action when the application loads."""
     with pytest.raises(PluginError) as raised:
         register(action)
     return str(raised.value)
 
 
 def test_an_action_without_a_name_is_refused() -> None:
-    """The message shows what to write, and where."""
+    """The message has the place and an example."""
 
     class Nameless(Action):
         async def run(self) -> None: ...
@@ -56,23 +56,23 @@ def test_an_action_without_a_name_is_refused() -> None:
     assert fault.endswith("plugin 'party') has no name; set name = 'noun:verb' on the class")
 
 
-@pytest.mark.parametrize("given", ["a b", "größe", "a/b", "--help", "a\n"])
-def test_a_name_that_a_door_could_not_spell_is_refused(given: str) -> None:
-    """A name is typed into shells and written into paths."""
+@pytest.mark.parametrize("action_name", ["a b", "größe", "a/b", "--help", "a\n"])
+def test_invalid_names_are_refused(action_name: str) -> None:
+    """Names are typed on command lines and used in paths."""
 
     class Odd(Action):
-        name = given
+        name = action_name
 
         async def run(self) -> None: ...
 
     fault = fault_of(Odd)
 
-    assert f"has the name {given!r}; use ASCII letters, digits and ':._-' only" in fault
+    assert f"has the name {action_name!r}; use ASCII letters, digits and ':._-' only" in fault
     assert fault.endswith("a letter or digit first")
 
 
-def test_an_action_that_does_not_run_is_refused() -> None:
-    """`run` is missing, or is written without `async`."""
+def test_an_action_without_an_async_run_is_refused() -> None:
+    """`run` is missing, or is not `async`."""
 
     class Idle(Action):
         name = "idle"
@@ -82,13 +82,13 @@ def test_an_action_that_does_not_run_is_refused() -> None:
 
         def run(self, call: Call) -> None: ...
 
-    told = "has no 'async def run'; write async def run(self, inputs, call)"
-    assert fault_of(Idle).endswith(told)
-    assert fault_of(Sync).endswith(told)
+    message = "has no 'async def run'; write async def run(self, inputs, call)"
+    assert fault_of(Idle).endswith(message)
+    assert fault_of(Sync).endswith(message)
 
 
-def test_run_takes_inputs_and_call_and_nothing_else() -> None:
-    """Other parameters, another order or another kind would fail at the first call."""
+def test_other_parameters_of_run_are_refused() -> None:
+    """Other names, orders and kinds would fail at the first call."""
 
     class Extra(Action):
         name = "extra"
@@ -110,7 +110,7 @@ def test_run_takes_inputs_and_call_and_nothing_else() -> None:
 
         async def run(self, *args: Any, **kwargs: Any) -> None: ...
 
-    told = "it is called with 'inputs' and 'call', in this order, and either may be left out"
+    message = "it is called with 'inputs' and 'call', in this order, and either may be left out"
     for action, written in (
         (Extra, "run(self, inputs: 'Person', call: 'Call', color: 'str')"),
         (Turned, "run(self, call: 'Call', inputs: 'Person')"),
@@ -118,10 +118,10 @@ def test_run_takes_inputs_and_call_and_nothing_else() -> None:
         (Anything, "run(self, *args: 'Any', **kwargs: 'Any')"),
     ):
         fault = fault_of(action)
-        assert f"has {written}; {told}" in fault
+        assert f"has {written}; {message}" in fault
 
 
-def test_inputs_imported_for_type_checkers_alone_are_refused() -> None:
+def test_inputs_imported_for_type_checking_only_are_refused() -> None:
     """The annotation of `inputs` is the schema, so it is needed at run time."""
 
     class Hidden(Action):
@@ -135,8 +135,8 @@ def test_inputs_imported_for_type_checkers_alone_are_refused() -> None:
     assert "import that name outside of TYPE_CHECKING: it is needed at run time" in fault
 
 
-def test_what_cannot_be_an_annotation_is_refused() -> None:
-    """A slip in an annotation is told as that, and does not end the listing of the others."""
+def test_a_syntax_error_in_an_annotation_is_refused() -> None:
+    """The message names the action."""
 
     class Slip(Action):
         name = "slip"
@@ -149,7 +149,7 @@ def test_what_cannot_be_an_annotation_is_refused() -> None:
 
 
 def test_inputs_that_cannot_be_validated_are_refused() -> None:
-    """A class that pydantic knows nothing of is no schema."""
+    """A class without a pydantic schema is not allowed."""
 
     class Strange:
         pass
@@ -162,21 +162,21 @@ def test_inputs_that_cannot_be_validated_are_refused() -> None:
     assert "which cannot be validated: Unable to generate pydantic-core schema" in fault_of(Odd)
 
 
-@pytest.mark.parametrize("given", [10, 0.5, "10s"])
-def test_a_timeout_has_a_unit(given: Any) -> None:
-    """A bare number is refused: nobody knows of what."""
+@pytest.mark.parametrize("value", [10, 0.5, "10s"])
+def test_a_timeout_has_a_unit(value: Any) -> None:
+    """A number has no unit, so it is refused."""
 
     class Limited(Action):
         name = "limited"
-        timeout = given
+        timeout = value
 
         async def run(self) -> None: ...
 
-    assert f"has timeout = {given!r}; write timeout = timedelta(seconds=…)" in fault_of(Limited)
+    assert f"has timeout = {value!r}; write timeout = timedelta(seconds=…)" in fault_of(Limited)
 
 
-def test_a_timeout_below_zero_is_refused() -> None:
-    """An action that is over before it began helps nobody."""
+def test_a_negative_timeout_is_refused() -> None:
+    """The message explains zero."""
 
     class Limited(Action):
         name = "limited"
@@ -188,7 +188,7 @@ def test_a_timeout_below_zero_is_refused() -> None:
 
 
 def test_middleware_is_a_list_of_instances() -> None:
-    """The class instead of an instance, or one without its list, is told as that."""
+    """A class, or an instance without a list, is refused."""
 
     class Layered(Action):
         name = "layered"
@@ -208,8 +208,8 @@ def test_middleware_is_a_list_of_instances() -> None:
     assert "write a list, as in middleware = [SignedIn()]" in fault_of(Bare)
 
 
-def test_an_action_is_made_without_arguments() -> None:
-    """What it needs is reached by `call.get`, so its class takes nothing."""
+def test_actions_with_constructor_arguments_are_refused() -> None:
+    """The message recommends `call.get`."""
 
     class Needy(Action):
         name = "needy"
@@ -220,12 +220,12 @@ def test_an_action_is_made_without_arguments() -> None:
 
     fault = fault_of(Needy)
 
-    assert "cannot be made without arguments: TypeError:" in fault
-    assert fault.endswith("reach what it needs by call.get in run")
+    assert "cannot be created without arguments: TypeError:" in fault
+    assert fault.endswith("get resources by call.get in run")
 
 
-def test_two_actions_of_one_name_are_refused() -> None:
-    """The message names both, where they are, and who gave them."""
+def test_duplicate_names_are_refused() -> None:
+    """The message has the places and plugins of both."""
 
     class Again(Action):
         name = "greet"
@@ -238,14 +238,14 @@ def test_two_actions_of_one_name_are_refused() -> None:
     with pytest.raises(PluginError) as raised:
         registry.add(RegisteredAction(Again, "plugin 'wake'"))
 
-    told = str(raised.value)
-    assert told.startswith(f"two actions are called 'greet': Greet ({__file__}:")
-    assert "plugin 'party') and " in told
-    assert told.endswith("plugin 'wake'); rename one, or disable one of the plugins")
+    message = str(raised.value)
+    assert message.startswith(f"two actions are called 'greet': Greet ({__file__}:")
+    assert "plugin 'party') and " in message
+    assert message.endswith("plugin 'wake'); rename one, or disable one of the plugins")
 
 
-async def test_every_fault_of_every_action_is_told_at_once() -> None:
-    """Whoever starts the application sees all that there is to mend."""
+async def test_all_errors_of_all_actions_are_reported_at_once() -> None:
+    """One start shows everything to fix."""
 
     class Nameless(Action):
         async def run(self) -> None: ...
@@ -257,8 +257,8 @@ async def test_every_fault_of_every_action_is_told_at_once() -> None:
         async with running_app(Nameless, Idle, Greet):
             pass
 
-    told = str(raised.value).splitlines()
-    assert len(told) == 2
-    assert "has no name" in told[0]
-    assert "action 'idle'" in told[1]
-    assert "has no 'async def run'" in told[1]
+    messages = str(raised.value).splitlines()
+    assert len(messages) == 2
+    assert "has no name" in messages[0]
+    assert "action 'idle'" in messages[1]
+    assert "has no 'async def run'" in messages[1]

@@ -1,4 +1,4 @@
-"""Questions about annotations, in all the ways in which they can be written."""
+"""Properties of annotations in all their spellings."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ class Tree(TypedDict):
         (Annotated[list[int], "note"], [int]),
     ],
 )
-def test_what_stands_inside_an_annotation(annotation: Any, expected: list[Any]) -> None:
-    """Unions, containers and notes are looked through."""
+def test_parts_are_the_plain_types_of_an_annotation(annotation: Any, expected: list[Any]) -> None:
+    """Unions, containers and `Annotated` are resolved."""
     assert list(parts(annotation)) == expected
 
 
 def test_the_members_of_a_union() -> None:
-    """`None` is not counted, notes are looked through, containers stay whole."""
+    """`None` is left out, `Annotated` is resolved, containers are members."""
     assert list(members(Annotated[int | list[str] | None, "note"])) == [int, list[str]]
     assert list(members(str)) == [str]
 
@@ -79,14 +79,14 @@ def test_the_members_of_a_union() -> None:
         dict[str, Secret[int]],
     ],
 )
-def test_what_is_secret(annotation: Any) -> None:
-    """A mark anywhere in it makes a field secret as a whole."""
+def test_secret_annotations(annotation: Any) -> None:
+    """A marker at any depth makes the field secret."""
     assert is_secret(annotation, ())
 
 
 @pytest.mark.parametrize("annotation", [str, list[str], Model, Annotated[str, "note"], Any])
-def test_what_is_not_secret(annotation: Any) -> None:
-    """Only marked fields are."""
+def test_annotations_without_a_marker_are_not_secret(annotation: Any) -> None:
+    """Only marked fields are secret."""
     assert not is_secret(annotation, ())
 
 
@@ -108,8 +108,8 @@ def test_what_is_not_secret(annotation: Any) -> None:
         (Any, False),
     ],
 )
-def test_for_which_fields_repeated_values_make_a_list(annotation: Any, expected: bool) -> None:
-    """Text is no list, though it is a sequence."""
+def test_repeated_values_make_a_list_for_sequences(annotation: Any, expected: bool) -> None:
+    """Text is a sequence, but not a list."""
     assert is_sequence(annotation) is expected
 
 
@@ -128,13 +128,13 @@ def test_for_which_fields_repeated_values_make_a_list(annotation: Any, expected:
         (int, False),
     ],
 )
-def test_for_which_fields_text_is_read_as_json(annotation: Any, expected: bool) -> None:
+def test_text_is_parsed_as_json_for_structures(annotation: Any, expected: bool) -> None:
     """Objects, and lists of objects."""
     assert is_structure(annotation) is expected
 
 
 def test_typed_dictionaries_of_the_standard_library_can_be_validated() -> None:
-    """On every Python that we run on, nested as well, with what may be left out."""
+    """On all supported versions of Python, nested, with optional keys."""
     adapter: TypeAdapter[Any] = TypeAdapter(with_portable_typed_dicts(dict[str, Person | None]))
 
     value = {"ada": {"addresses": [{"zip": "10115"}]}, "nobody": None}
@@ -145,11 +145,11 @@ def test_typed_dictionaries_of_the_standard_library_can_be_validated() -> None:
 
 
 @pytest.mark.parametrize("annotation", [int, list[str], int | None, Annotated[int, "note"], Model])
-def test_other_annotations_stay_what_they_are(annotation: Any) -> None:
+def test_other_annotations_are_not_changed(annotation: Any) -> None:
     """Only typed dictionaries are replaced."""
     assert with_portable_typed_dicts(annotation) == annotation
 
 
-def test_a_typed_dictionary_inside_itself_does_not_go_on_for_ever() -> None:
-    """It is left to the validation library to say what it makes of it."""
+def test_recursive_typed_dictionaries_are_supported() -> None:
+    """The recursion stops at the inner use."""
     assert with_portable_typed_dicts(Tree) is not None

@@ -1,4 +1,4 @@
-"""Files that somebody sent, as inputs of an action."""
+"""Uploaded files as inputs of an action."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ def file(content: bytes = b"0123456789", name: str = "../etc/passwd") -> File:
     return File(name, "text/plain", len(content), io.BytesIO(content))
 
 
-async def test_a_file_is_read_in_pieces() -> None:
-    """So much as is asked for, then the rest, then nothing."""
-    given = file()
+async def test_read_returns_the_next_bytes() -> None:
+    """The requested size, then the rest, then nothing."""
+    upload = file()
 
-    assert await given.read(4) == b"0123"
-    assert await given.read() == b"456789"
-    assert await given.read() == b""
-
-
-async def test_a_file_is_read_from_its_beginning_piece_by_piece() -> None:
-    """Whoever has looked at it before does not matter."""
-    given = file()
-    await given.read(4)
-
-    assert [chunk async for chunk in given.chunks(4)] == [b"0123", b"4567", b"89"]
-    assert [chunk async for chunk in given.chunks()] == [b"0123456789"]
+    assert await upload.read(4) == b"0123"
+    assert await upload.read() == b"456789"
+    assert await upload.read() == b""
 
 
-async def test_an_empty_file_has_no_pieces() -> None:
-    """Zero bytes are a file too."""
-    given = file(b"")
+async def test_chunks_start_at_the_beginning() -> None:
+    """Earlier reads do not matter."""
+    upload = file()
+    await upload.read(4)
 
-    assert given.size == 0
-    assert [chunk async for chunk in given.chunks()] == []
-
-
-def test_a_file_tells_what_the_client_says_of_it() -> None:
-    """Its name is theirs, and never a path of ours."""
-    given = file()
-
-    assert (given.name, given.content_type, given.size) == ("../etc/passwd", "text/plain", 10)
-    assert repr(given) == "<File '../etc/passwd' text/plain of 10 bytes>"
+    assert [chunk async for chunk in upload.chunks(4)] == [b"0123", b"4567", b"89"]
+    assert [chunk async for chunk in upload.chunks()] == [b"0123456789"]
 
 
-async def test_whoever_made_a_file_closes_it() -> None:
-    """After that there is nothing to read."""
-    given = file()
+async def test_an_empty_file_has_no_chunks() -> None:
+    """Its size is zero."""
+    upload = file(b"")
 
-    given.close()
+    assert upload.size == 0
+    assert [chunk async for chunk in upload.chunks()] == []
+
+
+def test_a_file_has_the_name_and_type_from_the_client() -> None:
+    """The name is not a path on the server."""
+    upload = file()
+
+    assert (upload.name, upload.content_type, upload.size) == ("../etc/passwd", "text/plain", 10)
+    assert repr(upload) == "<File '../etc/passwd' text/plain of 10 bytes>"
+
+
+async def test_a_closed_file_cannot_be_read() -> None:
+    """The transport closes it."""
+    upload = file()
+
+    upload.close()
 
     with pytest.raises(ValueError, match="closed file"):
-        await given.read()
+        await upload.read()
 
 
 class Upload(Inputs):
@@ -73,22 +73,22 @@ class Measure(Action):
 
 
 async def test_an_action_gets_the_file_itself() -> None:
-    """It is not copied and not read before the action asks."""
+    """It is neither copied nor read before."""
     async with running_app(Measure) as app:
         assert await app.call("measure", picture=file(b"x" * 200_000)) == 200_000
 
 
-@pytest.mark.parametrize("given", ["a.png", b"bytes", {"name": "a.png"}, None])
-async def test_anything_else_than_a_file_is_refused(given: object) -> None:
-    """The message says what is wanted."""
+@pytest.mark.parametrize("value", ["a.png", b"bytes", {"name": "a.png"}, None])
+async def test_other_values_than_files_are_refused(value: object) -> None:
+    """The message names the expected type."""
     async with running_app(Measure) as app:
         with pytest.raises(InvalidInput, match="File is required") as raised:
-            await app.call("measure", picture=given)
+            await app.call("measure", picture=value)
 
     assert raised.value.key == "picture"
 
 
-def test_in_documents_a_file_is_binary() -> None:
+def test_the_schema_of_a_file_is_binary() -> None:
     """OpenAPI calls it a string of format binary."""
     schema = InputSchema(Upload).json_schema()
 
@@ -99,12 +99,12 @@ def test_in_documents_a_file_is_binary() -> None:
     }
 
 
-def test_where_a_file_is_written_down_its_bytes_are_not() -> None:
-    """A list of jobs, or an answer that mentions a file, tells what it is."""
-    told = TypeAdapter(File).dump_python(file(), mode="json")
+def test_serialized_files_have_no_content() -> None:
+    """Listings and responses show name, type and size."""
+    serialized = TypeAdapter(File).dump_python(file(), mode="json")
 
-    assert told == {"name": "../etc/passwd", "type": "text/plain", "size": 10}
-    assert InputSchema(Upload).shown(Upload(picture=file())) == {
+    assert serialized == {"name": "../etc/passwd", "type": "text/plain", "size": 10}
+    assert InputSchema(Upload).redact(Upload(picture=file())) == {
         "picture": "<file of 10 bytes>",
         "title": "",
     }

@@ -1,4 +1,4 @@
-"""Identifiers: unique, in the form of UUIDv7, and in the order in which they were made."""
+"""Identifiers: unique UUIDs of version 7 in order of creation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from actionhero.identifier import new_identifier
 
 
 def test_an_identifier_is_a_uuid_of_version_7() -> None:
-    """Any library that knows UUIDs reads it, and finds the time in it."""
+    """Its time is the time of creation."""
     before = time.time_ns() // 1_000_000
     identifier = uuid.UUID(text := new_identifier())
     after = time.time_ns() // 1_000_000
@@ -25,25 +25,25 @@ def test_an_identifier_is_a_uuid_of_version_7() -> None:
     assert before <= identifier.int >> 80 <= after
 
 
-def test_no_identifier_comes_twice() -> None:
-    """Ten thousand in a row are all different, all well-formed, and in order of time."""
-    made = [new_identifier() for _ in range(10_000)]
+def test_identifiers_are_unique_and_sorted() -> None:
+    """Ten thousand in a row differ, are well-formed, and in order of time."""
+    identifiers = [new_identifier() for _ in range(10_000)]
 
-    assert len(set(made)) == len(made)
-    assert {uuid.UUID(identifier).version for identifier in made} == {7}
-    assert {uuid.UUID(identifier).variant for identifier in made} == {uuid.RFC_4122}
-    times = [uuid.UUID(identifier).int >> 80 for identifier in made]
+    assert len(set(identifiers)) == len(identifiers)
+    assert {uuid.UUID(identifier).version for identifier in identifiers} == {7}
+    assert {uuid.UUID(identifier).variant for identifier in identifiers} == {uuid.RFC_4122}
+    times = [uuid.UUID(identifier).int >> 80 for identifier in identifiers]
     assert times == sorted(times)
 
 
-def test_threads_do_not_get_the_same_identifier() -> None:
-    """Identifiers made in many threads at once are all different."""
-    made: list[str] = []
+def test_identifiers_of_threads_are_unique() -> None:
+    """Also when many threads generate them at once."""
+    identifiers: list[str] = []
     start = threading.Barrier(8)
 
     def make() -> None:
         start.wait()
-        made.extend([new_identifier() for _ in range(2_000)])
+        identifiers.extend([new_identifier() for _ in range(2_000)])
 
     threads = [threading.Thread(target=make) for _ in range(8)]
     for thread in threads:
@@ -51,7 +51,7 @@ def test_threads_do_not_get_the_same_identifier() -> None:
     for thread in threads:
         thread.join()
 
-    assert len(set(made)) == 16_000
+    assert len(set(identifiers)) == 16_000
 
 
 FORKING = """
@@ -70,8 +70,8 @@ print(len(of_child), of_child in {new_identifier()[14:] for _ in range(300)})
 
 
 @pytest.mark.platform("linux")
-def test_a_forked_process_makes_others_than_its_parent() -> None:
-    """Workers that are forked do not share what was prepared before."""
+def test_identifiers_of_forked_processes_are_unique() -> None:
+    """A fork does not share prepared random bits."""
     forked = subprocess.run(
         [sys.executable, "-c", FORKING], capture_output=True, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""What an action returns, as JSON and as a schema."""
+"""Results of actions, as JSON and as a schema."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class View(TypedDict):
     at: datetime.date
 
 
-def test_nothing_is_told_as_an_empty_object() -> None:
-    """An action that returns nothing answers all the same."""
+def test_none_is_encoded_as_an_empty_object() -> None:
+    """An action without a result has a JSON response too."""
     assert encode(None) == b"{}"
 
 
-def test_a_model_is_told_in_its_own_way() -> None:
-    """Aliases and computed fields are the model's business."""
+def test_models_use_their_own_serializer() -> None:
+    """With aliases and computed fields."""
     assert json.loads(encode(Item(name="pen"))) == {"title": "pen", "length": 3}
 
 
@@ -47,35 +47,35 @@ def test_a_model_is_told_in_its_own_way() -> None:
         (0, b"0"),
     ],
 )
-def test_plain_values_are_told_compactly(value: Any, expected: bytes) -> None:
-    """No byte is spent on looks."""
+def test_values_are_encoded_without_white_space(value: Any, expected: bytes) -> None:
+    """The encoding is compact."""
     assert encode(value) == expected
 
 
-def test_models_and_dates_inside_of_a_value_are_told_too() -> None:
-    """What pydantic can write down may stand anywhere in the value."""
+def test_nested_models_and_dates_are_encoded() -> None:
+    """Pydantic types are allowed at any depth."""
     value = {"items": [Item(name="pen")], "at": datetime.date(2026, 1, 2)}
 
-    told = json.loads(encode(value))
+    decoded = json.loads(encode(value))
 
-    assert told == {"items": [{"title": "pen", "length": 3}], "at": "2026-01-02"}
+    assert decoded == {"items": [{"title": "pen", "length": 3}], "at": "2026-01-02"}
 
 
-def test_what_has_no_json_is_refused_by_its_type() -> None:
-    """The message names the type of what cannot be written."""
+def test_unsupported_types_are_refused() -> None:
+    """The message names the type."""
     with pytest.raises(TypeError, match="object"):
         encode({"a": object()})
 
 
-def test_the_schema_of_an_answer_is_that_of_what_is_sent() -> None:
-    """Aliases and computed fields are in it, as a client sees them."""
+def test_the_schema_describes_the_encoded_result() -> None:
+    """With aliases and computed fields."""
     schema = OutputSchema(Item).json_schema()
 
     assert set(schema["properties"]) == {"title", "length"}
 
 
 def test_a_typed_dictionary_has_a_schema() -> None:
-    """The cheapest way to say what is returned is documented like any other."""
+    """The keys are documented like the fields of a model."""
     schema = OutputSchema(View).json_schema(ref_template="#/components/schemas/{model}")
 
     assert schema["properties"]["items"] == {
@@ -91,6 +91,6 @@ class Strange:
 
 
 @pytest.mark.parametrize("annotation", [None, Any, Strange, AsyncIterator[Strange]])
-def test_what_may_be_anything_has_an_empty_schema(annotation: Any) -> None:
-    """No annotation, or a door's own kind of answer: nothing is promised."""
+def test_unknown_results_have_an_empty_schema(annotation: Any) -> None:
+    """Without an annotation, or with a response type of a transport."""
     assert OutputSchema(annotation).json_schema() == {}

@@ -1,4 +1,4 @@
-"""Ports that servers of tests get."""
+"""Free ports for servers in tests."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_port_is_none_that_clients_are_given() -> None:
-    """The system gives those; a server that starts again would find its own taken."""
+def test_free_ports_are_not_ephemeral() -> None:
+    """An ephemeral port could be used by a client when a server restarts."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
         with socket.create_connection(address) as client:
-            of_clients = {address[1], client.getsockname()[1]}
-    found = [free_port() for _ in range(50)]
+            client_ports = {address[1], client.getsockname()[1]}
+    free_ports = [free_port() for _ in range(50)]
 
-    assert len(set(found)) > 1
+    assert len(set(free_ports)) > 1
     if ports.EPHEMERAL.exists():
         first, last = map(int, ports.EPHEMERAL.read_text().split())
-        assert all(first <= port <= last for port in of_clients)
-        assert not any(first <= port <= last for port in found)
+        assert all(first <= port <= last for port in client_ports)
+        assert not any(first <= port <= last for port in free_ports)
 
 
 @pytest.mark.parametrize(
-    ("told", "free"),
+    ("text", "free"),
     [
         ("32768\t60999\n", {10_000, 10_001, 32_767, 61_000, 65_535}),
         ("10002 65534", {10_000, 10_001, 65_535}),
@@ -39,15 +39,15 @@ def test_a_port_is_none_that_clients_are_given() -> None:
         (None, {10_000, 32_767}),
     ],
 )
-def test_what_the_system_tells_is_kept_to(
-    told: str | None, free: set[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_ephemeral_range_of_the_system_is_avoided(
+    text: str | None, free: set[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever an administrator has set; and where nothing is told, what is true of Linux."""
+    """Any range that an administrator sets, and the default of Linux without one."""
     path = tmp_path / "ip_local_port_range"
-    if told is not None:
-        path.write_text(told)
+    if text is not None:
+        path.write_text(text)
     monkeypatch.setattr(ports, "EPHEMERAL", path)
-    first, last = map(int, (told or "32768 65535").split())
+    first, last = map(int, (text or "32768 65535").split())
 
     chosen = set(ports._ports())
 
@@ -55,10 +55,10 @@ def test_what_the_system_tells_is_kept_to(
     assert not any(first <= port <= last for port in chosen)
 
 
-def test_a_system_that_gives_clients_all_still_has_ports(
+def test_a_port_is_chosen_if_all_ports_are_ephemeral(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A port that somebody may take is better than none."""
+    """A port that a client may take is better than none."""
     path = tmp_path / "ip_local_port_range"
     path.write_text("1024 65535")
     monkeypatch.setattr(ports, "EPHEMERAL", path)
@@ -66,8 +66,8 @@ def test_a_system_that_gives_clients_all_still_has_ports(
     assert 10_000 <= free_port() <= 65_535
 
 
-def test_a_port_that_somebody_listens_on_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is a server on the first that is tried."""
+def test_used_ports_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server uses the first port that is tried."""
     other = free_port()
     with socket.create_server(("127.0.0.1", free_port())) as server:
         taken = server.getsockname()[1]

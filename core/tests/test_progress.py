@@ -1,4 +1,4 @@
-"""What a door may do for calls that take long: hear how far they are, and set another limit."""
+"""Options of a transport for long calls: progress and another time limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from actionhero.testing import running_app
 
 
 class Long(Action):
-    """Tell how far it is, and wait a moment."""
+    """Report progress, and wait a moment."""
 
     name = "long"
     timeout = timedelta(milliseconds=1)
@@ -28,31 +28,31 @@ class Long(Action):
         return "done"
 
 
-class Listening(Connection):
-    """A connection whose door tells somebody."""
+class RecordingConnection(Connection):
+    """A connection that records the progress."""
 
     def __init__(self) -> None:
         super().__init__("test")
-        self.told: list[tuple[float, float | None]] = []
+        self.reports: list[tuple[float, float | None]] = []
 
     def progress(self, done: float, total: float | None = None) -> None:
-        self.told.append((done, total))
+        self.reports.append((done, total))
 
 
-async def test_how_far_a_call_is_reaches_its_door() -> None:
-    """A door that has nobody to tell takes it as well."""
+async def test_progress_is_reported_to_the_connection() -> None:
+    """Transports without progress ignore it."""
     async with running_app(Long) as app:
         execute = app.app.pipeline.execute
-        listening = Listening()
-        heard = await execute(listening, "long", EMPTY_PAYLOAD, limit_seconds=0)
+        connection = RecordingConnection()
+        reported = await execute(connection, "long", EMPTY_PAYLOAD, limit_seconds=0)
         ignored = await execute(Connection("test"), "long", EMPTY_PAYLOAD, limit_seconds=30)
 
-    assert heard.value == ignored.value == "done"
-    assert listening.told == [(1, None), (2, 3)]
+    assert reported.value == ignored.value == "done"
+    assert connection.reports == [(1, None), (2, 3)]
 
 
-async def test_a_door_may_set_another_limit_than_the_action_has() -> None:
-    """It is the one that is told."""
+async def test_a_transport_can_override_the_time_limit() -> None:
+    """The error has the limit of the transport."""
     async with running_app(Long) as app:
         execute = app.app.pipeline.execute
         own = await execute(Connection("test"), "long", EMPTY_PAYLOAD)
@@ -76,6 +76,6 @@ class Login(Inputs):
     tag: Annotated[str, "plain"] = ""
 
 
-def test_a_schema_knows_which_inputs_have_to_be_hidden() -> None:
-    """Those that are secret, and those that hold a secret."""
+def test_sensitive_names_are_secret_inputs_and_their_containers() -> None:
+    """Inputs that are secret, and those that contain a secret."""
     assert InputSchema(Login).sensitive_names == {"password", "token", "keys"}

@@ -1,4 +1,4 @@
-"""Secrets do not reach what people read."""
+"""Redaction of secrets in values, texts and URLs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from actionhero.inputs.scrubber import Scrubber
 from actionhero.redaction import (
     REDACTED,
     SENSITIVE_KEYS,
-    Scrubber,
     is_sensitive,
     mask_url,
     mask_urls,
@@ -52,8 +52,8 @@ class Upload(io.BytesIO):
 # -- redact ------------------------------------------------------------------------------------
 
 
-def test_secret_inputs_are_not_shown() -> None:
-    """What is named secret is replaced, and the rest stays."""
+def test_secret_inputs_are_redacted() -> None:
+    """Values with a secret name are replaced, others are not changed."""
     inputs = {
         "name": "Ada",
         "password": "hunter22",
@@ -62,9 +62,9 @@ def test_secret_inputs_are_not_shown() -> None:
         "on": date(2026, 1, 2),
     }
 
-    shown = redact(inputs, NAMES)
+    redacted = redact(inputs, NAMES)
 
-    assert shown == {
+    assert redacted == {
         "name": "Ada",
         "password": REDACTED,
         "age": 36,
@@ -75,7 +75,7 @@ def test_secret_inputs_are_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("value", "expected"),
     [
         ({"a": [{"password": "x"}]}, {"a": [{"password": REDACTED}]}),
         (({"a": ({"pin": 1},)},), [{"a": [{"pin": REDACTED}]}]),
@@ -91,13 +91,13 @@ def test_secret_inputs_are_not_shown() -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_secrets_are_found_however_deep(value: Any, shown: Any) -> None:
-    """Lists, models and dataclasses hide nothing."""
-    assert redact(value, NAMES) == shown
+def test_secrets_are_redacted_at_any_depth(value: Any, expected: Any) -> None:
+    """Inside lists, models and dataclasses."""
+    assert redact(value, NAMES) == expected
 
 
 def test_long_text_is_cut() -> None:
-    """A line of the log stays readable: 100 characters, unless told otherwise."""
+    """The default limit is 100 characters."""
     text = "x" * 101
 
     assert redact({"a": text, "b": "x" * 100}, NAMES) == {"a": "x" * 100 + "…", "b": "x" * 100}
@@ -105,33 +105,33 @@ def test_long_text_is_cut() -> None:
     assert redact({"a": text}, NAMES, limit=None) == {"a": text}
 
 
-def test_bytes_and_files_tell_their_size_only() -> None:
-    """Nobody wants a picture in the log."""
-    inputs = {"raw": b"secret", "more": bytearray(3), "file": Upload(b"secret")}
+def test_bytes_and_files_are_replaced_by_their_size() -> None:
+    """The content is not logged."""
+    inputs = {"bytes": b"secret", "more": bytearray(3), "file": Upload(b"secret")}
 
-    shown = redact(inputs, NAMES)
+    redacted = redact(inputs, NAMES)
 
-    assert shown == {"raw": "<6 bytes>", "more": "<3 bytes>", "file": "<file of 2048 bytes>"}
+    assert redacted == {"bytes": "<6 bytes>", "more": "<3 bytes>", "file": "<file of 2048 bytes>"}
 
 
-def test_a_stranger_cannot_make_a_line_endless() -> None:
-    """Of ten thousand values, five hundred are shown."""
-    shown = redact({"a": list(range(10_000)), "b": 1}, NAMES)
+def test_the_number_of_values_is_limited() -> None:
+    """Of ten thousand values, five hundred are kept."""
+    redacted = redact({"a": list(range(10_000)), "b": 1}, NAMES)
 
-    assert len(shown["a"]) == 500
-    assert shown["a"][-2:] == [498, "…"]
-    assert shown["…"] == "…"
+    assert len(redacted["a"]) == 500
+    assert redacted["a"][-2:] == [498, "…"]
+    assert redacted["…"] == "…"
     assert redact(list(range(10_000)), NAMES, limit=None) == list(range(10_000))
 
 
-def test_a_value_that_contains_itself_can_be_shown() -> None:
-    """It ends with an ellipsis."""
+def test_a_value_that_contains_itself_can_be_redacted() -> None:
+    """The copy ends with an ellipsis."""
     value: list[Any] = []
     value.append(value)
 
-    shown = redact(value, NAMES, limit=None)
+    redacted = redact(value, NAMES, limit=None)
 
-    assert "…" in str(shown)
+    assert "…" in str(redacted)
 
 
 # -- the scrubber ------------------------------------------------------------------------------
@@ -159,10 +159,10 @@ def test_a_value_that_contains_itself_can_be_shown() -> None:
         quote_plus,
     ],
 )
-def test_a_secret_is_found_in_whatever_form_it_is_written(secret: str, form: Any) -> None:
-    """Tracebacks, JSON and URLs all write the same password in another way."""
+def test_secrets_are_scrubbed_in_all_forms(secret: str, form: Any) -> None:
+    """Tracebacks, JSON and URLs write the same password differently."""
     if form(secret) == quote(secret, safe="").lower():
-        secret = secret.lower()  # the form changes letters that are no escape
+        secret = secret.lower()  # the form also changes letters outside of escapes
     scrubber = Scrubber.from_inputs({"password": secret}, NAMES)
 
     scrubbed = scrubber.scrub(f"before {form(secret)} after")
@@ -175,12 +175,12 @@ def test_a_secret_is_found_in_whatever_form_it_is_written(secret: str, form: Any
 
 
 def test_secrets_are_collected_from_nested_inputs() -> None:
-    """Text, numbers, bytes, models: whatever stands under a secret name."""
+    """Text, numbers, bytes and models with a secret name."""
     inputs = {
         "name": "Ada",
         "cards": [Card(123456, "Ada")],
         "account": Account(name="Ada", password="hunter22"),
-        "password": {"old": ["first-one"], "new": SecretStr("second-one"), "raw": b"third-one"},
+        "password": {"old": ["first-one"], "new": SecretStr("second-one"), "bytes": b"third-one"},
         "pin": [True, None, 1.25, date(2026, 1, 2)],
     }
     scrubber = Scrubber.from_inputs(inputs, NAMES)
@@ -192,8 +192,8 @@ def test_secrets_are_collected_from_nested_inputs() -> None:
     assert scrubbed == f"Ada {' '.join([REDACTED] * 7)} True None"
 
 
-def test_a_short_secret_is_only_found_as_a_word() -> None:
-    """A PIN of 42 does not blacken every number with these digits."""
+def test_short_secrets_are_scrubbed_as_whole_words_only() -> None:
+    """A PIN of 42 does not affect longer numbers with these digits."""
     scrubber = Scrubber(["42", "abc"])
 
     scrubbed = scrubber.scrub("42 1421 id=42, abc abcd ('abc')")
@@ -201,15 +201,15 @@ def test_a_short_secret_is_only_found_as_a_word() -> None:
     assert scrubbed == f"{REDACTED} 1421 id={REDACTED}, {REDACTED} abcd ('{REDACTED}')"
 
 
-def test_the_longer_secret_goes_first() -> None:
-    """Nothing is left of a secret of which another one is a part."""
+def test_longer_secrets_are_scrubbed_first() -> None:
+    """No rest remains of a secret that contains another one."""
     scrubber = Scrubber(["hunter", "hunter22"])
 
     assert scrubber.scrub("hunter22 hunter") == f"{REDACTED} {REDACTED}"
 
 
-def test_without_secrets_the_text_is_as_it_was() -> None:
-    """An empty password is in every text, and is not looked for."""
+def test_text_without_secrets_is_not_changed() -> None:
+    """An empty password is in every text, so it is ignored."""
     for scrubber in (
         Scrubber(),
         Scrubber(["", " ", None, True]),
@@ -219,16 +219,16 @@ def test_without_secrets_the_text_is_as_it_was() -> None:
         assert scrubber.scrub("hunter22 True") == "hunter22 True"
 
 
-def test_a_secret_with_a_lone_surrogate_is_found() -> None:
-    """Text from the command line may have one."""
+def test_secrets_with_a_lone_surrogate_are_scrubbed() -> None:
+    """Text from the command line may contain one."""
     scrubber = Scrubber(["pass\udcffword"])
 
     assert scrubber.scrub("x pass\udcffword y") == f"x {REDACTED} y"
 
 
 @given(st.text(min_size=4), st.text(), st.text())
-def test_any_secret_is_found(secret: str, before: str, after: str) -> None:
-    """Whatever somebody's password is."""
+def test_any_secret_is_scrubbed(secret: str, before: str, after: str) -> None:
+    """Property test with arbitrary text."""
     assume(secret.strip() and secret not in REDACTED)
 
     scrubbed = Scrubber([secret]).scrub(f"{before}{secret}{after}")
@@ -237,7 +237,7 @@ def test_any_secret_is_found(secret: str, before: str, after: str) -> None:
     assert secret not in scrubbed.replace(REDACTED, "") or secret in before + after
 
 
-# -- keys that are always secret ---------------------------------------------------------------
+# -- sensitive keys ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -249,41 +249,41 @@ def test_any_secret_is_found(secret: str, before: str, after: str) -> None:
         "private_key", "session_id", "sid", "password_hash", "JWT",
     ],
 )  # fmt: skip
-def test_a_key_is_sensitive_however_it_is_written(key: str) -> None:
-    """Upper or lower case, with dashes, underscores or humps."""
+def test_sensitive_keys_are_recognized_in_any_spelling(key: str) -> None:
+    """Upper or lower case, with dashes, underscores or camel case."""
     assert is_sensitive(key)
 
 
 @pytest.mark.parametrize("key", ["name", "token_count", "compass", "shipping", "author", 7, None])
-def test_a_key_that_only_looks_alike_is_shown(key: object) -> None:
-    """Too much black hides what the log is for."""
+def test_similar_keys_are_not_sensitive(key: object) -> None:
+    """Redacting them would make the log useless."""
     assert not is_sensitive(key)
 
 
 def test_sensitive_keys_are_listed() -> None:
-    """Others can ask for the list."""
+    """The list is public."""
     assert {"password", "token", "authorization", "cookie", "apikey"} <= SENSITIVE_KEYS
 
 
-def test_what_stands_under_a_sensitive_key_is_redacted_at_any_depth() -> None:
-    """Nobody has to remember it when they log."""
+def test_values_of_sensitive_keys_are_redacted_at_any_depth() -> None:
+    """Also inside lists and models."""
     value = {
         "headers": {"Cookie": "a=b", "Accept": "*/*"},
         "rows": [{"api_key": "x"}, Account(name="Ada", password="x")],
         "n": 1,
     }
 
-    shown = redact_sensitive(value)
+    redacted = redact_sensitive(value)
 
-    assert shown == {
+    assert redacted == {
         "headers": {"Cookie": REDACTED, "Accept": "*/*"},
         "rows": [{"api_key": REDACTED}, {"name": "Ada", "password": REDACTED}],
         "n": 1,
     }
 
 
-def test_a_logged_value_may_contain_itself() -> None:
-    """Logging never hangs."""
+def test_redact_sensitive_accepts_a_value_that_contains_itself() -> None:
+    """The copy ends with an ellipsis."""
     value: dict[str, Any] = {"a": 1}
     value["self"] = value
 

@@ -1,4 +1,4 @@
-"""What type checkers say of what authors write: both ends of a call are known to them."""
+"""Type checks of actions and calls, by running type checkers on samples."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 
 SAMPLES = sorted((Path(__file__).parent / "typing").glob("*.py"))
 
-#: What core's own tests can do without; `nox -s types` checks the samples in any case.
+#: Optional for the tests of core; `nox -s types` always checks the samples.
 INSTALLED = [name for name in ("mypy", "basedpyright") if importlib.util.find_spec(name)]
 
 
 def check(checker: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a type checker on all samples, as strictly as it can."""
+    """Run a type checker on all samples, in its strictest mode."""
     samples = [str(sample) for sample in SAMPLES]
     if checker == "mypy":
         options = ["--strict", "--config-file=", f"--cache-dir={folder}", "--no-error-summary"]
@@ -42,8 +42,8 @@ def check(checker: str, folder: Path) -> subprocess.CompletedProcess[str]:
 if INSTALLED:
 
     @pytest.mark.parametrize("checker", INSTALLED)
-    def test_both_ends_of_a_call_are_typed(checker: str, tmp_path: Path) -> None:
-        """Results have the type that `run` declares, wrong inputs are found while you type."""
+    def test_inputs_and_results_of_calls_are_typed(checker: str, tmp_path: Path) -> None:
+        """Results have the type that `run` declares; wrong inputs are errors."""
         checked = check(checker, tmp_path)
 
         assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -1,4 +1,4 @@
-"""All the ways to write `run` that there are: none of them is an error to a type checker."""
+"""All signatures of `run`, for type checkers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Filter(TypedDict, total=False):
 
 class Around(Middleware):
     async def before(self, call: Call) -> None:
-        call.scratch["begun"] = True
+        call.scratch["started"] = True
 
     async def after(self, call: Call, outcome: Outcome) -> Outcome | None:
         return Outcome({"ok": outcome.ok})
@@ -45,8 +45,8 @@ class WithBoth(Action):
         return inputs.password + call.request_id
 
 
-class WithMiddlewareInPassing(Action):
-    name = "passing"
+class WithUnannotatedMiddleware(Action):
+    name = "unannotated"
     middleware = [Around()]
 
     async def run(self, call: Call) -> None:
@@ -74,15 +74,15 @@ class Streams(Action):
         yield 1
 
 
-class AsksNothing(Action):
+class TakesNothing(Action):
     name = "nothing"
 
     async def run(self) -> None:
         return
 
 
-class MoreOfIt(WithDataclass):
-    name = "more"
+class Derived(WithDataclass):
+    name = "derived"
 
     async def run(self, inputs: Point) -> int:
         return await super().run(inputs) + 1

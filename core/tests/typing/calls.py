@@ -1,6 +1,6 @@
-"""What a type checker makes of calls from action to action.
+"""Calls from action to action, for type checkers.
 
-Where an error is wanted it is ignored; a checker that finds none there says so.
+Expected errors are ignored by comments; checkers report unused ones.
 """
 
 from __future__ import annotations
