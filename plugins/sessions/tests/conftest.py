@@ -1,4 +1,4 @@
-"""An application with sessions, served on a free port with a real Redis, and browsers for it."""
+"""An application with sessions on a free port, with a real Redis, and HTTP clients for it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class User(Inputs):
     user: int
 
 
-class Pair(Inputs):
+class KeyValue(Inputs):
     key: str
     value: Any = None
 
@@ -76,54 +76,54 @@ class WhoAmI(Action):
         return int(call.session["userId"])
 
 
-class Remember(Action):
-    name = "remember"
-    web = "POST /remember"
+class SetValue(Action):
+    name = "value:set"
+    web = "POST /value/set"
 
-    async def run(self, inputs: Pair, call: Call) -> None:
+    async def run(self, inputs: KeyValue, call: Call) -> None:
         call.session[inputs.key] = inputs.value
 
 
-class Forget(Action):
-    name = "forget"
-    web = "POST /forget"
+class RemoveValue(Action):
+    name = "value:remove"
+    web = "POST /value/remove"
 
-    async def run(self, inputs: Pair, call: Call) -> None:
+    async def run(self, inputs: KeyValue, call: Call) -> None:
         del call.session[inputs.key]
 
 
-class Recall(Action):
-    name = "recall"
-    web = "GET /recall"
+class GetValues(Action):
+    name = "values"
+    web = "GET /values"
 
     async def run(self, call: Call) -> dict[str, Any]:
         return dict(call.session)
 
 
-class RememberAndFail(Action):
-    name = "remember:fail"
-    web = "POST /remember/fail"
+class SetValueAndFail(Action):
+    name = "value:set:fail"
+    web = "POST /value/set/fail"
 
-    async def run(self, inputs: Pair, call: Call) -> None:
+    async def run(self, inputs: KeyValue, call: Call) -> None:
         call.session[inputs.key] = inputs.value
         raise Conflict("no")
 
 
-class RenewAndFail(Action):
-    name = "renew:fail"
-    web = "POST /renew/fail"
+class RegenerateAndFail(Action):
+    name = "regenerate:fail"
+    web = "POST /regenerate/fail"
 
     async def run(self, call: Call) -> None:
         await call.session.regenerate()
         raise Conflict("no")
 
 
-class RememberOddly(Action):
-    name = "remember:oddly"
-    web = "POST /remember/oddly"
+class SetUnserializable(Action):
+    name = "value:set:unserializable"
+    web = "POST /value/set/unserializable"
 
     async def run(self, call: Call) -> None:
-        call.session["odd"] = object()
+        call.session["object"] = object()
 
 
 class Plain(Action):
@@ -135,36 +135,36 @@ class Plain(Action):
 
 
 ACTIONS = (
-    SignIn, SignOut, SignOutEverywhere, WhoAmI, Remember, Forget, Recall, RememberAndFail,
-    RenewAndFail, RememberOddly, Plain,
+    SignIn, SignOut, SignOutEverywhere, WhoAmI, SetValue, RemoveValue, GetValues, SetValueAndFail,
+    RegenerateAndFail, SetUnserializable, Plain,
 )  # fmt: skip
 
 
 class Site:
-    """A served application, and its Redis to look into."""
+    """A running application, and a client of its Redis."""
 
-    def __init__(self, app: RunningApp, kept: redis.Redis) -> None:
+    def __init__(self, app: RunningApp, client: redis.Redis) -> None:
         self.app = app
-        self.kept = kept
+        self.redis = client
         server = next(item for item in app.app.servers if isinstance(item, WebServer))
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
     def browser(self, **options: Any) -> httpx.AsyncClient:
-        """Return somebody new, with a cookie jar of their own."""
+        """Return a new HTTP client with its own cookies."""
         return httpx.AsyncClient(base_url=f"{self.url}/api", **options)
 
     @property
     def keys(self) -> list[str]:
-        """All that is in Redis, by name."""
-        return sorted(key.decode() for key in self.kept.keys("*"))  # type: ignore[union-attr]
+        """The keys in Redis, sorted."""
+        return sorted(key.decode() for key in self.redis.keys("*"))  # type: ignore[union-attr]
 
     def key(self, cookie: str | None) -> str:
-        """Return the key under which a session is kept."""
+        """Return the Redis key of a session."""
         return f"actionhero:sessions:{cookie}"
 
 
 class Serve(Protocol):
-    """Serves the application; keyword arguments are variables of its environment."""
+    """Runs the application; keyword arguments are environment variables."""
 
     def __call__(
         self, *plugins: Any, **environ: str
@@ -173,23 +173,23 @@ class Serve(Protocol):
 
 @pytest.fixture
 def serve(redis_server: ThrowAwayRedis) -> Serve:  # noqa: F811 - the fixture
-    """Give a function that serves the application for as long as a block."""
+    """A function that runs the application for the duration of a block."""
 
     @contextlib.asynccontextmanager
     async def serve(*plugins: Any, **environ: str) -> AsyncIterator[Site]:
         environ = {"REDIS_URL": redis_server.url, "PORT": "0", **environ}
-        with redis.Redis.from_url(redis_server.url) as kept:
+        with redis.Redis.from_url(redis_server.url) as client:
             async with running_app(
                 web_plugin, redis_plugin, sessions_plugin, *plugins, *ACTIONS,
                 environ=environ, mode=RunMode.SERVER,
             ) as app:  # fmt: skip
-                yield Site(app, kept)
+                yield Site(app, client)
 
     return serve
 
 
 @pytest.fixture
 async def site(serve: Serve) -> AsyncIterator[Site]:
-    """Give the application as it is served where nothing is set."""
+    """The application with default settings."""
     async with serve() as site:
         yield site

@@ -1,4 +1,4 @@
-"""When what an action changed is kept, and what becomes of calls that cross."""
+"""Saving changes, and concurrent calls of one session."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from actionhero_redis.testing import ThrowAwayRedis
 
 
-class HeldInputs(Inputs):
+class BlockedInputs(Inputs):
     writes: bool
 
 
 class Request:
-    """What a session needs of the request that opened a socket."""
+    """The parts of a request that sessions use."""
 
     scheme = "http"
     remote = "127.0.0.1"
@@ -37,57 +37,57 @@ class Request:
         self.headers = CIMultiDict({"Cookie": f"__session={cookie}"} if cookie else {})
 
 
-async def test_changes_are_kept_only_if_there_is_a_value(site: Site) -> None:
-    """An action that fails has changed nothing."""
+async def test_changes_of_failed_calls_are_discarded(site: Site) -> None:
+    """No record and no cookie is created."""
     async with site.browser() as browser:
-        failed = await browser.post("/remember/fail", json={"key": "a", "value": 1})
+        failed = await browser.post("/value/set/fail", json={"key": "a", "value": 1})
         assert (failed.status_code, "Set-Cookie" in failed.headers) == (409, False)
         assert site.keys == []
 
         await browser.put("/session", json={"user": 7})
-        await browser.post("/remember/fail", json={"key": "a", "value": 1})
+        await browser.post("/value/set/fail", json={"key": "a", "value": 1})
 
-        assert (await browser.get("/recall")).json() == {"userId": 7}
+        assert (await browser.get("/values")).json() == {"userId": 7}
 
 
-async def test_a_new_identifier_counts_also_if_the_action_then_fails(site: Site) -> None:
-    """The old one is gone by then, so the browser must learn the new one."""
+async def test_a_regenerated_identifier_is_sent_also_by_failed_calls(site: Site) -> None:
+    """The old record is already deleted."""
     async with site.browser() as browser:
         await browser.put("/session", json={"user": 7})
         before = browser.cookies["__session"]
 
-        assert (await browser.post("/renew/fail")).status_code == 409
+        assert (await browser.post("/regenerate/fail")).status_code == 409
 
         assert browser.cookies["__session"] != before
         assert (await browser.get("/whoami")).json() == 7
 
 
-async def test_what_cannot_be_kept_is_told_in_the_log_and_not_to_the_caller(
+async def test_unserializable_values_are_logged_and_hidden_from_clients(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The message names the key; the caller learns nothing of our insides."""
+    """The log message names the key."""
     async with site.browser() as browser:
-        answer = await browser.post("/remember/oddly")
+        response = await browser.post("/value/set/unserializable")
 
-    assert answer.status_code == 500
-    assert "session key 'odd' has a value that cannot be kept: " in caplog.text
-    assert caplog.text.count("; assign what JSON can hold") >= 1
+    assert response.status_code == 500
+    assert "session key 'object' has a value that cannot be stored: " in caplog.text
+    assert caplog.text.count("; assign a JSON value") >= 1
     assert site.keys == []
 
 
-async def test_a_key_that_is_removed_is_gone(site: Site) -> None:
-    """And the others stay, whatever they are called and hold."""
-    kept = {"created": "x", "indexed": None, ":": {"ü": [1, 2.5, True]}, "": "empty"}
+async def test_a_removed_key_is_deleted(site: Site) -> None:
+    """Other keys remain, with any name and any JSON value."""
+    values = {"created": "x", "indexed": None, ":": {"ü": [1, 2.5, True]}, "": "empty"}
     async with site.browser() as browser:
-        for key, value in {**kept, "b": 1}.items():
-            await browser.post("/remember", json={"key": key, "value": value})
-        await browser.post("/forget", json={"key": "b"})
+        for key, value in {**values, "b": 1}.items():
+            await browser.post("/value/set", json={"key": key, "value": value})
+        await browser.post("/value/remove", json={"key": "b"})
 
-        assert (await browser.get("/recall")).json() == kept
+        assert (await browser.get("/values")).json() == values
 
 
-async def test_an_action_inside_of_another_shares_its_session(serve: Serve) -> None:
-    """What one writes the other reads, and it is kept once."""
+async def test_a_nested_call_shares_the_session(serve: Serve) -> None:
+    """One record is written."""
 
     class Inner(Action):
         name = "inner"
@@ -106,12 +106,12 @@ async def test_an_action_inside_of_another_shares_its_session(serve: Serve) -> N
     async with serve(Inner, Outer) as site, site.browser() as browser:
         await browser.post("/outer")
 
-        assert (await browser.get("/recall")).json() == {"outer": 1, "inner": 1}
+        assert (await browser.get("/values")).json() == {"outer": 1, "inner": 1}
         assert len(site.keys) == 1
 
 
-async def test_every_kind_of_answer_has_the_cookie(serve: Serve) -> None:
-    """No body, a long one that is compressed, one of aiohttp's own, an error."""
+async def test_every_kind_of_response_has_the_cookie(serve: Serve) -> None:
+    """Empty, compressed, a response of aiohttp, an error."""
 
     class Empty(Action):
         name = "empty"
@@ -128,27 +128,27 @@ async def test_every_kind_of_answer_has_the_cookie(serve: Serve) -> None:
             call.session["a"] = 1
             return "long" * 1000
 
-    class Raw(Action):
-        name = "raw"
-        web = "POST /raw"
+    class Native(Action):
+        name = "native"
+        web = "POST /native"
 
         async def run(self, call: Call) -> Response:
             call.session["a"] = 1
-            return Response(text="raw")
+            return Response(text="native")
 
-    async with serve(Empty, Long, Raw) as site:
-        for path in ("/empty", "/long", "/raw"):
+    async with serve(Empty, Long, Native) as site:
+        for path in ("/empty", "/long", "/native"):
             async with site.browser() as browser:
-                answer = await browser.post(path)
-                assert (path, answer.is_success) == (path, True)
-                assert (await browser.get("/recall")).json() == {"a": 1}
-                refused = await browser.post("/remember", json={})
+                response = await browser.post(path)
+                assert (path, response.is_success) == (path, True)
+                assert (await browser.get("/values")).json() == {"a": 1}
+                refused = await browser.post("/value/set", json={})
                 assert refused.status_code == 422
-                assert refused.headers["Set-Cookie"] == answer.headers["Set-Cookie"]
+                assert refused.headers["Set-Cookie"] == response.headers["Set-Cookie"]
 
 
-async def test_what_a_stream_remembers_before_its_first_item_has_the_cookie(serve: Serve) -> None:
-    """It is kept before the head goes out; what comes later is kept when the stream has ended."""
+async def test_changes_before_the_first_item_of_a_stream_set_the_cookie(serve: Serve) -> None:
+    """They are saved before the headers are sent, and later changes at the end of the stream."""
 
     class Streaming(Action):
         name = "streaming"
@@ -160,22 +160,22 @@ async def test_what_a_stream_remembers_before_its_first_item_has_the_cookie(serv
             call.session["after"] = 2
 
     async with serve(Streaming) as site, site.browser() as browser:
-        answer = await browser.post("/streaming")
+        response = await browser.post("/streaming")
 
-        assert answer.text == "data: 1\n\n"
+        assert response.text == "data: 1\n\n"
         assert browser.cookies["__session"]
-        assert (await browser.get("/recall")).json() == {"before": 1, "after": 2}
+        assert (await browser.get("/values")).json() == {"before": 1, "after": 2}
 
 
-class Held(Action):
-    """Write to the session, or only look, once somebody says so."""
+class Blocked(Action):
+    """Wait for an event, and write to the session if the inputs say so."""
 
-    name = "held"
-    web = "POST /held"
+    name = "blocked"
+    web = "POST /blocked"
     entered: asyncio.Event
     released: asyncio.Event
 
-    async def run(self, inputs: HeldInputs, call: Call) -> None:
+    async def run(self, inputs: BlockedInputs, call: Call) -> None:
         self.entered.set()
         await self.released.wait()
         if inputs.writes:
@@ -183,61 +183,67 @@ class Held(Action):
 
 
 @pytest.fixture
-def held() -> type[Held]:
-    """Give an action that holds on, with events of its own."""
+def blocked() -> type[Blocked]:
+    """An action that blocks, with its own events."""
 
-    class Own(Held):
+    class Own(Blocked):
         entered, released = asyncio.Event(), asyncio.Event()
 
     return Own
 
 
-BOTH_PROFILES = pytest.mark.parametrize("profile", ["standard", "actionhero"])
-WRITES = pytest.mark.parametrize("writes", [True, False], ids=["writes", "looks"])
+BOTH_FORMATS = pytest.mark.parametrize("error_format", ["standard", "actionhero"])
+WRITES = pytest.mark.parametrize("writes", [True, False], ids=["writes", "reads"])
 
 
-@BOTH_PROFILES
+@BOTH_FORMATS
 @WRITES
-async def test_a_call_that_still_runs_does_not_bring_back_what_was_ended(
-    serve: Serve, held: type[Held], profile: str, *, writes: bool
+async def test_a_running_call_does_not_restore_an_ended_session(
+    serve: Serve, blocked: type[Blocked], error_format: str, *, writes: bool
 ) -> None:
-    """Signed out is signed out, whatever another tab was doing."""
-    async with serve(held, ACTIONHERO_WEB__ERROR_FORMAT=profile) as site, site.browser() as browser:
+    """After sign-out in another tab."""
+    async with (
+        serve(blocked, ACTIONHERO_WEB__ERROR_FORMAT=error_format) as site,
+        site.browser() as browser,
+    ):
         await browser.put("/session", json={"user": 7})
         cookie = browser.cookies["__session"]
-        slow = asyncio.create_task(browser.post("/held", json={"writes": writes}))
-        await held.entered.wait()
+        slow = asyncio.create_task(browser.post("/blocked", json={"writes": writes}))
+        await blocked.entered.wait()
         await browser.delete("/session")
-        held.released.set()
-        answer = await slow
+        blocked.released.set()
+        response = await slow
 
-        assert answer.status_code == 200
-        assert "Set-Cookie" not in answer.headers
+        assert response.status_code == 200
+        assert "Set-Cookie" not in response.headers
         assert site.key(cookie) not in site.keys
         assert browser.cookies.get("__session") != cookie
 
 
-@BOTH_PROFILES
+@BOTH_FORMATS
 @WRITES
-async def test_a_call_that_still_runs_does_not_sign_out_who_signs_in(
-    serve: Serve, held: type[Held], profile: str, *, writes: bool
+async def test_a_running_call_does_not_overwrite_the_cookie_of_a_sign_in(
+    serve: Serve, blocked: type[Blocked], error_format: str, *, writes: bool
 ) -> None:
-    """Its answer comes after the one with the new cookie, and leaves that alone."""
-    async with serve(held, ACTIONHERO_WEB__ERROR_FORMAT=profile) as site, site.browser() as browser:
-        await browser.post("/remember", json={"key": "basket", "value": ["tea"]})
-        slow = asyncio.create_task(browser.post("/held", json={"writes": writes}))
-        await held.entered.wait()
+    """Its response arrives after the new cookie."""
+    async with (
+        serve(blocked, ACTIONHERO_WEB__ERROR_FORMAT=error_format) as site,
+        site.browser() as browser,
+    ):
+        await browser.post("/value/set", json={"key": "basket", "value": ["tea"]})
+        slow = asyncio.create_task(browser.post("/blocked", json={"writes": writes}))
+        await blocked.entered.wait()
         await browser.put("/session", json={"user": 7})
-        held.released.set()
-        answer = await slow
+        blocked.released.set()
+        response = await slow
 
-        assert answer.status_code == 200
-        assert "Set-Cookie" not in answer.headers
-        assert (await browser.get("/recall")).json() == {"basket": ["tea"], "userId": 7}
+        assert response.status_code == 200
+        assert "Set-Cookie" not in response.headers
+        assert (await browser.get("/values")).json() == {"basket": ["tea"], "userId": 7}
 
 
-async def test_who_renews_what_was_ended_meanwhile_begins_anew(site: Site) -> None:
-    """Signed out everywhere, and signing in: nothing of the old session is carried over."""
+async def test_regenerating_an_ended_session_starts_an_empty_one(site: Site) -> None:
+    """After `destroy_all`, the old values are not copied."""
     sessions = site.app.get(Sessions)
     async with site.browser() as browser:
         await browser.put("/session", json={"user": 7})
@@ -253,11 +259,11 @@ async def test_who_renews_what_was_ended_meanwhile_begins_anew(site: Site) -> No
     assert dict(again) == dict(session) == {"new": 1}
 
 
-async def test_over_a_socket_the_connection_gets_a_session_of_its_own(site: Site) -> None:
-    """No cookie can be set there, so the one that the browser has goes on to work."""
+async def test_regenerate_over_websocket_keeps_the_session_of_the_cookie(site: Site) -> None:
+    """No cookie can be set there, so the connection gets its own session."""
     sessions = site.app.get(Sessions)
     async with site.browser() as browser:
-        await browser.post("/remember", json={"key": "a", "value": 1})
+        await browser.post("/value/set", json={"key": "a", "value": 1})
         socket = Connection("websocket", raw=Request(browser.cookies["__session"]))
         session = await sessions.open(socket)
 
@@ -267,8 +273,8 @@ async def test_over_a_socket_the_connection_gets_a_session_of_its_own(site: Site
 
         assert dict(await sessions.open(socket)) == {"a": 1, "userId": 7}
         assert socket.session_id == session.id != browser.cookies["__session"]
-        assert socket.answer_headers is None
-        assert (await browser.get("/recall")).json() == {"a": 1}
+        assert socket.response_headers is None
+        assert (await browser.get("/values")).json() == {"a": 1}
 
         first = session.id
         await session.regenerate()
@@ -276,11 +282,11 @@ async def test_over_a_socket_the_connection_gets_a_session_of_its_own(site: Site
         assert site.key(first) not in site.keys
         await session.destroy()
         assert dict(await sessions.open(socket)) == {}
-        assert (await browser.get("/recall")).json() == {"a": 1}
+        assert (await browser.get("/values")).json() == {"a": 1}
 
 
-async def test_calls_that_begin_a_session_over_one_socket_share_it(site: Site) -> None:
-    """Two at once, before there was one: neither loses what it wrote."""
+async def test_concurrent_calls_of_a_websocket_create_one_session(site: Site) -> None:
+    """The changes of both are saved."""
     sessions = site.app.get(Sessions)
     socket = Connection("websocket", raw=Request())
     one, two = await sessions.open(socket), await sessions.open(socket)
@@ -292,8 +298,8 @@ async def test_calls_that_begin_a_session_over_one_socket_share_it(site: Site) -
     assert len(site.keys) == 1
 
 
-async def test_elsewhere_a_session_is_memory(site: Site) -> None:
-    """Command line, tasks and tests: it lives as long as its connection."""
+async def test_other_transports_have_sessions_in_memory(site: Site) -> None:
+    """On the command line, in tasks and in tests a session ends with its connection."""
     caller = site.app.connect()
 
     await caller.call("sign:in", user=7)
@@ -301,30 +307,34 @@ async def test_elsewhere_a_session_is_memory(site: Site) -> None:
     assert await caller.call("whoami") == 7
     assert site.keys == []
     await caller.call("sign:out")
-    assert await caller.call("recall") == {}
+    assert await caller.call("values") == {}
 
 
-async def test_while_redis_is_away_only_who_has_a_session_notices(
+async def test_an_outage_of_redis_affects_only_clients_with_a_session(
     serve: Serve, redis_server: ThrowAwayRedis
 ) -> None:
-    """503 for them, answers for visitors, and then all is as before."""
-    quick = {"ACTIONHERO_REDIS__RETRY_BACKOFF": "1ms", "ACTIONHERO_REDIS__RETRIES": "1"}
-    async with serve(**quick) as site, site.browser() as browser, site.browser() as visitor:
+    """They get 503 until Redis is available again."""
+    short_delays = {"ACTIONHERO_REDIS__RETRY_BACKOFF": "1ms", "ACTIONHERO_REDIS__RETRIES": "1"}
+    async with (
+        serve(**short_delays) as site,
+        site.browser() as browser,
+        site.browser() as anonymous,
+    ):
         await browser.put("/session", json={"user": 7})
-        # It may keep its last second to itself when it is killed.
+        # Not killed, because a killed server may lose the writes of the last second.
         redis_server.stop()
 
-        away = await browser.get("/whoami")
-        assert away.status_code == 503
-        assert away.json()["error"]["type"] == ServiceUnavailable("").type
-        assert (await visitor.get("/plain")).json() == "plain"
+        failed = await browser.get("/whoami")
+        assert failed.status_code == 503
+        assert failed.json()["error"]["type"] == ServiceUnavailable("").type
+        assert (await anonymous.get("/plain")).json() == "plain"
 
         redis_server.start()
         assert (await browser.get("/whoami")).json() == 7
 
 
-async def test_without_the_redis_plugin_nothing_starts() -> None:
-    """The message names both."""
+async def test_sessions_require_the_redis_plugin() -> None:
+    """The message names both plugins."""
     with pytest.raises(BootError, match=r"sessions.*redis"):
         async with running_app(sessions_plugin):
             pass

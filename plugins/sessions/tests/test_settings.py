@@ -1,4 +1,4 @@
-"""The knobs of sessions, and what is said of a wrong one."""
+"""The settings of sessions, and their validation."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from actionhero import Connection
 from actionhero_sessions import SessionsSettings
-from actionhero_sessions.cookie import Cookies, new_id
+from actionhero_sessions.cookie import SessionCookie, new_id
 
 
 class Request:
-    """A request that came in plain text."""
+    """A request over plain HTTP."""
 
     scheme = "http"
     remote = "127.0.0.1"
@@ -22,11 +22,11 @@ class Request:
 
 
 def test_an_identifier_has_256_random_bits() -> None:
-    """No two are the same, and none can be guessed."""
-    made = {new_id() for _ in range(1000)}
+    """They are unique."""
+    ids = {new_id() for _ in range(1000)}
 
-    assert len(made) == 1000
-    assert {len(id) for id in made} == {43}
+    assert len(ids) == 1000
+    assert {len(id) for id in ids} == {43}
 
 
 @pytest.mark.parametrize(
@@ -38,35 +38,38 @@ def test_an_identifier_has_256_random_bits() -> None:
         (False, True, "__session"),
     ],
 )
-def test_in_production_the_cookie_is_secure_unless_said_otherwise(
+def test_the_cookie_is_secure_by_default_in_production(
     *, secure: bool | None, production: bool, name: str
 ) -> None:
-    """A proxy that speaks TLS and does not say so must not cost us that."""
-    cookies = Cookies(SessionsSettings(secure=secure), production=production)
+    """Also behind a proxy that does not forward the scheme."""
+    cookie = SessionCookie(SessionsSettings(secure=secure), production=production)
 
-    assert cookies.name(Connection("web", raw=Request())) == name
+    assert cookie.name(Connection("web", raw=Request())) == name
 
 
 def test_a_cookie_for_all_sites_must_be_secure() -> None:
-    """Browsers throw away one that is not."""
-    with pytest.raises(ValidationError, match="same_site is 'None', which browsers refuse in a "
-                       "cookie that is not secure; set secure = true"):  # fmt: skip
+    """Browsers reject it otherwise."""
+    with pytest.raises(
+        ValidationError,
+        match="same_site is 'None', which browsers reject for a cookie that is not secure; set "
+        "secure = true",
+    ):
         SessionsSettings(same_site="None")
 
     assert SessionsSettings(same_site="None", secure=True).same_site == "None"
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"ttl": 0}, {"cookie_name": "a b"}, {"cookie_name": ""}, {"user_key": ""}]
+    "invalid", [{"ttl": 0}, {"cookie_name": "a b"}, {"cookie_name": ""}, {"user_key": ""}]
 )
-def test_a_wrong_setting_is_refused(wrong: dict[str, Any]) -> None:
-    """Rather than a cookie that no browser takes."""
+def test_an_invalid_setting_is_refused(invalid: dict[str, Any]) -> None:
+    """Browsers would reject the cookie."""
     with pytest.raises(ValidationError):
-        SessionsSettings(**wrong)
+        SessionsSettings(**invalid)
 
 
-def test_a_proxy_on_a_unix_socket_is_believed_if_it_is_trusted() -> None:
-    """It has no address, and says how the client came all the same."""
+def test_a_proxy_on_a_unix_socket_can_be_trusted() -> None:
+    """It has no address, and is listed as `unix`."""
 
     class Proxied(Request):
         remote = ""
@@ -74,5 +77,5 @@ def test_a_proxy_on_a_unix_socket_is_believed_if_it_is_trusted() -> None:
 
     connection = Connection("web", raw=Proxied())
 
-    assert Cookies(SessionsSettings(), trusted_proxies=["unix"]).is_secure(connection)
-    assert not Cookies(SessionsSettings()).is_secure(connection)
+    assert SessionCookie(SessionsSettings(), trusted_proxies=["unix"]).is_secure(connection)
+    assert not SessionCookie(SessionsSettings()).is_secure(connection)

@@ -1,4 +1,4 @@
-"""Sessions for ActionHero. `RequireSession` and `Sessions` are what an author imports."""
+"""Sessions for ActionHero: `Sessions`, the middleware `RequireSession`, and aiohttp-session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions for handlers of aiohttp that are no action, by the names of aiohttp-session."""
+"""`SessionStorage` and `with_session`: sessions for handlers of aiohttp, by aiohttp-session."""
 
 from __future__ import annotations
 
@@ -22,35 +22,37 @@ if TYPE_CHECKING:
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-# It names what it keeps on a request by a text. Nobody who reads our logs can change that.
+# aiohttp-session stores its data in a request under a string key, which users cannot change.
 warnings.filterwarnings("ignore", category=NotAppKeyWarning, module="aiohttp_session")
 
 
-class _Mirror(aiohttp_session.Session):
-    """A session of ours, as aiohttp-session shows one."""
+class _SessionProxy(aiohttp_session.Session):
+    """A session in the form of aiohttp-session."""
 
-    def __init__(self, ours: Session, connection: Connection) -> None:
-        data = aiohttp_session.SessionData(created=ours.created_ms // 1000, session=dict(ours))
-        super().__init__(ours.id, data=data, new=ours.id is None)
-        self.ours = ours
+    def __init__(self, session: Session, connection: Connection) -> None:
+        data = aiohttp_session.SessionData(
+            created=session.created_ms // 1000, session=dict(session)
+        )
+        super().__init__(session.id, data=data, new=session.id is None)
+        self.session = session
         self.connection = connection
-        # As text, because a change inside of a value leaves the value the same object.
-        self.known = {key: dumps(value) for key, value in ours.items()}
+        # Serialized, because a change inside a value does not change the identity of the value.
+        self._initial = {key: dumps(value) for key, value in session.items()}
 
-    def hand_over(self) -> None:
-        """Make the same changes to ours."""
+    def apply_changes(self) -> None:
+        """Make the same changes to the original session."""
         for key, value in self.items():
-            if self.known.get(key) != dumps(value):
-                self.ours[key] = value
-        for key in self.known.keys() - self.keys():
-            del self.ours[key]
+            if self._initial.get(key) != dumps(value):
+                self.session[key] = value
+        for key in self._initial.keys() - self.keys():
+            del self.session[key]
 
 
 class SessionStorage(aiohttp_session.AbstractStorage):
-    """Lets `aiohttp_session.get_session(request)` give the session that actions see.
+    """Makes `aiohttp_session.get_session(request)` return the session that actions use.
 
-    `new_session` begins an empty one and removes the old record; `invalidate` removes it. Answers
-    that are streams or sockets keep nothing, as aiohttp-session tells.
+    `new_session` starts an empty session and deletes the old record; `invalidate` deletes it.
+    Changes are not saved for streaming and WebSocket responses, a limitation of aiohttp-session.
 
     Args:
         sessions: The sessions of the application.
@@ -63,7 +65,7 @@ class SessionStorage(aiohttp_session.AbstractStorage):
     async def load_session(self, request: web.Request) -> aiohttp_session.Session:
         """Return the session of a request."""
         connection = Connection("web", request.remote, raw=request)
-        return _Mirror(await self._sessions.open(connection), connection)
+        return _SessionProxy(await self._sessions.open(connection), connection)
 
     async def save_session(
         self,
@@ -71,37 +73,37 @@ class SessionStorage(aiohttp_session.AbstractStorage):
         response: web.StreamResponse,
         session: aiohttp_session.Session,
     ) -> None:
-        """Keep the changes of a session, and put its cookie on the answer."""
-        if isinstance(session, _Mirror):
-            mirror = session
-            if mirror.empty:
-                await mirror.ours.destroy()
+        """Save the changes of a session, and set its cookie on the response."""
+        if isinstance(session, _SessionProxy):
+            proxy = session
+            if proxy.empty:
+                await proxy.session.destroy()
         else:
-            # `new_session` was told no request: what this one came with is not carried over.
-            mirror = _Mirror(*await self._open_anew(request))
+            # Created by `new_session`: the values of the previous session are not copied.
+            proxy = await self._replace_session(request)
             for key, value in session.items():
-                mirror[key] = value
-        if not mirror.empty:
-            mirror.hand_over()
-            await self._sessions.save(mirror.connection, mirror.ours)
-        for name, value in mirror.connection.answer_headers or ():
+                proxy[key] = value
+        if not proxy.empty:
+            proxy.apply_changes()
+            await self._sessions.save(proxy.connection, proxy.session)
+        for name, value in proxy.connection.response_headers or ():
             response.headers.add(name, value)
 
-    async def _open_anew(self, request: web.Request) -> tuple[Session, Connection]:
+    async def _replace_session(self, request: web.Request) -> _SessionProxy:
         connection = Connection("web", request.remote, raw=request)
         session = await self._sessions.open(connection)
         await session.destroy()
-        return session, connection
+        return _SessionProxy(session, connection)
 
 
 def with_session(app: Application, handler: Handler) -> Handler:
     """Return `handler` with a session, for the hook `actionhero_web_routes`.
 
-    Unlike `aiohttp_session.setup`, it makes nothing slower but this handler.
+    Unlike `aiohttp_session.setup`, this adds no overhead to other routes.
 
     Args:
-        app: The application, as the hook is given it.
-        handler: Takes a request, and asks `aiohttp_session.get_session` for its session.
+        app: The application that the hook receives.
+        handler: The handler, which calls `aiohttp_session.get_session`.
     """
     from actionhero_sessions.sessions import Sessions
 

@@ -1,4 +1,4 @@
-"""The cookie by which a browser is known again: `Cookies`."""
+"""`SessionCookie`: reads the session cookie from requests, and sets it on responses."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from actionhero import Connection
     from actionhero_sessions.settings import SessionsSettings
 
-#: 256 bits, as base64 without what a cookie must not hold.
+#: 256 bits, which are 43 characters of URL-safe base64.
 ID_BYTES = 32
-_OURS = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-#: Browsers take a secure cookie of this name from nobody else: no sibling domain, no plain HTTP.
+_ID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+#: Browsers accept a cookie with this prefix only over HTTPS and from the host itself.
 SECURE_PREFIX = "__Host-"
 
 
 def new_id() -> str:
-    """Return an identifier that nobody can guess."""
+    """Return a random session identifier."""
     return secrets.token_urlsafe(ID_BYTES)
 
 
-class Cookies:
-    """Reads the cookie of requests, and writes it on answers.
+class SessionCookie:
+    """The session cookie.
 
     Args:
-        settings: Its name and attributes.
-        production: Whether we are for strangers: then it is secure where nothing else is said.
-        trusted_proxies: Whose word is taken for how a client came.
+        settings: The name and the attributes.
+        production: Whether the cookie is secure by default.
+        trusted_proxies: The proxies whose `X-Forwarded-Proto` is trusted.
     """
 
     def __init__(
@@ -42,43 +42,43 @@ class Cookies:
         production: bool = False,
         trusted_proxies: Iterable[str] = (),
     ) -> None:
-        #: Its name where nothing is said about security.
-        self.plain_name = settings.cookie_name
+        #: The name without the prefix of secure cookies.
+        self.base_name = settings.cookie_name
         self._secure = True if settings.secure is None and production else settings.secure
         self._proxies = TrustedProxies(trusted_proxies)
-        seconds = int(settings.ttl.total_seconds())
-        self._end = f"; Path=/; HttpOnly; SameSite={settings.same_site}"
-        self._lasting = f"; Max-Age={seconds}{self._end}"
+        ttl_seconds = int(settings.ttl.total_seconds())
+        self._attributes = f"; Path=/; HttpOnly; SameSite={settings.same_site}"
+        self._persistent_attributes = f"; Max-Age={ttl_seconds}{self._attributes}"
 
     def read(self, connection: Connection) -> str:
-        """Return the identifier that a request brought, empty if none has the form of ours."""
-        begin = self.name(connection) + "="
-        for line in connection.raw.headers.getall("Cookie", ()):
-            for pair in line.split(";"):
+        """Return the identifier in the request; empty if there is none of the right format."""
+        prefix = self.name(connection) + "="
+        for header in connection.raw.headers.getall("Cookie", ()):
+            for pair in header.split(";"):
                 pair = pair.strip()
-                if pair.startswith(begin) and _OURS.fullmatch(pair, len(begin)):
-                    return str(pair[len(begin) :])
+                if pair.startswith(prefix) and _ID.fullmatch(pair, len(prefix)):
+                    return str(pair[len(prefix) :])
         return ""
 
-    def put(self, connection: Connection, id: str) -> None:
-        """Have the answer tell the browser `id`."""
-        self._put(connection, id + self._lasting)
+    def set(self, connection: Connection, id: str) -> None:
+        """Set the cookie on the response."""
+        self._add_header(connection, id + self._persistent_attributes)
 
-    def drop(self, connection: Connection) -> None:
-        """Have the answer tell the browser to forget what it has."""
-        self._put(connection, f"; Max-Age=0{self._end}")
+    def delete(self, connection: Connection) -> None:
+        """Delete the cookie of the browser with the response."""
+        self._add_header(connection, f"; Max-Age=0{self._attributes}")
 
-    def withdraw(self, connection: Connection) -> None:
-        """Have the answer tell the browser nothing: it keeps what it has."""
-        if connection.answer_headers:
-            connection.answer_headers = self._others(connection)
+    def remove_header(self, connection: Connection) -> None:
+        """Remove the cookie from the response: the browser keeps its cookie."""
+        if connection.response_headers:
+            connection.response_headers = self._other_headers(connection)
 
     def name(self, connection: Connection) -> str:
-        """Return the name of the cookie, as this browser has it."""
-        return SECURE_PREFIX + self.plain_name if self.is_secure(connection) else self.plain_name
+        """Return the name of the cookie for this client."""
+        return SECURE_PREFIX + self.base_name if self.is_secure(connection) else self.base_name
 
     def is_secure(self, connection: Connection) -> bool:
-        """Whether the cookie of this browser is for HTTPS alone."""
+        """Whether the cookie of this client is sent over HTTPS only."""
         if self._secure is not None:
             return self._secure
         request: Any = connection.raw
@@ -87,22 +87,22 @@ class Cookies:
             scheme = self._proxies.client(request.remote, scheme, request.headers).scheme
         return scheme == "https"
 
-    def _put(self, connection: Connection, value: str) -> None:
+    def _add_header(self, connection: Connection, value: str) -> None:
         if connection.transport != "web":
-            # Its answer is a message: there is nowhere to put a cookie.
+            # A WebSocket message has no headers.
             return
         if self.is_secure(connection):
-            line = f"{SECURE_PREFIX}{self.plain_name}={value}; Secure"
+            header = f"{SECURE_PREFIX}{self.base_name}={value}; Secure"
         else:
-            line = f"{self.plain_name}={value}"
-        others = self._others(connection) if connection.answer_headers else ()
-        connection.answer_headers = (*others, ("Set-Cookie", line))
+            header = f"{self.base_name}={value}"
+        others = self._other_headers(connection) if connection.response_headers else ()
+        connection.response_headers = (*others, ("Set-Cookie", header))
 
-    def _others(self, connection: Connection) -> tuple[tuple[str, str], ...]:
-        """Return the headers of the answer but for our own."""
-        begin = f"{self.name(connection)}="
+    def _other_headers(self, connection: Connection) -> tuple[tuple[str, str], ...]:
+        """Return the response headers without this cookie."""
+        prefix = f"{self.name(connection)}="
         return tuple(
             header
-            for header in connection.answer_headers or ()
-            if not (header[0] == "Set-Cookie" and header[1].startswith(begin))
+            for header in connection.response_headers or ()
+            if not (header[0] == "Set-Cookie" and header[1].startswith(prefix))
         )

@@ -1,4 +1,4 @@
-"""`SessionsInitializer`: says what sessions lean on, so that it is there before they are."""
+"""`SessionsInitializer`: declares the dependency of sessions on Redis."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from actionhero import Initializer
 
 
 class SessionsInitializer(Initializer):
-    """Nothing to set up: the store uses the connections that Redis has."""
+    """Starts after Redis; the store has no connections of its own."""
 
     name = "sessions"
     requires = ("redis",)

@@ -1,4 +1,4 @@
-"""`RequireSession`: refuses who has not signed in."""
+"""`RequireSession`: middleware that requires a signed-in user."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class RequireSession(Middleware):
-    """Refuses a call whose session has no user.
+    """Rejects a call whose session has no user.
 
     Args:
-        key: The key of the session that must have a value; the setting `user_key` where left out.
+        key: The session key that must have a value; by default the setting `user_key`.
     """
 
     requires_session = True
@@ -24,10 +24,10 @@ class RequireSession(Middleware):
         self._key = key
 
     async def before(self, call: Call) -> None:
-        """Look for the user.
+        """Check the user.
 
         Raises:
-            SignInRequired: There is none.
+            SignInRequired: The session has no user.
         """
         key = self._key or call.get(SessionsSettings).user_key
         if call.session.get(key) is None:

@@ -1,4 +1,4 @@
-"""What this package adds to ActionHero. Start reading here."""
+"""The hooks by which this package extends ActionHero. Start reading here."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What Redis holds of sessions: `Records`. Each step is one script, so nothing comes between.
+"""`Records`: the sessions in Redis. Each operation is one script, so it is atomic.
 
-A session is a hash with a field for each of its keys, so that calls that change different keys at
-once do not meet. Each script has one key, because in a cluster two may lie on two servers.
+A session is a hash with one field per session key, so that concurrent changes of different keys do
+not conflict. Each script uses one Redis key, because two keys may be on two servers of a cluster.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from actionhero_redis import RedisClients
 
-#: Before the keys of a session, so that none of them can be taken for what we note ourselves.
+#: The prefix of the fields of session keys, which separates them from the metadata.
 _KEY = b":"
 _CREATED = b"created"
 _INDEXED = b"indexed"
@@ -27,7 +27,7 @@ if #fields > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return fields
 """
 
-# A session that was ended meanwhile is not begun again by a call that still had it.
+# A call that is still running must not create a deleted session again.
 _WRITE = """
 if ARGV[2] == '' then
   if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -41,14 +41,14 @@ redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 1
 """
 
-_TAKE = """
+_POP = """
 local fields = redis.call('HGETALL', KEYS[1])
 if redis.call('DEL', KEYS[1]) == 1 then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return fields
 """
 
-# It may be another user's by now, or nobody's.
-_END = """
+# The session may belong to another user by now, or have no user.
+_DELETE = """
 if redis.call('HGET', KEYS[1], ARGV[3]) ~= ARGV[4] then return 0 end
 redis.call('DEL', KEYS[1])
 redis.call('PUBLISH', ARGV[1], ARGV[2])
@@ -63,12 +63,12 @@ redis.call('PEXPIRE', KEYS[1], ARGV[4])
 
 
 class Record(NamedTuple):
-    """One session, as it is kept."""
+    """A stored session."""
 
     values: dict[str, Any]
-    #: When it began, in milliseconds since the epoch.
+    #: The time of its creation, in milliseconds since the epoch.
     created_ms: int
-    #: When it was last listed among those of its user, in milliseconds since the epoch.
+    #: The time when it was last indexed by its user, in milliseconds since the epoch.
     indexed_ms: int
 
 
@@ -76,9 +76,9 @@ class Records:
     """The sessions in Redis.
 
     Args:
-        clients: Gives the clients; asked when they are needed, because they are made later.
-        ttl_ms: How long a session is kept after it was last used, in milliseconds.
-        user_key: The key of a session under which its user is.
+        clients: Returns the clients, which are created after this object.
+        ttl_ms: The time to live of a session after its last use, in milliseconds.
+        user_key: The session key of the user.
     """
 
     def __init__(self, clients: Callable[[], RedisClients], ttl_ms: int, user_key: str) -> None:
@@ -92,12 +92,12 @@ class Records:
         return self._clients()
 
     @property
-    def ended_channel(self) -> str:
-        """Where the identifier of each session that ends is published."""
+    def revocation_channel(self) -> str:
+        """The Redis channel of the identifiers of sessions that end."""
         return self._clients().key("sessions", "ended")
 
     async def load(self, id: str) -> Record | None:
-        """Return a session, which lives on from now, or `None` if there is none of that name."""
+        """Return a session and renew its time to live; `None` if it does not exist."""
         return _record(await self._run(_LOAD, self._key(id), self._ttl_ms))
 
     async def write(
@@ -112,14 +112,15 @@ class Records:
         """Change some keys of a session.
 
         Args:
-            id: Which.
-            assigned: Keys with their values, as JSON.
-            removed: Keys that are no more.
-            created_ms: When it began, if it may be new. One that is not must be there.
-            indexed: Whether it was listed among those of its user.
+            id: The identifier of the session.
+            assigned: The assigned keys with their values, as JSON.
+            removed: The removed keys.
+            created_ms: The time of its creation, if the session may be new. Without it, the
+                session must exist.
+            indexed: Whether it has been indexed by its user.
 
         Returns:
-            Whether it was written: not if it has ended.
+            Whether the session was written; false if it has ended.
         """
         pairs = [part for key, value in assigned.items() for part in (_KEY + key.encode(), value)]
         if indexed:
@@ -136,37 +137,37 @@ class Records:
             )
         )
 
-    async def take(self, id: str) -> Record | None:
-        """Remove a session at once, and return what it was."""
-        return _record(await self._run(_TAKE, self._key(id), self.ended_channel, id))
+    async def pop(self, id: str) -> Record | None:
+        """Delete a session, and return it; `None` if it does not exist."""
+        return _record(await self._run(_POP, self._key(id), self.revocation_channel, id))
 
     async def index(self, id: str, user: Any) -> None:
-        """List a session among those of a user. Do it before it is written: none is missed."""
+        """Index a session by its user, before it is written, so that `delete_all` finds it."""
         now = _now_ms()
-        # An entry outlives its session, which is listed again in half its time at the latest.
-        keep_ms = 2 * self._ttl_ms
-        await self._run(_INDEX, self._index_key(user), now, now + keep_ms, id, keep_ms)
+        # An entry outlives its session, which is indexed again after half of its time to live.
+        ttl_ms = 2 * self._ttl_ms
+        await self._run(_INDEX, self._index_key(user), now, now + ttl_ms, id, ttl_ms)
 
-    def must_index(self, record: Record) -> bool:
-        """Whether it is time to list a session again."""
+    def needs_index(self, record: Record) -> bool:
+        """Whether a session must be indexed again."""
         return _now_ms() - record.indexed_ms > self._ttl_ms // 2
 
-    async def end_all(self, user: Any) -> int:
-        """Remove every session of a user, and return how many there were."""
+    async def delete_all(self, user: Any) -> int:
+        """Delete every session of a user, and return their number."""
         clients = self._clients()
-        ended = 0
+        count = 0
         ids: Any = await clients.bytes.zrange(self._index_key(user), 0, -1)
         for id in ids:
-            ended += await self._run(
-                _END,
+            count += await self._run(
+                _DELETE,
                 self._key(id.decode()),
-                self.ended_channel,
+                self.revocation_channel,
                 id,
                 self._user_field,
                 dumps(user),
             )
             await clients.bytes.zrem(self._index_key(user), id)
-        return ended
+        return count
 
     async def _run(self, script: str, key: str, *arguments: Any) -> Any:
         client: Any = self._clients().bytes
@@ -182,11 +183,11 @@ class Records:
 def _record(fields: list[bytes]) -> Record | None:
     if not fields:
         return None
-    kept = dict(zip(fields[::2], fields[1::2], strict=True))
+    hash_fields = dict(zip(fields[::2], fields[1::2], strict=True))
     return Record(
-        {key[1:].decode(): loads(value) for key, value in kept.items() if key[:1] == _KEY},
-        int(kept.get(_CREATED, b"0")),
-        int(kept.get(_INDEXED, b"0")),
+        {key[1:].decode(): loads(value) for key, value in hash_fields.items() if key[:1] == _KEY},
+        int(hash_fields.get(_CREATED, b"0")),
+        int(hash_fields.get(_INDEXED, b"0")),
     )
 
 

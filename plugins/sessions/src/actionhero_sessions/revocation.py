@@ -1,4 +1,4 @@
-"""Which sessions end, told by Redis as it happens, to whoever keeps connections open."""
+"""`revocations`: a subscription to the identifiers of sessions that end."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.sessions")
 
-#: How long to wait before Redis is asked again, after it went away.
+#: How long to wait before the next attempt to subscribe, after a lost connection.
 RETRY_SECONDS: Final = 1.0
 
 
-async def endings(clients: RedisClients, channel: str) -> AsyncGenerator[str | None, None]:
-    """Yield what is published on `channel`, and `None` whenever something may have been missed."""
-    was_heard = False
+async def revocations(clients: RedisClients, channel: str) -> AsyncGenerator[str | None, None]:
+    """Yield the messages of a Redis channel, and `None` whenever messages may have been missed."""
+    was_subscribed = False
     while True:
         pubsub = clients.pubsub()
         try:
             await pubsub.subscribe(channel)
             async for message in pubsub.listen():
                 if message["type"] == "message":
-                    yield _text(message["data"])
+                    yield _decode(message["data"])
                 elif message["type"] == "subscribe":
-                    # Also said by redis-py itself, after a connection that it lost.
-                    if was_heard:
+                    # Also sent after redis-py has reconnected.
+                    if was_subscribed:
                         yield None
-                    was_heard = True
+                    was_subscribed = True
         except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
-            logger.debug("the end of sessions is not heard of: %s", error)
-            was_heard = True
+            logger.debug("the subscription to ended sessions is interrupted: %s", error)
+            was_subscribed = True
         finally:
             await pubsub.aclose()
         await asyncio.sleep(RETRY_SECONDS)
 
 
-def _text(said: str | bytes) -> str:
-    return said if isinstance(said, str) else said.decode()
+def _decode(data: str | bytes) -> str:
+    return data if isinstance(data, str) else data.decode()

@@ -1,4 +1,4 @@
-"""`Sessions`: opens the session of whoever calls, keeps its changes, and ends it."""
+"""`Sessions`: opens the session of a connection, saves its changes, and deletes it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 from actionhero import Session, SessionStore
 from actionhero.transport import dumps
 from actionhero_redis import RedisClients
-from actionhero_sessions.cookie import Cookies, new_id
+from actionhero_sessions.cookie import SessionCookie, new_id
 from actionhero_sessions.records import Records
 from actionhero_sessions.settings import SessionsSettings
 from actionhero_web import WebSettings
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
     from actionhero import Application, Connection
 
-#: Connections that begin with an HTTP request, and so may bring a cookie.
-WITH_COOKIES = frozenset({"web", "websocket"})
+#: The transports whose connections start with an HTTP request, which may have a cookie.
+COOKIE_TRANSPORTS = frozenset({"web", "websocket"})
 
 
 class StoredSession(Session):
-    """A session in Redis, as one call sees it; made by `Sessions.open`."""
+    """A session in Redis, for one call; created by `Sessions.open`."""
 
     __slots__ = (
         "__weakref__",
-        "_brought",
+        "_changed_keys",
         "_connection",
-        "_is_outdated",
+        "_is_replaced",
         "_next_id",
+        "_received_id",
         "_sessions",
-        "_touched",
         "is_stored",
     )
 
@@ -42,145 +42,150 @@ class StoredSession(Session):
         self._sessions = sessions
         self._connection = connection
         #: The keys that were assigned or removed, and are not written yet.
-        self._touched: set[str] = set()
-        #: What the browser was told already, if there is nothing to keep so far.
+        self._changed_keys: set[str] = set()
+        #: The identifier in the cookie of the response, before there is a record.
         self._next_id: str | None = None
-        #: The identifier that the call came with.
-        self._brought = ""
-        #: Whether another call has ended that identifier, whose own answer says what comes next.
-        self._is_outdated = False
-        #: Whether there is a record of it.
+        #: The identifier in the request.
+        self._received_id = ""
+        #: Whether another call has ended that identifier; the response of that call has the next.
+        self._is_replaced = False
+        #: Whether there is a record in Redis.
         self.is_stored = False
 
     def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, value)
-        self._touched.add(key)
+        self._changed_keys.add(key)
 
     def __delitem__(self, key: str) -> None:
         super().__delitem__(key)
-        self._touched.add(key)
+        self._changed_keys.add(key)
 
     async def regenerate(self) -> None:
-        """Give the session a new identifier and remove the old record, at once.
+        """Give the session a new identifier and delete the old record immediately.
 
-        Over WebSocket, where no cookie can be set, the connection gets a session of its own, with
-        the same values, and the cookie's stays as it is.
+        Over WebSocket, where no cookie can be set, the connection gets its own session with the
+        same values, and the session of the cookie does not change.
         """
         await self._sessions._rotate(self._connection, self)
 
     async def destroy(self) -> None:
-        """Forget everything and remove the record, at once."""
+        """Clear the session and delete the record immediately."""
         await self._sessions._destroy(self._connection, self)
 
     def _changes(self) -> tuple[dict[str, bytes], list[str]]:
-        """Return what was assigned, as JSON, and what was removed."""
-        assigned = {key: _json(key, self._values[key]) for key in self._touched & self.keys()}
-        return assigned, sorted(self._touched - self.keys())
+        """Return the assigned keys with their values as JSON, and the removed keys."""
+        assigned = {key: _json(key, self._values[key]) for key in self._changed_keys & self.keys()}
+        return assigned, sorted(self._changed_keys - self.keys())
 
-    def _note_written(self) -> None:
-        self._touched.clear()
+    def _mark_saved(self) -> None:
+        self._changed_keys.clear()
         self.changed = False
 
-    def _fill(self, values: dict[str, Any]) -> None:
-        """Take over what is kept, where this call has not changed it."""
-        own = {key: self._values[key] for key in self._touched & self.keys()}
-        self._values = {k: v for k, v in values.items() if k not in self._touched} | own
+    def _merge(self, stored: dict[str, Any]) -> None:
+        """Add the stored values of the keys that this call has not changed."""
+        assigned = {key: self._values[key] for key in self._changed_keys & self.keys()}
+        self._values = {k: v for k, v in stored.items() if k not in self._changed_keys} | assigned
 
 
 class Sessions(SessionStore):
     """All sessions of the application: `call.get(Sessions)`.
 
     Args:
-        records: Where they are kept.
-        cookies: How browsers are known again.
-        user_key: The key of a session under which its user is.
-        always_cookie: Whether also who has no session is told a cookie, as clients of the
-            original expect.
+        records: The sessions in Redis.
+        cookie: The session cookie.
+        user_key: The session key of the user.
+        always_set_cookie: Whether clients without a session get a cookie too, as clients of the
+            original ActionHero expect.
     """
 
     def __init__(
-        self, records: Records, cookies: Cookies, user_key: str, *, always_cookie: bool = False
+        self,
+        records: Records,
+        cookie: SessionCookie,
+        user_key: str,
+        *,
+        always_set_cookie: bool = False,
     ) -> None:
         self._records = records
-        self.cookies = cookies
-        #: The key of a session under which its user is.
+        self.cookie = cookie
+        #: The session key of the user.
         self.user_key = user_key
-        self._always_cookie = always_cookie
-        #: The sessions of calls that came with an identifier, for as long as anybody has them.
-        self._under_way: WeakValueDictionary[int, StoredSession] = WeakValueDictionary()
+        self._always_set_cookie = always_set_cookie
+        #: The sessions of running calls whose request had an identifier.
+        self._active: WeakValueDictionary[int, StoredSession] = WeakValueDictionary()
         self._numbers = itertools.count()
 
     @property
-    def ended_channel(self) -> str:
-        """The Redis channel on which the identifier of each session that ends is published."""
-        return self._records.ended_channel
+    def revocation_channel(self) -> str:
+        """The Redis channel of the identifiers of sessions that end."""
+        return self._records.revocation_channel
 
-    def ended(self) -> AsyncGenerator[str | None, None]:
+    def revocations(self) -> AsyncGenerator[str | None, None]:
         """Yield the identifier of each session that ends from now on; see `SessionStore`."""
-        from actionhero_sessions.revocation import endings  # noqa: PLC0415 - it loads redis-py
+        from actionhero_sessions.revocation import revocations  # noqa: PLC0415 - imports redis-py
 
-        return endings(self._records.clients, self.ended_channel)
+        return revocations(self._records.clients, self.revocation_channel)
 
     async def destroy_all(self, user: Any) -> int:
-        """End every session of a user: sign out everywhere.
+        """Delete every session of a user: sign out everywhere.
 
         Args:
-            user: What the sessions have under the setting `user_key`.
+            user: The value of the session key `user_key`.
 
         Returns:
-            How many sessions were ended.
+            The number of deleted sessions.
         """
-        return await self._records.end_all(user)
+        return await self._records.delete_all(user)
 
     def cookie_name(self, connection: Connection) -> str:
-        """Return the name of the cookie that brings a session back."""
-        if connection.transport in WITH_COOKIES:
-            return self.cookies.name(connection)
-        return self.cookies.plain_name
+        """Return the name of the session cookie."""
+        if connection.transport in COOKIE_TRANSPORTS:
+            return self.cookie.name(connection)
+        return self.cookie.base_name
 
-    # -- what the corridor asks ----------------------------------------------------------------
+    # -- called by the pipeline ----------------------------------------------------------------
 
     async def open(self, connection: Connection) -> Session:
-        """Return the session of `connection`; without a cookie, Redis is not asked."""
-        if connection.transport not in WITH_COOKIES:
+        """Return the session of `connection`; without a cookie, Redis is not used."""
+        if connection.transport not in COOKIE_TRANSPORTS:
             if connection.session is None:
                 connection.session = Session()
             return connection.session
         session = StoredSession(self, connection)
         id = connection.session_id
         if id is None:
-            id = self.cookies.read(connection)
+            id = self.cookie.read(connection)
         if id:
-            session._brought = id
-            self._under_way[next(self._numbers)] = session
+            session._received_id = id
+            self._active[next(self._numbers)] = session
         record = await self._records.load(id) if id else None
         if record is None:
-            # Whatever it came with is not of our making, or has ended: it is never taken on.
+            # An identifier without a record is never used: it was forged, or has ended.
             connection.session_id = ""
-            if not session._is_outdated:
-                self._tell_visitor(connection, session)
+            if not session._is_replaced:
+                self._set_new_cookie(connection, session)
             return session
         session.id, session.created_ms, session.is_stored = id, record.created_ms, True
-        session._fill(record.values)
+        session._merge(record.values)
         connection.session_id = id
-        if not session._is_outdated:
-            self.cookies.put(connection, id)
+        if not session._is_replaced:
+            self.cookie.set(connection, id)
         user = record.values.get(self.user_key)
-        if user is not None and self._records.must_index(record):
+        if user is not None and self._records.needs_index(record):
             await self._records.index(id, user)
             await self._records.write(id, {}, indexed=True)
         return session
 
     async def save(self, connection: Connection, session: Session) -> None:
-        """Write the keys that were changed, and no others."""
+        """Write the changed keys, and no others."""
         if not isinstance(session, StoredSession):
             return
         assigned, removed = session._changes()
         if not (assigned or session.is_stored):
-            # Nothing is remembered of a visitor, so nothing is written.
-            session._note_written()
+            # An empty session is not written.
+            session._mark_saved()
             return
-        # Another call over the same socket may have begun it meanwhile.
+        # Another call of the same WebSocket connection may have created it meanwhile.
         id = session.id or connection.session_id or session._next_id or new_id()
         connection.session_id = id
         signed_in = self.user_key in assigned and session[self.user_key] is not None
@@ -191,71 +196,73 @@ class Sessions(SessionStore):
             id, assigned, removed, created_ms=created_ms, indexed=signed_in
         ):
             session.id, session.is_stored = id, True
-            if not (session._is_outdated and id == session._brought):
-                self.cookies.put(connection, id)
+            if not (session._is_replaced and id == session._received_id):
+                self.cookie.set(connection, id)
         else:
-            # It has ended meanwhile: what the browser has to know, it is told by who ended it.
-            self._forget(connection, session)
-        session._note_written()
+            # It has ended meanwhile; the response of the call that ended it sets the cookie.
+            self._detach(connection, session)
+        session._mark_saved()
 
-    # -- what a session asks -------------------------------------------------------------------
+    # -- called by a session -------------------------------------------------------------------
 
     async def _rotate(self, connection: Connection, session: StoredSession) -> None:
         old, new = session.id, new_id()
         if not (session.is_stored and old):
-            # Nothing is kept of it yet. It gets its record when the call has ended well.
+            # There is no record yet; `save` writes it when the call succeeds.
             session.id = session._next_id or new
             return
-        if connection.transport != "web" and old == self.cookies.read(connection):
+        if connection.transport != "web" and old == self.cookie.read(connection):
             record = await self._records.load(old)
         else:
-            record = await self._records.take(old)
-            self._outdate(old, session)
-        session._fill(record.values if record else {})
+            record = await self._records.pop(old)
+            self._mark_replaced(old, session)
+        session._merge(record.values if record else {})
         if record is None:
-            # It has ended meanwhile: what it knew is not carried over.
-            self._forget(connection, session)
+            # It has ended meanwhile: its values are not copied.
+            self._detach(connection, session)
             session.id = new
             return
         user = record.values.get(self.user_key)
         if user is not None:
             await self._records.index(new, user)
-        kept = {key: _json(key, value) for key, value in record.values.items()}
-        await self._records.write(new, kept, created_ms=record.created_ms, indexed=user is not None)
+        values = {key: _json(key, value) for key, value in record.values.items()}
+        await self._records.write(
+            new, values, created_ms=record.created_ms, indexed=user is not None
+        )
         session.id = connection.session_id = new
-        self.cookies.put(connection, new)
+        self.cookie.set(connection, new)
 
     async def _destroy(self, connection: Connection, session: StoredSession) -> None:
         if session.is_stored and session.id:
-            await self._records.take(session.id)
-            self._outdate(session.id, session)
-            self._forget(connection, session)
-            self.cookies.drop(connection)
-            self._tell_visitor(connection, session)
+            await self._records.pop(session.id)
+            self._mark_replaced(session.id, session)
+            self._detach(connection, session)
+            self.cookie.delete(connection)
+            self._set_new_cookie(connection, session)
         session.id = None
         session._values.clear()
-        session._note_written()
+        session._mark_saved()
 
-    def _forget(self, connection: Connection, session: StoredSession) -> None:
-        """Note that there is no record any more."""
+    def _detach(self, connection: Connection, session: StoredSession) -> None:
+        """Detach a session from its record, which was deleted."""
         session.id, session.is_stored = None, False
         connection.session_id = ""
-        self.cookies.withdraw(connection)
+        self.cookie.remove_header(connection)
 
-    def _outdate(self, id: str, ending: StoredSession) -> None:
-        """Let no answer that is under way tell an identifier that `ending` has ended.
+    def _mark_replaced(self, id: str, replaced_by: StoredSession) -> None:
+        """Keep the responses of other running calls from setting an ended identifier.
 
-        It would come after the answer that tells the next one, and sign the browser out again.
+        Such a response would arrive after the cookie of the new session, and overwrite it.
         """
-        for session in list(self._under_way.values()):
-            if session._brought == id and session is not ending:
-                session._is_outdated = True
-                self.cookies.withdraw(session._connection)
+        for session in list(self._active.values()):
+            if session._received_id == id and session is not replaced_by:
+                session._is_replaced = True
+                self.cookie.remove_header(session._connection)
 
-    def _tell_visitor(self, connection: Connection, session: StoredSession) -> None:
-        if self._always_cookie:
+    def _set_new_cookie(self, connection: Connection, session: StoredSession) -> None:
+        if self._always_set_cookie:
             session._next_id = new_id()
-            self.cookies.put(connection, session._next_id)
+            self.cookie.set(connection, session._next_id)
 
 
 def sessions_for(app: Application) -> Sessions:
@@ -265,13 +272,13 @@ def sessions_for(app: Application) -> Sessions:
     ttl_ms = int(settings.ttl.total_seconds() * 1000)
     sessions = Sessions(
         Records(lambda: app.get(RedisClients), ttl_ms, settings.user_key),
-        Cookies(
+        SessionCookie(
             settings,
             production=app.environment == "production",
             trusted_proxies=web.trusted_proxies,
         ),
         settings.user_key,
-        always_cookie=web.error_format == "actionhero",
+        always_set_cookie=web.error_format == "actionhero",
     )
     app.provide(Sessions, sessions)
     return sessions
@@ -282,6 +289,5 @@ def _json(key: str, value: Any) -> bytes:
         return dumps(value)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"session key {key!r} has a value that cannot be kept: {error}; assign what JSON can "
-            "hold"
+            f"session key {key!r} has a value that cannot be stored: {error}; assign a JSON value"
         ) from error

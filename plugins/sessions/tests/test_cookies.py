@@ -1,4 +1,4 @@
-"""Somebody signs in with a browser, and is known again."""
+"""Sign-in, sign-out and the session cookie over HTTP."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from plugins.sessions.tests.conftest import Serve, Site
 
-LASTING = "; Max-Age=86400; Path=/; HttpOnly; SameSite=Strict"
+ATTRIBUTES = "; Max-Age=86400; Path=/; HttpOnly; SameSite=Strict"
 
 
-async def test_who_signs_in_is_known_until_they_sign_out(site: Site) -> None:
-    """Sign in, be known, sign out, be nobody."""
+async def test_a_user_is_signed_in_until_sign_out(site: Site) -> None:
+    """Sign-out deletes the cookie and the record."""
     async with site.browser() as browser:
         assert (await browser.get("/whoami")).status_code == 401
         await browser.put("/session", json={"user": 7})
 
         assert (await browser.get("/whoami")).json() == 7
 
-        answer = await browser.delete("/session")
-        assert answer.headers["Set-Cookie"] == (
+        response = await browser.delete("/session")
+        assert response.headers["Set-Cookie"] == (
             "__session=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict"
         )
         refused = await browser.get("/whoami")
@@ -31,8 +31,8 @@ async def test_who_signs_in_is_known_until_they_sign_out(site: Site) -> None:
         assert [key for key in site.keys if ":of:" not in key] == []
 
 
-async def test_two_browsers_are_two_people(site: Site) -> None:
-    """What one is remembered for is nothing of the other's."""
+async def test_two_browsers_have_two_sessions(site: Site) -> None:
+    """Sign-out in one does not affect the other."""
     async with site.browser() as one, site.browser() as two:
         await one.put("/session", json={"user": 1})
         await two.put("/session", json={"user": 2})
@@ -45,36 +45,36 @@ async def test_two_browsers_are_two_people(site: Site) -> None:
         assert (await two.get("/whoami")).json() == 2
 
 
-async def test_of_a_visitor_nothing_is_written(site: Site) -> None:
-    """Who only looks around leaves no trace, and gets no cookie."""
+async def test_empty_sessions_are_not_stored(site: Site) -> None:
+    """Nor is a cookie set."""
     async with site.browser() as browser:
-        answers = [
+        responses = [
             await browser.get("/plain"),
-            await browser.get("/recall"),
+            await browser.get("/values"),
             await browser.get("/whoami"),
-            await browser.post("/renew/fail"),
+            await browser.post("/regenerate/fail"),
             await browser.delete("/session"),
             await browser.get("/nowhere"),
         ]
 
-    assert ["Set-Cookie" in answer.headers for answer in answers] == [False] * 6
+    assert ["Set-Cookie" in response.headers for response in responses] == [False] * 6
     assert site.keys == []
 
 
 async def test_the_cookie_has_every_attribute(site: Site) -> None:
-    """It goes to no script and to no other site, and ends when the session does."""
+    """And is renewed by every response."""
     async with site.browser() as browser:
-        first = await browser.post("/remember", json={"key": "a", "value": 1})
+        first = await browser.post("/value/set", json={"key": "a", "value": 1})
         again = await browser.get("/plain")
 
-    cookie, _, rest = first.headers["Set-Cookie"].partition(";")
+    cookie, _, attributes = first.headers["Set-Cookie"].partition(";")
     assert re.fullmatch(r"__session=[A-Za-z0-9_-]{43}", cookie)
-    assert f";{rest}" == LASTING
+    assert f";{attributes}" == ATTRIBUTES
     assert again.headers["Set-Cookie"] == first.headers["Set-Cookie"]
 
 
 async def test_the_cookie_is_secure_over_https(serve: Serve) -> None:
-    """Also if a proxy speaks TLS for us; then no other domain can set it."""
+    """Also behind a proxy that terminates TLS."""
     async with (
         serve(ACTIONHERO_WEB__TRUSTED_PROXIES="127.0.0.1") as site,
         site.browser() as browser,
@@ -86,21 +86,21 @@ async def test_the_cookie_is_secure_over_https(serve: Serve) -> None:
 
     assert plain.headers["Set-Cookie"].startswith("__session=")
     assert secure.headers["Set-Cookie"].startswith("__Host-__session=")
-    assert secure.headers["Set-Cookie"].endswith(f"{LASTING}; Secure")
+    assert secure.headers["Set-Cookie"].endswith(f"{ATTRIBUTES}; Secure")
 
 
-async def test_nobody_but_a_trusted_proxy_says_how_they_came(site: Site) -> None:
-    """A client that claims HTTPS gets a cookie for the way it really came."""
+async def test_untrusted_clients_cannot_claim_https(site: Site) -> None:
+    """Only the header of a trusted proxy counts."""
     async with site.browser() as browser:
-        answer = await browser.put(
+        response = await browser.put(
             "/session", json={"user": 1}, headers={"X-Forwarded-Proto": "https"}
         )
 
-    assert answer.headers["Set-Cookie"].startswith("__session=")
+    assert response.headers["Set-Cookie"].startswith("__session=")
 
 
-async def test_the_cookie_is_as_the_settings_say(serve: Serve) -> None:
-    """Name, time, and who may send it."""
+async def test_the_cookie_follows_the_settings(serve: Serve) -> None:
+    """Name, lifetime, `SameSite` and `Secure`."""
     async with (
         serve(
             ACTIONHERO_SESSIONS__COOKIE_NAME="sid",
@@ -110,20 +110,20 @@ async def test_the_cookie_is_as_the_settings_say(serve: Serve) -> None:
         ) as site,
         site.browser() as browser,
     ):
-        answer = await browser.put("/session", json={"user": 1})
-        cookie = answer.headers["Set-Cookie"].partition(";")[0]
-        known = await browser.get("/whoami", headers={"Cookie": f"x=1; {cookie}; y=2"})
+        response = await browser.put("/session", json={"user": 1})
+        cookie = response.headers["Set-Cookie"].partition(";")[0]
+        user = await browser.get("/whoami", headers={"Cookie": f"x=1; {cookie}; y=2"})
 
-    assert answer.headers["Set-Cookie"] == (
-        f"__Host-sid={answer.json()}; Max-Age=600; Path=/; HttpOnly; SameSite=Lax; Secure"
+    assert response.headers["Set-Cookie"] == (
+        f"__Host-sid={response.json()}; Max-Age=600; Path=/; HttpOnly; SameSite=Lax; Secure"
     )
-    assert known.json() == 1
+    assert user.json() == 1
 
 
-async def test_clients_of_the_original_get_a_cookie_with_every_answer(serve: Serve) -> None:
-    """In the profile `actionhero` also where there is no session, and no action."""
+async def test_every_response_of_the_actionhero_format_has_a_cookie(serve: Serve) -> None:
+    """Also without a session or an action."""
     async with serve(ACTIONHERO_WEB__ERROR_FORMAT="actionhero") as site, site.browser() as browser:
-        answers = [
+        responses = [
             await browser.get("/plain"),
             await browser.get("/nowhere"),
             await browser.options("/plain"),
@@ -134,28 +134,28 @@ async def test_clients_of_the_original_get_a_cookie_with_every_answer(serve: Ser
 
         signed_in = await browser.put("/session", json={"user": 1})
         cookie = f"__session={signed_in.json()}"
-        known = [await browser.get("/nowhere"), await browser.options("/plain")]
+        renewed = [await browser.get("/nowhere"), await browser.options("/plain")]
 
-    for answer in answers:
+    for response in responses:
         assert re.fullmatch(
-            rf"__session=[A-Za-z0-9_-]{{43}}{LASTING}", answer.headers["Set-Cookie"]
+            rf"__session=[A-Za-z0-9_-]{{43}}{ATTRIBUTES}", response.headers["Set-Cookie"]
         )
-    assert [item.headers["Set-Cookie"] for item in known] == [cookie + LASTING] * 2
+    assert [item.headers["Set-Cookie"] for item in renewed] == [cookie + ATTRIBUTES] * 2
 
 
-async def test_fifty_calls_at_once_lose_no_key(site: Site) -> None:
-    """Each changes a key of its own, in one session."""
+async def test_concurrent_changes_of_different_keys_are_all_saved(site: Site) -> None:
+    """Fifty calls each set their own key of one session."""
     async with site.browser(timeout=30) as browser:
         await browser.put("/session", json={"user": 7})
-        await browser.post("/remember", json={"key": "old", "value": 0})
+        await browser.post("/value/set", json={"key": "old", "value": 0})
 
-        answers = await asyncio.gather(
-            *(browser.post("/remember", json={"key": f"k{n}", "value": n}) for n in range(50)),
-            browser.post("/forget", json={"key": "old"}),
+        responses = await asyncio.gather(
+            *(browser.post("/value/set", json={"key": f"k{n}", "value": n}) for n in range(50)),
+            browser.post("/value/remove", json={"key": "old"}),
         )
 
-        assert {answer.status_code for answer in answers} == {200}
-        assert (await browser.get("/recall")).json() == {
+        assert {response.status_code for response in responses} == {200}
+        assert (await browser.get("/values")).json() == {
             "userId": 7,
             **{f"k{n}": n for n in range(50)},
         }
