@@ -1,4 +1,4 @@
-"""Databases of both kinds, and a plugin whose models and migrations a test writes."""
+"""Databases of both kinds, and a plugin with generated models and migrations."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import pytest
 
 from actionhero import hookimpl
 from actionhero_db import Database, DbSettings, Models
-from actionhero_db.migrations.engine import Engine, engine_of
+from actionhero_db.migrations.factory import create_engine
 from actionhero_db.testing import postgres_server, postgres_url  # noqa: F401 - fixtures
 from actionhero_db.url import DatabaseUrl
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+    from actionhero_db.migrations.engine import Engine
 
 HEAD = """
 from __future__ import annotations
@@ -34,7 +36,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def each_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give a test an empty database of each kind, one after the other."""
+    """Return the URL of an empty database, of each kind in turn."""
     if request.param == "postgres":
         url: str = request.getfixturevalue("postgres_url")
         return url
@@ -42,11 +44,11 @@ def each_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 class Notebook:
-    """A plugin with models that change from version to version, and a database.
+    """A plugin whose models change from version to version, and its database.
 
     Args:
-        folder: Where its packages are written.
-        url: The database.
+        folder: The folder for its packages.
+        url: The URL of the database.
     """
 
     def __init__(self, folder: Path, url: str) -> None:
@@ -63,11 +65,11 @@ class Notebook:
 
     @property
     def migrations(self) -> Path:
-        """The folder of the migrations."""
+        """The folder with the migrations."""
         return self.folder / f"{self.name}_migrations"
 
     def write(self, models: str, *, migrations: bool = True) -> None:
-        """Be at a version with these models."""
+        """Write a new version of the models."""
         module = f"{self.name}_v{next(self._versions)}"
         text = HEAD + textwrap.dedent(models)
         (self.folder / f"{module}.py").write_text(text, encoding="utf-8")
@@ -77,49 +79,49 @@ class Notebook:
 
     def write_migration(self, name: str, operations: str, *, head: str = "") -> None:
         """Write a migration by hand."""
-        before = sorted(path.stem for path in self.migrations.glob("0*.py"))
-        needed = f"[({self.label!r}, {before[-1]!r})]" if before else "[]"
+        existing = sorted(path.stem for path in self.migrations.glob("0*.py"))
+        dependencies = f"[({self.label!r}, {existing[-1]!r})]" if existing else "[]"
         lines = [
             "from tortoise import fields, migrations",
             "from tortoise.migrations import operations as ops",
             "class Migration(migrations.Migration):",
-            f"    dependencies = {needed}",
+            f"    dependencies = {dependencies}",
             *(f"    {line}" for line in head.splitlines()),
             f"    operations = [{operations}]",
         ]
         (self.migrations / f"{name}.py").write_text("\n".join(lines) + "\n", encoding="utf-8")
         importlib.invalidate_caches()
 
-    def beside(self, other: Models) -> None:
-        """Have another plugin's models in the same database."""
+    def add_models(self, other: Models) -> None:
+        """Add the models of another plugin to the same database."""
         self._others.append(other)
 
     def database(self, **settings: Any) -> Database:
-        """Return the database, with the models as they are now."""
+        """Return the database with the current models."""
         url = DatabaseUrl.parse(self.url)
         database = Database(url, [self.models, *self._others], DbSettings(**settings))
         self._open.append(database)
         return database
 
     def engine(self, **settings: Any) -> Engine:
-        """Return what makes and runs migrations, with the models as they are now."""
-        return engine_of(self.database(**settings), DbSettings(**settings))
+        """Return the migration engine for the current models."""
+        return create_engine(self.database(**settings), DbSettings(**settings))
 
     async def make(self, models: str, name: str) -> str:
-        """Change the models, write a migration for that, and return its text."""
+        """Change the models, make a migration, and return its text."""
         self.write(models)
         path = await self.engine().make(self.label, name)
         assert path is not None
         return path.read_text(encoding="utf-8")
 
     async def migrate(self) -> list[str]:
-        """Run all migrations, and return what was reported."""
+        """Run all migrations, and return the reported lines."""
         lines: list[str] = []
         await self.engine().migrate(None, None, lines.append)
         return lines
 
     async def rollback(self, name: str | None = None) -> list[str]:
-        """Undo migrations, and return what was reported."""
+        """Undo migrations, and return the reported lines."""
         lines: list[str] = []
         await self.engine().rollback(self.label, name, lines.append)
         return lines
@@ -131,16 +133,16 @@ class Notebook:
         return [dict(row) for row in rows]
 
     async def count(self, table: str) -> int:
-        """Return how many rows a table has."""
+        """Return the number of rows in a table."""
         rows = await self.run(f'SELECT count(*) AS number FROM "{table}"')
         return int(rows[0]["number"])
 
     async def indexes(self, table: str) -> set[tuple[str, ...]]:
-        """Return the columns of each index of a table, whatever the indexes are called."""
+        """Return the columns of each index of a table."""
         if self.url.startswith("sqlite"):
             rows = await self.run(f'PRAGMA index_list("{table}")')
-            found = [await self.run(f'PRAGMA index_info("{row["name"]}")') for row in rows]
-            return {tuple(column["name"] for column in columns) for columns in found}
+            indexes = [await self.run(f'PRAGMA index_info("{row["name"]}")') for row in rows]
+            return {tuple(column["name"] for column in columns) for columns in indexes}
         rows = await self.run(
             "SELECT ARRAY(SELECT a.attname::text FROM unnest(x.indkey) WITH ORDINALITY k(n, o) "
             "JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.n ORDER BY k.o) AS c "
@@ -156,7 +158,7 @@ class Notebook:
 
 @pytest.fixture
 def importable(tmp_path: Path) -> Iterator[Path]:
-    """Give a folder from which modules can be imported, and forget them afterwards."""
+    """Return a folder on `sys.path`; its modules are unloaded afterwards."""
     folder = tmp_path / "packages"
     folder.mkdir()
     sys.path.insert(0, str(folder))
@@ -169,7 +171,7 @@ def importable(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 async def notebook(importable: Path, each_url: str) -> AsyncIterator[Notebook]:
-    """Give a plugin with models, on a database of each kind."""
+    """Return a plugin with models, on a database of each kind in turn."""
     notebook = Notebook(importable, each_url)
     yield notebook
     await notebook.close()
@@ -177,7 +179,7 @@ async def notebook(importable: Path, each_url: str) -> AsyncIterator[Notebook]:
 
 @pytest.fixture
 async def sqlite_notebook(importable: Path, tmp_path: Path) -> AsyncIterator[Notebook]:
-    """Give a plugin with models, on a SQLite file."""
+    """Return a plugin with models, on a SQLite file."""
     notebook = Notebook(importable, f"sqlite://{tmp_path / 'test.sqlite3'}")
     yield notebook
     await notebook.close()
@@ -188,7 +190,7 @@ async def postgres_notebook(
     importable: Path,
     postgres_url: str,  # noqa: F811 - the fixture
 ) -> AsyncIterator[Notebook]:
-    """Give a plugin with models, on a PostgreSQL."""
+    """Return a plugin with models, on PostgreSQL."""
     notebook = Notebook(importable, postgres_url)
     yield notebook
     await notebook.close()
@@ -209,7 +211,7 @@ class Person(Model):
 
 
 class People:
-    """A plugin with one model: `Person`."""
+    """A plugin with one model, `Person`."""
 
     def __init__(self, module: Any) -> None:
         self.Person = module.Person
@@ -222,7 +224,7 @@ class People:
 
 @pytest.fixture
 def people(importable: Path) -> People:
-    """Give a plugin with a model `Person`, which has a unique e-mail address."""
+    """Return a plugin with the model `Person`, which has a unique e-mail address."""
     name = f"people{next(_numbers)}"
     (importable / f"{name}.py").write_text(PEOPLE, encoding="utf-8")
     importlib.invalidate_caches()

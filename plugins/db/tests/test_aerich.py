@@ -1,4 +1,4 @@
-"""aerich as the engine of migrations: the same commands, its own files, and its limits."""
+"""aerich as the migration engine: its files, errors and limits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actionhero import ConfigurationError
-from actionhero_db.migrations.engine import MigrationFailed, MigrationRefused
+from actionhero_db.migrations.errors import MigrationFailed, MigrationRefused
 
 ONE = """
 class Note(Model):
@@ -31,8 +31,8 @@ async def migrate(notebook: Any) -> list[str]:
     return lines
 
 
-async def test_up_and_down_and_up_again_with_rows(notebook: Any) -> None:
-    """A column with a default of Python is added to a table with rows, and taken away again."""
+async def test_migrations_run_forward_backward_and_forward_again(notebook: Any) -> None:
+    """A column with a Python default is added to a table with rows, and removed again."""
     await make(notebook, ONE, "init")
     first = await migrate(notebook)
     await notebook.run("INSERT INTO note (text) VALUES ('hello')")
@@ -52,8 +52,8 @@ async def test_up_and_down_and_up_again_with_rows(notebook: Any) -> None:
     assert again == first + second
 
 
-async def test_what_has_not_changed_is_not_written(notebook: Any) -> None:
-    """And what was run is not run again."""
+async def test_unchanged_models_make_no_migration(notebook: Any) -> None:
+    """Applied migrations are not run again either."""
     await make(notebook, ONE, "init")
     await migrate(notebook)
 
@@ -61,15 +61,15 @@ async def test_what_has_not_changed_is_not_written(notebook: Any) -> None:
     assert await migrate(notebook) == []
 
 
-async def test_a_migration_that_fails_leaves_nothing(notebook: Any) -> None:
-    """Also on SQLite, where aerich itself would leave the first statement done."""
+async def test_a_failed_migration_is_rolled_back(notebook: Any) -> None:
+    """Also on SQLite, where aerich itself would keep the first statement."""
     await make(notebook, ONE, "init")
     await migrate(notebook)
     path = await make(notebook, TWO, "stars")
     up, end, down = path.read_text().partition('"""\n\n\nasync def down')
     path.write_text(f"{up};\nUPDATE nowhere SET x = 1;{end}{down}")
 
-    with pytest.raises(MigrationFailed, match=r"failed at: UPDATE nowhere SET x = 1: .* nothing"):
+    with pytest.raises(MigrationFailed, match=r"failed at: UPDATE nowhere SET x = 1: .* it was"):
         await migrate(notebook)
 
     assert await notebook.run("SELECT * FROM note") == []
@@ -77,36 +77,36 @@ async def test_a_migration_that_fails_leaves_nothing(notebook: Any) -> None:
     assert [state.applied for state in states] == [True, False]
 
 
-async def test_what_aerich_cannot_do_on_sqlite_is_refused(sqlite_notebook: Any) -> None:
-    """Changing a column needs the other engine."""
+async def test_unsupported_changes_on_sqlite_are_refused(sqlite_notebook: Any) -> None:
+    """A change of a column needs the other engine."""
     await make(sqlite_notebook, ONE, "init")
 
-    with pytest.raises(MigrationRefused, match=r"aerich cannot do this on sqlite: .*; use the eng"):
+    with pytest.raises(MigrationRefused, match=r"does not support this change on sqlite: .*; use"):
         await make(sqlite_notebook, ONE.replace("max_length=20", "max_length=99"), "longer")
 
 
-async def test_names_that_are_not_there_are_told_with_those_that_are(notebook: Any) -> None:
-    """A wrong label and a wrong name each list what there is."""
+async def test_unknown_names_list_the_available_ones(notebook: Any) -> None:
+    """Both an unknown label and an unknown migration."""
     path = await make(notebook, ONE, "init")
     engine = notebook.engine(migrations="aerich")
 
-    with pytest.raises(ConfigurationError, match="no migrations of the label 'nots'; there are: n"):
+    with pytest.raises(ConfigurationError, match="no migrations have the label 'nots'; available:"):
         await engine.migrate("nots", None, print)
-    with pytest.raises(ConfigurationError, match=f"is not there; there are: {path.stem}"):
+    with pytest.raises(ConfigurationError, match=f"does not exist; available: {path.stem}"):
         await engine.sql("notes", "9_", backward=False)
-    with pytest.raises(ConfigurationError, match="no migration of 'notes' was run, so there is n"):
+    with pytest.raises(ConfigurationError, match="no migration of 'notes' is applied, so none can"):
         await engine.rollback("notes", None, print)
     assert "CREATE TABLE" in (await engine.sql("notes", "0_", backward=False))[0]
 
 
-async def test_models_without_migrations_get_their_tables(notebook: Any) -> None:
-    """As with the other engine, before there is a first migration."""
+async def test_tables_of_models_without_migrations_are_created(notebook: Any) -> None:
+    """As with the other engine, before the first migration."""
     notebook.write(ONE, migrations=False)
     engine = notebook.engine(migrations="aerich")
 
-    lacking = await engine.lacking()
+    pending = await engine.pending()
     lines = await migrate(notebook)
 
-    assert lacking == ["tables of 'notes', which has no migrations"]
-    assert lines == ["made the table 'note' as its model is, without a migration"]
-    assert await notebook.engine(migrations="aerich").lacking() == []
+    assert pending == ["tables of 'notes', which has no migrations"]
+    assert lines == ["created the table 'note' from its model, without a migration"]
+    assert await notebook.engine(migrations="aerich").pending() == []

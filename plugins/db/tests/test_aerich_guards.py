@@ -1,4 +1,4 @@
-"""With aerich a migration loses no row and no index, or it is refused: every change, with rows."""
+"""Migrations of aerich lose no row and no index, or are refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actionhero_db.migrations.engine import MigrationFailed, MigrationRefused
+from actionhero_db.migrations.errors import MigrationFailed, MigrationRefused
 
 USER_AND_POST = """
 class User(Model):
@@ -30,8 +30,8 @@ class Post(Model):
     class Meta:
         table = "post"
 """
-#: What the table of users has from the beginning.
-FROM_THE_BEGINNING = {("city",), ("email",), ("name", "city")}
+#: The indexes of the first version of the table of users.
+INITIAL_INDEXES = {("city",), ("email",), ("name", "city")}
 ROWS = (
     "INSERT INTO member (name, city, email) VALUES ('Ada', 'London', 'ada@example.org')",
     "INSERT INTO post (user_id) VALUES (1)",
@@ -52,7 +52,7 @@ FEWER = version().replace("email = fields.CharField(max_length=50, unique=True)"
 
 
 async def begin(notebook: Any) -> None:
-    """Have the first version, with one user and two posts of theirs."""
+    """Create the first version, with one user and two posts."""
     await make(notebook, version(), "init")
     await migrate(notebook)
     for row in ROWS:
@@ -68,7 +68,7 @@ async def migrate(notebook: Any) -> None:
     await notebook.engine(migrations="aerich").migrate(None, None, lambda _: None)
 
 
-async def assert_all_is_kept(notebook: Any, indexes: set[tuple[str, ...]]) -> None:
+async def assert_unchanged(notebook: Any, indexes: set[tuple[str, ...]]) -> None:
     assert await notebook.count("member") == 1
     assert await notebook.count("post") == 2
     assert await notebook.indexes("member") == indexes
@@ -77,101 +77,99 @@ async def assert_all_is_kept(notebook: Any, indexes: set[tuple[str, ...]]) -> No
 @pytest.mark.parametrize(
     ("models", "indexes"),
     [
-        (version(more="ok = fields.BooleanField(default=True)"), FROM_THE_BEGINNING),
-        (version(more="nick = fields.CharField(max_length=9, null=True)"), FROM_THE_BEGINNING),
+        (version(more="ok = fields.BooleanField(default=True)"), INITIAL_INDEXES),
+        (version(more="nick = fields.CharField(max_length=9, null=True)"), INITIAL_INDEXES),
         (
             version(more="nick = fields.CharField(max_length=9, null=True, db_index=True)"),
-            FROM_THE_BEGINNING | {("nick",)},
+            INITIAL_INDEXES | {("nick",)},
         ),
         (
             version(more="nick = fields.CharField(max_length=9, null=True, unique=True)"),
-            FROM_THE_BEGINNING | {("nick",)},
+            INITIAL_INDEXES | {("nick",)},
         ),
-        (version(of_name=", db_index=True"), FROM_THE_BEGINNING | {("name",)}),
-        (version().replace(", db_index=True", ""), FROM_THE_BEGINNING - {("city",)}),
+        (version(of_name=", db_index=True"), INITIAL_INDEXES | {("name",)}),
+        (version().replace(", db_index=True", ""), INITIAL_INDEXES - {("city",)}),
         (
             version(meta='indexes = [Index(fields=["city", "email"])]'),
-            FROM_THE_BEGINNING | {("city", "email")},
+            INITIAL_INDEXES | {("city", "email")},
         ),
         (RENAMED, {("city",), ("mail",), ("name", "city")}),
     ],
     ids=[
         "a column with a default",
-        "a column that may be null",
+        "a nullable column",
         "a column with an index",
         "a unique column",
         "an index on a column",
-        "an index less",
+        "a removed index",
         "an index on two columns",
-        "a column of another name",
+        "a renamed column",
     ],
 )
 async def test_a_change_keeps_rows_and_indexes(
     notebook: Any, models: str, indexes: set[tuple[str, ...]]
 ) -> None:
-    """On both databases, as the other engine does."""
+    """On both databases, as with the other engine."""
     await begin(notebook)
 
     await make(notebook, models, "change")
     await migrate(notebook)
 
-    await assert_all_is_kept(notebook, indexes)
+    await assert_unchanged(notebook, indexes)
 
 
 @pytest.mark.parametrize(
     ("models", "indexes"),
     [
-        (LONGER, FROM_THE_BEGINNING),
-        (version(of_name=", null=True"), FROM_THE_BEGINNING),
-        (UNRELATED, FROM_THE_BEGINNING),
-        (FEWER, FROM_THE_BEGINNING - {("email",)}),
+        (LONGER, INITIAL_INDEXES),
+        (version(of_name=", null=True"), INITIAL_INDEXES),
+        (UNRELATED, INITIAL_INDEXES),
+        (FEWER, INITIAL_INDEXES - {("email",)}),
     ],
-    ids=["a longer text", "a column that may be null", "no foreign key", "a column less"],
+    ids=["a longer text", "a nullable column", "no foreign key", "a removed column"],
 )
-async def test_postgresql_takes_what_sqlite_does_not(
+async def test_postgresql_supports_more_changes_than_sqlite(
     postgres_notebook: Any, models: str, indexes: set[tuple[str, ...]]
 ) -> None:
-    """A column is changed or dropped, and nothing else with it."""
+    """A column is changed or dropped, and nothing else."""
     await begin(postgres_notebook)
 
     await make(postgres_notebook, models, "change")
     await migrate(postgres_notebook)
 
-    await assert_all_is_kept(postgres_notebook, indexes)
+    await assert_unchanged(postgres_notebook, indexes)
 
 
 @pytest.mark.parametrize(
     "models",
     [LONGER, version(of_name=", null=True"), UNRELATED],
-    ids=["a longer text", "a column that may be null", "no foreign key"],
+    ids=["a longer text", "a nullable column", "no foreign key"],
 )
-async def test_what_aerich_cannot_do_on_sqlite_is_refused_before_it_is_written(
+async def test_no_migration_is_written_for_unsupported_changes_on_sqlite(
     sqlite_notebook: Any, models: str
 ) -> None:
-    """The message names the engine that can."""
+    """The message names the engine that supports the change."""
     await begin(sqlite_notebook)
     files = set(sqlite_notebook.migrations.rglob("*.py"))
 
-    with pytest.raises(MigrationRefused, match=r"sqlite.*; use the engine tortoise, which can"):
+    with pytest.raises(MigrationRefused, match=r"sqlite.*; use the engine tortoise, which does"):
         await make(sqlite_notebook, models, "change")
 
     assert set(sqlite_notebook.migrations.rglob("*.py")) == files
-    await assert_all_is_kept(sqlite_notebook, FROM_THE_BEGINNING)
+    await assert_unchanged(sqlite_notebook, INITIAL_INDEXES)
 
 
-async def test_a_unique_column_that_sqlite_does_not_drop_leaves_all_as_it_was(
+async def test_a_failure_to_drop_a_unique_column_on_sqlite_is_rolled_back(
     sqlite_notebook: Any,
 ) -> None:
-    """aerich drops its index first; that is undone."""
+    """aerich drops the index of the column first."""
     await begin(sqlite_notebook)
     await make(sqlite_notebook, FEWER, "change")
 
-    with pytest.raises(
-        MigrationFailed, match=r"cannot drop UNIQUE column.* nothing of it was kept"
-    ):
+    with pytest.raises(MigrationFailed, match=r"cannot drop UNIQUE column.* it was rolled back"):
         await migrate(sqlite_notebook)
 
-    await assert_all_is_kept(sqlite_notebook, FROM_THE_BEGINNING)
+    await assert_unchanged(sqlite_notebook, INITIAL_INDEXES)
 
 
 @pytest.mark.parametrize(
@@ -182,20 +180,20 @@ async def test_a_unique_column_that_sqlite_does_not_drop_leaves_all_as_it_was(
         'friend = fields.ForeignKeyField("notes.User", related_name="friends")',
     ],
 )
-async def test_a_column_that_rows_have_no_value_for_is_refused_before_it_is_written(
+async def test_no_migration_is_written_for_a_column_without_a_value_for_existing_rows(
     notebook: Any, field: str
 ) -> None:
-    """Of the two kinds of defaults aerich knows the other one."""
+    """aerich ignores database defaults."""
     await begin(notebook)
     files = set(notebook.migrations.rglob("*.py"))
 
-    with pytest.raises(MigrationRefused) as refused:
+    with pytest.raises(MigrationRefused) as raised:
         await make(notebook, version(more=field), "change")
 
     name = field.partition(" ")[0].replace("friend", "friend_id")
-    assert str(refused.value) == (
-        f"the new column {name!r} must not be null and has no default, so rows that are there "
-        "could not be kept; give it default=… (aerich does not know db_default=…), or null=True"
+    assert str(raised.value) == (
+        f"the new column {name!r} must not be null and has no default, so existing rows would have "
+        "no value; give it default=… (aerich ignores db_default=…), or null=True"
     )
     assert set(notebook.migrations.rglob("*.py")) == files
-    await assert_all_is_kept(notebook, FROM_THE_BEGINNING)
+    await assert_unchanged(notebook, INITIAL_INDEXES)

@@ -1,4 +1,4 @@
-"""`actionhero db …`, as an operator types it, in a project of its own."""
+"""`actionhero db …`, run as a command in a project."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from book.models import Entry
 
 
 class Sign(Action):
-    \"\"\"Write into the book.\"\"\"
+    \"\"\"Sign the book.\"\"\"
 
     name = "sign"
 
@@ -47,7 +47,7 @@ class Sign(Action):
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Make an application with a model and an action, and no migrations."""
+    """Create an application with models and an action, without migrations."""
     package = tmp_path / "book"
     package.mkdir()
     (package / "__init__.py").touch()
@@ -60,7 +60,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Give a function that runs `actionhero` in the project."""
+    """Return a function that runs `actionhero` in the project."""
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         environ = {"PATH": os.environ["PATH"], "HOME": str(project), "NO_COLOR": "1", **variables}
@@ -77,10 +77,10 @@ def run(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
-def test_from_nothing_to_a_migrated_production(
+def test_a_new_project_is_migrated_in_production(
     run: Callable[..., subprocess.CompletedProcess[str]], project: Path, postgres_url: str
 ) -> None:
-    """Development makes tables by itself; production runs what was committed, and then starts."""
+    """Development creates tables by itself; production starts after `db migrate`."""
     first = run("call", "sign")
     made = run("db", "make", "initial")
     listed = run("db", "status", "--format", "json")
@@ -102,54 +102,54 @@ def test_from_nothing_to_a_migrated_production(
         {"label": "book", "name": "0001_initial", "applied": False}
     ]
     assert listed.returncode == 1
-    assert adopted.stdout == "book.0001_initial: tables were there already\n"
+    assert adopted.stdout == "book.0001_initial: tables already exist\n"
     assert again.stdout == "2\n", again.stderr
     assert refused.returncode == 78
-    assert "lacks book.0001_initial; run: actionhero db migrate" in refused.stderr
+    assert "pending: book.0001_initial; run: actionhero db migrate" in refused.stderr
     assert migrated.stdout == "book.0001_initial: done\n", migrated.stderr
     assert signed.stdout == "1\n", signed.stderr
     assert cleared.returncode == 78
     assert "'db clear' would delete every row, and is refused in production" in cleared.stderr
 
 
-def test_rows_are_cleared_where_it_is_not_production(
+def test_clear_deletes_every_row(
     run: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
-    """Every row of every model goes; asked first, unless told not to ask."""
+    """It asks for confirmation, unless `--yes` is set."""
     run("call", "sign")
-    unsure = run("db", "clear")
+    unconfirmed = run("db", "clear")
     cleared = run("db", "clear", "--yes")
     signed = run("call", "sign")
 
-    assert unsure.returncode == 1
-    assert "Delete every row in sqlite://" in unsure.stderr
+    assert unconfirmed.returncode == 1
+    assert "Delete every row in sqlite://" in unconfirmed.stderr
     assert cleared.stdout == "cleared entry, entry_tag, tag\n", cleared.stderr
     assert signed.stdout == "1\n"
 
 
-def test_a_migration_is_shown_undone_and_run_again(
+def test_sql_and_rollback(
     run: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
-    """`sql` changes nothing, `rollback` undoes the newest."""
+    """`sql` changes nothing, `rollback` undoes the newest migration."""
     run("db", "make", "initial")
     run("db", "migrate")
 
-    shown = run("db", "sql", "book", "0001")
+    sql = run("db", "sql", "book", "0001")
     undone = run("db", "rollback", "book")
     status = run("db", "status")
     unchanged = run("db", "make", "again")
 
-    assert 'CREATE TABLE "entry"' in shown.stdout
+    assert 'CREATE TABLE "entry"' in sql.stdout
     assert undone.stdout == "book.0001_initial: undone\n", undone.stderr
     assert status.returncode == 1
     assert "0001_initial" in status.stdout
     assert unchanged.stderr == "the models of 'book' have not changed\n"
 
 
-def test_what_would_break_is_refused_before_it_is_written(
+def test_a_migration_that_would_fail_is_not_written(
     run: Callable[..., subprocess.CompletedProcess[str]], project: Path
 ) -> None:
-    """Exit 1, with what to write in its place."""
+    """The exit code is 1, and the message contains the remedy."""
     run("db", "make", "initial")
     models = project / "book" / "models.py"
     models.write_text(
@@ -165,58 +165,58 @@ def test_what_would_break_is_refused_before_it_is_written(
     assert not list((project / "book" / "migrations").glob("0002*"))
 
 
-def test_a_server_that_is_away_is_exit_69(
+def test_an_unavailable_server_is_exit_code_69(
     run: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
-    """For a command and for a call."""
-    away = {"DATABASE_URL": "postgres://ada:s3cret@127.0.0.1:1/book"}
+    """Both for a command and for a call."""
+    unavailable = {"DATABASE_URL": "postgres://ada:s3cret@127.0.0.1:1/book"}
 
-    status = run("db", "status", **away)
-    call = run("call", "sign", **away)
+    status = run("db", "status", **unavailable)
+    call = run("call", "sign", **unavailable)
 
     assert (status.returncode, call.returncode) == (69, 69)
     assert "postgres://ada:******@127.0.0.1:1/book cannot be used" in status.stderr
     assert "s3cret" not in status.stderr + call.stderr
 
 
-def test_without_models_there_is_nothing_to_look_after(
+def test_commands_without_models_are_refused(
     run: Callable[..., subprocess.CompletedProcess[str]], project: Path
 ) -> None:
-    """It says where models are written."""
+    """The message names the module for models."""
     (project / "actionhero.toml").write_text('[plugins]\nenabled = ["db"]\n')
 
-    done = run("db", "status")
+    process = run("db", "status")
 
-    assert done.returncode == 78
-    assert "no plugin has models; write some in a module 'models' of the application" in done.stderr
+    assert process.returncode == 78
+    assert "no plugin has models; write some in a module 'models'" in process.stderr
 
 
-def test_doctor_says_which_database_is_in_use(
+def test_doctor_checks_the_database(
     run: Callable[..., subprocess.CompletedProcess[str]], postgres_url: str
 ) -> None:
-    """A file is a warning where a deployment is asked about; of a server its set-up is told."""
+    """For a deployment, a file is a warning, and the configuration of a server is checked."""
     plain = run("doctor", "--format", "json")
     file = run("doctor", "--deploy", "--format", "json")
     server = run("doctor", "--deploy", "--format", "json", DATABASE_URL=postgres_url)
 
-    def found(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
-        return {item["check"]: item["finding"] for item in json.loads(done.stdout)}
+    def findings(process: subprocess.CompletedProcess[str]) -> dict[str, str]:
+        return {item["check"]: item["finding"] for item in json.loads(process.stdout)}
 
-    assert found(plain)["db.url"] == "ok"
-    assert found(plain)["database"] == "ok"
-    assert found(file)["db.url"] == "warning"
-    # The one of the tests is set up to be thrown away.
-    assert found(server)["db.synchronous_commit"] == "warning"
-    assert found(server)["db.pool_max"] == "ok"
+    assert findings(plain)["db.url"] == "ok"
+    assert findings(plain)["database"] == "ok"
+    assert findings(file)["db.url"] == "warning"
+    # The server of the tests is configured for speed.
+    assert findings(server)["db.synchronous_commit"] == "warning"
+    assert findings(server)["db.pool_max"] == "ok"
 
 
-def test_help_tells_the_limits_of_the_engines(
+def test_help_describes_the_limits_of_the_engines(
     run: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
-    """Who chooses aerich reads there what it cannot do."""
-    done = run("db", "--help")
+    """It lists the changes that aerich does not support."""
+    process = run("db", "--help")
 
-    assert done.returncode == 0
-    assert "On SQLite it cannot" in done.stdout
+    assert process.returncode == 0
+    assert "On SQLite it cannot" in process.stdout
     for command in ("status", "make", "migrate", "rollback", "sql", "clear"):
-        assert f"\n  {command} " in done.stdout
+        assert f"\n  {command} " in process.stdout

@@ -1,4 +1,4 @@
-"""A migration never loses a row or an index: every change, with rows in the tables."""
+"""Migrations lose no row and no index, for every kind of change."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actionhero_db.migrations.engine import MigrationRefused
+from actionhero_db.migrations.errors import MigrationRefused
 
 USER_AND_POST = """
 class User(Model):
@@ -30,8 +30,8 @@ class Post(Model):
     class Meta:
         table = "post"
 """
-#: What the table of users has from the beginning.
-FROM_THE_BEGINNING = {("city",), ("email",), ("name", "city")}
+#: The indexes of the first version of the table of users.
+INITIAL_INDEXES = {("city",), ("email",), ("name", "city")}
 
 
 def version(*, of_name: str = "", more: str = "", meta: str = "", of_post: str = "") -> str:
@@ -39,7 +39,7 @@ def version(*, of_name: str = "", more: str = "", meta: str = "", of_post: str =
 
 
 async def begin(notebook: Any) -> None:
-    """Have the first version, with one user and two posts of theirs."""
+    """Create the first version, with one user and two posts."""
     await notebook.make(version(), "initial")
     await notebook.migrate()
     await notebook.run(
@@ -54,16 +54,16 @@ async def change(notebook: Any, models: str) -> None:
     await notebook.migrate()
 
 
-async def test_a_first_migration_makes_tables_and_indexes(notebook: Any) -> None:
-    """After the first one there is what the models say."""
+async def test_the_first_migration_creates_tables_and_indexes(notebook: Any) -> None:
+    """They match the models."""
     await begin(notebook)
 
-    assert await notebook.indexes("member") == FROM_THE_BEGINNING
+    assert await notebook.indexes("member") == INITIAL_INDEXES
     assert await notebook.count("post") == 2
 
 
 @pytest.mark.parametrize(
-    ("change_to", "gained"),
+    ("change_to", "new_indexes"),
     [
         ({"more": "ok = fields.BooleanField(db_default=True)"}, set()),
         ({"more": "nick = fields.CharField(max_length=9, null=True)"}, set()),
@@ -83,33 +83,33 @@ async def test_a_first_migration_makes_tables_and_indexes(notebook: Any) -> None
     ],
     ids=[
         "a column with a default",
-        "a column that may be null",
+        "a nullable column",
         "a column with an index",
         "a unique column",
-        "a column with the time as its default",
+        "a column with the current time as its default",
         "an index on a column",
-        "a column that may be null from now on",
-        "a column that is unique from now on",
+        "a column made nullable",
+        "a column made unique",
         "an index on two columns",
     ],
 )
 async def test_a_change_keeps_rows_and_indexes(
     notebook: Any,
     change_to: dict[str, str],
-    gained: set[tuple[str, ...]],
+    new_indexes: set[tuple[str, ...]],
 ) -> None:
-    """Whatever is changed, rows, the rows that refer to them and all indexes are there after it."""
+    """Also the rows of other tables that refer to the changed one."""
     await begin(notebook)
 
     await change(notebook, version(**change_to))
 
     assert await notebook.count("member") == 1
     assert await notebook.count("post") == 2
-    assert await notebook.indexes("member") == FROM_THE_BEGINNING | gained
+    assert await notebook.indexes("member") == INITIAL_INDEXES | new_indexes
 
 
 async def test_a_longer_text_keeps_the_rows_that_refer_to_its_table(notebook: Any) -> None:
-    """Widening a column of a parent does not delete its children, nor its indexes."""
+    """A wider column of a parent deletes neither its children nor its indexes."""
     await begin(notebook)
 
     await change(
@@ -118,21 +118,21 @@ async def test_a_longer_text_keeps_the_rows_that_refer_to_its_table(notebook: An
 
     assert await notebook.run("SELECT name FROM member") == [{"name": "Ada"}]
     assert await notebook.count("post") == 2
-    assert await notebook.indexes("member") == FROM_THE_BEGINNING
+    assert await notebook.indexes("member") == INITIAL_INDEXES
 
 
-async def test_an_index_that_is_no_longer_declared_goes_and_the_others_stay(notebook: Any) -> None:
-    """Taking db_index away drops that index and no other."""
+async def test_only_the_undeclared_index_is_dropped(notebook: Any) -> None:
+    """The removal of db_index drops one index."""
     await begin(notebook)
 
     await change(notebook, version().replace(", db_index=True", ""))
 
-    assert await notebook.indexes("member") == FROM_THE_BEGINNING - {("city",)}
+    assert await notebook.indexes("member") == INITIAL_INDEXES - {("city",)}
     assert await notebook.count("post") == 2
 
 
 async def test_a_renamed_column_keeps_its_values_and_its_index(notebook: Any) -> None:
-    """A field of another name is the same column, with all that was in it."""
+    """A renamed field is the same column."""
     await begin(notebook)
 
     await change(notebook, version().replace("email =", "mail ="))
@@ -142,7 +142,7 @@ async def test_a_renamed_column_keeps_its_values_and_its_index(notebook: Any) ->
 
 
 async def test_an_index_of_a_renamed_column_can_be_dropped(notebook: Any) -> None:
-    """The database still calls the index by the old name of the column."""
+    """The name of the index still contains the old name of the column."""
     await begin(notebook)
     await change(notebook, version().replace("city", "town"))
 
@@ -151,8 +151,8 @@ async def test_an_index_of_a_renamed_column_can_be_dropped(notebook: Any) -> Non
     assert await notebook.indexes("member") == {("email",), ("name", "town")}
 
 
-async def test_a_removed_column_takes_nothing_else_with_it(notebook: Any) -> None:
-    """Dropping one column keeps the rows, and the indexes of the others."""
+async def test_a_removed_column_keeps_rows_and_other_indexes(notebook: Any) -> None:
+    """Also the rows of other tables."""
     await notebook.make(version(more="nick = fields.CharField(max_length=9, null=True)"), "initial")
     await notebook.migrate()
     await notebook.run(
@@ -163,11 +163,11 @@ async def test_a_removed_column_takes_nothing_else_with_it(notebook: Any) -> Non
     await change(notebook, version())
 
     assert await notebook.count("post") == 1
-    assert await notebook.indexes("member") == FROM_THE_BEGINNING
+    assert await notebook.indexes("member") == INITIAL_INDEXES
 
 
-async def test_a_removed_foreign_key_takes_nothing_else_with_it(notebook: Any) -> None:
-    """Dropping a reference keeps the rows on both sides."""
+async def test_a_removed_foreign_key_keeps_all_rows(notebook: Any) -> None:
+    """The rows on both sides stay."""
     await begin(notebook)
     text = version(of_post="text = fields.TextField(null=True)")
 
@@ -180,8 +180,8 @@ async def test_a_removed_foreign_key_takes_nothing_else_with_it(notebook: Any) -
     assert await notebook.count("post") == 2
 
 
-async def test_a_column_that_must_not_be_null_any_more_is_filled(notebook: Any) -> None:
-    """Rows without a value get the database's default."""
+async def test_a_column_that_is_no_longer_nullable_is_filled(notebook: Any) -> None:
+    """Rows without a value get the database default."""
     nick = "nick = fields.CharField(max_length=9, {})"
     await notebook.make(version(more=nick.format("null=True")), "initial")
     await notebook.migrate()
@@ -200,26 +200,26 @@ async def test_a_column_that_must_not_be_null_any_more_is_filled(notebook: Any) 
         'friend = fields.ForeignKeyField("notes.User", related_name="friends")',
     ],
 )
-async def test_a_column_that_rows_have_no_value_for_is_refused_before_it_is_written(
+async def test_no_migration_is_written_for_a_column_without_a_value_for_existing_rows(
     notebook: Any, field: str
 ) -> None:
-    """A default that only Python knows fills no row that is there."""
+    """A Python default does not fill existing rows."""
     await begin(notebook)
     notebook.write(version(more=field))
 
-    with pytest.raises(MigrationRefused) as refused:
+    with pytest.raises(MigrationRefused) as raised:
         await notebook.engine().make("notes", "change")
 
-    assert str(refused.value) == (
+    assert str(raised.value) == (
         f"the new field notes.User.{field.partition(' ')[0]} must not be null and has no "
-        "db_default, so rows that are there could not be kept; give it db_default=…, which the "
-        "database fills them with (default=… is only known to Python), or null=True"
+        "db_default, so existing rows would have no value; give it db_default=…, with which the "
+        "database fills them (default=… is known to Python only), or null=True"
     )
     assert [path.name for path in notebook.migrations.glob("0*.py")] == ["0001_initial.py"]
 
 
-async def test_what_others_put_on_a_sqlite_table_is_put_back(sqlite_notebook: Any) -> None:
-    """Making a table anew keeps indexes, triggers and views of somebody else."""
+async def test_undeclared_indexes_triggers_and_views_are_restored(sqlite_notebook: Any) -> None:
+    """The rebuilt SQLite table has all of them."""
     notebook = sqlite_notebook
     await begin(notebook)
     await notebook.run("CREATE INDEX theirs ON member (email) WHERE name <> ''")
@@ -239,10 +239,10 @@ async def test_what_others_put_on_a_sqlite_table_is_put_back(sqlite_notebook: An
     assert await notebook.count("seen") == 2
 
 
-async def test_numbers_are_not_given_twice_after_a_table_was_made_anew(
+async def test_ids_are_not_reused_after_a_table_was_rebuilt(
     sqlite_notebook: Any,
 ) -> None:
-    """A new row does not get the number of one that was deleted before the migration."""
+    """A new row does not get the id of a row that was deleted before the migration."""
     notebook = sqlite_notebook
     await begin(notebook)
     await notebook.run("INSERT INTO member (name, city, email) VALUES ('Bob', 'Bath', 'b@c')")
@@ -254,10 +254,10 @@ async def test_numbers_are_not_given_twice_after_a_table_was_made_anew(
     assert await notebook.run("SELECT id FROM member WHERE name = 'Cy'") == [{"id": 3}]
 
 
-async def test_a_sqlite_file_is_copied_before_a_table_is_made_anew(
+async def test_a_sqlite_file_is_copied_before_a_table_is_rebuilt(
     sqlite_notebook: Any,
 ) -> None:
-    """The copy has the rows as they were, and its place is told."""
+    """The copy contains the rows, and its path is reported."""
     notebook = sqlite_notebook
     await begin(notebook)
     await notebook.make(version(of_name=", null=True"), "change")

@@ -1,4 +1,4 @@
-"""Migrations are run once, in order, by whoever comes first; and can be undone."""
+"""Migrations: their order, rollback, errors and files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from actionhero import ConfigurationError, PluginError
 from actionhero_db import Models
-from actionhero_db.migrations.engine import MigrationFailed, MigrationRefused, MigrationState
+from actionhero_db.migrations.engine import MigrationState
+from actionhero_db.migrations.errors import MigrationFailed, MigrationRefused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,25 +28,25 @@ class Note(Model):
 TWO = ONE.replace("max_length=20)", "max_length=20)\n    stars = fields.IntField(db_default=1)")
 
 
-async def test_up_and_down_and_up_again(notebook: Any) -> None:
-    """What was run can be undone to the beginning, and run again."""
+async def test_migrations_run_forward_backward_and_forward_again(notebook: Any) -> None:
+    """All migrations can be undone, and run again."""
     await notebook.make(ONE, "initial")
     await notebook.make(TWO, "stars")
 
-    up = await notebook.migrate()
-    down = await notebook.rollback("zero")
+    forward = await notebook.migrate()
+    backward = await notebook.rollback("zero")
     again = await notebook.migrate()
 
-    assert [line for line in up if "copied" not in line] == [
+    assert [line for line in forward if "copied" not in line] == [
         "notes.0001_initial: done",
         "notes.0002_stars: done",
     ]
-    assert [line for line in down if "copied" not in line] == [
+    assert [line for line in backward if "copied" not in line] == [
         "notes.0002_stars: undone",
         "notes.0001_initial: undone",
     ]
     assert [line for line in again if "copied" not in line] == [
-        line for line in up if "copied" not in line
+        line for line in forward if "copied" not in line
     ]
     assert await notebook.engine().states() == [
         MigrationState("notes", "0001_initial", applied=True),
@@ -53,8 +54,8 @@ async def test_up_and_down_and_up_again(notebook: Any) -> None:
     ]
 
 
-async def test_undoing_one_keeps_rows(notebook: Any) -> None:
-    """Without a name the newest is undone, and rows that were there before stay."""
+async def test_a_rollback_of_one_migration_keeps_rows(notebook: Any) -> None:
+    """Without a name, the newest migration is undone."""
     await notebook.make(ONE, "initial")
     await notebook.migrate()
     await notebook.run("INSERT INTO note (text) VALUES ('hello')")
@@ -67,26 +68,26 @@ async def test_undoing_one_keeps_rows(notebook: Any) -> None:
     assert await notebook.run("SELECT * FROM note") == [{"id": 1, "text": "hello"}]
 
 
-async def test_what_was_run_is_not_run_again(notebook: Any) -> None:
-    """A second run has nothing to do."""
+async def test_applied_migrations_are_not_run_again(notebook: Any) -> None:
+    """The second run reports nothing."""
     await notebook.make(ONE, "initial")
     await notebook.migrate()
 
     assert await notebook.migrate() == []
 
 
-async def test_nothing_is_written_for_models_that_have_not_changed(notebook: Any) -> None:
-    """`make` says so, and `changed` too."""
+async def test_unchanged_models_make_no_migration(notebook: Any) -> None:
+    """`changed_labels` is empty too."""
     await notebook.make(ONE, "initial")
 
     assert await notebook.engine().make("notes", "again") is None
-    assert await notebook.engine().changed() == []
+    assert await notebook.engine().changed_labels() == []
     notebook.write(TWO)
-    assert await notebook.engine().changed() == ["notes"]
+    assert await notebook.engine().changed_labels() == ["notes"]
 
 
-async def test_a_migration_of_which_a_step_fails_leaves_nothing(notebook: Any) -> None:
-    """The first step is undone with the second, and the message says which one failed."""
+async def test_a_failed_migration_is_rolled_back(notebook: Any) -> None:
+    """The first step is undone with the second, and the message names the failed one."""
     await notebook.make(ONE, "initial")
     await notebook.migrate()
     await notebook.run("INSERT INTO note (text) VALUES ('hello')")
@@ -96,20 +97,22 @@ async def test_a_migration_of_which_a_step_fails_leaves_nothing(notebook: Any) -
         "ops.RunSQL('UPDATE nowhere SET x = 1')",
     )
 
-    with pytest.raises(MigrationFailed) as failed:
+    with pytest.raises(MigrationFailed) as raised:
         await notebook.migrate()
 
-    assert str(failed.value).startswith(
+    assert str(raised.value).startswith(
         "migration notes.0002_two_steps failed at step 2 of 2 (Run SQL): "
     )
-    assert str(failed.value).endswith("; nothing of it was kept, and those before it stay")
+    assert str(raised.value).endswith("; it was rolled back, and earlier migrations stay applied")
     assert await notebook.run("SELECT * FROM note") == [{"id": 1, "text": "hello"}]
     states = await notebook.engine().states()
     assert [state.applied for state in states] == [True, False]
 
 
-async def test_a_migration_that_is_not_atomic_says_what_was_done(notebook: Any) -> None:
-    """Its author asked for no transaction, so the first step stays, and is named."""
+async def test_a_failed_migration_that_is_not_atomic_lists_its_completed_steps(
+    notebook: Any,
+) -> None:
+    """Without a transaction the first step stays."""
     await notebook.make(ONE, "initial")
     await notebook.migrate()
     notebook.write_migration(
@@ -119,17 +122,17 @@ async def test_a_migration_that_is_not_atomic_says_what_was_done(notebook: Any) 
         head="atomic = False",
     )
 
-    with pytest.raises(MigrationFailed) as failed:
+    with pytest.raises(MigrationFailed) as raised:
         await notebook.migrate()
 
-    assert str(failed.value).endswith(
-        "; it is not atomic, so what was done stays: Add field stars to Note; of the step that "
-        "failed a part may be done. Mend the tables by hand, or go back to a backup"
+    assert str(raised.value).endswith(
+        "; it is not atomic, so its completed steps stay: Add field stars to Note; the failed step "
+        "may be half done. Fix the tables by hand, or restore a backup"
     )
 
 
-async def test_a_migration_may_not_leave_references_to_nothing(sqlite_notebook: Any) -> None:
-    """Foreign keys are off while it runs, so they are looked at before it is kept."""
+async def test_a_migration_with_broken_references_is_rolled_back(sqlite_notebook: Any) -> None:
+    """Foreign keys are off while it runs, and checked before the commit."""
     notebook = sqlite_notebook
     models = ONE + textwrap.dedent(
         """
@@ -148,15 +151,15 @@ async def test_a_migration_may_not_leave_references_to_nothing(sqlite_notebook: 
     notebook.write_migration("0002_forget", "ops.RunSQL('DELETE FROM note')")
 
     with pytest.raises(
-        MigrationFailed, match="rows of table 'reply' would refer to rows of 'note' that are not"
+        MigrationFailed, match="rows of table 'reply' would refer to missing rows of 'note'"
     ):
         await notebook.migrate()
 
     assert await notebook.count("note") == 1
 
 
-async def test_a_column_that_no_model_knows_is_not_lost(sqlite_notebook: Any) -> None:
-    """Making a table anew would drop it, so the migration is refused."""
+async def test_an_unknown_column_is_not_lost(sqlite_notebook: Any) -> None:
+    """The rebuilt table would lack it, so the migration fails."""
     notebook = sqlite_notebook
     await notebook.make(ONE, "initial")
     await notebook.migrate()
@@ -165,14 +168,14 @@ async def test_a_column_that_no_model_knows_is_not_lost(sqlite_notebook: Any) ->
 
     with pytest.raises(
         MigrationFailed,
-        match="table 'note' has the column 'theirs', which no migration knows of, and which would "
-        "be lost; add it to the model, or drop it yourself",
+        match="table 'note' has the column 'theirs', which is in no migration and would be lost; "
+        "add it to the model, or drop it yourself",
     ):
         await notebook.migrate()
 
 
-async def test_what_cannot_be_undone_says_so(notebook: Any) -> None:
-    """SQL without its reverse is refused before anything is done."""
+async def test_the_rollback_of_an_irreversible_migration_is_refused(notebook: Any) -> None:
+    """SQL without its reverse; nothing is changed."""
     await notebook.make(ONE, "initial")
     notebook.write_migration("0002_fill", "ops.RunSQL(\"INSERT INTO note (text) VALUES ('x')\")")
     await notebook.migrate()
@@ -184,8 +187,8 @@ async def test_what_cannot_be_undone_says_so(notebook: Any) -> None:
         await notebook.rollback()
 
 
-async def test_statements_with_semicolons_in_them_are_whole(sqlite_notebook: Any) -> None:
-    """A default with a semicolon is one text."""
+async def test_semicolons_in_strings_do_not_split_statements(sqlite_notebook: Any) -> None:
+    """A default may contain a semicolon."""
     notebook = sqlite_notebook
     await notebook.make(ONE, "initial")
     await notebook.migrate()
@@ -199,26 +202,26 @@ async def test_statements_with_semicolons_in_them_are_whole(sqlite_notebook: Any
     assert await notebook.run("SELECT mood FROM note") == [{"mood": "a;b"}]
 
 
-async def test_names_that_are_not_there_are_told_with_those_that_are(notebook: Any) -> None:
-    """A wrong label and a wrong name each list what there is."""
+async def test_unknown_names_list_the_available_ones(notebook: Any) -> None:
+    """Both an unknown label and an unknown migration."""
     await notebook.make(ONE, "initial")
 
-    with pytest.raises(ConfigurationError) as no_label:
+    with pytest.raises(ConfigurationError) as unknown_label:
         await notebook.engine().migrate("nots", None, print)
-    with pytest.raises(ConfigurationError) as no_name:
+    with pytest.raises(ConfigurationError) as unknown_name:
         await notebook.engine().migrate("notes", "0009", print)
-    with pytest.raises(ConfigurationError) as nothing_run:
+    with pytest.raises(ConfigurationError) as nothing_applied:
         await notebook.rollback()
 
-    assert str(no_label.value) == "there are no models of the label 'nots'; there are: notes"
-    assert str(no_name.value) == (
-        "migration '0009' of 'notes' is not there; there are: 0001_initial"
+    assert str(unknown_label.value) == "no models have the label 'nots'; available: notes"
+    assert str(unknown_name.value) == (
+        "migration '0009' of 'notes' does not exist; available: 0001_initial"
     )
-    assert str(nothing_run.value) == ("no migration of 'notes' was run, so there is none to undo")
+    assert str(nothing_applied.value) == "no migration of 'notes' is applied, so none can be undone"
 
 
-async def test_a_broken_file_names_what_is_wrong(sqlite_notebook: Any) -> None:
-    """One that needs a migration that is not there is told before anything is run."""
+async def test_a_missing_dependency_is_named(sqlite_notebook: Any) -> None:
+    """No migration is run."""
     notebook = sqlite_notebook
     notebook.write(ONE)
     (notebook.migrations / "0002_late.py").write_text(
@@ -227,15 +230,15 @@ async def test_a_broken_file_names_what_is_wrong(sqlite_notebook: Any) -> None:
         "    dependencies = [('notes', '0001_gone')]\n"
     )
 
-    with pytest.raises(PluginError, match=r"migrations cannot be read: .*notes\.0001_gone"):
+    with pytest.raises(PluginError, match=r"migrations cannot be loaded: .*notes\.0001_gone"):
         await notebook.migrate()
 
 
-async def test_the_sql_of_a_migration_is_shown_without_a_database(notebook: Any) -> None:
-    """`sql` needs no connection, forwards and back."""
+async def test_the_sql_of_a_migration_needs_no_database(notebook: Any) -> None:
+    """Forward and backward."""
     await notebook.make(ONE, "initial")
     await notebook.make(TWO.replace("max_length=20", "max_length=99"), "stars")
-    notebook.url = notebook.url.replace("test", "not_there")
+    notebook.url = notebook.url.replace("test", "missing")
 
     forward = "\n".join(await notebook.engine().sql("notes", "0002", backward=False))
     backward = "\n".join(await notebook.engine().sql("notes", "0001_initial", backward=True))
@@ -245,10 +248,10 @@ async def test_the_sql_of_a_migration_is_shown_without_a_database(notebook: Any)
     assert "DROP TABLE" in backward
 
 
-async def test_models_of_two_plugins_migrate_in_the_order_of_their_references(
+async def test_migrations_of_two_plugins_run_in_the_order_of_their_references(
     notebook: Any, importable: Path
 ) -> None:
-    """A plugin's table that refers to another plugin's is made after it."""
+    """A table is created after the tables that it refers to."""
     await notebook.make(ONE, "initial")
     name = f"{notebook.name}_reader"
     (importable / f"{name}.py").write_text(
@@ -266,7 +269,7 @@ async def test_models_of_two_plugins_migrate_in_the_order_of_their_references(
     (importable / f"{name}_migrations").mkdir()
     (importable / f"{name}_migrations" / "__init__.py").touch()
     importlib.invalidate_caches()
-    notebook.beside(Models("a_reader", [name], f"{name}_migrations"))
+    notebook.add_models(Models("a_reader", [name], f"{name}_migrations"))
     await notebook.engine().make("a_reader", "initial")
 
     lines = await notebook.migrate()
@@ -278,19 +281,19 @@ async def test_models_of_two_plugins_migrate_in_the_order_of_their_references(
     assert undone == ["a_reader.0001_initial: undone", "notes.0001_initial: undone"]
 
 
-async def test_models_without_migrations_get_their_tables(notebook: Any) -> None:
-    """Before there is a first migration, tables that are not there are made as the models say."""
+async def test_tables_of_models_without_migrations_are_created(notebook: Any) -> None:
+    """Before the first migration, missing tables are created from the models."""
     notebook.write(ONE, migrations=False)
 
     lines = await notebook.migrate()
 
-    assert lines == ["made the table 'note' as its model is, without a migration"]
+    assert lines == ["created the table 'note' from its model, without a migration"]
     assert await notebook.count("note") == 0
     assert await notebook.migrate() == []
 
 
-async def test_a_first_migration_takes_over_tables_that_are_there(notebook: Any) -> None:
-    """Tables made without migrations keep their rows when the first migration comes."""
+async def test_the_first_migration_adopts_existing_tables(notebook: Any) -> None:
+    """Tables created without migrations keep their rows."""
     notebook.write(ONE, migrations=False)
     await notebook.migrate()
     await notebook.run("INSERT INTO note (text) VALUES ('hello')")
@@ -298,26 +301,26 @@ async def test_a_first_migration_takes_over_tables_that_are_there(notebook: Any)
 
     lines = await notebook.migrate()
 
-    assert lines[0] == "notes.0001_initial: tables were there already"
+    assert lines[0] == "notes.0001_initial: tables already exist"
     assert await notebook.count("note") == 1
     assert ("text",) in await notebook.indexes("note")
 
 
-async def test_a_first_migration_does_not_take_over_a_table_of_other_columns(
+async def test_the_first_migration_does_not_adopt_a_table_with_other_columns(
     notebook: Any,
 ) -> None:
-    """What it would have made is not what is there."""
+    """The message names the table."""
     await notebook.make(ONE, "initial")
     await notebook.run("CREATE TABLE note (id integer)")
 
-    with pytest.raises(MigrationFailed, match="'note' has other columns; make it the same as the"):
+    with pytest.raises(MigrationFailed, match="'note' has other columns; change the table to"):
         await notebook.migrate()
 
 
-async def test_migrations_have_a_place_or_are_not_written(
+async def test_migrations_are_only_written_into_source_packages(
     sqlite_notebook: Any, tmp_path: Path
 ) -> None:
-    """Models in no package have none, and what is installed would be replaced."""
+    """Not for models outside of a package, and not into an installed package."""
     notebook = sqlite_notebook
     notebook.write(ONE, migrations=False)
 
@@ -334,7 +337,7 @@ async def test_migrations_have_a_place_or_are_not_written(
     sys.path.insert(0, str(installed))
     try:
         notebook.models = Models("shop", ["shop.models"], "shop.migrations")
-        with pytest.raises(MigrationRefused, match="which the next installation replaces; make"):
+        with pytest.raises(MigrationRefused, match="which the next installation replaces; make it"):
             await notebook.engine().make("shop", "initial")
     finally:
         sys.path.remove(str(installed))

@@ -1,4 +1,4 @@
-"""Migrations when processes start: run once, by whoever comes first, and never unasked."""
+"""Migrations at the start of processes: run once, and not in production."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TWO = ONE.replace("max_length=20)", "max_length=20)\n    stars = fields.IntField
 
 
 class Plugin:
-    """Brings models."""
+    """A plugin with models."""
 
     def __init__(self, models: Models) -> None:
         self._models = models
@@ -38,25 +38,25 @@ class Plugin:
         return [self._models]
 
 
-async def test_a_process_does_not_wait_for_ever_for_another(notebook: Any) -> None:
-    """Another process that runs migrations holds the lock; the wait has a limit."""
+async def test_the_wait_for_another_process_has_a_limit(notebook: Any) -> None:
+    """The process that runs migrations holds the lock."""
     await notebook.make(ONE, "initial")
     database = notebook.database()
     client = await database.connection()
 
     async with migration_lock(database, client, 1.0):
-        with pytest.raises(UnavailableError) as refused:
+        with pytest.raises(UnavailableError) as raised:
             await notebook.engine(migration_timeout="100ms").migrate(None, None, print)
 
-    assert str(refused.value) == (
-        "another process runs migrations for longer than 0.1 s; wait until it has ended, or raise "
+    assert str(raised.value) == (
+        "another process has run migrations for more than 0.1 s; wait until it ends, or raise "
         "db.migration_timeout"
     )
     assert await notebook.migrate() == ["notes.0001_initial: done"]
 
 
-async def test_two_processes_at_once_run_them_once(notebook: Any) -> None:
-    """Both succeed, and each migration was run by one of them."""
+async def test_concurrent_processes_run_each_migration_once(notebook: Any) -> None:
+    """All processes succeed, and each migration is run by one of them."""
     await notebook.make(ONE, "initial")
     notebook.write_migration(
         "0002_fill", "ops.RunSQL(\"INSERT INTO note (text) VALUES ('once')\", '')"
@@ -66,13 +66,13 @@ async def test_two_processes_at_once_run_them_once(notebook: Any) -> None:
         import asyncio, sys
         sys.path.insert(0, {str(notebook.folder)!r})
         from actionhero_db import Database, DbSettings, Models
-        from actionhero_db.migrations.engine import engine_of
+        from actionhero_db.migrations.factory import create_engine
         from actionhero_db.url import DatabaseUrl
 
         models = Models("notes", {notebook.models.modules!r}, {notebook.models.migrations!r})
         database = Database(DatabaseUrl.parse({notebook.url!r}), [models], DbSettings())
         sys.stdin.readline()
-        asyncio.run(engine_of(database, DbSettings()).migrate(None, None, print))
+        asyncio.run(create_engine(database, DbSettings()).migrate(None, None, print))
         """
     )
 
@@ -82,10 +82,10 @@ async def test_two_processes_at_once_run_them_once(notebook: Any) -> None:
         )
         for _ in range(3)
     ]
-    answers = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
+    outputs = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
 
     assert [process.returncode for process in processes] == [0, 0, 0]
-    lines = b"".join(out for out, _ in answers).decode().splitlines()
+    lines = b"".join(out for out, _ in outputs).decode().splitlines()
     assert sorted(line for line in lines if "copied" not in line) == [
         "notes.0001_initial: done",
         "notes.0002_fill: done",
@@ -93,10 +93,10 @@ async def test_two_processes_at_once_run_them_once(notebook: Any) -> None:
     assert await notebook.count("note") == 1
 
 
-async def test_a_start_in_development_runs_them(
+async def test_migrations_run_at_start_in_development(
     notebook: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A fresh clone starts with its tables, and says when models have moved on."""
+    """A warning names the models that have changed since their newest migration."""
     await notebook.make(ONE, "initial")
     notebook.write(TWO)
     environ = {"ACTIONHERO_ENV": "development", "DATABASE_URL": notebook.url}
@@ -112,20 +112,20 @@ async def test_a_start_in_development_runs_them(
     ) in caplog.text
 
 
-async def test_a_start_in_production_refuses_while_there_are_some(notebook: Any) -> None:
-    """Nothing is changed behind anybody's back: the operator runs them, then it starts."""
+async def test_pending_migrations_prevent_a_start_in_production(notebook: Any) -> None:
+    """The application starts once the operator has run them."""
     await notebook.make(ONE, "initial")
     environ = {"ACTIONHERO_ENV": "production", "DATABASE_URL": notebook.url}
 
-    with pytest.raises(ConfigurationError) as refused:
+    with pytest.raises(ConfigurationError) as raised:
         async with running_app(plugin, Plugin(notebook.models), environ=environ):
             pass
     await notebook.migrate()
 
-    assert str(refused.value).endswith(
-        "lacks notes.0001_initial; run: actionhero db migrate, or set "
+    assert str(raised.value).endswith(
+        "is not up to date; pending: notes.0001_initial; run: actionhero db migrate, or set "
         "ACTIONHERO_DB__AUTO_MIGRATE=true"
     )
-    assert refused.value.exit_code == 78
+    assert raised.value.exit_code == 78
     async with running_app(plugin, Plugin(notebook.models), environ=environ):
         pass

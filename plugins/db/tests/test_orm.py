@@ -1,4 +1,4 @@
-"""One context for each event loop: what we touch of Tortoise's insides, and why."""
+"""Tortoise's contexts, one for each event loop, and the private names they need."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import tortoise.context
 from actionhero import Action, Call, PluginError, RunMode, hookimpl
 from actionhero.testing import running_app
 from actionhero_db import Database, DbSettings, Models, plugin
-from actionhero_db.orm import current
+from actionhero_db.orm import current_context
 from actionhero_db.url import DatabaseUrl
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class People:
-    """Stands for the plugin of the fixture, so that actions reach its model by type."""
+    """The type under which actions find the plugin of the fixture."""
 
     Person: Any
 
 
 class Add(Action):
-    """Add somebody."""
+    """Add a person."""
 
     name = "add"
 
@@ -41,27 +41,27 @@ class Add(Action):
         return int(person.id)
 
 
-def test_the_private_variable_of_tortoise_is_where_it_was() -> None:
-    """If an upgrade moves it, this fails before anybody's calls do."""
+def test_the_private_context_variable_of_tortoise_exists() -> None:
+    """This fails if an upgrade of Tortoise moves it."""
     assert isinstance(tortoise.context._current_context, ContextVar)
     assert tortoise.context.get_current_context.__code__.co_names[0] == "_current_context"
 
 
-async def test_models_can_be_used_in_a_test_and_in_a_call(people: Any) -> None:
-    """Also in a task that was not made by the one that started the application."""
+async def test_models_can_be_used_in_tests_and_calls(people: Any) -> None:
+    """Also in tasks that are independent of the one that started the application."""
     async with running_app(plugin, people, Add) as app:
         app.app.provide(People, people)
 
         await people.Person.create(email="direct@example.org")
-        numbers = await asyncio.gather(*(app.call("add") for _ in range(20)))
+        ids = await asyncio.gather(*(app.call("add") for _ in range(20)))
 
-        assert len(set(numbers)) == 20
+        assert len(set(ids)) == 20
         assert await people.Person.all().count() == 21
-    assert current() is None
+    assert current_context() is None
 
 
-async def test_two_applications_keep_apart(people: Any) -> None:
-    """Each call talks to the database of the application that it runs in."""
+async def test_two_applications_use_separate_databases(people: Any) -> None:
+    """Each call uses the database of its own application."""
     async with running_app(plugin, people, Add) as one, running_app(plugin, people, Add) as two:
         for app in (one, two):
             app.app.provide(People, people)
@@ -69,16 +69,16 @@ async def test_two_applications_keep_apart(people: Any) -> None:
         await one.call("add")
         await two.call("add")
 
-        async with one.get(Database).entered():
+        async with one.get(Database).activated():
             in_one = await people.Person.all().count()
-        async with two.get(Database).entered():
+        async with two.get(Database).activated():
             in_two = await people.Person.all().count()
 
     assert (in_one, in_two) == (2, 1)
 
 
-async def test_another_event_loop_has_connections_of_its_own(people: Any, each_url: str) -> None:
-    """A worker in a thread may call actions, and what it opened is closed with the rest."""
+async def test_another_event_loop_has_its_own_connections(people: Any, each_url: str) -> None:
+    """A thread may call actions, and its connections are closed with the others."""
     environ = {"DATABASE_URL": each_url}
     async with running_app(plugin, people, Add, environ=environ) as app:
         app.app.provide(People, people)
@@ -86,24 +86,22 @@ async def test_another_event_loop_has_connections_of_its_own(people: Any, each_u
         thread = threading.Thread(target=loop.run_forever)
         thread.start()
 
-        def there(number: int) -> Any:
+        def call_in_thread(number: int) -> Any:
             return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(app.call("add"), loop))
 
-        numbers = await asyncio.gather(
-            *(app.call("add") for _ in range(10)), *map(there, range(10))
+        ids = await asyncio.gather(
+            *(app.call("add") for _ in range(10)), *map(call_in_thread, range(10))
         )
         await app.get(Database).close()
         loop.call_soon_threadsafe(loop.stop)
         await asyncio.to_thread(thread.join)
         loop.close()
 
-    assert len(set(numbers)) == 20
+    assert len(set(ids)) == 20
 
 
-async def test_connections_of_a_loop_that_has_ended_are_dropped(
-    people: Any, tmp_path: Path
-) -> None:
-    """A SQLite connection that is left open would keep the process from ending."""
+async def test_connections_of_a_closed_event_loop_are_dropped(people: Any, tmp_path: Path) -> None:
+    """An open SQLite connection would keep the process from exiting."""
     environ = {"DATABASE_URL": f"sqlite://{tmp_path / 'test.sqlite3'}"}
     before = threading.active_count()
     async with running_app(plugin, people, environ=environ) as app:
@@ -124,13 +122,13 @@ async def test_connections_of_a_loop_that_has_ended_are_dropped(
                 await asyncio.to_thread(thread.join)
 
     gc.collect()
-    # Those of `asyncio.to_thread` may stay.
+    # The threads of `asyncio.to_thread` may stay.
     assert not [t for t in threading.enumerate() if "_connection_worker_thread" in t.name]
     assert threading.active_count() >= before
 
 
-def test_a_process_ends_after_its_application_has_stopped(tmp_path: Path, people: Any) -> None:
-    """Nothing that we opened keeps it."""
+def test_a_process_exits_after_its_application_has_stopped(tmp_path: Path, people: Any) -> None:
+    """No open connection keeps it running."""
     module = people.Person.__module__
     folder = os.path.dirname(sys.modules[module].__file__ or "")
     program = textwrap.dedent(
@@ -156,59 +154,59 @@ def test_a_process_ends_after_its_application_has_stopped(tmp_path: Path, people
         """
     )
 
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )
 
-    assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
+    assert (process.returncode, process.stdout) == (0, "ended\n"), process.stderr
 
 
 async def test_without_models_nothing_is_connected(tmp_path: Path) -> None:
-    """The plugin may be installed where it is not needed, and asks for no database."""
+    """The plugin may be installed where it is not needed."""
     environ = {"DATABASE_URL": "postgres://127.0.0.1:1/nothing"}
 
     async with running_app(plugin, environ=environ, mode=RunMode.SERVER) as app:
-        with pytest.raises(PluginError) as refused:
+        with pytest.raises(PluginError) as raised:
             await app.get(Database).connection()
 
-    assert str(refused.value) == (
-        "the database was asked for, and no plugin has models; write some in a module 'models' of "
-        "the application, or name them by the hook actionhero_db_models"
+    assert str(raised.value) == (
+        "the database was requested, but no plugin has models; write some in a module 'models' of "
+        "the application, or name them in the hook actionhero_db_models"
     )
 
 
-async def test_two_plugins_with_one_label_are_named(people: Any) -> None:
-    """The label is what references and migrations go by."""
+async def test_two_plugins_with_one_label_are_refused(people: Any) -> None:
+    """References and migrations use the label."""
 
     class Other:
         @hookimpl
         def actionhero_db_models(self) -> list[Models]:
             return [Models(f"label_{people.Person.__module__}", ["other"])]
 
-    with pytest.raises(PluginError, match="two plugins have models of the label 'label_people"):
+    with pytest.raises(PluginError, match="two plugins have models with the label 'label_people"):
         async with running_app(plugin, people, Other()):
             pass
 
 
-async def test_a_label_is_a_name() -> None:
-    """References and folders are made of it."""
+async def test_a_label_is_an_identifier() -> None:
+    """References and folders contain it."""
 
     class Other:
         @hookimpl
         def actionhero_db_models(self) -> list[Models]:
             return [Models("no-name", ["other"])]
 
-    with pytest.raises(PluginError, match=r"models 'no-name' .* have a label that is no name"):
+    with pytest.raises(PluginError, match=r"the label 'no-name' of the models of .* is not an ide"):
         async with running_app(plugin, Other()):
             pass
 
 
-async def test_a_module_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """What Tortoise says of models is told as a fault of the plugin."""
+async def test_a_missing_module_is_named(tmp_path: Path) -> None:
+    """The error of Tortoise becomes an error of the plugin."""
     url = DatabaseUrl.of_file(tmp_path / "test.sqlite3")
-    database = Database(url, [Models("notes", ["not_there.models"])], DbSettings())
+    database = Database(url, [Models("notes", ["missing.models"])], DbSettings())
 
     with pytest.raises(
-        PluginError, match=r"the models of 'notes' do not fit together: Module .not_there\.models."
+        PluginError, match=r"the models of 'notes' are inconsistent: Module .missing\.models."
     ):
         await database.connection()

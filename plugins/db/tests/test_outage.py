@@ -1,4 +1,4 @@
-"""The database goes away, at the start or under load: callers are told so, and it comes back."""
+"""An unavailable database at the start and under load, and values that cannot be stored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from actionhero.errors import ErrorType
 from actionhero.health import Health
 from actionhero.testing import running_app
 from actionhero_db import Database, Transaction, plugin
-from actionhero_db.failures import Unstorable
+from actionhero_db.error_translation import UnstorableValue
 from actionhero_db.testing import throw_away_postgres
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 class People:
-    """Stands for the plugin of the fixture, so that actions reach its model by type."""
+    """The type under which actions find the plugin of the fixture."""
 
     Person: Any
 
 
 class Gate(asyncio.Event):
-    """Opened when actions that hold their connection may end."""
+    """Set when actions that hold a connection may end."""
 
 
 class AddInputs(Inputs):
@@ -38,7 +38,7 @@ class AddInputs(Inputs):
 
 
 class Add(Action):
-    """Add somebody."""
+    """Add a person."""
 
     name = "add"
     middleware = [Transaction()]
@@ -58,7 +58,7 @@ class Count(Action):
 
 
 class Hold(Action):
-    """Hold a connection until the gate opens."""
+    """Hold a connection until the gate is set."""
 
     name = "hold"
     middleware = [Transaction()]
@@ -67,24 +67,24 @@ class Hold(Action):
         await call.get(Gate).wait()
 
 
-WRONG = "SELECT * FROM nowhere WHERE email = '{}'"
+INVALID_SQL = "SELECT * FROM nowhere WHERE email = '{}'"
 
 
 class Break(Action):
-    """Run SQL that is wrong."""
+    """Run invalid SQL."""
 
     name = "break"
 
     async def run(self, inputs: AddInputs, call: Call) -> None:
         connection = await call.get(Database).connection()
-        await connection.execute_query(WRONG.format(inputs.email))
+        await connection.execute_query(INVALID_SQL.format(inputs.email))
 
 
 ACTIONS = (Add, Count, Hold, Break)
 
 
-async def test_a_restart_under_load_is_told_and_got_over(people: Any) -> None:
-    """While PostgreSQL is away every error is 503; then calls succeed without a restart of ours."""
+async def test_calls_recover_from_a_restart_of_the_server(people: Any) -> None:
+    """While PostgreSQL is stopped every error is 503; then calls succeed again."""
     with throw_away_postgres() as server:
         environ = {"DATABASE_URL": server.new_database(), "ACTIONHERO_DB__POOL_TIMEOUT": "2s"}
         async with (
@@ -92,7 +92,7 @@ async def test_a_restart_under_load_is_told_and_got_over(people: Any) -> None:
             asyncio.timeout(60),
         ):
             app.app.provide(People, people)
-            seen: collections.Counter[str] = collections.Counter()
+            results: collections.Counter[str] = collections.Counter()
             changed = asyncio.Condition()
             ending = False
 
@@ -103,31 +103,31 @@ async def test_a_restart_under_load_is_told_and_got_over(people: Any) -> None:
                     caller = app.connect()
                     outcome = await caller.outcome("add", email=f"{number}-{count}@example.org")
                     async with changed:
-                        seen["ok" if outcome.error is None else outcome.error.type] += 1
+                        results["ok" if outcome.error is None else outcome.error.type] += 1
                         changed.notify_all()
 
-            async def until(kind: str, more: int) -> None:
+            async def wait_for(result: str, more: int) -> None:
                 async with changed:
-                    wanted = seen[kind] + more
-                    await changed.wait_for(lambda: seen[kind] >= wanted)
+                    target = results[result] + more
+                    await changed.wait_for(lambda: results[result] >= target)
 
             loads = [asyncio.create_task(load(number)) for number in range(20)]
-            await until("ok", 50)
+            await wait_for("ok", 50)
             await asyncio.to_thread(server.stop)
-            await until(ErrorType.SERVICE_UNAVAILABLE, 20)
-            healthy_while_away = [check.healthy for check in await app.get(Health).check()]
+            await wait_for(ErrorType.SERVICE_UNAVAILABLE, 20)
+            healthy_while_stopped = [check.healthy for check in await app.get(Health).check()]
             await asyncio.to_thread(server.start)
-            await until("ok", 50)
+            await wait_for("ok", 50)
             ending = True
             await asyncio.gather(*loads)
 
-            assert set(seen) == {"ok", ErrorType.SERVICE_UNAVAILABLE}
-            assert healthy_while_away == [False]
+            assert set(results) == {"ok", ErrorType.SERVICE_UNAVAILABLE}
+            assert healthy_while_stopped == [False]
             assert all(check.healthy for check in await app.get(Health).check())
 
 
-async def test_who_waits_too_long_for_a_connection_is_told(people: Any, each_url: str) -> None:
-    """All connections are held: others wait, then get 503 with Retry-After, and never hang."""
+async def test_the_wait_for_a_connection_has_a_limit(people: Any, each_url: str) -> None:
+    """While all connections are held, other calls wait, then fail with 503 and Retry-After."""
     environ = {
         "DATABASE_URL": each_url,
         "ACTIONHERO_DB__POOL_MAX": "2",
@@ -151,23 +151,21 @@ async def test_who_waits_too_long_for_a_connection_is_told(people: Any, each_url
         assert await app.call("count") == 0
 
 
-async def test_a_connection_that_is_free_in_time_is_waited_for(people: Any, each_url: str) -> None:
-    """More calls than connections are not an error: they take turns."""
+async def test_calls_wait_for_a_free_connection(people: Any, each_url: str) -> None:
+    """More calls than connections are not an error."""
     environ = {"DATABASE_URL": each_url, "ACTIONHERO_DB__POOL_MAX": "1"}
     async with running_app(plugin, people, *ACTIONS, environ=environ) as app:
         app.app.provide(People, people)
 
-        added = await asyncio.gather(
+        ids = await asyncio.gather(
             *(app.call("add", email=f"{number}@example.org") for number in range(30))
         )
 
-        assert len(set(added)) == 30
+        assert len(set(ids)) == 30
 
 
-async def test_another_process_that_writes_to_the_file_is_waited_for_and_then_told(
-    people: Any, tmp_path: Path
-) -> None:
-    """A SQLite file that somebody else has locked is 503 after the wait."""
+async def test_the_wait_for_a_locked_sqlite_file_has_a_limit(people: Any, tmp_path: Path) -> None:
+    """While another process writes to the file, calls fail with 503 after the wait."""
     file = tmp_path / "test.sqlite3"
     environ = {"DATABASE_URL": f"sqlite://{file}", "ACTIONHERO_DB__POOL_TIMEOUT": "100ms"}
     async with running_app(plugin, people, *ACTIONS, environ=environ) as app:
@@ -185,18 +183,18 @@ async def test_another_process_that_writes_to_the_file_is_waited_for_and_then_to
 
 
 @pytest.mark.parametrize(
-    ("inputs", "words"),
+    ("inputs", "reason"),
     [
-        ({"email": "a\x00b"}, "a text holds"),
+        ({"email": "a\x00b"}, "a text contains"),
         ({"email": "a\ud800b"}, "a "),
         ({"email": "a@b", "age": 2**63 - 1}, "a "),
     ],
-    ids=["NUL", "half of a surrogate pair", "a number that is too large"],
+    ids=["NUL", "an unpaired surrogate", "a large number"],
 )
-async def test_what_cannot_be_stored_is_an_input_error(
-    people: Any, postgres_url: str, inputs: dict[str, Any], words: str
+async def test_unstorable_values_are_input_errors(
+    people: Any, postgres_url: str, inputs: dict[str, Any], reason: str
 ) -> None:
-    """It is the caller's to mend: not 500, and without the value."""
+    """The response is not 500, and does not contain the value."""
     environ = {"DATABASE_URL": postgres_url}
     async with running_app(plugin, people, *ACTIONS, environ=environ) as app:
         app.app.provide(People, people)
@@ -205,7 +203,7 @@ async def test_what_cannot_be_stored_is_an_input_error(
 
         assert outcome.error is not None
         assert outcome.error.type is ErrorType.PARAM_VALIDATION
-        assert outcome.error.message.startswith(f"An input cannot be stored: {words}")
+        assert outcome.error.message.startswith(f"An input cannot be stored: {reason}")
         assert await app.call("count") == 0
 
 
@@ -218,12 +216,12 @@ async def test_what_cannot_be_stored_is_an_input_error(
         {"email": "a@b", "age": -(2**31) - 1},
         {"email": "a" * 2000},
     ],
-    ids=["NUL", "half of a surrogate pair", "too large", "too small", "too long"],
+    ids=["NUL", "an unpaired surrogate", "too large", "too small", "too long"],
 )
-async def test_what_postgresql_could_not_store_sqlite_does_not_either(
+async def test_sqlite_refuses_the_same_values_as_postgresql(
     people: Any, inputs: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An application behaves the same on both, and tells nobody the value."""
+    """Neither the response nor the log contains the value."""
     async with running_app(plugin, people, *ACTIONS) as app:
         app.app.provide(People, people)
 
@@ -233,16 +231,16 @@ async def test_what_postgresql_could_not_store_sqlite_does_not_either(
         assert outcome.error.type is ErrorType.PARAM_VALIDATION
         assert outcome.error.message.startswith("An input cannot be stored: a ")
         assert await app.call("count") == 0
-    failed = [line.getMessage() for line in caplog.records if "failed" in line.getMessage()]
-    assert failed
-    assert not any("aaa" in line or str(2**31) in line for line in failed)
+    failures = [line.getMessage() for line in caplog.records if "failed" in line.getMessage()]
+    assert failures
+    assert not any("aaa" in line or str(2**31) in line for line in failures)
 
 
 @pytest.mark.parametrize("number", [2**31 - 1, -(2**31)])
-async def test_the_largest_and_the_smallest_number_of_a_column_fit(
+async def test_the_largest_and_the_smallest_number_of_a_column_are_stored(
     people: Any, number: int
 ) -> None:
-    """The limit is that of the column, to the last digit."""
+    """The limit is exactly that of the column."""
     async with running_app(plugin, people, *ACTIONS) as app:
         app.app.provide(People, people)
 
@@ -251,19 +249,19 @@ async def test_the_largest_and_the_smallest_number_of_a_column_fit(
         assert (await people.Person.get()).age == number
 
 
-async def test_many_rows_at_once_are_looked_at_too(people: Any) -> None:
-    """A text that cannot be stored is found in each of them."""
+async def test_bulk_inserts_are_checked(people: Any) -> None:
+    """An unstorable text in any row is refused."""
     async with running_app(plugin, people):
-        with pytest.raises(Unstorable, match=r"a text holds the character U\+0000"):
+        with pytest.raises(UnstorableValue, match=r"a text contains the character U\+0000"):
             await people.Person.bulk_create([people.Person(email="a"), people.Person(email="\0")])
 
         assert await people.Person.all().count() == 0
 
 
-async def test_neither_sql_nor_a_value_is_in_an_answer_or_the_log(
+async def test_neither_sql_nor_values_are_in_responses_or_the_log(
     people: Any, each_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An unexpected error of the database is `Internal error`, and the log quotes no row."""
+    """An unexpected database error is `Internal error`, and the log quotes no row."""
     environ = {"DATABASE_URL": each_url, "ACTIONHERO_ERRORS__SHOW_TRACEBACKS": "false"}
     with caplog.at_level(logging.INFO):
         async with running_app(plugin, people, *ACTIONS, environ=environ) as app:
@@ -282,34 +280,32 @@ async def test_neither_sql_nor_a_value_is_in_an_answer_or_the_log(
 
 
 async def test_a_start_without_the_server_is_refused(people: Any, postgres_server: Any) -> None:
-    """The message names the URL without its password, and the exit code is 69."""
-    url = "postgres://somebody:s3cret@127.0.0.1:1/nothing"
+    """The message contains the URL without its password, and the exit code is 69."""
+    url = "postgres://ada:s3cret@127.0.0.1:1/nothing"
 
-    with pytest.raises(UnavailableError) as refused:
+    with pytest.raises(UnavailableError) as raised:
         async with running_app(plugin, people, environ={"DATABASE_URL": url}):
             pass
 
-    assert str(refused.value).startswith(
-        "the database at postgres://somebody:******@127.0.0.1:1/nothing cannot be used: "
+    assert str(raised.value).startswith(
+        "the database at postgres://ada:******@127.0.0.1:1/nothing cannot be used: "
     )
-    assert str(refused.value).endswith("; start it, or set DATABASE_URL to one that runs")
-    assert "s3cret" not in str(refused.value)
-    assert refused.value.exit_code == 69
+    assert str(raised.value).endswith("; start it, or set DATABASE_URL to one that is running")
+    assert "s3cret" not in str(raised.value)
+    assert raised.value.exit_code == 69
 
 
-async def test_a_database_that_is_not_on_the_server_is_named(
-    people: Any, postgres_server: Any
-) -> None:
-    """It is not made: that is the operator's to do."""
-    url = f"{postgres_server.url}/not_there"
+async def test_a_missing_database_is_named(people: Any, postgres_server: Any) -> None:
+    """It is not created: that is up to the operator."""
+    url = f"{postgres_server.url}/missing"
 
-    with pytest.raises(UnavailableError, match="not_there"):
+    with pytest.raises(UnavailableError, match="missing"):
         async with running_app(plugin, people, environ={"DATABASE_URL": url}):
             pass
 
 
-async def test_a_file_that_cannot_be_opened_is_named(people: Any, tmp_path: Path) -> None:
-    """A folder that is not there is not made."""
+async def test_a_file_in_a_missing_folder_is_refused(people: Any, tmp_path: Path) -> None:
+    """The folder is not created."""
     url = f"sqlite://{tmp_path / 'no' / 'folder.sqlite3'}"
 
     with pytest.raises(UnavailableError, match="cannot be opened: unable to open database file"):
@@ -317,8 +313,8 @@ async def test_a_file_that_cannot_be_opened_is_named(people: Any, tmp_path: Path
             pass
 
 
-async def test_a_check_does_not_wait_for_a_long_transaction(people: Any, tmp_path: Path) -> None:
-    """Readiness of a SQLite file is not a matter of who is writing to it."""
+async def test_a_health_check_does_not_wait_for_a_transaction(people: Any, tmp_path: Path) -> None:
+    """A SQLite file is ready during a long write."""
     environ = {"DATABASE_URL": f"sqlite://{tmp_path / 'test.sqlite3'}"}
     async with running_app(plugin, people, *ACTIONS, environ=environ) as app:
         app.app.provide(Gate, Gate())

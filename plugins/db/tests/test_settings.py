@@ -1,4 +1,4 @@
-"""Which database is used: read from one line of text, and refused in words."""
+"""The URL of the database, and the other settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from actionhero_db.url import DatabaseUrl, Dialect
 
 
 @pytest.mark.parametrize(
-    ("text", "dialect", "facts"),
+    ("text", "dialect", "credentials"),
     [
         (
             "postgres://ada:p%40ss@db.example:6543/notes?sslmode=require",
@@ -55,40 +55,38 @@ from actionhero_db.url import DatabaseUrl, Dialect
         ),
     ],
 )
-def test_a_url_says_where_the_database_is(
-    text: str, dialect: Dialect, facts: dict[str, Any]
-) -> None:
-    """Servers by host, files by path; a relative one begins beside the settings file."""
+def test_a_url_is_parsed(text: str, dialect: Dialect, credentials: dict[str, Any]) -> None:
+    """Servers have a host, files a path; relative paths start from the settings file."""
     url = DatabaseUrl.parse(text, Path("/app"))
 
     assert url.dialect is dialect
-    assert url.credentials == facts
+    assert url.credentials == credentials
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
-        ("mongodb://localhost/x", "its scheme is not one of ours; there are: postgres://"),
-        ("postgres://localhost:port/x", "it is not a URL; there are: postgres://"),
-        ("postgres://localhost", "it does not name a database; write it after the host, as in"),
-        ("sqlite://", "it has no path of a file; write sqlite:///path/to/file.sqlite3"),
-        ("sqlite://:memory:", "a database in memory is a different one for each process; write"),
-        ("postgres://h/x?pool=3", "it has the option 'pool', which is not known; there are: "),
-        ("postgres://h/x?statement_cache_size=a", "'statement_cache_size' is wrong: it should be"),
+        ("mongodb://localhost/x", "its scheme is not supported; available: postgres://"),
+        ("postgres://localhost:port/x", "it is not a URL; available: postgres://"),
+        ("postgres://localhost", "it does not name a database; add the name after the host, as"),
+        ("sqlite://", "it has no path of a file; use sqlite:///path/to/file.sqlite3"),
+        ("sqlite://:memory:", "a database in memory is a different one for each process; use"),
+        ("postgres://h/x?pool=3", "it has the unknown option 'pool'; available: "),
+        ("postgres://h/x?statement_cache_size=a", "its option 'statement_cache_size' should be a"),
     ],
 )
-async def test_what_is_no_url_is_told(text: str, words: str) -> None:
-    """The start is refused with what may be given."""
-    with pytest.raises(PluginError) as refused:
+async def test_an_invalid_url_is_refused(text: str, message: str) -> None:
+    """The message lists the valid forms."""
+    with pytest.raises(PluginError) as raised:
         async with running_app(plugin, environ={"DATABASE_URL": text}):
             pass
 
-    assert words in str(refused.value)
-    assert "DATABASE_URL" in str(refused.value)
+    assert message in str(raised.value)
+    assert "DATABASE_URL" in str(raised.value)
 
 
-def test_a_password_is_not_shown() -> None:
-    """Neither as text nor in a traceback."""
+def test_a_password_is_masked() -> None:
+    """Both in `str` and in `repr`."""
     url = DatabaseUrl.parse("postgres://ada:s3cret@localhost/notes")
 
     assert str(url) == "postgres://ada:******@localhost/notes"
@@ -96,8 +94,8 @@ def test_a_password_is_not_shown() -> None:
     assert "s3cret" not in repr(DbSettings(url=url))
 
 
-async def test_a_pool_that_is_larger_at_least_than_at_most_is_refused() -> None:
-    """Both numbers are told."""
+async def test_a_minimum_pool_size_above_the_maximum_is_refused() -> None:
+    """The message contains both numbers."""
     environ = {"ACTIONHERO_DB__POOL_MIN": "5", "ACTIONHERO_DB__POOL_MAX": "2"}
 
     with pytest.raises(PluginError, match="pool_min is 5 and pool_max is 2; set pool_min to no"):
@@ -105,27 +103,27 @@ async def test_a_pool_that_is_larger_at_least_than_at_most_is_refused() -> None:
             pass
 
 
-async def test_production_takes_no_file_that_nobody_chose(people: Any) -> None:
-    """A database that was forgotten is not noticed before it is lost."""
-    with pytest.raises(PluginError) as refused:
+async def test_production_needs_an_explicit_url(people: Any) -> None:
+    """A default file would be lost with the machine."""
+    with pytest.raises(PluginError) as raised:
         async with running_app(plugin, people, environ={"ACTIONHERO_ENV": "production"}):
             pass
 
     assert (
-        "db.url is not set, and in production a SQLite file is not taken unless it was chosen by "
-        "hand; set DATABASE_URL, such as postgres://user:password@host:5432/name, or sqlite:///"
-    ) in str(refused.value)
-    assert refused.value.exit_code == 78
+        "db.url is not set, and SQLite must be selected explicitly in production; set "
+        "DATABASE_URL, such as postgres://user:password@host:5432/name, or sqlite:///"
+    ) in str(raised.value)
+    assert raised.value.exit_code == 78
 
 
-async def test_production_takes_a_file_that_was_chosen(people: Any, tmp_path: Path) -> None:
-    """With its tables made by hand, or as here by a setting that says so."""
+async def test_production_accepts_an_explicit_file(people: Any, tmp_path: Path) -> None:
+    """Missing tables are created only if `auto_migrate` is set."""
     environ = {
         "ACTIONHERO_ENV": "production",
-        "DATABASE_URL": f"sqlite://{tmp_path / 'chosen.sqlite3'}",
+        "DATABASE_URL": f"sqlite://{tmp_path / 'explicit.sqlite3'}",
     }
 
-    with pytest.raises(ConfigurationError, match="lacks tables of 'label_people"):
+    with pytest.raises(ConfigurationError, match="pending: tables of 'label_people"):
         async with running_app(plugin, people, environ=environ):
             pass
     async with running_app(

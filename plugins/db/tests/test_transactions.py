@@ -1,4 +1,4 @@
-"""What an action writes is kept, or none of it; and what waits for that runs only then."""
+"""Transactions, savepoints, `after_commit` callbacks, and pages."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ class SignUpInputs(Inputs):
     email: str
 
 
-class Told:
-    """What was told after a commit: one list for each application."""
+class Notifications:
+    """The lines of the `after_commit` callbacks of an application."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
 
 class _Step(Action):
-    """Writes a row in a transaction, then does what a test asks for."""
+    """Writes a row in a transaction, then runs the code of a subclass."""
 
     middleware = [Transaction()]
 
     async def then(self, call: Call) -> None:
-        """Do no more."""
+        """Do nothing."""
 
     async def run(self, inputs: SignUpInputs, call: Call) -> int:
         person = await call.get(People).Person.create(email=inputs.email)
-        await call.get(Database).after_commit(call.get(Told).lines.append, inputs.email)
+        await call.get(Database).after_commit(call.get(Notifications).lines.append, inputs.email)
         await self.then(call)
         return int(person.id)
 
 
 class People:
-    """Stands for the plugin of the fixture, so that actions reach its model by type."""
+    """The type under which actions find the plugin of the fixture."""
 
     Person: Any
 
 
-class Keep(_Step):
-    """Write, and answer."""
+class Succeed(_Step):
+    """Write, and return."""
 
-    name = "keep"
+    name = "succeed"
 
 
 class Fail(_Step):
@@ -66,11 +66,11 @@ class Fail(_Step):
     name = "fail"
 
     async def then(self, call: Call) -> None:
-        raise NotFound("nothing there")
+        raise NotFound("not found")
 
 
 class Hang(_Step):
-    """Write, and take too long."""
+    """Write, and exceed the timeout."""
 
     name = "hang"
     timeout = timedelta(milliseconds=50)
@@ -80,7 +80,7 @@ class Hang(_Step):
 
 
 class Wait(_Step):
-    """Write, and wait until somebody gives up."""
+    """Write, and wait for a cancellation."""
 
     name = "wait"
     entered: asyncio.Event
@@ -91,18 +91,18 @@ class Wait(_Step):
 
 
 class Entered(asyncio.Event):
-    """Set when an action has begun to wait."""
+    """Set when an action has started to wait."""
 
 
 class Outer(_Step):
-    """Write, run an action that fails, and go on."""
+    """Write, run an action that fails, and continue."""
 
     name = "outer"
 
     async def then(self, call: Call) -> None:
         with contextlib.suppress(NotFound):
             await call.run(Fail, SignUpInputs(email="inner-fail@example.org"))
-        await call.run(Keep, SignUpInputs(email="inner-keep@example.org"))
+        await call.run(Succeed, SignUpInputs(email="inner@example.org"))
 
 
 class OuterFails(_Step):
@@ -111,25 +111,25 @@ class OuterFails(_Step):
     name = "outer:fails"
 
     async def then(self, call: Call) -> None:
-        await call.run(Keep, SignUpInputs(email="inner-keep@example.org"))
-        raise NotFound("nothing there")
+        await call.run(Succeed, SignUpInputs(email="inner@example.org"))
+        raise NotFound("not found")
 
 
-class SideBySide(_Step):
-    """Write, and run two actions at once, of which one fails."""
+class Concurrent(_Step):
+    """Write, and run several actions concurrently, of which one fails."""
 
-    name = "side"
+    name = "concurrent"
 
     async def then(self, call: Call) -> None:
         await asyncio.gather(
-            *(call.run(Keep, SignUpInputs(email=f"{n}@example.org")) for n in range(5)),
+            *(call.run(Succeed, SignUpInputs(email=f"{n}@example.org")) for n in range(5)),
             call.run(Fail, SignUpInputs(email="fails@example.org")),
             return_exceptions=True,
         )
 
 
 class SignUp(Action):
-    """Sign up, once for each address."""
+    """Sign up; each address is unique."""
 
     name = "sign:up"
     middleware = [Transaction()]
@@ -143,7 +143,7 @@ class SignUp(Action):
 
 
 class ListPeople(Action):
-    """List people, by number."""
+    """List people, by id."""
 
     name = "people"
 
@@ -153,7 +153,7 @@ class ListPeople(Action):
 
 
 class Outlive(Action):
-    """Start a task that goes on after the transaction."""
+    """Start a task that outlives the transaction."""
 
     name = "outlive"
     middleware = [Transaction()]
@@ -169,12 +169,12 @@ class Outlive(Action):
 
 
 class Late:
-    """Holds a task."""
+    """Holds the task that outlives its transaction."""
 
     task: asyncio.Task[None]
 
 
-ACTIONS = (Keep, Fail, Hang, Wait, Outer, OuterFails, SideBySide, SignUp, ListPeople, Outlive)
+ACTIONS = (Succeed, Fail, Hang, Wait, Outer, OuterFails, Concurrent, SignUp, ListPeople, Outlive)
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ async def app(people: Any, each_url: str) -> AsyncIterator[RunningApp]:
     async with running_app(plugin, people, *ACTIONS, environ={"DATABASE_URL": each_url}) as running:
         for type_, value in (
             (People, people),
-            (Told, Told()),
+            (Notifications, Notifications()),
             (Entered, Entered()),
             (Late, Late()),
         ):
@@ -199,34 +199,34 @@ def emails(people: Any) -> Callable[[], Awaitable[set[str]]]:
 
 
 async def test_a_value_commits(app: RunningApp, emails: Any) -> None:
-    """An action that answers keeps what it wrote, and then tells of it."""
-    await app.call("keep", email="ada@example.org")
+    """After the commit, the callback runs."""
+    await app.call("succeed", email="ada@example.org")
 
     assert await emails() == {"ada@example.org"}
-    assert app.get(Told).lines == ["ada@example.org"]
+    assert app.get(Notifications).lines == ["ada@example.org"]
 
 
 async def test_an_error_rolls_back(app: RunningApp, emails: Any) -> None:
-    """An action that fails leaves nothing, and nothing is told."""
+    """The row is gone, and the callback does not run."""
     with pytest.raises(NotFound):
         await app.call("fail", email="ada@example.org")
 
     assert await emails() == set()
-    assert app.get(Told).lines == []
+    assert app.get(Notifications).lines == []
 
 
 async def test_a_timeout_rolls_back(app: RunningApp, emails: Any) -> None:
-    """An action that takes too long leaves nothing."""
+    """As with any other error."""
     outcome = await app.connect().outcome("hang", email="ada@example.org")
 
     assert outcome.error is not None
     assert outcome.error.type is ErrorType.ACTION_TIMEOUT
     assert await emails() == set()
-    assert app.get(Told).lines == []
+    assert app.get(Notifications).lines == []
 
 
 async def test_a_cancellation_rolls_back(app: RunningApp, emails: Any) -> None:
-    """A client that goes away, or a process that stops, leaves nothing half done."""
+    """Both a disconnected client and a shutdown cancel calls."""
     calling = asyncio.create_task(app.call("wait", email="ada@example.org"))
     await app.get(Entered).wait()
 
@@ -240,10 +240,10 @@ async def test_a_cancellation_rolls_back(app: RunningApp, emails: Any) -> None:
 async def test_many_cancellations_leave_the_connections_usable(
     app: RunningApp, emails: Any
 ) -> None:
-    """Calls cut off at whatever point they are at cost no connection."""
+    """Calls cancelled at any point release their connection."""
     for steps in range(40):
         calling = [
-            asyncio.create_task(app.call("keep", email=f"{n}-{steps}@example.org"))
+            asyncio.create_task(app.call("succeed", email=f"{n}-{steps}@example.org"))
             for n in range(3)
         ]
         for _ in range(steps):
@@ -252,40 +252,40 @@ async def test_many_cancellations_leave_the_connections_usable(
             task.cancel()
         await asyncio.gather(*calling, return_exceptions=True)
 
-    await app.call("keep", email="after@example.org")
-    # What was told of was kept, and nothing else.
+    await app.call("succeed", email="after@example.org")
+    # Callbacks ran for committed rows only.
     assert await emails() >= {"after@example.org"}
-    assert set(app.get(Told).lines) <= await emails()
+    assert set(app.get(Notifications).lines) <= await emails()
 
 
-async def test_an_inner_action_that_fails_is_undone_alone(app: RunningApp, emails: Any) -> None:
-    """The outer one may go on; what it writes, and what others inside write, is kept."""
+async def test_an_inner_action_is_rolled_back_alone(app: RunningApp, emails: Any) -> None:
+    """The writes of the outer action, and of other inner actions, are committed."""
     await app.call("outer", email="outer@example.org")
 
-    assert await emails() == {"outer@example.org", "inner-keep@example.org"}
-    assert app.get(Told).lines == ["outer@example.org", "inner-keep@example.org"]
+    assert await emails() == {"outer@example.org", "inner@example.org"}
+    assert app.get(Notifications).lines == ["outer@example.org", "inner@example.org"]
 
 
-async def test_an_inner_action_is_kept_only_with_the_outer_one(
+async def test_an_inner_action_is_committed_only_with_the_outer_one(
     app: RunningApp, emails: Any
 ) -> None:
-    """`call.run` joins the transaction: if that is rolled back, so is all inside of it."""
+    """A rollback of the outer transaction includes the inner one."""
     with pytest.raises(NotFound):
         await app.call("outer:fails", email="outer@example.org")
 
     assert await emails() == set()
-    assert app.get(Told).lines == []
+    assert app.get(Notifications).lines == []
 
 
-async def test_inner_actions_side_by_side_take_turns(app: RunningApp, emails: Any) -> None:
-    """Of six at once the one that fails is undone, and no other."""
-    await app.call("side", email="outer@example.org")
+async def test_concurrent_inner_actions_run_one_after_another(app: RunningApp, emails: Any) -> None:
+    """Of six actions, only the failed one is rolled back."""
+    await app.call("concurrent", email="outer@example.org")
 
     assert await emails() == {"outer@example.org", *(f"{n}@example.org" for n in range(5))}
 
 
 async def test_a_hundred_sign_ups_with_one_address(app: RunningApp, emails: Any) -> None:
-    """One succeeds, and ninety-nine are told that the address is taken."""
+    """One succeeds, and the others fail with a conflict."""
     outcomes = await asyncio.gather(
         *(app.connect().outcome("sign:up", email="ada@example.org") for _ in range(100))
     )
@@ -295,10 +295,10 @@ async def test_a_hundred_sign_ups_with_one_address(app: RunningApp, emails: Any)
     assert await emails() == {"ada@example.org"}
 
 
-async def test_a_task_that_outlives_its_transaction_is_told_so(
+async def test_a_task_that_outlives_its_transaction_cannot_write(
     app: RunningApp, emails: Any
 ) -> None:
-    """It must not write on a connection that is somebody else's by now."""
+    """Its connection may belong to another call by now."""
     await app.call("outlive")
     app.get(Entered).set()
 
@@ -308,66 +308,64 @@ async def test_a_task_that_outlives_its_transaction_is_told_so(
     assert await emails() == set()
 
 
-async def test_a_block_is_a_transaction_too(app: RunningApp, people: Any, emails: Any) -> None:
+async def test_a_block_is_a_transaction(app: RunningApp, people: Any, emails: Any) -> None:
     """`database.transaction()` is for a part of an action, or a script."""
     database = app.get(Database)
 
     async with database.transaction():
-        await people.Person.create(email="kept@example.org")
+        await people.Person.create(email="committed@example.org")
     with contextlib.suppress(ZeroDivisionError):
         async with database.transaction():
-            await people.Person.create(email="gone@example.org")
+            await people.Person.create(email="rolled-back@example.org")
             raise ZeroDivisionError
 
-    assert await emails() == {"kept@example.org"}
+    assert await emails() == {"committed@example.org"}
 
 
-async def test_without_a_transaction_what_waits_for_a_commit_runs_at_once(
-    app: RunningApp,
-) -> None:
-    """Every statement is kept as it is run, so the row is there."""
-    told: list[str] = []
+async def test_without_a_transaction_callbacks_run_immediately(app: RunningApp) -> None:
+    """Every statement is committed at once."""
+    lines: list[str] = []
 
-    async def tell() -> None:
-        told.append("told")
+    async def notify() -> None:
+        lines.append("ran")
 
-    await app.get(Database).after_commit(tell)
+    await app.get(Database).after_commit(notify)
 
-    assert told == ["told"]
+    assert lines == ["ran"]
 
 
 async def test_a_callback_that_fails_changes_nothing(
     app: RunningApp, people: Any, emails: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The row is there; that nobody was told is logged, and the next callback runs."""
-    told: list[str] = []
+    """The row is committed, the failure is logged, and the next callback runs."""
+    lines: list[str] = []
     database = app.get(Database)
 
     async with database.transaction():
-        await people.Person.create(email="kept@example.org")
+        await people.Person.create(email="committed@example.org")
         await database.after_commit(lambda: 1 / 0)
-        await database.after_commit(told.append, "told")
+        await database.after_commit(lines.append, "ran")
 
-    assert await emails() == {"kept@example.org"}
-    assert told == ["told"]
-    assert "which waited for a commit, failed" in caplog.text
+    assert await emails() == {"committed@example.org"}
+    assert lines == ["ran"]
+    assert "after_commit callback <function" in caplog.text
 
 
-async def test_a_test_can_roll_everything_back(app: RunningApp, emails: Any) -> None:
-    """Within the block calls see what they wrote, and are told of it; afterwards it is gone."""
+async def test_a_test_can_roll_back_all_writes(app: RunningApp, emails: Any) -> None:
+    """Calls in the block see their writes, and run callbacks; afterwards the rows are gone."""
     async with rolled_back(app):
-        await app.call("keep", email="ada@example.org")
+        await app.call("succeed", email="ada@example.org")
         inside = await emails()
 
     assert inside == {"ada@example.org"}
-    assert app.get(Told).lines == ["ada@example.org"]
+    assert app.get(Notifications).lines == ["ada@example.org"]
     assert await emails() == set()
 
 
-async def test_a_list_comes_in_pages(app: RunningApp) -> None:
-    """Ten rows a page unless said otherwise, and what there is besides."""
+async def test_a_list_is_paginated(app: RunningApp) -> None:
+    """Ten rows a page by default."""
     for number in range(12):
-        await app.call("keep", email=f"{number:02}@example.org")
+        await app.call("succeed", email=f"{number:02}@example.org")
 
     first = await app.call("people")
     second = await app.call("people", page=2, limit=5)
@@ -383,10 +381,8 @@ async def test_a_list_comes_in_pages(app: RunningApp) -> None:
 @pytest.mark.parametrize(
     ("inputs", "key"), [({"page": 0}, "page"), ({"limit": 0}, "limit"), ({"limit": 101}, "limit")]
 )
-async def test_a_page_that_cannot_be_is_refused(
-    app: RunningApp, inputs: dict[str, int], key: str
-) -> None:
-    """Pages begin at 1, and have between 1 and 100 rows."""
+async def test_invalid_pages_are_refused(app: RunningApp, inputs: dict[str, int], key: str) -> None:
+    """Pages start at 1, and have between 1 and 100 rows."""
     outcome = await app.connect().outcome("people", **inputs)
 
     assert outcome.error is not None

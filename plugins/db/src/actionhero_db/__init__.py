@@ -1,4 +1,4 @@
-"""A database for ActionHero: models of Tortoise ORM, transactions, migrations.
+"""A database for ActionHero: Tortoise ORM models, transactions, migrations.
 
 `Database`, `Transaction` and `Page` are for authors of actions; `Models` is for authors of plugins.
 """

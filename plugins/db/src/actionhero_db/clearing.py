@@ -1,4 +1,4 @@
-"""Every row of every model, deleted: for development and tests."""
+"""Deletion of every row of every model, for development and tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from tortoise.transactions import in_transaction
 
-from actionhero_db.migrations.session import has_table, session_of
+from actionhero_db.migrations.session import has_table, open_session
 from actionhero_db.url import Dialect
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 async def clear_tables(database: Database) -> list[str]:
-    """Delete every row of every model that has a table, and return the tables."""
-    async with session_of(database) as session:
+    """Delete every row of every model that has a table, and return the names of the tables."""
+    async with open_session(database) as session:
         apps = session.context.apps
         models = list(apps.get_models_iterable()) if apps is not None else []
         names = dict.fromkeys(
@@ -32,22 +32,22 @@ async def clear_tables(database: Database) -> list[str]:
         ]
         if not tables:
             return []
-        # All at once: in between, rows would refer to some that are gone.
+        # In one transaction: in between, rows would refer to deleted ones.
         async with in_transaction(session.client.connection_name) as client:
             if database.dialect is Dialect.POSTGRES:
                 await client.execute_query(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
-                return _plain(tables, quote)
-            # On SQLite they are off for as long as the session.
+                return _unquoted(tables, quote)
+            # On SQLite, foreign keys are off for the whole session.
             if database.dialect is Dialect.MYSQL:
                 await client.execute_query("SET foreign_key_checks = 0")
             for table in tables:
                 await client.execute_query(f"DELETE FROM {table}")  # noqa: S608 - models' own
             if database.dialect is Dialect.MYSQL:
                 await client.execute_query("SET foreign_key_checks = 1")
-        return _plain(tables, quote)
+        return _unquoted(tables, quote)
 
 
-def _plain(tables: list[str], quote: str) -> list[str]:
+def _unquoted(tables: list[str], quote: str) -> list[str]:
     return [table.replace(quote, "") for table in tables]
 
 

@@ -1,4 +1,4 @@
-"""`actionhero db …`: look after the tables."""
+"""`actionhero db …`: migrations, and the deletion of rows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import click
 from actionhero import ConfigurationError, RunMode, UnavailableError
 from actionhero.cli import configure_logs, format_option, write_rows
 from actionhero.settings import AppSettings
-from actionhero_db.choice import choose
+from actionhero_db.configuration import database_url
 from actionhero_db.database import Database
-from actionhero_db.migrations.engine import engine_of
+from actionhero_db.migrations.factory import create_engine
 from actionhero_db.models import models_of
 from actionhero_db.settings import DbSettings
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-@click.group(short_help="Look after tables: make and run migrations.")
+@click.group(short_help="Manage the database: make and run migrations.")
 def db() -> None:
-    r"""Look after the tables of the database.
+    r"""Manage the tables of the database.
 
     \b
-    A migration is a file that says how tables change. Each plugin has its own, by label.
-    db.migrations chooses what makes and runs them:
-      tortoise  Tortoise's own, behind guards: rows and indexes are kept, on SQLite and PostgreSQL.
-      aerich    for projects that have its files (actionhero-db[aerich]). On SQLite it cannot
+    A migration is a file that describes a change of the tables. Each plugin has its own, by label.
+    db.migrations selects the engine that makes and runs them:
+      tortoise  Tortoise's own, with guards: no row or index is lost, on SQLite and PostgreSQL.
+      aerich    for projects with files of aerich (actionhero-db[aerich]). On SQLite it cannot
                 change or drop a column, and a migration that fails half way stays half done. It
                 needs default=…, not db_default=…, for a new column that must not be null.
     """
@@ -45,29 +45,29 @@ def db() -> None:
 @format_option
 @click.pass_obj
 def status(context: CommandContext, format_: str) -> None:
-    """List the migrations, and which were run.
+    """List the migrations, applied and pending.
 
-    Exits 1 if there are any to run, or if models have changed since.
+    Exits 1 if any are pending, or if models have changed since their newest migration.
     """
     app = _load(context)
 
-    async def ask(engine: Engine) -> tuple[list[dict[str, Any]], list[str]]:
+    async def read(engine: Engine) -> tuple[list[dict[str, Any]], list[str]]:
         rows = [
             {"label": item.label, "name": item.name, "applied": item.applied}
             for item in await engine.states()
         ]
-        lacking = [what for what in await engine.lacking() if what.startswith("tables of")]
+        without_tables = [item for item in await engine.pending() if item.startswith("tables of")]
         return rows, [
-            *lacking,
+            *without_tables,
             *(
                 f"the models of {label!r} have changed since their newest migration; run: "
                 f"actionhero db make --label {label} NAME"
-                for label in await engine.changed()
+                for label in await engine.changed_labels()
             ),
         ]
 
-    rows, notes = _with_engine(app, ask)
-    write_rows(rows, {"label": "Label", "name": "Migration", "applied": "Run"}, format_)
+    rows, notes = _with_engine(app, read)
+    write_rows(rows, {"label": "Label", "name": "Migration", "applied": "Applied"}, format_)
     for note in notes:
         click.echo(note, err=True)
     if notes or not all(row["applied"] for row in rows):
@@ -76,19 +76,19 @@ def status(context: CommandContext, format_: str) -> None:
 
 @db.command()
 @click.argument("name")
-@click.option("--label", help="Whose models. [default: those of the application]")
+@click.option("--label", help="The label of the models. [default: the application's]")
 @click.pass_obj
 def make(context: CommandContext, name: str, label: str | None) -> None:
-    """Write a migration called NAME for what has changed in the models.
+    """Write a migration called NAME for the changes of the models.
 
-    What rows that are there could not take is refused: a new field that must not be null needs
+    A change that existing rows cannot satisfy is refused: a new field that must not be null needs
     db_default=….
     """
     app = _load(context)
-    chosen = label or _own_label(app)
-    path = _with_engine(app, lambda engine: engine.make(chosen, name))
+    selected = label or _application_label(app)
+    path = _with_engine(app, lambda engine: engine.make(selected, name))
     if path is None:
-        click.echo(f"the models of {chosen!r} have not changed", err=True)
+        click.echo(f"the models of {selected!r} have not changed", err=True)
     else:
         click.echo(str(path))
 
@@ -98,7 +98,7 @@ def make(context: CommandContext, name: str, label: str | None) -> None:
 @click.argument("name", required=False)
 @click.pass_obj
 def migrate(context: CommandContext, label: str | None, name: str | None) -> None:
-    """Run the migrations that were not run yet: all, those of LABEL, or those up to NAME."""
+    """Run the pending migrations: all, those of LABEL, or those up to NAME."""
     app = _load(context)
     _with_engine(app, lambda engine: engine.migrate(label, name, click.echo))
 
@@ -110,7 +110,7 @@ def migrate(context: CommandContext, label: str | None, name: str | None) -> Non
 def rollback(context: CommandContext, label: str, name: str | None) -> None:
     """Undo the newest migration of LABEL, or all after NAME. The NAME zero undoes all.
 
-    Tables and columns that a migration has made are dropped, with what is in them.
+    Tables and columns that the migration created are dropped, with their data.
     """
     app = _load(context)
     _with_engine(app, lambda engine: engine.rollback(label, name, click.echo))
@@ -119,10 +119,10 @@ def rollback(context: CommandContext, label: str, name: str | None) -> None:
 @db.command()
 @click.argument("label")
 @click.argument("name")
-@click.option("--backward", is_flag=True, help="What undoing it would run.")
+@click.option("--backward", is_flag=True, help="Print the statements of its rollback.")
 @click.pass_obj
 def sql(context: CommandContext, label: str, name: str, backward: bool) -> None:
-    """Print what a migration would run, without running it."""
+    """Print the SQL statements of a migration, without running them."""
     app = _load(context)
     lines = _with_engine(app, lambda engine: engine.sql(label, name, backward=backward))
     for line in lines:
@@ -130,7 +130,7 @@ def sql(context: CommandContext, label: str, name: str, backward: bool) -> None:
 
 
 @db.command()
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
 def clear(context: CommandContext, yes: bool) -> None:
     """Delete every row of every model. Tables and migrations stay. Refused in production."""
@@ -156,19 +156,19 @@ def clear(context: CommandContext, yes: bool) -> None:
 def _load(context: CommandContext) -> Application:
     app = context.load(RunMode.CLI)
     configure_logs(app, level="warn")
-    app.refuse_problems()
+    app.raise_for_problems()
     return app
 
 
 def _database(app: Application) -> Database:
-    return Database(choose(app), models_of(app), app.get(DbSettings))
+    return Database(database_url(app), models_of(app), app.get(DbSettings))
 
 
-def _own_label(app: Application) -> str:
+def _application_label(app: Application) -> str:
     package = app.get(AppSettings).package
     if package is None:
         labels = ", ".join(models.label for models in models_of(app)) or "none"
-        raise click.UsageError(f"no application is named; say whose models: --label ({labels})")
+        raise click.UsageError(f"no application is set; select models with --label ({labels})")
     return package.rpartition(".")[2]
 
 
@@ -177,7 +177,7 @@ def _with_engine(app: Application, use: Callable[[Engine], Awaitable[Result]]) -
     if not database.has_models:
         raise ConfigurationError(
             "no plugin has models; write some in a module 'models' of the application, or name "
-            "them by the hook actionhero_db_models"
+            "them in the hook actionhero_db_models"
         )
     settings = app.get(DbSettings)
     if settings.url is None:
@@ -185,16 +185,16 @@ def _with_engine(app: Application, use: Callable[[Engine], Awaitable[Result]]) -
 
     async def run() -> Result:
         try:
-            return await use(engine_of(database, settings))
+            return await use(create_engine(database, settings))
         finally:
             await database.close()
 
-    from tortoise.exceptions import DBConnectionError  # noqa: PLC0415 - heavy, and --help is not
+    from tortoise.exceptions import DBConnectionError  # noqa: PLC0415 - slow, and not for --help
 
     try:
         return asyncio.run(run())
     except DBConnectionError as error:
         raise UnavailableError(
             f"the database at {database.url} cannot be used: {error}; start it, or set "
-            "DATABASE_URL to one that runs"
+            "DATABASE_URL to one that is running"
         ) from error

@@ -1,4 +1,4 @@
-"""What lets the models of every call talk to the database of the application it runs in."""
+"""`DatabaseContext`: connects the models in a call to the database of its application."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from actionhero import Application, Call, Outcome
 
 
-class DatabaseSurroundings(Middleware):
-    """The outermost middleware: a call begins in whatever task its door has made for it.
+class DatabaseContext(Middleware):
+    """Activates Tortoise's context for each call, around all other middleware.
+
+    Every transport runs its calls in tasks of its own, so no context can be inherited.
 
     Args:
         app: The application.
@@ -22,14 +24,14 @@ class DatabaseSurroundings(Middleware):
         self._app = app
 
     async def before(self, call: Call) -> None:
-        """Enter the database's context of the running event loop."""
+        """Activate the database's context of the running event loop."""
         if self._app.has(Database):
             database = self._app.get(Database)
             if database.has_models:
-                call.scratch[self] = await database.enter()
+                call.scratch[self] = await database.activate()
 
     async def after(self, call: Call, outcome: Outcome) -> None:
-        """Leave it."""
+        """Deactivate the context."""
         token = call.scratch.pop(self, None)
         if token is not None:
-            self._app.get(Database).leave(token)
+            self._app.get(Database).deactivate(token)

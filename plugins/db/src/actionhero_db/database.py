@@ -1,4 +1,4 @@
-"""`Database`: what authors and other plugins reach the database by."""
+"""`Database`: the interface of the database for authors of actions and other plugins."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from actionhero_db.models import Models
     from actionhero_db.settings import DbSettings
-    from actionhero_db.work import Work
+    from actionhero_db.unit_of_work import UnitOfWork
 
 logger = logging.getLogger("actionhero.db")
 
@@ -31,24 +31,24 @@ _ENGINES = {
     Dialect.POSTGRES: "actionhero_db.backends.asyncpg",
     Dialect.MYSQL: "tortoise.backends.mysql",
 }
-#: How long connections of other event loops may take to be closed.
+#: The limit on closing the connections of another event loop.
 CLOSE_SECONDS = 3.0
 
 
 class Database(Transactions):
     """The database of an application: `call.get(Database)`.
 
-    Models need no more than to be used: `await User.create(...)`. Each event loop has connections
-    of its own, opened when the first statement wants one.
+    Models need no setup inside a call: `await User.create(...)`. Each event loop has its own
+    connections, opened by the first statement.
 
     Args:
-        url: Where it is.
+        url: The URL of the database.
         models: The models of all plugins.
         settings: The pool, and its limits.
     """
 
     def __init__(self, url: DatabaseUrl, models: Sequence[Models], settings: DbSettings) -> None:
-        #: Where it is. Its text is without passwords.
+        #: The URL. Its text contains no password.
         self.url = url
         #: The models of all plugins.
         self.models = tuple(models)
@@ -59,139 +59,139 @@ class Database(Transactions):
 
     @property
     def has_models(self) -> bool:
-        """Whether any plugin has models. Without one, nothing is ever connected."""
+        """Whether any plugin has models. Without models, nothing is ever connected."""
         return bool(self.models)
 
     @property
     def dialect(self) -> Dialect:
-        """Which kind of database it is."""
+        """The kind of database."""
         return self.url.dialect
 
-    # -- what authors use ----------------------------------------------------------------------
+    # -- transactions and SQL --------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """Keep all that is written in a block, or on an exception none of it.
+        """Commit all writes of a block together, or roll them back on an exception.
 
-        Inside of another one it joins that, as `Transaction` does.
+        Inside another transaction it is a savepoint, as with `Transaction`.
         """
-        work = self.work()
-        await work.begin()
+        unit = self.unit_of_work()
+        await unit.begin()
         try:
             yield
         except BaseException:
-            await work.end(keep=False)
+            await unit.end(commit=False)
             raise
-        await work.end(keep=True)
+        await unit.end(commit=True)
 
     async def after_commit(self, callback: Callable[..., Any], *args: Any) -> None:
-        """Run `callback` once all that this task has written is kept: to broadcast, to enqueue.
+        """Run `callback` once the writes of this task are committed: to broadcast, to enqueue.
 
-        It runs after the outermost transaction was committed, in the order in which callbacks were
-        given, and not at all if that is rolled back. Outside of a transaction it runs at once. A
-        callback that fails is logged; what was written stays.
+        Callbacks run after the commit of the outermost transaction, in the order of registration,
+        and not at all after a rollback. Outside a transaction the callback runs immediately. A
+        callback that fails is logged; the writes stay.
 
         Args:
             callback: A function, asynchronous or not.
-            args: What it is called with.
+            args: Its arguments.
         """
-        from actionhero_db.work import Work, run_callback
+        from actionhero_db.unit_of_work import UnitOfWork, run_callback
 
-        waiting = functools.partial(callback, *args) if args else callback
-        work = Work.current(self)
-        if work is None:
-            await run_callback(waiting)
+        bound = functools.partial(callback, *args) if args else callback
+        unit = UnitOfWork.current(self)
+        if unit is None:
+            await run_callback(bound)
         else:
-            work.after_commit(waiting)
+            unit.after_commit(bound)
 
     @property
     def is_open(self) -> bool:
         """Whether this task is in a transaction, so that `after_commit` has to wait."""
-        from actionhero_db.work import Work
+        from actionhero_db.unit_of_work import UnitOfWork
 
-        return Work.current(self) is not None
+        return UnitOfWork.current(self) is not None
 
     async def connection(self) -> BaseDBAsyncClient:
-        """Return the connection for SQL of your own; in a transaction, the one of that."""
+        """Return the connection for SQL of your own; in a transaction, its connection."""
         return (await self.context()).connections.get(self.dialect)
 
-    def work(self, *, rehearsal: bool = False) -> Work:
-        """Return a transaction to begin and to end; `transaction` does both."""
-        from actionhero_db.work import Work
+    def unit_of_work(self, *, run_inner_callbacks: bool = False) -> UnitOfWork:
+        """Return a unit of work, to begin and to end; `transaction` does both."""
+        from actionhero_db.unit_of_work import UnitOfWork
 
-        wait = self._settings.pool_timeout.total_seconds()
-        return Work(self, self.dialect, wait, rehearsal=rehearsal)
+        wait_seconds = self._settings.pool_timeout.total_seconds()
+        return UnitOfWork(self, self.dialect, wait_seconds, run_inner_callbacks=run_inner_callbacks)
 
-    # -- the context of models -----------------------------------------------------------------
+    # -- the context of the models ---------------------------------------------------------------
 
     async def context(self) -> TortoiseContext:
-        """Return Tortoise's context of the running event loop, made when it is first wanted.
+        """Return Tortoise's context of the running event loop, created on first use.
 
         Raises:
-            PluginError: There are no models, or they do not fit together.
+            PluginError: There are no models, or they are inconsistent.
         """
         loop = asyncio.get_running_loop()
         context = self._contexts.get(loop)
         if context is None:
             if not self.models:
                 raise PluginError(
-                    "the database was asked for, and no plugin has models; write some in a module "
-                    "'models' of the application, or name them by the hook actionhero_db_models"
+                    "the database was requested, but no plugin has models; write some in a module "
+                    "'models' of the application, or name them in the hook actionhero_db_models"
                 )
-            from actionhero_db.orm import new_context
+            from actionhero_db.orm import create_context
 
-            context = await new_context(self.config())
+            context = await create_context(self.config())
             self._contexts[loop] = context
         return context
 
     @property
-    def opened(self) -> TortoiseContext | None:
-        """Tortoise's context of the running event loop, if there is one yet."""
+    def open_context(self) -> TortoiseContext | None:
+        """Tortoise's context of the running event loop; `None` before its first use."""
         return self._contexts.get(asyncio.get_running_loop())
 
-    async def enter(self) -> Token[TortoiseContext | None]:
-        """Let the models of this task talk to this database, until `leave` in the same task."""
-        from actionhero_db.orm import enter
+    async def activate(self) -> Token[TortoiseContext | None]:
+        """Connect the models in this task to this database, until `deactivate` in the same task."""
+        from actionhero_db.orm import activate
 
-        return enter(await self.context())
+        return activate(await self.context())
 
-    def leave(self, token: Token[TortoiseContext | None]) -> None:
-        """Undo `enter`."""
-        from actionhero_db.orm import leave
+    def deactivate(self, token: Token[TortoiseContext | None]) -> None:
+        """Restore the context from before `activate`."""
+        from actionhero_db.orm import deactivate
 
-        leave(token)
+        deactivate(token)
 
     @contextlib.asynccontextmanager
-    async def entered(self) -> AsyncIterator[None]:
-        """Let the models of this task talk to this database for a block: in a script, in a job.
+    async def activated(self) -> AsyncIterator[None]:
+        """Connect the models in this task to this database for a block, in a script or a job.
 
-        A call needs no such thing.
+        Inside a call they are connected already.
         """
-        token = await self.enter()
+        token = await self.activate()
         try:
             yield
         finally:
-            self.leave(token)
+            self.deactivate(token)
 
     def config(self, **credentials: Any) -> dict[str, Any]:
-        """Return the configuration of Tortoise.
+        """Return the configuration for Tortoise.
 
         Args:
-            credentials: What the driver is given beside what is set.
+            credentials: Additional options for the driver.
         """
         settings = self._settings
-        own: dict[str, Any] = {}
+        limits: dict[str, Any] = {}
         if self.dialect is not Dialect.MYSQL:
-            own["wait_seconds"] = settings.pool_timeout.total_seconds()
+            limits["wait_seconds"] = settings.pool_timeout.total_seconds()
         if self.dialect is not Dialect.SQLITE:
-            own |= {"minsize": settings.pool_min, "maxsize": settings.pool_max}
+            limits |= {"minsize": settings.pool_min, "maxsize": settings.pool_max}
         if self.dialect is Dialect.POSTGRES:
-            own["connect_seconds"] = settings.connect_timeout.total_seconds()
+            limits["connect_seconds"] = settings.connect_timeout.total_seconds()
         return {
             "connections": {
                 str(self.dialect): {
                     "engine": _ENGINES[self.dialect],
-                    "credentials": {**self.url.credentials, **own, **credentials},
+                    "credentials": {**self.url.credentials, **limits, **credentials},
                 }
             },
             "apps": {
@@ -204,28 +204,28 @@ class Database(Transactions):
             },
         }
 
-    # -- its life ------------------------------------------------------------------------------
+    # -- lifecycle -------------------------------------------------------------------------------
 
     async def ping(self) -> None:
-        """Raise if the database does not answer now."""
+        """Raise if the database does not respond."""
         file = self.url.file
         if file is not None:
-            # On a connection of its own: ours may be in a long transaction.
-            await asyncio.to_thread(_look_at, str(file))
+            # On a separate connection: the shared one may be in a long transaction.
+            await asyncio.to_thread(_read_schema_version, str(file))
             return
         await (await self.connection()).execute_query("SELECT 1")
 
     async def close(self) -> None:
         """Close the connections of every event loop.
 
-        One that is left open to a SQLite file would keep the process from ending.
+        An open connection to a SQLite file keeps the process from exiting.
         """
-        here = asyncio.get_running_loop()
+        current_loop = asyncio.get_running_loop()
         contexts, self._contexts = dict(self._contexts), WeakKeyDictionary()
         for loop, context in contexts.items():
-            from actionhero_db.orm import close_context, drop_context
+            from actionhero_db.orm import close_context, terminate_context
 
-            if loop is here:
+            if loop is current_loop:
                 await close_context(context)
             elif loop.is_running():
                 closing = asyncio.run_coroutine_threadsafe(close_context(context), loop)
@@ -233,12 +233,12 @@ class Database(Transactions):
                     async with asyncio.timeout(CLOSE_SECONDS):
                         await asyncio.wrap_future(closing)
                 except TimeoutError:
-                    drop_context(context)
+                    terminate_context(context)
             else:
-                drop_context(context)
+                terminate_context(context)
 
 
-def _look_at(path: str) -> None:
+def _read_schema_version(path: str) -> None:
     connection = sqlite3.connect(path, timeout=1.0)
     try:
         connection.execute("PRAGMA schema_version").fetchone()

@@ -1,4 +1,4 @@
-"""What a plugin may contribute to the database."""
+"""The hook for plugins that contribute models to the database."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ hookspec = pluggy.HookspecMarker("actionhero")
 
 @hookspec
 def actionhero_db_models(app: Application) -> Sequence[Models] | None:
-    """Models of Tortoise ORM that a plugin brings, with their migrations.
+    """Tortoise ORM models of a plugin, with their migrations.
 
-    Called once, when the database's initializer is put together. An application's own modules
-    `models` are found without this hook.
+    Called once, when the database's initializer is created. The modules `models` of an application
+    are found without this hook.
 
     Args:
-        app: The application being put together.
+        app: The application.
 
     Returns:
         `Models`: a label, the names of modules, and the package of migrations, which is part of
-        the plugin's wheel. Two of one label are an error that names both owners.
+        the plugin's wheel. Two with the same label are an error that names both plugins.
 
     Order:
-        Plugins in the order in which they were registered; it makes no difference.
+        Plugins in the order of their registration; it makes no difference.
 
     Example:
         ```python

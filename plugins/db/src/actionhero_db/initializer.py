@@ -1,4 +1,4 @@
-"""`DatabaseInitializer`: provides `Database`, and sees that it can be used before doors open."""
+"""`DatabaseInitializer`: provides `Database`, and checks it before the servers start."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from actionhero import BootError, Initializer, Transactions, UnavailableError
 from actionhero.settings import AppSettings
-from actionhero_db.choice import choose
+from actionhero_db.configuration import database_url
 from actionhero_db.database import Database
 from actionhero_db.models import models_of
 from actionhero_db.settings import DbSettings
@@ -21,7 +21,7 @@ logger = logging.getLogger("actionhero.db")
 
 
 class DatabaseInitializer(Initializer):
-    """The database of all models. Where no plugin has any, nothing is connected."""
+    """The database of all models. Without models, nothing is connected."""
 
     name = "db"
     # Clients of `status` know it by this name.
@@ -29,31 +29,31 @@ class DatabaseInitializer(Initializer):
 
     def __init__(self) -> None:
         self._database: Database | None = None
-        self._before: TortoiseContext | None = None
+        self._previous_context: TortoiseContext | None = None
 
     async def initialize(self, app: Application) -> None:
         """Provide `Database`."""
-        self._database = Database(choose(app), models_of(app), app.get(DbSettings))
+        self._database = Database(database_url(app), models_of(app), app.get(DbSettings))
         app.provide(Database, self._database)
         app.provide(Transactions, self._database)
 
     async def start(self, app: Application) -> None:
-        """See that the database answers, and that its tables are those of the models.
+        """Check that the database responds, and that its tables match the models.
 
-        From here on the models can be used, in what starts after this, and in a test.
+        Initializers that start later, and tests, can use the models from here on.
 
         Raises:
-            UnavailableError: It does not answer.
-            ConfigurationError: There are migrations to run, and none runs by itself.
+            UnavailableError: The database does not respond.
+            ConfigurationError: Migrations are pending, and are not run automatically.
         """
         database = app.get(Database)
         if not database.has_models:
             return
-        from actionhero_db.failures import translate_failures
-        from actionhero_db.migrations.startup import bring_up_to_date
-        from actionhero_db.orm import current
+        from actionhero_db.error_translation import register_translations
+        from actionhero_db.migrations.startup import migrate_at_startup
+        from actionhero_db.orm import current_context
 
-        translate_failures(app)
+        register_translations(app)
         if app.get(DbSettings).url is None:
             app.get(AppSettings).make_data_dir()
         try:
@@ -63,11 +63,11 @@ class DatabaseInitializer(Initializer):
         except Exception as error:
             raise UnavailableError(
                 f"the database at {database.url} cannot be used: {error}; start it, or set "
-                "DATABASE_URL to one that runs"
+                "DATABASE_URL to one that is running"
             ) from error
-        await bring_up_to_date(app, database)
-        self._before = current()
-        await database.enter()
+        await migrate_at_startup(app, database)
+        self._previous_context = current_context()
+        await database.activate()
         logger.info("database: %s", database.url)
 
     async def stop(self, app: Application) -> None:
@@ -75,14 +75,14 @@ class DatabaseInitializer(Initializer):
         database = self._database
         if database is None or not database.has_models:
             return
-        from actionhero_db.orm import restore
+        from actionhero_db.orm import replace_context
 
-        context = database.opened
+        context = database.open_context
         await database.close()
         if context is not None:
-            restore(context, self._before)
+            replace_context(context, self._previous_context)
 
     async def check(self) -> None:
-        """Raise if the database does not answer."""
+        """Raise if the database does not respond."""
         if self._database is not None and self._database.has_models:
             await self._database.ping()

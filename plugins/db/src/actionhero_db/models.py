@@ -1,4 +1,4 @@
-"""`Models`: the models of one plugin, and the migrations that make their tables."""
+"""`Models`: the models of one plugin, and the migrations that create their tables."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 class Models:
     """The models of a plugin; the hook `actionhero_db_models` returns them.
 
-    Naming modules imports nothing, so this is free for a process that needs no database.
+    The names of modules import nothing, so a process without a database pays nothing.
 
     Args:
-        label: What the models are known by: `fields.ForeignKeyField("chat.User")`, `db make`.
+        label: The name of the models in `fields.ForeignKeyField("chat.User")` and `db make`.
         modules: The modules that define them.
-        migrations: The package of their migrations. Without one, tables that are not there are
-            made as the models say, outside of production.
+        migrations: The package of their migrations. Without one, missing tables are created from
+            the models, outside production.
     """
 
     label: str
@@ -36,43 +36,43 @@ class Models:
 def models_of(app: Application) -> list[Models]:
     """Return the models of all plugins, and of the application.
 
-    In the application's package, every module `models` and every module of a package `models` is
-    one of models, and the subpackage `migrations` holds the migrations.
+    In the application's package, every module `models`, and every module of a package `models`,
+    contains models, and the subpackage `migrations` contains the migrations.
 
     Raises:
-        PluginError: Two have one label; the message names both owners.
+        PluginError: Two plugins use the same label; the message names both.
     """
-    found: dict[str, Models] = {}
+    models_by_label: dict[str, Models] = {}
     owners: dict[str, str] = {}
-    given = [
+    contributions = [
         (plugin.owner, models)
         for plugin, models in app.plugins.collect("actionhero_db_models", Models, app=app)
     ]
-    listed = {name for _, models in given for name in models.modules}
-    application = _models_of_application(app.get(AppSettings).package, listed)
-    if application is not None:
-        given.append(("the application", application))
-    for owner, models in given:
+    listed = {name for _, models in contributions for name in models.modules}
+    application_models = _models_of_application(app.get(AppSettings).package, listed)
+    if application_models is not None:
+        contributions.append(("the application", application_models))
+    for owner, models in contributions:
         if not models.label.isidentifier():
             raise PluginError(
-                f"models {models.label!r} ({owner}) have a label that is no name; write letters, "
-                "digits and underscores"
+                f"the label {models.label!r} of the models of {owner} is not an identifier; use "
+                "letters, digits and underscores"
             )
-        if models.label in found:
+        if models.label in models_by_label:
             raise PluginError(
-                f"two plugins have models of the label {models.label!r}: {owners[models.label]} "
-                f"and {owner}; change one label, or put the name of one plugin into "
+                f"two plugins have models with the label {models.label!r}: {owners[models.label]} "
+                f"and {owner}; change one label, or add the name of one plugin to "
                 "plugins.disabled"
             )
-        found[models.label] = models
+        models_by_label[models.label] = models
         owners[models.label] = owner
-    return list(found.values())
+    return list(models_by_label.values())
 
 
 def _models_of_application(package: str | None, listed: set[str]) -> Models | None:
     if package is None:
         return None
-    # All modules of the application are imported by now.
+    # All modules of the application have been imported at this point.
     modules = sorted(
         name
         for name, module in sys.modules.items()

@@ -1,8 +1,8 @@
-"""Tortoise's contexts: made, closed, and set for a task, here and nowhere else.
+"""Tortoise's contexts: their creation, activation in a task, and closing.
 
-Tortoise finds its state by a context variable, and gives no public way to set it for a call that
-runs beside others: `with context:` fails as soon as two tasks are in it. So the variable itself is
-set here. `tests/test_orm.py` fails if an upgrade moves it.
+Tortoise reads its state from a context variable, without a public way to set it for concurrent
+calls: `with context:` fails as soon as two tasks enter it. So this module sets the variable
+itself, and is the only one to do so. `tests/test_orm.py` fails if an upgrade moves the variable.
 """
 
 from __future__ import annotations
@@ -15,69 +15,68 @@ from tortoise.context import TortoiseContext, _current_context
 from tortoise.exceptions import ConfigurationError
 
 from actionhero import PluginError
-from actionhero_db.ranges import limit_numbers
+from actionhero_db.column_ranges import add_range_validators
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextvars import Token
 
 
-def enter(context: TortoiseContext) -> Token[TortoiseContext | None]:
-    """Let the models of this task talk to the database of `context`, until `leave`."""
+def activate(context: TortoiseContext) -> Token[TortoiseContext | None]:
+    """Connect the models in this task to the database of `context`, until `deactivate`."""
     return _current_context.set(context)
 
 
-def leave(token: Token[TortoiseContext | None]) -> None:
-    """Undo `enter`, in the same task."""
+def deactivate(token: Token[TortoiseContext | None]) -> None:
+    """Restore the context from before `activate`, in the same task."""
     _current_context.reset(token)
 
 
-def current() -> TortoiseContext | None:
-    """Return the context of this task."""
+def current_context() -> TortoiseContext | None:
+    """Return the active context of this task."""
     return _current_context.get()
 
 
-def restore(context: TortoiseContext, before: TortoiseContext | None) -> None:
-    """Go back to `before` if this task is in `context`, whichever task has entered it."""
+def replace_context(context: TortoiseContext, replacement: TortoiseContext | None) -> None:
+    """Activate `replacement` if `context` is active in this task, whichever task activated it."""
     if _current_context.get() is context:
-        _current_context.set(before)
+        _current_context.set(replacement)
 
 
 @contextlib.contextmanager
-def entered(context: TortoiseContext) -> Iterator[None]:
-    """Be in `context` for a block."""
-    token = enter(context)
+def activated(context: TortoiseContext) -> Iterator[None]:
+    """Activate `context` for a block."""
+    token = activate(context)
     try:
         yield
     finally:
-        leave(token)
+        deactivate(token)
 
 
-async def new_context(config: dict[str, Any]) -> TortoiseContext:
-    """Return a context for the running event loop. Nothing is connected before it is used.
+async def create_context(config: dict[str, Any]) -> TortoiseContext:
+    """Return a context for the running event loop. The first statement connects.
 
-    It does not give up control on the way, so two tasks cannot be in it at once.
+    The function never suspends, so two tasks cannot be in it at once.
 
     Raises:
-        PluginError: The models do not fit together.
+        PluginError: The models are inconsistent.
     """
     context = TortoiseContext()
-    # Tortoise writes its time zone into the environment, where it is no business of child
-    # processes of ours.
-    before = {name: os.environ.get(name) for name in ("USE_TZ", "TIMEZONE")}
+    # Tortoise writes its time zone into the environment, where child processes would inherit it.
+    environ = {name: os.environ.get(name) for name in ("USE_TZ", "TIMEZONE")}
     try:
-        with entered(context):
+        with activated(context):
             await context.init(config=config)
             for models in (context.apps or {}).values():
-                limit_numbers(models.values())
+                add_range_validators(models.values())
     except (ConfigurationError, RuntimeWarning) as error:
         labels = ", ".join(map(repr, config["apps"]))
         raise PluginError(
-            f"the models of {labels} do not fit together: {error}; mend the modules, or what "
-            "actionhero_db_models says of them"
+            f"the models of {labels} are inconsistent: {error}; fix the modules, or the result of "
+            "actionhero_db_models"
         ) from error
     finally:
-        for name, value in before.items():
+        for name, value in environ.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
@@ -87,12 +86,12 @@ async def new_context(config: dict[str, Any]) -> TortoiseContext:
 
 async def close_context(context: TortoiseContext) -> None:
     """Close the connections of `context`, in its event loop."""
-    with entered(context):
+    with activated(context):
         await context.close_connections()
 
 
-def drop_context(context: TortoiseContext) -> None:
-    """Drop the connections of `context`, whose event loop has ended or does not answer."""
+def terminate_context(context: TortoiseContext) -> None:
+    """Drop the connections of `context`, whose event loop has stopped or does not respond."""
     for client in context.connections._get_storage().values():
         pool: Any = getattr(client, "_pool", None)
         if pool is not None:

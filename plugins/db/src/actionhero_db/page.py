@@ -1,4 +1,4 @@
-"""`Page`: which part of a long list a caller wants, and how it is told what there is."""
+"""`Page`: pagination inputs for actions that return lists, and `Pagination` for their results."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 class Pagination(TypedDict):
-    """What there is, beside the rows of one page."""
+    """The position of a page in the whole list."""
 
     page: int
-    #: Rows on a page, at most.
+    #: The maximum number of rows on a page.
     limit: int
-    #: Rows on all pages.
+    #: The number of rows on all pages.
     total: int
-    #: How many pages there are; 0 if there are no rows.
+    #: The number of pages; 0 if there are no rows.
     pages: int
 
 
 class Page(Inputs):
-    """Inputs of an action that answers a list: subclass it, or take it as it is.
+    """Inputs of an action that returns a list; use it directly or as a base class.
 
     ```python
     async def run(self, inputs: Page) -> MessageList:
@@ -35,20 +35,20 @@ class Page(Inputs):
     ```
     """
 
-    page: int = Field(default=1, ge=1, description="Which page, from 1.")
-    limit: int = Field(default=10, ge=1, le=100, description="How many rows a page has.")
+    page: int = Field(default=1, ge=1, description="The number of the page, from 1.")
+    limit: int = Field(default=10, ge=1, le=100, description="The number of rows on a page.")
 
     async def fetch(self, rows: QuerySet[Row]) -> tuple[list[Row], Pagination]:
-        """Return the rows of this page, and what there is.
+        """Return the rows of this page, and its position.
 
         Args:
-            rows: All rows, in an order that is the same each time.
+            rows: All rows, in a stable order.
         """
         total = await rows.count()
         offset = (self.page - 1) * self.limit
-        # Beyond the end nothing need be asked, and no number is too large for the database.
-        found = await rows.offset(offset).limit(self.limit) if offset < total else []
-        return found, {
+        # No query beyond the end, so no offset is too large for the database.
+        page_rows = await rows.offset(offset).limit(self.limit) if offset < total else []
+        return page_rows, {
             "page": self.page,
             "limit": self.limit,
             "total": total,

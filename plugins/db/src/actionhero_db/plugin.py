@@ -1,4 +1,4 @@
-"""What this package adds to ActionHero. Start reading here."""
+"""The contributions of this package to ActionHero. Start reading here."""
 
 from __future__ import annotations
 
@@ -35,16 +35,17 @@ def actionhero_initializers() -> list[Initializer]:
 
 @hookimpl(tryfirst=True)
 def actionhero_middleware(app: Application) -> list[Middleware]:
-    from actionhero_db.context import DatabaseSurroundings
+    from actionhero_db.context import DatabaseContext
+    from actionhero_db.integers import IntegerRange
 
-    return [DatabaseSurroundings(app)]
+    return [IntegerRange(), DatabaseContext(app)]
 
 
 @hookimpl
 def actionhero_validate(app: Application) -> list[str]:
-    from actionhero_db.choice import faults_in
+    from actionhero_db.configuration import configuration_errors
 
-    return faults_in(app)
+    return configuration_errors(app)
 
 
 @hookimpl
@@ -60,6 +61,6 @@ def actionhero_commands(group: click.Group) -> None:
 
     group.add_command(
         LazyCommand(
-            "db", "actionhero_db.commands:db", "Look after tables: make and run migrations."
+            "db", "actionhero_db.commands:db", "Manage the database: make and run migrations."
         )
     )

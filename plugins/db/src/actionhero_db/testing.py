@@ -1,4 +1,4 @@
-"""For tests: databases that are thrown away, and changes that are rolled back.
+"""Test support: temporary databases, and rollback of all changes.
 
 ```python
 from actionhero_db.testing import database_url, postgres_server  # fixtures; in conftest.py
@@ -9,8 +9,8 @@ async def test_it(database_url):
         ...
 ```
 
-`database_url` is a fresh SQLite file, or with `ACTIONHERO_TEST_DATABASE=postgres` a fresh database
-of a throw-away PostgreSQL; a URL in that variable names a server to make fresh databases on.
+`database_url` is a new SQLite file, or with `ACTIONHERO_TEST_DATABASE=postgres` a new database on a
+temporary PostgreSQL server; a URL in that variable selects a server for the new databases.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -35,17 +35,17 @@ from actionhero.testing import free_port
 from actionhero_db.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from actionhero import Application
     from actionhero.testing import RunningApp
 
 #: `postgres`, or the URL of a PostgreSQL server; empty for SQLite.
 VARIABLE = "ACTIONHERO_TEST_DATABASE"
-#: A server that has not answered by then never will.
+#: The limit on the start of a server.
 START_SECONDS = 30.0
-LOOK_SECONDS = 0.02
-#: Safe only for what is thrown away, and much faster.
+POLL_SECONDS = 0.02
+#: Much faster, and unsafe for data that must survive a crash.
 OPTIONS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -56,7 +56,7 @@ OPTIONS = {
 
 
 class ThrowAwayPostgres:
-    """A PostgreSQL server of one test run. It may be ended and started again; what it has stays.
+    """A PostgreSQL server for one test run. Its data survives a stop and a new start.
 
     Args:
         programs: The folder of `initdb` and `postgres`.
@@ -69,11 +69,11 @@ class ThrowAwayPostgres:
         self._data = folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
-        #: Where it is; without a database.
+        #: The URL of the server, without a database.
         self.url = f"postgres://postgres@127.0.0.1:{self.port}"
 
     def create(self) -> None:
-        """Make its data folder, and start it."""
+        """Create the data folder, and start the server."""
         if os.getuid() == 0:
             # PostgreSQL refuses to run as root.
             shutil.chown(self._folder, "postgres", "postgres")
@@ -84,7 +84,7 @@ class ThrowAwayPostgres:
         self.start()
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server, and wait until it accepts connections."""
         options = [part for name, value in OPTIONS.items() for part in ("-c", f"{name}={value}")]
         with (self._folder / "postgres.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - a program of this machine
@@ -100,46 +100,46 @@ class ThrowAwayPostgres:
                 extra_groups=[] if _user() else None,
             )
         deadline = time.monotonic() + START_SECONDS
-        # An answer of somebody else at its place would be none of ours.
-        while not self._answers() or self._process.poll() is not None:
+        # Another process may listen on the port and respond.
+        while not self._accepts_connections() or self._process.poll() is not None:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                pytest.fail(f"the throw-away PostgreSQL did not start:\n{self.log}")
-            time.sleep(LOOK_SECONDS)
+                pytest.fail(f"the temporary PostgreSQL server did not start:\n{self.log}")
+            time.sleep(POLL_SECONDS)
 
     def stop(self) -> None:
-        """End it at once, with every connection, as a restart does."""
+        """Stop the server and close every connection, as a restart does."""
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """End it without a care for its data."""
+        """Stop the server without saving its data."""
         self._end(signal.SIGQUIT)
 
     def new_database(self) -> str:
-        """Make an empty database, and return its URL."""
+        """Create an empty database, and return its URL."""
         return new_database(self.url)
 
     @property
     def log(self) -> str:
-        """What it has written, for the message of a failure."""
+        """The log of the server, for failure messages."""
         path = self._folder / "postgres.log"
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
-    def _end(self, number: signal.Signals) -> None:
+    def _end(self, number: int) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(number)
             process.wait()
 
-    def _answers(self) -> bool:
+    def _accepts_connections(self) -> bool:
         program = str(self._programs / "pg_isready")
-        asked = subprocess.run(  # noqa: S603 - a program of this machine
+        check = subprocess.run(  # noqa: S603 - a program of this machine
             [program, "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False
         )
-        return asked.returncode == 0
+        return check.returncode == 0
 
     def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run(  # noqa: S603 - a program of this machine
+        process = subprocess.run(  # noqa: S603 - a program of this machine
             [str(self._programs / program), *arguments],
             check=False,
             capture_output=True,
@@ -149,12 +149,12 @@ class ThrowAwayPostgres:
             extra_groups=[] if _user() else None,
             cwd=self._folder,
         )
-        if done.returncode:
-            pytest.fail(f"{program} failed:\n{done.stdout}{done.stderr}")
+        if process.returncode:
+            pytest.fail(f"{program} failed:\n{process.stdout}{process.stderr}")
 
 
 def new_database(server: str) -> str:
-    """Make an empty database on a server, and return its URL.
+    """Create an empty database on a server, and return its URL.
 
     Args:
         server: The URL of the server, or of any database on it.
@@ -171,12 +171,12 @@ def new_database(server: str) -> str:
         finally:
             await connection.close()
 
-    _run_apart(create)
+    _run_in_thread(create)
     return urlunsplit(parts._replace(path=f"/{name}"))
 
 
 def find_postgres() -> Path | None:
-    """Return the folder of PostgreSQL's programs, the newest there is; `None` for none."""
+    """Return the folder with the programs of the newest PostgreSQL; `None` if there is none."""
     folders = sorted(
         Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name.zfill(4)
     )
@@ -191,13 +191,13 @@ def find_postgres() -> Path | None:
 
 @contextlib.contextmanager
 def throw_away_postgres() -> Iterator[ThrowAwayPostgres]:
-    """Run a server for as long as a block; see `ThrowAwayPostgres`.
+    """Run a temporary server for a block; see `ThrowAwayPostgres`.
 
-    Where there is no program to start, the test is skipped; where `CI` is set, it fails.
+    Without an installed PostgreSQL the test is skipped; it fails if `CI` is set.
     """
     programs = find_postgres()
     if programs is None or sys.platform == "win32":
-        reason = "there is no PostgreSQL installed: neither /usr/lib/postgresql/*/bin nor PATH"
+        reason = "PostgreSQL is not installed: neither /usr/lib/postgresql/*/bin nor PATH"
         in_ci = os.environ.get("CI", "").lower() not in {"", "0", "false"}
         (pytest.fail if in_ci else pytest.skip)(reason)
     with tempfile.TemporaryDirectory(
@@ -213,51 +213,51 @@ def throw_away_postgres() -> Iterator[ThrowAwayPostgres]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[ThrowAwayPostgres]:
-    """Give all tests one real PostgreSQL; each makes a database of its own on it."""
+    """Return one PostgreSQL server for all tests; each creates its own database."""
     with throw_away_postgres() as server:
         yield server
 
 
 @pytest.fixture
 def postgres_url(postgres_server: ThrowAwayPostgres) -> str:
-    """Give a test an empty database on a real PostgreSQL."""
+    """Return the URL of an empty PostgreSQL database."""
     return postgres_server.new_database()
 
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give a test an empty database: a SQLite file, or what the environment asks for."""
-    wanted = os.environ.get(VARIABLE, "")
-    if wanted in {"", "sqlite"}:
+    """Return the URL of an empty database: a SQLite file, or as the environment selects."""
+    selection = os.environ.get(VARIABLE, "")
+    if selection in {"", "sqlite"}:
         return f"sqlite://{tmp_path / 'test.sqlite3'}"
-    if wanted == "postgres":
+    if selection == "postgres":
         url: str = request.getfixturevalue("postgres_url")
         return url
-    return new_database(wanted)
+    return new_database(selection)
 
 
 @contextlib.asynccontextmanager
 async def rolled_back(app: Application | RunningApp) -> AsyncIterator[None]:
-    """Roll back all that is written in a block by this task, and by calls that it makes.
+    """Roll back all writes of this task in a block, and those of the calls it makes.
 
-    What waits for a commit runs when a call's own transaction ends, as it would without this.
+    `after_commit` callbacks run when the transaction of a call ends, as without this block.
     """
-    work = app.get(Database).work(rehearsal=True)
-    await work.begin()
+    unit = app.get(Database).unit_of_work(run_inner_callbacks=True)
+    await unit.begin()
     try:
         yield
     finally:
-        await work.end(keep=False)
+        await unit.end(commit=False)
 
 
-def _run_apart(work: object) -> None:
-    """Run asynchronous work from a fixture, whose thread may have an event loop that runs."""
+def _run_in_thread(function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run an asynchronous function from a fixture, whose thread may have a running event loop."""
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(1) as threads:
-        threads.submit(lambda: asyncio.run(work())).result()  # type: ignore[operator]
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(lambda: asyncio.run(function())).result()
 
 
 def _user() -> str | None:
-    """Return as whom PostgreSQL runs: as us, but never as root."""
+    """Return the user for PostgreSQL, which refuses to run as root; `None`: the current user."""
     return "postgres" if os.getuid() == 0 else None

@@ -1,4 +1,4 @@
-"""`Transaction`: all that an action writes is kept, or none of it."""
+"""`Transaction`: the middleware that runs an action in a transaction."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ class Transaction(Middleware):
     """Runs an action in a transaction: `middleware = [Transaction()]`.
 
     It commits when the action returns a value, and rolls back on an error, a timeout and a
-    cancellation. Inside of another one, as by `call.run`, it joins: what it wrote can be undone
-    alone, by a savepoint, and is kept only if the outer one is.
+    cancellation. Inside another transaction, as with `call.run`, it is a savepoint: its writes can
+    be rolled back alone, and are committed with the outer transaction only.
 
-    From its begin to its end the call holds a connection; a SQLite file has one. Put what takes
-    long before it, or use `database.transaction()` for a part of `run`.
+    The call holds a connection for the whole transaction; a SQLite file has only one. Do slow work
+    before it, or use `database.transaction()` for a part of `run`.
     """
 
     async def before(self, call: Call) -> None:
-        """Begin."""
-        work = call.get(Database).work()
-        await work.begin()
-        call.scratch[self] = work
+        """Begin the transaction."""
+        unit = call.get(Database).unit_of_work()
+        await unit.begin()
+        call.scratch[self] = unit
 
     async def after(self, call: Call, outcome: Outcome) -> None:
-        """Commit if there is a value, else roll back; then run what waits for the commit."""
-        work = call.scratch.pop(self, None)
-        if work is not None:
-            await work.end(keep=outcome.ok)
+        """Commit a value, or roll back an error; then run the `after_commit` callbacks."""
+        unit = call.scratch.pop(self, None)
+        if unit is not None:
+            await unit.end(commit=outcome.ok)

@@ -1,4 +1,4 @@
-"""`DatabaseUrl`: where a database is, read from one line of text. Nothing here knows a driver."""
+"""`DatabaseUrl`: the address of a database, parsed from a URL. It imports no driver."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from actionhero.settings import mask_passwords
+from actionhero.transport import mask_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-#: What a URL may look like, for whoever wrote one that does not.
+#: The supported URLs, for error messages.
 FORMS: Final = (
     "postgres://user@host:5432/name, sqlite:///path/to/file.sqlite3, mysql://user@host:3306/name"
 )
 
 
 class Dialect(StrEnum):
-    """The kinds of database. Their names are also those of Tortoise's connections.
+    """The kinds of database. The value is also the name of Tortoise's connection.
 
     Two dialects must not share a connection name: Tortoise caches statements by it.
     """
@@ -40,11 +40,11 @@ _SCHEMES: Final[Mapping[str, Dialect]] = {
 _PORTS: Final = {Dialect.POSTGRES: 5432, Dialect.MYSQL: 3306}
 
 
-def _tls(text: str) -> str | bool:
+def _parse_tls(text: str) -> str | bool:
     return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
 
 
-#: What may stand behind the `?`: how each is read, and what the driver calls it.
+#: The parameters of the query: the name of each in the driver, and its parser.
 _OPTIONS: Final[Mapping[Dialect, Mapping[str, tuple[str, Callable[[str], Any]]]]] = {
     Dialect.SQLITE: {
         name: (name, str)
@@ -55,14 +55,14 @@ _OPTIONS: Final[Mapping[Dialect, Mapping[str, tuple[str, Callable[[str], Any]]]]
         "host": ("host", str),
         "max_inactive_connection_lifetime": ("max_inactive_connection_lifetime", float),
         "schema": ("schema", str),
-        "ssl": ("ssl", _tls),
-        "sslmode": ("ssl", _tls),
+        "ssl": ("ssl", _parse_tls),
+        "sslmode": ("ssl", _parse_tls),
         "statement_cache_size": ("statement_cache_size", int),
     },
     Dialect.MYSQL: {
         "charset": ("charset", str),
         "pool_recycle": ("pool_recycle", int),
-        "ssl": ("ssl", _tls),
+        "ssl": ("ssl", _parse_tls),
         "storage_engine": ("storage_engine", str),
     },
 }
@@ -70,40 +70,42 @@ _OPTIONS: Final[Mapping[Dialect, Mapping[str, tuple[str, Callable[[str], Any]]]]
 
 @dataclass(frozen=True)
 class DatabaseUrl:
-    """Where a database is. Its text, and its `repr`, are without passwords."""
+    """The address of a database. `str` and `repr` mask the password."""
 
-    #: As it was written, passwords and all.
+    #: The URL as written, with its password.
     text: str = field(repr=False)
     dialect: Dialect = field(repr=False)
-    #: What the driver is given: host and user, or the path of the file; and the options.
+    #: The arguments of the driver: host and user, or the path of the file; and the options.
     credentials: dict[str, Any] = field(repr=False, compare=False)
 
     @classmethod
     def parse(cls, text: str, root: Path | None = None) -> DatabaseUrl:
-        """Read a URL.
+        """Parse a URL.
 
         Args:
             text: The URL.
-            root: Where the relative path of a file begins.
+            root: The folder that relative paths of files start from.
 
         Raises:
-            ValueError: It is none; the message says what may be given, without what was.
+            ValueError: The URL is invalid; the message lists the valid forms, without the URL.
         """
         try:
             parts = urlsplit(text)
             port = parts.port
         except ValueError:
             _refuse_memory(text)
-            raise ValueError(f"it is not a URL; there are: {FORMS}") from None
+            raise ValueError(f"it is not a URL; available: {FORMS}") from None
         dialect = _SCHEMES.get(parts.scheme)
         if dialect is None:
-            raise ValueError(f"its scheme is not one of ours; there are: {FORMS}")
+            raise ValueError(f"its scheme is not supported; available: {FORMS}")
         options = _options(parts.query, dialect)
         if dialect is Dialect.SQLITE:
             return cls.of_file(_file(parts.netloc + parts.path, root), text=text, **options)
         name = unquote(parts.path[1:])
         if not name:
-            raise ValueError("it does not name a database; write it after the host, as in /name")
+            raise ValueError(
+                "it does not name a database; add the name after the host, as in /name"
+            )
         return cls(
             text,
             dialect,
@@ -129,7 +131,7 @@ class DatabaseUrl:
         return None if path is None else Path(path)
 
     def __str__(self) -> str:
-        return mask_passwords(self.text)
+        return mask_url(self.text)
 
     def __repr__(self) -> str:
         return f"DatabaseUrl({str(self)!r})"
@@ -138,7 +140,7 @@ class DatabaseUrl:
 def _file(text: str, root: Path | None) -> Path:
     path = unquote(text)
     if not path or path.endswith("/"):
-        raise ValueError("it has no path of a file; write sqlite:///path/to/file.sqlite3")
+        raise ValueError("it has no path of a file; use sqlite:///path/to/file.sqlite3")
     _refuse_memory(path)
     file = Path(path).expanduser()
     return root / file if root else file
@@ -147,7 +149,7 @@ def _file(text: str, root: Path | None) -> Path:
 def _refuse_memory(text: str) -> None:
     if text.endswith(":memory:"):
         raise ValueError(
-            "a database in memory is a different one for each process; write the path of a file, "
+            "a database in memory is a different one for each process; use the path of a file, "
             "as in sqlite:///path/to/file.sqlite3"
         )
 
@@ -158,13 +160,12 @@ def _options(query: str, dialect: Dialect) -> dict[str, Any]:
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in known:
             raise ValueError(
-                f"it has the option {name!r}, which is not known; there are: "
-                f"{', '.join(known)}. Timeouts and sizes are settings of their own: "
-                "db.pool_max, db.pool_timeout"
+                f"it has the unknown option {name!r}; available: {', '.join(known)}. Timeouts and "
+                "sizes are settings: db.pool_max, db.pool_timeout"
             )
-        key, read = known[name]
+        key, parse = known[name]
         try:
-            options[key] = read(value)
+            options[key] = parse(value)
         except ValueError:
-            raise ValueError(f"its option {name!r} is wrong: it should be a number") from None
+            raise ValueError(f"its option {name!r} should be a number") from None
     return options

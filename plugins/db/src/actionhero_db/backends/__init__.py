@@ -1,1 +1,1 @@
-"""Tortoise's drivers, with limits on waiting, and with nothing left behind by a cancellation."""
+"""The database drivers of Tortoise, with limits on every wait and safe cancellation."""

@@ -1,4 +1,4 @@
-"""PostgreSQL by asyncpg: a pool for each event loop."""
+"""PostgreSQL through asyncpg, with one connection pool for each event loop."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tortoise.exceptions import (
     TransactionManagementError,
 )
 
-from actionhero_db.backends.leases import Savepoint, logger, settle
-from actionhero_db.failures import ConnectionUnavailable, Unstorable
+from actionhero_db.backends.base import Savepoint, logger, settle
+from actionhero_db.error_translation import ConnectionUnavailable, UnstorableValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: How long connections may take to be given back when we stop.
+#: The limit on returning connections to the pool at shutdown.
 CLOSE_SECONDS = 2.0
 
-#: Errors of the server that pass when it is back, or has room again.
-_AWAY: Final = (
+#: Errors of a server that is restarting, overloaded or out of space.
+_UNAVAILABLE: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -36,42 +36,42 @@ _AWAY: Final = (
     asyncpg.TooManyConnectionsError,
     asyncpg.DiskFullError,
     asyncpg.ReadOnlySQLTransactionError,
-    # Another process has changed tables; the statement is prepared anew the next time.
+    # Another process has changed the tables; the statement is prepared again the next time.
     asyncpg.InvalidCachedStatementError,
-    # The server hung up in the middle of something.
+    # The server closed the connection during an operation.
     asyncpg.InternalClientError,
 )
-#: Errors while connecting that need somebody to mend the settings or the server.
+#: Errors while connecting that need a change of the settings or of the server.
 _REFUSED: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
 )
-#: What asyncpg says of a connection or a pool that is gone.
-_GONE: Final = ("closed", "closing", "terminated", "released back", "lost")
+#: Parts of the messages of asyncpg about a connection or a pool that is closed.
+_CLOSED: Final = ("closed", "closing", "terminated", "released back", "lost")
 
-#: What a value is that does not fit its column.
-_UNFIT: Final = {
-    asyncpg.CharacterNotInRepertoireError: "a text holds a character that no column can",
-    asyncpg.UntranslatableCharacterError: "a text holds a character that no column can",
+#: The reason why a value does not fit its column.
+_UNSTORABLE: Final = {
+    asyncpg.CharacterNotInRepertoireError: "a text contains a character that cannot be stored",
+    asyncpg.UntranslatableCharacterError: "a text contains a character that cannot be stored",
     asyncpg.NumericValueOutOfRangeError: "a number is too large",
     asyncpg.StringDataRightTruncationError: "a text is too long",
     asyncpg.DatetimeFieldOverflowError: "a date is out of range",
     asyncpg.InvalidDatetimeFormatError: "a text is not a date",
-    asyncpg.InvalidTextRepresentationError: "a text is not of the kind of its column",
-    asyncpg.UnterminatedCStringError: "a text holds a character that no column can",
+    asyncpg.InvalidTextRepresentationError: "a text does not match the type of its column",
+    asyncpg.UnterminatedCStringError: "a text contains a character that cannot be stored",
 }
 
 
-def told(error: Exception) -> Exception:
-    """Return what is raised in place of an error of the driver, without any value that was sent."""
+def translate_error(error: Exception) -> Exception:
+    """Return the exception to raise in place of one of the driver, without any sent value."""
     if isinstance(error, DBConnectionError | OperationalError | TransactionManagementError):
         return error
-    for type_, words in _UNFIT.items():
+    for type_, reason in _UNSTORABLE.items():
         if isinstance(error, type_):
-            return Unstorable(words)
+            return UnstorableValue(reason)
     if type(error) is asyncpg.DataError or isinstance(error, ValueError):
-        # Found by the driver, before anything was sent.
-        return Unstorable("a value is too large for its column, or of another kind")
+        # Raised by the driver itself, before anything was sent.
+        return UnstorableValue("a value is too large for its column, or of another type")
     if isinstance(error, asyncpg.DataError):
         return OperationalError(type(error).__name__)
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
@@ -80,19 +80,19 @@ def told(error: Exception) -> Exception:
         return IntegrityError(error)
     if isinstance(error, asyncpg.InvalidTransactionStateError):
         return TransactionManagementError(error)
-    if isinstance(error, _AWAY + _REFUSED):
+    if isinstance(error, _UNAVAILABLE + _REFUSED):
         return DBConnectionError(f"{type(error).__name__}: {error.args[0] if error.args else ''}")
     if isinstance(error, asyncpg.SyntaxOrAccessError):
         return OperationalError(error)
-    if isinstance(error, asyncpg.InterfaceError) and any(sign in str(error) for sign in _GONE):
+    if isinstance(error, asyncpg.InterfaceError) and any(part in str(error) for part in _CLOSED):
         return DBConnectionError(str(error))
     if isinstance(error, OSError):
         return DBConnectionError(f"{type(error).__name__}: {error}")
     return error
 
 
-class _Telling:
-    """Raises our errors in place of the driver's."""
+class _ErrorTranslation:
+    """Replaces exceptions of the driver by those of `translate_error`."""
 
     async def _translate_exceptions(
         self, func: Callable[..., Any], *args: Any, **kwargs: Any
@@ -100,11 +100,11 @@ class _Telling:
         try:
             return await func(self, *args, **kwargs)
         except Exception as error:
-            replaced = told(error)
-            if replaced is error:
+            translated = translate_error(error)
+            if translated is error:
                 raise
-            # Without its cause, which may show what was sent.
-            raise replaced from None
+            # Without its cause, which may contain sent values.
+            raise translated from None
 
 
 class _Lease:
@@ -116,20 +116,20 @@ class _Lease:
         self._client = client
 
     async def __aenter__(self) -> Any:
-        self._pool, self._connection = await self._client.take()
+        self._pool, self._connection = await self._client.acquire()
         return self._connection
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
-        await give_back(self._pool, self._connection)
+        await release(self._pool, self._connection)
 
 
-class PostgresClient(_Telling, AsyncpgDBClient):
-    """Tortoise's client of PostgreSQL, which never waits without a limit.
+class PostgresClient(_ErrorTranslation, AsyncpgDBClient):
+    """Tortoise's PostgreSQL client, with a limit on every wait.
 
     Args:
-        wait_seconds: The limit on waiting for a connection that is free.
+        wait_seconds: The limit on waiting for a free connection.
         connect_seconds: The limit on connecting.
-        options: Where the server is, and the size of the pool.
+        options: The address of the server, and the size of the pool.
     """
 
     def __init__(self, *, wait_seconds: float, connect_seconds: float, **options: Any) -> None:
@@ -140,22 +140,22 @@ class PostgresClient(_Telling, AsyncpgDBClient):
         """Open the pool.
 
         Raises:
-            DBConnectionError: The server cannot be reached, or does not let us in.
+            DBConnectionError: The server cannot be reached, or refuses the login.
         """
         try:
             await super().create_connection(with_db)
         except Exception as error:
-            raise told(error) from error
+            raise translate_error(error) from error
 
-    async def take(self) -> tuple[Any, Any]:
-        """Return the pool, and a connection of it that is ours until it is given back.
+    async def acquire(self) -> tuple[Any, Any]:
+        """Return the pool, and a connection of it for exclusive use until its release.
 
         Raises:
-            DBConnectionError: There is none within the limit.
+            DBConnectionError: No connection was free within the limit.
         """
         try:
             if self._pool is None:
-                # All who come meanwhile wait for the one that connects, no longer than this.
+                # Concurrent callers wait for the one that connects, within the same limit.
                 async with asyncio.timeout(self.wait_seconds):
                     async with self._pool_init_lock:
                         if self._pool is None:
@@ -164,16 +164,16 @@ class PostgresClient(_Telling, AsyncpgDBClient):
             return pool, await pool.acquire(timeout=self.wait_seconds)
         except TimeoutError:
             raise ConnectionUnavailable(
-                f"no connection was free within {self.wait_seconds:g} s, of {self.pool_maxsize}"
+                f"none of {self.pool_maxsize} connections was free within {self.wait_seconds:g} s"
             ) from None
         except Exception as error:
-            replaced = told(error)
-            if replaced is error:
+            translated = translate_error(error)
+            if translated is error:
                 raise
-            raise replaced from error
+            raise translated from error
 
     def acquire_connection(self) -> Any:
-        """Return what gives a connection for one statement."""
+        """Return a context manager that gives a connection for one statement."""
         return _Lease(self)
 
     def _in_transaction(self) -> TransactionContext:
@@ -189,11 +189,11 @@ class PostgresClient(_Telling, AsyncpgDBClient):
                 pool.terminate()
 
 
-class PostgresTransaction(_Telling, TransactionWrapper):
-    """A connection while a transaction is open on it."""
+class PostgresTransaction(_ErrorTranslation, TransactionWrapper):
+    """A connection with an open transaction."""
 
     def acquire_connection(self) -> Any:
-        """Return what gives the connection for one statement.
+        """Return a context manager that gives the connection for one statement.
 
         Raises:
             TransactionManagementError: The transaction has ended.
@@ -206,27 +206,27 @@ class PostgresTransaction(_Telling, TransactionWrapper):
         return super().acquire_connection()
 
     def _in_transaction(self) -> TransactionContext:
-        return Savepoint(PostgresTransaction(self), told)
+        return Savepoint(PostgresTransaction(self), translate_error)
 
 
 class _TransactionContext(TransactionContext):
-    """A transaction: holds a connection from its begin to its end."""
+    """A transaction, which holds a connection until its end."""
 
     def __init__(self, client: PostgresClient) -> None:
         self._client = client
 
     async def __aenter__(self) -> PostgresTransaction:
-        self._pool, self._connection = await self._client.take()
+        self._pool, self._connection = await self._client.acquire()
         transaction = self._transaction = PostgresTransaction(self._client)
         transaction._connection = self._connection
         try:
             await transaction.begin()
         except BaseException as error:
-            # Whether it has begun is not known.
-            hang_up(self._connection)
-            await give_back(self._pool, self._connection)
+            # The transaction may be open on the server.
+            terminate(self._connection)
+            await release(self._pool, self._connection)
             if isinstance(error, Exception):
-                raise told(error) from None
+                raise translate_error(error) from None
             raise
         self._handler = get_connections()
         self._token = self._handler.set(self._client.connection_name, transaction)
@@ -240,34 +240,34 @@ class _TransactionContext(TransactionContext):
             if exc_type is None:
                 try:
                     await settle(transaction.commit())
-                except Exception as error:  # noqa: BLE001 - told in our words
-                    hang_up(self._connection)
-                    raise told(error) from None
+                except Exception as error:  # noqa: BLE001 - translated
+                    terminate(self._connection)
+                    raise translate_error(error) from None
                 return
             try:
                 await settle(transaction.rollback())
-            except Exception as error:  # noqa: BLE001 - the server does it when we are gone
-                logger.debug("a transaction was not rolled back, so we hang up: %s", error)
-                hang_up(self._connection)
+            except Exception as error:  # noqa: BLE001 - the server rolls back on disconnect
+                logger.debug("rollback failed, closing the connection: %s", error)
+                terminate(self._connection)
         finally:
             transaction._finalized = True
             self._handler.reset(self._token)
-            await give_back(self._pool, self._connection)
+            await release(self._pool, self._connection)
 
 
-def hang_up(connection: Any) -> None:
-    """Close a connection without a word to the server."""
-    # It may be closed, and then belongs to the pool again.
+def terminate(connection: Any) -> None:
+    """Close a connection without notice to the server."""
+    # A closed connection belongs to the pool again.
     with contextlib.suppress(asyncpg.InterfaceError):
         connection.terminate()
 
 
-async def give_back(pool: Any, connection: Any) -> None:
-    """Give a connection back to its pool, whatever has become of either."""
+async def release(pool: Any, connection: Any) -> None:
+    """Return a connection to its pool; failures are logged only."""
     try:
         await pool.release(connection, timeout=CLOSE_SECONDS)
-    except Exception as error:  # noqa: BLE001 - what was done with it is done
-        logger.debug("a connection was not given back, but dropped: %s", error)
+    except Exception as error:  # noqa: BLE001 - the work on the connection is done
+        logger.debug("connection dropped, as its release failed: %s", error)
 
 
 client_class = PostgresClient

@@ -1,4 +1,4 @@
-"""SQLite: one connection for each event loop, taken by one statement or transaction at a time."""
+"""SQLite, with one connection for each event loop, for one statement or transaction at a time."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tortoise.exceptions import (
     TransactionManagementError,
 )
 
-from actionhero_db.backends.leases import Savepoint, lock_within, logger, refuse_nul, settle
-from actionhero_db.failures import Unstorable
+from actionhero_db.backends.base import Savepoint, acquire_lock, logger, refuse_nul, settle
+from actionhero_db.error_translation import UnstorableValue
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 _Method: TypeAlias = "Callable[..., Coroutine[None, None, Any]]"
 
-#: What SQLite says when it could not get at the file, now or at all.
-_AWAY: Final = ("locked", "busy", "unable to open", "disk i/o", "readonly", "disk is full")
+#: Parts of the messages of SQLite about a file that is locked or cannot be used.
+_UNAVAILABLE: Final = ("locked", "busy", "unable to open", "disk i/o", "readonly", "disk is full")
 
 
-def told(error: Exception) -> Exception:
-    """Return what is raised in place of an error of the driver."""
+def translate_error(error: Exception) -> Exception:
+    """Return the exception to raise in place of one of the driver."""
     if isinstance(error, OverflowError):
-        return Unstorable("a number is too large")
+        return UnstorableValue("a number is too large")
     if isinstance(error, UnicodeEncodeError):
-        return Unstorable("a text holds half of a surrogate pair")
+        return UnstorableValue("a text contains an unpaired surrogate")
     if isinstance(error, TimeoutError):
         return DBConnectionError(str(error))
     if isinstance(error, sqlite3.OperationalError | OperationalError):
         text = str(error)
-        if any(sign in text.lower() for sign in _AWAY):
+        if any(part in text.lower() for part in _UNAVAILABLE):
             return DBConnectionError(text)
         return error if isinstance(error, OperationalError) else OperationalError(error)
     if isinstance(error, sqlite3.IntegrityError):
@@ -50,21 +50,21 @@ def told(error: Exception) -> Exception:
     return error
 
 
-def _telling(method: _Method) -> _Method:
+def _translating(method: _Method) -> _Method:
     @functools.wraps(method)
-    async def telling(self: Any, query: str, values: Any = None) -> Any:
+    async def execute(self: Any, query: str, values: Any = None) -> Any:
         refuse_nul(values)
         try:
             # A script takes no values.
             return await (method(self, query) if values is None else method(self, query, values))
         except Exception as error:
-            replaced = told(error)
-            if replaced is error:
+            translated = translate_error(error)
+            if translated is error:
                 raise
-            # Without its cause, which may show what was to be stored.
-            raise replaced from None
+            # Without its cause, which may contain sent values.
+            raise translated from None
 
-    return telling
+    return execute
 
 
 class _Lease:
@@ -78,7 +78,7 @@ class _Lease:
 
     async def __aenter__(self) -> aiosqlite.Connection:
         client = self._client
-        await lock_within(self._lock, client.wait_seconds, "the connection to the SQLite file")
+        await acquire_lock(self._lock, client.wait_seconds, "the connection to the SQLite file")
         try:
             if client._connection is None:
                 await client.create_connection(with_db=True)
@@ -92,7 +92,7 @@ class _Lease:
 
 
 class SqliteClient(TortoiseSqliteClient):
-    """Tortoise's client of SQLite, which never waits without a limit.
+    """Tortoise's SQLite client, with a limit on every wait.
 
     Args:
         file_path: The file.
@@ -105,15 +105,15 @@ class SqliteClient(TortoiseSqliteClient):
         self.wait_seconds = wait_seconds
 
     async def create_connection(self, with_db: bool) -> None:
-        """Open the file. What fails or is cancelled half way leaves no connection.
+        """Open the file. A failure or a cancellation leaves no connection.
 
         Raises:
-            DBConnectionError: It cannot be opened.
+            DBConnectionError: The file cannot be opened.
         """
         try:
             await super().create_connection(with_db)
         except BaseException as error:
-            # Without all its pragmas it would not keep foreign keys.
+            # A connection without its pragmas would not check foreign keys.
             self.drop_connection()
             if isinstance(error, sqlite3.Error):
                 raise DBConnectionError(
@@ -122,40 +122,40 @@ class SqliteClient(TortoiseSqliteClient):
             raise
 
     def drop_connection(self) -> None:
-        """Let go of the connection, whatever it is doing; the next statement opens another."""
+        """Close the connection at once; the next statement opens another one."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.stop()
 
     def acquire_connection(self) -> Any:
-        """Return what gives the connection for one statement."""
+        """Return a context manager that gives the connection for one statement."""
         return _Lease(self, self._lock)
 
     def _in_transaction(self) -> TransactionContext:
         return _TransactionContext(self)
 
-    execute_insert = _telling(TortoiseSqliteClient.execute_insert)
-    execute_many = _telling(TortoiseSqliteClient.execute_many)
-    execute_query = _telling(TortoiseSqliteClient.execute_query)
-    execute_query_dict = _telling(TortoiseSqliteClient.execute_query_dict)
-    execute_script = _telling(TortoiseSqliteClient.execute_script)
+    execute_insert = _translating(TortoiseSqliteClient.execute_insert)
+    execute_many = _translating(TortoiseSqliteClient.execute_many)
+    execute_query = _translating(TortoiseSqliteClient.execute_query)
+    execute_query_dict = _translating(TortoiseSqliteClient.execute_query_dict)
+    execute_script = _translating(TortoiseSqliteClient.execute_script)
 
 
 class SqliteTransaction(SqliteTransactionWrapper):
-    """The connection while a transaction is open on it."""
+    """The connection with an open transaction."""
 
     def __init__(self, connection: SqliteClient | SqliteTransaction) -> None:
         super().__init__(connection)
         self.wait_seconds: float = connection.wait_seconds
 
     def acquire_connection(self) -> Any:
-        """Return what gives the connection for one statement.
+        """Return a context manager that gives the connection for one statement.
 
         Raises:
             TransactionManagementError: The transaction has ended.
         """
         if self._finalized:
-            # SQLite would write all the same, without a transaction and without the lock.
+            # SQLite would still write, without a transaction and without the lock.
             raise TransactionManagementError(
                 "the transaction of this task has ended; a task that outlives its call must not "
                 "be started inside of it: use after_commit"
@@ -163,21 +163,21 @@ class SqliteTransaction(SqliteTransactionWrapper):
         return _Lease(self, self._lock)
 
     def _in_transaction(self) -> TransactionContext:
-        return Savepoint(SqliteTransaction(self), told)
+        return Savepoint(SqliteTransaction(self), translate_error)
 
     async def begin(self) -> None:
-        """Begin, as a writer: one that read first could be refused when it comes to write."""
+        """Begin as a writer: an upgrade from reader to writer may fail later."""
         await self._connection.execute("BEGIN IMMEDIATE")
 
-    execute_insert = _telling(SqliteTransactionWrapper.execute_insert)
-    execute_many = _telling(SqliteTransactionWrapper.execute_many)
-    execute_query = _telling(SqliteTransactionWrapper.execute_query)
-    execute_query_dict = _telling(SqliteTransactionWrapper.execute_query_dict)
-    execute_script = _telling(SqliteTransactionWrapper.execute_script)
+    execute_insert = _translating(SqliteTransactionWrapper.execute_insert)
+    execute_many = _translating(SqliteTransactionWrapper.execute_many)
+    execute_query = _translating(SqliteTransactionWrapper.execute_query)
+    execute_query_dict = _translating(SqliteTransactionWrapper.execute_query_dict)
+    execute_script = _translating(SqliteTransactionWrapper.execute_script)
 
 
 class _TransactionContext(TransactionContext):
-    """A transaction: holds the connection from its begin to its end."""
+    """A transaction, which holds the connection until its end."""
 
     def __init__(self, client: SqliteClient) -> None:
         self._client = client
@@ -185,7 +185,7 @@ class _TransactionContext(TransactionContext):
 
     async def __aenter__(self) -> SqliteTransaction:
         client = self._client
-        await lock_within(client._lock, client.wait_seconds, "the connection to the SQLite file")
+        await acquire_lock(client._lock, client.wait_seconds, "the connection to the SQLite file")
         try:
             if client._connection is None:
                 await client.create_connection(with_db=True)
@@ -194,12 +194,12 @@ class _TransactionContext(TransactionContext):
         except BaseException as error:
             try:
                 if self._transaction is not None:
-                    # It may have begun after we were cancelled.
+                    # It may have begun after the cancellation.
                     await self._roll_back(self._transaction)
             finally:
                 client._lock.release()
             if isinstance(error, Exception):
-                raise told(error) from None
+                raise translate_error(error) from None
             raise
         self._handler = get_connections()
         self._token = self._handler.set(client.connection_name, transaction)
@@ -215,9 +215,9 @@ class _TransactionContext(TransactionContext):
                 return
             try:
                 await settle(transaction.commit())
-            except Exception as error:  # noqa: BLE001 - told in our words
+            except Exception as error:  # noqa: BLE001 - translated
                 await self._roll_back(transaction)
-                raise told(error) from None
+                raise translate_error(error) from None
         finally:
             if transaction is not None:
                 transaction._finalized = True
@@ -227,8 +227,8 @@ class _TransactionContext(TransactionContext):
     async def _roll_back(self, transaction: SqliteTransaction) -> None:
         try:
             await settle(transaction._connection.rollback())
-        except Exception as error:  # noqa: BLE001 - another connection does better
-            logger.warning("a transaction was not rolled back, so its connection goes: %s", error)
+        except Exception as error:  # noqa: BLE001 - a new connection replaces this one
+            logger.warning("rollback failed, closing the connection: %s", error)
             self._client.drop_connection()
 
 

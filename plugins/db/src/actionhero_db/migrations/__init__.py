@@ -1,4 +1,4 @@
-"""Changes of tables: made from models, kept in files, run once.
+"""Migrations: changes of the tables, generated from the models, stored in files, run once.
 
-Begin with `engine.py`, which says what there is to do, then `tortoise.py`, which does it.
+Start with `engine.py`, the interface, then read `tortoise.py`, its default implementation.
 """

@@ -1,7 +1,7 @@
-"""`AerichEngine`: aerich's files of migrations, run under our lock and in a transaction.
+"""`AerichEngine`: aerich's migration files, run under the migration lock and in a transaction.
 
-aerich writes the files; they are run here, because aerich itself takes no lock, and on SQLite
-leaves a migration that fails half done.
+aerich writes the files only. It takes no lock to run them, and on SQLite it leaves a failed
+migration half done.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from tortoise.transactions import in_transaction
 
 from actionhero import ConfigurationError
 from actionhero_db.migrations.editors import statements_in
-from actionhero_db.migrations.engine import (
-    Engine,
-    MigrationFailed,
-    MigrationRefused,
-    MigrationState,
-)
+from actionhero_db.migrations.engine import Engine, MigrationState
+from actionhero_db.migrations.errors import MigrationFailed, MigrationRefused
 from actionhero_db.migrations.files import migrations_folder
 from actionhero_db.migrations.lock import migration_lock
 from actionhero_db.migrations.session import Session, has_table
-from actionhero_db.migrations.tables import in_order, lacking_tables, make_tables, told
-from actionhero_db.orm import close_context, entered, new_context
+from actionhero_db.migrations.tables import (
+    create_tables,
+    missing_tables,
+    models_without_tables,
+    sort_models,
+)
+from actionhero_db.orm import activated, close_context, create_context
 from actionhero_db.url import Dialect
 
 if TYPE_CHECKING:
@@ -40,19 +41,19 @@ if TYPE_CHECKING:
 
     from actionhero_db.migrations.engine import Report
 
-#: The label of aerich's own table of what was run.
-OWN_LABEL = "aerich"
-#: A column that is added to a table, and that must not be null.
-_UNFILLABLE = re.compile(r"""ALTER TABLE \S+ ADD ["`](\w+)["`] .*\bNOT NULL""", re.DOTALL)
+#: The label of aerich's own table of applied migrations.
+AERICH_LABEL = "aerich"
+#: The SQL of a new column that must not be null.
+_NOT_NULL_COLUMN = re.compile(r"""ALTER TABLE \S+ ADD ["`](\w+)["`] .*\bNOT NULL""", re.DOTALL)
 
 
-class _Work:
+class _Run:
     """The connections and files of one run.
 
     Args:
         session: The connections.
-        models: The models of each label, by label.
-        folders: Where the files of each label are; none if it has no migrations.
+        models: The models by label.
+        folders: The folder with the files of each label that has migrations.
         config: Tortoise's configuration.
     """
 
@@ -72,150 +73,163 @@ class _Work:
     @property
     def labels(self) -> list[str]:
         """The labels that have migrations, each after those that it refers to."""
-        ordered = in_order([model for models in self.models.values() for model in models])
+        ordered = sort_models([model for models in self.models.values() for model in models])
         labels = dict.fromkeys(str(model._meta.app) for model in reversed(ordered))
         return [label for label in reversed(labels) if label in self.folders]
 
     def files(self, label: str) -> dict[str, ModuleType]:
-        """Return the migrations of a label by their names, in order."""
+        """Return the migrations of a label by name, in order."""
         Migrate.app = label
         Migrate.migrate_location = self.folders[label]
-        found = Migrate.get_all_version_modules()
-        return {module.name: import_py_module(module) for module in found}
+        modules = Migrate.get_all_version_modules()
+        return {module.name: import_py_module(module) for module in modules}
 
     async def applied(self, label: str) -> list[str]:
-        """Return the names of what was run, in the order in which it was."""
+        """Return the names of the applied migrations in their order."""
         if not await has_table(self.client, Aerich._meta.db_table):
             return []
         rows = await Aerich.filter(app=label).order_by("id").values_list("version", flat=True)
         return [str(version).removesuffix(".py") for version in rows]
 
+    def check_label(self, label: str) -> None:
+        """Raise `ConfigurationError` if a label has no migrations."""
+        if label not in self.folders:
+            raise ConfigurationError(
+                f"no migrations have the label {label!r}; available: "
+                f"{', '.join(self.labels) or 'none'}"
+            )
+
 
 class AerichEngine(Engine):
-    """aerich's migrations, in a folder of the label's name in the package of migrations."""
+    """aerich's migrations, in a folder named after the label in the package of migrations."""
 
     async def states(self) -> list[MigrationState]:
         """Return all migrations, in the order in which they run."""
-        async with self._work() as work:
-            found = []
-            for label in work.labels:
-                applied = await work.applied(label)
-                found += [
-                    MigrationState(label, name, name in applied) for name in work.files(label)
+        async with self._open() as run:
+            states = []
+            for label in run.labels:
+                applied = await run.applied(label)
+                states += [
+                    MigrationState(label, name, name in applied) for name in run.files(label)
                 ]
-            return found
+            return states
 
-    async def lacking(self) -> list[str]:
-        """Return what a start would refuse."""
-        found = [f"{item.label}.{item.name}" for item in await self.states() if not item.applied]
-        async with self._work() as work:
-            return found + told(await lacking_tables(work.session))
+    async def pending(self) -> list[str]:
+        """Return the pending migrations and missing tables, a phrase for each."""
+        migrations = [
+            f"{item.label}.{item.name}" for item in await self.states() if not item.applied
+        ]
+        async with self._open() as run:
+            return migrations + missing_tables(await models_without_tables(run.session))
 
-    async def changed(self) -> list[str]:
+    async def changed_labels(self) -> list[str]:
         """Return nothing: aerich compares models only when it writes a migration."""
         return []
 
     async def make(self, label: str, name: str) -> Path | None:
-        """Write a migration for what has changed in the models of `label`."""
-        async with self._work(make=label) as work:
-            folder = work.folders[label]
+        """Write a migration for the changes of the models of `label`."""
+        async with self._open(make=label) as run:
+            folder = run.folders[label]
             folder.mkdir(exist_ok=True)
-            if not work.files(label):
-                return await _write_first(work, label)
-            _forget()
-            await Migrate.init(work.config, label, str(folder.parent), offline=True)
+            if not run.files(label):
+                return await _write_first(run, label)
+            _reset()
+            await Migrate.init(run.config, label, str(folder.parent), offline=True)
             try:
                 version = await Migrate.migrate(name, empty=False, no_input=True, offline=True)
             except NotSupportError as error:
                 raise MigrationRefused(
-                    f"aerich cannot do this on {self.database.dialect}: {error}; use the engine "
-                    "tortoise, which can"
+                    f"aerich does not support this change on {self.database.dialect}: {error}; "
+                    "use the engine tortoise, which does"
                 ) from error
             if not version:
                 return None
             path = folder / version
-            statements = statements_in(await work.files(label)[path.stem].upgrade(work.client))
+            statements = statements_in(await run.files(label)[path.stem].upgrade(run.client))
             try:
-                self._refuse_hopeless(statements)
+                self._refuse_failing(statements)
             except MigrationRefused:
                 path.unlink()
                 raise
             return path
 
-    def _refuse_hopeless(self, statements: Iterable[str]) -> None:
-        """Refuse what aerich has written, and what would fail wherever there are rows."""
+    def _refuse_failing(self, statements: Iterable[str]) -> None:
+        """Refuse statements of aerich that would fail on tables with rows."""
         for statement in statements:
-            column = _UNFILLABLE.search(statement)
+            column = _NOT_NULL_COLUMN.search(statement)
             if column is not None and " DEFAULT " not in statement:
                 raise MigrationRefused(
-                    f"the new column {column[1]!r} must not be null and has no default, so rows "
-                    "that are there could not be kept; give it default=… (aerich does not know "
+                    f"the new column {column[1]!r} must not be null and has no default, so "
+                    "existing rows would have no value; give it default=… (aerich ignores "
                     "db_default=…), or null=True"
                 )
             if self.database.dialect is Dialect.SQLITE and " DROP FOREIGN KEY " in statement:
                 raise MigrationRefused(
-                    "aerich cannot drop a foreign key on sqlite; use the engine tortoise, which can"
+                    "aerich does not support dropping a foreign key on sqlite; use the engine "
+                    "tortoise, which does"
                 )
 
     async def migrate(self, label: str | None, name: str | None, report: Report) -> None:
-        """Run what was not run yet."""
-        async with self._work() as work:
+        """Run the pending migrations."""
+        async with self._open() as run:
             if label is not None:
-                self._know(work, label)
-            async with migration_lock(self.database, work.client, self.wait_seconds):
-                generator = work.client.schema_generator(work.client)
-                await work.client.execute_script(_table(generator, Aerich))
-                for own in work.labels if label is None else [label]:
-                    files, applied = work.files(own), await work.applied(own)
+                run.check_label(label)
+            async with migration_lock(self.database, run.client, self.wait_seconds):
+                generator = run.client.schema_generator(run.client)
+                await run.client.execute_script(_table_sql(generator, Aerich))
+                for each in run.labels if label is None else [label]:
+                    files, applied = run.files(each), await run.applied(each)
                     for version, module in files.items():
                         if version not in applied:
-                            await self._run(work, own, version, module, backward=False)
-                            report(f"{own}.{version}: done")
-                        if own == label and name is not None and version.startswith(name):
+                            await self._execute(run, each, version, module, backward=False)
+                            report(f"{each}.{version}: done")
+                        if each == label and name is not None and version.startswith(name):
                             break
-                for table in await make_tables(work.session, await lacking_tables(work.session)):
-                    report(f"made the table {table!r} as its model is, without a migration")
+                models = await models_without_tables(run.session)
+                for table in await create_tables(run.session, models):
+                    report(f"created the table {table!r} from its model, without a migration")
 
     async def rollback(self, label: str, name: str | None, report: Report) -> None:
         """Undo migrations of `label`."""
         async with (
-            self._work() as work,
-            migration_lock(self.database, work.client, self.wait_seconds),
+            self._open() as run,
+            migration_lock(self.database, run.client, self.wait_seconds),
         ):
-            self._know(work, label)
-            files, applied = work.files(label), await work.applied(label)
+            run.check_label(label)
+            files, applied = run.files(label), await run.applied(label)
             if not applied:
                 raise ConfigurationError(
-                    f"no migration of {label!r} was run, so there is none to undo"
+                    f"no migration of {label!r} is applied, so none can be undone"
                 )
             for version in list(reversed(applied)):
                 if name not in {None, "zero"} and version.startswith(str(name)):
                     break
-                await self._run(work, label, version, files[version], backward=True)
+                await self._execute(run, label, version, files[version], backward=True)
                 report(f"{label}.{version}: undone")
                 if name is None:
                     break
 
     async def sql(self, label: str, name: str, *, backward: bool) -> list[str]:
         """Return the statements of a migration."""
-        async with self._work() as work:
-            self._know(work, label)
-            files = work.files(label)
-            found = [module for version, module in files.items() if version.startswith(name)]
-            if len(found) != 1:
+        async with self._open() as run:
+            run.check_label(label)
+            files = run.files(label)
+            matches = [module for version, module in files.items() if version.startswith(name)]
+            if len(matches) != 1:
+                fault = "is ambiguous" if matches else "does not exist"
                 raise ConfigurationError(
-                    f"migration {name!r} of {label!r} is not there; there are: "
+                    f"migration {name!r} of {label!r} {fault}; available: "
                     f"{', '.join(files) or 'none'}"
                 )
-            write = found[0].downgrade if backward else found[0].upgrade
-            return statements_in(await write(work.client))
+            write = matches[0].downgrade if backward else matches[0].upgrade
+            return statements_in(await write(run.client))
 
-    async def _run(
-        self, work: _Work, label: str, version: str, module: ModuleType, *, backward: bool
+    async def _execute(
+        self, run: _Run, label: str, version: str, module: ModuleType, *, backward: bool
     ) -> None:
         statement = ""
         try:
-            async with in_transaction(work.client.connection_name) as client:
+            async with in_transaction(run.client.connection_name) as client:
                 write = module.downgrade if backward else module.upgrade
                 statements = statements_in(await write(client))
                 if backward and not statements:
@@ -227,8 +241,8 @@ class AerichEngine(Engine):
                     _, broken = await client.execute_query("PRAGMA foreign_key_check")
                     if broken:
                         raise MigrationFailed(
-                            f"rows of table {broken[0]['table']!r} would refer to rows of "
-                            f"{broken[0]['parent']!r} that are not there"
+                            f"rows of table {broken[0]['table']!r} would refer to missing rows of "
+                            f"{broken[0]['parent']!r}"
                         )
                 if backward:
                     await Aerich.filter(app=label, version=f"{version}.py").delete()
@@ -237,45 +251,38 @@ class AerichEngine(Engine):
                     await Aerich.create(version=f"{version}.py", app=label, content=content)
         except Exception as error:
             place = f" at: {statement.splitlines()[0]}" if statement else ""
-            left = "nothing of it was kept, and those before it stay"
+            result = "it was rolled back, and earlier migrations stay applied"
             if self.database.dialect is Dialect.MYSQL:
-                left = "what was done before that stays: mend the tables by hand"
+                result = "its completed statements stay: fix the tables by hand"
             raise MigrationFailed(
-                f"migration {label}.{version} failed{place}: {error}; {left}"
+                f"migration {label}.{version} failed{place}: {error}; {result}"
             ) from error
 
-    def _know(self, work: _Work, label: str) -> None:
-        if label not in work.folders:
-            raise ConfigurationError(
-                f"there are no migrations of the label {label!r}; there are: "
-                f"{', '.join(work.labels) or 'none'}"
-            )
-
     @contextlib.asynccontextmanager
-    async def _work(self, make: str | None = None) -> AsyncIterator[_Work]:
-        own: dict[str, Any] = {}
+    async def _open(self, make: str | None = None) -> AsyncIterator[_Run]:
+        credentials: dict[str, Any] = {}
         if self.database.dialect is Dialect.SQLITE:
-            own = {"foreign_keys": "OFF"}
+            credentials = {"foreign_keys": "OFF"}
         elif self.database.dialect is Dialect.POSTGRES:
-            own = {"minsize": 0, "maxsize": 2}
-        config = self.database.config(**own)
+            credentials = {"minsize": 0, "maxsize": 2}
+        config = self.database.config(**credentials)
         labels = list(config["apps"])
         if make is not None and make not in labels:
             raise ConfigurationError(
-                f"there are no models of the label {make!r}; there are: {', '.join(labels)}"
+                f"no models have the label {make!r}; available: {', '.join(labels)}"
             )
-        config["apps"][OWN_LABEL] = {
+        config["apps"][AERICH_LABEL] = {
             "models": ["aerich.models"],
-            # Only so that its table is not taken for one that lacks them.
-            "migrations": OWN_LABEL,
+            # Without this, its table would count as one without migrations.
+            "migrations": AERICH_LABEL,
             "default_connection": str(self.database.dialect),
         }
-        context = await new_context(config)
+        context = await create_context(config)
         try:
-            with entered(context):
+            with activated(context):
                 apps = config["apps"]
                 folders = {
-                    label: migrations_folder(apps[label], make=label == make) / label
+                    label: migrations_folder(apps[label], create=label == make) / label
                     for label in labels
                     if label == make or "migrations" in apps[label]
                 }
@@ -285,25 +292,25 @@ class AerichEngine(Engine):
                     for label in labels
                 }
                 client = context.connections.get(str(self.database.dialect))
-                yield _Work(Session(context, client, apps), models, folders, config)
+                yield _Run(Session(context, client, apps), models, folders, config)
         finally:
             await close_context(context)
 
 
-async def _write_first(work: _Work, label: str) -> Path:
-    """Write the migration that makes all tables of a label, and no others."""
-    generator = work.client.schema_generator(work.client)
-    models = in_order(work.models[label])
+async def _write_first(run: _Run, label: str) -> Path:
+    """Write the migration that creates all tables of a label, and no others."""
+    generator = run.client.schema_generator(run.client)
+    models = sort_models(run.models[label])
     tables = [table for model in models for table in _tables_of(model)]
     Migrate.app = label
-    Migrate.migrate_location = work.folders[label]
+    Migrate.migrate_location = run.folders[label]
     version = await Migrate.generate_version(offline=True)
     text = Migrate.build_migration_file_text(
-        upgrade_sql="\n".join(_table(generator, model) for model in models),
+        upgrade_sql="\n".join(_table_sql(generator, model) for model in models),
         downgrade_sql="\n".join(f'DROP TABLE IF EXISTS "{name}";' for name in reversed(tables)),
         models_state=get_models_describe(label),
     )
-    path = work.folders[label] / version
+    path = run.folders[label] / version
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -316,13 +323,13 @@ def _tables_of(model: type[Model]) -> Iterable[str]:
             yield str(field.through)
 
 
-def _table(generator: Any, model: type[Model]) -> str:
-    found = generator._get_table_sql(model, True)
-    return "\n".join([found["table_creation_string"], *found["m2m_tables"]])
+def _table_sql(generator: Any, model: type[Model]) -> str:
+    sql = generator._get_table_sql(model, True)
+    return "\n".join([sql["table_creation_string"], *sql["m2m_tables"]])
 
 
-def _forget() -> None:
-    """Forget what the last migration was made of: aerich keeps it on its class."""
+def _reset() -> None:
+    """Reset the state of the previous migration, which aerich stores on its class."""
     for name, value in vars(Migrate).items():
         if isinstance(value, list | dict) and not name.startswith("__"):
             value.clear()

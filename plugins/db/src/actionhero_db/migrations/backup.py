@@ -1,4 +1,4 @@
-"""A copy of a SQLite file, made before a table of it is made anew."""
+"""Copies of a SQLite file, made before a migration rebuilds one of its tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tortoise.migrations.migration import Migration
 
-#: What may make a table anew, or take one away.
+#: The operations that may rebuild or drop a table.
 _RISKY = (
     AddConstraint,
     AddField,
@@ -36,17 +36,17 @@ _RISKY = (
 )
 
 
-def makes_tables_anew(migration: Migration) -> bool:
-    """Whether a migration does more than to add."""
+def may_rebuild_tables(migration: Migration) -> bool:
+    """Return whether a migration may rebuild or drop a table."""
     return any(isinstance(operation, _RISKY) for operation in migration.operations)
 
 
 async def back_up(file: Path, reason: str) -> Path:
-    """Copy a SQLite file, while others may be writing to it, and return the copy.
+    """Copy a SQLite file, even during writes of other processes, and return the copy.
 
     Args:
         file: The file.
-        reason: What comes next; part of the copy's name. One of the same name is replaced.
+        reason: The reason, as a part of the copy's name. A copy with the same name is replaced.
     """
     path = file.with_name(f"{file.name}.before-{reason}")
     await asyncio.to_thread(_copy, file, path)

@@ -1,4 +1,4 @@
-"""What changes tables: Tortoise's editors, held to what a migration must not do."""
+"""Schema editors: Tortoise's own, extended so that no row or index is lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tortoise.migrations.constraints import CheckConstraint
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor, SqliteSchemaEditor
 
-from actionhero_db.migrations.engine import MigrationFailed
+from actionhero_db.migrations.errors import MigrationFailed
 from actionhero_db.migrations.indexes import columns_of, declared_by, existing_on
 from actionhero_db.url import Dialect
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def editor_for(
     client: BaseDBAsyncClient, *, atomic: bool = True, collect: bool = False
 ) -> BaseSchemaEditor:
-    """Return what changes the tables of the database of `client`."""
+    """Return the schema editor for the database of `client`."""
     dialect = client.capabilities.dialect
     if dialect == Dialect.SQLITE:
         return SqliteEditor(client, atomic=atomic, collect_sql=collect)
@@ -36,10 +36,10 @@ def editor_for(
 
 
 async def _remove_index(editor: Any, model: type[Model], index: Index) -> bool:
-    """Drop an index by its columns: after a column was renamed it has its old name.
+    """Drop an index by its columns: after the rename of a column it has its old name.
 
     Returns:
-        Whether it was found.
+        Whether there was such an index.
     """
     columns = columns_of(model, index.fields)
     if editor.collect_sql or not columns or index.extra:
@@ -52,10 +52,10 @@ async def _remove_index(editor: Any, model: type[Model], index: Index) -> bool:
 
 
 class PostgresEditor(AsyncpgSchemaEditor):
-    """Tortoise's editor of PostgreSQL."""
+    """Tortoise's schema editor for PostgreSQL."""
 
     async def remove_index(self, model: type[Model], index: Index) -> None:
-        """Drop an index, whatever it is called."""
+        """Drop an index by its columns."""
         if not await _remove_index(self, model, index):
             await super().remove_index(model, index)
 
@@ -71,14 +71,14 @@ class PostgresEditor(AsyncpgSchemaEditor):
 
 
 class SqliteEditor(SqliteSchemaEditor):
-    """Tortoise's editor of SQLite, with another way of making a table anew.
+    """Tortoise's schema editor for SQLite, with another way to rebuild a table.
 
     Tortoise's own drops the table's indexes, triggers, unique constraints and checks, and with
-    foreign keys on, all rows that refer to it. Here the whole model as it will be is made beside
-    the table, every row is copied and counted, and what others have put on the table is put back.
+    foreign keys on, all rows that refer to it. This one creates the new table next to the old one,
+    copies and counts every row, and restores indexes and triggers that no model declares.
     """
 
-    #: The models before and after the operation that is being run.
+    #: The models before and after the running operation.
     source: State
     target: State
 
@@ -86,7 +86,7 @@ class SqliteEditor(SqliteSchemaEditor):
         if self.collect_sql:
             self.collected_sql.append(sql)
             return
-        # Not as a script, which sqlite3 begins with a commit.
+        # Not as a script: sqlite3 commits before it.
         for statement in statements_in(sql):
             await self.client.execute_query(statement)
 
@@ -96,12 +96,12 @@ class SqliteEditor(SqliteSchemaEditor):
     _checks: tuple[str, ...] = ()
 
     async def remove_index(self, model: type[Model], index: Index) -> None:
-        """Drop an index, whatever it is called."""
+        """Drop an index by its columns."""
         if not await _remove_index(self, model, index):
             await super().remove_index(model, index)
 
     async def add_field(self, model: type[Model], field_name: str) -> None:
-        """Add a column; with a default that SQLite cannot add, by making the table anew."""
+        """Add a column; if SQLite cannot add its default, by rebuilding the table."""
         field = model._meta.fields_map[field_name]
         if field.has_db_default() and hasattr(field.db_default, "get_sql"):
             await self._remake_table(model)
@@ -109,13 +109,13 @@ class SqliteEditor(SqliteSchemaEditor):
             await super().add_field(model, field_name)
 
     async def remove_constraint(self, model: type[Model], constraint: Any) -> None:
-        """Remove a constraint: it is part of the table, so the table is made anew."""
+        """Remove a constraint by rebuilding the table, which it is a part of."""
         await self._remake_table(model)
 
     async def rename_constraint(
         self, model: type[Model], old_constraint: Any, new_constraint: Any
     ) -> None:
-        """Rename a constraint, which is part of the table."""
+        """Rename a constraint by rebuilding the table, which it is a part of."""
         await self._remake_table(model)
 
     async def _remake_table(
@@ -129,33 +129,33 @@ class SqliteEditor(SqliteSchemaEditor):
         reference = f"{meta.app}.{model.__name__}"
         source, target = (state.apps.get_model(reference) for state in (self.source, self.target))
         table, draft = self.quote(meta.db_table), self.quote(f"new__{meta.db_table}")
-        kept = await self._kept(source)
-        copied = await self._copied(source, target, alter_fields or [])
+        undeclared = await self._undeclared(source)
+        values = await self._column_values(source, target, alter_fields or [])
         create, *indexes = self._create(target)
         await self._run_sql(create.replace(f"CREATE TABLE {table}", f"CREATE TABLE {draft}", 1))
         await self._run_sql(
-            f"INSERT INTO {draft} ({', '.join(map(self.quote, copied))}) "  # noqa: S608
-            f"SELECT {', '.join(copied.values())} FROM {table}"
+            f"INSERT INTO {draft} ({', '.join(map(self.quote, values))}) "  # noqa: S608
+            f"SELECT {', '.join(values.values())} FROM {table}"
         )
-        await self._compare(meta.db_table)
+        await self._compare_counts(meta.db_table)
         sequence = await self._sequence(meta.db_table)
         await self._run_sql(f"DROP TABLE {table}")
-        # Else SQLite looks at every view, and refuses those that show the dropped table.
+        # Otherwise SQLite checks every view, and refuses views of the dropped table.
         await self._run_sql("PRAGMA legacy_alter_table = ON")
         await self._run_sql(f"ALTER TABLE {draft} RENAME TO {table}")
         await self._run_sql("PRAGMA legacy_alter_table = OFF")
         if sequence is not None:
-            # No number is given to a second row, even if the first was deleted.
+            # The ids of deleted rows are not used again.
             await self._run_sql(f"DELETE FROM sqlite_sequence WHERE name = '{meta.db_table}'")  # noqa: S608
             await self._run_sql(
                 f"INSERT INTO sqlite_sequence VALUES ('{meta.db_table}', {sequence})"  # noqa: S608
             )
         for statement in indexes:
             await self._run_sql(statement)
-        await self._put_back(meta.db_table, kept)
+        await self._restore(meta.db_table, undeclared)
 
     def _create(self, target: type[Model]) -> list[str]:
-        """Return the statements that make the table and the indexes of a model."""
+        """Return the statements that create the table and the indexes of a model."""
         self._checks = tuple(
             self.CHECK_CONSTRAINT_CREATE_TEMPLATE.format(name=item.name, check=item.check)
             for item in getattr(target._meta, "constraints", None) or ()
@@ -166,44 +166,44 @@ class SqliteEditor(SqliteSchemaEditor):
         finally:
             self._checks = ()
 
-    async def _copied(
+    async def _column_values(
         self, source: type[Model], target: type[Model], altered: list[tuple[Any, Any]]
     ) -> dict[str, str]:
-        """Return what each column of the new table is filled with; its default where left out."""
+        """Return the SQL value of each column of the new table, without those left to defaults."""
         table = source._meta.db_table
         before = set(source._meta.fields_db_projection.values())
         after = list(target._meta.fields_db_projection.values())
-        there = before if self.collect_sql else await self._columns(table)
-        if unknown := there - before - set(after):
+        existing = before if self.collect_sql else await self._columns(table)
+        if unknown := existing - before - set(after):
             raise MigrationFailed(
-                f"table {table!r} has the column {min(unknown)!r}, which no migration knows of, "
-                "and which would be lost; add it to the model, or drop it yourself"
+                f"table {table!r} has the column {min(unknown)!r}, which is in no migration and "
+                "would be lost; add it to the model, or drop it yourself"
             )
-        copied = {column: self.quote(column) for column in after if column in there}
+        values = {column: self.quote(column) for column in after if column in existing}
         for old, new in altered:
             old_column = old.source_field or old.model_field_name
             new_column = new.source_field or new.model_field_name
-            if old_column not in there or new_column not in after:
+            if old_column not in existing or new_column not in after:
                 continue
             value = self.quote(old_column)
             if old.null and not new.null and new.has_db_default():
                 value = f"COALESCE({value}, {_default(self, target, new)})"
-            copied[new_column] = value
-        return copied
+            values[new_column] = value
+        return values
 
     async def _columns(self, table: str) -> set[str]:
         _, rows = await self.client.execute_query(f'PRAGMA table_info("{table}")')
         return {row["name"] for row in rows}
 
-    async def _kept(self, source: type[Model]) -> list[tuple[str, str]]:
-        """Return the triggers and indexes of a table that its model does not declare."""
+    async def _undeclared(self, source: type[Model]) -> list[tuple[str, str]]:
+        """Return the names and SQL of triggers and indexes that the model does not declare."""
         if self.collect_sql:
             return []
         table = source._meta.db_table
         declared = declared_by(source)
         columns = {item.columns for item in declared if item.columns}
         names = {self._index_name_for_model(source, item.index) for item in declared if item.index}
-        ours = {
+        declared_names = {
             index.name
             for index in await existing_on(self.client, source)
             if index.columns in columns or index.name in names
@@ -213,10 +213,10 @@ class SqliteEditor(SqliteSchemaEditor):
             "AND type IN ('index', 'trigger')",
             [table],
         )
-        return [(row["name"], row["sql"]) for row in rows if row["name"] not in ours]
+        return [(row["name"], row["sql"]) for row in rows if row["name"] not in declared_names]
 
-    async def _put_back(self, table: str, kept: list[tuple[str, str]]) -> None:
-        for name, sql in kept:
+    async def _restore(self, table: str, items: list[tuple[str, str]]) -> None:
+        for name, sql in items:
             _, rows = await self.client.execute_query(
                 "SELECT 1 FROM sqlite_master WHERE name = ?", [name]
             )
@@ -226,11 +226,11 @@ class SqliteEditor(SqliteSchemaEditor):
                 await self.client.execute_query(sql)
             except Exception as error:
                 raise MigrationFailed(
-                    f"{name!r} was put on table {table!r} by somebody else, and does not fit it "
-                    f"any more: {error}; drop it, migrate, and make it anew"
+                    f"{name!r} on table {table!r} is not declared by its model, and cannot be "
+                    f"restored: {error}; drop it, migrate, and create it again"
                 ) from error
 
-    async def _compare(self, table: str) -> None:
+    async def _compare_counts(self, table: str) -> None:
         if self.collect_sql:
             return
         _, rows = await self.client.execute_query(
@@ -239,8 +239,8 @@ class SqliteEditor(SqliteSchemaEditor):
         )
         if rows[0]["before"] != rows[0]["after"]:
             raise MigrationFailed(
-                f"of the {rows[0]['before']} rows of table {table!r} only {rows[0]['after']} "
-                "would be left"
+                f"only {rows[0]['after']} of the {rows[0]['before']} rows of table {table!r} "
+                "would remain"
             )
 
     async def _sequence(self, table: str) -> int | None:
@@ -257,7 +257,7 @@ class SqliteEditor(SqliteSchemaEditor):
 
 
 def _default(editor: Any, model: type[Model], field: Any) -> str:
-    """Return the database's default of a field, as SQL."""
+    """Return the database default of a field, as SQL."""
     if hasattr(field.db_default, "get_sql"):
         return str(field.db_default.get_sql(dialect=editor.DIALECT))
     value = field.to_db_value(field.db_default, model)
@@ -265,15 +265,15 @@ def _default(editor: Any, model: type[Model], field: Any) -> str:
 
 
 def statements_in(sql: str) -> list[str]:
-    """Return the statements of a script. A semicolon within a text or a trigger ends none."""
-    found: list[str] = []
-    begun = ""
+    """Split a script into statements. Semicolons in strings and triggers are handled."""
+    statements: list[str] = []
+    statement = ""
     for part in sql.split(";"):
-        begun += part
-        if sqlite3.complete_statement(f"{begun};"):
-            found.append(begun.strip())
-            begun = ""
+        statement += part
+        if sqlite3.complete_statement(f"{statement};"):
+            statements.append(statement.strip())
+            statement = ""
         else:
-            begun += ";"
-    found.append(begun.rstrip(";").strip())
-    return [statement for statement in found if statement]
+            statement += ";"
+    statements.append(statement.rstrip(";").strip())
+    return [statement for statement in statements if statement]

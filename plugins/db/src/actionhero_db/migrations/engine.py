@@ -1,12 +1,10 @@
-"""`Engine`: what makes and runs migrations, whichever library does the work."""
+"""`Engine`: the interface of the engines that make and run migrations."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
-
-from actionhero import BootError
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,21 +16,9 @@ if TYPE_CHECKING:
     Report = Callable[[str], None]
 
 
-class MigrationFailed(BootError):
-    """Raised when a migration could not be run; the message says what became of the tables."""
-
-    exit_code: ClassVar[int] = 70
-
-
-class MigrationRefused(BootError):
-    """Raised when a migration would lose or break something, before anything was done."""
-
-    exit_code: ClassVar[int] = 1
-
-
 @dataclass(frozen=True, slots=True)
 class MigrationState:
-    """One migration, and whether it has been run on this database."""
+    """One migration, and whether it is applied to this database."""
 
     label: str
     name: str
@@ -40,11 +26,11 @@ class MigrationState:
 
 
 class Engine(ABC):
-    """Makes and runs the migrations of a database. Its connections are its own.
+    """Makes and runs the migrations of a database, on connections of its own.
 
     Args:
         database: The database.
-        settings: How long to wait for another process that runs migrations.
+        settings: The limit on waiting for another process that runs migrations.
     """
 
     def __init__(self, database: Database, settings: DbSettings) -> None:
@@ -56,61 +42,50 @@ class Engine(ABC):
         """Return all migrations, in the order in which they run."""
 
     @abstractmethod
-    async def lacking(self) -> list[str]:
-        """Return what a start would refuse: what is to be run or made, a phrase for each."""
+    async def pending(self) -> list[str]:
+        """Return the pending migrations and missing tables, a phrase for each."""
 
     @abstractmethod
-    async def changed(self) -> list[str]:
+    async def changed_labels(self) -> list[str]:
         """Return the labels whose models have changed since their newest migration."""
 
     @abstractmethod
     async def make(self, label: str, name: str) -> Path | None:
-        """Write a migration for what has changed in the models of `label`.
+        """Write a migration for the changes of the models of `label`.
 
         Returns:
-            The new file, or `None` if nothing has changed.
+            The new file, or `None` without changes.
 
         Raises:
-            MigrationRefused: It could not be run where there are rows.
+            MigrationRefused: The migration would fail on tables with rows.
         """
 
     @abstractmethod
     async def migrate(self, label: str | None, name: str | None, report: Report) -> None:
-        """Run what was not run yet, once, however many processes are told to.
+        """Run the pending migrations, each in one process only.
 
         Args:
-            label: Only the migrations of this label, and those that they need; `None` for all.
+            label: Only the migrations of this label, and their dependencies; `None` for all.
             name: The last one to run; `None` for the newest.
-            report: Told one line for each thing that was done.
+            report: Called with one line for each completed step.
 
         Raises:
-            MigrationFailed: One failed. Those before it stay.
+            MigrationFailed: A migration failed. Those before it stay applied.
         """
 
     @abstractmethod
     async def rollback(self, label: str, name: str | None, report: Report) -> None:
-        """Undo migrations of `label`, and those of others that need them.
+        """Undo migrations of `label`, and those that depend on them.
 
         Args:
-            label: Whose.
-            name: The one to go back to, `zero` for before the first; `None` undoes the newest.
-            report: Told one line for each thing that was done.
+            label: The label of the migrations.
+            name: The last one to remain, `zero` for none; `None` undoes only the newest.
+            report: Called with one line for each completed step.
 
         Raises:
-            MigrationFailed: One failed.
+            MigrationFailed: A migration failed.
         """
 
     @abstractmethod
     async def sql(self, label: str, name: str, *, backward: bool) -> list[str]:
         """Return the statements of a migration, without running them."""
-
-
-def engine_of(database: Database, settings: DbSettings) -> Engine:
-    """Return the engine that the settings ask for."""
-    if settings.migrations == "aerich":
-        from actionhero_db.migrations.aerich import AerichEngine
-
-        return AerichEngine(database, settings)
-    from actionhero_db.migrations.tortoise import TortoiseEngine
-
-    return TortoiseEngine(database, settings)

@@ -1,4 +1,4 @@
-"""Indexes: those that a model declares, those that a table has, and those that are missing."""
+"""Indexes: declared by a model, existing on a table, and missing."""
 
 from __future__ import annotations
 
@@ -19,81 +19,81 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Declared:
-    """An index as a model declares it."""
+class DeclaredIndex:
+    """An index declared by a model."""
 
-    #: The columns, in order; none if it is on expressions.
+    #: The columns, in order; none for an index on expressions.
     columns: tuple[str, ...]
     unique: bool = False
-    #: What its author called it.
+    #: The name set by its author.
     name: str | None = None
-    #: As it was written in `Meta`, if it was.
+    #: The object in `Meta.indexes`, if it is declared there.
     index: Index | None = None
 
 
 @dataclass(frozen=True)
-class Existing:
-    """An index as a table has it."""
+class ExistingIndex:
+    """An index of a table."""
 
     name: str
-    #: The columns, in order; none if it is on expressions, or on a part of the rows.
+    #: The columns, in order; none for an index on expressions, or a partial one.
     columns: tuple[str, ...]
     unique: bool = False
 
 
-def declared_by(model: type[Model]) -> list[Declared]:
-    """Return the indexes that `model` declares, beside its primary key."""
+def declared_by(model: type[Model]) -> list[DeclaredIndex]:
+    """Return the indexes declared by `model`, without its primary key."""
     meta = model._meta
-    found = []
+    declared = []
     for name, column in meta.fields_db_projection.items():
         field = meta.fields_map[name]
         if field.pk:
             continue
         if field.unique:
-            found.append(Declared((column,), unique=True))
+            declared.append(DeclaredIndex((column,), unique=True))
         elif field.index:
-            found.append(Declared((column,)))
-    found += [
-        Declared(columns_of(model, names), unique=True) for names in meta.unique_together or ()
+            declared.append(DeclaredIndex((column,)))
+    declared += [
+        DeclaredIndex(columns_of(model, names), unique=True) for names in meta.unique_together or ()
     ]
     for constraint in getattr(meta, "constraints", None) or ():
         if isinstance(constraint, UniqueConstraint) and not constraint.condition:
             columns = columns_of(model, constraint.fields)
-            found.append(Declared(columns, unique=True, name=constraint.name))
+            declared.append(DeclaredIndex(columns, unique=True, name=constraint.name))
     for index in meta.indexes or ():
         if not isinstance(index, Index):
-            found.append(Declared(columns_of(model, index)))
+            declared.append(DeclaredIndex(columns_of(model, index)))
         elif index.expressions or index.extra:
-            found.append(Declared((), name=index.name, index=index))
+            declared.append(DeclaredIndex((), name=index.name, index=index))
         else:
             columns = columns_of(model, index.fields)
-            found.append(Declared(columns, name=index.name, index=index))
-    return found
+            declared.append(DeclaredIndex(columns, name=index.name, index=index))
+    return declared
 
 
 def columns_of(model: type[Model], names: Iterable[str]) -> tuple[str, ...]:
-    """Return the columns of fields, or of names that are columns already."""
+    """Return the columns of fields; a name that is no field is a column already."""
     fields = model._meta.fields_map
     return tuple((fields[name].source_field or name) if name in fields else name for name in names)
 
 
-async def existing_on(client: BaseDBAsyncClient, model: type[Model]) -> list[Existing]:
+async def existing_on(client: BaseDBAsyncClient, model: type[Model]) -> list[ExistingIndex]:
     """Return the indexes of the table of `model`."""
     table, schema = model._meta.db_table, model._meta.schema
     if client.capabilities.dialect == Dialect.SQLITE:
-        return [index async for index in _of_sqlite(client, table)]
+        return [index async for index in _sqlite_indexes(client, table)]
     name = f'"{schema}"."{table}"' if schema else f'"{table}"'
     _, rows = await client.execute_query(_POSTGRES_INDEXES, [name])
-    return [Existing(row["name"], tuple(row["columns"] or ()), row["uniq"]) for row in rows]
+    return [ExistingIndex(row["name"], tuple(row["columns"] or ()), row["uniq"]) for row in rows]
 
 
-async def _of_sqlite(client: BaseDBAsyncClient, table: str) -> Any:
+async def _sqlite_indexes(client: BaseDBAsyncClient, table: str) -> Any:
     _, rows = await client.execute_query(f'PRAGMA index_list("{table}")')
     for row in rows:
         _, columns = await client.execute_query(f'PRAGMA index_info("{row["name"]}")')
         names = tuple(column["name"] for column in columns)
-        whole = not row["partial"] and None not in names
-        yield Existing(row["name"], names if whole else (), bool(row["unique"]))
+        is_plain = not row["partial"] and None not in names
+        yield ExistingIndex(row["name"], names if is_plain else (), bool(row["unique"]))
 
 
 _POSTGRES_INDEXES = """
@@ -108,13 +108,12 @@ WHERE x.indrelid = to_regclass($1) AND NOT x.indisprimary
 
 
 async def create_missing(editor: BaseSchemaEditor, model: type[Model]) -> list[str]:
-    """Create the indexes that `model` declares and its table has not.
+    """Create the indexes that `model` declares and its table lacks.
 
-    Tortoise leaves out some: that of a column that was added, those of a SQLite table that was
-    made anew.
+    Tortoise omits some: the index of an added column, and those of a rebuilt SQLite table.
 
     Returns:
-        What was created, a phrase for each.
+        The created indexes, a phrase for each.
     """
     table = model._meta.db_table
     existing = await existing_on(editor.client, model)
@@ -123,10 +122,10 @@ async def create_missing(editor: BaseSchemaEditor, model: type[Model]) -> list[s
     created = []
     for declared in declared_by(model):
         if declared.columns:
-            fits = {(declared.columns, True)} | (
+            equivalents = {(declared.columns, True)} | (
                 set() if declared.unique else {(declared.columns, False)}
             )
-            if fits & by_columns:
+            if equivalents & by_columns:
                 continue
         elif declared.index is None or editor._index_name_for_model(model, declared.index) in names:
             continue

@@ -1,13 +1,13 @@
-"""The lock by which of several processes only one runs migrations."""
+"""The lock that lets only one process run migrations."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from actionhero import UnavailableError
+from actionhero.transport import FileLock
 from actionhero_db.url import Dialect
 
 if TYPE_CHECKING:
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
     from actionhero_db.database import Database
 
-#: The number of our advisory lock: any that nobody else takes. "ah-migr" in ASCII.
-LOCK_NUMBER: Final = 0x61682D6D696772
-LOOK_SECONDS: Final = 0.05
+#: The key of the advisory lock: "ah-migr" in ASCII, unlikely to be used by another application.
+LOCK_KEY: Final = 0x61682D6D696772
+POLL_SECONDS: Final = 0.05
 
 
 @contextlib.asynccontextmanager
 async def migration_lock(
     database: Database, client: BaseDBAsyncClient, wait_seconds: float
 ) -> AsyncIterator[None]:
-    """Be the one process that runs migrations, for a block.
+    """Hold the lock on the migrations of `database` for a block.
 
     Args:
         database: The database.
-        client: A pool of at least two connections to a server, of which one is held.
-        wait_seconds: How long to wait for another process.
+        client: A pool with at least two connections to a server; the lock holds one of them.
+        wait_seconds: The limit on waiting for another process.
 
     Raises:
         UnavailableError: The other process took longer.
@@ -45,60 +45,43 @@ async def migration_lock(
         async with _advisory_lock(client, wait_seconds):
             yield
     else:
-        # MySQL ends a transaction with every change of a table, so a lock would promise too much.
+        # MySQL commits with every change of a table, so a lock would promise too much.
         yield
 
 
 @contextlib.asynccontextmanager
 async def _file_lock(path: Path, wait_seconds: float) -> AsyncIterator[None]:
-    # The file stays: whoever removed it would take it from under somebody who waits.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    lock = FileLock(path)
+    if not await lock.wait_async(wait_seconds):
+        raise _timed_out(wait_seconds)
     try:
-        await _wait(lambda: asyncio.to_thread(_try_file, descriptor), wait_seconds)
         yield
     finally:
-        # Frees the lock too, as the end of the process does.
-        os.close(descriptor)
-
-
-def _try_file(descriptor: int) -> bool:
-    try:
-        try:
-            import fcntl  # noqa: PLC0415 - not on Windows
-        except ImportError:
-            import msvcrt  # noqa: PLC0415 - only on Windows
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        # The file stays, as another process may be waiting for it.
+        lock.release()
 
 
 @contextlib.asynccontextmanager
 async def _advisory_lock(client: BaseDBAsyncClient, wait_seconds: float) -> AsyncIterator[None]:
-    # Held by a connection, so it is free when the process that had it dies.
+    # The server releases the lock when the process that holds the connection dies.
     async with client.acquire_connection() as connection:
-
-        async def try_lock() -> bool:
-            return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_NUMBER))
-
-        await _wait(try_lock, wait_seconds)
+        try:
+            async with asyncio.timeout(wait_seconds):
+                # Polled, so that no query waits on the server beyond the limit.
+                while not await connection.fetchval(  # noqa: ASYNC110
+                    "SELECT pg_try_advisory_lock($1)", LOCK_KEY
+                ):
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            raise _timed_out(wait_seconds) from None
         try:
             yield
         finally:
-            await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_NUMBER)
+            await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_KEY)
 
 
-async def _wait(try_lock: Any, wait_seconds: float) -> None:
-    try:
-        async with asyncio.timeout(wait_seconds):
-            # Nobody tells us when a lock of another process is free.
-            while not await try_lock():  # noqa: ASYNC110
-                await asyncio.sleep(LOOK_SECONDS)
-    except TimeoutError:
-        raise UnavailableError(
-            f"another process runs migrations for longer than {wait_seconds:g} s; wait until it "
-            "has ended, or raise db.migration_timeout"
-        ) from None
+def _timed_out(wait_seconds: float) -> UnavailableError:
+    return UnavailableError(
+        f"another process has run migrations for more than {wait_seconds:g} s; wait until it "
+        "ends, or raise db.migration_timeout"
+    )

@@ -1,4 +1,4 @@
-"""`Session`: the connections, the files and the records of one run of migrations."""
+"""`Session`: the connections, the files and the recorder of one run of migrations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tortoise.migrations.schema_generator.state_apps import StateApps
 
 from actionhero import PluginError
 from actionhero_db.migrations.editors import editor_for
-from actionhero_db.orm import close_context, entered, new_context
+from actionhero_db.orm import activated, close_context, create_context
 from actionhero_db.url import Dialect
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 class Recorder(MigrationRecorder):
-    """Tortoise's table of what was run, read so that a failure is not taken for an empty table."""
+    """Tortoise's table of applied migrations. A failed query is not taken for an empty table."""
 
     async def applied_migrations(self) -> list[MigrationKey]:
-        """Return what was run, in the order in which it was; nothing if there is no table."""
+        """Return the applied migrations in their order; none if there is no table."""
         if not await has_table(self.connection, self.table_name):
             return []
         _, rows = await self.connection.execute_query(
@@ -39,8 +39,8 @@ class Recorder(MigrationRecorder):
         return [MigrationKey(app_label=row["app"], name=row["name"]) for row in rows]
 
 
-class _NoRecords(MigrationRecorder):
-    """Nothing was run: for what needs no database."""
+class _EmptyRecorder(MigrationRecorder):
+    """A recorder without applied migrations, which needs no database."""
 
     def __init__(self) -> None:
         super().__init__(connection=None)
@@ -50,12 +50,12 @@ class _NoRecords(MigrationRecorder):
 
 
 class Session:
-    """What a run of migrations works with.
+    """The resources of one run of migrations.
 
     Args:
-        context: Tortoise's context of this run alone.
+        context: Tortoise's context of this run only.
         client: Its connections.
-        apps: The part `apps` of Tortoise's configuration.
+        apps: The section `apps` of Tortoise's configuration.
     """
 
     def __init__(
@@ -67,93 +67,93 @@ class Session:
         self.recorder = Recorder(client)
         self.graph = MigrationGraph()
 
-    async def read_files(self) -> None:
-        """Read the migrations of all plugins.
+    async def load_files(self) -> None:
+        """Load the migrations of all plugins.
 
         Raises:
-            PluginError: They cannot be imported, or one names another that is not there.
+            PluginError: A file cannot be imported, or depends on a missing migration.
         """
-        loader = MigrationLoader(self.apps, _NoRecords())
+        loader = MigrationLoader(self.apps, _EmptyRecorder())
         try:
             await loader.build_graph()
         except (ImportError, ValueError, SyntaxError) as error:
             raise PluginError(
-                f"migrations cannot be read: {error}; mend the files, or install the plugin whose "
-                "migrations they need"
+                f"migrations cannot be loaded: {error}; fix the files, or install the plugin with "
+                "the missing migrations"
             ) from error
         self.graph = loader.graph
 
     @property
     def plan(self) -> list[MigrationKey]:
-        """All migrations, each after those that it needs."""
+        """All migrations, each after its dependencies."""
         leaves = self.graph.leaf_nodes()
         return list(dict.fromkeys(key for leaf in leaves for key in self.graph.forwards_plan(leaf)))
 
     def migration(self, key: MigrationKey) -> Migration:
-        """Return what was read from the file of `key`."""
+        """Return the migration loaded from the file of `key`."""
         migration = self.graph.nodes[key]
         if migration is None:
-            raise PluginError(f"migration {key} is not there")
+            raise PluginError(f"migration {key} does not exist")
         return migration
 
     async def applied(self) -> list[MigrationKey]:
-        """Return what was run, in the order in which it was."""
+        """Return the applied migrations in their order."""
         return await self.recorder.applied_migrations()
 
-    async def ensure_records(self) -> None:
-        """Make the table of what was run, if it is not there."""
+    async def create_recorder_table(self) -> None:
+        """Create the table of applied migrations, if it does not exist."""
         await self.recorder.ensure_schema(editor_for(self.client, atomic=False))
 
     async def state_after(self, keys: Iterable[MigrationKey]) -> State:
-        """Return the models as they are after `keys` were run."""
-        wanted = set(keys)
+        """Return the models as they are after the migrations `keys`."""
+        selected = set(keys)
         connection = self.client.connection_name
         apps = StateApps(default_connections=dict.fromkeys(self.apps, connection))
         state = State(models={}, apps=apps)
         for key in self.plan:
-            if key in wanted:
+            if key in selected:
                 await self.migration(key).apply(state, dry_run=True)
         return state
 
 
 @contextlib.asynccontextmanager
-async def session_of(database: Database) -> AsyncIterator[Session]:
-    """Open a session for a block. Nothing is connected before it is used."""
-    # With foreign keys on, a SQLite table cannot be made anew without losing what refers to it.
-    # Of a pool, one connection holds the lock while another works.
-    own: dict[Dialect, dict[str, Any]] = {
+async def open_session(database: Database) -> AsyncIterator[Session]:
+    """Open a session for a block. The first statement connects."""
+    # With foreign keys on, rebuilding a SQLite table would delete the rows that refer to it.
+    # In a pool, one connection holds the lock while another one works.
+    credentials: dict[Dialect, dict[str, Any]] = {
         Dialect.SQLITE: {"foreign_keys": "OFF"},
         Dialect.POSTGRES: {"minsize": 0, "maxsize": 2},
     }
-    config = database.config(**own.get(database.dialect, {}))
-    context = await new_context(config)
+    config = database.config(**credentials.get(database.dialect, {}))
+    context = await create_context(config)
     try:
-        with entered(context):
+        with activated(context):
             client = context.connections.get(str(database.dialect))
             session = Session(context, client, config["apps"])
-            await session.read_files()
+            await session.load_files()
             yield session
     finally:
         await close_context(context)
 
 
 async def has_table(client: BaseDBAsyncClient, table: str, schema: str | None = None) -> bool:
-    """Whether there is a table of that name."""
+    """Return whether a table exists."""
     return bool(await columns_in(client, table, schema))
 
 
 async def columns_in(client: BaseDBAsyncClient, table: str, schema: str | None = None) -> set[str]:
-    """Return the columns of a table; none if it is not there."""
+    """Return the columns of a table; none if the table does not exist."""
     dialect = client.capabilities.dialect
     if dialect == Dialect.SQLITE:
         _, rows = await client.execute_query(f'PRAGMA table_info("{table}")')
         return {row["name"] for row in rows}
-    place = "%s" if dialect == Dialect.MYSQL else "$1"
-    here = "database()" if dialect == Dialect.MYSQL else "current_schema()"
-    within = f"'{schema}'" if schema else here
+    placeholder = "%s" if dialect == Dialect.MYSQL else "$1"
+    default_schema = "database()" if dialect == Dialect.MYSQL else "current_schema()"
+    table_schema = f"'{schema}'" if schema else default_schema
     _, rows = await client.execute_query(
         "SELECT column_name AS name FROM information_schema.columns "  # noqa: S608
-        f"WHERE table_name = {place} AND table_schema = {within}",
+        f"WHERE table_name = {placeholder} AND table_schema = {table_schema}",
         [table],
     )
     return {row["name"] for row in rows}

@@ -1,4 +1,4 @@
-"""What becomes of migrations when a process starts."""
+"""Migrations at the start of a process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from actionhero import ConfigurationError
-from actionhero_db.migrations.engine import engine_of
+from actionhero_db.migrations.factory import create_engine
 from actionhero_db.settings import DbSettings
 
 if TYPE_CHECKING:
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger("actionhero.db")
 
 
-async def bring_up_to_date(app: Application, database: Database) -> None:
-    """Run what was not run yet, or in production refuse to start while there is anything.
+async def migrate_at_startup(app: Application, database: Database) -> None:
+    """Run the pending migrations, or in production refuse to start while there are any.
 
     Raises:
-        ConfigurationError: There are migrations to run, and none runs by itself.
-        MigrationFailed: One failed.
+        ConfigurationError: Migrations are pending, and are not run automatically.
+        MigrationFailed: A migration failed.
     """
     settings = app.get(DbSettings)
-    engine = engine_of(database, settings)
+    engine = create_engine(database, settings)
     if settings.migrates_in(app.environment):
         await engine.migrate(None, None, lambda line: logger.info("migrations: %s", line))
         if app.environment == "development":
-            for label in await engine.changed():
+            for label in await engine.changed_labels():
                 logger.warning(
                     "the models of %r have changed since their newest migration; run: "
                     "actionhero db make --label %s NAME",
@@ -36,14 +36,14 @@ async def bring_up_to_date(app: Application, database: Database) -> None:
                     label,
                 )
         return
-    lacking = await engine.lacking()
-    if lacking:
+    pending = await engine.pending()
+    if pending:
         raise ConfigurationError(
-            f"the database at {database.url} lacks {_listed(lacking)}; run: actionhero db "
-            "migrate, or set ACTIONHERO_DB__AUTO_MIGRATE=true"
+            f"the database at {database.url} is not up to date; pending: {_shortened(pending)}; "
+            "run: actionhero db migrate, or set ACTIONHERO_DB__AUTO_MIGRATE=true"
         )
 
 
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+def _shortened(names: list[str]) -> str:
+    text = ", ".join(names[:5])
+    return text if len(names) <= 5 else f"{text} and {len(names) - 5} more"

@@ -1,4 +1,4 @@
-"""Tables made from models as they are, and tables that were there before their migrations."""
+"""Tables created from models directly, and tables that exist before their first migration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tortoise.migrations.operations import CreateModel
 
 from actionhero_db.migrations.editors import editor_for
-from actionhero_db.migrations.engine import MigrationFailed
+from actionhero_db.migrations.errors import MigrationFailed
 from actionhero_db.migrations.session import columns_in, has_table
 
 if TYPE_CHECKING:
@@ -21,83 +21,87 @@ if TYPE_CHECKING:
     from actionhero_db.migrations.session import Session
 
 
-async def lacking_tables(session: Session) -> list[type[Model]]:
+async def models_without_tables(session: Session) -> list[type[Model]]:
     """Return the models that have neither migrations nor a table."""
     apps = session.context.apps
-    found: list[type[Model]] = []
+    models: list[type[Model]] = []
     for label, config in session.apps.items():
         if apps is None or "migrations" in config:
             continue
-        found += [
+        models += [
             model
             for model in apps[label].values()
             if not await has_table(session.client, model._meta.db_table, model._meta.schema)
         ]
-    return found
+    return models
 
 
-def told(lacking: Iterable[type[Model]]) -> list[str]:
-    """Return what is lacking, a phrase for each label."""
-    labels = dict.fromkeys(model._meta.app for model in lacking)
+def missing_tables(models: Iterable[type[Model]]) -> list[str]:
+    """Return a phrase about the missing tables for each label of `models`."""
+    labels = dict.fromkeys(model._meta.app for model in models)
     return [f"tables of {label!r}, which has no migrations" for label in labels]
 
 
-async def make_tables(session: Session, models: Iterable[type[Model]]) -> list[str]:
-    """Make the tables of models as they are, and return their names."""
+async def create_tables(session: Session, models: Iterable[type[Model]]) -> list[str]:
+    """Create the tables of models, and return their names."""
     editor = editor_for(session.client)
-    made = []
-    for model in in_order(models):
+    names = []
+    for model in sort_models(models):
         await editor.create_model(model)
-        made.append(model._meta.db_table)
-    return made
+        names.append(model._meta.db_table)
+    return names
 
 
-def in_order(models: Iterable[type[Model]]) -> list[type[Model]]:
-    """Return models, each after those that it refers to."""
-    given = list(models)
+def sort_models(models: Iterable[type[Model]]) -> list[type[Model]]:
+    """Return models sorted so that each follows the models that it refers to."""
+    unsorted = list(models)
     sorter: TopologicalSorter[type[Model]] = TopologicalSorter()
-    for model in given:
+    for model in unsorted:
         meta = model._meta
-        # A table of many-to-many is made with the model, and refers to both.
+        # A many-to-many table is created with its model, and refers to both models.
         fields = (
             meta.fields_map[name] for name in meta.fk_fields | meta.o2o_fields | meta.m2m_fields
         )
-        needed = {
+        dependencies = {
             getattr(field, "related_model", None)
             for field in fields
             if not getattr(field, "_generated", False)
         }
-        sorter.add(model, *(other for other in given if other in needed and other is not model))
+        sorter.add(
+            model, *(other for other in unsorted if other in dependencies and other is not model)
+        )
     try:
         return list(sorter.static_order())
     except CycleError:
-        return given
+        return unsorted
 
 
-async def is_there_already(session: Session, migration: Migration, state: State) -> bool:
-    """Whether all tables of a first migration are there, made from the models before it was.
+async def tables_exist(session: Session, migration: Migration, state: State) -> bool:
+    """Return whether all tables of a first migration exist, created from the models before it.
 
     Raises:
-        MigrationFailed: Some are, or they have other columns.
+        MigrationFailed: Some of them exist, or have different columns.
     """
-    made = [item for item in migration.operations if isinstance(item, CreateModel)]
-    if not migration.initial or len(made) != len(migration.operations):
+    creations = [item for item in migration.operations if isinstance(item, CreateModel)]
+    if not migration.initial or len(creations) != len(migration.operations):
         return False
-    missing, odd = [], []
-    for operation in made:
+    missing, different = [], []
+    for operation in creations:
         model = state.apps.get_model(migration.app_label, operation.name)
         columns = await columns_in(session.client, model._meta.db_table, model._meta.schema)
         if not columns:
             missing.append(model._meta.db_table)
         elif columns != set(model._meta.fields_db_projection.values()):
-            odd.append(model._meta.db_table)
-    if len(missing) == len(made):
+            different.append(model._meta.db_table)
+    if len(missing) == len(creations):
         return False
-    if missing or odd:
-        what = f"{missing[0]!r} is not there" if missing else f"{odd[0]!r} has other columns"
+    if missing or different:
+        fault = (
+            f"{missing[0]!r} does not exist" if missing else f"{different[0]!r} has other columns"
+        )
         raise MigrationFailed(
-            f"migration {migration.app_label}.{migration.name} makes tables of which some are "
-            f"there already, and {what}; make it the same as the migration says, or move those "
+            f"migration {migration.app_label}.{migration.name} creates tables of which some exist "
+            f"already, and {fault}; change the table to match the migration, or move the existing "
             "tables out of the way"
         )
     return True

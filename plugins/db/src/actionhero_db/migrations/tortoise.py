@@ -1,17 +1,17 @@
-"""`TortoiseEngine`: Tortoise's own migrations, run behind guards."""
+"""`TortoiseEngine`: Tortoise's own migrations, with guards against lost rows and indexes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from actionhero import ConfigurationError
-from actionhero_db.migrations.backup import back_up, makes_tables_anew
+from actionhero_db.migrations.backup import back_up, may_rebuild_tables
 from actionhero_db.migrations.engine import Engine, MigrationState
-from actionhero_db.migrations.files import changes_in, write_migration
+from actionhero_db.migrations.execution import collect_sql, run_backward, run_forward
+from actionhero_db.migrations.files import changes_of, write_migration
 from actionhero_db.migrations.lock import migration_lock
-from actionhero_db.migrations.run import collect, run_backward, run_forward
-from actionhero_db.migrations.session import session_of
-from actionhero_db.migrations.tables import lacking_tables, make_tables, told
+from actionhero_db.migrations.session import open_session
+from actionhero_db.migrations.tables import create_tables, missing_tables, models_without_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,145 +27,149 @@ class TortoiseEngine(Engine):
     """Tortoise's own migrations.
 
     Alone they lose rows and indexes on SQLite, miss indexes on every database, and take no lock.
-    What keeps them from it: foreign keys are off and are checked afterwards (`run`), tables are
-    made anew by `editors`, indexes are compared (`indexes`), what no table with rows could take is
-    not written (`files`), one process runs them (`lock`), and a SQLite file is copied before
-    (`backup`).
+    The guards: foreign keys are off and checked afterwards (`execution`), tables are rebuilt with
+    all their parts (`editors`), indexes are compared (`indexes`), migrations that would fail on
+    tables with rows are not written (`files`), only one process runs them (`lock`), and a SQLite
+    file is copied before (`backup`).
     """
 
     async def states(self) -> list[MigrationState]:
         """Return all migrations, in the order in which they run."""
-        async with session_of(self.database) as session:
+        async with open_session(self.database) as session:
             applied = set(await session.applied())
             return [MigrationState(k.app_label, k.name, k in applied) for k in session.plan]
 
-    async def lacking(self) -> list[str]:
-        """Return what a start would refuse."""
-        async with session_of(self.database) as session:
-            found = [str(key) for key in _pending(session, await session.applied())]
-            return found + told(await lacking_tables(session))
+    async def pending(self) -> list[str]:
+        """Return the pending migrations and missing tables, a phrase for each."""
+        async with open_session(self.database) as session:
+            migrations = [str(key) for key in _pending(session, await session.applied())]
+            return migrations + missing_tables(await models_without_tables(session))
 
-    async def changed(self) -> list[str]:
+    async def changed_labels(self) -> list[str]:
         """Return the labels whose models have changed since their newest migration."""
-        async with session_of(self.database) as session:
+        async with open_session(self.database) as session:
             labels = [label for label, config in session.apps.items() if "migrations" in config]
-            return [label for label in labels if await changes_in(session, label)]
+            return [label for label in labels if await changes_of(session, label)]
 
     async def make(self, label: str, name: str) -> Path | None:
-        """Write a migration for what has changed in the models of `label`."""
-        self._know(label)
-        async with session_of(self.database) as session:
+        """Write a migration for the changes of the models of `label`."""
+        self._check_label(label)
+        async with open_session(self.database) as session:
             return await write_migration(session, label, name)
 
     async def migrate(self, label: str | None, name: str | None, report: Report) -> None:
-        """Run what was not run yet."""
-        async with session_of(self.database) as session:
-            wanted = self._wanted(session, label, name)
-            # Most starts find nothing to do, and need not wait for their turn.
-            pending = _pending(session, await session.applied(), wanted)
-            if not pending and not await lacking_tables(session):
+        """Run the pending migrations."""
+        async with open_session(self.database) as session:
+            selected = self._select(session, label, name)
+            # Most starts have nothing to do, and need not wait for the lock.
+            pending = _pending(session, await session.applied(), selected)
+            if not pending and not await models_without_tables(session):
                 return
             async with migration_lock(self.database, session.client, self.wait_seconds):
-                await self._migrate(session, wanted, report)
+                await self._migrate(session, selected, report)
 
-    async def _migrate(self, session: Session, wanted: list[MigrationKey], report: Report) -> None:
-        await session.ensure_records()
+    async def _migrate(
+        self, session: Session, selected: list[MigrationKey], report: Report
+    ) -> None:
+        await session.create_recorder_table()
         applied = await session.applied()
-        pending = _pending(session, applied, wanted)
+        pending = _pending(session, applied, selected)
         await self._back_up(session, pending, report)
         state = await session.state_after(applied)
         for key in pending:
             for line in await run_forward(session, key, state):
                 report(line)
-        for table in await make_tables(session, await lacking_tables(session)):
-            report(f"made the table {table!r} as its model is, without a migration")
+        for table in await create_tables(session, await models_without_tables(session)):
+            report(f"created the table {table!r} from its model, without a migration")
 
     async def rollback(self, label: str, name: str | None, report: Report) -> None:
-        """Undo migrations of `label`, and those of others that need them."""
-        self._know(label)
+        """Undo migrations of `label`, and those that depend on them."""
+        self._check_label(label)
         async with (
-            session_of(self.database) as session,
+            open_session(self.database) as session,
             migration_lock(self.database, session.client, self.wait_seconds),
         ):
             applied = await session.applied()
-            undone = _to_undo(session, applied, label, name)
-            await self._back_up(session, undone, report)
-            for key in undone:
-                left = [other for other in applied if other != key]
-                for line in await run_backward(session, key, await session.state_after(left)):
+            to_undo = _to_undo(session, applied, label, name)
+            await self._back_up(session, to_undo, report)
+            for key in to_undo:
+                remaining = [other for other in applied if other != key]
+                state = await session.state_after(remaining)
+                for line in await run_backward(session, key, state):
                     report(line)
-                applied = left
+                applied = remaining
 
     async def sql(self, label: str, name: str, *, backward: bool) -> list[str]:
         """Return the statements of a migration, without a database."""
-        self._know(label)
-        async with session_of(self.database) as session:
-            return await collect(session, _find(session, label, name), backward=backward)
+        self._check_label(label)
+        async with open_session(self.database) as session:
+            return await collect_sql(session, _find(session, label, name), backward=backward)
 
-    # -- which ones ----------------------------------------------------------------------------
+    # -- selection -------------------------------------------------------------------------------
 
-    def _know(self, label: str) -> None:
+    def _check_label(self, label: str) -> None:
         labels = [models.label for models in self.database.models]
         if label not in labels:
             raise ConfigurationError(
-                f"there are no models of the label {label!r}; there are: "
-                f"{', '.join(labels) or 'none'}"
+                f"no models have the label {label!r}; available: {', '.join(labels) or 'none'}"
             )
 
-    def _wanted(self, session: Session, label: str | None, name: str | None) -> list[MigrationKey]:
+    def _select(self, session: Session, label: str | None, name: str | None) -> list[MigrationKey]:
         if label is None:
             return session.plan
-        self._know(label)
+        self._check_label(label)
         if name is None:
-            ends = [key for key in session.plan if key.app_label == label]
+            targets = [key for key in session.plan if key.app_label == label]
         else:
-            ends = [_find(session, label, name)]
-        needed = {key for end in ends for key in session.graph.forwards_plan(end)}
-        return [key for key in session.plan if key in needed]
+            targets = [_find(session, label, name)]
+        selected = {key for target in targets for key in session.graph.forwards_plan(target)}
+        return [key for key in session.plan if key in selected]
 
     async def _back_up(self, session: Session, keys: list[MigrationKey], report: Report) -> None:
         file = self.database.url.file
-        risky = [key for key in keys if makes_tables_anew(session.migration(key))]
+        risky = [key for key in keys if may_rebuild_tables(session.migration(key))]
         if file is not None and risky:
             path = await back_up(file, f"{risky[0].app_label}-{risky[0].name}")
             report(f"copied the SQLite file to {path}")
 
 
 def _pending(
-    session: Session, applied: Iterable[MigrationKey], wanted: list[MigrationKey] | None = None
+    session: Session, applied: Iterable[MigrationKey], selected: list[MigrationKey] | None = None
 ) -> list[MigrationKey]:
     done = set(applied)
-    return [key for key in (session.plan if wanted is None else wanted) if key not in done]
+    return [key for key in (session.plan if selected is None else selected) if key not in done]
 
 
 def _find(session: Session, label: str, name: str) -> MigrationKey:
-    own = [key for key in session.plan if key.app_label == label]
-    found = [key for key in own if key.name == name] or [
-        key for key in own if key.name.startswith(name)
+    keys = [key for key in session.plan if key.app_label == label]
+    matches = [key for key in keys if key.name == name] or [
+        key for key in keys if key.name.startswith(name)
     ]
-    if len(found) != 1:
-        names = ", ".join(key.name for key in found or own) or "none"
-        what = "is not the only one that begins so" if found else "is not there"
-        raise ConfigurationError(f"migration {name!r} of {label!r} {what}; there are: {names}")
-    return found[0]
+    if len(matches) != 1:
+        names = ", ".join(key.name for key in matches or keys) or "none"
+        fault = "is ambiguous" if matches else "does not exist"
+        raise ConfigurationError(f"migration {name!r} of {label!r} {fault}; available: {names}")
+    return matches[0]
 
 
 def _to_undo(
     session: Session, applied: list[MigrationKey], label: str, name: str | None
 ) -> list[MigrationKey]:
-    """Return what to undo, the newest first."""
-    own = [key for key in session.plan if key.app_label == label and key in applied]
-    if not own:
-        raise ConfigurationError(f"no migration of {label!r} was run, so there is none to undo")
+    """Return the migrations to undo, the newest first."""
+    keys = [key for key in session.plan if key.app_label == label and key in applied]
+    if not keys:
+        raise ConfigurationError(f"no migration of {label!r} is applied, so none can be undone")
     if name is None:
-        first = own[-1:]
+        selected = keys[-1:]
     elif name == "zero":
-        first = own
+        selected = keys
     else:
         target = _find(session, label, name)
         if target not in applied:
-            raise ConfigurationError(f"migration {target} was not run, so it is none to go back to")
+            raise ConfigurationError(
+                f"migration {target} is not applied, so a rollback cannot stop there"
+            )
         later = set(session.graph.backwards_plan(target)) - {target}
-        first = [key for key in own if key in later]
-    undone = {key for start in first for key in session.graph.backwards_plan(start)}
-    return [key for key in reversed(session.plan) if key in undone and key in applied]
+        selected = [key for key in keys if key in later]
+    to_undo = {key for start in selected for key in session.graph.backwards_plan(start)}
+    return [key for key in reversed(session.plan) if key in to_undo and key in applied]

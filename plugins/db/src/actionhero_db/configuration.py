@@ -1,4 +1,4 @@
-"""Which database an application uses, chosen from its settings."""
+"""The configured database: its URL, and the errors of its configuration."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from actionhero_db.url import DatabaseUrl
 if TYPE_CHECKING:
     from actionhero import Application
 
-#: The file in the data folder, where no URL is set.
+#: The SQLite file in the data folder, used when no URL is set.
 FILE_NAME = "database.sqlite3"
 
 
-def choose(app: Application) -> DatabaseUrl:
-    """Return what the settings ask for: a server, or a file in the data folder."""
+def database_url(app: Application) -> DatabaseUrl:
+    """Return the URL in the settings, or that of a file in the data folder."""
     url = app.get(DbSettings).url
     if url is not None:
         return url
     return DatabaseUrl.of_file(app.get(AppSettings).data_dir / FILE_NAME)
 
 
-def faults_in(app: Application) -> list[str]:
-    """Return what keeps the chosen database from being used by this application."""
-    if app.settings_are_wrong:
+def configuration_errors(app: Application) -> list[str]:
+    """Return the reasons why the application cannot use the configured database."""
+    if app.has_invalid_settings:
         return []
     try:
         models = models_of(app)
@@ -37,16 +37,16 @@ def faults_in(app: Application) -> list[str]:
     if not models:
         return []
     settings = app.get(DbSettings)
-    faults = []
+    errors = []
     if settings.url is None and app.environment == "production":
-        faults.append(
-            "db.url is not set, and in production a SQLite file is not taken unless it was chosen "
-            "by hand; set DATABASE_URL, such as postgres://user:password@host:5432/name, or "
+        errors.append(
+            "db.url is not set, and SQLite must be selected explicitly in production; set "
+            "DATABASE_URL, such as postgres://user:password@host:5432/name, or "
             f"sqlite:///{app.get(AppSettings).data_dir / FILE_NAME}".replace("////", "///")
         )
     if settings.migrations == "aerich" and find_spec("aerich") is None:
-        faults.append(
+        errors.append(
             "db.migrations is 'aerich', which is not installed; pip install actionhero-db[aerich], "
             "or set ACTIONHERO_DB__MIGRATIONS=tortoise"
         )
-    return faults
+    return errors

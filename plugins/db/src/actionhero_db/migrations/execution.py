@@ -1,4 +1,4 @@
-"""One migration, run or undone: wholly, or not at all."""
+"""The execution of one migration, forward or backward, as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from tortoise.transactions import in_transaction
 
 from actionhero_db.migrations.editors import editor_for
-from actionhero_db.migrations.engine import MigrationFailed
+from actionhero_db.migrations.errors import MigrationFailed
 from actionhero_db.migrations.indexes import create_missing
 from actionhero_db.migrations.session import Recorder
-from actionhero_db.migrations.tables import is_there_already
+from actionhero_db.migrations.tables import tables_exist
 from actionhero_db.url import Dialect
 
 if TYPE_CHECKING:
@@ -30,15 +30,15 @@ _Step = tuple[Any, Any, Any]
 
 
 async def run_forward(session: Session, key: MigrationKey, state: State) -> list[str]:
-    """Run a migration, and return what was done.
+    """Run a migration, and return a line for each completed step.
 
     Args:
-        session: The connections.
-        key: Which one.
-        state: The models before it; afterwards, those after it.
+        session: The session.
+        key: The key of the migration.
+        state: The models before the migration; changed to those after it.
 
     Raises:
-        MigrationFailed: It failed; the message says what is left of it.
+        MigrationFailed: The migration failed; the message describes the state of the tables.
     """
     migration = session.migration(key)
     steps: list[_Step] = []
@@ -46,53 +46,53 @@ async def run_forward(session: Session, key: MigrationKey, state: State) -> list
         before = state.clone()
         operation.state_forward(key.app_label, state)
         steps.append((operation, before, state.clone()))
-    adopted = await is_there_already(session, migration, state)
+    adopted = await tables_exist(session, migration, state)
 
     async def run(operation: TortoiseOperation, old: State, new: State, editor: Any) -> None:
         await operation.database_forward(key.app_label, old, new, editor)
 
-    async with _guarded(session, migration, steps) as (editor, progress):
+    async with _transaction(session, migration, steps) as (editor, progress):
         if not adopted:
             await _run_steps(editor, steps, run, progress)
         created = await _create_missing(editor, key.app_label, state)
         await Recorder(editor.client).record_applied(key.app_label, key.name)
-    done = f"{key}: tables were there already" if adopted else f"{key}: done"
-    return [done, *(f"{key}: created the index {name}" for name in created)]
+    result = f"{key}: tables already exist" if adopted else f"{key}: done"
+    return [result, *(f"{key}: created the index {name}" for name in created)]
 
 
 async def run_backward(session: Session, key: MigrationKey, state: State) -> list[str]:
-    """Undo a migration, and return what was done.
+    """Undo a migration, and return a line for each completed step.
 
     Args:
-        session: The connections.
-        key: Which one.
-        state: The models before it.
+        session: The session.
+        key: The key of the migration.
+        state: The models before the migration.
 
     Raises:
-        MigrationFailed: It failed, or cannot be undone.
+        MigrationFailed: The migration failed, or cannot be undone.
     """
     migration = session.migration(key)
-    steps = _steps_back(migration, state)
+    steps = _backward_steps(migration, state)
 
     async def run(operation: TortoiseOperation, old: State, new: State, editor: Any) -> None:
         await operation.database_backward(key.app_label, old, new, editor)
 
-    async with _guarded(session, migration, steps) as (editor, progress):
+    async with _transaction(session, migration, steps) as (editor, progress):
         await _run_steps(editor, steps, run, progress)
         created = await _create_missing(editor, key.app_label, state)
         await Recorder(editor.client).record_unapplied(key.app_label, key.name)
     return [f"{key}: undone", *(f"{key}: created the index {name}" for name in created)]
 
 
-async def collect(session: Session, key: MigrationKey, *, backward: bool) -> list[str]:
+async def collect_sql(session: Session, key: MigrationKey, *, backward: bool) -> list[str]:
     """Return the statements of a migration."""
     migration = session.migration(key)
     before = session.graph.forwards_plan(key)[:-1]
-    # Those that it does not need may be there too, and change nothing of what it says.
+    # Migrations that it does not depend on make no difference to its statements.
     state = await session.state_after(before)
     editor = editor_for(session.client, atomic=False, collect=True)
     if backward:
-        steps = _steps_back(migration, state)
+        steps = _backward_steps(migration, state)
     else:
         steps = []
         for operation in migration.operations:
@@ -102,7 +102,7 @@ async def collect(session: Session, key: MigrationKey, *, backward: bool) -> lis
     for operation, old, new in steps:
         editor.collected_sql.append(f"-- {operation.describe()}")
         if not operation.reduces_to_sql:
-            editor.collected_sql.append("-- (Python code, which is not SQL)")
+            editor.collected_sql.append("-- (Python code without SQL)")
             continue
         editor.source, editor.target = old, new  # type: ignore[attr-defined]
         run = operation.database_backward if backward else operation.database_forward
@@ -110,9 +110,9 @@ async def collect(session: Session, key: MigrationKey, *, backward: bool) -> lis
     return [line for line in editor.collected_sql if line.strip()]
 
 
-def _steps_back(migration: Migration, state: State) -> list[_Step]:
-    """Return the operations of a migration, the last first, each with the models it undoes."""
-    now = state.clone()
+def _backward_steps(migration: Migration, state: State) -> list[_Step]:
+    """Return the operations of a migration in reverse, with the models before and after each."""
+    current = state.clone()
     steps: list[_Step] = []
     for operation in migration.operations:
         if not operation.reversible:
@@ -120,9 +120,9 @@ def _steps_back(migration: Migration, state: State) -> list[_Step]:
                 f"migration {migration.app_label}.{migration.name} cannot be undone: "
                 f"{operation.describe()} has no reverse; nothing was changed"
             )
-        before = now.clone()
-        operation.state_forward(migration.app_label, now)
-        steps.insert(0, (operation, now.clone(), before))
+        before = current.clone()
+        operation.state_forward(migration.app_label, current)
+        steps.insert(0, (operation, current.clone(), before))
     return steps
 
 
@@ -149,53 +149,54 @@ async def _create_missing(editor: BaseSchemaEditor, label: str, state: State) ->
 
 
 @contextlib.asynccontextmanager
-async def _guarded(
+async def _transaction(
     session: Session, migration: Migration, steps: list[_Step]
 ) -> AsyncIterator[tuple[BaseSchemaEditor, list[str]]]:
-    """Give an editor, and keep what it does if the block and the foreign keys are whole."""
+    """Give an editor for a block, and commit if all foreign keys refer to existing rows."""
     editor = editor_for(session.client, atomic=migration.atomic)
     progress: list[str] = []
-    whole = editor.atomic_migration
+    atomic = editor.atomic_migration
     try:
         async with contextlib.AsyncExitStack() as stack:
-            if whole:
+            if atomic:
                 transaction = in_transaction(session.client.connection_name)
                 editor.client = await stack.enter_async_context(transaction)
-            before = await _broken_keys(editor)
+            broken_before = await _broken_keys(editor)
             yield editor, progress
-            broken = await _broken_keys(editor) - before
+            broken = await _broken_keys(editor) - broken_before
             if broken:
                 table, parent = min(broken)
                 raise MigrationFailed(
-                    f"rows of table {table!r} would refer to rows of {parent!r} that are not there"
+                    f"rows of table {table!r} would refer to missing rows of {parent!r}"
                 )
     except Exception as error:
-        raise MigrationFailed(_told(migration, steps, progress, error, whole=whole)) from error
+        message = _failure_message(migration, steps, progress, error, atomic=atomic)
+        raise MigrationFailed(message) from error
 
 
 async def _broken_keys(editor: BaseSchemaEditor) -> set[tuple[str, str]]:
     if editor.client.capabilities.dialect != Dialect.SQLITE:
-        # The server looks itself.
+        # The server checks them itself.
         return set()
     _, rows = await editor.client.execute_query("PRAGMA foreign_key_check")
     return {(row["table"], row["parent"]) for row in rows}
 
 
-def _told(
+def _failure_message(
     migration: Migration,
     steps: list[_Step],
     progress: list[str],
     error: Exception,
     *,
-    whole: bool,
+    atomic: bool,
 ) -> str:
     name = f"migration {migration.app_label}.{migration.name}"
     place = f" at step {len(progress)} of {len(steps)} ({progress[-1]})" if progress else ""
     failed = f"{name} failed{place}: {error}"
-    if whole:
-        return f"{failed}; nothing of it was kept, and those before it stay"
-    stay = ", ".join(progress[:-1]) or "none"
+    if atomic:
+        return f"{failed}; it was rolled back, and earlier migrations stay applied"
+    completed = ", ".join(progress[:-1]) or "none"
     return (
-        f"{failed}; it is not atomic, so what was done stays: {stay}; of the step that failed a "
-        "part may be done. Mend the tables by hand, or go back to a backup"
+        f"{failed}; it is not atomic, so its completed steps stay: {completed}; the failed step "
+        "may be half done. Fix the tables by hand, or restore a backup"
     )

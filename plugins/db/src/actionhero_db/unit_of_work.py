@@ -1,0 +1,124 @@
+"""`UnitOfWork`: one transaction of one task, or a savepoint inside it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from tortoise.transactions import in_transaction
+
+from actionhero_db.backends.base import acquire_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Token
+
+logger = logging.getLogger("actionhero.db")
+
+_current: ContextVar[UnitOfWork | None] = ContextVar("actionhero_db_unit_of_work", default=None)
+
+
+class UnitOfWork:
+    """All writes between `begin` and `end` are committed together, or rolled back.
+
+    Inside another unit of the same database it is a savepoint in the same transaction. Concurrent
+    units in one transaction, as with `asyncio.gather`, run one after another: savepoints can only
+    be nested.
+
+    Args:
+        database: The database, as the key of the current unit.
+        connection: The name of its connection.
+        wait_seconds: The limit on waiting for a concurrent unit.
+        run_inner_callbacks: Whether the callbacks of inner units run when those end, without
+            waiting for this one: for tests, which roll back every change.
+    """
+
+    def __init__(
+        self,
+        database: object,
+        connection: str,
+        wait_seconds: float,
+        *,
+        run_inner_callbacks: bool = False,
+    ) -> None:
+        self._database = database
+        self._connection = connection
+        self._wait_seconds = wait_seconds
+        self._run_inner_callbacks = run_inner_callbacks
+        self._inner_lock = asyncio.Lock()
+        self._callbacks: list[Callable[[], Any]] = []
+        self._outer: UnitOfWork | None = None
+        self._ended = False
+
+    @classmethod
+    def current(cls, database: object) -> UnitOfWork | None:
+        """Return the open unit of this task; `None` if there is none."""
+        unit = _current.get()
+        # A task that outlives its call inherits the variable, but not the transaction.
+        return None if unit is None or unit._ended or unit._database is not database else unit
+
+    async def begin(self) -> None:
+        """Begin the transaction or savepoint.
+
+        Raises:
+            tortoise.exceptions.DBConnectionError: No connection is available.
+        """
+        outer = self.current(self._database)
+        if outer is not None:
+            await acquire_lock(outer._inner_lock, self._wait_seconds, "the outer transaction")
+        try:
+            self._transaction = in_transaction(self._connection)
+            await self._transaction.__aenter__()
+        except BaseException:
+            if outer is not None:
+                outer._inner_lock.release()
+            raise
+        self._outer = outer
+        self._token: Token[UnitOfWork | None] = _current.set(self)
+
+    async def end(self, *, commit: bool) -> None:
+        """Commit or roll back; after the commit of the outermost unit, run the callbacks.
+
+        Raises:
+            tortoise.exceptions.IntegrityError: A deferred constraint was violated.
+            tortoise.exceptions.DBConnectionError: The result of the commit is unknown.
+        """
+        _current.reset(self._token)
+        self._ended = True
+        outer = self._outer
+        try:
+            if commit:
+                await self._transaction.__aexit__(None, None, None)
+            else:
+                await self._transaction.__aexit__(_RolledBack, None, None)
+        finally:
+            if outer is not None:
+                outer._inner_lock.release()
+        if not commit:
+            return
+        if outer is not None and not outer._run_inner_callbacks:
+            outer._callbacks += self._callbacks
+            return
+        for callback in self._callbacks:
+            await run_callback(callback)
+
+    def after_commit(self, callback: Callable[[], Any]) -> None:
+        """Run `callback` after the commit, and not at all after a rollback."""
+        self._callbacks.append(callback)
+
+
+class _RolledBack(Exception):
+    """Stands for the exception that causes a rollback."""
+
+
+async def run_callback(callback: Callable[[], Any]) -> None:
+    """Run a callback after a commit. A failure is logged only: the data is committed."""
+    try:
+        result = callback()
+        if inspect.isawaitable(result):
+            await result
+    except Exception:
+        logger.exception("after_commit callback %r failed", callback)
