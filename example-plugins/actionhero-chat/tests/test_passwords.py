@@ -136,7 +136,7 @@ async def test_an_outdated_hash_is_renewed_by_who_signs_in(app: RunningApp) -> N
     dearer.close()
 
     async def kept(hash: str | None = None) -> str:
-        async with app.get(Database).entered():
+        async with app.get(Database).activated():
             if hash is not None:
                 await User.filter(email="a@b.c").update(password_hash=hash)
             return (await User.get(email="a@b.c")).password_hash

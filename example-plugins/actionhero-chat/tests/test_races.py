@@ -90,6 +90,6 @@ async def test_a_server_is_not_stopped_by_a_default_user_that_another_has_just_m
         patched.setattr(users, "find_by_email", nobody)
         async with (
             running_app(*PLUGINS, environ=environ, mode=RunMode.SERVER) as app,
-            app.get(Database).entered(),
+            app.get(Database).activated(),
         ):
             assert [user.name for user in await User.all()] == ["Admin"]

@@ -37,7 +37,7 @@ class ChatInitializer(Initializer):
         """Make the default user, if a server has none."""
         if app.mode is not RunMode.SERVER or not app.get(ChatSettings).default_user:
             return
-        async with app.get(Database).entered():
+        async with app.get(Database).activated():
             if await users.find_default() is not None:
                 return
             nobody_knows = await app.get(Passwords).hash(secrets.token_urlsafe())
