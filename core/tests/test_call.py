@@ -1,4 +1,4 @@
-"""What an action has in hand while it runs: who calls, what is provided, and other actions."""
+"""The call object: nested calls, cancellation, resources and identifiers."""
 
 from __future__ import annotations
 
@@ -56,19 +56,19 @@ class GreetTwice(Action):
         return [first.greeting, second.greeting]
 
 
-async def test_an_action_runs_another() -> None:
-    """The other action gets an instance of its inputs, and gives its value as it is."""
+async def test_an_action_calls_another() -> None:
+    """The other action gets an instance of its inputs, and returns its result unchanged."""
     async with running_app(Greet, GreetTwice) as app:
         greetings = await app.call("greet:twice", name="Ada")
 
     assert greetings == ["Hello, Ada!", "Hello, you too!"]
 
 
-async def test_the_error_of_the_other_action_is_raised() -> None:
-    """What the other action refuses, the caller of both is told, unless somebody catches it."""
+async def test_the_error_of_a_nested_call_is_raised() -> None:
+    """The client gets the error of the nested call, unless the outer action catches it."""
 
-    class SignedTokens(Action):
-        name = "passes"
+    class Propagates(Action):
+        name = "propagates"
 
         async def run(self, inputs: Person, call: Call) -> None:
             await call.run(Refuse, inputs)
@@ -83,24 +83,24 @@ async def test_the_error_of_the_other_action_is_raised() -> None:
                 return error.message
             return "free"
 
-    async with running_app(Refuse, SignedTokens, Catches) as app:
+    async with running_app(Refuse, Propagates, Catches) as app:
         with pytest.raises(Conflict) as raised:
-            await app.call("passes", name="Ada")
+            await app.call("propagates", name="Ada")
 
         assert await app.call("catches", name="Ada") == "Ada is taken"
     assert (raised.value.key, raised.value.value) == ("name", "Ada")
 
 
-async def test_an_unexpected_failure_of_the_other_action_is_logged_once(
+async def test_an_unexpected_error_of_a_nested_call_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The log has one traceback, of the action in which it happened."""
+    """The log has one traceback, of the inner action."""
 
     class Breaks(Action):
         name = "breaks"
 
         async def run(self, call: Call) -> None:
-            raise RuntimeError("the cellar is flooded")
+            raise RuntimeError("out of memory")
 
     class Outer(Action):
         name = "outer"
@@ -113,27 +113,27 @@ async def test_an_unexpected_failure_of_the_other_action_is_logged_once(
             await app.call("outer")
 
     messages = [record.getMessage() for record in caplog.records]
-    assert messages == ["action 'breaks' failed: the cellar is flooded"]
+    assert messages == ["action 'breaks' failed: out of memory"]
 
 
-async def test_the_other_action_has_its_own_middleware_and_the_same_caller() -> None:
-    """It takes the whole way of a call: with its layers, for the same connection and request."""
+async def test_a_nested_call_has_its_own_middleware_and_the_same_connection() -> None:
+    """It goes through the pipeline, for the same connection and request."""
     seen: list[tuple[str, str, str | None, str]] = []
 
-    class Look(Middleware):
+    class Record(Middleware):
         async def before(self, call: Call) -> None:
             connection = call.connection
             seen.append((call.action.name, connection.id, connection.remote, call.request_id))
 
     class Inner(Action):
         name = "inner"
-        middleware = [Look()]
+        middleware = [Record()]
 
         async def run(self, call: Call) -> None: ...
 
     class Outer(Action):
         name = "outer"
-        middleware = [Look()]
+        middleware = [Record()]
 
         async def run(self, call: Call) -> None:
             await call.run(Inner)
@@ -148,8 +148,8 @@ async def test_the_other_action_has_its_own_middleware_and_the_same_caller() -> 
     assert one[1] == "10.0.0.7"
 
 
-async def test_an_action_that_is_not_registered_cannot_be_run() -> None:
-    """The class alone is not enough: its plugin must be there."""
+async def test_an_action_that_is_not_registered_cannot_be_called() -> None:
+    """The class alone is not enough: its plugin must be active."""
 
     class Outer(Action):
         name = "outer"
@@ -162,8 +162,8 @@ async def test_an_action_that_is_not_registered_cannot_be_run() -> None:
             await app.call("outer")
 
 
-async def test_other_actions_may_run_at_the_same_time() -> None:
-    """Two actions inside one call do not wait for each other."""
+async def test_nested_calls_can_run_concurrently() -> None:
+    """Two nested calls do not wait for each other."""
     both = asyncio.Barrier(2)
 
     class Meet(Action):
@@ -184,12 +184,12 @@ async def test_other_actions_may_run_at_the_same_time() -> None:
         assert await app.call("meet:each-other") == ["Ada", "Grace"]
 
 
-async def test_somebody_who_goes_away_ends_the_other_action_too() -> None:
-    """Cancellation reaches the innermost action, and every layer on the way out."""
-    begun = asyncio.Event()
+async def test_a_disconnect_cancels_nested_calls() -> None:
+    """The cancellation reaches the innermost action and all middleware."""
+    started = asyncio.Event()
     cancelled: list[tuple[str, bool]] = []
 
-    class Look(Middleware):
+    class Record(Middleware):
         async def after(self, call: Call, outcome: Outcome) -> None:
             cancelled.append((call.action.name, outcome.cancelled))
 
@@ -197,7 +197,7 @@ async def test_somebody_who_goes_away_ends_the_other_action_too() -> None:
         name = "inner"
 
         async def run(self, call: Call) -> None:
-            begun.set()
+            started.set()
             await asyncio.Event().wait()
 
     class Outer(Action):
@@ -206,19 +206,19 @@ async def test_somebody_who_goes_away_ends_the_other_action_too() -> None:
         async def run(self, call: Call) -> None:
             await call.run(Inner)
 
-    async with running_app(Inner, Outer, Look()) as app:
-        calling = asyncio.create_task(app.call("outer"))
-        await begun.wait()
+    async with running_app(Inner, Outer, Record()) as app:
+        task = asyncio.create_task(app.call("outer"))
+        await started.wait()
 
-        calling.cancel()
+        task.cancel()
 
         with pytest.raises(asyncio.CancelledError):
-            await calling
+            await task
     assert cancelled == [("inner", True), ("outer", True)]
 
 
-async def test_something_else_that_was_cancelled_is_a_failure_of_the_call() -> None:
-    """A call is only cancelled by who cancels it, not by a task that it waits for."""
+async def test_a_cancelled_task_inside_a_call_is_an_error() -> None:
+    """Only a cancellation of the call itself cancels the call."""
 
     class Waits(Action):
         name = "waits"
@@ -233,9 +233,9 @@ async def test_something_else_that_was_cancelled_is_a_failure_of_the_call() -> N
             await app.call("waits")
 
 
-async def test_after_may_be_cancelled_and_the_rest_still_runs() -> None:
-    """A cancellation in one layer's `after` passes through the layers outside of it."""
-    begun = asyncio.Event()
+async def test_a_cancellation_in_after_does_not_skip_outer_middleware() -> None:
+    """The outer middleware sees a cancelled outcome."""
+    started = asyncio.Event()
     seen: list[bool] = []
 
     class Outer(Middleware):
@@ -244,7 +244,7 @@ async def test_after_may_be_cancelled_and_the_rest_still_runs() -> None:
 
     class Slow(Middleware):
         async def after(self, call: Call, outcome: Outcome) -> None:
-            begun.set()
+            started.set()
             await asyncio.Event().wait()
 
     class Work(Action):
@@ -254,43 +254,43 @@ async def test_after_may_be_cancelled_and_the_rest_still_runs() -> None:
         async def run(self, call: Call) -> None: ...
 
     async with running_app(Work) as app:
-        calling = asyncio.create_task(app.call("work"))
-        await begun.wait()
+        task = asyncio.create_task(app.call("work"))
+        await started.wait()
 
-        calling.cancel()
+        task.cancel()
 
         with pytest.raises(asyncio.CancelledError):
-            await calling
+            await task
     assert seen == [True]
 
 
-async def test_a_value_in_place_of_a_cancellation_does_not_stop_it() -> None:
-    """A layer that turns errors into values cannot keep somebody who has left."""
-    begun = asyncio.Event()
+async def test_middleware_cannot_replace_a_cancellation() -> None:
+    """An outcome with a value does not keep a disconnected client."""
+    started = asyncio.Event()
 
-    class Save(Middleware):
+    class Replace(Middleware):
         async def after(self, call: Call, outcome: Outcome) -> Outcome:
-            return Outcome("saved")
+            return Outcome("replaced")
 
     class Work(Action):
         name = "work"
 
         async def run(self, call: Call) -> None:
-            begun.set()
+            started.set()
             await asyncio.Event().wait()
 
-    async with running_app(Work, Save()) as app:
-        calling = asyncio.create_task(app.call("work"))
-        await begun.wait()
+    async with running_app(Work, Replace()) as app:
+        task = asyncio.create_task(app.call("work"))
+        await started.wait()
 
-        calling.cancel()
+        task.cancel()
 
         with pytest.raises(asyncio.CancelledError):
-            await calling
+            await task
 
 
 class Pool:
-    """What an initializer provides."""
+    """A resource."""
 
 
 class PoolInitializer(Initializer):
@@ -300,8 +300,8 @@ class PoolInitializer(Initializer):
         app.provide(Pool, Pool())
 
 
-async def test_what_is_provided_is_reached_by_its_type() -> None:
-    """An action asks for the class, and gets the one that the initializer provided."""
+async def test_get_returns_resources_by_type() -> None:
+    """Resources of initializers, settings and the application."""
 
     class Ask(Action):
         name = "ask"
@@ -317,10 +317,10 @@ async def test_what_is_provided_is_reached_by_its_type() -> None:
         assert application is app.app
 
 
-async def test_what_nobody_provides_is_told_to_the_developer(
+async def test_a_missing_resource_is_reported_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The log says what is missing, what there is and what to do; the caller learns nothing."""
+    """The log has the missing type, the known ones and a remedy; the client gets no details."""
 
     class Ask(Action):
         name = "ask"
@@ -338,55 +338,55 @@ async def test_what_nobody_provides_is_told_to_the_developer(
     assert "Install and enable the plugin whose initializer provides it" in record.message
 
 
-async def test_a_call_tells_who_makes_it() -> None:
-    """The text of a call is for logs: which action, by whom."""
+async def test_the_repr_of_a_call_has_action_and_connection() -> None:
+    """For logs."""
 
-    class Tell(Action):
-        name = "tell"
+    class Report(Action):
+        name = "report"
 
         async def run(self, call: Call) -> str:
             return repr(call)
 
-    async with running_app(Tell) as app:
-        told = await app.connect("10.0.0.7").call("tell")
+    async with running_app(Report) as app:
+        text = await app.connect("10.0.0.7").call("report")
 
-    assert told == "<Call of 'tell' by <Connection test from 10.0.0.7>>"
+    assert text == "<Call of 'report' by <Connection test from 10.0.0.7>>"
 
 
-async def test_an_outcome_tells_what_it_is() -> None:
-    """A value is not shown: it may be long, or secret."""
+async def test_the_repr_of_an_outcome_has_no_value() -> None:
+    """A value may be long or secret."""
     assert repr(Outcome({"password": "hunter2"})) == "<Outcome value>"
     assert repr(Outcome(error=Conflict("taken"))) == "<Outcome Conflict('taken')>"
     with pytest.raises(Conflict, match="taken"):
         Outcome(error=Conflict("taken")).unwrap()
 
 
-async def test_a_connection_has_one_identifier_for_as_long_as_it_stays() -> None:
-    """It is given by the door or made up, and the door's own object can be reached."""
-    raw = object()
-    connection = Connection("web", "10.0.0.7", raw=raw)
+async def test_a_connection_has_one_identifier() -> None:
+    """It comes from the transport or is generated; the transport's object is available."""
+    request = object()
+    connection = Connection("web", "10.0.0.7", raw=request)
 
     assert connection.id == connection.id
     assert connection.id != Connection("web").id
     assert Connection("web", id="c-1").id == "c-1"
-    assert connection.raw is raw
+    assert connection.raw is request
 
 
-async def test_each_call_has_an_identifier_of_its_own() -> None:
-    """Where the door gives none, one is made for each call."""
+async def test_each_call_has_its_own_request_identifier() -> None:
+    """It is generated unless the transport passes one."""
 
-    class Tell(Action):
-        name = "tell"
+    class Report(Action):
+        name = "report"
 
         async def run(self, call: Call) -> str:
             return call.request_id
 
-    async with running_app(Tell) as app:
+    async with running_app(Report) as app:
         execute = app.app.pipeline.execute
         caller = app.connect()
 
-        first, second = await caller.call("tell"), await caller.call("tell")
-        given = await execute(Connection("test"), "tell", ValuePayload({}), request_id="r-1")
+        first, second = await caller.call("report"), await caller.call("report")
+        passed = await execute(Connection("test"), "report", ValuePayload({}), request_id="r-1")
 
     assert first != second
-    assert given.value == "r-1"
+    assert passed.value == "r-1"

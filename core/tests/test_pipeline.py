@@ -1,4 +1,4 @@
-"""The way of a call: what runs around an action, in which order, and what it may change."""
+"""The pipeline: middleware, its order, and the outcomes and inputs that it may change."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Noting(Middleware):
-    """Notes when it is asked, and does what it was made with."""
+class Recorder(Middleware):
+    """Records its calls, and runs the functions that it was created with."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ def refuse(call: Call) -> None:
 def action_with(
     *layers: Middleware, notes: list[str] | None = None, error: Exception | None = None
 ) -> type[Action]:
-    """Return an action that notes its run, and then answers or fails."""
+    """Return an action that records its run, and then returns a value or fails."""
 
     class Work(Action):
         name = "work"
@@ -78,10 +78,10 @@ def action_with(
 
 
 async def test_before_runs_inwards_and_after_outwards() -> None:
-    """Plugins' middleware is outside of the action's own; each sees the way in and the way out."""
+    """Middleware of plugins is outside of that of the action."""
     notes: list[str] = []
-    action = action_with(Noting("first", notes), Noting("second", notes), notes=notes)
-    async with running_app(action, Noting("outer", notes), Noting("inner", notes)) as app:
+    action = action_with(Recorder("first", notes), Recorder("second", notes), notes=notes)
+    async with running_app(action, Recorder("outer", notes), Recorder("inner", notes)) as app:
         value = await app.call("work")
 
     assert value == {"done": "by the action"}
@@ -98,13 +98,13 @@ async def test_before_runs_inwards_and_after_outwards() -> None:
     ]
 
 
-async def test_after_runs_only_for_what_was_entered() -> None:
-    """A layer that refuses ends the way inwards; itself and those outside of it see the end."""
+async def test_after_runs_only_if_before_was_called() -> None:
+    """A refusal ends the way inwards; `after` of the refusing and the outer middleware runs."""
     notes: list[str] = []
     action = action_with(
-        Noting("outer", notes),
-        Noting("refusing", notes, before=refuse),
-        Noting("inner", notes),
+        Recorder("outer", notes),
+        Recorder("refusing", notes, before=refuse),
+        Recorder("inner", notes),
         notes=notes,
     )
     async with running_app(action) as app:
@@ -115,19 +115,19 @@ async def test_after_runs_only_for_what_was_entered() -> None:
 
 
 async def test_invalid_inputs_reach_no_middleware() -> None:
-    """What cannot be read is refused before anything of the application runs."""
+    """Validation comes before middleware."""
     notes: list[str] = []
-    async with running_app(action_with(Noting("layer", notes), notes=notes)) as app:
+    async with running_app(action_with(Recorder("layer", notes), notes=notes)) as app:
         with pytest.raises(InvalidInput, match="Unknown param: color"):
             await app.call("work", color="red")
 
     assert notes == []
 
 
-async def test_what_a_door_could_not_read_takes_the_same_way() -> None:
-    """A failure that the door found itself becomes the outcome, and no middleware runs."""
+async def test_an_invalid_payload_goes_through_the_pipeline() -> None:
+    """The error of the transport becomes the outcome, and no middleware runs."""
     notes: list[str] = []
-    async with running_app(action_with(Noting("layer", notes), notes=notes)) as app:
+    async with running_app(action_with(Recorder("layer", notes), notes=notes)) as app:
         outcome = await app.app.pipeline.execute(
             Connection("test"), "work", InvalidPayload(Conflict("two bodies"))
         )
@@ -136,8 +136,8 @@ async def test_what_a_door_could_not_read_takes_the_same_way() -> None:
     assert notes == []
 
 
-async def test_an_unknown_action_is_an_outcome_that_names_the_nearest() -> None:
-    """A slip of the pen is answered with what was probably meant."""
+async def test_an_unknown_action_is_an_outcome_with_a_suggestion() -> None:
+    """The message has the nearest name."""
     async with running_app(action_with()) as app:
         with pytest.raises(ActionNotFound) as raised:
             await app.call("wrok")
@@ -147,37 +147,37 @@ async def test_an_unknown_action_is_an_outcome_that_names_the_nearest() -> None:
 
 
 async def test_after_replaces_a_value() -> None:
-    """What the outermost layer returns is what the caller gets."""
-    action = action_with(Noting("layer", [], after=lambda call, outcome: Outcome({"other": 1})))
+    """The client gets the outcome of the outermost middleware."""
+    action = action_with(Recorder("layer", [], after=lambda call, outcome: Outcome({"other": 1})))
     async with running_app(action) as app:
         assert await app.call("work") == {"other": 1}
 
 
 async def test_after_turns_an_error_into_a_value() -> None:
-    """A layer may save what failed further in."""
+    """Middleware may recover from an error."""
     seen: list[TypedError | None] = []
 
-    def save(call: Call, outcome: Outcome) -> Outcome:
+    def recover(call: Call, outcome: Outcome) -> Outcome:
         seen.append(outcome.error)
-        return Outcome({"saved": True})
+        return Outcome({"recovered": True})
 
-    action = action_with(Noting("layer", [], after=save), error=Conflict("taken"))
+    action = action_with(Recorder("layer", [], after=recover), error=Conflict("taken"))
     async with running_app(action) as app:
-        assert await app.call("work") == {"saved": True}
+        assert await app.call("work") == {"recovered": True}
 
     assert [type(error) for error in seen] == [Conflict]
 
 
 async def test_after_turns_a_value_into_an_error() -> None:
-    """A layer may refuse what was done, and the layers outside of it see the refusal."""
+    """Middleware may refuse a result, and outer middleware sees the error."""
     seen: list[bool] = []
 
-    def look(call: Call, outcome: Outcome) -> None:
+    def record(call: Call, outcome: Outcome) -> None:
         seen.append(outcome.ok)
 
     action = action_with(
-        Noting("outer", [], after=look),
-        Noting("inner", [], after=lambda call, outcome: Outcome(error=Conflict("changed"))),
+        Recorder("outer", [], after=record),
+        Recorder("inner", [], after=lambda call, outcome: Outcome(error=Conflict("changed"))),
     )
     async with running_app(action) as app:
         with pytest.raises(Conflict, match="changed"):
@@ -186,14 +186,14 @@ async def test_after_turns_a_value_into_an_error() -> None:
     assert seen == [False]
 
 
-async def test_after_may_raise_a_refusal() -> None:
-    """A TypedError in `after` is the outcome, and `after` further out still runs."""
+async def test_after_may_raise_an_error() -> None:
+    """A `TypedError` in `after` is the outcome, and outer `after` methods still run."""
     notes: list[str] = []
 
     def raise_conflict(call: Call, outcome: Outcome) -> None:
         raise Conflict("late")
 
-    action = action_with(Noting("outer", notes), Noting("inner", notes, after=raise_conflict))
+    action = action_with(Recorder("outer", notes), Recorder("inner", notes, after=raise_conflict))
     async with running_app(action) as app:
         with pytest.raises(Conflict, match="late"):
             await app.call("work")
@@ -212,28 +212,28 @@ class Greet(Action):
         return f"Hello, {inputs.name}!"
 
 
-async def test_inputs_changed_in_before_are_used_as_they_are() -> None:
-    """A layer may replace the inputs; they are not validated a second time."""
+async def test_inputs_replaced_in_before_are_not_validated() -> None:
+    """Middleware may replace the inputs."""
 
     def replace(call: Call) -> None:
         call.inputs = Named.model_construct(name=7)
 
-    async with running_app(Greet, Noting("layer", [], before=replace)) as app:
+    async with running_app(Greet, Recorder("layer", [], before=replace)) as app:
         assert await app.call("greet", name="Ada") == "Hello, 7!"
 
 
 async def test_an_input_may_be_changed_in_place() -> None:
-    """A layer may change one input, such as to tidy it."""
+    """Middleware may change one input."""
 
-    def tidy(call: Call) -> None:
+    def strip(call: Call) -> None:
         call.inputs.name = call.inputs.name.strip()
 
-    async with running_app(Greet, Noting("layer", [], before=tidy)) as app:
+    async with running_app(Greet, Recorder("layer", [], before=strip)) as app:
         assert await app.call("greet", name="  Ada ") == "Hello, Ada!"
 
 
-async def test_what_before_keeps_for_after_belongs_to_one_call() -> None:
-    """Two calls at once over one connection do not see each other's scratch space."""
+async def test_scratch_belongs_to_one_call() -> None:
+    """Concurrent calls of one connection do not share it."""
     seen: list[tuple[str, str]] = []
     both = asyncio.Barrier(2)
 
@@ -243,21 +243,21 @@ async def test_what_before_keeps_for_after_belongs_to_one_call() -> None:
         async def run(self, inputs: Named, call: Call) -> None:
             await both.wait()
 
-    def keep(call: Call) -> None:
+    def store(call: Call) -> None:
         call.scratch["name"] = call.inputs.name
 
-    def look(call: Call, outcome: Outcome) -> None:
+    def compare(call: Call, outcome: Outcome) -> None:
         seen.append((call.inputs.name, call.scratch["name"]))
 
-    async with running_app(Slow, Noting("layer", [], before=keep, after=look)) as app:
+    async with running_app(Slow, Recorder("layer", [], before=store, after=compare)) as app:
         caller = app.connect()
         await asyncio.gather(caller.call("slow", name="Ada"), caller.call("slow", name="Grace"))
 
     assert sorted(seen) == [("Ada", "Ada"), ("Grace", "Grace")]
 
 
-async def test_the_request_id_is_known_inside_and_forgotten_outside() -> None:
-    """Whatever is logged during a call has its request id, and nothing after it has."""
+async def test_the_request_id_is_set_during_a_call_only() -> None:
+    """Log lines of a call have its request id, later ones do not."""
     seen: list[tuple[str, str | None]] = []
 
     class Look(Action):
@@ -274,13 +274,13 @@ async def test_the_request_id_is_known_inside_and_forgotten_outside() -> None:
         assert request_id.get() is None
 
     assert seen[0] == ("r-1", "r-1")
-    made, current = seen[1]
-    assert made == current != "r-1"
+    generated, current = seen[1]
+    assert generated == current != "r-1"
 
 
 @pytest.mark.parametrize("name", ["fails", "nothing"])
-async def test_the_request_id_is_forgotten_after_a_failure(name: str) -> None:
-    """Whatever came of a call, the next line of the log does not carry its request id."""
+async def test_the_request_id_is_reset_after_an_error(name: str) -> None:
+    """The next log line does not have it."""
 
     class Fails(Action):
         name = "fails"
@@ -294,8 +294,8 @@ async def test_the_request_id_is_forgotten_after_a_failure(name: str) -> None:
         assert request_id.get() is None
 
 
-async def test_a_layer_that_writes_only_one_half_is_asked_only_that() -> None:
-    """`before` alone or `after` alone will do."""
+async def test_middleware_may_define_before_or_after_only() -> None:
+    """One method is enough."""
     notes: list[str] = []
 
     class OnlyBefore(Middleware):
@@ -312,7 +312,7 @@ async def test_a_layer_that_writes_only_one_half_is_asked_only_that() -> None:
     assert notes == ["before", "after"]
 
 
-async def test_a_door_that_finds_no_action_by_its_own_means_has_an_outcome() -> None:
+async def test_a_transport_can_refuse_a_call_without_an_action() -> None:
     """A path without a route is refused like an unknown name."""
     async with running_app() as app:
         outcome = app.app.pipeline.refuse(

@@ -1,4 +1,4 @@
-"""What is remembered of somebody from one call to the next, and when it is kept."""
+"""Sessions: their lifetime, and when changes are saved."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Shelf(SessionStore):
-    """Keeps sessions in a dictionary, by the connection, and notes what it is asked."""
+class MemoryStore(SessionStore):
+    """Stores sessions in a dictionary, by connection, and records its calls."""
 
     def __init__(self) -> None:
-        self.kept: dict[str, dict[str, object]] = {}
-        self.notes: list[str] = []
-        self.fault: Exception | None = None
+        self.sessions: dict[str, dict[str, object]] = {}
+        self.calls: list[str] = []
+        self.error: Exception | None = None
 
     async def open(self, connection: Connection) -> Session:
-        self.notes.append("open")
-        return Session(connection.id, dict(self.kept.get(connection.id, {})))
+        self.calls.append("open")
+        return Session(connection.id, dict(self.sessions.get(connection.id, {})))
 
     async def save(self, connection: Connection, session: Session) -> None:
-        self.notes.append("save")
-        if self.fault is not None:
-            raise self.fault
-        self.kept[connection.id] = dict(session)
+        self.calls.append("save")
+        if self.error is not None:
+            raise self.error
+        self.sessions[connection.id] = dict(session)
 
     @hookimpl
     def actionhero_session_store(self) -> SessionStore:
@@ -74,11 +74,11 @@ class SignInAndFail(Action):
 
     async def run(self, inputs: Remember, call: Call) -> None:
         call.session["user"] = inputs.user
-        raise Conflict("somebody else sits there")
+        raise Conflict("already signed in")
 
 
 async def test_without_a_store_a_session_lives_as_long_as_the_connection() -> None:
-    """One connection remembers, another one knows nothing of it."""
+    """Each connection has its own session."""
     async with running_app(SignIn, WhoAmI) as app:
         ada, grace = app.connect(), app.connect()
         await ada.call("sign:in", user=7)
@@ -87,176 +87,176 @@ async def test_without_a_store_a_session_lives_as_long_as_the_connection() -> No
         assert await grace.call("who:am-i") is None
 
 
-async def test_a_store_keeps_what_was_changed() -> None:
-    """A later call of the same connection finds what an earlier one left."""
-    shelf = Shelf()
-    async with running_app(shelf, SignIn, WhoAmI) as app:
+async def test_changes_are_saved_in_the_store() -> None:
+    """A later call of the same connection has the changes of an earlier one."""
+    store = MemoryStore()
+    async with running_app(store, SignIn, WhoAmI) as app:
         caller = app.connect()
         await caller.call("sign:in", user=7)
 
         assert await caller.call("who:am-i") == 7
-    assert shelf.kept == {caller.connection.id: {"user": 7}}
+    assert store.sessions == {caller.connection.id: {"user": 7}}
 
 
-async def test_the_store_is_asked_once_per_call_and_writes_only_changes() -> None:
-    """A call that changes nothing costs one read and no write."""
-    shelf = Shelf()
-    async with running_app(shelf, WhoAmI) as app:
+async def test_the_session_is_opened_once_and_saved_only_if_changed() -> None:
+    """A call without changes costs one read and no write."""
+    store = MemoryStore()
+    async with running_app(store, WhoAmI) as app:
         await app.call("who:am-i")
 
-    assert shelf.notes == ["open"]
+    assert store.calls == ["open"]
 
 
-async def test_what_was_changed_by_a_call_that_failed_is_not_kept() -> None:
-    """An error leaves the session as it was."""
-    shelf = Shelf()
-    async with running_app(shelf, SignInAndFail) as app:
+async def test_changes_of_a_failed_call_are_not_saved() -> None:
+    """An error leaves the session unchanged."""
+    store = MemoryStore()
+    async with running_app(store, SignInAndFail) as app:
         with pytest.raises(Conflict):
             await app.call("sign:in:fail", user=7)
 
-    assert shelf.notes == ["open"]
+    assert store.calls == ["open"]
 
 
-async def test_what_came_of_a_call_in_the_end_decides() -> None:
-    """A layer that turns the error into a value has the changes kept; the other way, not."""
+async def test_the_final_outcome_decides_whether_changes_are_saved() -> None:
+    """Middleware may turn an error into a value, or a value into an error."""
 
-    class Turn(Middleware):
+    class Invert(Middleware):
         async def after(self, call: Call, outcome: Outcome) -> Outcome:
-            return Outcome(error=Conflict("no")) if outcome.ok else Outcome("saved")
+            return Outcome(error=Conflict("no")) if outcome.ok else Outcome("recovered")
 
-    shelf = Shelf()
-    async with running_app(shelf, SignIn, SignInAndFail, Turn()) as app:
+    store = MemoryStore()
+    async with running_app(store, SignIn, SignInAndFail, Invert()) as app:
         await app.call("sign:in:fail", user=7)
-        assert shelf.notes == ["open", "save"]
+        assert store.calls == ["open", "save"]
 
         with pytest.raises(Conflict):
             await app.call("sign:in", user=8)
-        assert shelf.notes == ["open", "save", "open"]
+        assert store.calls == ["open", "save", "open"]
 
 
-async def test_changes_of_after_are_kept_too() -> None:
-    """The session is saved when everything around the action is done."""
+async def test_changes_in_after_are_saved() -> None:
+    """The session is saved after all middleware."""
 
     class Count(Middleware):
         async def after(self, call: Call, outcome: Outcome) -> None:
             call.session["calls"] = call.session.get("calls", 0) + 1
 
-    shelf = Shelf()
-    async with running_app(shelf, WhoAmI, Count()) as app:
+    store = MemoryStore()
+    async with running_app(store, WhoAmI, Count()) as app:
         caller = app.connect()
         await caller.call("who:am-i")
         await caller.call("who:am-i")
 
-    assert shelf.kept[caller.connection.id] == {"calls": 2}
+    assert store.sessions[caller.connection.id] == {"calls": 2}
 
 
-async def test_a_value_whose_session_was_not_kept_is_no_value(
+async def test_an_error_of_the_store_is_the_outcome(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Nobody is told that they are signed in when the store has failed."""
-    shelf = Shelf()
-    shelf.fault = RuntimeError("the shelf broke")
-    async with running_app(shelf, SignIn) as app:
+    """A sign-in does not succeed if its session cannot be saved."""
+    store = MemoryStore()
+    store.error = RuntimeError("disk full")
+    async with running_app(store, SignIn) as app:
         with pytest.raises(TypedError, match="Internal error"):
             await app.call("sign:in", user=7)
 
     assert [record.getMessage() for record in caplog.records] == [
-        "action 'sign:in' failed: the shelf broke"
+        "action 'sign:in' failed: disk full"
     ]
 
 
-async def test_a_store_that_is_gone_is_told_as_that() -> None:
-    """A call that cannot even look at its session is told that a service is unavailable."""
+async def test_an_unreachable_store_is_service_unavailable() -> None:
+    """The error is the same for reading the session."""
 
-    class Gone(Shelf):
+    class Unreachable(MemoryStore):
         async def open(self, connection: Connection) -> Session:
             raise ConnectionRefusedError
 
-    async with running_app(Gone(), WhoAmI) as app:
+    async with running_app(Unreachable(), WhoAmI) as app:
         outcome = await app.connect().outcome("who:am-i")
 
     assert outcome.error is not None
     assert outcome.error.type is ErrorType.SERVICE_UNAVAILABLE
 
 
-async def test_the_session_is_there_before_the_inputs_are_looked_at() -> None:
-    """A store is asked for invalid inputs too, and nothing is written."""
-    shelf = Shelf()
-    async with running_app(shelf, SignIn) as app:
+async def test_the_session_is_opened_before_validation() -> None:
+    """Also for invalid inputs; nothing is saved."""
+    store = MemoryStore()
+    async with running_app(store, SignIn) as app:
         with pytest.raises(InvalidInput):
             await app.call("sign:in")
 
-    assert shelf.notes == ["open"]
+    assert store.calls == ["open"]
 
 
-async def test_an_action_inside_another_has_the_same_session() -> None:
-    """Both see what the other changed; it is opened once, and saved once, at the end."""
+async def test_nested_calls_share_the_session() -> None:
+    """Both see all changes; it is opened once, and saved once at the end."""
 
     class Outer(Action):
         name = "outer"
 
         async def run(self, call: Call) -> int | None:
             await call.run(SignIn, Remember(user=7))
-            seen = call.session.get("user")
+            user = call.session.get("user")
             call.session["user"] = 8
             await call.run(WhoAmI)
-            assert seen == 7
+            assert user == 7
             return await call.run(WhoAmI)
 
-    shelf = Shelf()
-    async with running_app(shelf, SignIn, WhoAmI, Outer) as app:
+    store = MemoryStore()
+    async with running_app(store, SignIn, WhoAmI, Outer) as app:
         caller = app.connect()
 
         assert await caller.call("outer") == 8
-    assert shelf.notes == ["open", "save"]
-    assert shelf.kept[caller.connection.id] == {"user": 8}
+    assert store.calls == ["open", "save"]
+    assert store.sessions[caller.connection.id] == {"user": 8}
 
 
-async def test_somebody_who_leaves_changes_nothing() -> None:
-    """A call that was cancelled keeps nothing, whatever a layer makes of it."""
-    begun = asyncio.Event()
+async def test_changes_of_a_cancelled_call_are_not_saved() -> None:
+    """Even if middleware replaces the outcome."""
+    started = asyncio.Event()
 
     class Slow(Action):
         name = "slow"
 
         async def run(self, call: Call) -> None:
             call.session["user"] = 7
-            begun.set()
+            started.set()
             await asyncio.Event().wait()
 
-    class Save(Middleware):
+    class Recover(Middleware):
         async def after(self, call: Call, outcome: Outcome) -> Outcome:
-            return Outcome("saved")
+            return Outcome("recovered")
 
-    shelf = Shelf()
-    async with running_app(shelf, Slow, Save()) as app:
-        calling = asyncio.create_task(app.call("slow"))
-        await begun.wait()
+    store = MemoryStore()
+    async with running_app(store, Slow, Recover()) as app:
+        task = asyncio.create_task(app.call("slow"))
+        await started.wait()
 
-        calling.cancel()
+        task.cancel()
 
         with pytest.raises(asyncio.CancelledError):
-            await calling
-    assert shelf.notes == ["open"]
+            await task
+    assert store.calls == ["open"]
 
 
-async def test_somebody_who_leaves_while_the_session_is_saved_passes_through() -> None:
-    """A store that hangs can be left."""
+async def test_a_call_can_be_cancelled_while_its_session_is_saved() -> None:
+    """A store that hangs does not prevent it."""
     saving = asyncio.Event()
 
-    class Hanging(Shelf):
+    class Hanging(MemoryStore):
         async def save(self, connection: Connection, session: Session) -> None:
             saving.set()
             await asyncio.Event().wait()
 
     async with running_app(Hanging(), SignIn) as app:
-        calling = asyncio.create_task(app.call("sign:in", user=7))
+        task = asyncio.create_task(app.call("sign:in", user=7))
         await saving.wait()
 
-        calling.cancel()
+        task.cancel()
 
         with pytest.raises(asyncio.CancelledError):
-            await calling
+            await task
 
 
 @pytest.mark.parametrize(
@@ -270,8 +270,8 @@ async def test_somebody_who_leaves_while_the_session_is_saved_passes_through() -
     ],
     ids=["update", "pop", "clear", "setdefault", "del"],
 )
-def test_a_session_knows_whether_it_was_changed(change: Callable[[Session], object]) -> None:
-    """It is a mapping like any other, and remembers that something was done to it."""
+def test_changes_of_a_session_are_detected(change: Callable[[Session], object]) -> None:
+    """All methods of a mutable mapping count."""
     session = Session("s-1", {"name": "Ada"})
     assert (session["name"], list(session), len(session)) == ("Ada", ["name"], 1)
     assert not session.changed
@@ -281,8 +281,8 @@ def test_a_session_knows_whether_it_was_changed(change: Callable[[Session], obje
     assert session.changed
 
 
-async def test_a_session_that_is_destroyed_is_empty_and_kept_so() -> None:
-    """At sign-out everything is forgotten, in the store as well."""
+async def test_a_destroyed_session_is_saved_empty() -> None:
+    """At sign-out, the stored values are deleted."""
 
     class SignOut(Action):
         name = "sign:out"
@@ -290,17 +290,17 @@ async def test_a_session_that_is_destroyed_is_empty_and_kept_so() -> None:
         async def run(self, call: Call) -> None:
             await call.session.destroy()
 
-    shelf = Shelf()
-    async with running_app(shelf, SignIn, SignOut) as app:
+    store = MemoryStore()
+    async with running_app(store, SignIn, SignOut) as app:
         caller = app.connect()
         await caller.call("sign:in", user=7)
         await caller.call("sign:out")
 
-    assert shelf.kept[caller.connection.id] == {}
+    assert store.sessions[caller.connection.id] == {}
 
 
-async def test_without_a_store_there_is_nothing_to_regenerate() -> None:
-    """An action that changes the identifier at sign-in runs without a store as well."""
+async def test_regenerate_has_no_effect_without_a_store() -> None:
+    """An action that calls it at sign-in works without a store."""
 
     class Renew(Action):
         name = "renew"
@@ -312,13 +312,13 @@ async def test_without_a_store_there_is_nothing_to_regenerate() -> None:
         assert await app.call("renew") is None
 
 
-def test_a_session_shows_names_and_no_values() -> None:
-    """What is remembered of somebody has no place in a log."""
+def test_the_repr_of_a_session_has_names_only() -> None:
+    """The values are private."""
     assert repr(Session("s-1", {"b": "hunter2", "a": 1})) == "<Session with ['a', 'b']>"
 
 
-class Forgetful(SessionStore):
-    """Keeps nothing, and cannot tell what ends."""
+class NullStore(SessionStore):
+    """Stores nothing, and does not override `revocations`."""
 
     async def open(self, connection: Connection) -> Session:
         return Session()
@@ -327,9 +327,9 @@ class Forgetful(SessionStore):
         pass
 
 
-async def test_a_store_that_cannot_tell_what_ends_tells_nothing() -> None:
-    """Doors that keep connections open may ask any store."""
-    store = Forgetful()
+async def test_a_store_has_no_revocations_by_default() -> None:
+    """Transports can watch any store."""
+    store = NullStore()
 
     class Plugin:
         @hookimpl
@@ -338,4 +338,4 @@ async def test_a_store_that_cannot_tell_what_ends_tells_nothing() -> None:
 
     async with running_app(Plugin()) as app:
         assert app.app.pipeline.session_store is store
-        assert [ended async for ended in store.revocations()] == []
+        assert [revoked async for revoked in store.revocations()] == []

@@ -1,4 +1,4 @@
-"""Actions that answer in pieces: what becomes of each item, and of what comes after the last."""
+"""Streams: their items, errors, and end."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ class Fails(Action):
     async def run(self, call: Call) -> AsyncIterator[int]:
         yield 1
         yield 2
-        raise Conflict("the third is taken")
+        raise Conflict("third item failed")
 
 
-class Watched(Action):
-    """Waits for ever after its first item, and tells how it was left."""
+class Endless(Action):
+    """Waits for ever after its first item, and records its end."""
 
-    name = "watched"
+    name = "endless"
 
     def __init__(self) -> None:
-        self.begun = asyncio.Event()
+        self.started = asyncio.Event()
         self.closed: list[str] = []
 
     async def run(self, call: Call) -> AsyncIterator[str]:
         try:
             yield "first"
-            self.begun.set()
+            self.started.set()
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             self.closed.append("cancelled")
@@ -75,69 +75,69 @@ class Watched(Action):
             self.closed.append("closed")
 
 
-async def test_without_anybody_who_takes_items_they_make_a_list() -> None:
-    """In a test, on the command line and as a job, a stream is a list."""
+async def test_without_a_sink_items_become_a_list() -> None:
+    """In a test, on the command line and as a job."""
     async with running_app(Count) as app:
         assert await app.call("count", number=3) == [0, 1, 2]
 
 
 async def test_a_stream_without_items_is_an_empty_list() -> None:
-    """Nothing to tell is told as nothing."""
+    """The result is not `None`."""
     async with running_app(Count) as app:
         assert await app.call("count", number=0) == []
 
 
-async def test_each_item_is_taken_before_the_next_is_made() -> None:
-    """Whoever takes the items slowly slows down the action: nothing piles up in between."""
+async def test_the_action_waits_for_the_sink() -> None:
+    """A slow sink slows down the action, and nothing is buffered."""
     notes: list[str] = []
 
-    class Noted(Action):
-        name = "noted"
+    class Recorded(Action):
+        name = "recorded"
 
         async def run(self, call: Call) -> AsyncIterator[int]:
             for number in range(3):
-                notes.append(f"made {number}")
+                notes.append(f"yielded {number}")
                 yield number
 
-    async def take(item: Any) -> None:
+    async def sink(item: Any) -> None:
         await asyncio.sleep(0)
-        notes.append(f"taken {item}")
+        notes.append(f"sent {item}")
 
-    async with running_app(Noted) as app:
+    async with running_app(Recorded) as app:
         outcome = await app.app.pipeline.execute(
-            Connection("test"), "noted", EMPTY_PAYLOAD, sink=take
+            Connection("test"), "recorded", EMPTY_PAYLOAD, sink=sink
         )
 
     assert outcome.ok
     assert outcome.value is None
-    assert notes == ["made 0", "taken 0", "made 1", "taken 1", "made 2", "taken 2"]
+    assert notes == ["yielded 0", "sent 0", "yielded 1", "sent 1", "yielded 2", "sent 2"]
 
 
-async def test_what_fails_after_some_items_is_an_error() -> None:
-    """Items that were taken stay taken, and the outcome is the error."""
-    taken: list[int] = []
+async def test_an_error_after_some_items_is_the_outcome() -> None:
+    """The items were sent before."""
+    sent: list[int] = []
 
-    async def take(item: int) -> None:
-        taken.append(item)
+    async def sink(item: int) -> None:
+        sent.append(item)
 
     async with running_app(Fails) as app:
         outcome = await app.app.pipeline.execute(
-            Connection("test"), "fails", EMPTY_PAYLOAD, sink=take
+            Connection("test"), "fails", EMPTY_PAYLOAD, sink=sink
         )
 
-    assert taken == [1, 2]
+    assert sent == [1, 2]
     assert isinstance(outcome.error, Conflict)
-    assert outcome.error.message == "the third is taken"
+    assert outcome.error.message == "third item failed"
 
 
-async def test_a_list_that_is_not_whole_is_not_told() -> None:
-    """Where items make a list, a later failure leaves no half of it."""
+async def test_an_incomplete_list_is_not_returned() -> None:
+    """An error after some items is raised."""
     async with running_app(Fails) as app:
-        with pytest.raises(Conflict, match="the third is taken"):
+        with pytest.raises(Conflict, match="third item failed"):
             await app.call("fails")
 
 
-async def test_after_runs_when_the_last_item_is_taken() -> None:
+async def test_after_runs_after_the_last_item() -> None:
     """A transaction around a stream is open until the stream ends."""
     notes: list[Any] = []
 
@@ -148,7 +148,7 @@ async def test_after_runs_when_the_last_item_is_taken() -> None:
         async def after(self, call: Call, outcome: Outcome) -> None:
             notes.append("after")
 
-    async def take(item: int) -> None:
+    async def sink(item: int) -> None:
         notes.append(item)
 
     async with running_app(Count, Around()) as app:
@@ -156,59 +156,59 @@ async def test_after_runs_when_the_last_item_is_taken() -> None:
             Connection("test"),
             "count",
             ValuePayload({"number": 2}),
-            sink=take,
+            sink=sink,
         )
 
     assert notes == ["before", 0, 1, "after"]
 
 
-async def test_somebody_who_goes_away_ends_the_stream() -> None:
-    """The generator is closed before the call ends, so what it holds is given back at once."""
-    async with running_app(Watched) as app:
-        action: Any = app.app.actions.of_type(Watched).instance
-        calling = asyncio.create_task(app.call("watched"))
-        await action.begun.wait()
+async def test_a_disconnect_closes_the_stream() -> None:
+    """The generator is closed before the call ends, so it releases its resources at once."""
+    async with running_app(Endless) as app:
+        action: Any = app.app.actions.of_type(Endless).instance
+        task = asyncio.create_task(app.call("endless"))
+        await action.started.wait()
 
-        calling.cancel()
+        task.cancel()
 
         with pytest.raises(asyncio.CancelledError):
-            await calling
+            await task
         assert action.closed == ["cancelled", "closed"]
 
 
-async def test_somebody_who_goes_away_while_an_item_is_taken_ends_the_stream() -> None:
-    """A generator that waits to be asked on is closed too."""
-    taking = asyncio.Event()
+async def test_a_disconnect_during_the_sink_closes_the_stream() -> None:
+    """A suspended generator is closed too."""
+    sending = asyncio.Event()
 
-    async def take(item: Any) -> None:
-        taking.set()
+    async def sink(item: Any) -> None:
+        sending.set()
         await asyncio.Event().wait()
 
-    async with running_app(Watched) as app:
-        action: Any = app.app.actions.of_type(Watched).instance
-        calling = asyncio.create_task(
-            app.app.pipeline.execute(Connection("test"), "watched", EMPTY_PAYLOAD, sink=take)
+    async with running_app(Endless) as app:
+        action: Any = app.app.actions.of_type(Endless).instance
+        task = asyncio.create_task(
+            app.app.pipeline.execute(Connection("test"), "endless", EMPTY_PAYLOAD, sink=sink)
         )
-        await taking.wait()
+        await sending.wait()
 
-        calling.cancel()
+        task.cancel()
 
         with pytest.raises(asyncio.CancelledError):
-            await calling
+            await task
         assert action.closed == ["closed"]
 
 
-async def test_an_item_that_cannot_be_taken_ends_the_stream() -> None:
-    """If a door fails to hand an item on, the action is closed and the call has failed."""
+async def test_an_error_of_the_sink_closes_the_stream() -> None:
+    """The action is closed and the call fails."""
 
-    async def take(item: Any) -> None:
-        raise RuntimeError("the door fell shut")
+    async def sink(item: Any) -> None:
+        raise RuntimeError("broken pipe")
 
-    async with running_app(Watched) as app:
-        action: Any = app.app.actions.of_type(Watched).instance
+    async with running_app(Endless) as app:
+        action: Any = app.app.actions.of_type(Endless).instance
 
         outcome = await app.app.pipeline.execute(
-            Connection("test"), "watched", EMPTY_PAYLOAD, sink=take
+            Connection("test"), "endless", EMPTY_PAYLOAD, sink=sink
         )
 
     assert isinstance(outcome.error, TypedError)
@@ -216,8 +216,8 @@ async def test_an_item_that_cannot_be_taken_ends_the_stream() -> None:
     assert action.closed == ["closed"]
 
 
-async def test_a_stream_inside_another_action_is_a_list() -> None:
-    """`call.run` of an action that streams gives all items together."""
+async def test_a_nested_stream_is_a_list() -> None:
+    """`call.run` returns all items."""
 
     class Sum(Action):
         name = "sum"
@@ -241,7 +241,7 @@ class Ticks(Action):
 
 
 class Export(Action):
-    """Chunks; none, if there is nothing to tell."""
+    """Chunks, or `None` for zero rows."""
 
     name = "export"
 
@@ -253,8 +253,8 @@ class Export(Action):
         return Stream(rows(), "text/csv") if inputs.number else None
 
 
-async def test_of_events_the_data_make_the_list() -> None:
-    """Their names and identifiers are for who follows along; `call.run` gives the same."""
+async def test_a_list_of_events_has_their_data() -> None:
+    """`call.run` returns the same; names and identifiers are omitted."""
 
     class Sum(Action):
         name = "sum"
@@ -267,68 +267,68 @@ async def test_of_events_the_data_make_the_list() -> None:
         assert await app.call("sum", number=4) == 6
 
 
-async def test_a_stream_that_is_returned_is_pulled_too() -> None:
-    """Its pieces make a list, or go to whoever takes them together with what they are."""
-    taken: list[Any] = []
+async def test_a_returned_stream_is_consumed() -> None:
+    """Its chunks become a list, or are sent with their media type."""
+    sent: list[Any] = []
 
-    async def take(item: Any) -> None:
-        taken.append(item)
+    async def sink(item: Any) -> None:
+        sent.append(item)
 
     async with running_app(Export) as app:
         assert await app.call("export", number=2) == ["0\n", "1\n"]
         outcome = await app.app.pipeline.execute(
-            Connection("test"), "export", ValuePayload({"number": 1}), sink=take
+            Connection("test"), "export", ValuePayload({"number": 1}), sink=sink
         )
 
-    assert taken == [Chunk("0\n", "text/csv")]
-    # For the head of an answer without any piece.
+    assert sent == [Chunk("0\n", "text/csv")]
+    # For the headers of a response without chunks.
     assert outcome.value.media_type == "text/csv"
 
 
-async def test_an_action_that_may_stream_need_not() -> None:
-    """What it returns in its place is its value."""
+async def test_an_action_may_return_another_value_than_a_stream() -> None:
+    """The value is the result."""
     async with running_app(Export) as app:
         assert await app.call("export", number=0) is None
 
 
-async def test_whoever_takes_items_may_have_enough() -> None:
-    """The action is closed, and the call has ended well."""
-    taken: list[Any] = []
+async def test_a_sink_can_end_the_stream() -> None:
+    """The action is closed, and the call succeeds."""
+    sent: list[Any] = []
 
-    async def take(item: Any) -> bool:
-        taken.append(item)
+    async def sink(item: Any) -> bool:
+        sent.append(item)
         return False
 
-    async with running_app(Watched) as app:
-        action: Any = app.app.actions.of_type(Watched).instance
+    async with running_app(Endless) as app:
+        action: Any = app.app.actions.of_type(Endless).instance
         outcome = await app.app.pipeline.execute(
-            Connection("test"), "watched", EMPTY_PAYLOAD, sink=take
+            Connection("test"), "endless", EMPTY_PAYLOAD, sink=sink
         )
 
     assert outcome.ok
-    assert taken == ["first"]
+    assert sent == ["first"]
     assert action.closed == ["closed"]
 
 
 @pytest.mark.parametrize("media_type", ["text", "text/csv\r\nSet-Cookie: a=b", "täxt/csv", ""])
-def test_a_stream_has_a_media_type(media_type: str) -> None:
-    """It becomes a header, so it must be one line, and one that means something."""
-    with pytest.raises(ValueError, match=r"the media type .* of a stream is none"):
-        Stream(AsyncNothing(), media_type)
+def test_invalid_media_types_are_refused(media_type: str) -> None:
+    """The media type becomes a header, so it must be one line."""
+    with pytest.raises(ValueError, match=r"invalid media type .* of a stream"):
+        Stream(EmptyIterator(), media_type)
 
 
-class AsyncNothing:
-    """Not even a generator."""
+class EmptyIterator:
+    """An async iterator without `aclose`."""
 
-    def __aiter__(self) -> AsyncNothing:
+    def __aiter__(self) -> EmptyIterator:
         return self
 
     async def __anext__(self) -> bytes:
         raise StopAsyncIteration
 
 
-async def test_a_test_may_look_at_items_as_they_come() -> None:
-    """As the action yields them; the action waits for whoever looks."""
+async def test_the_test_caller_yields_items() -> None:
+    """Items are those of the action, which waits for the iteration."""
     async with running_app(Ticks, Export) as app:
         ticks = [item async for item in app.stream("ticks", number=2)]
         rows = [item async for item in app.stream("export", number=2)]
@@ -337,22 +337,22 @@ async def test_a_test_may_look_at_items_as_they_come() -> None:
     assert rows == ["0\n", "1\n"]
 
 
-async def test_a_test_that_has_seen_enough_ends_the_stream() -> None:
-    """As a client does that goes away."""
-    async with running_app(Watched) as app:
-        action: Any = app.app.actions.of_type(Watched).instance
-        async with aclosing(app.stream("watched")) as items:
+async def test_closing_the_iteration_ends_the_stream() -> None:
+    """Like a disconnect of a client."""
+    async with running_app(Endless) as app:
+        action: Any = app.app.actions.of_type(Endless).instance
+        async with aclosing(app.stream("endless")) as items:
             assert await anext(items) == "first"
 
         assert action.closed == ["closed"]
 
 
-async def test_a_test_sees_what_came_before_a_failure_and_then_the_failure() -> None:
-    """Also a failure before anything came."""
+async def test_the_test_caller_raises_the_error_after_the_items() -> None:
+    """Also an error before the first item."""
     async with running_app(Fails, Count) as app:
         items = app.stream("fails")
         seen = [await anext(items), await anext(items)]
-        with pytest.raises(Conflict, match="the third is taken"):
+        with pytest.raises(Conflict, match="third item failed"):
             await anext(items)
         with pytest.raises(InvalidInput):
             await anext(app.stream("count", number="many"))
@@ -360,8 +360,8 @@ async def test_a_test_sees_what_came_before_a_failure_and_then_the_failure() -> 
     assert seen == [1, 2]
 
 
-async def test_an_action_with_one_answer_is_no_stream() -> None:
-    """The error says what to call in its place."""
+async def test_stream_refuses_an_action_without_a_stream() -> None:
+    """The error recommends `call`."""
 
     class Plain(Action):
         name = "plain"
@@ -374,16 +374,16 @@ async def test_an_action_with_one_answer_is_no_stream() -> None:
             await anext(app.stream("plain"))
 
 
-def test_in_a_document_an_event_is_its_data() -> None:
-    """Its name and its identifier belong to how it is told."""
+def test_the_schema_of_an_event_is_that_of_its_data() -> None:
+    """Names and identifiers are not part of it."""
     schema = OutputSchema(Event[dict[str, int]]).json_schema()
 
     assert schema == {"type": "object", "additionalProperties": {"type": "integer"}}
     assert OutputSchema(Event).json_schema() == {}
 
 
-def test_events_are_equal_by_what_they_say() -> None:
-    """So that a test can compare them, and shows what differs."""
+def test_events_compare_by_their_values() -> None:
+    """So that tests can compare them."""
     assert Event(1, id="7") == Event(1, id="7")
     assert Event(1, id="7") != Event(1, id="8")
     assert Event(1) != 1
