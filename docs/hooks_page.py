@@ -1,4 +1,4 @@
-"""The page of the reference on hooks, for `docs/generate.py`."""
+"""The page of hooks in the reference, generated from the hook specifications."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from page_parts import sentences, table
 
-from actionhero import hookspecs
+from actionhero.plugins import hookspecs
 from actionhero_channels import hookspecs as channels_hookspecs
 from actionhero_db import hookspecs as db_hookspecs
 from actionhero_generate import hookspecs as generate_hookspecs
@@ -19,7 +19,7 @@ from actionhero_websocket import hookspecs as websocket_hookspecs
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Whose hooks there are, in the order in which the pages tell them.
+#: The hook specifications of each distribution, in the order of the page.
 HOOK_MODULES: dict[str, Any] = {
     "actionhero": hookspecs,
     "actionhero-channels": channels_hookspecs,
@@ -31,50 +31,50 @@ HOOK_MODULES: dict[str, Any] = {
 }
 
 
-def hooks() -> str:
+def hooks_page() -> str:
     """Return the page of all hooks, from their signatures and docstrings."""
     lines = [
         "# Hooks",
         "",
-        "A plugin adds by hooks: functions with the names below, marked with `@hookimpl`.",
-        "Each is called once, while the application is put together, and returns objects.",
-        "None of them may be `async def`: what is asynchronous is a method of the objects.",
-        "A function takes those of the arguments that it wants, by name.",
+        "A plugin implements hooks: functions with the names below, marked with `@hookimpl`.",
+        "Each hook is called once, while the application is loaded, and returns objects.",
+        "A hook cannot be `async def`; asynchronous code belongs in methods of the objects.",
+        "An implementation can omit arguments that it does not need.",
         "",
-        "Plugins are registered in this order: core, the installed ones by name, the application.",
-        "`@hookimpl(tryfirst=True)` and `@hookimpl(trylast=True)` change a plugin's place.",
+        "Plugins are registered in this order: core, installed plugins by name, the application.",
+        "`@hookimpl(tryfirst=True)` and `@hookimpl(trylast=True)` change this order.",
         "",
         table(
-            ("Hook", "Furnishes", "From"),
+            ("Hook", "Contributes", "Package"),
             (
-                (f"[`{name}`](#{name})", sections(hook)[""][0], f"`{owner}`")
-                for owner, name, hook in all_hooks()
+                (f"[`{name}`](#{name})", sections(hook)[""][0], f"`{distribution}`")
+                for distribution, name, hook in all_hooks()
             ),
         ),
     ]
-    for owner, module in HOOK_MODULES.items():
-        lines += ["", f"## Hooks of `{owner}`"]
+    for distribution, module in HOOK_MODULES.items():
+        lines += ["", f"## Hooks of `{distribution}`"]
         for name, hook in hooks_of(module):
             lines += ["", *hook_lines(name, hook)]
     return "\n".join(lines) + "\n"
 
 
 def all_hooks() -> list[tuple[str, str, Any]]:
-    """Return every hook, with the distribution that specifies it and its name."""
+    """Return each hook as the distribution that specifies it, its name and its function."""
     return [
-        (owner, name, hook)
-        for owner, module in HOOK_MODULES.items()
+        (distribution, name, hook)
+        for distribution, module in HOOK_MODULES.items()
         for name, hook in hooks_of(module)
     ]
 
 
 def hooks_of(module: Any) -> list[tuple[str, Any]]:
-    """Return the hooks that a module specifies, as they are written there."""
+    """Return the hooks that a module specifies, in the order of the source."""
     return [(name, value) for name, value in vars(module).items() if name.startswith("actionhero_")]
 
 
 def hook_lines(name: str, hook: Any) -> list[str]:
-    """Return the part of the page on one hook."""
+    """Return the lines about one hook."""
     parts = sections(hook)
     lines = [f"### `{name}`", "", "```python", signature(name, hook), "```", ""]
     for paragraph in parts[""]:
@@ -82,37 +82,37 @@ def hook_lines(name: str, hook: Any) -> list[str]:
     for title in ("Args", "Returns", "Order"):
         if title in parts:
             lines += [f"**{'Arguments' if title == 'Args' else title}**", ""]
-            lines += [*(listed(parts[title]) if title == "Args" else parts[title]), ""]
+            lines += [*(argument_list(parts[title]) if title == "Args" else parts[title]), ""]
     return [*lines, "**Example**", "", *parts["Example"]]
 
 
 def sections(hook: Any) -> dict[str, list[str]]:
-    """Return the paragraphs of a docstring by the heading that they stand under."""
-    found: dict[str, list[str]] = {}
+    """Return the paragraphs of a docstring by their heading; those before the first have none."""
+    paragraphs: dict[str, list[str]] = {}
     heading = ""
     headings = "Args", "Returns", "Order", "Example"
-    split = re.compile(rf"^({'|'.join(headings)}):\n", re.MULTILINE)
-    for part in split.split(inspect.getdoc(hook) or ""):
+    separator = re.compile(rf"^({'|'.join(headings)}):\n", re.MULTILINE)
+    for part in separator.split(inspect.getdoc(hook) or ""):
         if part in headings:
             heading = part
         elif heading == "Example":
-            found[heading] = inspect.cleandoc("\n" + part).splitlines()
+            paragraphs[heading] = inspect.cleandoc("\n" + part).splitlines()
         elif heading == "Args":
-            found[heading] = re.split(r"\n(?=\w)", inspect.cleandoc("\n" + part))
+            paragraphs[heading] = re.split(r"\n(?=\w)", inspect.cleandoc("\n" + part))
         else:
             text = inspect.cleandoc("\n" + part if heading else part)
-            found[heading] = [sentences(item) for item in text.split("\n\n") if item]
-    return found
+            paragraphs[heading] = [sentences(item) for item in text.split("\n\n") if item]
+    return paragraphs
 
 
-def listed(arguments: Iterable[str]) -> list[str]:
-    """Return arguments, `name: what it is`, as a list."""
-    split = (argument.partition(":") for argument in arguments)
-    return [f"- `{name}`: {' '.join(text.split())}" for name, _, text in split]
+def argument_list(arguments: Iterable[str]) -> list[str]:
+    """Return arguments in the form `name: description` as a Markdown list."""
+    parts = (argument.partition(":") for argument in arguments)
+    return [f"- `{name}`: {' '.join(text.split())}" for name, _, text in parts]
 
 
 def signature(name: str, hook: Any) -> str:
-    """Return the signature as it is written in the source."""
-    given = inspect.signature(hook)
-    arguments = ", ".join(f"{item.name}: {item.annotation}" for item in given.parameters.values())
-    return f"def {name}({arguments}) -> {given.return_annotation}: ..."
+    """Return the signature in the form of the source."""
+    spec = inspect.signature(hook)
+    arguments = ", ".join(f"{item.name}: {item.annotation}" for item in spec.parameters.values())
+    return f"def {name}({arguments}) -> {spec.return_annotation}: ..."

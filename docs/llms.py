@@ -1,7 +1,7 @@
-"""A hook of MkDocs: writes `llms.txt`, as https://llmstxt.org asks, and the pages as Markdown.
+"""An MkDocs hook that writes `llms.txt`, see https://llmstxt.org, and the pages as Markdown.
 
-The published plugins want the pages listed a second time, or an address that the site must have.
-This one goes by the navigation, and its links lead to wherever the site lies.
+The published plugins need a second list of the pages, or the URL of the site. This hook uses the
+navigation, and its links are relative if the site has no URL.
 """
 
 from __future__ import annotations
@@ -16,59 +16,59 @@ if TYPE_CHECKING:
     from mkdocs.structure.nav import Navigation
     from mkdocs.structure.pages import Page
 
-#: What a line begins with that is no sentence.
-NO_SENTENCE = ("#", "<!--", "|", "-", "$")
+#: The first characters of lines that are not prose.
+NOT_PROSE = ("#", "<!--", "|", "-", "$")
 
-#: Each page's Markdown as it is written, by its path.
-_written: dict[str, str] = {}
-#: The pages in the order of the navigation, with the part that each is in.
-_order: list[tuple[str, Page]] = []
+#: The Markdown of each page, by its path.
+_markdown: dict[str, str] = {}
+#: The pages in the order of the navigation, each with the title of its section.
+_pages: list[tuple[str, Page]] = []
 
 
 def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> None:
-    """Take note of the order of the pages."""
-    _order[:] = [(part_of(page), page) for page in nav.pages]
+    """Record the order of the pages."""
+    _pages[:] = [(section_of(page), page) for page in nav.pages]
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> None:
-    """Take note of what a page says."""
-    _written[page.file.src_uri] = without_directives(markdown)
+    """Record the Markdown of a page."""
+    _markdown[page.file.src_uri] = without_directives(markdown)
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Write the list, all pages in one file, and each page beside its HTML."""
+    """Write the list of pages, all pages in one file, and each page next to its HTML."""
     site = Path(config.site_dir)
     head = f"# {config.site_name}\n\n> {config.site_description}\n"
-    listed, whole = [head], [head]
-    part = None
-    for name, page in _order:
-        text = _written[page.file.src_uri]
-        if name != part:
-            part = name
-            listed.append(f"\n## {name}\n\n")
+    index, full = [head], [head]
+    section = None
+    for name, page in _pages:
+        text = _markdown[page.file.src_uri]
+        if name != section:
+            section = name
+            index.append(f"\n## {name}\n\n")
         path = page.file.src_uri
-        listed.append(f"- [{page.title}]({config.site_url or ''}{path}): {first_sentence(text)}\n")
-        whole.append(f"\n<!-- {path} -->\n\n{text.strip()}\n")
+        index.append(f"- [{page.title}]({config.site_url or ''}{path}): {first_sentence(text)}\n")
+        full.append(f"\n<!-- {path} -->\n\n{text.strip()}\n")
         (site / path).parent.mkdir(parents=True, exist_ok=True)
         (site / path).write_text(text, encoding="utf-8")
-    (site / "llms.txt").write_text("".join(listed), encoding="utf-8")
-    (site / "llms-full.txt").write_text("".join(whole), encoding="utf-8")
+    (site / "llms.txt").write_text("".join(index), encoding="utf-8")
+    (site / "llms-full.txt").write_text("".join(full), encoding="utf-8")
 
 
-def part_of(page: Page) -> str:
-    """Return the part of the navigation that a page is in; the front page begins."""
+def section_of(page: Page) -> str:
+    """Return the title of the top section of a page; the home page has the section "Home"."""
     titles = [section.title for section in page.ancestors]
-    return (titles[-1] if titles else None) or "Begin"
+    return (titles[-1] if titles else None) or "Home"
 
 
 def without_directives(markdown: str) -> str:
-    """Return a page without the lines that stand for what is read from the source."""
+    """Return a page without the directives of mkdocstrings."""
     return re.sub(r"\n::: \S+\n", "", markdown)
 
 
 def first_sentence(markdown: str) -> str:
-    """Return the first line of prose of a page, its links as text."""
+    """Return the first line of prose of a page, with links as text."""
     prose = re.sub(r"^```.*?^```$", "", markdown, flags=re.MULTILINE | re.DOTALL)
     lines = (line.strip() for line in prose.splitlines())
-    first = next((line for line in lines if line and not line.startswith(NO_SENTENCE)), "")
+    first = next((line for line in lines if line and not line.startswith(NOT_PROSE)), "")
     return re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", first)

@@ -1,4 +1,4 @@
-"""What the generated pages are made of."""
+"""The elements of generated pages: paragraphs and tables."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 def sentences(text: str) -> str:
-    """Return a paragraph with one sentence a line."""
+    """Return a paragraph with one sentence per line."""
     return re.sub(r"(?<=[a-z`)*][.?!]) (?=[A-Z`\[])", "\n", " ".join(text.split()))
 
 
-def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """Return a Markdown table."""
-    heads = tuple(heads)
-    lines = [heads, ("---",) * len(heads), *rows]
+    headings = tuple(headings)
+    lines = [headings, ("---",) * len(headings), *rows]
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
     )

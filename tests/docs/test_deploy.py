@@ -1,4 +1,4 @@
-"""The files for deployment are well-formed, and what they say starts, serves and stops."""
+"""Tests of the deployment files: they are valid, and their commands start, serve and stop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 import yaml
-from tests.docs.conftest import DOCS, UV, blocks_of, overrides_in
+from tests.docs.conftest import DOCS, UV, blocks_of, write_overrides
 
 from actionhero.settings import CORE_SETTINGS, settings_reference
 from actionhero.testing import free_port
@@ -38,9 +38,9 @@ DOCKERFILE = DEPLOY / "containers" / "Dockerfile"
 COMPOSE = DEPLOY / "containers" / "compose.yaml"
 MANIFESTS = DEPLOY / "kubernetes" / "guestbook.yaml"
 GUESTBOOK = DOCS / "tutorial" / "guestbook" / "4-nightly"
-#: How long anything may take before the test gives up.
-PATIENCE_SECONDS = 60.0
-#: An answer that goes on, which the guest book of the tutorial has none of.
+#: The timeout of commands and events.
+TIMEOUT_SECONDS = 60.0
+#: An endless stream, which is added to the guest book.
 TICKS = '''
 import asyncio
 from collections.abc import AsyncIterator
@@ -49,7 +49,7 @@ from actionhero import Action
 
 
 class Ticks(Action):
-    """Tick once, and never end."""
+    """Yield one item and never end."""
 
     name = "ticks"
     web = "GET /ticks"
@@ -75,28 +75,28 @@ http {
 """
 
 
-def beside_python(name: str) -> str:
-    """Return the path of a program that a Python package brings."""
+def python_program(name: str) -> str:
+    """Return the path of a program of an installed Python package."""
     return str(Path(sys.executable).parent / name)
 
 
 def run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, and return what it has said."""
+    """Run a program, and return its exit code and output."""
     return subprocess.run(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=TIMEOUT_SECONDS,
         check=False,
         **options,
     )
 
 
 @pytest.mark.parametrize("guide", sorted(DEPLOY.glob("*.md")), ids=lambda guide: guide.stem)
-def test_a_guide_shows_the_files_beside_it(guide: Path) -> None:
-    """What is read is what is checked here, and what can be downloaded."""
+def test_guide_shows_its_files(guide: Path) -> None:
+    """The blocks of a guide are the files in its folder, which the other tests check."""
     folder = DEPLOY / guide.stem
 
     shown = {block.title: block.text for block in blocks_of(guide) if block.title}
@@ -105,39 +105,37 @@ def test_a_guide_shows_the_files_beside_it(guide: Path) -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
-def test_systemd_has_nothing_to_say_against_a_unit(
-    unit: Path, tmp_path: Path, program: Callable[[str], str]
-) -> None:
-    """Every key is known to systemd, and the program is where it says."""
+def test_systemd_accepts_unit(unit: Path, tmp_path: Path, program: Callable[[str], str]) -> None:
+    """All keys are known to systemd, and the program exists."""
     text = unit.read_text("utf-8").replace(
         "/srv/guestbook/.venv/bin", str(Path(sys.executable).parent)
     )
     (tmp_path / unit.name).write_text(text, encoding="utf-8")
 
-    said = run(program("systemd-analyze"), "verify", "--man=no", tmp_path / unit.name)
+    result = run(program("systemd-analyze"), "verify", "--man=no", tmp_path / unit.name)
 
-    assert (said.returncode, said.stdout) == (0, "")
-
-
-def test_hadolint_has_nothing_to_say_against_the_dockerfile() -> None:
-    """Its rules are those of Docker's own guide."""
-    said = run(beside_python("hadolint"), "--no-color", DOCKERFILE)
-
-    assert (said.returncode, said.stdout) == (0, "")
+    assert (result.returncode, result.stdout) == (0, "")
 
 
-def test_compose_file_and_manifests_fit_their_schemas() -> None:
-    """Every key is known, and has a value of its kind."""
+def test_hadolint_accepts_dockerfile() -> None:
+    """hadolint checks the rules of Docker's guide."""
+    result = run(python_program("hadolint"), "--no-color", DOCKERFILE)
+
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_compose_file_and_manifests_match_their_schemas() -> None:
+    """All keys and their values are valid."""
     schema = ("--builtin-schema", "vendor.compose-spec", COMPOSE)
-    compose = run(beside_python("check-jsonschema"), *schema)
-    manifests = run(beside_python("kubernetes-validate"), "--strict", MANIFESTS)
+    compose = run(python_program("check-jsonschema"), *schema)
+    manifests = run(python_program("kubernetes-validate"), "--strict", MANIFESTS)
 
     assert compose.returncode == 0, compose.stdout
     assert manifests.returncode == 0, manifests.stdout
 
 
 def variables() -> dict[str, dict[str, str]]:
-    """Return the environment variables that each file sets."""
+    """Return the environment variables of each file."""
     lines = (DEPLOY / "systemd" / "guestbook.env").read_text("utf-8").splitlines()
     services = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
     return {
@@ -150,8 +148,8 @@ def variables() -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", ["guestbook.env", "compose.yaml", "Dockerfile"])
-def test_the_variables_of_a_file_are_settings(name: str) -> None:
-    """None is spelt in a way that nothing reads."""
+def test_variables_of_a_file_are_settings(name: str) -> None:
+    """Each variable is the name of a setting."""
     rows = settings_reference([*CORE_SETTINGS, DbSettings, RedisSettings, WebSettings])
     known = {"ACTIONHERO_ENV", "DATABASE_URL", "REDIS_URL"}
     known |= {f"ACTIONHERO_{row.section}__{row.key}".upper() for row in rows}
@@ -159,38 +157,38 @@ def test_the_variables_of_a_file_are_settings(name: str) -> None:
     assert set(variables()[name]) <= known
 
 
-def commands() -> dict[str, tuple[str, ...]]:
-    """Return what each file starts, without the name of the program."""
-    found = {
+def all_commands() -> dict[str, tuple[str, ...]]:
+    """Return the commands of each file, without the program."""
+    commands = {
         unit.stem: shlex.split(line)[1:]
         for unit in UNITS
         for line in re.findall(r"^ExecStart=(.*)$", unit.read_text("utf-8"), re.MULTILINE)
     }
-    found["Dockerfile"] = json.loads(
+    commands["Dockerfile"] = json.loads(
         re.findall(r"^CMD (.*)$", DOCKERFILE.read_text("utf-8"), re.M)[0]
     )
     for name, service in yaml.safe_load(COMPOSE.read_text("utf-8"))["services"].items():
         if service["image"] == "guestbook":
-            found[f"compose.yaml {name}"] = service["command"]
+            commands[f"compose.yaml {name}"] = service["command"]
     for manifest in yaml.safe_load_all(MANIFESTS.read_text("utf-8")):
         if manifest["kind"] != "Service":
             [container] = manifest["spec"]["template"]["spec"]["containers"]
-            found[manifest["metadata"]["name"]] = container["args"]
-    return {name: tuple(command) for name, command in found.items()}
+            commands[manifest["metadata"]["name"]] = container["args"]
+    return {name: tuple(command) for name, command in commands.items()}
 
 
-COMMANDS = commands()
-ENDLESS = {command for command in COMMANDS.values() if command[0] != "db"}
+COMMANDS = all_commands()
+SERVICES = {command for command in COMMANDS.values() if command[0] != "db"}
 
 
 class Site:
-    """The guest book, laid out as the Dockerfile says, with a PostgreSQL and a Redis.
+    """The guest book in the layout of the Dockerfile, with PostgreSQL and Redis.
 
     Args:
         folder: An empty folder.
-        wheels: Where the packages are that would be on PyPI.
+        wheels: The folder of the built packages.
         database: The URL of an empty database.
-        redis: The URL of a Redis.
+        redis: The URL of a Redis server.
     """
 
     def __init__(self, folder: Path, wheels: Path, database: str, redis: str) -> None:
@@ -208,25 +206,25 @@ class Site:
             "PORT": str(self.port),
         }
         self._install(wheels)
-        for wanted in re.findall(r"^COPY (\w\S*) ", DOCKERFILE.read_text("utf-8"), re.MULTILINE):
-            source = GUESTBOOK / wanted
+        for name in re.findall(r"^COPY (\w\S*) ", DOCKERFILE.read_text("utf-8"), re.MULTILINE):
+            source = GUESTBOOK / name
             if source.is_dir():
-                shutil.copytree(source, self.folder / wanted)
+                shutil.copytree(source, self.folder / name)
             elif source.exists():
                 shutil.copy(source, self.folder)
         (self.folder / "guestbook" / "ticks.py").write_text(TICKS, encoding="utf-8")
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of ours, or another program, to its end."""
+        """Run a program with the environment of the guest book."""
         return run(*command, cwd=self.folder, env=self.environ)
 
     def start(self, command: tuple[str, ...], log: Path) -> subprocess.Popen[bytes]:
-        """Start a command of ours that goes on, open to this machine alone."""
-        given = [part.replace("0.0.0.0", "127.0.0.1") for part in command]
-        given = [part.replace(":8081", f":{free_port()}") for part in given]
+        """Start an `actionhero` command, with the loopback address and a free port."""
+        arguments = [part.replace("0.0.0.0", "127.0.0.1") for part in command]
+        arguments = [part.replace(":8081", f":{free_port()}") for part in arguments]
         with log.open("wb") as output:
             return subprocess.Popen(
-                [self._python.parent / "actionhero", *given],
+                [self._python.parent / "actionhero", *arguments],
                 cwd=self.folder,
                 env=self.environ,
                 stdin=subprocess.DEVNULL,
@@ -237,7 +235,7 @@ class Site:
     def _install(self, wheels: Path) -> None:
         assert UV is not None
         requirements = DOCKERFILE.parent / "requirements.txt"
-        packages = overrides_in(self.folder.parent, wheels)
+        packages = write_overrides(self.folder.parent, wheels)
         for arguments in (
             ["venv", "--python", sys.executable, str(self.folder / ".venv")],
             ["pip", "install", "--constraints", str(packages), "-r", str(requirements)],
@@ -248,9 +246,9 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, wheel_folder: Path) -> Iterator[Site]:
-    """Give a guest book whose database is migrated by the command of the compose file."""
+    """Return a guest book, with its database migrated by the command of the compose file."""
     if UV is None:
-        pytest.skip("there is no program 'uv' on PATH")
+        pytest.skip("the program 'uv' is not on PATH")
     with ExitStack() as stack:
         postgres = stack.enter_context(throw_away_postgres())
         redis = stack.enter_context(throw_away_redis())
@@ -261,20 +259,20 @@ def site(tmp_path_factory: pytest.TempPathFactory, wheel_folder: Path) -> Iterat
         yield site
 
 
-def wait_for(said: str, log: Path, process: subprocess.Popen[bytes]) -> None:
-    """Return as soon as a process has said something."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not re.search(said, log.read_text("utf-8")):
-        alive = process.poll() is None and time.monotonic() < end
-        assert alive, f"{said!r} was not said; there was:\n{log.read_text('utf-8')}"
+def wait_for(pattern: str, log: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the log of a process contains a pattern."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not re.search(pattern, log.read_text("utf-8")):
+        alive = process.poll() is None and time.monotonic() < deadline
+        assert alive, f"{pattern!r} is not in the log:\n{log.read_text('utf-8')}"
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("command", sorted(ENDLESS), ids=" ".join)
-def test_what_a_file_starts_runs_in_production_until_it_is_told_to_stop(
+@pytest.mark.parametrize("command", sorted(SERVICES), ids=" ".join)
+def test_commands_run_in_production_until_sigterm(
     site: Site, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    """With settings from the environment alone, as each of the files gives them."""
+    """All settings are from the environment, as in the files."""
     log = tmp_path / "log"
     process = site.start(command, log)
     try:
@@ -287,18 +285,18 @@ def test_what_a_file_starts_runs_in_production_until_it_is_told_to_stop(
             [check] = re.findall(
                 r"CMD (\[\"python.*)$", DOCKERFILE.read_text("utf-8"), re.MULTILINE
             )
-            asked = [part.replace("8080", str(site.port)) for part in json.loads(check)]
-            healthy = site.run(*asked)
+            arguments = [part.replace("8080", str(site.port)) for part in json.loads(check)]
+            healthy = site.run(*arguments)
             assert healthy.returncode == 0, healthy.stdout
     finally:
         process.send_signal(signal.SIGTERM)
-        code = process.wait(PATIENCE_SECONDS)
+        code = process.wait(TIMEOUT_SECONDS)
 
     assert code == 0, log.read_text("utf-8")
 
 
 class Nginx:
-    """nginx with our configuration, in front of a started server."""
+    """nginx with the documented configuration, in front of a running server."""
 
     def __init__(self, path: str, folder: Path, upstream: int) -> None:
         self.port = free_port()
@@ -311,12 +309,12 @@ class Nginx:
         self.log = folder / "nginx.log"
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start it, and return as soon as it takes connections."""
+        """Start nginx, and wait until it accepts connections."""
         with self.log.open("wb") as output:
             process = subprocess.Popen(self.command, stdout=output, stderr=subprocess.STDOUT)
-        end = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while run("curl", "-s", "-o", "/dev/null", f"http://127.0.0.1:{self.port}/").returncode:
-            alive = process.poll() is None and time.monotonic() < end
+            alive = process.poll() is None and time.monotonic() < deadline
             assert alive, self.log.read_text("utf-8")
         return process
 
@@ -325,11 +323,11 @@ class Nginx:
 def proxied(
     site: Site, tmp_path: Path, program: Callable[[str], str]
 ) -> Iterator[tuple[str, Path, subprocess.Popen[bytes]]]:
-    """Give where nginx listens in front of a started guest book, its log, and its process."""
+    """Return the URL of nginx, and the log and the process of the guest book behind it."""
     nginx = Nginx(program("nginx"), tmp_path, site.port)
-    tested = run(*nginx.command, "-t")
-    assert tested.returncode == 0, tested.stdout
-    assert "warn" not in tested.stdout
+    syntax = run(*nginx.command, "-t")
+    assert syntax.returncode == 0, syntax.stdout
+    assert "warn" not in syntax.stdout
     log = tmp_path / "log"
     server = site.start(COMMANDS["Dockerfile"], log)
     proxy = None
@@ -341,40 +339,40 @@ def proxied(
         for process in (proxy, server):
             if process is not None:
                 process.terminate()
-                process.wait(PATIENCE_SECONDS)
+                process.wait(TIMEOUT_SECONDS)
 
 
-async def test_nginx_passes_on_who_comes_and_what_goes_on(
+async def test_nginx_forwards_addresses_websockets_and_streams(
     proxied: tuple[str, Path, subprocess.Popen[bytes]],
 ) -> None:
-    """Addresses are those of clients, sockets open, events are not held back, 1001 is told."""
+    """Client addresses, WebSockets, close code 1001 and unbuffered events pass through nginx."""
     url, log, server = proxied
-    # Somebody of another address than nginx, who claims to have a third.
-    elsewhere = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
-    claims = {"X-Forwarded-For": "203.0.113.9", "X-Request-Id": "made-up", "Origin": url}
+    # A client with an address other than nginx, that sends a forged one.
+    connector = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+    headers = {"X-Forwarded-For": "203.0.113.9", "X-Request-Id": "forged", "Origin": url}
     async with (
-        asyncio.timeout(PATIENCE_SECONDS),
-        aiohttp.ClientSession(url, connector=elsewhere, headers=claims) as client,
+        asyncio.timeout(TIMEOUT_SECONDS),
+        aiohttp.ClientSession(url, connector=connector, headers=headers) as client,
         client.ws_connect("/ws") as socket,
         client.get("/api/ticks") as ticks,
     ):
         await socket.send_json({"messageType": "subscribe", "messageId": 1, "channel": "entries"})
         while "subscribed" not in await socket.receive_json():
             pass
-        async with client.post("/api/entries", json={"name": "Ada", "text": "Hi"}) as answer:
-            assert answer.status == 201
-            assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-Id"])
-        while (heard := await socket.receive_json())["message"]["sender"] == "presence":
+        async with client.post("/api/entries", json={"name": "Ada", "text": "Hi"}) as response:
+            assert response.status == 201
+            assert re.fullmatch(r"[0-9a-f]{32}", response.headers["X-Request-Id"])
+        while (broadcast := await socket.receive_json())["message"]["sender"] == "presence":
             pass
-        assert heard["message"]["message"]["text"] == "Hi"
-        # The answer has not ended, and never will.
+        assert broadcast["message"]["message"]["text"] == "Hi"
+        # The response never ends.
         assert await ticks.content.readline() == b"data: tick\n"
 
         server.terminate()
-        end = await socket.receive()
-        assert (end.type, end.data) == (aiohttp.WSMsgType.CLOSE, 1001)
+        close = await socket.receive()
+        assert (close.type, close.data) == (aiohttp.WSMsgType.CLOSE, 1001)
 
-    assert server.wait(PATIENCE_SECONDS) == 0
+    assert server.wait(TIMEOUT_SECONDS) == 0
     calls = [json.loads(line) for line in log.read_text("utf-8").splitlines() if '"call"' in line]
     assert {"ticks", "guestbook:sign"} <= {call["action"] for call in calls}
     assert {call["remote"] for call in calls} == {"127.0.0.2"}

@@ -1,4 +1,4 @@
-"""The pages that the source tells are what it tells now."""
+"""Tests of the generated reference pages, and of the examples of hooks."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from actionhero.plugins.discovery import Plugin
 from actionhero.plugins.host import PluginHost
 
 ROOT = Path(__file__).parents[2]
-#: What is looked up when an example imports from us; others' packages are made up.
-OURS = {"actionhero", "actionhero_web", "actionhero_hello"}
+#: The packages whose names are checked when an example imports them; others are fictitious.
+OWN_PACKAGES = {"actionhero", "actionhero_web", "actionhero_hello"}
 
-# They are in no package.
+# The generators are not part of a package.
 with patch.object(sys, "path", [str(ROOT / "docs"), *sys.path]):
     GENERATOR = importlib.import_module("generate")
     HOOKS_PAGE = importlib.import_module("hooks_page")
@@ -30,8 +30,8 @@ EXAMPLES = {name: "\n".join(HOOKS_PAGE.sections(hook)["Example"]) for name, hook
 each_example = pytest.mark.parametrize("name", HOOKS)
 
 
-def test_the_generated_pages_are_up_to_date() -> None:
-    """Whoever changes a docstring, a setting or an option runs `python docs/generate.py`."""
+def test_generated_pages_are_up_to_date() -> None:
+    """After a change of a docstring, a setting or an option, run `python docs/generate.py`."""
     stale = [
         path.name
         for path, text in GENERATOR.pages().items()
@@ -41,8 +41,8 @@ def test_the_generated_pages_are_up_to_date() -> None:
     assert stale == []
 
 
-def test_the_reference_of_hooks_shows_each_signature() -> None:
-    """A hook's arguments are told as they are."""
+def test_hooks_page_shows_each_signature() -> None:
+    """The arguments of each hook are documented."""
     text = (ROOT / "docs" / "reference" / "hooks.md").read_text("utf-8")
 
     for name, hook in HOOKS.items():
@@ -51,20 +51,20 @@ def test_the_reference_of_hooks_shows_each_signature() -> None:
 
 
 @each_example
-def test_the_example_of_a_hook_is_one_that_is_taken(name: str) -> None:
-    """Copied into a plugin.py, it is registered without a complaint."""
+def test_example_of_a_hook_is_registered(name: str) -> None:
+    """As a part of a plugin.py, the example is registered without a problem."""
     code = EXAMPLES[name].removeprefix("```python\n").removesuffix("```")
     namespace: dict[str, Any] = {"hookimpl": hookimpl}
     exec(compile(code, name, "exec"), namespace)
     implementation = SimpleNamespace(**{name: namespace[name]})
     example = Plugin("example", "", implementation=implementation)
     specifying = [
-        Plugin(owner, "", implementation=importlib.import_module(f"actionhero_{owner}.plugin"))
-        for owner in ("channels", "db", "generate", "tasks", "web", "websocket")
-        if f"{name}_".startswith(f"actionhero_{owner}_")
-        or (owner == "generate" and name == "actionhero_generators")
-        # It leans on the hooks of web.
-        or (owner == "web" and name.startswith("actionhero_websocket_"))
+        Plugin(short, "", implementation=importlib.import_module(f"actionhero_{short}.plugin"))
+        for short in ("channels", "db", "generate", "tasks", "web", "websocket")
+        if f"{name}_".startswith(f"actionhero_{short}_")
+        or (short == "generate" and name == "actionhero_generators")
+        # The websocket plugin implements hooks of the web plugin.
+        or (short == "web" and name.startswith("actionhero_websocket_"))
     ]
     host = PluginHost()
 
@@ -75,12 +75,12 @@ def test_the_example_of_a_hook_is_one_that_is_taken(name: str) -> None:
 
 
 @each_example
-def test_what_an_example_imports_from_us_is_there(name: str) -> None:
-    """The names in it can be imported from where it says."""
+def test_imports_of_an_example_exist(name: str) -> None:
+    """Names that an example imports from our packages exist."""
     code = EXAMPLES[name].removeprefix("```python\n").removesuffix("```")
 
     for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] in OURS:
+        if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] in OWN_PACKAGES:
             module = importlib.import_module(str(node.module))
             for alias in node.names:
                 assert hasattr(module, alias.name) or importlib.util.find_spec(

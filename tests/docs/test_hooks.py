@@ -1,4 +1,4 @@
-"""Each hook does what the reference says: a plugin that implements all of them is heard by all."""
+"""Tests of all hooks, with a plugin that implements each of them."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ if TYPE_CHECKING:
 
 
 class BookSettings(Settings):
-    """The knobs of the plugin."""
+    """The settings of the plugin."""
 
     section: ClassVar[str] = "book"
 
-    title: str = Field(default="Guests", description="What the book is called.")
+    title: str = Field(default="Guests", description="The title of the book.")
 
 
 class Book:
-    """What the initializer provides."""
+    """The resource of the initializer."""
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -68,29 +68,29 @@ class BookInitializer(Initializer):
 
 
 class Channel:
-    """A kind of thing that applications define."""
+    """A component type of the plugin."""
 
 
 class ShowTitle(Action):
-    """Show the title of the book, and how often this session asked."""
+    """Return the title of the book, and the number of calls of this session."""
 
     name = "book:title"
     web = "GET /title"
 
     async def run(self, call: Call) -> dict[str, Any]:
-        call.session["asked"] = call.session.get("asked", 0) + 1
-        return {"title": call.get(Book).title, "asked": call.session["asked"]}
+        call.session["calls"] = call.session.get("calls", 0) + 1
+        return {"title": call.get(Book).title, "calls": call.session["calls"]}
 
 
-class Loud(Middleware):
-    """Makes titles loud."""
+class UpperCase(Middleware):
+    """Converts titles to upper case."""
 
     async def after(self, call: Call, outcome: Outcome) -> Outcome | None:
         return Outcome(outcome.value | {"title": outcome.value["title"].upper()})
 
 
-class OneSession(SessionStore):
-    """Takes everybody for the same guest."""
+class SharedSessionStore(SessionStore):
+    """A store with one session for all connections."""
 
     def __init__(self) -> None:
         self.session = Session()
@@ -102,10 +102,10 @@ class OneSession(SessionStore):
         assert session is self.session
 
 
-class Bell(Server):
-    """A door without a street."""
+class NullServer(Server):
+    """A server without a socket."""
 
-    name = "bell"
+    name = "null"
     is_open = False
 
     async def start(self, app: Application) -> None:
@@ -115,15 +115,15 @@ class Bell(Server):
         self.is_open = False
 
 
-class WorkerArbiter(Supervisor):
-    """Starts nobody."""
+class NullSupervisor(Supervisor):
+    """A supervisor without processes."""
 
     def run(self) -> int:
         return 0
 
 
 class Specifications:
-    """Hooks of the plugin's own."""
+    """The hook specifications of the plugin."""
 
     @staticmethod
     @pluggy.HookspecMarker("actionhero")
@@ -131,12 +131,12 @@ class Specifications:
         """Pages of the book."""
 
 
-class Everything:
+class CompletePlugin:
     """A plugin that implements every hook."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.faults: list[str] = []
+        self.problems: list[str] = []
 
     @hookimpl
     def actionhero_hookspecs(self) -> list[object]:
@@ -160,7 +160,7 @@ class Everything:
 
     @hookimpl
     def actionhero_session_store(self) -> SessionStore:
-        return OneSession()
+        return SharedSessionStore()
 
     @hookimpl
     def actionhero_actions(self) -> list[type[Action]]:
@@ -168,20 +168,20 @@ class Everything:
 
     @hookimpl
     def actionhero_middleware(self) -> list[Middleware]:
-        return [Loud()]
+        return [UpperCase()]
 
     @hookimpl
     def actionhero_validate(self, app: Application) -> list[str]:
         assert "book:title" in app.actions
-        return self.faults
+        return self.problems
 
     @hookimpl
     def actionhero_servers(self) -> list[Server]:
-        return [Bell()]
+        return [NullServer()]
 
     @hookimpl
     def actionhero_supervisor(self) -> Supervisor:
-        return WorkerArbiter()
+        return NullSupervisor()
 
     @hookimpl
     def actionhero_doctor_checks(self, deploy: bool) -> list[Diagnosis]:
@@ -200,54 +200,54 @@ class Everything:
 
     @hookimpl
     def actionhero_web_application(self, application: web.Application) -> None:
-        async def tell(request: web.Request, response: web.StreamResponse) -> None:
+        async def add_header(request: web.Request, response: web.StreamResponse) -> None:
             response.headers["X-Book"] = "open"
 
-        application.on_response_prepare.append(tell)
+        application.on_response_prepare.append(add_header)
 
     @hookimpl
     def actionhero_web_static(self) -> list[StaticFiles]:
         return [StaticFiles(self.folder, "/assets")]
 
 
-def running(plugin: Everything, **options: Any) -> Any:
+def running(plugin: CompletePlugin, **options: Any) -> Any:
     """Run an application with the HTTP server and `plugin`."""
     options = {"settings": [WebSettings(port=0)], "mode": RunMode.SERVER} | options
     return running_app(web_plugin, plugin, **options)
 
 
 async def fetch(app: RunningApp, path: str) -> tuple[str, str | None]:
-    """Return what a path answers, and the header that the plugin puts on it."""
+    """Return the body of a response, and the header that the plugin adds."""
     server = app.app.servers[0]
     base = server.addresses[0].removesuffix("/api")  # type: ignore[attr-defined]
-    async with aiohttp.ClientSession() as client, client.get(base + path) as answer:
-        return await answer.text(), answer.headers.get("X-Book")
+    async with aiohttp.ClientSession() as client, client.get(base + path) as response:
+        return await response.text(), response.headers.get("X-Book")
 
 
-async def test_what_a_plugin_furnishes_is_used(tmp_path: Path) -> None:
-    """Settings, initializers, actions, middleware, the session store and servers take part."""
-    async with running(Everything(tmp_path)) as app:
+async def test_contributions_of_a_plugin_are_used(tmp_path: Path) -> None:
+    """Settings, initializers, actions, middleware, the session store and servers are active."""
+    async with running(CompletePlugin(tmp_path)) as app:
         first = await app.call("book:title")
-        again = await app.call("book:title")
+        second = await app.call("book:title")
 
-        assert first == {"title": "GUESTS", "asked": 1}
-        assert again == {"title": "GUESTS", "asked": 2}
-        assert [server.name for server in app.app.servers] == ["web", "bell"]
+        assert first == {"title": "GUESTS", "calls": 1}
+        assert second == {"title": "GUESTS", "calls": 2}
+        assert [server.name for server in app.app.servers] == ["web", "null"]
         assert app.app.servers[1].is_open
 
 
-async def test_a_plugin_can_have_plugins(tmp_path: Path) -> None:
-    """A hook that a plugin specifies is one that plugins implement, itself among them."""
-    async with running(Everything(tmp_path)) as app:
-        given = [item for _, item in app.app.plugins.collect("actionhero_book_pages", str)]
+async def test_plugin_specifies_hooks(tmp_path: Path) -> None:
+    """Plugins can implement a hook that another plugin, or they themselves, specify."""
+    async with running(CompletePlugin(tmp_path)) as app:
+        pages = [item for _, item in app.app.plugins.collect("actionhero_book_pages", str)]
 
-        assert given == ["the first page"]
+        assert pages == ["the first page"]
 
 
-async def test_classes_of_a_kind_are_found_in_the_application(
+async def test_components_are_discovered_in_the_application(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An application lists none of them."""
+    """The application does not list its components."""
     application = ModuleType("book_application")
     application.News = type(  # type: ignore[attr-defined]
         "News", (Channel,), {"__module__": application.__name__}
@@ -256,45 +256,45 @@ async def test_classes_of_a_kind_are_found_in_the_application(
     monkeypatch.setattr(sys, "path", [*sys.path])
     environ = {"ACTIONHERO_APP__PACKAGE": application.__name__}
 
-    async with running(Everything(tmp_path), environ=environ) as app:
+    async with running(CompletePlugin(tmp_path), environ=environ) as app:
         assert app.app.components(Channel) == [application.News]
 
 
-async def test_a_fault_that_a_plugin_finds_stops_the_start(tmp_path: Path) -> None:
-    """Nothing starts while a plugin has something to say against an action."""
-    plugin = Everything(tmp_path)
-    plugin.faults = ["action 'book:title' has an odd title"]
+async def test_validation_problems_prevent_the_start(tmp_path: Path) -> None:
+    """The error contains the problem and the plugin that reported it."""
+    plugin = CompletePlugin(tmp_path)
+    plugin.problems = ["action 'book:title' has an invalid title"]
 
-    with pytest.raises(Exception, match=r"odd title \(found by plugin 'Everything'"):
+    with pytest.raises(Exception, match=r"invalid title \(found by plugin 'CompletePlugin'"):
         async with running(plugin):
             pass
 
 
-async def test_a_plugin_has_a_say_in_start_and_doctor(tmp_path: Path) -> None:
-    """It may give a parent process, and things to be looked at."""
-    async with running(Everything(tmp_path)) as app:
+async def test_plugin_adds_supervisor_and_doctor_checks(tmp_path: Path) -> None:
+    """The hooks return a supervisor for `start` and diagnoses for `doctor`."""
+    async with running(CompletePlugin(tmp_path)) as app:
         host = app.app.plugins
-        parent = host.first("actionhero_supervisor", Supervisor, app=app.app)
-        found = host.collect("actionhero_doctor_checks", Diagnosis, app=app.app, deploy=True)
+        supervisor = host.first("actionhero_supervisor", Supervisor, app=app.app)
+        diagnoses = host.collect("actionhero_doctor_checks", Diagnosis, app=app.app, deploy=True)
 
-        assert isinstance(parent, WorkerArbiter)
-        assert Diagnosis("book", Finding.OK, "deploy: True") in [item for _, item in found]
+        assert isinstance(supervisor, NullSupervisor)
+        assert Diagnosis("book", Finding.OK, "deploy: True") in [item for _, item in diagnoses]
 
 
-def test_a_plugin_adds_commands(tmp_path: Path) -> None:
-    """A command is listed by its name and one line, and imported when it is run."""
+def test_plugin_adds_commands(tmp_path: Path) -> None:
+    """A command is listed with its short help, and imported when it runs."""
     group = CommandGroup("actionhero")
 
-    Everything(tmp_path).actionhero_commands(group)
+    CompletePlugin(tmp_path).actionhero_commands(group)
 
     assert group.commands["read"].get_short_help_str() == "Read the book."
 
 
-async def test_a_plugin_adds_to_http(tmp_path: Path) -> None:
-    """Its native routes and files are served, and its signals see every answer."""
+async def test_plugin_adds_routes_files_and_signals(tmp_path: Path) -> None:
+    """Routes and files are served, and signal handlers run for all responses."""
     (tmp_path / "book.css").write_text("body {}", encoding="utf-8")
 
-    async with running(Everything(tmp_path)) as app:
+    async with running(CompletePlugin(tmp_path)) as app:
         assert await fetch(app, "/feed") == ("news", "open")
         assert await fetch(app, "/assets/book.css") == ("body {}", "open")
-        assert await fetch(app, "/api/title") == ('{"title":"GUESTS","asked":1}', "open")
+        assert await fetch(app, "/api/title") == ('{"title":"GUESTS","calls":1}', "open")

@@ -1,4 +1,4 @@
-"""The pages hang together: links lead somewhere, names exist, decisions have their parts."""
+"""Tests of the pages: links, names, navigation, style, and the structure of decisions."""
 
 from __future__ import annotations
 
@@ -15,24 +15,30 @@ from tests.docs.conftest import READMES, blocks_of
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-TOUR = DOCS / "explanation" / "request-lifecycle.md"
+LIFECYCLE = DOCS / "explanation" / "request-lifecycle.md"
 DECISIONS = sorted((DOCS / "decisions").glob("0*.md"))
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+#: The status of a decision, and a later correction.
+STATUS = re.compile(
+    r"^(?:Accepted|Superseded by .+), \d{4}-\d\d-\d\d\."
+    r"(?: (?:Corrected|Reason corrected|Reversed), \d{4}-\d\d-\d\d(?:\.|: .+\.))?$",
+    re.MULTILINE,
+)
 NAME = re.compile(r"`(actionhero(?:_web)?(?:\.\w+)+)`")
 
 each_decision = pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
 
 
 def anchors_of(page: Path) -> set[str]:
-    """Return the names by which the headings of a page are linked to."""
+    """Return the anchors of the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", FENCED.sub("", page.read_text("utf-8")), re.MULTILINE)
     plain = (re.sub(r"[^\w\s-]", "", heading.lower()).strip() for heading in headings)
     return {re.sub(r"[\s-]+", "-", heading) for heading in plain}
 
 
-def test_every_link_leads_somewhere(page: Path) -> None:
-    """A link within the project leads to a file that is there, and to a heading of it."""
+def test_links_are_valid(page: Path) -> None:
+    """The target of a relative link is an existing file and heading."""
     for target in LINK.findall(FENCED.sub("", page.read_text("utf-8"))):
         if target.startswith(("http://", "https://", "mailto:")):
             continue
@@ -43,8 +49,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert anchor in anchors_of(linked), f"{page.name}: {target}"
 
 
-def test_every_page_is_in_the_navigation() -> None:
-    """No page can be read by those alone who know its address."""
+def test_navigation_lists_every_page() -> None:
+    """Each page is reachable from the navigation."""
     navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]
     pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
 
@@ -52,14 +58,14 @@ def test_every_page_is_in_the_navigation() -> None:
 
 
 def leaves(item: Any) -> set[str]:
-    """Return the pages in a part of the navigation."""
+    """Return the pages in a section of the navigation."""
     if isinstance(item, str):
         return {item}
     return set().union(*map(leaves, item.values() if isinstance(item, dict) else item))
 
 
-def test_a_page_has_one_sentence_a_line(page: Path) -> None:
-    """A change of one sentence is a change of one line."""
+def test_page_has_one_sentence_per_line(page: Path) -> None:
+    """A change of a sentence changes one line."""
     prose = FENCED.sub("", page.read_text("utf-8"))
 
     for line in prose.splitlines():
@@ -67,24 +73,24 @@ def test_a_page_has_one_sentence_a_line(page: Path) -> None:
             assert not re.search(r"[a-z`)*][.?!] [A-Z`\[]", line), f"{page.name}: {line}"
 
 
-def test_a_page_makes_no_promises_of_ease(page: Path) -> None:
-    """What is easy, a reader finds out; who finds it hard is not told that it is not."""
+def test_page_has_no_promotional_words(page: Path) -> None:
+    """Pages describe features without judging them."""
     text = page.read_text("utf-8").lower()
 
     assert re.findall(r"\b(?:simply|easy|easily|powerful|blazing|seamless\w*)\b", text) == []
 
 
-def test_the_tour_tells_of_names_that_exist() -> None:
-    """Each module, class and function on the way of a call is where the page says."""
-    names = NAME.findall(TOUR.read_text("utf-8"))
+def test_names_in_the_request_lifecycle_exist() -> None:
+    """Each module, class and function on the page can be imported."""
+    names = NAME.findall(LIFECYCLE.read_text("utf-8"))
     assert len(names) > 40
 
     for name in names:
-        assert found(name), name
+        assert exists(name), name
 
 
-def found(name: str) -> bool:
-    """Tell whether there is something at a dotted name."""
+def exists(name: str) -> bool:
+    """Return whether a dotted name can be resolved."""
     parts = name.split(".")
     for length in range(len(parts), 0, -1):
         try:
@@ -100,66 +106,66 @@ def found(name: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("folder", "left_out"),
+    ("folder", "omitted"),
     [
-        ("core/src/actionhero", {"hookspecs"}),
+        ("core/src/actionhero", set()),
         ("plugins/web/src/actionhero_web", {"hookspecs", "settings"}),
     ],
 )
-def test_the_tour_has_a_line_for_every_room(folder: str, left_out: set[str]) -> None:
-    """A newcomer finds each module of the house in the table, and no other."""
-    text = TOUR.read_text("utf-8")
+def test_request_lifecycle_lists_every_module(folder: str, omitted: set[str]) -> None:
+    """The table contains each module of the package, and no other names."""
+    text = LIFECYCLE.read_text("utf-8")
     part = text.partition(f"`{folder}/`")[2].partition("\n\n| ")[2].partition("\n\n")[0]
     rows = [line.split("|")[1] for line in f"| {part}".splitlines()[2:]]
-    told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
 
-    rooms = {
+    modules = {
         path.stem
         for path in (ROOT / folder).iterdir()
         if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.stem[0] != "_"
     }
 
-    assert told - left_out == rooms - left_out
+    assert listed - omitted == modules - omitted
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
-def test_a_readme_quotes_the_files_of_its_package(readme: Path) -> None:
-    """What it shows of the package is what is in the package."""
+def test_readme_quotes_the_files_of_its_package(readme: Path) -> None:
+    """A block with the title of an existing file has the text of this file."""
     for block in blocks_of(readme):
         file = readme.parent / (block.title or "")
         assert not file.is_file() or file.read_text("utf-8") == block.text, str(block)
 
 
-def test_every_fence_of_a_page_is_looked_at(page: Path) -> None:
-    """A fence that is indented, has no language or is drawn otherwise would pass by all tests."""
+def test_all_fences_are_recognized(page: Path) -> None:
+    """Fences with indentation or without a language would be skipped by the tests."""
     fences = re.findall(r"^[ \t]*(?:```|~~~).*$", page.read_text("utf-8"), re.MULTILINE)
-    told = [line for line in fences if re.match(r"```(?:$|\w+(?: title=\"[^\"]+\")?$)", line)]
+    recognized = [line for line in fences if re.match(r"```(?:$|\w+(?: title=\"[^\"]+\")?$)", line)]
 
-    assert told == fences
+    assert recognized == fences
     assert len(fences) == 2 * len(blocks_of(page))
 
 
-#: Why a block that is only text is not typed in.
-ONLY_TEXT = {
+#: The reasons for blocks in the language `text`, which are not run.
+TEXT_BLOCKS = {
     "docs/deploy/containers.md": "a list of packages, which a test installs",
-    "docs/explanation/request-lifecycle.md": "a request, as it comes over the wire",
-    "docs/explanation/performance.md": "commands that measure for many minutes",
-    "docs/how-to/tasks-page.md": "a password that is made up",
-    "docs/how-to/tasks.md": "variables that name servers of yours",
+    "docs/explanation/request-lifecycle.md": "the bytes of a request",
+    "docs/explanation/performance.md": "benchmarks, which take many minutes",
+    "docs/how-to/tasks-page.md": "a generated password",
+    "docs/how-to/tasks.md": "variables with the addresses of servers",
     "docs/how-to/workers.md": "commands for machines that share a Redis",
-    "docs/how-to/write-a-plugin.md": "a tree of files, which are made below it",
+    "docs/how-to/write-a-plugin.md": "a tree of files, which the page creates",
 }
 
 
-def test_what_is_only_text_is_no_command_and_no_program(page: Path) -> None:
-    """Nothing that could be run is called text, so as not to be run."""
-    named = page.relative_to(ROOT).as_posix() in ONLY_TEXT
+def test_text_blocks_have_a_reason(page: Path) -> None:
+    """A runnable block is not excluded from the tests by the language `text`."""
+    has_reason = page.relative_to(ROOT).as_posix() in TEXT_BLOCKS
 
-    assert named == any(block.language == "text" for block in blocks_of(page))
+    assert has_reason == any(block.language == "text" for block in blocks_of(page))
 
 
 def test_decisions_are_numbered_and_listed() -> None:
-    """They are numbered without a gap, and the index has each by its title."""
+    """The numbers have no gaps, and the index lists each decision with its title."""
     index = (DOCS / "decisions" / "index.md").read_text("utf-8")
 
     for number, path in enumerate(DECISIONS, 1):
@@ -171,18 +177,18 @@ def test_decisions_are_numbered_and_listed() -> None:
 
 @each_decision
 def test_a_decision_has_four_headings_and_fits_on_a_screen(path: Path) -> None:
-    """It says where it stands and when, why, what, and what follows from it."""
+    """Each decision has a status with a date, a context, a decision and its consequences."""
     text = path.read_text("utf-8")
 
     headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
 
     assert headings == ["Status", "Context", "Decision", "Consequences"]
-    assert re.search(r"^(?:Accepted|Superseded by .+), \d{4}-\d\d-\d\d\.$", text, re.MULTILINE)
+    assert STATUS.search(text)
     assert len(text.splitlines()) <= 40
 
 
-def test_the_first_action_of_the_readme_takes_ten_lines() -> None:
-    """What a visitor sees first is as short as we say it can be."""
+def test_first_action_of_the_readme_has_ten_lines() -> None:
+    """The first example stays short."""
     readme = (ROOT / "README.md").read_text("utf-8")
     first = readme.partition("```python")[2].partition("\n")[2].partition("```")[0]
 
@@ -190,16 +196,16 @@ def test_the_first_action_of_the_readme_takes_ten_lines() -> None:
 
 
 @pytest.mark.parametrize("name", ["demo", "tests"])
-def test_a_command_of_the_readme_is_one_line_to_copy(name: str) -> None:
-    """What CI takes from the README is what a visitor copies from it."""
+def test_readme_command_is_one_line(name: str) -> None:
+    """The command that CI runs is the command in the README, in one line."""
     readme = (ROOT / "README.md").read_text("utf-8")
-    printed = subprocess.run(
+    run = subprocess.run(
         [sys.executable, ROOT / ".ci" / "readme-command", name],
         capture_output=True,
         text=True,
         check=True,
     )
 
-    [command] = printed.stdout.splitlines()
+    [command] = run.stdout.splitlines()
 
     assert readme.count(f"$ {command}\n") == 1

@@ -1,4 +1,4 @@
-"""What stands in a fence of a page is what a reader gets who types it in."""
+"""Tests of the samples: they are well-formed, and the commands print the shown output."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import yaml
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.docs.conftest import Block, Reader
+    from tests.docs.conftest import Block, PageRunner
 
-#: What files for deployment are written in.
-DEPLOYED = {"dockerfile", "dotenv", "nginx"}
+#: The languages of deployment files.
+DEPLOYMENT_LANGUAGES = {"dockerfile", "dotenv", "nginx"}
 
 
-def test_a_block_is_in_a_language_that_is_looked_at(block: Block) -> None:
-    """Samples are well-formed, and none is in a language that no test reads."""
+def test_block_is_well_formed(block: Block) -> None:
+    """Each block is valid in its language, and each language is checked by a test."""
     match block.language:
         case "python":
             compile(block.text, str(block), "exec")
@@ -31,20 +31,27 @@ def test_a_block_is_in_a_language_that_is_looked_at(block: Block) -> None:
         case "yaml":
             assert all(yaml.safe_load_all(block.text))
         case "ini":
-            # systemd writes one key many times.
+            # Units of systemd repeat keys.
             configparser.ConfigParser(strict=False).read_string(block.text)
         case "console":
             assert block.text.startswith("$ ")
         case language:
-            # A program in TypeScript is compiled by who types in its page; the tutorial's page of
-            # HTML and JavaScript is opened in a browser; files for deployment have tests of
-            # their own, and what is `text` is listed below.
-            assert language in {"html", "javascript", "markdown", "text", "typescript", *DEPLOYED}
+            # TypeScript is compiled by the commands of its page, the tutorial's HTML and
+            # JavaScript are opened in a browser, deployment files have separate tests, and
+            # the reasons for `text` are in test_pages.py.
+            assert language in {
+                "html",
+                "javascript",
+                "markdown",
+                "text",
+                "typescript",
+                *DEPLOYMENT_LANGUAGES,
+            }
 
 
-@pytest.mark.timeout(300)  # An environment, packages, servers: a machine under load takes its time.
-def test_who_types_in_a_page_gets_what_it_shows(
-    played: Path, reader: Reader, blocks: dict[Path, list[Block]]
+@pytest.mark.timeout(300)  # Environments, packages and servers are slow on a busy machine.
+def test_page_runs_as_shown(
+    runnable_page: Path, runner: PageRunner, blocks: dict[Path, list[Block]]
 ) -> None:
-    """Its files are made and its commands run in order, in an empty folder; its samples run."""
-    reader.play(blocks[played])
+    """In an empty folder, the files are created and the commands and samples run in order."""
+    runner.run_all(blocks[runnable_page])
