@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from actionhero.cli.group import LazyCommand as LazyCommand
     from actionhero.cli.group import SettingOption as SettingOption
     from actionhero.cli.group import group as group
+    from actionhero.cli.group import load_plugins as load_plugins
     from actionhero.cli.group import main as main
     from actionhero.cli.logging import configure_logs as configure_logs
     from actionhero.cli.start import announce as announce
@@ -49,6 +50,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "LazyCommand",
             "SettingOption",
             "group",
+            "load_plugins",
             "main",
         ],
         ".logging": ["configure_logs"],

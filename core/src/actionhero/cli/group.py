@@ -148,21 +148,15 @@ class CommandGroup(click.Group):
         if self._asked:
             return
         from actionhero.errors import ConfigurationError  # noqa: PLC0415
-        from actionhero.plugins.discovery import find_plugins, load_application_plugin  # noqa: PLC0415
-        from actionhero.plugins.host import PluginHost  # noqa: PLC0415
 
         context = ctx.obj if ctx.obj is not None else CommandContext(ctx.params)
         try:
-            boot = context.sources().boot()
+            host = load_plugins(context.sources())
         except ConfigurationError as error:
             self._asked = True
             self.problems.append(str(error))
             return
-        plugins, problems = find_plugins(boot)
-        application, faults = load_application_plugin(boot)
-        host = PluginHost()
-        host.register([*plugins, *([application] if application else [])])
-        self.problems += [*problems, *faults, *host.problems]
+        self.problems += host.problems
         self.ask(host)
 
     def ask(self, host: PluginHost) -> None:
@@ -227,6 +221,26 @@ class CommandContext:
 def red(text: str) -> str:
     """Return `text` in red for a terminal, unless somebody asked for no colors."""
     return text if os.environ.get("NO_COLOR") else click.style(text, fg="red")
+
+
+def load_plugins(sources: Sources) -> PluginHost:
+    """Import the active plugins and the plugin module of the application, and register their hooks.
+
+    Nothing else of the application is imported. Errors are in `problems` of the host.
+
+    Raises:
+        ConfigurationError: A settings file is invalid.
+    """
+    from actionhero.plugins.discovery import find_plugins, load_application_plugin  # noqa: PLC0415
+    from actionhero.plugins.host import PluginHost  # noqa: PLC0415
+
+    boot = sources.boot()
+    plugins, problems = find_plugins(boot)
+    application, application_problems = load_application_plugin(boot)
+    host = PluginHost()
+    host.problems += [*problems, *application_problems]
+    host.register([*plugins, *([application] if application else [])])
+    return host
 
 
 def load_target(target: str) -> Any:
