@@ -1,4 +1,4 @@
-"""The work that is measured: what is asked, and what must be answered."""
+"""The measured work: the requests, and the expected responses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-# Everybody has a password of their own: what a server remembers of the last one helps it nothing.
+# Each user has a different password, so that a server cannot reuse the result of the last one.
 _GOOD: Final = '{"name":"Mario Mario","email":"mario@example.com","password":"mushroom%04d"}'
 _BAD: Final = '{"name":"ab","email":"nope","password":"a%04d"}'
 
@@ -41,10 +41,10 @@ class Case:
         return f"{head}\r\n{body}".encode()
 
     def check(self, peer: str, answer: bytes) -> None:
-        """Refuse an answer that is not what was asked for: wrong answers are quickly given.
+        """Refuse an unexpected response: a wrong response is cheap.
 
         Args:
-            peer: Who answered.
+            peer: The server that sent the response.
             answer: Head and body.
 
         Raises:
@@ -66,8 +66,8 @@ class Case:
             named = user["name"] == "Mario Mario" and user["email"] == "mario@example.com"
             return named and isinstance(user["id"], int)
         if self.name == "W2b":
-            told = json.dumps(answer)
-            return all(key in told for key in ("name", "email", "password"))
+            text = json.dumps(answer)
+            return all(key in text for key in ("name", "email", "password"))
         if self.name == "ready":
             return True
         if self.name == "list":
@@ -88,11 +88,11 @@ CASES: Final = (W1, W2, W2B, W3)
 
 
 def list_messages(cookie: str) -> Case:
-    """Return what asks for a page of messages, for who has that cookie."""
+    """Return the request for a page of messages, with that cookie."""
     target = f"/api/messages/list?limit={ROWS}"
     return Case("list", f"{ROWS} rows and their users", "GET", target, headers=(cookie,))
 
 
 def status_with_session(cookie: str) -> Case:
-    """Return what asks for the status, for who has that cookie."""
+    """Return the request for the status, with that cookie."""
     return Case("session", "status with a session", "GET", "/api/status", headers=(cookie,))

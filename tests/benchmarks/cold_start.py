@@ -1,4 +1,4 @@
-"""How long a server with 200 actions takes to its first answer, and what it holds when idle."""
+"""The time of a server with 200 actions to its first response, and its memory when idle."""
 
 from __future__ import annotations
 

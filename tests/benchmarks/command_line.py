@@ -1,4 +1,4 @@
-"""What `actionhero --version` and `--help` cost, beside the `--help` of a bare click program."""
+"""The cost of `actionhero --version` and `--help`, compared with a bare click program."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ROUNDS: Final = 21
 QUICK_ROUNDS: Final = 9
 
-#: Libraries that are for calls and servers: nobody waits for them to read a help page.
+#: Libraries for calls and servers, which a help page must not import.
 HEAVY: Final = ("aiohttp", "pydantic", "rich")
 
 _OURS: Final = str(Path(sys.executable).with_name("actionhero"))
@@ -76,6 +76,6 @@ def _refuse_heavy(option: str) -> None:
         check=True,
     )
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    found = sorted(imported.intersection(HEAVY))
-    if found:
-        raise RuntimeError(f"actionhero {option} imports {', '.join(found)}")
+    heavy = sorted(imported.intersection(HEAVY))
+    if heavy:
+        raise RuntimeError(f"actionhero {option} imports {', '.join(heavy)}")

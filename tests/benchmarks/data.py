@@ -1,6 +1,6 @@
-"""CPU time per request where a database and a session are asked: ours beside handlers by hand.
+"""CPU time per request with a database and a session, compared with hand-written handlers.
 
-Both serve one PostgreSQL and one Redis, which are thrown away. As over HTTP, what counts is the
+Both serve one PostgreSQL and one Redis, which are thrown away. As over HTTP, the measure is the
 CPU time of the server process, in rounds in which one is loaded right after the other.
 """
 
@@ -33,7 +33,7 @@ _ADA: Final = {"name": "Ada", "email": "ada@example.com", "password": "correct h
 
 
 def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
-    """Return the figures asked for: `data.list`, `data.session`; each is ours over by hand."""
+    """Return the requested figures: `data.list`, `data.session`; each is ours over hand-written."""
     keys = set(keys)
     rounds = QUICK_ROUNDS if quick else ROUNDS
     readings: dict[str, Reading] = {}
@@ -66,7 +66,7 @@ def _compare(ours: Server, hand: Server, case: Case, rounds: int) -> Reading:
     costs: dict[str, list[float]] = {"ours": [], "by hand": []}
     for server in (ours, hand):
         case.check(server.name, server.ask(case))
-        load(server, case)  # what is only done once is done now
+        load(server, case)  # warm up
     for number in range(rounds):
         for server in (ours, hand) if number % 2 else (hand, ours):
             costs[server.name].append(load(server, case))

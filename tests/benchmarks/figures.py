@@ -1,4 +1,4 @@
-"""What must hold, what we aim at, and how what was measured compares."""
+"""The figures: their limits, their aims, and the comparison with the readings."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Figure:
-    """Something that is measured."""
+    """One measured figure."""
 
     key: str
     title: str
-    #: Beyond this we fail; `None`: it is told, and that is all.
+    #: The limit; `None`: the figure is reported only.
     must: float | None = None
-    #: Where we want to be.
+    #: The aim.
     aim: float | None = None
     unit: str = "×"  # noqa: RUF001 - times
     lower_is_better: bool = False
 
     def holds(self, reading: Reading) -> bool:
-        """Whether what must hold does."""
+        """Return whether the reading is within the limit."""
         return self.must is None or self._reaches(reading, self.must)
 
-    def verdict(self, reading: Reading) -> str:
-        """Return the verdict, in a word or two."""
+    def result(self, reading: Reading) -> str:
+        """Return the result, in a word or two."""
         if self.must is None:
             return ""
         if not self.holds(reading):
@@ -45,16 +45,16 @@ class Figure:
 
 @dataclass
 class Reading:
-    """What was measured: the values of several pairs, or parts, of one measurement."""
+    """The values of several pairs, or parts, of one measurement."""
 
     values: list[float]
     note: str = ""
-    #: How often it was measured: a figure that fails gets another chance.
+    #: How often it was measured: a figure that fails is measured again.
     attempts: int = field(default=1)
 
     @property
     def median(self) -> float:
-        """The one that counts."""
+        """The median, which is compared."""
         return median(self.values)
 
 
@@ -64,7 +64,7 @@ def median(values: Sequence[float]) -> float:
 
 
 def quartile(values: Sequence[float]) -> float:
-    """Return the lower quartile: of times, those that nothing disturbed."""
+    """Return the lower quartile: the times without disturbance."""
     return sorted(values)[len(values) // 4]
 
 
@@ -88,15 +88,19 @@ FIGURES = (
     Figure("over_http.W3.tuned", f"W3 over HTTP, {_TUNED}"),
     Figure(
         "data.list",
-        "messages:list of 50 rows vs handler by hand",
+        "messages:list of 50 rows vs hand-written handler",
         1.25,
         1.1,
         lower_is_better=True,
     ),
     Figure(
-        "data.session", "status with a session vs handler by hand", 1.25, 1.1, lower_is_better=True
+        "data.session",
+        "status with a session vs hand-written handler",
+        1.25,
+        1.1,
+        lower_is_better=True,
     ),
-    Figure("sockets.calls.by hand", "calls of 50 sockets vs aiohttp by the manual", 1.6, 2.1),
+    Figure("sockets.calls.by hand", "calls of 50 sockets vs aiohttp, hand-written", 1.6, 2.1),
     Figure("sockets.calls.FastAPI", f"calls of 50 sockets {_FASTAPI}", 2.2, 2.8),
     Figure("sockets.rate.by hand", "a broadcast to 1,000 vs gather(send_str), rate", 1.6, 2.2),
     Figure("sockets.rate.FastAPI", f"a broadcast to 1,000 {_FASTAPI}, rate", 2.5, 3.8),
@@ -105,16 +109,18 @@ FIGURES = (
         "sockets.many", "a broadcast to 10,000 idle sockets", 3.0, 1.0, "s", lower_is_better=True
     ),
     Figure("sockets.memory", "memory of an idle socket", None, 25, "KiB", lower_is_better=True),
-    Figure("tasks.enqueue", "a job enqueued vs dramatiq's send, rate", 0.85, 0.95),
-    Figure("tasks.batch", "1,000 jobs enqueued in one step vs one by one, rate", 3.0),
-    Figure("tasks.drain.dramatiq", "10,000 small jobs run vs dramatiq, rate", 2.3, 3.5),
-    Figure("tasks.drain.celery", "10,000 small jobs run vs Celery with threads, rate", 5.0, 8.0),
+    Figure("tasks.enqueue", "enqueuing a job vs dramatiq's send, rate", 0.85, 0.95),
+    Figure("tasks.batch", "enqueuing 1,000 jobs together vs one by one, rate", 3.0),
+    Figure("tasks.drain.dramatiq", "running 10,000 small jobs vs dramatiq, rate", 2.3, 3.5),
     Figure(
-        "tasks.median", "an idle worker begins a job, median", 50, 5, "ms", lower_is_better=True
+        "tasks.drain.celery", "running 10,000 small jobs vs Celery with threads, rate", 5.0, 8.0
     ),
-    Figure("tasks.p99", "an idle worker begins a job, p99", 100, 20, "ms", lower_is_better=True),
-    Figure("tasks.waiting", "jobs that wait at once in one process", 64, 1000, "jobs"),
-    Figure("tasks.waiting.told", "the same, with --concurrency 1000", 1000, None, "jobs"),
+    Figure(
+        "tasks.median", "an idle worker starts a job, median", 50, 5, "ms", lower_is_better=True
+    ),
+    Figure("tasks.p99", "an idle worker starts a job, p99", 100, 20, "ms", lower_is_better=True),
+    Figure("tasks.waiting", "concurrent waiting jobs of one process", 64, 1000, "jobs"),
+    Figure("tasks.waiting.1000", "the same, with --concurrency 1000", 1000, None, "jobs"),
     Figure(
         "tasks.memory",
         "a worker's memory from the 20,000th to the 100,000th job",

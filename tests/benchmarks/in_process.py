@@ -1,8 +1,8 @@
 """CPU time per request without sockets: the steadiest figures, and the ones to tune by.
 
 Requests are fed to the server's protocol over a transport that goes nowhere. All variants live in
-one process and take turns, a few hundred requests each, so that whatever slows the machine down
-slows all of them. A variant's figure is the lower quartile of its turns.
+one process and take turns, a few hundred requests each, so that a slower machine slows all
+of them. A variant's figure is the lower quartile of its turns.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Nowhere(asyncio.Transport):
         self.write(b"".join(pieces))
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return an address where one is asked for."""
+        """Return the address of the client."""
         return ("127.0.0.1", 50000) if name == "peername" else default
 
     def is_closing(self) -> bool:
@@ -91,7 +91,7 @@ class Nowhere(asyncio.Transport):
 
 @dataclass
 class Variant:
-    """A server that is asked one thing over and over."""
+    """A server that receives one request repeatedly."""
 
     name: str
     case: Case
@@ -119,9 +119,9 @@ class Variant:
         )
         begun = time.process_time_ns()
         for request in requests:
-            wanted = wire.answers + 1
+            expected = wire.answers + 1
             protocol.data_received(request)
-            while wire.answers < wanted:  # noqa: ASYNC110 - what answers needs the loop's turns
+            while wire.answers < expected:  # noqa: ASYNC110 - the server runs in the same loop
                 await asyncio.sleep(0)
         self.finish()
         return (time.process_time_ns() - begun) / count / 1000
@@ -131,7 +131,7 @@ class Bench:
     """All variants, open at the same time.
 
     Args:
-        stack: What closes them.
+        stack: Closes them.
         stream: Where log lines go.
     """
 
@@ -151,9 +151,9 @@ class Bench:
         """Add our server.
 
         Args:
-            case: What it is asked.
+            case: The request.
             actions: All its actions.
-            name: What the variant is called.
+            name: The name of the variant.
             log: Whether it writes a line for each call.
         """
 
@@ -162,21 +162,21 @@ class Bench:
             def actionhero_actions(self) -> list[type[Action]]:
                 return list(actions)
 
-        app = App.of(
+        app = App.from_plugins(
             [actionhero_web.plugin, Application()],
             read_sources(self._folder, environ={"ACTIONHERO_ENV": "production"}),
             RunMode.SERVER,
         )
         # As `actionhero start` does it.
         app.pipeline.call_log = logs.call_log
-        app.lifecycle.without_servers()
+        app.lifecycle.disable_servers()
         await app.start()
         self._stack.push_async_callback(app.stop)
         variant = await self._add(
             f"{name} {case.name}", case, web.AppRunner(build_application(app))
         )
         variant.prepare = self._log_calls if log else self._log_nothing
-        # A timer of the log would write the lines in somebody else's turn.
+        # A timer of the log would write the lines in the turn of another variant.
         variant.finish = logs.call_log.flush
 
     async def _add(self, name: str, case: Case, runner: web.AppRunner) -> Variant:
@@ -199,12 +199,12 @@ class Bench:
 
 def everything() -> list[type[Action]]:
     """Return the 200 actions of the peer."""
-    shown: list[type[Action]] = [ours.ShowAbout, ours.MakeUser, ours.ShowUser]
-    return [*shown, *ours.actionhero_actions()]
+    measured: list[type[Action]] = [ours.ShowAbout, ours.MakeUser, ours.ShowUser]
+    return [*measured, *ours.actionhero_actions()]
 
 
 def one_prefix() -> list[type[Action]]:
-    """Return 200 actions whose paths all begin with the one that is asked for."""
+    """Return 200 actions whose paths have the requested path as a prefix."""
     things = [
         ours.thing(name, f"GET /user/{{id}}/{name}") for name in (*work.THINGS, "one", "other")
     ]
@@ -234,21 +234,21 @@ RATIOS = {
 
 
 async def _measure(keys: set[str], turns: int) -> tuple[dict[str, Reading], dict[str, float]]:
-    wanted = {name for key in keys for name in RATIOS[key]}
-    times: dict[str, list[list[float]]] = {name: [] for name in wanted}
+    names = {name for key in keys for name in RATIOS[key]}
+    times: dict[str, list[list[float]]] = {name: [] for name in names}
     async with AsyncExitStack() as stack:
         with ExitStack() as files:
             stream = files.enter_context(open("/dev/null", "w"))  # noqa: ASYNC230 - never waits
             stack.callback(logs.shutdown)
             bench = Bench(stack, stream)
             await fill(bench)
-            variants = [variant for variant in bench.variants if variant.name in wanted]
+            variants = [variant for variant in bench.variants if variant.name in names]
             for variant in variants:
                 await variant.turn(TURN)
                 variant.case.check(variant.name, bytes(variant.wire.last))
             gc.collect()
             for _ in range(PARTS):
-                for name in wanted:
+                for name in names:
                     times[name].append([])
                 for number in range(turns):
                     # Not always in one order: each leaves the caches to the next.
@@ -264,7 +264,7 @@ async def _measure(keys: set[str], turns: int) -> tuple[dict[str, Reading], dict
 
 
 def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
-    """Return the figures asked for, each with what it was made of as its note."""
+    """Return the requested figures, each with its parts as a note."""
     keys = set(keys)
     readings, microseconds = uvloop.run(_measure(keys, QUICK_TURNS if quick else TURNS))
     for key, reading in readings.items():
@@ -273,5 +273,5 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
     return readings
 
 
-#: For a look at what a variant does, such as by a profiler: `bench.variants` after `fill`.
+#: To inspect a variant, for example with a profiler: `bench.variants` after `fill`.
 __all__ = ["RATIOS", "Bench", "Variant", "fill", "measure"]

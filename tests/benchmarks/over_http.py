@@ -1,7 +1,7 @@
 """CPU time per request of whole server processes, loaded by wrk over the loopback.
 
-The server has one core, wrk the other. Rates say little on a machine that others use too, so what
-counts is the CPU time of the server, which waiting does not add to. In each round every peer is
+The server has one core, wrk the other. Rates say little on a machine that others use too, so the
+measure is the CPU time of the server, which waiting does not add to. In each round every peer is
 loaded for a moment, one right after the other; a figure is the ratio within a round.
 """
 
@@ -32,7 +32,7 @@ _SCRIPT: Final = Path(__file__).with_name("post.lua")
 
 
 def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
-    """Return the figures asked for: `over_http.W1` against FastAPI, `over_http.W1.tuned`."""
+    """Return the requested figures: `over_http.W1` against FastAPI, `over_http.W1.tuned`."""
     keys = set(keys)
     rounds = QUICK_ROUNDS if quick else ROUNDS
     readings: dict[str, Reading] = {}
@@ -41,17 +41,17 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
         for server in servers:
             for case in CASES:
                 case.check(server.name, server.ask(case))
-                load(server, case)  # what is only done once is done now
+                load(server, case)  # warm up
         for case in CASES:
-            wanted = {f"over_http.{case.name}": "FastAPI", f"over_http.{case.name}.tuned": "tuned"}
-            wanted = {key: peer for key, peer in wanted.items() if key in keys}
-            asked = [s for s in servers if s.name in {"ours", *wanted.values()}]
-            costs: dict[str, list[float]] = {server.name: [] for server in asked}
-            for number in range(rounds if wanted else 0):
-                first = number % len(asked)
-                for server in asked[first:] + asked[:first]:
+            peers = {f"over_http.{case.name}": "FastAPI", f"over_http.{case.name}.tuned": "tuned"}
+            peers = {key: peer for key, peer in peers.items() if key in keys}
+            selected = [s for s in servers if s.name in {"ours", *peers.values()}]
+            costs: dict[str, list[float]] = {server.name: [] for server in selected}
+            for number in range(rounds if peers else 0):
+                first = number % len(selected)
+                for server in selected[first:] + selected[:first]:
                     costs[server.name].append(load(server, case))
-            for key, peer in wanted.items():
+            for key, peer in peers.items():
                 ratios = [a / b for a, b in zip(costs[peer], costs["ours"], strict=True)]
                 theirs, own = median(costs[peer]), median(costs["ours"])
                 readings[key] = Reading(ratios, f"{theirs:.0f} µs over {own:.0f} µs")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[2]
 PEERS: Final = Path(__file__).parent / "peers"
 SERVER_CORE: Final = "0"
-#: For whatever asks.
+#: For requests.
 CLIENT_CORE: Final = "1"
 
 _STOP_SECONDS: Final = 5.0
@@ -31,9 +31,9 @@ class Program:
     """A process and all its children, as long as a `with` block runs.
 
     Args:
-        name: What it is called where it fails.
+        name: Its name in errors.
         command: How it is started: the arguments of Python.
-        variables: What it finds in its environment beside the usual.
+        variables: Additional environment variables.
         folder: Where it is started.
     """
 
@@ -51,7 +51,7 @@ class Program:
         self._folder = folder
 
     def __enter__(self) -> Self:
-        # What it complains of is shown if it does not start.
+        # Its errors are shown if it does not start.
         self._log = tempfile.TemporaryFile()
         #: When it was started, by `time.perf_counter`.
         self.begun = time.perf_counter()
@@ -84,7 +84,7 @@ class Program:
         return self._process.poll() is not None
 
     def said(self) -> str:
-        """Return the end of what it wrote."""
+        """Return the end of its output."""
         self._log.seek(0)
         return self._log.read().decode(errors="replace")[-2000:]
 
@@ -111,14 +111,14 @@ class Program:
         """Return when it can be used; where it is not known, at once."""
 
     def _tree(self) -> list[int]:
-        found, waiting = [], [self._process.pid]
+        pids, waiting = [], [self._process.pid]
         while waiting:
             pid = waiting.pop()
-            found.append(pid)
+            pids.append(pid)
             for path in Path(f"/proc/{pid}/task").glob("*/children"):
                 with contextlib.suppress(OSError):
                     waiting += map(int, path.read_text().split())
-        return found
+        return pids
 
     def _stop(self) -> None:
         self._log.close()
@@ -134,6 +134,6 @@ class Program:
 
 
 def environment() -> dict[str, str]:
-    """Return the variables that a started program sees: none that could change what it does."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(ROOT), "ACTIONHERO_ENV": "production", "COLUMNS": "100"}
+    """Return the environment of a started program, without variables that change its behaviour."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**inherited, "PYTHONPATH": str(ROOT), "ACTIONHERO_ENV": "production", "COLUMNS": "100"}

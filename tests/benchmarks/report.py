@@ -1,4 +1,4 @@
-"""How the figures are told: as a table on the terminal, or in Markdown."""
+"""The report of the figures: a table on the terminal, or in Markdown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.figures import Figure, Reading
 
-_HEADINGS: Final = ("figure", "must hold", "aim", "measured: median (min..max)", "verdict", "of")
+_HEADINGS: Final = ("figure", "must hold", "aim", "measured: median (min..max)", "result", "of")
 _LIBRARIES: Final = (
     "actionhero", "aiohttp", "uvloop", "pydantic", "orjson", "redis", "fastapi", "uvicorn", "click",
     "dramatiq", "celery",
@@ -38,7 +38,7 @@ def table(readings: Mapping[str, Reading], *, markdown: bool) -> str:
 
 
 def machine() -> str:
-    """Return what it was measured on, in one line."""
+    """Return the machine and the versions, in one line."""
     cpu = "unknown CPU"
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -57,15 +57,15 @@ def _row(figure: Figure, reading: Reading) -> tuple[str, ...]:
     digits = 0 if figure.unit in {"KiB", "MiB", "jobs"} else 2
     spread = f"{min(reading.values):.{digits}f}..{max(reading.values):.{digits}f}"
     bound = "≤ " if figure.lower_is_better else "≥ "
-    verdict = figure.verdict(reading)
+    result = figure.result(reading)
     if reading.attempts > 1:
-        verdict += f" (attempt {reading.attempts})"
+        result += f" (attempt {reading.attempts})"
     return (
         figure.title,
         "" if figure.must is None else f"{bound}{figure.must:g} {figure.unit}",
         "" if figure.aim is None else f"{bound}{figure.aim:g} {figure.unit}",
         f"{reading.median:.{digits}f} {figure.unit} ({spread})",
-        verdict,
+        result,
         reading.note,
     )
 

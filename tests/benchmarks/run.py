@@ -1,4 +1,4 @@
-"""Measure our speed beside that of others, and tell whether what must hold does.
+"""Measure our speed in comparison with other frameworks, and check the limits.
 
     nox -s bench                 everything, a quarter of an hour or more
     nox -s bench -- --quick      fewer rounds
@@ -6,7 +6,7 @@
                                  cold_start or command_line
     nox -s bench -- --markdown   the table for the documentation
 
-Exits with 1 if a figure that must hold fails. It needs Linux, two cores, `taskset` and `wrk`.
+Exits with 1 if a figure is beyond its limit. It needs Linux, two cores, `taskset` and `wrk`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-# Started as a file, so Python looks for modules beside it; ours are named from the root.
+# Run as a file, so Python searches modules beside it; ours are named from the root.
 sys.path[0] = str(Path(__file__).parents[2])
 
 from tests.benchmarks import report  # noqa: E402
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: The modules that measure.
 KINDS = ("in_process", "over_http", "data", "sockets", "tasks", "cold_start", "command_line")
 
-#: How often a figure is measured at most: the machine is noisy, and one bad moment is no verdict.
+#: How often a figure is measured at most: the machine is noisy, and one bad moment proves nothing.
 ATTEMPTS = 3
 
 
@@ -45,44 +45,44 @@ def main() -> int:
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"one of {', '.join(KINDS)}")
     parser.add_argument("--quick", action="store_true", help="measure fewer rounds")
     parser.add_argument("--markdown", action="store_true", help="print a table in Markdown")
-    given = parser.parse_args()
-    for kind in given.kinds:
+    arguments = parser.parse_args()
+    for kind in arguments.kinds:
         if kind not in KINDS:
-            parser.error(f"there is no {kind!r}; there are: {', '.join(KINDS)}")
-    kinds = [kind for kind in KINDS if kind in (given.kinds or KINDS)]
-    lacking = _lacking(kinds)
-    if lacking:
-        parser.error(f"{lacking} is needed to measure")
+            parser.error(f"unknown kind {kind!r}; available: {', '.join(KINDS)}")
+    kinds = [kind for kind in KINDS if kind in (arguments.kinds or KINDS)]
+    missing = _missing_program(kinds)
+    if missing:
+        parser.error(f"{missing} is needed to measure")
     print(report.machine(), flush=True)
     readings: dict[str, Reading] = {}
     for kind in kinds:
-        readings |= _measure_until_it_holds(kind, quick=given.quick)
+        readings |= _measure_until_it_holds(kind, quick=arguments.quick)
     print()
-    print(report.table(readings, markdown=given.markdown))
+    print(report.table(readings, markdown=arguments.markdown))
     failed = [f for f in FIGURES if f.key in readings and not f.holds(readings[f.key])]
     if failed:
-        print(f"\nwhat must hold fails: {'; '.join(figure.title for figure in failed)}")
+        print(f"\nbeyond the limit: {'; '.join(figure.title for figure in failed)}")
     return 1 if failed else 0
 
 
 def _measure_until_it_holds(kind: str, *, quick: bool) -> dict[str, Reading]:
     figures = {figure.key: figure for figure in FIGURES if figure.key.startswith(f"{kind}.")}
     readings: dict[str, Reading] = {}
-    wanted = list(figures)
+    keys = list(figures)
     for attempt in range(1, ATTEMPTS + 1):
         print(f"measuring {kind} ...", file=sys.stderr, flush=True)
         # In a process of its own: libraries that this one had loaded would be shared with the
         # servers, and count for less of their memory.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(max_workers=1, mp_context=context) as fresh:
-            measured = fresh.submit(_measure, kind, wanted, quick).result()
+            measured = fresh.submit(_measure, kind, keys, quick).result()
         for reading in measured.values():
             reading.attempts = attempt
         readings |= measured
-        wanted = [key for key in wanted if not figures[key].holds(readings[key])]
-        if not wanted:
+        keys = [key for key in keys if not figures[key].holds(readings[key])]
+        if not keys:
             break
-        for key in wanted:
+        for key in keys:
             again = "measuring it again" if attempt < ATTEMPTS else "that was the last attempt"
             print(
                 f"{figures[key].title}: {readings[key].median:.2f} fails; the machine may have "
@@ -97,8 +97,8 @@ def _measure(kind: str, keys: list[str], quick: bool) -> dict[str, Reading]:
     return cast("dict[str, Reading]", module.measure(keys, quick=quick))
 
 
-def _lacking(kinds: list[str]) -> str | None:
-    """Return what this machine lacks to measure `kinds`."""
+def _missing_program(kinds: list[str]) -> str | None:
+    """Return the requirement of `kinds` that this machine does not meet."""
     if sys.platform != "linux":
         return "Linux"
     if {"over_http", "data", "sockets", "tasks", "cold_start"}.intersection(kinds) and len(

@@ -1,4 +1,4 @@
-"""A server process on a core of its own: started, and asked."""
+"""A server process on a core of its own, and requests to it."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Server(Program):
     Args:
         name: One of `COMMANDS`, or of `command`.
         command: How it is started, if it is not one of those.
-        first: What it is asked until it answers.
-        variables: What it finds in its environment beside the usual.
+        first: The request that is repeated until it responds.
+        variables: Additional environment variables.
         folder: Where it is started.
     """
 
@@ -54,8 +54,8 @@ class Server(Program):
     ) -> None:
         self.port = free_port()
         parts = COMMANDS[name] if command is None else command
-        given = [part.format(port=self.port) for part in parts]
-        super().__init__(name, given, variables=variables, folder=folder)
+        arguments = [part.format(port=self.port) for part in parts]
+        super().__init__(name, arguments, variables=variables, folder=folder)
         self._first = first
         #: From the start of the process to its first right answer.
         self.seconds_to_answer = 0.0

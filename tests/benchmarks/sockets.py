@@ -1,7 +1,7 @@
 """WebSocket: CPU time per call of 50 sockets, and the rate of one broadcast to 1,000.
 
-The client is `wsload.c`, compiled here: one in Python would be what is measured. The server has
-one core, the client the other. In each round every peer is loaded, one right after the other.
+The client is `wsload.c`, compiled here: a client in Python would dominate the
+measurement. The server has one core, the client the other. In each round every peer is loaded, one right after the other.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CALLERS: Final = 50
 LISTENERS: Final = 1000
 #: How many idle sockets the memory of one is worked out from.
 IDLE: Final = 2000
-#: How many sockets one process holds, and tells something to all of them.
+#: The number of open sockets of one process in a broadcast.
 MANY: Final = 10_000
 
 _SOURCE: Final = Path(__file__).with_name("wsload.c")
@@ -50,7 +50,7 @@ _PUBLISH: Final = json.dumps(
         "messageType": "action",
         "action": "publish",
         "messageId": 9,
-        "params": {"text": "hello to everybody who listens"},
+        "params": {"text": "hello to all subscribers"},
     }
 )
 _FAST: Final = [
@@ -60,7 +60,7 @@ _FAST: Final = [
 
 
 def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
-    """Return the figures asked for, such as `sockets.calls` and `sockets.rate.FastAPI`."""
+    """Return the requested figures, such as `sockets.calls` and `sockets.rate.FastAPI`."""
     keys = set(keys)
     readings: dict[str, Reading] = {}
     with ExitStack() as stack:
@@ -73,7 +73,7 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
         servers = [stack.enter_context(server) for server in (ours, hand, fast)]
         rounds = QUICK_ROUNDS if quick else ROUNDS
         calls = _take_turns(servers, rounds, program, "rr", CALLERS, _CALL)
-        told = _take_turns(servers, rounds, program, "fan", LISTENERS, _SUBSCRIBE, _PUBLISH)
+        results = _take_turns(servers, rounds, program, "fan", LISTENERS, _SUBSCRIBE, _PUBLISH)
         for peer in ("by hand", "FastAPI"):
             theirs = [each["cpu_us"] for each in calls[peer]]
             own = [each["cpu_us"] for each in calls["ours"]]
@@ -81,15 +81,15 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
                 [a / b for a, b in zip(theirs, own, strict=True)],
                 f"{median(theirs):.0f} µs over {median(own):.0f} µs",
             )
-            rates = [each["rate"] for each in told[peer]]
-            ours_told = [each["rate"] for each in told["ours"]]
+            rates = [each["rate"] for each in results[peer]]
+            own_rates = [each["rate"] for each in results["ours"]]
             readings[f"sockets.rate.{peer}"] = Reading(
-                [b / a for a, b in zip(rates, ours_told, strict=True)],
-                f"{median(ours_told):.0f} over {median(rates):.0f} messages a second",
+                [b / a for a, b in zip(rates, own_rates, strict=True)],
+                f"{median(own_rates):.0f} over {median(rates):.0f} messages a second",
             )
         readings["sockets.p99"] = Reading(
-            [each["p99_ms"] / each["p50_ms"] for each in told["ours"]],
-            f"p50 {median([each['p50_ms'] for each in told['ours']]):.1f} ms",
+            [each["p99_ms"] / each["p50_ms"] for each in results["ours"]],
+            f"p50 {median([each['p50_ms'] for each in results['ours']]):.1f} ms",
         )
         if "sockets.many" in keys:
             many = _load(ours, program, "fan", MANY, _SUBSCRIBE, _PUBLISH)
@@ -114,24 +114,24 @@ def _ours(redis_url: str) -> Server:
 
 
 def _take_turns(
-    servers: Sequence[Server], rounds: int, program: Path, mode: str, count: int, *told: str
+    servers: Sequence[Server], rounds: int, program: Path, mode: str, count: int, *messages: str
 ) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {server.name: [] for server in servers}
+    results: dict[str, list[dict[str, Any]]] = {server.name: [] for server in servers}
     for server in servers:
-        _load(server, program, mode, count, *told)  # what is only done once is done now
+        _load(server, program, mode, count, *messages)  # warm up
     for number in range(rounds):
         first = number % len(servers)
         for server in [*servers[first:], *servers[:first]]:
-            found[server.name].append(_load(server, program, mode, count, *told))
-    return found
+            results[server.name].append(_load(server, program, mode, count, *messages))
+    return results
 
 
-def _load(server: Server, program: Path, mode: str, count: int, *told: str) -> dict[str, Any]:
+def _load(server: Server, program: Path, mode: str, count: int, *messages: str) -> dict[str, Any]:
     before = server.cpu_seconds()
     done = subprocess.run(
         [
             *("taskset", "-c", CLIENT_CORE, str(program), mode, str(server.port), "/ws"),
-            *(str(count), str(SECONDS), *told),
+            *(str(count), str(SECONDS), *messages),
         ],
         capture_output=True,
         text=True,
@@ -139,12 +139,12 @@ def _load(server: Server, program: Path, mode: str, count: int, *told: str) -> d
     )
     if done.returncode:
         raise RuntimeError(f"{server.name}, {mode}: {done.stderr}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    # Of a broadcast, it counts only what says hello.
-    if mode == "rr" and '"response"' not in found["sample"]:
-        raise RuntimeError(f"{server.name}, {mode}: answered {found['sample']}")
-    found["cpu_us"] = (server.cpu_seconds() - before) / found["n"] * 1e6
-    return found
+    result: dict[str, Any] = json.loads(done.stdout)
+    # Of a broadcast, it counts only the messages with hello.
+    if mode == "rr" and '"response"' not in result["sample"]:
+        raise RuntimeError(f"{server.name}, {mode}: responded {result['sample']}")
+    result["cpu_us"] = (server.cpu_seconds() - before) / result["n"] * 1e6
+    return result
 
 
 def _memory(server: Server) -> Reading:

@@ -1,7 +1,7 @@
 """Jobs: how fast they are enqueued, run and picked up; beside dramatiq and Celery, on one Redis.
 
-One worker process has one core; Redis and whoever enqueues have the other. All have the settings
-that they come with. The peers take turns, each right after the other.
+One worker process has one core; Redis and the enqueuing process have the other. All
+have their default settings. The peers take turns, each right after the other.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ WORKERS: Final = {
 
 
 def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
-    """Return the figures asked for, such as `tasks.enqueue` and `tasks.drain.celery`."""
+    """Return the requested figures, such as `tasks.enqueue` and `tasks.drain.celery`."""
     keys = set(keys)
     rounds = QUICK_ROUNDS if quick else ROUNDS
     readings: dict[str, Reading] = {}
@@ -71,8 +71,8 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
             readings |= _pick_up(place)
         if "tasks.waiting" in keys:
             readings["tasks.waiting"] = _wait(place)
-        if "tasks.waiting.told" in keys:
-            readings["tasks.waiting.told"] = _wait(place, "--concurrency", "1000")
+        if "tasks.waiting.1000" in keys:
+            readings["tasks.waiting.1000"] = _wait(place, "--concurrency", "1000")
         if "tasks.memory" in keys:
             readings["tasks.memory"] = _memory(place)
     return {key: reading for key, reading in readings.items() if key in keys}
@@ -102,7 +102,7 @@ class _Place:
         return Program(peer, command, variables=self.variables, folder=self._folder)
 
     def enqueuer(self, peer: str) -> _Enqueuer:
-        """Return whoever enqueues, to be started."""
+        """Return the enqueuing process, to be started."""
         return _Enqueuer(peer, self.variables, self._folder)
 
     def empty(self) -> None:
@@ -113,20 +113,20 @@ class _Place:
             client.flushall()
 
     def note(self, name: str, worker: Program) -> Any:
-        """Wait for a note of a worker, and return what it says."""
+        """Wait for a note of a worker, and return its text."""
         path = self._folder / name
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not path.exists():
             if time.monotonic() > deadline or worker.has_ended:
-                raise RuntimeError(f"{worker.name} never tells of {name}: {worker.said()}")
+                raise RuntimeError(f"{worker.name} never wrote {name}: {worker.said()}")
             time.sleep(_LOOK_SECONDS)
-        told = json.loads(path.read_text())
+        note = json.loads(path.read_text())
         path.unlink()
-        return told
+        return note
 
 
 class _Enqueuer:
-    """A process that enqueues when it is told to, as long as a `with` block runs."""
+    """A process that enqueues on request, while a `with` block runs."""
 
     def __init__(self, peer: str, variables: Mapping[str, str], folder: Path) -> None:
         self._peer = peer
@@ -165,7 +165,7 @@ class _Enqueuer:
 
 
 def _enqueue(place: _Place, turns: int) -> dict[str, Reading]:
-    """Compare in short turns, so that what slows one down slows the other."""
+    """Compare in short turns, so that a slower machine slows both."""
     ratios, batches, ours, theirs = [], [], [], []
     with place.enqueuer("ours") as own, place.enqueuer("dramatiq") as other:
         for enqueuer in (own, other):

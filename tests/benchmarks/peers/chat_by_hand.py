@@ -21,15 +21,15 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 STARTED = time.monotonic()
-#: How long a session is kept, in seconds.
-KEPT = 86400
+#: The time to live of a session, in seconds.
+TTL_SECONDS = 86400
 
 REDIS = web.AppKey("REDIS", redis.asyncio.Redis)
 DATABASE = web.AppKey("DATABASE", TortoiseContext)
 
 
 async def connect(application: web.Application) -> Any:
-    """Open what the handlers lean on."""
+    """Open the connections of the handlers."""
     application[REDIS] = redis.asyncio.Redis.from_url(os.environ["REDIS_URL"])
     with TortoiseContext() as context:
         await context.init(
@@ -45,8 +45,8 @@ async def connect(application: web.Application) -> Any:
 async def session_of(request: web.Request) -> dict[str, Any]:
     """Return the session of a request, which lives on from now."""
     id = request.cookies.get("__session", "")
-    kept = await request.app[REDIS].getex(f"by-hand:{id}", ex=KEPT) if id else None
-    return orjson.loads(kept) if kept else {}
+    stored = await request.app[REDIS].getex(f"by-hand:{id}", ex=TTL_SECONDS) if id else None
+    return orjson.loads(stored) if stored else {}
 
 
 def answer(value: Any, status: int = 200) -> web.Response:
@@ -82,18 +82,18 @@ async def list_messages(request: web.Request) -> web.Response:
     return answer({"messages": messages, "pagination": pagination})
 
 
-async def is_well(asked: Any) -> bool:
-    """Tell whether something answers."""
+async def is_well(check: Any) -> bool:
+    """Return whether a service responds."""
     try:
         async with asyncio.timeout(5):
-            await asked
-    except Exception:  # noqa: BLE001 - whatever a driver raises means that it does not
+            await check
+    except Exception:  # noqa: BLE001 - any error of a driver means unavailable
         return False
     return True
 
 
 async def show_status(request: web.Request) -> web.Response:
-    """Answer how this process is, to somebody whose session lives on."""
+    """Return the status of this process, and renew the session."""
     await session_of(request)
     connection = request.app[DATABASE].connections.get("default")
     database, store = await asyncio.gather(
@@ -114,7 +114,7 @@ async def show_status(request: web.Request) -> web.Response:
 
 
 def main() -> None:
-    """Serve on the port that is given."""
+    """Serve on the given port."""
     application = web.Application()
     application.add_routes(
         [web.get("/api/messages/list", list_messages), web.get("/api/status", show_status)]

@@ -12,7 +12,7 @@ from tests.benchmarks.peers import work
 
 
 class NewUser(BaseModel):
-    """What makes a user."""
+    """The inputs of a new user."""
 
     name: Annotated[str, Field(min_length=3)]
     email: Annotated[str, Field(pattern=work.EMAIL)]
@@ -20,7 +20,7 @@ class NewUser(BaseModel):
 
 
 class User(BaseModel):
-    """A user, as it is shown."""
+    """A user in a response."""
 
     id: int
     name: str
@@ -34,7 +34,7 @@ class Made(BaseModel):
 
 
 class Shown(BaseModel):
-    """The user that was asked for."""
+    """The requested user."""
 
     user: User
     verbose: bool
@@ -45,7 +45,7 @@ app = FastAPI()
 
 @app.exception_handler(RequestValidationError)
 async def refuse(request: Request, error: RequestValidationError) -> JSONResponse:
-    """Tell what is wrong, without the inputs: FastAPI's own answer would repeat the password."""
+    """Return the errors without the inputs: FastAPI's own response would repeat the password."""
     details = [{key: detail[key] for key in ("type", "loc", "msg")} for detail in error.errors()]
     return JSONResponse({"error": {"message": "invalid", "details": details}}, status_code=422)
 

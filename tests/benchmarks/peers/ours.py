@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class NewUserInputs(Inputs):
-    """What makes a user."""
+    """The inputs of a new user."""
 
     name: str = Field(min_length=3)
     email: str = Field(pattern=work.EMAIL)
@@ -21,7 +21,7 @@ class NewUserInputs(Inputs):
 
 
 class WhichUserInputs(Inputs):
-    """Which user is shown, and how."""
+    """The requested user, and the form of the response."""
 
     id: int
     verbose: bool = False
@@ -34,7 +34,7 @@ class Made(TypedDict):
 
 
 class Shown(TypedDict):
-    """The user that was asked for."""
+    """The requested user."""
 
     user: work.User
     verbose: bool
@@ -71,13 +71,13 @@ class ShowUser(Action):
 
 
 def thing(name: str, path: str) -> type[Action]:
-    """Return an action that nobody calls, with inputs of its own as every action has."""
+    """Return an action that is never called, with inputs of its own."""
 
     class ThingInputs(Inputs):
         id: int
 
     class ShowThing(Action):
-        """Answer what nobody asks for."""
+        """Respond to a request that is never made."""
 
         async def run(self, inputs: ThingInputs) -> dict[str, object]:
             return {}
@@ -89,5 +89,5 @@ def thing(name: str, path: str) -> type[Action]:
 
 @hookimpl
 def actionhero_actions() -> Iterable[type[Action]]:
-    # The three above are found by themselves, as those of every application are.
+    # The three above are found automatically, as in every application.
     return [thing(name, f"GET /{name}/{{id}}") for name in work.THINGS]

@@ -15,7 +15,7 @@ subscribers: dict[str, set[web.WebSocketResponse]] = {}
 
 
 class NewUser(BaseModel):
-    """What makes a user."""
+    """The inputs of a new user."""
 
     name: str = Field(min_length=3)
     email: str = Field(pattern=work.EMAIL)
@@ -48,8 +48,8 @@ async def talk(request: web.Request) -> web.WebSocketResponse:
                 answer = {"messageId": message.get("messageId"), "subscribed": {"channel": channel}}
                 await socket.send_json(answer)
             elif message["action"] == "publish":
-                told = {"channel": channel, "message": message["params"]["text"]}
-                text = json.dumps({"message": told})
+                broadcast = {"channel": channel, "message": message["params"]["text"]}
+                text = json.dumps({"message": broadcast})
                 await asyncio.gather(*(each.send_str(text) for each in subscribers[channel]))
                 await socket.send_json({"messageId": message.get("messageId"), "response": {}})
             else:
@@ -66,7 +66,7 @@ async def about(request: web.Request) -> web.Response:
 
 
 def main() -> None:
-    """Serve on the port that is given."""
+    """Serve on the given port."""
     application = web.Application()
     application.add_routes([web.get("/ws", talk), web.get("/api/about", about)])
     web.run_app(application, port=int(sys.argv[1]), access_log=None, print=None)

@@ -33,8 +33,8 @@ async def talk(socket: WebSocket) -> None:
                 answer = {"messageId": message.get("messageId"), "subscribed": {"channel": channel}}
                 await socket.send_json(answer)
             elif message["action"] == "publish":
-                told = {"channel": channel, "message": message["params"]["text"]}
-                text = json.dumps({"message": told})
+                broadcast = {"channel": channel, "message": message["params"]["text"]}
+                text = json.dumps({"message": broadcast})
                 await asyncio.gather(*(each.send_text(text) for each in subscribers[channel]))
                 await socket.send_json({"messageId": message.get("messageId"), "response": {}})
             else:

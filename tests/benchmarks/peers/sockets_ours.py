@@ -1,4 +1,4 @@
-"""An application of ours with a socket: an action, a channel, and who broadcasts in it."""
+"""An application of ours with a socket: an action, a channel, and a broadcast."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from actionhero_channels import Channel, Channels, Subscription
 
 
 class News(Channel):
-    """What everybody hears."""
+    """The channel of the broadcasts."""
 
     name = "news"
 
     async def presence_key(self, subscription: Subscription) -> str | None:
-        """Return that nobody is told of: the others tell of nobody either."""
+        """Return no presence key: the peers have no presence either."""
         return None
 
 
@@ -29,13 +29,13 @@ class MakeUser(Action):
 
 
 class PublishInputs(Inputs):
-    """What is told."""
+    """The text to broadcast."""
 
     text: str
 
 
 class Publish(Action):
-    """Tell everybody."""
+    """Broadcast a text."""
 
     name = "publish"
     websocket = True

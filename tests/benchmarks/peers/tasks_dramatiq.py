@@ -26,5 +26,5 @@ async def enqueue(count: int) -> None:
 
 
 async def ping() -> None:
-    """Enqueue a job that tells how late it is."""
+    """Enqueue a job that records its delay."""
     job.send(0, time.time())

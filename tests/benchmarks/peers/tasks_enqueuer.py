@@ -1,4 +1,4 @@
-"""A process that enqueues for one of the peers: it does what it reads, and tells how long it took.
+"""A process that enqueues for one of the peers: commands on stdin, durations on stdout.
 
 It is started with the name of a module beside this one. Each line that it reads is a function of
 that module and its arguments, as JSON; each that it writes has the seconds, of the clock and of
@@ -15,7 +15,7 @@ import time
 
 
 async def main() -> None:
-    """Do what is read, until there is nothing more."""
+    """Execute commands until the end of the input."""
     peer = importlib.import_module(f"tests.benchmarks.peers.{sys.argv[1]}")
     for line in sys.stdin:
         name, *arguments = json.loads(line)

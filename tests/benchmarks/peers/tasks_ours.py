@@ -12,7 +12,7 @@ from actionhero_tasks import Tasks
 
 
 class JobInputs(Inputs):
-    """What a job is about."""
+    """The inputs of a job."""
 
     number: int
     sent: float | None = None
@@ -73,5 +73,5 @@ async def enqueue_waiting(count: int) -> None:
 
 
 async def ping() -> None:
-    """Enqueue a job that tells how late it is."""
+    """Enqueue a job that records its delay."""
     await (await _tasks()).enqueue(Job, {"number": 0, "sent": time.time()})

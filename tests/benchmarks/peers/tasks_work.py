@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-#: Where notes are left, each in a file of the name of what it is about.
+#: The folder of the notes, one file each.
 NOTES: Final = Path(os.environ.get("BENCH_NOTES", "."))
 #: After how many jobs the worker says how long they took.
 JOBS: Final = int(os.environ.get("BENCH_JOBS", "1000"))

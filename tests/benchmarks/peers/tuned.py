@@ -13,7 +13,7 @@ from tests.benchmarks.peers import work
 
 
 class NewUser(BaseModel):
-    """What makes a user."""
+    """The inputs of a new user."""
 
     name: Annotated[str, Field(min_length=3)]
     email: Annotated[str, Field(pattern=work.EMAIL)]
@@ -21,13 +21,13 @@ class NewUser(BaseModel):
 
 
 class WhichUser(BaseModel):
-    """Which user is shown, and how."""
+    """The requested user, and the form of the response."""
 
     id: int
     verbose: bool = False
 
 
-# What `model_validate_json` and `model_validate` come down to.
+# The essence of `model_validate_json` and `model_validate`.
 _new_user_from_json = NewUser.__pydantic_validator__.validate_json
 _which_user = WhichUser.__pydantic_validator__.validate_python
 
@@ -37,7 +37,7 @@ def _answer(value: Any, status: int = 200) -> web.Response:
 
 
 def _refusal(error: ValidationError) -> web.Response:
-    # Without `input`: nobody who is careful sends a password back.
+    # Without `input`: a password is never sent back.
     details = error.errors(include_url=False, include_context=False, include_input=False)
     return _answer({"error": {"message": "invalid", "details": details}}, status=422)
 
@@ -66,7 +66,7 @@ async def show_user(request: web.Request) -> web.Response:
 
 
 async def show_thing(request: web.Request) -> web.Response:
-    """Answer what nobody asks for."""
+    """Respond to a request that is never made."""
     return _answer({})
 
 

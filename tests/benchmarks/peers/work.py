@@ -1,4 +1,4 @@
-"""What every peer does, so that they differ only in how they are asked and how they answer."""
+"""The work of every peer, so that they differ only in the framework."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class About(TypedDict):
 
 
 class User(TypedDict):
-    """A user, as it is shown."""
+    """A user in a response."""
 
     id: int
     name: str
@@ -30,7 +30,7 @@ EMAIL: Final = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 
 #: How many routes a peer has in all, those that are measured included.
 ROUTE_COUNT: Final = 200
-#: Names of resources that nobody asks for. Half are before the one that is asked for, half after.
+#: Names of resources that are never requested: half sort before the requested one, half after.
 THINGS: Final = [f"thing{number}" for number in range(ROUTE_COUNT - 3)]
 BEFORE: Final = THINGS[: len(THINGS) // 2]
 AFTER: Final = THINGS[len(THINGS) // 2 :]
