@@ -1,7 +1,8 @@
 """WebSocket: CPU time per call of 50 sockets, and the rate of one broadcast to 1,000.
 
-The client is `wsload.c`, compiled here: a client in Python would dominate the
-measurement. The server has one core, the client the other. In each round every peer is loaded, one right after the other.
+The client is `wsload.c`, compiled here: a client in Python would dominate the measurement. The
+server has one core, the client the other. In each round every peer is loaded, one right after the
+other.
 """
 
 from __future__ import annotations
