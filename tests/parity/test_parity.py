@@ -1,4 +1,4 @@
-"""Every door that exists makes the same of a call: one table of cases, run through each."""
+"""The contract suite for servers, over all transports."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from pytest_actionhero import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-Begun = Callable[[], Awaitable[None]]
+Started = Callable[[], Awaitable[None]]
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the variables of a process in which the contract's actions are the application."""
+    """Return the environment of a process with the contract's actions as the application."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -40,8 +40,8 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-class InTest(TransportClient):
-    """Calls in the test's own process."""
+class InProcessClient(TransportClient):
+    """Calls actions in the process of the test."""
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
@@ -51,22 +51,22 @@ class InTest(TransportClient):
         if outcome.error is None:
             return CallResult(outcome.value)
         error = outcome.error
-        # What caused it is kept for whoever debugs a test; a caller of another door has this.
+        # Without the cause, which is available to tests only.
         text = f"{error!r} {error.__dict__}"
         return CallResult(failure=CallFailure.from_error(error), text=text)
 
     async def call_and_disconnect(
-        self, action: str, inputs: Mapping[str, str], begun: Begun
+        self, action: str, inputs: Mapping[str, str], started: Started
     ) -> None:
-        calling = asyncio.create_task(self.caller.outcome(action, **inputs))
-        await begun()
-        calling.cancel()
+        task = asyncio.create_task(self.caller.outcome(action, **inputs))
+        await started()
+        task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await calling
+            await task
 
 
-class OverHttp(TransportClient):
-    """Calls a server in a process of its own, with plain bytes on a socket."""
+class HttpClient(TransportClient):
+    """Calls a server in another process, with plain bytes on a socket."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host = host
@@ -84,31 +84,31 @@ class OverHttp(TransportClient):
     async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
         reader, writer = await asyncio.open_connection(self.host, self.port)
         writer.write(self.request(action, inputs))
-        answer = (await reader.read()).decode()
+        response = (await reader.read()).decode()
         writer.close()
         await writer.wait_closed()
-        head, _, body = answer.partition("\r\n\r\n")
+        head, _, body = response.partition("\r\n\r\n")
         if " 200 " in head.partition("\r\n")[0]:
-            return CallResult(json.loads(body), text=answer)
-        return CallResult(failure=CallFailure.from_envelope(json.loads(body)), text=answer)
+            return CallResult(json.loads(body), text=response)
+        return CallResult(failure=CallFailure.from_document(json.loads(body)), text=response)
 
     async def call_and_disconnect(
-        self, action: str, inputs: Mapping[str, str], begun: Begun
+        self, action: str, inputs: Mapping[str, str], started: Started
     ) -> None:
         _, writer = await asyncio.open_connection(self.host, self.port)
         writer.write(self.request(action, inputs))
-        await begun()
+        await started()
         writer.close()
         await writer.wait_closed()
 
 
-class OverWebSocket(TransportClient):
-    """Calls the same server over a socket."""
+class WebSocketClient(TransportClient):
+    """Calls the same server over a WebSocket."""
 
     def __init__(self, host: str, port: int) -> None:
         self.url = f"http://{host}:{port}/api"
 
-    async def say(
+    async def send(
         self, socket: ClientWebSocketResponse, action: str, inputs: Mapping[str, str]
     ) -> None:
         message = {"messageType": "action", "action": action, "messageId": 1, "params": inputs}
@@ -116,24 +116,24 @@ class OverWebSocket(TransportClient):
 
     async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
         async with ClientSession() as session, session.ws_connect(self.url) as socket:
-            await self.say(socket, action, inputs)
+            await self.send(socket, action, inputs)
             text = await socket.receive_str()
-        answer = json.loads(text)
-        assert answer.pop("messageId") == 1
-        if "response" in answer:
-            return CallResult(answer["response"], text=text)
-        return CallResult(failure=CallFailure.from_envelope(answer), text=text)
+        message = json.loads(text)
+        assert message.pop("messageId") == 1
+        if "response" in message:
+            return CallResult(message["response"], text=text)
+        return CallResult(failure=CallFailure.from_document(message), text=text)
 
     async def call_and_disconnect(
-        self, action: str, inputs: Mapping[str, str], begun: Begun
+        self, action: str, inputs: Mapping[str, str], started: Started
     ) -> None:
         async with ClientSession() as session, session.ws_connect(self.url) as socket:
-            await self.say(socket, action, inputs)
-            await begun()
+            await self.send(socket, action, inputs)
+            await started()
 
 
-class FromTheShell(TransportClient):
-    """Runs `actionhero call`, each time in a process of its own."""
+class CommandLineClient(TransportClient):
+    """Runs `actionhero call` in a new process for each call."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -151,21 +151,21 @@ class FromTheShell(TransportClient):
 
     async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
         process = await self.start(action, inputs)
-        out, talk = (stream.decode() for stream in await process.communicate())
+        out, err = (stream.decode() for stream in await process.communicate())
         self.exit_code = process.returncode
         if process.returncode == 0:
             return CallResult(json.loads(out), text=out)
         assert out == ""
-        # Before the envelope stand the lines of the log, which is the operator's own.
-        envelope = talk.splitlines()[-1]
-        return CallResult(failure=CallFailure.from_envelope(json.loads(envelope)), text=envelope)
+        # The error document follows the lines of the log, which are for the operator.
+        document = err.splitlines()[-1]
+        return CallResult(failure=CallFailure.from_document(json.loads(document)), text=document)
 
     async def call_and_disconnect(
-        self, action: str, inputs: Mapping[str, str], begun: Begun
+        self, action: str, inputs: Mapping[str, str], started: Started
     ) -> None:
         process = await self.start(action, inputs)
         try:
-            await begun()
+            await started()
             process.send_signal(signal.SIGINT)
             await process.communicate()
         finally:
@@ -177,7 +177,7 @@ class FromTheShell(TransportClient):
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
-    """Give where the server listens, which runs for all tests of this module."""
+    """Yield the address of a server that runs for all tests of this module."""
     folder = tmp_path_factory.mktemp("http")
     with subprocess.Popen(
         [sys.executable, "-m", "actionhero", "start", "--port", "0"],
@@ -187,54 +187,54 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int
         text=True,
     ) as process:
         assert process.stderr is not None
-        seen: list[str] = []
+        lines: list[str] = []
         try:
             for line in process.stderr:
-                seen.append(line)
-                if found := re.search(r"listens on http://([\d.]+):(\d+)", line):
+                lines.append(line)
+                if match := re.search(r"listens on http://([\d.]+):(\d+)", line):
                     break
             else:
-                pytest.fail("the server did not start:\n" + "".join(seen))
-            yield found[1], int(found[2])
+                pytest.fail("the server did not start:\n" + "".join(lines))
+            yield match[1], int(match[2])
         finally:
             process.terminate()
-            seen.append(process.communicate(timeout=30)[1])
-        # Shown by pytest where a test has failed.
-        print("".join(seen), file=sys.stderr)
+            lines.append(process.communicate(timeout=30)[1])
+        # Pytest shows it if a test fails.
+        print("".join(lines), file=sys.stderr)
         assert process.returncode == 0
 
 
 class TestTestCaller(ServerContract):
-    """`actionhero.testing`: no socket, no process."""
+    """`actionhero.testing`, without a socket or a process."""
 
     @pytest.fixture
-    async def door(self) -> AsyncIterator[TransportClient]:
+    async def transport(self) -> AsyncIterator[TransportClient]:
         async with running_app(contract_actions) as app:
-            yield InTest(app.connect())
+            yield InProcessClient(app.connect())
 
 
 class TestHttp(ServerContract):
     """`actionhero start`, with actionhero-web."""
 
     @pytest.fixture
-    def door(self, address: tuple[str, int]) -> TransportClient:
-        return OverHttp(*address)
+    def transport(self, address: tuple[str, int]) -> TransportClient:
+        return HttpClient(*address)
 
 
 class TestWebSocket(ServerContract):
     """`actionhero start`, with actionhero-websocket."""
 
     @pytest.fixture
-    def door(self, address: tuple[str, int]) -> TransportClient:
-        return OverWebSocket(*address)
+    def transport(self, address: tuple[str, int]) -> TransportClient:
+        return WebSocketClient(*address)
 
 
 class TestCommandLine(ServerContract):
-    """`actionhero call`, with an exit code for each kind of end."""
+    """`actionhero call`, with an exit code for each outcome."""
 
     @pytest.fixture
-    def door(self, tmp_path: Path) -> FromTheShell:
-        return FromTheShell(tmp_path)
+    def transport(self, tmp_path: Path) -> CommandLineClient:
+        return CommandLineClient(tmp_path)
 
     @pytest.mark.parametrize(
         ("action", "inputs", "code"),
@@ -247,22 +247,24 @@ class TestCommandLine(ServerContract):
             ("contract:ok", {"name": "A"}, 65),
         ],
     )
-    async def test_the_exit_code_tells_what_kind_of_end_it_was(
+    async def test_the_exit_code_depends_on_the_outcome(
         self,
-        door: FromTheShell,
+        transport: CommandLineClient,
         journal: Path,
         action: str,
         inputs: dict[str, str],
         code: int,
     ) -> None:
-        """A script can tell its own mistakes from those of the action."""
-        await door.call(action, {"journal": str(journal), **inputs})
+        """A script can distinguish wrong usage, invalid inputs and failed actions."""
+        await transport.call(action, {"journal": str(journal), **inputs})
 
-        assert door.exit_code == code
+        assert transport.exit_code == code
 
-    async def test_whoever_leaves_ends_the_call(self, door: TransportClient, journal: Path) -> None:
-        """Ctrl-C ends the action in order, and the exit code is what shells expect."""
-        await super().test_whoever_leaves_ends_the_call(door, journal)
+    async def test_a_disconnect_cancels_the_call(
+        self, transport: TransportClient, journal: Path
+    ) -> None:
+        """Ctrl-C cancels the action, and the exit code is that of an interrupt."""
+        await super().test_a_disconnect_cancels_the_call(transport, journal)
 
-        assert isinstance(door, FromTheShell)
-        assert door.exit_code == 130
+        assert isinstance(transport, CommandLineClient)
+        assert transport.exit_code == 130

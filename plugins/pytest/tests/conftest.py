@@ -1,4 +1,4 @@
-"""The fixtures are those that are tested; here is only what plays a user's own tests."""
+"""`pytester`, which runs the tests of a user."""
 
 from __future__ import annotations
 

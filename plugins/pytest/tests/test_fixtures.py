@@ -1,9 +1,9 @@
-"""Each fixture, used as an application's own tests use it."""
+"""The fixtures, used like in the tests of an application."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator  # noqa: TC003 - read when the application loads
+from collections.abc import AsyncIterator  # noqa: TC003 - resolved when the application loads
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ class NoteInputs(Inputs):
 
 
 class Note(Action):
-    """Tell everybody."""
+    """Broadcast a note."""
 
     name = "note"
 
@@ -56,7 +56,7 @@ class Note(Action):
 
 
 class Later(Action):
-    """Tell everybody later, or fail."""
+    """Enqueue a job."""
 
     name = "later"
 
@@ -76,13 +76,13 @@ class Count(Action):
 
 
 class Notes(Channel):
-    """What was noted."""
+    """The channel of notes."""
 
     name = "notes"
 
 
 class NotesPlugin:
-    """Brings the channel, which is found in an application only."""
+    """A plugin with the channel."""
 
     @hookimpl
     def actionhero_channels(self) -> list[Any]:
@@ -94,33 +94,35 @@ SOCKETS = (web_plugin, redis_plugin, channels_plugin, websocket_plugin)
 
 @pytest.mark.actionhero(plugins=[Visit])
 async def test_an_action_is_called_without_a_socket(caller: Caller) -> None:
-    """A caller keeps a session from one call to the next."""
+    """A caller has one session for all its calls."""
     await caller.call("visit")
 
     assert await caller.call("visit") == {"visits": 2}
 
 
 @pytest.mark.actionhero(plugins=[Visit])
-async def test_two_who_connect_are_two(app: RunningApp, caller: Caller) -> None:
-    """Who is new has a session of their own."""
+async def test_two_callers_have_two_sessions(app: RunningApp, caller: Caller) -> None:
+    """Each new caller has its own session."""
     await caller.call("visit")
 
     assert await app.connect().call("visit") == {"visits": 1}
 
 
 @pytest.mark.actionhero(plugins=[Visit, web_plugin, redis_plugin, sessions_plugin])
-async def test_a_client_of_http_keeps_its_cookies(
+async def test_the_http_client_has_cookies(
     http: aiohttp.ClientSession, redis_server: ThrowAwayRedis
 ) -> None:
-    """A second request comes from the same visitor."""
+    """Two requests belong to the same session."""
     for visits in (1, 2):
-        async with http.get("/api/visit") as answer:
-            assert await answer.json() == {"visits": visits}
+        async with http.get("/api/visit") as response:
+            assert await response.json() == {"visits": visits}
 
 
 @pytest.mark.actionhero(plugins=[*SOCKETS, Visit])
-async def test_a_socket_is_open(websocket: Client, redis_server: ThrowAwayRedis) -> None:
-    """A client calls over WebSocket; its connection keeps the session."""
+async def test_the_websocket_client_is_connected(
+    websocket: Client, redis_server: ThrowAwayRedis
+) -> None:
+    """The session lives as long as the connection."""
     await websocket.call("visit")
 
     assert await websocket.call("visit") == {"visits": 2}
@@ -134,19 +136,19 @@ class BookInputs(Inputs):
 
 
 class Book(Action):
-    """Keep a book, and tell what was kept; of some there can be only one."""
+    """Return a book; one title is a conflict."""
 
     name = "book"
     web = "PUT /books/{title}"
 
     async def run(self, inputs: BookInputs) -> dict[str, Any]:
         if inputs.title == "Emma":
-            raise Conflict("There is such a book", key="title", value=inputs.title)
+            raise Conflict("This book exists", key="title", value=inputs.title)
         return inputs.model_dump()
 
 
 class BookFind(Action):
-    """Look for a book."""
+    """Return a book."""
 
     name = "book:find"
     web = "GET /books"
@@ -160,7 +162,7 @@ class StartInputs(Inputs):
 
 
 class Countdown(Action):
-    """Count down, and fail below nothing."""
+    """Count down to zero, and fail for long countdowns."""
 
     name = "countdown"
     web = "GET /countdown"
@@ -172,26 +174,26 @@ class Countdown(Action):
             raise Conflict("too far")
 
 
-DOORS = [*SOCKETS, tasks_plugin, Book, BookFind, Countdown]
+TRANSPORTS = [*SOCKETS, tasks_plugin, Book, BookFind, Countdown]
 
 
-@pytest.mark.actionhero(plugins=DOORS)
-async def test_each_caller_is_answered_the_same(
+@pytest.mark.actionhero(plugins=TRANSPORTS)
+async def test_all_callers_return_the_same_result(
     each_caller: Any, redis_server: ThrowAwayRedis
 ) -> None:
-    """Whatever the door is: a value is a value, whether it came as JSON, as text or as it is."""
+    """Over any transport, whether the inputs are JSON, text or Python values."""
     book = {"title": "Lady Susan / 2", "pages": 80, "tags": ["a", "b"], "sold": True}
 
     assert await each_caller.call("book", **book) == book
     assert await each_caller.call("book:find", **book) == book
 
 
-@pytest.mark.actionhero(plugins=DOORS)
-async def test_each_caller_is_refused_the_same(
+@pytest.mark.actionhero(plugins=TRANSPORTS)
+async def test_all_callers_raise_the_same_error(
     each_caller: Any, redis_server: ThrowAwayRedis
 ) -> None:
-    """A failure is raised as the error that the action raised, with all that is told of it."""
-    with pytest.raises(Conflict, match="There is such a book") as conflict:
+    """The class, key, value and problems are those of the action's error."""
+    with pytest.raises(Conflict, match="This book exists") as conflict:
         await each_caller.call("book", title="Emma", pages=80)
     with pytest.raises(InvalidInput, match="Missing required param: pages") as invalid:
         await each_caller.call("book", title="Emma")
@@ -200,72 +202,72 @@ async def test_each_caller_is_refused_the_same(
     assert [problem.pointer for problem in invalid.value.problems] == ["/pages"]
 
 
-@pytest.mark.actionhero(plugins=DOORS)
-async def test_each_caller_gets_all_items_of_a_stream(
+@pytest.mark.actionhero(plugins=TRANSPORTS)
+async def test_all_callers_return_all_items_of_a_stream(
     each_caller: Any, redis_server: ThrowAwayRedis
 ) -> None:
-    """They are there when it ends; what ends it early is raised."""
+    """An error during the stream is raised."""
     assert await each_caller.call("countdown", start=1) == [1, 0]
     with pytest.raises(Conflict, match="too far"):
         await each_caller.call("countdown", start=2)
 
 
 @pytest.mark.actionhero(plugins=[Visit, web_plugin, redis_plugin, sessions_plugin])
-async def test_a_caller_over_http_keeps_a_session(
+async def test_the_http_caller_has_a_session(
     http_caller: HttpCaller, redis_server: ThrowAwayRedis
 ) -> None:
-    """By the cookie of the client, which is that of `http`."""
+    """It uses the cookies of `http`."""
     await http_caller.call("visit")
 
     assert await http_caller.call("visit") == {"visits": 2}
 
 
 @pytest.mark.actionhero(plugins=[Count, web_plugin])
-async def test_what_http_does_not_reach_is_told(http_caller: HttpCaller) -> None:
-    """A slip in the test is no failure of the action."""
-    with pytest.raises(ValueError, match="action 'count' has no web"):
+async def test_the_http_caller_refuses_an_action_without_a_route(http_caller: HttpCaller) -> None:
+    """A mistake in the test is not an error of the action."""
+    with pytest.raises(ValueError, match="action 'count' has no route"):
         await http_caller.call("count", text="four")
 
 
 @pytest.mark.actionhero(plugins=[Visit])
-async def test_an_option_that_there_is_not_is_told(cli_caller: CliCaller) -> None:
-    """As the shell tells it."""
-    with pytest.raises(InvalidInput, match="No such option '--nobody'"):
-        await cli_caller.call("visit", nobody="Ada")
+async def test_the_cli_caller_refuses_an_unknown_option(cli_caller: CliCaller) -> None:
+    """The message is that of the command line."""
+    with pytest.raises(InvalidInput, match="No such option '--missing'"):
+        await cli_caller.call("visit", missing="Ada")
 
 
 @pytest.mark.actionhero(plugins=[Note, NotesPlugin(), redis_plugin, channels_plugin])
 async def test_a_broadcast_is_captured(
     caller: Caller, broadcasts: list[CapturedBroadcast], redis_server: ThrowAwayRedis
 ) -> None:
-    """What was said is there when the call has ended."""
+    """Broadcasts of a call are available after the call."""
     await caller.call("note", text="Hello")
 
-    assert [(said.channel, said.message) for said in broadcasts] == [("notes", {"text": "Hello"})]
+    assert [(item.channel, item.message) for item in broadcasts] == [("notes", {"text": "Hello"})]
 
 
 @pytest.mark.actionhero(plugins=[Later, Count, tasks_plugin])
 async def test_jobs_run_when_the_queue_is_drained(caller: Caller, job_queue: JobQueue) -> None:
-    """Each runs once, and its result is known."""
+    """Each job runs once, and its result is available."""
     await caller.call("later", text="four")
     await caller.call("later", text="three")
 
-    assert [settled.result for settled in await job_queue.drain()] == [b"4", b"5"]
+    assert [settlement.result for settlement in await job_queue.drain()] == [b"4", b"5"]
     assert await job_queue.drain() == []
 
 
 @pytest.mark.actionhero(plugins=[Later, Count, tasks_plugin])
-async def test_a_job_that_fails_is_told(caller: Caller, job_queue: JobQueue) -> None:
-    """A test does not pass while its jobs fail unseen."""
+async def test_a_failed_job_fails_the_test(caller: Caller, job_queue: JobQueue) -> None:
+    """The error has the numbers of jobs."""
     await caller.call("later", text="")
 
-    with pytest.raises(AssertionError, match="of 1 jobs 1 failed"):
+    with pytest.raises(AssertionError, match="1 of 1 jobs failed"):
         await job_queue.drain()
 
 
 @pytest.mark.actionhero(plugins=[db_plugin])
-def test_each_test_has_a_database_of_its_own(app: RunningApp, database_url: str) -> None:
-    """It is the one that the test can look into."""
+def test_each_test_has_its_own_database(app: RunningApp, database_url: str) -> None:
+    """The test can connect to it."""
     from actionhero_db import DbSettings
 
     assert app.get(DbSettings).url is not None
@@ -273,10 +275,10 @@ def test_each_test_has_a_database_of_its_own(app: RunningApp, database_url: str)
 
 
 @pytest.mark.actionhero(plugins=[Visit])
-async def test_the_clock_stands_still_until_it_is_moved(
+async def test_the_clock_is_frozen_until_it_is_moved(
     clock: time_machine.Traveller, caller: Caller
 ) -> None:
-    """Calls go on as ever, and an hour passes when the test says so."""
+    """Calls work as usual, and the test moves the time by an hour."""
     await caller.call("visit")
     assert datetime.now(UTC) == datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""The suite for session stores: ours passes, and one that forgets does not."""
+"""The contract suite for session stores, with a correct and an incorrect store."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from actionhero import SessionStore
     from actionhero_redis.testing import ThrowAwayRedis
 
-FORGETFUL = """
+NULL_STORE = """
 import pytest
 from actionhero import Session, SessionStore
 from pytest_actionhero import SessionStoreContract
 
 
-class Forgetful(SessionStore):
+class NullStore(SessionStore):
     async def open(self, connection):
         return Session()
 
@@ -36,10 +36,10 @@ class Forgetful(SessionStore):
         pass
 
 
-class TestForgetful(SessionStoreContract):
+class TestNullStore(SessionStoreContract):
     @pytest.fixture
     def store(self):
-        return Forgetful()
+        return NullStore()
 """
 
 
@@ -48,21 +48,21 @@ class TestSessions(SessionStoreContract):
 
     @pytest.fixture
     async def store(self, redis_server: ThrowAwayRedis) -> AsyncIterator[SessionStore]:
-        """Give it on a real Redis."""
+        """Yield the store, with a Redis server."""
         plugins = (web_plugin, redis_plugin, sessions_plugin)
         async with running_app(*plugins, environ={"REDIS_URL": redis_server.url}) as app:
             yield app.get(Sessions)
 
     @pytest.fixture
-    def new_visitor(self) -> Callable[[], Connection]:
-        """Give sockets that were opened without a cookie."""
-        opened = SimpleNamespace(scheme="http", remote=None, headers=CIMultiDict[str]())
-        return lambda: Connection("websocket", raw=opened)
+    def new_client(self) -> Callable[[], Connection]:
+        """Return a function that creates WebSocket connections without a cookie."""
+        request = SimpleNamespace(scheme="http", remote=None, headers=CIMultiDict[str]())
+        return lambda: Connection("websocket", raw=request)
 
 
-def test_a_store_that_forgets_does_not_pass(pytester: pytest.Pytester) -> None:
-    """The suite can fail."""
-    pytester.makepyfile(FORGETFUL)
+def test_a_store_that_loses_changes_fails_the_suite(pytester: pytest.Pytester) -> None:
+    """Most tests of the suite fail."""
+    pytester.makepyfile(NULL_STORE)
 
     outcomes = pytester.runpytest_subprocess("-o", "asyncio_mode=auto").parseoutcomes()
 

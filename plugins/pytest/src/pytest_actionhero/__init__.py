@@ -1,7 +1,7 @@
-"""Pytest fixtures for applications, and contract suites to inherit.
+"""Pytest fixtures for applications, and contract suites for servers and session stores.
 
-`ServerContract` is the suite for authors of servers, `SessionStoreContract` for authors of session
-stores. The fixtures are in `plugin.py`.
+`ServerContract` is the suite for servers, `SessionStoreContract` for session stores. The fixtures
+are in `plugin.py`.
 """
 
 from __future__ import annotations

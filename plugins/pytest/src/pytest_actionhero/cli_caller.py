@@ -1,4 +1,4 @@
-"""`CliCaller`: calls actions with what could be typed behind `actionhero call`."""
+"""The command line caller, which calls actions with the options of `actionhero call`."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from actionhero import Application
 
 
-class _Typed(ActionGroup):
-    """Reads a command line, and keeps what the shell would run."""
+class _ParsingGroup(ActionGroup):
+    """Parses a command line, and stores the action and its inputs."""
 
     def take(self, context: click.Context, name: str, text: Mapping[str, list[Any]]) -> None:
-        """Keep it."""
-        context.meta["typed"] = (name, text)
+        """Store the action and its inputs."""
+        context.meta["parsed"] = (name, text)
 
 
 class CliCaller:
-    """Somebody at a shell, whose commands run in the process of the test.
+    """Calls actions like the command line, in the process of the test.
 
-    The options are those of `actionhero call`, and all that is given is text. Each call is a
-    connection of its own: a shell has no session.
+    The options are those of `actionhero call`, and all inputs are text. Each call has its own
+    connection and session.
 
     Args:
         app: The application.
@@ -39,24 +39,24 @@ class CliCaller:
         self._app = app
 
     async def call(self, action: str, /, **inputs: Any) -> Any:
-        """Call an action, and return what stdout would have; of a stream, all items.
+        """Call an action, and return its result; all items of a stream.
 
         Raises:
-            TypedError: The action failed, or there is no such option.
+            TypedError: The action failed, or an option does not exist.
         """
-        name, text = self._typed([action, *_options(inputs)])
+        name, text = self._parse([action, *_options(inputs)])
         outcome = await self._app.pipeline.execute(Connection("cli"), name, TextPayload(text))
         return json.loads(encode(outcome.unwrap()))
 
-    def _typed(self, arguments: list[str]) -> tuple[str, Mapping[str, list[Any]]]:
-        """Return what is called, with which texts."""
-        group = _Typed("call")
+    def _parse(self, arguments: list[str]) -> tuple[str, Mapping[str, list[Any]]]:
+        """Return the action and its inputs."""
+        group = _ParsingGroup("call")
         try:
             with group.make_context("call", arguments) as context:
                 context.meta["app"] = self._app
                 group.invoke(context)
-                typed: tuple[str, Mapping[str, list[Any]]] = context.meta["typed"]
-                return typed
+                parsed: tuple[str, Mapping[str, list[Any]]] = context.meta["parsed"]
+                return parsed
         except click.UsageError as error:
             raise InvalidInput(error.format_message()) from error
 

@@ -1,13 +1,13 @@
-"""The actions of the contract for servers: a plugin, or an application to start by its name.
+"""The actions of the contract suite for servers, as a plugin or as an application package.
 
-Each notes what happens to it in a file that an input names, so that a test can see what ran, also
-in another process.
+Each action records its steps in a file, the journal, so that a test can read them in another
+process.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence  # noqa: TC003 - annotations here may be read at run time
+from collections.abc import Sequence  # noqa: TC003 - annotations may be resolved at run time
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,30 +30,30 @@ from actionhero import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: What only we know of a failure.
-INSIDES = "the cellar of the contract is flooded"
+#: The text of unexpected errors, which clients must not see.
+INTERNAL_TEXT = "internal text of the contract"
 
 
-class Noted(Inputs):
-    """The inputs of every action here."""
+class JournalInputs(Inputs):
+    """The inputs of all actions."""
 
-    journal: str = Field(description="The file to note in.")
-    name: str = Field(default="Ada", min_length=2, description="Somebody's name.")
+    journal: str = Field(description="The file of the journal.")
+    name: str = Field(default="Ada", min_length=2, description="A name.")
 
 
-def note(inputs: Any, text: str) -> None:
-    """Add a line to the journal that `inputs` name."""
+def record(inputs: Any, text: str) -> None:
+    """Append a line to the journal in `inputs`."""
     with Path(inputs.journal).open("a", encoding="utf-8") as journal:
         journal.write(f"{text}\n")
 
 
-class Noting(Middleware):
-    """Notes the way in and the way out, and does what it was made with.
+class Recorder(Middleware):
+    """Records `before` and `after`, and calls the functions that it was created with.
 
     Args:
-        name: What it is called in the journal.
-        before: Called on the way in.
-        after: Called on the way out; what it returns takes the place of the outcome.
+        name: Its name in the journal.
+        before: Called in `before`.
+        after: Called in `after`; an outcome that it returns replaces the outcome.
     """
 
     def __init__(
@@ -68,15 +68,15 @@ class Noting(Middleware):
         self._after = after
 
     async def before(self, call: Call) -> None:
-        """Note that the call came in."""
-        note(call.inputs, f"before {self._name}")
+        """Record the call."""
+        record(call.inputs, f"before {self._name}")
         self._before()
 
     async def after(self, call: Call, outcome: Outcome) -> Outcome | None:
-        """Note what came of the call."""
+        """Record the outcome."""
         error = outcome.error
-        came = "cancelled" if outcome.cancelled else "value" if error is None else error.type.value
-        note(call.inputs, f"after {self._name}: {came}")
+        kind = "cancelled" if outcome.cancelled else "value" if error is None else error.type.value
+        record(call.inputs, f"after {self._name}: {kind}")
         return self._after(outcome)
 
 
@@ -84,80 +84,80 @@ def _refuse() -> None:
     raise Forbidden("You are not on the list")
 
 
-def _break_down(*_: Any) -> None:
-    raise RuntimeError(INSIDES)
+def _fail(*_: Any) -> None:
+    raise RuntimeError(INTERNAL_TEXT)
 
 
 class _Greets(Action):
-    async def run(self, inputs: Noted, call: Call) -> dict[str, str]:
-        note(inputs, "run")
+    async def run(self, inputs: JournalInputs, call: Call) -> dict[str, str]:
+        record(inputs, "run")
         return {"greeting": f"Hello, {inputs.name}!"}
 
 
 class _Refuses(Action):
-    async def run(self, inputs: Noted, call: Call) -> dict[str, str]:
-        note(inputs, "run")
-        raise Conflict(f"{inputs.name} is here already", key="name", value=inputs.name)
+    async def run(self, inputs: JournalInputs, call: Call) -> dict[str, str]:
+        record(inputs, "run")
+        raise Conflict(f"{inputs.name} exists already", key="name", value=inputs.name)
 
 
 class Ok(_Greets):
-    """Greet somebody."""
+    """Return a greeting."""
 
     name = "contract:ok"
     web = "POST /contract/ok"
-    middleware = [Noting("outer"), Noting("inner")]
+    middleware = [Recorder("outer"), Recorder("inner")]
 
 
-class SeveralInputs(Noted):
-    """Inputs of which several may be wrong."""
+class SeveralInputs(JournalInputs):
+    """Inputs with several constraints."""
 
     color: str = Field(pattern="^(red|blue)$", description="One of two colors.")
     word: str = Field(description="Any word.")
 
 
 class Several(Action):
-    """Take several inputs."""
+    """Validate several inputs."""
 
     name = "contract:several"
     web = "POST /contract/several"
-    middleware = [Noting("outer")]
+    middleware = [Recorder("outer")]
 
     async def run(self, inputs: SeveralInputs, call: Call) -> None:
-        """Note that it ran."""
-        note(inputs, "run")
+        """Record the run."""
+        record(inputs, "run")
 
 
 def _not_common(password: str) -> str:
-    if password == "correct horse":  # noqa: S105 - of nobody
+    if password == "correct horse":  # noqa: S105 - a test value
         raise ValueError(f"{password} is too common")
     return password
 
 
-class SecretInputs(Noted):
-    """Inputs of which one is secret."""
+class SecretInputs(JournalInputs):
+    """Inputs with a secret."""
 
     password: Secret[Annotated[str, Field(min_length=8), AfterValidator(_not_common)]]
 
 
 class TakesSecret(Action):
-    """Take a password."""
+    """Validate a password."""
 
     name = "contract:secret"
     web = "POST /contract/secret"
-    middleware = [Noting("outer")]
+    middleware = [Recorder("outer")]
 
     async def run(self, inputs: SecretInputs, call: Call) -> None:
-        """Fail, and say the password aloud."""
-        note(inputs, "run")
+        """Fail with the password in the message."""
+        record(inputs, "run")
         raise Conflict(f"{inputs.password} is taken", key="password", value=inputs.password)
 
 
 class Refused(_Greets):
-    """Be refused by middleware."""
+    """Refused by middleware."""
 
     name = "contract:refused"
     web = "POST /contract/refused"
-    middleware = [Noting("outer"), Noting("refusing", before=_refuse), Noting("inner")]
+    middleware = [Recorder("outer"), Recorder("refusing", before=_refuse), Recorder("inner")]
 
 
 class FailsBefore(_Greets):
@@ -165,7 +165,7 @@ class FailsBefore(_Greets):
 
     name = "contract:fails-before"
     web = "POST /contract/fails-before"
-    middleware = [Noting("outer"), Noting("broken", before=_break_down), Noting("inner")]
+    middleware = [Recorder("outer"), Recorder("broken", before=_fail), Recorder("inner")]
 
 
 class FailsInRun(Action):
@@ -173,20 +173,20 @@ class FailsInRun(Action):
 
     name = "contract:fails"
     web = "POST /contract/fails"
-    middleware = [Noting("outer")]
+    middleware = [Recorder("outer")]
 
-    async def run(self, inputs: Noted, call: Call) -> None:
-        """Fail as nobody foresaw."""
-        note(inputs, "run")
-        _break_down()
+    async def run(self, inputs: JournalInputs, call: Call) -> None:
+        """Fail with an unexpected error."""
+        record(inputs, "run")
+        _fail()
 
 
 class RefusesInRun(_Refuses):
-    """Refuse in `run`."""
+    """Raise a typed error in `run`."""
 
     name = "contract:refuses"
     web = "POST /contract/refuses"
-    middleware = [Noting("outer")]
+    middleware = [Recorder("outer")]
 
 
 class FailsAfter(_Greets):
@@ -194,86 +194,86 @@ class FailsAfter(_Greets):
 
     name = "contract:fails-after"
     web = "POST /contract/fails-after"
-    middleware = [Noting("outer"), Noting("broken", after=_break_down)]
+    middleware = [Recorder("outer"), Recorder("broken", after=_fail)]
 
 
 class _Waits(Action):
-    async def run(self, inputs: Noted, call: Call) -> None:
-        note(inputs, "run")
+    async def run(self, inputs: JournalInputs, call: Call) -> None:
+        record(inputs, "run")
         await asyncio.Event().wait()
 
 
 class TimesOut(_Waits):
-    """Take longer than the limit."""
+    """Exceed the time limit."""
 
     name = "contract:timeout"
     web = "POST /contract/timeout"
-    middleware = [Noting("outer")]
+    middleware = [Recorder("outer")]
     timeout = timedelta(milliseconds=50)
 
 
 class Hangs(_Waits):
-    """Wait until the caller has left."""
+    """Wait for a disconnect."""
 
     name = "contract:hangs"
     web = "POST /contract/hangs"
-    middleware = [Noting("outer")]
+    middleware = [Recorder("outer")]
 
 
 class ValueReplaced(_Greets):
-    """Have the value replaced."""
+    """The value is replaced by middleware."""
 
     name = "contract:value-replaced"
     web = "POST /contract/value-replaced"
     middleware = [
-        Noting("outer"),
-        Noting("replacing", after=lambda outcome: Outcome({"greeting": "Good night!"})),
+        Recorder("outer"),
+        Recorder("replacing", after=lambda outcome: Outcome({"greeting": "Good night!"})),
     ]
 
 
 class ErrorReplaced(_Refuses):
-    """Have the error turned into a value."""
+    """The error is replaced by a value."""
 
     name = "contract:error-replaced"
     web = "POST /contract/error-replaced"
     middleware = [
-        Noting("outer"),
-        Noting("replacing", after=lambda outcome: Outcome({"saved": True})),
+        Recorder("outer"),
+        Recorder("replacing", after=lambda outcome: Outcome({"recovered": True})),
     ]
 
 
 class ValueRefused(_Greets):
-    """Have the value turned into an error."""
+    """The value is replaced by an error."""
 
     name = "contract:value-refused"
     web = "POST /contract/value-refused"
     middleware = [
-        Noting("outer"),
-        Noting("replacing", after=lambda outcome: Outcome(error=Conflict("Too late"))),
+        Recorder("outer"),
+        Recorder("replacing", after=lambda outcome: Outcome(error=Conflict("Too late"))),
     ]
 
 
 class Nested(Action):
-    """Run another action, and wrap what it answers."""
+    """Call another action, and return its result."""
 
     name = "contract:nested"
     web = "POST /contract/nested"
-    middleware = [Noting("around")]
+    middleware = [Recorder("around")]
 
-    async def run(self, inputs: Noted, call: Call) -> dict[str, Any]:
-        """CallResult with what the other action answered."""
+    async def run(self, inputs: JournalInputs, call: Call) -> dict[str, Any]:
+        """Return the result of the other action."""
         return {"inside": await call.run(Ok, inputs)}
 
 
 class NestedFails(Action):
-    """Run another action that fails."""
+    """Call another action that fails."""
 
     name = "contract:nested-fails"
     web = "POST /contract/nested-fails"
-    middleware = [Noting("around")]
+    middleware = [Recorder("around")]
 
-    async def run(self, inputs: Noted, call: Call) -> dict[str, Any]:
-        """Fail with what the other action failed with."""
+    async def run(self, inputs: JournalInputs, call: Call) -> dict[str, Any]:
+        """Fail with the error of the other action."""
         return {"inside": await call.run(RefusesInRun, inputs)}
 
 

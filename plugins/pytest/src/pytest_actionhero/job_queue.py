@@ -1,21 +1,21 @@
-"""`JobQueue`: runs the jobs that wait, in the test's own process, when the test says so."""
+"""The job queue of a test, which runs jobs in the process of the test on demand."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actionhero_tasks import Ending, JobRunner, Tasks, new_worker_id
+from actionhero_tasks import JobRunner, SettlementKind, Tasks, new_worker_id
 
 if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_tasks import Settlement
 
-#: More rounds than any test means; jobs that enqueue themselves would run for ever.
-MOST_ROUNDS = 1000
+#: The maximum number of jobs per drain, for jobs that enqueue themselves.
+MAX_JOBS = 1000
 
 
 class JobQueue:
-    """The queue of an application in which no worker runs.
+    """The queue of an application without a worker.
 
     Args:
         app: The application, with `actionhero-tasks`.
@@ -24,44 +24,46 @@ class JobQueue:
     def __init__(self, app: Application) -> None:
         self._tasks = app.get(Tasks)
         self._runner = JobRunner(app, lambda *_: None)
-        self._owner = new_worker_id()
-        self._joined = False
+        self._worker_id = new_worker_id()
+        self._registered = False
 
     async def drain(self) -> list[Settlement]:
-        """Run all jobs that are due, and those that they enqueue, one after the other.
+        """Run all due jobs and the jobs that they enqueue, one after the other.
 
         Returns:
-            What became of each, in the order in which they ran.
+            The settlement of each job, in the order of execution.
 
         Raises:
-            AssertionError: A job failed, or jobs enqueue jobs without an end.
+            AssertionError: A job failed, or jobs enqueue jobs without end.
         """
-        settled = await self.drain_all()
-        failed = [one for one in settled if one.ending is not Ending.DONE]
+        settlements = await self.drain_all()
+        failed = [item for item in settlements if item.kind is not SettlementKind.DONE]
         if failed:
-            told = "\n".join(f"  job {one.id}: {one.ending}: {one.error!r}" for one in failed)
-            raise AssertionError(f"of {len(settled)} jobs {len(failed)} failed:\n{told}")
-        return settled
+            lines = "\n".join(f"  job {item.id}: {item.kind}: {item.error!r}" for item in failed)
+            raise AssertionError(f"{len(failed)} of {len(settlements)} jobs failed:\n{lines}")
+        return settlements
 
     async def drain_all(self) -> list[Settlement]:
-        """Run all jobs that are due like `drain`, but let them fail."""
-        if not self._joined:
-            await self._tasks.use(lambda store: store.join(self._owner))
-            self._joined = True
-        settled: list[Settlement] = []
-        ended: list[Settlement] = []
-        for _ in range(MOST_ROUNDS):
-            told = tuple(ended)
+        """Run all due jobs like `drain`, but without an error if one fails."""
+        if not self._registered:
+            await self._tasks.use(lambda store: store.register_worker(self._worker_id))
+            self._registered = True
+        settlements: list[Settlement] = []
+        new: list[Settlement] = []
+        for _ in range(MAX_JOBS):
+            unsettled = tuple(new)
             claims, _gone = await self._tasks.use(
-                lambda store, told=told: store.trade(self._owner, None, 1, told)  # type: ignore[misc]
+                lambda store, unsettled=unsettled: store.settle_and_claim(  # type: ignore[misc]
+                    self._worker_id, None, 1, unsettled
+                )
             )
             if not claims:
-                return settled
-            ended = [await self._runner.run(claim) for claim in claims]
-            settled += ended
-        raise AssertionError(f"after {MOST_ROUNDS} jobs there are still more; do they end?")
+                return settlements
+            new = [await self._runner.run(claim) for claim in claims]
+            settlements += new
+        raise AssertionError(f"the queue is not empty after {MAX_JOBS} jobs; do jobs enqueue jobs?")
 
-    async def leave(self) -> None:
-        """Give back what was not settled."""
-        if self._joined:
-            await self._tasks.use(lambda store: store.leave(self._owner, crashed=False))
+    async def close(self) -> None:
+        """Return claimed jobs to the queue."""
+        if self._registered:
+            await self._tasks.use(lambda store: store.remove_worker(self._worker_id, crashed=False))

@@ -1,23 +1,24 @@
-"""A suite for authors of servers: what every door has to make of a call.
+"""The contract suite for servers: calls with the outcome that every transport must return.
 
 ```python
-from actionhero.testing import CallResult, TransportClient, ServerContract, contract_actions
+from actionhero.testing import running_app
+from pytest_actionhero import CallResult, ServerContract, TransportClient, contract_actions
 
 
-class CarrierPigeons(TransportClient):
+class SmtpClient(TransportClient):
     async def call(self, action, inputs): ...
-    async def call_and_disconnect(self, action, inputs, begun): ...
+    async def call_and_disconnect(self, action, inputs, started): ...
 
 
-class TestCarrierPigeons(ServerContract):
+class TestSmtp(ServerContract):
     @pytest.fixture
-    async def door(self):
-        async with running_app(contract_actions, pigeons, mode=RunMode.SERVER) as app:
-            yield CarrierPigeons(app)
+    async def transport(self):
+        async with running_app(contract_actions, smtp_plugin, mode=RunMode.SERVER) as app:
+            yield SmtpClient(app)
 ```
 
-`contract_actions` is a plugin with the actions that the suite calls. For a door in a process of
-its own, start that with `ACTIONHERO_APP__PACKAGE=pytest_actionhero.contract_actions`.
+`contract_actions` is a plugin with the actions that the suite calls. To run the server in its own
+process, start it with `ACTIONHERO_APP__PACKAGE=pytest_actionhero.contract_actions`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ import pytest
 
 from actionhero import ErrorType, Problem
 from actionhero.transport import ABSENT
-from pytest_actionhero.contract_actions import INSIDES
+from pytest_actionhero.contract_actions import INTERNAL_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -39,29 +40,29 @@ if TYPE_CHECKING:
 
     from actionhero import TypedError
 
-#: How long the suite waits for what happens on the other side of a door.
-PATIENCE_SECONDS = 30.0
+#: How long the suite waits for the server.
+WAIT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class CallFailure:
-    """Why there is no value, whichever way a door tells it."""
+    """The error of a call, decoded from the response."""
 
     message: str
     type: str
     key: str | None = None
-    #: What was given for `key`, or `ABSENT`.
+    #: The value of the input `key`, or `ABSENT`.
     value: Any = ABSENT
     problems: tuple[Problem, ...] = ()
 
     @classmethod
     def from_error(cls, error: TypedError) -> CallFailure:
-        """Return what a door of the same process knows."""
+        """Return the failure for an error in the same process."""
         return cls(error.message, error.type.value, error.key, error.value, error.problems)
 
     @classmethod
-    def from_envelope(cls, document: Mapping[str, Any]) -> CallFailure:
-        """Return what stands in the JSON document `{"error": {...}}`."""
+    def from_document(cls, document: Mapping[str, Any]) -> CallFailure:
+        """Return the failure in the JSON document `{"error": {...}}`."""
         error = document["error"]
         return cls(
             error["message"],
@@ -77,42 +78,42 @@ class CallFailure:
 
 @dataclass(frozen=True)
 class CallResult:
-    """What a caller got: a value or a failure."""
+    """The result of a call: a value or a failure."""
 
     value: Any = None
     failure: CallFailure | None = None
-    #: All that the caller received, as text. The suite looks in it for what must not be there.
+    #: The complete response as text. The suite searches it for secrets and internals.
     text: str = field(default="", compare=False)
 
 
 class TransportClient(ABC):
-    """Somebody who calls through a door. Write one for your server."""
+    """A client of the server. Implement one for your server."""
 
     @abstractmethod
     async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
-        """Call `action`, and return what came back. All inputs of the suite are text."""
+        """Call `action`, and return the result. All inputs of the suite are text."""
 
     @abstractmethod
     async def call_and_disconnect(
-        self, action: str, inputs: Mapping[str, str], begun: Callable[[], Awaitable[None]]
+        self, action: str, inputs: Mapping[str, str], started: Callable[[], Awaitable[None]]
     ) -> None:
-        """Call `action`, await `begun()`, and go away without waiting for an answer.
+        """Call `action`, await `started()`, and disconnect before the response.
 
-        Hang up, close the window, press Ctrl-C: whatever leaving means at this door.
+        Depending on the transport: close the connection, cancel the request, press Ctrl-C.
         """
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table: what is called, and what has to come of it."""
+    """One row of the table: a call and its expected result."""
 
     name: str
     action: str
-    answer: CallResult
-    #: What the journal has to say: which steps were taken, in which order.
-    notes: tuple[str, ...]
+    result: CallResult
+    #: The expected entries of the journal, in order.
+    journal: tuple[str, ...]
     inputs: Mapping[str, str] = field(default_factory=dict)
-    #: What must not be found in anything that the caller received.
+    #: Texts that the response must not contain.
     hidden: tuple[str, ...] = ()
 
 
@@ -131,7 +132,7 @@ def _invalid(*problems: Problem, value: Any = ABSENT) -> CallResult:
 
 _TOO_SHORT = Problem("/name", "String should have at least 2 characters", "string_too_short")
 _INTERNAL = _failed("Internal error", ErrorType.ACTION_RUN)
-_CONFLICT = _failed("Ada is here already", ErrorType.CONFLICT, "name", "Ada")
+_CONFLICT = _failed("Ada exists already", ErrorType.CONFLICT, "name", "Ada")
 _FAILED = ErrorType.ACTION_RUN.value
 _CONFLICTED = ErrorType.CONFLICT.value
 
@@ -169,7 +170,7 @@ CASES = (
         ("hunter2",),
     ),
     Case(
-        "secret input in the words of a validator",
+        "secret input in a message of a validator",
         "contract:secret",
         _invalid(Problem("/password", "[redacted] is too common", "value_error")),
         (),
@@ -177,7 +178,7 @@ CASES = (
         ("correct horse",),
     ),
     Case(
-        "secret input in the words of the action",
+        "secret input in a message of the action",
         "contract:secret",
         _failed("[redacted] is taken", ErrorType.CONFLICT, "password"),
         ("before outer", "run", f"after outer: {_CONFLICTED}"),
@@ -200,14 +201,14 @@ CASES = (
         "contract:fails-before",
         _INTERNAL,
         ("before outer", "before broken", f"after broken: {_FAILED}", f"after outer: {_FAILED}"),
-        hidden=(INSIDES, "Traceback"),
+        hidden=(INTERNAL_TEXT, "Traceback"),
     ),
     Case(
         "error in run",
         "contract:fails",
         _INTERNAL,
         ("before outer", "run", f"after outer: {_FAILED}"),
-        hidden=(INSIDES, "Traceback"),
+        hidden=(INTERNAL_TEXT, "Traceback"),
     ),
     Case(
         "refusal in run",
@@ -220,7 +221,7 @@ CASES = (
         "contract:fails-after",
         _INTERNAL,
         ("before outer", "before broken", "run", "after broken: value", f"after outer: {_FAILED}"),
-        hidden=(INSIDES, "Traceback"),
+        hidden=(INTERNAL_TEXT, "Traceback"),
     ),
     Case(
         "timeout",
@@ -249,7 +250,7 @@ CASES = (
     Case(
         "error replaced",
         "contract:error-replaced",
-        CallResult({"saved": True}),
+        CallResult({"recovered": True}),
         (
             "before outer",
             "before replacing",
@@ -289,69 +290,71 @@ CASES = (
 
 @pytest.mark.asyncio
 class ServerContract:
-    """Inherit from it in a class whose name begins with `Test`, and give the fixture `door`."""
+    """Inherit from it in a class `Test…`, and define the fixture `transport`."""
 
     @pytest.fixture
-    def door(self) -> TransportClient:
-        """Give somebody who calls through the door that is tested."""
-        raise NotImplementedError("a suite that inherits ServerContract gives a fixture 'door'")
+    def transport(self) -> TransportClient:
+        """Return a client of the tested server."""
+        raise NotImplementedError("a subclass of ServerContract defines the fixture 'transport'")
 
     @pytest.fixture
     def journal(self, tmp_path: Path) -> Path:
-        """Give the file in which the actions note what happens."""
+        """Return the file in which the actions record their steps."""
         return tmp_path / "journal"
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
-    async def test_every_door_makes_the_same_of_a_call(
-        self, door: TransportClient, case: Case, journal: Path
+    async def test_calls_have_the_same_outcome_as_on_other_transports(
+        self, transport: TransportClient, case: Case, journal: Path
     ) -> None:
-        """Message, type, key, value and problems are those of every other door."""
-        answer = await door.call(case.action, {"journal": str(journal), **case.inputs})
+        """Message, type, key, value and problems are those of all transports."""
+        result = await transport.call(case.action, {"journal": str(journal), **case.inputs})
 
-        _expect("answer", answer, replace(case.answer, text=answer.text))
-        _expect("journal", _notes(journal), case.notes)
+        _expect("result", result, replace(case.result, text=result.text))
+        _expect("journal", _entries(journal), case.journal)
         for hidden in case.hidden:
-            if hidden in answer.text:
-                pytest.fail(f"the caller can read {hidden!r} in {answer.text!r}", pytrace=False)
+            if hidden in result.text:
+                pytest.fail(f"the response contains {hidden!r}: {result.text!r}", pytrace=False)
 
-    async def test_an_unknown_action_is_told_as_that(
-        self, door: TransportClient, journal: Path
+    async def test_an_unknown_action_is_not_found(
+        self, transport: TransportClient, journal: Path
     ) -> None:
-        """Whether a door looks for a name or for a path, nobody is there."""
-        answer = await door.call("contract:unknown", {"journal": str(journal)})
+        """Whether the transport looks up a name or a path."""
+        result = await transport.call("contract:unknown", {"journal": str(journal)})
 
-        failure = answer.failure
+        failure = result.failure
         _expect("type", failure and failure.type, ErrorType.ACTION_NOT_FOUND.value)
         message = failure.message if failure else ""
-        _expect("beginning of the message", message[:16], "Action not found")
+        _expect("start of the message", message[:16], "Action not found")
 
-    async def test_whoever_leaves_ends_the_call(self, door: TransportClient, journal: Path) -> None:
-        """The action is cancelled, and what was begun around it is undone."""
+    async def test_a_disconnect_cancels_the_call(
+        self, transport: TransportClient, journal: Path
+    ) -> None:
+        """The action is cancelled, and `after` of its middleware runs."""
 
-        async def begun() -> None:
-            await _noted(journal, "run")
+        async def started() -> None:
+            await _wait_for(journal, "run")
 
-        await door.call_and_disconnect("contract:hangs", {"journal": str(journal)}, begun)
+        await transport.call_and_disconnect("contract:hangs", {"journal": str(journal)}, started)
 
-        await _noted(journal, "after outer: cancelled")
-        _expect("journal", _notes(journal), ("before outer", "run", "after outer: cancelled"))
+        await _wait_for(journal, "after outer: cancelled")
+        _expect("journal", _entries(journal), ("before outer", "run", "after outer: cancelled"))
 
 
-async def _noted(journal: Path, note: str) -> None:
-    """Wait until the journal has `note`."""
+async def _wait_for(journal: Path, entry: str) -> None:
+    """Wait until the journal has `entry`."""
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            # It may be written by another process, and files cannot be awaited.
-            while note not in _notes(journal):  # noqa: ASYNC110 - see above
+        async with asyncio.timeout(WAIT_SECONDS):
+            # Another process may write it, and files cannot be awaited.
+            while entry not in _entries(journal):  # noqa: ASYNC110 - see above
                 await asyncio.sleep(0.005)
     except TimeoutError:
-        pytest.fail(f"the journal has no {note!r}: {_notes(journal)}", pytrace=False)
+        pytest.fail(f"the journal has no {entry!r}: {_entries(journal)}", pytrace=False)
 
 
-def _notes(journal: Path) -> tuple[str, ...]:
+def _entries(journal: Path) -> tuple[str, ...]:
     return tuple(journal.read_text("utf-8").splitlines()) if journal.exists() else ()
 
 
-def _expect(what: str, got: Any, expected: Any) -> None:
-    if got != expected:
-        pytest.fail(f"{what}:\n  expected {expected!r}\n  and got  {got!r}", pytrace=False)
+def _expect(name: str, actual: Any, expected: Any) -> None:
+    if actual != expected:
+        pytest.fail(f"{name}:\n  expected {expected!r}\n  got      {actual!r}", pytrace=False)

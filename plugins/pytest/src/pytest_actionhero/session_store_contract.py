@@ -1,13 +1,13 @@
-"""A suite for authors of session stores: what every store has to keep.
+"""The contract suite for session stores.
 
 ```python
 from pytest_actionhero import SessionStoreContract
 
 
-class TestCarrierPigeons(SessionStoreContract):
+class TestFileStore(SessionStoreContract):
     @pytest.fixture
-    async def store(self):
-        yield PigeonStore()
+    async def store(self, tmp_path):
+        yield FileStore(tmp_path)
 ```
 """
 
@@ -29,116 +29,112 @@ VALUES: list[Any] = [None, True, 0, -1, 1.5, "", "Ж 名前 🎉", [1, [2]], {"a
 
 @pytest.mark.asyncio
 class SessionStoreContract:
-    """Inherit from it in a class whose name begins with `Test`, and give the fixture `store`."""
+    """Inherit from it in a class `Test…`, and define the fixture `store`."""
 
     @pytest.fixture
     def store(self) -> SessionStore:
-        """Give the store that is tested, ready to be used and empty."""
-        raise NotImplementedError("a suite that inherits SessionStoreContract gives 'store'")
+        """Return the tested store, ready and empty."""
+        raise NotImplementedError("a subclass of SessionStoreContract defines the fixture 'store'")
 
     @pytest.fixture
-    def new_visitor(self) -> Callable[[], Connection]:
-        """Give a function that returns somebody new; override it for a store that reads cookies."""
+    def new_client(self) -> Callable[[], Connection]:
+        """Return a function that creates a connection; override it for a store with cookies."""
         return lambda: Connection("test")
 
     @pytest.fixture
-    def visitor(self, new_visitor: Callable[[], Connection]) -> Connection:
-        """Give somebody who has not been here before."""
-        return new_visitor()
+    def client(self, new_client: Callable[[], Connection]) -> Connection:
+        """Return a new connection."""
+        return new_client()
 
-    async def test_a_stranger_has_an_empty_session(
-        self, store: SessionStore, visitor: Connection
+    async def test_a_new_client_has_an_empty_session(
+        self, store: SessionStore, client: Connection
     ) -> None:
-        """Nothing is remembered of who has not been here."""
-        session = await store.open(visitor)
+        """The session is not changed."""
+        session = await store.open(client)
 
         assert dict(session) == {}
         assert session.changed is False
 
-    async def test_what_was_saved_is_there_the_next_time(
-        self, store: SessionStore, visitor: Connection
-    ) -> None:
-        """A later call of the same connection finds it, and it does not count as changed."""
-        session = await store.open(visitor)
+    async def test_saved_values_are_returned(self, store: SessionStore, client: Connection) -> None:
+        """A later call of the same connection has them, and they are not changes."""
+        session = await store.open(client)
         session["userId"] = 7
-        await store.save(visitor, session)
+        await store.save(client, session)
 
-        later = await store.open(visitor)
+        later = await store.open(client)
 
         assert dict(later) == {"userId": 7}
         assert later.changed is False
 
-    async def test_what_was_not_saved_is_forgotten(
-        self, store: SessionStore, visitor: Connection
-    ) -> None:
-        """A call that fails changes nothing."""
-        session = await store.open(visitor)
+    async def test_unsaved_changes_are_lost(self, store: SessionStore, client: Connection) -> None:
+        """A failed call changes nothing."""
+        session = await store.open(client)
         session["seen"] = 1
-        await store.save(visitor, session)
-        failing = await store.open(visitor)
+        await store.save(client, session)
+        failing = await store.open(client)
         failing["seen"] = 2
 
-        assert dict(await store.open(visitor)) == {"seen": 1}
+        assert dict(await store.open(client)) == {"seen": 1}
 
-    async def test_two_visitors_share_nothing(
-        self, store: SessionStore, visitor: Connection, new_visitor: Callable[[], Connection]
+    async def test_sessions_of_two_clients_are_separate(
+        self, store: SessionStore, client: Connection, new_client: Callable[[], Connection]
     ) -> None:
-        """Each has a session of their own."""
-        session = await store.open(visitor)
+        """Each client has its own session."""
+        session = await store.open(client)
         session["userId"] = 7
-        await store.save(visitor, session)
+        await store.save(client, session)
 
-        assert dict(await store.open(new_visitor())) == {}
+        assert dict(await store.open(new_client())) == {}
 
     @pytest.mark.parametrize("value", VALUES, ids=repr)
-    async def test_a_value_comes_back_as_it_was(
-        self, store: SessionStore, visitor: Connection, value: Any
+    async def test_values_are_unchanged(
+        self, store: SessionStore, client: Connection, value: Any
     ) -> None:
-        """Whatever JSON can hold is kept."""
-        session = await store.open(visitor)
+        """All JSON values are supported."""
+        session = await store.open(client)
         session["value"] = value
-        await store.save(visitor, session)
+        await store.save(client, session)
 
-        assert (await store.open(visitor))["value"] == value
+        assert (await store.open(client))["value"] == value
 
-    async def test_what_was_removed_is_gone(self, store: SessionStore, visitor: Connection) -> None:
-        """A key that is deleted is not there the next time; the others are."""
-        session = await store.open(visitor)
+    async def test_deleted_keys_are_removed(self, store: SessionStore, client: Connection) -> None:
+        """Other keys are kept."""
+        session = await store.open(client)
         session.update(one=1, two=2)
-        await store.save(visitor, session)
-        again = await store.open(visitor)
-        del again["one"]
-        await store.save(visitor, again)
+        await store.save(client, session)
+        later = await store.open(client)
+        del later["one"]
+        await store.save(client, later)
 
-        assert dict(await store.open(visitor)) == {"two": 2}
+        assert dict(await store.open(client)) == {"two": 2}
 
-    async def test_a_new_identifier_keeps_what_is_remembered(
-        self, store: SessionStore, visitor: Connection
+    async def test_regenerate_keeps_the_values(
+        self, store: SessionStore, client: Connection
     ) -> None:
-        """Who signs in has another identifier, so that nobody who knew the old one comes along."""
-        session = await store.open(visitor)
+        """A sign-in changes the identifier, so that the old one is useless."""
+        session = await store.open(client)
         session["cart"] = ["book"]
-        await store.save(visitor, session)
-        before = (await store.open(visitor)).id
+        await store.save(client, session)
+        before = (await store.open(client)).id
 
-        signing_in = await store.open(visitor)
+        signing_in = await store.open(client)
         await signing_in.regenerate()
         signing_in["userId"] = 7
-        await store.save(visitor, signing_in)
+        await store.save(client, signing_in)
 
-        after = await store.open(visitor)
+        after = await store.open(client)
         assert dict(after) == {"cart": ["book"], "userId": 7}
         assert after.id != before
 
-    async def test_what_was_destroyed_is_forgotten(
-        self, store: SessionStore, visitor: Connection
+    async def test_destroy_deletes_the_session(
+        self, store: SessionStore, client: Connection
     ) -> None:
-        """Who signs out is a stranger again."""
-        session = await store.open(visitor)
+        """After a sign-out, the session is empty."""
+        session = await store.open(client)
         session["userId"] = 7
-        await store.save(visitor, session)
-        leaving = await store.open(visitor)
-        await leaving.destroy()
-        await store.save(visitor, leaving)
+        await store.save(client, session)
+        signing_out = await store.open(client)
+        await signing_out.destroy()
+        await store.save(client, signing_out)
 
-        assert dict(await store.open(visitor)) == {}
+        assert dict(await store.open(client)) == {}

@@ -1,4 +1,4 @@
-"""`TaskCaller`: calls actions as jobs."""
+"""The task caller, which calls actions as jobs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from actionhero_tasks import Tasks
-from pytest_actionhero.refusal import refusal
+from pytest_actionhero.typed_errors import typed_error
 
 if TYPE_CHECKING:
     from actionhero import Application
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class TaskCaller:
-    """Somebody who enqueues an action, and waits until it has run.
+    """Enqueues actions and waits for their results.
 
     Args:
         app: The application.
-        queue: Its queue, in which no worker runs.
+        queue: The queue of the application, which has no worker.
     """
 
     def __init__(self, app: Application, queue: JobQueue) -> None:
@@ -26,14 +26,14 @@ class TaskCaller:
         self._queue = queue
 
     async def call(self, action: str, /, **inputs: Any) -> Any:
-        """Let an action run as a job, with all that waits before it, and return its value.
+        """Run an action as a job after all jobs before it, and return its result.
 
         Raises:
-            TypedError: It cannot be enqueued, or its first attempt failed.
+            TypedError: The action cannot be enqueued, or its first attempt failed.
         """
         id = await self._tasks.enqueue(action, inputs)
-        settled = {settlement.id: settlement for settlement in await self._queue.drain_all()}
-        own = settled[id]
-        if own.error is not None:
-            raise refusal(json.loads(own.error))
-        return json.loads(own.result) if own.result is not None else None
+        settlements = {settlement.id: settlement for settlement in await self._queue.drain_all()}
+        settlement = settlements[id]
+        if settlement.error is not None:
+            raise typed_error(json.loads(settlement.error))
+        return json.loads(settlement.result) if settlement.result is not None else None

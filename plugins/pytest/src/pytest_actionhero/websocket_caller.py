@@ -1,11 +1,11 @@
-"""`WebSocketCaller`: calls actions over a WebSocket."""
+"""The WebSocket caller, which calls actions over one WebSocket."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from actionhero_websocket import CallFailed
-from pytest_actionhero.refusal import refusal
+from pytest_actionhero.typed_errors import typed_error
 
 if TYPE_CHECKING:
     from actionhero import Application
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class WebSocketCaller:
-    """Somebody who calls over a connection that stays open.
+    """Calls actions over a WebSocket, with one session.
 
     Args:
-        app: The application, whose server is open.
-        client: A client that is connected.
+        app: The application, with a running server.
+        client: A connected client.
     """
 
     def __init__(self, app: Application, client: Client) -> None:
@@ -25,7 +25,7 @@ class WebSocketCaller:
         self._client = client
 
     async def call(self, action: str, /, **inputs: Any) -> Any:
-        """Call an action, and return its value; of a stream, all items.
+        """Call an action, and return its result; all items of a stream.
 
         Raises:
             TypedError: The action failed.
@@ -34,5 +34,5 @@ class WebSocketCaller:
             if action in self._app.actions and self._app.actions.find(action).streams:
                 return [event.data async for event in self._client.stream(action, **inputs)]
             return await self._client.call(action, **inputs)
-        except CallFailed as failure:
-            raise refusal(failure.document) from failure
+        except CallFailed as error:
+            raise typed_error(error.document) from error
