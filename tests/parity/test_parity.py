@@ -191,7 +191,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int
         try:
             for line in process.stderr:
                 lines.append(line)
-                if match := re.search(r"listens on http://([\d.]+):(\d+)", line):
+                if match := re.search(r"http://([\d.]+):(\d+)", line):
                     break
             else:
                 pytest.fail("the server did not start:\n" + "".join(lines))

@@ -1,4 +1,4 @@
-"""A secret is found nowhere: in no answer, log line, listing or traceback, by whatever door."""
+"""Secrets do not leak in responses, log lines, listings and tracebacks of any transport."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.conftest import Ended, Place, Running
+    from tests.conftest import CompletedCommand, Place, RunningCommand
 
-#: Nothing that stands in any text by chance, and with letters that are escaped here and there.
+#: Unlikely in other texts, with characters that some formats escape.
 SECRET = "hunQ+xW7w/Zq9k ß'x\"y"
-#: However it is escaped, these pieces stay.
+#: The pieces that no format escapes.
 TRACES = ("hunQ", "xW7w", "Zq9k")
 SETTING = "s3tting-Kq7Vw"
 
@@ -62,18 +62,18 @@ class Numeric(Inputs):
 
 
 class Vault(Action):
-    """Keep a secret."""
+    """Accept a secret."""
 
     name = "vault:keep"
     web = ["POST /keep", "GET /keep", "GET /keep/{password}"]
 
     async def run(self, inputs: Plain, call: Call) -> str:
-        logger.warning("kept %s", inputs, extra={"password": inputs.password})
-        return "kept"
+        logger.warning("accepted %s", inputs, extra={"password": inputs.password})
+        return "accepted"
 
 
 class Inside(Action):
-    """Keep secrets that lie deep inside."""
+    """Fail with nested secrets."""
 
     name = "vault:nested"
     web = "POST /nested"
@@ -92,7 +92,7 @@ class Refuse(Action):
 
 
 class Number(Action):
-    """Take a secret number."""
+    """Accept a secret number."""
 
     name = "vault:number"
     web = "POST /number"
@@ -101,7 +101,7 @@ class Number(Action):
 
 
 class Crash(Action):
-    """Raise an exception that tells the secret, with one behind it that does."""
+    """Raise an exception with the secret, caused by another one with the secret."""
 
     name = "vault:crash"
     web = "POST /crash"
@@ -114,11 +114,11 @@ class Crash(Action):
             raise RuntimeError(f"no such password: {password}, {password!r}") from error
 
 
-class Tell(Action):
-    """Fail with an error for the caller that tells the secret."""
+class Reveal(Action):
+    """Fail with a typed error that contains the secret."""
 
-    name = "vault:tell"
-    web = "POST /tell"
+    name = "vault:reveal"
+    web = "POST /reveal"
 
     async def run(self, inputs: Plain, call: Call) -> None:
         raise Conflict(
@@ -126,7 +126,7 @@ class Tell(Action):
         )
 
 
-class TellOther(Action):
+class RevealOther(Action):
     """Fail with the secret as the value of another input."""
 
     name = "vault:other"
@@ -142,7 +142,7 @@ class Broken(Middleware):
 
 
 class Guarded(Action):
-    """Be kept by a middleware that breaks."""
+    """Fail in middleware."""
 
     name = "vault:guarded"
     web = "POST /guarded"
@@ -179,7 +179,7 @@ def actionhero_settings():
 
 @pytest.fixture
 def vault(place: Place) -> Place:
-    """Give an application with secrets, and a plugin with settings that are secret."""
+    """Return an application with secret inputs, and a plugin with secret settings."""
     place.install("guest-vault", PLUGIN, plugin="vault")
     place.write("vault/__init__.py", "")
     place.write("vault/actions.py", ACTIONS)
@@ -187,16 +187,15 @@ def vault(place: Place) -> Place:
     return place
 
 
-def refuse_traces(told: str, *traces: str) -> None:
-    """Fail if any piece of the secret stands in what was told."""
+def assert_no_traces(text: str, *traces: str) -> None:
+    """Fail if a piece of the secret is in the text."""
     for trace in traces or TRACES:
-        position = told.find(trace)
-        assert position < 0, f"…{told[max(0, position - 300) : position + 100]}…"
+        position = text.find(trace)
+        assert position < 0, f"…{text[max(0, position - 300) : position + 100]}…"
 
 
-#: What is sent to each action over HTTP: the path, the body, its type.
 def requests() -> Iterator[tuple[str, str, bytes | None, str]]:
-    """Yield every request: a method, a path, a body and its type."""
+    """Yield all requests: method, path, body and content type."""
     body = {"password": SECRET, "name": "Ada"}
     form = urlencode(body).encode()
     boundary = "q7"
@@ -208,7 +207,7 @@ def requests() -> Iterator[tuple[str, str, bytes | None, str]]:
     documents: list[tuple[str, Any]] = [
         *(
             (f"/api/{name}", body)
-            for name in ("keep", "picky", "number", "crash", "tell", "other", "guarded")
+            for name in ("keep", "picky", "number", "crash", "reveal", "other", "guarded")
         ),
         ("/api/keep", {"password": [SECRET]}),
         ("/api/keep", {"password": {SECRET: SECRET}}),
@@ -220,15 +219,15 @@ def requests() -> Iterator[tuple[str, str, bytes | None, str]]:
     ]
     for path, document in documents:
         yield "POST", path, json.dumps(document).encode(), "application/json"
-    for path in ("/api/crash", "/api/number", "/api/picky", "/api/tell", "/api/guarded"):
+    for path in ("/api/crash", "/api/number", "/api/picky", "/api/reveal", "/api/guarded"):
         yield "POST", path, form, "application/x-www-form-urlencoded"
         yield "POST", path, multipart.encode(), f"multipart/form-data; boundary={boundary}"
     yield "GET", f"/api/keep?{urlencode(body)}", None, ""
     yield "GET", f"/api/keep/{quote(SECRET, safe='')}", None, ""
-    # Not JSON any more: what was read so far is not told.
+    # Truncated JSON.
     yield "POST", "/api/crash", json.dumps(body).encode()[:-1], "application/json"
     yield "POST", "/api/crash", json.dumps(SECRET).encode(), "application/json"
-    # Nothing is there, and yet it was asked for with a secret.
+    # No route, with a secret in the query.
     yield "GET", f"/api/nowhere?{urlencode(body)}", None, ""
     yield "POST", "/api/crash", form, "text/plain"
 
@@ -236,41 +235,41 @@ def requests() -> Iterator[tuple[str, str, bytes | None, str]]:
 @pytest.mark.parametrize(
     ("profile", "format_"), list(itertools.product(["standard", "actionhero"], ["console", "json"]))
 )
-def test_a_secret_is_not_told_over_http(vault: Place, profile: str, format_: str) -> None:
-    """Also in development, where callers are shown tracebacks, and with everything logged."""
+def test_secrets_do_not_leak_over_http(vault: Place, profile: str, format_: str) -> None:
+    """Also in development with tracebacks, and with all log messages."""
     server = vault.start(
         "--set", f"logs.format={format_}", "--log-level", "debug", "start",
         ACTIONHERO_ENV="development",
         ACTIONHERO_WEB__ERROR_FORMAT=profile,
     )  # fmt: skip
-    port = int(server.wait_for(r"listening on http://[\w.]+:(\d+)")[1])
+    port = int(server.wait_for(r"http://[\w.]+:(\d+)")[1])
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
 
-    answers = [ask(client, *request) for request in requests()]
+    responses = [send(client, *request) for request in requests()]
     client.close()
-    ended = server.stop()
+    process = server.stop()
 
-    assert ended.code == 0
-    # Some were welcome, some were not, and those that tell more than they should told the rest.
-    assert {200, 415, 500} <= {status for status, _ in answers}
-    assert any("password [redacted] is taken" in text for _, text in answers)
-    # What was asked for has been logged, with tracebacks.
-    assert "vault:crash" in ended.stderr
-    assert "no such password" in ended.stderr
-    assert "Traceback" in ended.stderr
-    assert any("Traceback" in text for _, text in answers)
-    for request, (_, text) in zip(requests(), answers, strict=True):
+    assert process.code == 0
+    # Successes and errors, with the text around the secrets.
+    assert {200, 415, 500} <= {status for status, _ in responses}
+    assert any("password [redacted] is taken" in text for _, text in responses)
+    # The calls are logged, with tracebacks.
+    assert "vault:crash" in process.stderr
+    assert "no such password" in process.stderr
+    assert "Traceback" in process.stderr
+    assert any("Traceback" in text for _, text in responses)
+    for request, (_, text) in zip(requests(), responses, strict=True):
         try:
-            refuse_traces(text)
+            assert_no_traces(text)
         except AssertionError as error:
             raise AssertionError(f"{request[:2]}: {error}") from None
-    refuse_traces(ended.stderr + ended.stdout)
+    assert_no_traces(process.stderr + process.stdout)
 
 
-def ask(
+def send(
     client: http.client.HTTPConnection, method: str, path: str, body: bytes | None, kind: str
 ) -> tuple[int, str]:
-    """Send a request, and return the status, and head and body of the answer as text."""
+    """Send a request, and return the status, and the headers and the body of the response."""
     client.request(method, path, body, {"Content-Type": kind} if kind else {})
     response = client.getresponse()
     head = "\n".join(f"{name}: {value}" for name, value in response.getheaders())
@@ -281,12 +280,12 @@ ACCOUNT = json.dumps({"name": "Ada", "password": SECRET})
 
 
 @pytest.mark.parametrize("format_", ["console", "json"])
-def test_a_secret_is_not_told_at_a_shell(vault: Place, format_: str) -> None:
-    """Neither in the answer nor in what is logged of it."""
+def test_secrets_do_not_leak_on_the_command_line(vault: Place, format_: str) -> None:
+    """Neither in the output nor in the log."""
     calls = [
         *(
             (f"vault:{name}", "--password", SECRET)
-            for name in ("keep", "picky", "number", "crash", "tell", "other", "guarded")
+            for name in ("keep", "picky", "number", "crash", "reveal", "other", "guarded")
         ),
         ("vault:nested", "--account", ACCOUNT, "--accounts", f"[{ACCOUNT}]"),
         ("vault:nested", "--account", json.dumps({"password": SECRET})),
@@ -297,18 +296,18 @@ def test_a_secret_is_not_told_at_a_shell(vault: Place, format_: str) -> None:
     running = [vault.start(*options, "call", *call) for call in calls]
 
     for command in running:
-        ended = command.wait()
-        assert ended.code in {0, 1, 65}, ended
-        refuse_traces(ended.stdout + ended.stderr)
+        process = command.wait()
+        assert process.code in {0, 1, 65}, process
+        assert_no_traces(process.stdout + process.stderr)
 
 
-def told_by(place: Place, *commands: tuple[str, ...], **variables: str) -> list[Ended]:
-    """Run commands side by side, and return what came of each."""
-    running: list[Running] = [place.start(*command, **variables) for command in commands]
+def run_all(place: Place, *commands: tuple[str, ...], **variables: str) -> list[CompletedCommand]:
+    """Run commands concurrently, and return their results."""
+    running: list[RunningCommand] = [place.start(*command, **variables) for command in commands]
     return [command.wait() for command in running]
 
 
-EVERY_LISTING = (
+LISTINGS = (
     ("config",),
     ("config", "--format", "json"),
     ("doctor", "--deploy"),
@@ -318,8 +317,8 @@ EVERY_LISTING = (
 )
 
 
-def test_a_secret_setting_is_masked(vault: Place) -> None:
-    """Wherever it comes from; so is a password in a URL."""
+def test_secret_settings_are_masked(vault: Place) -> None:
+    """From any source; also passwords in URLs."""
     vault.write(
         "actionhero.toml",
         f"""
@@ -334,12 +333,12 @@ def test_a_secret_setting_is_masked(vault: Place) -> None:
     )
     vault.write(".env", f"ACTIONHERO_VAULT__KEY={SETTING}\n")
 
-    ended = told_by(vault, *EVERY_LISTING, ACTIONHERO_VAULT__PIN="70217021")
+    processes = run_all(vault, *LISTINGS, ACTIONHERO_VAULT__PIN="70217021")
 
-    for one in ended:
-        assert one.code == 0, one
-        refuse_traces(one.stdout + one.stderr, SETTING, "70217021")
-    assert "db.example" in ended[0].stdout
+    for process in processes:
+        assert process.code == 0, process
+        assert_no_traces(process.stdout + process.stderr, SETTING, "70217021")
+    assert "db.example" in processes[0].stdout
 
 
 @pytest.mark.parametrize(
@@ -351,16 +350,14 @@ def test_a_secret_setting_is_masked(vault: Place) -> None:
         ("ACTIONHERO_VAULT__PASSWRD", SETTING),
     ],
 )
-def test_a_secret_setting_that_is_wrong_is_not_told(
-    vault: Place, variable: str, value: str
-) -> None:
-    """The variable is named, and what it should be."""
-    commands = (*EVERY_LISTING, ("start",))
+def test_invalid_secret_settings_are_not_shown(vault: Place, variable: str, value: str) -> None:
+    """The error names the variable and the expected type."""
+    commands = (*LISTINGS, ("start",))
 
-    ended = told_by(vault, *commands, **{variable: value})
+    processes = run_all(vault, *commands, **{variable: value})
 
-    for one in ended:
-        assert one.code in {0, 1, 78}, one
-        refuse_traces(one.stdout + one.stderr, SETTING)
-    assert variable in ended[-1].stderr
-    assert ended[-1].code == 78
+    for process in processes:
+        assert process.code in {0, 1, 78}, process
+        assert_no_traces(process.stdout + process.stderr, SETTING)
+    assert variable in processes[-1].stderr
+    assert processes[-1].code == 78
