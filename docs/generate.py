@@ -95,7 +95,12 @@ COMMANDS = {
 }
 #: The public modules of each distribution, other than `actionhero` itself.
 PUBLIC_MODULES: dict[str, tuple[str, ...]] = {
-    "actionhero": ("actionhero.testing",),
+    "actionhero": (
+        "actionhero.testing",
+        "actionhero.transport",
+        "actionhero.settings",
+        "actionhero.cli",
+    ),
     "actionhero-channels": ("actionhero_channels",),
     "actionhero-db": ("actionhero_db",),
     "actionhero-generate": ("actionhero_generate",),
