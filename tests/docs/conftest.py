@@ -176,16 +176,16 @@ class PageRunner:
         commands = re.split(r"^\$ ", block.text, flags=re.MULTILINE)
         assert commands[0] == "", f"{block}: the first line is not a command"
         for number, part in enumerate(commands[1:], 1):
-            command, _, shown = part.partition("\n")
+            command, _, expected = part.partition("\n")
             expects_failure = "".join(commands[number + 1 : number + 2]).startswith("echo $?")
             where = f"{block}: $ {command}"
             if is_server(command):
-                self._start(command, shown, where)
+                self._start(command, expected, where)
                 continue
             output = self._execute(command)
             # A page shows the exit code of a command that fails.
             assert self._status == 0 or expects_failure, f"{where}\n{output}"
-            assert matches(shown, output), f"{where}\nshown:\n{shown}\noutput:\n{output}"
+            assert matches(expected, output), f"{where}\nexpected:\n{expected}\noutput:\n{output}"
 
     def stop(self) -> None:
         """Stop the running server."""
@@ -243,9 +243,9 @@ class PageRunner:
             subprocess.run([str(UV), *arguments, "--quiet", "--no-config"], check=True)
         self._bin = python.parent
 
-    def _start(self, command: str, shown: str, where: str) -> None:
+    def _start(self, command: str, expected: str, where: str) -> None:
         self.stop()
-        self._last_server = command, shown, where
+        self._last_server = command, expected, where
         log = self._home / "server.log"
         with log.open("wb") as output:
             self._server = subprocess.Popen(
@@ -262,10 +262,10 @@ class PageRunner:
             text = log.read_text("utf-8").replace(str(self._port), "8080")
             if "--host 0.0.0.0" in command:
                 text = text.replace("//127.0.0.1", "//localhost")
-            if self._is_listening(command) and matches(f"…{shown}…", text):
+            if self._is_listening(command) and matches(f"…{expected}…", text):
                 return
             running = self._server.poll() is None and time.monotonic() < deadline
-            assert running, f"{where}\nshown:\n{shown}\noutput:\n{text}"
+            assert running, f"{where}\nexpected:\n{expected}\noutput:\n{text}"
             time.sleep(0.02)
 
     def _is_listening(self, command: str) -> bool:
@@ -330,9 +330,9 @@ def is_server(command: str) -> bool:
     )
 
 
-def matches(shown: str, output: str) -> bool:
-    """Return whether `output` is the shown text; `…` is any text, and white space is flexible."""
-    words = re.split(r"(…|\s+)", shown.strip())
+def matches(expected: str, output: str) -> bool:
+    """Return whether `output` matches; `…` is any text, and white space is flexible."""
+    words = re.split(r"(…|\s+)", expected.strip())
     pattern = "".join(
         ".*" if word == "…" else r"\s+" if word.isspace() else re.escape(word)
         for word in words

@@ -99,9 +99,9 @@ def test_guide_shows_its_files(guide: Path) -> None:
     """The blocks of a guide are the files in its folder, which the other tests check."""
     folder = DEPLOY / guide.stem
 
-    shown = {block.title: block.text for block in blocks_of(guide) if block.title}
+    blocks = {block.title: block.text for block in blocks_of(guide) if block.title}
 
-    assert shown == {path.name: path.read_text("utf-8") for path in folder.iterdir()}
+    assert blocks == {path.name: path.read_text("utf-8") for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)

@@ -8,7 +8,7 @@ from actionhero_websocket.client import Client
 
 
 async def test_subscribers_receive_new_entries(websocket: Client, caller: Caller) -> None:
-    """A new entry is broadcast to a WebSocket client, over whichever transport it was added."""
+    """An entry that is added over any transport is broadcast to WebSocket clients."""
     async with websocket.subscribe("entries") as messages:
         await caller.call("guestbook:sign", name="Ada", text="A nice view!")
         received = [await anext(messages) for _ in range(2)]
