@@ -1,4 +1,4 @@
-"""What the tests of the page share: an application whose servers are open, and its store."""
+"""Fixtures of the page tests: an application with the page, and its store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from actionhero_tasks import Job
 
 PASSWORD = "correct horse battery staple"
-SECRET = "tell-nobody-of-this"
+SECRET = "a-very-secret-token"
 
 
 class MailInputs(Inputs):
@@ -30,15 +30,15 @@ class MailInputs(Inputs):
 
 
 class Mail(Action):
-    """Fail, until somebody has mended what is wrong."""
+    """Send a mail; fail while the mailbox is unavailable."""
 
     name = "mail"
     task = Task(queue="mail", retries=0)
-    is_mended = False
+    is_available = False
 
     async def run(self, inputs: MailInputs, call: Call) -> dict[str, str]:
         call.progress(1, 2)
-        if not Mail.is_mended:
+        if not Mail.is_available:
             raise Conflict(f"no mailbox for {inputs.to}")
         return {"sent": inputs.to}
 
@@ -54,62 +54,62 @@ class Report(Action):
 
 
 @dataclass
-class Served:
-    """An application whose page is served."""
+class PageSite:
+    """A running application with the page, and an HTTP client of it."""
 
     app: RunningApp
     origin: str
     client: httpx.AsyncClient = field(repr=False)
 
-    #: An input of every mail, which is secret.
+    #: The secret input of every mail.
     secret = SECRET
 
-    def mend(self, *, is_mended: bool = True) -> None:
-        """Let mails from now on fail no more; or do so again."""
-        Mail.is_mended = is_mended
+    def set_mailbox(self, *, is_available: bool) -> None:
+        """Make further mails succeed or fail."""
+        Mail.is_available = is_available
 
     @property
     def tasks(self) -> Tasks:
-        """What jobs are enqueued with."""
+        """The interface to enqueue jobs."""
         return self.app.app.get(Tasks)
 
     async def mail(self, *names: str, **options: Any) -> list[str]:
-        """Enqueue a mail to each of `names`."""
-        given = [{"to": name, "token": SECRET} for name in names]
-        return [await self.tasks.enqueue(Mail, inputs, **options) for inputs in given]
+        """Enqueue a mail to each of `names`, and return the job ids."""
+        mails = [{"to": name, "token": SECRET} for name in names]
+        return [await self.tasks.enqueue(Mail, inputs, **options) for inputs in mails]
 
-    async def ended(self, *ids: str) -> list[Job]:
-        """Return jobs once they have ended."""
+    async def wait(self, *ids: str) -> list[Job]:
+        """Wait for jobs to finish, and return them."""
         return [await self.tasks.wait(id) for id in ids]
 
     async def read(self, path: str, **query: Any) -> Any:
-        """Return what the page is told."""
-        answer = await self.client.get(f"/tasks/api/{path}", params=query)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        """Send a read request of the page, and return the data."""
+        response = await self.client.get(f"/tasks/api/{path}", params=query)
+        assert response.status_code == 200, response.text
+        return response.json()
 
-    async def change(self, path: str, **asked: Any) -> httpx.Response:
-        """Ask for a change, as the page does."""
-        return await self.client.post(f"/tasks/api/{path}", json=asked)
+    async def change(self, path: str, **body: Any) -> httpx.Response:
+        """Send a change request of the page."""
+        return await self.client.post(f"/tasks/api/{path}", json=body)
 
     async def sign_in(self, password: str = PASSWORD, **headers: str) -> httpx.Response:
-        """Sign in, as the form does."""
+        """Submit the sign-in form."""
         return await self.client.post(
             "/tasks/sign-in", data={"password": password}, headers=headers
         )
 
 
 @pytest.fixture
-def served(
+def serve(
     tasks_app: Callable[..., Any],
-) -> Callable[..., contextlib.AbstractAsyncContextManager[Served]]:
-    """Give a function that serves an application, with the page; in development where left out."""
+) -> Callable[..., contextlib.AbstractAsyncContextManager[PageSite]]:
+    """A function that runs an application with the page, by default in development."""
 
     @contextlib.asynccontextmanager
-    async def serve(
+    async def run(
         environ: dict[str, str] | None = None, plugins: tuple[Any, ...] = (), **settings: Any
-    ) -> AsyncIterator[Served]:
-        Mail.is_mended = False
+    ) -> AsyncIterator[PageSite]:
+        Mail.is_available = False
         variables = {"PORT": "0", "ACTIONHERO_ENV": "development", **(environ or {})}
         async with tasks_app(
             Mail, Report, plugins=(web_plugin, *plugins), environ=variables, **settings
@@ -118,6 +118,6 @@ def served(
             port = server.sockets[0].getsockname()[1]
             origin = f"http://127.0.0.1:{port}"
             async with httpx.AsyncClient(base_url=origin, trust_env=False) as client:
-                yield Served(app, origin, client)
+                yield PageSite(app, origin, client)
 
-    return serve
+    return run

@@ -1,4 +1,4 @@
-"""Who may see the page, and who may change something by it."""
+"""Access to the page: authentication, hiding, and the origin of requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from actionhero import App, RunMode
 from actionhero.settings.sources import read_sources
 from actionhero_tasks import plugin as tasks_plugin
 from actionhero_tasks.page.access import Access
-from actionhero_tasks.page.throttle import FREE, LONGEST_SECONDS, MOST_PEERS, Throttle
+from actionhero_tasks.page.sign_in_limiter import (
+    MAX_ADDRESSES,
+    MAX_DELAY_SECONDS,
+    MAX_FREE_FAILURES,
+    SignInLimiter,
+)
 from actionhero_tasks.page.tokens import SignedTokens
 from actionhero_web import plugin as web_plugin
 
@@ -21,31 +26,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from plugins.tasks.tests.page.conftest import Served
+    from plugins.tasks.tests.page.conftest import PageSite
 
-    Serve = Callable[..., contextlib.AbstractAsyncContextManager[Served]]
+    Serve = Callable[..., contextlib.AbstractAsyncContextManager[PageSite]]
 
 PASSWORD = "correct horse battery staple"
 PRODUCTION = {"ACTIONHERO_ENV": "production", "ACTIONHERO_APP__SECRET_KEY": "k" * 32}
-#: All that is there, and what is not.
+#: Paths of the page.
 PATHS = ("/tasks", "/tasks/", "/tasks/page.js", "/tasks/api/overview", "/tasks/api/jobs?state=dead")
 
 
-async def looks_absent(served: Served, **headers: str) -> bool:
-    """Whether every path of the page is told as one that nobody has heard of."""
-    unknown = await served.client.get("/nowhere", headers=headers)
+async def is_hidden(page: PageSite, **headers: str) -> bool:
+    """Return whether every path of the page has the response of an unknown path."""
+    unknown = await page.client.get("/nowhere", headers=headers)
     for method, path in [
         *(("GET", path) for path in PATHS),
         ("POST", "/tasks"),
         ("POST", "/tasks/sign-in"),
         ("POST", "/tasks/api/retry"),
     ]:
-        answer = await served.client.request(method, path, headers=headers)
-        told = [
-            (a.status_code, a.json()["error"]["message"], a.json()["error"]["type"], set(a.headers))
-            for a in (answer, unknown)
-        ]
-        if told[0] != told[1]:
+        response = await page.client.request(method, path, headers=headers)
+        first, second = (
+            (r.status_code, r.json()["error"]["message"], r.json()["error"]["type"], set(r.headers))
+            for r in (response, unknown)
+        )
+        if first != second:
             return False
     return True
 
@@ -53,26 +58,26 @@ async def looks_absent(served: Served, **headers: str) -> bool:
 # -- without a password --------------------------------------------------------------------------
 
 
-async def test_without_a_password_this_machine_sees_the_page_in_development(served: Serve) -> None:
-    """By any name that it has for itself."""
-    async with served() as page:
-        answers = [await page.client.get(path) for path in PATHS]
+async def test_without_a_password_the_page_is_local_in_development(serve: Serve) -> None:
+    """By any name of this machine."""
+    async with serve() as page:
+        responses = [await page.client.get(path) for path in PATHS]
         named = await page.client.get("/tasks", headers={"Host": "guestbook.localhost:8080"})
 
-    assert [answer.status_code for answer in answers] == [200, 308, 200, 200, 200]
+    assert [response.status_code for response in responses] == [200, 308, 200, 200, 200]
     assert named.status_code == 200
-    assert answers[0].headers["Cache-Control"] == "no-store"
-    assert "Sign out" not in answers[0].text
+    assert responses[0].headers["Cache-Control"] == "no-store"
+    assert "Sign out" not in responses[0].text
 
 
 @pytest.mark.parametrize("environment", ["production", "test"])
-async def test_without_a_password_there_is_no_page_elsewhere(
-    served: Serve, environment: str
+async def test_without_a_password_the_page_is_hidden_in_other_environments(
+    serve: Serve, environment: str
 ) -> None:
-    """Not for this machine either."""
+    """Also from this machine."""
     environ = {**PRODUCTION, "ACTIONHERO_ENV": environment}
-    async with served(environ, store="embedded") as page:
-        assert await looks_absent(page)
+    async with serve(environ, store="embedded") as page:
+        assert await is_hidden(page)
 
 
 @pytest.mark.parametrize(
@@ -88,30 +93,27 @@ async def test_without_a_password_there_is_no_page_elsewhere(
     ],
     ids=str,
 )
-async def test_without_a_password_nothing_is_let_through_a_proxy(
-    served: Serve, headers: dict[str, str]
+async def test_without_a_password_the_page_is_hidden_behind_a_proxy(
+    serve: Serve, headers: dict[str, str]
 ) -> None:
-    """A proxy on this machine does not open the page to the world, nor does a name that leads here.
-
-    Whatever the headers say: who sent them is not known.
-    """
-    async with served() as page:
-        assert await looks_absent(page, **headers)
+    """Also if another name resolves to this machine."""
+    async with serve() as page:
+        assert await is_hidden(page, **headers)
 
 
-async def test_without_a_password_a_trusted_proxy_tells_who_asks(served: Serve) -> None:
-    """If it tells nobody, nobody is let in."""
-    trusting = {"ACTIONHERO_WEB__TRUSTED_PROXIES": "127.0.0.1"}
-    async with served(trusting) as page:
-        assert await looks_absent(page, **{"X-Forwarded-For": "203.0.113.9"})
-        assert await looks_absent(page)
-        here = await page.client.get("/tasks", headers={"X-Forwarded-For": "::1"})
+async def test_without_a_password_a_trusted_proxy_forwards_the_client(serve: Serve) -> None:
+    """Without the address of the client, the page is hidden."""
+    trusted = {"ACTIONHERO_WEB__TRUSTED_PROXIES": "127.0.0.1"}
+    async with serve(trusted) as page:
+        assert await is_hidden(page, **{"X-Forwarded-For": "203.0.113.9"})
+        assert await is_hidden(page)
+        local = await page.client.get("/tasks", headers={"X-Forwarded-For": "::1"})
 
-    assert here.status_code == 200
+    assert local.status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("peer", "version", "is_hidden"),
+    ("address", "version", "is_hidden"),
     [
         ("127.0.0.1", HttpVersion11, False),
         ("::1", HttpVersion11, False),
@@ -119,29 +121,29 @@ async def test_without_a_password_a_trusted_proxy_tells_who_asks(served: Serve) 
         ("192.168.1.7", HttpVersion11, True),
         ("2001:db8::1", HttpVersion11, True),
         (None, HttpVersion11, True),
-        # What many proxies speak that nobody has set up to say more.
+        # The default of many proxies.
         ("127.0.0.1", HttpVersion10, True),
     ],
 )
-def test_without_a_password_others_are_told_of_nothing(
-    tmp_path: Path, peer: str | None, version: Any, is_hidden: bool
+def test_without_a_password_the_page_is_hidden_from_other_machines(
+    tmp_path: Path, address: str | None, version: Any, is_hidden: bool
 ) -> None:
-    """Nor who comes through a Unix socket, which may be anybody."""
+    """And over a Unix socket, whose client is unknown."""
     sources = read_sources(tmp_path, environ={"ACTIONHERO_ENV": "development"})
-    app = App.of([web_plugin, tasks_plugin], sources, RunMode.CLI)
-    app.refuse_problems()
+    app = App.from_plugins([web_plugin, tasks_plugin], sources, RunMode.CLI)
+    app.raise_for_problems()
     request = make_mocked_request("GET", "/tasks", {"Host": "localhost"}, version=version)
-    # Typed as if there were always an address.
-    request = request.clone(remote=cast("str", peer))
+    # The type hint of aiohttp requires an address.
+    request = request.clone(remote=cast("str", address))
 
     assert Access(app).is_hidden(request) is is_hidden
 
 
-async def test_an_empty_path_is_no_page(served: Serve) -> None:
-    """Another path is where it is then."""
-    async with served(page="") as page:
+async def test_the_setting_moves_or_disables_the_page(serve: Serve) -> None:
+    """An empty path disables it."""
+    async with serve(page="") as page:
         assert (await page.client.get("/tasks")).status_code == 404
-    async with served(page="/ops/jobs") as page:
+    async with serve(page="/ops/jobs") as page:
         assert (await page.client.get("/ops/jobs")).status_code == 200
         assert (await page.client.get("/ops/jobs/page.css")).status_code == 200
         assert (await page.client.get("/tasks")).status_code == 404
@@ -151,135 +153,136 @@ async def test_an_empty_path_is_no_page(served: Serve) -> None:
 
 
 @pytest.mark.parametrize("environ", [{}, PRODUCTION], ids=["development", "production"])
-async def test_with_a_password_it_is_asked_for_everywhere(
-    served: Serve, environ: dict[str, str]
+async def test_with_a_password_every_client_must_sign_in(
+    serve: Serve, environ: dict[str, str]
 ) -> None:
-    """Also on this machine. What it asks for is refused in the envelope of every refusal."""
-    async with served(environ, store="embedded", operator_password=PASSWORD) as page:
+    """Also on this machine."""
+    async with serve(environ, store="embedded", operator_password=PASSWORD) as page:
         form = await page.client.get("/tasks")
-        told = await page.client.get("/tasks/api/overview")
-        changed = await page.change("retry", id="x")
-        signed_in = await page.sign_in()
-        shown = await page.client.get("/tasks")
-        known = await page.client.get("/tasks/api/overview")
-        out = await page.client.post("/tasks/sign-out")
+        before = await page.client.get("/tasks/api/overview")
+        change = await page.change("retry", id="x")
+        sign_in = await page.sign_in()
+        document = await page.client.get("/tasks")
+        overview = await page.client.get("/tasks/api/overview")
+        sign_out = await page.client.post("/tasks/sign-out")
         after = await page.client.get("/tasks/api/overview")
 
     assert 'type="password"' in form.text
-    assert (told.status_code, told.json()["error"]["type"]) == (401, "CONNECTION_SESSION_NOT_FOUND")
-    assert changed.status_code == 401
-    assert (signed_in.status_code, signed_in.headers["Location"]) == (303, "../tasks")
-    assert "Sign out" in shown.text
-    assert known.status_code == 200
-    assert (out.status_code, after.status_code) == (303, 401)
+    assert before.status_code == 401
+    assert before.json()["error"]["type"] == "CONNECTION_SESSION_NOT_FOUND"
+    assert change.status_code == 401
+    assert (sign_in.status_code, sign_in.headers["Location"]) == (303, "../tasks")
+    assert "Sign out" in document.text
+    assert overview.status_code == 200
+    assert (sign_out.status_code, after.status_code) == (303, 401)
 
 
-async def test_the_pass_is_out_of_reach_of_scripts_and_of_other_sites(served: Serve) -> None:
-    """It is sent to the folder of the page alone, and only by TLS if it came so."""
-    trusting = {"ACTIONHERO_WEB__TRUSTED_PROXIES": "127.0.0.1"}
-    async with served(trusting, operator_password=PASSWORD) as page:
+async def test_the_cookie_is_inaccessible_to_scripts_and_other_sites(serve: Serve) -> None:
+    """It has no `Path`, and is secure over TLS."""
+    trusted = {"ACTIONHERO_WEB__TRUSTED_PROXIES": "127.0.0.1"}
+    async with serve(trusted, operator_password=PASSWORD) as page:
         plain = (await page.sign_in()).headers["Set-Cookie"]
-        safe = (await page.sign_in(**{"X-Forwarded-Proto": "https"})).headers["Set-Cookie"]
+        secure = (await page.sign_in(**{"X-Forwarded-Proto": "https"})).headers["Set-Cookie"]
 
     assert plain.startswith("actionhero_tasks=")
     assert plain.endswith("; Max-Age=43200; HttpOnly; SameSite=Strict")
-    assert safe.startswith("__Secure-actionhero_tasks=")
-    assert safe.endswith("; HttpOnly; SameSite=Strict; Secure")
-    assert PASSWORD not in plain + safe
+    assert secure.startswith("__Secure-actionhero_tasks=")
+    assert secure.endswith("; HttpOnly; SameSite=Strict; Secure")
+    assert PASSWORD not in plain + secure
 
 
-async def test_a_wrong_password_is_refused_and_not_written_down(
-    served: Serve, caplog: pytest.LogCaptureFixture
+async def test_a_wrong_password_is_rejected_and_not_logged(
+    serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nor is it shown again. In an address it is nothing."""
-    async with served(operator_password=PASSWORD) as page:
+    """A password in a URL or in JSON is ignored."""
+    async with serve(operator_password=PASSWORD) as page:
         wrong = await page.sign_in("sesame, open")
-        in_address = await page.client.get(f"/tasks/api/overview?password={PASSWORD}")
+        in_url = await page.client.get(f"/tasks/api/overview?password={PASSWORD}")
         as_json = await page.client.post("/tasks/sign-in", json={"password": PASSWORD})
         await page.sign_in()
 
     assert wrong.status_code == 401
-    assert "That is not the password." in wrong.text
+    assert "Wrong password." in wrong.text
     assert "Set-Cookie" not in wrong.headers
-    assert (in_address.status_code, as_json.status_code) == (401, 401)
+    assert (in_url.status_code, as_json.status_code) == (401, 401)
     assert "sesame" not in wrong.text + caplog.text
     assert PASSWORD not in caplog.text
 
 
-async def test_who_guesses_has_to_wait_and_others_do_not(served: Serve) -> None:
-    """Many at once gain nothing; the right password, meanwhile, is one more guess."""
-    trusting = {"ACTIONHERO_WEB__TRUSTED_PROXIES": "127.0.0.1"}
-    async with served(trusting, operator_password=PASSWORD) as page:
-        guesser, other = ({"X-Forwarded-For": f"203.0.113.{number}"} for number in (6, 7))
-        wrong = [await page.sign_in("guess", **guesser) for _ in range(FREE)]
-        refused = await page.sign_in(PASSWORD, Accept="text/html", **guesser)
-        told = await page.sign_in(PASSWORD, **guesser)
-        others = await page.sign_in(PASSWORD, **other)
+async def test_failed_sign_ins_are_limited_by_address(serve: Serve) -> None:
+    """During the delay the right password is rejected too."""
+    trusted = {"ACTIONHERO_WEB__TRUSTED_PROXIES": "127.0.0.1"}
+    async with serve(trusted, operator_password=PASSWORD) as page:
+        attacker, other = ({"X-Forwarded-For": f"203.0.113.{number}"} for number in (6, 7))
+        wrong = [await page.sign_in("guess", **attacker) for _ in range(MAX_FREE_FAILURES)]
+        html = await page.sign_in(PASSWORD, Accept="text/html", **attacker)
+        json = await page.sign_in(PASSWORD, **attacker)
+        allowed = await page.sign_in(PASSWORD, **other)
 
-    assert [answer.status_code for answer in wrong] == [401] * FREE
-    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
-    assert "Too many attempts." in refused.text
-    assert (told.status_code, told.json()["error"]["type"]) == (429, "CONNECTION_RATE_LIMITED")
-    assert others.status_code == 303
+    assert [response.status_code for response in wrong] == [401] * MAX_FREE_FAILURES
+    assert (html.status_code, html.headers["Retry-After"]) == (429, "1")
+    assert "Too many attempts." in html.text
+    assert (json.status_code, json.json()["error"]["type"]) == (429, "CONNECTION_RATE_LIMITED")
+    assert allowed.status_code == 303
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "gAAAAA", "ü", "a b;c"])
-async def test_a_pass_that_we_did_not_give_is_none(served: Serve, cookie: str) -> None:
-    """Neither is one that was changed."""
-    async with served(operator_password=PASSWORD) as page:
+async def test_forged_and_modified_tokens_are_invalid(serve: Serve, cookie: str) -> None:
+    """Only an unmodified token is accepted."""
+    async with serve(operator_password=PASSWORD) as page:
         await page.sign_in()
-        given = page.client.cookies["actionhero_tasks"]
+        token = page.client.cookies["actionhero_tasks"]
         page.client.cookies.clear()
         statuses = []
-        for shown in (cookie, given[:-4] + "AAA=", given[: len(given) // 2], given):
-            headers = {b"Cookie": f"actionhero_tasks={shown}".encode()}
-            answer = await page.client.get("/tasks/api/overview", headers=headers)
-            statuses.append(answer.status_code)
+        for value in (cookie, token[:-4] + "AAA=", token[: len(token) // 2], token):
+            headers = {b"Cookie": f"actionhero_tasks={value}".encode()}
+            response = await page.client.get("/tasks/api/overview", headers=headers)
+            statuses.append(response.status_code)
 
     assert statuses == [401, 401, 401, 200]
 
 
-def test_a_pass_is_good_for_a_while_and_for_one_password_and_key() -> None:
-    """Whoever changes one of the two ends every session."""
+def test_a_token_expires_and_is_bound_to_password_and_key() -> None:
+    """A change of either invalidates all tokens."""
     now = [1_000_000.0]
 
-    def passes(password: str = PASSWORD, key: str = "key") -> SignedTokens:
+    def tokens(password: str = PASSWORD, key: str = "key") -> SignedTokens:
         return SignedTokens(password, lambda: key, ttl_seconds=60, clock=lambda: now[0])
 
-    token = passes().give()
+    token = tokens().issue()
 
-    assert passes().is_good(token)
-    assert not passes(password="another").is_good(token)
-    assert not passes(key="another").is_good(token)
+    assert tokens().is_valid(token)
+    assert not tokens(password="another").is_valid(token)
+    assert not tokens(key="another").is_valid(token)
     now[0] += 60
-    assert passes().is_good(token)
+    assert tokens().is_valid(token)
     now[0] += 1
-    assert not passes().is_good(token)
+    assert not tokens().is_valid(token)
 
 
-def test_waits_grow_end_and_are_forgotten() -> None:
-    """One peer is one network of IPv6; the memory for them is bounded."""
+def test_delays_increase_end_and_are_reset() -> None:
+    """IPv6 addresses are counted by network; the number of addresses is limited."""
     now = [0.0]
-    throttle = Throttle(lambda: now[0])
-    waits = []
-    for _ in range(FREE + 10):
-        throttle.failed("2001:db8::1")
-        waits.append(throttle.wait_seconds("2001:db8::ffff"))
+    limiter = SignInLimiter(lambda: now[0])
+    delays = []
+    for _ in range(MAX_FREE_FAILURES + 10):
+        limiter.record_failure("2001:db8::1")
+        delays.append(limiter.retry_after_seconds("2001:db8::ffff"))
 
-    assert waits[: FREE + 3] == [0] * (FREE - 1) + [1, 2, 4, 8]
-    assert waits[-1] == LONGEST_SECONDS
-    assert throttle.wait_seconds("2001:db8:0:1::1") == 0
-    now[0] += LONGEST_SECONDS
-    assert throttle.wait_seconds("2001:db8::1") == 0
-    throttle.failed("2001:db8::1")
-    throttle.passed("2001:db8::2")
-    assert throttle.wait_seconds("2001:db8::1") == 0
-    for number in range(MOST_PEERS + 10):
-        throttle.failed(f"10.0.{number // 256}.{number % 256}")
-    assert len(throttle._failures) == MOST_PEERS
+    assert delays[: MAX_FREE_FAILURES + 3] == [0] * (MAX_FREE_FAILURES - 1) + [1, 2, 4, 8]
+    assert delays[-1] == MAX_DELAY_SECONDS
+    assert limiter.retry_after_seconds("2001:db8:0:1::1") == 0
+    now[0] += MAX_DELAY_SECONDS
+    assert limiter.retry_after_seconds("2001:db8::1") == 0
+    limiter.record_failure("2001:db8::1")
+    limiter.reset("2001:db8::2")
+    assert limiter.retry_after_seconds("2001:db8::1") == 0
+    for number in range(MAX_ADDRESSES + 10):
+        limiter.record_failure(f"10.0.{number // 256}.{number % 256}")
+    assert len(limiter._failures) == MAX_ADDRESSES
 
 
-# -- other pages ---------------------------------------------------------------------------------
+# -- requests of other pages ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -293,36 +296,36 @@ def test_waits_grow_end_and_are_forgotten() -> None:
     ],
     ids=str,
 )
-async def test_pages_of_others_can_ask_for_nothing(served: Serve, headers: dict[str, str]) -> None:
-    """Not even for what they could not read, and not where every page may read answers."""
-    reading = {"ACTIONHERO_WEB__ALLOWED_ORIGINS": "*"}
-    async with served(reading, operator_password=PASSWORD) as page:
+async def test_requests_of_other_sites_are_forbidden(serve: Serve, headers: dict[str, str]) -> None:
+    """Also if CORS allows all origins."""
+    cors = {"ACTIONHERO_WEB__ALLOWED_ORIGINS": "*"}
+    async with serve(cors, operator_password=PASSWORD) as page:
         await page.sign_in()
         read = await page.client.get("/tasks/api/overview", headers=headers)
-        changed = await page.client.post(
+        change = await page.client.post(
             "/tasks/api/dead/discard", json={"queue": None, "before": None}, headers=headers
         )
         page.client.cookies.clear()
-        signed_in = await page.sign_in(**headers)
+        sign_in = await page.sign_in(**headers)
 
-    for answer in (read, changed, signed_in):
-        assert answer.status_code == 403
-        assert answer.json()["error"]["type"] == "CONNECTION_ACTION_FORBIDDEN"
-    assert "Set-Cookie" not in signed_in.headers
+    for response in (read, change, sign_in):
+        assert response.status_code == 403
+        assert response.json()["error"]["type"] == "CONNECTION_ACTION_FORBIDDEN"
+    assert "Set-Cookie" not in sign_in.headers
 
 
-async def test_a_form_of_another_page_changes_nothing(served: Serve) -> None:
-    """Forms send no JSON, and nothing else is taken; nor is a change asked for by an address."""
-    async with served() as page:
+async def test_changes_require_post_and_json(serve: Serve) -> None:
+    """Forms of other sites cannot send JSON."""
+    async with serve() as page:
         form = await page.client.post("/tasks/api/retry", data={"id": "x"})
         text = await page.client.post(
             "/tasks/api/retry", content=b'{"id":"x"}', headers={"Content-Type": "text/plain"}
         )
-        address = await page.client.get("/tasks/api/retry?id=x")
-        ours = await page.client.post(
+        get = await page.client.get("/tasks/api/retry?id=x")
+        json = await page.client.post(
             "/tasks/api/retry", json={"id": "x"}, headers={"Origin": page.origin}
         )
 
     assert (form.status_code, text.status_code) == (415, 415)
-    assert (address.status_code, address.headers["Allow"]) == (405, "POST")
-    assert ours.status_code == 404
+    assert (get.status_code, get.headers["Allow"]) == (405, "POST")
+    assert json.status_code == 404

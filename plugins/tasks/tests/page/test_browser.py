@@ -1,4 +1,4 @@
-"""The page in a real browser that reaches nothing but our server."""
+"""The page in a real browser that can reach only the server under test."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.async_api import Browser, Locator, Page, Route
-    from plugins.tasks.tests.page.conftest import Served
+    from plugins.tasks.tests.page.conftest import PageSite
 
-    Serve = Callable[..., contextlib.AbstractAsyncContextManager[Served]]
+    Serve = Callable[..., contextlib.AbstractAsyncContextManager[PageSite]]
 
 PASSWORD = "correct horse battery staple"
-PATIENCE_MS = 20_000
+TIMEOUT_MS = 20_000
 LATER = timedelta(hours=1)
-SIZES = {"desk": (1280, 900), "phone": (360, 740)}
+SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -43,38 +43,38 @@ HIDE = """hidden => {
 
 
 class Window:
-    """One window, what it asked for, and what the browser complained of."""
+    """A browser window, its requests, and the messages of its console."""
 
-    def __init__(self, page: Page, served: Served) -> None:
+    def __init__(self, page: Page, site: PageSite) -> None:
         self.page = page
-        self.asked: list[str] = []
-        self.complaints: list[str] = []
-        self._origin = served.origin
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.on("console", lambda line: self.complaints.append(line.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.requests: list[str] = []
+        self.console: list[str] = []
+        self._origin = site.origin
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("console", lambda message: self.console.append(message.text))
+        page.on("pageerror", lambda error: self.console.append(str(error)))
 
-    async def open(self, place: str = "") -> None:
-        """Go to a place of the page, and wait until it is alive."""
-        await self.page.goto(f"{self._origin}/tasks#/{place}")
-        await self.lives()
+    async def open(self, view: str = "") -> None:
+        """Open a view of the page, and wait until it is connected."""
+        await self.page.goto(f"{self._origin}/tasks#/{view}")
+        await self.wait_until_connected()
 
-    async def lives(self) -> None:
-        """Wait until what is shown was just told."""
-        await expect(self.page.locator("#live")).to_have_text(re.compile("Live"))
+    async def wait_until_connected(self) -> None:
+        """Wait until the data of the page is current."""
+        await expect(self.page.locator("#connection")).to_have_text(re.compile("Live"))
 
-    def place(self, name: str) -> Locator:
-        """Return the link to the jobs of a state."""
-        places = self.page.get_by_role("navigation", name="Jobs by state")
-        return places.get_by_role("link", name=name, exact=True)
+    def link(self, name: str) -> Locator:
+        """Return the link to the jobs with a state."""
+        navigation = self.page.get_by_role("navigation", name="Jobs by state")
+        return navigation.get_by_role("link", name=name, exact=True)
 
     def tile(self, name: str) -> Locator:
-        """Return the number above all others that is called `name`."""
+        """Return the number of a tile of the overview."""
         tiles = self.page.locator(".tile")
         return tiles.filter(has=self.page.get_by_text(name, exact=True)).locator("b")
 
     def job(self, text: str) -> Locator:
-        """Return the job in a list that has a text."""
+        """Return the job of a list that contains a text."""
         return self.page.locator(".job").filter(has_text=text)
 
     def button(self, name: str) -> Locator:
@@ -82,14 +82,14 @@ class Window:
         return self.page.get_by_role("button", name=name, exact=True)
 
     @property
-    def strangers(self) -> set[str]:
-        """Where it asked that is not our server."""
-        return {url for url in self.asked if not url.startswith((self._origin, "data:"))}
+    def external_requests(self) -> set[str]:
+        """The requests to other servers."""
+        return {url for url in self.requests if not url.startswith((self._origin, "data:"))}
 
 
 @pytest.fixture
 async def browser(program: Callable[[str], str]) -> AsyncIterator[Browser]:
-    expect.set_options(timeout=PATIENCE_MS)
+    expect.set_options(timeout=TIMEOUT_MS)
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
             executable_path=program("chromium"), args=ARGUMENTS
@@ -100,196 +100,196 @@ async def browser(program: Callable[[str], str]) -> AsyncIterator[Browser]:
 
 @pytest.fixture
 def window(browser: Browser) -> Callable[..., Awaitable[Window]]:
-    """Give a function that opens a window that nobody has used yet."""
+    """A function that opens a window with a new browser context."""
 
-    async def opened(served: Served, **options: Any) -> Window:
-        return Window(await (await browser.new_context(**options)).new_page(), served)
+    async def open_window(site: PageSite, **options: Any) -> Window:
+        return Window(await (await browser.new_context(**options)).new_page(), site)
 
-    return opened
+    return open_window
 
 
-async def test_an_operator_signs_in_retries_a_dead_letter_and_discards_another(
-    served: Serve, window: Any
+async def test_an_operator_signs_in_and_retries_and_discards_dead_letters(
+    serve: Serve, window: Any
 ) -> None:
-    """It is seen to be done, and the other is gone from the store."""
-    async with served(operator_password=PASSWORD) as page:
+    """A discarded job is deleted from the store."""
+    async with serve(operator_password=PASSWORD) as page:
         ada, bob = await page.mail("ada", "bob")
-        await page.ended(ada, bob)
-        page.mend()
-        mine = await window(page)
+        await page.wait(ada, bob)
+        page.set_mailbox(is_available=True)
+        tab = await window(page)
 
-        await mine.page.goto(f"{page.origin}/tasks")
-        await mine.page.get_by_label("Operator password").fill(PASSWORD)
-        await mine.page.keyboard.press("Enter")
-        await mine.lives()
-        await expect(mine.tile("Dead")).to_have_text("2")
-        await mine.place("Dead 2").click()
-        await expect(mine.job("no mailbox for ada")).to_be_visible()
-        await mine.job("no mailbox for ada").get_by_role("button", name="Retry").click()
-        await expect(mine.page.get_by_text("Retried mail.")).to_be_visible()
-        await expect(mine.page.locator(".job")).to_have_count(1)
+        await tab.page.goto(f"{page.origin}/tasks")
+        await tab.page.get_by_label("Operator password").fill(PASSWORD)
+        await tab.page.keyboard.press("Enter")
+        await tab.wait_until_connected()
+        await expect(tab.tile("Dead")).to_have_text("2")
+        await tab.link("Dead 2").click()
+        await expect(tab.job("no mailbox for ada")).to_be_visible()
+        await tab.job("no mailbox for ada").get_by_role("button", name="Retry").click()
+        await expect(tab.page.get_by_text("Retried mail.")).to_be_visible()
+        await expect(tab.page.locator(".job")).to_have_count(1)
 
-        await mine.place("Done").click()
-        await expect(mine.job('"to":"ada"')).to_be_visible()
-        await mine.job('"to":"ada"').get_by_role("link").click()
-        await expect(mine.page.get_by_label("Result")).to_have_text(re.compile('"sent": "ada"'))
+        await tab.link("Done").click()
+        await expect(tab.job('"to":"ada"')).to_be_visible()
+        await tab.job('"to":"ada"').get_by_role("link").click()
+        await expect(tab.page.get_by_label("Result")).to_have_text(re.compile('"sent": "ada"'))
 
-        await mine.place("Dead 1").click()
-        await mine.job("no mailbox for bob").get_by_role("button", name="Discard").click()
-        await mine.page.get_by_role("dialog").get_by_role("button", name="Discard").click()
-        await expect(mine.page.get_by_text("There are none.")).to_be_visible()
-        left = await page.tasks.use(lambda store: store.find(bob))
-        text = await mine.page.content()
-        await mine.button("Sign out").click()
-        await expect(mine.page.get_by_label("Operator password")).to_be_visible()
+        await tab.link("Dead 1").click()
+        await tab.job("no mailbox for bob").get_by_role("button", name="Discard").click()
+        await tab.page.get_by_role("dialog").get_by_role("button", name="Discard").click()
+        await expect(tab.page.get_by_text("No jobs.")).to_be_visible()
+        discarded = await page.tasks.use(lambda store: store.find(bob))
+        text = await tab.page.content()
+        await tab.button("Sign out").click()
+        await expect(tab.page.get_by_label("Operator password")).to_be_visible()
 
-    assert left is None
+    assert discarded is None
     assert page.secret not in text
-    # Nothing was refused by the Content-Security-Policy, no script failed, nobody else was asked.
-    assert (mine.complaints, mine.strangers) == ([], set())
-    assert not any(PASSWORD in url for url in mine.asked)
+    # No violation of the Content-Security-Policy, no error in a script, no external request.
+    assert (tab.console, tab.external_requests) == ([], set())
+    assert not any(PASSWORD in url for url in tab.requests)
 
 
-async def test_a_wrong_password_is_told_where_it_was_given(served: Serve, window: Any) -> None:
-    """The field has the focus, so that a screen reader reads what is wrong."""
-    async with served(operator_password=PASSWORD) as page:
-        mine = await window(page)
-        await mine.page.goto(f"{page.origin}/tasks")
-        await mine.page.get_by_label("Operator password").fill("sesame")
-        await mine.page.keyboard.press("Enter")
+async def test_a_wrong_password_is_reported_at_the_field(serve: Serve, window: Any) -> None:
+    """The field has the focus, so that a screen reader reads the error."""
+    async with serve(operator_password=PASSWORD) as page:
+        tab = await window(page)
+        await tab.page.goto(f"{page.origin}/tasks")
+        await tab.page.get_by_label("Operator password").fill("sesame")
+        await tab.page.keyboard.press("Enter")
 
-        field = mine.page.get_by_label("Operator password")
-        await expect(mine.page.get_by_role("alert")).to_have_text("That is not the password.")
+        field = tab.page.get_by_label("Operator password")
+        await expect(tab.page.get_by_role("alert")).to_have_text("Wrong password.")
         await expect(field).to_be_focused()
-        await expect(field).to_have_accessible_description("That is not the password.")
+        await expect(field).to_have_accessible_description("Wrong password.")
         await field.fill(PASSWORD)
-        await mine.page.keyboard.press("Enter")
-        await mine.lives()
+        await tab.page.keyboard.press("Enter")
+        await tab.wait_until_connected()
 
 
-async def test_numbers_and_plots_move_by_themselves(served: Serve, window: Any) -> None:
-    """Jobs run while somebody looks."""
-    async with served() as page:
-        page.mend()
-        mine = await window(page)
-        await mine.open()
-        await expect(mine.tile("Done")).to_have_text("0")
-        plot = mine.page.get_by_role("img", name=re.compile("^Runs per second"))
+async def test_counts_and_plots_are_updated(serve: Serve, window: Any) -> None:
+    """Without reloading the page."""
+    async with serve() as page:
+        page.set_mailbox(is_available=True)
+        tab = await window(page)
+        await tab.open()
+        await expect(tab.tile("Done")).to_have_text("0")
+        plot = tab.page.get_by_role("img", name=re.compile("^Runs per second"))
 
         await page.mail(*(f"user{number}" for number in range(40)))
-        await expect(mine.tile("Done")).to_have_text("40")
+        await expect(tab.tile("Done")).to_have_text("40")
         await expect(plot).to_have_accessible_name(re.compile(r"at most (?!0 )[\d.]+ in"))
         await expect(plot.locator("path.line-0")).to_have_attribute("d", re.compile("^M.*L"))
-        page.mend(is_mended=False)
-        await page.mail("nobody")
-        await expect(mine.tile("Dead")).to_have_text("1")
+        page.set_mailbox(is_available=False)
+        await page.mail("eve")
+        await expect(tab.tile("Dead")).to_have_text("1")
 
-        row = mine.page.get_by_role("row").filter(has_text="mail")
+        row = tab.page.get_by_role("row").filter(has_text="mail")
         await expect(row.get_by_role("link", name="1 dead")).to_be_visible()
-        schedules = mine.page.get_by_role("region", name="Schedules")
+        schedules = tab.page.get_by_role("region", name="Schedules")
         await expect(schedules).to_contain_text(re.compile(r"report0 3 \* \* \* \(Europe/Berlin\)"))
-        workers = mine.page.get_by_role("region", name="Workers")
-        await expect(workers).to_contain_text("0 jobs run")
+        workers = tab.page.get_by_role("region", name="Workers")
+        await expect(workers).to_contain_text("0 running jobs")
 
-    assert mine.complaints == []
+    assert tab.console == []
 
 
-async def test_the_progress_of_a_job_that_runs_is_seen(served: Serve, window: Any) -> None:
-    """And its result, once it has one, without anybody loading the page again."""
+async def test_the_progress_and_the_result_of_a_job_are_shown(serve: Serve, window: Any) -> None:
+    """Without reloading the page."""
     release = asyncio.Event()
 
     class Long(Action):
-        """Run until somebody says so."""
+        """Wait for an event."""
 
         name = "long"
 
         async def run(self, call: Call) -> str:
             call.progress(30, 120)
             await release.wait()
-            return "at last"
+            return "finished"
 
-    async with served(plugins=(Long,)) as page:
-        mine = await window(page)
-        await mine.open("jobs/running")
-        await expect(mine.page.get_by_text("There are none.")).to_be_visible()
+    async with serve(plugins=(Long,)) as page:
+        tab = await window(page)
+        await tab.open("jobs/running")
+        await expect(tab.page.get_by_text("No jobs.")).to_be_visible()
         await page.tasks.enqueue(Long)
 
-        bar = mine.page.get_by_role("progressbar")
+        bar = tab.page.get_by_role("progressbar")
         await expect(bar).to_have_js_property("position", 0.25)
-        await mine.job("long").get_by_role("link").click()
-        await expect(mine.page.get_by_text("30 of 120")).to_be_visible()
+        await tab.job("long").get_by_role("link").click()
+        await expect(tab.page.get_by_text("30 of 120")).to_be_visible()
         release.set()
-        await expect(mine.page.locator(".chip")).to_have_text("done")
-        await expect(mine.page.get_by_label("Result")).to_have_text('"at last"')
+        await expect(tab.page.locator(".chip")).to_have_text("done")
+        await expect(tab.page.get_by_label("Result")).to_have_text('"finished"')
 
-    assert mine.complaints == []
+    assert tab.console == []
 
 
-async def test_a_job_that_waits_is_cancelled(served: Serve, window: Any) -> None:
-    """From its own place, which is found by its id."""
-    async with served() as page:
+async def test_a_delayed_job_is_cancelled(serve: Serve, window: Any) -> None:
+    """In its own view, which the search by id opens."""
+    async with serve() as page:
         [id] = await page.mail("bob", delay=LATER)
-        mine = await window(page)
-        await mine.open()
-        await mine.page.get_by_label("Find a job by its id").fill(id)
-        await mine.page.keyboard.press("Enter")
-        await expect(mine.page.get_by_role("heading", name="mail")).to_be_visible()
+        tab = await window(page)
+        await tab.open()
+        await tab.page.get_by_label("Find a job by id").fill(id)
+        await tab.page.keyboard.press("Enter")
+        await expect(tab.page.get_by_role("heading", name="mail")).to_be_visible()
 
-        await mine.button("Cancel").click()
-        await mine.page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
-        await expect(mine.page.locator(".chip")).to_have_text("cancelled")
-        await expect(mine.button("Cancel")).to_have_count(0)
-        await mine.place("Cancelled").click()
-        await expect(mine.job('"to":"bob"')).to_be_visible()
+        await tab.button("Cancel").click()
+        await tab.page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+        await expect(tab.page.locator(".chip")).to_have_text("cancelled")
+        await expect(tab.button("Cancel")).to_have_count(0)
+        await tab.link("Cancelled").click()
+        await expect(tab.job('"to":"bob"')).to_be_visible()
 
-    assert mine.complaints == []
+    assert tab.console == []
 
 
-async def test_all_dead_letters_of_a_queue_are_discarded_at_once(
-    served: Serve, window: Any, monkeypatch: pytest.MonkeyPatch
+async def test_all_dead_letters_of_a_queue_are_discarded(
+    serve: Serve, window: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those of others stay."""
-    monkeypatch.setattr(job_views, "BATCH", 2)
-    async with served() as page:
+    """Those of other queues are not."""
+    monkeypatch.setattr(job_views, "BATCH_SIZE", 2)
+    async with serve() as page:
         ids = await page.mail(*"abcde")
         other = await page.mail("eve", queue="other")
-        await page.ended(*ids, *other)
-        mine = await window(page)
-        await mine.open("jobs/dead")
-        await mine.page.get_by_label("Queue").select_option("mail")
-        await expect(mine.page.locator(".job")).to_have_count(5)
+        await page.wait(*ids, *other)
+        tab = await window(page)
+        await tab.open("jobs/dead")
+        await tab.page.get_by_label("Queue").select_option("mail")
+        await expect(tab.page.locator(".job")).to_have_count(5)
 
-        await mine.button("Discard all").click()
-        dialog = mine.page.get_by_role("dialog")
+        await tab.button("Discard all").click()
+        dialog = tab.page.get_by_role("dialog")
         await expect(dialog).to_contain_text("5 dead letters in queue mail will never run again.")
         await dialog.get_by_role("button", name="Discard all").click()
-        await expect(mine.page.get_by_text("Discarded 5 dead letters.")).to_be_visible()
-        await expect(mine.page.get_by_text("There are none.")).to_be_visible()
-        await mine.page.get_by_label("Queue").select_option("")
-        await expect(mine.page.locator(".job")).to_have_count(1)
+        await expect(tab.page.get_by_text("Discarded 5 dead letters.")).to_be_visible()
+        await expect(tab.page.get_by_text("No jobs.")).to_be_visible()
+        await tab.page.get_by_label("Queue").select_option("")
+        await expect(tab.page.locator(".job")).to_have_count(1)
 
-    assert mine.complaints == []
+    assert tab.console == []
 
 
-async def test_it_is_used_by_the_keyboard_alone(served: Serve, window: Any) -> None:
-    """The focus is never lost: after what was discarded comes what was beside it."""
-    async with served() as page:
-        await page.ended(*await page.mail("ada", "bob"))
-        mine = await window(page)
-        await mine.open("jobs/dead")
-        keyboard = mine.page.keyboard
-        first, second = (mine.job(f"for {name}") for name in ("bob", "ada"))
+async def test_the_page_is_usable_by_keyboard(serve: Serve, window: Any) -> None:
+    """After a job was discarded, the next job has the focus."""
+    async with serve() as page:
+        await page.wait(*await page.mail("ada", "bob"))
+        tab = await window(page)
+        await tab.open("jobs/dead")
+        keyboard = tab.page.keyboard
+        first, second = (tab.job(f"for {name}") for name in ("bob", "ada"))
         await expect(first).to_be_visible()
 
         await keyboard.press("Tab")
-        await expect(mine.page.get_by_role("link", name="Skip to content")).to_be_focused()
+        await expect(tab.page.get_by_role("link", name="Skip to content")).to_be_focused()
         await keyboard.press("Enter")
-        await expect(mine.page.get_by_role("main")).to_be_focused()
+        await expect(tab.page.get_by_role("main")).to_be_focused()
         for _ in range(6):  # the queue, two buttons for all, the job, and its two buttons
             await keyboard.press("Tab")
         await expect(first.get_by_role("button", name="Discard")).to_be_focused()
         await keyboard.press("Enter")
-        await expect(mine.button("Keep")).to_be_focused()
+        await expect(tab.button("Back")).to_be_focused()
         await keyboard.press("Escape")
         await expect(first.get_by_role("button", name="Discard")).to_be_focused()
         await keyboard.press("Enter")
@@ -298,93 +298,93 @@ async def test_it_is_used_by_the_keyboard_alone(served: Serve, window: Any) -> N
         await expect(first).to_have_count(0)
         await expect(second.get_by_role("button", name="Discard")).to_be_focused()
 
-    assert mine.complaints == []
+    assert tab.console == []
 
 
-async def test_lists_are_turned_page_by_page(served: Serve, window: Any) -> None:
-    """Whoever turns a page begins at its head."""
-    async with served(run_in_server=False) as page:
-        await page.mail(*(f"user{number}" for number in range(job_views.PAGE + 5)))
-        mine = await window(page)
-        await mine.open("jobs/ready")
-        jobs = mine.page.locator(".job")
-        await expect(jobs).to_have_count(job_views.PAGE)
-        await expect(mine.button("Newer")).to_be_disabled()
+async def test_lists_have_pages(serve: Serve, window: Any) -> None:
+    """The heading of a new page has the focus."""
+    async with serve(run_in_server=False) as page:
+        await page.mail(*(f"user{number}" for number in range(job_views.PAGE_SIZE + 5)))
+        tab = await window(page)
+        await tab.open("jobs/ready")
+        jobs = tab.page.locator(".job")
+        await expect(jobs).to_have_count(job_views.PAGE_SIZE)
+        await expect(tab.button("Newer")).to_be_disabled()
 
-        await mine.button("Older").click()
+        await tab.button("Older").click()
         await expect(jobs).to_have_count(5)
-        await expect(mine.button("Older")).to_be_disabled()
-        await expect(mine.page.get_by_role("heading", name="Ready jobs")).to_be_focused()
-        await mine.button("Newer").click()
-        await expect(jobs).to_have_count(job_views.PAGE)
+        await expect(tab.button("Older")).to_be_disabled()
+        await expect(tab.page.get_by_role("heading", name="Ready jobs")).to_be_focused()
+        await tab.button("Newer").click()
+        await expect(jobs).to_have_count(job_views.PAGE_SIZE)
 
-    assert mine.complaints == []
-
-
-async def test_nothing_is_asked_while_nobody_looks(served: Serve, window: Any) -> None:
-    """Whoever comes back sees what is, at once. The clock is the test's."""
-    async with served() as page:
-        mine = await window(page)
-        await mine.page.clock.install()
-        await mine.open()
-        seen = len(mine.asked)
-        await mine.page.clock.run_for(2_000)
-        async with mine.page.expect_response("**/api/overview*"):
-            await mine.page.clock.run_for(2_000)
-        assert len(mine.asked) > seen
-
-        await mine.page.evaluate(HIDE, True)
-        await expect(mine.page.get_by_text("Paused")).to_be_visible()
-        hidden = len(mine.asked)
-        await mine.page.clock.run_for(600_000)
-        assert len(mine.asked) == hidden
-
-        await mine.page.evaluate(HIDE, False)
-        await mine.lives()
-        assert len(mine.asked) > hidden
+    assert tab.console == []
 
 
-async def test_a_server_that_is_away_is_told_and_comes_back(served: Serve, window: Any) -> None:
-    """By itself."""
+async def test_a_hidden_tab_sends_no_requests(serve: Serve, window: Any) -> None:
+    """When it becomes visible, it is refreshed immediately. The clock is simulated."""
+    async with serve() as page:
+        tab = await window(page)
+        await tab.page.clock.install()
+        await tab.open()
+        before = len(tab.requests)
+        await tab.page.clock.run_for(2_000)
+        async with tab.page.expect_response("**/api/overview*"):
+            await tab.page.clock.run_for(2_000)
+        assert len(tab.requests) > before
 
-    async def lose(route: Route) -> None:
+        await tab.page.evaluate(HIDE, True)
+        await expect(tab.page.get_by_text("Paused")).to_be_visible()
+        hidden = len(tab.requests)
+        await tab.page.clock.run_for(600_000)
+        assert len(tab.requests) == hidden
+
+        await tab.page.evaluate(HIDE, False)
+        await tab.wait_until_connected()
+        assert len(tab.requests) > hidden
+
+
+async def test_a_lost_connection_is_shown_and_restored(serve: Serve, window: Any) -> None:
+    """Without reloading the page."""
+
+    async def abort(route: Route) -> None:
         await route.abort()
 
-    async with served() as page:
-        mine = await window(page)
-        await mine.open()
-        await mine.page.route("**/api/overview*", lose)
-        await expect(mine.page.get_by_text("No answer, trying again")).to_be_visible()
-        await mine.page.unroute("**/api/overview*")
-        await mine.lives()
+    async with serve() as page:
+        tab = await window(page)
+        await tab.open()
+        await tab.page.route("**/api/overview*", abort)
+        await expect(tab.page.get_by_text("No response, retrying")).to_be_visible()
+        await tab.page.unroute("**/api/overview*")
+        await tab.wait_until_connected()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_everybody_can_read_it(
-    served: Serve, window: Any, tmp_path: Path, scheme: str
+async def test_the_page_is_accessible(
+    serve: Serve, window: Any, tmp_path: Path, scheme: str
 ) -> None:
-    """On a phone and on a desk: nothing is cut off, and axe-core finds nothing to complain of."""
-    async with served(operator_password=PASSWORD) as page:
+    """On a phone and on a desktop nothing is cut off, and axe-core reports no violation."""
+    async with serve(operator_password=PASSWORD) as page:
         [long, *_] = ids = await page.mail("W" * 300, "ada", "שלום עולם")
-        await page.ended(*ids)
+        await page.wait(*ids)
         await page.mail("bob", delay=LATER)
         for size, (width, height) in SIZES.items():
             view = {"width": width, "height": height}
-            mine = await window(page, viewport=view, color_scheme=scheme)
-            await mine.page.goto(f"{page.origin}/tasks")
-            await _is_readable(mine, width, tmp_path / f"{size}-{scheme}-sign-in.png")
-            await mine.page.get_by_label("Operator password").fill(PASSWORD)
-            await mine.page.keyboard.press("Enter")
-            await mine.lives()
-            for place in ("", "jobs/dead", "jobs/delayed", f"job/{long}"):
-                await mine.open(place)
-                name = place.partition("/")[0] + place.partition("/")[2][:7] or "overview"
-                await _is_readable(mine, width, tmp_path / f"{size}-{scheme}-{name}.png")
-            assert mine.complaints == []
+            tab = await window(page, viewport=view, color_scheme=scheme)
+            await tab.page.goto(f"{page.origin}/tasks")
+            await _check_accessibility(tab, width, tmp_path / f"{size}-{scheme}-sign-in.png")
+            await tab.page.get_by_label("Operator password").fill(PASSWORD)
+            await tab.page.keyboard.press("Enter")
+            await tab.wait_until_connected()
+            for path in ("", "jobs/dead", "jobs/delayed", f"job/{long}"):
+                await tab.open(path)
+                name = path.partition("/")[0] + path.partition("/")[2][:7] or "overview"
+                await _check_accessibility(tab, width, tmp_path / f"{size}-{scheme}-{name}.png")
+            assert tab.console == []
 
 
-async def _is_readable(mine: Window, width: int, picture: Path) -> None:
-    await mine.page.screenshot(path=picture, full_page=True)
-    assert await mine.page.evaluate("document.documentElement.scrollWidth") <= width, picture
-    found = await Axe().run(mine.page)
-    assert found.violations_count == 0, f"{picture}\n{found.generate_report()}"
+async def _check_accessibility(tab: Window, width: int, picture: Path) -> None:
+    await tab.page.screenshot(path=picture, full_page=True)
+    assert await tab.page.evaluate("document.documentElement.scrollWidth") <= width, picture
+    results = await Axe().run(tab.page)
+    assert results.violations_count == 0, f"{picture}\n{results.generate_report()}"

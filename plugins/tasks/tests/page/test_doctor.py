@@ -1,4 +1,4 @@
-"""What the doctor says of the page."""
+"""The checks of `actionhero doctor` for the page."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GOOD = "Zk3-9fQ_pL7sWv2x"
-WEAK = "can be guessed, and whoever has it may discard jobs at /tasks; take 16 letters or more"
+WEAK = "is weak, and allows the discarding of jobs at /tasks; use 16 characters or more"
 
 
-def found(folder: Path, *plugins: Any, deploy: bool = True, **settings: str) -> list[Any]:
-    """Return what is said of the password of operators: a finding and a message."""
+def diagnose_password(
+    folder: Path, *plugins: Any, deploy: bool = True, **settings: str
+) -> list[Any]:
+    """Return the finding and the message of the check of the operator password."""
     environ = {
         "ACTIONHERO_APP__SECRET_KEY": "k" * 32,
         "ACTIONHERO_TASKS__STORE": "embedded",
@@ -28,8 +30,8 @@ def found(folder: Path, *plugins: Any, deploy: bool = True, **settings: str) -> 
         **settings,
     }
     sources = read_sources(folder, environ=environ)
-    app = App.of([tasks_plugin, *(plugins or (web_plugin,))], sources, RunMode.CLI)
-    app.refuse_problems()
+    app = App.from_plugins([tasks_plugin, *(plugins or (web_plugin,))], sources, RunMode.CLI)
+    app.raise_for_problems()
     return [
         (str(item.finding), item.message)
         for item in diagnose(app, deploy=deploy)
@@ -42,44 +44,44 @@ def found(folder: Path, *plugins: Any, deploy: bool = True, **settings: str) -> 
     [
         ("hunter2", "warning", WEAK),
         ("a" * 40, "warning", WEAK),
-        (GOOD, "ok", "is asked for at /tasks"),
+        (GOOD, "ok", "is required at /tasks"),
         (None, "ok", "is not set, so there is no page at /tasks"),
     ],
 )
-def test_a_password_that_can_be_guessed_is_warned_of(
+def test_a_weak_password_is_a_warning(
     tmp_path: Path, password: str | None, finding: str, message: str
 ) -> None:
-    """It is not told itself. Without any there is no page, which is no fault."""
-    [(kind, text)] = found(tmp_path, ACTIONHERO_TASKS__OPERATOR_PASSWORD=password or "")
+    """The message does not contain it. Without a password there is no page."""
+    [(kind, text)] = diagnose_password(tmp_path, ACTIONHERO_TASKS__OPERATOR_PASSWORD=password or "")
 
     assert kind == finding
     assert text.startswith(message)
     assert password is None or password not in text
 
 
-def test_in_development_it_is_told_who_sees_the_page(tmp_path: Path) -> None:
-    """Where no page is, nothing is said of it."""
-    told = found(tmp_path, ACTIONHERO_ENV="development")
+def test_in_development_the_page_is_local(tmp_path: Path) -> None:
+    """Without a page there is no check."""
+    diagnoses = diagnose_password(tmp_path, ACTIONHERO_ENV="development")
 
-    assert told == [("ok", "is not set; /tasks is shown to this machine alone")]
-    assert found(tmp_path, ACTIONHERO_TASKS__PAGE="") == []
-    assert found(tmp_path, deploy=False) == []
-
-
-def test_without_an_http_server_there_is_no_page(tmp_path: Path) -> None:
-    """And the package does without one."""
-
-    class Nothing:
-        """A plugin that adds nothing."""
-
-    assert found(tmp_path, Nothing()) == []
+    assert diagnoses == [("ok", "is not set; /tasks is shown to this machine alone")]
+    assert diagnose_password(tmp_path, ACTIONHERO_TASKS__PAGE="") == []
+    assert diagnose_password(tmp_path, deploy=False) == []
 
 
-def test_an_empty_password_is_none(tmp_path: Path) -> None:
-    """A variable without a value is not set; a file that says so is refused."""
-    [(_, message)] = found(tmp_path, ACTIONHERO_TASKS__OPERATOR_PASSWORD="")
+def test_without_an_http_server_there_is_no_check(tmp_path: Path) -> None:
+    """The package `actionhero-web` is optional."""
+
+    class EmptyPlugin:
+        """A plugin without hooks."""
+
+    assert diagnose_password(tmp_path, EmptyPlugin()) == []
+
+
+def test_an_empty_password_is_not_a_password(tmp_path: Path) -> None:
+    """An empty variable is ignored; an empty value in a file is refused."""
+    [(_, message)] = diagnose_password(tmp_path, ACTIONHERO_TASKS__OPERATOR_PASSWORD="")
     (tmp_path / "actionhero.toml").write_text('[tasks]\noperator_password = ""\n', "utf-8")
 
     assert message == "is not set, so there is no page at /tasks"
     with pytest.raises(BootError, match="operator_password"):
-        found(tmp_path)
+        diagnose_password(tmp_path)

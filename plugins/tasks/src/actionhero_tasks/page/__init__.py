@@ -1,1 +1,1 @@
-"""The page for operators, in the browser: queues, jobs and dead letters. Needs actionhero-web."""
+"""The operator page: queues, jobs and dead letters in the browser. Requires actionhero-web."""

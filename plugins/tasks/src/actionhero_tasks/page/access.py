@@ -1,4 +1,4 @@
-"""`Access`: who may see the page, and from where its requests may come."""
+"""`Access`: authenticates operators, and checks the origin of their requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from actionhero import Forbidden, SignInRequired, UnsupportedMediaType
 from actionhero.settings import AppSettings
 from actionhero_tasks.page.tokens import SignedTokens
 from actionhero_tasks.settings import TasksSettings
-from actionhero_web import Media, TrustedProxies, WebSettings, kind, remote_address
+from actionhero_web import MediaType, TrustedProxies, WebSettings, media_type_of, remote_address
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from actionhero_web import ForwardedClient
 
 _COOKIE: Final = "actionhero_tasks"
-#: Where a proxy that is trusted says who asks.
-_TELLING: Final = ("Forwarded", "X-Forwarded-For")
-#: What proxies add. One that is not trusted has sent who knows whom.
-_PROXIED: Final = (
+#: The headers by which a trusted proxy forwards the address of the client.
+_CLIENT_HEADERS: Final = ("Forwarded", "X-Forwarded-For")
+#: The headers of any proxy. The client behind an untrusted proxy is unknown.
+_PROXY_HEADERS: Final = (
     *("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port"),
     *("X-Forwarded-Proto", "X-Forwarded-Server", "X-Real-IP"),
 )
 
 
 class Access:
-    """Decides whether a request is one of an operator.
+    """Decides whether a request is from an operator.
 
-    With `tasks.operator_password` it is one that shows a pass. Without, one of this very machine,
-    in development: nobody else is told that the page is there.
+    With `tasks.operator_password`, the request must have a token. Without a password, it must be
+    from this machine in development; for all other clients, the page does not exist.
 
     Args:
         app: The application.
@@ -45,109 +45,115 @@ class Access:
         password = settings.operator_password
         self._proxies = TrustedProxies(app.get(WebSettings).trusted_proxies)
         #: `None` without a password.
-        self.passes: SignedTokens | None = None
+        self.tokens: SignedTokens | None = None
         if password is not None:
-            self.passes = SignedTokens(
+            self.tokens = SignedTokens(
                 password.get_secret_value(),
                 lambda: app.get(AppSettings).get_secret_key(app.environment).get_secret_value(),
                 ttl_seconds=int(settings.operator_session.total_seconds()),
             )
 
     def client(self, request: web.Request) -> ForwardedClient:
-        """Return who asks, behind the proxies that are trusted."""
+        """Return the client of a request, behind trusted proxies."""
         return self._proxies.client(remote_address(request), request.scheme, request.headers)
 
     def is_hidden(self, request: web.Request) -> bool:
-        """Whether the page is as if it were not there."""
-        return self.passes is None and not self._is_of_this_machine(request)
+        """Whether the page does not exist for this client."""
+        return self.tokens is None and not self._is_local(request)
 
     def is_signed_in(self, request: web.Request) -> bool:
-        """Whether a request is one of an operator, if the page is not hidden from it."""
-        if self.passes is None:
+        """Whether a request is from an operator, provided that the page is not hidden."""
+        if self.tokens is None:
             return True
-        shown = request.cookies.get(self._cookie_name(request))
-        return shown is not None and self.passes.is_good(shown)
+        token = request.cookies.get(self._cookie_name(request))
+        return token is not None and self.tokens.is_valid(token)
 
-    def check_reading(self, request: web.Request) -> None:
-        """Raise unless an operator's own page, or who types the address, asks for what it shows.
+    def check_read(self, request: web.Request) -> None:
+        """Raise an error unless an operator may read data with this request.
 
         Raises:
-            Forbidden: A page of somebody else asks.
-            SignInRequired: It shows no pass that is good.
+            Forbidden: It is from another page.
+            SignInRequired: It has no valid token.
         """
-        _check_origin(request, may_be_typed=True)
+        _check_origin(request, allow_direct=True)
         if not self.is_signed_in(request):
             raise SignInRequired("Sign in as an operator first")
 
-    def check_changing(self, request: web.Request) -> None:
-        """Raise unless an operator's own page asks to change something.
+    def check_change(self, request: web.Request) -> None:
+        """Raise an error unless an operator may change data with this request.
 
         Raises:
-            Forbidden: A page of somebody else asks.
-            SignInRequired: It shows no pass that is good.
-            UnsupportedMediaType: It is no JSON, as a form of any page could send it.
+            Forbidden: It is from another page.
+            SignInRequired: It has no valid token.
+            UnsupportedMediaType: It is not JSON; a form of any page could send it.
         """
         self.check_origin(request)
         if not self.is_signed_in(request):
             raise SignInRequired("Sign in as an operator first")
-        if kind(request.headers.get("Content-Type")) is not Media.JSON:
+        if media_type_of(request.headers.get("Content-Type")) is not MediaType.JSON:
             raise UnsupportedMediaType("send application/json")
 
     def check_origin(self, request: web.Request) -> None:
-        """Raise unless a request comes from our own page, or from no page at all.
+        """Raise an error unless a request is from this page, or not from a browser.
 
         Raises:
-            Forbidden: It comes from somebody else's.
+            Forbidden: It is from another page.
         """
-        _check_origin(request, may_be_typed=False)
+        _check_origin(request, allow_direct=False)
 
     def cookie(self, request: web.Request, value: str, seconds: int) -> str:
-        """Return the header that lets a browser keep a pass; forget it after 0 seconds.
+        """Return the `Set-Cookie` header of a token; 0 seconds delete the cookie.
 
-        It names no path: what a browser takes then is the folder of the page, as *it* sees that,
-        whatever proxies make of paths on the way.
+        It has no `Path`: the default is the folder of the page as the browser sees it, also if a
+        proxy changes paths.
         """
         secure = "; Secure" if self._is_secure(request) else ""
         name = self._cookie_name(request)
         return f"{name}={value}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
 
     def _cookie_name(self, request: web.Request) -> str:
-        # Browsers take no cookie of that name which could be read, or was set, without TLS.
+        # Browsers accept a cookie with this prefix only over TLS.
         return f"__Secure-{_COOKIE}" if self._is_secure(request) else _COOKIE
 
     def _is_secure(self, request: web.Request) -> bool:
         return self.client(request).scheme == "https"
 
-    def _is_of_this_machine(self, request: web.Request) -> bool:
-        peer = remote_address(request)
-        # A proxy on this machine lets everybody seem to be here. One that is trusted says for whom
-        # it asks; one that is not leaves its traces, and HTTP/1.0 is one of them.
-        told = _TELLING if self._proxies.trusts(peer) else _PROXIED
-        is_told = any(name in request.headers for name in told)
-        if is_told is not self._proxies.trusts(peer) or request.version < HttpVersion11:
+    def _is_local(self, request: web.Request) -> bool:
+        # Behind a proxy on this machine every client has a loopback address. A trusted proxy
+        # forwards the address; others are recognized by their headers, or by HTTP/1.0.
+        is_trusted = self._proxies.trusts(remote_address(request))
+        headers = _CLIENT_HEADERS if is_trusted else _PROXY_HEADERS
+        is_forwarded = any(name in request.headers for name in headers)
+        if is_forwarded is not is_trusted or request.version < HttpVersion11:
             return False
         if not _is_loopback(self.client(request).address or ""):
             return False
-        # Any page may let its own name lead here. The browser still calls us by that name.
+        # Against DNS rebinding: another site's name may resolve to this machine.
         return _is_loopback(_host_of(request.headers.get("Host", "")))
 
 
-def _check_origin(request: web.Request, *, may_be_typed: bool) -> None:
+def _check_origin(request: web.Request, *, allow_direct: bool) -> None:
+    """Raise an error if a request is from another page.
+
+    Args:
+        request: The request.
+        allow_direct: Whether the user may enter the address in the browser.
+    """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
-        is_ours = site == "same-origin" or (may_be_typed and site == "none")
+        is_allowed = site == "same-origin" or (allow_direct and site == "none")
     else:
-        # Browsers leave it out where a connection is neither TLS nor of this machine.
+        # Browsers omit it for connections without TLS to other machines.
         origins = request.headers.getall("Origin", [])
-        # Not the scheme: TLS may end at a proxy that does not tell.
+        # Without the scheme, because a proxy may terminate TLS.
         host = request.headers.get("Host", "").lower()
-        is_ours = all(origin.lower().partition("://")[2] == (host or None) for origin in origins)
-    if not is_ours:
-        raise Forbidden("this can be asked for by its own page alone")
+        is_allowed = all(origin.lower().partition("://")[2] == (host or None) for origin in origins)
+    if not is_allowed:
+        raise Forbidden("only the page itself may send this request")
 
 
 def _host_of(host: str) -> str:
-    """Return the name in `name:port` or `[address]:port`."""
+    """Return the host of `host:port` or `[address]:port`."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:

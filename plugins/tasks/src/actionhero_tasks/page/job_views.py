@@ -1,4 +1,4 @@
-"""`JobViews`: what the page asks of the store, and lets it do."""
+"""`JobViews`: the queries and the operations of the page on the job store."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from actionhero import Conflict, InvalidInput, NotFound, ServiceUnavailable
-from actionhero_tasks.courier import Courier
 from actionhero_tasks.job import JobState, StoreUnavailable
-from actionhero_tasks.page.listing import row_of, sheet_of
 from actionhero_tasks.page.overview import Overview
+from actionhero_tasks.page.serialization import job_details, job_summary
+from actionhero_tasks.single_thread_executor import SingleThreadExecutor
 from actionhero_tasks.store_factory import open_store
 
 if TYPE_CHECKING:
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-#: How many jobs a list has.
-PAGE: Final = 50
-#: How many dead letters are looked after in one go. Who wants more asks again, and may stop.
-BATCH: Final = 100
-#: What can be done with one job, and what keeps it from being done.
-_CANNOT: Final = {
-    "retry": "it is no dead letter",
-    "discard": "it is no dead letter",
-    "cancel": "it has begun, or has ended",
+#: The number of jobs on a page of a list.
+PAGE_SIZE: Final = 50
+#: The number of dead letters that one request changes.
+BATCH_SIZE: Final = 100
+#: The reason why an operation on a job is refused.
+_CONFLICTS: Final = {
+    "retry": "it is not a dead letter",
+    "discard": "it is not a dead letter",
+    "cancel": "it has already started or finished",
 }
 
 
 class JobViews:
-    """Looks in, by a connection of its own: whoever enqueues does not wait for who looks.
+    """Reads and changes jobs, over its own connection, so that enqueueing does not wait for it.
 
     Args:
         app: The application.
@@ -43,102 +43,108 @@ class JobViews:
 
     def __init__(self, app: Application) -> None:
         self._app = app
-        self._opening = threading.Lock()
+        self._lock = threading.Lock()
         self._store: JobStore | None = None
-        self._courier = Courier("tasks-page")
+        self._executor = SingleThreadExecutor("tasks-page")
         self.overview = Overview(app, self.use)
 
-    async def use(self, ask: Callable[[JobStore], Result]) -> Result:
-        """Return what `ask` makes of the store, in another thread.
+    async def use(self, query: Callable[[JobStore], Result]) -> Result:
+        """Call a function with the store in another thread, and return its result.
 
         Raises:
             ServiceUnavailable: The store cannot be reached.
         """
         try:
-            return await self._courier.run(lambda: ask(self._opened()))
+            return await self._executor.run(lambda: query(self._get_store()))
         except StoreUnavailable as error:
             raise ServiceUnavailable(
                 "The queue of jobs is not available", retry_after_seconds=1
             ) from error
 
     async def jobs(self, state: str, queue: str | None, before: int | None) -> dict[str, Any]:
-        """Return a page of the jobs of a state, the newest first.
+        """Return a page of the jobs with a state, the newest first.
 
         Args:
-            state: Which.
-            queue: Of which queue; `None`: of all.
-            before: What was `next` in the page before.
-        """
-        try:
-            wanted = JobState(state)
-        except ValueError:
-            raise InvalidInput("There is no such state", key="state", value=state) from None
-        records = await self.use(
-            # One more than are told: whether there are any behind them.
-            lambda store: store.jobs(wanted, queue, before=before, limit=PAGE + 1)
-        )
-        shown = records[:PAGE]
-        # Reading inputs and errors may take a while.
-        rows = await asyncio.to_thread(lambda: [row_of(self._app, record) for record in shown])
-        return {"jobs": rows, "next": shown[-1].seq if len(records) > PAGE else None}
-
-    async def job(self, id: str) -> dict[str, Any]:
-        """Return all that is told of one job.
+            state: The name of the state.
+            queue: The name of a queue; `None` for all queues.
+            before: The value `next` of the previous page.
 
         Raises:
-            NotFound: There is none.
+            InvalidInput: The state does not exist.
+        """
+        try:
+            job_state = JobState(state)
+        except ValueError:
+            raise InvalidInput("Unknown job state", key="state", value=state) from None
+        records = await self.use(
+            # One more, to determine whether there is another page.
+            lambda store: store.jobs(job_state, queue, before=before, limit=PAGE_SIZE + 1)
+        )
+        page = records[:PAGE_SIZE]
+        # In a thread, because decoding large inputs and errors takes time.
+        jobs = await asyncio.to_thread(lambda: [job_summary(self._app, record) for record in page])
+        return {"jobs": jobs, "next": page[-1].seq if len(records) > PAGE_SIZE else None}
+
+    async def job(self, id: str) -> dict[str, Any]:
+        """Return the details of a job.
+
+        Raises:
+            NotFound: The job does not exist.
         """
         record = await self.use(lambda store: store.find(id))
         if record is None:
             raise NotFound(f"Job not found: {id}", key="id", value=id)
-        return await asyncio.to_thread(sheet_of, self._app, record)
+        return await asyncio.to_thread(job_details, self._app, record)
 
-    async def change(self, verb: str, id: str) -> None:
+    async def change(self, operation: str, id: str) -> None:
         """Retry, discard or cancel a job.
 
         Raises:
-            NotFound: There is none.
-            Conflict: It is not in a state for that; perhaps somebody else was faster.
+            NotFound: The job does not exist.
+            Conflict: The state of the job does not allow it, for example after another change.
         """
 
         def apply(store: JobStore) -> tuple[bool, JobRecord | None]:
-            return getattr(store, verb)(id), store.find(id)
+            return getattr(store, operation)(id), store.find(id)
 
         changed, record = await self.use(apply)
         if changed:
             return
         if record is None:
             raise NotFound(f"Job not found: {id}", key="id", value=id)
-        raise Conflict(f"Job {id} cannot be changed: {_CANNOT[verb]}", key="id", value=id)
+        raise Conflict(f"Job {id} cannot be changed: {_CONFLICTS[operation]}", key="id", value=id)
 
-    async def change_dead(self, verb: str, queue: str | None, before: int | None) -> dict[str, Any]:
-        """Retry or discard dead letters, the newest first, some of them.
+    async def change_dead(
+        self, operation: str, queue: str | None, before: int | None
+    ) -> dict[str, Any]:
+        """Retry or discard a batch of dead letters, the newest first.
 
         Args:
-            verb: What is done with them.
-            queue: Of which queue; `None`: of all.
-            before: What was `next` in the answer before; so none is met twice that fails again.
+            operation: `retry` or `discard`.
+            queue: The name of a queue; `None` for all queues.
+            before: The value `next` of the previous batch, so that jobs that fail again are not
+                retried twice.
 
         Returns:
-            How many there were, and from where to go on; `next` is `None` at the end.
+            The number of changed jobs, and the start of the next batch; `None` after the last.
         """
 
         def apply(store: JobStore) -> tuple[int, int | None]:
-            records = store.jobs(JobState.DEAD, queue, before=before, limit=BATCH)
-            count = sum(getattr(store, verb)(record.id) for record in records)
-            return count, records[-1].seq if len(records) == BATCH else None
+            records = store.jobs(JobState.DEAD, queue, before=before, limit=BATCH_SIZE)
+            count = sum(getattr(store, operation)(record.id) for record in records)
+            return count, records[-1].seq if len(records) == BATCH_SIZE else None
 
-        count, following = await self.use(apply)
-        return {"count": count, "next": following}
+        count, next_before = await self.use(apply)
+        return {"count": count, "next": next_before}
 
     def close(self) -> None:
-        """Close the store, if anybody has looked."""
-        self._courier.close()
+        """Close the store, if it was opened."""
+        self._executor.shutdown()
         if self._store is not None:
             self._store.close()
 
-    def _opened(self) -> JobStore:
-        with self._opening:
+    def _get_store(self) -> JobStore:
+        with self._lock:
             if self._store is None:
                 self._store = open_store(self._app)
             return self._store

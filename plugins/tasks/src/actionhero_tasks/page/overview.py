@@ -1,4 +1,4 @@
-"""`Overview`: what the page shows of all jobs, asked of the store once for all who look."""
+"""`Overview`: counts, workers and schedules, queried once for all clients of the page."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from actionhero_tasks.scheduler import Schedule
     from actionhero_tasks.store import JobStore
 
-#: For how long what the store said is told to others who ask.
-FRESH_SECONDS: Final = 1.0
-#: How many samples are kept for whoever opens the page: minutes, as long as somebody looks.
-MOST_SAMPLES: Final = 300
+#: How long a result of the store is reused.
+MAX_AGE_SECONDS: Final = 1.0
+#: The number of samples in memory, which are some minutes of an open page.
+MAX_SAMPLES: Final = 300
 
 
 class Overview:
-    """Counts, workers and schedules, and how the counts have been.
+    """The current counts, workers and schedules, and recent samples of the counts.
 
-    Nothing is asked while nobody looks. The totals only grow, so that whoever has two of them
-    knows the rate between, however long that was.
+    The store is queried only while the page is open. The totals only increase, so the rate between
+    any two samples can be computed.
 
     Args:
         app: The application.
-        use: Returns what a function makes of the store.
-        clock: Returns seconds that only grow.
+        use: Calls a function with the store, and returns its result.
+        clock: Returns a monotonic time in seconds.
     """
 
     def __init__(
@@ -44,35 +44,35 @@ class Overview:
         self._use = use
         self._clock = clock
         self._schedules = schedules_of(app)
-        self._samples: deque[list[int]] = deque(maxlen=MOST_SAMPLES)
-        self._last: dict[str, Any] = {}
-        self._looked_at: float | None = None
-        self._looking = asyncio.Lock()
+        self._samples: deque[list[int]] = deque(maxlen=MAX_SAMPLES)
+        self._result: dict[str, Any] = {}
+        self._queried_at: float | None = None
+        self._lock = asyncio.Lock()
 
-    async def told(self, since_ms: int) -> dict[str, Any]:
-        """Return what there is now, and the samples after a time.
+    async def snapshot(self, since_ms: int) -> dict[str, Any]:
+        """Return the current state, and the samples after a time.
 
         Args:
-            since_ms: The time of the last sample that is known already, by the store's clock.
+            since_ms: The time of the client's last sample, by the clock of the store.
 
         Raises:
             ServiceUnavailable: The store cannot be reached.
         """
-        async with self._looking:
+        async with self._lock:
             now = self._clock()
-            if self._looked_at is None or now - self._looked_at >= FRESH_SECONDS:
-                self._last = await self._use(_look)
-                self._looked_at = now
-                self._samples.append(_sample(self._last))
-        now_ms = self._last["now"]
+            if self._queried_at is None or now - self._queried_at >= MAX_AGE_SECONDS:
+                self._result = await self._use(_query)
+                self._queried_at = now
+                self._samples.append(_sample(self._result))
+        now_ms = self._result["now"]
         return {
-            **self._last,
+            **self._result,
             "schedules": [_schedule(schedule, now_ms) for schedule in self._schedules],
             "samples": [sample for sample in self._samples if sample[0] > since_ms],
         }
 
 
-def _look(store: JobStore) -> dict[str, Any]:
+def _query(store: JobStore) -> dict[str, Any]:
     totals = store.totals()
     return {
         "queues": [
@@ -88,15 +88,17 @@ def _look(store: JobStore) -> dict[str, Any]:
             for counts in store.counts()
         ],
         "totals": {"done": totals.done, "failed": totals.failed},
-        "workers": [{"name": name, "running": count} for name, count in store.loads().items()],
+        "workers": [
+            {"name": name, "running": count} for name, count in store.worker_loads().items()
+        ],
         "now": store.now_ms(),
     }
 
 
-def _sample(look: dict[str, Any]) -> list[int]:
-    """Return the time, the runs done and failed since ever, and the jobs that are ready."""
-    ready = sum(queue["ready"] for queue in look["queues"])
-    return [look["now"], look["totals"]["done"], look["totals"]["failed"], ready]
+def _sample(result: dict[str, Any]) -> list[int]:
+    """Return the time, the total of done and failed runs, and the number of ready jobs."""
+    ready = sum(queue["ready"] for queue in result["queues"])
+    return [result["now"], result["totals"]["done"], result["totals"]["failed"], ready]
 
 
 def _schedule(schedule: Schedule, now_ms: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The routes of the page, and what answers there."""
+"""The routes of the page, and their handler `Page`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from actionhero import InvalidInput, MalformedRequest, RateLimited, TypedError
 from actionhero.settings import AppSettings
 from actionhero.transport import dumps, loads
 from actionhero_tasks.page.access import Access
-from actionhero_tasks.page.documents import page_text, sign_in_text
 from actionhero_tasks.page.job_views import JobViews
-from actionhero_tasks.page.throttle import Throttle
+from actionhero_tasks.page.sign_in_limiter import SignInLimiter
+from actionhero_tasks.page.templates import render_page, render_sign_in
 from actionhero_tasks.settings import TasksSettings
 from actionhero_web import (
     REQUEST_HANDLER,
     BodyReader,
-    Media,
+    MediaType,
     StaticFiles,
     WebSettings,
-    kind,
+    media_type_of,
     parse_form,
 )
 
@@ -31,31 +31,32 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from actionhero import Application
+    from actionhero_tasks.page.tokens import SignedTokens
 
 logger = logging.getLogger("actionhero.tasks")
 
 ASSETS: Final = Path(__file__).parent / "assets"
-#: More than a password, or an id and a queue, take.
+#: Larger than any form or JSON body of the page.
 BODY_LIMIT_BYTES: Final = 64 * 1024
-_READING: Final = ("GET", "HEAD")
-_NOT_KEPT: Final = {"Cache-Control": "no-store"}
+_READ_METHODS: Final = ("GET", "HEAD")
+_NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
 def routes_for(app: Application) -> list[web.AbstractRouteDef]:
-    """Return the routes of the page; none where nobody could be let in."""
+    """Return the routes of the page; none if no client could have access."""
     settings = app.get(TasksSettings)
-    is_open = settings.operator_password is not None or app.environment == "development"
-    if not settings.page or not is_open:
+    has_access = settings.operator_password is not None or app.environment == "development"
+    if not settings.page or not has_access:
         return []
     page = Page(app)
     app.provide(Page, page)
-    # All methods, and all below: who may not see the page does not learn what would be there.
-    return [web.route("*", settings.page, page.answer),
-            web.route("*", settings.page + "/{below:.*}", page.answer)]  # fmt: skip
+    # All methods and all paths, so that clients without access cannot discover the page.
+    return [web.route("*", settings.page, page.handle),
+            web.route("*", settings.page + "/{path:.*}", page.handle)]  # fmt: skip
 
 
-def close_with(application: web.Application, app: Application) -> None:
-    """See to it that the page is closed when the server that shows it is."""
+def close_on_cleanup(application: web.Application, app: Application) -> None:
+    """Close the page during the cleanup of the HTTP server."""
 
     async def close(_: web.Application) -> None:
         await asyncio.to_thread(app.get(Page).close)
@@ -65,7 +66,7 @@ def close_with(application: web.Application, app: Application) -> None:
 
 
 class Page:
-    """Answers requests for the page, and those that it makes.
+    """Handles the requests for the page, and the requests that the page sends.
 
     Args:
         app: The application.
@@ -77,16 +78,16 @@ class Page:
         self._folder = settings.page.rpartition("/")[2]
         self._assets = StaticFiles(ASSETS, max_age_seconds=0)
         self._access = Access(app)
-        self._throttle = Throttle()
-        self._desk = JobViews(app)
+        self._limiter = SignInLimiter()
+        self._views = JobViews(app)
         idle_seconds = app.get(WebSettings).body_idle_timeout.total_seconds()
-        self._body = BodyReader(BODY_LIMIT_BYTES, idle_seconds)
-        self._reads: dict[str, Callable[[web.Request], Awaitable[Any]]] = {
+        self._body_reader = BodyReader(BODY_LIMIT_BYTES, idle_seconds)
+        self._read_handlers: dict[str, Callable[[web.Request], Awaitable[Any]]] = {
             "api/overview": self._overview,
             "api/jobs": self._jobs,
             "api/job": self._job,
         }
-        self._changes: dict[str, Callable[[web.Request], Awaitable[Any]]] = {
+        self._change_handlers: dict[str, Callable[[web.Request], Awaitable[Any]]] = {
             "api/retry": self._change_one("retry"),
             "api/discard": self._change_one("discard"),
             "api/cancel": self._change_one("cancel"),
@@ -94,164 +95,170 @@ class Page:
             "api/dead/discard": self._change_dead("discard"),
         }
 
-    async def answer(self, request: web.Request) -> Any:
-        """Answer a request.
+    async def handle(self, request: web.Request) -> Any:
+        """Return the response to a request.
 
         Raises:
-            HTTPException: There is nothing there, as far as who asks may know.
+            HTTPException: The path does not exist, or the page is hidden from this client.
         """
         if self._access.is_hidden(request):
             raise web.HTTPNotFound
-        below: str | None = request.match_info.get("below")
+        path: str | None = request.match_info.get("path")
         try:
-            return await self._answer(request, below)
+            return await self._dispatch(request, path)
         except TypedError as error:
-            more = tuple(_NOT_KEPT.items())
-            return await request.config_dict[REQUEST_HANDLER].tell(request, error, more)
+            headers = tuple(_NO_STORE.items())
+            return await request.config_dict[REQUEST_HANDLER].error_response(
+                request, error, headers
+            )
 
     def close(self) -> None:
-        """Close what is open."""
-        self._desk.close()
+        """Close the connection to the store."""
+        self._views.close()
 
-    async def _answer(self, request: web.Request, below: str | None) -> web.StreamResponse:
-        if below is None:
-            _allow(request, *_READING)
-            return _html(self._document(request))
-        if below == "":
-            # What the page links to is relative to a path without a slash at its end.
+    async def _dispatch(self, request: web.Request, path: str | None) -> web.StreamResponse:
+        if path is None:
+            _check_method(request, *_READ_METHODS)
+            return _html(self._render(request))
+        if path == "":
+            # The links of the page are relative to a path without a trailing slash.
             return web.Response(status=308, headers={"Location": f"../{self._folder}"})
-        if below in self._reads:
-            _allow(request, *_READING)
-            self._access.check_reading(request)
-            return _json(await self._reads[below](request))
-        if below in self._changes:
-            _allow(request, "POST")
-            self._access.check_changing(request)
-            return _json(await self._changes[below](request))
-        if below in ("sign-in", "sign-out") and self._access.passes is not None:
-            _allow(request, "POST")
+        if path in self._read_handlers:
+            _check_method(request, *_READ_METHODS)
+            self._access.check_read(request)
+            return _json(await self._read_handlers[path](request))
+        if path in self._change_handlers:
+            _check_method(request, "POST")
+            self._access.check_change(request)
+            return _json(await self._change_handlers[path](request))
+        if path in ("sign-in", "sign-out") and self._access.tokens is not None:
+            _check_method(request, "POST")
             self._access.check_origin(request)
-            return await self._sign_in(request) if below == "sign-in" else self._sign_out(request)
-        file = await self._assets.find(f"/{below}")
+            if path == "sign-in":
+                return await self._sign_in(request, self._access.tokens)
+            return self._sign_out(request)
+        file = await self._assets.find(f"/{path}")
         if file is None:
             raise web.HTTPNotFound
-        _allow(request, *_READING)
+        _check_method(request, *_READ_METHODS)
         return await self._assets.respond(request, file)
 
-    # -- who looks -----------------------------------------------------------------------------
+    # -- sign-in -------------------------------------------------------------------------------
 
-    def _document(self, request: web.Request) -> str:
+    def _render(self, request: web.Request) -> str:
         if self._access.is_signed_in(request):
-            has_password = self._access.passes is not None
-            return page_text(self._name, self._folder, has_password=has_password)
-        return sign_in_text(self._name, self._folder)
+            has_sign_out = self._access.tokens is not None
+            return render_page(self._name, self._folder, has_sign_out=has_sign_out)
+        return render_sign_in(self._name, self._folder)
 
-    async def _sign_in(self, request: web.Request) -> web.StreamResponse:
-        passes = self._access.passes
-        assert passes is not None  # noqa: S101 - nobody gets here without
-        fields = parse_form(await self._body.read(request)) if _is_form(request) else {}
-        given = fields.get("password", [""])[-1]
-        peer = self._access.client(request).address
-        # From here to the count nothing waits: who asks many times at once gains nothing.
-        seconds = self._throttle.wait_seconds(peer)
+    async def _sign_in(self, request: web.Request, tokens: SignedTokens) -> web.StreamResponse:
+        fields = parse_form(await self._body_reader.read(request)) if _is_form(request) else {}
+        password = fields.get("password", [""])[-1]
+        address = self._access.client(request).address
+        # No `await` between the check and the count: concurrent attempts are all counted.
+        seconds = self._limiter.retry_after_seconds(address)
         if seconds:
-            if not _takes_html(request):
-                raise RateLimited("Too many wrong passwords", retry_after_seconds=seconds)
-            return self._refused(f"Too many attempts. Try again in {seconds} s.", 429, seconds)
-        if not passes.is_password(given):
-            self._throttle.failed(peer)
-            logger.warning("a wrong operator password from %s", peer)
-            return self._refused("That is not the password.", 401)
-        self._throttle.passed(peer)
-        logger.info("an operator signed in from %s", peer)
-        cookie = self._access.cookie(request, passes.give(), passes.ttl_seconds)
-        return self._lead(cookie)
+            if not _accepts_html(request):
+                raise RateLimited("Too many failed sign-ins", retry_after_seconds=seconds)
+            return self._sign_in_error(
+                f"Too many attempts. Try again in {seconds} s.", 429, seconds
+            )
+        if not tokens.verify_password(password):
+            self._limiter.record_failure(address)
+            logger.warning("operator sign-in failed from %s", address)
+            return self._sign_in_error("Wrong password.", 401)
+        self._limiter.reset(address)
+        logger.info("operator signed in from %s", address)
+        cookie = self._access.cookie(request, tokens.issue(), tokens.ttl_seconds)
+        return self._redirect(cookie)
 
     def _sign_out(self, request: web.Request) -> web.StreamResponse:
-        return self._lead(self._access.cookie(request, "", 0))
+        return self._redirect(self._access.cookie(request, "", 0))
 
-    def _lead(self, cookie: str) -> web.StreamResponse:
-        headers = {"Location": f"../{self._folder}", "Set-Cookie": cookie, **_NOT_KEPT}
+    def _redirect(self, cookie: str) -> web.StreamResponse:
+        headers = {"Location": f"../{self._folder}", "Set-Cookie": cookie, **_NO_STORE}
         return web.Response(status=303, headers=headers)
 
-    def _refused(self, problem: str, status: int, wait_seconds: int = 0) -> web.StreamResponse:
-        response = _html(sign_in_text(self._name, self._folder, problem, is_below=True), status)
-        if wait_seconds:
-            response.headers["Retry-After"] = str(wait_seconds)
+    def _sign_in_error(
+        self, problem: str, status: int, retry_after_seconds: int = 0
+    ) -> web.StreamResponse:
+        response = _html(render_sign_in(self._name, self._folder, problem, is_below=True), status)
+        if retry_after_seconds:
+            response.headers["Retry-After"] = str(retry_after_seconds)
         return response
 
-    # -- what the page asks for ----------------------------------------------------------------
+    # -- requests of the page ------------------------------------------------------------------
 
     async def _overview(self, request: web.Request) -> Any:
-        return await self._desk.overview.told(_number(request.query.get("since")) or 0)
+        return await self._views.overview.snapshot(_parse_int(request.query.get("since")) or 0)
 
     async def _jobs(self, request: web.Request) -> Any:
         query = request.query
-        before = _number(query.get("before"))
-        return await self._desk.jobs(query.get("state", ""), query.get("queue") or None, before)
+        before = _parse_int(query.get("before"))
+        return await self._views.jobs(query.get("state", ""), query.get("queue") or None, before)
 
     async def _job(self, request: web.Request) -> Any:
-        return await self._desk.job(request.query.get("id", ""))
+        return await self._views.job(request.query.get("id", ""))
 
-    def _change_one(self, verb: str) -> Callable[[web.Request], Awaitable[Any]]:
+    def _change_one(self, operation: str) -> Callable[[web.Request], Awaitable[Any]]:
         async def change(request: web.Request) -> Any:
-            id = (await self._asked(request)).get("id")
+            id = (await self._read_json(request)).get("id")
             if not isinstance(id, str):
                 raise InvalidInput("Missing required param: id", key="id")
-            await self._desk.change(verb, id)
-            logger.info("an operator: %s job %r", verb, id)
+            await self._views.change(operation, id)
+            logger.info("operator: %s job %r", operation, id)
             return {"id": id}
 
         return change
 
-    def _change_dead(self, verb: str) -> Callable[[web.Request], Awaitable[Any]]:
+    def _change_dead(self, operation: str) -> Callable[[web.Request], Awaitable[Any]]:
         async def change(request: web.Request) -> Any:
-            asked = await self._asked(request)
-            queue, before = asked.get("queue"), asked.get("before")
+            body = await self._read_json(request)
+            queue, before = body.get("queue"), body.get("before")
             if not (queue is None or isinstance(queue, str)):
-                raise InvalidInput("It is the name of a queue, or null for all", key="queue")
+                raise InvalidInput("Must be the name of a queue, or null for all", key="queue")
             if not (before is None or (type(before) is int and abs(before) < 2**63)):
-                raise InvalidInput("It is what was told as next, or null", key="before")
-            told = await self._desk.change_dead(verb, queue, before)
-            where = "all queues" if queue is None else f"queue {queue!r}"
-            logger.info("an operator: %s %d dead letters of %s", verb, told["count"], where)
-            return told
+                raise InvalidInput("Must be the value of `next`, or null", key="before")
+            result = await self._views.change_dead(operation, queue, before)
+            scope = "all queues" if queue is None else f"queue {queue!r}"
+            logger.info("operator: %s %d dead letters of %s", operation, result["count"], scope)
+            return result
 
         return change
 
-    async def _asked(self, request: web.Request) -> dict[str, Any]:
-        asked = loads(await self._body.read(request))
-        if not isinstance(asked, dict):
-            raise MalformedRequest("the body is no JSON object")
-        return asked
+    async def _read_json(self, request: web.Request) -> dict[str, Any]:
+        body = loads(await self._body_reader.read(request))
+        if not isinstance(body, dict):
+            raise MalformedRequest("the body must be a JSON object")
+        return body
 
 
-def _allow(request: web.Request, *methods: str) -> None:
+def _check_method(request: web.Request, *methods: str) -> None:
     if request.method not in methods:
         raise web.HTTPMethodNotAllowed(request.method, methods)
 
 
 def _html(text: str, status: int = 200) -> web.Response:
-    return web.Response(text=text, status=status, content_type="text/html", headers=_NOT_KEPT)
+    return web.Response(text=text, status=status, content_type="text/html", headers=_NO_STORE)
 
 
-def _json(told: Any) -> web.Response:
-    response = web.Response(body=dumps(told), content_type="application/json", headers=_NOT_KEPT)
+def _json(value: Any) -> web.Response:
+    response = web.Response(body=dumps(value), content_type="application/json", headers=_NO_STORE)
     response.enable_compression()
     return response
 
 
-def _number(text: str | None) -> int | None:
+def _parse_int(text: str | None) -> int | None:
     if text is None or text == "":
         return None
     if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 19):
-        raise InvalidInput("It is a whole number", value=text)
+        raise InvalidInput("Must be an integer", value=text)
     return int(text)
 
 
 def _is_form(request: web.Request) -> bool:
-    return kind(request.headers.get("Content-Type")) is Media.FORM
+    return media_type_of(request.headers.get("Content-Type")) is MediaType.FORM
 
 
-def _takes_html(request: web.Request) -> bool:
+def _accepts_html(request: web.Request) -> bool:
     return "text/html" in request.headers.get("Accept", "")

@@ -1,4 +1,4 @@
-"""`SignedTokens`: what an operator's browser shows to be let in again."""
+"""`SignedTokens`: issues and verifies the tokens in the cookies of operators."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _OPERATOR: Final = b"operator"
 
 
 class SignedTokens:
-    """Gives passes for a password, and knows them again.
+    """Tokens of Fernet, whose key is derived from `app.secret_key` and the password.
 
-    The key is made of the password too: a new password, or a new `app.secret_key`, ends all.
+    A change of either invalidates all tokens.
 
     Args:
-        password: The operators'.
-        secret_key: Returns `app.secret_key`; called when the first pass is given or shown.
-        ttl_seconds: How long a pass is good.
+        password: The password of the operators.
+        secret_key: Returns `app.secret_key`; called on first use.
+        ttl_seconds: The time to live of a token.
         clock: Returns the seconds since the epoch.
     """
 
@@ -38,36 +38,36 @@ class SignedTokens:
         self._secret_key = secret_key
         self.ttl_seconds = ttl_seconds
         self._clock = clock
-        self._sealing: Any = None
+        self._fernet: Any = None
 
-    def is_password(self, given: str) -> bool:
-        """Whether it is the password; takes as long for any that is not."""
-        # Of digests: the length of the password is not told by the time either.
-        return hmac.compare_digest(self._digest(given.encode()), self._digest(self._password))
+    def verify_password(self, password: str) -> bool:
+        """Return whether the password is correct, in constant time."""
+        # The digests are compared, so that the time does not depend on the length either.
+        return hmac.compare_digest(self._digest(password.encode()), self._digest(self._password))
 
-    def give(self) -> str:
-        """Return a pass that is good from now on."""
-        token: bytes = self._fernet().encrypt_at_time(_OPERATOR, int(self._clock()))
+    def issue(self) -> str:
+        """Return a new token."""
+        token: bytes = self._get_fernet().encrypt_at_time(_OPERATOR, int(self._clock()))
         return token.decode()
 
-    def is_good(self, shown: str) -> bool:
-        """Whether a pass was given here, for this password, and not too long ago."""
+    def is_valid(self, token: str) -> bool:
+        """Return whether a token was issued here, for this password, and has not expired."""
         from cryptography.fernet import InvalidToken
 
         try:
-            opened = self._fernet().decrypt_at_time(
-                shown.encode(), self.ttl_seconds, int(self._clock())
+            content = self._get_fernet().decrypt_at_time(
+                token.encode(), self.ttl_seconds, int(self._clock())
             )
         except (InvalidToken, ValueError):
             return False
-        return bool(opened == _OPERATOR)
+        return bool(content == _OPERATOR)
 
     def _digest(self, text: bytes) -> bytes:
         return hmac.digest(self._secret_key().encode(), _PURPOSE + text, "sha256")
 
-    def _fernet(self) -> Any:
-        if self._sealing is None:
+    def _get_fernet(self) -> Any:
+        if self._fernet is None:
             from cryptography.fernet import Fernet
 
-            self._sealing = Fernet(base64.urlsafe_b64encode(self._digest(self._password)))
-        return self._sealing
+            self._fernet = Fernet(base64.urlsafe_b64encode(self._digest(self._password)))
+        return self._fernet

@@ -1,95 +1,117 @@
-// One job, with all that is told of it.
+// The view of one job, with all its details.
 
-import { read } from "./ask.js";
-import { keep, make, say, show } from "./elements.js";
-import { act, DEEDS, showProgress, triesOf } from "./jobs.js";
-import { ago, moment, number, until } from "./words.js";
+import { get } from "./api.js";
+import { create, reconcile, setText, setVisible } from "./dom.js";
+import { formatAgo, formatNumber, formatTime, formatUntil } from "./format.js";
+import { attemptsOf, OPERATIONS, runOperation, updateProgress } from "./jobs.js";
 
 export class JobView {
-  constructor(id, desk) {
-    Object.assign(this, { id, desk });
+  /**
+   * @param {string} id
+   * @param {object} page See `JobsView`.
+   */
+  constructor(id, page) {
+    Object.assign(this, { id, page });
     this.title = "Job";
-    this.name = make("h1", {}, "Job");
-    this.state = make("span", { class: "chip" });
-    this.deeds = make("div", { class: "buttons" });
-    this.facts = make("dl", { class: "card facts" });
-    this.bar = make("progress", { "aria-label": "Progress", max: 1, value: 0, hidden: true });
-    this.parts = Object.fromEntries(
+    this.name = create("h1", {}, "Job");
+    this.state = create("span", { class: "chip" });
+    this.buttons = create("div", { class: "buttons" });
+    this.facts = create("dl", { class: "card facts" });
+    this.progress = create("progress", { "aria-label": "Progress", max: 1, value: 0, hidden: true });
+    this.sections = Object.fromEntries(
       ["Error", "Inputs", "Result"].map((title) => {
-        const text = make("pre", { tabindex: "0", "aria-label": title });
-        return [title, { text, section: make("section", { class: "card", hidden: true }, make("h2", {}, title), text) }];
+        const text = create("pre", { tabindex: "0", "aria-label": title });
+        const element = create("section", { class: "card", hidden: true }, create("h2", {}, title), text);
+        return [title, { text, element }];
       }),
     );
-    this.gone = make("p", { class: "empty", hidden: true }, "There is no such job. It was discarded, or ended too long ago.");
-    this.there = make(
+    this.notFound = create(
+      "p",
+      { class: "empty", hidden: true },
+      "Job not found. It was discarded, or its result has expired.",
+    );
+    this.content = create(
       "div",
       { hidden: true },
-      make("div", { class: "bar" }, this.name, this.state, this.deeds),
-      this.bar,
+      create("div", { class: "bar" }, this.name, this.state, this.buttons),
+      this.progress,
       this.facts,
-      ...Object.values(this.parts).map((part) => part.section),
+      ...Object.values(this.sections).map((section) => section.element),
     );
-    this.element = make("div", {}, this.there, this.gone);
+    this.element = create("div", {}, this.content, this.notFound);
   }
 
-  update(told) {
-    this.now = told.now;
+  update(overview) {
+    this.now = overview.now;
   }
 
-  async look(signal) {
+  async refresh(signal) {
     let job;
     try {
-      job = await read("job", { id: this.id }, signal);
+      job = await get("job", { id: this.id }, signal);
     } catch (error) {
       if (error.status !== 404) throw error;
-      show(this.there, false);
-      show(this.gone, true);
+      setVisible(this.content, false);
+      setVisible(this.notFound, true);
       return;
     }
-    show(this.gone, false);
-    show(this.there, true);
-    this.#fill(job);
+    setVisible(this.notFound, false);
+    setVisible(this.content, true);
+    this.#render(job);
   }
 
-  #fill(job) {
-    say(this.name, job.action);
-    say(this.state, job.state);
+  #render(job) {
+    setText(this.name, job.action);
+    setText(this.state, job.state);
     this.state.className = `chip ${job.state}`;
-    const deeds = DEEDS[job.state] ?? [];
-    keep(this.deeds, deeds, (deed) => deed.verb, (deed) => this.#button(deed, job), () => {});
-    showProgress(this.bar, job);
-    keep(this.facts, factsOf(job, this.now ?? job.created), ([name]) => name, fact, (pair, [, value]) => say(pair.lastChild, value));
-    this.#part("Error", job.error && [job.error.type, job.error.message].filter(Boolean).join("\n"));
-    this.#part("Inputs", job.inputs);
-    this.#part("Result", job.result);
+    const operations = OPERATIONS[job.state] ?? [];
+    reconcile(
+      this.buttons,
+      operations,
+      (operation) => operation.name,
+      (operation) => this.#createButton(operation, job),
+      () => {},
+    );
+    updateProgress(this.progress, job);
+    reconcile(
+      this.facts,
+      factsOf(job, this.now ?? job.created),
+      ([label]) => label,
+      createFact,
+      (fact, [, value]) => setText(fact.lastChild, value),
+    );
+    this.#renderSection("Error", job.error && [job.error.type, job.error.message].filter(Boolean).join("\n"));
+    this.#renderSection("Inputs", job.inputs);
+    this.#renderSection("Result", job.result);
   }
 
-  #button(deed, job) {
-    const facts = { type: "button", class: deed.look, "data-role": deed.verb };
-    return make("button", { ...facts, onclick: () => act(deed, job, this.desk) }, deed.name);
+  #createButton(operation, job) {
+    const attributes = { type: "button", class: operation.style, "data-role": operation.name };
+    const onclick = () => runOperation(operation, job, this.page);
+    return create("button", { ...attributes, onclick }, operation.label);
   }
 
-  #part(title, text) {
-    const { section, text: place } = this.parts[title];
-    show(section, text !== null && text !== undefined);
-    say(place, text ?? "");
+  #renderSection(title, text) {
+    const section = this.sections[title];
+    setVisible(section.element, text !== null && text !== undefined);
+    setText(section.text, text ?? "");
   }
 }
 
 function factsOf(job, now) {
-  const at = (ms, told) => (ms === null ? null : `${moment(ms)} (${told(ms, now)})`);
+  const timeOf = (ms, format) => (ms === null ? null : `${formatTime(ms)} (${format(ms, now)})`);
   const progress = job.progress_total
-    ? `${number(job.progress)} of ${number(job.progress_total)}`
+    ? `${formatNumber(job.progress)} of ${formatNumber(job.progress_total)}`
     : job.progress;
   return [
     ["Id", job.id],
     ["Queue", job.queue],
     ["Priority", String(job.priority)],
-    ["Enqueued", at(job.created, ago)],
-    ["Due", at(job.due, until)],
-    ["Began", at(job.started, ago)],
-    ["Ended", at(job.ended, ago)],
-    ["Failures", triesOf(job)],
+    ["Enqueued", timeOf(job.created, formatAgo)],
+    ["Due", timeOf(job.due, formatUntil)],
+    ["Started", timeOf(job.started, formatAgo)],
+    ["Finished", timeOf(job.ended, formatAgo)],
+    ["Failures", attemptsOf(job)],
     ["Progress", progress === null ? null : String(progress)],
     ["Worker", job.worker],
     ["Schedule", job.schedule],
@@ -98,6 +120,6 @@ function factsOf(job, now) {
   ].filter(([, value]) => value !== null && value !== "");
 }
 
-function fact([name]) {
-  return make("div", {}, make("dt", {}, name), make("dd"));
+function createFact([label]) {
+  return create("div", {}, create("dt", {}, label), create("dd"));
 }

@@ -1,229 +1,246 @@
-// The jobs of a state, a page at a time; and what can be done with them.
+// The view of the jobs of one state, page by page, and the operations on jobs.
 
-import { change, read } from "./ask.js";
-import { keep, make, say, show } from "./elements.js";
-import { ago, count, number, until } from "./words.js";
+import { get, post } from "./api.js";
+import { create, reconcile, setText, setVisible } from "./dom.js";
+import { formatAgo, formatCount, formatNumber, formatUntil } from "./format.js";
 
 export const STATES = ["ready", "running", "delayed", "dead", "done", "cancelled"];
 
-const NAMES = { dead: "Dead letters", cancelled: "Cancelled jobs" };
+const TITLES = { dead: "Dead letters", cancelled: "Cancelled jobs" };
 
-export const nameOf = (state) =>
-  NAMES[state] ?? `${state[0].toUpperCase()}${state.slice(1)} jobs`;
+const titleOf = (state) => TITLES[state] ?? `${state[0].toUpperCase()}${state.slice(1)} jobs`;
 
-/** What can be done with a job, by its state: a verb, how it is told, and what is asked before. */
-export const DEEDS = {
-  dead: [
-    { verb: "retry", name: "Retry", done: "Retried", look: "primary" },
-    {
-      verb: "discard",
-      name: "Discard",
-      done: "Discarded",
-      look: "danger",
-      ask: (job) => [`Discard this dead letter?`, `${job.action} will never run again. It cannot be undone.`],
-    },
-  ],
-  ready: [cancelling()],
-  delayed: [cancelling()],
+const CANCEL = {
+  name: "cancel",
+  label: "Cancel",
+  done: "Cancelled",
+  style: "danger",
+  confirmation: (job) => ["Cancel this job?", `${job.action} will not run. This cannot be undone.`],
 };
 
-function cancelling() {
-  return {
-    verb: "cancel",
-    name: "Cancel",
-    done: "Cancelled",
-    look: "danger",
-    ask: (job) => [`Cancel this job?`, `${job.action} will not run. It cannot be undone.`],
-  };
-}
+/** The operations on a job, by its state; the dangerous ones have a confirmation: title and text. */
+export const OPERATIONS = {
+  dead: [
+    { name: "retry", label: "Retry", done: "Retried", style: "primary" },
+    {
+      name: "discard",
+      label: "Discard",
+      done: "Discarded",
+      style: "danger",
+      confirmation: (job) => [
+        "Discard this dead letter?",
+        `${job.action} will never run again. This cannot be undone.`,
+      ],
+    },
+  ],
+  ready: [CANCEL],
+  delayed: [CANCEL],
+};
 
-/** Does something with one job, and says what came of it. Returns whether it was done. */
-export async function act(deed, job, desk) {
-  if (deed.ask && !(await desk.ask(...deed.ask(job), deed.name))) return false;
-  try {
-    await change(deed.verb, { id: job.id });
-    desk.say(`${deed.done} ${job.action}.`);
-  } catch (error) {
-    desk.fail(error);
-    return false;
-  } finally {
-    desk.look();
+/** Applies an operation to a job, and shows the outcome. */
+export async function runOperation(operation, job, page) {
+  if (operation.confirmation) {
+    const isConfirmed = await page.confirm(...operation.confirmation(job), operation.label);
+    if (!isConfirmed) return;
   }
-  return true;
+  try {
+    await post(operation.name, { id: job.id });
+    page.notify(`${operation.done} ${job.action}.`);
+  } catch (error) {
+    page.showError(error);
+  } finally {
+    page.refresh();
+  }
 }
 
-export function timeOf(job, now) {
-  if (job.state === "delayed" && job.due !== null) return `due ${until(job.due, now)}`;
-  if (job.state === "running" && job.started !== null) return `began ${ago(job.started, now)}`;
-  if (job.ended !== null) return `ended ${ago(job.ended, now)}`;
-  return `enqueued ${ago(job.created, now)}`;
+function timeOf(job, now) {
+  if (job.state === "delayed" && job.due !== null) return `due ${formatUntil(job.due, now)}`;
+  if (job.state === "running" && job.started !== null) return `started ${formatAgo(job.started, now)}`;
+  if (job.ended !== null) return `finished ${formatAgo(job.ended, now)}`;
+  return `enqueued ${formatAgo(job.created, now)}`;
 }
 
-export function triesOf(job) {
-  return job.attempts ? `failed ${job.attempts === 1 ? "once" : `${number(job.attempts)} times`}` : "";
+export function attemptsOf(job) {
+  if (!job.attempts) return "";
+  return `failed ${job.attempts === 1 ? "once" : `${formatNumber(job.attempts)} times`}`;
 }
 
 export class JobsView {
   /**
    * @param {string} state
-   * @param {string} queue Of which queue; empty: of all.
-   * @param {object} desk What the page lends: `ask`, `say`, `fail`, `look`.
+   * @param {string} queue The name of a queue; empty for all queues.
+   * @param {object} page The functions of the page: `confirm`, `notify`, `showError`, `refresh`.
    */
-  constructor(state, queue, desk) {
-    Object.assign(this, { state, queue, desk, before: [null], next: null, working: null });
-    this.title = nameOf(state);
-    this.select = make("select", { id: "queue", onchange: () => this.#choose() });
-    this.list = make("ul", { class: "jobs" });
-    this.none = make("p", { class: "empty", hidden: true });
-    this.newer = make("button", { type: "button", onclick: () => this.#turn(-1) }, "Newer");
-    this.older = make("button", { type: "button", onclick: () => this.#turn(1) }, "Older");
-    this.pages = make("nav", { class: "buttons", "aria-label": "Pages" }, this.newer, this.older);
-    this.many = make("div", { class: "buttons", hidden: true }, ...this.#forAll());
-    this.heading = make("h1", {}, this.title);
-    this.element = make(
+  constructor(state, queue, page) {
+    Object.assign(this, { state, queue, page, before: [null], next: null, batch: null });
+    this.title = titleOf(state);
+    this.select = create("select", { id: "queue", onchange: () => this.#selectQueue() });
+    this.list = create("ul", { class: "jobs" });
+    this.empty = create("p", { class: "empty", hidden: true });
+    this.newer = create("button", { type: "button", onclick: () => this.#turnPage(-1) }, "Newer");
+    this.older = create("button", { type: "button", onclick: () => this.#turnPage(1) }, "Older");
+    this.pages = create("nav", { class: "buttons", "aria-label": "Pages" }, this.newer, this.older);
+    this.batchButtons = create("div", { class: "buttons", hidden: true }, ...this.#createBatchButtons());
+    this.heading = create("h1", {}, this.title);
+    this.element = create(
       "div",
       {},
-      make(
+      create(
         "div",
         { class: "bar" },
         this.heading,
-        make("p", {}, make("label", { for: "queue" }, "Queue"), " ", this.select),
-        this.many,
+        create("p", {}, create("label", { for: "queue" }, "Queue"), " ", this.select),
+        this.batchButtons,
       ),
       this.list,
-      this.none,
+      this.empty,
       this.pages,
     );
   }
 
-  update(told) {
-    this.now = told.now;
-    this.queues = told.queues;
-    const names = [...new Set([...told.queues.map((queue) => queue.queue), this.queue])].filter(Boolean);
-    keep(
+  update(overview) {
+    this.now = overview.now;
+    this.queues = overview.queues;
+    const names = [...new Set([...overview.queues.map((queue) => queue.queue), this.queue])].filter(Boolean);
+    reconcile(
       this.select,
       ["", ...names.sort()],
       (name) => name,
-      (name) => make("option", { value: name }, name || "All queues"),
+      (name) => create("option", { value: name }, name || "All queues"),
       () => {},
     );
     if (this.select.value !== this.queue) this.select.value = this.queue;
-    show(this.many, this.state === "dead" && (this.#dead() > 0 || this.working !== null));
+    const hasDead = this.#countDead() > 0 || this.batch !== null;
+    setVisible(this.batchButtons, this.state === "dead" && hasDead);
   }
 
-  async look(signal) {
+  async refresh(signal) {
     const before = this.before.at(-1);
-    const told = await read("jobs", { state: this.state, queue: this.queue, before }, signal);
+    const { jobs, next } = await get("jobs", { state: this.state, queue: this.queue, before }, signal);
     if (before !== this.before.at(-1)) return;
-    this.next = told.next;
-    keep(this.list, told.jobs, (job) => job.id, (job) => this.#item(job), (item, job) => this.#fill(item, job));
-    show(this.none, told.jobs.length === 0);
-    say(this.none, this.before.length > 1 ? "There are no more." : "There are none.");
-    show(this.pages, this.before.length > 1 || this.next !== null);
+    this.next = next;
+    reconcile(
+      this.list,
+      jobs,
+      (job) => job.id,
+      (job) => this.#createItem(job),
+      (item, job) => this.#updateItem(item, job),
+    );
+    setVisible(this.empty, jobs.length === 0);
+    setText(this.empty, this.before.length > 1 ? "No more jobs." : "No jobs.");
+    setVisible(this.pages, this.before.length > 1 || this.next !== null);
     this.newer.disabled = this.before.length === 1;
     this.older.disabled = this.next === null;
   }
 
-  leave() {
-    this.working?.abort();
+  close() {
+    this.batch?.abort();
   }
 
-  #choose() {
-    location.hash = `#/jobs/${this.state}${this.select.value ? `/${encodeURIComponent(this.select.value)}` : ""}`;
+  #selectQueue() {
+    const queue = this.select.value ? `/${encodeURIComponent(this.select.value)}` : "";
+    location.hash = `#/jobs/${this.state}${queue}`;
   }
 
-  async #turn(by) {
-    if (by > 0) this.before.push(this.next);
+  async #turnPage(direction) {
+    if (direction > 0) this.before.push(this.next);
     else this.before.pop();
-    await this.desk.look();
+    await this.page.refresh();
     this.heading.tabIndex = -1;
     this.heading.focus();
     scrollTo(0, 0);
   }
 
-  #item(job) {
-    const deeds = (DEEDS[job.state] ?? []).map((deed) => {
-      const label = `${deed.name} ${job.action}, job ${job.id}`;
-      const facts = { type: "button", class: deed.look, "aria-label": label, "data-role": deed.verb };
-      return make("button", { ...facts, onclick: () => act(deed, job, this.desk) }, deed.name);
+  #createItem(job) {
+    const buttons = (OPERATIONS[job.state] ?? []).map((operation) => {
+      const attributes = {
+        type: "button",
+        class: operation.style,
+        "aria-label": `${operation.label} ${job.action}, job ${job.id}`,
+        "data-role": operation.name,
+        onclick: () => runOperation(operation, job, this.page),
+      };
+      return create("button", attributes, operation.label);
     });
-    return make(
+    const href = `#/job/${encodeURIComponent(job.id)}`;
+    return create(
       "li",
       { class: `job card ${job.state}` },
-      make(
+      create(
         "div",
-        { class: "what" },
-        make("p", {}, make("a", { href: `#/job/${encodeURIComponent(job.id)}`, "data-role": "open" }, job.action)),
-        make("p", { class: "facts muted" }),
-        make("p", { class: "why" }),
-        make("p", { class: "given mono" }),
-        make("progress", { "aria-label": "Progress", max: 1, value: 0, hidden: true }),
+        { class: "summary" },
+        create("p", {}, create("a", { href, "data-role": "open" }, job.action)),
+        create("p", { class: "facts muted" }),
+        create("p", { class: "error" }),
+        create("p", { class: "inputs mono" }),
+        create("progress", { "aria-label": "Progress", max: 1, value: 0, hidden: true }),
       ),
-      make("div", { class: "buttons" }, ...deeds),
+      create("div", { class: "buttons" }, ...buttons),
     );
   }
 
-  #fill(item, job) {
-    const [, facts, why, given, bar] = item.firstChild.children;
-    const known = [job.queue, timeOf(job, this.now ?? job.created), triesOf(job)];
-    say(facts, known.filter(Boolean).join(" · "));
-    say(why, job.error ? `${job.error.message || job.error.type}` : "");
-    show(why, Boolean(job.error));
-    say(given, job.inputs);
-    show(given, job.inputs !== "{}");
-    showProgress(bar, job);
+  #updateItem(item, job) {
+    const [, facts, error, inputs, progress] = item.firstChild.children;
+    const texts = [job.queue, timeOf(job, this.now ?? job.created), attemptsOf(job)];
+    setText(facts, texts.filter(Boolean).join(" · "));
+    setText(error, job.error ? `${job.error.message || job.error.type}` : "");
+    setVisible(error, Boolean(job.error));
+    setText(inputs, job.inputs);
+    setVisible(inputs, job.inputs !== "{}");
+    updateProgress(progress, job);
   }
 
   // -- all dead letters ------------------------------------------------------------------------
 
-  #dead() {
-    const chosen = this.queues?.filter((each) => !this.queue || each.queue === this.queue) ?? [];
-    return chosen.reduce((total, each) => total + each.dead, 0);
+  #countDead() {
+    const queues = this.queues?.filter((queue) => !this.queue || queue.queue === this.queue) ?? [];
+    return queues.reduce((total, queue) => total + queue.dead, 0);
   }
 
-  #forAll() {
-    const retry = { verb: "retry", name: "Retry all", done: "Retried", look: "primary" };
-    const discard = { verb: "discard", name: "Discard all", done: "Discarded", look: "danger" };
-    return [retry, discard].map((deed) =>
-      make("button", { type: "button", class: deed.look, onclick: () => this.#actOnAll(deed) }, deed.name),
-    );
+  #createBatchButtons() {
+    const retry = { name: "retry", label: "Retry all", done: "Retried", style: "primary" };
+    const discard = { name: "discard", label: "Discard all", done: "Discarded", style: "danger" };
+    return [retry, discard].map((operation) => {
+      const onclick = () => this.#runBatch(operation);
+      return create("button", { type: "button", class: operation.style, onclick }, operation.label);
+    });
   }
 
-  async #actOnAll(deed) {
-    if (this.working) return;
-    const where = this.queue ? `in queue ${this.queue}` : "in all queues";
-    const total = this.#dead();
-    const fate = deed.verb === "retry" ? "run again." : "never run again. It cannot be undone.";
-    const text = `${count(total, "dead letter", "dead letters")} ${where} will ${fate}`;
-    if (!(await this.desk.ask(`${deed.name}?`, text, deed.name))) return;
-    this.working = new AbortController();
-    let [done, before] = [0, null];
+  async #runBatch(operation) {
+    if (this.batch) return;
+    const scope = this.queue ? `in queue ${this.queue}` : "in all queues";
+    const effect = operation.name === "retry" ? "run again." : "never run again. This cannot be undone.";
+    const text = `${formatCount(this.#countDead(), "dead letter", "dead letters")} ${scope} will ${effect}`;
+    if (!(await this.page.confirm(`${operation.label}?`, text, operation.label))) return;
+    this.batch = new AbortController();
+    let [total, before] = [0, null];
     try {
-      // Some at a time: the store has others to serve, and leaving this view ends it.
+      // In parts, so that the store is not blocked, and closing the view stops the operation.
       do {
-        const asked = { queue: this.queue || null, before };
-        const told = await change(`dead/${deed.verb}`, asked, this.working.signal);
-        done += told.count;
-        before = told.next;
-        this.desk.say(`${deed.done} ${count(done, "dead letter", "dead letters")}${before === null ? "." : " …"}`);
+        const body = { queue: this.queue || null, before };
+        const { count, next } = await post(`dead/${operation.name}`, body, this.batch.signal);
+        total += count;
+        before = next;
+        const letters = formatCount(total, "dead letter", "dead letters");
+        this.page.notify(`${operation.done} ${letters}${before === null ? "." : " …"}`);
       } while (before !== null);
     } catch (error) {
-      if (error.name !== "AbortError") this.desk.fail(error);
+      if (error.name !== "AbortError") this.page.showError(error);
     } finally {
-      this.working = null;
+      this.batch = null;
     }
-    await this.desk.look();
+    await this.page.refresh();
   }
 }
 
-export function showProgress(bar, job) {
-  const known = job.progress !== null && job.state === "running";
-  show(bar, known);
-  if (!known) return;
+export function updateProgress(element, job) {
+  const isVisible = job.progress !== null && job.state === "running";
+  setVisible(element, isVisible);
+  if (!isVisible) return;
   if (job.progress_total) {
-    bar.max = job.progress_total;
-    bar.value = job.progress;
+    element.max = job.progress_total;
+    element.value = job.progress;
   } else {
-    bar.removeAttribute("value");
+    element.removeAttribute("value");
   }
 }

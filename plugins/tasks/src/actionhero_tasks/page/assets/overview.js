@@ -1,20 +1,20 @@
-// The first view: numbers, plots, queues, workers and schedules.
+// The first view: counts, plots, queues, workers and schedules.
 
-import { keep, make, say } from "./elements.js";
+import { create, reconcile, setText } from "./dom.js";
+import { formatCount, formatDuration, formatNumber, formatTime, formatUntil } from "./format.js";
 import { Plot, WINDOW_MS } from "./plot.js";
-import { count, moment, number, span, until } from "./words.js";
 
-/** Returns what happened between samples: a sample is a time, runs done, runs failed, jobs ready. */
-export function pointsOf(samples) {
+/** Returns the rates between samples. A sample is a time, done runs, failed runs and ready jobs. */
+function pointsOf(samples) {
   const points = [];
   for (let index = 1; index < samples.length; index += 1) {
-    const [from, done, failed] = samples[index - 1];
-    const [at, doneThen, failedThen, ready] = samples[index];
-    const seconds = (at - from) / 1000;
+    const [start, doneBefore, failedBefore] = samples[index - 1];
+    const [at, doneAfter, failedAfter, ready] = samples[index];
+    const seconds = (at - start) / 1000;
     if (seconds <= 0) continue;
-    // A store that was emptied begins anew.
-    const perSecond = (before, after) => Math.max(0, after - before) / seconds;
-    points.push({ at, done: perSecond(done, doneThen), failed: perSecond(failed, failedThen), ready });
+    // The totals restart at zero when the store was emptied.
+    const rate = (before, after) => Math.max(0, after - before) / seconds;
+    points.push({ at, done: rate(doneBefore, doneAfter), failed: rate(failedBefore, failedAfter), ready });
   }
   return points;
 }
@@ -22,26 +22,26 @@ export function pointsOf(samples) {
 const sum = (queues, name) => queues.reduce((total, queue) => total + queue[name], 0);
 
 const TILES = [
-  ["Ready", "#/jobs/ready", (told) => number(sum(told.queues, "ready")), oldest],
-  ["Running", "#/jobs/running", (told) => number(sum(told.queues, "running")), busy],
-  ["Delayed", "#/jobs/delayed", (told) => number(sum(told.queues, "delayed")), retrying],
-  ["Dead", "#/jobs/dead", (told) => number(sum(told.queues, "dead")), () => "failed for good"],
-  ["Done", "#/jobs/done", (told) => number(told.totals.done), () => "runs in all"],
-  ["Failed", null, (told) => number(told.totals.failed), () => "runs in all"],
+  ["Ready", "#/jobs/ready", ({ queues }) => sum(queues, "ready"), oldestNote],
+  ["Running", "#/jobs/running", ({ queues }) => sum(queues, "running"), workersNote],
+  ["Delayed", "#/jobs/delayed", ({ queues }) => sum(queues, "delayed"), retryingNote],
+  ["Dead", "#/jobs/dead", ({ queues }) => sum(queues, "dead"), () => "no more retries"],
+  ["Done", "#/jobs/done", ({ totals }) => totals.done, () => "total runs"],
+  ["Failed", null, ({ totals }) => totals.failed, () => "total runs"],
 ];
 
-function oldest({ queues }) {
+function oldestNote({ queues }) {
   const ages = queues.map((queue) => queue.oldest_ms).filter((age) => age !== null);
-  return ages.length ? `oldest ${span(Math.max(...ages))}` : "nothing waits";
+  return ages.length ? `oldest ${formatDuration(Math.max(...ages))}` : "none waiting";
 }
 
-function busy({ workers }) {
-  return workers.length ? `on ${count(workers.length, "worker", "workers")}` : "no workers";
+function workersNote({ workers }) {
+  return workers.length ? `on ${formatCount(workers.length, "worker", "workers")}` : "no workers";
 }
 
-function retrying({ queues }) {
-  const many = sum(queues, "retrying");
-  return many ? `${number(many)} to be tried again` : "wait for their time";
+function retryingNote({ queues }) {
+  const retrying = sum(queues, "retrying");
+  return retrying ? `${formatNumber(retrying)} to be retried` : "scheduled for later";
 }
 
 const COLUMNS = [
@@ -55,120 +55,127 @@ const COLUMNS = [
 export class OverviewView {
   constructor() {
     this.title = "Overview";
-    const [tiles, values, notes] = [make("ul", { class: "tiles" }), [], []];
-    for (const [name, place] of TILES) {
-      values.push(make("b"));
-      notes.push(make("small", { class: "muted" }));
-      const inside = [make("span", {}, name), values.at(-1), notes.at(-1)];
-      const tile = place ? make("a", { href: place }, ...inside) : make("div", {}, ...inside);
-      tiles.append(make("li", { class: `tile ${name.toLowerCase()}` }, tile));
+    const [tiles, values, notes] = [create("ul", { class: "tiles" }), [], []];
+    for (const [name, href] of TILES) {
+      values.push(create("b"));
+      notes.push(create("small", { class: "muted" }));
+      const content = [create("span", {}, name), values.at(-1), notes.at(-1)];
+      const tile = href ? create("a", { href }, ...content) : create("div", {}, ...content);
+      tiles.append(create("li", { class: `tile ${name.toLowerCase()}` }, tile));
     }
     Object.assign(this, { values, notes });
     this.runs = new Plot("Runs per second", [
-      { name: "Done", unit: "/s", of: (point) => point.done },
-      { name: "Failed", unit: "/s", of: (point) => point.failed },
+      { name: "Done", unit: "/s", getValue: (point) => point.done },
+      { name: "Failed", unit: "/s", getValue: (point) => point.failed },
     ]);
-    this.depth = new Plot("Jobs that wait", [
-      { name: "Ready", unit: "", momentary: true, of: (point) => point.ready },
+    this.depth = new Plot("Waiting jobs", [
+      { name: "Ready", unit: "", isMomentary: true, getValue: (point) => point.ready },
     ]);
-    this.queues = make("tbody");
-    this.workers = make("ul", { class: "plain" });
-    this.schedules = make("ul", { class: "plain" });
-    this.element = make(
+    this.queues = create("tbody");
+    this.workers = create("ul", { class: "plain" });
+    this.schedules = create("ul", { class: "plain" });
+    this.element = create(
       "div",
       { class: "overview" },
-      make("h1", { class: "unseen" }, "Overview"),
+      create("h1", { class: "visually-hidden" }, "Overview"),
       tiles,
-      make("div", { class: "pair" }, this.runs.element, this.depth.element),
-      section("Queues", table(this.queues)),
-      make("div", { class: "pair" }, section("Workers", this.workers), section("Schedules", this.schedules)),
+      create("div", { class: "pair" }, this.runs.element, this.depth.element),
+      createSection("Queues", createTable(this.queues)),
+      create(
+        "div",
+        { class: "pair" },
+        createSection("Workers", this.workers),
+        createSection("Schedules", this.schedules),
+      ),
     );
   }
 
-  update(told, samples) {
-    TILES.forEach(([, , value, note], index) => {
-      say(this.values[index], value(told));
-      this.values[index].closest("li").classList.toggle("zero", value(told) === "0");
-      say(this.notes[index], note(told));
+  update(overview, samples) {
+    TILES.forEach(([, , getValue, noteOf], index) => {
+      const value = formatNumber(getValue(overview));
+      setText(this.values[index], value);
+      this.values[index].closest("li").classList.toggle("zero", value === "0");
+      setText(this.notes[index], noteOf(overview));
     });
-    const points = pointsOf(samples.filter(([at]) => told.now - at <= 2 * WINDOW_MS));
-    this.runs.show(points, told.now);
-    this.depth.show(points, told.now);
-    this.#queues(told);
-    this.#workers(told);
-    this.#schedules(told);
+    const points = pointsOf(samples.filter(([at]) => overview.now - at <= 2 * WINDOW_MS));
+    this.runs.show(points, overview.now);
+    this.depth.show(points, overview.now);
+    this.#updateQueues(overview);
+    this.#updateWorkers(overview);
+    this.#updateSchedules(overview);
   }
 
-  #queues({ queues }) {
-    const none = queues.length === 0 ? [{ queue: "", none: true }] : queues;
-    keep(this.queues, none, (queue) => queue.queue, queueRow, updateQueueRow);
+  #updateQueues({ queues }) {
+    const rows = queues.length === 0 ? [{ queue: "", isEmpty: true }] : queues;
+    reconcile(this.queues, rows, (queue) => queue.queue, createQueueRow, updateQueueRow);
   }
 
-  #workers({ workers }) {
+  #updateWorkers({ workers }) {
     const items = workers.length ? workers : [null];
-    keep(this.workers, items, (worker) => worker?.name ?? "", line, (item, worker) => {
-      say(item.children[0], worker ? worker.name : "Nobody runs jobs now.");
+    reconcile(this.workers, items, (worker) => worker?.name ?? "", createLine, (item, worker) => {
+      setText(item.children[0], worker ? worker.name : "No workers.");
       item.classList.toggle("empty", !worker);
       item.children[0].className = worker ? "mono" : "muted";
-      say(item.children[1], worker ? count(worker.running, "job runs", "jobs run") : "");
+      setText(item.children[1], worker ? formatCount(worker.running, "running job", "running jobs") : "");
     });
   }
 
-  #schedules({ schedules, now }) {
+  #updateSchedules({ schedules, now }) {
     const items = schedules.length ? schedules : [null];
-    keep(this.schedules, items, (schedule) => schedule?.action ?? "", line, (item, schedule) => {
-      say(item.children[0], schedule ? schedule.action : "No action recurs.");
+    reconcile(this.schedules, items, (schedule) => schedule?.action ?? "", createLine, (item, schedule) => {
+      const next = schedule ? `${intervalOf(schedule)} · next ${formatUntil(schedule.next, now)}` : "";
+      setText(item.children[0], schedule ? schedule.action : "No schedules.");
       item.children[0].className = schedule ? "" : "muted";
-      say(item.children[1], schedule ? `${rhythm(schedule)} · next ${until(schedule.next, now)}` : "");
-      item.title = schedule ? `next at ${moment(schedule.next)}, in queue ${schedule.queue}` : "";
+      setText(item.children[1], next);
+      item.title = schedule ? `next at ${formatTime(schedule.next)}, in queue ${schedule.queue}` : "";
     });
   }
 }
 
-function section(title, content) {
+function createSection(title, content) {
   const id = `title-${title.toLowerCase()}`;
-  return make("section", { class: "card", "aria-labelledby": id }, make("h2", { id }, title), content);
+  return create("section", { class: "card", "aria-labelledby": id }, create("h2", { id }, title), content);
 }
 
-function line() {
-  return make("li", {}, make("span"), make("span", { class: "muted" }));
+function createLine() {
+  return create("li", {}, create("span"), create("span", { class: "muted" }));
 }
 
-const rhythm = ({ every_ms, cron, timezone }) =>
-  cron ? `${cron} (${timezone})` : `every ${span(every_ms)}`;
+const intervalOf = ({ every_ms, cron, timezone }) =>
+  cron ? `${cron} (${timezone})` : `every ${formatDuration(every_ms)}`;
 
-function table(body) {
+function createTable(body) {
   const names = ["Queue", ...COLUMNS.map(([, name]) => name), "Oldest"];
-  const head = names.map((name, index) => make("th", { scope: "col", class: index ? "n" : "" }, name));
-  // A table wider than a phone is moved in its frame, by the keyboard too.
-  return make(
+  const header = names.map((name, index) =>
+    create("th", { scope: "col", class: index ? "number" : "" }, name),
+  );
+  // Focusable, so that a table wider than the screen can be scrolled by the keyboard.
+  return create(
     "div",
     { class: "frame", tabindex: "0", role: "region", "aria-label": "Table of queues" },
-    make("table", {}, make("thead", {}, make("tr", {}, ...head)), body),
+    create("table", {}, create("thead", {}, create("tr", {}, ...header)), body),
   );
 }
 
-function queueRow({ queue, none }) {
-  if (none) {
-    const text = "No jobs wait, run, or are dead.";
-    return make("tr", {}, make("td", { colspan: COLUMNS.length + 2, class: "muted" }, text));
+function createQueueRow({ queue, isEmpty }) {
+  if (isEmpty) {
+    return create("tr", {}, create("td", { colspan: COLUMNS.length + 2, class: "muted" }, "No jobs."));
   }
-  const place = encodeURIComponent(queue);
   const cells = COLUMNS.map(([name]) => {
     const state = name === "retrying" ? "delayed" : name;
-    return make("td", { class: `n ${name}` }, make("a", { href: `#/jobs/${state}/${place}` }));
+    const href = `#/jobs/${state}/${encodeURIComponent(queue)}`;
+    return create("td", { class: `number ${name}` }, create("a", { href }));
   });
-  return make("tr", {}, make("th", { scope: "row" }, queue), ...cells, make("td", { class: "n" }));
+  return create("tr", {}, create("th", { scope: "row" }, queue), ...cells, create("td", { class: "number" }));
 }
 
 function updateQueueRow(row, queue) {
-  if (queue.none) return;
+  if (queue.isEmpty) return;
   COLUMNS.forEach(([name, label], index) => {
     const cell = row.children[index + 1];
-    say(cell.firstChild, number(queue[name]));
-    cell.firstChild.setAttribute("aria-label", `${number(queue[name])} ${label.toLowerCase()}`);
+    setText(cell.firstChild, formatNumber(queue[name]));
+    cell.firstChild.setAttribute("aria-label", `${formatNumber(queue[name])} ${label.toLowerCase()}`);
     cell.classList.toggle("zero", queue[name] === 0);
   });
-  say(row.lastChild, queue.oldest_ms === null ? "–" : span(queue.oldest_ms));
+  setText(row.lastChild, queue.oldest_ms === null ? "–" : formatDuration(queue.oldest_ms));
 }
-

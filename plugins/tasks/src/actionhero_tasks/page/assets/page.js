@@ -1,152 +1,154 @@
-// The page: shows the view that its address names, and looks again every few seconds, as long as
-// somebody can see it.
+// The page: shows the view of the current address, and refreshes it every few seconds while the tab
+// is visible.
 
-import { read } from "./ask.js";
-import { keep, make, say, show } from "./elements.js";
+import { get } from "./api.js";
+import { create, reconcile, setText, setVisible } from "./dom.js";
+import { formatNumber } from "./format.js";
 import { JobView } from "./job.js";
 import { JobsView, STATES } from "./jobs.js";
 import { OverviewView } from "./overview.js";
-import { number } from "./words.js";
 
-const LOOK_MS = 2000;
-const LONGEST_WAIT_MS = 30_000;
-const SAID_MS = 6000;
+const REFRESH_MS = 2000;
+const MAX_DELAY_MS = 30_000;
+const NOTICE_MS = 6000;
+const MAX_SAMPLES = 600;
 
-const body = document.getElementById("body");
-const live = document.getElementById("live");
-const places = document.getElementById("places");
-const said = document.getElementById("said");
-const dialog = document.getElementById("ask");
-const application = document.title;
+const main = document.getElementById("main");
+const connection = document.getElementById("connection");
+const navigation = document.getElementById("navigation");
+const notice = document.getElementById("notice");
+const dialog = document.getElementById("confirmation");
+const documentTitle = document.title;
 
 let samples = [];
 let view = null;
-let told = null;
+let overview = null;
 let failures = 0;
-let timer;
-let looking = null;
-let hush;
+let refreshTimer;
+let noticeTimer;
+let currentRequest = null;
 
-// -- what views are lent --------------------------------------------------------------------------
+// -- functions for the views ----------------------------------------------------------------------
 
-const desk = {
-  /** Asks before something that cannot be undone. Returns whether it may be done. */
-  ask(title, text, yes) {
-    say(document.getElementById("ask-title"), title);
-    say(document.getElementById("ask-text"), text);
-    say(document.getElementById("ask-yes"), yes);
+const page = {
+  /** Asks the user for confirmation, and returns whether it was given. */
+  confirm(title, text, label) {
+    setText(document.getElementById("confirmation-title"), title);
+    setText(document.getElementById("confirmation-text"), text);
+    setText(document.getElementById("confirmation-button"), label);
     dialog.returnValue = "no";
     dialog.showModal();
-    return new Promise((answer) => {
-      dialog.addEventListener("close", () => answer(dialog.returnValue === "yes"), { once: true });
+    return new Promise((resolve) => {
+      dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
     });
   },
-  say(text, looks = "") {
-    clearTimeout(hush);
-    said.className = `said ${looks}`;
-    say(said, text);
-    hush = setTimeout(() => say(said, ""), SAID_MS);
+  /** Shows a message for a few seconds. */
+  notify(text, style = "") {
+    clearTimeout(noticeTimer);
+    notice.className = `notice ${style}`;
+    setText(notice, text);
+    noticeTimer = setTimeout(() => setText(notice, ""), NOTICE_MS);
   },
-  fail(error) {
+  showError(error) {
     if (error.status === 401) location.reload();
-    else desk.say(error.message, "wrong");
+    else page.notify(error.message, "failure");
   },
-  /** Looks again now, and returns when what is there is shown. */
-  async look() {
-    looking?.abort();
-    await look();
+  /** Refreshes the view now, and returns when it is up to date. */
+  async refresh() {
+    currentRequest?.abort();
+    await refresh();
   },
 };
 
-// -- looking, again and again ---------------------------------------------------------------------
+// -- refresh --------------------------------------------------------------------------------------
 
-async function look() {
-  clearTimeout(timer);
-  const mine = new AbortController();
-  looking = mine;
+async function refresh() {
+  clearTimeout(refreshTimer);
+  const request = new AbortController();
+  currentRequest = request;
   try {
     const since = samples.at(-1)?.[0] ?? 0;
-    const news = await read("overview", { since }, mine.signal);
-    if (mine.signal.aborted) return;
-    told = news;
-    remember(news.samples);
-    drawPlaces();
-    view?.update(told, samples);
-    await view?.look?.(mine.signal);
-    if (mine.signal.aborted) return;
+    const response = await get("overview", { since }, request.signal);
+    if (request.signal.aborted) return;
+    overview = response;
+    addSamples(response.samples);
+    updateNavigation();
+    view?.update(overview, samples);
+    await view?.refresh?.(request.signal);
+    if (request.signal.aborted) return;
     failures = 0;
-    tell("live", "Live");
+    showConnection("connected", "Live");
   } catch (error) {
-    if (mine.signal.aborted) return;
+    if (request.signal.aborted) return;
     if (error.status === 401) return location.reload();
     failures += 1;
-    tell("away", error.status ? error.message : "No answer, trying again");
+    showConnection("disconnected", error.status ? error.message : "No response, retrying");
   }
   if (!document.hidden) {
-    timer = setTimeout(look, Math.min(LOOK_MS * 2 ** failures, LONGEST_WAIT_MS));
+    refreshTimer = setTimeout(refresh, Math.min(REFRESH_MS * 2 ** failures, MAX_DELAY_MS));
   }
 }
 
-function remember(news) {
-  // Servers have samples of their own; what they count is the same.
-  const known = new Map([...samples, ...news].map((sample) => [sample[0], sample]));
-  samples = [...known.values()].sort(([a], [b]) => a - b).slice(-600);
+function addSamples(newSamples) {
+  // Each server process takes its own samples, of the same counters.
+  const byTime = new Map([...samples, ...newSamples].map((sample) => [sample[0], sample]));
+  samples = [...byTime.values()].sort(([a], [b]) => a - b).slice(-MAX_SAMPLES);
 }
 
-function tell(state, text) {
-  live.dataset.state = state;
-  say(live.lastElementChild, text);
+function showConnection(state, text) {
+  connection.dataset.state = state;
+  setText(connection.lastElementChild, text);
 }
 
 document.addEventListener("visibilitychange", () => {
-  clearTimeout(timer);
+  clearTimeout(refreshTimer);
   if (document.hidden) {
-    looking?.abort();
-    tell("waiting", "Paused");
+    currentRequest?.abort();
+    showConnection("paused", "Paused");
   } else {
-    look();
+    refresh();
   }
 });
 
-// -- places ---------------------------------------------------------------------------------------
+// -- navigation -----------------------------------------------------------------------------------
 
-function drawPlaces() {
-  const total = (name) => told.queues.reduce((sum, queue) => sum + queue[name], 0);
-  const counted = new Set(["ready", "running", "delayed", "dead"]);
+function updateNavigation() {
+  const totalOf = (name) => overview.queues.reduce((sum, queue) => sum + queue[name], 0);
+  const countedStates = new Set(["ready", "running", "delayed", "dead"]);
   const items = [
     ["Overview", "#/", null],
     ...STATES.map((state) => [
       state[0].toUpperCase() + state.slice(1),
       `#/jobs/${state}`,
-      counted.has(state) ? total(state) : null,
+      countedStates.has(state) ? totalOf(state) : null,
     ]),
   ];
-  keep(places, items, ([name]) => name, place, (link, [, target, count]) => {
-    const here = location.hash || "#/";
-    const is = target === "#/" ? here === "#/" : here === target || here.startsWith(`${target}/`);
-    if (!is) link.removeAttribute("aria-current");
+  reconcile(navigation, items, ([name]) => name, createLink, (link, [, target, count]) => {
+    const hash = location.hash || "#/";
+    const isCurrent = target === "#/" ? hash === "#/" : hash === target || hash.startsWith(`${target}/`);
+    if (!isCurrent) link.removeAttribute("aria-current");
     else if (!link.hasAttribute("aria-current")) {
       link.setAttribute("aria-current", "page");
-      places.scrollLeft = link.offsetLeft - places.offsetLeft - 40;
+      navigation.scrollLeft = link.offsetLeft - navigation.offsetLeft - 40;
     }
-    show(link.lastChild, Boolean(count));
-    say(link.lastChild, count === null ? "" : number(count));
+    setVisible(link.lastChild, Boolean(count));
+    setText(link.lastChild, count === null ? "" : formatNumber(count));
   });
 }
 
-function place([name, target]) {
-  const badge = make("span", { class: `badge ${name.toLowerCase()}` });
-  return make("a", { href: target }, make("span", {}, name), " ", badge);
+function createLink([name, target]) {
+  const badge = create("span", { class: `badge ${name.toLowerCase()}` });
+  return create("a", { href: target }, create("span", {}, name), " ", badge);
 }
 
-function viewAt(hash) {
-  const parts = hash.replace(/^#\/?/, "").split("/").map(decoded);
-  if (parts[0] === "jobs" && STATES.includes(parts[1])) return new JobsView(parts[1], parts[2] ?? "", desk);
-  if (parts[0] === "job" && parts[1]) return new JobView(parts[1], desk);
+function viewOf(hash) {
+  const parts = hash.replace(/^#\/?/, "").split("/").map(decode);
+  if (parts[0] === "jobs" && STATES.includes(parts[1])) return new JobsView(parts[1], parts[2] ?? "", page);
+  if (parts[0] === "job" && parts[1]) return new JobView(parts[1], page);
   return new OverviewView();
 }
 
-function decoded(part) {
+function decode(part) {
   try {
     return decodeURIComponent(part);
   } catch {
@@ -154,31 +156,31 @@ function decoded(part) {
   }
 }
 
-function open(first) {
-  view?.leave?.();
-  view = viewAt(location.hash);
-  document.title = view.title === "Overview" ? application : `${view.title} · ${application}`;
-  body.replaceChildren(view.element);
-  if (told !== null) {
-    drawPlaces();
-    view.update(told, samples);
+function showView(isFirst) {
+  view?.close?.();
+  view = viewOf(location.hash);
+  document.title = view.title === "Overview" ? documentTitle : `${view.title} · ${documentTitle}`;
+  main.replaceChildren(view.element);
+  if (overview !== null) {
+    updateNavigation();
+    view.update(overview, samples);
   }
-  // So that what reads the page aloud begins with what is new.
-  if (!first) body.focus();
-  desk.look();
+  // A screen reader then continues with the new view.
+  if (!isFirst) main.focus();
+  page.refresh();
 }
 
 document.querySelector(".skip").addEventListener("click", (event) => {
-  // Not by its address, which names the view.
+  // The fragment of the address selects the view, so it cannot name an element.
   event.preventDefault();
-  body.focus();
+  main.focus();
 });
 
-document.getElementById("find").addEventListener("submit", (event) => {
+document.getElementById("search").addEventListener("submit", (event) => {
   event.preventDefault();
-  const id = document.getElementById("find-id").value.trim();
+  const id = document.getElementById("search-id").value.trim();
   if (id) location.hash = `#/job/${encodeURIComponent(id)}`;
 });
 
-addEventListener("hashchange", () => open(false));
-open(true);
+addEventListener("hashchange", () => showView(false));
+showView(true);
