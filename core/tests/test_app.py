@@ -1,4 +1,4 @@
-"""Putting an application together: what plugins give, and all that is wrong with it at once."""
+"""`App`: assembly from the contributions of plugins, and its errors."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class PoolInitializer(Initializer):
     name = "pool"
 
 
-class Door(Server):
-    name = "door"
+class ExampleServer(Server):
+    name = "example"
 
     async def start(self, app: Application) -> None: ...
 
@@ -54,69 +54,71 @@ class GuestSettings(Settings):
     limit: int = 7
 
 
-def put_together(*plugins: Any, mode: RunMode = RunMode.SERVER, **environ: str) -> App:
-    """Put an application together, and do not mind what is wrong with it."""
+def load(*plugins: Any, mode: RunMode = RunMode.SERVER, **environ: str) -> App:
+    """Load an application, perhaps with problems."""
     variables = {"ACTIONHERO_ENV": "test", **environ}
-    return App.of(plugins, read_sources(Path(__file__).parent, environ=variables), mode)
+    return App.from_plugins(plugins, read_sources(Path(__file__).parent, environ=variables), mode)
 
 
 def plugin(**hooks: Any) -> Any:
-    """Return a plugin whose hooks return what is given."""
+    """Return a plugin whose hooks return the given values."""
 
-    def hook(name: str, returned: Any) -> Any:
-        def give() -> Any:
-            if isinstance(returned, Exception):
-                raise returned
-            return returned
+    def hook(name: str, result: Any) -> Any:
+        def implementation() -> Any:
+            if isinstance(result, Exception):
+                raise result
+            return result
 
-        give.__name__ = name
-        return staticmethod(hookimpl(give))
+        implementation.__name__ = name
+        return staticmethod(hookimpl(implementation))
 
-    made = {f"actionhero_{name}": hook(f"actionhero_{name}", it) for name, it in hooks.items()}
-    return type("Guest", (), made)()
+    functions = {
+        f"actionhero_{name}": hook(f"actionhero_{name}", result) for name, result in hooks.items()
+    }
+    return type("Guest", (), functions)()
 
 
-def test_what_plugins_give_is_put_together() -> None:
+def test_contributions_of_plugins_are_assembled() -> None:
     """Each hook has its place."""
-    app = put_together(
+    app = load(
         plugin(
             settings=[GuestSettings],
             initializers=[PoolInitializer()],
             actions=[Greet],
-            servers=[Door()],
+            servers=[ExampleServer()],
         )
     )
 
     assert app.problems == []
     assert [action.name for action in app.actions] == ["greet", "status"]
     assert [item.name for item in app.initializers] == ["pool"]
-    assert [server.name for server in app.servers] == ["door"]
+    assert [server.name for server in app.servers] == ["example"]
     assert app.get(GuestSettings).limit == 7
     assert app.get(Application) is app
     assert app.has(GuestSettings)
     assert not app.has(Greet)
 
 
-def test_nothing_given_is_nothing_wrong() -> None:
-    """A hook may return `None`, or an empty list."""
-    app = put_together(plugin(settings=None, initializers=[], actions=None, servers=None))
+def test_hooks_may_return_nothing() -> None:
+    """`None`, or an empty list."""
+    app = load(plugin(settings=None, initializers=[], actions=None, servers=None))
 
     assert app.problems == []
     assert [action.name for action in app.actions] == ["status"]
 
 
-def test_a_call_from_the_command_line_opens_no_door() -> None:
-    """Servers are not even asked for."""
-    app = put_together(plugin(servers=RuntimeError("asked")), mode=RunMode.CLI)
+def test_the_command_line_collects_no_servers() -> None:
+    """The hook is not called."""
+    app = load(plugin(servers=RuntimeError("called")), mode=RunMode.CLI)
 
     assert app.servers == []
     assert app.problems == []
 
 
-def test_hooks_are_given_the_application() -> None:
-    """Settings can be read while the rest is put together."""
+def test_hooks_receive_the_application() -> None:
+    """They can read settings while the application is loaded."""
 
-    class Reads:
+    class ReadsSettings:
         @hookimpl
         def actionhero_settings(self) -> list[type[Settings]]:
             return [GuestSettings]
@@ -125,32 +127,32 @@ def test_hooks_are_given_the_application() -> None:
         def actionhero_actions(self, app: Application) -> list[type[Action]]:
             return [Greet] if app.get(GuestSettings).limit > 5 else []
 
-    assert "greet" in put_together(Reads()).actions
-    assert "greet" not in put_together(Reads(), ACTIONHERO_GUEST__LIMIT="3").actions
+    assert "greet" in load(ReadsSettings()).actions
+    assert "greet" not in load(ReadsSettings(), ACTIONHERO_GUEST__LIMIT="3").actions
 
 
 async def test_middleware_of_plugins_runs_around_every_call() -> None:
-    """Outermost is what was registered first."""
-    seen: list[str] = []
+    """The first registered is the outermost."""
+    calls: list[str] = []
 
-    class Note(Middleware):
+    class Recorder(Middleware):
         def __init__(self, name: str) -> None:
             self.name = name
 
         async def before(self, call: Call) -> None:
-            seen.append(f"{self.name} {call.action.name}")
+            calls.append(f"{self.name} {call.action.name}")
 
     async with running_app(
-        Greet, plugin(middleware=[Note("a"), Note("b")]), plugin(middleware=[Note("c")])
+        Greet, plugin(middleware=[Recorder("a"), Recorder("b")]), plugin(middleware=[Recorder("c")])
     ) as app:
         await app.call("greet")
         await app.call("status")
 
-    assert seen == [f"{name} {action}" for action in ("greet", "status") for name in "abc"]
+    assert calls == [f"{name} {action}" for action in ("greet", "status") for name in "abc"]
 
 
-async def test_the_first_answer_of_the_last_plugin_is_the_session_store() -> None:
-    """The application, which comes last, may bring its own."""
+async def test_the_session_store_of_the_last_plugin_is_used() -> None:
+    """That of the application overrides those of plugins."""
 
     class Store(SessionStore):
         def __init__(self) -> None:
@@ -172,10 +174,10 @@ async def test_the_first_answer_of_the_last_plugin_is_the_session_store() -> Non
 
 
 @pytest.mark.parametrize(
-    ("hooks", "told"),
+    ("hooks", "message"),
     [
         ({"actions": [Greet()]}, "which is not a subclass of Action"),
-        ({"actions": Greet}, "return a list, or None for nothing"),
+        ({"actions": Greet}, "return a list, or None"),
         ({"actions": "greet"}, "returned 'greet' from 'actionhero_actions'"),
         ({"initializers": [PoolInitializer]}, "which is not an instance of Initializer"),
         ({"servers": [object()]}, "which is not an instance of Server"),
@@ -185,95 +187,97 @@ async def test_the_first_answer_of_the_last_plugin_is_the_session_store() -> Non
         ({"actions": RuntimeError("rain")}, "failed in 'actionhero_actions': RuntimeError: rain"),
     ],
 )
-def test_a_hook_that_gives_something_else_is_told(hooks: dict[str, Any], told: str) -> None:
-    """The plugin is named, and the place of the hook in its file."""
-    [problem] = put_together(plugin(**hooks)).problems
+def test_invalid_results_of_hooks_are_errors(hooks: dict[str, Any], message: str) -> None:
+    """The message names the plugin and the location of the hook."""
+    [problem] = load(plugin(**hooks)).problems
 
     assert problem.startswith("plugin 'Guest' ")
-    assert told in problem
+    assert message in problem
     assert f"{__file__}:" in problem
 
 
-def test_two_plugins_with_one_settings_section_are_told() -> None:
-    """Both are named."""
+def test_duplicate_settings_sections_are_an_error() -> None:
+    """Both plugins are named."""
 
     class Other(Settings):
         section = "guest"
 
-    [problem] = put_together(plugin(settings=[GuestSettings]), plugin(settings=[Other])).problems
+    [problem] = load(plugin(settings=[GuestSettings]), plugin(settings=[Other])).problems
 
     assert problem == (
         "two plugins have the settings section 'guest': plugin 'Guest' and plugin 'Guest'; "
-        "rename one, or put the name of one plugin into plugins.disabled"
+        "rename one, or add the name of one plugin to plugins.disabled"
     )
 
 
-def test_a_plugin_cannot_take_a_section_of_ours() -> None:
-    """`app` and the others belong to actionhero."""
+def test_sections_of_core_are_reserved() -> None:
+    """`app` and the others belong to core."""
 
-    class Mine(Settings):
+    class Duplicate(Settings):
         section = "app"
 
-    [problem] = put_together(plugin(settings=[Mine])).problems
+    [problem] = load(plugin(settings=[Duplicate])).problems
 
     assert problem.startswith("two plugins have the settings section 'app': actionhero and ")
 
 
-def test_what_a_plugin_finds_wrong_with_the_actions_of_others_is_told() -> None:
-    """The check names what is wrong, the application who found it."""
-    [problem] = put_together(plugin(check=["action 'greet' has a wrong web"])).problems
+def test_errors_of_validate_name_the_reporting_plugin() -> None:
+    """The message of the hook names the action."""
+    [problem] = load(plugin(validate=["action 'greet' has a wrong web"])).problems
 
-    assert problem == "action 'greet' has a wrong web (found by plugin 'Guest')"
+    assert problem == "action 'greet' has a wrong web (reported by plugin 'Guest')"
 
 
-def test_with_wrong_settings_the_rest_can_still_be_looked_at() -> None:
-    """Listings and diagnosis work with defaults; nothing starts."""
-    app = put_together(
-        plugin(settings=[GuestSettings], actions=[Greet]), ACTIONHERO_GUEST__LIMIT="many"
-    )
+def test_applications_with_invalid_settings_have_the_defaults() -> None:
+    """They can be listed, and do not start."""
+    app = load(plugin(settings=[GuestSettings], actions=[Greet]), ACTIONHERO_GUEST__LIMIT="many")
 
-    assert app.settings_are_wrong
+    assert app.has_invalid_settings
     assert "greet" in app.actions
     assert app.get(GuestSettings).limit == 7
     assert "ACTIONHERO_GUEST__LIMIT" in app.problems[0]
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
-    """A person who mends it need not start again and again."""
+def test_all_problems_are_reported_at_once() -> None:
+    """Users fix them in one go."""
 
     class Nameless(Action):
         async def run(self, call: Call) -> None: ...
 
-    class Lost(Initializer):
-        name = "lost"
-        requires = ("nobody",)
+    class Dependent(Initializer):
+        name = "dependent"
+        requires = ("missing",)
 
-    app = put_together(
-        plugin(actions=[Nameless, Greet, Greet], initializers=[Lost()]),
+    app = load(
+        plugin(actions=[Nameless, Greet, Greet], initializers=[Dependent()]),
         ACTIONHERO_ACTIONS__TIMEOUT="soon",
     )
 
     assert len(app.problems) == 4
     with pytest.raises(PluginError) as raised:
-        app.refuse_problems()
-    told = str(raised.value)
+        app.raise_for_problems()
+    message = str(raised.value)
     assert raised.value.exit_code == 78
-    for fault in ("ACTIONHERO_ACTIONS__TIMEOUT", "has no name", "two actions are called 'greet'"):
-        assert fault in told
-    assert "requires 'nobody'" in told
+    for error in (
+        "ACTIONHERO_ACTIONS__TIMEOUT",
+        "has no name",
+        "two actions are called 'greet'",
+    ):
+        assert error in message
+    assert "requires 'missing'" in message
 
 
-async def test_nothing_starts_while_anything_is_wrong() -> None:
-    """Not even what has no part in it."""
+async def test_applications_with_problems_do_not_start() -> None:
+    """No initializer runs."""
     started: list[str] = []
 
-    class Eager(Initializer):
-        name = "eager"
+    class Recorder(Initializer):
+        name = "recorder"
 
         async def initialize(self, app: Application) -> None:
             started.append("initialized")
 
-    app = put_together(plugin(initializers=[Eager()], actions=[Greet, Greet]))
+    app = load(plugin(initializers=[Recorder()], actions=[Greet, Greet]))
 
     with pytest.raises(BootError, match="two actions are called 'greet'"):
         await app.start()

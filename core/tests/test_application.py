@@ -1,4 +1,4 @@
-"""The application's own package: what it defines is found without being listed."""
+"""The application package, whose components are found automatically."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def guestbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give the folder of an application's package, which is forgotten after the test."""
+    """The folder of an application package, which is removed from `sys.modules` after the test."""
     monkeypatch.setattr(sys, "path", list(sys.path))
-    package = tmp_path / "guestbook_of_a_test"
+    package = tmp_path / "example_guestbook"
     package.mkdir()
     (package / "__init__.py").write_text("")
 
@@ -31,13 +31,13 @@ def guestbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def load(folder: Path, **environ: str) -> App:
-    """Load the application in a folder, with no plugin but core's own."""
+    """Load the application in a folder, without installed plugins."""
     variables = {
         "ACTIONHERO_ENV": "test",
-        "ACTIONHERO_APP__PACKAGE": "guestbook_of_a_test",
+        "ACTIONHERO_APP__PACKAGE": "example_guestbook",
         **environ,
     }
-    return App.of([], read_sources(folder, environ=variables))
+    return App.from_plugins([], read_sources(folder, environ=variables))
 
 
 APPLICATION = """
@@ -63,8 +63,8 @@ class Pool(Initializer):
     name = "pool"
 
 
-class Door(Server):
-    name = "door"
+class ExampleServer(Server):
+    name = "example"
 
     async def start(self, app: Application) -> None: ...
 
@@ -72,25 +72,25 @@ class Door(Server):
 """
 
 
-def test_what_an_application_defines_is_found_without_being_listed(guestbook: Path) -> None:
-    """Actions, initializers and servers; the author's own bases are left out."""
+def test_components_of_the_application_are_found(guestbook: Path) -> None:
+    """Actions, initializers and servers; private base classes are ignored."""
     (guestbook / "actions").mkdir()
     (guestbook / "actions" / "__init__.py").write_text("")
     (guestbook / "actions" / "book.py").write_text(APPLICATION)
-    (guestbook / "again.py").write_text("from guestbook_of_a_test.actions.book import Sign\n")
+    (guestbook / "again.py").write_text("from example_guestbook.actions.book import Sign\n")
 
     app = load(guestbook.parent)
 
     assert app.problems == []
     assert [action.name for action in app.actions] == ["read", "sign", "status"]
-    assert app.actions.find("sign").owner == "application 'guestbook_of_a_test'"
+    assert app.actions.find("sign").owner == "application 'example_guestbook'"
     assert [item.name for item in app.initializers] == ["pool"]
-    assert [server.name for server in app.servers] == ["door"]
-    assert app.get(AppSettings).name == "guestbook_of_a_test"
+    assert [server.name for server in app.servers] == ["example"]
+    assert app.get(AppSettings).name == "example_guestbook"
 
 
-def test_an_application_may_lie_in_a_folder_called_src(guestbook: Path) -> None:
-    """As many projects have it."""
+def test_the_application_can_be_in_src(guestbook: Path) -> None:
+    """A common layout of projects."""
     (guestbook.parent / "src").mkdir()
     (guestbook / "book.py").write_text(APPLICATION)
     guestbook.rename(guestbook.parent / "src" / guestbook.name)
@@ -98,11 +98,11 @@ def test_an_application_may_lie_in_a_folder_called_src(guestbook: Path) -> None:
     assert "sign" in load(guestbook.parent).actions
 
 
-def test_hooks_of_an_application_stand_in_its_plugin_module(guestbook: Path) -> None:
-    """An action that a hook lists too is there once."""
+def test_the_hooks_of_an_application_are_in_its_plugin_module(guestbook: Path) -> None:
+    """An action that a hook returns, too, is registered once."""
     (guestbook / "plugin.py").write_text(
         "from actionhero import hookimpl\n"
-        "from guestbook_of_a_test.book import Sign\n"
+        "from example_guestbook.book import Sign\n"
         "@hookimpl\n"
         "def actionhero_actions():\n"
         "    return [Sign]\n"
@@ -115,8 +115,8 @@ def test_hooks_of_an_application_stand_in_its_plugin_module(guestbook: Path) -> 
     assert "sign" in app.actions
 
 
-def test_an_initializer_that_wants_arguments_is_told(guestbook: Path) -> None:
-    """It is made by the application, which has none to give."""
+def test_initializers_with_arguments_are_an_error(guestbook: Path) -> None:
+    """The application creates them without arguments."""
     (guestbook / "pool.py").write_text(
         "from actionhero import Initializer\n"
         "class Pool(Initializer):\n"
@@ -126,46 +126,46 @@ def test_an_initializer_that_wants_arguments_is_told(guestbook: Path) -> None:
 
     [problem] = load(guestbook.parent).problems
 
-    assert problem.startswith("guestbook_of_a_test.pool.Pool cannot be made without arguments: ")
-    assert "give it none, or return an instance from a hook in your plugin.py" in problem
+    assert problem.startswith("example_guestbook.pool.Pool cannot be created without arguments: ")
+    assert "remove its arguments, or return an instance from a hook in your plugin.py" in problem
 
 
-def test_an_application_that_is_not_there_is_told(tmp_path: Path) -> None:
-    """With the folder that was looked in."""
-    app = load(tmp_path, ACTIONHERO_APP__PACKAGE="guestbook_that_is_not_there")
+def test_a_missing_application_is_an_error(tmp_path: Path) -> None:
+    """The message contains the folder."""
+    app = load(tmp_path, ACTIONHERO_APP__PACKAGE="missing_guestbook")
 
     [problem] = app.problems
     assert problem == (
-        "application 'guestbook_that_is_not_there' was not found: there is no package "
-        f"'guestbook_that_is_not_there' in {tmp_path} or its 'src'; mend app.package, or start in "
+        "application 'missing_guestbook' was not found: there is no package "
+        f"'missing_guestbook' in {tmp_path} or its 'src'; fix app.package, or start in "
         "the folder of the application"
     )
 
 
-def test_an_application_that_does_not_import_is_told(guestbook: Path) -> None:
-    """With the file and the line."""
+def test_an_application_that_cannot_be_imported_is_an_error(guestbook: Path) -> None:
+    """The message contains the file and the line."""
     (guestbook / "broken.py").write_text("\nraise RuntimeError('rain')\n")
 
     [problem] = load(guestbook.parent).problems
 
-    assert "does not import: after guestbook_of_a_test: RuntimeError: rain" in problem
+    assert "cannot be imported: after example_guestbook: RuntimeError: rain" in problem
     assert f"{guestbook / 'broken.py'}:2" in problem
-    assert problem.endswith("; mend the module")
+    assert problem.endswith("; fix the module")
 
 
-def test_kinds_of_plugins_are_found_in_the_application(guestbook: Path) -> None:
-    """A plugin names its base class, and gets the subclasses."""
-    (guestbook / "kinds.py").write_text(
-        "from actionhero import Middleware\nclass Note(Middleware): ...\n"
+def test_component_types_of_plugins_are_found(guestbook: Path) -> None:
+    """A plugin registers a base class, and gets its subclasses."""
+    (guestbook / "components.py").write_text(
+        "from actionhero import Middleware\nclass Recorder(Middleware): ...\n"
     )
     variables = {"ACTIONHERO_ENV": "test", "ACTIONHERO_APP__PACKAGE": guestbook.name}
 
-    class Kinds:
+    class ComponentTypes:
         @hookimpl
         def actionhero_component_types(self) -> list[type]:
             return [Middleware]
 
-    app = App.of([Kinds()], read_sources(guestbook.parent, environ=variables))
+    app = App.from_plugins([ComponentTypes()], read_sources(guestbook.parent, environ=variables))
 
-    assert [kind.__name__ for kind in app.found(Middleware)] == ["Note"]
-    assert app.found(Session) == []
+    assert [type_.__name__ for type_ in app.components(Middleware)] == ["Recorder"]
+    assert app.components(Session) == []

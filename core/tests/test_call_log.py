@@ -1,4 +1,4 @@
-"""The line per call: what it says, whatever came of the call."""
+"""The log line of a call, for every outcome."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Greet(Action):
     name = "greet"
 
     async def run(self, inputs: Person, call: Call) -> str:
-        if inputs.name == "nobody":
-            raise Conflict("nobody is here")
+        if inputs.name == "Eve":
+            raise Conflict("name is taken")
         return f"Hello, {inputs.name}!"
 
 
@@ -39,7 +39,7 @@ class GreetTwice(Action):
 
 @pytest.fixture
 def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Give a function that returns the lines that were written so far."""
+    """A function that returns the written lines."""
     stream = io.StringIO()
     logs.configure("info", "json", colors=False, stream=stream)
 
@@ -58,7 +58,7 @@ async def app(lines: object) -> AsyncIterator[RunningApp]:
         yield app
 
 
-async def test_the_line_says_who_called_what_and_what_came_of_it(
+async def test_the_line_has_all_facts_of_a_call(
     app: RunningApp, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     """Action, transport, outcome, milliseconds, request id, address, inputs."""
@@ -82,40 +82,40 @@ async def test_the_line_says_who_called_what_and_what_came_of_it(
     }
 
 
-async def test_a_failure_is_told_by_its_type(
+async def test_the_outcome_of_a_failure_is_its_type(
     app: RunningApp, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    """Of the action, of the inputs, or because there is no such action."""
+    """For errors of the action, invalid inputs and unknown actions."""
     caller = app.connect()
-    for action, inputs in (("greet", {"name": "nobody"}), ("greet", {}), ("x" * 300, {})):
+    for action, inputs in (("greet", {"name": "Eve"}), ("greet", {}), ("x" * 300, {})):
         assert not (await caller.outcome(action, **inputs)).ok
 
-    told = [(line["action"], line["outcome"], line["inputs"]) for line in lines()]
-    assert told == [
-        ("greet", "CONNECTION_ACTION_CONFLICT", {"name": "nobody"}),
+    facts = [(line["action"], line["outcome"], line["inputs"]) for line in lines()]
+    assert facts == [
+        ("greet", "CONNECTION_ACTION_CONFLICT", {"name": "Eve"}),
         ("greet", "CONNECTION_ACTION_PARAM_REQUIRED", {}),
-        # What a stranger wrote in place of a name is cut.
+        # Unknown names are truncated.
         ("x" * 100, "CONNECTION_ACTION_NOT_FOUND", {}),
     ]
 
 
-async def test_a_cancelled_call_has_its_line(
+async def test_cancelled_calls_are_logged(
     app: RunningApp, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    """Whoever left is seen in the log."""
-    begun = asyncio.Event()
+    """Disconnected clients are visible in the log."""
+    started = asyncio.Event()
 
     class Wait(Action):
         name = "wait"
 
         async def run(self, call: Call) -> None:
-            begun.set()
+            started.set()
             await asyncio.Event().wait()
 
     async with running_app(Wait) as other:
         other.app.pipeline.call_log = logs.call_log
         calling = asyncio.create_task(other.call("wait"))
-        await begun.wait()
+        await started.wait()
         calling.cancel()
         with pytest.raises(asyncio.CancelledError):
             await calling
@@ -123,10 +123,10 @@ async def test_a_cancelled_call_has_its_line(
     assert [(line["action"], line["outcome"]) for line in lines()] == [("wait", "cancelled")]
 
 
-async def test_an_action_inside_another_has_a_line_with_the_same_request_id(
+async def test_nested_calls_have_the_same_request_id(
     app: RunningApp, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    """The inner one ends first."""
+    """The inner call ends first."""
     await app.call("greet:twice", name="Ada")
 
     inner, outer = lines()
@@ -134,10 +134,10 @@ async def test_an_action_inside_another_has_a_line_with_the_same_request_id(
     assert inner["request_id"] == outer["request_id"]
 
 
-async def test_what_a_door_refuses_by_itself_has_its_line(
+async def test_requests_that_a_transport_rejects_are_logged(
     app: RunningApp, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    """A path without a route is seen in the log as well."""
+    """Such as a path without a route."""
     app.app.pipeline.refuse(Connection("web"), ActionNotFound("Action not found"), request_id="r-1")
 
     [line] = lines()
@@ -145,11 +145,11 @@ async def test_what_a_door_refuses_by_itself_has_its_line(
     assert (line["request_id"], line["inputs"]) == ("r-1", {})
 
 
-async def test_a_stream_has_its_line_when_it_ends(
+async def test_streams_are_logged_when_they_end(
     lines: Callable[[], list[dict[str, Any]]],
 ) -> None:
-    """Not when it begins: only then it is known what came of it."""
-    seen: list[int] = []
+    """The outcome is unknown before."""
+    counts: list[int] = []
 
     class Count(Action):
         name = "count"
@@ -157,12 +157,12 @@ async def test_a_stream_has_its_line_when_it_ends(
         async def run(self, call: Call) -> AsyncIterator[int]:
             yield 1
 
-    async def take(item: int) -> None:
-        seen.append(len(lines()))
+    async def count_lines(item: int) -> None:
+        counts.append(len(lines()))
 
     async with running_app(Count) as app:
         app.app.pipeline.call_log = logs.call_log
-        await app.app.pipeline.execute(Connection("test"), "count", EMPTY_PAYLOAD, sink=take)
+        await app.app.pipeline.execute(Connection("test"), "count", EMPTY_PAYLOAD, sink=count_lines)
 
-    assert seen == [0]
+    assert counts == [0]
     assert len(lines()) == 1

@@ -1,4 +1,4 @@
-"""Finding plugins: what is installed, what is switched on, and whether it imports."""
+"""Discovery of plugins: installed, enabled and importable ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from actionhero.plugins.discovery import (
     PluginState,
     find_plugins,
     load_application,
-    load_application_plugin,
 )
 from actionhero.plugins.entry_points import entry_points
 from actionhero.settings.sources import BootSettings
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Install(Protocol):
-    """Installs a distribution with one plugin, as pip would have left it."""
+    """Installs a distribution with one plugin, as pip does."""
 
     def __call__(
         self, distribution: str, plugin: str, source: str = "", *, requires: str = "actionhero"
@@ -35,13 +34,15 @@ class Install(Protocol):
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a folder that is the whole of what is installed; its modules are forgotten after."""
+    """An empty `site-packages`, whose modules are removed from `sys.modules` after the test."""
     known = set(sys.modules)
     folder = tmp_path / "site"
     folder.mkdir()
-    # The standard library stays, whatever else is installed goes.
-    kept = [path for path in sys.path if "site-packages" not in path and "actionhero" not in path]
-    monkeypatch.setattr(sys, "path", [str(folder), *(path for path in kept if path)])
+    # Only the standard library remains importable.
+    standard = [
+        path for path in sys.path if "site-packages" not in path and "actionhero" not in path
+    ]
+    monkeypatch.setattr(sys, "path", [str(folder), *(path for path in standard if path)])
 
     yield folder
 
@@ -52,24 +53,24 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def install(site: Path) -> Install:
-    """Give a function that installs a distribution."""
+    """A function that installs a distribution."""
 
     def write(
         distribution: str, plugin: str, source: str = "", *, requires: str = "actionhero"
     ) -> Path:
         package = distribution.replace("-", "_")
-        told = site / f"{package}-1.0.dist-info"
-        for folder in (site / package, told):
+        metadata = site / f"{package}-1.0.dist-info"
+        for folder in (site / package, metadata):
             folder.mkdir()
         (site / package / "__init__.py").touch()
         module = site / package / "plugin.py"
         module.write_text(source)
-        (told / "METADATA").write_text(
+        (metadata / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n"
             f"Requires-Dist: {requires}\n"
-            "\nRequires-Dist: actionhero>99 is what a description may say.\n"
+            "\nRequires-Dist: actionhero>99 is a line of the description.\n"
         )
-        (told / "entry_points.txt").write_text(
+        (metadata / "entry_points.txt").write_text(
             "[console_scripts]\nguest = nowhere:main\n\n"
             f"[actionhero]\n{plugin} = {package}.plugin\n"
         )
@@ -85,17 +86,17 @@ def boot(
     disabled: tuple[str, ...] = (),
     package: str | None = None,
 ) -> BootSettings:
-    """Return what is known before plugins can be found."""
+    """Return boot settings."""
     return BootSettings(root, "test", package, enabled, disabled)
 
 
 def states(plugins: list[Plugin]) -> dict[str, str]:
-    """Return the state of each plugin by its name."""
+    """Return the state of each plugin by name."""
     return {plugin.name: str(plugin.state) for plugin in plugins}
 
 
-def test_installed_means_found(install: Install, site: Path) -> None:
-    """With its distribution and version, in the order of names on every machine."""
+def test_installed_plugins_are_found(install: Install, site: Path) -> None:
+    """With distribution and version, sorted by name."""
     install("guest-two", "b")
     install("guest-one", "a")
 
@@ -110,13 +111,13 @@ def test_installed_means_found(install: Install, site: Path) -> None:
     assert plugins[0].implementation is sys.modules["guest_one.plugin"]
 
 
-def test_nothing_installed_is_nothing_wrong(site: Path) -> None:
-    """Core alone is whole."""
+def test_no_plugins_are_no_error(site: Path) -> None:
+    """Core works alone."""
     assert find_plugins(boot(site)) == ([], [])
 
 
-def test_a_plugin_that_is_switched_off_is_not_imported(install: Install, site: Path) -> None:
-    """Listed with the reason."""
+def test_disabled_plugins_are_not_imported(install: Install, site: Path) -> None:
+    """They are listed with the reason."""
     install("guest-one", "a", "raise SystemExit(1)\n")
 
     [plugin], problems = find_plugins(boot(site, disabled=("a",)))
@@ -127,8 +128,8 @@ def test_a_plugin_that_is_switched_off_is_not_imported(install: Install, site: P
     assert "guest_one.plugin" not in sys.modules
 
 
-def test_only_what_is_enabled_is_on_where_that_is_set(install: Install, site: Path) -> None:
-    """Disabled goes before enabled."""
+def test_enabled_selects_the_only_plugins(install: Install, site: Path) -> None:
+    """`disabled` overrides `enabled`."""
     for name in "abc":
         install(f"guest-{name}", name)
 
@@ -143,36 +144,34 @@ def test_only_what_is_enabled_is_on_where_that_is_set(install: Install, site: Pa
     ]
 
 
-def test_a_name_that_is_not_installed_is_told_with_those_that_are(
-    install: Install, site: Path
-) -> None:
-    """Whichever setting has it."""
+def test_unknown_plugin_names_in_settings_are_an_error(install: Install, site: Path) -> None:
+    """The message lists the installed ones."""
     install("guest-one", "a")
 
     _, problems = find_plugins(boot(site, enabled=("a", "x"), disabled=("y",)))
 
     assert problems == [
-        "plugins.disabled names 'y', which is not installed; there are: a. Install it, or mend "
+        "plugins.disabled contains 'y', which is not installed; there are: a. Install it, or fix "
         "the setting",
-        "plugins.enabled names 'x', which is not installed; there are: a. Install it, or mend "
+        "plugins.enabled contains 'x', which is not installed; there are: a. Install it, or fix "
         "the setting",
     ]
 
 
-def test_a_plugin_that_does_not_import_is_kept_and_told(install: Install, site: Path) -> None:
-    """The place is that in its own code, not in what it called."""
+def test_a_plugin_that_cannot_be_imported_has_failed(install: Install, site: Path) -> None:
+    """The message contains the file and the line."""
     module = install("guest-one", "a", "\nimport json\njson.loads('nonsense')\n")
 
     [plugin], [problem] = find_plugins(boot(site))
 
     assert plugin.state is PluginState.FAILED
-    assert problem.startswith("plugin 'a' (guest-one 1.0) does not import: guest_one.plugin: ")
+    assert problem.startswith("plugin 'a' (guest-one 1.0) cannot be imported: guest_one.plugin: ")
     assert "JSONDecodeError" in problem
     assert f"{module}:3" in problem or "json/" in problem
 
 
-def test_a_user_who_interrupts_an_import_is_obeyed(install: Install, site: Path) -> None:
-    """It is no fault of the plugin."""
+def test_keyboard_interrupts_during_an_import_propagate(install: Install, site: Path) -> None:
+    """They are no error of the plugin."""
     install("guest-one", "a", "raise KeyboardInterrupt\n")
 
     with pytest.raises(KeyboardInterrupt):
@@ -190,14 +189,14 @@ def test_a_user_who_interrupts_an_import_is_obeyed(install: Install, site: Path)
         "actionhero >= 0.1 , < 1",
         "actionhero[yaml]~=0.1",
         "actionhero>9; python_version < '3'",
-        "actionhero-nobody>9",
+        "actionhero-other>9",
         "this is no requirement",
     ],
 )
-def test_a_plugin_that_wants_this_core_is_welcome(
+def test_requirements_that_core_meets_are_accepted(
     install: Install, site: Path, requires: str
 ) -> None:
-    """However that is written."""
+    """In all notations."""
     install("guest-one", "a", requires=requires)
 
     plugins, problems = find_plugins(boot(site))
@@ -210,34 +209,34 @@ def test_a_plugin_that_wants_this_core_is_welcome(
     "requires",
     ["actionhero>=9", "actionhero<0.1", "actionhero<0.1.0,>=0.0.9", "ActionHero==0.0.1"],
 )
-def test_a_plugin_that_wants_another_core_is_refused(
+def test_plugins_for_another_core_are_not_imported(
     install: Install, site: Path, requires: str
 ) -> None:
-    """Before it is imported."""
+    """They have failed."""
     install("guest-one", "a", "raise SystemExit(1)\n", requires=requires)
 
     _, [problem] = find_plugins(boot(site))
 
-    assert problem.startswith("plugin 'a' (guest-one 1.0) wants actionhero")
-    assert f", and {__version__} is installed; upgrade one of the two, or put " in problem
+    assert problem.startswith("plugin 'a' (guest-one 1.0) requires actionhero")
+    assert f", but {__version__} is installed; upgrade one of the two, or add " in problem
 
 
 def test_entry_points_are_those_of_the_standard_library() -> None:
-    """Read faster, and no different: here are all that are installed beside this test."""
-    ours = {(item.name, item.module_name, item.distribution) for item in entry_points(GROUP)}
+    """For all distributions of the test environment."""
+    actual = {(item.name, item.module_name, item.distribution) for item in entry_points(GROUP)}
 
-    theirs = {
+    expected = {
         (entry.name, entry.module, entry.dist.name if entry.dist else "")
         for entry in importlib.metadata.entry_points(group=GROUP)
     }
-    assert ours == theirs
+    assert actual == expected
     scripts = {item.name for item in entry_points("console_scripts")}
     assert "actionhero" in scripts
 
 
 @pytest.fixture
 def guestbook(site: Path) -> Path:
-    """Give the package of an application."""
+    """The package of an application."""
     package = site.parent / "guestbook_here"
     package.mkdir()
     (package / "__init__.py").touch()
@@ -245,11 +244,13 @@ def guestbook(site: Path) -> Path:
     return package
 
 
-def test_of_an_application_only_the_hooks_are_imported_for_help(guestbook: Path) -> None:
-    """Its actions would bring all that they lean on."""
+def test_help_imports_only_the_hooks_of_an_application(guestbook: Path) -> None:
+    """Its actions would import their dependencies."""
     (guestbook / "plugin.py").write_text("")
 
-    plugin, problems = load_application_plugin(boot(guestbook.parent, package="guestbook_here"))
+    plugin, _, problems = load_application(
+        boot(guestbook.parent, package="guestbook_here"), all_modules=False
+    )
 
     assert problems == []
     assert plugin is not None
@@ -258,33 +259,37 @@ def test_of_an_application_only_the_hooks_are_imported_for_help(guestbook: Path)
     assert "guestbook_here.actions" not in sys.modules
 
 
-def test_an_application_without_hooks_is_no_fault(guestbook: Path) -> None:
-    """Most have none."""
-    plugin, problems = load_application_plugin(boot(guestbook.parent, package="guestbook_here"))
+def test_applications_need_no_hooks(guestbook: Path) -> None:
+    """Most of them have none."""
+    plugin, _, problems = load_application(
+        boot(guestbook.parent, package="guestbook_here"), all_modules=False
+    )
 
     assert problems == []
     assert plugin is not None
     assert plugin.implementation is sys.modules["guestbook_here"]
 
 
-def test_an_application_may_be_one_module(site: Path) -> None:
-    """A small one is a file."""
+def test_an_application_can_be_one_module(site: Path) -> None:
+    """A small application is one file."""
     (site.parent / "guestbook_file.py").write_text("")
 
-    for load in (load_application_plugin, load_application):
-        plugin, *_, problems = load(boot(site.parent, package="guestbook_file"))
+    for all_modules in (False, True):
+        plugin, _, problems = load_application(
+            boot(site.parent, package="guestbook_file"), all_modules=all_modules
+        )
         assert problems == []
         assert plugin is not None
         assert plugin.implementation is sys.modules["guestbook_file"]
 
 
-def test_no_application_is_nothing_wrong(site: Path) -> None:
-    """Plugins alone can be served."""
-    assert load_application_plugin(boot(site)) == (None, [])
+def test_no_application_is_no_error(site: Path) -> None:
+    """Plugins can run without one."""
+    assert load_application(boot(site), all_modules=False) == (None, [], [])
     assert load_application(boot(site)) == (None, [], [])
 
 
-def test_a_program_inside_an_application_is_not_run(guestbook: Path) -> None:
+def test_the_program_of_an_application_is_not_imported(guestbook: Path) -> None:
     """`__main__` is for `python -m`."""
     (guestbook / "__main__.py").write_text("raise SystemExit('run')\n")
 
@@ -294,17 +299,17 @@ def test_a_program_inside_an_application_is_not_run(guestbook: Path) -> None:
     assert modules == ["guestbook_here", "guestbook_here.actions"]
 
 
-def test_a_module_of_an_application_that_lacks_a_library_is_told_as_that(guestbook: Path) -> None:
-    """Not as if the application itself were not there."""
+def test_a_missing_library_of_an_application_is_reported(guestbook: Path) -> None:
+    """Not as a missing application."""
     path = guestbook / "pages.py"
-    path.write_text("import a_library_that_is_not_there\n")
+    path.write_text("import missing_library\n")
 
     plugin, _, [problem] = load_application(boot(guestbook.parent, package="guestbook_here"))
 
     assert plugin is not None
     assert plugin.state is PluginState.FAILED
     assert problem == (
-        "application 'guestbook_here' does not import: after guestbook_here.actions: "
-        "ModuleNotFoundError: No module named 'a_library_that_is_not_there' "
-        f"({path}:1); mend the module"
+        "application 'guestbook_here' cannot be imported: after guestbook_here.actions: "
+        "ModuleNotFoundError: No module named 'missing_library' "
+        f"({path}:1); fix the module"
     )

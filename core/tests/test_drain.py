@@ -1,4 +1,4 @@
-"""The end of all servers together: no new calls, open calls finish, everything is closed."""
+"""`Drain`: the shutdown of all servers together."""
 
 from __future__ import annotations
 
@@ -16,49 +16,51 @@ if TYPE_CHECKING:
 LONG_SECONDS = 60.0
 
 
-class Door(Server):
-    """Notes the steps of its end, and does in each what it was told."""
+class RecordingServer(Server):
+    """Records the steps of its shutdown, and raises the given errors."""
 
-    name = "door"
+    name = "example"
 
-    def __init__(self, notes: list[str], named: str = "door", **faults: Exception) -> None:
-        self.notes = notes
-        self.named = named
-        self.faults = faults
+    def __init__(self, steps: list[str], label: str = "example", **errors: Exception) -> None:
+        self.steps = steps
+        self.label = label
+        self.errors = errors
         self.open_calls: asyncio.Event | None = None
 
     async def start(self, app: Application) -> None: ...
 
-    def step(self, step: str) -> None:
-        self.notes.append(f"{self.named} {step}")
-        if step in self.faults:
-            raise self.faults[step]
+    def record(self, step: str) -> None:
+        self.steps.append(f"{self.label} {step}")
+        if step in self.errors:
+            raise self.errors[step]
 
     async def stop_accepting(self) -> None:
-        self.step("stops accepting")
+        self.record("stops accepting")
 
     async def finish(self) -> None:
-        self.step("finishes")
+        self.record("finishes")
         if self.open_calls is not None:
             try:
                 await self.open_calls.wait()
             except asyncio.CancelledError:
-                self.notes.append(f"{self.named} is late")
+                self.steps.append(f"{self.label} is cancelled")
                 raise
 
     async def close(self) -> None:
-        self.step("closes")
+        self.record("closes")
 
 
-async def test_all_servers_come_down_step_by_step() -> None:
-    """No server finishes before all have stopped accepting; the last opened closes first."""
-    notes: list[str] = []
+async def test_all_servers_shut_down_step_by_step() -> None:
+    """Open calls finish after all servers stop accepting. Servers close in reverse order."""
+    steps: list[str] = []
     drain = Drain()
 
-    failures = await drain.run([Door(notes, "one"), Door(notes, "two")], LONG_SECONDS)
+    failures = await drain.run(
+        [RecordingServer(steps, "one"), RecordingServer(steps, "two")], LONG_SECONDS
+    )
 
     assert failures == []
-    assert notes == [
+    assert steps == [
         "one stops accepting",
         "two stops accepting",
         "one finishes",
@@ -69,123 +71,125 @@ async def test_all_servers_come_down_step_by_step() -> None:
     assert drain.state is DrainState.STOPPED
 
 
-async def test_readiness_goes_off_before_anything_else() -> None:
-    """A balancer that asks while the end begins looks for somebody else."""
+async def test_readiness_ends_first() -> None:
+    """Load balancers send no further requests."""
     drain = Drain()
-    seen: list[bool] = []
+    readiness: list[bool] = []
 
-    class Looking(Door):
+    class Observer(RecordingServer):
         async def stop_accepting(self) -> None:
-            seen.append(drain.ready)
+            readiness.append(drain.ready)
 
     assert drain.ready
-    await drain.run([Looking([])], LONG_SECONDS)
+    await drain.run([Observer([])], LONG_SECONDS)
 
-    assert seen == [False]
+    assert readiness == [False]
     assert not drain.ready
 
 
-async def test_open_calls_finish_before_anything_is_closed() -> None:
-    """Servers wait for theirs at the same time, not one after the other."""
-    notes: list[str] = []
-    one, two = Door(notes, "one"), Door(notes, "two")
+async def test_open_calls_finish_before_servers_close() -> None:
+    """The servers wait concurrently."""
+    steps: list[str] = []
+    one, two = RecordingServer(steps, "one"), RecordingServer(steps, "two")
     one.open_calls, two.open_calls = asyncio.Event(), asyncio.Event()
     draining = asyncio.create_task(Drain().run([one, two], LONG_SECONDS))
     for _ in range(5):
         await asyncio.sleep(0)
 
-    assert notes[-2:] == ["one finishes", "two finishes"]
+    assert steps[-2:] == ["one finishes", "two finishes"]
     two.open_calls.set()
     one.open_calls.set()
     await draining
 
-    assert notes[-2:] == ["two closes", "one closes"]
+    assert steps[-2:] == ["two closes", "one closes"]
 
 
-async def test_calls_that_do_not_finish_in_time_are_cancelled(
+async def test_open_calls_are_cancelled_after_the_grace_period(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """After the grace time the server is told to let go, and the log says which one was late."""
-    notes: list[str] = []
-    door = Door(notes)
-    door.open_calls = asyncio.Event()
+    """The log names the server."""
+    steps: list[str] = []
+    server = RecordingServer(steps)
+    server.open_calls = asyncio.Event()
 
-    failures = await Drain().run([door], 0.0)
+    failures = await Drain().run([server], 0.0)
 
     assert failures == []
-    assert notes[-2:] == ["door is late", "door closes"]
+    assert steps[-2:] == ["example is cancelled", "example closes"]
     [record] = caplog.records
     assert record.getMessage() == (
-        "server 'door' still has open calls after 0.0 s; they are cancelled"
+        "server 'example' still has open calls after 0.0 s; cancelling them"
     )
 
 
-async def test_a_server_that_fails_on_the_way_keeps_no_other_open() -> None:
-    """Every step is taken with every server, and all that went wrong is told."""
-    notes: list[str] = []
-    faults = [RuntimeError("ears"), RuntimeError("mouth"), RuntimeError("door")]
-    bad = Door(
-        notes,
-        "bad",
-        **{"stops accepting": faults[0], "finishes": faults[1], "closes": faults[2]},
+async def test_a_failing_server_does_not_affect_the_others() -> None:
+    """Every step is taken for every server, and all failures are returned."""
+    steps: list[str] = []
+    errors = [RuntimeError("accept"), RuntimeError("finish"), RuntimeError("close")]
+    failing = RecordingServer(
+        steps,
+        "failing",
+        **{"stops accepting": errors[0], "finishes": errors[1], "closes": errors[2]},
     )
 
-    failures = await Drain().run([bad, Door(notes, "good")], LONG_SECONDS)
+    failures = await Drain().run([failing, RecordingServer(steps, "other")], LONG_SECONDS)
 
-    assert failures == [("server 'door'", fault) for fault in faults]
-    assert len(notes) == 6
+    assert failures == [("server 'example'", error) for error in errors]
+    assert len(steps) == 6
 
 
-async def test_it_happens_once() -> None:
-    """Whoever asks a second time finds that it is done."""
-    notes: list[str] = []
+async def test_a_second_run_does_nothing() -> None:
+    """The servers are shut down once."""
+    steps: list[str] = []
     drain = Drain()
-    await drain.run([Door(notes)], LONG_SECONDS)
+    await drain.run([RecordingServer(steps)], LONG_SECONDS)
 
-    assert await drain.run([Door(notes)], LONG_SECONDS) == []
-    assert len(notes) == 3
+    assert await drain.run([RecordingServer(steps)], LONG_SECONDS) == []
+    assert len(steps) == 3
 
 
-async def test_without_servers_it_is_over_at_once() -> None:
-    """A command line call has no doors to close."""
+async def test_a_drain_without_servers_ends_immediately() -> None:
+    """As on the command line."""
     drain = Drain()
 
     assert await drain.run([], LONG_SECONDS) == []
     assert drain.state is DrainState.STOPPED
 
 
-async def test_a_server_that_does_not_close_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process ends in time, whatever one server does."""
+async def test_closing_has_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hanging server does not prevent the exit."""
     monkeypatch.setattr("actionhero.lifecycle.CLOSE_SECONDS", 0.0)
-    notes: list[str] = []
+    steps: list[str] = []
 
-    class Stuck(Door):
+    class Hanging(RecordingServer):
         async def close(self) -> None:
             await asyncio.Event().wait()
 
-    failures = await Drain().run([Door(notes), Stuck([])], LONG_SECONDS)
+    failures = await Drain().run([RecordingServer(steps), Hanging([])], LONG_SECONDS)
 
-    assert [(who, type(fault)) for who, fault in failures] == [("server 'door'", TimeoutError)]
-    assert notes[-1] == "door closes"
+    assert [(name, type(error)) for name, error in failures] == [("server 'example'", TimeoutError)]
+    assert steps[-1] == "example closes"
 
 
-async def test_a_server_that_does_not_let_go_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that swallows its cancellation does not keep the process alive either."""
+async def test_a_server_that_ignores_its_cancellation_is_abandoned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It does not prevent the exit either."""
     monkeypatch.setattr("actionhero.lifecycle.CLOSE_SECONDS", 0.0)
-    let_go = asyncio.Event()
+    released = asyncio.Event()
 
-    class Stubborn(Door):
+    class IgnoresCancellation(RecordingServer):
         async def finish(self) -> None:
-            while not let_go.is_set():
+            while not released.is_set():
                 try:
-                    await let_go.wait()
+                    await released.wait()
                 except asyncio.CancelledError:
-                    self.notes.append("not yet")
+                    self.steps.append("ignored")
 
         async def close(self) -> None:
-            let_go.set()
+            released.set()
 
-    notes: list[str] = []
-    assert await Drain().run([Stubborn(notes)], 0.0) == []
-    assert notes[-1] == "not yet"
+    steps: list[str] = []
+    assert await Drain().run([IgnoresCancellation(steps)], 0.0) == []
+    assert steps[-1] == "ignored"
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Whether what calls lean on is usable."""
+"""Health checks, and the `status` action."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ class Database(Initializer):
     name = "database"
 
     async def check(self) -> None:
-        raise ConnectionRefusedError("nobody listens on port 5432")
+        raise ConnectionRefusedError("connection to port 5432 refused")
 
 
-class Quiet(Initializer):
-    name = "quiet"
+class Unchecked(Initializer):
+    name = "unchecked"
 
 
-async def test_each_initializer_with_a_check_is_asked() -> None:
-    """What raises is not usable, and the message says why; one without a check is not listed."""
-    health = Health([Cache(), Quiet(), Database()])
+async def test_every_initializer_with_a_check_is_checked() -> None:
+    """An exception is a failure, and its message is the reason."""
+    health = Health([Cache(), Unchecked(), Database()])
 
     assert await health.check() == [
         Check("cache", True),
-        Check("database", False, "ConnectionRefusedError: nobody listens on port 5432"),
+        Check("database", False, "ConnectionRefusedError: connection to port 5432 refused"),
     ]
 
 
-async def test_all_are_asked_at_the_same_time() -> None:
+async def test_checks_run_concurrently() -> None:
     """Two slow ones take no longer than one."""
     both = asyncio.Barrier(2)
 
@@ -53,8 +53,8 @@ async def test_all_are_asked_at_the_same_time() -> None:
     assert [check.healthy for check in checks] == [True, True]
 
 
-async def test_what_does_not_answer_is_not_usable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A probe gets its answer, though a dependency hangs."""
+async def test_checks_have_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Probes get a response while a dependency hangs."""
     monkeypatch.setattr("actionhero.health.CHECK_SECONDS", 0.0)
 
     class Hanging(Cache):
@@ -63,23 +63,23 @@ async def test_what_does_not_answer_is_not_usable(monkeypatch: pytest.MonkeyPatc
 
     [check] = await Health([Hanging()]).check()
 
-    assert check == Check("cache", False, "no answer within 0 s")
+    assert check == Check("cache", False, "no response within 0 s")
 
 
-async def test_a_timeout_of_the_driver_is_told_in_its_own_words() -> None:
-    """Only our own limit is told as ours."""
+async def test_timeouts_of_drivers_keep_their_message() -> None:
+    """It is distinct from that of the time limit."""
 
     class Slow(Cache):
         async def check(self) -> None:
-            raise TimeoutError("no connection free within 2 s")
+            raise TimeoutError("no free connection within 2 s")
 
     [check] = await Health([Slow()]).check()
 
-    assert check.problem == "TimeoutError: no connection free within 2 s"
+    assert check.problem == "TimeoutError: no free connection within 2 s"
 
 
-async def test_the_status_action_tells_the_health_of_everything() -> None:
-    """Names and yes or no; why is for the operator, not for strangers."""
+async def test_the_status_action_returns_all_checks() -> None:
+    """Without the reasons, which are for operators only."""
     async with running_app(Cache, Database, environ={"ACTIONHERO_APP__NAME": "guestbook"}) as app:
         status = await app.call("status")
 
@@ -91,8 +91,8 @@ async def test_the_status_action_tells_the_health_of_everything() -> None:
     assert status["consumedMemoryMB"] > 1
 
 
-async def test_an_application_that_leans_on_nothing_is_healthy() -> None:
-    """Nothing to ask is nothing wrong."""
+async def test_an_application_without_checks_is_healthy() -> None:
+    """There is nothing that can fail."""
     async with running_app() as app:
         status = await app.call("status")
 

@@ -1,4 +1,4 @@
-"""The order in which initializers start, and what is said where there is none."""
+"""The order of initializers, and errors in their dependencies."""
 
 from __future__ import annotations
 
@@ -8,129 +8,131 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actionhero import BootError, Initializer
-from actionhero.initializer import in_order, writes_check
+from actionhero.initializer import has_check, sort_initializers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def initializer(named: str, needs: Sequence[str] = (), behind: Sequence[str] = ()) -> Initializer:
-    class Made(Initializer):
-        name = named
-        requires = needs
-        after = behind
+def initializer(
+    name_: str, requires_: Sequence[str] = (), after_: Sequence[str] = ()
+) -> Initializer:
+    class Example(Initializer):
+        name = name_
+        requires = requires_
+        after = after_
 
-    return Made()
+    return Example()
 
 
 def names(initializers: Sequence[Initializer]) -> list[str]:
     return [item.name for item in initializers]
 
 
-def fault_of(*initializers: Initializer) -> str:
+def error_of(*initializers: Initializer) -> str:
     with pytest.raises(BootError) as raised:
-        in_order(initializers)
+        sort_initializers(initializers)
     return str(raised.value)
 
 
-def test_where_nothing_is_asked_for_they_stay_as_they_were_given() -> None:
-    """The same order on every machine."""
-    given = [initializer(name) for name in ("web", "db", "cache", "app")]
+def test_independent_initializers_keep_their_order() -> None:
+    """It is the same on every machine."""
+    initializers = [initializer(name) for name in ("web", "db", "cache", "app")]
 
-    assert names(in_order(given)) == ["web", "db", "cache", "app"]
+    assert names(sort_initializers(initializers)) == ["web", "db", "cache", "app"]
 
 
-def test_what_is_required_goes_first_in_whatever_order_they_are_given() -> None:
-    """Each after all that it requires."""
-    given = [
-        initializer("web", needs=("db", "cache")),
-        initializer("db", needs=("pool",)),
-        initializer("cache", needs=("pool",)),
+def test_required_initializers_come_first() -> None:
+    """For every order of the input."""
+    initializers = [
+        initializer("web", requires_=("db", "cache")),
+        initializer("db", requires_=("pool",)),
+        initializer("cache", requires_=("pool",)),
         initializer("pool"),
     ]
 
-    for permuted in itertools.permutations(given):
-        order = names(in_order(permuted))
+    for permuted in itertools.permutations(initializers):
+        order = names(sort_initializers(permuted))
         assert order[0] == "pool"
         assert order[-1] == "web"
 
 
-def test_what_is_only_named_as_after_may_be_missing() -> None:
-    """`after` is about order, if it is there, and asks for nothing."""
-    late, early = initializer("late", behind=("early", "absent")), initializer("early")
+def test_after_refers_to_optional_initializers() -> None:
+    """It affects the order only."""
+    late, early = initializer("late", after_=("early", "absent")), initializer("early")
 
-    assert names(in_order([late, early])) == ["early", "late"]
-    assert names(in_order([late])) == ["late"]
-
-
-def test_what_waits_goes_as_soon_as_it_can() -> None:
-    """One that was given early is not put off behind those that were given later."""
-    given = [initializer("b", needs=("a",)), initializer("a"), initializer("c")]
-
-    assert names(in_order(given)) == ["a", "b", "c"]
+    assert names(sort_initializers([late, early])) == ["early", "late"]
+    assert names(sort_initializers([late])) == ["late"]
 
 
-def test_a_requirement_that_is_missing_is_told_with_both_names() -> None:
-    """Who requires what, what there is, and what to do."""
-    fault = fault_of(initializer("web", needs=("redis",)), initializer("db"))
+def test_initializers_follow_their_dependencies_immediately() -> None:
+    """They are not moved behind later ones."""
+    initializers = [initializer("b", requires_=("a",)), initializer("a"), initializer("c")]
 
-    assert fault.startswith("initializer 'web' (")
-    assert fault.endswith(
+    assert names(sort_initializers(initializers)) == ["a", "b", "c"]
+
+
+def test_a_missing_requirement_is_an_error() -> None:
+    """The message has both names, the known ones and the remedy."""
+    message = error_of(initializer("web", requires_=("redis",)), initializer("db"))
+
+    assert message.startswith("initializer 'web' (")
+    assert message.endswith(
         "requires 'redis', which no plugin provides; there are: db, web. Install the plugin that "
         "provides it, or remove it from requires"
     )
 
 
-def test_a_circle_is_told_as_a_circle() -> None:
-    """All that wait for each other are named, in the order in which they wait."""
-    fault = fault_of(
-        initializer("a", needs=("b",)),
-        initializer("b", behind=("c",)),
-        initializer("c", needs=("a",)),
+def test_a_cycle_is_an_error() -> None:
+    """The message lists its initializers in their order."""
+    message = error_of(
+        initializer("a", requires_=("b",)),
+        initializer("b", after_=("c",)),
+        initializer("c", requires_=("a",)),
         initializer("outside"),
     )
 
-    assert fault.startswith("initializers wait for each other in a circle: ")
-    circle = fault.partition(": ")[2].partition(";")[0].split(" → ")
-    assert circle[0] == circle[-1]
-    assert set(circle) == {"a", "b", "c"}
-    waits = {"a": "b", "b": "c", "c": "a"}
-    assert all(waits[one] == other for one, other in itertools.pairwise(circle))
-    assert fault.endswith("; remove one of them from requires or after")
+    assert message.startswith("initializers form a cycle: ")
+    cycle = message.partition(": ")[2].partition(";")[0].split(" → ")
+    assert cycle[0] == cycle[-1]
+    assert set(cycle) == {"a", "b", "c"}
+    dependencies = {"a": "b", "b": "c", "c": "a"}
+    assert all(dependencies[name] == other for name, other in itertools.pairwise(cycle))
+    assert message.endswith("; remove one of them from requires or after")
 
 
-def test_one_that_waits_for_itself_is_a_circle_too() -> None:
+def test_an_initializer_that_requires_itself_is_a_cycle() -> None:
     """The smallest one."""
-    assert "circle: a → a;" in fault_of(initializer("a", needs=("a",)))
+    assert "cycle: a → a;" in error_of(initializer("a", requires_=("a",)))
 
 
-def test_two_of_one_name_are_refused() -> None:
-    """Both are named by their classes."""
-    fault = fault_of(initializer("db"), initializer("db"))
+def test_duplicate_names_are_an_error() -> None:
+    """The message has both classes."""
+    message = error_of(initializer("db"), initializer("db"))
 
-    assert fault.startswith("two initializers are called 'db': ")
-    assert fault.count("Made") == 2
-    assert fault.endswith("; rename one, or disable one of the plugins")
+    assert message.startswith("two initializers are called 'db': ")
+    assert message.count("Example") == 2
+    assert message.endswith("; rename one, or disable one of the plugins")
 
 
-def test_one_without_a_name_is_refused() -> None:
-    """Others could not name it."""
+def test_a_missing_name_is_an_error() -> None:
+    """Others could not refer to it."""
 
     class Nameless(Initializer):
         pass
 
-    fault = fault_of(Nameless())
+    message = error_of(Nameless())
 
-    assert "Nameless has no name; set name = '…' on it" in fault
+    assert "Nameless has no name; set name = '…' on it" in message
 
 
-def test_only_what_writes_a_check_has_one() -> None:
-    """An initializer that says nothing of its health is not asked."""
+def test_has_check_recognizes_overridden_checks() -> None:
+    """Other initializers have no health check."""
 
     class Checked(Initializer):
         name = "checked"
 
         async def check(self) -> None: ...
 
-    assert writes_check(Checked())
-    assert not writes_check(initializer("plain"))
+    assert has_check(Checked())
+    assert not has_check(initializer("plain"))

@@ -1,4 +1,4 @@
-"""What is installed, as `importlib.metadata` tells it, only sooner."""
+"""`entry_points`: the same results as `importlib.metadata`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def distribution(folder: Path, name: str, entries: str, *, kind: str = "dist-inf
 
 
 @pytest.mark.parametrize("group", ["console_scripts", "pytest11", "actionhero"])
-def test_it_finds_what_the_standard_library_finds(group: str) -> None:
-    """On this very machine, for groups that have something in them."""
+def test_entry_points_are_those_of_the_standard_library(group: str) -> None:
+    """For groups with entry points in the test environment."""
     expected = {
         (entry.name, entry.module, entry.dist.name, entry.dist.version)
         for entry in standard_entry_points(group=group)
@@ -42,7 +42,7 @@ def test_it_finds_what_the_standard_library_finds(group: str) -> None:
 def test_name_version_and_requirements_come_from_the_metadata(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """Not from the name of the folder, which is spelt another way, nor from the description."""
+    """Not from the name of the folder, which is normalized, nor from the description."""
     entries = "[other]\na = b\n\n[actionhero]\n# a comment\nclock = my_clock.plugin:thing [extra]\n"
     distribution(tmp_path, "my-clock", entries, kind=kind)
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
@@ -52,8 +52,10 @@ def test_name_version_and_requirements_come_from_the_metadata(
     ]
 
 
-def test_the_first_on_the_path_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it does for an import."""
+def test_the_first_distribution_on_the_path_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for imports."""
     distribution(tmp_path / "a", "my-clock", "[actionhero]\nclock = first\n")
     distribution(tmp_path / "b", "My_Clock", "[actionhero]\nclock = second\n")
     monkeypatch.setattr(sys, "path", [str(tmp_path / "a"), str(tmp_path / "b"), "/nowhere"])
@@ -61,10 +63,10 @@ def test_the_first_on_the_path_counts(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [item.module_name for item in entry_points("actionhero")] == ["first"]
 
 
-def test_what_is_in_an_archive_is_found_too(
+def test_entry_points_in_archives_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An application may be shipped as one file."""
+    """An application can be shipped as one file."""
     archive = tmp_path / "application.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("clock-1.0.dist-info/METADATA", "Name: clock\nVersion: 1.0\n\n")

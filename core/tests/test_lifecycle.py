@@ -1,4 +1,4 @@
-"""Bringing an application up and down, whatever fails on the way."""
+"""`Lifecycle`: start and stop of an application, and their failures."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from actionhero.testing import running_app
 
 
 class Parts:
-    """A plugin of initializers and servers that note each step, and fail where they are told to."""
+    """A plugin with initializers and servers that record each step, and fail in one of them."""
 
     def __init__(self, *, fails: str = "", error: BaseException | None = None) -> None:
-        self.notes: list[str] = []
+        self.steps: list[str] = []
         self.fails = fails
-        self.error = error or RuntimeError("the fuse blew")
+        self.error = error or RuntimeError("no power")
 
-    def step(self, step: str) -> None:
-        self.notes.append(step)
+    def record(self, step: str) -> None:
+        self.steps.append(step)
         if step == self.fails:
             raise self.error
 
@@ -42,7 +42,7 @@ class Parts:
         return [
             initializer_of(self, "pool"),
             initializer_of(self, "db", ("pool",)),
-            initializer_of(self, "worker-only", modes=frozenset({RunMode.WORKER})),
+            initializer_of(self, "worker-only", modes_=frozenset({RunMode.WORKER})),
         ]
 
     @hookimpl
@@ -52,46 +52,44 @@ class Parts:
 
 def initializer_of(
     parts: Parts,
-    named: str,
-    needs: tuple[str, ...] = (),
-    modes: frozenset[RunMode] = frozenset(RunMode),
+    name_: str,
+    requires_: tuple[str, ...] = (),
+    modes_: frozenset[RunMode] = frozenset(RunMode),
 ) -> Initializer:
-    in_modes = modes
-
     class Part(Initializer):
-        name = named
-        requires = needs
-        modes = in_modes
+        name = name_
+        requires = requires_
+        modes = modes_
 
         async def initialize(self, app: Application) -> None:
-            parts.step(f"{named} initializes")
+            parts.record(f"{name_} initializes")
 
         async def start(self, app: Application) -> None:
-            parts.step(f"{named} starts")
+            parts.record(f"{name_} starts")
 
         async def stop(self, app: Application) -> None:
-            parts.step(f"{named} stops")
+            parts.record(f"{name_} stops")
 
     return Part()
 
 
-def server_of(parts: Parts, named: str) -> Server:
-    class Door(Server):
-        name = named
+def server_of(parts: Parts, name_: str) -> Server:
+    class Part(Server):
+        name = name_
 
         async def start(self, app: Application) -> None:
-            parts.step(f"{named} opens")
+            parts.record(f"{name_} opens")
 
         async def stop_accepting(self) -> None:
-            parts.step(f"{named} accepts no more")
+            parts.record(f"{name_} stops accepting")
 
         async def close(self) -> None:
-            parts.step(f"{named} closes")
+            parts.record(f"{name_} closes")
 
-    return Door()
+    return Part()
 
 
-UP = [
+START = [
     "pool initializes",
     "db initializes",
     "pool starts",
@@ -99,9 +97,9 @@ UP = [
     "web opens",
     "socket opens",
 ]
-DOWN = [
-    "web accepts no more",
-    "socket accepts no more",
+STOP = [
+    "web stops accepting",
+    "socket stops accepting",
     "socket closes",
     "web closes",
     "db stops",
@@ -110,38 +108,38 @@ DOWN = [
 
 
 def load(parts: Parts, mode: RunMode = RunMode.SERVER) -> App:
-    return App.of(
+    return App.from_plugins(
         [parts], read_sources(Path(__file__).parent, environ={"ACTIONHERO_ENV": "test"}), mode
     )
 
 
-async def test_everything_comes_up_in_order_and_down_in_reverse() -> None:
-    """Initializers before servers, what is required first; the other way round at the end."""
+async def test_start_is_in_order_and_stop_in_reverse() -> None:
+    """Initializers start before servers, in the order of their dependencies."""
     parts = Parts()
 
     async with running_app(parts, mode=RunMode.SERVER) as app:
-        assert parts.notes == UP
+        assert parts.steps == START
         running = (app.app.lifecycle.phase, app.app.ready)
     stopped = (app.app.lifecycle.phase, app.app.ready)
 
-    assert parts.notes == UP + DOWN
+    assert parts.steps == START + STOP
     assert running == (Phase.STARTED, True)
     assert stopped == (Phase.STOPPED, False)
 
 
-async def test_what_takes_no_part_in_this_kind_of_process_does_not_start() -> None:
-    """A call from the command line opens no door; a worker has parts of its own."""
+async def test_parts_of_other_modes_do_not_start() -> None:
+    """The command line starts no servers; workers have initializers of their own."""
     cli, worker = Parts(), Parts()
 
     async with running_app(cli, mode=RunMode.CLI):
-        assert cli.notes == UP[:4]
+        assert cli.steps == START[:4]
     async with running_app(worker, mode=RunMode.WORKER):
-        assert "worker-only starts" in worker.notes
-        assert "web opens" not in worker.notes
+        assert "worker-only starts" in worker.steps
+        assert "web opens" not in worker.steps
 
 
-async def test_stopping_twice_does_nothing_the_second_time() -> None:
-    """Whoever asks again finds that it is done."""
+async def test_a_second_stop_does_nothing() -> None:
+    """The parts stop once."""
     parts = Parts()
     app = load(parts)
     await app.start()
@@ -149,23 +147,23 @@ async def test_stopping_twice_does_nothing_the_second_time() -> None:
     await app.stop()
     await app.stop()
 
-    assert parts.notes == UP + DOWN
+    assert parts.steps == START + STOP
 
 
 @pytest.mark.parametrize(
-    ("fails", "told", "undone"),
+    ("fails", "name", "stopped"),
     [
         ("pool initializes", "initializer 'pool' (", ["pool stops"]),
         ("db initializes", "initializer 'db' (", ["db stops", "pool stops"]),
         ("pool starts", "initializer 'pool' (", ["db stops", "pool stops"]),
-        ("web opens", "server 'web' (", ["web accepts no more", "web closes", *DOWN[4:]]),
-        ("socket opens", "server 'socket' (", DOWN),
+        ("web opens", "server 'web' (", ["web stops accepting", "web closes", *STOP[4:]]),
+        ("socket opens", "server 'socket' (", STOP),
     ],
 )
-async def test_what_fails_on_the_way_up_stops_what_was_begun(
-    fails: str, told: str, undone: list[str]
+async def test_a_failed_start_stops_the_started_parts(
+    fails: str, name: str, stopped: list[str]
 ) -> None:
-    """Nothing stays behind, in reverse; the failure is told with whose it is and its cause."""
+    """In reverse order. The error names the part, and its cause."""
     parts = Parts(fails=fails)
     app = load(parts)
 
@@ -173,17 +171,17 @@ async def test_what_fails_on_the_way_up_stops_what_was_begun(
         await app.start()
 
     message = str(raised.value)
-    assert message.startswith(told)
+    assert message.startswith(name)
     phase = "initialize" if fails.endswith("initializes") else "start"
-    assert message.endswith(f"failed to {phase}: RuntimeError: the fuse blew")
+    assert message.endswith(f"failed to {phase}: RuntimeError: no power")
     assert raised.value.__cause__ is parts.error
     assert raised.value.exit_code == 70
-    assert parts.notes == [*UP[: UP.index(fails) + 1], *undone]
+    assert parts.steps == [*START[: START.index(fails) + 1], *stopped]
     assert app.lifecycle.phase is Phase.STOPPED
 
 
-async def test_an_error_that_says_itself_what_to_do_is_passed_on() -> None:
-    """A port in use is a matter of configuration, with its own message and exit code."""
+async def test_boot_errors_propagate_unchanged() -> None:
+    """A port in use has its own message and exit code."""
     error = ConfigurationError("port 8080 is in use; set web.port to another")
     parts = Parts(fails="web opens", error=error)
 
@@ -192,31 +190,31 @@ async def test_an_error_that_says_itself_what_to_do_is_passed_on() -> None:
 
     assert raised.value is error
     assert raised.value.exit_code == 78
-    assert parts.notes[-1] == "pool stops"
+    assert parts.steps[-1] == "pool stops"
 
 
-async def test_a_failure_without_words_is_told_by_its_type() -> None:
-    """Even an empty exception says something."""
+async def test_errors_without_text_are_named_by_their_type() -> None:
+    """The message is never empty."""
     parts = Parts(fails="db starts", error=TimeoutError())
 
     with pytest.raises(LifecycleError, match=r"failed to start: TimeoutError$"):
         await load(parts).start()
 
 
-async def test_a_start_that_is_cancelled_leaves_nothing_behind() -> None:
-    """A signal during the start stops what was begun, and passes."""
+async def test_a_cancelled_start_stops_the_started_parts() -> None:
+    """As after a signal; the cancellation propagates."""
     parts = Parts(fails="db starts", error=asyncio.CancelledError())
 
     with pytest.raises(asyncio.CancelledError):
         await load(parts).start()
 
-    assert parts.notes[-2:] == ["db stops", "pool stops"]
+    assert parts.steps[-2:] == ["db stops", "pool stops"]
 
 
-async def test_what_fails_on_the_way_down_keeps_nothing_else_up(
+async def test_a_failed_stop_stops_the_other_parts(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """All the rest is stopped; the first failure is told, every one is logged."""
+    """The first failure is raised, all failures are logged."""
     parts = Parts(fails="db stops")
     app = load(parts)
     await app.start()
@@ -224,17 +222,17 @@ async def test_what_fails_on_the_way_down_keeps_nothing_else_up(
     with pytest.raises(LifecycleError) as raised:
         await app.stop()
 
-    told = re.sub(r" \(.*?\)", "", str(raised.value))
-    assert told == "initializer 'db' failed to stop: RuntimeError: the fuse blew"
+    message = re.sub(r" \(.*?\)", "", str(raised.value))
+    assert message == "initializer 'db' failed to stop: RuntimeError: no power"
     assert raised.value.__cause__ is parts.error
-    assert parts.notes == UP + DOWN
+    assert parts.steps == START + STOP
     [record] = caplog.records
     assert record.getMessage().startswith("initializer 'db' (")
-    assert record.getMessage().endswith(") failed to stop: the fuse blew")
+    assert record.getMessage().endswith(") failed to stop: no power")
 
 
-async def test_a_server_that_fails_to_close_is_told_as_that() -> None:
-    """The initializers behind it are stopped all the same."""
+async def test_a_server_that_fails_to_close_is_an_error() -> None:
+    """The initializers stop nevertheless."""
     parts = Parts(fails="web closes")
     app = load(parts)
     await app.start()
@@ -242,35 +240,35 @@ async def test_a_server_that_fails_to_close_is_told_as_that() -> None:
     with pytest.raises(LifecycleError, match=r"server 'web' \(.*\) failed to stop: RuntimeError"):
         await app.stop()
 
-    assert parts.notes[-1] == "pool stops"
+    assert parts.steps[-1] == "pool stops"
 
 
-async def test_a_failure_while_giving_up_does_not_hide_the_first(
+async def test_failures_after_a_failed_start_are_logged_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What is told is what began it; the other is in the log."""
+    """The first failure is raised."""
 
-    class Twice(Parts):
-        def step(self, step: str) -> None:
-            super().step(step)
+    class FailsTwice(Parts):
+        def record(self, step: str) -> None:
+            super().record(step)
             if step == "pool stops":
-                raise RuntimeError("and then the lights went out")
+                raise RuntimeError("no connection")
 
-    with pytest.raises(LifecycleError, match="failed to start: RuntimeError: the fuse blew"):
-        await load(Twice(fails="web opens")).start()
+    with pytest.raises(LifecycleError, match="failed to start: RuntimeError: no power"):
+        await load(FailsTwice(fails="web opens")).start()
 
-    assert "and then the lights went out" in caplog.text
+    assert "no connection" in caplog.text
 
 
-async def test_parts_in_a_circle_are_refused_before_anything_starts() -> None:
-    """It is found when the application is put together."""
+async def test_cycles_of_initializers_are_an_error() -> None:
+    """They are found while the application is loaded."""
 
-    class Circle:
+    class Cycle:
         @hookimpl
         def actionhero_initializers(self) -> list[Initializer]:
             parts = Parts()
             return [initializer_of(parts, "a", ("b",)), initializer_of(parts, "b", ("a",))]
 
-    with pytest.raises(BootError, match="wait for each other in a circle: a → b → a"):
-        async with running_app(Circle()):
+    with pytest.raises(BootError, match="initializers form a cycle: a → b → a"):
+        async with running_app(Cycle()):
             pass

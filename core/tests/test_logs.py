@@ -1,4 +1,4 @@
-"""What is logged, where, in which order, and what is not."""
+"""Log lines: their formats, their order, secrets, and the configuration of logging."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actionhero import logs
+from actionhero.inputs.scrubber import Scrubber
 from actionhero.logs.formatters import LEVELS
-from actionhero.redaction import Scrubber
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,15 +30,15 @@ CLOCK = re.compile(r"^\d\d:\d\d:\d\d\.\d{3} ")
 
 
 class Terminal(io.StringIO):
-    """A stream that says that it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
 @pytest.fixture(autouse=True)
-def logging_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give logging back after each test."""
+def restored_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Restore logging after each test."""
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
@@ -52,7 +52,7 @@ def stream() -> io.StringIO:
 
 
 def without_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away the handlers of pytest, which fail the test where ours go on."""
+    """Remove the handlers of pytest, which fail the test on an invalid record."""
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
 
 
@@ -78,7 +78,7 @@ def write_call(name: str = "post:create", **facts: Any) -> None:
 
 
 def fail(message: str) -> BaseException:
-    """Return an exception that was raised, with a cause."""
+    """Return a raised exception with a cause."""
     try:
         try:
             raise KeyError("inner")
@@ -92,7 +92,7 @@ def fail(message: str) -> BaseException:
 
 
 def test_a_json_line_has_time_level_logger_message_and_facts(stream: io.StringIO) -> None:
-    """Machines find every fact under its name."""
+    """Every fact has its name."""
     logs.configure("debug", "json", stream=stream)
 
     logger.warning(
@@ -110,8 +110,8 @@ def test_a_json_line_has_time_level_logger_message_and_facts(stream: io.StringIO
     }
 
 
-def test_a_console_line_is_for_people(stream: io.StringIO) -> None:
-    """Time, level, logger, message, then facts."""
+def test_a_console_line_has_time_level_logger_message_and_facts(stream: io.StringIO) -> None:
+    """In this order."""
     logs.configure("debug", "console", stream=stream)
 
     logger.info(
@@ -126,8 +126,8 @@ def test_a_console_line_is_for_people(stream: io.StringIO) -> None:
 
 
 @pytest.mark.parametrize("format", ["json", "console"])
-def test_levels_have_their_names(format: Any, stream: io.StringIO) -> None:
-    """debug, info, warn, error, fatal; what is between them counts as the lower one."""
+def test_levels_have_names(format: Any, stream: io.StringIO) -> None:
+    """debug, info, warn, error, fatal; a level between two is the lower one."""
     logs.configure("debug", format, stream=stream)
 
     for number in (10, 20, 25, 30, 40, 50, 60):
@@ -138,8 +138,8 @@ def test_levels_have_their_names(format: Any, stream: io.StringIO) -> None:
 
 
 @pytest.mark.parametrize("level", list(LEVELS))
-def test_less_important_lines_are_dropped(level: str, stream: io.StringIO) -> None:
-    """The level that is set is the least that is written."""
+def test_lower_levels_are_dropped(level: str, stream: io.StringIO) -> None:
+    """The configured level is the lowest that is written."""
     logs.configure(level, "json", stream=stream)
 
     for number in LEVELS.values():
@@ -149,26 +149,26 @@ def test_less_important_lines_are_dropped(level: str, stream: io.StringIO) -> No
     assert [line["level"] for line in objects(stream)] == names[names.index(level) :]
 
 
-def test_an_unknown_level_is_refused() -> None:
-    """The error lists those that there are."""
-    with pytest.raises(ValueError, match="log level") as refusal:
+def test_an_unknown_level_is_an_error() -> None:
+    """The message lists the levels."""
+    with pytest.raises(ValueError, match="log level") as raised:
         logs.configure("verbose")
 
-    assert str(refusal.value) == (
-        "log level 'verbose' is unknown; there are: debug, info, warn, error, fatal"
+    assert str(raised.value) == (
+        "unknown log level 'verbose'; there are: debug, info, warn, error, fatal"
     )
 
 
-def test_an_unknown_format_is_refused() -> None:
-    """The error lists those that there are."""
-    with pytest.raises(ValueError, match="log format") as refusal:
+def test_an_unknown_format_is_an_error() -> None:
+    """The message lists the formats."""
+    with pytest.raises(ValueError, match="log format") as raised:
         logs.configure("info", "xml")  # type: ignore[arg-type]
 
-    assert str(refusal.value) == "log format 'xml' is unknown; there are: console, json"
+    assert str(raised.value) == "unknown log format 'xml'; there are: console, json"
 
 
-def test_another_librarys_lines_look_the_same(stream: io.StringIO) -> None:
-    """All lines of the process can be read by one parser."""
+def test_lines_of_libraries_have_the_same_format(stream: io.StringIO) -> None:
+    """One parser reads all lines of the process."""
     logs.configure("info", "json", stream=stream)
 
     logging.getLogger("aiohttp.server").error("Error handling request from %s", "10.0.0.1")
@@ -182,33 +182,33 @@ def test_another_librarys_lines_look_the_same(stream: io.StringIO) -> None:
 
 @pytest.mark.parametrize("format", ["json", "console"])
 def test_warnings_are_logged(format: Any, stream: io.StringIO) -> None:
-    """A deprecation is one line like any other."""
+    """A deprecation is one line."""
     logs.configure("info", format, stream=stream)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        warnings.warn("old\nhabits", DeprecationWarning, stacklevel=1)
+        warnings.warn("deprecated\nname", DeprecationWarning, stacklevel=1)
 
     (line,) = stream.getvalue().splitlines()
     assert "py.warnings" in line
-    assert r"old\nhabits" in line
+    assert r"deprecated\nname" in line
     assert "DeprecationWarning" in line
     assert "test_logs.py:" in line
 
 
-def test_a_warning_for_another_file_goes_there(stream: io.StringIO) -> None:
-    """Whoever asks for warnings in a file gets them in it."""
+def test_a_warning_for_a_file_is_written_to_it(stream: io.StringIO) -> None:
+    """The `file` argument of `showwarning` is supported."""
     logs.configure("info", "json", stream=stream)
-    elsewhere = io.StringIO()
+    file = io.StringIO()
 
-    warnings.showwarning("old", UserWarning, "a.py", 7, elsewhere)
+    warnings.showwarning("old", UserWarning, "a.py", 7, file)
 
-    assert elsewhere.getvalue().startswith("a.py:7: UserWarning: old")
+    assert file.getvalue().startswith("a.py:7: UserWarning: old")
     assert stream.getvalue() == ""
 
 
-def test_an_exception_is_told_in_json(stream: io.StringIO) -> None:
-    """Type, message and stack, with the cause."""
+def test_exceptions_in_json_have_type_message_and_stack(stream: io.StringIO) -> None:
+    """The stack includes the cause."""
     logs.configure("info", "json", stream=stream)
 
     logger.error("failed", exc_info=fail("outer"))
@@ -221,21 +221,21 @@ def test_an_exception_is_told_in_json(stream: io.StringIO) -> None:
     assert line["exception"]["stack"].endswith("ValueError: outer")
 
 
-def test_a_traceback_stands_below_the_console_line(stream: io.StringIO) -> None:
-    """Indented, so that it is seen where the next line starts."""
+def test_tracebacks_follow_the_console_line(stream: io.StringIO) -> None:
+    """They are indented."""
     logs.configure("info", "console", stream=stream)
 
     logger.error("failed", exc_info=fail("outer"))
 
-    first, *below = stream.getvalue().splitlines()
+    first, *traceback = stream.getvalue().splitlines()
     assert first.endswith("guestbook.posts failed")
-    assert below[-1] == "    ValueError: outer"
-    assert all(row.startswith("    ") for row in below)
+    assert traceback[-1] == "    ValueError: outer"
+    assert all(row.startswith("    ") for row in traceback)
 
 
 @pytest.mark.parametrize("format", ["json", "console"])
 def test_a_stack_can_be_logged_without_an_exception(format: Any, stream: io.StringIO) -> None:
-    """`stack_info` is honoured."""
+    """`stack_info` is supported."""
     logs.configure("info", format, stream=stream)
 
     logger.info("here", stack_info=True)
@@ -243,8 +243,8 @@ def test_a_stack_can_be_logged_without_an_exception(format: Any, stream: io.Stri
     assert "Stack (most recent call last)" in stream.getvalue()
 
 
-def test_the_request_is_on_every_line(stream: io.StringIO) -> None:
-    """What belongs together can be found together."""
+def test_every_line_has_the_request_id(stream: io.StringIO) -> None:
+    """It is a fact of the line."""
     logs.configure("info", "json", stream=stream)
     token = logs.request_id.set("r-7")
     try:
@@ -258,8 +258,8 @@ def test_the_request_is_on_every_line(stream: io.StringIO) -> None:
     assert [line.get("request_id") for line in objects(stream)] == ["r-7", "r-7", "r-8", None]
 
 
-def test_a_fact_cannot_take_the_place_of_the_level(stream: io.StringIO) -> None:
-    """A fact with a name of ours gets an underscore."""
+def test_facts_do_not_replace_reserved_keys(stream: io.StringIO) -> None:
+    """They get an underscore."""
     logs.configure("info", "json", stream=stream)
 
     logger.info("x", extra={"level": "low", "timestamp": 1, "exception": "none"})
@@ -274,7 +274,7 @@ def test_a_fact_cannot_take_the_place_of_the_level(stream: io.StringIO) -> None:
 
 @pytest.mark.parametrize("format", ["json", "console"])
 def test_facts_with_sensitive_names_are_redacted(format: Any, stream: io.StringIO) -> None:
-    """At any depth, in either format."""
+    """At any depth, in both formats."""
     logs.configure("info", format, stream=stream)
 
     logger.info(
@@ -291,8 +291,8 @@ def test_facts_with_sensitive_names_are_redacted(format: Any, stream: io.StringI
 
 
 @pytest.mark.parametrize("format", ["json", "console"])
-def test_the_secrets_of_a_call_are_scrubbed_everywhere(format: Any, stream: io.StringIO) -> None:
-    """Message, traceback, cause and facts: no text of the line has the password."""
+def test_secrets_of_a_call_are_scrubbed_everywhere(format: Any, stream: io.StringIO) -> None:
+    """In the message, the traceback, the cause and the facts."""
     logs.configure("info", format, stream=stream)
     scrubber = Scrubber(["hunter22", "new\nline", 123456])
 
@@ -302,7 +302,7 @@ def test_the_secrets_of_a_call_are_scrubbed_everywhere(format: Any, stream: io.S
         exc_info=fail(f"cannot save {'hunter22'!r} and {chr(110)}ew\nline"),
         extra={
             "scrubber": scrubber,
-            "given": {"a": ["hunter22"], "hunter22": 123456},
+            "inputs": {"a": ["hunter22"], "hunter22": 123456},
             "error": KeyError("hunter22"),
         },
     )
@@ -318,7 +318,7 @@ def test_the_secrets_of_a_call_are_scrubbed_everywhere(format: Any, stream: io.S
 
 @pytest.mark.parametrize("format", ["json", "console"])
 def test_passwords_in_urls_are_masked(format: Any, stream: io.StringIO) -> None:
-    """A driver that logs its address does not log how to get in."""
+    """Drivers log the addresses of their servers."""
     logs.configure("info", format, stream=stream)
 
     logger.error(
@@ -333,8 +333,8 @@ def test_passwords_in_urls_are_masked(format: Any, stream: io.StringIO) -> None:
     assert "postgres://ada:******@host" in stream.getvalue()
 
 
-def test_a_line_cannot_be_forged(stream: io.StringIO) -> None:
-    """What a stranger sends stays in its line, and does not steer the terminal."""
+def test_lines_cannot_be_forged(stream: io.StringIO) -> None:
+    """Inputs stay in their line, and do not control the terminal."""
     logs.configure("info", "console", stream=stream)
     forged = "x\n12:00:00.000 INFO  bank paid\r\x1b[2J\u2028\u202e\ud800\x85"
 
@@ -348,7 +348,7 @@ def test_a_line_cannot_be_forged(stream: io.StringIO) -> None:
 
 
 def test_a_json_line_is_one_line(stream: io.StringIO) -> None:
-    """Whatever is in the message."""
+    """Line breaks are escaped."""
     logs.configure("info", "json", stream=stream)
 
     logger.info("a\nb\r\x1b\ud800", extra={"x": "c\nd"})
@@ -374,10 +374,10 @@ def test_a_json_line_is_one_line(stream: io.StringIO) -> None:
         ({"TERM": "dumb"}, Terminal(), False),
     ],
 )
-def test_colors_are_for_terminals(
+def test_colors_default_to_terminals(
     variables: dict[str, str], stream: io.StringIO, colored: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Unless the usual variables say otherwise."""
+    """The usual variables override the default."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     logs.configure("info", "console", stream=stream)
@@ -388,8 +388,8 @@ def test_colors_are_for_terminals(
 
 
 @pytest.mark.parametrize("colors", [True, False])
-def test_colors_can_be_set(colors: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then no variable is looked at."""
+def test_colors_can_be_configured(colors: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This overrides the variables."""
     monkeypatch.setenv("NO_COLOR" if colors else "FORCE_COLOR", "1")
     stream = io.StringIO()
     logs.configure("info", "console", colors, stream)
@@ -400,11 +400,11 @@ def test_colors_can_be_set(colors: bool, monkeypatch: pytest.MonkeyPatch) -> Non
     assert ("\x1b[" in stream.getvalue()) is colors
 
 
-# -- the line per call -------------------------------------------------------------------------
+# -- calls -------------------------------------------------------------------------------------
 
 
 def test_a_call_is_one_json_line(stream: io.StringIO) -> None:
-    """With all that is known of it."""
+    """With all of its facts."""
     logs.configure("info", "json", stream=stream)
 
     write_call()
@@ -426,7 +426,7 @@ def test_a_call_is_one_json_line(stream: io.StringIO) -> None:
 
 
 def test_a_call_is_one_console_line(stream: io.StringIO) -> None:
-    """What matters first."""
+    """Action and outcome come first."""
     logs.configure("info", "console", stream=stream)
 
     write_call(remote=None)
@@ -437,8 +437,8 @@ def test_a_call_is_one_console_line(stream: io.StringIO) -> None:
     )
 
 
-def test_inputs_that_json_does_not_know_are_told_by_type(stream: io.StringIO) -> None:
-    """The line is written all the same."""
+def test_inputs_without_json_form_are_named_by_their_type(stream: io.StringIO) -> None:
+    """The line is written nevertheless."""
     logs.configure("info", "json", stream=stream)
 
     write_call(inputs={"a": object(), "b": [{"c": object}], "d": datetime(2026, 1, 2, tzinfo=UTC)})
@@ -453,7 +453,7 @@ def test_inputs_that_json_does_not_know_are_told_by_type(stream: io.StringIO) ->
 
 @pytest.mark.parametrize("level", ["warn", "error", "fatal"])
 def test_calls_are_not_logged_above_info(level: str, stream: io.StringIO) -> None:
-    """Whoever writes calls can ask first, and save the work."""
+    """`enabled` is false, which saves the work."""
     logs.configure(level, "json", stream=stream)
 
     write_call()
@@ -464,26 +464,26 @@ def test_calls_are_not_logged_above_info(level: str, stream: io.StringIO) -> Non
 
 @pytest.mark.parametrize("level", ["debug", "info"])
 def test_calls_are_logged_at_info(level: str, stream: io.StringIO) -> None:
-    """And below."""
+    """And at debug."""
     logs.configure(level, "json", stream=stream)
 
     assert logs.call_log.enabled
 
 
-async def test_lines_of_calls_wait_for_one_another(stream: io.StringIO) -> None:
-    """In a running loop they are written together, by a timer that only runs when it is needed."""
+async def test_lines_of_calls_are_buffered(stream: io.StringIO) -> None:
+    """A timer of the running loop writes them; it runs only while lines are buffered."""
     logs.configure("info", "json", stream=stream)
     loop = asyncio.get_running_loop()
 
     write_call("one")
     write_call("two")
-    waiting = stream.getvalue()
+    buffered = stream.getvalue()
     written = loop.create_future()
-    # Set after the timer of the log for the same time: it comes after it.
+    # It is scheduled for the same time as the timer of the log, and later.
     loop.call_later(logs.CallLog._delay_seconds, written.set_result, None)
     await written
 
-    assert waiting == ""
+    assert buffered == ""
     assert [line["action"] for line in objects(stream)] == ["one", "two"]
     assert logs.call_log._loop is None
 
@@ -492,8 +492,8 @@ async def test_lines_of_calls_wait_for_one_another(stream: io.StringIO) -> None:
     assert logs.call_log._loop is loop
 
 
-async def test_many_lines_of_calls_do_not_wait(stream: io.StringIO) -> None:
-    """Five hundred are enough."""
+async def test_a_full_buffer_is_written_immediately(stream: io.StringIO) -> None:
+    """Its size is 500 lines."""
     logs.configure("info", "json", stream=stream)
 
     for number in range(501):
@@ -505,8 +505,8 @@ async def test_many_lines_of_calls_do_not_wait(stream: io.StringIO) -> None:
     assert [line["action"] for line in objects(stream)] == [str(number) for number in range(501)]
 
 
-async def test_lines_stay_in_order(stream: io.StringIO) -> None:
-    """What a call was about to say stands before what was logged after it."""
+async def test_lines_keep_their_order(stream: io.StringIO) -> None:
+    """Buffered lines precede later records."""
     logs.configure("info", "json", stream=stream)
 
     write_call("one")
@@ -522,8 +522,8 @@ async def test_lines_stay_in_order(stream: io.StringIO) -> None:
     ]
 
 
-def test_the_next_loop_has_a_timer_of_its_own(stream: io.StringIO) -> None:
-    """Lines are not lost with a loop that was closed before its timer was due."""
+def test_every_loop_has_a_timer_of_its_own(stream: io.StringIO) -> None:
+    """Lines are not lost with a loop that was closed before its timer ran."""
     logs.configure("info", "json", stream=stream)
 
     async def call(name: str) -> bool:
@@ -537,7 +537,7 @@ def test_the_next_loop_has_a_timer_of_its_own(stream: io.StringIO) -> None:
     assert [line["action"] for line in objects(stream)] == ["one", "two"]
 
 
-def test_threads_lose_no_line(stream: io.StringIO) -> None:
+def test_threads_lose_no_lines(stream: io.StringIO) -> None:
     """Loops may run in several threads."""
     logs.configure("info", "json", stream=stream)
 
@@ -555,12 +555,12 @@ def test_threads_lose_no_line(stream: io.StringIO) -> None:
     names = [line["action"] for line in objects(stream)]
     assert len(names) == 1600
     for name in range(4):
-        own = [one for one in names if one.startswith(f"{name}:")]
-        assert own == [f"{name}:{number}" for number in range(400)]
+        numbers = [other for other in names if other.startswith(f"{name}:")]
+        assert numbers == [f"{name}:{number}" for number in range(400)]
 
 
-def test_what_waits_is_written_when_the_process_ends() -> None:
-    """The last calls before a stop are often those that one looks for."""
+def test_buffered_lines_are_written_at_exit() -> None:
+    """The last calls are often the relevant ones."""
     program = """
 import asyncio
 from actionhero import logs
@@ -572,15 +572,15 @@ logs.configure("info", "json")
 asyncio.run(main())
 """
 
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
 
-    assert json.loads(done.stderr)["action"] == "last"
+    assert json.loads(process.stderr)["action"] == "last"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
-def test_a_forked_process_does_not_repeat_its_parents_lines() -> None:
+def test_a_forked_process_does_not_repeat_lines() -> None:
     """Each line is written once."""
     program = """
 import asyncio, os, sys
@@ -599,20 +599,20 @@ logs.configure("info", "json")
 asyncio.run(main())
 """
 
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
 
-    names = sorted(json.loads(line)["action"] for line in done.stderr.splitlines())
+    names = sorted(json.loads(line)["action"] for line in process.stderr.splitlines())
     assert names == ["before", "child", "parent"]
 
 
-# -- nothing stops the program -----------------------------------------------------------------
+# -- errors ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(), ValueError("I/O operation on closed file")])
-def test_a_broken_pipe_stops_nobody(error: Exception) -> None:
-    """Whoever read our log has gone; the work goes on."""
+def test_a_broken_pipe_is_no_error(error: Exception) -> None:
+    """The program continues without a log."""
 
     class Broken(io.StringIO):
         def write(self, text: str, /) -> int:
@@ -627,10 +627,10 @@ def test_a_broken_pipe_stops_nobody(error: Exception) -> None:
     assert logging.getLogger().handlers is not None
 
 
-def test_a_message_that_cannot_be_formatted_is_logged_as_it_is(
+def test_invalid_messages_are_logged_unformatted(
     stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the place where it stands in the code."""
+    """With their location in the code."""
     without_pytest(monkeypatch)
     logs.configure("info", "json", stream=stream)
     scrubber = Scrubber(["hunter22"])
@@ -646,44 +646,44 @@ def test_a_message_that_cannot_be_formatted_is_logged_as_it_is(
 
 
 @pytest.mark.parametrize("format", ["json", "console"])
-def test_an_object_without_text_is_told_by_type(
+def test_objects_without_text_are_named_by_their_type(
     format: Any, stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody's broken `__str__` does not cost us the line."""
+    """A failing `__str__` does not lose the line."""
     without_pytest(monkeypatch)
 
-    class Silent(Exception):
+    class NoText(Exception):
         def __str__(self) -> str:
             raise RuntimeError
 
     logs.configure("info", format, stream=stream)
 
-    logger.error("failed", exc_info=Silent(), extra={"who": Silent()})
-    logger.error(Silent())
+    logger.error("failed", exc_info=NoText(), extra={"object": NoText()})
+    logger.error(NoText())
 
-    assert stream.getvalue().count("Silent") >= 3
+    assert stream.getvalue().count("NoText") >= 3
     assert "failed" in stream.getvalue()
     assert "RuntimeError" in stream.getvalue()
 
 
-def test_what_the_stream_cannot_encode_is_escaped() -> None:
-    """A terminal that only knows ASCII shows the rest as escapes."""
-    raw = io.BytesIO()
-    logs.configure("info", "json", stream=io.TextIOWrapper(raw, encoding="ascii"))
+def test_unencodable_characters_are_escaped() -> None:
+    """An ASCII stream gets escapes."""
+    buffer = io.BytesIO()
+    logs.configure("info", "json", stream=io.TextIOWrapper(buffer, encoding="ascii"))
 
     logger.info("Zoë")
     write_call("naïve")
-    written = raw.getvalue().decode()
+    written = buffer.getvalue().decode()
 
     assert r'"message":"Zo\xeb"' in written
     assert r'"action":"na\xefve"' in written
 
 
-# -- configure and shut down -------------------------------------------------------------------
+# -- configuration -----------------------------------------------------------------------------
 
 
-def test_configuring_twice_writes_once(stream: io.StringIO) -> None:
-    """The second time replaces the first."""
+def test_a_second_configuration_replaces_the_first(stream: io.StringIO) -> None:
+    """Each line is written once."""
     logs.configure("info", "console", stream=io.StringIO())
     logs.configure("info", "json", stream=stream)
 
@@ -693,8 +693,8 @@ def test_configuring_twice_writes_once(stream: io.StringIO) -> None:
     assert len(objects(stream)) == 2
 
 
-async def test_what_waits_goes_to_the_stream_it_was_meant_for() -> None:
-    """A new stream gets the lines from now on."""
+async def test_buffered_lines_are_written_to_their_own_stream() -> None:
+    """A new stream gets the later lines."""
     first, second = io.StringIO(), io.StringIO()
     logs.configure("info", "json", stream=first)
     write_call("one")
@@ -707,7 +707,7 @@ async def test_what_waits_goes_to_the_stream_it_was_meant_for() -> None:
 
 
 def test_standard_error_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
-    """Standard output belongs to answers."""
+    """Standard output is for results."""
     logs.configure()
 
     logger.info("hello")
@@ -717,8 +717,8 @@ def test_standard_error_is_the_default(capsys: pytest.CaptureFixture[str]) -> No
     assert captured.err.endswith("guestbook.posts hello\n")
 
 
-async def test_shutdown_writes_what_waits_and_gives_logging_back(stream: io.StringIO) -> None:
-    """After it, logging is as it was found."""
+async def test_shutdown_flushes_and_restores_logging(stream: io.StringIO) -> None:
+    """The previous handlers are installed again."""
     root = logging.getLogger()
     plain = logging.StreamHandler(io.StringIO())
     root.addHandler(plain)

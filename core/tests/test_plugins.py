@@ -1,4 +1,4 @@
-"""Registering plugins, asking them, and naming the one that is to blame."""
+"""`PluginHost`: registration and validation of plugins, and calls of hooks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Greet(Action):
 
 
 def plugin(name: str, *functions: Any, **named: Any) -> Plugin:
-    """Return a plugin with the functions given as its hooks."""
+    """Return a plugin with `functions` as its hook implementations."""
     module = types.ModuleType(name)
     for function in functions:
         setattr(module, function.__name__, function)
@@ -31,26 +31,26 @@ def plugin(name: str, *functions: Any, **named: Any) -> Plugin:
     return Plugin(name, name, f"guest-{name}", "1.0", implementation=module)
 
 
-def giving(hook: str, value: Any, **options: Any) -> Any:
-    """Return the implementation of a hook that returns a value."""
+def returning(hook: str, value: Any, **options: Any) -> Any:
+    """Return an implementation of a hook that returns `value`."""
 
-    def give() -> Any:
+    def implementation() -> Any:
         return value
 
-    give.__name__ = hook
-    return hookimpl(**options)(give) if options else hookimpl(give)
+    implementation.__name__ = hook
+    return hookimpl(**options)(implementation)
 
 
 def host_of(*plugins: Plugin) -> PluginHost:
-    """Return a host with the plugins registered."""
+    """Return a host with registered plugins."""
     host = PluginHost()
     host.register(plugins)
     return host
 
 
-def test_plugins_are_asked_in_the_order_of_registration() -> None:
-    """Not in that of pluggy, which asks the last one first."""
-    host = host_of(*(plugin(name, giving("actionhero_validate", [name])) for name in "abc"))
+def test_hooks_are_called_in_the_order_of_registration() -> None:
+    """pluggy calls the last one first."""
+    host = host_of(*(plugin(name, returning("actionhero_validate", [name])) for name in "abc"))
 
     assert [item for _, item in host.collect("actionhero_validate", str, app=None)] == [
         "a",
@@ -59,34 +59,34 @@ def test_plugins_are_asked_in_the_order_of_registration() -> None:
     ]
 
 
-def test_who_asked_to_go_first_or_last_does() -> None:
-    """The others stay in order between them."""
+def test_tryfirst_and_trylast_change_the_order() -> None:
+    """The others keep their order."""
     host = host_of(
-        plugin("a", giving("actionhero_validate", ["a"], trylast=True)),
-        plugin("b", giving("actionhero_validate", ["b"])),
-        plugin("c", giving("actionhero_validate", ["c"])),
-        plugin("d", giving("actionhero_validate", ["d"], tryfirst=True)),
+        plugin("a", returning("actionhero_validate", ["a"], trylast=True)),
+        plugin("b", returning("actionhero_validate", ["b"])),
+        plugin("c", returning("actionhero_validate", ["c"])),
+        plugin("d", returning("actionhero_validate", ["d"], tryfirst=True)),
     )
 
-    found = [owner.name for owner, _ in host.collect("actionhero_validate", str, app=None)]
+    names = [owner.name for owner, _ in host.collect("actionhero_validate", str, app=None)]
 
-    assert found == ["d", "b", "c", "a"]
+    assert names == ["d", "b", "c", "a"]
 
 
-def test_of_what_only_one_can_give_the_last_plugin_is_asked_first() -> None:
-    """And nobody after the first answer."""
+def test_first_calls_the_last_plugin_first() -> None:
+    """The others are not called after the first result."""
     host = host_of(
-        plugin("a", giving("actionhero_session_store", 1)),
-        plugin("b", giving("actionhero_session_store", 2)),
-        plugin("c", giving("actionhero_session_store", None)),
+        plugin("a", returning("actionhero_session_store", 1)),
+        plugin("b", returning("actionhero_session_store", 2)),
+        plugin("c", returning("actionhero_session_store", None)),
     )
 
     assert host.first("actionhero_session_store", int, app=None) == 2
     assert host.problems == []
 
 
-def test_pluggys_own_mark_does_as_well() -> None:
-    """For who writes plugins for other programs too."""
+def test_the_marker_of_pluggy_is_supported() -> None:
+    """`hookimpl` is the same marker."""
 
     @pluggy.HookimplMarker("actionhero")
     def actionhero_actions() -> list[type[Action]]:
@@ -98,39 +98,39 @@ def test_pluggys_own_mark_does_as_well() -> None:
     assert [item for _, item in host.collect("actionhero_actions", app=None)] == [Greet]
 
 
-def test_a_function_of_another_name_may_implement_a_hook() -> None:
-    """As pluggy offers it: `specname`."""
+def test_specname_is_supported() -> None:
+    """The name of the function can differ from that of the hook."""
     marked = pluggy.HookimplMarker("actionhero")(specname="actionhero_actions")(lambda: [Greet])
 
-    host = host_of(plugin("a", ours=marked))
+    host = host_of(plugin("a", other_name=marked))
 
     assert host.problems == []
     assert [owner.name for owner in host.implementers("actionhero_actions")] == ["a"]
 
 
-def test_a_hook_that_nobody_specifies_may_be_optional() -> None:
-    """The plugin that would ask for it need not be installed."""
-    host = host_of(plugin("a", giving("actionhero_weather_rain", [], optionalhook=True)))
+def test_optional_hooks_need_no_specification() -> None:
+    """The plugin that specifies them need not be installed."""
+    host = host_of(plugin("a", returning("actionhero_weather_rain", [], optionalhook=True)))
 
     assert host.problems == []
     assert host.plugins[0].state is PluginState.ACTIVE
 
 
-def test_plugins_can_have_plugins() -> None:
-    """Whichever of the two is registered first."""
+def test_plugins_can_specify_hooks() -> None:
+    """The order of registration makes no difference."""
 
     @hookspec
     def actionhero_weather_rain(app: Any) -> None: ...
 
     specifications = types.SimpleNamespace(actionhero_weather_rain=actionhero_weather_rain)
 
-    def takes(app: Any) -> list[Any]:
+    def implementation(app: Any) -> list[Any]:
         return [app]
 
-    takes.__name__ = "actionhero_weather_rain"
+    implementation.__name__ = "actionhero_weather_rain"
     host = host_of(
-        plugin("a", hookimpl(takes)),
-        plugin("weather", giving("actionhero_hookspecs", [specifications])),
+        plugin("a", hookimpl(implementation)),
+        plugin("weather", returning("actionhero_hookspecs", [specifications])),
     )
 
     assert host.problems == []
@@ -140,14 +140,14 @@ def test_plugins_can_have_plugins() -> None:
     ]
 
 
-def test_a_hook_that_is_specified_twice_is_told() -> None:
-    """The second plugin is out of use."""
+def test_duplicate_hook_specifications_are_an_error() -> None:
+    """The second plugin has failed."""
 
     @hookspec
     def actionhero_actions() -> None: ...
 
-    again = types.SimpleNamespace(actionhero_actions=actionhero_actions)
-    host = host_of(plugin("a", giving("actionhero_hookspecs", [again])))
+    duplicate = types.SimpleNamespace(actionhero_actions=actionhero_actions)
+    host = host_of(plugin("a", returning("actionhero_hookspecs", [duplicate])))
 
     [problem] = host.problems
     assert problem.startswith("plugin 'a' (guest-a 1.0) failed in 'actionhero_hookspecs': ")
@@ -155,8 +155,8 @@ def test_a_hook_that_is_specified_twice_is_told() -> None:
     assert host.plugins[0].state is PluginState.FAILED
 
 
-def test_hooks_of_hooks_that_are_async_are_told_once() -> None:
-    """And not called."""
+def test_asynchronous_hookspecs_are_one_error() -> None:
+    """The function is not called."""
 
     @hookimpl
     async def actionhero_hookspecs() -> list[object]:
@@ -167,61 +167,64 @@ def test_hooks_of_hooks_that_are_async_are_told_once() -> None:
     assert "as 'async def'" in problem
 
 
-def test_every_fault_of_a_plugin_is_told() -> None:
-    """Whoever mends it need not start again and again."""
+def test_all_errors_of_a_plugin_are_reported() -> None:
+    """At once."""
 
     def actionhero_settings() -> None: ...
 
-    host = host_of(plugin("a", actionhero_settings, giving("actionhero_actoins", [])))
+    host = host_of(plugin("a", actionhero_settings, returning("actionhero_actoins", [])))
 
     assert len(host.problems) == 2
     with pytest.raises(PluginError) as raised:
-        host.refuse_problems()
+        host.raise_for_problems()
     assert str(raised.value) == "\n".join(host.problems)
 
 
-def test_what_is_named_like_a_hook_and_is_none_is_left_alone() -> None:
-    """A class, a constant."""
+def test_other_attributes_with_hook_names_are_ignored() -> None:
+    """Classes and constants."""
     named: dict[str, Any] = {"actionhero_version": "0.1", "actionhero_Kind": type("Kind", (), {})}
 
     assert host_of(plugin("a", **named)).problems == []
 
 
-def test_two_entry_points_of_one_module_are_told() -> None:
-    """Its hooks would be asked twice."""
-    one = plugin("a", giving("actionhero_actions", [Greet]))
+def test_two_entry_points_of_one_module_are_an_error() -> None:
+    """Its hooks would be called twice."""
+    one = plugin("a", returning("actionhero_actions", [Greet]))
     two = Plugin("b", "a", "guest-a", "1.0", implementation=one.implementation)
 
     [problem] = host_of(one, two).problems
 
     assert problem == (
-        "plugin 'b' (guest-a 1.0) has its hooks in 'a', and so has another plugin; remove one of "
-        "the two entry points, or put its name into plugins.disabled"
+        "plugin 'b' (guest-a 1.0) has the same module 'a' as another plugin; remove one of the "
+        "two entry points, or add its name to plugins.disabled"
     )
 
 
-def test_a_failing_hook_takes_its_plugin_out_of_use() -> None:
-    """The others are asked all the same; also if it wants to end the process."""
+def test_a_plugin_with_a_failing_hook_has_failed() -> None:
+    """The others are called nevertheless, also after a `SystemExit`."""
 
     @hookimpl
     def actionhero_actions() -> None:
-        raise SystemExit("enough")
+        raise SystemExit("stop")
 
-    bad, good = plugin("a", actionhero_actions), plugin("b", giving("actionhero_actions", [Greet]))
+    bad, good = (
+        plugin("a", actionhero_actions),
+        plugin("b", returning("actionhero_actions", [Greet])),
+    )
     host = host_of(bad, good)
 
-    found = host.collect("actionhero_actions", Action, classes=True, app=None)
+    collected = host.collect("actionhero_actions", Action, classes=True, app=None)
 
-    assert found == [(good, Greet)]
+    assert collected == [(good, Greet)]
     [problem] = host.problems
     assert problem.startswith(
-        "plugin 'a' (guest-a 1.0) failed in 'actionhero_actions': SystemExit: enough"
+        "plugin 'a' (guest-a 1.0) failed in 'actionhero_actions': SystemExit: stop"
     )
     assert bad.state is PluginState.FAILED
 
 
-def test_a_user_who_interrupts_a_hook_is_obeyed() -> None:
-    """It is no fault of the plugin."""
+def test_keyboard_interrupts_during_a_hook_propagate() -> None:
+    """They are no error of the plugin."""
 
     @hookimpl
     def actionhero_actions() -> None:
@@ -233,26 +236,26 @@ def test_a_user_who_interrupts_a_hook_is_obeyed() -> None:
         host.collect("actionhero_actions", app=None)
 
 
-def test_who_gave_a_thing_is_remembered() -> None:
-    """For messages about it."""
-    thing = object()
-    host = host_of(plugin("a", giving("actionhero_initializers", [thing])))
+def test_contributions_are_described_with_their_plugin() -> None:
+    """For messages."""
+    item = object()
+    host = host_of(plugin("a", returning("actionhero_initializers", [item])))
     host.collect("actionhero_initializers", app=None)
 
-    assert host.place_of(thing) == "builtins.object, plugin 'a' (guest-a 1.0)"
-    assert host.place_of(object()) == "builtins.object"
+    assert host.describe(item) == "builtins.object, plugin 'a' (guest-a 1.0)"
+    assert host.describe(object()) == "builtins.object"
 
 
-def test_hook_calls_can_be_watched(
+def test_hook_calls_can_be_traced(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With `ACTIONHERO_TRACE_HOOKS`: who was asked, and what came of it."""
+    """`ACTIONHERO_TRACE_HOOKS` prints calls and results."""
     with monkeypatch.context() as patch:
         patch.setenv("ACTIONHERO_TRACE_HOOKS", "1")
-        host = host_of(plugin("a", giving("actionhero_validate", ["rain"])))
+        host = host_of(plugin("a", returning("actionhero_validate", ["rain"])))
     host.collect("actionhero_validate", str, app=None)
 
-    told = capsys.readouterr()
+    output = capsys.readouterr()
 
-    assert told.out == ""
-    assert told.err == "hook actionhero_validate of plugin 'a' (guest-a 1.0) → ['rain']\n"
+    assert output.out == ""
+    assert output.err == "hook actionhero_validate of plugin 'a' (guest-a 1.0) → ['rain']\n"

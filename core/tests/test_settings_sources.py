@@ -1,4 +1,4 @@
-"""Where settings are looked for, which source wins, and what is said of a broken one."""
+"""The sources of settings: files, variables and options, and their errors."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from actionhero.settings.sources import SettingValue, Sources
+    from actionhero.settings.sources import Sources
+    from actionhero.settings.values import SettingValue
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder, which is the current one."""
+    """An empty folder, which is the current folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def read(environ: Mapping[str, str] | None = None, **facts: Any) -> Sources:
-    """Read the sources of the current folder, with no variables but `environ`."""
-    return read_sources(environ=environ or {}, **facts)
+def read(environ: Mapping[str, str] | None = None, **options: Any) -> Sources:
+    """Read the sources of the current folder, with `environ` as the only variables."""
+    return read_sources(environ=environ or {}, **options)
 
 
 def last(sources: Sources, *path: str) -> SettingValue:
-    """Return what wins for one setting, with `PORT` as another name of `web.port`."""
-    given = [one for one in sources.given({"PORT": ("web", "port")}) if one.path == path]
-    return given[-1]
+    """Return the last value of a setting, with `PORT` as an alias of `web.port`."""
+    values = [value for value in sources.values({"PORT": ("web", "port")}) if value.path == path]
+    return values[-1]
 
 
 def message(*, environ: Mapping[str, str] | None = None, location: Path | None = None) -> str:
-    """Return what is said when the sources of the current folder cannot be read."""
+    """Return the error of reading the sources of the current folder."""
     with pytest.raises(ConfigurationError) as caught:
         read(environ, location=location)
     return str(caught.value)
@@ -46,11 +47,11 @@ def message(*, environ: Mapping[str, str] | None = None, location: Path | None =
 # The settings file
 
 
-def test_nothing_at_all_is_no_error(folder: Path) -> None:
-    """An application without a settings file starts with the defaults."""
+def test_missing_sources_are_not_an_error(folder: Path) -> None:
+    """An application without a settings file has the defaults."""
     sources = read()
 
-    assert list(sources.given({})) == []
+    assert list(sources.values({})) == []
     assert sources.root == folder
     assert sources.environment == "development"
 
@@ -65,8 +66,8 @@ def test_nothing_at_all_is_no_error(folder: Path) -> None:
         ("pyproject.toml", "[project]\nname = 'x'\n[tool.actionhero.web]\nport = 8080\n"),
     ],
 )
-def test_a_settings_file_may_have_one_of_four_formats(folder: Path, name: str, text: str) -> None:
-    """I write my settings in the format that I like."""
+def test_settings_files_have_four_formats(folder: Path, name: str, text: str) -> None:
+    """TOML, YAML, JSON, or a table of `pyproject.toml`."""
     (folder / name).write_text(text)
 
     sources = read()
@@ -75,7 +76,7 @@ def test_a_settings_file_may_have_one_of_four_formats(folder: Path, name: str, t
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "shown"),
+    ("name", "text", "origin"),
     [
         ("actionhero.toml", "\n[web]\nhost = 'a'\nport = 1\n", "actionhero.toml:4 web.port"),
         ("actionhero.toml", 'web."port" = 1\n', "actionhero.toml:1 web.port"),
@@ -94,19 +95,17 @@ def test_a_settings_file_may_have_one_of_four_formats(folder: Path, name: str, t
         ),
     ],
 )
-def test_a_value_knows_its_file_line_and_key(
-    folder: Path, name: str, text: str, shown: str
-) -> None:
-    """I am told where a value was written, so that my editor can go there."""
+def test_values_have_file_line_and_key(folder: Path, name: str, text: str, origin: str) -> None:
+    """Editors can open the location."""
     (folder / name).write_text(text)
 
-    given = last(read(), "web", "port")
+    value = last(read(), "web", "port")
 
-    assert str(given.origin) == shown
+    assert str(value.origin) == origin
 
 
-def test_a_file_outside_of_the_current_folder_is_shown_whole(folder: Path) -> None:
-    """The file is named so that I find it from where I am."""
+def test_paths_outside_of_the_current_folder_are_absolute(folder: Path) -> None:
+    """Paths within it are relative."""
     (folder / "inner").mkdir()
     (folder / "inner" / "actionhero.toml").write_text("[web]\nport = 1\n")
 
@@ -117,8 +116,8 @@ def test_a_file_outside_of_the_current_folder_is_shown_whole(folder: Path) -> No
     assert str(above.origin).endswith("inner/actionhero.toml:2 web.port")
 
 
-def test_the_folder_above_is_not_searched(folder: Path) -> None:
-    """What is in force does not depend on folders that I am not in."""
+def test_parent_folders_are_not_searched(folder: Path) -> None:
+    """Settings depend on one folder only."""
     (folder / "actionhero.toml").write_text("[web]\nport = 1\n")
     (folder / "inner").mkdir()
 
@@ -127,8 +126,8 @@ def test_the_folder_above_is_not_searched(folder: Path) -> None:
     assert sources.files == ()
 
 
-def test_a_settings_file_may_be_named(folder: Path) -> None:
-    """I keep several settings files and say which one I mean."""
+def test_the_settings_file_can_be_selected(folder: Path) -> None:
+    """Its overlay has the same stem."""
     (folder / "actionhero.toml").write_text("[web]\nport = 1\n")
     (folder / "other.toml").write_text("[web]\nport = 2\n")
     (folder / "other.production.toml").write_text("[web]\nhost = 'h'\n")
@@ -140,8 +139,8 @@ def test_a_settings_file_may_be_named(folder: Path) -> None:
     assert sources.root == folder
 
 
-def test_a_pyproject_may_be_named(folder: Path) -> None:
-    """The overlay of a pyproject.toml is called actionhero.<environment>.toml."""
+def test_a_pyproject_file_can_be_selected(folder: Path) -> None:
+    """Its overlay is actionhero.<environment>.toml."""
     (folder / "pyproject.toml").write_text("[tool.actionhero.web]\nport = 1\n")
     (folder / "actionhero.test.json").write_text('{"web": {"port": 2}}')
 
@@ -151,31 +150,31 @@ def test_a_pyproject_may_be_named(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["[project]\nname = 'x'\n", "[project]\nname = 'actionhero'\n"])
-def test_a_pyproject_without_our_table_is_no_settings_file(folder: Path, text: str) -> None:
-    """A pyproject.toml beside actionhero.toml is normal."""
+def test_a_pyproject_file_without_the_table_is_ignored(folder: Path, text: str) -> None:
+    """A pyproject.toml next to actionhero.toml is normal."""
     (folder / "pyproject.toml").write_text(text)
     (folder / "actionhero.toml").write_text("[web]\nport = 1\n")
 
     sources = read()
 
     assert [file.path.name for file in sources.files] == ["actionhero.toml"]
-    assert read(location=folder / "pyproject.toml").boot().package is None
+    assert read(location=folder / "pyproject.toml").boot_settings().package is None
 
 
-def test_several_settings_files_are_refused(folder: Path) -> None:
-    """I am told when two files claim to be the settings."""
+def test_several_settings_files_are_an_error(folder: Path) -> None:
+    """The message lists them."""
     (folder / "actionhero.toml").write_text("")
     (folder / "actionhero.json").write_text("{}")
     (folder / "pyproject.toml").write_text("[tool.actionhero]\n")
 
     assert message() == (
-        "settings are in several files, and only one is read: 'actionhero.toml', "
-        "'actionhero.json', 'pyproject.toml'; keep one of them"
+        "found several settings files: 'actionhero.toml', 'actionhero.json', 'pyproject.toml'; "
+        "keep one of them"
     )
 
 
-def test_several_overlays_are_refused(folder: Path) -> None:
-    """The same holds for the file of an environment."""
+def test_several_overlays_are_an_error(folder: Path) -> None:
+    """The message lists them."""
     (folder / "actionhero.development.toml").write_text("")
     (folder / "actionhero.development.yml").write_text("")
 
@@ -183,7 +182,7 @@ def test_several_overlays_are_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "error"),
     [
         (
             "actionhero.toml",
@@ -194,8 +193,8 @@ def test_several_overlays_are_refused(folder: Path) -> None:
         (
             "actionhero.json",
             '{"web": {\n"port" 1}}',
-            "settings file 'actionhero.json' is not valid JSON: Expecting ':' delimiter "
-            "(at line 2, column 8)",
+            "settings file 'actionhero.json' is not valid JSON: Expecting ':' delimiter: "
+            "line 2 column 8 (char 17)",
         ),
         (
             "actionhero.yaml",
@@ -206,7 +205,7 @@ def test_several_overlays_are_refused(folder: Path) -> None:
         (
             "actionhero.yaml",
             "a: \x00",
-            "settings file 'actionhero.yaml' is not valid YAML: it cannot be parsed",
+            "settings file 'actionhero.yaml' is not valid YAML: syntax error",
         ),
         (
             "pyproject.toml",
@@ -217,73 +216,73 @@ def test_several_overlays_are_refused(folder: Path) -> None:
         (
             "actionhero.json",
             "[1]",
-            "settings file 'actionhero.json' must be a table of sections, and it is 'list'",
+            "settings file 'actionhero.json' must contain a table of sections, not 'list'",
         ),
         (
             "pyproject.toml",
             "tool.actionhero = 3",
-            "settings file 'pyproject.toml' must be a table of sections, and it is 'int'",
+            "settings file 'pyproject.toml' must contain a table of sections, not 'int'",
         ),
     ],
 )
-def test_a_broken_settings_file_is_explained(folder: Path, name: str, text: str, said: str) -> None:
-    """I am told the file, what is wrong and the line, and nothing that may be a password."""
+def test_an_invalid_settings_file_is_an_error(
+    folder: Path, name: str, text: str, error: str
+) -> None:
+    """The message contains the file and the line, and no value, which may be a password."""
     (folder / name).write_text(text)
 
-    assert message() == said
+    assert message() == error
 
 
-def test_a_settings_file_that_is_no_text_is_explained(folder: Path) -> None:
-    """A file of bytes is not guessed at."""
+def test_a_binary_settings_file_is_an_error(folder: Path) -> None:
+    """The encoding is not guessed."""
     (folder / "actionhero.toml").write_bytes(b"\xff\xfe\x00")
 
-    assert message() == "settings file 'actionhero.toml' cannot be read: it is not UTF-8 text"
+    assert message() == "cannot read settings file 'actionhero.toml': it is not UTF-8 text"
 
 
-def test_a_settings_file_that_is_not_there_is_explained(folder: Path) -> None:
-    """A mistyped --settings is noticed."""
+def test_a_missing_settings_file_is_an_error(folder: Path) -> None:
+    """It was selected explicitly."""
     assert message(location=folder / "no.toml") == "settings file 'no.toml' does not exist"
 
 
-def test_an_unknown_format_is_explained(folder: Path) -> None:
-    """A file in another format is not read by mistake."""
+def test_an_unknown_format_is_an_error(folder: Path) -> None:
+    """The message lists the supported ones."""
     (folder / "actionhero.ini").write_text("[web]\nport = 1\n")
 
     assert message(location=folder / "actionhero.ini") == (
-        "settings file 'actionhero.ini' is of an unknown format; "
-        "name it so that it ends in one of .toml, .yaml, .yml, .json"
+        "settings file 'actionhero.ini' has an unknown format; "
+        "use one of the suffixes .toml, .yaml, .yml, .json"
     )
 
 
-def test_yaml_without_its_library_is_explained(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """I am told which extra to install."""
+def test_yaml_without_pyyaml_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the extra to install."""
     (folder / "actionhero.yaml").write_text("web: {}\n")
     monkeypatch.setitem(sys.modules, "yaml", None)
 
     assert message() == (
-        "settings file 'actionhero.yaml' needs PyYAML, which is not installed; "
+        "settings file 'actionhero.yaml' requires PyYAML, which is not installed; "
         "pip install 'actionhero[yaml]', or write it as TOML"
     )
 
 
-def test_an_empty_yaml_file_says_nothing(folder: Path) -> None:
-    """A file of comments is as good as none."""
+def test_an_empty_yaml_file_has_no_values(folder: Path) -> None:
+    """It may contain comments only."""
     (folder / "actionhero.yaml").write_text("# later\n")
 
-    assert list(read().given({})) == []
+    assert list(read().values({})) == []
 
 
-def test_keys_that_yaml_takes_for_something_else_are_text(folder: Path) -> None:
-    """`on:` in YAML is `true`; as a key it is text all the same."""
+def test_yaml_keys_of_other_types_are_text(folder: Path) -> None:
+    """`on:` in YAML is `true`; as a key it is text."""
     (folder / "actionhero.yaml").write_text("web:\n  1: {2: x}\n")
 
     assert last(read(), "web", "1").value == {"2": "x"}
 
 
 def test_a_byte_order_mark_is_ignored(folder: Path) -> None:
-    """Files from Windows editors are read too."""
+    """Some editors write one."""
     (folder / "actionhero.json").write_text('\ufeff{"web": {"port": 1}}', encoding="utf-8")
     (folder / ".env").write_text("\ufeffACTIONHERO_WEB__HOST=h", encoding="utf-8")
 
@@ -294,45 +293,44 @@ def test_a_byte_order_mark_is_ignored(folder: Path) -> None:
 # The environment
 
 
-def test_the_environment_is_named_by_a_variable(folder: Path) -> None:
-    """ACTIONHERO_ENV=production is production."""
+def test_the_environment_is_set_by_a_variable(folder: Path) -> None:
+    """`ACTIONHERO_ENV=production` is production."""
     assert read({"ACTIONHERO_ENV": "production"}).environment == "production"
 
 
-def test_the_environment_may_be_named_in_dotenv(folder: Path) -> None:
-    """A `.env` file names the environment unless a variable does."""
+def test_the_environment_can_be_set_in_dotenv(folder: Path) -> None:
+    """The variable overrides the `.env` file."""
     (folder / ".env").write_text("ACTIONHERO_ENV=test\n")
 
     assert read().environment == "test"
     assert read({"ACTIONHERO_ENV": "production"}).environment == "production"
 
 
-def test_an_empty_environment_is_none(folder: Path) -> None:
-    """`ACTIONHERO_ENV=` is as good as not set."""
+def test_an_empty_environment_is_unset(folder: Path) -> None:
+    """`ACTIONHERO_ENV=` is the default."""
     assert read({"ACTIONHERO_ENV": ""}).environment == "development"
 
 
-def test_an_unknown_environment_is_explained(folder: Path) -> None:
-    """`prod` is not taken for development by mistake."""
-    said = message(environ={"ACTIONHERO_ENV": "prod"})
+def test_an_unknown_environment_is_an_error(folder: Path) -> None:
+    """`prod` is not silently development."""
+    error = message(environ={"ACTIONHERO_ENV": "prod"})
 
-    assert said == (
-        "ACTIONHERO_ENV: 'prod' is not an environment; "
-        "there are: 'development', 'test', 'production'"
+    assert error == (
+        "ACTIONHERO_ENV: unknown environment 'prod'; there are: 'development', 'test', 'production'"
     )
 
 
-def test_an_unknown_environment_in_dotenv_is_explained(folder: Path) -> None:
-    """The line in `.env` is named."""
+def test_an_unknown_environment_in_dotenv_is_an_error(folder: Path) -> None:
+    """The message contains the line."""
     (folder / ".env").write_text("A=1\n\nACTIONHERO_ENV=prod\n")
 
-    assert message().startswith(".env:3 ACTIONHERO_ENV: 'prod' is not an environment")
+    assert message().startswith(".env:3 ACTIONHERO_ENV: unknown environment 'prod'")
 
 
 # Variables
 
 
-def test_a_later_source_wins(folder: Path) -> None:
+def test_later_sources_override_earlier_ones(folder: Path) -> None:
     """file < file of the environment < .env < variable < command line."""
     names = "abcde"
     (folder / "actionhero.toml").write_text("[s]\n" + "".join(f"{n} = 'file'\n" for n in names))
@@ -344,15 +342,15 @@ def test_a_later_source_wins(folder: Path) -> None:
 
     sources = read(environ, command_line={"s": {"e": "command line", "a": None}})
 
-    winners = {name: last(sources, "s", name) for name in names}
-    assert [one.value for one in winners.values()] == [
+    values = {name: last(sources, "s", name) for name in names}
+    assert [value.value for value in values.values()] == [
         "file",
         "overlay",
         "dotenv",
         "variable",
         "command line",
     ]
-    assert [str(one.origin) for one in winners.values()] == [
+    assert [str(value.origin) for value in values.values()] == [
         "actionhero.toml:2 s.a",
         "actionhero.development.toml:2 s.b",
         ".env:1 ACTIONHERO_S__C",
@@ -361,13 +359,13 @@ def test_a_later_source_wins(folder: Path) -> None:
     ]
 
 
-def test_the_command_line_may_come_later(folder: Path) -> None:
-    """Options that are parsed after the boot are added to what was read."""
+def test_command_line_values_can_be_added_later(folder: Path) -> None:
+    """The original is unchanged."""
     sources = read(command_line={"s": {"a": 1, "b": 1}})
 
     added = sources.with_command_line({"s": {"b": 2}, "t": {"c": 3}})
 
-    assert {one.path: one.value for one in added.given({})} == {
+    assert {value.path: value.value for value in added.values({})} == {
         ("s", "a"): 1,
         ("s", "b"): 2,
         ("t", "c"): 3,
@@ -375,20 +373,20 @@ def test_the_command_line_may_come_later(folder: Path) -> None:
     assert last(sources, "s", "b").value == 1
 
 
-def test_a_variable_may_reach_inside(folder: Path) -> None:
-    """Two underscores go one level further in; the whole comes before its parts."""
+def test_variables_can_set_nested_keys(folder: Path) -> None:
+    """Two underscores separate the levels; a whole value precedes its parts."""
     environ = {"ACTIONHERO_WEB__CORS__MAX_AGE": "1", "ACTIONHERO_WEB__CORS": "{}"}
 
-    paths = [one.path for one in read(environ).given({})]
+    paths = [value.path for value in read(environ).values({})]
 
     assert paths == [("web", "cors"), ("web", "cors", "max_age")]
 
 
-def test_well_known_variables_are_honoured(folder: Path) -> None:
-    """PORT sets the port, as everywhere; ACTIONHERO_WEB__PORT wins over it."""
+def test_well_known_variables_are_supported(folder: Path) -> None:
+    """`PORT` sets the port; `ACTIONHERO_WEB__PORT` overrides it."""
     alone = last(read({"PORT": "1"}), "web", "port")
     beside = last(read({"PORT": "1", "ACTIONHERO_WEB__PORT": "2"}), "web", "port")
-    empty = list(read({"PORT": ""}).given({"PORT": ("web", "port")}))
+    empty = list(read({"PORT": ""}).values({"PORT": ("web", "port")}))
 
     assert (alone.value, str(alone.origin)) == ("1", "PORT")
     assert (beside.value, str(beside.origin)) == ("2", "ACTIONHERO_WEB__PORT")
@@ -396,7 +394,7 @@ def test_well_known_variables_are_honoured(folder: Path) -> None:
 
 
 def test_dotenv_never_overrides_a_real_variable(folder: Path) -> None:
-    """What the platform says holds, also under its other name."""
+    """Also under the other name of the setting."""
     (folder / ".env").write_text("ACTIONHERO_WEB__PORT=1\nPORT=3\n")
 
     assert last(read(), "web", "port").value == "1"
@@ -404,23 +402,23 @@ def test_dotenv_never_overrides_a_real_variable(folder: Path) -> None:
     assert last(read({"PORT": "2"}), "web", "port").value == "2"
 
 
-def test_dotenv_is_read_as_everyone_writes_it(folder: Path) -> None:
-    """Comments, quotes, `export`, references and variables of others are fine."""
+def test_dotenv_syntax_is_supported(folder: Path) -> None:
+    """Comments, quotes, `export`, references and unrelated variables."""
     (folder / ".env").write_text(
-        "# mine\n\nHOST=example.org\nexport ACTIONHERO_S__A='a # b'  # said\n"
+        "# mine\n\nHOST=example.org\nexport ACTIONHERO_S__A='a # b'  # comment\n"
         'ACTIONHERO_S__B="x\\ny"\nACTIONHERO_S__C=${HOST}/${USER}/${NONE:-d}\nBARE\n'
         "ACTIONHERO_S__D=\n"
     )
 
     sources = read({"USER": "u"})
 
-    values = {one.path[1]: one.value for one in sources.given({})}
+    values = {value.path[1]: value.value for value in sources.values({})}
     assert values == {"a": "a # b", "b": "x\ny", "c": "example.org/u/d", "d": ""}
     assert str(last(sources, "s", "a").origin) == ".env:4 ACTIONHERO_S__A"
 
 
-def test_dotenv_is_read_beside_the_settings_file(folder: Path) -> None:
-    """The `.env` of the settings folder counts, not that of the current one."""
+def test_dotenv_is_next_to_the_settings_file(folder: Path) -> None:
+    """The `.env` of the current folder is ignored."""
     (folder / ".env").write_text("ACTIONHERO_S__A=here\n")
     (folder / "inner").mkdir()
     (folder / "inner" / ".env").write_text("ACTIONHERO_S__A=inner\n")
@@ -431,32 +429,32 @@ def test_dotenv_is_read_beside_the_settings_file(folder: Path) -> None:
     assert last(sources, "s", "a").value == "inner"
 
 
-def test_a_broken_line_in_dotenv_is_explained(folder: Path) -> None:
-    """I am told the line, and it is not shown: it may hold a password."""
+def test_an_invalid_line_in_dotenv_is_an_error(folder: Path) -> None:
+    """The line itself is not shown: it may contain a password."""
     (folder / ".env").write_text("A=1\n\nPASSWORD='hunter2\n")
 
     assert message() == (
-        ".env:3: this line cannot be read; write NAME=value, "
-        "with quotes around a value that has quotes or # in it"
+        ".env:3: invalid line; write NAME=value, "
+        "with quotes around a value that contains quotes or #"
     )
 
 
-def test_a_dotenv_that_is_no_text_is_explained(folder: Path) -> None:
-    """A `.env` of bytes is not guessed at."""
+def test_a_binary_dotenv_is_an_error(folder: Path) -> None:
+    """The encoding is not guessed."""
     (folder / ".env").write_bytes(b"A=\xff")
 
-    assert message() == "'.env' cannot be read: it is not UTF-8 text"
+    assert message() == "cannot read settings file '.env': it is not UTF-8 text"
 
 
-def test_process_variables_are_no_settings(folder: Path) -> None:
-    """ACTIONHERO_ENV and ACTIONHERO_TRACE_HOOKS are about the process."""
+def test_process_variables_are_not_settings(folder: Path) -> None:
+    """`ACTIONHERO_ENV` and `ACTIONHERO_TRACE_HOOKS` have no section."""
     sources = read({"ACTIONHERO_ENV": "test", "ACTIONHERO_TRACE_HOOKS": "1", "OTHER__X": "1"})
 
-    assert list(sources.given({})) == []
+    assert list(sources.values({})) == []
 
 
-def test_variables_that_kubernetes_sets_are_no_settings(folder: Path) -> None:
-    """A service called `actionhero` or `actionhero-web` does not stop the start."""
+def test_kubernetes_service_variables_are_not_settings(folder: Path) -> None:
+    """A service with the name `actionhero` or `actionhero-web` causes no error."""
     environ = {
         "ACTIONHERO_SERVICE_HOST": "10.0.0.1",
         "ACTIONHERO_SERVICE_PORT": "80",
@@ -467,32 +465,32 @@ def test_variables_that_kubernetes_sets_are_no_settings(folder: Path) -> None:
         "ACTIONHERO_WEB_PORT_80_TCP_PROTO": "tcp",
     }
 
-    assert list(read(environ).given({})) == []
-    assert len(list(read({"ACTIONHERO_WEB_PORT": "80"}).given({}))) == 1
+    assert list(read(environ).values({})) == []
+    assert len(list(read({"ACTIONHERO_WEB_PORT": "80"}).values({}))) == 1
 
 
-def test_no_value_is_in_the_text_of_what_was_read(folder: Path) -> None:
-    """What was read may be logged: it shows no variable and no value."""
+def test_representations_of_sources_contain_no_values(folder: Path) -> None:
+    """They can be logged."""
     (folder / "actionhero.toml").write_text("[s]\na = 'hunter2'\n")
     (folder / ".env").write_text("B=hunter2\n")
     sources = read({"C": "hunter2"}, command_line={"s": {"d": "hunter2"}})
 
-    text = repr(sources) + repr(list(sources.given({})))
+    text = repr(sources) + repr(list(sources.values({})))
 
     assert "hunter2" not in text
 
 
-# What is known before plugins are
+# Boot settings
 
 
 def test_boot_settings_come_from_every_source(folder: Path) -> None:
-    """Plugins are chosen, and the application named, in any of the usual places."""
+    """Plugins and the application can be selected in all of them."""
     (folder / "actionhero.toml").write_text(
         "[app]\npackage = 'guestbook'\n[plugins]\nenabled = ['a', 'b']\ndisabled = ['b']\n"
     )
     environ = {"ACTIONHERO_PLUGINS__DISABLED": "a, c", "ACTIONHERO_ENV": "test"}
 
-    boot = read(environ, command_line={"app": {"package": "other"}}).boot()
+    boot = read(environ, command_line={"app": {"package": "other"}}).boot_settings()
 
     assert boot.package == "other"
     assert boot.enabled == ("a", "b")
@@ -502,49 +500,52 @@ def test_boot_settings_come_from_every_source(folder: Path) -> None:
 
 
 def test_boot_settings_have_defaults(folder: Path) -> None:
-    """Without a word from me all plugins are on, and there is no application."""
-    boot = read().boot()
+    """All plugins are enabled, and there is no application."""
+    boot = read().boot_settings()
 
     assert (boot.package, boot.enabled, boot.disabled) == (None, None, ())
 
 
-def test_an_empty_variable_changes_no_boot_setting(folder: Path) -> None:
-    """`ACTIONHERO_PLUGINS__ENABLED=` does not switch off everything; `[]` does."""
+def test_empty_variables_do_not_change_boot_settings(folder: Path) -> None:
+    """`ACTIONHERO_PLUGINS__ENABLED=` does not disable all plugins; `[]` does."""
     (folder / "actionhero.toml").write_text("[app]\npackage = 'guestbook'\n")
     empty = {"ACTIONHERO_PLUGINS__ENABLED": "", "ACTIONHERO_APP__PACKAGE": ""}
 
-    assert read(empty).boot().enabled is None
-    assert read(empty).boot().package == "guestbook"
-    assert read({"ACTIONHERO_PLUGINS__ENABLED": "[]"}).boot().enabled == ()
-    assert read({"ACTIONHERO_PLUGINS__ENABLED": '["a"]'}).boot().enabled == ("a",)
+    assert read(empty).boot_settings().enabled is None
+    assert read(empty).boot_settings().package == "guestbook"
+    assert read({"ACTIONHERO_PLUGINS__ENABLED": "[]"}).boot_settings().enabled == ()
+    assert read({"ACTIONHERO_PLUGINS__ENABLED": '["a"]'}).boot_settings().enabled == ("a",)
 
 
-def test_a_wrong_boot_setting_waits_for_the_others(folder: Path) -> None:
-    """It is reported when settings are loaded, together with everything else."""
+def test_invalid_boot_settings_are_ignored(folder: Path) -> None:
+    """They are reported when all settings are loaded."""
     (folder / "actionhero.toml").write_text("[app]\npackage = 3\n[plugins]\nenabled = 'a'\n")
 
-    boot = read({"ACTIONHERO_PLUGINS__DISABLED": "[a"}).boot()
+    boot = read({"ACTIONHERO_PLUGINS__DISABLED": "[a"}).boot_settings()
 
     assert (boot.package, boot.enabled, boot.disabled) == (None, None, ())
 
 
-def test_the_process_is_asked_by_default(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Left out, the variables are those of the process."""
+def test_the_variables_default_to_those_of_the_process(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They can be replaced in tests."""
     monkeypatch.setenv("ACTIONHERO_APP__PACKAGE", "guestbook")
 
-    assert read_sources().boot().package == "guestbook"
+    assert read_sources().boot_settings().package == "guestbook"
 
 
-def test_reading_sources_imports_no_library(folder: Path) -> None:
-    """A command that needs no settings pays for none."""
+def test_reading_sources_imports_the_standard_library_only(folder: Path) -> None:
+    """Commands without settings are fast."""
     (folder / "actionhero.toml").write_text("[app]\npackage = 'guestbook'\n")
     code = (
-        "import sys; from actionhero.settings.sources import read_sources; read_sources().boot(); "
+        "import sys; from actionhero.settings.sources import read_sources; "
+        "read_sources().boot_settings(); "
         "print({'pydantic', 'yaml', 'dotenv', 'json'} & set(sys.modules))"
     )
 
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder
     )
 
-    assert done.stdout.strip() == "set()"
+    assert process.stdout.strip() == "set()"

@@ -1,15 +1,14 @@
-"""ActionHero: write an action once; HTTP, WebSocket, the command line and a queue bring calls.
+"""ActionHero: write an action once, and call it over HTTP, WebSocket, the command line or a queue.
 
-Where to begin reading:
+Where to start reading:
 
-1. `pipeline.py`: what happens to a call, on one screen.
-2. `call.py`, `action.py`, `inputs.py`: the nouns in it.
-3. `hookspecs.py`: what may be added, in order.
-4. `app.py`, `lifecycle.py`: how it is put together, and its life.
-5. `discovery.py`, `plugins.py`: how what is added is found.
+1. `pipeline.py`: the execution of a call.
+2. `call.py`, `action.py`, `inputs/`: its parts.
+3. `plugins/hookspecs.py`: the contributions of plugins.
+4. `app.py`, `lifecycle.py`: how an application is assembled, started and stopped.
+5. `plugins/discovery.py`, `plugins/host.py`: how plugins are found and called.
 
-Names are imported when they are asked for: `from actionhero import hookimpl` costs a plugin
-nothing more than that.
+Names are imported on first use: `from actionhero import hookimpl` imports no other module of core.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         ".action": ["Action"],
         ".app": ["App"],
-        ".application": ["Application"],
+        ".application": ["Application", "RunMode"],
         ".call": ["Call", "Outcome"],
         ".connection": ["Connection", "SessionStore"],
         ".errors": [
@@ -106,7 +105,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "UnsupportedMediaType",
         ],
         ".files": ["File"],
-        ".initializer": ["Initializer", "RunMode", "Transactions"],
+        ".initializer": ["Initializer", "Transactions"],
         ".inputs.schema": ["Field", "Inputs", "Secret"],
         ".middleware": ["Middleware"],
         ".plugins.hookspecs": ["hookimpl", "hookspec"],

@@ -1,4 +1,4 @@
-"""The application: everything that plugins contribute, put together."""
+"""`App`: the application, assembled from the contributions of plugins."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from actionhero.application import Application, RunMode
 from actionhero.connection import SessionStore
 from actionhero.errors import BootError, ConfigurationError, PluginError
 from actionhero.health import Health
-from actionhero.initializer import Initializer, Resources, in_order
+from actionhero.initializer import Initializer, Resources, sort_initializers
 from actionhero.lifecycle import DrainState, Lifecycle
 from actionhero.middleware import Middleware
 from actionhero.pipeline import Pipeline
-from actionhero.plugins.discovery import Plugin, find_plugins, load_application
+from actionhero.plugins.discovery import CORE, Plugin, find_plugins, load_application
 from actionhero.plugins.host import PluginHost
 from actionhero.server import Server
 from actionhero.settings import (
@@ -26,7 +26,7 @@ from actionhero.settings import (
     Settings,
     load_settings,
 )
-from actionhero.settings.sources import BootSettings, Sources
+from actionhero.settings.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,18 +35,17 @@ Resource = TypeVar("Resource")
 
 
 class App:
-    """One application, loaded: its settings, actions, initializers and servers.
+    """A loaded application: its settings, actions, initializers and servers.
 
-    `app.get(SomeSettings)` and `app.get(Something)` reach settings and what initializers provide.
-    Loading gathers problems rather than raise, so that `actionhero plugins` can show them all;
-    `refuse_problems` is for whoever is about to start something.
+    `app.get(type_)` returns settings, and the resources of initializers. Errors are collected in
+    `problems` instead of raised, so that `actionhero plugins` can show all of them.
 
     Args:
-        sources: Where settings come from.
-        mode: What this process is for.
-        host: The plugins, registered.
-        application_modules: The modules of the application, to look through for actions.
-        settings: Settings given in code; they win over every source.
+        sources: The sources of the settings.
+        mode: The purpose of this process.
+        host: The registered plugins.
+        application_modules: The modules of the application package, which are searched for actions.
+        settings: Settings from code, which override every source.
     """
 
     def __init__(
@@ -58,23 +57,25 @@ class App:
         settings: Iterable[Settings] = (),
     ) -> None:
         self.mode = mode
-        #: Where its settings came from: another process loads the same application from them.
+        #: The sources of the settings; another process loads the same application from them.
         self.sources = sources
         self.plugins = host
         self.environment = sources.environment
-        #: By `time.monotonic`.
+        #: From `time.monotonic`.
         self.loaded_at = time.monotonic()
+        #: Whether settings are invalid. Then all settings have their defaults.
+        self.has_invalid_settings = False
+        self.settings = self._load_settings(list(settings))
         self._resources = Resources()
-        self._modules = application_modules
-        self._found: dict[type, list[Any]] = {}
-        self._given_settings = list(settings)
-        #: Whether settings are among the problems, and defaults are shown in their place.
-        self.settings_are_wrong = False
-        self.settings = self._load_settings(sources)
         self._resources.provide(App, self)
         self._resources.provide(Application, self)
         for section in self.settings:
             self._resources.provide(type(section), section)
+        types = [type_ for _, type_ in host.collect("actionhero_component_types", type)]
+        self._components: dict[type, list[Any]] = {
+            type_: find_subclasses(application_modules, type_)
+            for type_ in (Action, Initializer, Server, *types)
+        }
         self.actions = ActionRegistry()
         self.initializers: list[Initializer] = []
         self.servers: list[Server] = []
@@ -87,21 +88,20 @@ class App:
         mode: RunMode = RunMode.SERVER,
         settings: Iterable[Settings] = (),
     ) -> App:
-        """Find the installed plugins and the application, and put them together."""
-        boot = sources.boot()
-        found, problems = find_plugins(boot)
-        return cls._build(sources, boot, found, problems, mode, settings)
+        """Load the installed plugins and the application package."""
+        plugins, problems = find_plugins(sources.boot_settings())
+        return cls._create(plugins, problems, sources, mode, settings)
 
     @classmethod
-    def of(
+    def from_plugins(
         cls,
         implementations: Iterable[Any],
         sources: Sources,
         mode: RunMode = RunMode.SERVER,
         settings: Iterable[Settings] = (),
     ) -> App:
-        """Put together the plugins given and no others, as tests do; nothing is looked for."""
-        given = [
+        """Load the given plugins instead of the installed ones, as tests do."""
+        plugins = [
             Plugin(
                 name=getattr(item, "__name__", type(item).__name__).removesuffix(".plugin"),
                 module_name=getattr(item, "__name__", type(item).__module__),
@@ -110,65 +110,65 @@ class App:
             )
             for item in implementations
         ]
-        return cls._build(sources, sources.boot(), given, [], mode, settings)
+        return cls._create(plugins, [], sources, mode, settings)
 
     @classmethod
-    def _build(
+    def _create(
         cls,
-        sources: Sources,
-        boot: BootSettings,
-        found: list[Plugin],
+        plugins: list[Plugin],
         problems: list[str],
+        sources: Sources,
         mode: RunMode,
         settings: Iterable[Settings],
     ) -> App:
-        from actionhero.plugins import core_plugin  # noqa: PLC0415 - its action asks for `App`, so it is above
+        # Imported here because its action imports modules above this one.
+        from actionhero.plugins import core_plugin  # noqa: PLC0415
 
+        core = Plugin(
+            CORE, core_plugin.__name__, reason="part of actionhero", implementation=core_plugin
+        )
+        application, modules, errors = load_application(sources.boot_settings())
         host = PluginHost()
-        host.problems += problems
-        core = Plugin("core", "actionhero.plugins.core_plugin", reason="part of actionhero")
-        core.implementation = core_plugin
-        application, modules, faults = load_application(boot)
-        host.problems += faults
-        host.register([core, *found, *([application] if application else [])])
+        host.problems += [*problems, *errors]
+        host.register([core, *plugins, *([application] if application else [])])
         return cls(sources, mode, host, modules, settings)
 
-    # -- what there is -------------------------------------------------------------------------
-
     def get(self, type_: type[Resource]) -> Resource:
-        """Return the settings of a section class, or what was provided as `type_`.
+        """Return the settings of a section class, or the resource provided as `type_`.
 
         Raises:
-            BootError: There is no such thing. The message lists what there is.
+            BootError: There is none. The message lists the known types.
         """
         return self._resources.get(type_)
 
     def provide(self, type_: type[Resource], value: Resource) -> None:
-        """Make `value` reachable by its type, for `app.get` and `call.get`."""
+        """Make `value` available as `type_`, to `app.get` and `call.get`."""
         self._resources.provide(type_, value)
 
     def has(self, type_: type) -> bool:
-        """Whether `get` would find something."""
+        """Return whether `get` has a value for `type_`."""
         return type_ in self._resources
 
-    def found(self, kind: type[Resource]) -> list[type[Resource]]:
-        """Return the subclasses of a kind that the application defines; see `actionhero_component_types`."""
-        return list(self._found.get(kind, ()))
+    def components(self, type_: type[Resource]) -> list[type[Resource]]:
+        """Return the subclasses of `type_` that the application package defines.
+
+        Args:
+            type_: A type from the hook `actionhero_component_types`.
+        """
+        return list(self._components.get(type_, ()))
 
     @property
     def problems(self) -> list[str]:
-        """All that is wrong with plugins and settings: nothing starts while there is anything."""
+        """The errors of plugins and settings. The application does not start if there are any."""
         return self.plugins.problems
 
-    def refuse_problems(self) -> None:
-        """Raise if anything is wrong.
+    def raise_for_problems(self) -> None:
+        """Raise if there are problems.
 
         Raises:
-            PluginError: The message lists all of it.
+            PluginError: The message lists all of them.
         """
-        self.plugins.refuse_problems()
-
-    # -- its life ------------------------------------------------------------------------------
+        self.plugins.raise_for_problems()
 
     @property
     def is_stopping(self) -> bool:
@@ -182,129 +182,117 @@ class App:
 
     @property
     def ready(self) -> bool:
-        """Whether new work is welcome: false from the moment that the end begins."""
+        """Whether new calls are accepted: until the shutdown begins."""
         return self.lifecycle.drain.ready
 
     async def start(self) -> None:
-        """Initialize and start everything that takes part in this mode."""
-        self.refuse_problems()
+        """Start all initializers and servers of this mode."""
+        self.raise_for_problems()
         await self.lifecycle.start()
 
     async def stop(self) -> None:
-        """Stop everything that was started, in reverse."""
+        """Stop all servers and initializers, in reverse order."""
         await self.lifecycle.stop()
 
-    # -- putting it together -------------------------------------------------------------------
-
-    def _load_settings(self, sources: Sources) -> LoadedSettings:
+    def _load_settings(self, instances: list[Settings]) -> LoadedSettings:
         owners: dict[str, str] = {}
         classes: list[type[Settings]] = []
-        given = [("actionhero", section) for section in CORE_SETTINGS]
+        sections = [("actionhero", section) for section in CORE_SETTINGS]
         for plugin, section in self.plugins.collect("actionhero_settings", Settings, classes=True):
-            given.append((plugin.owner, section))
-        for owner, section in given:
+            sections.append((plugin.owner, section))
+        for owner, section in sections:
             name = section.section
             if name in owners:
                 self.problems.append(
                     f"two plugins have the settings section {name!r}: {owners[name]} and {owner}; "
-                    "rename one, or put the name of one plugin into plugins.disabled"
+                    "rename one, or add the name of one plugin to plugins.disabled"
                 )
                 continue
             owners[name] = owner
             classes.append(section)
         try:
-            return load_settings(classes, sources, instances=self._given_settings)
+            return load_settings(classes, self.sources, instances=instances)
         except ConfigurationError as error:
             self.problems.append(str(error))
-            self.settings_are_wrong = True
-        # With defaults the rest can still be looked at, and shown. What has none is left out.
-        bare = Sources(root=sources.root, environment=sources.environment)
-        whole = [section for section in classes if not _demands(section)]
-        return load_settings(whole, bare)
+            self.has_invalid_settings = True
+        # With defaults, the application can still be listed. Sections with required settings are
+        # left out.
+        defaults = Sources(root=self.sources.root, environment=self.environment)
+        optional = [
+            section
+            for section in classes
+            if not any(field.is_required() for field in section.model_fields.values())
+        ]
+        return load_settings(optional, defaults)
 
     def _assemble(self) -> None:
         host = self.plugins
-        kinds = [kind for _, kind in host.collect("actionhero_component_types", type)]
-        for kind in (Action, Initializer, Server, *kinds):
-            self._found[kind] = find_subclasses(self._modules, kind)
         self.initializers = self._collect_initializers()
-        store = host.first("actionhero_session_store", SessionStore, app=self)
-        self._collect_actions()
-        around = [item for _, item in host.collect("actionhero_middleware", Middleware, app=self)]
+        session_store = host.first("actionhero_session_store", SessionStore, app=self)
+        self._register_actions()
+        middleware = host.collect("actionhero_middleware", Middleware, app=self)
         self._resources.provide(Health, Health(self.initializers))
         self.pipeline = Pipeline(
             self.actions,
             self._resources,
-            middleware=around,
+            middleware=[item for _, item in middleware],
             timeout_seconds=self.get(ActionsSettings).timeout.total_seconds(),
-            session_store=store,
-            show_tracebacks=self.get(ErrorsSettings).tracebacks_shown_in(self.environment),
+            session_store=session_store,
+            show_tracebacks=self.get(ErrorsSettings).shows_tracebacks(self.environment),
             keep_tracebacks=self.environment != "production",
         )
-        for plugin, fault in host.collect("actionhero_validate", str, app=self):
-            self.problems.append(f"{fault} (found by {plugin.owner})")
-        # Not even imported in a process that opens no door.
+        for plugin, error in host.collect("actionhero_validate", str, app=self):
+            self.problems.append(f"{error} (reported by {plugin.owner})")
+        # Not collected for the command line, so that servers are not imported.
         if self.mode is not RunMode.CLI:
-            self.servers = self._collect_servers()
+            servers = [item for _, item in host.collect("actionhero_servers", Server, app=self)]
+            servers += self._instantiate(Server)
+            self.servers = [server for server in servers if self.mode in server.modes]
         grace = self.get(ProcessSettings).shutdown_timeout.total_seconds()
         self.lifecycle = Lifecycle(self, self.initializers, self.servers, grace)
 
     def _collect_initializers(self) -> list[Initializer]:
-        given = [
-            item
-            for _, item in self.plugins.collect("actionhero_initializers", Initializer, app=self)
-        ]
-        given += self._instances(Initializer)
+        collected = self.plugins.collect("actionhero_initializers", Initializer, app=self)
+        initializers = [item for _, item in collected] + self._instantiate(Initializer)
         try:
-            # All of them, so that the order does not depend on what this process is for.
-            ordered = in_order(given, self.plugins.place_of)
+            # All of them, so that their order is the same in every mode.
+            ordered = sort_initializers(initializers, self.plugins.describe)
         except BootError as error:
             self.problems.append(str(error))
             return []
         return [item for item in ordered if self.mode in item.modes]
 
-    def _collect_actions(self) -> None:
-        given = [
-            (plugin.owner, item)
-            for plugin, item in self.plugins.collect(
-                "actionhero_actions", Action, classes=True, app=self
-            )
+    def _register_actions(self) -> None:
+        collected = self.plugins.collect("actionhero_actions", Action, classes=True, app=self)
+        actions = [(plugin.owner, action) for plugin, action in collected]
+        # An action of the application that a hook returns, too, is registered once.
+        returned = {action for _, action in actions}
+        application = self.plugins.plugins[-1].owner
+        actions += [
+            (application, action) for action in self._components[Action] if action not in returned
         ]
-        listed = {item for _, item in given}
-        given += [
-            (self.plugins.plugins[-1].owner, item)
-            for item in self._found[Action]
-            if item not in listed
-        ]
-        for owner, item in given:
+        for owner, action in actions:
             try:
-                self.actions.add(RegisteredAction(item, owner))
+                self.actions.add(RegisteredAction(action, owner))
             except PluginError as error:
                 self.problems.append(str(error))
 
-    def _collect_servers(self) -> list[Server]:
-        given = [item for _, item in self.plugins.collect("actionhero_servers", Server, app=self)]
-        given += self._instances(Server)
-        return [item for item in given if self.mode in item.modes]
-
-    def _instances(self, kind: type[Resource]) -> list[Resource]:
-        """Make one of each class of `kind` that the application defines."""
-        made = []
-        for type_ in self._found[kind]:
+    def _instantiate(self, type_: type[Resource]) -> list[Resource]:
+        """Return an instance of each subclass of `type_` that the application package defines."""
+        application = self.plugins.plugins[-1]
+        instances: list[Resource] = []
+        for component in self._components[type_]:
             try:
-                made.append(type_())
-                self.plugins.note_giver(made[-1], self.plugins.plugins[-1])
+                instance = component()
             except KeyboardInterrupt:
                 raise
-            except BaseException as error:  # noqa: BLE001 - the application's code
+            except BaseException as error:  # noqa: BLE001 - code of the application
                 self.problems.append(
-                    f"{type_.__module__}.{type_.__qualname__} cannot be made without arguments: "
-                    f"{type(error).__name__}: {error}; give it none, or return an instance from a "
-                    f"hook in your plugin.py"
+                    f"{component.__module__}.{component.__qualname__} cannot be created without "
+                    f"arguments: {type(error).__name__}: {error}; remove its arguments, or return "
+                    "an instance from a hook in your plugin.py"
                 )
-        return made
-
-
-def _demands(section: type[Settings]) -> bool:
-    """Whether a section has a setting without a default."""
-    return any(field.is_required() for field in section.model_fields.values())
+                continue
+            self.plugins.record_origin(instance, application)
+            instances.append(instance)
+        return instances

@@ -1,4 +1,4 @@
-"""`Application`: what initializers, servers and hooks may use of the application."""
+"""`Application`: the interface of the application for initializers, servers and hooks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Resource = TypeVar("Resource")
 
 
 class RunMode(StrEnum):
-    """The purpose that a process was started for."""
+    """The purpose of a process."""
 
     SERVER = "server"
     WORKER = "worker"
@@ -26,27 +26,27 @@ class RunMode(StrEnum):
 
 
 class ContributingPlugin(Protocol):
-    """A plugin, as error messages name it."""
+    """A plugin, as far as messages need it."""
 
     @property
     def owner(self) -> str:
-        """Its name, with its distribution and version: `plugin 'web' (actionhero-web 0.1.0)`."""
+        """Its name in messages: `plugin 'web' (actionhero-web 0.1.0)`."""
 
 
 class RunningServer(Protocol):
-    """A server of the application, as commands show it."""
+    """A server of the application, as far as commands need it."""
 
     name: ClassVar[str]
 
     def announcement(self) -> Sequence[str]:
-        """Return lines that show a person how to reach the server, once it has started."""
+        """Return the lines to print after the start, such as the address of the server."""
 
 
 class HookCaller(Protocol):
-    """Calls hooks; a plugin uses it for hooks of its own."""
+    """The registered plugins. A plugin calls its own hooks through it."""
 
     def collect(
-        self, hook: str, kind: type[Any] | None = None, *, classes: bool = False, **arguments: Any
+        self, hook: str, type_: type[Any] | None = None, *, classes: bool = False, **arguments: Any
     ) -> Sequence[tuple[ContributingPlugin, Any]]:
         """Call `hook` of every plugin, and return each contribution with its plugin.
 
@@ -54,26 +54,26 @@ class HookCaller(Protocol):
 
         Args:
             hook: The name of the hook.
-            kind: The type that each contribution must be an instance of; `None`: any.
-            classes: Whether subclasses of `kind` are expected instead of instances.
+            type_: The type that each contribution must be an instance of; `None`: any.
+            classes: Whether subclasses of `type_` are expected instead of instances.
             arguments: The arguments of the hook; each implementation gets those it declares.
         """
 
     def call(self, hook: str, **arguments: Any) -> None:
         """Call `hook` of every plugin for its side effects."""
 
-    def place_of(self, item: object) -> str:
-        """Return the name of `item` in error messages: its class and the plugin it is from."""
+    def describe(self, item: object) -> str:
+        """Return the name of `item` in messages: its class, and the plugin that contributed it."""
 
     def implementers(self, hook: str) -> Sequence[ContributingPlugin]:
         """Return the plugins that implement `hook`, in the order in which they are called."""
 
 
 class Application(Protocol):
-    """The application that a plugin is part of.
+    """The application.
 
-    Initializers, servers and hooks receive it; `call.get(Application)` returns it too. `App`
-    implements it.
+    Initializers, servers and hooks receive it, and `call.get(Application)` returns it. It is
+    implemented by `App`.
     """
 
     @property
@@ -90,19 +90,19 @@ class Application(Protocol):
 
     @property
     def loaded_at(self) -> float:
-        """When the application was loaded, by `time.monotonic`, in seconds."""
+        """The time of loading, from `time.monotonic`, in seconds."""
 
     @property
     def settings(self) -> LoadedSettings:
         """All sections of settings, with the origin of every value."""
 
     @property
-    def settings_are_wrong(self) -> bool:
-        """Whether settings are invalid; their defaults are shown in their place."""
+    def has_invalid_settings(self) -> bool:
+        """Whether settings are invalid. Then all settings have their defaults."""
 
     @property
     def problems(self) -> list[str]:
-        """All errors of plugins and settings found so far; the application does not start."""
+        """The errors of plugins and settings. The application does not start if there are any."""
 
     @property
     def plugins(self) -> HookCaller:
@@ -118,7 +118,7 @@ class Application(Protocol):
 
     @property
     def servers(self) -> Sequence[RunningServer]:
-        """The servers that this process opens."""
+        """The servers of this process."""
 
     @property
     def ready(self) -> bool:
@@ -143,26 +143,26 @@ class Application(Protocol):
         """Make `value` available as `type_`, to `app.get` and `call.get`."""
 
     def has(self, type_: type) -> bool:
-        """Return whether `get` finds something of `type_`."""
+        """Return whether `get` has a value for `type_`."""
 
-    def found(self, kind: type[Resource]) -> list[type[Resource]]:
-        """Return the subclasses of `kind` that the application package defines.
+    def components(self, type_: type[Resource]) -> list[type[Resource]]:
+        """Return the subclasses of `type_` that the application package defines.
 
         Args:
-            kind: A type that a plugin names in `actionhero_component_types`.
+            type_: A type from the hook `actionhero_component_types`.
         """
 
     async def start(self) -> None:
-        """Initialize and start all initializers, then open all servers.
+        """Initialize and start all initializers, then start all servers.
 
         Raises:
-            BootError: One of them failed; those started before it have been stopped.
+            BootError: One of them failed. The others have been stopped.
         """
 
     async def stop(self) -> None:
-        """Close all servers, then stop all initializers in reverse order."""
+        """Stop all servers, then all initializers in reverse order."""
 
-    def refuse_problems(self) -> None:
+    def raise_for_problems(self) -> None:
         """Raise if there are problems.
 
         Raises:

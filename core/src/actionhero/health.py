@@ -1,4 +1,4 @@
-"""Whether everything that calls lean on is usable."""
+"""`Health`: the health checks of initializers, and `Diagnosis`: the results of `doctor`."""
 
 from __future__ import annotations
 
@@ -7,51 +7,51 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from actionhero.initializer import Initializer, writes_check
+from actionhero.initializer import Initializer, has_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: A dependency that does not answer in this time is not usable.
+#: The time limit of a health check.
 CHECK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What one initializer said of the thing that it provides."""
+    """The result of one health check."""
 
     #: The initializer's `check_name`, or its name.
     name: str
     healthy: bool
-    #: Why it is not; for the operator, not for strangers.
+    #: The reason for a failure, for operators only.
     problem: str | None = None
 
 
 class Health:
-    """The checks of all initializers that have one."""
+    """The health checks of all initializers that have one."""
 
     def __init__(self, initializers: Iterable[Initializer]) -> None:
-        self._checked = [item for item in initializers if writes_check(item)]
+        self._initializers = [item for item in initializers if has_check(item)]
 
     async def check(self) -> list[Check]:
-        """Ask them all at once, and return what they said, in their order."""
-        return list(await asyncio.gather(*map(_ask, self._checked)))
+        """Run all checks concurrently, and return their results in the order of initializers."""
+        return list(await asyncio.gather(*map(_check, self._initializers)))
 
 
-async def _ask(initializer: Initializer) -> Check:
+async def _check(initializer: Initializer) -> Check:
     name = initializer.check_name or initializer.name
     try:
         async with asyncio.timeout(CHECK_SECONDS) as limit:
             await initializer.check()
-    except Exception as error:  # noqa: BLE001 - whatever a driver raises means: not usable
+    except Exception as error:  # noqa: BLE001 - any error of a driver means that it is unusable
         if limit.expired():
-            return Check(name, False, f"no answer within {CHECK_SECONDS:.0f} s")
+            return Check(name, False, f"no response within {CHECK_SECONDS:.0f} s")
         return Check(name, False, f"{type(error).__name__}: {error}")
     return Check(name, True)
 
 
 class Finding(StrEnum):
-    """How bad it is."""
+    """The severity of a diagnosis."""
 
     OK = "ok"
     WARNING = "warning"
@@ -60,12 +60,12 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What one check found; the hook `actionhero_doctor_checks` returns them.
+    """The result of one check of `actionhero doctor`; see the hook `actionhero_doctor_checks`.
 
     Args:
-        check: What was looked at.
-        finding: How bad it is. `FAILED` makes the command exit 1.
-        message: What was found, and what to do about it.
+        check: The name of the check.
+        finding: The severity. With `FAILED` the command exits with 1.
+        message: The result, and the remedy.
     """
 
     check: str

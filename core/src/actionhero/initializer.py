@@ -1,4 +1,4 @@
-"""Something that is set up before the doors open and taken down after they close."""
+"""`Initializer`: a resource that starts before the servers and stops after them."""
 
 from __future__ import annotations
 
@@ -18,107 +18,109 @@ Resource = TypeVar("Resource")
 
 
 class Initializer:
-    """One resource of the application: subclass it, give it a `name`.
+    """A resource of the application, such as a connection pool. Subclass it, and give it a `name`.
 
     | phase | do | do not |
     |---|---|---|
-    | `initialize` | read settings, build objects, `app.provide` them | talk to the network |
-    | `start` | connect, start background tasks, use what `requires` names | serve calls |
-    | `stop` | end every task, close every connection that you opened | raise for what is gone |
+    | `initialize` | read settings, build objects, `app.provide` them | use the network |
+    | `start` | connect, start background tasks, use the initializers in `requires` | serve calls |
+    | `stop` | stop your tasks, close your connections | raise for a lost connection |
 
-    Each phase runs for one initializer after the other, in order of dependence; `stop` in
-    reverse. What fails in `initialize` or `start` stops what was started and ends the process
-    with exit code 70.
+    Each phase runs for one initializer after the other, in the order of their dependencies; `stop`
+    in reverse. If `initialize` or `start` fails, all initializers are stopped, and the process
+    exits with 70.
     """
 
-    #: By which others name it.
+    #: The name that others use in `requires` and `after`.
     name: ClassVar[str]
-    #: Initializers that must be there; they go first.
+    #: Required initializers; they start before this one.
     requires: ClassVar[Sequence[str]] = ()
-    #: Initializers that go first if they are there.
+    #: Optional initializers; if they exist, they start before this one.
     after: ClassVar[Sequence[str]] = ()
-    #: What its check is called where health is told; its name where left out.
+    #: The name of its health check; `None`: its name.
     check_name: ClassVar[str | None] = None
-    #: In which kinds of process it takes part.
+    #: The kinds of processes that it is started in.
     modes: ClassVar[frozenset[RunMode]] = frozenset(RunMode)
 
     async def initialize(self, app: Application) -> None:
-        """Build what this initializer provides. Nothing that it requires has started yet."""
+        """Build and provide the resource. The required initializers have not started yet."""
 
     async def start(self, app: Application) -> None:
-        """Connect and begin. All that it requires has started."""
+        """Start the resource. The required initializers have started."""
 
     async def stop(self, app: Application) -> None:
-        """End what was begun. Called only if `initialize` was entered, however that ended."""
+        """Stop the resource. Called if `initialize` was called, even if that failed."""
 
     async def check(self) -> None:
-        """Raise if what this initializer provides is not usable now; the message says why.
+        """Raise if the resource is not usable now; the message is the reason.
 
-        Read by `/readyz`, `actionhero doctor` and the `status` action: keep it under a second.
+        Called for `/readyz`, `actionhero doctor` and the `status` action. It should take less than
+        a second.
         """
 
 
-def writes_check(initializer: Initializer) -> bool:
-    """Whether `initializer` has a health check of its own."""
+def has_check(initializer: Initializer) -> bool:
+    """Return whether `initializer` has a health check."""
     return type(initializer).check is not Initializer.check
 
 
-def class_of(initializer: Initializer) -> str:
-    """Return the class of `initializer`, as messages name it."""
+def _class_name(initializer: Initializer) -> str:
     return f"{type(initializer).__module__}.{type(initializer).__qualname__}"
 
 
-def in_order(
-    initializers: Iterable[Initializer], place_of: Callable[[Initializer], str] = class_of
+def sort_initializers(
+    initializers: Iterable[Initializer], describe: Callable[[Initializer], str] = _class_name
 ) -> list[Initializer]:
-    """Return `initializers` with each after all that it requires.
+    """Return `initializers` in an order in which each follows its dependencies.
 
-    Where that leaves a choice, they stay in the order in which they were given, so the order is
-    the same on every machine.
+    Initializers that do not depend on each other keep their order, so the order is the same on
+    every machine.
 
     Args:
-        initializers: All that there are.
-        place_of: Returns where one comes from, as messages tell it.
+        initializers: All initializers of the application.
+        describe: Returns the name of an initializer in messages.
 
     Raises:
-        BootError: Two have one name, one requires what is not there, or they form a cycle.
+        BootError: Two have the same name, a required one does not exist, or they form a cycle.
     """
-    given = list(initializers)
+    initializers = list(initializers)
     by_name: dict[str, Initializer] = {}
-    for initializer in given:
+    for initializer in initializers:
         name = getattr(initializer, "name", None)
         if not isinstance(name, str) or not name:
-            place = place_of(initializer)
-            raise BootError(f"initializer {place} has no name; set name = '…' on it")
+            raise BootError(
+                f"initializer {describe(initializer)} has no name; set name = '…' on it"
+            )
         if name in by_name:
             raise BootError(
-                f"two initializers are called {name!r}: {place_of(by_name[name])} and "
-                f"{place_of(initializer)}; rename one, or disable one of the plugins"
+                f"two initializers are called {name!r}: {describe(by_name[name])} and "
+                f"{describe(initializer)}; rename one, or disable one of the plugins"
             )
         by_name[name] = initializer
     sorter: TopologicalSorter[str] = TopologicalSorter()
-    for initializer in given:
-        for wanted in initializer.requires:
-            if wanted not in by_name:
+    for initializer in initializers:
+        for required in initializer.requires:
+            if required not in by_name:
                 known = ", ".join(sorted(by_name)) or "none"
                 raise BootError(
-                    f"initializer {initializer.name!r} ({place_of(initializer)}) requires "
-                    f"{wanted!r}, which no plugin provides; there are: {known}. Install the "
+                    f"initializer {initializer.name!r} ({describe(initializer)}) requires "
+                    f"{required!r}, which no plugin provides; there are: {known}. Install the "
                     "plugin that provides it, or remove it from requires"
                 )
-        before = [name for name in (*initializer.requires, *initializer.after) if name in by_name]
-        sorter.add(initializer.name, *before)
+        previous = [name for name in (*initializer.requires, *initializer.after) if name in by_name]
+        sorter.add(initializer.name, *previous)
     try:
         sorter.prepare()
     except CycleError as error:
         names = list(reversed(error.args[1]))
-        distinct = dict.fromkeys(names)
-        places = ", ".join(f"{name!r} is {place_of(by_name[name])}" for name in distinct)
+        descriptions = ", ".join(
+            f"{name!r} is {describe(by_name[name])}" for name in dict.fromkeys(names)
+        )
         raise BootError(
-            f"initializers wait for each other in a circle: {' → '.join(names)}; {places}; "
+            f"initializers form a cycle: {' → '.join(names)}; {descriptions}; "
             "remove one of them from requires or after"
         ) from None
-    position = {initializer.name: index for index, initializer in enumerate(given)}
+    position = {initializer.name: index for index, initializer in enumerate(initializers)}
     ordered: list[Initializer] = []
     ready: list[str] = []
     while sorter.is_active():
@@ -130,20 +132,20 @@ def in_order(
 
 
 class Resources:
-    """Values by their type: one of each."""
+    """The resources of an application, one per type."""
 
     def __init__(self) -> None:
         self._values: dict[type, Any] = {}
 
     def provide(self, type_: type[Resource], value: Resource) -> None:
-        """Make `value` reachable as `type_`; a later one takes the place of an earlier."""
+        """Make `value` available as `type_`. A later value replaces an earlier one."""
         self._values[type_] = value
 
     def get(self, type_: type[Resource]) -> Resource:
-        """Return what was provided as `type_`.
+        """Return the value of `type_`.
 
         Raises:
-            BootError: Nothing was. The message lists what there is.
+            BootError: There is none. The message lists the known types.
         """
         try:
             value: Resource = self._values[type_]
@@ -160,25 +162,24 @@ class Resources:
 
 
 class Transactions(ABC):
-    """What a database offers to whoever tells others of what was written.
+    """The transactions of a database, for actions after a commit.
 
-    A database's initializer provides it: `app.provide(Transactions, database)`. Without one there
-    is nothing to wait for, so ask `app.has(Transactions)` first.
+    The initializer of a database provides it: `app.provide(Transactions, database)`. It is
+    optional, so check `app.has(Transactions)` first.
     """
 
     @abstractmethod
     async def after_commit(self, callback: Callable[..., Any], *args: Any) -> None:
-        """Run `callback` once all that this task has written is kept; at once, outside of any.
+        """Run `callback` after the commit of the current transaction; without one, immediately.
 
-        It does not run if that is rolled back. If it fails, that is logged, and what was written
-        stays.
+        It does not run after a rollback. If it fails, the error is logged, and the commit stands.
 
         Args:
-            callback: A function, asynchronous or not.
-            args: What it is called with.
+            callback: A function, synchronous or asynchronous.
+            args: The arguments of the function.
         """
 
     @property
     @abstractmethod
     def is_open(self) -> bool:
-        """Whether this task is in a transaction, so that `after_commit` has to wait."""
+        """Whether the current task is in a transaction."""

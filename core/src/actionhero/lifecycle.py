@@ -1,4 +1,4 @@
-"""Bringing an application up and down, in order, whatever fails on the way."""
+"""`Lifecycle`: starts and stops an application in order, and `Drain`: stops its servers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.lifecycle")
 
+#: The name of an initializer or a server, and its error.
+Failure = tuple[str, Exception]
+
+#: The time limit for closing a server, after the grace period. With the default grace period of
+#: 20 s the shutdown takes less than 25 s, before a platform kills the process after 30 s.
+CLOSE_SECONDS = 4.0
+
 
 class Phase(StrEnum):
-    """How far an application has come."""
+    """The phase of an application."""
 
     LOADED = "loaded"
     INITIALIZED = "initialized"
@@ -32,10 +39,10 @@ class Lifecycle:
     """load → initialize → start → running → stop.
 
     Args:
-        app: The application that initializers and servers are handed.
-        initializers: In the order in which they start.
-        servers: In the order in which they start, after every initializer.
-        grace_seconds: How long open calls may go on after `stop` began.
+        app: The application.
+        initializers: The initializers, in the order in which they start.
+        servers: The servers, in the order in which they start, after all initializers.
+        grace_seconds: How long open calls may continue after `stop` was called.
     """
 
     def __init__(
@@ -46,116 +53,107 @@ class Lifecycle:
         grace_seconds: float,
     ) -> None:
         self.phase = Phase.LOADED
-        self.drain = Drain(lambda server: self._named("server", server))
+        self.drain = Drain(lambda server: self._describe("server", server))
         self.grace_seconds = grace_seconds
         self._app = app
         self._initializers = initializers
         self._servers = servers
-        # What `stop` has to undo, in the order in which it was done.
-        self._entered: list[Initializer] = []
-        self.open_servers: list[Server] = []
+        # In the order in which they were started; `stop` reverses it.
+        self._started_initializers: list[Initializer] = []
+        self._started_servers: list[Server] = []
 
     async def initialize(self) -> None:
-        """Let every initializer build what it provides.
+        """Initialize all initializers.
 
         Raises:
-            LifecycleError: One failed. What was entered before has been stopped.
+            LifecycleError: One failed. The others have been stopped.
         """
         for initializer in self._initializers:
-            self._entered.append(initializer)
+            self._started_initializers.append(initializer)
             try:
                 await initializer.initialize(self._app)
-            except BaseException as error:  # noqa: BLE001 - what was started is stopped first
-                await self._give_up("initialize", "initializer", initializer, error)
+            except BaseException as error:  # noqa: BLE001 - raised after the others have stopped
+                await self._abort("initialize", "initializer", initializer, error)
         self.phase = Phase.INITIALIZED
 
     async def start(self) -> None:
-        """Start every initializer, then open every server.
+        """Start all initializers, then all servers.
 
         Raises:
-            LifecycleError: One failed, or a `BootError` of its own. What was started before has
-                been stopped.
+            BootError: One failed. The others have been stopped.
         """
         if self.phase is Phase.LOADED:
             await self.initialize()
         for initializer in self._initializers:
             try:
                 await initializer.start(self._app)
-            except BaseException as error:  # noqa: BLE001 - what was started is stopped first
-                await self._give_up("start", "initializer", initializer, error)
+            except BaseException as error:  # noqa: BLE001 - raised after the others have stopped
+                await self._abort("start", "initializer", initializer, error)
         for server in self._servers:
-            self.open_servers.append(server)
+            self._started_servers.append(server)
             try:
                 await server.start(self._app)
-            except BaseException as error:  # noqa: BLE001 - what was started is stopped first
-                await self._give_up("start", "server", server, error)
+            except BaseException as error:  # noqa: BLE001 - raised after the others have stopped
+                await self._abort("start", "server", server, error)
         self.phase = Phase.STARTED
 
-    def without_servers(self) -> None:
-        """Leave the servers closed: whoever starts this only wants what initializers provide."""
+    def disable_servers(self) -> None:
+        """Start the initializers only, as `actionhero doctor` does."""
         self._servers = ()
 
     async def stop(self) -> None:
-        """Close the servers, then stop the initializers in reverse; a second time does nothing.
+        """Stop the servers, then the initializers in reverse. A second call does nothing.
 
         Raises:
-            LifecycleError: Something failed on the way; all the rest has been stopped.
+            LifecycleError: One failed. The others have been stopped.
         """
         failures = await self._stop()
         if failures:
-            what, first = failures[0]
-            raise LifecycleError(f"{what} failed to stop: {_told(first)}") from first
+            name, error = failures[0]
+            raise LifecycleError(f"{name} failed to stop: {error_text(error)}") from error
 
-    async def _stop(self) -> list[tuple[str, Exception]]:
+    async def _stop(self) -> list[Failure]:
         if self.phase is Phase.STOPPED:
             return []
-        failures: list[tuple[str, Exception]] = []
-        servers, self.open_servers = self.open_servers, []
-        failures += await self.drain.run(servers, self.grace_seconds)
-        while self._entered:
-            initializer = self._entered.pop()
+        servers, self._started_servers = self._started_servers, []
+        failures = await self.drain.run(servers, self.grace_seconds)
+        while self._started_initializers:
+            initializer = self._started_initializers.pop()
             try:
                 await initializer.stop(self._app)
-            except Exception as error:  # noqa: BLE001 - the others must be stopped all the same
-                failures.append((self._named("initializer", initializer), error))
+            except Exception as error:  # noqa: BLE001 - the others must be stopped, too
+                failures.append((self._describe("initializer", initializer), error))
         self._app.pipeline.close()
         self.phase = Phase.STOPPED
-        for what, failure in failures:
-            logger.error("%s failed to stop: %s", what, failure, exc_info=failure)
+        for name, failure in failures:
+            logger.error("%s failed to stop: %s", name, failure, exc_info=failure)
         return failures
 
-    async def _give_up(
+    async def _abort(
         self, phase: str, kind: str, part: Initializer | Server, error: BaseException
     ) -> None:
-        """Stop what was started, then report the failure that began it."""
+        """Stop everything, then raise the error that prevented the start."""
         await self._stop()
-        # A cancellation, and an error that says itself what to do, are passed on as they are.
+        # Cancellation, and errors that name their remedy, are raised as they are.
         if isinstance(error, asyncio.CancelledError | BootError) or not isinstance(
             error, Exception
         ):
             raise error
-        named = self._named(kind, part)
-        raise LifecycleError(f"{named} failed to {phase}: {_told(error)}") from error
+        raise LifecycleError(
+            f"{self._describe(kind, part)} failed to {phase}: {error_text(error)}"
+        ) from error
 
-    def _named(self, kind: str, part: Initializer | Server) -> str:
-        return f"{kind} {part.name!r} ({self._app.plugins.place_of(part)})"
+    def _describe(self, kind: str, part: Initializer | Server) -> str:
+        return f"{kind} {part.name!r} ({self._app.plugins.describe(part)})"
 
 
-def _told(error: Exception) -> str:
+def error_text(error: Exception) -> str:
+    """Return the type and the text of an error, or its type alone if it has no text."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-#: How long closing what is left may take, after the grace time. With the default grace time of
-#: 20 s all ends within 25 s, so that a platform that kills after 30 s never has to.
-CLOSE_SECONDS = 4.0
-
-
-#: What failed, and how.
-Failure = tuple[str, Exception]
-
-
 class DrainState(StrEnum):
-    """Where a process is on its way down; it only ever goes forward."""
+    """The state of the shutdown of servers. It only moves forward."""
 
     RUNNING = "running"
     DRAINING = "draining"
@@ -163,48 +161,46 @@ class DrainState(StrEnum):
     STOPPED = "stopped"
 
 
-def _name(server: Server) -> str:
-    return f"server {server.name!r}"
-
-
 class Drain:
-    """The one state machine for the end of all servers.
+    """The shutdown of all servers together.
 
-    not ready → stop accepting → open calls finish, up to the grace time → close.
+    not ready → stop accepting → open calls finish, up to the grace period → close.
 
     Args:
-        name_of: Returns how failures name a server.
+        describe: Returns the name of a server for its failures.
     """
 
-    def __init__(self, name_of: Callable[[Server], str] = _name) -> None:
-        self._name_of = name_of
+    def __init__(
+        self, describe: Callable[[Server], str] = lambda server: f"server {server.name!r}"
+    ) -> None:
+        self._describe = describe
         self.state = DrainState.RUNNING
 
     @property
     def ready(self) -> bool:
-        """Whether new work is welcome; `/readyz` tells it."""
+        """Whether new calls are accepted, for `/readyz`."""
         return self.state is DrainState.RUNNING
 
     async def run(self, servers: Sequence[Server], grace_seconds: float) -> list[Failure]:
-        """Bring all `servers` to their end.
+        """Shut down all `servers`.
 
         Args:
-            servers: Those that have started.
-            grace_seconds: How long open calls may go on before they are cancelled.
+            servers: The started servers.
+            grace_seconds: How long open calls may continue before they are cancelled.
 
         Returns:
-            What went wrong on the way, and with which server; every step is taken all the same.
+            The failures. Every step is taken for every server nevertheless.
         """
         if self.state is not DrainState.RUNNING:
             return []
-        # Before anything else: a balancer that asks now must look for somebody else.
+        # First of all, so that load balancers send no further requests.
         self.state = DrainState.DRAINING
         failures: list[Failure] = []
         for server in servers:
             try:
                 await server.stop_accepting()
-            except Exception as error:  # noqa: BLE001 - one server must not keep another open
-                failures.append((self._name_of(server), error))
+            except Exception as error:  # noqa: BLE001 - the others must be stopped, too
+                failures.append((self._describe(server), error))
         if servers:
             failures += await self._finish(servers, grace_seconds)
         self.state = DrainState.CLOSING
@@ -212,8 +208,8 @@ class Drain:
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await server.close()
-            except Exception as error:  # noqa: BLE001
-                failures.append((self._name_of(server), error))
+            except Exception as error:  # noqa: BLE001 - the others must be closed, too
+                failures.append((self._describe(server), error))
         self.state = DrainState.STOPPED
         return failures
 
@@ -222,16 +218,16 @@ class Drain:
         _, late = await asyncio.wait(tasks, timeout=grace_seconds)
         for task in late:
             logger.warning(
-                "server %r still has open calls after %.1f s; they are cancelled",
+                "server %r still has open calls after %.1f s; cancelling them",
                 tasks[task].name,
                 grace_seconds,
             )
             task.cancel()
         if late:
-            # One that does not heed it must not keep the process alive.
+            # A server that ignores the cancellation must not keep the process alive.
             await asyncio.wait(late, timeout=CLOSE_SECONDS)
         return [
-            (self._name_of(server), error)
+            (self._describe(server), error)
             for task, server in tasks.items()
             if task.done()
             and not task.cancelled()

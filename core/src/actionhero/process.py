@@ -1,4 +1,4 @@
-"""One process that serves until it is told to stop."""
+"""The process of an application: event loop, signals and exit codes."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ Result = TypeVar("Result")
 logger = logging.getLogger("actionhero.process")
 
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-#: How long after its grace time a process that was told to stop may still be there, whatever hangs.
-OVERTIME_SECONDS: Final = 4.5
-#: How long tasks and threads that would not end may keep a process that has stopped all else.
-LEAVE_SECONDS: Final = 1.0
-#: How long it may take to say that a process is ended.
-TELL_SECONDS: Final = 0.3
+#: The time limit of the shutdown after the grace period.
+SHUTDOWN_MARGIN_SECONDS: Final = 4.5
+#: The time limit for pending tasks and threads after the shutdown.
+EXIT_SECONDS: Final = 1.0
+#: The time limit for the log line of a forced exit.
+LOG_SECONDS: Final = 0.3
 #: sysexits.h: `EX_SOFTWARE`.
 EXIT_SOFTWARE: Final = 70
-#: How often a process with a parent looks whether the parent is there, and says that it lives.
-BEAT_SECONDS: Final = 0.5
+#: How often a process with a parent checks that the parent is alive, and calls `heartbeat`.
+HEARTBEAT_SECONDS: Final = 0.5
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return what makes event loops: uvloop where it is installed, else asyncio's own."""
+    """Return the factory of uvloop if it is installed, else `None`: that of asyncio."""
     try:
-        import uvloop  # noqa: PLC0415 - brought by a server's package, not by core
+        import uvloop  # noqa: PLC0415 - a dependency of servers, not of core
     except ImportError:
         return None
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
@@ -50,180 +50,179 @@ def serve(
     announce: Callable[[], None] = lambda: None,
     *,
     parent: int | None = None,
-    beat: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> int:
     """Start `app`, serve until SIGINT or SIGTERM, stop, and return the exit code: 0.
 
-    A second signal ends the process at once with 130 or 143, whatever is open. Whoever was told
-    to stop and hangs, even with a blocked event loop, ends with 70 when the time is over.
+    A second signal exits immediately with 130 or 143. A process that hangs during the shutdown,
+    even with a blocked event loop, exits with 70 after the time limit.
 
-    With a parent, SIGTERM tells to stop however often it comes, and SIGINT nothing, because a
-    terminal sends it to every process and the parent passes it on. Without its parent the process
-    stops.
+    With a parent, a second SIGTERM has no effect. SIGINT is ignored: a terminal sends it to every
+    process, and the parent forwards it. If the parent ends, the process stops.
 
     Args:
         app: A loaded application without problems.
-        announce: Called when everything has started.
-        parent: The id of the process that started this one to serve, and supervises it.
-        beat: Called every half second for as long as the event loop turns.
+        announce: Called after the start.
+        parent: The id of the supervising process that started this one.
+        heartbeat: Called every half second while the event loop is not blocked.
 
     Raises:
-        BootError: It did not start; whatever had started was stopped.
+        BootError: The start failed, and the application was stopped.
     """
-    limit = app.grace_seconds + OVERTIME_SECONDS
-    service = _Service(app, announce, parent, beat)
+    limit = app.grace_seconds + SHUTDOWN_MARGIN_SECONDS
+    service = _Service(app, announce, parent, heartbeat)
     runner = asyncio.Runner(loop_factory=loop_factory())
     code = EXIT_SOFTWARE
     try:
-        # The loop is made here, and not by `run`, which would put its own handler on SIGINT.
+        # `runner.run` is not used, because it would replace the handler of SIGINT.
         loop = runner.get_loop()
         with StopSignals(loop, service.stop, limit_seconds=limit, parent=parent):
             loop.run_until_complete(service.run())
         code = 0
     finally:
-        # Closing waits for tasks and threads, and some of them may never end.
-        with Limit(LEAVE_SECONDS, code):
+        # Closing waits for tasks and threads, which may never end.
+        with ExitTimer(EXIT_SECONDS, code):
             runner.close()
     return code
 
 
 class _Service:
-    """The life of an application in this process, from its start to its stop."""
+    """Runs an application from its start to its stop."""
 
     def __init__(
         self,
         app: Application,
         announce: Callable[[], None],
         parent: int | None,
-        beat: Callable[[], None],
+        heartbeat: Callable[[], None],
     ) -> None:
         self._app = app
         self._announce = announce
         self._parent = parent
-        self._beat = beat
+        self._heartbeat = heartbeat
         self._stopping = asyncio.Event()
-        self._starting: asyncio.Task[None] | None = None
+        self._start_task: asyncio.Task[None] | None = None
 
     def stop(self, number: int) -> None:
-        self._end(f"on {signal.Signals(number).name}")
+        self._stop(f"on {signal.Signals(number).name}")
 
     async def run(self) -> None:
-        beating = asyncio.create_task(self._beat_on())
+        heartbeat_task = asyncio.create_task(self._send_heartbeats())
         try:
-            self._starting = asyncio.create_task(self._app.start())
+            self._start_task = asyncio.create_task(self._app.start())
             if self._stopping.is_set():
-                self._starting.cancel()
+                self._start_task.cancel()
             try:
-                await self._starting
+                await self._start_task
             except asyncio.CancelledError:
                 return
             self._announce()
             await self._stopping.wait()
             await self._app.stop()
         finally:
-            beating.cancel()
+            heartbeat_task.cancel()
 
-    def _end(self, why: str) -> None:
+    def _stop(self, reason: str) -> None:
         if self._stopping.is_set():
             return
         self._stopping.set()
-        logger.info("stopping %s", why)
-        if self._starting is not None:
-            # Whatever started already is stopped by the lifecycle, in order.
-            self._starting.cancel()
+        logger.info("stopping %s", reason)
+        if self._start_task is not None:
+            # The lifecycle stops the parts that have started.
+            self._start_task.cancel()
 
-    async def _beat_on(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
-            self._beat()
+            self._heartbeat()
             if self._parent is None:
                 return
             if os.getppid() != self._parent:
-                self._end("because the process that started this one is gone")
-            await asyncio.sleep(BEAT_SECONDS)
+                self._stop("because the parent process has ended")
+            await asyncio.sleep(HEARTBEAT_SECONDS)
 
 
 class StopSignals:
-    """Tells an event loop of the first signal to stop; a second one ends the process at once.
+    """Handles SIGINT and SIGTERM: the first one calls `on_stop`, a second one exits immediately.
 
-    The handlers are the interpreter's own and not the loop's, so that they run even if the loop
-    is kept by somebody who forgot to await.
+    The handlers are registered with the interpreter instead of the event loop, so that they run
+    even if the event loop is blocked.
 
     Args:
-        loop: Where `told` is called, with the number of the signal.
-        told: What to do.
-        limit_seconds: After how long the process is ended with 70; `None`: never.
+        loop: The event loop that calls `on_stop`.
+        on_stop: Called with the number of the first signal.
+        limit_seconds: The time after which the process exits with 70; `None`: never.
         parent: As in `serve`.
-        exit_now: What to do on a second signal; where left out, end the process.
+        exit_now: Called with the number of a second signal. Defaults to `exit_now`.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        told: Callable[[int], object],
+        on_stop: Callable[[int], object],
         *,
         limit_seconds: float | None = None,
         parent: int | None = None,
         exit_now: Callable[[int], object] | None = None,
     ) -> None:
-        self._at_once = exit_now
+        self._exit_now = exit_now
         self._loop = loop
-        self._told = told
+        self._on_stop = on_stop
         self._limit_seconds = limit_seconds
-        self._limit: Limit | None = None
-        # Not that of the call which a signal happens to interrupt.
+        self._timer: ExitTimer | None = None
+        # Not the context of the code that the signal interrupts.
         self._context = contextvars.copy_context()
         self._parent = parent
-        self._before: dict[int, Any] = {}
-        #: The signal that came first.
+        self._previous_handlers: dict[int, Any] = {}
+        #: The first signal.
         self.received: int | None = None
 
     def __enter__(self) -> StopSignals:
         for number in STOP_SIGNALS:
-            is_ours = self._parent is None or number == signal.SIGTERM
-            handler = self._handle if is_ours else signal.SIG_IGN
-            self._before[number] = signal.signal(number, handler)
+            is_handled = self._parent is None or number == signal.SIGTERM
+            handler = self._handle if is_handled else signal.SIG_IGN
+            self._previous_handlers[number] = signal.signal(number, handler)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous_handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        if self._limit is not None:
-            self._limit.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _handle(self, number: int, frame: object) -> None:
         if self.received is not None:
             if self._parent is None:
-                (self._at_once or exit_now)(number)
+                (self._exit_now or exit_now)(number)
             return
         self.received = number
         if self._limit_seconds is not None:
-            self._limit = Limit(self._limit_seconds, EXIT_SOFTWARE)
-            self._limit.start()
-        # A closed loop has nothing more to stop.
+            self._timer = ExitTimer(self._limit_seconds, EXIT_SOFTWARE)
+            self._timer.start()
+        # After the loop was closed there is nothing to stop.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._told, number, context=self._context)
+            self._loop.call_soon_threadsafe(self._on_stop, number, context=self._context)
 
 
-class Limit:
-    """Ends the process with an exit code after some time, whatever hangs, unless called off."""
+class ExitTimer:
+    """Exits the process with a code after some time, even if it hangs, unless it is cancelled."""
 
     def __init__(self, seconds: float, code: int) -> None:
         self._seconds = seconds
         self._code = code
-        # Held until it is called off. Of `_thread`, as is what waits for it: `threading` has locks
-        # that the main thread may hold when a signal starts this.
-        self._on = _thread.allocate_lock()
-        self._on.acquire()
+        # Locked until the timer is cancelled. `threading` is not used, because the main thread may
+        # hold one of its locks when a signal handler starts the timer.
+        self._pending = _thread.allocate_lock()
+        self._pending.acquire()
 
     def start(self) -> None:
-        """Let the time run."""
-        # Nobody waits for such a thread when the process ends.
+        """Start the timer."""
+        # The interpreter does not wait for such a thread at exit.
         _thread.start_new_thread(self._wait, ())
 
     def cancel(self) -> None:
-        """Let the process live."""
-        if self._on.locked():
-            self._on.release()
+        """Cancel the timer."""
+        if self._pending.locked():
+            self._pending.release()
 
     def __enter__(self) -> None:
         self.start()
@@ -232,21 +231,21 @@ class Limit:
         self.cancel()
 
     def _wait(self) -> None:
-        if self._on.acquire(timeout=self._seconds):
+        if self._pending.acquire(timeout=self._seconds):
             return
-        # In a thread of its own, for the stream may be what hangs.
+        # In another thread, because the stream of the log may be blocked.
         _thread.start_new_thread(
-            logger.error, ("something has not ended in %.1f s; ending without it", self._seconds)
+            logger.error, ("shutdown did not finish within %.1f s; exiting", self._seconds)
         )
-        time.sleep(TELL_SECONDS)
+        time.sleep(LOG_SECONDS)
         os._exit(self._code)
 
 
 def run_interruptible(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run `work` on an event loop of its own, and return what it returns.
+    """Run `work` on an event loop of its own, and return its result.
 
-    SIGINT and SIGTERM cancel it, so that whatever was begun is undone; then the process exits
-    with 130 or 143. A second signal ends it at once.
+    SIGINT and SIGTERM cancel it. Then the process exits with 130 or 143. A second signal exits
+    immediately.
     """
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
@@ -259,19 +258,19 @@ def run_interruptible(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 def exit_now(number: int) -> None:
-    """End the process now, with the exit code that shells give for the signal."""
-    # Should the stream be what hangs.
-    Limit(LEAVE_SECONDS, 128 + number).start()
+    """Exit immediately, with the exit code of a signal."""
+    # In case that a stream is blocked.
+    ExitTimer(EXIT_SECONDS, 128 + number).start()
     try:
-        logger.warning("second %s: ending at once", signal.Signals(number).name)
+        logger.warning("second %s: exiting immediately", signal.Signals(number).name)
         logging.shutdown()
         sys.stdout.flush()
     finally:
-        # Even if the signal came while one of these streams was written to.
+        # Also if the signal interrupted a write to one of these streams.
         os._exit(128 + number)
 
 
 def exit_soon(code: int) -> NoReturn:
-    """End the process with an exit code, and wait for its other threads no longer than a second."""
-    Limit(LEAVE_SECONDS, code).start()
+    """Exit with a code, and wait at most a second for other threads."""
+    ExitTimer(EXIT_SECONDS, code).start()
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""A door: brings calls to actions and takes outcomes back."""
+"""`Server`: runs a transport, and `Supervisor`: runs worker processes."""
 
 from __future__ import annotations
 
@@ -14,51 +14,50 @@ if TYPE_CHECKING:
 
 
 class Server(ABC):
-    """One kind of door: subclass it, give it a `name`, and translate.
+    """Runs a transport. Subclass it, and give it a `name`.
 
-    A server turns its own kind of request into *(action name, raw inputs, connection)*, awaits
-    `app.pipeline.execute`, and turns the outcome into its own kind of answer. Nothing else about
-    a call is its business.
+    A server translates a request into *(connection, action name, payload)*, awaits
+    `app.pipeline.execute`, and translates the outcome into a response. The pipeline does the rest.
 
-    The end comes in three steps, all driven by the drain (see `actionhero.lifecycle`), so that
-    several servers stop together: `stop_accepting`, `finish`, `close`.
+    The shutdown has three steps, which several servers take together (see `actionhero.lifecycle`):
+    `stop_accepting`, `finish`, `close`.
     """
 
-    #: By which listings and messages name it.
+    #: Its name in listings and messages.
     name: ClassVar[str]
-    #: In which kinds of process it opens.
+    #: The kinds of processes that it is started in.
     modes: ClassVar[frozenset[RunMode]] = frozenset({RunMode.SERVER})
 
     @abstractmethod
     async def start(self, app: Application) -> None:
-        """Open, and accept calls from now on.
+        """Open, and accept calls.
 
         Raises:
-            BootError: It cannot open; a port in use is a `ConfigurationError`, exit code 78.
+            BootError: It cannot open. A port in use is a `ConfigurationError`, exit code 78.
         """
 
     async def stop_accepting(self) -> None:
-        """Take no new connection, and no new call on the connections that are there."""
+        """Accept no new connections, and no new calls on open connections."""
 
     async def finish(self) -> None:
-        """Return when no call is open any more. Cancelled when the grace time is over."""
+        """Wait until no call is open. Cancelled when the grace period is over."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Close what is still open: cancel calls, tell clients, free the sockets."""
+        """Cancel open calls, close connections and sockets."""
 
     def announcement(self) -> Sequence[str]:
-        """Return lines that tell a person how to reach this server, once it has started."""
+        """Return the lines to print after the start, such as the address of the server."""
         return ()
 
 
 class Supervisor(ABC):
-    """Starts processes, looks after them, and ends them; given by `actionhero_supervisor`."""
+    """Starts, monitors and stops worker processes; returned by `actionhero_supervisor`."""
 
-    #: Whether it runs although something is wrong with the application, which may be mended
-    #: meanwhile. Wrong settings are refused all the same.
+    #: Whether it runs although the application has errors, because they may be fixed meanwhile.
+    #: Invalid settings prevent it nevertheless.
     tolerates_load_errors: ClassVar[bool] = False
 
     @abstractmethod
     def run(self) -> int:
-        """Run until told to stop, in the main thread, and return the exit code."""
+        """Run in the main thread until the shutdown, and return the exit code."""

@@ -1,6 +1,6 @@
-"""The `actionhero` command, and what plugins need to add commands to it.
+"""The `actionhero` command, and the names that plugins need to add commands to it.
 
-Importing this imports nothing else: a plugin that adds a `LazyCommand` costs `--help` only click.
+Its names are imported on first use: a plugin that adds a `LazyCommand` imports only click.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from actionhero.cli.group import LazyCommand as LazyCommand
     from actionhero.cli.group import SettingOption as SettingOption
     from actionhero.cli.group import group as group
-    from actionhero.cli.group import load_plugins as load_plugins
     from actionhero.cli.group import main as main
-    from actionhero.cli.logging import configure_logs as configure_logs
+    from actionhero.cli.output import configure_logs as configure_logs
+    from actionhero.cli.output import format_option as format_option
+    from actionhero.cli.output import write_json as write_json
+    from actionhero.cli.output import write_rows as write_rows
     from actionhero.cli.start import announce as announce
-    from actionhero.cli.table import format_option as format_option
-    from actionhero.cli.table import write_json as write_json
-    from actionhero.cli.table import write_rows as write_rows
+    from actionhero.plugins.host import load_plugins as load_plugins
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
@@ -50,11 +50,10 @@ __getattr__, __dir__, __all__ = lazy_names(
             "LazyCommand",
             "SettingOption",
             "group",
-            "load_plugins",
             "main",
         ],
-        ".logging": ["configure_logs"],
+        ".output": ["configure_logs", "format_option", "write_json", "write_rows"],
         ".start": ["announce"],
-        ".table": ["format_option", "write_json", "write_rows"],
+        "actionhero.plugins.host": ["load_plugins"],
     },
 )

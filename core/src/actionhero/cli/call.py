@@ -1,4 +1,4 @@
-"""`actionhero call NAME --field value …`: an action from the shell."""
+"""`actionhero call NAME --field value …`: calls an action from the shell."""
 
 from __future__ import annotations
 
@@ -15,16 +15,13 @@ from actionhero import json
 from actionhero.application import RunMode
 from actionhero.cli.exit_codes import exit_code
 from actionhero.cli.group import CommandContext
-from actionhero.cli.logging import configure_logs
-from actionhero.cli.stream_writer import ItemWriter
-from actionhero.cli.table import write_json, write_rows
+from actionhero.cli.output import StreamWriter, configure_logs, write_json, write_rows
 from actionhero.connection import Connection
 from actionhero.errors import ABSENT, BootError, ConnectionTypeNotFound
 from actionhero.files import File
 from actionhero.identifier import new_identifier
 from actionhero.inputs.annotations import members
 from actionhero.inputs.payloads import TextPayload
-from actionhero.json import encode
 from actionhero.process import run_interruptible
 from actionhero.streams import Stream
 from actionhero.transport.error_document import error_document
@@ -38,22 +35,24 @@ if TYPE_CHECKING:
     from actionhero.errors import TypedError
     from actionhero.inputs.schema import InputField
 
-    Take = Callable[[click.Context, str, Mapping[str, list[Any]]], None]
+    Handler = Callable[[click.Context, str, Mapping[str, list[Any]]], None]
 
 
 class ActionGroup(click.Group):
-    """A command for each action, whose options are made from the action's inputs.
+    """A group with a command for each action, whose options are the inputs of the action.
 
-    Other commands that take an action as a word subclass it, and say what is done with it.
+    Other commands with an action as argument subclass it, and override `handle_action`.
     """
 
-    def take(self, context: click.Context, name: str, text: Mapping[str, list[Any]]) -> None:
-        """Do what the command is for. This one calls the action.
+    def handle_action(
+        self, context: click.Context, name: str, text: Mapping[str, list[Any]]
+    ) -> None:
+        """Handle an action. This implementation calls it.
 
         Args:
-            context: Of the command line.
-            name: What was typed; perhaps no action has that name.
-            text: What was given for the inputs.
+            context: The context of the command.
+            name: The name of the action; perhaps it does not exist.
+            text: The values of the options, by input.
         """
         _run(context, name, text)
 
@@ -62,7 +61,7 @@ class ActionGroup(click.Group):
             return [action.name for action in loaded_app(ctx).actions]
         except BootError:
             if ctx.resilient_parsing:
-                # A shell that completes a word has no place for what is wrong.
+                # Shell completion cannot show errors.
                 return []
             raise
 
@@ -71,11 +70,11 @@ class ActionGroup(click.Group):
             return None
         app = loaded_app(ctx)
         if cmd_name in app.actions:
-            return _command(app.actions.find(cmd_name), self.take)
-        # The corridor says that there is no such action, in the same words as at every door.
+            return _command(app.actions.find(cmd_name), self.handle_action)
+        # The pipeline reports an unknown action, with the same message over every transport.
         return click.Command(
             cmd_name,
-            callback=lambda rest: self.take(ctx, cmd_name, {}),
+            callback=lambda rest: self.handle_action(ctx, cmd_name, {}),
             params=[click.Argument(["rest"], nargs=-1, type=click.UNPROCESSED)],
             context_settings={"ignore_unknown_options": True},
             add_help_option=False,
@@ -93,37 +92,36 @@ class ActionGroup(click.Group):
 )
 @click.pass_context
 def call(context: click.Context, format_: str) -> None:
-    """Call the action NAME; its value goes to stdout as JSON, an error to stderr.
+    """Call the action NAME. Write its result to stdout as JSON, or its error to stderr.
 
-    Options of this command stand before NAME, the action's own inputs after it.
+    The options of this command precede NAME, the inputs of the action follow it.
     `actionhero call NAME --help` lists them.
 
-    Exit codes: 0 a value; 1 the action failed; 2 wrong usage; 65 invalid inputs;
-    69 a service is unavailable; 78 settings or plugins are wrong.
+    Exit codes: 0 success; 1 the action failed; 2 invalid usage; 65 invalid inputs;
+    69 a service is unavailable; 78 invalid settings or plugins.
     """
     context.meta["format"] = format_
 
 
 def loaded_app(context: click.Context) -> App:
-    """Return the application that a command line is about, loaded once.
+    """Return the application of a command, which is loaded once.
 
     Raises:
-        PluginError: Something is wrong with it.
+        PluginError: The application has problems.
     """
     app: App | None = context.meta.get("app")
     if app is None:
-        # A shell that completes a word parses the options before the command and runs nothing.
+        # Shell completion parses the options before the command without running the group.
         command_context = context.obj or CommandContext(context.find_root().params)
         app = command_context.load(RunMode.CLI)
-        # An operator who reads JSON from a pipe wants no line per call beside it.
+        # Without the log line of the call, unless a level is set.
         configure_logs(app, level="warn")
-        app.refuse_problems()
+        app.raise_for_problems()
         context.meta["app"] = app
     return app
 
 
-def _command(action: RegisteredAction, take: Take) -> click.Command:
-    """Return the command of one action."""
+def _command(action: RegisteredAction, handler: Handler) -> click.Command:
 
     @click.pass_context
     def callback(context: click.Context, /, **values: Any) -> None:
@@ -132,7 +130,7 @@ def _command(action: RegisteredAction, take: Take) -> click.Command:
             for name, value in values.items()
             if value is not None and value != ()
         }
-        take(context, action.name, text)
+        handler(context, action.name, text)
 
     return click.Command(
         action.name,
@@ -144,32 +142,31 @@ def _command(action: RegisteredAction, take: Take) -> click.Command:
 
 
 def _option(number: int, field: InputField) -> click.Option:
-    # The name is ours, so that a field may be called anything at all.
+    # A name of our own, because the name of a field is perhaps not an identifier.
     declarations = [f"input{number}:{field.name}"]
-    spelled = field.name.replace("_", "-")
-    declarations += [f"--{name}" for name in dict.fromkeys((field.name, spelled))]
+    names = dict.fromkeys((field.name, field.name.replace("_", "-")))
+    declarations += [f"--{name}" for name in names]
     notes = [field.description or ""]
     if field.required:
         notes.append("[required]")
     elif field.default not in (ABSENT, None) and not field.secret:
-        notes.append(f"[default: {_shown(field.default)}]")
-    kinds = [kind for kind in members(field.annotation) if isinstance(kind, type)]
+        notes.append(f"[default: {_default_text(field.default)}]")
+    types = [type_ for type_ in members(field.annotation) if isinstance(type_, type)]
     attributes: dict[str, Any] = {"help": " ".join(filter(None, notes)), "type": click.STRING}
-    option: type[click.Option] = _TextOption
-    if bool in kinds:
-        # Both `--verbose` and `--verbose false`; the corridor reads what was written.
+    if bool in types:
+        # Both `--verbose` and `--verbose false`; the pipeline parses the value.
         attributes |= {"is_flag": False, "flag_value": "true", "metavar": "[true|false]"}
-    elif File in kinds:
+    elif File in types:
         attributes |= {"type": _FilePath(), "metavar": "PATH"}
     else:
-        attributes["metavar"] = _metavar(field, kinds)
+        attributes["metavar"] = _metavar(field, types)
     if field.is_list:
         attributes["multiple"] = True
-    return option(declarations, **attributes)
+    return _InputOption(declarations, **attributes)
 
 
-class _TextOption(click.Option):
-    """An option whose name inside is `input<n>:<field>`, which click would refuse."""
+class _InputOption(click.Option):
+    """An option with the name `input<n>:<field>`, which click would reject."""
 
     def _parse_decls(self, decls: Any, expose_value: bool) -> tuple[str, list[str], list[str]]:
         first, *rest = decls
@@ -178,7 +175,7 @@ class _TextOption(click.Option):
 
 
 class _FilePath(click.ParamType[File]):
-    """A path of the caller's own, which the action gets as an uploaded file."""
+    """The path of a file, which the action receives like an uploaded file."""
 
     name = "path"
 
@@ -188,21 +185,21 @@ class _FilePath(click.ParamType[File]):
             stream = path.open("rb")
         except OSError as error:
             self.fail(f"cannot read {value!r}: {error.strerror}", param, ctx)
-        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        return File(path.name, kind, os.fstat(stream.fileno()).st_size, stream)
+        content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        return File(path.name, content_type, os.fstat(stream.fileno()).st_size, stream)
 
 
-def _metavar(field: InputField, kinds: list[type]) -> str:
+def _metavar(field: InputField, types: list[type]) -> str:
     if field.is_structure:
         return "JSON"
-    if any(issubclass(kind, int) for kind in kinds):
+    if any(issubclass(type_, int) for type_ in types):
         return "INTEGER"
-    if any(issubclass(kind, float) for kind in kinds):
+    if any(issubclass(type_, float) for type_ in types):
         return "NUMBER"
     return "TEXT"
 
 
-def _shown(default: Any) -> str:
+def _default_text(default: Any) -> str:
     try:
         return default if isinstance(default, str) else json.dumps(default).decode()
     except TypeError:
@@ -213,22 +210,22 @@ def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> No
     app = loaded_app(context)
     request_id = new_identifier()
     format_ = context.meta["format"]
-    items: ItemWriter | None = None
+    stream: StreamWriter | None = None
     if name in app.actions and app.actions.find(name).streams:
-        items = ItemWriter(collects=format_ != "json")
-    outcome, failure = run_interruptible(_execute(app, name, text, request_id, items))
-    if items is not None and items.failure is not None:
-        # Nobody is left to whom anything could be told.
-        raise items.failure
+        stream = StreamWriter(collect=format_ != "json")
+    outcome, stop_error = run_interruptible(_execute(app, name, text, request_id, stream))
+    if stream is not None and stream.error is not None:
+        # The reader of stdout has closed the pipe: there is nothing to write.
+        raise stream.error
     if outcome.error is not None:
         write_error(outcome.error, request_id, outcome.stack)
-    if items is not None and (outcome.value is None or isinstance(outcome.value, Stream)):
-        if items.kept:
-            _write_value(items.kept, format_, request_id)
+    if stream is not None and (outcome.value is None or isinstance(outcome.value, Stream)):
+        if stream.items:
+            _write_value(stream.items, format_, request_id)
     else:
         _write_value(outcome.value, format_, request_id)
-    if failure is not None:
-        raise failure
+    if stop_error is not None:
+        raise stop_error
 
 
 async def _execute(
@@ -236,31 +233,31 @@ async def _execute(
     name: str,
     text: Mapping[str, list[Any]],
     request_id: str,
-    items: ItemWriter | None,
+    sink: StreamWriter | None,
 ) -> tuple[Outcome, BootError | None]:
-    """Return what came of the call, and what failed while everything was stopped after it."""
+    """Start the application, execute a call, and return its outcome and the error of the stop."""
     await app.start()
-    failure: BootError | None = None
+    stop_error: BootError | None = None
     try:
         outcome = await app.pipeline.execute(
-            Connection("cli"), name, TextPayload(text), request_id=request_id, sink=items
+            Connection("cli"), name, TextPayload(text), request_id=request_id, sink=sink
         )
     finally:
-        # What the action did is done and has a value, whatever fails now.
+        # The outcome is written even if the stop fails.
         try:
             await app.stop()
         except BootError as error:
-            failure = error
-    return outcome, failure
+            stop_error = error
+    return outcome, stop_error
 
 
 def _write_value(value: Any, format_: str, request_id: str) -> None:
     try:
-        encoded = encode(value)
+        encoded = json.encode(value)
     except TypeError:
-        # Such as a file, or a redirect: the door's own kind of answer.
+        # For example a file, or a redirect of the HTTP transport.
         write_error(
-            ConnectionTypeNotFound("What this action answers cannot be told on a command line"),
+            ConnectionTypeNotFound("This response type is not supported on the command line"),
             request_id,
         )
     plain = json.loads(encoded)
@@ -278,7 +275,7 @@ def _write_value(value: Any, format_: str, request_id: str) -> None:
 
 
 def write_error(error: TypedError, request_id: str, stack: str | None = None) -> NoReturn:
-    """Write the envelope of a failure to stderr, and exit with the code that tells its type."""
+    """Write the error document to stderr, and exit with the code of the error type."""
     document = error_document(
         error,
         timestamp_ms=time.time_ns() // 1_000_000,

@@ -1,4 +1,4 @@
-"""The command line's own table: from types of failure to exit codes (sysexits.h)."""
+"""The exit codes of the command line (sysexits.h), and those of error types."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ _CODES = {
 
 
 def exit_code(type_: ErrorType) -> int:
-    """Return the exit code that tells a failure of `type_`."""
+    """Return the exit code of an error type."""
     return _CODES.get(type_, EXIT_FAILED)

@@ -1,7 +1,7 @@
-"""The `actionhero` command.
+"""The `actionhero` command group, and the `main` function of the program.
 
-Light on purpose: `--version` and `--help` import click, this module and the `plugin.py` files.
-Every command is in a module of its own, imported when it is run.
+`--version` and `--help` import click, this module and the `plugin.py` modules only. Each command is
+imported when it runs.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ if TYPE_CHECKING:
     from actionhero.plugins.host import PluginHost
     from actionhero.settings.sources import Sources
 
-#: Who has the commands that no plugin adds.
-OURS = "actionhero"
+#: The owner of the commands of core.
+CORE_OWNER = "actionhero"
 
 
 class LazyCommand(click.Command):
-    """A command that is imported when it is run, and known by its name and short help till then.
+    """A command that is imported when it runs. Until then only its name and short help are known.
 
     Args:
-        name: What is typed.
-        target: Where the click command is: `package.module:attribute`.
+        name: The name of the command.
+        target: The click command: `package.module:attribute`.
         short_help: One line for the list of commands.
     """
 
     def __init__(self, name: str, target: str, short_help: str) -> None:
         super().__init__(name, short_help=short_help)
         self._target = target
-        self._loaded: click.Command | None = None
-        #: Functions that give further options, as `package.module:attribute`.
-        self.extensions: list[str] = []
+        self._command: click.Command | None = None
+        #: Functions that return further options, as `package.module:attribute`.
+        self.option_targets: list[str] = []
 
     def load(self) -> click.Command:
-        """Import the command, with all options that others add to it."""
-        if self._loaded is None:
-            command = load_target(self._target)
-            for target in self.extensions:
-                command.params.extend(load_target(target)())
-            self._loaded = command
-        return self._loaded
+        """Import the command, and add the options of plugins to it."""
+        if self._command is None:
+            command = _load_target(self._target)
+            for target in self.option_targets:
+                command.params.extend(_load_target(target)())
+            self._command = command
+        return self._command
 
     def make_context(
         self,
@@ -59,7 +59,7 @@ class LazyCommand(click.Command):
         parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:
-        """Parse with the command itself, which then is the one that runs."""
+        """Parse the arguments with the imported command, which then runs."""
         return self.load().make_context(info_name, args, parent, **extra)
 
 
@@ -67,18 +67,18 @@ class SettingOption(click.Option):
     """An option that sets a setting for this run: `--port 9000` is `web.port`.
 
     Args:
-        declarations: As click takes them: `["--port", "-p"]`.
-        setting: Section and key, with a dot between.
+        declarations: The declarations of click: `["--port", "-p"]`.
+        setting: Section and key: `web.port`.
     """
 
     def __init__(self, declarations: Sequence[str], setting: str, **attributes: Any) -> None:
         section, _, key = setting.partition(".")
 
-        def keep(context: click.Context, _: click.Parameter, value: Any) -> None:
+        def override(context: click.Context, _: click.Parameter, value: Any) -> None:
             if value is not None and context.obj is not None:
                 context.obj.override(section, key, value)
 
-        attributes.setdefault("callback", keep)
+        attributes.setdefault("callback", override)
         attributes.setdefault("default", None)
         super().__init__(declarations, expose_value=False, **attributes)
 
@@ -86,93 +86,94 @@ class SettingOption(click.Option):
 class CommandGroup(click.Group):
     """The group `actionhero`, with the commands of every active plugin.
 
-    Plugins are looked for when a list of commands is wanted, or a command that core has not.
+    Plugins are loaded for the list of commands, and for a command that core does not have.
     """
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
-        self._asked = False
-        #: What is wrong with plugins and their commands, as far as it shows without loading all.
+        self._has_plugin_commands = False
+        #: The errors of plugins and their commands, as far as the application is not loaded.
         self.problems: list[str] = []
         self._owners: dict[str, str] = {}
-        self._asking = OURS
+        self._current_owner = CORE_OWNER
 
-    def extend(self, command: str, target: str) -> None:
-        """Give `command` further options: those that the function at `target` returns."""
+    def add_options(self, command: str, target: str) -> None:
+        """Add the options that the function at `target` returns to `command`."""
         lazy = self.commands.get(command)
         if isinstance(lazy, LazyCommand):
-            lazy.extensions.append(target)
+            lazy.option_targets.append(target)
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Add a command.
 
         Raises:
-            PluginError: Another plugin has one of that name.
+            PluginError: Core or another plugin has a command with this name.
         """
         name = name or cmd.name or ""
         if name in self._owners:
             from actionhero.errors import PluginError  # noqa: PLC0415
 
-            if self._owners[name] == OURS:
+            if self._owners[name] == CORE_OWNER:
                 raise PluginError(
-                    f"{self._asking} has the command {name!r}, which is {OURS}'s own; give it "
-                    "another name, or put the plugin's name into plugins.disabled"
+                    f"{self._current_owner} has the command {name!r}, which is a command of "
+                    f"{CORE_OWNER}; rename it, or add the plugin's name to plugins.disabled"
                 )
             raise PluginError(
-                f"two plugins have the command {name!r}: {self._owners[name]} and {self._asking}; "
-                "put the name of one of them into plugins.disabled"
+                f"two plugins have the command {name!r}: {self._owners[name]} and "
+                f"{self._current_owner}; add the name of one of them to plugins.disabled"
             )
-        self._owners[name] = self._asking
+        self._owners[name] = self._current_owner
         super().add_command(cmd, name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        self._ask_plugins(ctx)
+        self._load_plugins(ctx)
         return super().list_commands(ctx)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command = super().get_command(ctx, cmd_name)
-        # `start` is core's, and plugins add to its options.
+        # `start` is a command of core with options of plugins.
         if command is None or (isinstance(command, LazyCommand) and cmd_name == "start"):
-            self._ask_plugins(ctx)
+            self._load_plugins(ctx)
             command = super().get_command(ctx, cmd_name)
         return command
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Tell what is wrong with plugins: their commands are missing from the list above."""
+        """Write the errors of plugins, whose commands are missing from the help."""
         if self.problems:
             with formatter.section("Problems"):
                 for problem in self.problems:
                     formatter.write_text(f"- {problem}")
 
-    def _ask_plugins(self, ctx: click.Context) -> None:
-        if self._asked:
+    def _load_plugins(self, ctx: click.Context) -> None:
+        if self._has_plugin_commands:
             return
         from actionhero.errors import ConfigurationError  # noqa: PLC0415
+        from actionhero.plugins.host import load_plugins  # noqa: PLC0415
 
         context = ctx.obj if ctx.obj is not None else CommandContext(ctx.params)
         try:
             host = load_plugins(context.sources())
         except ConfigurationError as error:
-            self._asked = True
+            self._has_plugin_commands = True
             self.problems.append(str(error))
             return
         self.problems += host.problems
-        self.ask(host)
+        self.add_plugin_commands(host)
 
-    def ask(self, host: PluginHost) -> None:
-        """Let the plugins of `host` add their commands, if they have not been asked yet."""
-        if self._asked:
+    def add_plugin_commands(self, host: PluginHost) -> None:
+        """Add the commands of the plugins of `host`, unless that was done before."""
+        if self._has_plugin_commands:
             return
-        self._asked = True
-        before = len(host.problems)
+        self._has_plugin_commands = True
+        known = len(host.problems)
         for plugin, function in host.functions("actionhero_commands"):
-            self._asking = plugin.owner
-            host.ask(plugin, "actionhero_commands", function, {"group": self})
-        self.problems += host.problems[before:]
+            self._current_owner = plugin.owner
+            host.call_one(plugin, "actionhero_commands", function, {"group": self})
+        self.problems += host.problems[known:]
 
 
 class CommandContext:
-    """What the options before the command say: where settings are, and which of them to override.
+    """The options before the command: the location of the settings, and overrides.
 
     Args:
         params: The parsed options of the group.
@@ -195,7 +196,7 @@ class CommandContext:
             self.override(section, key, value)
 
     def override(self, section: str, key: str, value: Any) -> None:
-        """Set a setting for this run, above every other source."""
+        """Set a setting for this run. It overrides every other source."""
         self._overrides.setdefault(section, {})[key] = value
 
     def sources(self) -> Sources:
@@ -205,46 +206,25 @@ class CommandContext:
         return read_sources(self._location, command_line=self._overrides)
 
     def load(self, mode: RunMode) -> App:
-        """Load the application, with whatever is wrong in `problems`."""
+        """Load the application. Its errors are in `problems`."""
         from actionhero.app import App  # noqa: PLC0415
 
         app = App.load(self.sources(), mode)
         context = click.get_current_context(silent=True)
         root = context.find_root().command if context else None
         if isinstance(root, CommandGroup):
-            root.ask(app.plugins)
-            # What was found while the command line was built has been found again, or here alone.
-            app.problems.extend(fault for fault in root.problems if fault not in app.problems)
+            root.add_plugin_commands(app.plugins)
+            app.problems.extend(error for error in root.problems if error not in app.problems)
         return app
 
 
 def red(text: str) -> str:
-    """Return `text` in red for a terminal, unless somebody asked for no colors."""
+    """Return `text` in red for a terminal, unless `NO_COLOR` is set."""
     return text if os.environ.get("NO_COLOR") else click.style(text, fg="red")
 
 
-def load_plugins(sources: Sources) -> PluginHost:
-    """Import the active plugins and the plugin module of the application, and register their hooks.
-
-    Nothing else of the application is imported. Errors are in `problems` of the host.
-
-    Raises:
-        ConfigurationError: A settings file is invalid.
-    """
-    from actionhero.plugins.discovery import find_plugins, load_application_plugin  # noqa: PLC0415
-    from actionhero.plugins.host import PluginHost  # noqa: PLC0415
-
-    boot = sources.boot()
-    plugins, problems = find_plugins(boot)
-    application, application_problems = load_application_plugin(boot)
-    host = PluginHost()
-    host.problems += [*problems, *application_problems]
-    host.register([*plugins, *([application] if application else [])])
-    return host
-
-
-def load_target(target: str) -> Any:
-    """Return what is at `package.module:attribute`."""
+def _load_target(target: str) -> Any:
+    """Return the attribute at `package.module:attribute`."""
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
@@ -252,67 +232,66 @@ def load_target(target: str) -> Any:
 @click.group(
     cls=CommandGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Write an action once; call it over every door.",
+    help="Write an action once, and call it over every transport.",
 )
 @click.version_option(VERSION, "-V", "--version", message="%(version)s")
-@click.option("--app", metavar="PACKAGE", help="The package of the application.")
+@click.option("--app", metavar="PACKAGE", help="The application package.")
 @click.option(
     "--settings",
     metavar="PATH",
     type=click.Path(path_type=Path),
-    help="The settings file, or the folder that it lies in.  [default: this folder]",
+    help="The settings file, or its folder.  [default: the current folder]",
 )
 @click.option(
     "--set",
     "set",
     multiple=True,
     metavar="SECTION.KEY=VALUE",
-    help="Set a setting for this run. May be repeated.",
+    help="Set a setting for this run. Can be repeated.",
 )
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warn", "error", "fatal"]),
-    help="The least important messages that are logged.",
+    help="The lowest level that is logged.",
 )
 @click.pass_context
 def group(context: click.Context, /, **params: Any) -> None:
-    """Keep what the options before the command say."""
+    """Store the options for the command."""
     context.obj = CommandContext(params)
 
 
 for _name, _target, _help in (
-    ("start", "actionhero.cli.start:start", "Start the servers, and serve until told to stop."),
+    ("start", "actionhero.cli.start:start", "Start the servers."),
     ("call", "actionhero.cli.call:call", "Call an action: call NAME --field value …"),
     ("actions", "actionhero.cli.listings:actions", "List the actions."),
-    ("plugins", "actionhero.cli.listings:plugins", "List the plugins, and why each is loaded."),
-    ("config", "actionhero.cli.listings:config", "List every setting and where it came from."),
-    ("doctor", "actionhero.cli.doctor:doctor", "Check everything that a start would lean on."),
-    ("version", "actionhero.cli.listings:version", "List the versions of what is installed."),
-    ("completion", "actionhero.cli.completion:completion", "Print the completion for a shell."),
+    ("plugins", "actionhero.cli.listings:plugins", "List the plugins and their states."),
+    ("config", "actionhero.cli.listings:config", "List the settings and their sources."),
+    ("doctor", "actionhero.cli.doctor:doctor", "Check that the application can start."),
+    ("version", "actionhero.cli.listings:version", "List the versions of installed packages."),
+    ("completion", "actionhero.cli.listings:completion", "Print the completion script of a shell."),
 ):
     group.add_command(LazyCommand(_name, _target, _help))
 
 
 def main(run: Callable[..., Any] = group) -> None:
-    """Run the command line, and exit: 78 for what is wrong with settings or plugins."""
-    # Loading this class costs nothing that the errors themselves do not.
+    """Run the command line, and exit: with 78 for invalid settings or plugins."""
     from actionhero.errors import BootError  # noqa: PLC0415
 
     try:
         run(prog_name="actionhero")
     except BootError as error:
-        _tell(error)
+        _print_error(error)
         raise SystemExit(error.exit_code) from None
 
 
-def _tell(error: Exception) -> None:
+def _print_error(error: Exception) -> None:
     lines = str(error).splitlines() or [type(error).__name__]
     click.echo(f"{red('Error:')} {lines[0]}", err=True)
     for line in lines[1:]:
         click.echo(f"       {line}", err=True)
     cause = error.__cause__
     while cause is not None:
-        # Most messages end with what caused them.
+        # Most messages end with their cause.
         if str(cause) not in str(error):
             click.echo(f"       caused by {type(cause).__name__}: {cause}", err=True)
         cause = cause.__cause__

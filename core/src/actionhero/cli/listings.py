@@ -1,4 +1,4 @@
-"""`actionhero actions`, `plugins`, `config`, `version`: what there is."""
+"""The listings `actionhero actions`, `plugins`, `config` and `version`, and `completion`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from importlib.metadata import PackageNotFoundError, requires
 from importlib.metadata import version as version_of
 
 import click
+from click.shell_completion import get_completion_class
 
 from actionhero.application import RunMode
 from actionhero.cli.exit_codes import EXIT_CONFIGURATION
-from actionhero.cli.group import CommandContext, red
-from actionhero.cli.table import format_option, write_rows
+from actionhero.cli.group import CommandContext, group, red
+from actionhero.cli.output import format_option, write_rows
 from actionhero.plugins import VERSION
 
 
@@ -21,9 +22,9 @@ from actionhero.plugins import VERSION
 @format_option
 @click.pass_obj
 def actions(context: CommandContext, format_: str) -> None:
-    """List the actions, by name."""
+    """List the actions, sorted by name."""
     app = context.load(RunMode.CLI)
-    app.refuse_problems()
+    app.raise_for_problems()
     write_rows(
         [
             {
@@ -47,7 +48,7 @@ def actions(context: CommandContext, format_: str) -> None:
 @format_option
 @click.pass_obj
 def plugins(context: CommandContext, format_: str) -> None:
-    """List the plugins, whether each is loaded, and why or why not."""
+    """List the plugins, their states and the reasons."""
     app = context.load(RunMode.SERVER)
     write_rows(
         [
@@ -59,7 +60,7 @@ def plugins(context: CommandContext, format_: str) -> None:
                 "module": plugin.module_name,
                 "reason": plugin.reason,
                 "hooks": [
-                    # People know the prefix; programs want the name.
+                    # The table omits the common prefix.
                     hook if format_ == "json" else hook.removeprefix("actionhero_")
                     for hook in app.plugins.hooks
                     if plugin in app.plugins.implementers(hook)
@@ -77,7 +78,7 @@ def plugins(context: CommandContext, format_: str) -> None:
         },
         format_,
     )
-    tell_problems(app.problems)
+    _print_problems(app.problems)
 
 
 @click.command()
@@ -85,10 +86,10 @@ def plugins(context: CommandContext, format_: str) -> None:
 @format_option
 @click.pass_obj
 def config(context: CommandContext, section: str | None, format_: str) -> None:
-    """List every setting, its value, and where that came from. Secrets are masked.
+    """List all settings, their values and the sources of these. Secrets are masked.
 
-    With SECTION, only the settings of that section. The variable of a setting is
-    ACTIONHERO_<SECTION>__<KEY>; `--format json` has it too.
+    With SECTION, list the settings of that section only. The variable of a setting is
+    ACTIONHERO_<SECTION>__<KEY>; `--format json` contains it.
     """
     app = context.load(RunMode.SERVER)
     rows = [dataclasses.asdict(row) for row in app.settings.rows()]
@@ -97,7 +98,7 @@ def config(context: CommandContext, section: str | None, format_: str) -> None:
         if not rows:
             known = ", ".join(dict.fromkeys(row.section for row in app.settings.rows()))
             raise click.BadParameter(
-                f"there is no section {section!r}; there are: {known}", param_hint="'SECTION'"
+                f"unknown section {section!r}; there are: {known}", param_hint="'SECTION'"
             )
     for row in rows:
         row["setting"] = f"{row['section']}.{row['key']}"
@@ -106,8 +107,8 @@ def config(context: CommandContext, section: str | None, format_: str) -> None:
         {"setting": "Setting", "value": "Value", "origin": "From"},
         format_,
     )
-    tell_problems(app.problems)
-    if app.settings_are_wrong:
+    _print_problems(app.problems)
+    if app.has_invalid_settings:
         sys.exit(EXIT_CONFIGURATION)
 
 
@@ -115,24 +116,24 @@ def config(context: CommandContext, section: str | None, format_: str) -> None:
 @format_option
 @click.pass_obj
 def version(context: CommandContext, format_: str) -> None:
-    """List the versions of what is installed: ours, the plugins', and what core leans on."""
-    from actionhero.plugins.discovery import find_plugins  # noqa: PLC0415 - scans what is installed
+    """List the versions of ActionHero, of Python, of plugins and of the dependencies of core."""
+    from actionhero.plugins.discovery import find_plugins  # noqa: PLC0415 - imports all plugins
 
     rows: list[dict[str, str | None]] = [
         {"name": "actionhero", "version": VERSION},
         {"name": "python", "version": platform.python_version()},
     ]
-    found, _ = find_plugins(context.sources().boot())
+    installed, _ = find_plugins(context.sources().boot_settings())
     rows += [
         {"name": plugin.distribution, "version": plugin.version}
-        for plugin in found
+        for plugin in installed
         if plugin.distribution
     ]
     try:
-        wanted = requires("actionhero") or []
+        requirements = requires("actionhero") or []
     except PackageNotFoundError:
-        wanted = []
-    for requirement in wanted:
+        requirements = []
+    for requirement in requirements:
         name = requirement.partition(";")[0].strip()
         name = name[: next((i for i, c in enumerate(name) if c in "<>=!~ [("), len(name))]
         try:
@@ -142,9 +143,26 @@ def version(context: CommandContext, format_: str) -> None:
     write_rows(rows, {"name": "Name", "version": "Version"}, format_)
 
 
-def tell_problems(problems: list[str]) -> None:
-    """Write `problems` to stderr: the listing itself must stay readable by programs."""
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish", "powershell"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell, for `eval` or a file that the shell loads.
+
+    \b
+    bash:        eval "$(actionhero completion bash)"
+    zsh:         eval "$(actionhero completion zsh)"
+    fish:        actionhero completion fish | source
+    powershell:  actionhero completion powershell | Out-String | Invoke-Expression
+    """  # noqa: D301 - click's mark is the character itself
+    class_ = get_completion_class(shell)
+    if class_ is None:
+        raise click.UsageError(f"this version of click has no completion for {shell}")
+    click.echo(class_(group, {}, "actionhero", "_ACTIONHERO_COMPLETE").source())
+
+
+def _print_problems(problems: list[str]) -> None:
+    """Print `problems` to stderr; programs read the listing on stdout."""
     for problem in problems:
         for number, line in enumerate(problem.splitlines()):
-            mark = red("problem:") if number == 0 else "        "
-            click.echo(f"{mark} {line}", err=True)
+            prefix = red("problem:") if number == 0 else "        "
+            click.echo(f"{prefix} {line}", err=True)

@@ -1,4 +1,4 @@
-"""`actionhero start`: the servers, until told to stop."""
+"""`actionhero start`: runs the servers until the shutdown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from actionhero import process
 from actionhero.application import RunMode
-from actionhero.cli.logging import configure_logs
+from actionhero.cli.output import configure_logs
 from actionhero.errors import ConfigurationError
 from actionhero.server import Supervisor
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from actionhero.cli.group import CommandContext
 
 
-@click.command(short_help="Start the servers, and serve until told to stop.")
+@click.command()
 @click.pass_obj
 def start(context: CommandContext) -> None:
-    """Start the servers, and serve until told to stop.
+    """Start the servers, and run until SIGTERM or SIGINT.
 
-    SIGTERM or SIGINT stops: no new call is taken, open calls finish within
-    process.shutdown_timeout, then everything is closed. A second signal ends at once.
+    The signal begins the shutdown: no new calls are accepted, open calls finish within
+    process.shutdown_timeout, then everything is closed. A second signal exits immediately.
     """
     app = context.load(RunMode.SERVER)
     configure_logs(app)
     supervisor = None
-    if not app.settings_are_wrong:
+    if not app.has_invalid_settings:
         supervisor = app.plugins.first("actionhero_supervisor", Supervisor, app=app)
     if supervisor is None or not supervisor.tolerates_load_errors:
-        app.refuse_problems()
+        app.raise_for_problems()
     if not app.servers:
         raise ConfigurationError(
-            "there is no server to start; install one, such as actionhero-web, or take its "
-            "name out of plugins.disabled"
+            "there is no server to start; install one, such as actionhero-web, or remove its "
+            "name from plugins.disabled"
         )
     if supervisor is not None:
         process.exit_soon(supervisor.run())
@@ -43,7 +43,7 @@ def start(context: CommandContext) -> None:
 
 
 def announce(app: Application) -> None:
-    """Tell a person how to reach the servers that have started."""
+    """Print the announcements of the started servers to stderr."""
     for server in app.servers:
         for line in server.announcement():
             click.echo(line, err=True)

@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 from actionhero.logs.calls import CallLog, call_log, request_id
-from actionhero.logs.configuration import add_facts, configure, shutdown, wants_colors
+from actionhero.logs.configuration import add_facts, configure, shutdown
 
-__all__ = [
-    "CallLog",
-    "add_facts",
-    "call_log",
-    "configure",
-    "request_id",
-    "shutdown",
-    "wants_colors",
-]
+__all__ = ["CallLog", "add_facts", "call_log", "configure", "request_id", "shutdown"]

@@ -1,4 +1,4 @@
-"""The log line of each call, and the request identifier of what currently runs."""
+"""`CallLog`: one log line per call, and the identifier of the current request."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-class Identified(Protocol):
-    """What has the identifier of a request, such as a call."""
+class HasRequestId(Protocol):
+    """An object with the identifier of a request, such as a call."""
 
     @property
     def request_id(self) -> str:
@@ -25,49 +25,51 @@ class Identified(Protocol):
 
 
 class RequestId:
-    """What ties together all lines that are written because of one request, for who asks here."""
+    """The identifier of the request that the current code runs for; it is on every log line."""
 
     def __init__(self) -> None:
-        self._current: ContextVar[Identified | str | None] = ContextVar("request_id", default=None)
-        #: Takes an identifier, or what has one and makes it when it is asked.
+        self._current: ContextVar[HasRequestId | str | None] = ContextVar(
+            "request_id", default=None
+        )
+        #: Sets an identifier, or an object that creates it on first access.
         self.set = self._current.set
-        #: Takes what `set` returned.
+        #: Resets the token that `set` returned.
         self.reset = self._current.reset
 
     def get(self) -> str | None:
-        """Return the identifier of the request that all this is done for; `None`: for none."""
+        """Return the identifier of the current request; `None`: there is no request."""
         current = self._current.get()
         return current if current is None or isinstance(current, str) else current.request_id
 
 
-#: The one of what runs now.
+#: That of the current context.
 request_id: Final = RequestId()
 
 
 class CallLog:
-    """The line per call, at INFO, made without a logging record.
+    """The log lines of calls, at INFO, which are written without a logging record.
 
-    Lines wait for a tenth of a second, or until there are 500, and are then written together;
-    without a running event loop they are written at once. `configure` says where to and how.
+    Lines are buffered for a tenth of a second, or until there are 500, and written together.
+    Without a running event loop they are written immediately. `configure` sets stream and format.
     """
 
     _delay_seconds: Final = 0.1
-    _most_waiting: Final = 500
+    _buffer_size: Final = 500
 
     def __init__(self) -> None:
-        #: Whether anybody wants the lines. Ask before you work out what `write` takes.
+        #: Whether lines are written. Check it before computing the arguments of `write`.
         self.enabled = False
-        #: What is on every line, such as the number of the process.
+        #: Facts on every line, such as the process id.
         self.facts: dict[str, Any] = {}
         self._lines: deque[str] = deque()
         self._emit: Callable[[str], None] = lambda lines: None
-        self._format: Callable[[Mapping[str, Any]], str] = JsonFormatter().call
-        # The loop whose timer will flush; `None`: no timer is set.
+        self._format: Callable[[Mapping[str, Any]], str] = JsonFormatter().format_call
+        # The loop with the timer for the next flush; `None`: there is no timer.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.RLock()
         if hasattr(os, "register_at_fork"):
-            # The lines that wait are the parent's, and so is its loop.
-            os.register_at_fork(after_in_child=self._forget)
+            # The buffered lines and the loop belong to the parent process.
+            os.register_at_fork(after_in_child=self._reset)
 
     def write(
         self,
@@ -79,16 +81,16 @@ class CallLog:
         remote: str | None,
         inputs: Mapping[str, Any],
     ) -> None:
-        """Write that a call has ended. Never raises.
+        """Write the line of a call. Never raises.
 
         Args:
-            action: Its name.
-            transport: The kind of door that it came in by.
+            action: The name of the action.
+            transport: The transport of the connection.
             outcome: `ok`, `cancelled`, or the type of the error.
-            milliseconds: How long it took.
-            request_id: Which request it belongs to.
-            remote: Who called.
-            inputs: As they may be shown: secrets are already redacted, long values cut.
+            milliseconds: The duration.
+            request_id: The identifier of the request.
+            remote: The address of the client.
+            inputs: The inputs, redacted and truncated.
         """
         if not self.enabled:
             return
@@ -111,32 +113,32 @@ class CallLog:
             )
         )
         loop = asyncio._get_running_loop()
-        if loop is None or len(self._lines) >= self._most_waiting:
+        if loop is None or len(self._lines) >= self._buffer_size:
             self.flush()
         elif loop is not self._loop:
             self._loop = loop
             loop.call_later(self._delay_seconds, self._on_timer)
 
     def flush(self) -> None:
-        """Write all lines that wait. Never raises."""
+        """Write the buffered lines. Never raises."""
         lines = self._lines
         with self._lock:
-            waiting = []
+            buffered = []
             while lines:
-                # Other threads may add lines meanwhile, and here each is taken exactly once.
-                waiting.append(lines.popleft())
-            if waiting:
-                self._emit("\n".join(waiting) + "\n")
+                # One by one, because other threads may append lines at the same time.
+                buffered.append(lines.popleft())
+            if buffered:
+                self._emit("\n".join(buffered) + "\n")
 
     def _on_timer(self) -> None:
         self._loop = None
         self.flush()
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self._lines.clear()
         self._loop = None
         self._lock = threading.RLock()
 
 
-#: The one of this process.
+#: That of this process.
 call_log: Final = CallLog()

@@ -9,20 +9,25 @@ import warnings
 from typing import Any, Literal, TextIO
 
 from actionhero.logs.calls import CallLog, call_log, request_id
-from actionhero.logs.formatters import LEVELS, ConsoleFormatter, JsonFormatter, stand_in
+from actionhero.logs.formatters import (
+    LEVELS,
+    ConsoleFormatter,
+    JsonFormatter,
+    replacement_record,
+)
 
 
 class Handler(logging.Handler):
-    """Writes records to a stream, after the calls that ended before. Never raises.
+    """Writes records to a stream, after the lines of earlier calls. Never raises.
 
     Args:
-        stream: Where to. It is not closed.
-        calls: Whose lines go to the same stream.
+        stream: The stream. It is not closed.
+        calls: The log of calls, which writes to the same stream.
     """
 
     def __init__(self, stream: TextIO, calls: CallLog) -> None:
         super().__init__()
-        #: May be changed at any time.
+        #: Can be changed at any time.
         self.stream = stream
         self._calls = calls
 
@@ -32,13 +37,13 @@ class Handler(logging.Handler):
             record.request_id = current
         try:
             line = self.format(record)
-        except Exception as error:  # noqa: BLE001 - a line that cannot be made must stop nobody
-            line = self.format(stand_in(record, error))
+        except Exception as error:  # noqa: BLE001 - an invalid record must not raise
+            line = self.format(replacement_record(record, error))
         self._calls.flush()
         self.write(line + "\n")
 
     def write(self, text: str) -> None:
-        """Write text as it is; what cannot be written is lost."""
+        """Write text. Text that cannot be written is lost."""
         try:
             try:
                 self.stream.write(text)
@@ -48,33 +53,33 @@ class Handler(logging.Handler):
                 )
             self.stream.flush()
         except (OSError, ValueError, RuntimeError):
-            # A pipe that nobody reads any more, a closed stream, or a signal while we wrote.
+            # A broken pipe, a closed stream, or a signal during a write.
             return
 
     def flush(self) -> None:
-        """Write the lines of calls that wait; also called when the process exits."""
+        """Write the buffered lines of calls; also called at exit."""
         self._calls.flush()
 
 
 class _Configuration:
-    """What `configure` put in place, and what it found there."""
+    """The handler that `configure` installed, and the state of logging before that."""
 
     def __init__(self, handler: Handler) -> None:
         root = logging.getLogger()
         self.handler = handler
         self.level = root.level
-        # `logging.basicConfig` would write every record a second time.
+        # The handler of `logging.basicConfig` would write every record twice.
         self.replaced = [h for h in root.handlers if type(h) is logging.StreamHandler]
         self.show_warning = warnings.showwarning
 
-    def enter(self) -> None:
+    def install(self) -> None:
         root = logging.getLogger()
         for replaced in self.replaced:
             root.removeHandler(replaced)
         root.addHandler(self.handler)
         warnings.showwarning = _log_warning
 
-    def leave(self) -> None:
+    def restore(self) -> None:
         root = logging.getLogger()
         root.removeHandler(self.handler)
         for replaced in self.replaced:
@@ -94,26 +99,26 @@ def configure(
     colors: bool | None = None,
     stream: TextIO | None = None,
 ) -> None:
-    """Send all logs of this process to one stream; called again, it replaces what it set.
+    """Send all logs of this process to one stream. A second call replaces the configuration.
 
     Args:
-        level: One of `LEVELS`; less important records are dropped.
-        format: Lines for people, or JSON.
+        level: One of `LEVELS`, the lowest that is logged.
+        format: Readable lines, or JSON.
         colors: `None`: on a terminal, unless `NO_COLOR` is set, or if `FORCE_COLOR` is.
         stream: `None`: standard error.
 
     Raises:
-        ValueError: There is no such level or format.
+        ValueError: The level or the format is unknown.
     """
     global _current
     if level not in LEVELS:
-        raise ValueError(f"log level {level!r} is unknown; there are: {', '.join(LEVELS)}")
+        raise ValueError(f"unknown log level {level!r}; there are: {', '.join(LEVELS)}")
     if format not in {"console", "json"}:
-        raise ValueError(f"log format {format!r} is unknown; there are: console, json")
+        raise ValueError(f"unknown log format {format!r}; there are: console, json")
     stream = sys.stderr if stream is None else stream
     if _current is None:
         _current = _Configuration(Handler(stream, call_log))
-        _current.enter()
+        _current.install()
     handler = _current.handler
     call_log.flush()
     handler.stream = stream
@@ -121,39 +126,39 @@ def configure(
     if format == "json":
         formatter = JsonFormatter()
     else:
-        formatter = ConsoleFormatter(colors=wants_colors(stream) if colors is None else colors)
+        formatter = ConsoleFormatter(colors=_use_colors(stream) if colors is None else colors)
     handler.setFormatter(formatter)
-    call_log._format = formatter.call
+    call_log._format = formatter.format_call
     logging.getLogger().setLevel(LEVELS[level])
     call_log._emit = handler.write
     call_log.enabled = LEVELS[level] <= logging.INFO
 
 
 def add_facts(**facts: Any) -> None:
-    """Put facts on every line that this process writes from now on, such as which worker it is."""
+    """Add facts to every further log line of this process, such as the number of a worker."""
     call_log.facts |= facts
-    make = logging.getLogRecordFactory()
+    factory = logging.getLogRecordFactory()
 
-    def make_with_facts(*args: Any, **options: Any) -> logging.LogRecord:
-        record = make(*args, **options)
+    def make_record(*args: Any, **options: Any) -> logging.LogRecord:
+        record = factory(*args, **options)
         vars(record).update(facts)
         return record
 
-    logging.setLogRecordFactory(make_with_facts)
+    logging.setLogRecordFactory(make_record)
 
 
 def shutdown() -> None:
-    """Write what waits, and leave logging as `configure` found it."""
+    """Write the buffered lines, and restore the state of logging before `configure`."""
     global _current
     call_log.flush()
     call_log.enabled = False
     if _current is not None:
-        _current.leave()
+        _current.restore()
         _current = None
 
 
-def wants_colors(stream: TextIO) -> bool:
-    """Tell whether to color what is written to `stream`; `NO_COLOR` wins over `FORCE_COLOR`."""
+def _use_colors(stream: TextIO) -> bool:
+    """Return whether to color the lines of `stream`; `NO_COLOR` overrides `FORCE_COLOR`."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR", "0") not in {"", "0"}:

@@ -1,4 +1,4 @@
-"""What a line of the log looks like: one JSON object, or what a person reads."""
+"""The formatters of log lines: `JsonFormatter` and `ConsoleFormatter`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from actionhero.redaction import mask_urls, redact_sensitive
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from actionhero.redaction import Scrubber
+    from actionhero.inputs.scrubber import Scrubber
 
-#: The names of the levels, as settings and lines have them, from the least important up.
+#: The levels by their names in settings and log lines, the lowest first.
 LEVELS: Final[dict[str, int]] = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -26,59 +26,57 @@ LEVELS: Final[dict[str, int]] = {
 }
 
 _COLORS: Final = {"debug": "2", "info": "32", "warn": "33", "error": "31", "fatal": "1;31"}
-# What the line of a call on a console tells before its facts.
-_TOLD_BY_MESSAGE: Final = frozenset(
-    {"timestamp", "level", "logger", "message", "action", "outcome"}
-)
-_OWN_KEYS: Final = frozenset({"timestamp", "level", "logger", "message", "exception"})
-# What a record has without `extra`; the rest of its attributes is what somebody wants to be seen.
-_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {
+# The facts of a call that precede the others in a console line.
+_CALL_HEADING: Final = frozenset({"timestamp", "level", "logger", "message", "action", "outcome"})
+_RESERVED_KEYS: Final = frozenset({"timestamp", "level", "logger", "message", "exception"})
+# The attributes of a record without `extra`; all others are facts.
+_STANDARD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {
     "asctime", "message", "scrubber", "taskName",
 }  # fmt: skip
 
-# Control characters, line separators, what turns the direction of text, and lone surrogates: with
-# these a line could look like two, or like another one.
+# Control characters, line separators, direction marks and lone surrogates. They would allow forged
+# lines.
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_BARE: Final = re.compile(r"[^\s\"'={}\[\]]+")
-_END_OF_ROW: Final = re.compile(r"\r?\n")
+_UNQUOTED: Final = re.compile(r"[^\s\"'={}\[\]]+")
+_LINE_BREAK: Final = re.compile(r"\r?\n")
 
 
 class JsonFormatter(logging.Formatter):
     """One JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line for a record."""
-        clean = _cleaner(record)
+        """Return the line of a record."""
+        redact = _redactor(record)
         line: dict[str, Any] = {
             "timestamp": timestamp(record.created),
             "level": _level_name(record.levelno),
             "logger": record.name,
-            "message": clean(record.getMessage()),
-            **_facts(record, clean),
+            "message": redact(record.getMessage()),
+            **_facts(record, redact),
         }
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             line["exception"] = {
                 "type": type(error).__qualname__,
-                "message": clean(_text(error)),
-                "stack": clean(_stack(record)),
+                "message": redact(_text(error)),
+                "stack": redact(_stack(record)),
             }
         elif record.stack_info:
-            line["exception"] = {"stack": clean(record.stack_info)}
+            line["exception"] = {"stack": redact(record.stack_info)}
         return _json(line)
 
-    def call(self, facts: Mapping[str, Any]) -> str:
-        """Return the line for a call."""
+    def format_call(self, facts: Mapping[str, Any]) -> str:
+        """Return the line of a call."""
         return _json(facts)
 
 
 class ConsoleFormatter(logging.Formatter):
-    """Lines that people read: time, level, logger, message, facts, and the traceback below.
+    """Readable lines: time, level, logger, message and facts, followed by the traceback.
 
     Args:
-        colors: Whether to color them.
+        colors: Whether to color the lines.
     """
 
     def __init__(self, *, colors: bool) -> None:
@@ -86,112 +84,112 @@ class ConsoleFormatter(logging.Formatter):
         self.colors = colors
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line for a record."""
-        clean = _cleaner(record)
+        """Return the line of a record."""
+        redact = _redactor(record)
         text = self._line(
             record.created,
             _level_name(record.levelno),
             record.name,
-            clean(record.getMessage()),
-            _facts(record, clean),
+            redact(record.getMessage()),
+            _facts(record, redact),
         )
-        for below in (_stack(record), record.stack_info):
-            if below:
-                # Indented, so that no row of it can pass for a line of ours.
-                rows = _END_OF_ROW.split(clean(below).rstrip())
-                text += "".join(f"\n    {_printable(row)}" for row in rows)
+        for stack in (_stack(record), record.stack_info):
+            if stack:
+                # Indented, so that its lines are distinct from log lines.
+                lines = _LINE_BREAK.split(redact(stack).rstrip())
+                text += "".join(f"\n    {_escape(line)}" for line in lines)
         return text
 
-    def call(self, facts: Mapping[str, Any]) -> str:
-        """Return the line for a call."""
-        shown = {name: fact for name, fact in facts.items() if name not in _TOLD_BY_MESSAGE}
+    def format_call(self, facts: Mapping[str, Any]) -> str:
+        """Return the line of a call."""
+        others = {name: fact for name, fact in facts.items() if name not in _CALL_HEADING}
         message = f"{facts['action']} {facts['outcome']}"
-        return self._line(time.time(), facts["level"], facts["logger"], message, shown)
+        return self._line(time.time(), facts["level"], facts["logger"], message, others)
 
     def _line(
         self, created: float, level: str, logger: str, message: str, facts: Mapping[str, Any]
     ) -> str:
         clock = time.strftime("%H:%M:%S", time.localtime(created))
         parts = [
-            self._colored("2", f"{clock}.{int(created % 1 * 1000):03d}"),
-            self._colored(_COLORS[level], f"{level.upper():<5}"),
-            self._colored("2", _printable(logger)),
-            _printable(message),
+            self._color("2", f"{clock}.{int(created % 1 * 1000):03d}"),
+            self._color(_COLORS[level], f"{level.upper():<5}"),
+            self._color("2", _escape(logger)),
+            _escape(message),
         ]
         for name, value in facts.items():
             if value is not None:
-                parts.append(self._colored("2", f"{_printable(str(name))}=") + _readable(value))
+                parts.append(self._color("2", f"{_escape(str(name))}=") + _quote(value))
         return " ".join(parts)
 
-    def _colored(self, code: str, text: str) -> str:
+    def _color(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colors else text
 
 
-def stand_in(record: logging.LogRecord, error: Exception) -> logging.LogRecord:
-    """Return a record in place of one that cannot be formatted; its arguments do not fit, say."""
+def replacement_record(record: logging.LogRecord, error: Exception) -> logging.LogRecord:
+    """Return a replacement for a record with invalid arguments, which cannot be formatted."""
     message = record.msg if isinstance(record.msg, str) else f"<{type(record.msg).__qualname__}>"
-    kept = {
+    attributes = {
         name: getattr(record, name)
         for name in ("name", "levelno", "created", "scrubber", "request_id")
         if hasattr(record, name)
     }
     location = f"{record.pathname}:{record.lineno}"
     facts = {"format_error": type(error).__qualname__, "location": location}
-    return logging.makeLogRecord({**kept, **facts, "msg": message})
+    return logging.makeLogRecord({**attributes, **facts, "msg": message})
 
 
-class _Second:
-    """Remembers the second that was written last, as a number and as text."""
+class _Cache:
+    """The last formatted second, as a number and as text."""
 
     last: ClassVar[tuple[int, str]] = (-1, "")
 
 
 def timestamp(seconds: float) -> str:
-    """Return a time of the system's clock as ISO 8601 in UTC, with milliseconds."""
+    """Return a time from `time.time` as ISO 8601 in UTC, with milliseconds."""
     whole = int(seconds)
-    second, text = _Second.last
+    second, text = _Cache.last
     if whole != second:
         text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(whole))
-        _Second.last = whole, text
+        _Cache.last = whole, text
     return f"{text}{int((seconds - whole) * 1000):03d}Z"
 
 
-def _cleaner(record: logging.LogRecord) -> Callable[[str], str]:
-    """Return what takes secrets out of the texts of a record."""
+def _redactor(record: logging.LogRecord) -> Callable[[str], str]:
+    """Return the function that redacts the texts of a record."""
     scrubber: Scrubber | None = getattr(record, "scrubber", None)
     if scrubber is None:
         return mask_urls
     return lambda text: mask_urls(scrubber.scrub(text))
 
 
-def _facts(record: logging.LogRecord, clean: Callable[[str], str]) -> dict[str, Any]:
-    """Return what was given as `extra`, without secrets."""
-    given = {
-        f"{name}_" if name in _OWN_KEYS else name: value
+def _facts(record: logging.LogRecord, redact: Callable[[str], str]) -> dict[str, Any]:
+    """Return the attributes from `extra`, redacted."""
+    extra = {
+        f"{name}_" if name in _RESERVED_KEYS else name: value
         for name, value in vars(record).items()
-        if name not in _STANDARD
+        if name not in _STANDARD_ATTRIBUTES
     }
-    facts: dict[str, Any] = _cleaned(redact_sensitive(given), clean)
+    facts: dict[str, Any] = _redact_value(redact_sensitive(extra), redact)
     return facts
 
 
-def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
+def _redact_value(value: Any, redact: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
-        return {clean(_text(name)): _cleaned(item, clean) for name, item in value.items()}
+        return {redact(_text(name)): _redact_value(item, redact) for name, item in value.items()}
     if isinstance(value, list):
-        return [_cleaned(item, clean) for item in value]
+        return [_redact_value(item, redact) for item in value]
     if isinstance(value, bool | None):
         return value
-    # Whatever else it is, its text may tell a secret; a number may be one.
+    # The text of any other value may contain a secret; a number may be one.
     text = _text(value)
-    cleaned = clean(text)
-    return value if isinstance(value, int | float) and cleaned == text else cleaned
+    redacted = redact(text)
+    return value if isinstance(value, int | float) and redacted == text else redacted
 
 
 def _text(value: Any) -> str:
     try:
         return str(value.isoformat() if hasattr(value, "isoformat") else value)
-    except Exception:  # noqa: BLE001 - whoever wrote its __str__, the log line is wanted
+    except Exception:  # noqa: BLE001 - third-party `__str__`
         return f"<{type(value).__qualname__}>"
 
 
@@ -206,29 +204,29 @@ def _level_name(number: int) -> str:
     return next((name for name in reversed(LEVELS) if number >= LEVELS[name]), "debug")
 
 
-def _printable(text: str) -> str:
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+def _escape(text: str) -> str:
+    return _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
-def _readable(value: Any) -> str:
-    if isinstance(value, str) and _BARE.fullmatch(value):
-        return _printable(value)
-    return _printable(_json(value))
+def _quote(value: Any) -> str:
+    if isinstance(value, str) and _UNQUOTED.fullmatch(value):
+        return _escape(value)
+    return _escape(_json(value))
 
 
 def _json(value: Any) -> str:
     try:
         return json.dumps(value).decode()
     except TypeError:
-        return json.dumps(_with_names_of_types(value)).decode()
+        return json.dumps(_with_type_names(value)).decode()
 
 
-def _with_names_of_types(value: Any) -> Any:
-    """Return `value` with the name of its type in place of each leaf that JSON does not know."""
+def _with_type_names(value: Any) -> Any:
+    """Return `value` with the type names of leaves that JSON does not support."""
     if isinstance(value, dict):
-        return {_text(name): _with_names_of_types(item) for name, item in value.items()}
+        return {_text(name): _with_type_names(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_with_names_of_types(item) for item in value]
+        return [_with_type_names(item) for item in value]
     try:
         json.dumps(value)
     except TypeError:

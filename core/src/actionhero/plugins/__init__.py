@@ -1,6 +1,6 @@
-"""Plugins: hook specifications, discovery of what is installed, and the host that calls the hooks."""
+"""Plugins: hook specifications, discovery of installed plugins, and the host that calls hooks."""
 
 from __future__ import annotations
 
-#: The version of core, which is that of all our packages.
+#: The version of core, and of all packages of the project.
 VERSION = "0.1.0"

@@ -1,4 +1,4 @@
-"""Core's own plugin: the `status` action."""
+"""The plugin of core: the `status` action."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Status(TypedDict):
-    """How this process is."""
+    """The status of this process."""
 
     name: str
     pid: int
@@ -31,7 +31,7 @@ class Status(TypedDict):
     uptime: int
     consumedMemoryMB: float
     healthy: bool
-    #: By the name of the initializer, whether what it provides is usable.
+    #: Whether each health check succeeded, by its name.
     checks: dict[str, bool]
 
 
@@ -40,10 +40,10 @@ def _http_status(status: Status) -> int:
 
 
 class ShowStatus(Action):
-    """Show how this process is, and the health of what it leans on."""
+    """Show the status of this process, and the health of its dependencies."""
 
     name = "status"
-    # Plain data, so that core knows no door.
+    # Plain data, so that core does not depend on a transport.
     web: ClassVar = {"method": "GET", "path": "/status", "status": _http_status}
     openapi: ClassVar = {"statuses": [200, 503], "errors": []}
 
@@ -71,12 +71,12 @@ _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
 def _resident_megabytes() -> float:
-    """Return the memory that this process holds, in MB with two decimals."""
+    """Return the resident memory of this process in MB, with two decimals."""
     try:
         with open("/proc/self/statm", "rb") as statm:
-            held = int(statm.read().split()[1]) * _PAGE_SIZE
+            size = int(statm.read().split()[1]) * _PAGE_SIZE
     except OSError:
-        # Not Linux: the most that it ever held is the nearest that the standard library knows.
+        # Without /proc: the peak is the closest value of the standard library.
         unit = 1 if sys.platform == "darwin" else 1024
-        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return round(held / 1_000_000, 2)
+        size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return round(size / 1_000_000, 2)

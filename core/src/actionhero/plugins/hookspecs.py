@@ -1,7 +1,7 @@
-"""What a plugin may contribute, in the order in which it is asked.
+"""The hook specifications of core, in the order of their calls.
 
-Hooks furnish: each is called once, while the application is put together, and returns objects.
-Whatever is asynchronous is a method of those objects. No hook is called while a call is under way.
+Each hook is called once, at start-up, and returns objects. Asynchronous code belongs to the methods
+of these objects. No hook is called while a call is executed.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
     from actionhero.server import Server, Supervisor
     from actionhero.settings import Settings
 
-#: The project name that pluggy knows our hooks by, and the attributes its markers set.
+#: The project name in pluggy, and the attribute that its marker sets.
 PROJECT = "actionhero"
 IMPLEMENTATION_ATTRIBUTE = f"{PROJECT}_impl"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
-#: Marks a function of a `plugin.py` as the implementation of the hook of its name.
+#: Marks a function of a `plugin.py` as the implementation of the hook with the same name.
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
 def actionhero_hookspecs() -> Sequence[object] | None:
-    """Modules or classes of further hook specifications, so that a plugin can have plugins.
+    """Further hook specifications, so that a plugin can have plugins.
 
-    Called first of all, before any other hook is known to be spelt right.
+    Called first, before the other hook implementations are validated.
 
     Returns:
-        Objects whose `@hookspec` functions are hooks from now on. Their names begin with
-        `actionhero_`; put your plugin's name next, as in `actionhero_web_routes`.
+        Modules or classes with `@hookspec` functions. The names begin with `actionhero_`, followed
+        by the name of your plugin, as in `actionhero_web_routes`.
 
     Order:
-        Plugins in the order in which they were registered.
+        The order of registration.
 
     Example:
         ```python
@@ -59,15 +59,15 @@ def actionhero_hookspecs() -> Sequence[object] | None:
 
 @hookspec
 def actionhero_settings() -> Sequence[type[Settings]] | None:
-    """Classes of settings, one section each.
+    """Settings classes, one per section.
 
-    Called before anything is built, so there is no application to ask.
+    Called before the application is assembled, so it has no argument `app`.
 
     Returns:
-        Subclasses of `Settings`. Two plugins with one section are an error that names both.
+        Subclasses of `Settings`. Two plugins with the same section are an error.
 
     Order:
-        Plugins in the order in which they were registered; it makes no difference.
+        The order of registration, which makes no difference.
 
     Example:
         ```python
@@ -82,16 +82,16 @@ def actionhero_settings() -> Sequence[type[Settings]] | None:
 
 @hookspec
 def actionhero_component_types() -> Sequence[type] | None:
-    """Base classes whose subclasses in the application are found without being listed.
+    """Base classes whose subclasses in the application package are found automatically.
 
-    Called while loading, before the application's modules are looked through. `Action`,
-    `Initializer` and `Server` need no naming. What was found is `app.found(kind)`.
+    Called while the application is loaded, before its modules are searched. `Action`,
+    `Initializer` and `Server` are included already. `app.components(type_)` returns the subclasses.
 
     Returns:
         Classes, such as `Channel`.
 
     Order:
-        Plugins in the order in which they were registered; it makes no difference.
+        The order of registration, which makes no difference.
 
     Example:
         ```python
@@ -106,19 +106,19 @@ def actionhero_component_types() -> Sequence[type] | None:
 
 @hookspec
 def actionhero_initializers(app: Application) -> Sequence[Initializer] | None:
-    """What is set up before the doors open, and taken down after they close.
+    """Initializers, which start before the servers and stop after them.
 
-    Called while loading: settings are known, nothing has started.
+    Called while the application is loaded: settings are available, nothing has started.
 
     Args:
-        app: The application being put together; `app.get` gives settings.
+        app: The application; `app.get` returns settings.
 
     Returns:
-        Initializers. They are put in order by what they require.
+        Initializers. They are sorted by their dependencies.
 
     Order:
-        Plugins in the order in which they were registered, the application last. It decides
-        where `requires` and `after` leave a choice.
+        The order of registration, the application last. It determines the order of initializers
+        that do not depend on each other.
 
     Example:
         ```python
@@ -133,19 +133,20 @@ def actionhero_initializers(app: Application) -> Sequence[Initializer] | None:
 
 @hookspec(firstresult=True)
 def actionhero_session_store(app: Application) -> SessionStore | None:
-    """Where sessions are kept.
+    """The store of sessions.
 
-    Called once, while loading. Without an answer a session lives as long as its connection.
+    Called once, while the application is loaded. Without a store a session lives as long as its
+    connection.
 
     Args:
-        app: The application being put together.
+        app: The application; `app.get` returns settings.
 
     Returns:
-        A store, or `None` to leave it to others.
+        A store, or `None`.
 
     Order:
-        The application is asked first, then plugins, the one registered last before the others.
-        The first answer that is not `None` wins, and nobody else is asked.
+        The reverse order of registration, the application first. The first store is used, and
+        the other plugins are not called.
 
     Example:
         ```python
@@ -158,18 +159,19 @@ def actionhero_session_store(app: Application) -> SessionStore | None:
 
 @hookspec
 def actionhero_actions(app: Application) -> Sequence[type[Action]] | None:
-    """Actions that the plugin brings.
+    """Actions of the plugin.
 
-    Called once, while loading. An application's own actions are found without this hook.
+    Called once, while the application is loaded. The actions of the application package are found
+    without this hook.
 
     Args:
-        app: The application being put together.
+        app: The application; `app.get` returns settings.
 
     Returns:
-        Classes, not instances. Two actions of one name are an error that names both owners.
+        Classes, not instances. Two actions with the same name are an error.
 
     Order:
-        Plugins in the order in which they were registered; it makes no difference.
+        The order of registration, which makes no difference.
 
     Example:
         ```python
@@ -184,19 +186,19 @@ def actionhero_actions(app: Application) -> Sequence[type[Action]] | None:
 
 @hookspec
 def actionhero_middleware(app: Application) -> Sequence[Middleware] | None:
-    """Middleware around every call, whichever door it came in by.
+    """Middleware around all calls, over every transport.
 
-    Called once, while the application is loading: settings are known, nothing has started.
+    Called once, while the application is loaded: settings are available, nothing has started.
 
     Args:
-        app: The application being put together; `app.get` gives settings.
+        app: The application; `app.get` returns settings.
 
     Returns:
         Middleware, the outermost first.
 
     Order:
-        Plugins in the order in which they were registered, the application last and so
-        innermost. `before` runs from the outside in, `after` from the inside out.
+        The order of registration; the middleware of the application is the innermost. `before`
+        runs from the outside in, `after` from the inside out.
 
     Example:
         ```python
@@ -209,20 +211,19 @@ def actionhero_middleware(app: Application) -> Sequence[Middleware] | None:
 
 @hookspec
 def actionhero_validate(app: Application) -> Sequence[str] | None:
-    """What is wrong with the actions, as far as your plugin's own attributes go.
+    """Errors in the attributes of actions that belong to the plugin, such as `web` or `task`.
 
-    Called once, when all actions are known, in every kind of process, so import nothing heavy.
-    This is where `web = …` or `task = …` on an action is looked at.
+    Called once, when all actions are registered, in every process: import nothing heavy.
 
     Args:
-        app: The application; `app.actions` are all its actions.
+        app: The application; `app.actions` contains all actions.
 
     Returns:
-        A sentence for each fault, which names the action, its file and what to do. Nothing
-        starts while there is one.
+        A message for each error, with the name of the action, its file and the remedy. The
+        application does not start if there is an error.
 
     Order:
-        Plugins in the order in which they were registered; it makes no difference.
+        The order of registration, which makes no difference.
 
     Example:
         ```python
@@ -240,18 +241,18 @@ def actionhero_validate(app: Application) -> Sequence[str] | None:
 
 @hookspec
 def actionhero_servers(app: Application) -> Sequence[Server] | None:
-    """Doors by which calls come in.
+    """Servers, each of which runs a transport.
 
-    Called last while loading: actions are known and can be looked through for what is yours.
+    Called last, while the application is loaded: all actions are registered.
 
     Args:
-        app: The application being put together; `app.actions` are all its actions.
+        app: The application; `app.actions` contains all actions.
 
     Returns:
-        Servers. They start after every initializer, and stop before the first.
+        Servers. They start after all initializers, and stop before them.
 
     Order:
-        Plugins in the order in which they were registered, the application last.
+        The order of registration, the application last.
 
     Example:
         ```python
@@ -266,19 +267,19 @@ def actionhero_servers(app: Application) -> Sequence[Server] | None:
 
 @hookspec(firstresult=True)
 def actionhero_supervisor(app: Application) -> Supervisor | None:
-    """A parent process that starts others in place of serving itself.
+    """A supervisor, which starts worker processes instead of serving in this process.
 
-    Called by `actionhero start` when the application is loaded and before anything is built up,
-    so that processes are forked before there are connections or an event loop.
+    Called by `actionhero start` when the application is loaded and before it starts, so that
+    processes are forked before connections and an event loop exist.
 
     Args:
         app: The loaded application.
 
     Returns:
-        A supervisor if the settings ask for one (several workers, reloading), or `None`.
+        A supervisor if the settings require one (several workers, reloading), or `None`.
 
     Order:
-        The plugin registered last is asked first. The first answer that is not `None` wins.
+        The reverse order of registration. The first supervisor is used.
 
     Example:
         ```python
@@ -291,19 +292,19 @@ def actionhero_supervisor(app: Application) -> Supervisor | None:
 
 @hookspec
 def actionhero_doctor_checks(app: Application, deploy: bool) -> Sequence[Diagnosis] | None:
-    """What `actionhero doctor` should say of what your plugin leans on.
+    """Results of checks for `actionhero doctor`, beyond the health checks of initializers.
 
-    Called by `actionhero doctor` alone. What an initializer's `check` tells needs no word here.
+    Called by `actionhero doctor` only.
 
     Args:
         app: The loaded application; nothing has started.
-        deploy: Whether what only matters in production is asked for.
+        deploy: Whether to check for production, too.
 
     Returns:
-        A `Diagnosis` for each thing that was looked at.
+        A `Diagnosis` for each check.
 
     Order:
-        Plugins in the order in which they were registered.
+        The order of registration.
 
     Example:
         ```python
@@ -318,14 +319,14 @@ def actionhero_doctor_checks(app: Application, deploy: bool) -> Sequence[Diagnos
 def actionhero_commands(group: click.Group) -> None:
     """Commands of the `actionhero` program.
 
-    Called when the command line is built, on every run, `--help` included: import nothing heavy.
-    Add a `LazyCommand`, which is imported when it is run.
+    Called by every run of the command line, including `--help`: import nothing heavy. Add a
+    `LazyCommand`, which is imported when it runs.
 
     Args:
         group: The click group `actionhero`.
 
     Order:
-        Plugins in the order in which they were registered. Two commands of one name are an error.
+        The order of registration. Two commands with the same name are an error.
 
     Example:
         ```python

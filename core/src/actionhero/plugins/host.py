@@ -1,4 +1,4 @@
-"""Registering plugins, asking them what they contribute, and naming the one that is to blame."""
+"""`PluginHost`: registers plugins, validates their hook implementations and calls them."""
 
 from __future__ import annotations
 
@@ -6,121 +6,126 @@ import inspect
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
 from actionhero.errors import BootError, PluginError
 from actionhero.plugins import hookspecs
-from actionhero.plugins.discovery import Plugin, PluginState, hook_functions, place_of
+from actionhero.plugins.discovery import (
+    Plugin,
+    PluginState,
+    error_summary,
+    find_plugins,
+    load_application,
+)
 from actionhero.plugins.hookspecs import IMPLEMENTATION_ATTRIBUTE
 
-Kind = TypeVar("Kind")
+if TYPE_CHECKING:
+    from actionhero.settings.sources import Sources
 
-#: With this variable set, every hook call is printed with what came of it.
+Value = TypeVar("Value")
+
+#: If this variable is set, every hook call and its result are printed.
 TRACE_VARIABLE = "ACTIONHERO_TRACE_HOOKS"
 
 
 class PluginHost:
     """The plugins of one application.
 
-    Problems are gathered, not raised, so that a listing can show all of them; whoever starts
-    something calls `refuse_problems`.
+    Errors are collected in `problems` instead of raised, so that listings can show all of them.
     """
 
     def __init__(self) -> None:
         self.plugins: list[Plugin] = []
         self.problems: list[str] = []
-        # By the identity of what plugins gave. Each is kept, so that no other gets its identity.
-        self._givers: dict[int, tuple[Any, Plugin]] = {}
+        # The plugin of each contribution, by identity. The contribution is stored too, so that its
+        # identity is not reused.
+        self._origins: dict[int, tuple[Any, Plugin]] = {}
         self._manager = pluggy.PluginManager("actionhero")
         self._manager.add_hookspecs(hookspecs)
         self._trace = bool(os.environ.get(TRACE_VARIABLE))
 
     def register(self, plugins: Iterable[Plugin]) -> None:
-        """Take in `plugins`, in this order; those that do not fit are marked as failed."""
-        fresh = list(plugins)
-        self.plugins += fresh
-        usable = [plugin for plugin in fresh if plugin.state is PluginState.ACTIVE]
-        # Hooks of hooks first: only then is it known how every other is spelt.
-        for plugin in usable:
+        """Register `plugins`, in this order. Invalid ones are marked as failed."""
+        plugins = list(plugins)
+        self.plugins += plugins
+        active = [plugin for plugin in plugins if plugin.state is PluginState.ACTIVE]
+        # All hook specifications must be known before the implementations are validated.
+        for plugin in active:
             specify = getattr(plugin.implementation, "actionhero_hookspecs", None)
-            if specify is None or self._fault("actionhero_hookspecs", specify):
-                continue
-            if plugin.state is PluginState.ACTIVE:
-                try:
-                    for specification in specify() or ():
-                        self._manager.add_hookspecs(specification)
-                except KeyboardInterrupt:
-                    raise
-                except BaseException as error:  # noqa: BLE001 - somebody else's code
-                    self.problems.append(plugin.fail(hook_failure("actionhero_hookspecs", error)))
-        for plugin in usable:
+            if specify is not None and not self._hook_error("actionhero_hookspecs", specify):
+                self._add_specifications(plugin, specify)
+        for plugin in active:
             if plugin.state is PluginState.ACTIVE:
                 self._register(plugin)
 
-    def _register(self, plugin: Plugin) -> None:
-        faults = [
-            fault
-            for name, function in hook_functions(plugin.implementation)
-            if (fault := self._fault(name, function))
-        ]
-        if faults:
-            for fault in faults:
-                self.problems.append(plugin.fail(fault))
-            return
-        if self._manager.is_registered(plugin.implementation):
-            self.problems.append(
-                plugin.fail(
-                    f"has its hooks in {plugin.module_name!r}, and so has another plugin; remove "
-                    "one of the two entry points, or put its name into plugins.disabled"
-                )
-            )
-            return
-        self._manager.register(plugin.implementation, name=f"{plugin.name}@{id(plugin)}")
+    def _add_specifications(self, plugin: Plugin, specify: Any) -> None:
+        try:
+            for specification in specify() or ():
+                self._manager.add_hookspecs(specification)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - third-party code
+            self._record_failure(plugin, "actionhero_hookspecs", error)
 
-    def _fault(self, name: str, function: Any) -> str | None:
+    def _register(self, plugin: Plugin) -> None:
+        reasons = [
+            reason
+            for name, function in _hook_functions(plugin.implementation)
+            if (reason := self._hook_error(name, function))
+        ]
+        if not reasons and self._manager.is_registered(plugin.implementation):
+            reasons.append(
+                f"has the same module {plugin.module_name!r} as another plugin; remove one of the "
+                "two entry points, or add its name to plugins.disabled"
+            )
+        self.problems += [plugin.fail(reason) for reason in reasons]
+        if not reasons:
+            self._manager.register(plugin.implementation, name=f"{plugin.name}@{id(plugin)}")
+
+    def _hook_error(self, name: str, function: Any) -> str | None:
+        """Return the reason if a hook implementation is invalid."""
         options = getattr(function, IMPLEMENTATION_ATTRIBUTE, None)
-        place = _place(function)
+        location = _location(function)
         if options is None:
             return (
-                f"defines {name!r} ({place}) without @hookimpl, so it would never be called; "
-                "add the decorator, or give the function another name"
+                f"defines {name!r} ({location}) without @hookimpl, so it would not be called; "
+                "add the decorator, or rename the function"
             )
         name = options["specname"] or name
         caller = getattr(self._manager.hook, name, None)
         if caller is None or not caller.has_spec():
             if options["optionalhook"]:
                 return None
-            known = ", ".join(sorted(self.hooks))
             return (
-                f"implements {name!r} ({place}), which is no hook; there are: {known}. "
-                "Mend the name, or install the plugin that specifies it"
+                f"implements the unknown hook {name!r} ({location}); there are: "
+                f"{', '.join(sorted(self.hooks))}. Fix the name, or install the plugin that "
+                "specifies it"
             )
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             return (
-                f"implements {name!r} ({place}) as 'async def'; hooks are called before there is "
-                "an event loop. Write 'def', and put what is asynchronous into a method of the "
-                "object that it returns"
+                f"implements {name!r} ({location}) as 'async def', but hooks are called before the "
+                "event loop exists; use 'def', and move asynchronous code to a method of the "
+                "returned object"
             )
         if options["wrapper"] or options["hookwrapper"]:
             return (
-                f"implements {name!r} ({place}) as a wrapper; hooks return objects, and there is "
-                "nothing to wrap. Leave wrapper out"
+                f"implements {name!r} ({location}) as a wrapper, which is not supported; remove "
+                "the option"
             )
-        wanted = set(inspect.signature(function).parameters)
-        offered = set(caller.spec.argnames)
-        if unknown := sorted(wanted - offered):
+        supported = set(caller.spec.argnames)
+        if unknown := sorted(set(inspect.signature(function).parameters) - supported):
             return (
-                f"implements {name!r} ({place}) with the argument "
-                f"{', '.join(map(repr, unknown))}, which that hook does not have; it offers: "
-                f"{', '.join(sorted(offered)) or 'no arguments'}. Leave it out"
+                f"implements {name!r} ({location}) with the unknown argument "
+                f"{', '.join(map(repr, unknown))}; there are: "
+                f"{', '.join(sorted(supported)) or 'no arguments'}. Remove it"
             )
         return None
 
     @property
     def hooks(self) -> dict[str, Any]:
-        """Every hook that is specified, with its specification, by name."""
+        """All specified hooks, with their specifications, by name."""
         return {
             name: caller.spec
             for name, caller in vars(self._manager.hook).items()
@@ -128,91 +133,15 @@ class PluginHost:
         }
 
     def implementers(self, hook: str) -> list[Plugin]:
-        """Return the plugins that implement `hook`, in the order in which they are asked."""
+        """Return the plugins that implement `hook`, in the order in which they are called."""
         return [plugin for plugin, _ in self.functions(hook)]
 
-    def collect(
-        self, hook: str, kind: type[Any] | None = None, *, classes: bool = False, **arguments: Any
-    ) -> list[tuple[Plugin, Any]]:
-        """Ask every plugin, and return each thing it gave together with the plugin.
-
-        Args:
-            hook: The name of the hook.
-            kind: What each thing must be an instance of; anything where left out.
-            classes: Whether subclasses of `kind` are wanted, rather than instances.
-            arguments: What the hook offers, by name.
-        """
-        collected: list[tuple[Plugin, Any]] = []
-        for plugin, function in self.functions(hook):
-            given = self.ask(plugin, hook, function, arguments)
-            if given is None:
-                continue
-            if isinstance(given, str) or not isinstance(given, Sequence):
-                self.problems.append(
-                    f"{plugin.owner} returned {given!r} from {hook!r} ({_place(function)}); "
-                    "return a list, or None for nothing"
-                )
-                continue
-            for item in given:
-                fits = kind is None or (
-                    isinstance(item, type) and issubclass(item, kind)
-                    if classes
-                    else isinstance(item, kind)
-                )
-                if fits:
-                    self.note_giver(item, plugin)
-                    collected.append((plugin, item))
-                    continue
-                wanted = f"{'a subclass' if classes else 'an instance'} of {kind.__name__}"  # type: ignore[union-attr]
-                self.problems.append(
-                    f"{plugin.owner} returned {item!r} from {hook!r} ({_place(function)}), "
-                    f"which is not {wanted}"
-                )
-        return collected
-
-    def note_giver(self, item: object, plugin: Plugin) -> None:
-        """Remember which plugin gave `item`."""
-        self._givers[id(item)] = (item, plugin)
-
-    def place_of(self, item: object) -> str:
-        """Return how messages name `item`: its class, and the plugin that gave it."""
-        name = f"{type(item).__module__}.{type(item).__qualname__}"
-        giver = self._givers.get(id(item))
-        return name if giver is None else f"{name}, {giver[1].owner}"
-
-    def first(self, hook: str, kind: type[Kind], **arguments: Any) -> Kind | None:
-        """Ask plugins, the last one first, until one gives an answer, and return it."""
-        for plugin, function in reversed(self.functions(hook)):
-            given = self.ask(plugin, hook, function, arguments)
-            if isinstance(given, kind):
-                return given
-            if given is not None:
-                self.problems.append(
-                    f"{plugin.owner} returned {given!r} from {hook!r} ({_place(function)}), "
-                    f"which is not an instance of {kind.__name__}"
-                )
-        return None
-
-    def call(self, hook: str, **arguments: Any) -> None:
-        """Call `hook` of every plugin for its side effects."""
-        for plugin, function in self.functions(hook):
-            self.ask(plugin, hook, function, arguments)
-
-    def refuse_problems(self) -> None:
-        """Raise if anything is wrong with any plugin.
-
-        Raises:
-            PluginError: The message lists all of it.
-        """
-        if self.problems:
-            raise PluginError("\n".join(self.problems))
-
     def functions(self, hook: str) -> list[tuple[Plugin, Any]]:
-        """Return the functions that implement `hook`, each with its plugin, in order."""
+        """Return the implementations of `hook` with their plugins, in the order of calls."""
         caller = getattr(self._manager.hook, hook)
         by_id = {f"{plugin.name}@{id(plugin)}": plugin for plugin in self.plugins}
-        # pluggy keeps them in the order of registration and calls the last one first. Who asked
-        # to go first or last does so; all others go in the order of registration.
+        # pluggy calls the last registered one first. Here they are called in the order of
+        # registration, except for `tryfirst` and `trylast`.
         return [
             (by_id[implementation.plugin_name], implementation.function)
             for implementation in sorted(
@@ -220,31 +149,136 @@ class PluginHost:
             )
         ]
 
-    def ask(self, plugin: Plugin, hook: str, function: Any, arguments: dict[str, Any]) -> Any:
-        """Call one implementation with those of `arguments` that it wants; note what fails."""
-        wanted = inspect.signature(function).parameters
-        given: Any = None
+    def collect(
+        self, hook: str, type_: type[Any] | None = None, *, classes: bool = False, **arguments: Any
+    ) -> list[tuple[Plugin, Any]]:
+        """Call `hook` of every plugin, and return each contribution with its plugin.
+
+        Args:
+            hook: The name of the hook.
+            type_: The type that each contribution must be an instance of; `None`: any.
+            classes: Whether subclasses of `type_` are expected instead of instances.
+            arguments: The arguments of the hook; each implementation gets those it declares.
+        """
+        collected: list[tuple[Plugin, Any]] = []
+        for plugin, function in self.functions(hook):
+            result = self.call_one(plugin, hook, function, arguments)
+            if result is None:
+                continue
+            if isinstance(result, str) or not isinstance(result, Sequence):
+                self._record_result(plugin, hook, function, result, "; return a list, or None")
+                continue
+            for item in result:
+                if type_ is None or (
+                    isinstance(item, type) and issubclass(item, type_)
+                    if classes
+                    else isinstance(item, type_)
+                ):
+                    self.record_origin(item, plugin)
+                    collected.append((plugin, item))
+                else:
+                    article = "a subclass" if classes else "an instance"
+                    expected = f", which is not {article} of {type_.__name__}"
+                    self._record_result(plugin, hook, function, item, expected)
+        return collected
+
+    def first(self, hook: str, type_: type[Value], **arguments: Any) -> Value | None:
+        """Call `hook` of the plugins, the last one first, and return the first result."""
+        for plugin, function in reversed(self.functions(hook)):
+            result = self.call_one(plugin, hook, function, arguments)
+            if isinstance(result, type_):
+                return result
+            if result is not None:
+                expected = f", which is not an instance of {type_.__name__}"
+                self._record_result(plugin, hook, function, result, expected)
+        return None
+
+    def call(self, hook: str, **arguments: Any) -> None:
+        """Call `hook` of every plugin for its side effects."""
+        for plugin, function in self.functions(hook):
+            self.call_one(plugin, hook, function, arguments)
+
+    def call_one(self, plugin: Plugin, hook: str, function: Any, arguments: dict[str, Any]) -> Any:
+        """Call one implementation with the arguments that it declares, and record its failure."""
+        result: Any = None
         try:
-            given = function(**{name: arguments[name] for name in wanted})
+            result = function(
+                **{name: arguments[name] for name in inspect.signature(function).parameters}
+            )
         except BootError as error:
             self.problems.append(str(error))
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # noqa: BLE001 - one that exits must not end a listing
-            self.problems.append(plugin.fail(hook_failure(hook, error)))
+        except BaseException as error:  # noqa: BLE001 - a hook may call sys.exit
+            self._record_failure(plugin, hook, error)
         if self._trace:
-            print(f"hook {hook} of {plugin.owner} → {given!r}", file=sys.stderr)  # noqa: T201
-        return given
+            print(f"hook {hook} of {plugin.owner} → {result!r}", file=sys.stderr)  # noqa: T201
+        return result
+
+    def record_origin(self, item: object, plugin: Plugin) -> None:
+        """Record the plugin that contributed `item`, for `describe`."""
+        self._origins[id(item)] = (item, plugin)
+
+    def describe(self, item: object) -> str:
+        """Return the name of `item` in messages: its class, and the plugin that contributed it."""
+        name = f"{type(item).__module__}.{type(item).__qualname__}"
+        origin = self._origins.get(id(item))
+        return name if origin is None else f"{name}, {origin[1].owner}"
+
+    def raise_for_problems(self) -> None:
+        """Raise if there are problems.
+
+        Raises:
+            PluginError: The message lists all of them.
+        """
+        if self.problems:
+            raise PluginError("\n".join(self.problems))
+
+    def _record_failure(self, plugin: Plugin, hook: str, error: BaseException) -> None:
+        self.problems.append(
+            plugin.fail(
+                f"failed in {hook!r}: {error_summary(error)}; fix or upgrade it, or add its name "
+                "to plugins.disabled"
+            )
+        )
+
+    def _record_result(
+        self, plugin: Plugin, hook: str, function: Any, value: object, expected: str
+    ) -> None:
+        self.problems.append(
+            f"{plugin.owner} returned {value!r} from {hook!r} ({_location(function)}){expected}"
+        )
 
 
-def hook_failure(hook: str, error: BaseException) -> str:
-    """Return what is wrong with a plugin whose implementation of `hook` raised `error`."""
-    return (
-        f"failed in {hook!r}: {type(error).__name__}: {error}{place_of(error)}; "
-        "mend or upgrade it, or put its name into plugins.disabled"
-    )
+def load_plugins(sources: Sources) -> PluginHost:
+    """Load the active plugins, and of the application package only the module of its hooks.
+
+    The errors are in `problems` of the host.
+
+    Raises:
+        ConfigurationError: A settings file is invalid.
+    """
+    boot = sources.boot_settings()
+    plugins, problems = find_plugins(boot)
+    application, _, errors = load_application(boot, all_modules=False)
+    host = PluginHost()
+    host.problems += [*problems, *errors]
+    host.register([*plugins, *([application] if application else [])])
+    return host
 
 
-def _place(function: Any) -> str:
+def _hook_functions(implementation: Any) -> Iterable[tuple[str, Any]]:
+    """Yield the functions of a plugin that are marked as hooks, or named like one."""
+    for name in dir(implementation):
+        function = inspect.getattr_static(implementation, name, None)
+        if not callable(function) and not isinstance(function, staticmethod | classmethod):
+            continue
+        function = getattr(implementation, name, None)
+        has_hook_name = name.startswith("actionhero_") and inspect.isroutine(function)
+        if hasattr(function, IMPLEMENTATION_ATTRIBUTE) or has_hook_name:
+            yield name, function
+
+
+def _location(function: Any) -> str:
     code = getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function)

@@ -1,4 +1,4 @@
-"""`lazy_names`: public names of a package that are imported on use (PEP 562)."""
+"""`lazy_names`: public names of a package that are imported on first use (PEP 562)."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
 def lazy_names(
     package: str, modules: Mapping[str, Sequence[str]], eager: Sequence[str] = ()
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """Return `__getattr__`, `__dir__` and `__all__` of a package whose names are imported on use.
+    """Return `__getattr__`, `__dir__` and `__all__` of a package with lazily imported names.
 
-    So a `plugin.py` that imports one name does not import the libraries of all others (PEP 562).
+    So a `plugin.py` that imports one name does not import the dependencies of all others.
 
     Args:
         package: The `__name__` of the package.
-        modules: The public names by the module that defines them, as `importlib.import_module`
-            takes it: `.channel` is relative to the package.
-        eager: Public names that the package has already.
+        modules: The public names by their module, in the form of `importlib.import_module`:
+            `.channel` is relative to the package.
+        eager: Public names that are imported already.
     """
-    homes = {name: module for module, names in modules.items() for name in names}
-    public = sorted([*homes, *eager])
+    module_names = {name: module for module, names in modules.items() for name in names}
+    public_names = sorted([*module_names, *eager])
 
     def get_name(name: str) -> Any:
-        if name not in homes:
+        if name not in module_names:
             raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name)
-        value = getattr(importlib.import_module(homes[name], package), name)
-        # The next use finds it without this function.
+        value = getattr(importlib.import_module(module_names[name], package), name)
+        # Later uses do not call this function.
         setattr(sys.modules[package], name, value)
         return value
 
-    return get_name, lambda: public, public
+    return get_name, lambda: public_names, public_names

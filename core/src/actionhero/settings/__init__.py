@@ -1,7 +1,7 @@
-"""Settings: pydantic models, one per section, filled from files, variables and the command line.
+"""Settings: one pydantic model per section, loaded from files, variables and the command line.
 
 Start with `Settings` (`model.py`), then `load_settings` (`loading.py`) and its result
-(`loaded.py`). The sources, and their precedence, are in `sources.py`.
+(`loaded.py`). The sources and their precedence are in `sources.py`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,8 @@ if TYPE_CHECKING:
     from actionhero.settings.loaded import SettingsRow as SettingsRow
     from actionhero.settings.loaded import settings_reference as settings_reference
     from actionhero.settings.loading import load_settings as load_settings
-    from actionhero.settings.model import MASK as MASK
     from actionhero.settings.model import Settings as Settings
     from actionhero.settings.model import SettingsPath as SettingsPath
-    from actionhero.settings.model import mask_passwords as mask_passwords
-    from actionhero.settings.model import masked as masked
-    from actionhero.settings.model import shown as shown
     from actionhero.settings.sections import CORE_SETTINGS as CORE_SETTINGS
     from actionhero.settings.sections import ActionsSettings as ActionsSettings
     from actionhero.settings.sections import AppSettings as AppSettings
@@ -37,7 +33,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         ".loaded": ["LoadedSettings", "SettingsRow", "settings_reference"],
         ".loading": ["load_settings"],
-        ".model": ["MASK", "Settings", "SettingsPath", "mask_passwords", "masked", "shown"],
+        ".model": ["Settings", "SettingsPath"],
         ".sections": [
             "ActionsSettings",
             "AppSettings",

@@ -1,4 +1,4 @@
-"""`SettingError`: one thing that is wrong with the settings, told to whoever wrote it."""
+"""`SettingError`: one error in the settings, with its origin."""
 
 from __future__ import annotations
 
@@ -6,28 +6,36 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actionhero.errors import ConfigurationError
-from actionhero.settings.model import MASK, Settings, holds_secret, mask_passwords, masked
-from actionhero.settings.sources import PREFIX, Origin, SettingValue
+from actionhero.redaction import MASK, mask_url, mask_urls
+from actionhero.settings.model import Settings, contains_secret, mask_value
+from actionhero.settings.sources import PREFIX
+from actionhero.settings.values import Origin, SettingValue
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
-_SHOWN_CHARACTERS = 100
+_MAX_VALUE_CHARACTERS = 100
 
-#: Where pydantic's own words do not say what is allowed.
-_ALLOWED = {
+#: Expected values by pydantic's type of error, where its message does not name them.
+_EXPECTED = {
     "time_delta_parsing": "a duration: seconds, or a number with ms, s, m, h or d, such as '20s'",
     "time_delta_type": "a duration: seconds, or a number with ms, s, m, h or d, such as '20s'",
     "list_type": "a list: a,b in a variable, ['a', 'b'] in a file",
 }
-_VALIDATORS_OWN = {"value_error": "Value error, ", "assertion_error": "Assertion failed, "}
+#: The prefixes that pydantic adds to the messages of validators, by type of error.
+_VALIDATOR_PREFIXES = {"value_error": "Value error, ", "assertion_error": "Assertion failed, "}
+
+_PLUGIN_HINT = (
+    "if it belongs to a plugin, install and enable the plugin; otherwise remove the setting"
+)
 
 
 class SettingError(NamedTuple):
-    """One thing that is wrong: where it was given, and why it cannot stay."""
+    """One error in the settings."""
 
+    #: The variable, or the file, line and key.
     origin: str
     message: str
 
@@ -35,146 +43,136 @@ class SettingError(NamedTuple):
         return f"{self.origin}: {self.message}"
 
 
-def refusal(faults: Iterable[SettingError]) -> ConfigurationError:
-    """Return the error that tells every fault, each on a line of its own."""
-    # The same fault is found once per key of an unknown section: told once is enough.
-    lines = list(dict.fromkeys(str(fault) for fault in faults))
-    count = "1 setting is" if len(lines) == 1 else f"{len(lines)} settings are"
-    return ConfigurationError("\n  ".join([f"{count} wrong:", *lines]))
+def configuration_error(errors: Iterable[SettingError]) -> ConfigurationError:
+    """Return the exception that lists all errors, one per line."""
+    # An unknown section is an error of each of its keys: it is listed once.
+    lines = list(dict.fromkeys(str(error) for error in errors))
+    heading = "1 invalid setting:" if len(lines) == 1 else f"{len(lines)} invalid settings:"
+    return ConfigurationError("\n  ".join([heading, *lines]))
 
 
-def variable_of(*path: str) -> str:
+def variable_name(*path: str) -> str:
     """Return the name of the environment variable for a section and key."""
     return PREFIX + "__".join(path).upper()
 
 
-def unknown_section(given: SettingValue, sections: Mapping[str, type[Settings]]) -> SettingError:
-    """Return the fault of a value whose section no plugin has."""
-    section, origin = given.path[0], given.origin
+def unknown_section(setting: SettingValue, sections: Mapping[str, type[Settings]]) -> SettingError:
+    """Return the error of a value in a section that no plugin defines."""
+    section, origin = setting.path[0], setting.origin
     if origin.is_variable:
-        near = _nearest_variable(given.path, sections)
-        if near:
-            return SettingError(
-                str(origin), f"there is no such setting; did you mean {near!r}? {_BELONGS}"
-            )
-        if len(given.path) == 1:
+        if match := _closest_variable(setting.path, sections):
+            hint = f"did you mean {match!r}? {_PLUGIN_HINT}"
+            return SettingError(str(origin), f"unknown setting; {hint}")
+        if len(setting.path) == 1:
             form = f"variables are named {PREFIX}<SECTION>__<KEY>"
-            return SettingError(str(origin), f"there is no such setting; {form}")
-    elif len(given.path) == 1 and not isinstance(given.value, dict):
-        homes = [f"{name}.{section}" for name in sections if section in sections[name].model_fields]
-        hint = f"did you mean {homes[0]!r}?" if homes else f"there are: {', '.join(sections)}"
-        return SettingError(str(origin), f"{section!r} must stand in a section; {hint}")
+            return SettingError(str(origin), f"unknown setting; {form}")
+    elif len(setting.path) == 1 and not isinstance(setting.value, dict):
+        paths = [f"{name}.{section}" for name in sections if section in sections[name].model_fields]
+        hint = f"did you mean {paths[0]!r}?" if paths else f"there are: {', '.join(sections)}"
+        return SettingError(str(origin), f"{section!r} is not in a section; {hint}")
     else:
-        origin = _section_origin(given)
-    near = _nearest(section, sections)
-    hint = f"did you mean {near!r}?" if near else f"there are: {', '.join(sections)};"
-    return SettingError(str(origin), f"there is no section {section!r}; {hint} {_BELONGS}")
+        origin = _section_origin(setting)
+    match = _closest(section, sections)
+    hint = f"did you mean {match!r}?" if match else f"there are: {', '.join(sections)};"
+    return SettingError(str(origin), f"unknown section {section!r}; {hint} {_PLUGIN_HINT}")
 
 
-_BELONGS = (
-    "it may belong to a plugin that is not installed or is switched off: install it, switch it on, "
-    "or remove the setting"
-)
-
-
-def not_a_table(given: SettingValue) -> SettingError:
-    """Return the fault of a value that stands where the table of a section should."""
-    section = given.path[0]
-    return SettingError(
-        str(given.origin), f"{section!r} is a section and must be a table of settings"
-    )
+def not_a_table(setting: SettingValue) -> SettingError:
+    """Return the error of a section whose value is not a table."""
+    section = setting.path[0]
+    return SettingError(str(setting.origin), f"section {section!r} must be a table of settings")
 
 
 def unknown_key(
-    given: SettingValue, model: type[BaseModel], *, path: tuple[str, ...] = ()
+    setting: SettingValue, model: type[BaseModel], *, path: tuple[str, ...] = ()
 ) -> SettingError:
-    """Return the fault of a key that its section, or a group inside of it, does not have."""
-    path = path or given.path
+    """Return the error of a key that its section, or a group within it, does not define."""
+    path = path or setting.path
     names = tuple(model.model_fields)
-    near = _nearest(path[-1], names)
-    if given.origin.is_variable:
-        names = tuple(variable_of(*path[:-1], name) for name in names)
-        near = near and variable_of(*path[:-1], near)
-    hint = f"did you mean {near!r}?" if near else f"there are: {', '.join(names) or 'none'}"
-    origin = given.origin.inside(path[len(given.path) :])
-    return SettingError(str(origin), f"there is no setting {'.'.join(path)!r}; {hint}")
+    match = _closest(path[-1], names)
+    if setting.origin.is_variable:
+        names = tuple(variable_name(*path[:-1], name) for name in names)
+        match = match and variable_name(*path[:-1], match)
+    hint = f"did you mean {match!r}?" if match else f"there are: {', '.join(names) or 'none'}"
+    origin = setting.origin.nested(path[len(setting.path) :])
+    return SettingError(str(origin), f"unknown setting {'.'.join(path)!r}; {hint}")
 
 
-def bad_text(given: SettingValue, field: FieldInfo, reason: str) -> SettingError:
-    """Return the fault of a variable whose text cannot be read."""
+def invalid_text(setting: SettingValue, field: FieldInfo, reason: str) -> SettingError:
+    """Return the error of a variable whose text cannot be parsed."""
     return SettingError(
-        str(given.origin), f"{_quoted(given.value, field)} is not allowed: {reason}"
+        str(setting.origin), f"invalid value {_quote(setting.value, field)}: {reason}"
     )
 
 
-def bad_value(
+def invalid_value(
     path: tuple[str, ...],
-    given: SettingValue | None,
+    setting: SettingValue | None,
     field: FieldInfo,
     value: Any,
     details: list[ErrorDetails],
 ) -> SettingError:
-    """Return the fault of a value that does not fit.
+    """Return the error of a value that the model rejects.
 
     Args:
-        path: Section, key, and the keys down to what does not fit.
-        given: Where it was given; `None` for a default in code.
-        field: The field of the section that it belongs to.
-        value: The whole value of that field.
-        details: Why pydantic refuses it, once for each member of a union.
+        path: Section, key, and the keys down to the invalid value.
+        setting: The value as its source contains it; `None` for a default.
+        field: The field of the section.
+        value: The whole value of the field.
+        details: The errors of pydantic, one for each member of a union.
     """
     inputs = [detail["input"] for detail in details]
-    secrets = list(_texts([given and given.value, value, inputs])) if holds_secret(field) else []
-    reasons = dict.fromkeys(_reason(detail, secrets) for detail in details)
-    # As it was written, where all of it is wrong: the model has made more of it.
-    wrong = given.value if given and given.path == path else inputs[0]
-    message = f"{_quoted(wrong, field)} is not allowed: {' or '.join(reasons)}"
-    if given is None:
-        return SettingError(".".join(path), f"the default {message}")
-    return SettingError(str(given.origin.inside(path[len(given.path) :])), message)
+    texts = list(_texts([setting and setting.value, value, inputs]))
+    is_secret = contains_secret(field)
+    reasons = dict.fromkeys(_reason(detail, texts, is_secret=is_secret) for detail in details)
+    # The value as it is written, if the whole value is invalid: the model has parsed it.
+    invalid = setting.value if setting and setting.path == path else inputs[0]
+    message = f"{_quote(invalid, field)}: {' or '.join(reasons)}"
+    if setting is None:
+        return SettingError(".".join(path), f"invalid default {message}")
+    origin = setting.origin.nested(path[len(setting.path) :])
+    return SettingError(str(origin), f"invalid value {message}")
 
 
 def missing(section: str, key: str) -> SettingError:
-    """Return the fault of a setting that has no default and was not given."""
+    """Return the error of a required setting that is not set."""
     return SettingError(
         f"{section}.{key}",
-        f"it must be set; set {variable_of(section, key)}, or {key!r} of [{section}] in the "
+        f"required setting; set {variable_name(section, key)}, or {key!r} of [{section}] in the "
         f"settings file",
     )
 
 
-def whole_section(
+def invalid_section(
     model: type[Settings], values: Mapping[str, Any], detail: ErrorDetails
 ) -> SettingError:
-    """Return the fault that a section found with its settings as a whole."""
+    """Return the error of a section whose settings are invalid in combination."""
     fields = model.model_fields
-    secrets = [values[key] for key in values if key in fields and holds_secret(fields[key])]
-    return SettingError(model.section, _reason(detail, list(_texts(secrets))))
+    secrets = [values[key] for key in values if key in fields and contains_secret(fields[key])]
+    return SettingError(model.section, _reason(detail, list(_texts(secrets)), is_secret=True))
 
 
-def _reason(detail: ErrorDetails, secrets: list[str]) -> str:
+def _reason(detail: ErrorDetails, texts: list[str], *, is_secret: bool) -> str:
     kind = detail["type"]
-    if kind in _ALLOWED:
-        return f"it should be {_ALLOWED[kind]}"
-    message = detail["msg"].removeprefix(_VALIDATORS_OWN.get(kind, ""))
-    if kind not in _VALIDATORS_OWN:
-        message = message[:1].lower() + message[1:]
-    message = message.replace("input should", "it should", 1)
-    return _without(message, secrets)
-
-
-def _without(message: str, secrets: list[str]) -> str:
-    """Return what a validator says, in which it may have quoted the value."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if secret in message and len(secret) < 4:
-            # Replacing so short a text would give away where it was.
-            return "it is refused by a rule of its own, whose words would show the secret"
-        message = message.replace(secret, MASK)
-    return mask_passwords(message)
+    if kind in _EXPECTED:
+        return f"should be {_EXPECTED[kind]}"
+    message = detail["msg"].removeprefix(_VALIDATOR_PREFIXES.get(kind, ""))
+    if kind not in _VALIDATOR_PREFIXES and message[1:2].islower():
+        message = message[0].lower() + message[1:]
+    message = message.removeprefix("input ")
+    # A validator may quote the value.
+    for text in sorted(texts, key=len, reverse=True):
+        if text not in message:
+            continue
+        if is_secret and len(text) < 4:
+            # The places of so short a text would reveal it.
+            return "rejected by a validator whose message contains the secret"
+        message = message.replace(text, MASK if is_secret else mask_url(text))
+    return mask_urls(message)
 
 
 def _texts(value: Any) -> Iterable[str]:
-    """Yield every text, and every number as text, anywhere in a value."""
+    """Yield every text, and every number as text, in a value at any depth."""
     if isinstance(value, Mapping):
         for inner in value.values():
             yield from _texts(inner)
@@ -189,30 +187,30 @@ def _texts(value: Any) -> Iterable[str]:
         yield str(value)
 
 
-def _quoted(value: Any, field: FieldInfo) -> str:
-    if holds_secret(field):
+def _quote(value: Any, field: FieldInfo) -> str:
+    if contains_secret(field):
         return repr(MASK)
-    text = repr(masked(value))
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+    text = repr(mask_value(value))
+    return text if len(text) <= _MAX_VALUE_CHARACTERS else f"{text[:_MAX_VALUE_CHARACTERS]}…"
 
 
-def _section_origin(given: SettingValue) -> Origin:
-    """Return the origin of the section, rather than of the one key that was looked at."""
-    origin = given.origin
-    if len(given.path) == 1:
+def _section_origin(setting: SettingValue) -> Origin:
+    """Return the origin of the section that a value is in."""
+    origin = setting.origin
+    if len(setting.path) == 1:
         return origin
-    name = origin.name.removesuffix("." + ".".join(given.path[1:]))
-    return Origin(origin.kind, name, given.path[:1], origin.file)
+    name = origin.name.removesuffix("." + ".".join(setting.path[1:]))
+    return Origin(origin.kind, name, setting.path[:1], origin.file)
 
 
-def _nearest_variable(path: tuple[str, ...], sections: Mapping[str, type[Settings]]) -> str | None:
+def _closest_variable(path: tuple[str, ...], sections: Mapping[str, type[Settings]]) -> str | None:
     known = [f"{name}__{key}" for name, model in sections.items() for key in model.model_fields]
-    near = _nearest("__".join(path), known)
-    return near and variable_of(near)
+    match = _closest("__".join(path), known)
+    return match and variable_name(match)
 
 
-def _nearest(name: str, known: Iterable[str]) -> str | None:
-    # Imported here because most starts have no typing mistake.
+def _closest(name: str, known: Iterable[str]) -> str | None:
+    # Imported here because most starts have no misspelled setting.
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(name, list(known), n=1)), None)

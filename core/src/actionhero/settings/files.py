@@ -1,4 +1,4 @@
-"""`SettingsFile`: finding, reading and pointing into a settings file (TOML, YAML or JSON)."""
+"""`SettingsFile`: how a settings file (TOML, YAML or JSON) is found, parsed and located by line."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from actionhero.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: The formats of a settings file, by the ending of its name.
-FORMATS = (".toml", ".yaml", ".yml", ".json")
+#: The suffixes of settings files.
+SUFFIXES = (".toml", ".yaml", ".yml", ".json")
 STEM = "actionhero"
 PYPROJECT = "pyproject.toml"
 
-Lines = dict[tuple[str, ...], int]
+LineNumbers = dict[tuple[str, ...], int]
 
 
 @dataclass(frozen=True)
 class SettingsFile:
-    """One settings file as it was read."""
+    """The contents of one settings file."""
 
     path: Path
-    #: Sections, and whatever else stands at the top of the file.
+    #: The sections, and all other top-level values.
     tables: Mapping[str, Any] = field(repr=False)
     text: str = field(repr=False)
-    #: Where in the file the tables are: `("tool", "actionhero")` in `pyproject.toml`.
-    within: tuple[str, ...] = ()
+    #: The keys above the sections: `("tool", "actionhero")` in `pyproject.toml`.
+    prefix: tuple[str, ...] = ()
 
     def line_of(self, path: tuple[str, ...]) -> int | None:
-        """Return the line of a dotted key, or of what it lies in, from 1; `None` if unknown."""
+        """Return the line of a key, or else of the nearest table around it, from 1."""
         for end in range(len(path), 0, -1):
-            if line := self._lines.get((*self.within, *path[:end])):
+            if line := self._line_numbers.get((*self.prefix, *path[:end])):
                 return line
         return None
 
     @cached_property
-    def _lines(self) -> Lines:
-        return _LINES[self.path.suffix](self.text)
+    def _line_numbers(self) -> LineNumbers:
+        return _LINE_NUMBERS[self.path.suffix](self.text)
 
 
-def shown_path(path: Path) -> str:
-    """Return `path` as a reader would write it: relative if it lies below the current folder."""
+def relative_path(path: Path) -> str:
+    """Return `path` relative to the current folder, or whole if it is outside of it."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
@@ -54,62 +54,74 @@ def shown_path(path: Path) -> str:
 
 
 def find_settings_file(folder: Path) -> SettingsFile | None:
-    """Read the one settings file of `folder`, or return `None` if it has none.
+    """Read the settings file of `folder`, or return `None` if there is none.
 
     Raises:
-        ConfigurationError: There are several, or the one there is cannot be read.
+        ConfigurationError: There are several, or it is unreadable.
     """
-    found = [read_settings_file(path) for path in _candidates(folder, STEM)]
+    files = _read_existing(folder, STEM)
     project = folder / PYPROJECT
     if project.is_file() and (file := _read_pyproject(project)):
-        found.append(file)
-    return _the_only_one(found)
+        files.append(file)
+    return _single(files)
 
 
 def find_overlay(folder: Path, stem: str, environment: str) -> SettingsFile | None:
-    """Read `<stem>.<environment>.toml` (or another format) of `folder`, if there is one.
+    """Read `<stem>.<environment>.toml`, or that of another format, or return `None`.
 
     Raises:
-        ConfigurationError: There are several, or the one there is cannot be read.
+        ConfigurationError: There are several, or it is unreadable.
     """
-    found = [read_settings_file(path) for path in _candidates(folder, f"{stem}.{environment}")]
-    return _the_only_one(found)
+    return _single(_read_existing(folder, f"{stem}.{environment}"))
 
 
 def read_settings_file(path: Path) -> SettingsFile:
     """Read the settings file at `path`.
 
     Raises:
-        ConfigurationError: It is not there, is of an unknown format, or cannot be parsed.
+        ConfigurationError: It does not exist, has an unknown format, or is not valid.
     """
     if path.name == PYPROJECT:
         return _read_pyproject(path) or SettingsFile(path, {}, "", ("tool", STEM))
-    if path.suffix not in FORMATS:
+    if path.suffix not in SUFFIXES:
         raise ConfigurationError(
-            f"settings file {shown_path(path)!r} is of an unknown format; "
-            f"name it so that it ends in one of {', '.join(FORMATS)}"
+            f"settings file {relative_path(path)!r} has an unknown format; "
+            f"use one of the suffixes {', '.join(SUFFIXES)}"
         )
-    text = _read_text(path)
+    text = read_text(path)
     return SettingsFile(path, _tables(path, _parse(path, text)), text)
 
 
-def _candidates(folder: Path, stem: str) -> list[Path]:
-    paths = [folder / f"{stem}{ending}" for ending in FORMATS]
-    return [path for path in paths if path.is_file()]
+def read_text(path: Path) -> str:
+    """Return the text of a file.
 
-
-def _the_only_one(found: list[SettingsFile]) -> SettingsFile | None:
-    if len(found) > 1:
-        names = ", ".join(repr(shown_path(file.path)) for file in found)
+    Raises:
+        ConfigurationError: It is unreadable.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigurationError(
-            f"settings are in several files, and only one is read: {names}; keep one of them"
-        )
-    return found[0] if found else None
+            f"cannot read settings file {relative_path(path)!r}: {reason}"
+        ) from error
+
+
+def _read_existing(folder: Path, stem: str) -> list[SettingsFile]:
+    paths = [folder / f"{stem}{suffix}" for suffix in SUFFIXES]
+    return [read_settings_file(path) for path in paths if path.is_file()]
+
+
+def _single(files: list[SettingsFile]) -> SettingsFile | None:
+    if len(files) > 1:
+        names = ", ".join(repr(relative_path(file.path)) for file in files)
+        raise ConfigurationError(f"found several settings files: {names}; keep one of them")
+    return files[0] if files else None
 
 
 def _read_pyproject(path: Path) -> SettingsFile | None:
-    text = _read_text(path)
-    # Most projects have this file and few have our table in it: do not parse it in vain.
+    text = read_text(path)
+    # Most projects have this file, and few have a table for us: it is not parsed in vain.
     if STEM not in text:
         return None
     tool = _parse(path, text).get("tool", {})
@@ -118,64 +130,35 @@ def _read_pyproject(path: Path) -> SettingsFile | None:
     return SettingsFile(path, _tables(path, tool[STEM]), text, ("tool", STEM))
 
 
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigurationError(
-            f"settings file {shown_path(path)!r} cannot be read: {reason}"
-        ) from error
-
-
-def _parse(path: Path, text: str) -> Any:
-    if path.suffix == ".toml":
-        return _parse_toml(path, text)
-    if path.suffix == ".json":
-        return _parse_json(path, text)
-    return _parse_yaml(path, text)
-
-
 def _tables(path: Path, parsed: object) -> Mapping[str, Any]:
     if parsed is None:
         return {}
     if not isinstance(parsed, dict):
         raise ConfigurationError(
-            f"settings file {shown_path(path)!r} must be a table of sections, "
-            f"and it is {type(parsed).__name__!r}"
+            f"settings file {relative_path(path)!r} must contain a table of sections, "
+            f"not {type(parsed).__name__!r}"
         )
     return _with_text_keys(parsed)
 
 
 def _with_text_keys(table: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return `table` with keys of text all the way down: YAML has others, such as `on`."""
+    """Return `table` with text keys at every depth: YAML has others, such as `on`."""
     return {
         str(key): _with_text_keys(value) if isinstance(value, dict) else value
         for key, value in table.items()
     }
 
 
-def _parse_toml(path: Path, text: str) -> Any:
-    import tomllib
-
+def _parse(path: Path, text: str) -> Any:
+    if path.suffix in (".yaml", ".yml"):
+        return _parse_yaml(path, text)
+    parser = import_module("tomllib" if path.suffix == ".toml" else "json")
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        # Its message ends in the line and column.
+        return parser.loads(text)
+    except ValueError as error:
+        # The message ends with the line and column.
         raise ConfigurationError(
-            f"settings file {shown_path(path)!r} is not valid TOML: {error}"
-        ) from error
-
-
-def _parse_json(path: Path, text: str) -> Any:
-    import json
-
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigurationError(
-            f"settings file {shown_path(path)!r} is not valid JSON: {error.msg} "
-            f"(at line {error.lineno}, column {error.colno})"
+            f"settings file {relative_path(path)!r} is not valid {path.suffix[1:].upper()}: {error}"
         ) from error
 
 
@@ -184,7 +167,7 @@ def _parse_yaml(path: Path, text: str) -> Any:
         yaml = import_module("yaml")
     except ImportError as error:
         raise ConfigurationError(
-            f"settings file {shown_path(path)!r} needs PyYAML, which is not installed; "
+            f"settings file {relative_path(path)!r} requires PyYAML, which is not installed; "
             f"pip install 'actionhero[yaml]', or write it as TOML"
         ) from error
     try:
@@ -192,10 +175,10 @@ def _parse_yaml(path: Path, text: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" (at line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        problem = getattr(error, "problem", None) or "it cannot be parsed"
-        # Without its cause: a YAML error quotes the line, and that may hold a password.
+        problem = getattr(error, "problem", None) or "syntax error"
+        # Without its cause: a YAML error quotes the line, which may contain a password.
         raise ConfigurationError(
-            f"settings file {shown_path(path)!r} is not valid YAML: {problem}{place}"
+            f"settings file {relative_path(path)!r} is not valid YAML: {problem}{place}"
         ) from None
 
 
@@ -204,11 +187,11 @@ _TOML_DOTTED = rf"{_TOML_KEY}(?:[ \t]*\.[ \t]*{_TOML_KEY})*"
 _TOML_LINE = re.compile(
     rf"^[ \t]*(?:\[\[?[ \t]*(?P<table>{_TOML_DOTTED})[ \t]*\]|(?P<key>{_TOML_DOTTED})[ \t]*=)"
 )
-_JSON_TOKEN = re.compile(r'(?P<key>"(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|(?P<mark>[{}\[\]])')
+_JSON_TOKEN = re.compile(r'(?P<key>"(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|(?P<bracket>[{}\[\]])')
 
 
-def _toml_lines(text: str) -> Lines:
-    lines: Lines = {}
+def _toml_line_numbers(text: str) -> LineNumbers:
+    lines: LineNumbers = {}
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.split("\n"), start=1):
         match = _TOML_LINE.match(line)
@@ -223,16 +206,16 @@ def _toml_lines(text: str) -> Lines:
     return lines
 
 
-def _json_lines(text: str) -> Lines:
+def _json_line_numbers(text: str) -> LineNumbers:
     import json
 
-    lines: Lines = {}
-    #: The key that is being read, for each object or list we are in; a list has none.
+    lines: LineNumbers = {}
+    #: The current key of each object or list around the token; `None` in a list.
     keys: list[str | None] = []
     for match in _JSON_TOKEN.finditer(text):
-        if match["mark"] in ("{", "["):
+        if match["bracket"] in ("{", "["):
             keys.append(None)
-        elif match["mark"]:
+        elif match["bracket"]:
             keys.pop()
         elif match["key"]:
             keys[-1] = json.loads(match["key"])
@@ -242,9 +225,9 @@ def _json_lines(text: str) -> Lines:
     return lines
 
 
-def _yaml_lines(text: str) -> Lines:
+def _yaml_line_numbers(text: str) -> LineNumbers:
     yaml = import_module("yaml")
-    lines: Lines = {}
+    lines: LineNumbers = {}
 
     def walk(node: Any, path: tuple[str, ...]) -> None:
         if not isinstance(node, yaml.MappingNode):
@@ -258,9 +241,9 @@ def _yaml_lines(text: str) -> Lines:
     return lines
 
 
-_LINES = {
-    ".toml": _toml_lines,
-    ".json": _json_lines,
-    ".yaml": _yaml_lines,
-    ".yml": _yaml_lines,
+_LINE_NUMBERS = {
+    ".toml": _toml_line_numbers,
+    ".json": _json_line_numbers,
+    ".yaml": _yaml_line_numbers,
+    ".yml": _yaml_line_numbers,
 }

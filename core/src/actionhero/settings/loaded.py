@@ -1,4 +1,4 @@
-"""`LoadedSettings`: all loaded settings, by section class, and where each value came from."""
+"""`LoadedSettings`: all validated settings by section class, and the origin of every value."""
 
 from __future__ import annotations
 
@@ -21,33 +21,34 @@ from typing import (
 )
 
 from actionhero.errors import BootError
-from actionhero.redaction import is_sensitive
-from actionhero.settings.errors import variable_of
-from actionhero.settings.model import MASK, Settings, secret_fields, shown
+from actionhero.redaction import MASK, is_sensitive
+from actionhero.settings.errors import variable_name
+from actionhero.settings.model import Settings, format_value, secret_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pydantic.fields import FieldInfo
 
-    from actionhero.settings.sources import Environment, SettingValue
+    from actionhero.settings.sources import Environment
+    from actionhero.settings.values import SettingValue
 
 Section = TypeVar("Section", bound=Settings)
 
 
 @dataclass(frozen=True)
 class SettingsRow:
-    """One setting as it is listed. Nothing in it is secret."""
+    """One setting in a listing. Secrets are masked."""
 
     section: str
     key: str
-    #: The value as one would write it in a variable; `******` for a secret.
+    #: The value as it is written in a variable.
     value: str
-    #: Where it came from: `default`, `actionhero.toml:3 web.port`, the name of a variable, …
+    #: `default`, `actionhero.toml:3 web.port`, the name of a variable, …
     origin: str
     description: str
     default: str
-    #: What may be given, as the field is annotated.
+    #: The allowed values, from the annotation of the field.
     type: str
     is_secret: bool
     #: The environment variable that sets it.
@@ -61,21 +62,21 @@ class LoadedSettings:
 
     Args:
         sections: The loaded sections, by class.
-        origins: By section and key, what was given for it; nothing for a default.
+        contributions: By section and key, the values of the sources; none for a default.
         root: The folder of the settings file.
-        environment: Where we run.
+        environment: The environment of the process.
     """
 
     def __init__(
         self,
         sections: Mapping[type[Settings], Settings],
-        origins: Mapping[tuple[str, str], tuple[SettingValue, ...]],
+        contributions: Mapping[tuple[str, str], tuple[SettingValue, ...]],
         *,
         root: Path,
         environment: Environment,
     ) -> None:
         self._sections = sections
-        self._origins = origins
+        self._contributions = contributions
         self.root = root
         self.environment = environment
 
@@ -83,7 +84,7 @@ class LoadedSettings:
         """Return the loaded settings of a section class.
 
         Raises:
-            BootError: No plugin has named this class.
+            BootError: No plugin returned this class.
         """
         try:
             return cast("Section", self._sections[section])
@@ -91,17 +92,17 @@ class LoadedSettings:
             known = ", ".join(known.__name__ for known in self._sections) or "none"
             raise BootError(
                 f"settings {section.__qualname__!r} are not loaded; there are: {known}. Return "
-                f"the class from the hook actionhero_settings, or switch its plugin on"
+                f"the class from the hook actionhero_settings, or enable its plugin"
             ) from None
 
     def was_set(self, section: type[Settings], key: str) -> bool:
-        """Return whether somebody chose the value of `key`, even if it is that of the default."""
+        """Return whether a source sets `key`, even to its default."""
         if key not in section.model_fields:
             raise BootError(f"settings {section.__qualname__!r} have no key {key!r}")
-        return (section.section, key) in self._origins
+        return (section.section, key) in self._contributions
 
     def rows(self) -> list[SettingsRow]:
-        """Return every setting, its value masked where it must be, in the order of the sections."""
+        """Return every setting, in the order of the sections."""
         return [
             _row(type(section), key, field, getattr(section, key), self._origin(section, key))
             for section in self
@@ -109,8 +110,8 @@ class LoadedSettings:
         ]
 
     def _origin(self, section: Settings, key: str) -> str:
-        given = self._origins.get((section.section, key), ())
-        return " + ".join(str(one.origin) for one in given) or "default"
+        values = self._contributions.get((section.section, key), ())
+        return " + ".join(str(value.origin) for value in values) or "default"
 
     def __contains__(self, section: object) -> bool:
         return section in self._sections
@@ -124,7 +125,7 @@ class LoadedSettings:
 
 
 def settings_reference(classes: Iterable[type[Settings]]) -> list[SettingsRow]:
-    """Return every setting of `classes` with its default as its value, for a reference."""
+    """Return every setting of `classes` with its default, for a reference."""
     return [
         _row(model, key, field, _default(field), "default")
         for model in classes
@@ -133,48 +134,45 @@ def settings_reference(classes: Iterable[type[Settings]]) -> list[SettingsRow]:
 
 
 def _row(model: type[Settings], key: str, field: FieldInfo, value: Any, origin: str) -> SettingsRow:
-    # By its type, or where its author forgot that, by its name.
+    # By its type, or by its name if the author did not mark it as secret.
     is_secret = key in secret_fields(model) or (isinstance(value, str) and is_sensitive(key))
     return SettingsRow(
         section=model.section,
         key=key,
-        value=_shown(value, is_secret=is_secret),
+        value=_format(value, is_secret=is_secret),
         origin=origin,
         description=field.description or "",
-        default=_shown(_default(field), is_secret=is_secret),
+        default=_format(_default(field), is_secret=is_secret),
         type=_type(field.annotation),
         is_secret=is_secret,
-        variable=variable_of(model.section, key),
+        variable=variable_name(model.section, key),
         aliases=tuple(name for name, target in model.env_aliases.items() if target == key),
     )
 
 
-class _Required:
-    def __str__(self) -> str:
-        return "required"
+class _NoValue(Enum):
+    """In place of a default that is not a value."""
 
-
-class _Computed:
-    def __str__(self) -> str:
-        return "computed"
+    REQUIRED = "required"
+    COMPUTED = "computed"
 
 
 def _default(field: FieldInfo) -> Any:
     if field.is_required():
-        return _Required()
+        return _NoValue.REQUIRED
     if field.default_factory_takes_validated_data:
-        return _Computed()
+        return _NoValue.COMPUTED
     return field.get_default(call_default_factory=True)
 
 
-def _shown(value: Any, *, is_secret: bool) -> str:
-    if is_secret and not isinstance(value, _Required | _Computed | None):
+def _format(value: Any, *, is_secret: bool) -> str:
+    if is_secret and not isinstance(value, _NoValue | None):
         return MASK
-    return shown(value)
+    return format_value(value)
 
 
 def _type(annotation: Any) -> str:
-    """Return an annotation as a reader of the reference knows it."""
+    """Return the text for an annotation in the reference of settings."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is NoneType:
         return "none"
@@ -190,10 +188,10 @@ def _type(annotation: Any) -> str:
         return "secret"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " | ".join(str(member.value) for member in annotation)
-    return _PLAIN_TYPES.get(annotation) or str(getattr(annotation, "__name__", annotation))
+    return _TYPE_NAMES.get(annotation) or str(getattr(annotation, "__name__", annotation))
 
 
-_PLAIN_TYPES: Final[Mapping[Any, str]] = {
+_TYPE_NAMES: Final[Mapping[Any, str]] = {
     str: "text",
     timedelta: "duration",
     Path: "path",

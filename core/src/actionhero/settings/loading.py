@@ -1,4 +1,4 @@
-"""`load_settings`: from what the sources give to the settings that the process runs with."""
+"""`load_settings`: validates the values of all sources."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ from pydantic import BaseModel, ValidationError
 
 from actionhero.errors import ConfigurationError
 from actionhero.inputs.annotations import members
-from actionhero.settings import errors as faults
+from actionhero.settings import errors
 from actionhero.settings.loaded import LoadedSettings
-from actionhero.settings.sources import Origin, OriginKind, SettingValue, Sources
-from actionhero.settings.text import annotation_at, counts_as_unset, value_of
+from actionhero.settings.text import annotation_at, is_unset, parse_text
+from actionhero.settings.values import Origin, OriginKind, SettingValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
     from actionhero.settings.errors import SettingError
     from actionhero.settings.model import Settings
-
-Aliases = dict[str, tuple[str, str]]
+    from actionhero.settings.sources import Sources
 
 
 def load_settings(
@@ -31,22 +29,22 @@ def load_settings(
     """Load one instance of each settings class.
 
     Args:
-        classes: The section classes of core, of every active plugin and of the application.
-        sources: What was read.
-        instances: Settings given in code, as tests do. The fields that were set in them win over
+        classes: The section classes of core, of each active plugin and of the application.
+        sources: The contents of the sources.
+        instances: Settings from code, as in tests. The fields that are set in them override
             every source.
 
     Raises:
-        ConfigurationError: Two classes claim one section or variable; or something given is wrong,
-            and then the message lists everything that is.
+        ConfigurationError: Two classes have the same section or variable, or values are invalid.
+            The message lists all errors.
     """
     sections = _sections(classes)
     aliases = _aliases(sections.values())
-    given = [*sources.given(aliases), *_in_code(instances)]
-    drafts = {name: _Draft(model) for name, model in sections.items()}
+    values = [*sources.values(aliases), *_code_values(instances)]
+    drafts = {name: _SectionDraft(model) for name, model in sections.items()}
     found: list[SettingError] = []
-    for one in given:
-        found += _place(one, sections, drafts)
+    for setting in values:
+        found += _add(setting, sections, drafts)
     loaded: dict[type[Settings], Settings] = {}
     for draft in drafts.values():
         try:
@@ -54,94 +52,97 @@ def load_settings(
                 draft.values, context={"root": sources.root, "environment": sources.environment}
             )
         except ValidationError as error:
-            details = error.errors(include_url=False, include_context=False)
-            found += draft.faults(details)
-    # Outside of the `except`, so that pydantic's error, which holds the values, is no part of it.
+            found += draft.validation_errors(error.errors(include_url=False, include_context=False))
+    # Outside of the `except`, so that the error of pydantic, which contains the values, is not
+    # its context.
     if found:
-        raise faults.refusal(found)
-    origins = {
-        (name, key): tuple(contributions)
+        raise errors.configuration_error(found)
+    contributions = {
+        (name, key): tuple(settings)
         for name, draft in drafts.items()
-        for key, contributions in draft.given.items()
+        for key, settings in draft.contributions.items()
     }
-    return LoadedSettings(loaded, origins, root=sources.root, environment=sources.environment)
+    return LoadedSettings(loaded, contributions, root=sources.root, environment=sources.environment)
 
 
-class _Draft:
-    """One section while it is put together."""
+class _SectionDraft:
+    """The values of one section, merged from all sources and not yet validated."""
 
     def __init__(self, model: type[Settings]) -> None:
         self.model = model
         self.values: dict[str, Any] = {}
-        #: By key, what its value is made of: one that was given, or several tables in one.
-        self.given: dict[str, list[SettingValue]] = {}
-        #: Keys that were given and could not be read: they are wrong, but not missing.
-        self.refused: set[str] = set()
+        #: By key, the values that its value consists of: one, or several merged tables.
+        self.contributions: dict[str, list[SettingValue]] = {}
+        #: Keys with a value that cannot be parsed: they are invalid, but not missing.
+        self.unparsed: set[str] = set()
 
-    def put(self, given: SettingValue) -> list[SettingError]:
-        """Add what was given to the section, over what is there."""
-        key, *inside = given.path[1:]
+    def add(self, setting: SettingValue) -> list[SettingError]:
+        """Add a value, which overrides an earlier one."""
+        key, *nested = setting.path[1:]
         field = self.model.model_fields.get(key)
         if field is None:
-            return [faults.unknown_key(given, self.model)]
-        value = given.value
-        if given.is_text:
-            annotation = annotation_at(field.annotation, tuple(inside))
-            if counts_as_unset(value, annotation):
+            return [errors.unknown_key(setting, self.model)]
+        value = setting.value
+        if setting.is_text:
+            annotation = annotation_at(field.annotation, tuple(nested))
+            if is_unset(value, annotation):
                 return []
             try:
-                value = value_of(value, annotation)
+                value = parse_text(value, annotation)
             except ValueError as error:
-                self.refused.add(key)
-                return [faults.bad_text(given, field, str(error))]
-        for name in reversed(inside):
+                self.unparsed.add(key)
+                return [errors.invalid_text(setting, field, str(error))]
+        for name in reversed(nested):
             value = {name: value}
-        before = self.values.get(key)
-        is_part = bool(inside) or given.origin.kind is OriginKind.FILE
-        if is_part and isinstance(value, dict) and isinstance(before, dict):
-            self.values[key] = _merged(before, value)
-            self.given[key].append(given)
+        previous = self.values.get(key)
+        is_part = bool(nested) or setting.origin.kind is OriginKind.FILE
+        if is_part and isinstance(value, dict) and isinstance(previous, dict):
+            self.values[key] = _merge(previous, value)
+            self.contributions[key].append(setting)
         else:
             self.values[key] = value
-            self.given[key] = [given]
+            self.contributions[key] = [setting]
         return []
 
-    def faults(self, details: list[ErrorDetails]) -> list[SettingError]:
-        """Return what pydantic refused, in words for whoever gave it."""
-        found: list[SettingError] = []
-        for path, same in _by_place(details, self.values).items():
-            first = same[0]
+    def validation_errors(self, details: list[ErrorDetails]) -> list[SettingError]:
+        """Return the errors of pydantic as errors of settings."""
+        result: list[SettingError] = []
+        for path, group in _by_path(details, self.values).items():
+            first = group[0]
             if first["type"] == "default_factory_not_called":
-                # It would have looked at another setting, which is told already.
+                # It requires another setting, whose error is listed already.
                 continue
             if not path:
-                found += [faults.whole_section(self.model, self.values, one) for one in same]
+                result += [
+                    errors.invalid_section(self.model, self.values, detail) for detail in group
+                ]
             elif first["type"] == "missing":
-                if path[0] in self.refused:
-                    continue
-                found.append(faults.missing(self.model.section, ".".join(path)))
+                if path[0] not in self.unparsed:
+                    result.append(errors.missing(self.model.section, ".".join(path)))
             else:
-                found.append(self._fault(path, same))
-        return found
+                result.append(self._value_error(path, group))
+        return result
 
-    def _fault(self, path: tuple[str, ...], details: list[ErrorDetails]) -> SettingError:
-        full = (self.model.section, *path)
+    def _value_error(self, path: tuple[str, ...], details: list[ErrorDetails]) -> SettingError:
+        full_path = (self.model.section, *path)
         field = self.model.model_fields[path[0]]
-        given = self._giver(full)
-        if details[0]["type"] == "extra_forbidden" and given is not None:
-            group = _group_at(field, path[1:-1])
-            if group is not None:
-                return faults.unknown_key(given, group, path=full)
-        return faults.bad_value(full, given, field, self.values.get(path[0]), details)
+        setting = self._contribution(full_path)
+        if details[0]["type"] == "extra_forbidden" and setting is not None:
+            for member in members(annotation_at(field.annotation, path[1:-1])):
+                if isinstance(member, type) and issubclass(member, BaseModel):
+                    return errors.unknown_key(setting, member, path=full_path)
+        return errors.invalid_value(full_path, setting, field, self.values.get(path[0]), details)
 
-    def _giver(self, path: tuple[str, ...]) -> SettingValue | None:
-        """Return what gave the value at `path`: the last one that has it in it."""
-        givers = self.given.get(path[1], [])
-        for given in reversed(givers):
-            shared = min(len(path), len(given.path))
-            if path[:shared] == given.path[:shared] and _has(given, path[len(given.path) :]):
-                return given
-        return givers[-1] if givers else None
+    def _contribution(self, path: tuple[str, ...]) -> SettingValue | None:
+        """Return the last contribution that contains the value at `path`."""
+        contributions = self.contributions.get(path[1], [])
+        for setting in reversed(contributions):
+            shared = min(len(path), len(setting.path))
+            if path[:shared] == setting.path[:shared] and _contains(
+                setting.value, path[len(setting.path) :]
+            ):
+                return setting
+        return contributions[-1] if contributions else None
 
 
 def _sections(classes: Iterable[type[Settings]]) -> dict[str, type[Settings]]:
@@ -150,38 +151,37 @@ def _sections(classes: Iterable[type[Settings]]) -> dict[str, type[Settings]]:
         name = getattr(model, "section", "")
         if not name.isidentifier() or name != name.lower() or "__" in name:
             raise ConfigurationError(
-                f"settings {_full_name(model)!r} have the section {name!r}; a section is named "
-                f"with lowercase letters, digits and single underscores"
+                f"settings {_full_name(model)!r} have the invalid section name {name!r}; use "
+                f"lowercase letters, digits and single underscores"
             )
         other = sections.setdefault(name, model)
         if other is not model:
             raise ConfigurationError(
-                f"settings section {name!r} is claimed by {_full_name(other)!r} and by "
-                f"{_full_name(model)!r}; rename one, or switch off one of the plugins"
+                f"settings section {name!r} is defined by both {_full_name(other)!r} and "
+                f"{_full_name(model)!r}; rename one, or disable one of the plugins"
             )
     return sections
 
 
-def _aliases(classes: Iterable[type[Settings]]) -> Aliases:
-    aliases: Aliases = {}
+def _aliases(classes: Iterable[type[Settings]]) -> dict[str, tuple[str, str]]:
+    aliases: dict[str, tuple[str, str]] = {}
     for model in classes:
         for variable, key in model.env_aliases.items():
             if key not in model.model_fields:
                 raise ConfigurationError(
-                    f"settings {_full_name(model)!r} take the variable {variable!r} for "
-                    f"{key!r}, which is not one of their fields; there are: "
-                    f"{', '.join(model.model_fields) or 'none'}"
+                    f"settings {_full_name(model)!r} map the variable {variable!r} to the unknown "
+                    f"key {key!r}; there are: {', '.join(model.model_fields) or 'none'}"
                 )
             other = aliases.setdefault(variable, (model.section, key))
             if other != (model.section, key):
                 raise ConfigurationError(
-                    f"variable {variable!r} is claimed for {'.'.join(other)!r} and for "
-                    f"{f'{model.section}.{key}'!r}; take it out of the env_aliases of one"
+                    f"variable {variable!r} is an alias of both {'.'.join(other)!r} and "
+                    f"{f'{model.section}.{key}'!r}; remove it from the env_aliases of one"
                 )
     return aliases
 
 
-def _in_code(instances: Iterable[Settings]) -> Iterable[SettingValue]:
+def _code_values(instances: Iterable[Settings]) -> Iterable[SettingValue]:
     for settings in instances:
         for key in type(settings).model_fields:
             if key in settings.model_fields_set:
@@ -191,74 +191,68 @@ def _in_code(instances: Iterable[Settings]) -> Iterable[SettingValue]:
                 )
 
 
-def _place(
-    given: SettingValue, sections: Mapping[str, type[Settings]], drafts: Mapping[str, _Draft]
+def _add(
+    setting: SettingValue,
+    sections: Mapping[str, type[Settings]],
+    drafts: Mapping[str, _SectionDraft],
 ) -> list[SettingError]:
-    """Put what was given where it belongs, or return why it belongs nowhere."""
-    if given.path[0] not in sections:
-        return [faults.unknown_section(given, sections)]
-    if len(given.path) > 1:
-        return drafts[given.path[0]].put(given)
-    if given.origin.kind is not OriginKind.FILE:
-        return [faults.unknown_section(given, sections)]
+    """Add a value to its section, or return the reason that it has none."""
+    if setting.path[0] not in sections:
+        return [errors.unknown_section(setting, sections)]
+    if len(setting.path) > 1:
+        return drafts[setting.path[0]].add(setting)
+    if setting.origin.kind is not OriginKind.FILE:
+        return [errors.unknown_section(setting, sections)]
     # An empty table is an empty section, also as `web:` with nothing below it in YAML.
-    return [] if given.value in ({}, None) else [faults.not_a_table(given)]
+    return [] if setting.value in ({}, None) else [errors.not_a_table(setting)]
 
 
-def _merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(before)
-    for key, value in after.items():
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
         inner = merged.get(key)
         if isinstance(inner, dict) and isinstance(value, dict):
-            merged[key] = _merged(inner, value)
-        else:
-            merged[key] = value
+            value = _merge(inner, value)
+        merged[key] = value
     return merged
 
 
-def _by_place(
+def _by_path(
     details: Iterable[ErrorDetails], values: Mapping[str, Any]
 ) -> dict[tuple[str, ...], list[ErrorDetails]]:
-    """Group what pydantic says by the place in `values` that it is about.
+    """Group errors of pydantic by their path in `values`.
 
-    Its locations also have the members of a union in them, which are no places.
+    Their locations also contain the members of unions, which are not keys.
     """
-    places: dict[tuple[str, ...], list[ErrorDetails]] = {}
+    groups: dict[tuple[str, ...], list[ErrorDetails]] = {}
     for detail in details:
         location = detail["loc"]
         path: tuple[str, ...] = ()
         inner: Any = values
         for count, part in enumerate(location, start=1):
-            if _is_in(part, inner):
+            if _has_key(inner, part):
                 inner = inner[part]
             elif path and not (detail["type"] == "missing" and count == len(location)):
                 continue
             path = (*path, str(part))
-        places.setdefault(path, []).append(detail)
-    return places
+        groups.setdefault(path, []).append(detail)
+    return groups
 
 
-def _is_in(part: int | str, value: Any) -> bool:
+def _has_key(value: Any, key: int | str) -> bool:
     if isinstance(value, list):
-        return isinstance(part, int) and part < len(value)
-    return isinstance(value, dict) and part in value
+        return isinstance(key, int) and key < len(value)
+    return isinstance(value, dict) and key in value
 
 
-def _group_at(field: FieldInfo, path: tuple[str, ...]) -> type[BaseModel] | None:
-    for member in members(annotation_at(field.annotation, path)):
-        if isinstance(member, type) and issubclass(member, BaseModel):
-            return member
-    return None
-
-
-def _has(given: SettingValue, inside: tuple[str, ...]) -> bool:
-    value = given.value
-    for part in inside:
+def _contains(value: Any, keys: tuple[str, ...]) -> bool:
+    """Return whether `value` has a value under nested `keys`, or ends before the last of them."""
+    for key in keys:
         if not isinstance(value, dict):
             return True
-        if part not in value:
+        if key not in value:
             return False
-        value = value[part]
+        value = value[key]
     return True
 
 

@@ -1,4 +1,4 @@
-"""`Settings`: the model that each section of settings is written as."""
+"""`Settings`, the base class of every section, and how setting values are masked and formatted."""
 
 from __future__ import annotations
 
@@ -20,37 +20,31 @@ from pydantic import (
 )
 
 from actionhero.inputs.annotations import is_secret, members, parts
-from actionhero.redaction import SECRET_IN_QUERY
+from actionhero.redaction import MASK, mask_url
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
-
-#: What stands in the place of a secret wherever values are shown.
-MASK: Final = "******"
 
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
-# Greedy, up to the last @: a password may have an unquoted @ or / in it.
-_URL_PASSWORD = re.compile(r"(://[^:/?#@\s]*:).+@", re.DOTALL)
-
 
 class Settings(BaseModel):
-    """One section of settings: subclass it, name the section, and give each field a description.
+    """One section of settings. Subclass it, name the section, and describe each field.
 
-    A field of type `timedelta` takes seconds (`20`, `"1.5"`), a text such as `"500ms"`, `"20s"`,
-    `"5m"`, `"1h30m"`, `"1d"`, or ISO 8601. A `SettingsPath` begins in the folder of the settings
-    file. A field that is `SecretStr` or marked `Secret` is never shown. A group of settings inside
-    of a section is a `Settings` class too, without a section of its own.
+    A field of type `timedelta` accepts seconds (`20`, `"1.5"`), texts such as `"500ms"`, `"20s"`,
+    `"5m"`, `"1h30m"`, `"1d"`, and ISO 8601. A `SettingsPath` is relative to the folder of the
+    settings file. The value of a field that is a `SecretStr` or marked with `Secret` is always
+    masked. A group of settings within a section is a `Settings` subclass without a section name.
 
     ```python
     class MailSettings(Settings):
         section: ClassVar[str] = "mail"
         env_aliases: ClassVar[Mapping[str, str]] = {"SMTP_URL": "url"}
 
-        url: str = Field(default="smtp://localhost", description="What takes our mail.")
-        timeout: timedelta = Field(default=timedelta(seconds=10), description="When to give up.")
+        url: str = Field(default="smtp://localhost", description="The SMTP server.")
+        timeout: timedelta = Field(default=timedelta(seconds=10), description="The send timeout.")
     ```
     """
 
@@ -58,42 +52,42 @@ class Settings(BaseModel):
         frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True
     )
 
-    #: The name of the section, in lowercase letters, digits and single underscores.
+    #: The name of the section: lowercase letters, digits and single underscores.
     section: ClassVar[str]
-    #: Keys of this section by the variables that everyone knows them by, such as `PORT`. An empty
-    #: one counts as not set.
+    #: Keys of this section by well-known environment variables, such as `PORT`. An empty variable
+    #: counts as unset.
     env_aliases: ClassVar[Mapping[str, str]] = {}
 
     @model_validator(mode="before")
     @classmethod
-    def _read_durations(cls, values: Any) -> Any:
+    def _parse_durations(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        read = {
+        durations = {
             name: parse_duration(values[name])
-            for name in duration_fields(cls)
+            for name in _duration_fields(cls)
             if isinstance(values.get(name), str)
         }
-        return {**values, **read}
+        return {**values, **durations}
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         secret = secret_fields(type(self))
         for name, value in super().__repr_args__():
-            yield name, MASK if name in secret and value is not None else masked(value)
+            yield name, MASK if name in secret and value is not None else mask_value(value)
 
 
-def _in_root(path: Path, info: ValidationInfo) -> Path:
+def _resolve(path: Path, info: ValidationInfo) -> Path:
     root = (info.context or {}).get("root")
     path = path.expanduser()
     return root / path if root else path
 
 
-#: A path that begins in the folder of the settings file, if it is relative. `~` is the home folder.
-SettingsPath = Annotated[Path, AfterValidator(_in_root)]
+#: A path relative to the folder of the settings file. `~` is the home folder.
+SettingsPath = Annotated[Path, AfterValidator(_resolve)]
 
 
 def parse_duration(text: str) -> timedelta | str:
-    """Return the duration that `text` stands for, or `text` itself for pydantic to judge."""
+    """Return the duration that `text` represents, or `text` itself for pydantic to validate."""
     compact = text.strip().replace(" ", "").lower()
     try:
         if _DURATION.fullmatch(compact):
@@ -105,8 +99,7 @@ def parse_duration(text: str) -> timedelta | str:
 
 
 @cache
-def duration_fields(model: type[BaseModel]) -> frozenset[str]:
-    """Return the names of the fields that take a duration."""
+def _duration_fields(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(
         name for name, field in model.model_fields.items() if timedelta in members(field.annotation)
     )
@@ -122,64 +115,65 @@ def secret_fields(model: type[BaseModel]) -> frozenset[str]:
     )
 
 
-def holds_secret(field: FieldInfo) -> bool:
-    """Return whether a field is secret, or has something secret anywhere inside."""
-    return is_secret(field.annotation, field.metadata) or _holds_secret(
-        field.annotation, frozenset()
+def contains_secret(field: FieldInfo, parents: frozenset[type] = frozenset()) -> bool:
+    """Return whether a field is secret, or contains a secret field at any depth.
+
+    Args:
+        field: The field of a settings model.
+        parents: The models that the field is nested in.
+    """
+    return is_secret(field.annotation, field.metadata) or any(
+        contains_secret(inner, parents | {part})
+        for part in parts(field.annotation)
+        if isinstance(part, type) and issubclass(part, BaseModel) and part not in parents
+        for inner in part.model_fields.values()
     )
 
 
-def masked(value: Any) -> Any:
-    """Return `value` fit to be shown: without secrets, and without the passwords in URLs."""
+def mask_value(value: Any) -> Any:
+    """Return `value` with its secrets, and the passwords in its URLs, masked."""
     match value:
         case str():
-            return mask_passwords(value)
+            return mask_url(value)
         case _ if hasattr(value, "get_secret_value"):
             return MASK
         case BaseModel():
             secret = secret_fields(type(value))
             return {
-                name: MASK if name in secret and inner is not None else masked(inner)
+                name: MASK if name in secret and inner is not None else mask_value(inner)
                 for name, inner in value
             }
         case dict():
-            return {key: masked(inner) for key, inner in value.items()}
+            return {key: mask_value(inner) for key, inner in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [masked(inner) for inner in value]
+            return [mask_value(inner) for inner in value]
         case Path() | None | bool() | int() | float() | timedelta() | Enum():
             return value
         case _:
-            # A URL of pydantic, for one, has a password in its text.
-            return mask_passwords(str(value))
+            # For example a pydantic URL, whose text contains its password.
+            return mask_url(str(value))
 
 
-def mask_passwords(text: str) -> str:
-    """Return `text` without the passwords of URLs in it: `redis://:******@host`."""
-    text = _URL_PASSWORD.sub(rf"\1{MASK}@", text)
-    return SECRET_IN_QUERY.sub(rf"\1{MASK}", text)
-
-
-def shown(value: Any) -> str:
-    """Return `value` as one would write it in a variable, masked."""
-    match masked(value):
+def format_value(value: Any) -> str:
+    """Return `value` as it is written in an environment variable, masked."""
+    match mask_value(value):
         case str() as text:
             return text
         case None:
             return "none"
         case timedelta() as duration:
-            return shown_duration(duration)
+            return _format_duration(duration)
         case Enum() as member:
-            return mask_passwords(str(member.value))
+            return mask_url(str(member.value))
         case list() as items if not any(isinstance(item, dict | list) for item in items):
-            return ",".join(shown(item) for item in items)
+            return ",".join(format_value(item) for item in items)
         case bool() | dict() | list() as structured:
-            return json.dumps(structured, default=shown, ensure_ascii=False)
+            return json.dumps(structured, default=format_value, ensure_ascii=False)
         case other:
             return str(other)
 
 
-def shown_duration(duration: timedelta) -> str:
-    """Return a duration as one would write it: `500ms`, `20s`, `1h30m`."""
+def _format_duration(duration: timedelta) -> str:
     if duration % timedelta(milliseconds=1) or duration < timedelta(0):
         return f"{duration.total_seconds()}s"
     rest, text = duration, ""
@@ -187,16 +181,3 @@ def shown_duration(duration: timedelta) -> str:
         count, rest = divmod(rest, timedelta(seconds=_UNITS[unit]))
         text += f"{count}{unit}" if count else ""
     return text or "0s"
-
-
-def _holds_secret(annotation: Any, seen: frozenset[Any]) -> bool:
-    for part in parts(annotation):
-        if isinstance(part, type) and issubclass(part, BaseModel) and part not in seen:
-            inner = part.model_fields.values()
-            if any(
-                is_secret(field.annotation, field.metadata)
-                or _holds_secret(field.annotation, seen | {part})
-                for field in inner
-            ):
-                return True
-    return False

@@ -1,4 +1,4 @@
-"""The sections of settings that belong to core: `app`, `plugins`, `actions` and more."""
+"""The settings sections of core: `app`, `plugins`, `actions`, `errors`, `process`, `logs`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from actionhero.errors import ConfigurationError
-from actionhero.settings.files import shown_path
+from actionhero.settings.files import relative_path
 from actionhero.settings.model import Settings, SettingsPath
 
 if TYPE_CHECKING:
@@ -24,45 +24,45 @@ _KEY_FILE = "secret_key"
 
 def _module_name(name: str) -> str:
     if not _MODULE.fullmatch(name):
-        raise ValueError("it should be the name that is imported, such as 'guestbook'")
+        raise ValueError("should be an import name, such as 'guestbook'")
     return name
 
 
-def _package_or_ours(fields: dict[str, Any]) -> str:
+def _default_name(fields: dict[str, Any]) -> str:
     return fields.get("package") or "actionhero"
 
 
 class AppSettings(Settings):
-    """What the application is, and where it keeps what it keeps."""
+    """The application: its package, its name, and the folder of its data."""
 
     section: ClassVar[str] = "app"
 
     package: Annotated[str, AfterValidator(_module_name)] | None = Field(
         default=None,
-        description="The package of the application, as it is imported: its actions, initializers "
-        "and servers are found without being listed.",
+        description="The import name of the application package. Its actions, initializers and "
+        "servers are found automatically.",
     )
     name: str = Field(
-        default_factory=_package_or_ours,
-        description="What the application is called where people read it. By default its package.",
+        default_factory=_default_name,
+        description="The display name of the application. Defaults to its package.",
     )
     version: str | None = Field(default=None, description="The version of the application.")
     data_dir: SettingsPath = Field(
         default=Path(".actionhero"),
-        description="The folder of everything that is kept when no real server is set: database, "
-        "queue, secret key. A relative path begins beside the settings file.",
+        description="The folder for local data: the SQLite databases, the data of the embedded "
+        "Redis and the generated secret key. Relative to the settings file.",
     )
     secret_key: SecretStr | None = Field(
         default=None,
-        description="The key that cookies are signed with. Required in production; elsewhere one "
-        "is made and kept in the data folder.",
+        description="The key that signs cookies. Required in production. In other environments a "
+        "key is generated and stored in the data folder.",
     )
 
     def make_data_dir(self) -> Path:
-        """Return the data folder, made if it is not there, and kept out of git.
+        """Return the data folder. Create it if it does not exist, ignored by git.
 
         Raises:
-            ConfigurationError: It cannot be made.
+            ConfigurationError: It cannot be created.
         """
         try:
             if not self.data_dir.is_dir():
@@ -70,108 +70,108 @@ class AppSettings(Settings):
                 (self.data_dir / ".gitignore").write_text("*\n", encoding="utf-8")
         except OSError as error:
             raise ConfigurationError(
-                f"data folder {shown_path(self.data_dir)!r} cannot be made: {error.strerror}; "
-                f"set app.data_dir (ACTIONHERO_APP__DATA_DIR) to a folder that can be written to"
+                f"cannot create data folder {relative_path(self.data_dir)!r}: {error.strerror}; "
+                f"set app.data_dir (ACTIONHERO_APP__DATA_DIR) to a writable folder"
             ) from error
         return self.data_dir
 
     def get_secret_key(self, environment: Environment) -> SecretStr:
-        """Return the key that was set, or outside of production the one in the data folder.
+        """Return the secret key: the setting, or outside of production the generated key.
 
         Raises:
-            ConfigurationError: None is set in production, or the one in the data folder cannot be
-                read or made.
+            ConfigurationError: It is not set in production, or the generated key cannot be read
+                or written.
         """
         if self.secret_key is not None:
             return self.secret_key
         if environment == "production":
             raise ConfigurationError(
-                "app.secret_key is not set, and in production none is made up; set "
-                "ACTIONHERO_APP__SECRET_KEY to a long random text that all processes share, "
-                'such as the output of: python -c "import secrets; print(secrets.token_hex(32))"'
+                "app.secret_key is required in production; set ACTIONHERO_APP__SECRET_KEY to a "
+                "long random text that all processes share, such as the output of: "
+                'python -c "import secrets; print(secrets.token_hex(32))"'
             )
         path = self.make_data_dir() / _KEY_FILE
         try:
-            key = _read_or_make_key(path)
+            key = _read_or_create_key(path)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise ConfigurationError(
-                f"secret key file {shown_path(path)!r} cannot be read or made: {reason}; "
+                f"cannot read or create secret key file {relative_path(path)!r}: {reason}; "
                 f"delete it, or set ACTIONHERO_APP__SECRET_KEY"
             ) from error
         if not key:
             raise ConfigurationError(
-                f"secret key file {shown_path(path)!r} is empty; delete it, and a new key is made"
+                f"secret key file {relative_path(path)!r} is empty; delete it to generate a new key"
             )
         return SecretStr(key)
 
 
 class PluginsSettings(Settings):
-    """Which of the installed plugins are switched on."""
+    """The selection of installed plugins."""
 
     section: ClassVar[str] = "plugins"
 
     enabled: list[str] | None = Field(
         default=None,
-        description="The only plugins to switch on, by name. Not set: all that are installed.",
+        description="The names of the only plugins to enable. Unset: all installed plugins.",
     )
-    disabled: list[str] = Field(default=[], description="Plugins to switch off, by name.")
+    disabled: list[str] = Field(default=[], description="The names of plugins to disable.")
 
 
 class ActionsSettings(Settings):
-    """What holds for every action that says nothing else."""
+    """Defaults for all actions."""
 
     section: ClassVar[str] = "actions"
 
     timeout: timedelta = Field(
         default=timedelta(seconds=300),
         ge=timedelta(0),
-        description="How long an action may run. 0 is no limit.",
+        description="The time limit of an action. 0 is no limit.",
     )
 
 
 class ErrorsSettings(Settings):
-    """What callers are told of an unexpected error."""
+    """The details of unexpected errors in responses."""
 
     section: ClassVar[str] = "errors"
 
     show_tracebacks: bool | None = Field(
         default=None,
-        description="Whether a caller is shown the traceback of an unexpected error. Not set: in "
+        description="Whether responses contain the traceback of an unexpected error. Unset: in "
         "development only.",
     )
 
-    def tracebacks_shown_in(self, environment: Environment) -> bool:
-        """Return whether tracebacks are shown: as it was set, or in development."""
+    def shows_tracebacks(self, environment: Environment) -> bool:
+        """Return whether responses contain tracebacks in an environment."""
         if self.show_tracebacks is None:
             return environment == "development"
         return self.show_tracebacks
 
 
 class ProcessSettings(Settings):
-    """The life of the process."""
+    """The shutdown of the process."""
 
     section: ClassVar[str] = "process"
 
     shutdown_timeout: timedelta = Field(
         default=timedelta(seconds=20),
         ge=timedelta(0),
-        description="How long open calls may go on after the process was told to stop.",
+        description="How long open calls may continue after the shutdown has begun.",
     )
 
 
 class LoggerSettings(Settings):
-    """What is logged, and how it looks."""
+    """The level and the format of log lines."""
 
     section: ClassVar[str] = "logs"
 
     level: Literal["debug", "info", "warn", "error", "fatal"] = Field(
-        default="info", description="The least important messages that are logged."
+        default="info", description="The lowest level that is logged."
     )
     format: Literal["auto", "console", "json"] = Field(
         default="auto",
-        description="Lines for people (console) or for machines (json). auto: console on a "
-        "terminal and outside of production, else json.",
+        description="The format of log lines: readable (console) or JSON. auto: console on a "
+        "terminal and outside of production, otherwise json.",
     )
     colors: Literal["auto", "always", "never"] = Field(
         default="auto",
@@ -179,16 +179,16 @@ class LoggerSettings(Settings):
         "set.",
     )
 
-    def format_for(
+    def resolve_format(
         self, environment: Environment, *, is_terminal: bool
     ) -> Literal["console", "json"]:
-        """Return the format in this environment: as it was set, or what suits the reader."""
+        """Return the format to use in an environment."""
         if self.format != "auto":
             return self.format
         return "json" if environment == "production" and not is_terminal else "console"
 
 
-#: Every section of core, in the order in which they are listed.
+#: Every section of core, in the order of listings.
 CORE_SETTINGS: tuple[type[Settings], ...] = (
     AppSettings,
     PluginsSettings,
@@ -199,10 +199,10 @@ CORE_SETTINGS: tuple[type[Settings], ...] = (
 )
 
 
-def _read_or_make_key(path: Path) -> str:
+def _read_or_create_key(path: Path) -> str:
     if not path.exists():
-        # Written beside and then linked: that fails if another process was faster, and shows
-        # nobody a half-written key. The key in the file is the one, whoever made it.
+        # Written to another file and then linked. The link fails if another process was faster,
+        # whose key counts, and no process reads a half-written key.
         draft = path.with_name(f".{path.name}-{os.getpid()}")
         try:
             _write_key(draft)
@@ -210,7 +210,7 @@ def _read_or_make_key(path: Path) -> str:
         except FileExistsError:
             pass
         except OSError:
-            # Not every file system has links.
+            # Not all file systems support links.
             with contextlib.suppress(FileExistsError):
                 _write_key(path)
         finally:
@@ -222,7 +222,7 @@ def _write_key(path: Path) -> None:
     # Imported here because most starts have a key already.
     from secrets import token_hex
 
-    # Made for our eyes only, rather than closed after it was written.
+    # Created with its permissions, so that it is never readable by others.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(token_hex(32))

@@ -1,4 +1,4 @@
-"""What the text of a variable means, by the type of the setting that it is for."""
+"""How the text of a variable is parsed, by the type of its setting."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 
 from actionhero.inputs.annotations import is_sequence, is_structure, members
-from actionhero.settings.sources import listed
+from actionhero.settings.sources import split_list
 
 
 def annotation_at(annotation: Any, path: tuple[str, ...]) -> Any:
-    """Return the type of what lies at `path` inside of a type; `Any` where that is not known."""
+    """Return the type of the value at `path` within a type; `Any` if it is unknown."""
     for part in path:
         for member in members(annotation):
             if isinstance(member, type) and issubclass(member, BaseModel):
@@ -27,21 +27,20 @@ def annotation_at(annotation: Any, path: tuple[str, ...]) -> Any:
     return annotation
 
 
-def counts_as_unset(text: str, annotation: Any) -> bool:
-    """Return whether an empty variable is as good as none: always, unless plain text is wanted."""
+def is_unset(text: str, annotation: Any) -> bool:
+    """Return whether a variable is empty, and its setting is not plain text."""
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     return not text.strip() and annotation is not str
 
 
-def value_of(text: str, annotation: Any) -> Any:
-    """Return the value that `text` stands for, as far as its type makes a difference.
+def parse_text(text: str, annotation: Any) -> Any:
+    """Return the value that `text` represents, as far as its type makes a difference.
 
-    A list is `a,b` or JSON, a nested setting is JSON. What is not clear stays text, for the model
-    to judge.
+    A list is `a,b` or JSON, a nested setting is JSON. Other text is left to the model.
 
     Raises:
-        ValueError: The text begins like JSON, and is none.
+        ValueError: The text begins like JSON and is not valid JSON.
     """
     start = text.lstrip()[:1]
     sequence, structure = is_sequence(annotation), is_structure(annotation)
@@ -49,16 +48,15 @@ def value_of(text: str, annotation: Any) -> Any:
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
-            # Without its cause, which holds the whole text.
-            message = f"it begins like JSON and is not: {error.msg} (at column {error.colno})"
-            raise ValueError(message) from None
-    if not sequence or structure or _is_other_member(text, annotation):
+            # Without its cause, which contains the whole text.
+            raise ValueError(f"invalid JSON: {error.msg} (at column {error.colno})") from None
+    if not sequence or structure or _matches_member(text, annotation):
         return text
-    return listed(text)
+    return split_list(text)
 
 
-def _is_other_member(text: str, annotation: Any) -> bool:
-    """Return whether `text` is one of the literals, or a single text, that stand beside a list."""
+def _matches_member(text: str, annotation: Any) -> bool:
+    """Return whether `text` is a literal or a plain text of a union that also contains a list."""
     for member in members(annotation):
         if get_origin(member) is Literal and text in get_args(member):
             return True

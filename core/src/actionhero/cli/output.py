@@ -1,0 +1,139 @@
+"""The output of commands: tables, JSON and streams on stdout, logs on stderr."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from actionhero import json, logs
+from actionhero.settings import LoggerSettings
+from actionhero.streams import Chunk, Event
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from actionhero.application import Application
+
+#: The longest text in a column that is not wrapped on a narrow terminal.
+MAX_NAME_LENGTH = 40
+
+#: `--format table|json`, the same for every listing.
+format_option = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="A table for people, or JSON for programs.",
+)
+
+
+def write_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], format_: str) -> None:
+    """Write `rows` to stdout.
+
+    Args:
+        rows: The rows; JSON contains all of their keys.
+        columns: The heading of each column of the table, by key.
+        format_: `table` or `json`.
+    """
+    if format_ == "json":
+        write_json(rows)
+        return
+    # Imported here, so that programs that read JSON do not wait for it.
+    from rich import box  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    # A pipe has no width: nothing is truncated.
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 10_000)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    lines = [[_cell(row.get(key)) for key in columns] for row in rows]
+    for number, heading in enumerate(columns.values()):
+        # Names are not wrapped, sentences are.
+        cells = [line[number] for line in lines]
+        is_name = not any(" " in cell or len(cell) > MAX_NAME_LENGTH for cell in cells)
+        table.add_column(heading, overflow="fold", no_wrap=is_name)
+    for line in lines:
+        # As `Text`, so that brackets in a value are not parsed as markup.
+        table.add_row(*map(Text, line))
+    with console.capture() as capture:
+        console.print(table)
+    # Without the spaces that fill the last column.
+    for text in capture.get().splitlines():
+        click.echo(text.rstrip())
+
+
+def write_json(value: Any) -> None:
+    """Write `value` to stdout as JSON: indented on a terminal, one line in a pipe."""
+    if sys.stdout.isatty():
+        text = json.dumps_pretty(value).decode().replace("\r\n", "\n").rstrip("\n")
+    else:
+        text = json.dumps(value).decode()
+    click.echo(text)
+
+
+class StreamWriter:
+    """Writes the items of a streaming action to stdout, one line each.
+
+    Args:
+        collect: Whether to collect the items instead, for a table.
+    """
+
+    def __init__(self, *, collect: bool = False) -> None:
+        #: The collected items; `None` if they are written.
+        self.items: list[Any] | None = [] if collect else None
+        #: The error that ended the output: the reader has closed the pipe.
+        self.error: OSError | None = None
+
+    async def __call__(self, item: Any) -> bool:
+        """Write or collect an item, and return whether the reader still reads."""
+        if isinstance(item, Chunk):
+            # Unchanged: `actionhero call export > file` writes the file.
+            return self._write(item.content, newline=False)
+        content = item.data if isinstance(item, Event) else item
+        if self.items is not None:
+            self.items.append(content)
+            return True
+        return self._write(json.encode(content), newline=True)
+
+    def _write(self, content: bytes | str, *, newline: bool) -> bool:
+        try:
+            # It flushes, so that the reader gets each item immediately.
+            click.echo(content, nl=newline)
+        except BrokenPipeError as error:
+            self.error = error
+            return False
+        return True
+
+
+def configure_logs(app: Application, *, level: str | None = None) -> None:
+    """Configure logging to stderr from the settings.
+
+    Args:
+        app: The loaded application.
+        level: Another default level; the setting overrides it.
+    """
+    settings = app.get(LoggerSettings)
+    if level is None or app.settings.was_set(LoggerSettings, "level"):
+        level = settings.level
+    logs.configure(
+        level=level,
+        format=settings.resolve_format(app.environment, is_terminal=sys.stderr.isatty()),
+        colors=None if settings.colors == "auto" else settings.colors == "always",
+    )
+    app.pipeline.call_log = logs.call_log
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    return json.dumps(value).decode()
