@@ -1,4 +1,4 @@
-"""A started process with an application, and a client that sends exactly what it is told."""
+"""A server process with the sample application, and a client that sends arbitrary bytes."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 HERE = Path(__file__).parent
-PATIENCE_SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0
 
-#: What a server says if something failed that nobody foresaw, in no call of an action.
-MISHAPS = (
+#: The log of an unexpected error outside the calls of actions.
+UNEXPECTED_ERRORS = (
     "never retrieved|never awaited|Exception in callback|Fatal error|ResourceWarning"
-    "|socket.send\\(\\) raised|answering .* failed|what was due"
+    "|socket.send\\(\\) raised|the response to .* failed|the timeout of .* failed"
+    "|unexpected error while processing"
 )
 
-#: No limit of messages per second, and nothing of our insides.
-ORDINARY = "[websocket]\nmessages_per_second = 0\n[errors]\nshow_tracebacks = false\n"
+#: No limit of messages per second, and no tracebacks for clients.
+DEFAULT_SETTINGS = "[websocket]\nmessages_per_second = 0\n[errors]\nshow_tracebacks = false\n"
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
 class Frame(NamedTuple):
-    """What came over a socket."""
+    """A frame of the server."""
 
     opcode: int
     content: bytes
@@ -59,7 +60,7 @@ class Frame(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """The message, read as JSON."""
+        """The message, decoded as JSON."""
         assert self.opcode == TEXT
         return json.loads(self.content)
 
@@ -73,15 +74,15 @@ def frame(
     mask: bytes | None = b"\x01\x02\x03\x04",
     length: bytes | None = None,
 ) -> bytes:
-    """Return the bytes of a frame, as right or as wrong as it is wanted.
+    """Return the bytes of a frame, valid or invalid.
 
     Args:
-        opcode: Its kind.
-        content: What is in it.
-        fin: Whether it ends its message.
+        opcode: The opcode.
+        content: The content.
+        fin: Whether it is the last fragment of its message.
         reserved: The three reserved bits, as a number.
-        mask: What it is masked with; `None`: it is not.
-        length: The bytes of its length, the first without the mask's bit; else as it should be.
+        mask: The mask; `None` for an unmasked frame.
+        length: The bytes of the length, the first without the mask bit; computed by default.
     """
     body = content.encode() if isinstance(content, str) else content
     size = len(body)
@@ -103,13 +104,13 @@ class Client:
     """One connection, from its handshake on."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS)
-        self._read = b""
+        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS)
+        self._buffer = b""
         self.status = 0
         self.headers: dict[str, str] = {}
         self.body = b""
 
-    def shake(
+    def handshake(
         self,
         path: str = "/api",
         headers: Mapping[str, str | None] | None = None,
@@ -118,150 +119,150 @@ class Client:
         version: str = "HTTP/1.1",
         after: bytes = b"",
     ) -> Client:
-        """Ask for a WebSocket, and read the answer.
+        """Send the request of a handshake, and read the response.
 
         Args:
-            path: Where.
-            headers: In place of, or beside, the usual ones; `None`: without it.
+            path: The path.
+            headers: Added to the usual ones, or in place of them; `None` removes a header.
             method: The method.
-            version: Of HTTP.
-            after: What is sent in the same breath.
+            version: The version of HTTP.
+            after: Bytes that are sent together with the request.
         """
         host, port = self.socket.getpeername()[:2]
-        given: dict[str, str | None] = {
+        request_headers: dict[str, str | None] = {
             "Host": f"{host}:{port}",
             "Upgrade": "websocket",
             "Connection": "Upgrade",
             "Sec-WebSocket-Version": "13",
             "Sec-WebSocket-Key": base64.b64encode(secrets.token_bytes(16)).decode(),
         }
-        given |= headers or {}
-        self.key = given["Sec-WebSocket-Key"]
-        lines = [f"{name}: {value}" for name, value in given.items() if value is not None]
+        request_headers |= headers or {}
+        self.key = request_headers["Sec-WebSocket-Key"]
+        lines = [f"{name}: {value}" for name, value in request_headers.items() if value is not None]
         head = f"{method} {path} {version}\r\n" + "\r\n".join(lines) + "\r\n\r\n"
         self.socket.sendall(head.encode() + after)
-        while b"\r\n\r\n" not in self._read:
+        while b"\r\n\r\n" not in self._buffer:
             data = self.socket.recv(65536)
             if not data:
-                raise AssertionError(f"closed after {self._read!r}")
-            self._read += data
-        answer, _, self._read = self._read.partition(b"\r\n\r\n")
-        first, *more = answer.decode().split("\r\n")
+                raise AssertionError(f"closed after {self._buffer!r}")
+            self._buffer += data
+        response, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
+        first, *more = response.decode().split("\r\n")
         self.status = int(first.split()[1])
         self.headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in more)}
         length = int(self.headers.get("content-length", 0))
         if self.status != 101 and length:
-            self.body = self.exactly(length)
+            self.body = self.read_exactly(length)
         return self
 
-    def exactly(self, count: int) -> bytes:
+    def read_exactly(self, count: int) -> bytes:
         """Return so many bytes.
 
         Raises:
             EOFError: The connection was closed before.
         """
-        while len(self._read) < count:
+        while len(self._buffer) < count:
             data = self.socket.recv(65536)
             if not data:
                 raise EOFError
-            self._read += data
-        taken, self._read = self._read[:count], self._read[count:]
-        return taken
+            self._buffer += data
+        data, self._buffer = self._buffer[:count], self._buffer[count:]
+        return data
 
-    def send(self, *sent: bytes) -> None:
+    def send_bytes(self, *parts: bytes) -> None:
         """Send bytes."""
-        self.socket.sendall(b"".join(sent))
+        self.socket.sendall(b"".join(parts))
 
-    def put(self, opcode: int, content: bytes | str = b"", **options: Any) -> None:
+    def send_frame(self, opcode: int, content: bytes | str = b"", **options: Any) -> None:
         """Send a frame; see `frame`."""
-        self.send(frame(opcode, content, **options))
+        self.send_bytes(frame(opcode, content, **options))
 
-    def say(self, **message: Any) -> None:
+    def send_json(self, **message: Any) -> None:
         """Send a message."""
-        self.put(TEXT, json.dumps(message))
+        self.send_frame(TEXT, json.dumps(message))
 
-    def ask(self, **message: Any) -> Any:
-        """Send a message, and return the next that comes."""
-        self.say(**message)
-        return self.next()
+    def request(self, **message: Any) -> Any:
+        """Send a message, and return the next message of the server."""
+        self.send_json(**message)
+        return self.read_json()
 
     def call(self, action: str, **params: Any) -> Any:
-        """Call an action, and return the answer."""
-        return self.ask(messageType="action", action=action, messageId=action, params=params)
+        """Call an action, and return the next message of the server."""
+        return self.request(messageType="action", action=action, messageId=action, params=params)
 
-    def frame(self) -> Frame:
+    def read_frame(self) -> Frame:
         """Return the next frame."""
-        first, second = self.exactly(2)
-        assert second < 0x80, "a server's frame is masked"
+        first, second = self.read_exactly(2)
+        assert second < 0x80, "the server has sent a masked frame"
         size = second
         if size == 126:
-            size = int.from_bytes(self.exactly(2))
+            size = int.from_bytes(self.read_exactly(2))
         elif size == 127:
-            size = int.from_bytes(self.exactly(8))
-        return Frame(first & 15, self.exactly(size), bool(first & 0x80), first >> 4 & 7)
+            size = int.from_bytes(self.read_exactly(8))
+        return Frame(first & 15, self.read_exactly(size), bool(first & 0x80), first >> 4 & 7)
 
-    def next(self) -> Any:
-        """Return the next message, read as JSON."""
-        return self.frame().json
+    def read_json(self) -> Any:
+        """Return the next message, decoded as JSON."""
+        return self.read_frame().json
 
-    def next_close(self) -> Frame:
-        """Return the close frame, whatever comes before it."""
+    def read_close(self) -> Frame:
+        """Return the close frame, and drop all frames before it."""
         while True:
-            found = self.frame()
-            if found.opcode == CLOSE:
-                return found
+            frame = self.read_frame()
+            if frame.opcode == CLOSE:
+                return frame
 
-    def is_at_end(self) -> bool:
-        """Whether the connection is closed by the server, which this waits for."""
+    def is_closed(self) -> bool:
+        """Wait for the next byte, and return whether the server has closed the connection."""
         try:
-            return not self._read and self.socket.recv(1) == b""
+            return not self._buffer and self.socket.recv(1) == b""
         except ConnectionResetError:
             return True
 
     def close(self) -> None:
-        """Go away, without a word."""
+        """Close the connection without a close frame."""
         self.socket.close()
 
 
-class Started:
-    """A process that serves, and all that it says."""
+class ServerProcess:
+    """A server process and its stderr."""
 
     def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
         self.process = process
         self.folder = folder
         self.port = 0
         self._clients: list[Client] = []
-        self._said = ""
+        self._stderr = ""
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     @property
     def stderr(self) -> str:
-        """All that it has said."""
+        """The whole stderr until now."""
         with self._changed:
-            return self._said
+            return self._stderr
 
     def wait_for(self, pattern: str, *, times: int = 1) -> list[re.Match[str]]:
-        """Return the matches of a pattern as soon as it has been said so many times."""
-        found: list[re.Match[str]] = []
+        """Wait for so many matches of a pattern in stderr, and return them."""
+        matches: list[re.Match[str]] = []
 
-        def is_said() -> bool:
-            found[:] = re.finditer(pattern, self._said)
-            return len(found) >= times or not self._reader.is_alive()
+        def is_complete() -> bool:
+            matches[:] = re.finditer(pattern, self._stderr)
+            return len(matches) >= times or not self._reader.is_alive()
 
         with self._changed:
-            self._changed.wait_for(is_said, PATIENCE_SECONDS)
-        if len(found) < times:
-            pytest.fail(f"{pattern!r} was not said {times} times; there was:\n{self.stderr}")
-        return found
+            self._changed.wait_for(is_complete, TIMEOUT_SECONDS)
+        if len(matches) < times:
+            pytest.fail(f"{pattern!r} has not matched {times} times in:\n{self.stderr}")
+        return matches
 
-    def wait_until_it_listens(self) -> None:
-        """Return when clients may come."""
-        self.port = int(self.wait_for(r"listens on http://[\w.\[\]:]+:(\d+)")[0][1])
+    def wait_until_listening(self) -> None:
+        """Wait until the server accepts connections."""
+        self.port = int(self.wait_for(r"listen\w* on http://[\w.\[\]:]+:(\d+)")[0][1])
 
     def client(self) -> Client:
-        """Return a connection that has said nothing yet; closed after the test."""
+        """Return a connection without a handshake; it is closed after the test."""
         client = Client(self.port)
         self._clients.append(client)
         return client
@@ -269,20 +270,20 @@ class Started:
     def connect(
         self, path: str = "/api", headers: Mapping[str, str | None] | None = None
     ) -> Client:
-        """Return a connection that speaks WebSocket; closed after the test."""
-        client = self.client().shake(path, headers)
+        """Return a connection after a successful handshake; it is closed after the test."""
+        client = self.client().handshake(path, headers)
         assert client.status == 101, (client.status, client.body)
         return client
 
     def close_clients(self) -> None:
-        """Hang up every client."""
+        """Close all connections."""
         while self._clients:
             self._clients.pop().close()
 
     def wait(self) -> int:
-        """Return the exit code as soon as the process has ended and all it said is here."""
-        code = self.process.wait(PATIENCE_SECONDS)
-        self._reader.join(PATIENCE_SECONDS)
+        """Wait for the end of the process and of its stderr, and return the exit code."""
+        code = self.process.wait(TIMEOUT_SECONDS)
+        self._reader.join(TIMEOUT_SECONDS)
         return code
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -291,7 +292,7 @@ class Started:
         return self.wait()
 
     def kill(self) -> None:
-        """End it now, if it runs, together with all that it started."""
+        """Kill the process and its children."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.wait()
@@ -303,37 +304,39 @@ class Started:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             with self._changed:
-                self._said += line.decode(errors="replace")
+                self._stderr += line.decode(errors="replace")
                 self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
 
 
-def start(folder: Path, settings: str = "", environ: Mapping[str, str] | None = None) -> Started:
-    """Start the application of these tests."""
+def start(
+    folder: Path, settings: str = "", environ: Mapping[str, str] | None = None
+) -> ServerProcess:
+    """Start the sample application."""
     (folder / "actionhero.toml").write_text(
         'app.package = "socketapp"\n'
         'plugins.enabled = ["channels", "redis", "sessions", "web", "websocket"]\n'
         f"[web]\nport = 0\n{settings}"
     )
-    kept = ("PATH", "HOME", "TMPDIR", "COVERAGE_PROCESS_START")
+    inherited = ("PATH", "HOME", "TMPDIR", "COVERAGE_PROCESS_START")
     process = subprocess.Popen(
         [sys.executable, "-m", "actionhero", "start"],
         cwd=folder,
-        env={name: os.environ[name] for name in kept if name in os.environ}
+        env={name: os.environ[name] for name in inherited if name in os.environ}
         | {"PYTHONPATH": str(HERE), "PYTHONWARNINGS": "error::ResourceWarning"}
         | dict(environ or {}),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    return Started(process, folder)
+    return ServerProcess(process, folder)
 
 
-def listening(server: Started) -> Iterator[Started]:
-    """Give a server that listens, and kill it afterwards."""
+def listening(server: ServerProcess) -> Iterator[ServerProcess]:
+    """Yield a server that accepts connections, and kill it afterwards."""
     try:
-        server.wait_until_it_listens()
+        server.wait_until_listening()
         yield server
     finally:
         server.kill()
@@ -345,103 +348,105 @@ class StartServer(Protocol):
     def __call__(
         self, settings: str = ..., environ: Mapping[str, str] | None = ..., *,
         folder: Path | None = ..., wait: bool = ...,
-    ) -> Started: ...  # fmt: skip
+    ) -> ServerProcess: ...  # fmt: skip
 
 
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[StartServer]:
-    """Give a function that starts a server of its own for a test, and kills it afterwards."""
-    started: list[Started] = []
+    """Yield a function that starts a server for one test; it is killed afterwards."""
+    servers: list[ServerProcess] = []
 
-    def begin(
+    def start_one(
         settings: str = "",
         environ: Mapping[str, str] | None = None,
         *,
         folder: Path | None = None,
         wait: bool = True,
-    ) -> Started:
+    ) -> ServerProcess:
         server = start(folder or tmp_path, settings, environ)
-        started.append(server)
+        servers.append(server)
         if wait:
-            server.wait_until_it_listens()
+            server.wait_until_listening()
         return server
 
-    yield begin
-    for server in started:
+    yield start_one
+    for server in servers:
         server.kill()
         # pytest shows this if the test failed.
-        print(f"--- {server.folder} said:\n{server.stderr}")
+        print(f"--- stderr in {server.folder}:\n{server.stderr}")
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
-    """Give the one server of all tests that need no other: no limit of messages per second."""
-    yield from listening(start(tmp_path_factory.mktemp("running"), ORDINARY))
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Yield the server of all tests without settings of their own."""
+    yield from listening(start(tmp_path_factory.mktemp("shared"), DEFAULT_SETTINGS))
 
 
 @pytest.fixture(scope="session")
-def running_original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
-    """Give a server that tells failures as clients of the original expect."""
+def shared_original_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Yield a server with the error format of the original ActionHero, and a rate limit."""
     yield from listening(
         start(tmp_path_factory.mktemp("original"), 'error_format = "actionhero"\n')
     )
 
 
 @pytest.fixture
-def original(running_original: Started) -> Iterator[Started]:
-    """Give that server; clients are closed after the test."""
-    yield running_original
-    running_original.close_clients()
+def original_server(shared_original_server: ServerProcess) -> Iterator[ServerProcess]:
+    """Yield that server, and close its clients after the test."""
+    yield shared_original_server
+    shared_original_server.close_clients()
 
 
-#: The stores that the contract is proven on, and the profiles of errors.
-PLACES = [
-    (profile, store) for profile in ("standard", "actionhero") for store in ("embedded", "redis")
+#: The error formats and stores on which the contract is tested.
+VARIANTS = [
+    (error_format, store)
+    for error_format in ("standard", "actionhero")
+    for store in ("embedded", "redis")
 ]
 
 
 @pytest.fixture(scope="session")
-def running_at(
-    tmp_path_factory: pytest.TempPathFactory, running: Started
-) -> Iterator[Callable[[str, str], Started]]:
-    """Give a function that returns a server in a profile, on a store: each time the same."""
+def server_for(
+    tmp_path_factory: pytest.TempPathFactory, shared_server: ServerProcess
+) -> Iterator[Callable[[str, str], ServerProcess]]:
+    """Yield a function that returns the shared server of an error format and a store."""
     with ExitStack() as stack:
-        started = {("standard", "embedded"): running}
+        servers = {("standard", "embedded"): shared_server}
 
-        def at(profile: str, store: str) -> Started:
-            if (profile, store) not in started:
-                environ = {"ACTIONHERO_WEB__ERROR_FORMAT": profile}
+        def get(error_format: str, store: str) -> ServerProcess:
+            if (error_format, store) not in servers:
+                environ = {"ACTIONHERO_WEB__ERROR_FORMAT": error_format}
                 if store == "redis":
                     environ["REDIS_URL"] = stack.enter_context(throw_away_redis()).url
-                server = start(tmp_path_factory.mktemp(profile), ORDINARY, environ)
+                server = start(tmp_path_factory.mktemp(error_format), DEFAULT_SETTINGS, environ)
                 stack.callback(server.kill)
-                server.wait_until_it_listens()
-                started[profile, store] = server
-            return started[profile, store]
+                server.wait_until_listening()
+                servers[error_format, store] = server
+            return servers[error_format, store]
 
-        yield at
+        yield get
 
 
-@pytest.fixture(params=PLACES, ids="-".join)
+@pytest.fixture(params=VARIANTS, ids="-".join)
 def each_server(
-    request: pytest.FixtureRequest, running_at: Callable[[str, str], Started]
-) -> Iterator[Started]:
-    """Give the shared server of each profile, on each store; see `server`."""
-    yield from watched(running_at(*request.param))
+    request: pytest.FixtureRequest, server_for: Callable[[str, str], ServerProcess]
+) -> Iterator[ServerProcess]:
+    """Yield the shared server of each error format and store; see `server`."""
+    yield from checked(server_for(*request.param))
 
 
 @pytest.fixture
-def server(running: Started) -> Iterator[Started]:
-    """Give the shared server; clients are closed after the test, and nothing must have failed."""
-    yield from watched(running)
+def server(shared_server: ServerProcess) -> Iterator[ServerProcess]:
+    """Yield the shared server, and check it after the test."""
+    yield from checked(shared_server)
 
 
-def watched(running: Started) -> Iterator[Started]:
-    """Give a server for one test, and look whether anything failed that nobody foresaw."""
-    before = len(running.stderr)
-    yield running
-    running.close_clients()
-    said = running.stderr[before:]
-    print(f"--- said:\n{said}")
-    assert running.process.poll() is None
-    assert not re.search(MISHAPS, said)
+def checked(server: ServerProcess) -> Iterator[ServerProcess]:
+    """Yield a server for one test, close its clients, and check that it is alive and healthy."""
+    before = len(server.stderr)
+    yield server
+    server.close_clients()
+    stderr = server.stderr[before:]
+    print(f"--- stderr:\n{stderr}")
+    assert server.process.poll() is None
+    assert not re.search(UNEXPECTED_ERRORS, stderr)

@@ -1,4 +1,4 @@
-"""What is said over a socket: a call, its answer, and why there is none."""
+"""Calls over a socket: responses, errors and streams."""
 
 from __future__ import annotations
 
@@ -9,63 +9,65 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from plugins.websocket.tests.conftest import Started, StartServer
+    from plugins.websocket.tests.conftest import ServerProcess, StartServer
 
 TEXT, BINARY = 1, 2
 
 
 @pytest.fixture
-def server(each_server: Started) -> Started:
-    """Give a server in each profile, on each store."""
+def server(each_server: ServerProcess) -> ServerProcess:
+    """Yield a server for each error format and store."""
     return each_server
 
 
-def test_an_action_answers_with_its_value(server: Started) -> None:
-    """The value stands under `response`, beside the identifier of the message."""
+def test_responses_have_the_value_and_the_message_id(server: ServerProcess) -> None:
+    """In this order."""
     client = server.connect()
 
-    answer = client.ask(
+    response = client.request(
         messageType="action", action="greet", messageId=1, params={"name": "Ada", "times": 2}
     )
 
-    assert answer == {"messageId": 1, "response": {"greeting": "Hello, Ada!", "times": 2}}
-    assert list(answer) == ["messageId", "response"]
+    assert response == {"messageId": 1, "response": {"greeting": "Hello, Ada!", "times": 2}}
+    assert list(response) == ["messageId", "response"]
 
 
 @pytest.mark.parametrize(
     "message_id", [0, "seven", None, True, 1.5, [1, {"a": "b"}], {"deep": {"er": [None]}}, 2**70]
 )
-def test_the_identifier_of_a_message_comes_back_as_it_was(server: Started, message_id: Any) -> None:
-    """It may be any JSON value."""
-    answer = server.connect().ask(
+def test_message_ids_are_returned_unchanged(server: ServerProcess, message_id: Any) -> None:
+    """Any JSON value is valid."""
+    response = server.connect().request(
         messageType="action", action="greet", messageId=message_id, params={"name": "Ada"}
     )
 
-    assert answer["messageId"] == message_id
-    assert "response" in answer
+    assert response["messageId"] == message_id
+    assert "response" in response
 
 
-def test_a_message_without_an_identifier_gets_an_answer_without_one(server: Started) -> None:
-    """The key is absent, and not null."""
-    answer = server.connect().ask(messageType="action", action="greet", params={"name": "Ada"})
+def test_responses_have_no_message_id_without_one_in_the_request(server: ServerProcess) -> None:
+    """The key is absent, not null."""
+    response = server.connect().request(
+        messageType="action", action="greet", params={"name": "Ada"}
+    )
 
-    assert list(answer) == ["response"]
+    assert list(response) == ["response"]
 
 
-def test_binary_messages_are_read_like_texts(server: Started) -> None:
-    """Answers are text, in one compact piece."""
+def test_binary_messages_are_accepted(server: ServerProcess) -> None:
+    """Responses are single text frames of compact JSON."""
     client = server.connect()
-    client.put(BINARY, b'{"messageType": "action", "action": "over:socket"}')
+    client.send_frame(BINARY, b'{"messageType": "action", "action": "over:socket"}')
 
-    answer = client.frame()
+    frame = client.read_frame()
 
-    assert (answer.opcode, answer.fin, answer.reserved) == (TEXT, True, 0)
-    assert answer.content == b'{"response":{"transport":"websocket","path":"/api"}}'
+    assert (frame.opcode, frame.fin, frame.reserved) == (TEXT, True, 0)
+    assert frame.content == b'{"response":{"transport":"websocket","path":"/api"}}'
 
 
 @pytest.mark.parametrize("path", ["/api", "/", "/ws", "/api/", "/ws/", "/ws?token=1"])
-def test_sockets_come_in_at_three_paths(server: Started, path: str) -> None:
-    """A slash at the end, and a query, are no other path."""
+def test_three_paths_accept_sockets(server: ServerProcess, path: str) -> None:
+    """With and without a trailing slash and a query."""
     client = server.connect(path)
 
     assert client.call("over:socket")["response"]["path"] == path.partition("?")[0]
@@ -78,104 +80,105 @@ def test_sockets_come_in_at_three_paths(server: Started, path: str) -> None:
     ("number", 7),
     ("model", {"name": "Ada", "times": 1}),
 ])  # fmt: skip
-def test_every_value_has_its_form(server: Started, kind: str, response: Any) -> None:
-    """A list is told by its indexes, as clients of the original expect."""
+def test_values_are_encoded_by_their_type(server: ServerProcess, kind: str, response: Any) -> None:
+    """A list is an object with its indexes as keys, as clients of the original expect."""
     assert server.connect().call("value", kind=kind)["response"] == response
 
 
-def test_a_large_value_comes_whole(server: Started) -> None:
-    """What the server says has no limit."""
+def test_large_values_are_sent(server: ServerProcess) -> None:
+    """The size of responses is not limited."""
     assert server.connect().call("value", kind="large")["response"] == "x" * 100_000
 
 
-def test_an_answer_that_is_for_http_is_told_as_that(server: Started) -> None:
-    """A raw answer of aiohttp has no form here."""
-    error = server.connect().call("value", kind="raw")["error"]
+def test_http_responses_are_an_error(server: ServerProcess) -> None:
+    """A response object of aiohttp is not supported over WebSocket."""
+    error = server.connect().call("value", kind="http")["error"]
 
     assert error["type"] == "CONNECTION_TYPE_NOT_FOUND"
 
 
-def test_a_value_that_cannot_be_written_is_an_internal_error(server: Started) -> None:
-    """The author reads why in the log."""
-    error = server.connect().call("value", kind="unwritable")["error"]
+def test_unserializable_values_are_an_internal_error(server: ServerProcess) -> None:
+    """The cause is logged."""
+    error = server.connect().call("value", kind="unserializable")["error"]
 
     assert (error["message"], error["type"]) == ("Internal error", "CONNECTION_ACTION_RUN")
 
 
-@pytest.mark.parametrize("name", ["nobody", "inside", "not:over:socket", "", "ü" * 300, "a b"])
-def test_what_cannot_be_reached_is_not_found(server: Started, name: str) -> None:
-    """Whether there is an action of that name is nobody's business."""
-    answer = server.connect().call(name)
+@pytest.mark.parametrize("name", ["unknown", "internal", "not:over:socket", "", "ü" * 300, "a b"])
+def test_actions_that_are_not_exposed_are_not_found(server: ServerProcess, name: str) -> None:
+    """The response does not reveal whether the action exists."""
+    response = server.connect().call(name)
 
-    assert answer["error"]["message"] == (
+    assert response["error"]["message"] == (
         f"Action not found: {name}" if name else "Action not found"
     )
-    assert answer["error"]["type"] == "CONNECTION_ACTION_NOT_FOUND"
-    assert answer["messageId"] == name
+    assert response["error"]["type"] == "CONNECTION_ACTION_NOT_FOUND"
+    assert response["messageId"] == name
 
 
-@pytest.mark.parametrize(("given", "told"), [
+@pytest.mark.parametrize(("fields", "message"), [
     ({}, "Action not found"),
     ({"action": None}, "Action not found"),
     ({"action": 5}, "Action not found: 5"),
     ({"action": ["greet"]}, 'Action not found: ["greet"]'),
 ])  # fmt: skip
-def test_what_is_no_name_is_not_found(server: Started, given: dict[str, Any], told: str) -> None:
-    """Whatever stands in its place."""
-    answer = server.connect().ask(messageType="action", messageId=1, **given)
+def test_invalid_action_names_are_not_found(
+    server: ServerProcess, fields: dict[str, Any], message: str
+) -> None:
+    """Other types than strings are quoted as JSON."""
+    response = server.connect().request(messageType="action", messageId=1, **fields)
 
-    assert (answer["messageId"], answer["error"]["message"]) == (1, told)
+    assert (response["messageId"], response["error"]["message"]) == (1, message)
 
 
 @pytest.mark.parametrize("message", [
     {}, {"messageType": "nope"}, {"messageType": None}, {"messageType": ["action"]},
 ])  # fmt: skip
-def test_a_message_of_an_unknown_type_is_told_as_that(
-    server: Started, message: dict[str, Any]
-) -> None:
-    """With the identifier of the message."""
-    answer = server.connect().ask(messageId="m", **message)
+def test_unknown_message_types_are_an_error(server: ServerProcess, message: dict[str, Any]) -> None:
+    """The response has the message id."""
+    response = server.connect().request(messageId="m", **message)
 
-    assert answer["messageId"] == "m"
-    assert answer["error"]["message"] == "Error: messageType either missing or unknown"
-    assert answer["error"]["type"] == "CONNECTION_ACTION_RUN"
+    assert response["messageId"] == "m"
+    assert response["error"]["message"] == "Error: messageType either missing or unknown"
+    assert response["error"]["type"] == "CONNECTION_ACTION_RUN"
 
 
 @pytest.mark.parametrize("text", [b"[1, 2]", b"7", b"null", b'"action"'])
-def test_a_message_that_is_no_object_is_of_an_unknown_type(server: Started, text: bytes) -> None:
-    """It is JSON, and says nothing."""
+def test_messages_other_than_objects_have_an_unknown_type(
+    server: ServerProcess, text: bytes
+) -> None:
+    """They are valid JSON without a `messageType`."""
     client = server.connect()
-    client.put(TEXT, text)
+    client.send_frame(TEXT, text)
 
-    answer = client.next()
+    response = client.read_json()
 
-    assert list(answer) == ["error"]
-    assert answer["error"]["message"] == "Error: messageType either missing or unknown"
+    assert list(response) == ["error"]
+    assert response["error"]["message"] == "Error: messageType either missing or unknown"
 
 
 @pytest.mark.parametrize("text", [
-    b"", b"{", b"{'a': 1}", b"nope", b'{"messageId": NaN}', b'{"messageId": "\\ud800"}',
+    b"", b"{", b"{'a': 1}", b"invalid", b'{"messageId": NaN}', b'{"messageId": "\\ud800"}',
     b'{"messageId": "a\\u0000b"}', b"[" * 65 + b"]" * 65, b'{"messageId": 1e999}',
     b"\xef\xbb\xbf{}",
 ])  # fmt: skip
-def test_what_is_not_json_is_told_as_that(server: Started, text: bytes) -> None:
-    """As strictly as everywhere; there is no identifier to tell."""
+def test_invalid_json_is_an_error(server: ServerProcess, text: bytes) -> None:
+    """JSON is parsed as strictly as over HTTP; the response has no message id."""
     client = server.connect()
-    client.put(TEXT, text)
+    client.send_frame(TEXT, text)
 
-    answer = client.next()
+    response = client.read_json()
 
-    assert list(answer) == ["error"]
-    assert answer["error"]["message"].startswith("SyntaxError: ")
-    assert answer["error"]["type"] == "CONNECTION_ACTION_RUN"
+    assert list(response) == ["error"]
+    assert response["error"]["message"].startswith("SyntaxError: ")
+    assert response["error"]["type"] == "CONNECTION_ACTION_RUN"
     assert "response" in client.call("over:socket")
 
 
-def test_wrong_inputs_are_all_told(server: Started) -> None:
-    """The first of them in front, as at every door; JSON is read strictly."""
-    answer = server.connect().call("greet", name="A", times="2")
+def test_all_invalid_inputs_are_reported(server: ServerProcess) -> None:
+    """The first is the main error, as over every transport."""
+    error = server.connect().call("greet", name="A", times="2")["error"]
 
-    error = answer["error"]
     assert error["type"] == "CONNECTION_ACTION_PARAM_REQUIRED"
     assert (error["key"], error["value"]) == ("name", "A")
     assert [problem["pointer"] for problem in error["errors"]] == ["/name", "/times"]
@@ -183,63 +186,63 @@ def test_wrong_inputs_are_all_told(server: Started) -> None:
 
 
 @pytest.mark.parametrize("params", [None, {}])
-def test_without_inputs_the_first_that_is_missing_is_told(server: Started, params: Any) -> None:
-    """`params` may be left out."""
-    answer = server.connect().ask(messageType="action", action="greet", params=params)
+def test_the_first_missing_input_is_reported(server: ServerProcess, params: Any) -> None:
+    """`params` are optional."""
+    response = server.connect().request(messageType="action", action="greet", params=params)
 
-    assert answer["error"]["message"] == "Missing required param: name"
+    assert response["error"]["message"] == "Missing required param: name"
 
 
 @pytest.mark.parametrize("params", [[], [1], 5, "name", True, False, 0, ""])
-def test_inputs_that_are_no_object_are_told_as_missing(server: Started, params: Any) -> None:
-    """They have no name by which to tell them."""
-    answer = server.connect().ask(messageType="action", action="greet", params=params)
+def test_params_other_than_objects_are_an_error(server: ServerProcess, params: Any) -> None:
+    """The message is that of the original ActionHero."""
+    response = server.connect().request(messageType="action", action="greet", params=params)
 
-    assert answer["error"]["message"] == "Missing required param: undefined"
-    assert answer["error"]["type"] == "CONNECTION_ACTION_PARAM_REQUIRED"
+    assert response["error"]["message"] == "Missing required param: undefined"
+    assert response["error"]["type"] == "CONNECTION_ACTION_PARAM_REQUIRED"
 
 
-def test_unknown_inputs_are_ignored(server: Started) -> None:
-    """They come from strangers."""
+def test_unknown_inputs_are_ignored(server: ServerProcess) -> None:
+    """As over HTTP."""
     assert "response" in server.connect().call("greet", name="Ada", more=1)
 
 
-def test_a_secret_is_not_told(server: Started) -> None:
-    """Neither to who sent it, nor to the log."""
+def test_secrets_are_neither_returned_nor_logged(server: ServerProcess) -> None:
+    """Also if they are invalid."""
     client = server.connect()
 
-    answer = client.call("keep", password="hunter2")
+    response = client.call("secret:store", password="hunter2")
 
-    assert "hunter2" not in str(answer)
-    server.wait_for(r"keep CONNECTION_ACTION_PARAM_REQUIRED")
+    assert "hunter2" not in str(response)
+    server.wait_for(r"secret:store CONNECTION_ACTION_PARAM_REQUIRED")
     assert "hunter2" not in server.stderr
 
 
-def test_an_unexpected_failure_is_told_without_our_insides(server: Started) -> None:
-    """With the identifier by which the log knows it."""
+def test_unexpected_errors_reveal_no_internals(server: ServerProcess) -> None:
+    """The response has the request id of the log entry."""
     error = server.connect().call("fail")["error"]
 
     assert (error["message"], error["type"]) == ("Internal error", "CONNECTION_ACTION_RUN")
     server.wait_for(f"fail CONNECTION_ACTION_RUN .*request_id={error['request_id']}")
 
 
-def test_each_call_keeps_its_identifier(server: Started) -> None:
-    """Who asks when the call is answered already gets that of no other."""
+def test_each_call_keeps_its_request_id(server: ServerProcess) -> None:
+    """Also after its response."""
     client = server.connect()
 
-    client.call("afterwards", name="Ada")
-    client.call("afterwards", name="Grace")
+    client.call("deferred", name="Ada")
+    client.call("deferred", name="Grace")
 
-    ada = server.wait_for(r"afterwards: Ada (\S+)")
-    grace = server.wait_for(r"afterwards: Grace (\S+)")
+    ada = server.wait_for(r"deferred: Ada (\S+)")
+    grace = server.wait_for(r"deferred: Grace (\S+)")
     assert ada[0][1] != grace[0][1]
 
 
-def test_each_call_has_its_line(server: Started) -> None:
-    """With the door it came through."""
+def test_each_call_is_logged(server: ServerProcess) -> None:
+    """With its transport."""
     client = server.connect()
     client.call("greet", name="Grace Hopper")
-    client.call("nowhere")
+    client.call("unknown")
 
     line = server.wait_for(r'greet ok .*"Grace Hopper".*')[0][0]
     assert re.search(
@@ -248,160 +251,163 @@ def test_each_call_has_its_line(server: Started) -> None:
     server.wait_for(r"CONNECTION_ACTION_NOT_FOUND transport=websocket")
 
 
-def test_calls_of_one_socket_run_at_once(server: Started) -> None:
-    """One that takes its time delays no other, and answers come as they are ready."""
+def test_calls_of_one_socket_run_concurrently(server: ServerProcess) -> None:
+    """Responses are sent in the order of completion."""
     client = server.connect()
-    client.say(messageType="action", action="wait", messageId="slow")
-    server.wait_for("waiting")
+    client.send_json(messageType="action", action="wait", messageId="slow")
+    server.wait_for("waiting for release")
 
     quick = client.call("greet", name="Ada")
-    client.say(messageType="action", action="release", messageId="release")
+    client.send_json(messageType="action", action="release", messageId="release")
 
     assert quick["messageId"] == "greet"
-    assert {client.next()["messageId"], client.next()["messageId"]} == {"slow", "release"}
+    assert {client.read_json()["messageId"], client.read_json()["messageId"]} == {"slow", "release"}
 
 
-def test_a_call_that_waits_too_long_is_told_so(server: Started) -> None:
-    """Its limit holds, though it began without one, and what was begun around it is undone."""
+def test_slow_calls_time_out(server: ServerProcess) -> None:
+    """The time limit applies although the call started eagerly, and `after` of middleware runs."""
     client = server.connect()
-    seen = len(re.findall("after late: CONNECTION_ACTION_TIMEOUT", server.stderr))
+    before = len(re.findall("after slow: CONNECTION_ACTION_TIMEOUT", server.stderr))
 
-    error = client.call("late")["error"]
+    error = client.call("slow")["error"]
 
-    assert error["message"] == "Action 'late' timed out after 100ms"
+    assert error["message"] == "Action 'slow' timed out after 100ms"
     assert error["type"] == "CONNECTION_ACTION_TIMEOUT"
-    server.wait_for("after late: CONNECTION_ACTION_TIMEOUT", times=seen + 1)
+    server.wait_for("after slow: CONNECTION_ACTION_TIMEOUT", times=before + 1)
 
 
-def test_an_action_may_set_limits_of_its_own(server: Started) -> None:
-    """It is in a task, from its first step on."""
-    assert server.connect().call("in:time")["response"] == {"task": True}
+def test_actions_can_use_timeouts(server: ServerProcess) -> None:
+    """They run in a task from their first step on."""
+    assert server.connect().call("own:timeout")["response"] == {"task": True}
 
 
-def test_a_call_leaves_nothing_to_the_next(server: Started) -> None:
-    """Neither in its context nor in its task, though all begin where the socket is read."""
+def test_calls_are_isolated_from_each_other(server: ServerProcess) -> None:
+    """Each has its own context and task, although all start in the same callback."""
     client = server.connect()
 
-    answers = [client.call("mark", name="Ada")["response"] for _ in range(3)]
+    responses = [client.call("isolation", name="Ada")["response"] for _ in range(3)]
 
-    assert answers == [{"before": None, "seen": False}] * 3
+    assert responses == [{"before": None, "known": False}] * 3
 
 
-def test_calls_that_need_not_wait_are_answered_in_their_order(server: Started) -> None:
-    """Twenty at once, while another waits."""
+def test_calls_without_suspension_are_completed_in_order(server: ServerProcess) -> None:
+    """Twenty calls, while another one waits."""
     client = server.connect()
-    client.say(messageType="action", action="wait", messageId="slow")
-    server.wait_for("waiting")
+    client.send_json(messageType="action", action="wait", messageId="slow")
+    server.wait_for("waiting for release")
 
     for number in range(20):
-        client.say(messageType="action", action="greet", messageId=number, params={"name": "Ada"})
-    numbers = [client.next()["messageId"] for _ in range(20)]
-    client.say(messageType="action", action="release", messageId="release")
+        client.send_json(
+            messageType="action", action="greet", messageId=number, params={"name": "Ada"}
+        )
+    ids = [client.read_json()["messageId"] for _ in range(20)]
+    client.send_json(messageType="action", action="release", messageId="release")
 
-    assert numbers == list(range(20))
-    assert {client.next()["messageId"], client.next()["messageId"]} == {"slow", "release"}
+    assert ids == list(range(20))
+    assert {client.read_json()["messageId"], client.read_json()["messageId"]} == {"slow", "release"}
 
 
-def test_a_stream_comes_in_parts(server: Started) -> None:
-    """Each as a text, and one message after the last."""
+def test_streams_are_sent_in_chunks(server: ServerProcess) -> None:
+    """One message for each item, and one for the end."""
     client = server.connect()
 
     first = client.call("stream", count=2)
 
     assert first == {"messageId": "stream", "streaming": True, "chunk": 'data: {"number":0}\n\n'}
-    assert client.next() == {
+    assert client.read_json() == {
         "messageId": "stream",
         "streaming": True,
         "chunk": 'data: {"number":1}\n\n',
     }
-    assert client.next() == {"messageId": "stream", "streaming": False}
+    assert client.read_json() == {"messageId": "stream", "streaming": False}
 
 
-def test_chunks_come_as_the_texts_that_they_are(server: Started) -> None:
-    """What is no event has no frame around it."""
+def test_chunks_of_a_stream_are_sent_as_text(server: ServerProcess) -> None:
+    """Without the framing of server-sent events."""
     client = server.connect()
 
-    parts = [client.call("chunks"), client.next(), client.next()]
+    messages = [client.call("chunks"), client.read_json(), client.read_json()]
 
-    assert [item.get("chunk") for item in parts] == ["gr", "üße", None]
-    assert parts[2]["streaming"] is False
-
-
-def test_an_event_has_its_name_and_its_identifier(server: Started) -> None:
-    """In the form that it has over HTTP."""
-    part = server.connect().call("event")
-
-    assert part["chunk"] == 'event: counter\nid: 7\ndata: {"index":1}\n\n'
+    assert [item.get("chunk") for item in messages] == ["gr", "üße", None]
+    assert messages[2]["streaming"] is False
 
 
-def test_an_empty_stream_only_ends(server: Started) -> None:
-    """There is no part to tell."""
-    answer = server.connect().call("stream", count=0)
+def test_events_have_a_name_and_an_id(server: ServerProcess) -> None:
+    """As over HTTP."""
+    message = server.connect().call("event")
 
-    assert answer == {"messageId": "stream", "streaming": False}
+    assert message["chunk"] == 'event: counter\nid: 7\ndata: {"index":1}\n\n'
 
 
-def test_a_stream_that_fails_before_it_begins_is_an_error_like_any_other(server: Started) -> None:
-    """Nothing of a stream is told."""
+def test_empty_streams_have_only_an_end(server: ServerProcess) -> None:
+    """There is no chunk."""
+    message = server.connect().call("stream", count=0)
+
+    assert message == {"messageId": "stream", "streaming": False}
+
+
+def test_errors_before_the_first_item_are_ordinary_errors(server: ServerProcess) -> None:
+    """No message of a stream is sent."""
     client = server.connect()
 
-    wrong = client.call("stream", count=-1)
+    invalid = client.call("stream", count=-1)
     refused = client.call("stream", count=0, fails=True)
 
-    assert wrong["error"]["type"] == "CONNECTION_ACTION_PARAM_REQUIRED"
+    assert invalid["error"]["type"] == "CONNECTION_ACTION_PARAM_REQUIRED"
     assert refused["error"]["message"] == "No more"
     assert "response" in client.call("over:socket")
 
 
-def test_whoever_leaves_ends_the_call(server: Started) -> None:
-    """What was begun around it is undone."""
+def test_a_disconnect_cancels_the_calls(server: ServerProcess) -> None:
+    """`after` of middleware runs."""
     client = server.connect()
-    seen = len(re.findall("after wait: cancelled", server.stderr))
-    client.say(messageType="action", action="wait")
-    server.wait_for("waiting")
+    before = len(re.findall("after wait: cancelled", server.stderr))
+    client.send_json(messageType="action", action="wait")
+    server.wait_for("waiting for release")
 
     client.close()
 
-    server.wait_for("after wait: cancelled", times=seen + 1)
+    server.wait_for("after wait: cancelled", times=before + 1)
 
 
-def test_a_stream_that_fails_later_says_so_and_ends(server: Started) -> None:
-    """What came before stays told."""
+def test_errors_after_the_first_item_are_events(server: ServerProcess) -> None:
+    """The stream ends after the event."""
     client = server.connect()
 
-    parts = [client.call("stream", count=2, fails=True), *(client.next() for _ in range(3))]
+    messages = [client.call("stream", count=2, fails=True)]
+    messages += [client.read_json() for _ in range(3)]
 
-    assert [part["streaming"] for part in parts] == [True, True, True, False]
-    event, data = parts[2]["chunk"].splitlines()[:2]
+    assert [message["streaming"] for message in messages] == [True, True, True, False]
+    event, data = messages[2]["chunk"].splitlines()[:2]
     assert event == "event: error"
     assert json.loads(data.removeprefix("data: "))["error"]["message"] == "No more"
-    assert {part["messageId"] for part in parts} == {"stream"}
+    assert {message["messageId"] for message in messages} == {"stream"}
 
 
 @pytest.mark.parametrize(("action", "type_"), [
     ("refuse", "ACTION_VALIDATION"),
     ("fail", "CONNECTION_ACTION_RUN"),
-    ("nowhere", "CONNECTION_ACTION_NOT_FOUND"),
+    ("unknown", "CONNECTION_ACTION_NOT_FOUND"),
     ("greet", "CONNECTION_ACTION_PARAM_REQUIRED"),
 ])  # fmt: skip
-def test_failures_are_told_in_the_profile_of_the_server(
-    original: Started, action: str, type_: str
+def test_errors_have_the_types_of_the_error_format(
+    original_server: ServerProcess, action: str, type_: str
 ) -> None:
-    """The same table that HTTP has."""
-    answer = original.connect().call(action)
+    """The same as over HTTP."""
+    response = original_server.connect().call(action)
 
-    assert answer["error"]["type"] == type_
-
-
-def test_in_the_standard_profile_failures_have_our_own_names(running: Started) -> None:
-    """A conflict is one."""
-    assert running.connect().call("refuse")["error"]["type"] == "CONNECTION_ACTION_CONFLICT"
+    assert response["error"]["type"] == type_
 
 
-def test_a_wrong_websocket_attribute_is_told_at_the_start(start_server: StartServer) -> None:
-    """With the action, and what to write instead."""
-    server = start_server(environ={"SOCKETAPP_WRONG": "1"}, wait=False)
+def test_the_standard_error_format_has_more_types(shared_server: ServerProcess) -> None:
+    """Such as conflicts."""
+    assert shared_server.connect().call("refuse")["error"]["type"] == "CONNECTION_ACTION_CONFLICT"
+
+
+def test_invalid_websocket_attributes_are_refused_at_startup(start_server: StartServer) -> None:
+    """With the action and the remedy."""
+    server = start_server(environ={"SOCKETAPP_INVALID": "1"}, wait=False)
 
     assert server.wait() == 78
-    assert "action 'wrong'" in server.stderr
-    assert "has websocket = 'yes'; write True" in server.stderr
+    assert "action 'invalid'" in server.stderr
+    assert "has websocket = 'yes'; set it to True" in server.stderr

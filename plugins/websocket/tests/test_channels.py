@@ -1,4 +1,4 @@
-"""Joining channels over a socket, and what is heard there."""
+"""Subscriptions over a socket: broadcasts, presence, history and sessions."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from plugins.websocket.tests.conftest import Client, Started, StartServer
+    from plugins.websocket.tests.conftest import Client, ServerProcess, StartServer
 
 TEXT, PING, PONG, CLOSE = 1, 9, 10, 8
 
 
 @pytest.fixture
-def server(each_server: Started) -> Started:
-    """Give a server in each profile, on each store."""
+def server(each_server: ServerProcess) -> ServerProcess:
+    """Yield a server for each error format and store."""
     return each_server
 
 
-def join(client: Client, channel: str, **more: Any) -> Any:
-    """Join a channel, and return the answer: what comes before it is forgotten."""
-    client.say(messageType="subscribe", messageId="join", channel=channel, **more)
-    while "messageId" not in (answer := client.next()):
+def subscribe(client: Client, channel: str, **options: Any) -> Any:
+    """Subscribe to a channel, and return the confirmation; messages before it are dropped."""
+    client.send_json(messageType="subscribe", messageId="subscribe", channel=channel, **options)
+    while "messageId" not in (reply := client.read_json()):
         pass
-    return answer
+    return reply
 
 
 def sign_in(client: Client, name: str) -> Client:
@@ -35,226 +35,245 @@ def sign_in(client: Client, name: str) -> Client:
     return client
 
 
-def test_a_broadcast_is_heard_by_who_has_joined(server: Started) -> None:
-    """Whoever says it, in its own form and without an identifier of a message."""
+def test_broadcasts_reach_subscribers(server: ServerProcess) -> None:
+    """As compact JSON without a message id."""
     first, second, third = server.connect(), server.connect(), server.connect()
 
-    joined = [join(client, "news") for client in (first, second)]
-    told = third.call("tell", channel="news", message={"text": "grüße"}, sender="editor")
+    confirmations = [subscribe(client, "news") for client in (first, second)]
+    response = third.call("broadcast", channel="news", message={"text": "grüße"}, sender="editor")
 
-    assert joined == [{"messageId": "join", "subscribed": {"channel": "news"}}] * 2
+    confirmation = {"messageId": "subscribe", "subscribed": {"channel": "news"}}
+    assert confirmations == [confirmation] * 2
     expected = {"channel": "news", "message": {"text": "grüße"}, "sender": "editor"}
     for client in (first, second):
-        frame = client.frame()
-        assert frame.json == {"message": {**expected, "id": told["response"]["id"]}}
+        frame = client.read_frame()
+        assert frame.json == {"message": {**expected, "id": response["response"]["id"]}}
         assert list(frame.json["message"]) == ["channel", "message", "sender", "id"]
         assert b" " not in frame.content
 
 
-def test_nobody_in_particular_says_what_names_no_sender(server: Started) -> None:
+def test_the_default_sender_is_unknown(server: ServerProcess) -> None:
     """As clients of the original expect."""
     client = server.connect()
-    join(client, "news")
+    subscribe(client, "news")
 
-    client.say(messageType="action", action="tell", params={"channel": "news", "message": [1]})
+    client.send_json(
+        messageType="action", action="broadcast", params={"channel": "news", "message": [1]}
+    )
 
-    said = next(m for m in (client.next(), client.next()) if "message" in m)["message"]
-    assert (said["message"], said["sender"]) == ([1], "unknown-sender")
+    received = [client.read_json(), client.read_json()]
+    broadcast = next(each["message"] for each in received if "message" in each)
+    assert (broadcast["message"], broadcast["sender"]) == ([1], "unknown-sender")
 
 
-def test_who_has_left_hears_no_more(server: Started) -> None:
-    """Leaving is confirmed, also if one was not there."""
+def test_unsubscribed_clients_receive_no_broadcasts(server: ServerProcess) -> None:
+    """Each unsubscribe is confirmed, even without a subscription."""
     client, other = server.connect(), server.connect()
-    join(client, "news")
+    subscribe(client, "news")
 
-    left = [client.ask(messageType="unsubscribe", messageId=n, channel="news") for n in (1, 2)]
-    other.call("tell", channel="news", message="unheard")
+    confirmations = [
+        client.request(messageType="unsubscribe", messageId=n, channel="news") for n in (1, 2)
+    ]
+    other.call("broadcast", channel="news", message="not delivered")
     after = client.call("over:socket")
 
-    assert left == [{"messageId": n, "unsubscribed": {"channel": "news"}} for n in (1, 2)]
+    assert confirmations == [{"messageId": n, "unsubscribed": {"channel": "news"}} for n in (1, 2)]
     assert "response" in after
 
 
-def test_to_join_twice_is_confirmed_twice_and_heard_once(server: Started) -> None:
-    """One connection is in a channel once."""
+def test_a_second_subscribe_is_confirmed_and_has_no_effect(server: ServerProcess) -> None:
+    """A connection has at most one subscription to a channel."""
     client, other = server.connect(), server.connect()
 
-    answers = [join(client, "news"), join(client, "news")]
-    other.call("tell", channel="news", message="once")
-    said = [client.next(), client.call("over:socket")]
+    confirmations = [subscribe(client, "news"), subscribe(client, "news")]
+    other.call("broadcast", channel="news", message="once")
+    messages = [client.read_json(), client.call("over:socket")]
 
-    assert [list(answer)[1] for answer in answers] == ["subscribed", "subscribed"]
-    assert [list(item)[-1] for item in said] == ["message", "response"]
+    assert [list(each)[1] for each in confirmations] == ["subscribed", "subscribed"]
+    assert [list(each)[-1] for each in messages] == ["message", "response"]
 
 
 @pytest.mark.parametrize("channel", [
     "", "a b", "ü", "a/b", "x" * 201, "news\n", "a\u0001b", 5, None, ["news"],
 ])  # fmt: skip
 @pytest.mark.parametrize("kind", ["subscribe", "unsubscribe"])
-def test_a_name_that_is_none_is_refused(server: Started, kind: str, channel: Any) -> None:
-    """Joining and leaving."""
-    answer = server.connect().ask(messageType=kind, messageId=7, channel=channel)
+def test_invalid_channel_names_are_refused(server: ServerProcess, kind: str, channel: Any) -> None:
+    """In both kinds of messages."""
+    response = server.connect().request(messageType=kind, messageId=7, channel=channel)
 
-    assert answer["messageId"] == 7
-    assert answer["error"]["message"] == "Invalid channel name"
-    assert answer["error"]["type"] == "CONNECTION_CHANNEL_VALIDATION"
-    assert not {"key", "value"} & answer["error"].keys()
+    assert response["messageId"] == 7
+    assert response["error"]["message"] == "Invalid channel name"
+    assert response["error"]["type"] == "CONNECTION_CHANNEL_VALIDATION"
+    assert not {"key", "value"} & response["error"].keys()
 
 
-@pytest.mark.parametrize(("given", "told"), [
+@pytest.mark.parametrize(("fields", "message"), [
     ({}, "Channel not found: undefined"),
     ({"channel": "nowhere"}, "Channel not found: nowhere"),
     ({"channel": "x" * 200}, f"Channel not found: {'x' * 200}"),
     ({"channel": "messages"}, "Authentication required to join this channel"),
 ])  # fmt: skip
-def test_who_may_not_join_is_told_why(server: Started, given: dict[str, str], told: str) -> None:
-    """With the identifier of the message."""
-    answer = server.connect().ask(messageType="subscribe", messageId="m", **given)
+def test_refused_subscriptions_have_a_reason(
+    server: ServerProcess, fields: dict[str, str], message: str
+) -> None:
+    """And the message id."""
+    response = server.connect().request(messageType="subscribe", messageId="m", **fields)
 
-    assert answer["messageId"] == "m"
-    assert answer["error"]["message"] == told
-    assert answer["error"]["type"] == "CONNECTION_CHANNEL_AUTHORIZATION"
+    assert response["messageId"] == "m"
+    assert response["error"]["message"] == message
+    assert response["error"]["type"] == "CONNECTION_CHANNEL_AUTHORIZATION"
 
 
-def test_a_channel_that_fails_is_told_without_our_insides(server: Started) -> None:
-    """The log knows more."""
-    error = server.connect().ask(messageType="subscribe", channel="broken")["error"]
+def test_unexpected_errors_of_channels_reveal_no_internals(server: ServerProcess) -> None:
+    """They are logged."""
+    error = server.connect().request(messageType="subscribe", channel="broken")["error"]
 
     assert (error["message"], error["type"]) == ("Internal error", "CONNECTION_ACTION_RUN")
-    server.wait_for("joining channel 'broken' failed")
+    server.wait_for("subscribing to channel 'broken' failed")
 
 
-def test_so_many_channels_and_no_more(server: Started) -> None:
-    """A hundred."""
+def test_the_number_of_subscriptions_is_limited(server: ServerProcess) -> None:
+    """To a hundred by default."""
     client = server.connect()
     for number in range(100):
-        assert "subscribed" in join(client, f"many:{number}")
+        assert "subscribed" in subscribe(client, f"many:{number}")
 
-    error = join(client, "many:100")["error"]
+    error = subscribe(client, "many:100")["error"]
 
     assert error["message"] == "Too many subscriptions (max 100)"
     assert error["type"] == "CONNECTION_CHANNEL_VALIDATION"
 
 
-def test_messages_about_one_channel_are_seen_to_in_their_order(server: Started) -> None:
-    """Whoever leaves and comes back at once is there."""
+def test_messages_about_one_channel_are_handled_in_order(server: ServerProcess) -> None:
+    """The last of many subscribe and unsubscribe messages wins."""
     client = server.connect()
     for number, kind in enumerate(["subscribe", "unsubscribe", "subscribe", "unsubscribe"] * 5):
-        client.say(messageType=kind, messageId=number, channel="news")
-    client.say(messageType="subscribe", messageId=20, channel="news")
+        client.send_json(messageType=kind, messageId=number, channel="news")
+    client.send_json(messageType="subscribe", messageId=20, channel="news")
 
-    assert [client.next()["messageId"] for _ in range(21)] == list(range(21))
-    client.say(messageType="action", action="tell", params={"channel": "news", "message": "here"})
-    assert "message" in {key for m in (client.next(), client.next()) for key in m}
+    assert [client.read_json()["messageId"] for _ in range(21)] == list(range(21))
+    params = {"channel": "news", "message": "subscribed"}
+    client.send_json(messageType="action", action="broadcast", params=params)
+    received = [client.read_json(), client.read_json()]
+    assert "message" in {key for message in received for key in message}
 
 
-def test_leaving_is_seen_to_while_calls_wait(server: Started) -> None:
-    """However many there are."""
+def test_unsubscribe_is_handled_while_calls_wait(server: ServerProcess) -> None:
+    """Even if the limit of concurrent calls is reached."""
     client = server.connect()
-    join(client, "news")
+    subscribe(client, "news")
     for _ in range(64):
-        client.say(messageType="action", action="wait")
+        client.send_json(messageType="action", action="wait")
 
-    left = client.ask(messageType="unsubscribe", channel="news")
+    confirmation = client.request(messageType="unsubscribe", channel="news")
 
-    assert left == {"unsubscribed": {"channel": "news"}}
+    assert confirmation == {"unsubscribed": {"channel": "news"}}
 
 
 # -- presence -----------------------------------------------------------------------------------
 
 
 def events_until(client: Client, last: dict[str, str]) -> list[Any]:
-    """Return the presence events up to one."""
-    found: list[Any] = []
-    while last not in found:
-        message = client.next().get("message")
+    """Return the presence events up to and including `last`."""
+    events: list[Any] = []
+    while last not in events:
+        message = client.read_json().get("message")
         if message is not None and message["sender"] == "presence":
-            found.append(json.loads(message["message"]))
-    return found
+            events.append(json.loads(message["message"]))
+    return events
 
 
-def test_who_is_there_hears_who_comes_and_goes(server: Started) -> None:
-    """Each user once, however many connections they have."""
-    watcher = sign_in(server.connect(), "watcher-1")
-    join(watcher, "messages")
+def test_subscribers_receive_presence_events(server: ServerProcess) -> None:
+    """Once per user, not per connection."""
+    observer = sign_in(server.connect(), "observer-1")
+    subscribe(observer, "messages")
     first, second = sign_in(server.connect(), "ada-1"), sign_in(server.connect(), "ada-1")
 
-    join(first, "messages")
-    join(second, "messages")
-    first.say(messageType="unsubscribe", messageId="u", channel="messages")
-    # Whoever joins may hear of it before the confirmation, or after.
-    while "unsubscribed" not in (left := first.next()):
+    subscribe(first, "messages")
+    subscribe(second, "messages")
+    first.send_json(messageType="unsubscribe", messageId="u", channel="messages")
+    # The presence event may precede or follow the confirmation.
+    while "unsubscribed" not in (confirmation := first.read_json()):
         pass
     second.close()
 
-    seen = events_until(watcher, {"event": "leave", "presenceKey": "ada-1"})
-    assert left == {"messageId": "u", "unsubscribed": {"channel": "messages"}}
-    ada = [item["event"] for item in seen if item["presenceKey"] == "ada-1"]
-    assert ada == ["join", "leave"]
+    events = events_until(observer, {"event": "leave", "presenceKey": "ada-1"})
+    assert confirmation == {"messageId": "u", "unsubscribed": {"channel": "messages"}}
+    of_ada = [event["event"] for event in events if event["presenceKey"] == "ada-1"]
+    assert of_ada == ["join", "leave"]
 
 
-# -- coming back --------------------------------------------------------------------------------
+# -- history ------------------------------------------------------------------------------------
 
 
-def test_who_comes_back_hears_what_was_missed(server: Started) -> None:
-    """In order, nothing twice, and then what comes next."""
+def test_resumed_subscriptions_receive_the_backlog(server: ServerProcess) -> None:
+    """In order and without duplicates, followed by new broadcasts."""
     client, other = server.connect(), server.connect()
-    join(client, "log:one")
-    ids = [other.call("tell", channel="log:one", message=n)["response"]["id"] for n in range(5)]
-    seen = [client.next()["message"] for _ in range(2)]
+    subscribe(client, "log:one")
+    ids = [
+        other.call("broadcast", channel="log:one", message=n)["response"]["id"] for n in range(5)
+    ]
+    before = [client.read_json()["message"] for _ in range(2)]
     client.close()
 
-    again = server.connect()
-    answer = join(again, "log:one", since=seen[-1]["id"])
-    ids.append(other.call("tell", channel="log:one", message=5)["response"]["id"])
-    missed = [again.next()["message"] for _ in range(4)]
+    resumed = server.connect()
+    confirmation = subscribe(resumed, "log:one", since=before[-1]["id"])
+    ids.append(other.call("broadcast", channel="log:one", message=5)["response"]["id"])
+    after = [resumed.read_json()["message"] for _ in range(4)]
 
-    position = answer["subscribed"].pop("id")
-    assert answer == {"messageId": "join", "subscribed": {"channel": "log:one", "gap": False}}
-    assert isinstance(position, str)
-    assert [message["message"] for message in (*seen, *missed)] == list(range(6))
-    assert [message["id"] for message in (*seen, *missed)] == ids
+    last_id = confirmation["subscribed"].pop("id")
+    assert confirmation == {
+        "messageId": "subscribe",
+        "subscribed": {"channel": "log:one", "gap": False},
+    }
+    assert isinstance(last_id, str)
+    assert [message["message"] for message in (*before, *after)] == list(range(6))
+    assert [message["id"] for message in (*before, *after)] == ids
 
 
-def test_who_was_told_nothing_yet_comes_back_too(server: Started) -> None:
-    """Whoever says that they may, hears from where to go on."""
+def test_subscriptions_can_resume_before_the_first_message(server: ServerProcess) -> None:
+    """`"since": null` requests the position in the confirmation."""
     client, other = server.connect(), server.connect()
-    position = join(client, "log:three", since=None)["subscribed"]["id"]
+    last_id = subscribe(client, "log:three", since=None)["subscribed"]["id"]
     client.close()
-    other.call("tell", channel="log:three", message="missed")
+    other.call("broadcast", channel="log:three", message="missed")
 
-    again = server.connect()
-    answer = join(again, "log:three", since=position)
+    resumed = server.connect()
+    confirmation = subscribe(resumed, "log:three", since=last_id)
 
-    assert answer["subscribed"]["gap"] is False
-    assert again.next()["message"]["message"] == "missed"
+    assert confirmation["subscribed"]["gap"] is False
+    assert resumed.read_json()["message"]["message"] == "missed"
 
 
-def test_who_was_away_for_too_long_is_told_so(server: Started) -> None:
-    """What is kept is told all the same."""
+def test_an_incomplete_backlog_is_a_gap(server: ServerProcess) -> None:
+    """The available part is sent."""
     other = server.connect()
-    ids = [other.call("tell", channel="log:two", message=n)["response"]["id"] for n in range(30)]
+    ids = [
+        other.call("broadcast", channel="log:two", message=n)["response"]["id"] for n in range(30)
+    ]
 
     late = server.connect()
-    answer = join(late, "log:two", since=ids[0])
+    confirmation = subscribe(late, "log:two", since=ids[0])
 
-    assert answer["subscribed"].items() >= {"channel": "log:two", "gap": True}.items()
-    assert [late.next()["message"]["message"] for _ in range(20)] == list(range(10, 30))
+    assert confirmation["subscribed"].items() >= {"channel": "log:two", "gap": True}.items()
+    assert [late.read_json()["message"]["message"] for _ in range(20)] == list(range(10, 30))
 
 
 @pytest.mark.parametrize("since", [5, ["1-1"], {}])
-def test_a_position_that_is_none_is_refused(server: Started, since: Any) -> None:
-    """It is the text that stood in a broadcast."""
-    error = server.connect().ask(messageType="subscribe", channel="log:x", since=since)["error"]
+def test_an_invalid_since_is_refused(server: ServerProcess, since: Any) -> None:
+    """It must be a string."""
+    error = server.connect().request(messageType="subscribe", channel="log:x", since=since)["error"]
 
     assert error["message"].startswith("Invalid since")
 
 
-# -- more than one process -----------------------------------------------------------------------
+# -- several processes ---------------------------------------------------------------------------
 
 
-def test_two_processes_are_one_place(start_server: StartServer, tmp_path: Path) -> None:
-    """Whoever listens to either hears what is said in either."""
+def test_broadcasts_reach_subscribers_of_other_processes(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    """In both directions."""
     shared: Any = {"ACTIONHERO_APP__DATA_DIR": str(tmp_path / "shared")}
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
@@ -262,30 +281,30 @@ def test_two_processes_are_one_place(start_server: StartServer, tmp_path: Path) 
     servers = [start_server("", shared, folder=folder) for folder in folders]
     clients = [server.connect() for server in servers]
     for client in clients:
-        join(client, "news")
+        subscribe(client, "news")
 
     for number, server in enumerate(servers):
-        server.connect().call("tell", channel="news", message=number)
+        server.connect().call("broadcast", channel="news", message=number)
 
     for client in clients:
-        assert {client.next()["message"]["message"] for _ in servers} == {0, 1}
+        assert {client.read_json()["message"]["message"] for _ in servers} == {0, 1}
 
 
 # -- sessions ----------------------------------------------------------------------------------
 
 
-def test_a_session_that_ends_reaches_its_sockets(server: Started) -> None:
-    """The next call is a stranger's, and channels for who has signed in are left."""
+def test_a_revoked_session_affects_its_open_sockets(server: ServerProcess) -> None:
+    """The next call is anonymous, and subscriptions that require the session end."""
     client, other = server.connect(), server.connect()
     sign_in(client, "eve")
-    join(client, "messages")
-    join(client, "news")
+    subscribe(client, "messages")
+    subscribe(client, "news")
 
-    client.say(messageType="action", action="sign:out", messageId="out")
-    heard = [client.next(), client.next()]
+    client.send_json(messageType="action", action="sign:out", messageId="out")
+    messages = [client.read_json(), client.read_json()]
     after = client.call("whoami")
 
-    assert {"unsubscribed": {"channel": "messages"}} in heard
+    assert {"unsubscribed": {"channel": "messages"}} in messages
     assert after["error"]["type"] == "CONNECTION_SESSION_NOT_FOUND"
-    other.call("tell", channel="news", message="for all")
-    assert client.next()["message"]["message"] == "for all"
+    other.call("broadcast", channel="news", message="for all")
+    assert client.read_json()["message"]["message"] == "for all"

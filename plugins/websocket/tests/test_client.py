@@ -1,4 +1,4 @@
-"""The client for tests and scripts, at a real server."""
+"""The client for tests and scripts, with a real server."""
 
 from __future__ import annotations
 
@@ -14,59 +14,59 @@ from actionhero import Event
 from actionhero.testing import free_port
 from actionhero_redis.testing import throw_away_redis
 from actionhero_websocket.client import CallFailed, ConnectionLost, Message, connect
-from actionhero_websocket.client_answers import event_in
+from actionhero_websocket.client.messages import parse_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from plugins.websocket.tests.conftest import Started, StartServer
+    from plugins.websocket.tests.conftest import ServerProcess, StartServer
 
     from actionhero_websocket.client import Client
 
-PATIENCE_SECONDS = 30.0
-MANY = "[websocket]\nmessages_per_second = 0\n"
+TIMEOUT_SECONDS = 30.0
+NO_RATE_LIMIT = "[websocket]\nmessages_per_second = 0\n"
 
 
 @pytest.fixture(scope="module")
 def redis_url() -> Iterator[str]:
-    """Give the address of a Redis that servers share, and that outlives them."""
+    """Yield the URL of a Redis that servers share, and that outlives them."""
     with throw_away_redis() as redis:
         yield redis.url
 
 
-def url(server: Started) -> str:
+def url(server: ServerProcess) -> str:
     return f"ws://127.0.0.1:{server.port}/api"
 
 
-async def until_back(client: Client, before: int = 0) -> None:
-    """Return when a connection that was cut is there again, and all channels are joined."""
+async def wait_for_reconnect(client: Client, before: int = 0) -> None:
+    """Wait until a lost connection and all its subscriptions are restored."""
     while client.reconnections == before:
-        # Answered when the connection is back; perhaps nobody knows yet that it is cut.
+        # Waits for the new connection, or fails if the loss was not detected yet.
         with contextlib.suppress(ConnectionLost):
             await client.call("greet", name="Ada")
     await client.call("greet", name="Ada")
 
 
-async def until_told(client: Client, channel: str, message: str) -> None:
-    """Broadcast something, as soon as that is possible."""
+async def broadcast_with_retries(client: Client, channel: str, message: str) -> None:
+    """Broadcast a message, with retries until it succeeds."""
     while True:
         with contextlib.suppress(CallFailed):
-            await client.call("tell", channel=channel, message=message)
+            await client.call("broadcast", channel=channel, message=message)
             return
         await asyncio.sleep(0.05)
 
 
-class Wire:
-    """A connection to a server that can be cut."""
+class CuttableProxy:
+    """A TCP proxy whose connections can be cut."""
 
     def __init__(self, port: int) -> None:
-        self._to = port
+        self._target_port = port
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.url = ""
 
-    async def __aenter__(self) -> Wire:
-        self._server = await asyncio.start_server(self._join, "127.0.0.1", 0)
+    async def __aenter__(self) -> CuttableProxy:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.url = f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/api"
         return self
 
@@ -77,19 +77,19 @@ class Wire:
         await self._server.wait_closed()
 
     def cut(self) -> None:
-        """Break every connection, without a word."""
+        """Abort all connections."""
         for writer in self._writers:
             writer.transport.abort()
 
-    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self._to)
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
         self._writers |= {writer, other_writer}
         for source, target in ((reader, other_writer), (other_reader, writer)):
-            task = asyncio.create_task(self._carry(source, target))
+            task = asyncio.create_task(self._copy(source, target))
             self._tasks.add(task)
 
     @staticmethod
-    async def _carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await source.read(65536):
                 target.write(data)
@@ -97,36 +97,36 @@ class Wire:
         target.transport.abort()
 
 
-async def test_a_call_has_its_value(server: Started) -> None:
-    """Many at once, each with its own."""
+async def test_calls_return_their_value(server: ServerProcess) -> None:
+    """Fifty concurrent calls, each with its own."""
     async with connect(url(server)) as client:
-        answers = await asyncio.gather(*(client.call("greet", name=f"A{i}") for i in range(50)))
+        responses = await asyncio.gather(*(client.call("greet", name=f"A{i}") for i in range(50)))
 
-    assert [answer["greeting"] for answer in answers] == [f"Hello, A{i}!" for i in range(50)]
+    assert [response["greeting"] for response in responses] == [f"Hello, A{i}!" for i in range(50)]
 
 
-async def test_a_call_that_fails_says_why(server: Started) -> None:
-    """Type, key and value, as they are on the wire."""
+async def test_failed_calls_raise_the_error(server: ServerProcess) -> None:
+    """With type, key, value and request id."""
     async with connect(url(server)) as client:
         with pytest.raises(CallFailed, match="at least 2 characters") as refused:
             await client.call("greet", name="A")
-        with pytest.raises(CallFailed, match="Action not found: nobody") as unknown:
-            await client.call("nobody")
+        with pytest.raises(CallFailed, match="Action not found: missing") as unknown:
+            await client.call("missing")
 
     assert (refused.value.key, refused.value.value) == ("name", "A")
     assert refused.value.request_id
     assert unknown.value.type == "CONNECTION_ACTION_NOT_FOUND"
 
 
-async def test_a_session_is_that_of_the_cookie(server: Started) -> None:
-    """Whoever has signed in over HTTP is the same over the socket."""
+async def test_the_session_is_that_of_the_cookie(server: ServerProcess) -> None:
+    """A sign-in over HTTP is valid for the socket."""
     http_url = f"http://127.0.0.1:{server.port}/api"
     jar = aiohttp.CookieJar(unsafe=True)
     async with (
         aiohttp.ClientSession(cookie_jar=jar) as http,
-        http.put(f"{http_url}/session", json={"name": "Ada"}) as answer,
+        http.put(f"{http_url}/session", json={"name": "Ada"}) as response,
     ):
-        cookie = answer.cookies["__session"].value
+        cookie = response.cookies["__session"].value
 
     async with connect(url(server), session=cookie) as client:
         assert await client.call("whoami") == {"name": "Ada"}
@@ -135,196 +135,200 @@ async def test_a_session_is_that_of_the_cookie(server: Started) -> None:
             await client.call("whoami")
 
 
-async def test_a_stream_is_read_as_it_comes(server: Started) -> None:
-    """Events with their names, chunks as text, and what fails later after what came before."""
+async def test_streams_yield_events_and_chunks(server: ServerProcess) -> None:
+    """A later error is raised after the items before it."""
     async with connect(url(server)) as client:
-        counted = [item.data async for item in client.stream("stream", count=3)]
+        numbers = [item.data async for item in client.stream("stream", count=3)]
         [event] = [item async for item in client.stream("event")]
         text = "".join([chunk async for chunk in client.chunks("chunks")])
         failing = client.stream("stream", count=1, fails=True)
         first = await anext(failing)
         with pytest.raises(CallFailed, match="No more"):
             await anext(failing)
-        # Nothing of all this is in the way of the next call.
+        # The next call works in spite of the unfinished stream.
         async with aclosing(client.stream("stream", count=50)) as some:
             await anext(some)
         assert (await client.call("greet", name="Ada"))["times"] == 1
 
-    assert counted == [{"number": 0}, {"number": 1}, {"number": 2}]
+    assert numbers == [{"number": 0}, {"number": 1}, {"number": 2}]
     assert event == Event({"index": 1}, event="counter", id="7")
     assert text == "grüße"
     assert first.data == {"number": 0}
 
 
-async def test_messages_of_a_channel_come_in_order(server: Started) -> None:
-    """From when it is joined until it is left."""
+async def test_subscriptions_yield_messages_in_order(server: ServerProcess) -> None:
+    """Between entering and leaving the `with` block."""
     async with connect(url(server)) as client, connect(url(server)) as other:
         async with client.subscribe("log:order") as messages:
             for number in range(10):
-                await other.call("tell", channel="log:order", message=number, sender="Ada")
-            heard = [await anext(messages) for _ in range(10)]
-            with pytest.raises(ValueError, match="'log:order' is joined already"):
+                await other.call("broadcast", channel="log:order", message=number, sender="Ada")
+            received = [await anext(messages) for _ in range(10)]
+            with pytest.raises(ValueError, match="subscription to channel 'log:order' already"):
                 await client.subscribe("log:order").__aenter__()
-        assert (await client.call("joined"))["joined"] == {}
+        assert (await client.call("subscribers"))["subscribers"] == {}
 
-    assert [message.message for message in heard] == list(range(10))
-    assert {message.sender for message in heard} == {"Ada"}
-    assert not any(message.after_gap for message in heard)
+    assert [message.message for message in received] == list(range(10))
+    assert {message.sender for message in received} == {"Ada"}
+    assert not any(message.after_gap for message in received)
 
 
-async def test_a_channel_that_may_not_be_joined_is_refused(server: Started) -> None:
+async def test_refused_subscriptions_raise_the_error(server: ServerProcess) -> None:
     """On entering."""
     async with connect(url(server)) as client:
         with pytest.raises(CallFailed, match="Authentication required"):
             async with client.subscribe("messages"):
-                pytest.fail("it was joined")
+                pytest.fail("the subscription was accepted")
 
 
-async def test_what_came_after_a_message_is_told(server: Started) -> None:
-    """With `since`, another client goes on where the first has stopped."""
+async def test_since_resumes_an_earlier_subscription(server: ServerProcess) -> None:
+    """The messages in between are received."""
     async with connect(url(server)) as client:
         async with client.subscribe("log:since") as messages:
-            await client.call("tell", channel="log:since", message="one")
+            await client.call("broadcast", channel="log:since", message="one")
             await anext(messages)
         for text in ("two", "three"):
-            await client.call("tell", channel="log:since", message=text)
+            await client.call("broadcast", channel="log:since", message=text)
 
-        async with client.subscribe("log:since", since=messages.last_id) as again:
-            heard = [(await anext(again)).message for _ in range(2)]
+        async with client.subscribe("log:since", since=messages.last_id) as resumed:
+            received = [(await anext(resumed)).message for _ in range(2)]
 
-    assert heard == ["two", "three"]
-    assert again.gaps == 0
+    assert received == ["two", "three"]
+    assert resumed.gaps == 0
 
 
-async def test_a_lost_connection_comes_back_and_misses_nothing(
+async def test_lost_connections_are_restored_without_gaps(
     start_server: StartServer, redis_url: str
 ) -> None:
-    """It is cut again and again while messages are told; each comes once, in order."""
-    server = start_server(MANY, {"REDIS_URL": redis_url})
+    """Cut several times during broadcasts; each message is received once, in order."""
+    server = start_server(NO_RATE_LIMIT, {"REDIS_URL": redis_url})
     count = 60
-    async with Wire(server.port) as wire, connect(wire.url) as client, connect(url(server)) as told:
+    async with (
+        CuttableProxy(server.port) as proxy,
+        connect(proxy.url) as client,
+        connect(url(server)) as other,
+    ):
         async with client.subscribe("log:cut") as messages:
-            await told.call("tell", channel="log:cut", message=-1)
-            heard = [(await anext(messages)).message]
+            await other.call("broadcast", channel="log:cut", message=-1)
+            received = [(await anext(messages)).message]
             before = client.reconnections
             for number in range(count):
-                await told.call("tell", channel="log:cut", message=number)
+                await other.call("broadcast", channel="log:cut", message=number)
                 if number % 20 == 10:
-                    wire.cut()
+                    proxy.cut()
                 elif number % 20 == 15:
-                    # Five were told while nobody was there to hear them.
-                    await until_back(client, before)
+                    # Five messages were sent without a connection.
+                    await wait_for_reconnect(client, before)
                     before = client.reconnections
-            heard += [(await anext(messages)).message for _ in range(count + 1 - len(heard))]
+            missing = count + 1 - len(received)
+            received += [(await anext(messages)).message for _ in range(missing)]
 
-        assert heard == list(range(-1, count))
+        assert received == list(range(-1, count))
         assert client.reconnections == 3
         assert messages.gaps == 0
-        # There is nothing more: this would come after it.
+        # There are no more messages: they would precede this response.
         assert (await client.call("greet", name="Ada"))["times"] == 1
         assert messages._items.empty()
 
 
-async def test_a_server_that_starts_again_is_found_again(
+async def test_clients_reconnect_to_a_restarted_server(
     start_server: StartServer, redis_url: str, tmp_path: Any
 ) -> None:
-    """What another server told meanwhile is there; calls wait until the connection is back."""
+    """Broadcasts of another server in between are received, and calls wait."""
     port = str(free_port())
     environ = {"REDIS_URL": redis_url}
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    first = start_server(MANY, {**environ, "PORT": port}, folder=tmp_path / "one")
-    other = start_server(MANY, environ, folder=tmp_path / "two")
+    first = start_server(NO_RATE_LIMIT, {**environ, "PORT": port}, folder=tmp_path / "one")
+    second = start_server(NO_RATE_LIMIT, environ, folder=tmp_path / "two")
     async with (
         connect(url(first)) as client,
-        connect(url(other)) as told,
+        connect(url(second)) as other,
         client.subscribe("log:again") as messages,
     ):
-        await told.call("tell", channel="log:again", message="before")
-        heard = [(await anext(messages)).message]
+        await other.call("broadcast", channel="log:again", message="before")
+        received = [(await anext(messages)).message]
 
         assert await asyncio.to_thread(first.stop) == 0
-        await told.call("tell", channel="log:again", message="meanwhile")
+        await other.call("broadcast", channel="log:again", message="during")
         waiting = asyncio.create_task(client.call("greet", name="Ada"))
-        start = asyncio.to_thread(
-            start_server, MANY, {**environ, "PORT": port}, folder=tmp_path / "one"
+        await asyncio.to_thread(
+            start_server, NO_RATE_LIMIT, {**environ, "PORT": port}, folder=tmp_path / "one"
         )
-        await start
 
-        heard.append((await anext(messages)).message)
+        received.append((await anext(messages)).message)
         assert (await waiting)["greeting"] == "Hello, Ada!"
-        await told.call("tell", channel="log:again", message="after")
-        heard.append((await anext(messages)).message)
+        await other.call("broadcast", channel="log:again", message="after")
+        received.append((await anext(messages)).message)
 
-    assert heard == ["before", "meanwhile", "after"]
+    assert received == ["before", "during", "after"]
 
 
-async def test_many_channels_are_joined_again_however_few_messages_a_server_takes(
-    original: Started,
+async def test_resubscribing_respects_the_rate_limit(
+    original_server: ServerProcess,
 ) -> None:
-    """Twenty a second are heard; more channels than that come back all the same."""
+    """The server accepts 20 messages per second, and there are 25 subscriptions."""
     names = [f"many:{number}" for number in range(25)]
     async with contextlib.AsyncExitStack() as stack:
-        wire = await stack.enter_async_context(Wire(original.port))
-        client = await stack.enter_async_context(connect(wire.url))
-        joined = []
+        proxy = await stack.enter_async_context(CuttableProxy(original_server.port))
+        client = await stack.enter_async_context(connect(proxy.url))
+        subscriptions = []
         for number, name in enumerate(names):
             if number == 15:
                 await asyncio.sleep(1)
-            joined.append(await stack.enter_async_context(client.subscribe(name)))
+            subscriptions.append(await stack.enter_async_context(client.subscribe(name)))
 
-        wire.cut()
-        await until_back(client)
+        proxy.cut()
+        await wait_for_reconnect(client)
 
-        heard = (await client.call("joined"))["joined"]
-        assert {name: heard.get(name) for name in names} == dict.fromkeys(names, 1)
+        counts = (await client.call("subscribers"))["subscribers"]
+        assert {name: counts.get(name) for name in names} == dict.fromkeys(names, 1)
         assert client.reconnections == 1
-        # To leave them all at once would be too much for this server, too.
-        await client._close()
+        # Unsubscribing from all of them would exceed the rate limit too.
+        await client._connection.close()
 
 
-async def test_a_channel_outlives_a_redis_that_is_away_when_the_client_comes_back(
+async def test_subscriptions_survive_a_redis_outage_during_a_reconnect(
     start_server: StartServer,
 ) -> None:
-    """The server refuses to let it in, for now; nothing is missed when it can."""
+    """The server refuses them temporarily; afterwards nothing is missing."""
     with throw_away_redis(options=["--appendfsync", "always"]) as redis:
         environ = {"REDIS_URL": redis.url, "ACTIONHERO_REDIS__RETRIES": "0"}
-        server = start_server(MANY, environ)
+        server = start_server(NO_RATE_LIMIT, environ)
         async with (
-            Wire(server.port) as wire,
-            connect(wire.url) as client,
-            connect(url(server)) as told,
+            CuttableProxy(server.port) as proxy,
+            connect(proxy.url) as client,
+            connect(url(server)) as other,
             client.subscribe("log:away") as messages,
         ):
-            await told.call("tell", channel="log:away", message="before")
-            heard = [(await anext(messages)).message]
+            await other.call("broadcast", channel="log:away", message="before")
+            received = [(await anext(messages)).message]
 
             await asyncio.to_thread(redis.kill)
-            wire.cut()
-            while client.reconnections < 2:  # noqa: ASYNC110 - nobody else counts them
+            proxy.cut()
+            while client.reconnections < 2:  # noqa: ASYNC110 - there is no event
                 await asyncio.sleep(0.01)
             await asyncio.to_thread(redis.start)
-            await until_told(told, "log:away", "after")
-            heard.append((await anext(messages)).message)
+            await broadcast_with_retries(other, "log:away", "after")
+            received.append((await anext(messages)).message)
 
-    assert heard == ["before", "after"]
+    assert received == ["before", "after"]
     assert messages.gaps == 0
 
 
-async def test_a_gap_is_told(server: Started) -> None:
-    """Where nothing is kept, nobody can say what was missed."""
+async def test_reconnects_without_history_are_a_gap(server: ServerProcess) -> None:
+    """The next message has `after_gap`."""
     async with (
-        Wire(server.port) as wire,
-        connect(wire.url) as client,
-        connect(url(server)) as told,
+        CuttableProxy(server.port) as proxy,
+        connect(proxy.url) as client,
+        connect(url(server)) as other,
         client.subscribe("news") as messages,
     ):
-        await told.call("tell", channel="news", message="before")
+        await other.call("broadcast", channel="news", message="before")
         before = await anext(messages)
 
-        wire.cut()
-        await until_back(client)
-        await told.call("tell", channel="news", message="after")
+        proxy.cut()
+        await wait_for_reconnect(client)
+        await other.call("broadcast", channel="news", message="after")
         after = await anext(messages)
 
     assert (before.message, before.after_gap) == ("before", False)
@@ -332,26 +336,26 @@ async def test_a_gap_is_told(server: Started) -> None:
     assert messages.gaps == 1
 
 
-async def test_a_call_whose_answer_is_lost_says_so(server: Started) -> None:
-    """It is not sent again: nobody knows whether it ran."""
-    async with Wire(server.port) as wire, connect(wire.url) as client:
+async def test_calls_without_a_response_raise_connection_lost(server: ServerProcess) -> None:
+    """They are not retried: they may have run."""
+    async with CuttableProxy(server.port) as proxy, connect(proxy.url) as client:
         waiting = asyncio.create_task(client.call("wait"))
-        await asyncio.to_thread(server.wait_for, "waiting")
+        await asyncio.to_thread(server.wait_for, "waiting for release")
 
-        wire.cut()
+        proxy.cut()
 
         with pytest.raises(ConnectionLost, match="the connection was lost"):
             await waiting
 
 
-async def test_without_coming_back_all_ends(server: Started) -> None:
-    """Calls and channels say that there is no connection."""
+async def test_without_reconnects_calls_and_subscriptions_end(server: ServerProcess) -> None:
+    """They raise `ConnectionLost`."""
     async with (
-        Wire(server.port) as wire,
-        connect(wire.url, reconnects=False) as client,
+        CuttableProxy(server.port) as proxy,
+        connect(proxy.url, reconnects=False) as client,
         client.subscribe("news") as messages,
     ):
-        wire.cut()
+        proxy.cut()
 
         with pytest.raises(ConnectionLost):
             await anext(messages)
@@ -359,19 +363,19 @@ async def test_without_coming_back_all_ends(server: Started) -> None:
             await client.call("greet", name="Ada")
 
 
-async def test_a_server_that_is_not_there_is_told(server: Started) -> None:
-    """At once, with its address; and so is one that refuses."""
+async def test_unreachable_servers_raise_connection_lost(server: ServerProcess) -> None:
+    """With the address; so do servers that refuse the connection."""
     port = free_port()
-    with pytest.raises(ConnectionLost, match=f"ws://127.0.0.1:{port}/api cannot be reached"):
+    with pytest.raises(ConnectionLost, match=f"ws://127.0.0.1:{port}/api is unreachable"):
         async with connect(f"ws://127.0.0.1:{port}/api"):
-            pytest.fail("it was reached")
+            pytest.fail("the connection succeeded")
     with pytest.raises(ConnectionLost, match="refused the connection: 403"):
         async with connect(url(server), headers={"Origin": "https://elsewhere.example"}):
-            pytest.fail("it was let in")
+            pytest.fail("the connection was accepted")
 
 
-async def test_a_closed_client_says_so(server: Started) -> None:
-    """To whoever still waits."""
+async def test_calls_of_a_closed_client_raise_connection_lost(server: ServerProcess) -> None:
+    """With the cause."""
     async with connect(url(server)) as client:
         pass
 
@@ -380,7 +384,7 @@ async def test_a_closed_client_says_so(server: Started) -> None:
 
 
 @pytest.mark.parametrize(
-    ("frame", "event"),
+    ("text", "event"),
     [
         ('data: {"a":1}\n\n', Event({"a": 1})),
         ("data: one\ndata: two\n\n", Event("one\ntwo")),
@@ -388,13 +392,13 @@ async def test_a_closed_client_says_so(server: Started) -> None:
         (":\ndata: 1:2\n\n", Event("1:2")),
     ],
 )
-def test_the_text_of_an_event_is_read(frame: str, event: Event[Any]) -> None:
-    """As a browser does."""
-    assert event_in(frame) == event
+def test_server_sent_events_are_parsed(text: str, event: Event[Any]) -> None:
+    """As in browsers."""
+    assert parse_event(text) == event
 
 
-def test_a_message_is_what_it_says() -> None:
-    """A message has its parts by name."""
+def test_messages_are_named_tuples() -> None:
+    """With defaults for the optional fields."""
     assert Message("news", "hello", "Ada")._asdict() == {
         "channel": "news",
         "message": "hello",

@@ -1,4 +1,4 @@
-"""Coroutines that begin at once: inside, all is as in a task of their own."""
+"""`start_eagerly`: a coroutine runs as in a task of its own."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ Result = TypeVar("Result")
 color: ContextVar[str] = ContextVar("color", default="none")
 
 
-async def from_outside(start: Callable[[asyncio.AbstractEventLoop], Result]) -> Result:
-    """Call `start` as the event loop calls what reads a socket: in no task."""
+async def in_callback(start: Callable[[asyncio.AbstractEventLoop], Result]) -> Result:
+    """Call `start` in a callback of the event loop, without a current task."""
     loop = asyncio.get_running_loop()
-    started: asyncio.Future[Result] = loop.create_future()
+    result: asyncio.Future[Result] = loop.create_future()
 
-    def call() -> None:
-        started.set_result(start(loop))
+    def callback() -> None:
+        result.set_result(start(loop))
 
-    loop.call_soon(call)
-    return await started
+    loop.call_soon(callback)
+    return await result
 
 
-async def nobody_else_is_left() -> bool:
-    """Return whether the task that asks is the only one, once the others had their turn."""
+async def no_other_task_is_left() -> bool:
+    """Return whether the current task is the only one, after three iterations of the loop."""
     for _ in range(3):
         await asyncio.sleep(0)
     return asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_what_need_not_wait_has_ended_when_begin_returns() -> None:
-    """No task is made of it, and nothing is left."""
+async def test_a_coroutine_without_suspension_returns_its_result() -> None:
+    """No task is left."""
     seen: list[str] = []
 
     async def work() -> str:
         seen.append("done")
         return "value"
 
-    begun = await from_outside(lambda loop: start_eagerly(work(), loop))
+    result = await in_callback(lambda loop: start_eagerly(work(), loop))
 
-    assert begun == "value"
+    assert result == "value"
     assert seen == ["done"]
-    assert await nobody_else_is_left()
+    assert await no_other_task_is_left()
 
 
-async def test_what_need_not_wait_may_ask_its_task_for_something() -> None:
-    """It ends like any other then, and the task with it."""
+async def test_a_coroutine_without_suspension_can_use_its_task() -> None:
+    """The task completes with the coroutine."""
     tasks: list[asyncio.Task[Any] | None] = []
 
     async def work() -> str:
@@ -62,16 +62,16 @@ async def test_what_need_not_wait_may_ask_its_task_for_something() -> None:
         tasks.append(task)
         return task.get_name() if task is not None else "none"
 
-    begun = await from_outside(lambda loop: start_eagerly(work(), loop))
+    result = await in_callback(lambda loop: start_eagerly(work(), loop))
 
     (task,) = tasks
     assert task is not None
-    assert begun == task.get_name() == await task
-    assert await nobody_else_is_left()
+    assert result == task.get_name() == await task
+    assert await no_other_task_is_left()
 
 
-async def test_what_waits_goes_on_in_a_task() -> None:
-    """It is the one that it was in from its beginning."""
+async def test_a_suspended_coroutine_continues_in_its_task() -> None:
+    """The current task is the same from the start."""
     event = asyncio.Event()
     seen: list[asyncio.Task[Any] | None] = []
 
@@ -82,55 +82,55 @@ async def test_what_waits_goes_on_in_a_task() -> None:
         await asyncio.sleep(0)
         seen.append(asyncio.current_task())
 
-    task = await from_outside(lambda loop: start_eagerly(work(), loop))
+    task = await in_callback(lambda loop: start_eagerly(work(), loop))
     assert task is not None
     event.set()
     await task
 
     assert seen == [task, task, task]
-    assert await nobody_else_is_left()
+    assert await no_other_task_is_left()
 
 
-async def test_a_bare_pause_is_a_wait_like_any_other() -> None:
-    """`asyncio.sleep(0)` lets others go first."""
+async def test_sleep_zero_is_a_suspension() -> None:
+    """Other callbacks run first."""
     seen: list[str] = []
 
     async def work() -> None:
         await asyncio.sleep(0)
         seen.append("work")
 
-    def begin_and_go_on(loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+    def start_and_continue(loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
         task = start_eagerly(work(), loop)
-        seen.append("others")
+        seen.append("caller")
         return task
 
-    task = await from_outside(begin_and_go_on)
+    task = await in_callback(start_and_continue)
     assert task is not None
     await task
 
-    assert seen == ["others", "work"]
+    assert seen == ["caller", "work"]
 
 
-async def test_no_two_are_in_the_same_task() -> None:
-    """What somebody keeps by task, such as a connection of a database, is kept for one alone."""
+async def test_each_coroutine_has_its_own_task() -> None:
+    """Libraries store state by task, such as a database connection."""
     seen: list[asyncio.Task[Any] | None] = []
 
     async def work() -> None:
         seen.append(asyncio.current_task())
 
-    def begin_two(loop: asyncio.AbstractEventLoop) -> None:
+    def start_two(loop: asyncio.AbstractEventLoop) -> None:
         start_eagerly(work(), loop)
         start_eagerly(work(), loop)
 
-    await from_outside(begin_two)
+    await in_callback(start_two)
 
     one, other = seen
     assert isinstance(one, asyncio.Task)
     assert one is not other
 
 
-async def test_each_has_a_context_of_its_own() -> None:
-    """What it sets stays, while it waits too, and is gone with it."""
+async def test_each_coroutine_has_its_own_context() -> None:
+    """Context variables persist across suspensions, and do not leak."""
     event = asyncio.Event()
     seen: list[str] = []
 
@@ -140,20 +140,20 @@ async def test_each_has_a_context_of_its_own() -> None:
         await event.wait()
         seen.append(color.get())
 
-    def begin_two(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[None] | None]:
+    def start_two(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[None] | None]:
         tasks = [start_eagerly(work("red"), loop), start_eagerly(work("blue"), loop)]
         seen.append(color.get())
         return tasks
 
-    tasks = await from_outside(begin_two)
+    tasks = await in_callback(start_two)
     event.set()
     await asyncio.gather(*(task for task in tasks if task is not None))
 
     assert seen == ["none", "none", "none", "red", "blue"]
 
 
-async def test_a_time_limit_inside_holds() -> None:
-    """Libraries set their own, and ask for the task."""
+async def test_timeouts_work_inside() -> None:
+    """`asyncio.timeout` uses the current task."""
     seen: list[str] = []
 
     async def work() -> None:
@@ -161,17 +161,17 @@ async def test_a_time_limit_inside_holds() -> None:
             async with asyncio.timeout(0.01):
                 await asyncio.Event().wait()
         except TimeoutError:
-            seen.append("too late")
+            seen.append("timed out")
 
-    task = await from_outside(lambda loop: start_eagerly(work(), loop))
+    task = await in_callback(lambda loop: start_eagerly(work(), loop))
     assert task is not None
     await task
 
-    assert seen == ["too late"]
+    assert seen == ["timed out"]
 
 
-async def test_a_group_of_tasks_inside_works() -> None:
-    """It asks for the task that it is in."""
+async def test_task_groups_work_inside() -> None:
+    """`asyncio.TaskGroup` uses the current task."""
     seen: list[int] = []
 
     async def member(number: int) -> None:
@@ -183,15 +183,15 @@ async def test_a_group_of_tasks_inside_works() -> None:
             for number in range(3):
                 group.create_task(member(number))
 
-    task = await from_outside(lambda loop: start_eagerly(work(), loop))
+    task = await in_callback(lambda loop: start_eagerly(work(), loop))
     assert task is not None
     await task
 
     assert seen == [0, 1, 2]
 
 
-async def test_a_cancellation_at_once_reaches_what_is_awaited() -> None:
-    """Even before the event loop had another turn: a client may be gone that soon."""
+async def test_an_immediate_cancellation_reaches_the_awaited_future() -> None:
+    """Before the next iteration of the event loop, as when a client disconnects."""
     seen: list[Any] = []
 
     async def inner() -> None:
@@ -211,24 +211,24 @@ async def test_a_cancellation_at_once_reaches_what_is_awaited() -> None:
             seen.append(error.args)
             raise
 
-    def begin_and_cancel(loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+    def start_and_cancel(loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
         task = start_eagerly(work(), loop)
         assert task is not None
-        task.cancel("gone")
+        task.cancel("disconnected")
         return task
 
-    task = await from_outside(begin_and_cancel)
+    task = await in_callback(start_and_cancel)
     assert task is not None
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert seen == ["inner", ("gone",)]
+    assert seen == ["inner", ("disconnected",)]
     assert inner_task.cancelled()
-    assert await nobody_else_is_left()
+    assert await no_other_task_is_left()
 
 
-async def test_a_cancellation_while_it_waits_can_be_caught() -> None:
-    """And taken back, as in any task."""
+async def test_a_cancellation_can_be_caught() -> None:
+    """And undone by `uncancel`."""
     seen: list[int] = []
 
     async def work() -> None:
@@ -240,7 +240,7 @@ async def test_a_cancellation_while_it_waits_can_be_caught() -> None:
             seen.append(task.cancelling())
             seen.append(task.uncancel())
 
-    task = await from_outside(lambda loop: start_eagerly(work(), loop))
+    task = await in_callback(lambda loop: start_eagerly(work(), loop))
     assert task is not None
     task.cancel()
     await task
@@ -248,96 +248,96 @@ async def test_a_cancellation_while_it_waits_can_be_caught() -> None:
     assert seen == [1, 0]
 
 
-async def test_who_cancels_itself_hears_of_it_at_its_next_wait() -> None:
-    """Not before, and not never."""
+async def test_a_self_cancellation_is_raised_at_the_next_suspension() -> None:
+    """Not earlier."""
     seen: list[str] = []
 
     async def work() -> None:
         task = asyncio.current_task()
         assert task is not None
         task.cancel()
-        seen.append("still here")
+        seen.append("running")
         try:
             await asyncio.Event().wait()
         finally:
             seen.append("cancelled")
 
-    task = await from_outside(lambda loop: start_eagerly(work(), loop))
+    task = await in_callback(lambda loop: start_eagerly(work(), loop))
     assert task is not None
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert seen == ["still here", "cancelled"]
+    assert seen == ["running", "cancelled"]
 
 
-async def test_who_cancels_itself_and_ends_leaves_nothing() -> None:
-    """There is nothing left to cancel."""
+async def test_a_self_cancellation_without_suspension_leaves_no_task() -> None:
+    """The coroutine has ended already."""
 
     async def work() -> None:
         task = asyncio.current_task()
         assert task is not None
         task.cancel()
 
-    await from_outside(lambda loop: start_eagerly(work(), loop))
+    await in_callback(lambda loop: start_eagerly(work(), loop))
 
-    assert await nobody_else_is_left()
+    assert await no_other_task_is_left()
 
 
-@pytest.mark.parametrize("waits", [False, True])
-async def test_an_error_is_told_like_that_of_any_task(waits: bool) -> None:
-    """Whoever begins a coroutine does not meet it; the event loop does."""
-    told: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, told_: told.append(told_))
+@pytest.mark.parametrize("suspends", [False, True])
+async def test_an_exception_is_set_on_the_task(suspends: bool) -> None:
+    """The event loop reports it if it is never retrieved."""
+    contexts: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: contexts.append(context))
 
     async def work() -> None:
-        if waits:
+        if suspends:
             await asyncio.sleep(0)
         raise ValueError("expected")
 
-    await from_outside(lambda loop: start_eagerly(work(), loop))
+    await in_callback(lambda loop: start_eagerly(work(), loop))
     for _ in range(4):
         await asyncio.sleep(0)
-    # It is told when nobody can ask for it any more.
+    # It is reported when the task is deleted.
     gc.collect()
 
-    assert [str(each["exception"]) for each in told] == ["expected"]
-    assert told[0]["message"] == "Task exception was never retrieved"
+    assert [str(each["exception"]) for each in contexts] == ["expected"]
+    assert contexts[0]["message"] == "Task exception was never retrieved"
 
 
-async def test_inside_of_a_task_it_is_in_a_task_of_its_own_too() -> None:
-    """Whoever begins it stays in theirs."""
+async def test_within_a_task_the_coroutine_has_its_own_task() -> None:
+    """The current task of the caller does not change."""
     seen: list[asyncio.Task[Any] | None] = []
-    mine = asyncio.current_task()
+    outer_task = asyncio.current_task()
 
     async def work() -> None:
         seen.append(asyncio.current_task())
 
     task = start_eagerly(work(), asyncio.get_running_loop())
-    assert asyncio.current_task() is mine
+    assert asyncio.current_task() is outer_task
     if task is not None:
         await task
 
     assert len(seen) == 1
-    assert seen[0] is not mine
+    assert seen[0] is not outer_task
 
 
-async def test_a_task_can_be_looked_at_from_inside_and_from_outside() -> None:
-    """By whoever wants to know where it stands."""
+async def test_a_task_can_be_inspected() -> None:
+    """From inside and from outside."""
     seen: list[str] = []
 
     async def work() -> None:
         task = asyncio.current_task()
         assert task is not None
-        task.set_name("at work")
+        task.set_name("worker")
         seen.append(task.get_name())
         await asyncio.Event().wait()
 
-    task = await from_outside(lambda loop: start_eagerly(work(), loop))
+    task = await in_callback(lambda loop: start_eagerly(work(), loop))
     assert task is not None
     await asyncio.sleep(0)
-    shown = repr(task)
+    text = repr(task)
     task.cancel()
 
-    assert seen == ["at work"]
-    assert "at work" in shown
-    assert "work()" in shown
+    assert seen == ["worker"]
+    assert "worker" in text
+    assert "work()" in text

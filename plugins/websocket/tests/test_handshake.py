@@ -1,4 +1,4 @@
-"""The opening of a WebSocket connection: section 4 of RFC 6455, with plain bytes on a socket."""
+"""The opening handshake, RFC 6455 section 4, with raw bytes on a socket."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from plugins.websocket.tests.conftest import Client, Started
+    from plugins.websocket.tests.conftest import Client, ServerProcess
 
 
 @pytest.fixture
-def echo(server: Started) -> Client:
-    """Give a connection to an endpoint that says back what it hears."""
+def echo(server: ServerProcess) -> Client:
+    """Return a connection to the echo endpoint."""
     return server.connect("/echo")
 
 
-def test_4_2_2_the_key_is_answered_with_its_digest(echo: Client) -> None:
-    """So that the client knows that it was understood."""
+def test_4_2_2_the_response_has_the_digest_of_the_key(echo: Client) -> None:
+    """And no subprotocol or extension that was not requested."""
     assert echo.key is not None
     digest = hashlib.sha1(echo.key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
 
@@ -35,10 +35,10 @@ def test_4_2_2_the_key_is_answered_with_its_digest(echo: Client) -> None:
     {"Upgrade": "websocket", "Connection": "upgrade", "Origin": None},
 ])  # fmt: skip
 def test_4_2_1_headers_are_compared_without_case(
-    server: Started, headers: dict[str, str | None]
+    server: ServerProcess, headers: dict[str, str | None]
 ) -> None:
     """Firefox sends `keep-alive, Upgrade`."""
-    assert server.client().shake("/echo", headers).status == 101
+    assert server.client().handshake("/echo", headers).status == 101
 
 
 @pytest.mark.parametrize("headers", [
@@ -53,11 +53,11 @@ def test_4_2_1_headers_are_compared_without_case(
     {"Sec-WebSocket-Protocol": "a b"},
     {"Host": None},
 ])  # fmt: skip
-def test_4_2_2_a_malformed_opening_is_refused(
-    server: Started, headers: dict[str, str | None]
+def test_4_2_2_malformed_handshakes_are_refused(
+    server: ServerProcess, headers: dict[str, str | None]
 ) -> None:
-    """With 400, and a word about what is wrong."""
-    client = server.client().shake("/echo", headers)
+    """With 400 and a reason."""
+    client = server.client().handshake("/echo", headers)
 
     assert client.status == 400
     assert client.body
@@ -65,39 +65,41 @@ def test_4_2_2_a_malformed_opening_is_refused(
 
 
 @pytest.mark.parametrize("version", [None, "12", "8", "7", "0", "13, 8", "014", "thirteen"])
-def test_4_4_another_version_is_refused_with_ours(server: Started, version: str | None) -> None:
-    """With 426, and the version that we speak."""
-    client = server.client().shake("/echo", {"Sec-WebSocket-Version": version})
+def test_4_4_other_versions_are_refused(server: ServerProcess, version: str | None) -> None:
+    """With 426 and the supported version."""
+    client = server.client().handshake("/echo", {"Sec-WebSocket-Version": version})
 
     assert client.status == 426
     assert client.headers["sec-websocket-version"] == "13"
 
 
-def test_4_2_1_http_1_0_cannot_be_upgraded(server: Started) -> None:
-    """There is no upgrade in it."""
-    assert server.client().shake("/echo", version="HTTP/1.0").status == 400
+def test_4_2_1_http_1_0_cannot_be_upgraded(server: ServerProcess) -> None:
+    """HTTP/1.0 has no upgrades."""
+    assert server.client().handshake("/echo", version="HTTP/1.0").status == 400
 
 
-@pytest.mark.parametrize(("asked", "agreed"), [
+@pytest.mark.parametrize(("requested", "expected"), [
     ("keryx-frontend", "keryx-frontend"),
     ("second, first", "second"),
     (" spaced ,b", "spaced"),
     (",, third", "third"),
 ])  # fmt: skip
-def test_4_2_2_the_first_subprotocol_is_agreed_on(server: Started, asked: str, agreed: str) -> None:
-    """Whichever it is: the messages are the same."""
-    client = server.connect("/api", {"Sec-WebSocket-Protocol": asked})
+def test_4_2_2_the_first_subprotocol_is_selected(
+    server: ServerProcess, requested: str, expected: str
+) -> None:
+    """Its name does not affect the messages."""
+    client = server.connect("/api", {"Sec-WebSocket-Protocol": requested})
 
-    assert client.headers["sec-websocket-protocol"] == agreed
+    assert client.headers["sec-websocket-protocol"] == expected
 
 
-def test_what_is_sent_with_the_opening_is_heard(server: Started) -> None:
-    """A client need not wait for the answer to the opening."""
+def test_frames_sent_with_the_handshake_are_received(server: ServerProcess) -> None:
+    """A client need not wait for the response."""
     client = server.client()
     hello = bytes((0x81, 0x85)) + bytes(4) + b"hello"
 
-    client.shake("/echo", after=hello + hello[:3])
+    client.handshake("/echo", after=hello + hello[:3])
 
-    assert client.frame().content == b"hello"
-    client.send(hello[3:])
-    assert client.frame().content == b"hello"
+    assert client.read_frame().content == b"hello"
+    client.send_bytes(hello[3:])
+    assert client.read_frame().content == b"hello"

@@ -1,4 +1,4 @@
-"""Sockets under a server that is not ours: the application runs as any of aiohttp's."""
+"""Sockets in an application that another server runs, as any application of aiohttp."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Greet(Action):
 '''
 
 
-async def test_sockets_live_and_end_with_an_application_of_aiohttp(
+async def test_sockets_follow_the_lifecycle_of_the_aiohttp_application(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are told with 1001 that it goes."""
-    (tmp_path / "borrowed.py").write_text(APPLICATION)
+    """They are closed with 1001 when it is cleaned up."""
+    (tmp_path / "sample.py").write_text(APPLICATION)
     (tmp_path / "actionhero.toml").write_text(
-        'app.package = "borrowed"\nplugins.enabled = ["web", "websocket"]\n'
+        'app.package = "sample"\nplugins.enabled = ["web", "websocket"]\n'
     )
     monkeypatch.syspath_prepend(tmp_path)
     application = await create(location=tmp_path, logs=False)
@@ -50,10 +50,10 @@ async def test_sockets_live_and_end_with_an_application_of_aiohttp(
         session.ws_connect(f"http://127.0.0.1:{port}/ws") as socket,
     ):
         await socket.send_json({"messageType": "action", "action": "greet"})
-        answer = await socket.receive_json()
-        ending = asyncio.create_task(runner.cleanup())
+        response = await socket.receive_json()
+        cleanup = asyncio.create_task(runner.cleanup())
         message = await socket.receive()
 
-        assert answer == {"response": {"greeting": "Hello!"}}
+        assert response == {"response": {"greeting": "Hello!"}}
         assert (message.type, message.data) == (WSMsgType.CLOSE, 1001)
-        await ending
+        await cleanup

@@ -1,4 +1,4 @@
-"""WebSocket for ActionHero: actions, channels and broadcasts over one socket."""
+"""WebSocket for ActionHero: actions, subscriptions and broadcasts over one socket."""
 
 from __future__ import annotations
 

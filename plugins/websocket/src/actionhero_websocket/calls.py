@@ -1,9 +1,9 @@
-"""The calls of one client: each from its message to its answer, so many at once."""
+"""The calls of one client, each from its message to its response: `CallQueue`."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp.web import StreamResponse
 
@@ -25,206 +25,217 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine
 
-    from actionhero import TypedError
+    from actionhero import Connection, TypedError
     from actionhero.transport import Payload, RegisteredAction
-    from actionhero_websocket.session import WebSocketSession
     from actionhero_websocket.session_registry import SessionRegistry
 
 
+class CallingSession(Protocol):
+    """The session of a client, as its calls use it."""
+
+    registry: SessionRegistry
+    connection: Connection
+    is_closing: bool
+
+    def send_text(self, body: bytes) -> None:
+        """Send a text message, encoded as UTF-8."""
+
+    async def drained(self) -> None:
+        """Wait until the client has received most of the buffer, or is disconnected."""
+
+
 class OpenCall:
-    """One call that is not answered at once: it waits for something, or for its turn, or streams.
+    """A call that has not finished with its first step: it waits, streams, or is queued.
 
     Args:
-        conversation: Who calls.
+        session: The session of the client.
         id: The `messageId` of the message, or `messages.NO_ID`.
-        action: What is called.
-        inputs: The inputs, as they stood in the message.
-        pending: What it is begun with.
+        action: The action.
+        inputs: The inputs of the message.
+        pending: The state of the call for the pipeline.
     """
 
-    __slots__ = ("_action", "_conversation", "_id", "_inputs", "_is_streaming", "pending",
+    __slots__ = ("_action", "_id", "_inputs", "_is_streaming", "_session", "pending",
                  "task")  # fmt: skip
 
     def __init__(
         self,
-        conversation: WebSocketSession,
+        session: CallingSession,
         id: Any,
         action: RegisteredAction,
         inputs: Payload,
         pending: PendingCall,
     ) -> None:
-        self._conversation = conversation
+        self._session = session
         self._id = id
         self._action = action
         self._inputs = inputs
         self._is_streaming = False
         self.pending = pending
-        #: What runs it, once it has begun.
+        #: The task of the call, once it has started.
         self.task: asyncio.Task[Outcome] | None = None
 
     def execute(self) -> Coroutine[Any, Any, Outcome]:
-        """Return the coroutine that takes it through the corridor."""
-        conversation, action = self._conversation, self._action
-        return conversation.shared.execute(
-            conversation.connection,
+        """Return the coroutine of the call."""
+        session, action = self._session, self._action
+        return session.registry.execute(
+            session.connection,
             action.name,
             self._inputs,
-            sink=self._send_part if action.streams else None,
+            sink=self._send_chunk if action.streams else None,
             pending=self.pending,
         )
 
-    def answer(self, outcome: Outcome) -> None:
-        """Tell what came of it."""
-        conversation, id, action = self._conversation, self._id, self._action
+    def respond(self, outcome: Outcome) -> None:
+        """Send the response."""
+        session, id, action = self._session, self._id, self._action
         error = outcome.error
         if action.streams and error is None and self._has_streamed(outcome.value):
-            conversation.send_text(messages.stream_end(id))
+            session.send_text(messages.stream_end(id))
         elif error is not None and self._is_streaming:
-            self._break_off(error, outcome.stack)
+            self._send_stream_error(error, outcome.stack)
         else:
-            answer(conversation, id, action, outcome, self.pending)
+            respond(session, id, action, outcome, self.pending)
 
     def _has_streamed(self, value: Any) -> bool:
         return self._is_streaming or isinstance(value, Stream) or self._action.is_generator
 
-    async def _send_part(self, item: Any) -> bool:
+    async def _send_chunk(self, item: Any) -> bool:
         self._is_streaming = True
-        conversation = self._conversation
-        conversation.send_text(messages.chunk(self._id, encode_event(item)))
-        # What slows down the client slows down the action, and nothing piles up.
-        await conversation.drained()
-        return not conversation.is_closing
+        session = self._session
+        session.send_text(messages.chunk(self._id, encode_event(item)))
+        # Backpressure: a slow client slows down the action.
+        await session.drained()
+        return not session.is_closing
 
-    def _break_off(self, error: TypedError, stack: str | None) -> None:
-        conversation, id = self._conversation, self._id
-        document = conversation.shared.document(
+    def _send_stream_error(self, error: TypedError, stack: str | None) -> None:
+        session, id = self._session, self._id
+        document = session.registry.error_document(
             error, request_id=self.pending.identify(), stack=stack
         )
         if self._action.is_generator:
-            # As over HTTP: who reads events knows it.
-            told = encode_event(Event(document, event="error"))
-            conversation.send_text(messages.chunk(id, told))
+            # An event, as over HTTP.
+            event = encode_event(Event(document, event="error"))
+            session.send_text(messages.chunk(id, event))
         else:
-            conversation.send_text(messages.failure(id, document))
-        conversation.send_text(messages.stream_end(id))
+            session.send_text(messages.error(id, document))
+        session.send_text(messages.stream_end(id))
 
 
 class CallQueue:
-    """The calls of one kind that run on one socket, and those that wait for their turn.
+    """The calls of one client: those that run, up to a limit, and those that wait.
 
     Args:
-        shared: What all sockets share.
-        limit: How many run at once.
+        registry: The registry of sessions.
+        limit: The maximum number of concurrent calls.
     """
 
-    __slots__ = ("_limit", "_running", "_shared", "_waiting")
+    __slots__ = ("_limit", "_registry", "_running", "_waiting")
 
-    def __init__(self, shared: SessionRegistry, limit: int) -> None:
-        self._shared = shared
+    def __init__(self, registry: SessionRegistry, limit: int) -> None:
+        self._registry = registry
         self._limit = limit
         self._running: set[OpenCall] = set()
         self._waiting: deque[OpenCall] | None = None
 
-    def take(
-        self, conversation: WebSocketSession, id: Any, action: RegisteredAction, params: Any
+    def submit(
+        self, session: CallingSession, id: Any, action: RegisteredAction, params: Any
     ) -> bool:
-        """Begin a call, or let it wait; say whether there was room for that."""
-        shared = self._shared
-        inputs = ParsedPayload(params) if type(params) is dict else _without_object(params)
+        """Start a call, or queue it; return whether there was room for it."""
+        registry = self._registry
+        inputs = ParsedPayload(params) if type(params) is dict else _payload_of_other(params)
         if len(self._running) >= self._limit:
-            call = OpenCall(conversation, id, action, inputs, PendingCall(eager=False))
-            return self._let_wait(call)
+            call = OpenCall(session, id, action, inputs, PendingCall(eager=False))
+            return self._enqueue(call)
         if action.streams:
-            call = OpenCall(conversation, id, action, inputs, PendingCall(eager=False))
-            begun = start_eagerly(call.execute(), shared.loop)
-            if isinstance(begun, Outcome):
-                call.answer(begun)
+            call = OpenCall(session, id, action, inputs, PendingCall(eager=False))
+            started = start_eagerly(call.execute(), registry.loop)
+            if isinstance(started, Outcome):
+                call.respond(started)
                 return True
         else:
-            pending = shared.pending
-            coroutine = shared.execute(
-                conversation.connection, action.name, inputs, pending=pending
-            )
-            begun = start_eagerly(coroutine, shared.loop)
-            # As most calls end: nothing is kept of them.
-            if isinstance(begun, Outcome):
-                answer(conversation, id, action, begun, pending)
+            pending = registry.pending
+            coroutine = registry.execute(session.connection, action.name, inputs, pending=pending)
+            started = start_eagerly(coroutine, registry.loop)
+            # Most calls finish with their first step: no state of them remains.
+            if isinstance(started, Outcome):
+                respond(session, id, action, started, pending)
                 pending.call = None
                 return True
-            shared.pending = PendingCall()
-            call = OpenCall(conversation, id, action, inputs, pending)
-        self._keep(call, begun)
+            registry.pending = PendingCall()
+            call = OpenCall(session, id, action, inputs, pending)
+        self._track(call, started)
         return True
 
     def cancel(self) -> None:
-        """Cancel the calls that run, and forget those that wait."""
+        """Cancel the running calls, and discard the waiting ones."""
         self._waiting = None
         for call in list(self._running):
             if call.task is not None:
                 call.task.cancel()
 
-    def _let_wait(self, call: OpenCall) -> bool:
+    def _enqueue(self, call: OpenCall) -> bool:
         if self._waiting is None:
             self._waiting = deque()
-        if len(self._waiting) >= self._shared.settings.waiting_calls:
+        if len(self._waiting) >= self._registry.settings.waiting_calls:
             return False
         self._waiting.append(call)
         return True
 
-    def _keep(self, call: OpenCall, task: asyncio.Task[Outcome]) -> None:
-        """Take note of a call until it is answered."""
+    def _track(self, call: OpenCall, task: asyncio.Task[Outcome]) -> None:
         call.task = task
-        self._shared.pipeline.start_timeout(call.pending, task)
+        self._registry.pipeline.start_timeout(call.pending, task)
         self._running.add(call)
-        self._shared.note_begun()
-        task.add_done_callback(lambda task: self._end(call, task))
+        self._registry.call_started()
+        task.add_done_callback(lambda task: self._finish(call, task))
 
-    def _end(self, call: OpenCall, task: asyncio.Task[Outcome]) -> None:
-        """Answer a call and forget it, and begin the next."""
+    def _finish(self, call: OpenCall, task: asyncio.Task[Outcome]) -> None:
+        """Send the response of a call, and start the next."""
         try:
             if not task.cancelled():
-                call.answer(task.result())
-            elif self._shared.closing:
-                # Else the client is gone.
-                gone = ServiceUnavailable("The server is shutting down")
-                call.answer(Outcome(error=gone))
+                call.respond(task.result())
+            elif self._registry.is_closing:
+                # Otherwise the client is disconnected.
+                error = ServiceUnavailable("The server is shutting down")
+                call.respond(Outcome(error=error))
         finally:
             self._running.discard(call)
             if self._waiting:
                 following = self._waiting.popleft()
-                self._keep(following, self._shared.loop.create_task(following.execute()))
-            self._shared.note_ended()
+                self._track(following, self._registry.loop.create_task(following.execute()))
+            self._registry.call_finished()
 
 
-def answer(
-    conversation: WebSocketSession,
+def respond(
+    session: CallingSession,
     id: Any,
     action: RegisteredAction,
     outcome: Outcome,
     pending: PendingCall,
 ) -> None:
-    """Tell a client what came of a call that did not stream."""
+    """Send the response of a call that did not stream."""
     error, value = outcome.error, outcome.value
     if error is not None:
-        document = conversation.shared.document(
+        document = session.registry.error_document(
             error, request_id=pending.identify(), stack=outcome.stack
         )
-        conversation.send_text(messages.failure(id, document))
+        session.send_text(messages.error(id, document))
         return
     if type(value) is not dict and isinstance(value, StreamResponse):
-        told = "What this action answers is for HTTP alone"
-        answer(conversation, id, action, Outcome(error=ConnectionTypeNotFound(told)), pending)
+        unsupported = ConnectionTypeNotFound("The response of this action requires HTTP")
+        respond(session, id, action, Outcome(error=unsupported), pending)
         return
     try:
         body = messages.response(id, value)
-    except Exception as unwritten:  # noqa: BLE001 - the author's serializers
-        failed = conversation.shared.pipeline.encoding_error_outcome(action.name, unwritten)
-        answer(conversation, id, action, failed, pending)
+    except Exception as encoding_error:  # noqa: BLE001 - the author's serializers
+        failed = session.registry.pipeline.encoding_error_outcome(action.name, encoding_error)
+        respond(session, id, action, failed, pending)
     else:
-        conversation.send_text(body)
+        session.send_text(body)
 
 
-def _without_object(params: Any) -> Payload:
+def _payload_of_other(params: Any) -> Payload:
+    """Return the payload of `params` that are not an object."""
     if params is None:
         return ParsedPayload({})
     return InvalidPayload(

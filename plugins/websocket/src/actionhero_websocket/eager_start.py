@@ -1,4 +1,4 @@
-"""Coroutines that begin at once, and become a task only if they have to wait: `start_eagerly`."""
+"""`start_eagerly`: coroutines that start immediately, and become a task only if they wait."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ if sys.version_info >= (3, 12):
     def start_eagerly(
         coroutine: Coroutine[Any, Any, Result], loop: asyncio.AbstractEventLoop
     ) -> Result | asyncio.Task[Result]:
-        """Run `coroutine` up to where it first waits.
+        """Run `coroutine` up to its first suspension.
 
-        Inside, everything is as in a task of its own: the context, `asyncio.current_task()`,
+        The coroutine runs as in a task of its own: with its own context, a current task, and
         cancellation.
 
         Args:
-            coroutine: One that was not begun yet.
-            loop: The one that runs.
+            coroutine: A coroutine that has not started.
+            loop: The running event loop.
 
         Returns:
-            What it returned; if it has to wait, or raised something, the task of which that
-            will come.
+            The result; if the coroutine suspends or raises, the task that will have it.
         """
         task = asyncio.Task(coroutine, loop=loop, eager_start=True)
-        # Not `exception()`: one that nobody asks for is told by the event loop.
+        # Not `exception()`: the event loop must still report an exception that is never retrieved.
         if task.done() and not task.cancelled() and task._exception is None:
             return task.result()
         return task
@@ -38,33 +37,33 @@ if sys.version_info >= (3, 12):
 else:
     from asyncio.tasks import _current_tasks  # type: ignore[attr-defined]
 
-    class _Rest(Coroutine[Any, Any, Any]):
-        """A coroutine whose first step is taken, for the task that it goes on in."""
+    class _Continuation(Coroutine[Any, Any, Any]):
+        """A coroutine whose first step has run, as the task that continues it drives it."""
 
-        __slots__ = ("coroutine", "raised", "waits_for")
+        __slots__ = ("coroutine", "error", "future")
 
         def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
             self.coroutine = coroutine
-            #: What the first step waits for, until the task knows of it.
-            self.waits_for: asyncio.Future[Any] | None = None
-            #: How the first step ended, if the coroutine did with it.
-            self.raised: BaseException | None = None
+            #: The future that the first step waits for, until the task has received it.
+            self.future: asyncio.Future[Any] | None = None
+            #: The exception that ended the coroutine in its first step.
+            self.error: BaseException | None = None
 
         def send(self, value: Any) -> Any:
-            if self.waits_for is not None:
-                waits_for, self.waits_for = self.waits_for, None
-                return waits_for
-            if self.raised is not None:
-                raise self.raised
+            if self.future is not None:
+                future, self.future = self.future, None
+                return future
+            if self.error is not None:
+                raise self.error
             return self.coroutine.send(value)
 
         def throw(self, error: Any, value: Any = None, traceback: Any = None) -> Any:
-            if self.waits_for is not None:
-                waits_for, self.waits_for = self.waits_for, None
-                # As a task does it that is cancelled while it waits.
-                if waits_for.cancel(*getattr(error, "args", ())[:1]):
-                    return waits_for
-            if self.raised is not None:
+            if self.future is not None:
+                future, self.future = self.future, None
+                # As a task that is cancelled while it waits.
+                if future.cancel(*getattr(error, "args", ())[:1]):
+                    return future
+            if self.error is not None:
                 raise error
             return self.coroutine.throw(error)
 
@@ -75,82 +74,84 @@ else:
             return self.coroutine.__await__()
 
         def __getattr__(self, name: str) -> Any:
-            # For whoever shows where a task stands: `cr_frame` and so on.
+            # For debuggers: `cr_frame` and so on.
             return getattr(self.coroutine, name)
 
     class Task(asyncio.Task[Any]):
-        """A task that was made late."""
+        """A task that may be initialized after its coroutine has started."""
 
-        __slots__ = ("_late",)
-        #: What it is made of: its coroutine, event loop and context; once made, what is left.
-        _late: Any
+        # Not `_state`, which is an attribute of futures.
+        __slots__ = ("_lazy_state",)
+        #: Its coroutine, event loop and context; once initialized, its `_Continuation`.
+        _lazy_state: Any
 
-    class _Unmade(Task):
-        """A task as long as nobody asked it for anything: all that it costs is its memory.
+    class _LazyTask(Task):
+        """A task that is not initialized before its first use; until then it costs only memory.
 
-        Most calls end with their first step, and have no use for a task but that
-        `asyncio.current_task()` returns one, which no other call has. Whatever is asked of it,
-        by a time limit for one, makes it a task like any other.
+        Most calls end with their first step, and need a task only so that
+        `asyncio.current_task()` returns one that no other call has. Any access to an attribute,
+        by a timeout for example, turns it into an ordinary task.
         """
 
         __slots__ = ()
 
         def __getattribute__(self, name: str) -> Any:
-            _make(self)
+            _initialize(self)
             return getattr(self, name)
 
     _new: Final[Callable[[type[Task]], Task]] = Task.__new__
     _enter, _leave = asyncio._enter_task, asyncio._leave_task
-    #: Reads the attribute past `__getattribute__`.
-    _late: Final[Any] = Task.__dict__["_late"].__get__
+    #: Reads the attribute without `__getattribute__`, which would initialize the task.
+    _get_state: Final[Any] = Task.__dict__["_lazy_state"].__get__
 
-    def _make(task: Task) -> _Rest:
-        """Make a task of `task`, and return what is left of its coroutine."""
-        coroutine, loop, context = _late(task)
-        rest = _Rest(coroutine)
-        # In place of the three: the task keeps them from now on.
-        task._late = rest
+    def _initialize(task: Task) -> _Continuation:
+        """Turn `task` into an ordinary task, and return the continuation of its coroutine."""
+        coroutine, loop, context = _get_state(task)
+        continuation = _Continuation(coroutine)
+        # In place of the three, which the task stores from now on.
+        task._lazy_state = continuation
         object.__setattr__(task, "__class__", Task)
-        Task.__init__(task, rest, loop=loop, context=context)
-        return rest
+        Task.__init__(task, continuation, loop=loop, context=context)
+        return continuation
 
     def start_eagerly(
         coroutine: Coroutine[Any, Any, Result], loop: asyncio.AbstractEventLoop
     ) -> Result | asyncio.Task[Result]:
-        """Run `coroutine` up to where it first waits.
+        """Run `coroutine` up to its first suspension.
 
-        Inside, everything is as in a task of its own: the context, `asyncio.current_task()`,
+        The coroutine runs as in a task of its own: with its own context, a current task, and
         cancellation.
 
         Args:
-            coroutine: One that was not begun yet.
-            loop: The one that runs.
+            coroutine: A coroutine that has not started.
+            loop: The running event loop.
 
         Returns:
-            What it returned; if it has to wait, or raised something, the task of which that
-            will come.
+            The result; if the coroutine suspends or raises, the task that will have it.
         """
         if loop in _current_tasks:
             return loop.create_task(coroutine)
         context = copy_context()
-        task: Task = _new(_Unmade)
-        task._late = coroutine, loop, context
+        task: Task = _new(_LazyTask)
+        task._lazy_state = coroutine, loop, context
         _enter(loop, task)
-        waits_for: asyncio.Future[Any] | None = None
-        raised: BaseException | None = None
+        future: asyncio.Future[Any] | None = None
+        error: BaseException | None = None
         try:
-            waits_for = context.run(coroutine.send, None)
-        except StopIteration as ended:
-            if type(task) is not _Unmade:
-                # Whoever has asked the task for something may wait for it to end.
-                _late(task).raised = ended
-            returned: Result = ended.value
-            return returned
-        except BaseException as error:  # noqa: BLE001 - the task tells of it
-            raised = error
+            future = context.run(coroutine.send, None)
+        except StopIteration as stop:
+            if type(task) is not _LazyTask:
+                # The task is in use, and must complete.
+                _get_state(task).error = stop
+            result: Result = stop.value
+            return result
+        except BaseException as raised:  # noqa: BLE001 - the task raises it
+            error = raised
         finally:
             _leave(loop, task)
-        rest: _Rest = _make(task) if type(task) is _Unmade else _late(task)
-        rest.waits_for = waits_for
-        rest.raised = raised
+        continuation: _Continuation = (
+            _initialize(task) if type(task) is _LazyTask else _get_state(task)
+        )
+        continuation.future = future
+        continuation.error = error
         return task

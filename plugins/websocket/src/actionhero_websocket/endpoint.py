@@ -1,4 +1,4 @@
-"""Sockets that a plugin owns: `Endpoint`, and what serves it is given, `EndpointSocket`."""
+"""Sockets that a plugin handles itself: `Endpoint` and `EndpointSocket`."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from collections.abc import Awaitable, Callable  # noqa: TC003 - fields of a dat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from actionhero_websocket import frames
-from actionhero_websocket.socket import Socket
+from actionhero_websocket.protocol import frames
+from actionhero_websocket.protocol.socket import Socket
 
 if TYPE_CHECKING:
     from actionhero_web import UpgradeRequest
-    from actionhero_websocket.sockets import Sockets
+    from actionhero_websocket.protocol.socket import SocketOwner
 
 logger = logging.getLogger("actionhero.websocket")
 
-#: How much may wait for whoever serves a socket before no more is read from the client.
+#: How much may be buffered for the handler before reading from the client pauses.
 RECEIVE_BUFFER_BYTES: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A path at which sockets come in, and the coroutine function that owns each of them.
+    """A path, and the coroutine function that handles each socket opened at it.
 
     Args:
-        path: The path, whole: the prefix of the actions is not put before it.
-        serve: Awaited with an `EndpointSocket`. When it returns the socket is closed with 1000;
-            what it raises is logged, and closes with 1011. It is cancelled when the client is gone.
+        path: The complete path; the prefix of actions is not added.
+        serve: Awaited with an `EndpointSocket`. When it returns, the socket is closed with 1000;
+            if it raises, the exception is logged and the socket is closed with 1011. It is
+            cancelled when the client disconnects.
     """
 
     path: str
@@ -37,7 +38,7 @@ class Endpoint:
 
 
 class EndpointSocket(Socket):
-    """A socket, for the coroutine that owns it.
+    """A socket with methods to receive and send messages.
 
     ```python
     async for message in socket:
@@ -45,17 +46,24 @@ class EndpointSocket(Socket):
     ```
 
     Args:
-        sockets: Where it is noted, and the knobs.
-        request: The request by which it came in.
-        window_bits: How far back the compression that was agreed on looks; 0: there is none.
-        serve: What owns it.
+        sockets: The registry of sockets.
+        request: The request of the handshake.
+        window_bits: The negotiated compression window, as a base-two logarithm; 0: none.
+        serve: The handler.
     """
 
-    __slots__ = ("_arrived", "_messages", "_reading_is_paused", "_serve", "_task", "_waiting_bytes")
+    __slots__ = (
+        "_buffered_bytes",
+        "_is_reading_paused",
+        "_messages",
+        "_received",
+        "_serve",
+        "_task",
+    )
 
     def __init__(
         self,
-        sockets: Sockets,
+        sockets: SocketOwner,
         request: UpgradeRequest,
         serve: Callable[[EndpointSocket], Awaitable[None]],
         *,
@@ -64,13 +72,13 @@ class EndpointSocket(Socket):
         super().__init__(sockets, request, window_bits=window_bits)
         self._serve = serve
         self._messages: deque[str | bytes] = deque()
-        self._waiting_bytes = 0
-        self._reading_is_paused = False
-        self._arrived: asyncio.Future[None] | None = None
+        self._buffered_bytes = 0
+        self._is_reading_paused = False
+        self._received: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     def __aiter__(self) -> EndpointSocket:
-        """Iterate over the messages, until the socket is closed."""
+        """Iterate over the messages until the socket is closed."""
         return self
 
     async def __anext__(self) -> str | bytes:
@@ -80,22 +88,22 @@ class EndpointSocket(Socket):
         return message
 
     async def receive(self) -> str | bytes | None:
-        """Return the next message: text, or bytes; `None` when there is none any more."""
+        """Return the next message, `str` or `bytes`; `None` when the socket is closed."""
         while not self._messages:
             if self.is_closing:
                 return None
-            self._arrived = asyncio.get_running_loop().create_future()
-            await self._arrived
+            self._received = asyncio.get_running_loop().create_future()
+            await self._received
         message = self._messages.popleft()
-        self._waiting_bytes -= len(message)
-        if self._reading_is_paused and self._waiting_bytes <= RECEIVE_BUFFER_BYTES // 2:
-            self._reading_is_paused = False
+        self._buffered_bytes -= len(message)
+        if self._is_reading_paused and self._buffered_bytes <= RECEIVE_BUFFER_BYTES // 2:
+            self._is_reading_paused = False
             if self.transport is not None and not self.transport.is_closing():
                 self.transport.resume_reading()
         return message
 
     async def send(self, message: str | bytes) -> None:
-        """Send text, or bytes; returns when the client has room for more."""
+        """Send a text or binary message, and wait until the client has received most of it."""
         opcode = frames.TEXT if isinstance(message, str) else frames.BINARY
         body = message.encode() if isinstance(message, str) else bytes(message)
         if self.window_bits:
@@ -104,14 +112,14 @@ class EndpointSocket(Socket):
             self.write(frames.frame(opcode, body))
         await self.drained()
 
-    # -- what the connection tells -------------------------------------------------------------
+    # -- events of the connection --------------------------------------------------------------
 
-    def opened(self) -> None:
-        """Let whoever owns it begin."""
+    def on_open(self) -> None:
+        """Start the handler."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
-    def received(self, opcode: int, content: bytearray) -> None:
-        """Keep a message until it is asked for."""
+    def on_message(self, opcode: int, content: bytearray) -> None:
+        """Buffer a message for the handler."""
         message: str | bytes
         if opcode == frames.TEXT:
             try:
@@ -122,26 +130,26 @@ class EndpointSocket(Socket):
         else:
             message = bytes(content)
         self._messages.append(message)
-        self._waiting_bytes += len(message)
-        if self._waiting_bytes > RECEIVE_BUFFER_BYTES and not self._reading_is_paused:
-            self._reading_is_paused = True
+        self._buffered_bytes += len(message)
+        if self._buffered_bytes > RECEIVE_BUFFER_BYTES and not self._is_reading_paused:
+            self._is_reading_paused = True
             self.transport.pause_reading()
-        self._tell()
+        self._notify()
 
-    def ended(self) -> None:
-        """Wake whoever waits for a message."""
-        self._tell()
+    def on_closing(self) -> None:
+        """Wake up `receive`."""
+        self._notify()
 
-    def lost(self) -> None:
-        """Cancel what was begun for somebody who is gone."""
-        self._tell()
+    def on_disconnect(self) -> None:
+        """Cancel the handler."""
+        self._notify()
         if self._task is not None:
             self._task.cancel()
 
-    def _tell(self) -> None:
-        if self._arrived is not None and not self._arrived.done():
-            self._arrived.set_result(None)
-        self._arrived = None
+    def _notify(self) -> None:
+        if self._received is not None and not self._received.done():
+            self._received.set_result(None)
+        self._received = None
 
     async def _run(self) -> None:
         try:
@@ -149,7 +157,7 @@ class EndpointSocket(Socket):
         except asyncio.CancelledError:
             pass
         except Exception as error:
-            logger.exception("what serves %s failed: %s", self.request.path, error)
+            logger.exception("endpoint %r failed: %s", self.request.path, error)
             self.close(frames.INTERNAL_ERROR, "Internal error")
         else:
             self.close(frames.NORMAL)

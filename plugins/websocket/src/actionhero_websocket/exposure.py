@@ -1,4 +1,4 @@
-"""Which actions can be reached over a socket: what authors wrote as `websocket` and `web`."""
+"""The exposure of actions over WebSocket, by their attributes `websocket` and `web`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ if TYPE_CHECKING:
     from actionhero.transport import RegisteredAction
 
 
-def is_reachable(action: RegisteredAction) -> bool:
-    """Whether strangers may call `action` over a socket: it says so, or it is there for HTTP."""
-    written = action.attribute("websocket")
-    if written is not None:
-        return written is True
+def is_exposed(action: RegisteredAction) -> bool:
+    """Return whether clients may call `action` over WebSocket.
+
+    Its attribute `websocket` decides; without one, it is exposed if it has a route.
+    """
+    websocket = action.attribute("websocket")
+    if websocket is not None:
+        return websocket is True
     return action.attribute("web") not in (None, False)
 
 
-def faults_in(app: Application) -> list[str]:
-    """Return what is wrong with the attribute `websocket` of actions, a sentence each."""
+def exposure_problems(app: Application) -> list[str]:
+    """Return a sentence for each action with an invalid attribute `websocket`."""
     return [
-        f"action {action.name!r} ({action.source}, {action.owner}) has websocket = {written!r}; "
-        "write True to let it be called over WebSocket, False to take it off there, or remove it"
+        f"action {action.name!r} ({action.source}, {action.owner}) has websocket = {value!r}; "
+        "set it to True to expose the action over WebSocket, to False not to, or remove it"
         for action in app.actions
-        if not isinstance(written := action.attribute("websocket"), bool | None)
+        if not isinstance(value := action.attribute("websocket"), bool | None)
     ]

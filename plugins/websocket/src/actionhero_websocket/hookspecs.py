@@ -1,4 +1,4 @@
-"""What a plugin may contribute to the WebSocket door."""
+"""The hooks of the WebSocket server."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ hookspec = pluggy.HookspecMarker("actionhero")
 
 @hookspec
 def actionhero_websocket_endpoints(app: Application) -> Sequence[Endpoint] | None:
-    """Endpoints for sockets that speak something else than our messages.
+    """Return endpoints for sockets with a protocol of their own.
 
-    Called once, when the server is put together. Such a socket shares the handshake, the limits,
-    the pings and the end of all others; what is said over it is the plugin's own.
+    Called once, when the server is created. These sockets have the same handshake, limits, pings
+    and shutdown as all others; their messages are the plugin's own.
 
     Args:
-        app: The application; what serves the sockets reaches what it provides by `app.get`.
+        app: The application; a handler gets resources by `app.get`.
 
     Returns:
-        Endpoints: a path, whole, and a coroutine function that owns each socket that comes in
-        there.
+        Endpoints: a complete path, and a coroutine function that handles each socket opened at it.
 
     Order:
-        Plugins in the order in which they were registered. Two for one path are an error that
-        names both plugins.
+        Plugins in the order of registration. Two endpoints with one path are an error that names
+        both plugins.
 
     Example:
         ```python

@@ -1,4 +1,4 @@
-"""What this package adds to ActionHero. Start reading here."""
+"""The plugin `websocket`: its hook implementations. Start reading here."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def actionhero_settings() -> list[type[Settings]]:
 
 @hookimpl
 def actionhero_validate(app: Application) -> list[str]:
-    from actionhero_websocket.exposure import faults_in
+    from actionhero_websocket.exposure import exposure_problems
 
-    return faults_in(app)
+    return exposure_problems(app)
 
 
 @hookimpl
@@ -43,13 +43,13 @@ def actionhero_servers(app: Application) -> list[Server]:
 
 @hookimpl
 def actionhero_web_upgrades(app: Application) -> list[Upgrade]:
-    from actionhero_websocket.upgrades import upgrades_for
+    from actionhero_websocket.upgrades import create_upgrades
 
-    return upgrades_for(app)
+    return create_upgrades(app)
 
 
 @hookimpl
 def actionhero_web_application(application: web.Application, app: Application) -> None:
-    from actionhero_websocket.server import live_with
+    from actionhero_websocket.server import bind_lifecycle
 
-    live_with(application, app)
+    bind_lifecycle(application, app)

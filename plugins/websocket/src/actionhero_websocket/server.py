@@ -1,11 +1,11 @@
-"""The WebSocket door: web opens it, and it closes by itself."""
+"""`WebSocketServer`: the shutdown of sockets, which the HTTP server accepts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from actionhero import Server
-from actionhero_websocket.session_registry import conversations_of
+from actionhero_websocket.session_registry import registry_for
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class WebSocketServer(Server):
-    """Sockets, which come in through the HTTP server and leave it there.
+    """The server of sockets. The HTTP server accepts their connections, and passes them on.
 
     Args:
         app: The application.
@@ -27,29 +27,29 @@ class WebSocketServer(Server):
         self._app = app
 
     async def start(self, app: Application) -> None:
-        """Do nothing: whoever comes is handed over by the HTTP server."""
+        """Do nothing: the HTTP server accepts connections."""
 
     async def finish(self) -> None:
-        """Return when no call is open any more."""
-        await self._conversations.finish()
+        """Wait until no call is running."""
+        await self._registry.finish()
 
     async def close(self) -> None:
-        """Cancel calls, and tell clients with 1001 that we go."""
-        await self._conversations.close()
+        """Cancel calls, and close all sockets with 1001."""
+        await self._registry.close()
 
     @property
-    def _conversations(self) -> SessionRegistry:
-        return conversations_of(self._app)
+    def _registry(self) -> SessionRegistry:
+        return registry_for(self._app)
 
 
-def live_with(application: web.Application, app: Application) -> None:
-    """Begin and end with an aiohttp application, which servers that are not ours may run."""
+def bind_lifecycle(application: web.Application, app: Application) -> None:
+    """Start and close the sessions with an aiohttp application, under any server."""
 
     async def start(_: Any) -> None:
-        conversations_of(app).start()
+        registry_for(app).start()
 
     async def close(_: Any) -> None:
-        await conversations_of(app).close()
+        await registry_for(app).close()
 
     application.on_startup.append(start)
     application.on_shutdown.append(close)

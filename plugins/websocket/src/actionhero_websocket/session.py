@@ -1,4 +1,4 @@
-"""One client and all that it says over one socket: calls, subscriptions, answers."""
+"""`WebSocketSession`: the calls and subscriptions of one client."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from actionhero import (
     TypedError,
 )
 from actionhero.transport import dumps, loads, new_identifier
-from actionhero_websocket import frames, messages
+from actionhero_websocket import messages
 from actionhero_websocket.calls import CallQueue
-from actionhero_websocket.socket import Socket
+from actionhero_websocket.protocol import frames
+from actionhero_websocket.protocol.socket import Socket
 from actionhero_websocket.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
@@ -23,49 +24,48 @@ if TYPE_CHECKING:
     from actionhero_web import UpgradeRequest
     from actionhero_websocket.session_registry import SessionRegistry
 
-#: How many messages in a row may be over the rate before the socket is closed.
-PATIENCE: Final = 10
+#: How many consecutive messages may exceed the rate before the socket is closed.
+MAX_EXCESS_MESSAGES: Final = 10
 RATE_WINDOW_SECONDS: Final = 1.0
 
-#: Under which a broadcast keeps its frames, by the window of their compression.
-_FRAMES: Final = tuple(f"websocket {window_bits}" for window_bits in range(16))
+#: The keys under which a delivery caches its frames, by compression window.
+_CACHE_KEYS: Final = tuple(f"websocket {window_bits}" for window_bits in range(16))
 
 
 class WebSocketSession(Socket):
-    """A socket that speaks our messages.
+    """A socket that speaks the message protocol of ActionHero.
 
     Args:
-        shared: What all of them share.
-        request: The request by which it came in.
-        window_bits: How far back the compression that was agreed on looks; 0: there is none.
+        registry: The registry of sessions.
+        request: The request of the handshake.
+        window_bits: The negotiated compression window, as a base-two logarithm; 0: none.
     """
 
-    __slots__ = ("_calls", "_over_rate", "_rate", "_streams", "_window_ends",
-                 "connection", "held", "shared", "subscriptions")  # fmt: skip
+    __slots__ = ("_calls", "_excess_messages", "_messages_in_window", "_streams", "_window_end",
+                 "buffered", "connection", "registry", "subscriptions")  # fmt: skip
 
     def __init__(
-        self, shared: SessionRegistry, request: UpgradeRequest, *, window_bits: int = 0
+        self, registry: SessionRegistry, request: UpgradeRequest, *, window_bits: int = 0
     ) -> None:
-        super().__init__(shared.sockets, request, window_bits=window_bits)
-        #: What all of them share.
-        self.shared = shared
-        #: Who is there.
+        super().__init__(registry.sockets, request, window_bits=window_bits)
+        self.registry = registry
         self.connection = Connection("websocket", request.remote, raw=request)
-        #: The channels; `None` as long as none was asked for.
+        #: The subscriptions; `None` before the first message about a channel.
         self.subscriptions: Subscriptions | None = None
-        #: By channel: what was broadcast while it is joined, and comes after what was missed.
-        self.held: dict[str, list[Delivery]] | None = None
-        self._calls = CallQueue(shared, shared.settings.max_concurrent_calls)
+        #: By channel: broadcasts that arrive while it is being subscribed to, which must follow
+        #: the backlog.
+        self.buffered: dict[str, list[Delivery]] | None = None
+        self._calls = CallQueue(registry, registry.settings.max_concurrent_calls)
         self._streams: CallQueue | None = None
-        self._window_ends = 0.0
-        #: Messages in this window, and how many in a row were over the limit.
-        self._rate = self._over_rate = 0
+        self._window_end = 0.0
+        #: Messages in this window, and consecutive messages over the limit.
+        self._messages_in_window = self._excess_messages = 0
 
-    # -- in ------------------------------------------------------------------------------------
+    # -- receiving -----------------------------------------------------------------------------
 
-    def received(self, opcode: int, content: bytearray) -> None:
-        """Take a message."""
-        if self.shared.messages_per_second and self._is_over_rate():
+    def on_message(self, opcode: int, content: bytearray) -> None:
+        """Handle a message of the client."""
+        if self.registry.messages_per_second and self._exceeds_rate():
             return
         try:
             message = loads(content)
@@ -73,118 +73,121 @@ class WebSocketSession(Socket):
             if opcode == frames.TEXT and not _is_utf8(content):
                 self.fail(frames.INVALID_TEXT, "Received text that is not UTF-8")
             else:
-                self._refuse(messages.NO_ID, messages.not_json(error))
+                self._send_error(messages.NO_ID, messages.invalid_json(error))
             return
         if type(message) is not dict:
             message = {}
         id = message.get("messageId", messages.NO_ID)
         kind = message.get("messageType")
         if kind == "action":
-            self._take_call(id, message)
+            self._handle_call(id, message)
         elif kind in ("subscribe", "unsubscribe"):
-            self._take_subscription(id, message, joins=kind == "subscribe")
+            self._handle_subscription(id, message, subscribe=kind == "subscribe")
         else:
-            self._refuse(id, messages.unknown_type())
+            self._send_error(id, messages.unknown_type())
 
-    def _is_over_rate(self) -> bool:
-        """Count a message; say so, and tell the client, if it is one too many."""
-        now = self.shared.loop.time()
-        if now >= self._window_ends:
-            self._window_ends = now + RATE_WINDOW_SECONDS
-            self._rate = 0
-        self._rate += 1
-        if self._rate <= self.shared.messages_per_second:
-            self._over_rate = 0
+    def _exceeds_rate(self) -> bool:
+        """Count a message; return whether it exceeds the rate, and send the error if it does."""
+        now = self.registry.loop.time()
+        if now >= self._window_end:
+            self._window_end = now + RATE_WINDOW_SECONDS
+            self._messages_in_window = 0
+        self._messages_in_window += 1
+        if self._messages_in_window <= self.registry.messages_per_second:
+            self._excess_messages = 0
             return False
-        self._over_rate += 1
-        self._refuse(messages.NO_ID, RateLimited("WebSocket rate limit exceeded"))
-        if self._over_rate >= PATIENCE:
+        self._excess_messages += 1
+        self._send_error(messages.NO_ID, RateLimited("WebSocket rate limit exceeded"))
+        if self._excess_messages >= MAX_EXCESS_MESSAGES:
             self.close(frames.POLICY_VIOLATION, "WebSocket rate limit exceeded")
         return True
 
     # -- calls ---------------------------------------------------------------------------------
 
-    def _take_call(self, id: Any, message: dict[str, Any]) -> None:
-        shared = self.shared
+    def _handle_call(self, id: Any, message: dict[str, Any]) -> None:
+        registry = self.registry
         name = message.get("action")
-        action = shared.actions.get(name) if isinstance(name, str) else None
+        action = registry.actions.get(name) if isinstance(name, str) else None
         if action is None:
-            self._refuse_unknown(id, name)
+            self._send_not_found(id, name)
             return
-        if shared.draining:
-            self._refuse(id, ServiceUnavailable("The server is shutting down"))
+        if registry.is_draining:
+            self._send_error(id, ServiceUnavailable("The server is shutting down"))
             return
         if action.streams:
             if self._streams is None:
-                self._streams = CallQueue(shared, shared.settings.streams)
-            lane = self._streams
+                self._streams = CallQueue(registry, registry.settings.streams)
+            queue = self._streams
         else:
-            lane = self._calls
-        if not lane.take(self, id, action, message.get("params")):
-            limit = shared.settings.waiting_calls
-            self._refuse(id, RateLimited(f"Too many calls are waiting (max {limit})"))
+            queue = self._calls
+        if not queue.submit(self, id, action, message.get("params")):
+            limit = registry.settings.waiting_calls
+            self._send_error(id, RateLimited(f"Too many calls are waiting (max {limit})"))
 
     # -- channels ------------------------------------------------------------------------------
 
-    @property
-    def id(self) -> str:
-        """By which channels know this subscriber."""
-        return self.connection.id
-
     def deliver(self, delivery: Delivery) -> None:
-        """Send a broadcast: a frame that is made once for all."""
-        if self.held is not None and delivery.channel in self.held:
-            self.held[delivery.channel].append(delivery)
+        """Send a broadcast; its frame is encoded once for all sockets with the same window."""
+        if self.buffered is not None and delivery.channel in self.buffered:
+            self.buffered[delivery.channel].append(delivery)
             return
         cache = delivery.cache
         window_bits = self.window_bits
-        kind = _FRAMES[window_bits]
-        frame = cache.get(kind)
+        key = _CACHE_KEYS[window_bits]
+        frame = cache.get(key)
         if frame is None:
             body = delivery.json
             if window_bits:
                 frame = frames.deflated_frame(body, window_bits)
             else:
                 frame = frames.text_frame(body)
-            cache[kind] = frame
+            cache[key] = frame
         self.write(frame)
 
     def gap(self, channel: str) -> None:
-        """Tell that messages may have been missed."""
+        """Send the notice that messages of a channel may have been lost."""
         self.send_text(messages.gap(channel))
 
-    def _take_subscription(self, id: Any, message: dict[str, Any], *, joins: bool) -> None:
+    def _handle_subscription(self, id: Any, message: dict[str, Any], *, subscribe: bool) -> None:
         if self.subscriptions is None:
-            self.subscriptions = Subscriptions(self.shared, self)
-        self.subscriptions.take(id, message, joins=joins)
+            self.subscriptions = Subscriptions(self.registry, self)
+        self.subscriptions.submit(id, message, subscribe=subscribe)
 
-    # -- refusals ------------------------------------------------------------------------------
+    # -- errors --------------------------------------------------------------------------------
 
-    def _refuse(self, id: Any, error: TypedError) -> None:
-        self.send_text(self.shared.failure(id, error))
+    def _send_error(self, id: Any, error: TypedError) -> None:
+        self.send_text(self.registry.error_message(id, error))
 
-    def _refuse_unknown(self, id: Any, name: Any) -> None:
-        # One that is there and not for strangers is told like one that is not.
+    def _send_not_found(self, id: Any, name: Any) -> None:
+        # The same error for actions that exist but are not exposed.
         text = name if isinstance(name, str) else "" if name is None else dumps(name).decode()
         error = ActionNotFound(f"Action not found: {text}" if text else "Action not found")
         request_id = new_identifier()
-        self.shared.pipeline.refuse(self.connection, error, request_id=request_id)
-        self.send_text(self.shared.failure(id, error, request_id=request_id))
+        self.registry.pipeline.refuse(self.connection, error, request_id=request_id)
+        self.send_text(self.registry.error_message(id, error, request_id=request_id))
 
-    # -- the end -------------------------------------------------------------------------------
+    # -- closing -------------------------------------------------------------------------------
 
     def cancel_calls(self) -> None:
-        """Cancel the calls that run, and forget those that wait."""
+        """Cancel the running calls, and discard the waiting ones."""
         self._calls.cancel()
         if self._streams is not None:
             self._streams.cancel()
 
-    def lost(self) -> None:
-        """End what was begun for somebody who is gone."""
-        if self.shared.cancels_on_disconnect:
+    def on_session_revoked(self, session_id: str | None) -> None:
+        """Authorize the subscriptions again, if the session of this client was revoked."""
+        subscriptions = self.subscriptions
+        if subscriptions is not None and (
+            session_id is None or session_id in subscriptions.session_ids
+        ):
+            subscriptions.reauthorize()
+
+    def on_disconnect(self) -> None:
+        """Cancel the calls, and end the subscriptions."""
+        if self.registry.cancels_on_disconnect:
             self.cancel_calls()
         if self.subscriptions is not None:
-            self.shared.leave(self.subscriptions)
+            self.registry.clean_up(self.subscriptions.unsubscribe_all)
 
 
 def _is_utf8(content: bytearray) -> bool:

@@ -1,37 +1,39 @@
-"""What all sockets that speak our messages share: `SessionRegistry`."""
+"""`SessionRegistry`: the sessions of an application, and the state that they share."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ChannelRefused, Session
 from actionhero.transport import PendingCall, new_identifier
 from actionhero_web import WebSettings, error_document
-from actionhero_websocket import frames, messages
-from actionhero_websocket.exposure import is_reachable
+from actionhero_websocket import messages
+from actionhero_websocket.exposure import is_exposed
+from actionhero_websocket.protocol import frames
+from actionhero_websocket.protocol.socket_registry import SocketRegistry
 from actionhero_websocket.settings import WebSocketSettings
-from actionhero_websocket.sockets import Sockets
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from actionhero import Application, Connection, TypedError
     from actionhero_channels import Channels
-    from actionhero_websocket.subscriptions import Subscriptions
 
-#: What clients are told at the end.
-SHUTTING_DOWN = "Server shutting down"
-#: How long a cancelled call may take to undo what it began, and to be told.
-CANCEL_SECONDS = 1.0
-#: How long it may then take to leave channels.
-LEAVE_SECONDS = 0.8
-#: How many clients that are gone leave their channels at once.
-LEAVING_AT_ONCE = 50
+#: The close reason of a shutdown.
+SHUTTING_DOWN: Final = "Server shutting down"
+#: How long cancelled calls may take to roll back and to send their response.
+CANCEL_SECONDS: Final = 1.0
+#: How long the cleanup of subscriptions may take after that.
+CLEANUP_SECONDS: Final = 0.8
+#: How many disconnected clients are unsubscribed concurrently.
+MAX_CONCURRENT_CLEANUPS: Final = 50
 
 
 class SessionRegistry:
-    """The sockets of one application, and what is worked out once for all of them.
+    """The sessions of an application, and the state that they share.
 
     Args:
         app: The application.
@@ -43,31 +45,30 @@ class SessionRegistry:
         self.messages_per_second = self.settings.messages_per_second
         self.pipeline = app.pipeline
         self.execute = app.pipeline.execute
-        #: The event loop that all of this is on, from its start.
+        #: The event loop of the server, set by `start`.
         self.loop: asyncio.AbstractEventLoop
-        #: What the next call is begun with: used again, unless that call has to wait.
+        #: The state of the next call, reused unless a call has to wait.
         self.pending = PendingCall()
-        self.sockets = Sockets(self.settings)
-        #: What can be called, by name.
-        self.actions = {action.name: action for action in app.actions if is_reachable(action)}
+        self.sockets = SocketRegistry(self.settings)
+        #: The exposed actions, by name.
+        self.actions = {action.name: action for action in app.actions if is_exposed(action)}
         self.cancels_on_disconnect = web.cancel_on_disconnect
-        self._profile = web.error_format
-        #: Set at the end of the grace time: a call that is cancelled now is told why.
-        self.closing = False
-        self._running = 0
+        self._error_format = web.error_format
+        #: Whether the grace period is over: calls that are cancelled now get an error response.
+        self.is_closing = False
+        self._running_calls = 0
         self._idle: asyncio.Event | None = None
         self._app = app
-        self._app = app
-        self._leaving: set[asyncio.Task[None]] = set()
-        self._may_leave = asyncio.Semaphore(LEAVING_AT_ONCE)
+        self._cleanups: set[asyncio.Task[None]] = set()
+        self._cleanup_slots = asyncio.Semaphore(MAX_CONCURRENT_CLEANUPS)
         self._watching: asyncio.Task[None] | None = None
 
     @property
-    def draining(self) -> bool:
-        """Whether the process goes down: no call is begun any more."""
-        return self.closing or self._app.is_stopping
+    def is_draining(self) -> bool:
+        """Whether the process is shutting down, and no more calls are started."""
+        return self.is_closing or self._app.is_stopping
 
-    def failure(
+    def error_message(
         self,
         id: Any,
         error: TypedError,
@@ -75,46 +76,46 @@ class SessionRegistry:
         request_id: str | None = None,
         stack: str | None = None,
     ) -> bytes:
-        """Return the message that tells of `error`, in the profile that HTTP has.
+        """Return the message of an error, in the error format of HTTP responses.
 
         Args:
-            id: The `messageId` of the message, or `messages.NO_ID`.
-            error: What went wrong.
-            request_id: Of the call; made up where there was none.
-            stack: The traceback; `None` where it is nobody's business.
+            id: The `messageId` of the request, or `messages.NO_ID`.
+            error: The error.
+            request_id: The request id of the call; generated if there was none.
+            stack: The traceback, if clients may see it.
         """
-        document = self.document(error, request_id=request_id, stack=stack)
-        return messages.failure(id, document)
+        document = self.error_document(error, request_id=request_id, stack=stack)
+        return messages.error(id, document)
 
-    def document(
+    def error_document(
         self, error: TypedError, *, request_id: str | None = None, stack: str | None = None
     ) -> dict[str, Any]:
-        """Return the JSON document of `error`; see `failure`."""
+        """Return the JSON document of an error; see `error_message`."""
         return error_document(
             error,
-            profile=self._profile,
+            error_format=self._error_format,
             request_id=request_id or new_identifier(),
             timestamp_ms=time.time_ns() // 1_000_000,
             stack=stack,
         )
 
-    # -- sessions and channels ---------------------------------------------------------------------
+    # -- sessions and channels -----------------------------------------------------------------
 
     @property
     def channels(self) -> Channels:
         """The channels of the application.
 
         Raises:
-            ChannelRefused: There are none: the plugin is switched off.
+            ChannelRefused: The plugin `channels` is disabled.
         """
-        from actionhero_channels import Channels  # noqa: PLC0415 - it may be switched off
+        from actionhero_channels import Channels  # noqa: PLC0415 - it may be disabled
 
         if not self._app.has(Channels):
-            raise ChannelRefused("Channel not found: there are no channels here")
+            raise ChannelRefused("Channel not found: channels are disabled")
         return self._app.get(Channels)
 
-    async def session_of(self, connection: Connection) -> Session:
-        """Return what is remembered of a connection."""
+    async def load_session(self, connection: Connection) -> Session:
+        """Return the session of a connection."""
         store = self.pipeline.session_store
         if store is not None:
             return await store.open(connection)
@@ -122,58 +123,56 @@ class SessionRegistry:
             connection.session = Session()
         return connection.session
 
-    def leave(self, subscriptions: Subscriptions) -> None:
-        """Have somebody who is gone leave every channel."""
-        task = self.loop.create_task(self._leave(subscriptions))
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
+    def clean_up(self, cleanup: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run the cleanup of a disconnected client in a task."""
+        task = self.loop.create_task(self._clean_up(cleanup))
+        self._cleanups.add(task)
+        task.add_done_callback(self._cleanups.discard)
 
-    async def _leave(self, subscriptions: Subscriptions) -> None:
-        # If all go at once, Redis need not hear of it at once.
-        async with self._may_leave:
+    async def _clean_up(self, cleanup: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        # Limited, for the case that all clients disconnect at once.
+        async with self._cleanup_slots:
             try:
-                await subscriptions.leave_all()
-            except Exception as error:  # noqa: BLE001 - they vanish after a time, in any case
-                self.pipeline.error_outcome("leaving channels", error)
+                await cleanup()
+            except Exception as error:  # noqa: BLE001 - presence expires in any case
+                self.pipeline.error_outcome("unsubscribing from all channels", error)
 
     def start(self) -> None:
-        """Take note of the event loop, and hear of sessions that end."""
+        """Use the running event loop, and watch for revoked sessions."""
         self.loop = asyncio.get_running_loop()
         if self.pipeline.session_store is not None and self._watching is None:
-            self._watching = self.loop.create_task(self._watch())
+            self._watching = self.loop.create_task(self._watch_revocations())
 
-    async def _watch(self) -> None:
+    async def _watch_revocations(self) -> None:
         store = self.pipeline.session_store
         if store is None:
             return
-        async with aclosing(store.revocations()) as ended:
-            async for id in ended:
+        async with aclosing(store.revocations()) as revocations:
+            async for session_id in revocations:
                 for socket in self.sockets:
-                    subscriptions: Subscriptions | None = getattr(socket, "subscriptions", None)
-                    if subscriptions is not None and (id is None or id in subscriptions.sessions):
-                        subscriptions.recheck()
+                    socket.on_session_revoked(session_id)
 
-    # -- the calls of all sockets ----------------------------------------------------------------
+    # -- shutdown ------------------------------------------------------------------------------
 
-    def note_begun(self) -> None:
-        """Count a call that begins."""
-        self._running += 1
+    def call_started(self) -> None:
+        """Count a call that is running."""
+        self._running_calls += 1
 
-    def note_ended(self) -> None:
-        """Count a call that has ended."""
-        self._running -= 1
-        if not self._running and self._idle is not None:
+    def call_finished(self) -> None:
+        """Count a call that has finished."""
+        self._running_calls -= 1
+        if not self._running_calls and self._idle is not None:
             self._idle.set()
 
     async def finish(self) -> None:
-        """Return when no call is open."""
-        while self._running:
+        """Wait until no call is running."""
+        while self._running_calls:
             self._idle = asyncio.Event()
             await self._idle.wait()
 
     async def close(self) -> None:
-        """Cancel the calls that are open, tell every client to go, and return when all have."""
-        self.closing = True
+        """Cancel the running calls, and close all sockets with 1001."""
+        self.is_closing = True
         try:
             for socket in self.sockets:
                 socket.cancel_calls()
@@ -181,19 +180,19 @@ class SessionRegistry:
                 async with asyncio.timeout(CANCEL_SECONDS):
                     await self.finish()
             except TimeoutError:
-                # One that does not heed it must not keep the process alive.
+                # A call that ignores its cancellation must not block the shutdown.
                 pass
             await self.sockets.close_all(frames.GOING_AWAY, SHUTTING_DOWN)
-            if self._leaving:
-                await asyncio.wait(self._leaving, timeout=LEAVE_SECONDS)
+            if self._cleanups:
+                await asyncio.wait(self._cleanups, timeout=CLEANUP_SECONDS)
         finally:
             self.sockets.abort_all()
-            for task in (*self._leaving, *([self._watching] if self._watching else [])):
+            for task in (*self._cleanups, *([self._watching] if self._watching else [])):
                 task.cancel()
 
 
-def conversations_of(app: Application) -> SessionRegistry:
-    """Return the one of an application; made when it is first asked for."""
+def registry_for(app: Application) -> SessionRegistry:
+    """Return the registry of an application, which is created on first use."""
     if not app.has(SessionRegistry):
         app.provide(SessionRegistry, SessionRegistry(app))
     return app.get(SessionRegistry)

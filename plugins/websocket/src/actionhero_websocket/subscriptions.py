@@ -1,184 +1,207 @@
-"""What one client joins and leaves: its messages about a channel are seen to in their order."""
+"""`Subscriptions`: the subscriptions of one client, changed in the order of its messages."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from actionhero import ChannelRefused, ErrorType, RateLimited, ServiceUnavailable, TypedError
-from actionhero_websocket import frames, messages
+from actionhero_websocket import messages
+from actionhero_websocket.protocol import frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
+    from actionhero import Connection
     from actionhero_channels import Delivery
-    from actionhero_websocket.session import WebSocketSession
     from actionhero_websocket.session_registry import SessionRegistry
 
 #: How many messages of one client about channels may wait; unsubscribing is never refused.
 WAITING_LIMIT: Final = 128
 
-_NAME: Final = re.compile(r"[a-zA-Z0-9:._-]{1,200}", re.ASCII)
+_CHANNEL_NAME: Final = re.compile(r"[a-zA-Z0-9:._-]{1,200}", re.ASCII)
+
+
+class SubscribingSession(Protocol):
+    """The session of a client, as its subscriptions use it."""
+
+    connection: Connection
+    buffered: dict[str, list[Delivery]] | None
+
+    def deliver(self, delivery: Delivery, /) -> None:
+        """Send a broadcast."""
+
+    def gap(self, channel: str, /) -> None:
+        """Send the notice that messages of a channel may have been lost."""
+
+    def send_text(self, body: bytes) -> None:
+        """Send a text message, encoded as UTF-8."""
+
+    def send_texts(self, bodies: Iterable[bytes]) -> None:
+        """Send several text messages in one write."""
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Close the socket."""
 
 
 class Subscriptions:
-    """The channels of one socket.
+    """The subscriptions of one client.
 
     Args:
-        shared: What all sockets share.
-        conversation: Whose they are.
+        registry: The registry of sessions.
+        session: The session of the client.
     """
 
-    __slots__ = ("_conversation", "_shared", "_steps", "_tasks", "_waiting", "sessions")
+    __slots__ = ("_operations", "_registry", "_session", "_tasks", "_waiting", "session_ids")
 
-    def __init__(self, shared: SessionRegistry, conversation: WebSocketSession) -> None:
-        self._shared = shared
-        self._conversation = conversation
-        #: By channel: what is to be done about it, after what is being done.
-        self._steps: dict[str, deque[Callable[[], Coroutine[Any, Any, None]]]] = {}
+    def __init__(self, registry: SessionRegistry, session: SubscribingSession) -> None:
+        self._registry = registry
+        self._session = session
+        #: By channel: the operations that wait for the current one.
+        self._operations: dict[str, deque[Callable[[], Coroutine[Any, Any, None]]]] = {}
         self._waiting = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        #: The identifiers of the sessions that a channel was joined with.
-        self.sessions: set[str] = set()
+        #: The ids of the sessions with which subscriptions were authorized.
+        self.session_ids: set[str] = set()
 
-    # -- in ------------------------------------------------------------------------------------
+    # -- receiving -----------------------------------------------------------------------------
 
-    def take(self, id: Any, message: dict[str, Any], *, joins: bool) -> None:
-        """Take a message: subscribe, or unsubscribe."""
+    def submit(self, id: Any, message: dict[str, Any], *, subscribe: bool) -> None:
+        """Handle a message: subscribe or unsubscribe."""
         channel = message.get("channel")
         if "channel" not in message:
-            self._refuse(id, ChannelRefused("Channel not found: undefined"))
-        elif not isinstance(channel, str) or not _NAME.fullmatch(channel):
+            self._send_error(id, ChannelRefused("Channel not found: undefined"))
+        elif not isinstance(channel, str) or not _CHANNEL_NAME.fullmatch(channel):
             invalid = TypedError("Invalid channel name", type=ErrorType.CHANNEL_VALIDATION)
-            self._refuse(id, invalid)
-        elif not joins:
-            self._enqueue(channel, lambda: self._leave(id, channel))
-        elif self._shared.draining:
-            self._refuse(id, ServiceUnavailable("The server is shutting down"))
+            self._send_error(id, invalid)
+        elif not subscribe:
+            self._enqueue(channel, lambda: self._unsubscribe(id, channel))
+        elif self._registry.is_draining:
+            self._send_error(id, ServiceUnavailable("The server is shutting down"))
         elif self._waiting >= WAITING_LIMIT:
-            waiting = RateLimited(f"Too many subscriptions are waiting (max {WAITING_LIMIT})")
-            self._refuse(id, waiting)
+            limited = RateLimited(f"Too many subscriptions are waiting (max {WAITING_LIMIT})")
+            self._send_error(id, limited)
         else:
-            resumes, since = "since" in message, message.get("since")
-            self._enqueue(channel, lambda: self._join(id, channel, since, resumes=resumes))
+            has_since, since = "since" in message, message.get("since")
+            self._enqueue(channel, lambda: self._subscribe(id, channel, since, has_since=has_since))
 
-    def recheck(self) -> None:
-        """Leave the channels that may not be stayed in: the session that let us in has ended."""
-        self._start(self._recheck())
+    def reauthorize(self) -> None:
+        """Authorize all subscriptions again, in a task: their session was revoked."""
+        self._start(self._reauthorize())
 
-    async def leave_all(self) -> None:
-        """Leave every channel: the connection is gone."""
-        self._steps.clear()
+    async def unsubscribe_all(self) -> None:
+        """End all subscriptions: the client is disconnected."""
+        self._operations.clear()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
-            # What a subscription began while it is cancelled must be seen by what undoes it.
+            # A subscription may complete during its cancellation, and must be ended below.
             await asyncio.wait(tasks)
-        await self._shared.channels.unsubscribe_all(self._conversation)
+        await self._registry.channels.unsubscribe_all(self._session)
 
-    # -- one after another, channel by channel ---------------------------------------------------
+    # -- operations, one after the other for each channel --------------------------------------
 
-    def _enqueue(self, channel: str, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def _enqueue(self, channel: str, operation: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._waiting += 1
-        if channel in self._steps:
-            self._steps[channel].append(step)
+        if channel in self._operations:
+            self._operations[channel].append(operation)
         else:
-            self._steps[channel] = deque((step,))
-            self._start(self._work(channel))
+            self._operations[channel] = deque((operation,))
+            self._start(self._run_operations(channel))
 
-    async def _work(self, channel: str) -> None:
-        steps = self._steps[channel]
+    async def _run_operations(self, channel: str) -> None:
+        operations = self._operations[channel]
         try:
-            while steps:
-                await steps.popleft()()
+            while operations:
+                await operations.popleft()()
                 self._waiting -= 1
         finally:
-            self._steps.pop(channel, None)
+            self._operations.pop(channel, None)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _join(self, id: Any, channel: str, since: Any, *, resumes: bool) -> None:
-        shared, conversation = self._shared, self._conversation
+    async def _subscribe(self, id: Any, channel: str, since: Any, *, has_since: bool) -> None:
+        registry, session = self._registry, self._session
         try:
             if since is not None:
-                self._hold(channel, since)
-            session = await shared.session_of(conversation.connection)
-            if session.id is not None:
-                self.sessions.add(session.id)
-            joined = await shared.channels.subscribe(
-                conversation, channel, session=session, since=since
+                self._start_buffering(channel, since)
+            user_session = await registry.load_session(session.connection)
+            if user_session.id is not None:
+                self.session_ids.add(user_session.id)
+            result = await registry.channels.subscribe(
+                session, channel, session=user_session, since=since
             )
-        except Exception as error:  # noqa: BLE001 - what checks a channel is the author's
-            self._tell_failure(id, f"joining channel {channel!r}", error)
+        except Exception as error:  # noqa: BLE001 - the author's `authorize` and middleware
+            self._send_failure(id, f"subscribing to channel {channel!r}", error)
             return
         finally:
-            held = self._let_go(channel)
+            buffered = self._stop_buffering(channel)
         facts: dict[str, Any] = {"channel": channel}
-        if resumes:
-            # Of `null`, too: that is how somebody says that they may come back.
-            facts |= {"gap": joined.gap, "id": joined.last_id}
-        # In one piece, so that the buffer's limit is not for what was asked for.
+        if has_since:
+            # Also for `null`, with which a client announces that it may resume later.
+            facts |= {"gap": result.gap, "id": result.last_id}
+        # In one write: the limit of the send buffer does not apply to a requested backlog.
         bodies = [messages.subscribed(id, facts)]
-        bodies += [delivery.json for delivery in (*joined.backlog, *held)]
-        conversation.send_texts(bodies)
+        bodies += [delivery.json for delivery in (*result.backlog, *buffered)]
+        session.send_texts(bodies)
 
-    def _hold(self, channel: str, since: Any) -> None:
-        """Keep what is broadcast from now on until what was missed is told."""
+    def _start_buffering(self, channel: str, since: Any) -> None:
+        """Buffer broadcasts until the backlog is sent."""
         if not isinstance(since, str):
             raise TypedError(
-                "Invalid since: send the id of the last message that was received, as text",
+                "Invalid since: send the id of the last message received, as a string",
                 type=ErrorType.CHANNEL_VALIDATION,
             )
-        if self._conversation.held is None:
-            self._conversation.held = {}
-        # Who is in it already gets what is broadcast, as ever.
-        if channel not in (self._conversation.connection.subscriptions or ()):
-            self._conversation.held[channel] = []
+        if self._session.buffered is None:
+            self._session.buffered = {}
+        # An existing subscription continues to deliver broadcasts.
+        if channel not in (self._session.connection.subscriptions or ()):
+            self._session.buffered[channel] = []
 
-    def _let_go(self, channel: str) -> list[Delivery]:
-        """Return what was kept, and keep nothing any more."""
-        held = self._conversation.held
-        kept = held.pop(channel, []) if held is not None else []
-        if not held:
-            self._conversation.held = None
-        return kept
+    def _stop_buffering(self, channel: str) -> list[Delivery]:
+        """Return the buffered broadcasts of a channel, and stop buffering."""
+        by_channel = self._session.buffered
+        deliveries = by_channel.pop(channel, []) if by_channel is not None else []
+        if not by_channel:
+            self._session.buffered = None
+        return deliveries
 
-    async def _leave(self, id: Any, channel: str) -> None:
+    async def _unsubscribe(self, id: Any, channel: str) -> None:
         try:
-            await self._shared.channels.unsubscribe(self._conversation, channel)
+            await self._registry.channels.unsubscribe(self._session, channel)
         except Exception as error:  # noqa: BLE001 - as above
-            self._tell_failure(id, f"leaving channel {channel!r}", error)
+            self._send_failure(id, f"unsubscribing from channel {channel!r}", error)
             return
-        self._conversation.send_text(messages.unsubscribed(id, channel))
+        self._session.send_text(messages.unsubscribed(id, channel))
 
-    async def _recheck(self) -> None:
-        shared, conversation = self._shared, self._conversation
+    async def _reauthorize(self) -> None:
+        registry, session = self._registry, self._session
         try:
-            session = await shared.session_of(conversation.connection)
-            left = await shared.channels.reauthorize(conversation, session)
+            user_session = await registry.load_session(session.connection)
+            ended = await registry.channels.reauthorize(session, user_session)
         except Exception as error:  # noqa: BLE001 - as above
-            shared.pipeline.error_outcome("looking at channels again", error)
-            # Whether they may be stayed in cannot be known, so they are not.
-            await shared.channels.unsubscribe_all(conversation)
-            conversation.close(frames.TRY_AGAIN_LATER, "Channels are not available")
+            registry.pipeline.error_outcome("authorizing subscriptions again", error)
+            # Without an authorization, all subscriptions end.
+            await registry.channels.unsubscribe_all(session)
+            session.close(frames.TRY_AGAIN_LATER, "Channels are not available")
             return
-        self.sessions = {session.id} if session.id is not None else set()
-        for channel in left:
-            conversation.send_text(messages.unsubscribed(messages.NO_ID, channel))
+        self.session_ids = {user_session.id} if user_session.id is not None else set()
+        for channel in ended:
+            session.send_text(messages.unsubscribed(messages.NO_ID, channel))
 
-    # -- refusals ------------------------------------------------------------------------------
+    # -- errors --------------------------------------------------------------------------------
 
-    def _refuse(self, id: Any, error: TypedError) -> None:
-        self._conversation.send_text(self._shared.failure(id, error))
+    def _send_error(self, id: Any, error: TypedError) -> None:
+        self._session.send_text(self._registry.error_message(id, error))
 
-    def _tell_failure(self, id: Any, what: str, error: Exception) -> None:
-        outcome = self._shared.pipeline.error_outcome(what, error)
+    def _send_failure(self, id: Any, operation: str, error: Exception) -> None:
+        outcome = self._registry.pipeline.error_outcome(operation, error)
         if outcome.error is not None:
-            told = self._shared.failure(id, outcome.error, stack=outcome.stack)
-            self._conversation.send_text(told)
+            message = self._registry.error_message(id, outcome.error, stack=outcome.stack)
+            self._session.send_text(message)

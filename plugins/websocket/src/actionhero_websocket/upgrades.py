@@ -1,4 +1,4 @@
-"""Where sockets come in: at the paths of our messages, and at those of plugins."""
+"""The paths of sockets: those of the message protocol, and the endpoints of plugins."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from actionhero import PluginError
 from actionhero_web import Cors, Upgrade, WebSettings
 from actionhero_websocket.endpoint import Endpoint, EndpointSocket
-from actionhero_websocket.handshake import agree
+from actionhero_websocket.protocol.handshake import negotiate
 from actionhero_websocket.session import WebSocketSession
-from actionhero_websocket.session_registry import SessionRegistry, conversations_of
+from actionhero_websocket.session_registry import SessionRegistry, registry_for
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,72 +20,74 @@ if TYPE_CHECKING:
 
 
 class MessageUpgrade(Upgrade):
-    """Lets in who speaks our messages.
+    """Accepts sockets that speak the message protocol of ActionHero.
 
     Args:
-        shared: What all sockets share.
-        settings: Where it listens, and whose pages may ask.
+        registry: The registry of sessions.
+        settings: The paths, and the allowed origins.
     """
 
-    def __init__(self, shared: SessionRegistry, settings: WebSettings) -> None:
+    def __init__(self, registry: SessionRegistry, settings: WebSettings) -> None:
         self.paths = tuple(dict.fromkeys((settings.prefix or "/", "/", "/ws")))
-        self._shared = shared
+        self._registry = registry
         self._cors = Cors(settings.allowed_origins)
 
     async def accept(
         self, request: UpgradeRequest
     ) -> tuple[Mapping[str, str], asyncio.BaseProtocol]:
-        """Agree on how to speak."""
-        compress = self._shared.settings.compress
-        headers, window_bits = agree(request, self._cors, compress=compress)
-        return headers, WebSocketSession(self._shared, request, window_bits=window_bits)
+        """Negotiate the handshake, and return the headers and the session."""
+        compress = self._registry.settings.compress
+        headers, window_bits = negotiate(request, self._cors, compress=compress)
+        return headers, WebSocketSession(self._registry, request, window_bits=window_bits)
 
 
 class EndpointUpgrade(Upgrade):
-    """Lets in who speaks what a plugin understands.
+    """Accepts the sockets of an endpoint.
 
     Args:
-        endpoint: The plugin's.
-        shared: What all sockets share.
-        settings: Whose pages may ask.
+        endpoint: The endpoint.
+        registry: The registry of sessions.
+        settings: The allowed origins.
     """
 
-    def __init__(self, endpoint: Endpoint, shared: SessionRegistry, settings: WebSettings) -> None:
+    def __init__(
+        self, endpoint: Endpoint, registry: SessionRegistry, settings: WebSettings
+    ) -> None:
         self.paths = (endpoint.path,)
         self._endpoint = endpoint
-        self._shared = shared
+        self._registry = registry
         self._cors = Cors(settings.allowed_origins)
 
     async def accept(
         self, request: UpgradeRequest
     ) -> tuple[Mapping[str, str], asyncio.BaseProtocol]:
-        """Agree on how to speak."""
-        compress = self._shared.settings.compress
-        headers, window_bits = agree(request, self._cors, compress=compress)
-        sockets, serve = self._shared.sockets, self._endpoint.serve
+        """Negotiate the handshake, and return the headers and the socket."""
+        compress = self._registry.settings.compress
+        headers, window_bits = negotiate(request, self._cors, compress=compress)
+        sockets, serve = self._registry.sockets, self._endpoint.serve
         return headers, EndpointSocket(sockets, request, serve, window_bits=window_bits)
 
 
-def upgrades_for(app: Application) -> list[Upgrade]:
-    """Return all doors for sockets of an application.
+def create_upgrades(app: Application) -> list[Upgrade]:
+    """Return the upgrades of an application.
 
     Raises:
-        PluginError: Two plugins have an endpoint at one path, or one of them is ours.
+        PluginError: Two endpoints have one path, or an endpoint has a path of the messages.
     """
-    shared = conversations_of(app)
+    registry = registry_for(app)
     settings = app.get(WebSettings)
-    ours = MessageUpgrade(shared, settings)
-    found: list[Upgrade] = [ours]
-    owners = dict.fromkeys(ours.paths, "the messages of actionhero-websocket")
+    message_upgrade = MessageUpgrade(registry, settings)
+    upgrades: list[Upgrade] = [message_upgrade]
+    owners = dict.fromkeys(message_upgrade.paths, "the messages of actionhero-websocket")
     for plugin, endpoint in app.plugins.collect(
         "actionhero_websocket_endpoints", Endpoint, app=app
     ):
         path = endpoint.path.rstrip("/") or "/"
         if path in owners:
             raise PluginError(
-                f"the endpoint {path!r} of {plugin.owner} is taken by {owners[path]}; "
+                f"the endpoint {path!r} of {plugin.owner} has the path of {owners[path]}; "
                 "change its path, or disable one of the plugins"
             )
         owners[path] = plugin.owner
-        found.append(EndpointUpgrade(endpoint, shared, settings))
-    return found
+        upgrades.append(EndpointUpgrade(endpoint, registry, settings))
+    return upgrades

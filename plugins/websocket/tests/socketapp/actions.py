@@ -1,4 +1,4 @@
-"""Actions that the tests call."""
+"""The actions of the sample application."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from actionhero import (
 )
 
 released = asyncio.Event()
-left: ContextVar[str | None] = ContextVar("left", default=None)
+last_name: ContextVar[str | None] = ContextVar("last_name", default=None)
 tasks: list[asyncio.Task[Any] | None] = []
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-class Told(Middleware):
-    """Says how calls end."""
+class LogOutcome(Middleware):
+    """Logs the outcome of calls."""
 
     async def after(self, call: Call, outcome: Any) -> None:
-        how = "cancelled" if outcome.cancelled else "value" if outcome.ok else outcome.error.type
-        say(f"after {call.action.name}: {how}")
+        result = "cancelled" if outcome.cancelled else "value" if outcome.ok else outcome.error.type
+        log(f"after {call.action.name}: {result}")
 
 
 class GreetInputs(Inputs):
@@ -48,7 +48,7 @@ class GreetInputs(Inputs):
 
 
 class Greet(Action):
-    """Greet somebody."""
+    """Greet a person."""
 
     name = "greet"
     web = "GET /greet/{name}"
@@ -58,7 +58,7 @@ class Greet(Action):
 
 
 class OverSocket(Action):
-    """Reached by sockets alone."""
+    """Exposed over WebSocket only."""
 
     name = "over:socket"
     websocket = True
@@ -68,7 +68,7 @@ class OverSocket(Action):
 
 
 class NotOverSocket(Action):
-    """Reached by HTTP alone."""
+    """Exposed over HTTP only."""
 
     name = "not:over:socket"
     web = "GET /not-over-socket"
@@ -78,41 +78,41 @@ class NotOverSocket(Action):
         return {}
 
 
-class Inside(Action):
-    """Reached by the operator alone."""
+class Internal(Action):
+    """Not exposed."""
 
-    name = "inside"
+    name = "internal"
 
     async def run(self) -> dict[str, Any]:
         return {}
 
 
-class ValuePayload(Inputs):
+class ValueInputs(Inputs):
     kind: str
 
 
 class Value(Action):
-    """Return a value of some kind."""
+    """Return a value of a kind."""
 
     name = "value"
     websocket = True
 
-    async def run(self, inputs: ValuePayload) -> Any:
+    async def run(self, inputs: ValueInputs) -> Any:
         values: dict[str, Any] = {
             "list": ["a", {"b": 1}],
             "none": None,
             "text": "grüße",
             "number": 7,
             "model": GreetInputs(name="Ada"),
-            "raw": web.Response(text="raw"),
-            "unwritable": {"what": object()},
+            "http": web.Response(text="http"),
+            "unserializable": {"object": object()},
             "large": "x" * 100_000,
         }
         return values[inputs.kind]
 
 
 class Fail(Action):
-    """Fail as nobody foresaw."""
+    """Raise an unexpected exception."""
 
     name = "fail"
     websocket = True
@@ -122,23 +122,23 @@ class Fail(Action):
 
 
 class Refuse(Action):
-    """Refuse, as was foreseen."""
+    """Raise a `TypedError`."""
 
     name = "refuse"
     websocket = True
 
     async def run(self) -> None:
-        raise Conflict("Somebody is here already")
+        raise Conflict("Name already taken")
 
 
 class SecretInputs(Inputs):
     password: Secret[str] = Field(min_length=8)
 
 
-class Keep(Action):
+class StoreSecret(Action):
     """Take a secret."""
 
-    name = "keep"
+    name = "secret:store"
     websocket = True
 
     async def run(self, inputs: SecretInputs) -> dict[str, Any]:
@@ -146,35 +146,35 @@ class Keep(Action):
 
 
 class Wait(Action):
-    """Answer when somebody says so."""
+    """Block until `release` is called."""
 
     name = "wait"
     websocket = True
-    middleware = [Told()]
+    middleware = [LogOutcome()]
 
     async def run(self) -> dict[str, Any]:
-        say("waiting")
+        log("waiting for release")
         await released.wait()
         return {"waited": True}
 
 
-class Late(Action):
-    """Take longer than it may."""
+class Slow(Action):
+    """Exceed the time limit."""
 
-    name = "late"
+    name = "slow"
     websocket = True
     timeout = timedelta(milliseconds=100)
-    middleware = [Told()]
+    middleware = [LogOutcome()]
 
     async def run(self) -> dict[str, Any]:
         await asyncio.Event().wait()
         return {}
 
 
-class InTime(Action):
-    """Wait, with a limit of its own."""
+class OwnTimeout(Action):
+    """Wait, with a timeout of its own."""
 
-    name = "in:time"
+    name = "own:timeout"
     websocket = True
 
     async def run(self) -> dict[str, Any]:
@@ -183,35 +183,35 @@ class InTime(Action):
         return {"task": asyncio.current_task() is not None}
 
 
-class Afterwards(Action):
-    """Do something when it is answered already."""
+class Deferred(Action):
+    """Log the request id after the response."""
 
-    name = "afterwards"
+    name = "deferred"
     websocket = True
 
     async def run(self, inputs: GreetInputs, call: Call) -> dict[str, Any]:
         asyncio.get_running_loop().call_soon(
-            lambda: say(f"afterwards: {inputs.name} {call.request_id}")
+            lambda: log(f"deferred: {inputs.name} {call.request_id}")
         )
         return {}
 
 
-class Mark(Action):
-    """Leave something in the context, and tell what was there, and in which task."""
+class Isolation(Action):
+    """Set a context variable, and return its previous value and whether the task is known."""
 
-    name = "mark"
+    name = "isolation"
     websocket = True
 
     async def run(self, inputs: GreetInputs) -> dict[str, Any]:
-        before, task = left.get(), asyncio.current_task()
-        left.set(inputs.name)
-        seen = task in tasks
+        before, task = last_name.get(), asyncio.current_task()
+        last_name.set(inputs.name)
+        is_known = task in tasks
         tasks.append(task)
-        return {"before": before, "seen": seen}
+        return {"before": before, "known": is_known}
 
 
 class Release(Action):
-    """Let those that wait go on."""
+    """Unblock all calls of `wait`."""
 
     name = "release"
     web = "GET /release"
@@ -227,12 +227,12 @@ class CountInputs(Inputs):
     fails: bool = False
 
 
-class Counted(Action):
-    """Count, one at a time."""
+class Counter(Action):
+    """Count, one item at a time."""
 
     name = "stream"
     websocket = True
-    middleware = [Told()]
+    middleware = [LogOutcome()]
 
     async def run(self, inputs: CountInputs) -> AsyncIterator[dict[str, int]]:
         for number in range(inputs.count):
@@ -243,7 +243,7 @@ class Counted(Action):
 
 
 class OneEvent(Action):
-    """Tell one event."""
+    """Yield one event."""
 
     name = "event"
     websocket = True
@@ -252,39 +252,39 @@ class OneEvent(Action):
         yield Event({"index": 1}, event="counter", id="7")
 
 
-async def pieces() -> AsyncIterator[bytes]:
+async def chunks() -> AsyncIterator[bytes]:
     yield b"gr"
     yield "üße".encode()
 
 
 class Chunks(Action):
-    """Answer in chunks."""
+    """Return a `Stream` of chunks."""
 
     name = "chunks"
     websocket = True
 
     async def run(self) -> Stream:
-        return Stream(pieces(), media_type="text/plain")
+        return Stream(chunks(), media_type="text/plain")
 
 
 class Endless(Action):
-    """Stream large texts for ever."""
+    """Yield large strings endlessly."""
 
     name = "endless"
     websocket = True
-    middleware = [Told()]
+    middleware = [LogOutcome()]
 
     async def run(self) -> AsyncIterator[str]:
         count = 0
         while True:
             count += 1
-            say(f"item {count}")
+            log(f"item {count}")
             yield "x" * 100_000
             await asyncio.sleep(0)
 
 
 class Flood(Action):
-    """Answer with so many letters."""
+    """Return a string of a length."""
 
     name = "flood"
     websocket = True
@@ -294,7 +294,7 @@ class Flood(Action):
 
 
 class SignIn(Action):
-    """Remember who this is."""
+    """Sign in."""
 
     name = "sign:in"
     web = "PUT /session"
@@ -306,7 +306,7 @@ class SignIn(Action):
 
 
 class SignOut(Action):
-    """Forget who this is."""
+    """Sign out."""
 
     name = "sign:out"
     web = "DELETE /session"
@@ -317,7 +317,7 @@ class SignOut(Action):
 
 
 class WhoAmI(Action):
-    """Tell who this is."""
+    """Return the name of the user."""
 
     name = "whoami"
     web = "GET /whoami"
@@ -328,12 +328,12 @@ class WhoAmI(Action):
         return {"name": call.session["userId"]}
 
 
-if "SOCKETAPP_WRONG" in os.environ:
+if "SOCKETAPP_INVALID" in os.environ:
 
-    class Wrong(Action):
-        """Say what nobody understands."""
+    class Invalid(Action):
+        """Have an invalid attribute."""
 
-        name = "wrong"
+        name = "invalid"
         websocket = "yes"
 
         async def run(self) -> None:

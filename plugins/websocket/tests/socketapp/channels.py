@@ -1,4 +1,4 @@
-"""Channels that the tests join, and the action by which they are told something."""
+"""The channels of the sample application, and actions that use them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class News(Channel):
-    """What everybody may hear."""
+    """Without history, authorization and presence."""
 
     name = "news"
 
@@ -21,7 +21,7 @@ class News(Channel):
 
 
 class Log(Channel):
-    """What can be heard later."""
+    """With a short history."""
 
     name = "log:{name}"
     history = 20
@@ -31,7 +31,7 @@ class Log(Channel):
 
 
 class Long(Channel):
-    """What can be heard later, however much it is."""
+    """With a long history."""
 
     name = "long:{name}"
     history = 100_000
@@ -41,7 +41,7 @@ class Long(Channel):
 
 
 class Members(Channel):
-    """For who has signed in, who is seen there."""
+    """With authorization and presence."""
 
     name = "messages"
 
@@ -54,7 +54,7 @@ class Members(Channel):
 
 
 class Many(Channel):
-    """One of many."""
+    """For many subscriptions."""
 
     name = "many:{number}"
 
@@ -63,7 +63,7 @@ class Many(Channel):
 
 
 class Broken(Channel):
-    """Fails as nobody foresaw."""
+    """Raises an unexpected exception."""
 
     name = "broken"
 
@@ -71,28 +71,29 @@ class Broken(Channel):
         raise RuntimeError("expected Traceback")
 
 
-class TellInputs(Inputs):
+class BroadcastInputs(Inputs):
     channel: str
     message: Any
     sender: str | None = None
 
 
-class Tell(Action):
-    """Broadcast something."""
+class Broadcast(Action):
+    """Broadcast a message."""
 
-    name = "tell"
-    web = "POST /tell"
+    name = "broadcast"
+    web = "POST /broadcast"
 
-    async def run(self, inputs: TellInputs, call: Call) -> dict[str, Any]:
-        said = {"sender": inputs.sender} if inputs.sender else {}
-        return {"id": await call.get(Channels).broadcast(inputs.channel, inputs.message, **said)}
+    async def run(self, inputs: BroadcastInputs, call: Call) -> dict[str, Any]:
+        options = {"sender": inputs.sender} if inputs.sender else {}
+        channels = call.get(Channels)
+        return {"id": await channels.broadcast(inputs.channel, inputs.message, **options)}
 
 
-class Joined(Action):
-    """Tell how many connections of this process are in each channel."""
+class Subscribers(Action):
+    """Return the number of subscribers of this process, by channel."""
 
-    name = "joined"
+    name = "subscribers"
     websocket = True
 
     async def run(self, call: Call) -> dict[str, Any]:
-        return {"joined": dict(call.get(Channels).subscriber_counts)}
+        return {"subscribers": dict(call.get(Channels).subscriber_counts)}

@@ -1,4 +1,4 @@
-"""An endpoint that the tests speak with."""
+"""The endpoints of the sample application."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ if TYPE_CHECKING:
 
 
 async def echo(socket: EndpointSocket) -> None:
-    """Say whatever was heard."""
+    """Send each message back."""
     async for message in socket:
         await socket.send(message)
 
 
 async def fail(socket: EndpointSocket) -> None:
-    """Fail at the first message."""
+    """Raise an exception on the first message."""
     await socket.receive()
     raise RuntimeError("expected Traceback")
 
 
 async def once(socket: EndpointSocket) -> None:
-    """Hear one message, and hang up."""
+    """Return after the first message."""
     await socket.receive()
 
 
 @hookimpl
 def actionhero_websocket_endpoints() -> list[Endpoint]:
-    clash = (
-        [Endpoint(os.environ["SOCKETAPP_CLASH"], echo)] if "SOCKETAPP_CLASH" in os.environ else []
+    conflict = (
+        [Endpoint(os.environ["SOCKETAPP_CONFLICT"], echo)]
+        if "SOCKETAPP_CONFLICT" in os.environ
+        else []
     )
-    return [Endpoint("/echo", echo), Endpoint("/fail", fail), Endpoint("/once", once), *clash]
+    return [Endpoint("/echo", echo), Endpoint("/fail", fail), Endpoint("/once", once), *conflict]

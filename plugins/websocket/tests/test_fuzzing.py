@@ -1,4 +1,4 @@
-"""Frames and messages that mean something, or nothing: they are answered, and the server lives."""
+"""Random frames and messages: the server responds, reveals no internals, and survives."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
-    from plugins.websocket.tests.conftest import Client, Started
+    from plugins.websocket.tests.conftest import Client, ServerProcess
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-MOVES = 20
+MAX_FRAMES = 20
 
 
-class Move(NamedTuple):
-    """A frame that is sent."""
+class RandomFrame(NamedTuple):
+    """A frame of the client."""
 
     opcode: int
     content: bytes
@@ -27,7 +27,7 @@ class Move(NamedTuple):
 
 
 def mostly(usual: object, others: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
-    """Give what is usual, and now and then something else."""
+    """Return a strategy for a usual value, and for others in one of thirty cases."""
     return st.integers(0, 29).flatmap(lambda chance: others if chance == 29 else st.just(usual))
 
 
@@ -45,36 +45,46 @@ values = st.recursive(
     ),
     max_leaves=8,
 )
-sayings = st.fixed_dictionaries(
-    {"messageType": st.sampled_from(["action", "subscribe", "unsubscribe", "nope"]) | values},
+messages = st.fixed_dictionaries(
+    {"messageType": st.sampled_from(["action", "subscribe", "unsubscribe", "unknown"]) | values},
     optional={
         "messageId": values,
         "action": st.sampled_from(
-            ["greet", "value", "chunks", "event", "keep", "nobody", "whoami", "tell", "sign:in"]
+            [
+                "greet",
+                "value",
+                "chunks",
+                "event",
+                "secret:store",
+                "unknown",
+                "whoami",
+                "broadcast",
+                "sign:in",
+            ]
         )
         | values,
         "params": st.fixed_dictionaries(
             {},
             optional={
                 "name": values,
-                "kind": st.sampled_from(["list", "raw", "unwritable", "none"]) | values,
+                "kind": st.sampled_from(["list", "http", "unserializable", "none"]) | values,
                 "password": values,
                 "channel": st.sampled_from(["news", "log:a", "messages"]) | values,
                 "message": values,
             },
         )
         | values,
-        "channel": st.sampled_from(["news", "log:a", "messages", "many:1", "a b", "nowhere"])
+        "channel": st.sampled_from(["news", "log:a", "messages", "many:1", "a b", "unknown"])
         | values,
         "since": values,
     },
 )
-texts = (sayings | values).map(lambda value: json.dumps(value).encode())
+texts = (messages | values).map(lambda value: json.dumps(value).encode())
 damaged = st.tuples(texts, st.integers(0, 200), st.binary(max_size=3)).map(
     lambda parts: parts[0][: parts[1]] + parts[2] + parts[0][parts[1] + 1 :]
 )
-moves = st.builds(
-    Move,
+random_frames = st.builds(
+    RandomFrame,
     mostly(TEXT, st.sampled_from([CONTINUATION, BINARY, CLOSE, PING, PONG, 3, 11])),
     texts | damaged | st.binary(max_size=200),
     mostly(True, st.just(False)),
@@ -83,19 +93,21 @@ moves = st.builds(
 )
 
 
-def say(client: Client, sent: list[Move]) -> None:
-    """Send it all and take leave; look at all that is said."""
+def exchange(client: Client, sent: list[RandomFrame]) -> None:
+    """Send the frames and a close frame, and check all frames of the server."""
     try:
-        for move in sent:
-            content = move.content[:125] if move.opcode >= CLOSE else move.content
-            client.put(move.opcode, content, fin=move.fin, reserved=move.reserved, mask=move.mask)
-        client.put(CLOSE, b"\x03\xe8")
-        while (said := client.frame()).opcode != CLOSE:
-            assert b"Traceback" not in said.content
-            assert b"File \\" not in said.content
-        assert said.code in {0, 1000, 1001, 1002, 1007, 1009, *range(3000, 5000)}, said
+        for frame in sent:
+            content = frame.content[:125] if frame.opcode >= CLOSE else frame.content
+            client.send_frame(
+                frame.opcode, content, fin=frame.fin, reserved=frame.reserved, mask=frame.mask
+            )
+        client.send_frame(CLOSE, b"\x03\xe8")
+        while (received := client.read_frame()).opcode != CLOSE:
+            assert b"Traceback" not in received.content
+            assert b"File \\" not in received.content
+        assert received.code in {0, 1000, 1001, 1002, 1007, 1009, *range(3000, 5000)}, received
     except (EOFError, ConnectionError):
-        # It has heard enough of us.
+        # The server has closed the connection.
         pass
     finally:
         client.close()
@@ -103,25 +115,25 @@ def say(client: Client, sent: list[Move]) -> None:
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("examples", [50, pytest.param(2000, marks=pytest.mark.soak)])
-def test_nonsense_is_answered_with_sense(server: Started, examples: int) -> None:
-    """Never with our insides, and never with the end of the server."""
-    told: list[int] = []
+def test_the_server_survives_random_frames(server: ServerProcess, examples: int) -> None:
+    """And reveals no internals."""
+    frame_counts: list[int] = []
 
     @settings(
         max_examples=examples,
         deadline=None,
-        # What every run tries is the same; the long one looks for what is new.
+        # Short runs are deterministic; the long one explores.
         derandomize=examples < 100,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
-    @given(st.lists(moves, min_size=5, max_size=MOVES))
-    def try_it(sent: list[Move]) -> None:
-        told.append(len(sent))
-        say(server.connect(), sent)
+    @given(st.lists(random_frames, min_size=5, max_size=MAX_FRAMES))
+    def run(sent: list[RandomFrame]) -> None:
+        frame_counts.append(len(sent))
+        exchange(server.connect(), sent)
         assert server.process.poll() is None
 
-    try_it()
+    run()
 
-    print(f"{sum(told)} frames over {len(told)} sockets")
+    print(f"{sum(frame_counts)} frames over {len(frame_counts)} sockets")
     client = server.connect()
     assert client.call("greet", name="Ada")["response"]["greeting"] == "Hello, Ada!"

@@ -1,4 +1,4 @@
-"""What a client is told: messages of channels, events of streams, failures."""
+"""The values that a client receives: messages of channels, events of streams, and errors."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 
 class Message(NamedTuple):
-    """One message of a channel."""
+    """A message of a channel."""
 
     channel: str
     message: Any
     sender: str
-    #: From which a subscription can go on; `None`: it cannot, as with who comes and goes.
+    #: The identifier from which a subscription can resume; `None` for presence events.
     id: str | None = None
-    #: Whether messages before this one may have been missed.
+    #: Whether messages before this one may have been lost.
     after_gap: bool = False
 
 
 class CallFailed(Exception):
-    """The server says why there is no value.
+    """Raised when the server responds with an error.
 
     Args:
-        message: What went wrong.
-        type: Its name on the wire, such as `CONNECTION_ACTION_NOT_FOUND`.
-        key: The input that it is about.
-        value: What was given for that input.
-        document: All that was told.
+        message: The message of the error.
+        type: The type of the error, such as `CONNECTION_ACTION_NOT_FOUND`.
+        key: The name of the invalid input.
+        value: The value of the invalid input.
+        document: The whole error document.
     """
 
     def __init__(
@@ -52,16 +52,16 @@ class CallFailed(Exception):
 
     @property
     def request_id(self) -> str | None:
-        """What ties the failure to the log of the server."""
+        """The request id, by which the server logs the call."""
         return self.document.get("request_id")
 
 
 class ConnectionLost(ConnectionError):
-    """There is no connection, or none any more.
+    """Raised when there is no connection, or it was lost.
 
     Args:
-        message: Why.
-        is_final: Whether another attempt would end in the same way.
+        message: The cause.
+        is_final: Whether the server would refuse another attempt too.
     """
 
     def __init__(self, message: str, *, is_final: bool = False) -> None:
@@ -69,8 +69,8 @@ class ConnectionLost(ConnectionError):
         self.is_final = is_final
 
 
-def failure_in(document: Mapping[str, Any]) -> CallFailed:
-    """Return the failure that the server tells in `document`."""
+def parse_error(document: Mapping[str, Any]) -> CallFailed:
+    """Return the exception of an error document."""
     return CallFailed(
         document.get("message", ""),
         document.get("type", ""),
@@ -80,22 +80,22 @@ def failure_in(document: Mapping[str, Any]) -> CallFailed:
     )
 
 
-def event_in(frame: str) -> Event[Any]:
-    """Return the event that is told by the text of a server-sent event."""
+def parse_event(text: str) -> Event[Any]:
+    """Return the event of a server-sent event's text."""
     fields: dict[str, str] = {}
-    lines: list[str] = []
-    for line in frame.split("\n"):
+    data_lines: list[str] = []
+    for line in text.split("\n"):
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if name == "data":
-            lines.append(value)
+            data_lines.append(value)
         elif name:
             fields[name] = value
-    text = "\n".join(lines)
+    data = "\n".join(data_lines)
     try:
-        content = json.loads(text)
+        content = json.loads(data)
     except ValueError:
-        content = text
+        content = data
     retry = fields.get("retry")
     return Event(
         content,

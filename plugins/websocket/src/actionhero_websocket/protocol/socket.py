@@ -1,0 +1,285 @@
+"""`Socket`, one WebSocket connection: decodes frames, writes frames, and closes in order."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from actionhero_websocket.protocol import frames
+from actionhero_websocket.protocol.frames import FrameError, FrameReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from actionhero.transport import TimeoutQueue
+    from actionhero_web import UpgradeRequest
+    from actionhero_websocket.settings import WebSocketSettings
+
+#: How much may be buffered for a client before `drained` waits.
+PAUSE_BYTES: Final = 65536
+
+_PING: Final = frames.frame(frames.PING, b"")
+
+
+class SocketOwner(Protocol):
+    """The registry of sockets, as a socket uses it."""
+
+    settings: WebSocketSettings
+    send_buffer_bytes: int
+    #: The sockets with an incomplete frame.
+    unfinished: TimeoutQueue[Socket]
+    #: The sockets that have sent a close frame.
+    closing: TimeoutQueue[Socket]
+
+    def add(self, socket: Socket) -> None:
+        """Add a socket whose connection is open."""
+
+    def remove(self, socket: Socket) -> None:
+        """Remove a socket whose connection is closed."""
+
+    def enqueue(self, socket: Socket, data: bytes) -> None:
+        """Pass data to `Socket.process` in this iteration of the event loop."""
+
+
+class Socket(asyncio.Protocol):
+    """One WebSocket connection; a subclass handles its messages.
+
+    No method waits, and there is no task: a frame is written when it is sent, or the connection is
+    closed because too much is buffered already.
+
+    Args:
+        sockets: The registry of sockets.
+        request: The request of the handshake.
+        window_bits: The negotiated compression window, as a base-two logarithm; 0: none.
+    """
+
+    __slots__ = (
+        "_drained",
+        "_is_paused",
+        "_reader",
+        "_unfinished",
+        "close_code",
+        "is_closing",
+        "request",
+        "sockets",
+        "transport",
+        "unanswered_pings",
+        "window_bits",
+    )
+
+    def __init__(self, sockets: SocketOwner, request: UpgradeRequest, *, window_bits: int) -> None:
+        self.sockets = sockets
+        self.request = request
+        #: The window of our compression, as a base-two logarithm; 0: no compression.
+        self.window_bits = window_bits
+        self.transport: Any = None
+        #: Whether closing has started: nothing more is sent, and messages are ignored.
+        self.is_closing = False
+        #: The close code of the client, or ours, or 1006; `None` before closing has started.
+        self.close_code: int | None = None
+        #: The number of pings since the last pong.
+        self.unanswered_pings = 0
+        self._reader: FrameReader | None = FrameReader(
+            sockets.settings.message_limit_bytes, allows_compression=window_bits > 0
+        )
+        #: The incomplete frame whose timeout is running.
+        self._unfinished: bytearray | None = None
+        self._is_paused = False
+        self._drained: asyncio.Future[None] | None = None
+
+    # -- overridden by subclasses --------------------------------------------------------------
+
+    def on_open(self) -> None:
+        """Handle the start of the connection."""
+
+    def on_message(self, opcode: int, content: bytearray) -> None:
+        """Handle a message. Text is not decoded, and may be invalid UTF-8."""
+
+    def on_closing(self) -> None:
+        """Handle the start of closing: nothing more is sent, and messages are ignored."""
+
+    def on_disconnect(self) -> None:
+        """Handle the end of the connection."""
+
+    def on_session_revoked(self, session_id: str | None) -> None:
+        """Handle the end of a session, perhaps that of this client; `None`: of any session."""
+
+    def cancel_calls(self) -> None:
+        """Cancel the calls of this client: the grace period of a shutdown is over."""
+
+    # -- sending -------------------------------------------------------------------------------
+
+    def send_text(self, body: bytes) -> None:
+        """Send a text message, encoded as UTF-8."""
+        self.write(
+            frames.deflated_frame(body, self.window_bits)
+            if self.window_bits
+            else frames.text_frame(body)
+        )
+
+    def send_texts(self, bodies: Iterable[bytes]) -> None:
+        """Send several text messages in one write: all of them, or the socket is closed."""
+        if window_bits := self.window_bits:
+            self.write(b"".join(frames.deflated_frame(body, window_bits) for body in bodies))
+        else:
+            self.write(b"".join(map(frames.text_frame, bodies)))
+
+    def write(self, frame: bytes) -> None:
+        """Write an encoded frame; close the socket if too much is buffered already."""
+        transport = self.transport
+        if self.is_closing or transport is None or transport.is_closing():
+            return
+        if self._is_paused:
+            buffered = transport.get_write_buffer_size()
+            # With an empty buffer, a message of any size is accepted.
+            if buffered and buffered + len(frame) > self.sockets.send_buffer_bytes:
+                self.close(frames.TRY_AGAIN_LATER, "Too slow")
+                return
+        transport.write(frame)
+
+    def ping(self) -> None:
+        """Send a ping."""
+        self.unanswered_pings += 1
+        self.write(_PING)
+
+    async def drained(self) -> None:
+        """Wait until the client has received most of the buffer, or is disconnected."""
+        while self._is_paused and not self.is_closing:
+            if self._drained is None:
+                self._drained = asyncio.get_running_loop().create_future()
+            # Shielded: several calls may wait, and a cancellation affects only one of them.
+            await asyncio.shield(self._drained)
+
+    # -- closing -------------------------------------------------------------------------------
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Send a close frame, and close the connection after the reply or a timeout."""
+        if self.is_closing or self.transport is None:
+            return
+        self._send_close(code, reason)
+        self.sockets.closing.add(self)
+
+    def fail(self, code: int, reason: str) -> None:
+        """Send a close frame, and ignore all further data: it cannot be decoded."""
+        if self.is_closing or self.transport is None:
+            return
+        self._send_close(code, reason)
+        self._reader = None
+        # Not `transport.close`: a client that is still sending would get a reset, and miss the
+        # close frame.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.sockets.closing.add(self)
+
+    def abort(self) -> None:
+        """Close the connection immediately."""
+        if self.transport is not None:
+            self.is_closing = True
+            self.transport.abort()
+
+    def abort_soon(self) -> None:
+        """Close the connection after the pending writes of this iteration of the event loop."""
+        asyncio.get_running_loop().call_soon(self.abort)
+
+    def handle_error(self, error: Exception) -> None:
+        """Report an unexpected error to the event loop, and close the connection."""
+        loop = asyncio.get_running_loop()
+        message = "unexpected error while processing WebSocket data"
+        loop.call_exception_handler({"message": message, "exception": error, "protocol": self})
+        self.abort()
+
+    def _send_close(self, code: int, reason: str) -> None:
+        self.is_closing = True
+        self.close_code = code
+        if not self.transport.is_closing():
+            self.transport.write(frames.close_frame(code, reason))
+        self._notify_drained()
+        self.on_closing()
+
+    def _handle_close(self, content: bytearray) -> None:
+        """Reply to a close frame, and close the connection."""
+        self._reader = None
+        code = int.from_bytes(content[:2]) if content else frames.NO_CODE
+        if not self.is_closing:
+            self._send_close(code, "")
+        self.close_code = code
+        self.sockets.closing.add(self)
+        self.transport.close()
+
+    # -- asyncio.Protocol ----------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start: the handshake is complete."""
+        self.transport = transport
+        # Writing pauses well before the limit at which the socket is closed.
+        self.transport.set_write_buffer_limits(min(PAUSE_BYTES, self.sockets.send_buffer_bytes))
+        self.sockets.add(self)
+        self.on_open()
+
+    def data_received(self, data: bytes) -> None:
+        """Enqueue data of the client."""
+        self.sockets.enqueue(self, data)
+
+    def process(self, data: bytes) -> None:
+        """Decode data of the client, and handle its frames."""
+        reader = self._reader
+        if reader is None:
+            return
+        text = reader.read_single_text(data)
+        if text is not None:
+            if not self.is_closing:
+                self.on_message(frames.TEXT, text)
+            return
+        try:
+            for opcode, content in reader.feed(data):
+                if opcode <= frames.BINARY:
+                    if not self.is_closing:
+                        self.on_message(opcode, content)
+                elif opcode == frames.PING:
+                    self.write(frames.frame(frames.PONG, content))
+                elif opcode == frames.PONG:
+                    self.unanswered_pings = 0
+                else:
+                    self._handle_close(content)
+                if self._reader is None:
+                    return
+        except FrameError as error:
+            self.fail(error.code, error.reason)
+            return
+        if reader.remainder is not self._unfinished:
+            # The timeout starts with the first byte of a frame, however slowly the others arrive.
+            self._unfinished = reader.remainder
+            if reader.remainder is None:
+                self.sockets.unfinished.discard(self)
+            else:
+                self.sockets.unfinished.add(self)
+
+    def eof_received(self) -> None:
+        """Close: the client has closed its side without a close frame."""
+
+    def pause_writing(self) -> None:
+        """Pause: the write buffer is full."""
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        """Resume: the write buffer has room."""
+        self._is_paused = False
+        self._notify_drained()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Clean up: the connection is closed."""
+        if self.transport is None:
+            return
+        self.transport = self._reader = self._unfinished = None
+        self.is_closing = True
+        if self.close_code is None:
+            self.close_code = frames.ABNORMAL
+        self.sockets.remove(self)
+        self._notify_drained()
+        self.on_disconnect()
+
+    def _notify_drained(self) -> None:
+        if self._drained is not None:
+            if not self._drained.done():
+                self._drained.set_result(None)
+            self._drained = None
