@@ -1,4 +1,4 @@
-"""What the tests of background jobs share: an application that runs some."""
+"""Fixtures of the tests of background jobs."""
 
 from __future__ import annotations
 
@@ -22,12 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["rabbitmq_server", "shared_rabbitmq"]
 
-Running = "Callable[..., contextlib.AbstractAsyncContextManager[RunningApp]]"
-
 
 @pytest.fixture
 def tasks_app(tmp_path: Path) -> Callable[..., Any]:
-    """Give a function that runs an application with actions, and jobs; one folder for all."""
+    """Return a function that runs an application with actions; all use one folder."""
 
     @contextlib.asynccontextmanager
     async def run(
@@ -37,12 +35,11 @@ def tasks_app(tmp_path: Path) -> Callable[..., Any]:
         environ: dict[str, str] | None = None,
         **settings: Any,
     ) -> AsyncIterator[RunningApp]:
-        given = TasksSettings(**settings)
         async with running_app(
             actionhero_tasks.plugin,
             *plugins,
             *parts,
-            settings=[given],
+            settings=[TasksSettings(**settings)],
             mode=mode,
             environ=environ,
             folder=tmp_path,
@@ -54,6 +51,6 @@ def tasks_app(tmp_path: Path) -> Callable[..., Any]:
 
 @pytest.fixture
 async def limit() -> AsyncIterator[None]:
-    """Fail a test whose job never comes."""
+    """Fail a test that waits for a job too long."""
     async with asyncio.timeout(60):
         yield

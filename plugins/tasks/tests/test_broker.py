@@ -1,4 +1,4 @@
-"""The store as a broker of dramatiq: its own actors and its own worker run on it."""
+"""`JobBroker`: dramatiq's actors and workers on a store of jobs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from actionhero_tasks import JobState, Tasks
 from actionhero_tasks.broker import JobBroker
 from actionhero_tasks.brokered_store import BrokeredStore
 from actionhero_tasks.job import NewJob, StoreUnavailable
-from actionhero_tasks.rabbitmq_tickets import RabbitmqTickets
+from actionhero_tasks.rabbitmq_message_broker import RabbitmqMessageBroker
 from actionhero_tasks.redis_store import RedisStore
 from actionhero_tasks.sqlite_store import SqliteStore
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from actionhero_tasks.store import JobStore
 
-PATIENCE_MS = 30_000
+TIMEOUT_MS = 30_000
 
 
 def embedded_store(request: pytest.FixtureRequest) -> JobStore:
@@ -48,7 +48,7 @@ def rabbitmq_store(request: pytest.FixtureRequest) -> JobStore:
     outbox = inner.outbox()
     assert outbox is not None
     url = request.getfixturevalue("rabbitmq_server").url
-    return BrokeredStore(inner, outbox, RabbitmqTickets(url, "rabbit"))
+    return BrokeredStore(inner, outbox, RabbitmqMessageBroker(url, "rabbit"))
 
 
 @pytest.fixture(scope="module")
@@ -75,24 +75,24 @@ def worker(broker: JobBroker) -> Iterator[dramatiq.Worker]:
 
 
 @pytest.mark.usefixtures("worker")
-def test_an_actor_of_dramatiq_gets_what_was_sent_to_it(broker: JobBroker) -> None:
-    """By any of its threads, each once."""
-    got: list[int] = []
+def test_each_message_is_processed_once(broker: JobBroker) -> None:
+    """By several threads of the worker."""
+    numbers: list[int] = []
 
     @dramatiq.actor(broker=broker)
-    def put(number: int) -> None:
-        got.append(number)
+    def append(number: int) -> None:
+        numbers.append(number)
 
     for number in range(50):
-        put.send(number)
-    broker.join("default", timeout=PATIENCE_MS)
+        append.send(number)
+    broker.join("default", timeout=TIMEOUT_MS)
 
-    assert sorted(got) == list(range(50))
+    assert sorted(numbers) == list(range(50))
 
 
 @pytest.mark.usefixtures("worker")
-def test_an_actor_that_fails_is_tried_again_and_then_a_dead_letter(broker: JobBroker) -> None:
-    """By dramatiq's own rules: each time is a job of its own. What was raised is not repeated."""
+def test_a_failing_actor_is_retried_then_dead_lettered(broker: JobBroker) -> None:
+    """By dramatiq's middleware: each attempt is a job. The exception's message is not stored."""
     runs: list[int] = []
 
     @dramatiq.actor(broker=broker, max_retries=2)
@@ -101,7 +101,7 @@ def test_an_actor_that_fails_is_tried_again_and_then_a_dead_letter(broker: JobBr
         raise RuntimeError("hunter2")
 
     fail.send()
-    broker.join("default", timeout=PATIENCE_MS)
+    broker.join("default", timeout=TIMEOUT_MS)
 
     [dead] = broker.store.jobs(JobState.DEAD)
     assert len(runs) == 3
@@ -111,8 +111,8 @@ def test_an_actor_that_fails_is_tried_again_and_then_a_dead_letter(broker: JobBr
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_message_for_nobody_is_a_dead_letter(broker: JobBroker) -> None:
-    """Somebody may have renamed the actor, and lets it run again later."""
+def test_a_message_for_an_unknown_actor_is_dead_lettered(broker: JobBroker) -> None:
+    """So it can be retried after a deployment."""
 
     @dramatiq.actor(broker=broker)
     def known() -> None:
@@ -120,13 +120,13 @@ def test_a_message_for_nobody_is_a_dead_letter(broker: JobBroker) -> None:
 
     message = known.message()
     broker.enqueue(message.copy(actor_name="unknown"))
-    broker.join("default", timeout=PATIENCE_MS)
+    broker.join("default", timeout=TIMEOUT_MS)
 
     assert [job.action for job in broker.store.jobs(JobState.DEAD)] == ["unknown"]
 
 
 def test_a_delayed_message_waits_in_the_store(broker: JobBroker) -> None:
-    """And not in the memory of a worker."""
+    """Not in the memory of a worker."""
 
     @dramatiq.actor(broker=broker)
     def later() -> None:
@@ -142,25 +142,25 @@ def test_a_delayed_message_waits_in_the_store(broker: JobBroker) -> None:
     assert broker.store.counts() == []
 
 
-def test_what_a_worker_has_and_has_not_begun_goes_back_when_it_stops(broker: JobBroker) -> None:
-    """At once, and uncounted. What it has begun is finished."""
-    begun, go = threading.Semaphore(0), threading.Event()
+def test_a_stopping_worker_releases_prefetched_messages(broker: JobBroker) -> None:
+    """Their deliveries are not counted. Messages in process are finished."""
+    started, go = threading.Semaphore(0), threading.Event()
 
     @dramatiq.actor(broker=broker)
     def hold() -> None:
-        begun.release()
-        go.wait(PATIENCE_MS / 1000)
+        started.release()
+        go.wait(TIMEOUT_MS / 1000)
 
     for _ in range(6):
         hold.send()
     worker = dramatiq.Worker(broker, worker_timeout=100, worker_threads=2)
     worker.start()
     for _ in range(2):
-        assert begun.acquire(timeout=PATIENCE_MS / 1000)
+        assert started.acquire(timeout=TIMEOUT_MS / 1000)
     stopping = threading.Thread(target=worker.stop)
     stopping.start()
     go.set()
-    stopping.join(PATIENCE_MS / 1000)
+    stopping.join(TIMEOUT_MS / 1000)
 
     ready = broker.store.jobs(JobState.READY)
     done = broker.store.jobs(JobState.DONE)
@@ -169,20 +169,20 @@ def test_what_a_worker_has_and_has_not_begun_goes_back_when_it_stops(broker: Job
     assert {job.deliveries for job in ready} <= {0}
 
 
-def test_a_queue_that_was_not_declared_is_not_found(broker: JobBroker) -> None:
-    """As dramatiq wants it."""
-    for ask in (broker.consume, broker.join, broker.flush):
+def test_an_undeclared_queue_is_not_found(broker: JobBroker) -> None:
+    """As dramatiq specifies."""
+    for method in (broker.consume, broker.join, broker.flush):
         with pytest.raises(QueueNotFound):
-            ask("nowhere")
+            method("unknown")
 
 
-def test_a_store_that_is_away_is_told_as_dramatiq_knows_it(
+def test_an_unavailable_store_raises_the_error_of_dramatiq(
     broker: JobBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that its worker tries again."""
+    """Because dramatiq's worker handles it."""
 
     def fail(*_: Any) -> None:
-        raise StoreUnavailable("gone")
+        raise StoreUnavailable("unavailable")
 
     @dramatiq.actor(broker=broker)
     def job() -> None:
@@ -190,45 +190,45 @@ def test_a_store_that_is_away_is_told_as_dramatiq_knows_it(
 
     monkeypatch.setattr(broker.store, "add", fail)
 
-    with pytest.raises(BrokerConnectionError, match="gone"):
+    with pytest.raises(BrokerConnectionError, match="unavailable"):
         job.send()
 
 
 @pytest.mark.usefixtures("worker")
-def test_messages_are_delayed_independently_of_one_another(broker: JobBroker) -> None:
-    """The one that was sent last may be the first."""
-    got: list[int] = []
+def test_delays_are_independent(broker: JobBroker) -> None:
+    """A message that was sent later may be processed first."""
+    numbers: list[int] = []
 
     @dramatiq.actor(broker=broker)
-    def put(number: int) -> None:
-        got.append(number)
+    def append(number: int) -> None:
+        numbers.append(number)
 
-    put.send_with_options(args=(2,), delay=2000)
-    put.send_with_options(args=(1,), delay=100)
-    broker.join("default", timeout=PATIENCE_MS)
+    append.send_with_options(args=(2,), delay=2000)
+    append.send_with_options(args=(1,), delay=100)
+    broker.join("default", timeout=TIMEOUT_MS)
 
-    assert got == [1, 2]
+    assert numbers == [1, 2]
 
 
-def test_the_most_urgent_message_is_handed_out_first(broker: JobBroker) -> None:
-    """The one with the highest `broker_priority`, as dramatiq counts."""
+def test_messages_are_consumed_by_priority(broker: JobBroker) -> None:
+    """The highest `broker_priority` first, as in dramatiq."""
 
     @dramatiq.actor(broker=broker)
-    def put(number: int) -> None:
+    def process(number: int) -> None:
         pass
 
     for level in (0, 3, 1):
-        put.send_with_options(args=(level,), broker_priority=level)
-    consumer = broker.consume("default", prefetch=3, timeout=PATIENCE_MS)
+        process.send_with_options(args=(level,), broker_priority=level)
+    consumer = broker.consume("default", prefetch=3, timeout=TIMEOUT_MS)
 
-    got = [received(consumer) for _ in range(3)]
+    messages = [next_message(consumer) for _ in range(3)]
     consumer.close()
 
-    assert [message.args for message in got] == [(3,), (1,), (0,)]
+    assert [message.args for message in messages] == [(3,), (1,), (0,)]
 
 
-def test_no_more_messages_are_out_than_were_asked_for(broker: JobBroker) -> None:
-    """One that is acknowledged, however often, makes room for one."""
+def test_unacknowledged_messages_are_limited_by_prefetch(broker: JobBroker) -> None:
+    """Acknowledging a message twice counts once."""
 
     @dramatiq.actor(broker=broker)
     def job() -> None:
@@ -238,11 +238,11 @@ def test_no_more_messages_are_out_than_were_asked_for(broker: JobBroker) -> None
         job.send()
     consumer = broker.consume("default", prefetch=2, timeout=10)
 
-    first, second = received(consumer), received(consumer)
+    first, second = next_message(consumer), next_message(consumer)
     beyond = next(consumer)
     consumer.ack(first)
     consumer.ack(first)
-    third = received(consumer)
+    third = next_message(consumer)
     still_beyond = next(consumer)
     consumer.nack(second)
     consumer.requeue([third])
@@ -253,28 +253,28 @@ def test_no_more_messages_are_out_than_were_asked_for(broker: JobBroker) -> None
     assert (counts.ready, counts.running, counts.dead) == (2, 0, 1)
 
 
-def test_what_a_consumer_has_is_somebody_elses_when_it_closes(broker: JobBroker) -> None:
-    """Also what it has handed out, and was not told of."""
+def test_a_closed_consumer_releases_its_messages(broker: JobBroker) -> None:
+    """Including messages that were not acknowledged."""
 
     @dramatiq.actor(broker=broker)
     def job() -> None:
         pass
 
     sent = job.send()
-    first = broker.consume("default", timeout=PATIENCE_MS)
-    received(first)
+    first = broker.consume("default", timeout=TIMEOUT_MS)
+    next_message(first)
 
     first.close()
 
-    second = broker.consume("default", timeout=PATIENCE_MS)
-    again = received(second)
+    second = broker.consume("default", timeout=TIMEOUT_MS)
+    again = next_message(second)
     second.ack(again)
     second.close()
     assert again.message_id == sent.message_id
 
 
-def test_what_is_no_message_is_a_dead_letter_and_the_next_is_handed_out(broker: JobBroker) -> None:
-    """Whoever wrote it."""
+def test_an_undecodable_job_is_dead_lettered(broker: JobBroker) -> None:
+    """The next message is consumed."""
 
     @dramatiq.actor(broker=broker)
     def job() -> None:
@@ -284,94 +284,94 @@ def test_what_is_no_message_is_a_dead_letter_and_the_next_is_handed_out(broker: 
     sent = job.send()
     consumer = broker.consume("default", timeout=100)
 
-    got = received(consumer)
+    message = next_message(consumer)
     consumer.close()
 
-    assert got.message_id == sent.message_id
+    assert message.message_id == sent.message_id
     assert len(broker.store.jobs(JobState.DEAD)) == 1
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_message_that_middleware_skips_is_done(broker: JobBroker) -> None:
-    """And what fails in middleware keeps no message from its actor."""
-    got: list[int] = []
+def test_a_message_skipped_by_middleware_is_done(broker: JobBroker) -> None:
+    """Other exceptions in middleware do not prevent the processing."""
+    numbers: list[int] = []
 
-    class Picky(dramatiq.Middleware):
+    class SkipThirteen(dramatiq.Middleware):
         def before_process_message(self, broker: Any, message: Any) -> None:
             if message.args == (13,):
                 raise dramatiq.middleware.SkipMessage("unlucky")
-            raise RuntimeError("a mistake")
+            raise RuntimeError("an error")
 
         def after_process_message(
             self, broker: Any, message: Any, *, result: Any = None, exception: Any = None
         ) -> None:
             raise RuntimeError("another")
 
-    broker.add_middleware(Picky())
+    broker.add_middleware(SkipThirteen())
 
     @dramatiq.actor(broker=broker)
-    def put(number: int) -> None:
-        got.append(number)
+    def append(number: int) -> None:
+        numbers.append(number)
 
-    put.send(13)
-    put.send(14)
-    broker.join("default", timeout=PATIENCE_MS)
+    append.send(13)
+    append.send(14)
+    broker.join("default", timeout=TIMEOUT_MS)
 
-    assert got == [14]
+    assert numbers == [14]
     assert broker.store.jobs(JobState.DEAD) == []
 
 
-def test_a_worker_that_pauses_hands_out_nothing_until_it_goes_on(broker: JobBroker) -> None:
-    """What is sent meanwhile waits."""
-    got = threading.Event()
+def test_a_paused_worker_processes_no_messages(broker: JobBroker) -> None:
+    """Until it is resumed."""
+    processed = threading.Event()
 
     @dramatiq.actor(broker=broker)
-    def put() -> None:
-        got.set()
+    def process() -> None:
+        processed.set()
 
     worker = dramatiq.Worker(broker, worker_timeout=100, worker_threads=1)
     worker.start()
     worker.pause()
-    put.send()
-    while_paused = got.wait(0.3)
+    process.send()
+    while_paused = processed.wait(0.3)
 
     worker.resume()
 
-    assert got.wait(PATIENCE_MS / 1000)
+    assert processed.wait(TIMEOUT_MS / 1000)
     worker.stop()
     assert not while_paused
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_worker_of_dramatiq_goes_on_after_its_store_was_away(
+def test_a_dramatiq_worker_survives_an_outage_of_the_store(
     broker: JobBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It opens another consumer, and the message is run."""
-    got = threading.Event()
+    """It opens another consumer, and the message is processed."""
+    processed = threading.Event()
     failed = threading.Event()
-    trade = broker.store.trade
+    settle_and_claim = broker.store.settle_and_claim
 
     @dramatiq.actor(broker=broker)
-    def put() -> None:
-        got.set()
+    def process() -> None:
+        processed.set()
 
-    def fail_once(*given: Any) -> Any:
+    def fail_once(*arguments: Any) -> Any:
         if not failed.is_set():
             failed.set()
-            raise StoreUnavailable("gone")
-        return trade(*given)
+            raise StoreUnavailable("unavailable")
+        return settle_and_claim(*arguments)
 
-    monkeypatch.setattr(broker.store, "trade", fail_once)
-    put.send()
+    monkeypatch.setattr(broker.store, "settle_and_claim", fail_once)
+    process.send()
 
-    assert got.wait(PATIENCE_MS / 1000)
+    assert processed.wait(TIMEOUT_MS / 1000)
     assert failed.is_set()
-    broker.join("default", timeout=PATIENCE_MS)
+    broker.join("default", timeout=TIMEOUT_MS)
 
 
-def received(consumer: Any) -> Any:
-    """Return the next message of a consumer."""
-    deadline = time.monotonic() + PATIENCE_MS / 1000
+def next_message(consumer: Any) -> Any:
+    """Wait for the next message of a consumer."""
+    deadline = time.monotonic() + TIMEOUT_MS / 1000
     while (message := next(consumer)) is None:
         assert time.monotonic() < deadline
     return message
@@ -390,66 +390,66 @@ class Double(Action):
         return 2 * inputs.a
 
 
-class Refuse(Action):
+class Fail(Action):
     """Fail."""
 
-    name = "refuse"
+    name = "fail"
     task = {"retries": 0}
 
     async def run(self) -> int:
         raise RuntimeError("no")
 
 
-class Notes(dramatiq.Middleware):
-    """Notes what it is told."""
+class RecordingMiddleware(dramatiq.Middleware):
+    """Records its calls."""
 
     def __init__(self) -> None:
-        self.notes: list[Any] = []
+        self.calls: list[Any] = []
 
     def after_worker_boot(self, broker: Any, worker: Any) -> None:
-        self.notes.append("boot")
+        self.calls.append("boot")
 
     def before_process_message(self, broker: Any, message: Any) -> None:
         if message.kwargs.get("a") == 13:
             raise dramatiq.middleware.SkipMessage("unlucky")
-        self.notes.append(("before", message.actor_name, message.kwargs))
+        self.calls.append(("before", message.actor_name, message.kwargs))
 
     def after_process_message(
         self, broker: Any, message: Any, *, result: Any = None, exception: Any = None
     ) -> None:
-        self.notes.append(("after", result, type(exception).__name__))
+        self.calls.append(("after", result, type(exception).__name__))
 
     def after_skip_message(self, broker: Any, message: Any) -> None:
-        self.notes.append("skipped")
+        self.calls.append("skipped")
 
     def before_worker_shutdown(self, broker: Any, worker: Any) -> None:
-        self.notes.append("shutdown")
+        self.calls.append("shutdown")
 
 
 @pytest.mark.usefixtures("limit")
-async def test_native_middleware_is_told_of_the_jobs_that_actions_run(
+async def test_native_middleware_is_called_for_jobs_of_actions(
     tasks_app: Callable[..., Any],
 ) -> None:
-    """In the order of dramatiq's own worker; a job that it skips does not run."""
-    middleware = Notes()
+    """In the order of dramatiq's worker. A job that it skips does not run."""
+    middleware = RecordingMiddleware()
 
     class Plugin:
         @hookimpl
         def actionhero_tasks_middleware(self) -> list[dramatiq.Middleware]:
             return [middleware]
 
-    async with tasks_app(Double, Refuse, plugins=(Plugin(),)) as app:
+    async with tasks_app(Double, Fail, plugins=(Plugin(),)) as app:
         tasks = app.get(Tasks)
         done = await tasks.wait(await tasks.enqueue(Double, {"a": 2}))
-        dead = await tasks.wait(await tasks.enqueue(Refuse))
+        dead = await tasks.wait(await tasks.enqueue(Fail))
         skipped = await tasks.wait(await tasks.enqueue(Double, {"a": 13}))
 
     assert (done.result, dead.state, skipped.result) == (4, JobState.DEAD, None)
-    assert middleware.notes == [
+    assert middleware.calls == [
         "boot",
         ("before", "double", {"a": 2}),
         ("after", 4, "NoneType"),
-        ("before", "refuse", {}),
+        ("before", "fail", {}),
         ("after", None, "TypedError"),
         "skipped",
         "shutdown",
@@ -457,10 +457,8 @@ async def test_native_middleware_is_told_of_the_jobs_that_actions_run(
 
 
 @pytest.mark.usefixtures("limit")
-async def test_somebody_who_speaks_dramatiq_can_enqueue_an_action(
-    tasks_app: Callable[..., Any],
-) -> None:
-    """By its name and its inputs; what has no name is refused as unreadable."""
+async def test_other_dramatiq_clients_can_enqueue_actions(tasks_app: Callable[..., Any]) -> None:
+    """With inputs as keyword arguments; a job with positional ones is dead-lettered."""
     async with tasks_app(Double) as app:
         tasks = app.get(Tasks)
         broker = JobBroker(tasks.store, [])
@@ -472,4 +470,4 @@ async def test_somebody_who_speaks_dramatiq_can_enqueue_an_action(
             pass
 
     assert done[0].result == b"42"
-    assert b"inputs are given by name" in (dead[0].error or b"")
+    assert b"inputs must be passed by name" in (dead[0].error or b"")

@@ -1,4 +1,4 @@
-"""Where a broker is, as people write it."""
+"""`BrokerUrl`: parsing and masking."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from actionhero_tasks import TasksSettings
 from actionhero_tasks.broker_url import BrokerUrl
 
 
-def test_a_url_says_what_it_is_and_keeps_its_password_to_itself() -> None:
-    """Several of RabbitMQ are one broker."""
+def test_a_url_is_parsed_and_its_password_is_masked() -> None:
+    """Several RabbitMQ URLs are one broker."""
     text = "amqp://ada:hunter2@one:5673/shop;amqps://two"
     settings = TasksSettings.model_validate({"broker_url": text})
     url = settings.broker_url
@@ -22,14 +22,14 @@ def test_a_url_says_what_it_is_and_keeps_its_password_to_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
-        ("http://host", "its scheme is not one of ours"),
+        ("http://host", "its scheme is not supported"),
         ("amqp://host:port", "it is not a URL"),
-        ("amqp://one;postgresql://two", "only several amqp:// can stand side by side"),
+        ("amqp://one;postgresql://two", "only amqp:// URLs can be combined"),
     ],
 )
-def test_what_is_no_url_of_a_broker_is_refused_with_what_is(text: str, told: str) -> None:
-    """Without what was given: it may hold a password."""
-    with pytest.raises(ValueError, match=rf"{told}.*amqps:// for TLS"):
+def test_an_invalid_url_is_rejected_with_the_supported_forms(text: str, message: str) -> None:
+    """The message does not repeat the URL, which may contain a password."""
+    with pytest.raises(ValueError, match=rf"{message}.*amqps:// for TLS"):
         BrokerUrl.parse(text)

@@ -1,4 +1,4 @@
-"""A test of an author runs the jobs that an action has enqueued, with no worker."""
+"""`drain` runs the jobs that an action has enqueued, without a worker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Countdown(Inputs):
 
 
 class Count(Action):
-    """Enqueue itself until nothing is left."""
+    """Enqueue itself until the number is zero."""
 
     name = "count"
 
@@ -30,10 +30,10 @@ class Count(Action):
         return inputs.n
 
 
-async def test_jobs_run_now_and_here_and_so_do_those_that_they_enqueue(
+async def test_drain_runs_ready_jobs_and_the_jobs_that_they_enqueue(
     tasks_app: Callable[..., Any],
 ) -> None:
-    """What is delayed stays. What came of each is told."""
+    """It returns their status. Delayed jobs are not run."""
     async with tasks_app(Count, mode=RunMode.CLI) as app:
         tasks = app.get(Tasks)
         await tasks.enqueue(Count, {"n": 2})

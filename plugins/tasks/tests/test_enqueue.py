@@ -1,4 +1,4 @@
-"""How an author may enqueue: once, later, many at once."""
+"""Enqueueing with a deduplication key, with a delay, and in bulk."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ class Sum(Action):
         return {"sum": inputs.a + inputs.b}
 
 
-class Who(Action):
-    """Be another."""
+class Other(Action):
+    """Do nothing."""
 
-    name = "who"
+    name = "other"
 
     async def run(self) -> None:
         pass
 
 
-async def test_of_jobs_with_one_key_one_runs(tasks_app: Callable[..., Any]) -> None:
-    """The id is that of the first. Another action may have the same key."""
-    async with tasks_app(Sum, Who) as app:
+async def test_a_deduplication_key_suppresses_further_jobs(tasks_app: Callable[..., Any]) -> None:
+    """The id of the first job is returned. Keys are separate for each action."""
+    async with tasks_app(Sum, Other) as app:
         tasks = app.get(Tasks)
         first, second = [await tasks.enqueue(Sum, {"a": n}, key="order 7") for n in (1, 2)]
-        other = await tasks.enqueue(Who, key="order 7")
+        other = await tasks.enqueue(Other, key="order 7")
 
     assert first == second != other
 
 
 class Once(Action):
-    """Be enqueued once for the same inputs."""
+    """Be deduplicated by inputs."""
 
     name = "once"
     task = Task(unique_for=timedelta(hours=1))
@@ -59,10 +59,8 @@ class Once(Action):
         return inputs.a
 
 
-async def test_the_same_inputs_are_enqueued_once_if_the_task_says_so(
-    tasks_app: Callable[..., Any],
-) -> None:
-    """However they are given."""
+async def test_unique_for_deduplicates_by_inputs(tasks_app: Callable[..., Any]) -> None:
+    """Regardless of their order."""
     async with tasks_app(Once, mode=RunMode.CLI) as app:
         tasks = app.get(Tasks)
         ids = [
@@ -74,8 +72,8 @@ async def test_the_same_inputs_are_enqueued_once_if_the_task_says_so(
     assert ids[0] == ids[1] != ids[2]
 
 
-async def test_a_job_can_wait(tasks_app: Callable[..., Any]) -> None:
-    """For a while, or until a time; and be cancelled meanwhile."""
+async def test_a_job_can_be_delayed(tasks_app: Callable[..., Any]) -> None:
+    """By a duration or until a time; meanwhile it can be cancelled."""
     async with tasks_app(Sum) as app:
         tasks = app.get(Tasks)
         soon = await tasks.enqueue(Sum, {"a": 1}, delay=timedelta(milliseconds=50))
@@ -85,15 +83,15 @@ async def test_a_job_can_wait(tasks_app: Callable[..., Any]) -> None:
         cancelled = await tasks.cancel(late)
         ended = await tasks.wait(late)
         with pytest.raises(TypeError, match="without a time zone"):
-            await tasks.enqueue(Sum, {"a": 1}, at=datetime(2030, 1, 1))  # noqa: DTZ001 - the fault
+            await tasks.enqueue(Sum, {"a": 1}, at=datetime(2030, 1, 1))  # noqa: DTZ001 - the error
 
     assert done.started is not None
     assert done.started - done.created >= timedelta(milliseconds=50)
     assert (waiting.state, cancelled, ended.state) == (JobState.DELAYED, True, JobState.CANCELLED)
 
 
-async def test_many_are_enqueued_in_one_step(tasks_app: Callable[..., Any]) -> None:
-    """All of them, or, if one of them does not fit, none."""
+async def test_enqueue_many_adds_all_jobs_or_none(tasks_app: Callable[..., Any]) -> None:
+    """None if an input is invalid."""
     async with tasks_app(Sum) as app:
         tasks = app.get(Tasks)
         ids = await tasks.enqueue_many(Sum, ({"a": n} for n in range(300)))

@@ -1,4 +1,4 @@
-"""An action that runs once for each of many inputs, counted as one."""
+"""Fan-out: an action that runs once for each of many inputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Number(Inputs):
 
 
 class Square(Action):
-    """Square a number; thirteen is refused."""
+    """Square a number; thirteen is an error."""
 
     name = "square"
 
@@ -36,7 +36,7 @@ class FanOutId(Inputs):
 
 
 class Report(Action):
-    """Tell what came of a fan-out."""
+    """Run after a fan-out."""
 
     name = "report"
     reported: list[str] = []
@@ -46,7 +46,7 @@ class Report(Action):
 
 
 class Plain(Action):
-    """Take nothing."""
+    """Take no inputs."""
 
     name = "plain"
 
@@ -54,19 +54,21 @@ class Plain(Action):
         pass
 
 
-async def ended(tasks: Tasks, id: str) -> Any:
+async def ended_status(tasks: Tasks, id: str) -> Any:
     while not (status := await tasks.fan_out_status(id)).ended:
         pass
     return status
 
 
-async def test_a_fan_out_is_counted_and_followed(tasks_app: Callable[..., Any]) -> None:
-    """Results and errors can be asked; the action that follows runs once, with its id."""
+async def test_a_fan_out_has_counts_and_results_and_enqueues_the_next_action(
+    tasks_app: Callable[..., Any],
+) -> None:
+    """The next action runs once, with the id of the fan-out."""
     Report.reported.clear()
     async with tasks_app(Square, Report) as app:
         tasks = app.get(Tasks)
         id = await tasks.fan_out(Square, ({"n": n} for n in range(15)), batch=4, then=Report)
-        status = await ended(tasks, id)
+        status = await ended_status(tasks, id)
         states = [job.state async for job in tasks.fan_out_jobs(id)]
         [dead] = [job async for job in tasks.fan_out_jobs(id, JobState.DEAD)]
         while not Report.reported:
@@ -81,17 +83,17 @@ async def test_a_fan_out_is_counted_and_followed(tasks_app: Callable[..., Any]) 
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("most", [10_000, pytest.param(100_000, marks=pytest.mark.soak)])
-async def test_inputs_may_come_one_after_the_other_and_are_not_kept(
-    tasks_app: Callable[..., Any], most: int
+@pytest.mark.parametrize("large", [10_000, pytest.param(100_000, marks=pytest.mark.soak)])
+async def test_inputs_are_streamed_with_constant_memory(
+    tasks_app: Callable[..., Any], large: int
 ) -> None:
-    """Ten or a hundred thousand take no more memory than one thousand."""
+    """Ten or a hundred thousand inputs need no more memory than one thousand."""
 
     def numbers(count: int) -> Iterator[dict[str, int]]:
         for n in range(count):
             yield {"n": n}
 
-    async def peak_of(count: int) -> int:
+    async def peak_memory(count: int) -> int:
         tracemalloc.start()
         id = await tasks.fan_out(Square, numbers(count))
         _, peak = tracemalloc.get_traced_memory()
@@ -103,16 +105,16 @@ async def test_inputs_may_come_one_after_the_other_and_are_not_kept(
     async with tasks_app(Square, mode=RunMode.CLI) as app:
         tasks = app.get(Tasks)
         await tasks.fan_out(Square, numbers(1_000))
-        few, many = await peak_of(1_000), await peak_of(most)
+        small_peak, large_peak = await peak_memory(1_000), await peak_memory(large)
 
-    assert many < 2 * few
+    assert large_peak < 2 * small_peak
 
 
-async def test_inputs_that_do_not_fit_end_it_and_those_before_run(
+async def test_an_invalid_input_ends_a_fan_out_and_the_jobs_before_it_run(
     tasks_app: Callable[..., Any],
 ) -> None:
-    """Whoever fans out is told; what was enqueued is counted, and comes to an end."""
-    seen: list[str] = []
+    """The error is raised; the fan-out is closed with the jobs enqueued so far."""
+    ids: list[str] = []
 
     async def numbers() -> AsyncIterator[dict[str, Any]]:
         for n in (1, 2, "x"):
@@ -123,24 +125,26 @@ async def test_inputs_that_do_not_fit_end_it_and_those_before_run(
         opened = tasks.store.open_batch
 
         def open_batch(id: str, then: Any) -> None:
-            seen.append(id)
+            ids.append(id)
             opened(id, then)
 
         tasks.store.open_batch = open_batch
         with pytest.raises(InvalidInput, match="valid integer"):
             await tasks.fan_out(Square, numbers(), batch=2)
-        status = await ended(tasks, seen[0])
+        status = await ended_status(tasks, ids[0])
 
     assert (status.total, status.completed) == (2, 2)
 
 
-async def test_what_follows_has_to_take_the_id(tasks_app: Callable[..., Any]) -> None:
-    """It is said before anything is enqueued."""
+async def test_the_next_action_must_take_the_id_of_the_fan_out(
+    tasks_app: Callable[..., Any],
+) -> None:
+    """The error is raised before a job is enqueued."""
     async with tasks_app(Square, Plain, mode=RunMode.CLI) as app:
         tasks = app.get(Tasks)
         with pytest.raises(InvalidInput, match="fan_out_id"):
             await tasks.fan_out(Square, [{"n": 1}], then=Plain)
-        with pytest.raises(NotFound, match="Fan-out not found: nobody"):
-            await tasks.fan_out_status("nobody")
+        with pytest.raises(NotFound, match="Fan-out not found: unknown"):
+            await tasks.fan_out_status("unknown")
 
         assert tasks.store.counts() == []

@@ -1,4 +1,4 @@
-"""When an action that recurs is due."""
+"""The times of recurring actions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actionhero_tasks import Task
-from actionhero_tasks.schedule import Cron, Every, fault_in
+from actionhero_tasks.schedule import Cron, Every, schedule_error
 
 
 def ms(*when: int) -> int:
@@ -16,23 +16,23 @@ def ms(*when: int) -> int:
 
 
 def next_times(times: Any, after: int, count: int) -> list[str]:
-    found = []
+    texts = []
     for _ in range(count):
         after = times.after(after)
-        found.append(datetime.fromtimestamp(after / 1000, UTC).strftime("%d %H:%M"))
-    return found
+        texts.append(datetime.fromtimestamp(after / 1000, UTC).strftime("%d %H:%M"))
+    return texts
 
 
-def test_times_with_one_distance_are_the_same_on_every_machine() -> None:
-    """Counted from the epoch, and not from when a process began."""
+def test_intervals_are_counted_from_the_epoch() -> None:
+    """And so are equal in every process."""
     times = Every(timedelta(minutes=15))
 
     assert times.after(ms(2026, 5, 1, 8, 1)) == ms(2026, 5, 1, 8, 15)
     assert times.after(ms(2026, 5, 1, 8, 15)) == ms(2026, 5, 1, 8, 30)
 
 
-def test_the_last_time_that_was_missed_is_found() -> None:
-    """However long it is ago; none, if there was none."""
+def test_the_last_missed_time_is_returned() -> None:
+    """However long ago it was; `None` if no time was missed."""
     every, cron = Every(timedelta(seconds=1)), Cron("0 8 * * mon", "UTC")
     monday = ms(2026, 5, 4, 8)
 
@@ -42,15 +42,15 @@ def test_the_last_time_that_was_missed_is_found() -> None:
     assert every.last_until(monday, monday + 999) is None
 
 
-def test_a_time_that_the_clock_skips_comes_all_the_same() -> None:
-    """In Lisbon it is 02:00 right after 00:59, on the last Sunday of March: it is 02:30 then."""
+def test_a_local_time_skipped_by_daylight_saving_time_is_replaced() -> None:
+    """On the last Sunday of March 02:00 follows 00:59 in Lisbon: the job runs at 02:30."""
     times = Cron("30 1 * * *", "Europe/Lisbon")
 
     assert next_times(times, ms(2026, 3, 28, 0), 3) == ["28 01:30", "29 01:30", "30 00:30"]
 
 
-def test_a_time_that_the_clock_shows_twice_comes_once() -> None:
-    """In Lisbon it is 01:30 twice on the last Sunday of October; the first counts."""
+def test_a_local_time_that_occurs_twice_counts_once() -> None:
+    """01:30 occurs twice on the last Sunday of October in Lisbon; the first counts."""
     times = Cron("30 1 * * *", "Europe/Lisbon")
 
     assert next_times(times, ms(2026, 10, 24, 12), 2) == ["25 00:30", "26 01:30"]
@@ -59,17 +59,17 @@ def test_a_time_that_the_clock_shows_twice_comes_once() -> None:
 @pytest.mark.parametrize(
     ("cron", "timezone", "message"),
     [
-        ("* * *", "UTC", "it has 3 fields; there are five"),
+        ("* * *", "UTC", "it has 3 fields, and requires five"),
         ("0 8 * * 1", "UTC", "write days of the week by name"),
         ("99 8 * * *", "UTC", "99"),
-        ("0 8 * * *", "Moon/Base", "'Moon/Base' is no time zone"),
-        ("0 8 31 2 *", "UTC", "it never comes again"),
+        ("0 8 * * *", "Moon/Base", "unknown time zone 'Moon/Base'"),
+        ("0 8 31 2 *", "UTC", "it never occurs again"),
     ],
 )
-def test_times_that_make_no_sense_are_told(cron: str, timezone: str, message: str) -> None:
-    """With the line as it was written."""
-    fault = fault_in(Task(cron=cron, timezone=timezone))
+def test_invalid_times_are_reported(cron: str, timezone: str, message: str) -> None:
+    """With the expression."""
+    error = schedule_error(Task(cron=cron, timezone=timezone))
 
-    assert fault is not None
-    assert fault.startswith(f"cron = {cron!r}: ")
-    assert message in fault
+    assert error is not None
+    assert error.startswith(f"cron = {cron!r}: ")
+    assert message in error

@@ -1,4 +1,4 @@
-"""Actions that recur run once for each of their times."""
+"""`Scheduler`: recurring actions are enqueued once for each of their times."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ class Tick(Action):
         pass
 
 
-class Lonely(Action):
-    """Recur, and never beside itself."""
+class Exclusive(Action):
+    """Recur without overlap."""
 
-    name = "lonely"
+    name = "exclusive"
     task = Task(every=timedelta(minutes=1))
 
     async def run(self) -> None:
         pass
 
 
-class Punctual(Action):
-    """Recur, and not too late."""
+class Skipping(Action):
+    """Recur, and skip missed times."""
 
-    name = "punctual"
+    name = "skipping"
     task = Task(every=timedelta(minutes=1), catch_up="skip", overlap=True)
 
     async def run(self) -> None:
@@ -53,7 +53,7 @@ class Punctual(Action):
 
 
 class Clock:
-    """The clock of a store, set by hand."""
+    """A manual clock for a store."""
 
     def __init__(self, app: RunningApp) -> None:
         self.app = app
@@ -61,67 +61,63 @@ class Clock:
         store: Any = app.get(Tasks).store
         store.now_ms = lambda: self.now
 
-    async def look(self, *schedulers: Scheduler, minutes: float) -> None:
-        """Let time pass, and then let schedulers look, all at once."""
+    async def advance(self, *schedulers: Scheduler, minutes: float) -> None:
+        """Advance the time, and run schedulers concurrently."""
         self.now += int(minutes * MINUTE_MS)
-        await asyncio.gather(*(scheduler.look() for scheduler in schedulers))
+        await asyncio.gather(*(scheduler.enqueue_due() for scheduler in schedulers))
 
-    def count(self) -> int:
-        """Return how many jobs wait."""
+    def ready_count(self) -> int:
+        """Return the number of ready jobs."""
         return sum(counts.ready for counts in self.app.get(Tasks).store.counts())
 
 
-async def test_each_time_is_enqueued_once_however_many_schedulers_there_are(
-    tasks_app: Callable[..., Any],
-) -> None:
-    """Three at once, and one that begins later; and none at the beginning."""
+async def test_concurrent_schedulers_enqueue_each_time_once(tasks_app: Callable[..., Any]) -> None:
+    """Three at once, and one that starts later. The first run enqueues nothing."""
     async with tasks_app(Tick, mode=RunMode.CLI) as app:
         clock = Clock(app)
-        three = [Scheduler(app.app) for _ in range(3)]
-        await clock.look(*three, minutes=0)
-        assert clock.count() == 0
+        schedulers = [Scheduler(app.app) for _ in range(3)]
+        await clock.advance(*schedulers, minutes=0)
+        assert clock.ready_count() == 0
 
         for _ in range(10):
-            await clock.look(*three, minutes=1)
-        await clock.look(*three, Scheduler(app.app), minutes=1)
+            await clock.advance(*schedulers, minutes=1)
+        await clock.advance(*schedulers, Scheduler(app.app), minutes=1)
 
-        assert clock.count() == 11
+        assert clock.ready_count() == 11
 
 
-async def test_a_scheduler_knows_when_to_look_again(tasks_app: Callable[..., Any]) -> None:
-    """When the next time comes, and in a second at the latest."""
+async def test_a_scheduler_sleeps_until_the_next_time(tasks_app: Callable[..., Any]) -> None:
+    """At most a second."""
     async with tasks_app(Tick, mode=RunMode.CLI) as app:
         clock = Clock(app)
         scheduler = Scheduler(app.app)
 
-        far = await scheduler.look()
+        longest = await scheduler.enqueue_due()
         clock.now = 101 * MINUTE_MS - 250
-        near = await scheduler.look()
+        shorter = await scheduler.enqueue_due()
 
-    assert (far, near) == (1.0, 0.25)
+    assert (longest, shorter) == (1.0, 0.25)
 
 
-async def test_times_that_nobody_was_there_for_are_made_up_for_once(
-    tasks_app: Callable[..., Any],
-) -> None:
-    """Or not at all, if the task says so."""
-    async with tasks_app(Tick, Punctual, mode=RunMode.CLI) as app:
+async def test_missed_times_are_caught_up_once_or_skipped(tasks_app: Callable[..., Any]) -> None:
+    """Depending on the task."""
+    async with tasks_app(Tick, Skipping, mode=RunMode.CLI) as app:
         clock = Clock(app)
-        await clock.look(Scheduler(app.app), minutes=0)
+        await clock.advance(Scheduler(app.app), minutes=0)
 
         later = Scheduler(app.app)
-        await clock.look(later, minutes=59.5)
-        made_up = [job.action for job in app.get(Tasks).store.jobs(JobState.READY)]
-        await clock.look(later, minutes=0.5)
+        await clock.advance(later, minutes=59.5)
+        caught_up = [job.action for job in app.get(Tasks).store.jobs(JobState.READY)]
+        await clock.advance(later, minutes=0.5)
 
-        assert made_up == ["tick"]
-        assert clock.count() == 3
+        assert caught_up == ["tick"]
+        assert clock.ready_count() == 3
 
 
-async def test_times_that_are_a_little_late_are_enqueued_each(
+async def test_times_that_are_a_few_seconds_late_are_all_enqueued(
     tasks_app: Callable[..., Any],
 ) -> None:
-    """A scheduler that had no turn for some seconds leaves none out; later ones are missed."""
+    """Later ones are missed."""
 
     class EachSecond(Action):
         """Recur every second."""
@@ -134,75 +130,76 @@ async def test_times_that_are_a_little_late_are_enqueued_each(
 
     async with tasks_app(EachSecond, mode=RunMode.CLI) as app:
         clock = Clock(app)
-        two = [Scheduler(app.app) for _ in range(2)]
-        await clock.look(*two, minutes=0)
+        schedulers = [Scheduler(app.app) for _ in range(2)]
+        await clock.advance(*schedulers, minutes=0)
 
-        await clock.look(*two, minutes=4 / 60)
-        late = clock.count()
-        await clock.look(*two, minutes=1)
+        await clock.advance(*schedulers, minutes=4 / 60)
+        late = clock.ready_count()
+        await clock.advance(*schedulers, minutes=1)
 
-        assert (late, clock.count()) == (4, 5)
+        assert (late, clock.ready_count()) == (4, 5)
 
 
-async def test_the_next_run_waits_for_the_end_of_the_last(tasks_app: Callable[..., Any]) -> None:
-    """Its time passes, and the one after the end is taken."""
-    async with tasks_app(Lonely, mode=RunMode.CLI) as app:
+async def test_without_overlap_times_are_skipped_until_the_last_run_ends(
+    tasks_app: Callable[..., Any],
+) -> None:
+    async with tasks_app(Exclusive, mode=RunMode.CLI) as app:
         clock = Clock(app)
         scheduler = Scheduler(app.app)
         store = app.get(Tasks).store
-        store.join("one")
+        store.register_worker("one")
         for _ in range(5):
-            await clock.look(scheduler, minutes=1)
-        [claim], _ = store.trade("one", None, 10)
-        await clock.look(scheduler, minutes=1)
-        assert clock.count() == 0
+            await clock.advance(scheduler, minutes=1)
+        [claim], _ = store.settle_and_claim("one", None, 10)
+        await clock.advance(scheduler, minutes=1)
+        assert clock.ready_count() == 0
 
-        assert store.leave("one", crashed=False) == 1
-        assert claim.action == "lonely"
+        assert store.remove_worker("one", crashed=False) == 1
+        assert claim.action == "exclusive"
         [job] = store.jobs(JobState.READY)
         store.cancel(job.id)
-        await clock.look(scheduler, minutes=1)
+        await clock.advance(scheduler, minutes=1)
 
-        assert clock.count() == 1
+        assert clock.ready_count() == 1
 
 
-async def test_a_server_runs_what_recurs(tasks_app: Callable[..., Any]) -> None:
-    """With the embedded store nothing else is needed."""
+async def test_a_server_runs_recurring_actions(tasks_app: Callable[..., Any]) -> None:
+    """With the embedded store, without a worker or a scheduler."""
     ran = asyncio.Event()
 
-    class Often(Action):
-        """Recur as often as can be."""
+    class Frequent(Action):
+        """Recur at the shortest interval."""
 
-        name = "often"
+        name = "frequent"
         task = {"every": timedelta(seconds=1)}
 
         async def run(self) -> None:
             ran.set()
 
-    async with tasks_app(Often):
+    async with tasks_app(Frequent):
         await ran.wait()
 
 
-class Needy(Inputs):
-    what: str
+class RequiredInputs(Inputs):
+    name: str
 
 
-async def test_a_recurring_action_that_needs_inputs_is_refused(
+async def test_a_recurring_action_with_required_inputs_is_rejected(
     tasks_app: Callable[..., Any],
 ) -> None:
-    """A schedule gives none."""
+    """A schedule provides none."""
 
-    class NeedsInputs(Action):
-        """Need something."""
+    class Greet(Action):
+        """Require a name."""
 
-        name = "needs"
+        name = "greet"
         task = Task(cron="0 8 * * mon")
 
-        async def run(self, inputs: Needy) -> None:
+        async def run(self, inputs: RequiredInputs) -> None:
             pass
 
-    with pytest.raises(PluginError, match=r"'needs' .* recurs, and requires 'what', which a"):
-        async with tasks_app(NeedsInputs):
+    with pytest.raises(PluginError, match=r"'greet' .* recurs, and requires 'name', which a"):
+        async with tasks_app(Greet):
             pass
 
 
@@ -210,31 +207,31 @@ async def test_a_recurring_action_that_needs_inputs_is_refused(
     ("task", "message"),
     [
         ("mail", r"has task = 'mail'; write Task\(queue=…\), or a dictionary of its arguments"),
-        ({"que": "mail"}, "has a task with 'que', which it does not know; there are: backoff, "),
-        ({"queue": ""}, "has a task with queue = ''; give a name, such as 'default'"),
+        ({"que": "mail"}, "has a task with unknown arguments 'que'; available: backoff, "),
+        ({"queue": ""}, "has a task with queue = ''; write a name, such as 'default'"),
         ({"every": 5}, r"every = 5; write timedelta\(seconds=…\), not below zero"),
-        ({"every": timedelta(0)}, "it cannot recur more often than once in a second"),
-        ({"retries": -1}, "retries = -1; give a whole number, not below zero"),
-        ({"priority": "high"}, "priority = 'high'; give a whole number"),
-        ({"catch_up": "all"}, "catch_up = 'all'; there are: 'once', 'skip'"),
+        ({"every": timedelta(0)}, r"every = .*; the minimum is one second"),
+        ({"retries": -1}, "retries = -1; write an integer, not below zero"),
+        ({"priority": "high"}, "priority = 'high'; write an integer"),
+        ({"catch_up": "all"}, "catch_up = 'all'; available: 'once', 'skip'"),
         ({"cron": "every day"}, "cron = 'every day': it has 2 fields"),
-        (Task(cron="* * * * *", every=timedelta(hours=1)), "every and cron, and only one can be"),
+        (Task(cron="* * * * *", every=timedelta(hours=1)), "both every and cron; remove one"),
     ],
 )
-async def test_a_task_that_is_wrong_is_told_before_anything_starts(
+async def test_an_invalid_task_is_reported_at_start_up(
     tasks_app: Callable[..., Any], task: Any, message: str
 ) -> None:
-    """With the action and its place."""
+    """With the name and the location of the action."""
 
-    class Wrong(Action):
-        """Be wrong."""
+    class Invalid(Action):
+        """Have an invalid task."""
 
-        name = "wrong"
+        name = "invalid"
 
         async def run(self) -> None:
             pass
 
-    Wrong.task = task  # type: ignore[attr-defined]
-    with pytest.raises(PluginError, match=rf"action 'wrong' \(.*{message}"):
-        async with tasks_app(Wrong):
+    Invalid.task = task  # type: ignore[attr-defined]
+    with pytest.raises(PluginError, match=rf"action 'invalid' \(.*{message}"):
+        async with tasks_app(Invalid):
             pass

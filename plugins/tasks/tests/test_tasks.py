@@ -1,4 +1,4 @@
-"""What an author does with `Tasks`, and what becomes of it."""
+"""Running actions as jobs with `Tasks`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class SignUpInputs(Inputs):
 
 
 class SignUp(Action):
-    """Keep a secret."""
+    """Take a secret."""
 
     name = "sign-up"
 
@@ -66,10 +66,10 @@ class SignUp(Action):
         return len(inputs.password)
 
 
-class Who(Action):
-    """Tell who asks."""
+class WhoAmI(Action):
+    """Return the transport, the request id and the user."""
 
-    name = "who"
+    name = "who-am-i"
 
     async def run(self, call: Call) -> dict[str, Any]:
         return {
@@ -79,18 +79,18 @@ class Who(Action):
         }
 
 
-class Ask(Action):
-    """Enqueue `who`."""
+class EnqueueWhoAmI(Action):
+    """Enqueue `who-am-i`."""
 
-    name = "ask"
+    name = "enqueue-who-am-i"
 
     async def run(self, call: Call) -> dict[str, str]:
         call.session["userId"] = 7
-        return {"job": await call.get(Tasks).enqueue(Who), "request": call.request_id}
+        return {"job": await call.get(Tasks).enqueue(WhoAmI), "request": call.request_id}
 
 
 class Flaky(Action):
-    """Fail twice, then do."""
+    """Fail twice, then succeed."""
 
     name = "flaky"
     task = Task(retries=2, backoff=timedelta(milliseconds=1))
@@ -103,17 +103,17 @@ class Flaky(Action):
         return self.runs
 
 
-class Refuses(Action):
-    """Fail for a reason that stays."""
+class Permanent(Action):
+    """Fail permanently."""
 
-    name = "refuses"
+    name = "permanent"
 
     async def run(self) -> None:
-        raise Conflict("there is one already")
+        raise Conflict("it exists already")
 
 
 class Slow(Action):
-    """Take too long."""
+    """Exceed the time limit."""
 
     name = "slow"
     timeout = timedelta(seconds=30)
@@ -128,7 +128,7 @@ class Slow(Action):
 
 
 class Long(Action):
-    """Take longer than actions may elsewhere, and tell how far it is."""
+    """Exceed the timeout of the action, and report progress."""
 
     name = "long"
     timeout = timedelta(milliseconds=10)
@@ -150,8 +150,10 @@ class Upload(Action):
         pass
 
 
-async def test_an_action_runs_as_a_job_and_its_value_is_kept(tasks_app: Callable[..., Any]) -> None:
-    """By class or by name; with inputs by name or made; with defaults, and with times."""
+async def test_an_action_runs_as_a_job_and_its_result_is_stored(
+    tasks_app: Callable[..., Any],
+) -> None:
+    """By class or by name; with a mapping or an instance; with defaults, and with datetimes."""
     on = datetime(2026, 5, 1, 8, 0, tzinfo=UTC)
     async with tasks_app(Sum) as app:
         tasks = app.get(Tasks)
@@ -172,10 +174,10 @@ async def test_an_action_runs_as_a_job_and_its_value_is_kept(tasks_app: Callable
         ({"a": 1, "c": 2}, r"Unknown param: c"),
     ],
 )
-async def test_inputs_are_looked_at_when_they_are_enqueued(
+async def test_inputs_are_validated_when_they_are_enqueued(
     tasks_app: Callable[..., Any], inputs: dict[str, Any], message: str
 ) -> None:
-    """Whoever enqueues is told, and not the log of a worker."""
+    """`enqueue` raises the error, and no job is added."""
     async with tasks_app(Sum) as app:
         with pytest.raises(InvalidInput, match=message):
             await app.get(Tasks).enqueue(Sum, inputs)
@@ -183,48 +185,48 @@ async def test_inputs_are_looked_at_when_they_are_enqueued(
         assert app.get(Tasks).store.counts() == []
 
 
-async def test_what_cannot_wait_in_a_queue_is_refused(tasks_app: Callable[..., Any]) -> None:
-    """A file is open in this process alone."""
+async def test_inputs_that_cannot_be_encoded_are_rejected(tasks_app: Callable[..., Any]) -> None:
+    """Such as a file, which is open in this process only."""
     async with tasks_app(Upload) as app:
-        with pytest.raises(InvalidInput, match=r"'upload' cannot wait in a queue: .*File"):
+        with pytest.raises(InvalidInput, match=r"'upload' cannot be enqueued: .*File"):
             await app.get(Tasks).enqueue(
                 Upload, {"file": File("a.txt", "text/plain", 1, BytesIO(b"a"))}
             )
 
 
 async def test_an_unknown_action_cannot_be_enqueued(tasks_app: Callable[..., Any]) -> None:
-    """The nearest is told."""
+    """The error suggests the nearest name."""
     async with tasks_app(Sum) as app:
         with pytest.raises(ActionNotFound, match="did you mean 'sum'"):
             await app.get(Tasks).enqueue("summ")
 
 
-async def test_what_is_secret_is_sealed_in_the_queue(
+async def test_secret_inputs_are_encrypted_in_the_queue(
     tasks_app: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """The action has it; whoever reads the file, or asks for the job, has not."""
+    """The action gets them; the file and the status of the job do not contain them."""
     async with tasks_app(SignUp, mode=RunMode.CLI) as app:
         tasks = app.get(Tasks)
         id = await tasks.enqueue(SignUp, {"name": "Ada", "password": "hunter2-hunter2"})
         job = await tasks.job(id)
-    written = _written_in(tmp_path)
+    stored = _stored_bytes(tmp_path)
     async with tasks_app(SignUp) as app:
         done = await app.get(Tasks).wait(id)
 
     assert job.inputs == {"name": "Ada", "password": "[redacted]"}
-    assert b"Ada" in written
-    assert b"hunter2" not in written
+    assert b"Ada" in stored
+    assert b"hunter2" not in stored
     assert done.result == len("hunter2-hunter2")
 
 
-def _written_in(folder: Path) -> bytes:
+def _stored_bytes(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.glob(".actionhero/tasks/jobs*"))
 
 
-async def test_a_job_whose_secrets_cannot_be_opened_is_a_dead_letter(
+async def test_a_job_whose_secrets_cannot_be_decrypted_is_dead_lettered(
     tasks_app: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """Another key than the one they were sealed with: it says so."""
+    """After a change of the key; the error has the reason."""
     async with tasks_app(SignUp, mode=RunMode.CLI) as app:
         id = await app.get(Tasks).enqueue(SignUp, {"name": "Ada", "password": "hunter2"})
     (tmp_path / ".actionhero" / "secret_key").write_text("another")
@@ -233,20 +235,22 @@ async def test_a_job_whose_secrets_cannot_be_opened_is_a_dead_letter(
 
     assert job.state is JobState.DEAD
     assert job.error is not None
-    assert "sealed with another app.secret_key" in job.error["message"]
+    assert "encrypted with another app.secret_key" in job.error["message"]
 
 
-async def test_request_and_user_travel_along(tasks_app: Callable[..., Any]) -> None:
-    """The job has the request id of the call that enqueued it, and a session with its user."""
-    async with tasks_app(Ask, Who) as app:
-        asked = await app.call("ask")
-        job = await app.get(Tasks).wait(asked["job"])
+async def test_a_job_has_the_request_id_and_the_user_of_its_call(
+    tasks_app: Callable[..., Any],
+) -> None:
+    """The user is in the session."""
+    async with tasks_app(EnqueueWhoAmI, WhoAmI) as app:
+        call = await app.call("enqueue-who-am-i")
+        job = await app.get(Tasks).wait(call["job"])
 
-    assert job.result == {"transport": "task", "request": asked["request"], "user": 7}
+    assert job.result == {"transport": "task", "request": call["request"], "user": 7}
 
 
-async def test_a_job_that_fails_is_tried_again(tasks_app: Callable[..., Any]) -> None:
-    """As often as its task says; then it is done."""
+async def test_a_failed_job_is_retried(tasks_app: Callable[..., Any]) -> None:
+    """As often as its task declares, until it is done."""
     Flaky.runs = 0
     async with tasks_app(Flaky) as app:
         job = await app.get(Tasks).wait(await app.get(Tasks).enqueue(Flaky))
@@ -255,13 +259,13 @@ async def test_a_job_that_fails_is_tried_again(tasks_app: Callable[..., Any]) ->
     assert job.error is None
 
 
-async def test_a_job_that_would_fail_again_is_a_dead_letter_at_once(
+async def test_a_job_with_a_permanent_error_is_dead_lettered_without_retries(
     tasks_app: Callable[..., Any],
 ) -> None:
-    """By the type of its error; it waits there until somebody says what to do with it."""
-    async with tasks_app(Refuses) as app:
+    """Depending on the type of the error. It can be retried or discarded by an operator."""
+    async with tasks_app(Permanent) as app:
         tasks = app.get(Tasks)
-        id = await tasks.enqueue(Refuses)
+        id = await tasks.enqueue(Permanent)
         job = await tasks.wait(id)
         again = await tasks.retry(id)
         job_again = await tasks.wait(id)
@@ -269,14 +273,14 @@ async def test_a_job_that_would_fail_again_is_a_dead_letter_at_once(
 
     assert (job.state, job.attempts) == (JobState.DEAD, 1)
     assert job.error is not None
-    assert job.error["message"] == "there is one already"
+    assert job.error["message"] == "it exists already"
     assert (again, job_again.attempts, discarded) == (True, 1, True)
 
 
-async def test_a_job_past_its_time_limit_is_stopped_and_tried_again(
+async def test_a_job_past_its_time_limit_is_cancelled_and_retried(
     tasks_app: Callable[..., Any],
 ) -> None:
-    """The limit of the task wins over that of the action, whichever is longer."""
+    """The limit of the task overrides the timeout of the action, shorter or longer."""
     async with tasks_app(Slow, Long) as app:
         tasks = app.get(Tasks)
         slow = await tasks.wait(await tasks.enqueue(Slow))
@@ -288,73 +292,73 @@ async def test_a_job_past_its_time_limit_is_stopped_and_tried_again(
     assert long.result == "done"
 
 
-async def test_how_far_a_job_is_can_be_asked(tasks_app: Callable[..., Any]) -> None:
-    """Also when it has ended."""
+async def test_the_progress_of_a_job_is_stored(tasks_app: Callable[..., Any]) -> None:
+    """It is available after the end of the job too."""
     async with tasks_app(Long) as app:
         tasks = app.get(Tasks)
         id = await tasks.enqueue(Long)
         await tasks.wait(id)
-        while (job := await tasks.job(id)).progress != 2:  # noqa: ASYNC110 - nobody tells
+        while (job := await tasks.job(id)).progress != 2:  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.01)
 
     assert (job.progress, job.progress_total) == (2, 2)
 
 
-async def test_a_job_that_nobody_knows_is_not_found(tasks_app: Callable[..., Any]) -> None:
-    """Its id is told."""
+async def test_an_unknown_job_is_not_found(tasks_app: Callable[..., Any]) -> None:
+    """The error contains the id."""
     async with tasks_app(mode=RunMode.CLI) as app:
-        with pytest.raises(NotFound, match="Job not found: nobody"):
-            await app.get(Tasks).job("nobody")
+        with pytest.raises(NotFound, match="Job not found: unknown"):
+            await app.get(Tasks).job("unknown")
 
 
-class Ledger(Transactions):
-    """Stands for a database: what waits for its commit can be let go, or dropped."""
+class FakeTransactions(Transactions):
+    """Records the callbacks that wait for a commit."""
 
     def __init__(self) -> None:
         self.open = False
-        self.waiting: list[Any] = []
+        self.callbacks: list[Any] = []
 
     async def after_commit(self, callback: Callable[..., Any], *args: Any) -> None:
-        self.waiting.append((callback, args))
+        self.callbacks.append((callback, args))
 
     @property
     def is_open(self) -> bool:
         return self.open
 
 
-class LedgerInitializer(Initializer):
-    name = "ledger"
+class FakeTransactionsInitializer(Initializer):
+    name = "transactions"
 
     async def initialize(self, app: Application) -> None:
-        app.provide(Transactions, Ledger())
+        app.provide(Transactions, FakeTransactions())
 
 
-async def test_inside_a_transaction_a_job_is_sent_after_the_commit(
+async def test_in_a_transaction_a_job_is_enqueued_after_the_commit(
     tasks_app: Callable[..., Any],
 ) -> None:
-    """Its id is known before, its inputs are looked at before; outside, it is sent at once."""
-    async with tasks_app(Sum, LedgerInitializer) as app:
-        tasks, ledger = app.get(Tasks), app.get(Transactions)
-        ledger.open = True
+    """Its inputs are validated at once. Outside a transaction it is enqueued at once."""
+    async with tasks_app(Sum, FakeTransactionsInitializer) as app:
+        tasks, transactions = app.get(Tasks), app.get(Transactions)
+        transactions.open = True
         id = await tasks.enqueue(Sum, {"a": 1})
         with pytest.raises(InvalidInput):
             await tasks.enqueue(Sum, {})
         with pytest.raises(NotFound):
             await tasks.job(id)
 
-        [(callback, args)] = ledger.waiting
+        [(callback, args)] = transactions.callbacks
         await callback(*args)
-        done = await tasks.wait(id)
-        ledger.open = False
-        at_once = await tasks.wait(await tasks.enqueue(Sum, {"a": 1}))
+        committed = await tasks.wait(id)
+        transactions.open = False
+        outside = await tasks.wait(await tasks.enqueue(Sum, {"a": 1}))
 
-    assert done.state is at_once.state is JobState.DONE
+    assert committed.state is outside.state is JobState.DONE
 
 
-async def test_a_store_that_is_away_is_told_as_a_service_that_is(
+async def test_an_unavailable_store_raises_service_unavailable(
     tasks_app: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """503 at the door of whoever enqueues, and nothing of our insides."""
+    """Without internals in the message."""
     async with tasks_app(Sum, mode=RunMode.CLI) as app:
         tasks = app.get(Tasks)
         await tasks.enqueue(Sum, {"a": 1})
@@ -366,20 +370,20 @@ async def test_a_store_that_is_away_is_told_as_a_service_that_is(
             await tasks.enqueue(Sum, {"a": 1})
 
 
-async def test_a_worker_that_waits_bears_that_its_store_is_away(
+async def test_a_waiting_worker_survives_an_outage_of_the_store(
     tasks_app: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes the next job when the store is back."""
+    """It runs the next job when the store is available again."""
     failed = asyncio.Event()
     async with tasks_app(Sum) as app:
         loop, store = asyncio.get_running_loop(), app.get(Tasks).store
 
-        def away(*_: Any) -> None:
+        def fail(*_: Any) -> None:
             loop.call_soon_threadsafe(failed.set)
-            raise StoreUnavailable("gone")
+            raise StoreUnavailable("unavailable")
 
         with monkeypatch.context() as patch:
-            patch.setattr(store, "wait", away)
+            patch.setattr(store, "wait", fail)
             await app.get(Tasks).enqueue(Sum, {"a": 1})
             await failed.wait()
         job = await app.get(Tasks).wait(await app.get(Tasks).enqueue(Sum, {"a": 1}))

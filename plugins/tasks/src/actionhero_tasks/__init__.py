@@ -1,6 +1,6 @@
 """Background jobs for ActionHero: `task = Task(...)` configures an action, `Tasks` enqueues it.
 
-Importing this imports neither dramatiq nor APScheduler, so declaring a task costs nothing.
+Importing this module imports neither dramatiq nor APScheduler.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING
 from actionhero import lazy_names
 
 if TYPE_CHECKING:
-    from actionhero_tasks.job import Ending as Ending
     from actionhero_tasks.job import JobState as JobState
     from actionhero_tasks.job import Settlement as Settlement
+    from actionhero_tasks.job import SettlementKind as SettlementKind
     from actionhero_tasks.reports import FanOut as FanOut
     from actionhero_tasks.reports import Job as Job
     from actionhero_tasks.runner import JobRunner as JobRunner
-    from actionhero_tasks.servers import new_worker_id as new_worker_id
     from actionhero_tasks.settings import TasksSettings as TasksSettings
     from actionhero_tasks.task import Task as Task
     from actionhero_tasks.tasks import Tasks as Tasks
+    from actionhero_tasks.worker_id import new_worker_id as new_worker_id
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
-        ".job": ["Ending", "JobState", "Settlement"],
+        ".job": ["JobState", "Settlement", "SettlementKind"],
         ".reports": ["FanOut", "Job"],
         ".runner": ["JobRunner"],
-        ".servers": ["new_worker_id"],
         ".settings": ["TasksSettings"],
         ".task": ["Task"],
         ".tasks": ["Tasks"],
+        ".worker_id": ["new_worker_id"],
     },
 )

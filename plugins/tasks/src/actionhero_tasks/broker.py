@@ -1,7 +1,7 @@
 """`JobBroker`: the store of jobs as a broker of dramatiq.
 
-With it, actors, native middleware and workers of dramatiq's own use the same queues, with the same
-leases and dead letters. Actions do not need it to run: our worker asks the store itself.
+dramatiq actors, native middleware and dramatiq workers can share the queues of the store, with the
+same leases and dead letters. Actions run without it: `Worker` claims jobs from the store directly.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dramatiq import Broker, Consumer, Message, MessageProxy
 from dramatiq.errors import BrokerConnectionError, DecodeError, QueueJoinTimeout, QueueNotFound
 
 from actionhero.transport import new_identifier
-from actionhero_tasks.job import Ending, JobState, NewJob, Settlement, StoreUnavailable
-from actionhero_tasks.servers import new_worker_id
+from actionhero_tasks.job import JobState, NewJob, Settlement, SettlementKind, StoreUnavailable
+from actionhero_tasks.worker_id import new_worker_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from actionhero_tasks.job import Claim
     from actionhero_tasks.store import JobStore
 
-#: How often `join` looks.
-LOOK_SECONDS: Final = 0.02
-#: How often a consumer says that it is alive, and looks after those that are not.
-ROUND_SECONDS: Final = 2.0
-_UNREADABLE: Final = b'{"message":"it is no message of dramatiq","type":"CONNECTION_ACTION_RUN"}'
+#: How often `join` polls.
+POLL_SECONDS: Final = 0.02
+#: How often a consumer extends its lease, and sweeps.
+HEARTBEAT_SECONDS: Final = 2.0
+_UNDECODABLE: Final = b'{"message":"it is not a dramatiq message","type":"CONNECTION_ACTION_RUN"}'
 
 
 class JobBroker(Broker):
-    """A broker over a store of jobs.
+    """A dramatiq broker over a store of jobs.
 
     Args:
-        store: Where jobs are kept. Whoever opened it closes it.
-        middleware: As dramatiq takes it; where left out, dramatiq's own.
+        store: The store; the caller closes it.
+        middleware: See `dramatiq.Broker`.
     """
 
     def __init__(self, store: JobStore, middleware: list[Middleware] | None = None) -> None:
@@ -47,72 +47,72 @@ class JobBroker(Broker):
         self.store = store
 
     def declare_queue(self, queue_name: str) -> None:
-        """Let workers of dramatiq listen on a queue."""
+        """Declare a queue, from which dramatiq workers consume."""
         if queue_name not in self.queues:
             self.emit_before("declare_queue", queue_name)
             self.queues.add(queue_name)
             self.emit_after("declare_queue", queue_name)
 
     def get_declared_queues(self) -> set[str]:
-        """Return the queues that were declared."""
+        """Return the declared queues."""
         return set(self.queues)
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
-        """Keep a message, and return it.
+        """Add a message to the store, and return it.
 
         Args:
-            message: What is kept.
-            delay: How many milliseconds it waits at least; the store sees to that.
+            message: The message.
+            delay: How many milliseconds to wait before it may run.
         """
         self.declare_queue(message.queue_name)
         self.emit_before("enqueue", message, delay)
         job = NewJob(
-            # One message may be enqueued again, as another job: that is how dramatiq retries.
+            # A new id, because dramatiq enqueues a message again to retry it.
             id=new_identifier(),
             queue=message.queue_name,
             action=message.actor_name,
             body=message.encode(),
-            # A high number is urgent in dramatiq, a low one with us.
+            # High numbers are urgent in dramatiq, low ones here.
             priority=-int(message.options.get("broker_priority", 0)),
             delay_ms=delay or 0,
         )
-        _reach(lambda: self.store.add([job]))
+        _call_store(lambda: self.store.add([job]))
         self.emit_after("enqueue", message, delay)
         return message
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> JobConsumer:
-        """Return what hands out the messages of a queue.
+        """Return a consumer of a queue.
 
         Raises:
-            QueueNotFound: It was not declared.
+            QueueNotFound: The queue was not declared.
         """
         if queue_name not in self.queues:
             raise QueueNotFound(queue_name)
         return JobConsumer(self.store, queue_name, prefetch, timeout)
 
     def flush(self, queue_name: str) -> None:
-        """Cancel all that waits in a queue.
+        """Cancel all waiting jobs of a queue.
 
         Raises:
-            QueueNotFound: It was not declared.
+            QueueNotFound: The queue was not declared.
         """
         if queue_name not in self.queues:
             raise QueueNotFound(queue_name)
         for state in (JobState.READY, JobState.DELAYED):
-            while jobs := _reach(lambda: self.store.jobs(state, queue_name)):  # noqa: B023 - now
+            while jobs := _call_store(lambda: self.store.jobs(state, queue_name)):  # noqa: B023 - called at once
                 for job in jobs:
                     self.store.cancel(job.id)
 
     def flush_all(self) -> None:
-        """Cancel all that waits in the queues that were declared."""
+        """Cancel all waiting jobs of the declared queues."""
         for queue_name in self.queues:
             self.flush(queue_name)
 
     def join(self, queue_name: str, *, timeout: int | None = None) -> None:
-        """Return when nothing waits in a queue, and nothing of it runs. For tests.
+        """Block until no job of a queue is waiting or running. For tests.
 
         Raises:
-            QueueNotFound: It was not declared.
+            QueueNotFound: The queue was not declared.
             QueueJoinTimeout: It took longer than `timeout` milliseconds.
         """
         if queue_name not in self.queues:
@@ -125,15 +125,15 @@ class JobBroker(Broker):
         ):
             if deadline is not None and time.monotonic() > deadline:
                 raise QueueJoinTimeout(queue_name)
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
 
 class JobMessage(MessageProxy):
-    """A message that a worker of dramatiq has.
+    """A message that a dramatiq worker processes.
 
     Args:
         message: The message.
-        claim: The job that it came in.
+        claim: The claim of its job.
     """
 
     def __init__(self, message: Message[Any], claim: Claim) -> None:
@@ -142,13 +142,13 @@ class JobMessage(MessageProxy):
 
 
 class JobConsumer(Consumer):
-    """Hands out the messages of one queue, as an owner of its own.
+    """Consumes one queue, as a worker with its own id.
 
     Args:
-        store: Where jobs are kept.
+        store: The store of jobs.
         queue_name: The queue.
-        prefetch: How many messages may be out at once.
-        timeout: How many milliseconds it waits for one.
+        prefetch: How many messages may be unacknowledged.
+        timeout: How many milliseconds to wait for a message.
     """
 
     def __init__(self, store: JobStore, queue_name: str, prefetch: int, timeout: int) -> None:
@@ -156,93 +156,103 @@ class JobConsumer(Consumer):
         self._queue_name = queue_name
         self._prefetch = prefetch
         self._timeout = timeout
-        self._owner = new_worker_id()
-        self._waiting: deque[JobMessage] = deque()
-        #: The jobs that are out, with their tokens.
-        self._out: set[tuple[str, int]] = set()
-        self._bell = threading.Event()
-        # Messages are acknowledged by other threads than the one that gets them.
+        self._worker_id = new_worker_id()
+        self._fetched: deque[JobMessage] = deque()
+        #: The ids and tokens of the jobs that are not settled.
+        self._unsettled: set[tuple[str, int]] = set()
+        self._wake_event = threading.Event()
+        # dramatiq acknowledges messages in other threads than the consumer's.
         self._lock = threading.Lock()
-        self._next_round = 0.0
-        _reach(lambda: store.join(self._owner))
-        store.bells.add(self._bell)
+        self._next_heartbeat = 0.0
+        _call_store(lambda: store.register_worker(self._worker_id))
+        store.wake_events.add(self._wake_event)
 
     def __next__(self) -> JobMessage | None:
-        """Return the next message, or `None` after a while without one."""
-        self._bell.clear()
-        if not self._waiting:
+        """Return the next message, or `None` if there is none within the timeout."""
+        self._wake_event.clear()
+        if not self._fetched:
             self._fetch()
-        if not self._waiting:
-            if len(self._out) < self._prefetch:
-                _reach(lambda: self._store.wait(self._owner, self._bell, self._timeout))
+        if not self._fetched:
+            if len(self._unsettled) < self._prefetch:
+                _call_store(
+                    lambda: self._store.wait(self._worker_id, self._wake_event, self._timeout)
+                )
             else:
-                self._bell.wait(self._timeout / 1000)
+                self._wake_event.wait(self._timeout / 1000)
             self._fetch()
-        return self._waiting.popleft() if self._waiting else None
+        return self._fetched.popleft() if self._fetched else None
 
     def ack(self, message: MessageProxy) -> None:
-        """Say that a message was dealt with."""
-        self._settle(message, Ending.DONE)
+        """Acknowledge a message."""
+        self._settle_message(message, SettlementKind.DONE)
 
     def nack(self, message: MessageProxy) -> None:
-        """Put a message to the dead letters."""
-        self._settle(message, Ending.DEAD)
+        """Dead-letter a message."""
+        self._settle_message(message, SettlementKind.DEAD)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
-        """Put messages back that nobody has begun."""
+        """Release messages that were not processed."""
         for message in messages:
-            self._settle(message, Ending.RELEASE)
+            self._settle_message(message, SettlementKind.RELEASE)
 
     def close(self) -> None:
-        """Put back all that is out, and leave."""
-        self._store.bells.discard(self._bell)
-        _reach(lambda: self._store.leave(self._owner, crashed=False))
+        """Release all unsettled messages, and remove the worker from the store."""
+        self._store.wake_events.discard(self._wake_event)
+        _call_store(lambda: self._store.remove_worker(self._worker_id, crashed=False))
 
     def _fetch(self) -> None:
-        if (now := time.monotonic()) >= self._next_round:
-            self._next_round = now + ROUND_SECONDS
-            _reach(lambda: self._store.beat(self._owner))
-            _reach(self._store.sweep)
+        if (now := time.monotonic()) >= self._next_heartbeat:
+            self._next_heartbeat = now + HEARTBEAT_SECONDS
+            _call_store(lambda: self._store.record_heartbeat(self._worker_id))
+            _call_store(self._store.sweep)
         with self._lock:
-            room = self._prefetch - len(self._out)
-            if room <= 0:
+            limit = self._prefetch - len(self._unsettled)
+            if limit <= 0:
                 return
-            claims, _ = _reach(lambda: self._store.trade(self._owner, [self._queue_name], room))
-            self._out |= {(claim.id, claim.token) for claim in claims}
+            claims, _ = _call_store(
+                lambda: self._store.settle_and_claim(self._worker_id, [self._queue_name], limit)
+            )
+            self._unsettled |= {(claim.id, claim.token) for claim in claims}
         for claim in claims:
             try:
-                self._waiting.append(JobMessage(Message.decode(claim.body), claim))
+                self._fetched.append(JobMessage(Message.decode(claim.body), claim))
             except DecodeError:
-                self._trade(Settlement(claim.id, claim.token, Ending.DEAD, error=_UNREADABLE))
+                kind = SettlementKind.DEAD
+                self._settle(Settlement(claim.id, claim.token, kind, error=_UNDECODABLE))
 
-    def _settle(self, message: MessageProxy, ending: Ending) -> None:
+    def _settle_message(self, message: MessageProxy, kind: SettlementKind) -> None:
         claim: Claim = message.claim
         error = None
-        if ending is Ending.DEAD and message._exception is not None:
-            error = _told(message._exception)
-        self._trade(Settlement(claim.id, claim.token, ending, error=error))
+        if kind is SettlementKind.DEAD and message._exception is not None:
+            error = _encode_exception(message._exception)
+        self._settle(Settlement(claim.id, claim.token, kind, error=error))
 
-    def _trade(self, settlement: Settlement) -> None:
+    def _settle(self, settlement: Settlement) -> None:
         with self._lock:
-            if (settlement.id, settlement.token) not in self._out:
-                # Settled before: dramatiq does so where it is not sure.
+            if (settlement.id, settlement.token) not in self._unsettled:
+                # dramatiq may acknowledge a message twice.
                 return
-            _reach(lambda: self._store.trade(self._owner, [self._queue_name], 0, [settlement]))
-            self._out.discard((settlement.id, settlement.token))
-        self._bell.set()
+            _call_store(
+                lambda: self._store.settle_and_claim(
+                    self._worker_id, [self._queue_name], 0, [settlement]
+                )
+            )
+            self._unsettled.discard((settlement.id, settlement.token))
+        self._wake_event.set()
 
 
-def _told(exception: BaseException) -> bytes:
+def _encode_exception(exception: BaseException) -> bytes:
     from actionhero import TypedError
-    from actionhero_tasks.envelope import describe
+    from actionhero_tasks.envelope import encode_error
 
-    # Its type and no more: its words may hold what is secret.
-    return describe(TypedError(f"{type(exception).__name__} was raised; see the log of the worker"))
+    # Without the message of the exception, which may contain a secret.
+    message = f"{type(exception).__name__} was raised; see the log of the worker"
+    return encode_error(TypedError(message))
 
 
-def _reach(ask: Callable[[], Any]) -> Any:
-    """Return what a store answers; that it is away is told as dramatiq knows it."""
+def _call_store(function: Callable[[], Any]) -> Any:
+    """Return the result of `function`; if the store is unavailable, raise dramatiq's error."""
     try:
-        return ask()
+        return function()
     except StoreUnavailable as error:
         raise BrokerConnectionError(str(error)) from error

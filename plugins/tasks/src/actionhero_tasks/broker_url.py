@@ -1,4 +1,4 @@
-"""`BrokerUrl`: where a broker is, read from one line of text. Nothing here knows a driver."""
+"""`BrokerUrl`: the parsed value of `tasks.broker_url`. Importing it imports no driver."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from actionhero.settings import mask_passwords
+from actionhero.transport import mask_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: What a URL may look like, for whoever wrote one that does not.
+#: The supported forms of a URL, for error messages.
 FORMS: Final = (
     "amqp://user:password@host:5672/vhost, amqps:// for TLS, several of them with ; between, "
     "postgresql://user:password@host:5432/database"
@@ -19,18 +19,18 @@ FORMS: Final = (
 
 
 class BrokerKind(NamedTuple):
-    """What can be a broker."""
+    """A kind of broker."""
 
-    #: How it is called in messages.
+    #: Its name in messages.
     title: str
-    #: The module that it needs, and the extra of this package that brings it.
+    #: The module that it requires, and the extra of this package that installs it.
     module: str
     extra: str
 
 
 _RABBITMQ: Final = BrokerKind("RabbitMQ", "pika", "rabbitmq")
 _POSTGRES: Final = BrokerKind("PostgreSQL", "dramatiq_postgres", "postgres")
-#: By the scheme of its URL.
+#: By URL scheme.
 KINDS: Final[Mapping[str, BrokerKind]] = {
     "amqp": _RABBITMQ,
     "amqps": _RABBITMQ,
@@ -41,40 +41,40 @@ KINDS: Final[Mapping[str, BrokerKind]] = {
 
 @dataclass(frozen=True)
 class BrokerUrl:
-    """Where a broker is. Its text, and its `repr`, are without passwords."""
+    """The URL of a broker. Passwords are masked in `str()` and `repr()`."""
 
-    #: As it was written, passwords and all.
+    #: The URL as it was configured, with passwords.
     text: str = field(repr=False)
     kind: BrokerKind = field(repr=False)
-    #: Where it is, for people: no user, no password.
+    #: The host and port, without user and password.
     address: str
 
     @classmethod
     def parse(cls, text: str) -> BrokerUrl:
-        """Read a URL.
+        """Parse a URL.
 
         Raises:
-            ValueError: It is none; the message says what may be given, without what was.
+            ValueError: The URL is not supported. The message does not repeat it.
         """
-        kinds, places = set(), []
-        for each in text.split(";"):
+        kinds, addresses = set(), []
+        for url in text.split(";"):
             try:
-                parts = urlsplit(each.strip())
+                parts = urlsplit(url.strip())
                 port = parts.port
             except ValueError:
-                raise ValueError(f"it is not a URL; there are: {FORMS}") from None
+                raise ValueError(f"it is not a URL; supported: {FORMS}") from None
             kind = KINDS.get(parts.scheme)
             if kind is None:
-                raise ValueError(f"its scheme is not one of ours; there are: {FORMS}")
+                raise ValueError(f"its scheme is not supported; supported: {FORMS}")
             kinds.add(kind)
             host = parts.hostname or "localhost"
-            places.append(host if port is None else f"{host}:{port}")
-        if len(kinds) > 1 or (_POSTGRES in kinds and len(places) > 1):
-            raise ValueError(f"only several amqp:// can stand side by side; there are: {FORMS}")
-        return cls(text, kinds.pop(), ", ".join(places))
+            addresses.append(host if port is None else f"{host}:{port}")
+        if len(kinds) > 1 or (_POSTGRES in kinds and len(addresses) > 1):
+            raise ValueError(f"only amqp:// URLs can be combined; supported: {FORMS}")
+        return cls(text, kinds.pop(), ", ".join(addresses))
 
     def __str__(self) -> str:
-        return mask_passwords(self.text)
+        return mask_url(self.text)
 
     def __repr__(self) -> str:
         return f"BrokerUrl({str(self)!r})"

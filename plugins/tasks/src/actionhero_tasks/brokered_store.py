@@ -1,4 +1,4 @@
-"""`BrokeredStore`: a store whose jobs wait for a worker in a broker."""
+"""`BrokeredStore`: a store whose ready jobs a message broker delivers to workers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from actionhero.transport import Backoff
 from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
 from actionhero_tasks.wrapped_store import WrappedStore
 
@@ -14,72 +15,72 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from actionhero_tasks.job import Claim, NewJob, Settlement
+    from actionhero_tasks.message_broker import Delivery, MessageBroker
     from actionhero_tasks.outbox import Outbox
     from actionhero_tasks.store import JobStore
-    from actionhero_tasks.tickets import Ticket, TicketBroker
 
 logger = logging.getLogger("actionhero.tasks")
 
-#: How many jobs are sent in one go.
-MOST_SENT: Final = 500
-#: How long a broker that was away is left alone, at first and at most.
-AWAY_SECONDS: Final = (0.1, 2.0)
-#: How often it is looked for messages that others have sent, and for tickets that got lost.
+#: How many jobs are sent in one step.
+MAX_SENT: Final = 500
+#: The first and the longest time for which an unavailable broker is not called.
+BACKOFF_SECONDS: Final = (0.1, 2.0)
+#: How often queues are polled for messages of other clients, and for lost messages.
 FOREIGN_SECONDS: Final = 1.0
 LOST_SECONDS: Final = 5.0
-#: After which time whoever began to send a job, and did not end, is taken for gone.
+#: After this time a process that began to send a job is considered dead.
 SENDING_MS: Final = 10_000
-#: How many delayed messages of others are taken in one go.
-MOST_DELAYED: Final = 100
+#: How many delayed messages of other clients are received in one step.
+MAX_DELAYED: Final = 100
 
 
 class BrokeredStore(WrappedStore):
-    """Keeps jobs in a store, and lets a broker say who runs them.
+    """Stores jobs in a store, and delivers them through a message broker.
 
-    The store is the truth: a job is kept there first, then a *ticket* for it is sent. Whoever gets
-    the ticket claims the job in the store by its id; if somebody else has it, or it is not ready
-    any more, the ticket is dropped. A job whose ticket was not sent, or got lost, gets another. No
-    ticket is held while nothing is claimed for it, so that a worker that ends has none.
+    The store is the source of truth. A job is stored, then a message with its id is sent. A worker
+    that receives the message claims the job in the store; if that fails, because another worker has
+    the job or it is no longer ready, the message is dropped. A job whose message was lost is sent
+    again. Messages are received only when a job can start, so a crashed worker holds none.
 
-    While the broker is away jobs are kept, and sent when it is back.
+    While the broker is unavailable jobs are stored, and sent later.
 
     Args:
         inner: The store; closed with this one.
-        outbox: Its part in the way through a broker.
+        outbox: The outbox of the store.
         broker: The broker; closed with this store.
-        queues: Where others may send messages too, beside the queues of the jobs.
+        queues: Queues that may have messages of other clients, besides the queues of stored jobs.
     """
 
     kind: ClassVar[str] = "brokered"
 
     def __init__(
-        self, inner: JobStore, outbox: Outbox, broker: TicketBroker, queues: Iterable[str] = ()
+        self, inner: JobStore, outbox: Outbox, broker: MessageBroker, queues: Iterable[str] = ()
     ) -> None:
         super().__init__(inner)
         self.broker = broker
         self._outbox = outbox
-        #: Where messages of others may be.
-        self._known = set(queues)
-        self._away = _Away(broker)
+        #: Queues that may have messages of other clients.
+        self._foreign_queues = set(queues)
+        self._outage = _Outage(broker)
         self._turn = 0
         self._lock = threading.Lock()
-        self._next_look = {"foreign": 0.0, "lost": 0.0}
+        self._next_poll = {"foreign": 0.0, "lost": 0.0}
 
-    # -- putting in ----------------------------------------------------------------------------
+    # -- adding jobs ---------------------------------------------------------------------------
 
     def add(self, jobs: Sequence[NewJob]) -> list[str]:
         ids = super().add(jobs)
         self._send()
         return ids
 
-    def tick(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
-        kept = super().tick(name, fire_ms, job, overlap=overlap)
-        if kept:
+    def enqueue_scheduled(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
+        added = super().enqueue_scheduled(name, fire_ms, job, overlap=overlap)
+        if added:
             self._send()
-        return kept
+        return added
 
-    def seal_batch(self, id: str) -> None:
-        super().seal_batch(id)
+    def close_batch(self, id: str) -> None:
+        super().close_batch(id)
         self._send()
 
     def retry(self, id: str) -> bool:
@@ -88,59 +89,59 @@ class BrokeredStore(WrappedStore):
             self._send()
         return was_dead
 
-    # -- running -------------------------------------------------------------------------------
+    # -- running jobs --------------------------------------------------------------------------
 
-    def trade(
+    def settle_and_claim(
         self,
-        owner: str,
+        worker_id: str,
         queues: Sequence[str] | None,
         limit: int,
         settlements: Sequence[Settlement] = (),
     ) -> tuple[list[Claim], list[str]]:
-        # What is due is ready afterwards, and nothing is claimed.
-        _, refused = super().trade(owner, queues, 0, settlements)
+        # With the limit 0, which also makes due jobs ready, and claims nothing.
+        _, rejected = super().settle_and_claim(worker_id, queues, 0, settlements)
         self._send()
         if limit <= 0:
-            return [], refused
-        claims = self._outbox.claim(owner, queues, [])
+            return [], rejected
+        claims = self._outbox.claim(worker_id, queues, [])
         try:
-            if not self._away:
-                for taken in self._take_turns(queues, limit, claims):
-                    claims += self._redeem(owner, queues, taken)
+            if not self._outage:
+                for deliveries in self._receive(queues, limit, claims):
+                    claims += self._claim_delivered(worker_id, queues, deliveries)
         except BrokerUnavailable as error:
-            self._away.note(error)
+            self._outage.begin(error)
         except StoreUnavailable:
-            # What was claimed before it went away has begun.
+            # The jobs that were claimed before must start.
             if not claims:
                 raise
-        return claims, refused
+        return claims, rejected
 
-    def wait(self, owner: str, bell: threading.Event, timeout_ms: int) -> None:
-        if self._away:
-            bell.wait(min(timeout_ms / 1000, self._away.left_seconds))
+    def wait(self, worker_id: str, wake_event: threading.Event, timeout_ms: int) -> None:
+        if self._outage:
+            wake_event.wait(min(timeout_ms / 1000, self._outage.remaining_seconds))
         else:
-            super().wait(owner, bell, timeout_ms)
+            super().wait(worker_id, wake_event, timeout_ms)
 
-    # -- who runs ------------------------------------------------------------------------------
+    # -- workers -------------------------------------------------------------------------------
 
-    def leave(self, owner: str, *, crashed: bool) -> int:
-        count = super().leave(owner, crashed=crashed)
+    def remove_worker(self, worker_id: str, *, crashed: bool) -> int:
+        count = super().remove_worker(worker_id, crashed=crashed)
         if count:
             self._send()
         return count
 
     def sweep(self) -> int:
         count = super().sweep()
-        self._outbox.mend(self.now_ms() - SENDING_MS)
+        self._outbox.reset_stale(self.now_ms() - SENDING_MS)
         self._send()
         try:
-            if not self._away and self._is_time("lost", LOST_SECONDS):
-                self._send_again()
+            if not self._outage and self._is_due("lost", LOST_SECONDS):
+                self._resend_lost()
         except BrokerUnavailable as error:
-            self._away.note(error)
+            self._outage.begin(error)
         return count
 
-    # -- looking in ----------------------------------------------------------------------------
+    # -- lifecycle -----------------------------------------------------------------------------
 
     def ping(self) -> None:
         super().ping()
@@ -153,159 +154,169 @@ class BrokeredStore(WrappedStore):
     # -- sending -------------------------------------------------------------------------------
 
     def _send(self) -> None:
-        """Send what is ready and unsent; if the broker is away, it stays so."""
-        if self._away:
+        """Send the unsent jobs, unless the broker is unavailable."""
+        if self._outage:
             return
-        jobs = self._outbox.begin_sending(MOST_SENT)
+        jobs = self._outbox.begin_sending(MAX_SENT)
         if not jobs:
             return
         ids = [job.id for job in jobs]
         try:
-            self.broker.send(jobs)
+            self.broker.publish(jobs)
         except BrokerUnavailable as error:
-            self._outbox.give_up_sending(ids)
-            self._away.note(error)
+            self._outbox.mark_unsent(ids)
+            self._outage.begin(error)
             return
-        self._away.end()
+        self._outage.end()
         self._outbox.mark_sent(ids)
-        self.ring()
+        self.notify()
 
-    def _send_again(self) -> None:
-        """Send once more those of whose tickets the broker knows nothing."""
-        for queue in self._outbox.sent():
-            # What begins between the two is missing in neither; what is sent, and what a worker
-            # is about to claim, may be sent twice. That does no harm.
-            waiting = self.broker.waiting(queue)
-            missing = self._outbox.sent().get(queue, 0) - waiting
+    def _resend_lost(self) -> None:
+        """Send jobs again whose messages the broker has lost."""
+        for queue in self._outbox.sent_counts():
+            # The broker is counted first, so that a job that starts in between is not sent again. A
+            # message that was just sent or received may be sent twice, which is harmless.
+            waiting = self.broker.count_waiting(queue)
+            missing = self._outbox.sent_counts().get(queue, 0) - waiting
             if missing > 0:
-                # The oldest: tickets are handed out by age.
+                # The oldest, because messages are delivered by age.
                 before_ms = self.now_ms() - int(LOST_SECONDS * 1000)
-                count = self._outbox.unsend(queue, before_ms, missing)
+                count = self._outbox.reset_sent(queue, before_ms, missing)
                 if count:
                     logger.info(
-                        "%d jobs of %r are sent to %s again", count, queue, self.broker.title
+                        "sending %d jobs of %r to %s again", count, queue, self.broker.title
                     )
         self._send()
 
-    # -- taking --------------------------------------------------------------------------------
+    # -- receiving -----------------------------------------------------------------------------
 
-    def _take_turns(
+    def _receive(
         self, queues: Sequence[str] | None, limit: int, claims: list[Claim]
-    ) -> Iterator[list[tuple[str, Ticket]]]:
-        """Yield tickets while there is room, from one queue after the other.
+    ) -> Iterator[list[tuple[str, Delivery]]]:
+        """Yield deliveries of one queue after the other until there are enough claims.
 
         Args:
-            queues: From which queues; `None`: from all.
-            limit: How much room there is.
-            claims: What fills it, also meanwhile: a ticket may be for nothing.
+            queues: The queues; `None`: all.
+            limit: How many claims are enough.
+            claims: The claims, to which the caller adds: not every delivery results in one.
         """
-        asked = self._queues_to_ask(queues)
-        while asked and (room := limit - len(claims)) > 0:
-            # A fair share of each, so that a long queue does not keep others from being asked.
-            share = -(-room // len(asked))
-            for queue in tuple(asked):
-                wanted = min(share, limit - len(claims))
-                if wanted <= 0:
+        polled = self._queues_to_poll(queues)
+        while polled and (missing := limit - len(claims)) > 0:
+            # An equal share of each queue, so that a long queue does not starve the others.
+            share = -(-missing // len(polled))
+            for queue in tuple(polled):
+                count = min(share, limit - len(claims))
+                if count <= 0:
                     return
-                tickets = self.broker.take(queue, wanted)
-                self._away.end()
-                if len(tickets) < wanted:
-                    asked.remove(queue)
-                if tickets:
-                    yield [(queue, ticket) for ticket in tickets]
+                deliveries = self.broker.receive(queue, count)
+                self._outage.end()
+                if len(deliveries) < count:
+                    polled.remove(queue)
+                if deliveries:
+                    yield [(queue, delivery) for delivery in deliveries]
 
-    def _queues_to_ask(self, queues: Sequence[str] | None) -> list[str]:
-        """Return where there are tickets; from time to time also where others may have sent any."""
-        found = set(self._outbox.sent())
-        if self._is_time("foreign", FOREIGN_SECONDS):
-            known = self._known if queues is None else set(queues)
-            for queue in known:
-                self._keep_delayed(queue)
-            found |= known
-        wanted = sorted(found if queues is None else found & set(queues))
+    def _queues_to_poll(self, queues: Sequence[str] | None) -> list[str]:
+        """Return the queues with sent jobs and, once a second, all that may have foreign messages.
+
+        They are rotated with each call.
+        """
+        candidates = set(self._outbox.sent_counts())
+        if self._is_due("foreign", FOREIGN_SECONDS):
+            foreign_queues = self._foreign_queues if queues is None else set(queues)
+            for queue in foreign_queues:
+                self._store_delayed(queue)
+            candidates |= foreign_queues
+        polled = sorted(candidates if queues is None else candidates & set(queues))
         self._turn += 1
-        turn = self._turn % len(wanted) if wanted else 0
-        return wanted[turn:] + wanted[:turn]
+        start = self._turn % len(polled) if polled else 0
+        return polled[start:] + polled[:start]
 
-    def _keep_delayed(self, queue: str) -> None:
-        tickets = self.broker.take_delayed(queue, MOST_DELAYED)
-        self._settle(tickets, lambda: self._adopt([(queue, ticket) for ticket in tickets]))
+    def _store_delayed(self, queue: str) -> None:
+        deliveries = self.broker.receive_delayed(queue, MAX_DELAYED)
+        self._process(
+            deliveries, lambda: self._store_foreign([(queue, delivery) for delivery in deliveries])
+        )
 
-    def _redeem(
-        self, owner: str, queues: Sequence[str] | None, taken: list[tuple[str, Ticket]]
+    def _claim_delivered(
+        self,
+        worker_id: str,
+        queues: Sequence[str] | None,
+        deliveries: list[tuple[str, Delivery]],
     ) -> list[Claim]:
-        """Claim what tickets are for; those that are for nothing are dropped too."""
+        """Claim the jobs of deliveries. Those without a ready job are acknowledged too."""
         claims: list[Claim] = []
 
         def claim() -> None:
-            self._adopt(taken)
-            ids = [ticket.job_id for _, ticket in taken]
-            claims.extend(self._outbox.claim(owner, queues, ids))
+            self._store_foreign(deliveries)
+            ids = [delivery.job_id for _, delivery in deliveries]
+            claims.extend(self._outbox.claim(worker_id, queues, ids))
 
-        self._settle([ticket for _, ticket in taken], claim)
+        self._process([delivery for _, delivery in deliveries], claim)
         return claims
 
-    def _adopt(self, taken: list[tuple[str, Ticket]]) -> None:
-        """Keep messages of others as jobs."""
-        foreign = [(queue, ticket) for queue, ticket in taken if ticket.is_foreign]
+    def _store_foreign(self, deliveries: list[tuple[str, Delivery]]) -> None:
+        """Add the messages of other clients to the store as jobs."""
+        foreign = [(queue, delivery) for queue, delivery in deliveries if delivery.is_foreign]
         if foreign:
             now = self.now_ms()
-            self.inner.add([ticket.as_job(queue, now) for queue, ticket in foreign])
+            self.inner.add([delivery.as_job(queue, now) for queue, delivery in foreign])
 
-    def _settle(self, tickets: Sequence[Ticket], use: Callable[[], None]) -> None:
-        """Use tickets, and forget them; if the store is away meanwhile, others may have them."""
+    def _process(self, deliveries: Sequence[Delivery], process: Callable[[], None]) -> None:
+        """Call `process`, and acknowledge deliveries; after an error, requeue them."""
         try:
-            use()
+            process()
         except BaseException:
-            self.broker.put_back(tickets)
+            self.broker.requeue(deliveries)
             raise
-        self.broker.done(tickets)
+        self.broker.ack(deliveries)
 
-    def _is_time(self, what: str, seconds: float) -> bool:
+    def _is_due(self, name: str, interval_seconds: float) -> bool:
         with self._lock:
-            if (now := time.monotonic()) < self._next_look[what]:
+            if (now := time.monotonic()) < self._next_poll[name]:
                 return False
-            self._next_look[what] = now + seconds
+            self._next_poll[name] = now + interval_seconds
             return True
 
 
-class _Away:
-    """Whether a broker is better left alone for a moment; it tells people once that it is away.
+class _Outage:
+    """An outage of a broker, during which it is not called; true while it is.
+
+    Its beginning and its end are logged once.
 
     Args:
         broker: The broker.
     """
 
-    def __init__(self, broker: TicketBroker) -> None:
+    def __init__(self, broker: MessageBroker) -> None:
         self._broker = broker
         self._lock = threading.Lock()
-        self._wait = 0.0
+        self._backoff = Backoff(*BACKOFF_SECONDS)
         self._until = 0.0
 
     def __bool__(self) -> bool:
-        return self.left_seconds > 0
+        return self.remaining_seconds > 0
 
     @property
-    def left_seconds(self) -> float:
-        """For how long it is left alone."""
+    def remaining_seconds(self) -> float:
+        """How long the broker is not called."""
         return self._until - time.monotonic()
 
-    def note(self, error: BrokerUnavailable) -> None:
-        """Leave it alone, each time for longer."""
+    def begin(self, error: BrokerUnavailable) -> None:
+        """Note that a call has failed."""
         with self._lock:
-            if not self._wait:
+            if not self._backoff.failures:
                 logger.warning(
-                    "%s cannot be reached; jobs are kept, and sent when it can: %s",
+                    "%s cannot be reached; jobs are stored, and sent later: %s",
                     self._broker.title,
                     error,
                 )
-            self._wait = min(2 * self._wait, AWAY_SECONDS[1]) or AWAY_SECONDS[0]
-            self._until = time.monotonic() + self._wait
+            self._until = time.monotonic() + self._backoff.next_seconds()
 
     def end(self) -> None:
-        """Say that it has answered."""
-        if self._wait:
+        """Note that a call has succeeded."""
+        if self._backoff.failures:
             with self._lock:
-                if self._wait:
+                if self._backoff.failures:
                     logger.warning("%s can be reached again", self._broker.title)
-                self._wait = self._until = 0.0
+                self._backoff.reset()
+                self._until = 0.0

@@ -1,4 +1,4 @@
-"""What the commands of this package share: an application, and its store for one question."""
+"""The application and the store of jobs for the commands of this package."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ Result = TypeVar("Result")
 
 
 def load_app(context: CommandContext) -> Application:
-    """Return the application, loaded and not started.
+    """Load the application without starting it.
 
     Raises:
-        PluginError: Something is wrong with it.
+        PluginError: A plugin or the configuration is invalid.
     """
     app = context.load(RunMode.CLI)
     configure_logs(app, level="warn")
-    app.refuse_problems()
+    app.raise_for_problems()
     return app
 
 
-def ask_store(app: Application, ask: Callable[[JobStore], Result]) -> Result:
-    """Return what `ask` makes of the store.
+def use_store(app: Application, function: Callable[[JobStore], Result]) -> Result:
+    """Call `function` with the store, and return its result.
 
     Raises:
         UnavailableError: The store cannot be reached.
@@ -40,8 +40,8 @@ def ask_store(app: Application, ask: Callable[[JobStore], Result]) -> Result:
     try:
         store = open_store(app)
         try:
-            return ask(store)
+            return function(store)
         finally:
             store.close()
     except StoreUnavailable as error:
-        raise UnavailableError(f"the store of jobs cannot be used: {error}") from error
+        raise UnavailableError(f"cannot use the store of jobs: {error}") from error

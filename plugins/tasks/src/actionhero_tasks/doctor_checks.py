@@ -1,4 +1,4 @@
-"""What `actionhero doctor` says of jobs."""
+"""The checks of `actionhero doctor` for background jobs."""
 
 from __future__ import annotations
 
@@ -15,57 +15,61 @@ if TYPE_CHECKING:
     from actionhero_tasks.job import QueueCounts
     from actionhero_tasks.store import JobStore
 
-#: A password of operators that is shorter, or has fewer different letters, can be guessed.
-FEW_LETTERS: Final = 16
-FEW_DIFFERENT: Final = 6
+#: An operator password that is shorter, or has fewer distinct characters, is weak.
+MIN_LENGTH: Final = 16
+MIN_DISTINCT: Final = 6
 
 
 def diagnose(app: Application, *, deploy: bool) -> list[Diagnosis]:
-    """Return where jobs are kept, who runs them, and how many are dead letters."""
-    if app.settings_are_wrong:
+    """Check the store, the broker, the operator page, the workers and the dead letters."""
+    if app.has_invalid_settings:
         return []
     kind = store_kind(app)
     url = app.get(TasksSettings).broker_url
     if deploy and kind == "embedded":
-        although = "" if url is None else f", although they wait in {url.kind.title}"
-        where = Diagnosis(
+        broker = "" if url is None else f", even through {url.kind.title}"
+        store_diagnosis = Diagnosis(
             "tasks.store",
             Finding.WARNING,
-            f"jobs are in a file of this machine, and no other can run them{although}; set "
-            "REDIS_URL to a server that all share",
+            f"jobs are stored in a file, and workers on other machines cannot run them{broker}; "
+            "set REDIS_URL to a server that all machines share",
         )
     else:
-        told = "jobs are kept in " + ("Redis" if kind == "redis" else "a file of the data folder")
-        where = Diagnosis("tasks.store", Finding.OK, told)
-    found = [where, *(_of_page(app) if deploy else [])]
+        location = "Redis" if kind == "redis" else "a file in the data folder"
+        store_diagnosis = Diagnosis("tasks.store", Finding.OK, f"jobs are stored in {location}")
+    diagnoses = [store_diagnosis, *(_check_page(app) if deploy else [])]
     try:
         store = open_store(app)
     except StoreUnavailable as error:
-        return [*found, Diagnosis("tasks.queue", Finding.FAILED, f"cannot be used: {error}")]
+        return [*diagnoses, Diagnosis("tasks.queue", Finding.FAILED, f"cannot be opened: {error}")]
     try:
-        return [*found, *_of_broker(store, url), *_of_queues(app, store.counts(), store.owners())]
+        return [
+            *diagnoses,
+            *_check_broker(store, url),
+            *_check_queues(app, store.counts(), store.worker_ids()),
+        ]
     except StoreUnavailable as error:
-        return [*found, Diagnosis("tasks.queue", Finding.FAILED, f"cannot be asked: {error}")]
+        return [*diagnoses, Diagnosis("tasks.queue", Finding.FAILED, f"cannot be read: {error}")]
     finally:
         store.close()
 
 
-def _of_broker(store: JobStore, url: BrokerUrl | None) -> list[Diagnosis]:
+def _check_broker(store: JobStore, url: BrokerUrl | None) -> list[Diagnosis]:
     if url is None:
         return []
     try:
         store.ping()
     except BrokerUnavailable as error:
-        told = f"{error}; jobs are kept, and run when it is back"
-        return [Diagnosis("tasks.broker", Finding.FAILED, told)]
-    told = f"jobs that are ready wait in {url.kind.title} at {url.address}"
-    return [Diagnosis("tasks.broker", Finding.OK, told)]
+        message = f"{error}; jobs are stored, and run when it is available again"
+        return [Diagnosis("tasks.broker", Finding.FAILED, message)]
+    message = f"ready jobs are delivered through {url.kind.title} at {url.address}"
+    return [Diagnosis("tasks.broker", Finding.OK, message)]
 
 
-def _of_page(app: Application) -> list[Diagnosis]:
-    """Return who sees the page for operators, where there is an HTTP server to show it."""
+def _check_page(app: Application) -> list[Diagnosis]:
+    """Check the access to the operator page, if there is an HTTP server."""
     settings = app.get(TasksSettings)
-    # By its name: this package does without.
+    # By name, because this package does not depend on actionhero-web.
     if not settings.page or all(section.section != "web" for section in app.settings):
         return []
     name = "tasks.operator_password"
@@ -76,25 +80,27 @@ def _of_page(app: Application) -> list[Diagnosis]:
             message = f"is not set, so there is no page at {settings.page}"
         return [Diagnosis(name, Finding.OK, message)]
     password = settings.operator_password.get_secret_value()
-    if len(password) < FEW_LETTERS or len(set(password)) < FEW_DIFFERENT:
+    if len(password) < MIN_LENGTH or len(set(password)) < MIN_DISTINCT:
         message = (
-            f"can be guessed, and whoever has it may discard jobs at {settings.page}; take "
-            f"{FEW_LETTERS} letters or more, such as the output of: "
+            f"is weak, and allows the discarding of jobs at {settings.page}; use "
+            f"{MIN_LENGTH} characters or more, such as the output of: "
             'python -c "import secrets; print(secrets.token_urlsafe())"'
         )
         return [Diagnosis(name, Finding.WARNING, message)]
-    return [Diagnosis(name, Finding.OK, f"is asked for at {settings.page}")]
+    return [Diagnosis(name, Finding.OK, f"is required at {settings.page}")]
 
 
-def _of_queues(app: Application, counts: list[QueueCounts], owners: list[str]) -> list[Diagnosis]:
-    found = []
-    waiting = sum(count.ready for count in counts)
+def _check_queues(
+    app: Application, counts: list[QueueCounts], worker_ids: list[str]
+) -> list[Diagnosis]:
+    diagnoses = []
+    ready = sum(count.ready for count in counts)
     dead = sum(count.dead for count in counts)
-    if waiting and not owners:
-        by_servers = "start a server or a worker" if runs_embedded(app) else "start a worker"
-        message = f"{waiting} jobs wait, and nobody runs any; {by_servers}"
-        found.append(Diagnosis("tasks.workers", Finding.WARNING, message))
+    if ready and not worker_ids:
+        remedy = "start a server or a worker" if runs_embedded(app) else "start a worker"
+        message = f"{ready} jobs are ready, and no worker is running; {remedy}"
+        diagnoses.append(Diagnosis("tasks.workers", Finding.WARNING, message))
     if dead:
-        message = f"{dead} jobs have failed for good; see: actionhero tasks dead"
-        found.append(Diagnosis("tasks.dead", Finding.WARNING, message))
-    return found
+        message = f"{dead} jobs have failed permanently; see: actionhero tasks dead"
+        diagnoses.append(Diagnosis("tasks.dead", Finding.WARNING, message))
+    return diagnoses

@@ -1,4 +1,4 @@
-"""`Encryption`: what is secret is kept from whoever can read the queue."""
+"""`Encryption`: encrypts the secret inputs of a job, which others can read in the queue."""
 
 from __future__ import annotations
 
@@ -16,47 +16,49 @@ _NONCE_BYTES: Final = 12
 
 
 class DecryptionError(Exception):
-    """Raised when what was sealed cannot be opened: another key, another job, or not all of it."""
+    """Raised if a ciphertext is damaged, or belongs to another key or another job."""
 
 
 class Encryption:
-    """Encrypts with AES-GCM, under a key that is made from the application's.
+    """AES-GCM with a key derived from `app.secret_key`.
 
     Args:
-        secret_key: Returns `app.secret_key`; called when the first secret is sealed or opened.
+        secret_key: Returns `app.secret_key`; called when the key is first needed.
     """
 
     def __init__(self, secret_key: Callable[[], str]) -> None:
         self._secret_key = secret_key
         self._cipher: Any = None
 
-    def close(self, values: Mapping[str, Any], job_id: str) -> str:
-        """Return `values` as text that only `open` reads, and only for the same job."""
+    def encrypt(self, values: Mapping[str, Any], job_id: str) -> str:
+        """Return `values` as ciphertext that can be decrypted for the same job only."""
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._aes().encrypt(nonce, dumps(values), job_id.encode())
-        return base64.b64encode(nonce + sealed).decode()
+        ciphertext = self._aes().encrypt(nonce, dumps(values), job_id.encode())
+        return base64.b64encode(nonce + ciphertext).decode()
 
-    def open(self, text: str, job_id: str) -> dict[str, Any]:
-        """Return what was closed.
+    def decrypt(self, text: str, job_id: str) -> dict[str, Any]:
+        """Return the values of a ciphertext.
 
         Raises:
-            DecryptionError: It was closed with another key, or for another job.
+            DecryptionError: It was encrypted with another key, or for another job.
         """
         from cryptography.exceptions import InvalidTag
 
         try:
-            raw = base64.b64decode(text, validate=True)
-            opened = self._aes().decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], job_id.encode())
+            data = base64.b64decode(text, validate=True)
+            plaintext = self._aes().decrypt(
+                data[:_NONCE_BYTES], data[_NONCE_BYTES:], job_id.encode()
+            )
         except (InvalidTag, ValueError) as error:
             raise DecryptionError(
-                "its secret inputs were sealed with another app.secret_key than this process has"
+                "its secret inputs were encrypted with another app.secret_key"
             ) from error
-        values: dict[str, Any] = loads(opened)
+        values: dict[str, Any] = loads(plaintext)
         return values
 
     def _aes(self) -> Any:
         if self._cipher is None:
-            # Most jobs have no secrets, and most processes never pay for this import.
+            # Most jobs have no secrets, and most processes do not need this import.
             from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
             key = blake2b(self._secret_key().encode(), digest_size=32, person=b"actionhero.tasks")

@@ -1,4 +1,4 @@
-"""`actionhero enqueue NAME --field value …`: an action as a job, from the shell."""
+"""`actionhero enqueue NAME --field value …`: enqueues an action."""
 
 from __future__ import annotations
 
@@ -17,31 +17,38 @@ if TYPE_CHECKING:
 
     from actionhero import Application
 
+#: The key of the options in the metadata of the click context.
+OPTIONS = "actionhero_tasks.enqueue"
+
 
 class EnqueueGroup(ActionGroup):
-    """`enqueue` with a command for each action."""
+    """The group `enqueue`, with a command for each action."""
 
-    def take(self, context: click.Context, name: str, text: Mapping[str, list[Any]]) -> None:
+    def handle_action(self, context: click.Context, name: str, text: Mapping[str, list[Any]]) -> None:
         """Enqueue the action, and print the id of the job."""
         app = loaded_app(context)
         try:
-            id = run_interruptible(_enqueue(app, name, text, context.meta["how"]))
+            id = run_interruptible(_enqueue(app, name, text, context.meta[OPTIONS]))
         except TypedError as error:
             write_error(error, new_identifier())
         click.echo(id)
 
 
 @click.group(cls=EnqueueGroup, subcommand_metavar="NAME [--FIELD VALUE]...")
-@click.option("--delay", type=float, metavar="SECONDS", help="How long it waits at least.")
+@click.option(
+    "--delay", type=float, metavar="SECONDS", help="How long to wait before the job may run."
+)
 @click.option(
     "--at",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]),
     metavar="TIME",
-    help="When it runs at the earliest, such as 2026-05-01T08:00+02:00.",
+    help="The earliest time to run the job, such as 2026-05-01T08:00+02:00.",
 )
-@click.option("--queue", help="Where it waits.  [default: the action's own]")
-@click.option("--priority", type=int, help="The lower, the sooner.")
-@click.option("--key", help="Of jobs with one key, only the first is enqueued for a while.")
+@click.option("--queue", help="The queue.  [default: that of the action]")
+@click.option("--priority", type=int, help="Lower numbers run first.")
+@click.option(
+    "--key", help="A deduplication key: further jobs with it are not enqueued for a while."
+)
 @click.pass_context
 def enqueue(
     context: click.Context,
@@ -51,17 +58,17 @@ def enqueue(
     priority: int | None,
     key: str | None,
 ) -> None:
-    """Let the action NAME run as a job; the id of the job goes to stdout.
+    """Enqueue the action NAME as a job, and print the id of the job.
 
-    Options of this command stand before NAME, the action's own inputs after it.
-    `actionhero enqueue NAME --help` lists them. A worker runs it, or a server that does.
+    Options of this command precede NAME, the action's inputs follow it.
+    `actionhero enqueue NAME --help` lists them. A worker runs the job, or a server that runs jobs.
 
-    Exit codes: 0 it is enqueued; 2 wrong usage; 65 invalid inputs; 69 the store of jobs cannot be
-    reached; 78 settings or plugins are wrong.
+    Exit codes: 0 success; 2 usage error; 65 invalid inputs; 69 the store of jobs cannot be reached;
+    78 invalid settings or plugins.
     """
     if delay is not None and at is not None:
-        raise click.UsageError("--delay and --at are given, and only one can be")
-    context.meta["how"] = {
+        raise click.UsageError("--delay and --at cannot be combined")
+    context.meta[OPTIONS] = {
         "delay": None if delay is None else timedelta(seconds=delay),
         "at": at,
         "queue": queue,
@@ -71,11 +78,11 @@ def enqueue(
 
 
 async def _enqueue(
-    app: Application, name: str, text: Mapping[str, list[Any]], how: Mapping[str, Any]
+    app: Application, name: str, text: Mapping[str, list[Any]], options: Mapping[str, Any]
 ) -> str:
-    # Nothing else that the application has is started for it.
+    # The application is not started.
     tasks = Tasks(app)
     try:
-        return await tasks.enqueue(name, TextPayload(text), **how)
+        return await tasks.enqueue(name, TextPayload(text), **options)
     finally:
         tasks.close()

@@ -1,4 +1,4 @@
-"""`Envelope`: a call on its way through a queue, in the form of dramatiq's messages."""
+"""`Envelope`: a call as a job, encoded in the message format of dramatiq."""
 
 from __future__ import annotations
 
@@ -24,49 +24,49 @@ if TYPE_CHECKING:
     from actionhero.transport import Payload, RegisteredAction
     from actionhero_tasks.encryption import Encryption
 
-#: How many levels of values are looked through for what JSON has no word for.
-_MOST_LEVELS: Final = 64
-#: What nothing is inside of.
-_AS_IT_IS: Final = frozenset({str, int, float, bool, type(None)})
+#: How deep nested values are converted.
+_MAX_DEPTH: Final = 64
+#: The types that are not converted.
+_JSON_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 
 
 class UndecodableJob(Exception):
-    """Raised for a message that nobody can make a call of."""
+    """Raised for a message that cannot be decoded to a call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What a job is, apart from where it stands."""
+    """The content of a job."""
 
     action: str
-    #: The inputs as they were given, without those that are secret.
+    #: The inputs as they were passed, without secret ones.
     inputs: Mapping[str, Any]
-    #: Those that are secret, or hold a secret, sealed.
-    sealed: str | None = None
-    #: The names of those that are sealed.
-    hidden: Sequence[str] = ()
-    #: Whether the inputs are text by name, as a command line gives them.
+    #: The inputs that are secret, or contain a secret, encrypted.
+    encrypted: str | None = None
+    #: The names of the encrypted inputs.
+    secret_names: Sequence[str] = ()
+    #: Whether the inputs are strings by name, as the command line passes them.
     is_text: bool = False
-    #: What ties the job to the request that it was enqueued by.
+    #: The id of the request that enqueued the job.
     request_id: str | None = None
-    #: On whose behalf it runs: what the session had under `tasks.user_key`.
+    #: The user of the call that enqueued the job: the session's value of `tasks.user_key`.
     user: Any = None
-    #: What somebody who speaks dramatiq gave beside it.
+    #: The options of a message that another dramatiq client sent.
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def write(self, job_id: str, queue: str) -> bytes:
-        """Return the message.
+        """Return the encoded message.
 
         Raises:
-            TypeError: An input cannot be told in JSON; the message names its type.
+            TypeError: An input has no JSON representation; the message names its type.
         """
         options = dict(self.options)
-        for name in ("sealed", "request_id", "user"):
+        for name in ("encrypted", "request_id", "user"):
             value = getattr(self, name)
             if value is not None:
                 options[name] = value
-        if self.hidden:
-            options["hidden"] = list(self.hidden)
+        if self.secret_names:
+            options["secret_names"] = list(self.secret_names)
         if self.is_text:
             options["is_text"] = True
         return dumps(
@@ -83,142 +83,158 @@ class Envelope:
 
     @classmethod
     def read(cls, body: bytes) -> Envelope:
-        """Read a message.
+        """Decode a message.
 
         Raises:
-            UndecodableJob: It is none.
+            UndecodableJob: It is not a message of a job.
         """
         try:
             message = loads(body)
             options = dict(message["options"])
             inputs = message["kwargs"]
             if message["args"] or not isinstance(inputs, dict):
-                raise UndecodableJob("inputs are given by name, and there are some without")
+                raise UndecodableJob("inputs must be passed by name, and some are positional")
             return cls(
                 action=str(message["actor_name"]),
                 inputs=inputs,
-                sealed=options.pop("sealed", None),
-                hidden=tuple(options.pop("hidden", ())),
+                encrypted=options.pop("encrypted", None),
+                secret_names=tuple(options.pop("secret_names", ())),
                 is_text=bool(options.pop("is_text", False)),
                 request_id=options.pop("request_id", None),
                 user=options.pop("user", None),
                 options=options,
             )
         except (MalformedRequest, KeyError, TypeError, ValueError) as error:
-            raise UndecodableJob(f"it is no message of a job: {error}") from error
+            raise UndecodableJob(f"it is not a message of a job: {error}") from error
 
-    def raw(self, seal: Encryption, job_id: str) -> Payload:
-        """Return the inputs, for the corridor.
+    def payload(self, encryption: Encryption, job_id: str) -> Payload:
+        """Return the inputs as a payload for the pipeline.
 
         Raises:
-            UndecodableJob: What was sealed cannot be opened.
+            UndecodableJob: The secret inputs cannot be decrypted.
         """
         inputs = dict(self.inputs)
-        if self.sealed is not None:
+        if self.encrypted is not None:
             try:
-                inputs |= seal.open(self.sealed, job_id)
+                inputs |= encryption.decrypt(self.encrypted, job_id)
             except DecryptionError as error:
                 raise UndecodableJob(str(error)) from error
         if self.is_text:
             return TextPayload(inputs)
-        # As from a stranger: an older or a newer version of the application may have written it.
+        # Unknown inputs are ignored: another version of the application may have enqueued the job.
         return ValuePayload(inputs, refuse_unknown=False)
 
-    def shown(self) -> dict[str, Any]:
-        """Return the inputs as they may be shown."""
-        shown = dict(self.inputs)
+    def redacted_inputs(self) -> dict[str, Any]:
+        """Return the inputs with redacted secrets."""
+        inputs = dict(self.inputs)
         if self.is_text:
-            shown = {n: given[0] if len(given) == 1 else given for n, given in shown.items()}
-        return shown | dict.fromkeys(self.hidden, REDACTED)
+            inputs = {
+                name: values[0] if len(values) == 1 else values for name, values in inputs.items()
+            }
+        return inputs | dict.fromkeys(self.secret_names, REDACTED)
 
 
-def pack(
-    action: RegisteredAction, inputs: Any, seal: Encryption, job_id: str, queue: str, **facts: Any
+def encode_job(
+    action: RegisteredAction,
+    inputs: Any,
+    encryption: Encryption,
+    job_id: str,
+    queue: str,
+    **fields: Any,
 ) -> bytes:
-    """Validate inputs as the action will, and return the message that travels.
+    """Validate the inputs of an action, and return the message of a job.
 
     Args:
-        action: What will be called.
-        inputs: By name, an instance of what the action takes, `TextPayload`, or `None`.
-        seal: Closes what is secret.
-        job_id: The job that it is for.
-        queue: Where that waits.
-        facts: Further fields of the envelope.
+        action: The action to run.
+        inputs: A mapping, an instance of the action's input type, `TextPayload`, or `None`.
+        encryption: Encrypts secret inputs.
+        job_id: The id of the job.
+        queue: The queue of the job.
+        fields: Further fields of the envelope.
 
     Raises:
-        InvalidInput: They do not fit, or one of them cannot wait in a queue.
+        InvalidInput: The inputs are invalid, or one of them cannot be encoded.
     """
-    values = plain_inputs(action, inputs)
+    values = validated_inputs(action, inputs)
     is_text = isinstance(inputs, TextPayload)
-    hidden = sorted(name for name in values if name in action.inputs.hiding)
-    sealed = None
+    secret_names = sorted(name for name in values if name in action.inputs.sensitive_names)
+    encrypted = None
     try:
-        if hidden:
-            sealed = seal.close({name: values.pop(name) for name in hidden}, job_id)
+        if secret_names:
+            secrets = {name: values.pop(name) for name in secret_names}
+            encrypted = encryption.encrypt(secrets, job_id)
         envelope = Envelope(
-            action.name, values, sealed=sealed, hidden=hidden, is_text=is_text, **facts
+            action.name,
+            values,
+            encrypted=encrypted,
+            secret_names=secret_names,
+            is_text=is_text,
+            **fields,
         )
         return envelope.write(job_id, queue)
     except TypeError as error:
         raise InvalidInput(
-            f"the inputs of {action.name!r} cannot wait in a queue: {error}; keep a file or an "
-            "object somewhere else, and give its name"
+            f"the inputs of {action.name!r} cannot be enqueued: {error}; store a file or an object "
+            "elsewhere, and pass its name"
         ) from None
 
 
-def plain_inputs(action: RegisteredAction, inputs: Any) -> dict[str, Any]:
-    """Return inputs by name, after the action's schema has taken them.
+def validated_inputs(action: RegisteredAction, inputs: Any) -> dict[str, Any]:
+    """Validate inputs with the action's schema, and return them by name.
 
     Raises:
-        InvalidInput: It has not; in the words of the corridor.
+        InvalidInput: They are invalid; the message is that of the pipeline.
     """
     schema = action.inputs
-    raw: TextPayload | ValuePayload
+    payload: TextPayload | ValuePayload
     if inputs is None or isinstance(inputs, Mapping):
-        values = {name: _plain(value) for name, value in (inputs or {}).items()}
-        raw = ValuePayload(values)
+        values = {name: _json_value(value) for name, value in (inputs or {}).items()}
+        payload = ValuePayload(values)
     elif isinstance(inputs, TextPayload):
-        values = {name: list(given) for name, given in inputs.text.items()}
-        raw = inputs
+        values = {name: list(texts) for name, texts in inputs.text.items()}
+        payload = inputs
     elif isinstance(schema.type, type) and isinstance(inputs, schema.type):
-        # Validated when it was made. By the names that are given from outside, to be read so again.
-        return {field.name: _plain(getattr(inputs, field.attribute)) for field in schema.fields}
+        # An instance was validated when it was created. By the names that clients use, so that the
+        # worker can validate the inputs again.
+        return {
+            field.name: _json_value(getattr(inputs, field.attribute)) for field in schema.fields
+        }
     else:
         raise TypeError(
-            f"inputs are {type(inputs).__name__!r}; give a mapping, or an instance of "
+            f"inputs are {type(inputs).__name__!r}; pass a mapping, or an instance of "
             f"{getattr(schema.type, '__name__', schema.type)!r}"
         )
     try:
-        raw.parse(schema)
+        payload.parse(schema)
     except TypedError as error:
-        # A validator of the author's own may repeat a secret.
-        failures = ErrorHandler(show_tracebacks=False, keep_tracebacks=False)
-        refused = failures.refused(error, action, raw).error
-        raise refused or error from None
+        # The message of a custom validator may contain a secret.
+        handler = ErrorHandler(show_tracebacks=False, keep_tracebacks=False)
+        redacted = handler.reject(error, action, payload).error
+        raise redacted or error from None
     return values
 
 
-def _plain(value: Any, level: int = 0) -> Any:
-    """Return `value` with what is secret inside of it as it is: it is sealed, not masked."""
-    if type(value) in _AS_IT_IS:
+def _json_value(value: Any, depth: int = 0) -> Any:
+    """Convert `value` for JSON; secrets in it are not masked, because they will be encrypted."""
+    if type(value) in _JSON_SCALARS:
         return value
-    if level > _MOST_LEVELS:
+    if depth > _MAX_DEPTH:
         return value
     if hasattr(value, "get_secret_value"):
-        return _plain(value.get_secret_value(), level + 1)
+        return _json_value(value.get_secret_value(), depth + 1)
     if isinstance(value, Mapping):
-        return {name: _plain(item, level + 1) for name, item in value.items()}
+        return {name: _json_value(item, depth + 1) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item, level + 1) for item in value]
+        return [_json_value(item, depth + 1) for item in value]
     if hasattr(value, "model_dump"):
-        return _plain(value.model_dump(by_alias=True), level + 1)
+        return _json_value(value.model_dump(by_alias=True), depth + 1)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
-        return {item.name: _plain(getattr(value, item.name), level + 1) for item in fields}
+        return {item.name: _json_value(getattr(value, item.name), depth + 1) for item in fields}
     return value
 
 
-def describe(error: TypedError) -> bytes:
-    """Return what a store keeps of a failure: what every door tells of it."""
-    told = error_document(error, timestamp_ms=time.time_ns() // 1_000_000, request_id=None)
-    return dumps(told["error"])
+def encode_error(error: TypedError) -> bytes:
+    """Return an error as JSON for a store, as other transports report it."""
+    document = error_document(error, timestamp_ms=time.time_ns() // 1_000_000, request_id=None)
+    return dumps(document["error"])

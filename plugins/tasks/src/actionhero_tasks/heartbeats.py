@@ -1,4 +1,4 @@
-"""`HeartbeatReader`: what a worker process lets its parent know, a letter at a time."""
+"""The heartbeat of a worker process: single bytes that it writes to a pipe of its supervisor."""
 
 from __future__ import annotations
 
@@ -8,65 +8,67 @@ import os
 import time
 from typing import Final
 
-#: It runs jobs from now on.
+#: The variable by which a supervisor passes the file descriptor of the pipe.
+HEARTBEAT_VARIABLE: Final = "_ACTIONHERO_TASKS_HEARTBEAT"
+#: The process runs jobs.
 READY: Final = b"r"
-#: It has tried to take jobs, and the store has not answered; and: it has.
-TRIED: Final = b"t"
-ANSWERED: Final = b"a"
+#: The process has polled the store, without and with success.
+POLL_FAILED: Final = b"f"
+POLL_SUCCEEDED: Final = b"s"
 
 
 class HeartbeatWriter:
-    """How a worker process tells it.
+    """The end of the pipe in the worker process.
 
     Args:
-        descriptor: The end of a pipe that its parent has given to it.
+        descriptor: The file descriptor that the supervisor passed.
     """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        # Should nobody listen, nobody is waited for.
+        # So that a write never waits for the supervisor.
         os.set_blocking(descriptor, False)
 
-    def tell(self, sign: bytes) -> None:
-        """Write a letter; that the parent is gone is found out elsewhere."""
+    def write(self, signal: bytes) -> None:
+        """Write a signal. The process detects the end of its supervisor elsewhere."""
         with contextlib.suppress(OSError):
-            os.write(self._descriptor, sign)
+            os.write(self._descriptor, signal)
 
 
 class HeartbeatReader:
-    """What the parent has heard of one worker process.
+    """The end of the pipe in the supervisor.
 
     Args:
-        descriptor: The end of a pipe; closed by whoever made it, after `stop`.
+        descriptor: A file descriptor, which the caller closes after `stop`.
     """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._loop = asyncio.get_running_loop()
-        #: Whether it has run jobs.
-        self.worked = False
-        #: When it last tried to take jobs, by `time.monotonic`; at first, when it was started.
-        self.tried_at = time.monotonic()
-        #: When the store last answered to it; `None`: it never has.
-        self.answered_at: float | None = None
+        #: Whether the process has started to run jobs.
+        self.was_ready = False
+        #: The time of the last poll, by `time.monotonic`; at first, of the start of the process.
+        self.polled_at = time.monotonic()
+        #: The time of the last successful poll.
+        self.succeeded_at: float | None = None
         os.set_blocking(descriptor, False)
-        self._loop.add_reader(descriptor, self._hear)
+        self._loop.add_reader(descriptor, self._read)
 
     def stop(self) -> None:
-        """Hear what was said last, and no more."""
-        self._hear()
+        """Read the last signals, and stop reading."""
+        self._read()
         self._loop.remove_reader(self._descriptor)
 
-    def _hear(self) -> None:
-        said = b""
+    def _read(self) -> None:
+        signals = b""
         with contextlib.suppress(OSError):
-            said = os.read(self._descriptor, 65536)
-            if not said:
-                # It has ended.
+            signals = os.read(self._descriptor, 65536)
+            if not signals:
+                # The process has ended.
                 self._loop.remove_reader(self._descriptor)
         now = time.monotonic()
-        self.worked |= READY in said
-        if TRIED in said or ANSWERED in said:
-            self.tried_at = now
-        if ANSWERED in said:
-            self.answered_at = now
+        self.was_ready |= READY in signals
+        if POLL_FAILED in signals or POLL_SUCCEEDED in signals:
+            self.polled_at = now
+        if POLL_SUCCEEDED in signals:
+            self.succeeded_at = now

@@ -1,4 +1,4 @@
-"""What a plugin may contribute to background jobs."""
+"""The hooks of background jobs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ hookspec = pluggy.HookspecMarker("actionhero")
 
 @hookspec
 def actionhero_tasks_middleware(app: Application) -> Sequence[Middleware] | None:
-    """Native middleware of dramatiq, for jobs that our worker runs.
+    """Native dramatiq middleware for the jobs that run actions.
 
-    Called once, in a process that runs jobs, before the first of them. Its
-    `before_process_message` and `after_process_message` are called on the event loop, so keep them
-    short; a `SkipMessage` is heeded. Boot and shutdown of a worker are told too.
+    Called once in each process that runs jobs, before the first job. The event loop calls
+    `before_process_message` and `after_process_message`, so they must not block; `SkipMessage` is
+    supported, and so are the boot and shutdown of a worker.
 
     Args:
         app: The application.
@@ -31,7 +31,7 @@ def actionhero_tasks_middleware(app: Application) -> Sequence[Middleware] | None
         Instances of subclasses of `dramatiq.Middleware`.
 
     Order:
-        Plugins in the order in which they were registered: what is given first is the outermost.
+        Plugins in the order in which they were registered; the first middleware is the outermost.
 
     Example:
         ```python

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TasksInitializer(Initializer):
-    """The store of jobs, opened when it is first wanted."""
+    """Provides `Tasks`, whose store is opened on first access."""
 
     name = "tasks"
     after = ("redis",)
@@ -29,10 +29,10 @@ class TasksInitializer(Initializer):
         app.provide(Tasks, self._tasks)
 
     async def start(self, app: Application) -> None:
-        """See that store and broker can be used; for a command line call, the first use does.
+        """Check the store and the broker, unless the application runs a single command.
 
         Raises:
-            UnavailableError: One of them cannot.
+            UnavailableError: One of them cannot be used.
         """
         if app.mode is RunMode.CLI or self._tasks is None:
             return
@@ -40,16 +40,16 @@ class TasksInitializer(Initializer):
             await self._tasks.check()
         except BrokerUnavailable as error:
             raise UnavailableError(
-                f"the broker of jobs cannot be used: {error}; start it, or say where it is by "
-                "ACTIONHERO_TASKS__BROKER_URL"
+                f"cannot use the broker of jobs: {error}; start it, or set "
+                "ACTIONHERO_TASKS__BROKER_URL to its URL"
             ) from error
         except StoreUnavailable as error:
-            raise UnavailableError(f"the store of jobs cannot be used: {error}") from error
+            raise UnavailableError(f"cannot use the store of jobs: {error}") from error
 
     async def stop(self, app: Application) -> None:
         """Close the store."""
         if self._tasks is not None:
-            self._tasks.express.close()
+            self._tasks.pipelined_enqueuer.close()
             await asyncio.to_thread(self._tasks.close)
 
     async def check(self) -> None:

@@ -1,4 +1,4 @@
-"""What is put into a store, what a worker gets of it, and what is told of it. All of it is data."""
+"""The data of a job: as it is added, claimed, settled, and read from a store."""
 
 from __future__ import annotations
 
@@ -7,85 +7,86 @@ from enum import StrEnum
 
 
 class JobState(StrEnum):
-    """How far a job has come."""
+    """The state of a job."""
 
     READY = "ready"
     DELAYED = "delayed"
     RUNNING = "running"
     DONE = "done"
+    #: Dead-lettered.
     DEAD = "dead"
     CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job on its way into a store."""
+    """A job to add to a store."""
 
     id: str
     queue: str
     action: str
-    #: The message, as `Envelope` wrote it.
+    #: The encoded `Envelope`.
     body: bytes
-    #: The lower, the sooner.
+    #: Lower numbers run first.
     priority: int = 0
-    #: How long it waits before it is ready.
+    #: How long after it was added the job becomes ready.
     delay_ms: int = 0
-    #: What is the same for jobs that are to be one.
+    #: The deduplication key.
     key: str | None = None
-    #: For how long after this job another of the same key is none.
+    #: How long after this job further jobs with the same key are not added.
     deduplication_window_ms: int = 0
-    #: Which schedule it is a tick of.
+    #: The schedule that it belongs to.
     schedule: str | None = None
-    #: Which fan-out it belongs to.
+    #: The fan-out that it belongs to.
     batch: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job that a worker has taken, to run now."""
+    """A job that a worker has claimed to run it."""
 
     id: str
-    #: Whoever settles must show it: who was taken for dead meanwhile has an old one.
+    #: The fencing token: a settlement with an older token is rejected.
     token: int
     queue: str
     action: str
     body: bytes
-    #: How often it was begun since it last ended in order, this time included.
+    #: How often the job was started since its last regular end, including this start.
     deliveries: int
-    #: How often it has failed.
+    #: How often the job has failed.
     attempts: int
 
 
-class Ending(StrEnum):
-    """What becomes of a job that ran."""
+class SettlementKind(StrEnum):
+    """The result of a run of a job."""
 
     DONE = "done"
-    #: It runs again, after a while.
+    #: The job failed, and runs again after a delay.
     RETRY = "retry"
-    #: It never runs again, unless somebody says so.
+    #: The job failed permanently, and is dead-lettered.
     DEAD = "dead"
-    #: It did not get to run, through no fault of its own.
+    #: The job was interrupted, and runs again; the run is not counted.
     RELEASE = "release"
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a worker says of a job when it has ended."""
+    """The report of a worker on a job that has ended."""
 
     id: str
     token: int
-    ending: Ending
-    #: The value, as JSON.
+    kind: SettlementKind
+    #: The return value, as JSON.
     result: bytes | None = None
-    #: What went wrong, as JSON.
+    #: The error, as JSON.
     error: bytes | None = None
-    #: How long it waits, if it runs again.
+    #: How long to wait before the job runs again.
     delay_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """What a store knows of a job. Times are milliseconds since the epoch, by the store's clock."""
+    """A stored job. Times are milliseconds since the epoch, by the clock of the store."""
 
     id: str
     queue: str
@@ -96,7 +97,7 @@ class JobRecord:
     attempts: int
     deliveries: int
     created_ms: int
-    #: When it will be ready, if it is delayed.
+    #: When a delayed job becomes ready.
     due_ms: int | None = None
     started_ms: int | None = None
     ended_ms: int | None = None
@@ -107,59 +108,59 @@ class JobRecord:
     key: str | None = None
     schedule: str | None = None
     #: The worker that runs it.
-    owner: str | None = None
-    #: Which fan-out it belongs to.
+    worker_id: str | None = None
+    #: The fan-out that it belongs to.
     batch: str | None = None
-    #: The later it was added, the higher.
+    #: A number that increases with each job that is added.
     seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """What a store knows of the jobs of one fan-out, counted."""
+    """A stored fan-out, with the counts of its jobs."""
 
     id: str
     total: int
     completed: int
-    #: How many are dead or cancelled.
+    #: How many jobs are dead-lettered or cancelled.
     failed: int
-    #: Whether all of its jobs were added.
-    sealed: bool
-    #: When the last of them ended, if all have.
+    #: Whether all jobs were added.
+    closed: bool
+    #: When the last job ended, if all have.
     ended_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """How many jobs of a queue there are."""
+    """The number of jobs in a queue, by state."""
 
     queue: str
     ready: int = 0
     delayed: int = 0
-    #: Of the delayed ones, those that have failed before.
+    #: How many of the delayed jobs have failed before.
     retrying: int = 0
     running: int = 0
     dead: int = 0
-    #: How long the oldest of the ready ones has been waiting.
+    #: How long the oldest ready job has been waiting.
     oldest_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many runs have ended, since the store is there: from two of them follows a rate."""
+    """The number of runs that have ended since the store was created."""
 
     done: int = 0
-    #: Those that failed, whether they are tried again or not, or ended their worker.
+    #: Failed runs, whether they are retried or not, and jobs dead-lettered after crashes.
     failed: int = 0
 
 
 class StoreUnavailable(Exception):
-    """Raised by a store that cannot be reached; nothing is known to have been written."""
+    """Raised if a store cannot be reached; a write may not have happened."""
 
 
 class BrokerUnavailable(StoreUnavailable):
-    """Raised by a broker that cannot be reached; what a store keeps is not lost by it."""
+    """Raised if a broker cannot be reached; the store still has all jobs."""
 
 
 class PipelineBroken(Exception):
-    """Raised for a job that a line did not take, or may not have taken."""
+    """Raised for a job that may not have been added because the connection failed."""

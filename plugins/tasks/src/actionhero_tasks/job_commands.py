@@ -1,4 +1,4 @@
-"""`actionhero job …`: what became of one job."""
+"""`actionhero job …`: shows the status, progress and result of a job, and cancels it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 import click
 
 from actionhero.cli import EXIT_FAILED, format_option, write_json, write_rows
-from actionhero_tasks.command_line import ask_store, load_app
+from actionhero_tasks.command_line import load_app, use_store
 from actionhero_tasks.job import JobState
 from actionhero_tasks.reports import Job, job_of
-from actionhero_tasks.tasks import ENDED, LOOK_SECONDS
+from actionhero_tasks.tasks import FINAL_STATES, POLL_SECONDS
 
 if TYPE_CHECKING:
     from actionhero.cli import CommandContext
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from actionhero_tasks.store import JobStore
 
 
-#: In how many parts a bar moves.
-_PARTS: Final = 1000
+#: The length of the progress bar.
+_BAR_LENGTH: Final = 1000
 
 
-@click.group(short_help="Look at a job: its status, progress, result.")
+@click.group(short_help="Show the status, progress or result of a job.")
 def job() -> None:
-    """Look at a job, by the id that it got when it was enqueued."""
+    """Show or cancel a job, by the id that `enqueue` printed."""
 
 
 @job.command()
@@ -34,29 +34,29 @@ def job() -> None:
 @format_option
 @click.pass_obj
 def status(context: CommandContext, id: str, format_: str) -> None:
-    """Tell how far a job has come. Exits 1 if there is none of that id."""
-    found = _find(context, id)
-    told = {
-        "id": found.id,
-        "action": found.action,
-        "queue": found.queue,
-        "state": found.state,
-        "inputs": found.inputs,
-        "attempts": found.attempts,
-        "progress": found.progress,
-        "progress_total": found.progress_total,
-        "error": found.error,
-        "created": found.created,
-        "due": found.due,
-        "started": found.started,
-        "ended": found.ended,
+    """Show the status of a job. Exits 1 if it does not exist."""
+    job = _find(context, id)
+    values = {
+        "id": job.id,
+        "action": job.action,
+        "queue": job.queue,
+        "state": job.state,
+        "inputs": job.inputs,
+        "attempts": job.attempts,
+        "progress": job.progress,
+        "progress_total": job.progress_total,
+        "error": job.error,
+        "created": job.created,
+        "due": job.due,
+        "started": job.started,
+        "ended": job.ended,
     }
     if format_ == "json":
-        write_json(told)
+        write_json(values)
         return
     rows = [
         {"name": name, "value": value.isoformat() if hasattr(value, "isoformat") else value}
-        for name, value in told.items()
+        for name, value in values.items()
         if value is not None
     ]
     write_rows(rows, {"name": "Name", "value": "Value"}, format_)
@@ -65,72 +65,80 @@ def status(context: CommandContext, id: str, format_: str) -> None:
 @job.command()
 @click.argument("id")
 @click.option(
-    "--wait", type=float, default=0.0, metavar="SECONDS", help="How long to wait for its end."
+    "--wait",
+    type=float,
+    default=0.0,
+    metavar="SECONDS",
+    help="How long to wait for the end of the job.",
 )
 @click.pass_obj
 def result(context: CommandContext, id: str, wait: float) -> None:
-    """Print what the action returned, as JSON.
+    """Print the return value of the action, as JSON.
 
-    Exits 1 if the job has not ended, has failed, or is not there; stderr says which.
+    Exits 1 if the job has not ended, has failed, or does not exist, with a message on stderr.
     """
-    found = _find(context, id, wait)
-    if found.state is JobState.DONE:
-        write_json(found.result)
+    job = _find(context, id, wait)
+    if job.state is JobState.DONE:
+        write_json(job.result)
         return
-    if found.error is not None and found.state is JobState.DEAD:
-        _refuse(f"job {id} has failed: {found.error.get('message')}")
-    _refuse(f"job {id} has no result: it is {found.state}")
+    if job.error is not None and job.state is JobState.DEAD:
+        _fail(f"job {id} has failed: {job.error.get('message')}")
+    _fail(f"job {id} has no result: it is {job.state}")
 
 
 @job.command()
 @click.argument("id")
 @click.pass_obj
 def progress(context: CommandContext, id: str) -> None:
-    """Print how far a job is, as JSON: what its action told of itself."""
-    found = _find(context, id)
-    told: dict[str, Any] = {
-        "state": found.state,
-        "done": found.progress,
-        "total": found.progress_total,
+    """Print the progress that the action has reported, as JSON."""
+    job = _find(context, id)
+    values: dict[str, Any] = {
+        "state": job.state,
+        "done": job.progress,
+        "total": job.progress_total,
     }
-    write_json(told)
+    write_json(values)
 
 
 @job.command()
 @click.argument("id")
 @click.pass_obj
 def cancel(context: CommandContext, id: str) -> None:
-    """Let a job that has not begun never begin. Exits 1 if it has."""
+    """Cancel a job that has not started. Exits 1 if it has."""
     app = load_app(context)
-    if not ask_store(app, lambda store: store.cancel(id)):
-        _refuse(f"job {id} cannot be cancelled: it has begun, has ended, or is not there")
+    if not use_store(app, lambda store: store.cancel(id)):
+        _fail(f"job {id} cannot be cancelled: it has started or ended, or does not exist")
 
 
 def _find(context: CommandContext, id: str, wait_seconds: float = 0.0) -> Job:
     deadline = time.monotonic() + wait_seconds
 
-    def look(store: JobStore) -> JobRecord | None:
+    def find(store: JobStore) -> JobRecord | None:
         record = store.find(id)
         with _Bar() as bar:
-            while record is not None and record.state not in ENDED and time.monotonic() < deadline:
+            while (
+                record is not None
+                and record.state not in FINAL_STATES
+                and time.monotonic() < deadline
+            ):
                 bar.show(record)
-                time.sleep(LOOK_SECONDS)
+                time.sleep(POLL_SECONDS)
                 record = store.find(id)
         return record
 
-    record = ask_store(load_app(context), look)
+    record = use_store(load_app(context), find)
     if record is None:
-        _refuse(f"there is no job {id!r}; it was never enqueued here, or ended too long ago")
+        _fail(f"unknown job {id!r}; it was not enqueued here, or its result has expired")
     return job_of(record)
 
 
-def _refuse(reason: str) -> NoReturn:
-    click.echo(reason, err=True)
+def _fail(message: str) -> NoReturn:
+    click.echo(message, err=True)
     sys.exit(EXIT_FAILED)
 
 
 class _Bar:
-    """Shows on a terminal how far a job is that tells it, as long as a `with` block runs."""
+    """A progress bar on a terminal, for a job that reports its progress; a context manager."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -143,11 +151,11 @@ class _Bar:
             self._bar.render_finish()
 
     def show(self, record: JobRecord) -> None:
-        """Show what a job told last."""
+        """Show the last progress of a job."""
         if not record.progress_total or record.progress is None or not sys.stderr.isatty():
             return
         if self._bar is None:
             self._bar = click.progressbar(
-                length=_PARTS, file=sys.stderr, label=record.action, show_eta=False
+                length=_BAR_LENGTH, file=sys.stderr, label=record.action, show_eta=False
             )
-        self._bar.update(int(record.progress / record.progress_total * _PARTS) - self._bar.pos)
+        self._bar.update(int(record.progress / record.progress_total * _BAR_LENGTH) - self._bar.pos)

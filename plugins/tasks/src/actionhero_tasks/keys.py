@@ -1,4 +1,4 @@
-"""The key of jobs that are one by their inputs."""
+"""The deduplication key of a job with `unique_for`, computed from its inputs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from actionhero.transport import dumps
-from actionhero_tasks.envelope import plain_inputs
+from actionhero_tasks.envelope import validated_inputs
 
 if TYPE_CHECKING:
     from actionhero.transport import RegisteredAction
 
 
 def key_of(action: RegisteredAction, inputs: Any) -> str:
-    """Return a key that the same inputs of an action have, whatever their order; no secret in it.
+    """Return a key that is equal for equal inputs, whatever their order.
 
-    A digest: a key may be read by anybody who reads the queue.
+    It is a digest, because a key is visible in the queue and inputs may be secret.
     """
-    values = plain_inputs(action, inputs)
+    values = validated_inputs(action, inputs)
     return sha256(dumps(dict(sorted(values.items())))).hexdigest()

@@ -1,4 +1,4 @@
-"""`DramatiqMiddlewareAdapter`: tells native middleware of dramatiq about the jobs that our worker runs."""
+"""`DramatiqMiddlewareAdapter`: calls native dramatiq middleware for the jobs of actions."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ if TYPE_CHECKING:
 
 
 class DramatiqMiddlewareAdapter:
-    """What middleware is told, and on which broker.
+    """Emits the signals of dramatiq's own worker.
 
     Args:
         store: The store of jobs.
-        middleware: All that plugins gave, the outermost first.
+        middleware: The middleware of all plugins, the outermost first.
     """
 
     def __init__(self, store: JobStore, middleware: list[Middleware]) -> None:
         self.broker = JobBroker(store, middleware)
 
-    def boot(self, worker: Any) -> None:
-        """Tell that a worker begins."""
+    def worker_started(self, worker: Any) -> None:
+        """Emit the boot of a worker."""
         self.broker.emit_after("process_boot")
         self.broker.emit_before("worker_boot", worker)
         self.broker.emit_after("worker_boot", worker)
 
-    def shut_down(self, worker: Any) -> None:
-        """Tell that a worker has ended."""
+    def worker_stopped(self, worker: Any) -> None:
+        """Emit the shutdown of a worker."""
         self.broker.emit_before("worker_shutdown", worker)
         self.broker.emit_after("worker_shutdown", worker)
 
-    def begin(self, claim: Claim) -> MessageProxy | None:
-        """Tell that a job begins.
+    def before_job(self, claim: Claim) -> MessageProxy | None:
+        """Emit the start of a job.
 
         Returns:
-            The message that is told of again at its end; `None`: middleware wants it skipped.
+            The message to pass to `after_job`, or `None` if a middleware skips the job.
         """
         try:
             message = MessageProxy(Message.decode(claim.body))
         except DecodeError:
-            # Nobody can read it; it goes to the dead letters by another way.
+            # The runner dead-letters the job; middleware sees it without arguments.
             message = MessageProxy(Message(claim.queue, claim.action, (), {}, {}, claim.id))
         try:
             self.broker.emit_before("process_message", message)
@@ -57,8 +57,8 @@ class DramatiqMiddlewareAdapter:
             return None
         return message
 
-    def end(self, message: MessageProxy, result: Any, error: BaseException | None) -> None:
-        """Tell that a job has ended, with a value or an error."""
+    def after_job(self, message: MessageProxy, result: Any, error: BaseException | None) -> None:
+        """Emit the end of a job."""
         if error is None:
             self.broker.emit_after("process_message", message, result=result)
         else:

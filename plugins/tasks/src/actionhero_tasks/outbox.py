@@ -1,4 +1,4 @@
-"""`Outbox`: what a store keeps of jobs that wait for a worker in a broker."""
+"""`Outbox`: the delivery state of the jobs of a store that a message broker delivers."""
 
 from __future__ import annotations
 
@@ -14,60 +14,62 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReadyJob:
-    """What a broker is told of a job: that it is ready, and no more."""
+    """The parts of a ready job that are sent to a message broker."""
 
     id: str
     queue: str
     action: str
-    #: The lower, the sooner.
+    #: Lower numbers run first.
     priority: int
 
 
 class Outbox(ABC):
-    """A store's part in the way of a job through a broker.
+    """The part of a store that tracks which ready jobs were sent to a message broker.
 
-    A job that is ready is at first *unsent*. Whoever sends it says so before, and after the broker
-    has written it down; in between it is nobody else's to send. That it was sent takes nothing from
-    it: it is claimed by its id, by whoever got the word, and only once.
+    A ready job is *unsent* at first. A process marks it as being sent, sends it, and marks it as
+    sent when the broker has stored the message; meanwhile no other process sends it. A worker that
+    receives the message claims the job by its id, and only the first claim succeeds.
 
     Every method blocks, may be called from any thread, and is atomic, as those of the store.
     """
 
     @abstractmethod
     def begin_sending(self, limit: int) -> list[ReadyJob]:
-        """Return jobs that are ready and unsent, the most urgent of each queue first."""
+        """Mark unsent jobs as being sent, and return them, by priority within each queue."""
 
     @abstractmethod
     def mark_sent(self, ids: Sequence[str]) -> None:
-        """Say that the broker has these, and wake who waits. Those that have begun are left."""
+        """Mark jobs as sent, except those that have started, and notify waiting workers."""
 
     @abstractmethod
-    def give_up_sending(self, ids: Sequence[str]) -> None:
-        """Let jobs be unsent again: the broker has not taken them."""
+    def mark_unsent(self, ids: Sequence[str]) -> None:
+        """Mark jobs as unsent again, because the broker has not accepted them."""
 
     @abstractmethod
-    def unsend(self, queue: str, before_ms: int, limit: int) -> int:
-        """Let jobs of a queue be unsent again that were sent before a time, the oldest first.
+    def reset_sent(self, queue: str, before_ms: int, limit: int) -> int:
+        """Mark jobs of a queue as unsent that were sent before a time, the oldest first.
 
         Returns:
-            How many there were, no more than `limit`.
+            How many there were, at most `limit`.
         """
 
     @abstractmethod
-    def mend(self, before_ms: int) -> int:
-        """Let jobs be unsent again that somebody began to send before a time, and did not end."""
+    def reset_stale(self, before_ms: int) -> int:
+        """Mark jobs as unsent whose sending began before a time and has not ended."""
 
     @abstractmethod
-    def sent(self) -> dict[str, int]:
-        """Return how many jobs were sent and have not begun, by queue, where there are any."""
+    def sent_counts(self) -> dict[str, int]:
+        """Return the number of sent jobs that have not started, by queue, without zeros."""
 
     @abstractmethod
-    def claim(self, owner: str, queues: Sequence[str] | None, ids: Sequence[str]) -> list[Claim]:
-        """Claim jobs by their ids: those of them that are ready still.
+    def claim(
+        self, worker_id: str, queues: Sequence[str] | None, ids: Sequence[str]
+    ) -> list[Claim]:
+        """Claim jobs by id, as far as they are ready.
 
         Args:
-            owner: Who begins.
-            queues: From which queues; `None`: from all.
-            ids: Which ones. None at all: one that was running twice when its worker ended, if
-                there is one, and `owner` has no other. A broker never has those.
+            worker_id: The worker.
+            queues: The queues to claim from; `None`: all.
+            ids: The jobs. An empty sequence claims one suspect, unless the worker is running one:
+                suspects are not sent to the broker.
         """

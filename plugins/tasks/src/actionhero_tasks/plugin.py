@@ -1,4 +1,4 @@
-"""What this package adds to ActionHero. Start reading here."""
+"""The contributions of this package to ActionHero. Start reading here."""
 
 from __future__ import annotations
 
@@ -36,16 +36,17 @@ def actionhero_initializers() -> list[Initializer]:
 
 @hookimpl
 def actionhero_middleware() -> list[Middleware]:
-    from actionhero_tasks.request_context import Origin
+    from actionhero_tasks.request_context import CurrentCallMiddleware
 
-    return [Origin()]
+    return [CurrentCallMiddleware()]
 
 
 @hookimpl
 def actionhero_validate(app: Application) -> list[str]:
-    from actionhero_tasks import store_factory, task
+    from actionhero_tasks.store_factory import validate_store_settings
+    from actionhero_tasks.task_validation import validate_tasks
 
-    return [*task.faults_in(app), *store_factory.faults_in(app)]
+    return [*validate_tasks(app), *validate_store_settings(app)]
 
 
 @hookimpl
@@ -64,9 +65,9 @@ def actionhero_web_routes(app: Application) -> list[web.AbstractRouteDef]:
 
 @hookimpl(optionalhook=True)
 def actionhero_web_application(application: web.Application, app: Application) -> None:
-    from actionhero_tasks.page.routes import close_with
+    from actionhero_tasks.page.routes import close_on_cleanup
 
-    close_with(application, app)
+    close_on_cleanup(application, app)
 
 
 @hookimpl
@@ -81,14 +82,14 @@ def actionhero_commands(group: click.Group) -> None:
     from actionhero.cli import LazyCommand
 
     for name, target, short_help in (
-        ("worker", "worker_command:worker", "Run jobs, until told to stop."),
+        ("worker", "worker_command:worker", "Run jobs until it is stopped."),
         (
             "scheduler",
             "worker_command:scheduler",
-            "Enqueue actions that recur, until told to stop.",
+            "Enqueue recurring actions until it is stopped.",
         ),
         ("enqueue", "enqueue_command:enqueue", "Enqueue an action: enqueue NAME --field value …"),
-        ("job", "job_commands:job", "Look at a job: its status, progress, result."),
-        ("tasks", "task_commands:tasks", "Look at queues, schedules and dead letters."),
+        ("job", "job_commands:job", "Show the status, progress or result of a job."),
+        ("tasks", "task_commands:tasks", "Show queues, workers, schedules and dead letters."),
     ):
         group.add_command(LazyCommand(name, f"actionhero_tasks.{target}", short_help))

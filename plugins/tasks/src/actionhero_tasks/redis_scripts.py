@@ -1,13 +1,13 @@
-"""The scripts of the Redis store. Each is one step: nothing comes between, all or nothing is done.
+"""The Lua scripts of the Redis store, each of which Redis runs atomically.
 
-What they keep, and the functions that they share, are in `redis_prelude.py`.
+`redis_prelude.py` documents the keys, and contains the functions that the scripts share.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from actionhero_tasks.redis_prelude import ADD_PRELUDE, LEAVE_FUNCTION, PRELUDE
+from actionhero_tasks.redis_prelude import ADD_PRELUDE, PRELUDE, REMOVE_WORKER_FUNCTION
 
 ADD: Final = (
     ADD_PRELUDE
@@ -19,13 +19,13 @@ return ids
 """
 )
 
-#: An id, the time to live of what has ended, then nothing, or a job.
+#: ARGV: an id, the lifetime of results, and optionally the job to add at the end.
 OPEN_BATCH: Final = (
     PRELUDE
     + """
 local key = P .. 'batch:' .. ARGV[1]
 if redis.call('HSETNX', key, 'total', 0) == 0 then return end
-redis.call('HSET', key, 'completed', 0, 'failed', 0, 'sealed', 0, 'ttl', ARGV[2])
+redis.call('HSET', key, 'completed', 0, 'failed', 0, 'closed', 0, 'ttl', ARGV[2])
 if #ARGV > 2 then
   redis.call('HSET', key, 'then_id', ARGV[3], 'then_queue', ARGV[4], 'then_action', ARGV[5],
              'then_body', ARGV[6], 'then_priority', ARGV[7])
@@ -33,23 +33,23 @@ end
 """
 )
 
-SEAL_BATCH: Final = (
+CLOSE_BATCH: Final = (
     PRELUDE
     + """
 if redis.call('EXISTS', P .. 'batch:' .. ARGV[1]) == 0 then return end
-redis.call('HSET', P .. 'batch:' .. ARGV[1], 'sealed', 1)
-look_at_batch(ARGV[1])
+redis.call('HSET', P .. 'batch:' .. ARGV[1], 'closed', 1)
+check_batch(ARGV[1])
 """
 )
 
-#: A name, the time of the tick, whether it may overlap, and a job.
-TICK: Final = (
+#: ARGV: a schedule, a time, whether runs may overlap, and a job.
+ENQUEUE_SCHEDULED: Final = (
     PRELUDE
     + """
 local name, fire = ARGV[1], tonumber(ARGV[2])
-local last = redis.call('HGET', P .. 'ticks', name)
+local last = redis.call('HGET', P .. 'fire_times', name)
 if not last or tonumber(last) >= fire then return 0 end
-redis.call('HSET', P .. 'ticks', name, ARGV[2])
+redis.call('HSET', P .. 'fire_times', name, ARGV[2])
 if ARGV[3] == '0' and redis.call('SCARD', P .. 'schedule:' .. name) > 0 then return 0 end
 add(4)
 wake()
@@ -57,38 +57,39 @@ return 1
 """
 )
 
-LAST_TICK: Final = (
+LAST_FIRE_TIME: Final = (
     PRELUDE
     + """
-redis.call('HSETNX', P .. 'ticks', ARGV[1], ARGV[2])
-return tonumber(redis.call('HGET', P .. 'ticks', ARGV[1]))
+redis.call('HSETNX', P .. 'fire_times', ARGV[1], ARGV[2])
+return tonumber(redis.call('HGET', P .. 'fire_times', ARGV[1]))
 """
 )
 
-#: An owner, whether it crashed, how many deliveries are too many, the error of one with too many.
-LEAVE: Final = (
+#: ARGV: a worker id, whether it crashed, the maximum of deliveries, the error of jobs with so many.
+REMOVE_WORKER: Final = (
     PRELUDE
-    + LEAVE_FUNCTION
+    + REMOVE_WORKER_FUNCTION
     + """
-return leave(ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), ARGV[4])
+return remove_worker(ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), ARGV[4])
 """
 )
 
-#: How many deliveries are too many, the error, the time to live of results, how many go at once.
+#: ARGV: the maximum of deliveries, the error of jobs with so many, the lifetime of results, how
+#: many of them to delete.
 SWEEP: Final = (
     PRELUDE
-    + LEAVE_FUNCTION
+    + REMOVE_WORKER_FUNCTION
     + """
 local count = 0
-for _, owner in ipairs(redis.call('ZRANGEBYSCORE', P .. 'owners', '-inf', now)) do
-  count = count + leave(owner, true, tonumber(ARGV[1]), ARGV[2])
+for _, worker_id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'workers', '-inf', now)) do
+  count = count + remove_worker(worker_id, true, tonumber(ARGV[1]), ARGV[2])
 end
-local old = redis.call('ZRANGEBYSCORE', P .. 'ended', '-inf', now - tonumber(ARGV[3]),
-                       'LIMIT', 0, tonumber(ARGV[4]))
-for _, id in ipairs(old) do
-  local job = look(id)
+local expired = redis.call('ZRANGEBYSCORE', P .. 'ended', '-inf', now - tonumber(ARGV[3]),
+                           'LIMIT', 0, tonumber(ARGV[4]))
+for _, id in ipairs(expired) do
+  local job = load_job(id)
   if job then
-    redis.call('ZREM', place(job.state, job.queue), id)
+    redis.call('ZREM', state_key(job.state, job.queue), id)
     redis.call('DEL', P .. 'job:' .. id)
   end
   redis.call('ZREM', P .. 'ended', id)
@@ -97,13 +98,14 @@ return count
 """
 )
 
-#: An owner, its lease; a number for this trade, how many to claim, how many deliveries are too
-#: many; how many queues and their names; then settlements of six values each.
-TRADE: Final = (
+#: ARGV: a worker id, its lease, a nonce for this step, how many jobs to claim, the maximum of
+#: deliveries; the number of queues and their names; then settlements of six values each.
+SETTLE_AND_CLAIM: Final = (
     PRELUDE
     + """
-local owner, nonce, limit, most = ARGV[1], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-redis.call('ZADD', P .. 'owners', now + tonumber(ARGV[2]), owner)
+local worker_id, nonce = ARGV[1], ARGV[3]
+local limit, max_deliveries = tonumber(ARGV[4]), tonumber(ARGV[5])
+redis.call('ZADD', P .. 'workers', now + tonumber(ARGV[2]), worker_id)
 
 local queues, at = nil, 7
 if ARGV[6] ~= '' then
@@ -111,27 +113,27 @@ if ARGV[6] ~= '' then
   for _ = 1, tonumber(ARGV[6]) do queues[#queues + 1] = ARGV[at]; at = at + 1 end
 end
 
-local refused, done, failed = {}, 0, 0
-local function settle(id, token, ending, result, error, delay)
-  local job, key = look(id), P .. 'job:' .. id
-  -- The answer to the first time may have been lost: it is not refused for that.
+local rejected, done, failed = {}, 0, 0
+local function settle(id, token, kind, result, error, delay)
+  local job, key = load_job(id), P .. 'job:' .. id
+  -- A repeated settlement is accepted: the first reply may have been lost.
   if job and job.settled == token then return end
-  if not job or job.state ~= 'running' or job.owner ~= owner or job.token ~= token then
-    refused[#refused + 1] = id
+  if not job or job.state ~= 'running' or job.worker_id ~= worker_id or job.token ~= token then
+    rejected[#rejected + 1] = id
     return
   end
-  local state, attempts = ending, tonumber(job.attempts)
+  local state, attempts = kind, tonumber(job.attempts)
   local deliveries, due, ended = 0, '', now
-  if ending == 'retry' or ending == 'release' then
+  if kind == 'retry' or kind == 'release' then
     state, ended = delay > 0 and 'delayed' or 'ready', ''
     due = delay > 0 and now + delay or ''
   end
-  if ending == 'release' then deliveries = tonumber(job.deliveries) - 1 end
-  if ending == 'done' then done = done + 1 end
-  if ending == 'retry' or ending == 'dead' then
+  if kind == 'release' then deliveries = tonumber(job.deliveries) - 1 end
+  if kind == 'done' then done = done + 1 end
+  if kind == 'retry' or kind == 'dead' then
     attempts, failed = attempts + 1, failed + 1
   end
-  redis.call('HSET', key, 'state', state, 'owner', '', 'attempts', attempts,
+  redis.call('HSET', key, 'state', state, 'worker_id', '', 'attempts', attempts,
              'deliveries', deliveries, 'ended_ms', ended, 'due_ms', due, 'settled', token)
   if result ~= '' then redis.call('HSET', key, 'result', result) end
   if error ~= '' then redis.call('HSET', key, 'error', error) end
@@ -147,75 +149,79 @@ if failed > 0 then redis.call('HINCRBY', P .. 'totals', 'failed', failed) end
 
 local due = redis.call('ZRANGEBYSCORE', P .. 'delayed', '-inf', now, 'LIMIT', 0, 1000)
 for _, id in ipairs(due) do
-  local job = look(id)
+  local job = load_job(id)
   redis.call('HSET', P .. 'job:' .. id, 'state', 'ready')
   move(id, job, 'ready')
 end
--- Others may be waiting for what is due now, and for more than we take.
+-- Other workers may be waiting for jobs that are due now.
 if #due > 0 then wake() end
 
 local claims = {}
-local function hand_over(id)
+local function append_claim(id)
   local job = redis.call('HMGET', P .. 'job:' .. id, 'token', 'queue', 'action', 'body',
                          'deliveries', 'attempts')
   claims[#claims + 1] = {id, tonumber(job[1]), job[2], job[3], job[4], tonumber(job[5]),
                          tonumber(job[6] or 0)}
 end
-local function begin(id)
-  local job, key = look(id), P .. 'job:' .. id
+local function start(id)
+  local job, key = load_job(id), P .. 'job:' .. id
   local deliveries = redis.call('HINCRBY', key, 'deliveries', 1)
   redis.call('HINCRBY', key, 'token', 1)
-  redis.call('HSET', key, 'state', 'running', 'owner', owner, 'started_ms', now, 'due_ms', '')
+  redis.call('HSET', key, 'state', 'running', 'worker_id', worker_id, 'started_ms', now,
+             'due_ms', '')
   move(id, job, 'running')
-  redis.call('ZADD', P .. 'running:' .. owner, deliveries, id)
-  hand_over(id)
+  redis.call('ZADD', P .. 'running:' .. worker_id, deliveries, id)
+  append_claim(id)
 end
 
-local last = redis.call('HMGET', P .. 'last:' .. owner, 'nonce', 'ids')
+local last = redis.call('HMGET', P .. 'last:' .. worker_id, 'nonce', 'ids')
 if last[1] == nonce then
   for _, id in ipairs(cjson.decode(last[2])) do
-    local job = look(id)
-    if job and job.state == 'running' and job.owner == owner then hand_over(id) end
+    local job = load_job(id)
+    if job and job.state == 'running' and job.worker_id == worker_id then append_claim(id) end
   end
-  return {claims, refused}
+  return {claims, rejected}
 end
-if limit > 0 and redis.call('ZCOUNT', P .. 'running:' .. owner, most, '+inf') == 0 then
+local suspects = redis.call('ZCOUNT', P .. 'running:' .. worker_id, max_deliveries, '+inf')
+if limit > 0 and suspects == 0 then
   for _, each in ipairs(redis.call('ZRANGE', P .. 'suspect', 0, queues and 99 or 0)) do
     local id = string.sub(each, 17)
-    local wanted = queues == nil
+    local matches = queues == nil
     for _, queue in ipairs(queues or {}) do
-      wanted = wanted or redis.call('HGET', P .. 'job:' .. id, 'queue') == queue
+      matches = matches or redis.call('HGET', P .. 'job:' .. id, 'queue') == queue
     end
-    if wanted then begin(id) break end
+    if matches then start(id) break end
   end
 end
 local names = queues or redis.call('SMEMBERS', P .. 'queues')
-local found = {}
-local wanted = limit - #claims
-if wanted > 0 then
+local candidates = {}
+local count = limit - #claims
+if count > 0 then
   for _, queue in ipairs(names) do
-    local best = redis.call('ZRANGE', P .. 'ready:' .. queue, 0, wanted - 1, 'WITHSCORES')
-    for index = 1, #best, 2 do found[#found + 1] = {tonumber(best[index + 1]), best[index]} end
+    local first = redis.call('ZRANGE', P .. 'ready:' .. queue, 0, count - 1, 'WITHSCORES')
+    for index = 1, #first, 2 do
+      candidates[#candidates + 1] = {tonumber(first[index + 1]), first[index]}
+    end
   end
   if #names > 1 then
-    table.sort(found, function(a, b) if a[1] ~= b[1] then return a[1] < b[1] end
-                                     return a[2] < b[2] end)
+    table.sort(candidates, function(a, b) if a[1] ~= b[1] then return a[1] < b[1] end
+                                          return a[2] < b[2] end)
   end
-  for index = 1, math.min(wanted, #found) do begin(string.sub(found[index][2], 17)) end
+  for index = 1, math.min(count, #candidates) do start(string.sub(candidates[index][2], 17)) end
 end
 local ids = {}
 for index, each in ipairs(claims) do ids[index] = each[1] end
-redis.call('HSET', P .. 'last:' .. owner, 'nonce', nonce,
+redis.call('HSET', P .. 'last:' .. worker_id, 'nonce', nonce,
            'ids', #ids > 0 and cjson.encode(ids) or '[]')
-return {claims, refused}
+return {claims, rejected}
 """
 )
 
-#: An id, a token, how much is done, and of how much.
+#: ARGV: an id, a token, the progress, and its total.
 PROGRESS: Final = (
     PRELUDE
     + """
-local job = look(ARGV[1])
+local job = load_job(ARGV[1])
 if job and job.token == ARGV[2] then
   redis.call('HSET', P .. 'job:' .. ARGV[1], 'progress', ARGV[3], 'progress_total', ARGV[4])
 end
@@ -225,8 +231,8 @@ end
 CANCEL: Final = (
     PRELUDE
     + """
-local job = look(ARGV[1])
-if not job or not (job.state == 'delayed' or (SHOWN[job.state] or job.state) == 'ready') then
+local job = load_job(ARGV[1])
+if not job or not (job.state == 'delayed' or (REPORTED[job.state] or job.state) == 'ready') then
   return 0
 end
 redis.call('HSET', P .. 'job:' .. ARGV[1], 'state', 'cancelled', 'ended_ms', now)
@@ -238,7 +244,7 @@ return 1
 RETRY: Final = (
     PRELUDE
     + """
-local job = look(ARGV[1])
+local job = load_job(ARGV[1])
 if not job or job.state ~= 'dead' then return 0 end
 redis.call('HSET', P .. 'job:' .. ARGV[1], 'state', 'ready', 'deliveries', 0, 'attempts', 0,
            'ended_ms', '')
@@ -253,9 +259,9 @@ return 1
 DISCARD: Final = (
     PRELUDE
     + """
-local job = look(ARGV[1])
+local job = load_job(ARGV[1])
 if not job or job.state ~= 'dead' then return 0 end
-redis.call('ZREM', place('dead', job.queue), ARGV[1])
+redis.call('ZREM', state_key('dead', job.queue), ARGV[1])
 redis.call('DEL', P .. 'job:' .. ARGV[1])
 return 1
 """
@@ -264,18 +270,18 @@ return 1
 COUNTS: Final = (
     PRELUDE
     + """
-local found = {}
+local result = {}
 for _, queue in ipairs(redis.call('SMEMBERS', P .. 'queues')) do
   local counts = {queue}
   for _, state in ipairs({'ready', 'delayed', 'running', 'dead'}) do
-    counts[#counts + 1] = redis.call('ZCARD', place(state, queue))
+    counts[#counts + 1] = redis.call('ZCARD', state_key(state, queue))
   end
   counts[#counts + 1] = redis.call('SCARD', P .. 'retrying:' .. queue)
-  local oldest = redis.call('ZRANGE', place('ready', queue), 0, 0)[1]
-  local made = oldest and redis.call('HGET', P .. 'job:' .. oldest, 'created_ms')
-  counts[#counts + 1] = made and now - tonumber(made) or -1
-  found[#found + 1] = counts
+  local oldest = redis.call('ZRANGE', state_key('ready', queue), 0, 0)[1]
+  local created = oldest and redis.call('HGET', P .. 'job:' .. oldest, 'created_ms')
+  counts[#counts + 1] = created and now - tonumber(created) or -1
+  result[#result + 1] = counts
 end
-return found
+return result
 """
 )

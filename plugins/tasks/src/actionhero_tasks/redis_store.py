@@ -1,4 +1,4 @@
-"""The store in Redis, which the processes of many machines share."""
+"""`RedisStore`: a store in Redis, shared by the processes of many machines."""
 
 from __future__ import annotations
 
@@ -11,18 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from redis.exceptions import NoScriptError, RedisError
 
+from actionhero.transport import Backoff
 from actionhero_tasks import redis_scripts as scripts
-from actionhero_tasks.job import (
-    BatchRecord,
-    Claim,
-    QueueCounts,
-    StoreUnavailable,
-    Totals,
-)
+from actionhero_tasks.job import BatchRecord, Claim, QueueCounts, StoreUnavailable, Totals
 from actionhero_tasks.redis_outbox import SCRIPTS, RedisOutbox
 from actionhero_tasks.redis_pipeline import RedisPipeline
 from actionhero_tasks.redis_values import record_of, values_of
-from actionhero_tasks.store import MOST_DELIVERIES, JobStore
+from actionhero_tasks.store import MAX_DELIVERIES, JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,38 +26,41 @@ if TYPE_CHECKING:
 
     from actionhero_tasks.job import JobRecord, JobState, NewJob, Settlement
     from actionhero_tasks.outbox import Outbox
-    from actionhero_tasks.store import Line
+    from actionhero_tasks.store import EnqueuePipeline
 
-#: After which time an owner of whom nothing was heard is taken for gone.
+#: How long the lease of a worker is valid after a heartbeat.
 LEASE_MS: Final = 10_000
-#: How often a worker that waits looks all the same: a word from Redis may be lost.
-LOOK_SECONDS: Final = 1.0
-#: How long the thread that listens may take to end.
+#: How often a waiting worker polls, because a pub/sub message may be lost.
+POLL_SECONDS: Final = 1.0
+#: How long to wait for the end of the listener thread.
 JOIN_SECONDS: Final = 5.0
-#: How many results are dropped in one go: meanwhile Redis does nothing else.
-MOST_DROPPED: Final = 1000
-#: How many jobs of a fan-out are read in one go.
+#: How many results are deleted by one script, which blocks Redis.
+MAX_DELETED: Final = 1000
+#: How many jobs of a fan-out are read in one step.
 PAGE: Final = 500
+#: The first and the longest delay before the listener reconnects.
+RECONNECT_SECONDS: Final = (0.05, 1.0)
 _SCRIPTS: Final = (
-    *("ADD", "OPEN_BATCH", "SEAL_BATCH", "TICK", "LAST_TICK", "TRADE", "LEAVE", "SWEEP"),
+    *("ADD", "OPEN_BATCH", "CLOSE_BATCH", "ENQUEUE_SCHEDULED", "LAST_FIRE_TIME"),
+    *("SETTLE_AND_CLAIM", "REMOVE_WORKER", "SWEEP"),
     *("PROGRESS", "CANCEL", "RETRY", "DISCARD", "COUNTS"),
 )
 _LOST: Final = json.dumps(
     {
-        "message": f"its worker ended {MOST_DELIVERIES} times while it ran",
+        "message": f"its worker crashed {MAX_DELIVERIES} times while it ran",
         "type": "WORKER_LOST",
     }
 )
 
 
 class RedisStore(JobStore):
-    """Keeps jobs in Redis. What was added stays as surely as Redis writes it down.
+    """Stores jobs in Redis. They are as durable as the persistence of Redis.
 
     Args:
-        connect: Returns a new client whose answers are bytes; closed with the store.
-        prefix: What every key begins with. It has a hash tag, such as `app:{tasks}:`.
-        result_ttl_ms: How long jobs that have ended are remembered. Dead ones are kept.
-        lease_ms: After which time an owner of whom nothing was heard is taken for gone.
+        connect: Returns a new client whose replies are bytes; closed with the store.
+        prefix: The prefix of all keys, with a hash tag, such as `app:{tasks}:`.
+        result_ttl_ms: How long jobs are stored after they have ended; dead-lettered ones remain.
+        lease_ms: How long the lease of a worker is valid after a heartbeat.
     """
 
     kind: ClassVar[str] = "redis"
@@ -84,122 +82,126 @@ class RedisStore(JobStore):
         self._scripts = {
             name: self._client.register_script(getattr(scripts, name)) for name in _SCRIPTS
         }
-        #: The number of the trade that an owner is at. It stays the same until it is answered, so
-        #: that what was claimed in an answer that was lost is told again.
-        self._trades: dict[str, str] = {}
+        #: A nonce for the current step of each worker. It is reused until there is a reply, so that
+        #: the claims of a lost reply are returned again.
+        self._nonces: dict[str, str] = {}
         self._listener: _Listener | None = None
         self._lock = threading.Lock()
 
-    # -- putting in ----------------------------------------------------------------------------
+    # -- adding jobs ---------------------------------------------------------------------------
 
     def add(self, jobs: Sequence[NewJob]) -> list[str]:
         ids = self._run("ADD", *itertools.chain.from_iterable(map(values_of, jobs))) if jobs else []
         return [id.decode() for id in ids]
 
-    def open_line(self) -> Line | None:
+    def open_pipeline(self) -> EnqueuePipeline | None:
         with self._errors():
-            return RedisPipeline.over(self._connect(), scripts.ADD, self._prefix)
+            return RedisPipeline.open(self._connect(), scripts.ADD, self._prefix)
 
-    def tick(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
-        return bool(self._run("TICK", name, fire_ms, int(overlap), *values_of(job)))
+    # -- schedules -----------------------------------------------------------------------------
 
-    def last_tick(self, name: str, or_from_ms: int) -> int:
-        return int(self._run("LAST_TICK", name, or_from_ms))
+    def enqueue_scheduled(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
+        return bool(self._run("ENQUEUE_SCHEDULED", name, fire_ms, int(overlap), *values_of(job)))
 
-    # -- many as one ---------------------------------------------------------------------------
+    def last_fire_time(self, name: str, initial_ms: int) -> int:
+        return int(self._run("LAST_FIRE_TIME", name, initial_ms))
+
+    # -- fan-outs ------------------------------------------------------------------------------
 
     def open_batch(self, id: str, then: NewJob | None) -> None:
         job = () if then is None else (*values_of(then)[:5],)
         self._run("OPEN_BATCH", id, self._result_ttl_ms, *job)
 
-    def seal_batch(self, id: str) -> None:
-        self._run("SEAL_BATCH", id)
+    def close_batch(self, id: str) -> None:
+        self._run("CLOSE_BATCH", id)
 
     def batch(self, id: str) -> BatchRecord | None:
-        names = ("total", "completed", "failed", "sealed", "ended_ms")
+        names = ("total", "completed", "failed", "closed", "ended_ms")
         with self._errors():
-            kept = self._client.hmget(self._key("batch", id), names)
-        if kept[0] is None:
+            values = self._client.hmget(self._key("batch", id), names)
+        if values[0] is None:
             return None
-        total, completed, failed, sealed = map(int, kept[:4])
-        ended_ms = None if kept[4] is None else int(kept[4])
-        return BatchRecord(id, total, completed, failed, sealed=bool(sealed), ended_ms=ended_ms)
+        total, completed, failed, closed = map(int, values[:4])
+        ended_ms = None if values[4] is None else int(values[4])
+        return BatchRecord(id, total, completed, failed, closed=bool(closed), ended_ms=ended_ms)
 
     def batch_jobs(
         self, id: str, state: JobState | None = None, *, offset: int = 0, limit: int = 100
     ) -> list[JobRecord]:
-        found: list[JobRecord] = []
+        jobs: list[JobRecord] = []
         start = 0
-        # Those of one state are not kept apart: looked for, a page at a time.
-        while len(found) < offset + limit:
+        # There is no index by state: the pages of all jobs are filtered.
+        while len(jobs) < offset + limit:
             with self._errors():
                 page = self._client.zrange(self._key("of", id), start, start + PAGE - 1)
             start += PAGE
-            records = self._records([each.decode() for each in page])
-            found += [record for record in records if state in (None, record.state)]
+            records = self._records([id.decode() for id in page])
+            jobs += [record for record in records if state in (None, record.state)]
             if len(page) < PAGE:
                 break
-        return found[offset : offset + limit]
+        return jobs[offset : offset + limit]
 
-    # -- running -------------------------------------------------------------------------------
+    # -- running jobs --------------------------------------------------------------------------
 
-    def trade(
+    def settle_and_claim(
         self,
-        owner: str,
+        worker_id: str,
         queues: Sequence[str] | None,
         limit: int,
         settlements: Sequence[Settlement] = (),
     ) -> tuple[list[Claim], list[str]]:
-        nonce = self._trades.setdefault(owner, secrets.token_hex(8))
-        asked = ("",) if queues is None else (len(queues), *queues)
-        ended = itertools.chain.from_iterable(
+        nonce = self._nonces.setdefault(worker_id, secrets.token_hex(8))
+        queue_arguments = ("",) if queues is None else (len(queues), *queues)
+        settlement_arguments = itertools.chain.from_iterable(
             (
-                *(settlement.id, settlement.token, str(settlement.ending)),
+                *(settlement.id, settlement.token, str(settlement.kind)),
                 *(settlement.result or b"", settlement.error or b"", settlement.delay_ms),
             )
             for settlement in settlements
         )
-        claims, refused = self._run(
-            "TRADE", owner, self._lease_ms, nonce, limit, MOST_DELIVERIES, *asked, *ended
+        claims, rejected = self._run(
+            "SETTLE_AND_CLAIM",
+            *(worker_id, self._lease_ms, nonce, limit, MAX_DELIVERIES),
+            *queue_arguments,
+            *settlement_arguments,
         )
-        self._trades.pop(owner, None)
-        found = [
+        self._nonces.pop(worker_id, None)
+        return [
             Claim(id.decode(), token, queue.decode(), action.decode(), body, deliveries, attempts)
             for id, token, queue, action, body, deliveries, attempts in claims
-        ]
-        return found, [id.decode() for id in refused]
+        ], [id.decode() for id in rejected]
 
     def progress(self, id: str, token: int, done: float, total: float | None) -> None:
         self._run("PROGRESS", id, token, done, "" if total is None else total)
 
-    def wait(self, owner: str, bell: threading.Event, timeout_ms: int) -> None:
+    def wait(self, worker_id: str, wake_event: threading.Event, timeout_ms: int) -> None:
         self._listen()
         with self._errors():
             due = self._client.zrange(self._key("delayed"), 0, 0, withscores=True)
-            left = min(timeout_ms / 1000, LOOK_SECONDS)
+            seconds = min(timeout_ms / 1000, POLL_SECONDS)
             if due:
-                left = min(left, (due[0][1] - self.now_ms()) / 1000)
-        if left > 0:
-            bell.wait(left)
+                seconds = min(seconds, (due[0][1] - self.now_ms()) / 1000)
+        if seconds > 0:
+            wake_event.wait(seconds)
 
-    # -- who runs ------------------------------------------------------------------------------
+    # -- workers -------------------------------------------------------------------------------
 
-    def join(self, owner: str) -> None:
+    def register_worker(self, worker_id: str) -> None:
         self._listen()
-        self.beat(owner)
+        self.record_heartbeat(worker_id)
 
-    def beat(self, owner: str) -> None:
+    def record_heartbeat(self, worker_id: str) -> None:
         with self._errors():
-            self._client.zadd(self._key("owners"), {owner: self.now_ms() + self._lease_ms})
+            self._client.zadd(self._key("workers"), {worker_id: self.now_ms() + self._lease_ms})
 
-    def leave(self, owner: str, *, crashed: bool) -> int:
-        self._trades.pop(owner, None)
-        return int(self._run("LEAVE", owner, int(crashed), MOST_DELIVERIES, _LOST))
+    def remove_worker(self, worker_id: str, *, crashed: bool) -> int:
+        self._nonces.pop(worker_id, None)
+        return int(self._run("REMOVE_WORKER", worker_id, int(crashed), MAX_DELIVERIES, _LOST))
 
     def sweep(self) -> int:
-        return int(self._run("SWEEP", MOST_DELIVERIES, _LOST, self._result_ttl_ms, MOST_DROPPED))
+        return int(self._run("SWEEP", MAX_DELIVERIES, _LOST, self._result_ttl_ms, MAX_DELETED))
 
-    # -- looking in ----------------------------------------------------------------------------
+    # -- inspection ----------------------------------------------------------------------------
 
     def now_ms(self) -> int:
         with self._errors():
@@ -208,8 +210,8 @@ class RedisStore(JobStore):
 
     def find(self, id: str) -> JobRecord | None:
         with self._errors():
-            kept = self._client.hgetall(self._key("job", id))
-        return record_of(id, kept) if kept else None
+            values = self._client.hgetall(self._key("job", id))
+        return record_of(id, values) if values else None
 
     def jobs(
         self,
@@ -222,18 +224,18 @@ class RedisStore(JobStore):
         newest = "+inf" if before is None else f"({before}"
         with self._errors():
             queues = [queue] if queue is not None else self._queues()
-            found = [
+            items = [
                 item
                 for name in queues
                 for item in self._client.zrevrangebyscore(
                     self._key("in", str(state), name), newest, "-inf", 0, limit, withscores=True
                 )
             ]
-            found.sort(key=lambda item: item[1], reverse=True)
-        return self._records([id.decode() for id, _ in found[:limit]])
+            items.sort(key=lambda item: item[1], reverse=True)
+        return self._records([id.decode() for id, _ in items[:limit]])
 
     def counts(self) -> list[QueueCounts]:
-        found = [
+        queue_counts = [
             QueueCounts(
                 queue.decode(),
                 ready=ready,
@@ -246,26 +248,26 @@ class RedisStore(JobStore):
             for queue, ready, delayed, running, dead, retrying, oldest in self._run("COUNTS")
             if ready or delayed or running or dead
         ]
-        return sorted(found, key=lambda counts: counts.queue)
+        return sorted(queue_counts, key=lambda counts: counts.queue)
 
     def totals(self) -> Totals:
         with self._errors():
             done, failed = self._client.hmget(self._key("totals"), "done", "failed")
         return Totals(int(done or 0), int(failed or 0))
 
-    def loads(self) -> dict[str, int]:
-        owners = self.owners()
-        with self._errors(), self._client.pipeline(transaction=False) as asked:
-            for owner in owners:
-                asked.zcard(self._key("running", owner))
-            return dict(zip(owners, asked.execute(), strict=True))
+    def worker_loads(self) -> dict[str, int]:
+        worker_ids = self.worker_ids()
+        with self._errors(), self._client.pipeline(transaction=False) as pipeline:
+            for worker_id in worker_ids:
+                pipeline.zcard(self._key("running", worker_id))
+            return dict(zip(worker_ids, pipeline.execute(), strict=True))
 
-    def owners(self) -> list[str]:
+    def worker_ids(self) -> list[str]:
         with self._errors():
-            alive = self._client.zrangebyscore(self._key("owners"), self.now_ms(), "+inf")
-        return sorted(owner.decode() for owner in alive)
+            alive = self._client.zrangebyscore(self._key("workers"), self.now_ms(), "+inf")
+        return sorted(worker_id.decode() for worker_id in alive)
 
-    # -- by hand -------------------------------------------------------------------------------
+    # -- operations ----------------------------------------------------------------------------
 
     def cancel(self, id: str) -> bool:
         return bool(self._run("CANCEL", id))
@@ -276,11 +278,15 @@ class RedisStore(JobStore):
     def discard(self, id: str) -> bool:
         return bool(self._run("DISCARD", id))
 
+    # -- delivery through a broker -------------------------------------------------------------
+
     def outbox(self) -> Outbox:
         self._scripts |= {
             name: self._client.register_script(text) for name, text in SCRIPTS.items()
         }
         return RedisOutbox(self._run, self._lease_ms)
+
+    # -- lifecycle -----------------------------------------------------------------------------
 
     def ping(self) -> None:
         with self._errors():
@@ -291,13 +297,11 @@ class RedisStore(JobStore):
             self._listener.stop()
         self._client.close()
 
-    # -- what they share -----------------------------------------------------------------------
-
     def _run(self, name: str, *arguments: Any) -> Any:
         script = self._scripts[name]
         with self._errors():
             try:
-                # Not by calling it, which takes as long as all the rest on our side.
+                # Calling the `Script` object instead would double the time in Python.
                 return self._client.evalsha(script.sha, 1, self._prefix, *arguments)
             except NoScriptError:
                 return script(keys=[self._prefix], args=arguments)
@@ -309,16 +313,16 @@ class RedisStore(JobStore):
         return [name.decode() for name in self._client.smembers(self._key("queues"))]
 
     def _records(self, ids: Sequence[str]) -> list[JobRecord]:
-        with self._errors(), self._client.pipeline(transaction=False) as asked:
+        with self._errors(), self._client.pipeline(transaction=False) as pipeline:
             for id in ids:
-                asked.hgetall(self._key("job", id))
-            kept = asked.execute()
-        return [record_of(id, values) for id, values in zip(ids, kept, strict=True) if values]
+                pipeline.hgetall(self._key("job", id))
+            replies = pipeline.execute()
+        return [record_of(id, values) for id, values in zip(ids, replies, strict=True) if values]
 
     def _listen(self) -> None:
         with self._lock:
             if self._listener is None:
-                self._listener = _Listener(self._connect, self._key("wake"), self.ring)
+                self._listener = _Listener(self._connect, self._key("wake"), self.notify)
                 self._listener.start()
 
     @contextlib.contextmanager
@@ -330,38 +334,37 @@ class RedisStore(JobStore):
 
 
 class _Listener(threading.Thread):
-    """Rings when Redis says that there is something to claim.
+    """Notifies waiting workers of messages in a pub/sub channel: there may be ready jobs.
 
     Args:
         connect: Returns a new client.
-        channel: Where it is said.
-        ring: What is called.
+        channel: The channel.
+        notify: Wakes the workers.
     """
 
     def __init__(
-        self, connect: Callable[[], redis.Redis], channel: str, ring: Callable[[], None]
+        self, connect: Callable[[], redis.Redis], channel: str, notify: Callable[[], None]
     ) -> None:
         super().__init__(name="actionhero-tasks-wake", daemon=True)
         self._connect = connect
         self._channel = channel
-        self._ring = ring
+        self._notify = notify
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        wait = 0.05
+        backoff = Backoff(*RECONNECT_SECONDS)
         while not self._stopped.is_set():
             try:
                 with self._connect() as client, client.pubsub() as subscriber:
                     subscriber.subscribe(self._channel)
-                    # What was said meanwhile, nobody has heard.
-                    self._ring()
-                    wait = 0.05
+                    # There may have been messages before.
+                    self._notify()
+                    backoff.reset()
                     while not self._stopped.is_set():
                         if subscriber.get_message(timeout=0.2) is not None:
-                            self._ring()
+                            self._notify()
             except (RedisError, OSError):
-                self._stopped.wait(wait)
-                wait = min(2 * wait, 1.0)
+                self._stopped.wait(backoff.next_seconds())
 
     def stop(self) -> None:
         self._stopped.set()

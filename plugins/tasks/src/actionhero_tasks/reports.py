@@ -1,4 +1,4 @@
-"""What authors and operators read of jobs and of fan-outs."""
+"""`Job` and `FanOut`: jobs and fan-outs as authors and operators read them."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is known of a job."""
+    """The status of a job."""
 
     id: str
     action: str
     queue: str
     state: JobState
-    #: Without what is secret.
+    #: The inputs, with redacted secrets.
     inputs: dict[str, Any]
-    #: What the action returned, as JSON has it, if it is done.
+    #: The return value of the action, as JSON, if the job is done.
     result: Any
-    #: Why it failed the last time: a message and a type.
+    #: The last error: a message and a type.
     error: dict[str, Any] | None
     #: How often it has failed.
     attempts: int
-    #: What the action told by `call.progress`, and of how much.
+    #: The arguments of the last `call.progress`.
     progress: float | None
     progress_total: float | None
     created: datetime
-    #: When it will be ready, if it is delayed.
+    #: When a delayed job becomes ready.
     due: datetime | None
     started: datetime | None
     ended: datetime | None
@@ -41,26 +41,26 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """What is known of a fan-out."""
+    """The status of a fan-out."""
 
     id: str
-    #: How many jobs it has, as far as they were added.
+    #: How many jobs were added so far.
     total: int
     completed: int
-    #: How many have failed for good, or were cancelled.
+    #: How many jobs have failed permanently, or were cancelled.
     failed: int
-    #: Whether all its jobs were added, and have ended.
+    #: Whether all jobs were added, and have ended.
     ended: bool
-    #: What the first jobs returned that are done, as JSON has it, in the order of the inputs.
+    #: The return values of the first jobs that are done, as JSON, in the order of the inputs.
     results: list[Any]
-    #: Why the first jobs failed that have failed for good.
+    #: The errors of the first jobs that have failed permanently.
     errors: list[dict[str, Any]]
 
 
 def job_of(record: JobRecord) -> Job:
-    """Return what a store knows, as authors read it."""
+    """Convert a stored job to its status."""
     try:
-        inputs = Envelope.read(record.body).shown()
+        inputs = Envelope.read(record.body).redacted_inputs()
     except UndecodableJob:
         inputs = {}
     return Job(

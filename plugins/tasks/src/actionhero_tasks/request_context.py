@@ -1,4 +1,4 @@
-"""Which call a job is enqueued by, so that its request and its user travel along."""
+"""The call in whose context a job is enqueued, for its request id and its user."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 _current: ContextVar[Call | None] = ContextVar("actionhero_tasks_call", default=None)
 
 
-class Origin(Middleware):
-    """Around every call: remembers it for whatever enqueues inside."""
+class CurrentCallMiddleware(Middleware):
+    """Sets the current call of every action."""
 
     async def before(self, call: Call) -> None:
-        """Remember the call."""
+        """Set the current call."""
         call.scratch[self] = _current.set(call)
 
     async def after(self, call: Call, outcome: Outcome) -> None:
-        """Remember the one around it, if there is one."""
+        """Restore the call that this one is nested in, if any."""
         token = call.scratch.pop(self, None)
         if token is not None:
             _current.reset(token)
 
 
 def current_call() -> Call | None:
-    """Return the call that this task runs in, or `None`."""
+    """Return the call that this asyncio task runs in, or `None`."""
     return _current.get()

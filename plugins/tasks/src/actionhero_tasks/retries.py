@@ -1,20 +1,20 @@
-"""The queue's own table: from what came of a call to what becomes of the job. Pure."""
+"""The retry decision: whether a failed job is retried, and after which delay. Pure."""
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from actionhero import ErrorType
-from actionhero_tasks.envelope import describe
-from actionhero_tasks.job import Ending, Settlement
+from actionhero.transport import backoff_seconds
+from actionhero_tasks.envelope import encode_error
+from actionhero_tasks.job import Settlement, SettlementKind
 
 if TYPE_CHECKING:
     from actionhero import TypedError
     from actionhero_tasks.job import Claim
 
-#: What may be otherwise the next time. All else would only fail again.
+#: The errors that may be transient. Others would occur again.
 RETRIED: Final = frozenset(
     {
         ErrorType.ACTION_RUN,
@@ -24,36 +24,38 @@ RETRIED: Final = frozenset(
         ErrorType.RATE_LIMITED,
     }
 )
-#: How much longer than it should a wait may be, so that jobs that failed together do not return so.
-CHANCE: Final = 0.5
+#: A delay is extended by up to a half, so that jobs that failed together are not retried together.
+JITTER: Final = (1.0, 1.5)
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPlan:
-    """How often a job is tried again, and how long it waits before."""
+class RetryPolicy:
+    """How often the jobs of an action are retried, and after which delays."""
 
     retries: int
-    backoff_ms: int
-    limit_ms: int
+    backoff_seconds: float
+    max_backoff_seconds: float
+    jitter: tuple[float, float] = JITTER
 
-    def delay_ms(self, attempts: int, chance: float) -> int:
-        """Return how long to wait before the next attempt.
+    def delay_ms(self, attempts: int) -> int:
+        """Return the delay before the next attempt.
 
         Args:
-            attempts: How often it has failed, the last time included.
-            chance: Between 0 and 1.
+            attempts: How often the job has failed.
         """
-        # Beyond thirty-two doublings any backoff is beyond any limit.
-        doubled = self.backoff_ms << min(attempts - 1, 32)
-        return int(min(doubled, self.limit_ms) * (1 + CHANCE * chance))
+        seconds = backoff_seconds(
+            self.backoff_seconds, self.max_backoff_seconds, attempts, jitter=self.jitter
+        )
+        return int(seconds * 1000)
 
 
-def retry_decision(claim: Claim, error: TypedError, plan: RetryPlan) -> Settlement:
-    """Return what becomes of a job that failed."""
+def retry_decision(claim: Claim, error: TypedError, policy: RetryPolicy) -> Settlement:
+    """Return the settlement of a failed job."""
     attempts = claim.attempts + 1
-    if error.type not in RETRIED or attempts > plan.retries:
-        return Settlement(claim.id, claim.token, Ending.DEAD, error=describe(error))
-    delay_ms = plan.delay_ms(attempts, random.random())  # noqa: S311 - nobody gains by guessing
+    encoded = encode_error(error)
+    if error.type not in RETRIED or attempts > policy.retries:
+        return Settlement(claim.id, claim.token, SettlementKind.DEAD, error=encoded)
+    delay_ms = policy.delay_ms(attempts)
     if error.retry_after_seconds is not None:
         delay_ms = max(delay_ms, error.retry_after_seconds * 1000)
-    return Settlement(claim.id, claim.token, Ending.RETRY, error=describe(error), delay_ms=delay_ms)
+    return Settlement(claim.id, claim.token, SettlementKind.RETRY, error=encoded, delay_ms=delay_ms)

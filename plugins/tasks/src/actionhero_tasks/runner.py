@@ -1,4 +1,4 @@
-"""`JobRunner`: one job through the corridor, and what becomes of it."""
+"""`JobRunner`: runs a job through the pipeline, and decides how it is settled."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from actionhero import ActionNotFound, Connection, Outcome, ServiceUnavailable, Session, TypedError
 from actionhero.transport import encode, new_identifier
-from actionhero_tasks.envelope import Envelope, UndecodableJob, describe
-from actionhero_tasks.job import Ending, Settlement
-from actionhero_tasks.retries import RetryPlan, retry_decision
+from actionhero_tasks.envelope import Envelope, UndecodableJob, encode_error
+from actionhero_tasks.job import Settlement, SettlementKind
+from actionhero_tasks.retries import RetryPolicy, retry_decision
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.task import task_of
 from actionhero_tasks.tasks import Tasks
@@ -27,11 +27,11 @@ logger = logging.getLogger("actionhero.tasks")
 
 
 class JobConnection(Connection):
-    """Who calls, if it is a job.
+    """The connection of a job.
 
     Args:
-        claim: The job; also `connection.raw`.
-        on_progress: Told when the action tells how far it is.
+        claim: The claim of the job; also `connection.raw`.
+        on_progress: Called with the arguments of `call.progress`.
     """
 
     __slots__ = ("_on_progress",)
@@ -43,12 +43,12 @@ class JobConnection(Connection):
         self._on_progress = on_progress
 
     def progress(self, done: float, total: float | None = None) -> None:
-        """Note how far the job is, for whoever asks."""
+        """Report the progress of the job."""
         self._on_progress(self.raw, done, total)
 
 
-class _Plan:
-    """All that can be worked out once for the jobs of an action."""
+class _JobPolicy:
+    """The time limit and the retry policy of an action's jobs, computed once."""
 
     __slots__ = ("limit_seconds", "retry")
 
@@ -57,71 +57,71 @@ class _Plan:
         limit = task.time_limit
         self.limit_seconds = None if limit is None else limit.total_seconds()
         backoff = settings.backoff if task.backoff is None else task.backoff
-        self.retry = RetryPlan(
+        self.retry = RetryPolicy(
             retries=settings.retries if task.retries is None else task.retries,
-            backoff_ms=int(backoff.total_seconds() * 1000),
-            limit_ms=int(settings.max_backoff.total_seconds() * 1000),
+            backoff_seconds=backoff.total_seconds(),
+            max_backoff_seconds=settings.max_backoff.total_seconds(),
         )
 
 
 class JobRunner:
-    """Brings jobs to the actions of an application.
+    """Runs jobs as calls of an application's actions.
 
     Args:
         app: The application.
-        on_progress: Told when an action tells how far it is.
-        signals: Tells middleware of dramatiq, if there is any.
+        on_progress: Called when an action reports its progress.
+        middleware: Calls native dramatiq middleware, if there is any.
     """
 
     def __init__(
         self,
         app: Application,
         on_progress: Callable[[Claim, float, float | None], None],
-        signals: DramatiqMiddlewareAdapter | None = None,
+        middleware: DramatiqMiddlewareAdapter | None = None,
     ) -> None:
-        self._signals = signals
+        self._middleware = middleware
         self._pipeline = app.pipeline
         self._settings = app.get(TasksSettings)
-        self._seal = app.get(Tasks).seal
+        self._encryption = app.get(Tasks).encryption
         self._on_progress = on_progress
-        self._plans = {action.name: _Plan(action, self._settings) for action in app.actions}
+        self._policies = {action.name: _JobPolicy(action, self._settings) for action in app.actions}
         self._actions = app.actions
 
     async def run(self, claim: Claim) -> Settlement:
-        """Run a job, and return what becomes of it.
+        """Run a job, and return its settlement.
 
         Raises:
-            asyncio.CancelledError: We stop; the job did not get to its end.
+            asyncio.CancelledError: The worker stops, and the job was interrupted.
         """
-        if self._signals is None:
+        if self._middleware is None:
             settlement, _ = await self._run(claim)
             return settlement
-        message = self._signals.begin(claim)
+        message = self._middleware.before_job(claim)
         if message is None:
-            logger.info("job %s was skipped by a middleware of dramatiq", claim.id)
-            return Settlement(claim.id, claim.token, Ending.DONE, result=b"null")
+            logger.info("job %s was skipped by a dramatiq middleware", claim.id)
+            return Settlement(claim.id, claim.token, SettlementKind.DONE, result=b"null")
         try:
             settlement, outcome = await self._run(claim)
         except asyncio.CancelledError as error:
-            self._signals.end(message, None, error)
+            self._middleware.after_job(message, None, error)
             raise
-        self._signals.end(message, outcome.value, outcome.error)
+        self._middleware.after_job(message, outcome.value, outcome.error)
         return settlement
 
     async def _run(self, claim: Claim) -> tuple[Settlement, Outcome]:
-        plan = self._plans.get(claim.action)
+        policy = self._policies.get(claim.action)
         try:
-            if plan is None:
-                # In the words of every other door.
+            if policy is None:
+                # Raises `ActionNotFound` with the message of every transport.
                 self._actions.find(claim.action)
             envelope = Envelope.read(claim.body)
-            raw = envelope.raw(self._seal, claim.id)
+            payload = envelope.payload(self._encryption, claim.id)
         except ActionNotFound as error:
-            return self._poison(claim, error), Outcome(error=error)
+            return self._dead_letter(claim, error), Outcome(error=error)
         except UndecodableJob as failure:
-            unread = TypedError(f"the job cannot be read: {failure}")
-            return self._poison(claim, unread), Outcome(error=unread)
-        assert plan is not None  # noqa: S101 - the action was found
+            undecodable = TypedError(f"the job cannot be decoded: {failure}")
+            return self._dead_letter(claim, undecodable), Outcome(error=undecodable)
+        assert policy is not None  # noqa: S101 - the action exists
         user = envelope.user
         session = Session(values={} if user is None else {self._settings.user_key: user})
         request_id = envelope.request_id or new_identifier()
@@ -129,33 +129,33 @@ class JobRunner:
             outcome = await self._pipeline.execute(
                 JobConnection(claim, self._on_progress),
                 claim.action,
-                raw,
+                payload,
                 request_id=request_id,
                 session=session,
-                limit_seconds=plan.limit_seconds,
+                limit_seconds=policy.limit_seconds,
             )
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            # The action cancelled itself; nobody else knows why.
+            # The action cancelled itself.
             cancelled = ServiceUnavailable("The call was cancelled")
             outcome = Outcome(error=cancelled)
-        return self._settle(claim, outcome, plan), outcome
+        return self._settle(claim, outcome, policy), outcome
 
-    def _settle(self, claim: Claim, outcome: Outcome, plan: _Plan) -> Settlement:
+    def _settle(self, claim: Claim, outcome: Outcome, policy: _JobPolicy) -> Settlement:
         if outcome.error is None:
             try:
                 result = encode(outcome.value)
             except TypeError as failure:
-                outcome = self._pipeline.failed_to_answer(claim.action, failure)
+                outcome = self._pipeline.encoding_error_outcome(claim.action, failure)
             else:
-                return Settlement(claim.id, claim.token, Ending.DONE, result=result)
-        assert outcome.error is not None  # noqa: S101 - else we are back already
-        settlement = retry_decision(claim, outcome.error, plan.retry)
-        if settlement.ending is Ending.DEAD:
+                return Settlement(claim.id, claim.token, SettlementKind.DONE, result=result)
+        assert outcome.error is not None  # noqa: S101 - a success has returned
+        settlement = retry_decision(claim, outcome.error, policy.retry)
+        if settlement.kind is SettlementKind.DEAD:
             logger.error(
-                "job %s of %r has failed for good: %s",
+                "job %s of %r has failed permanently: %s",
                 claim.id,
                 claim.action,
                 outcome.error.message,
@@ -163,6 +163,6 @@ class JobRunner:
             )
         return settlement
 
-    def _poison(self, claim: Claim, error: TypedError) -> Settlement:
-        logger.error("job %s goes to the dead letters: %s", claim.id, error.message)
-        return Settlement(claim.id, claim.token, Ending.DEAD, error=describe(error))
+    def _dead_letter(self, claim: Claim, error: TypedError) -> Settlement:
+        logger.error("job %s is dead-lettered: %s", claim.id, error.message)
+        return Settlement(claim.id, claim.token, SettlementKind.DEAD, error=encode_error(error))

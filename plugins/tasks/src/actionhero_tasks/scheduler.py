@@ -1,7 +1,7 @@
-"""`Scheduler`: enqueues actions that recur, each time once, however many schedulers there are.
+"""`Scheduler`: enqueues recurring actions, each time once, however many schedulers run.
 
-Every one of them tries every time; the store lets the first claim it. So none has to lead, and one
-that ends leaves nothing to take over. The time is that of the store's clock.
+Every scheduler tries to claim every time in the store, and the first succeeds. So there is no
+leader, and no failover. The time is that of the store's clock.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.tasks")
 
-#: How long it sleeps at most: so long a clock that was set may go unnoticed.
-LOOK_SECONDS: Final = 1.0
-#: How late a time may be and still be none that was missed: each of those is enqueued.
+#: The longest pause, and so the delay until a change of the clock is noticed.
+POLL_SECONDS: Final = 1.0
+#: A time is missed if it is later than this. Times that are not missed are all enqueued.
 LATE_MS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """An action that recurs."""
+    """A recurring action and its times."""
 
     action: RegisteredAction
     task: Task
@@ -40,12 +40,12 @@ class Schedule:
 
     @property
     def name(self) -> str:
-        """By which its times are claimed."""
+        """The name under which times are claimed in the store."""
         return self.action.name
 
 
 class Scheduler:
-    """Enqueues what is due, from `run` to its cancellation.
+    """Enqueues due actions from `run` until it is cancelled.
 
     Args:
         app: The application.
@@ -54,65 +54,67 @@ class Scheduler:
     def __init__(self, app: Application) -> None:
         self._tasks = app.get(Tasks)
         self.schedules = schedules_of(app)
-        #: The last time of each that we know to be claimed or passed over.
+        #: The last time of each schedule that is known to be claimed or skipped.
         self._last: dict[str, int] = {}
 
     async def run(self) -> None:
-        """Enqueue what is due, again and again."""
+        """Enqueue due actions until cancelled."""
         while True:
-            seconds = LOOK_SECONDS
+            seconds = POLL_SECONDS
             try:
-                seconds = await self.look()
+                seconds = await self.enqueue_due()
             except ServiceUnavailable as error:
                 logger.warning("the store of jobs cannot be reached: %s", error.__cause__)
             await asyncio.sleep(seconds)
 
-    async def look(self) -> float:
-        """Enqueue what is due now, and return after how many seconds to look again.
+    async def enqueue_due(self) -> float:
+        """Enqueue the actions that are due, and return the seconds until the next check.
 
         Raises:
             ServiceUnavailable: The store cannot be reached.
         """
         now = await self._tasks.use(lambda store: store.now_ms())
-        waits = [await self._look_at(schedule, now) for schedule in self.schedules]
-        return min([LOOK_SECONDS, *(max(wait, 1) / 1000 for wait in waits)])
+        waits = [await self._check(schedule, now) for schedule in self.schedules]
+        return min([POLL_SECONDS, *(max(wait, 1) / 1000 for wait in waits)])
 
-    async def _look_at(self, schedule: Schedule, now: int) -> int:
-        """Enqueue a schedule's action if it is due; return how long it is until the next time."""
+    async def _check(self, schedule: Schedule, now: int) -> int:
+        """Enqueue one action if it is due, and return the milliseconds until its next time."""
         last = self._last.get(schedule.name)
         if last is None or schedule.times.after(last) <= now:
-            last = await self._tasks.use(lambda store: store.last_tick(schedule.name, now))
+            last = await self._tasks.use(lambda store: store.last_fire_time(schedule.name, now))
             for due in due_times(schedule.times, last, now, catch_up=schedule.task.catch_up):
-                await self._claim(schedule, due)
+                await self._enqueue(schedule, due)
                 last = due
             last = schedule.times.last_until(last, now) or last
             self._last[schedule.name] = last
         return schedule.times.after(last) - now
 
-    async def _claim(self, schedule: Schedule, due: int) -> None:
-        kept = await self._tasks.tick(schedule.action, due, overlap=schedule.task.overlap)
-        logger.debug("%s at %d: %s", schedule.name, due, "enqueued" if kept else "passed")
+    async def _enqueue(self, schedule: Schedule, due: int) -> None:
+        added = await self._tasks.enqueue_scheduled(
+            schedule.action, due, overlap=schedule.task.overlap
+        )
+        logger.debug("%s at %d: %s", schedule.name, due, "enqueued" if added else "skipped")
 
 
 def due_times(times: Times, last: int, now: int, *, catch_up: str) -> list[int]:
-    """Return which times after `last`, and until `now`, are to be enqueued.
+    """Return the times after `last` and until `now` that are to be enqueued.
 
-    If none was missed, each of them. If one was, what is due now stands for all of them; or where
-    missed ones are skipped, the last of them only if it was not missed itself.
+    If no time was missed, these are all of them. Otherwise it is the newest one, for all of them;
+    with `catch_up="skip"`, only if the newest one was not missed.
     """
     if times.last_until(last, now - LATE_MS - 1) is not None:
         newest = times.last_until(last, now)
         if newest is None or (catch_up == "skip" and now - newest > LATE_MS):
             return []
         return [newest]
-    found: list[int] = []
-    while (due := times.after(found[-1] if found else last)) <= now:
-        found.append(due)
-    return found
+    due: list[int] = []
+    while (next_time := times.after(due[-1] if due else last)) <= now:
+        due.append(next_time)
+    return due
 
 
 def schedules_of(app: Application) -> list[Schedule]:
-    """Return the actions of an application that recur, by name."""
+    """Return the recurring actions of an application, by name."""
     return [
         Schedule(action, task, times_of(task))
         for action in app.actions

@@ -1,19 +1,23 @@
-"""The doors of jobs and of time: `Server`s around a worker and a scheduler."""
+"""`TaskServer` and `SchedulerServer`: the servers that run jobs and schedules."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import socket
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from actionhero import RunMode, Server
-from actionhero.transport import new_identifier
-from actionhero_tasks.heartbeats import ANSWERED, TRIED, HeartbeatWriter
+from actionhero_tasks.heartbeats import (
+    HEARTBEAT_VARIABLE,
+    POLL_FAILED,
+    POLL_SUCCEEDED,
+    HeartbeatWriter,
+)
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.store_factory import runs_embedded
 from actionhero_tasks.task import task_of
 from actionhero_tasks.tasks import Tasks
+from actionhero_tasks.worker_id import WORKER_ID_VARIABLE, new_worker_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,13 +27,9 @@ if TYPE_CHECKING:
     from actionhero_tasks.scheduler import Scheduler
     from actionhero_tasks.worker import Worker
 
-#: What a parent of workers names its children by, and where they tell that they are there.
-READY_VARIABLE: Final = "_ACTIONHERO_TASKS_READY"
-OWNER_VARIABLE: Final = "_ACTIONHERO_TASKS_OWNER"
-
 
 class TaskServer(Server):
-    """Takes jobs from the store, and runs their actions.
+    """Claims jobs from the store, and runs their actions.
 
     Args:
         app: The application.
@@ -41,55 +41,58 @@ class TaskServer(Server):
     def __init__(self, app: Application) -> None:
         self._settings = app.get(TasksSettings)
         self._worker: Worker | None = None
-        self._signals: DramatiqMiddlewareAdapter | None = None
+        self._middleware: DramatiqMiddlewareAdapter | None = None
 
     async def start(self, app: Application) -> None:
-        """Take jobs from now on."""
+        """Start claiming jobs."""
         from actionhero_tasks.runner import JobRunner
         from actionhero_tasks.worker import Worker
 
-        owner = os.environ.get(OWNER_VARIABLE)
+        # Set if a supervisor has started this process.
+        worker_id = os.environ.get(WORKER_ID_VARIABLE)
         tasks = app.get(Tasks)
-        self._signals = _signals(app, tasks)
-        runner = JobRunner(app, lambda *facts: worker.note_progress(*facts), self._signals)
+        self._middleware = _middleware_adapter(app, tasks)
+        runner = JobRunner(
+            app, lambda *progress: worker.record_progress(*progress), self._middleware
+        )
         self._worker = worker = Worker(
             tasks.store,
             runner.run,
-            owner=owner or new_worker_id(),
+            worker_id=worker_id or new_worker_id(),
             queues=self._settings.queues or None,
             concurrency=self._settings.concurrency,
-            beats=owner is None,
-            on_try=_teller(),
+            sends_heartbeat=worker_id is None,
+            on_poll=_heartbeat_callback(),
         )
-        if self._signals is not None:
-            self._signals.boot(worker)
+        if self._middleware is not None:
+            self._middleware.worker_started(worker)
         worker.start()
 
     async def stop_accepting(self) -> None:
-        """Take no more jobs."""
+        """Stop claiming jobs."""
         if self._worker is not None:
             self._worker.stop_claiming()
 
     async def finish(self) -> None:
-        """Return when none runs."""
+        """Wait until no job is running."""
         if self._worker is not None:
             await self._worker.finish()
 
     async def close(self) -> None:
-        """Give back what still runs."""
+        """Cancel and release the running jobs."""
         if self._worker is not None:
             await self._worker.close()
-            if self._signals is not None:
-                self._signals.shut_down(self._worker)
+            if self._middleware is not None:
+                self._middleware.worker_stopped(self._worker)
 
     def announcement(self) -> Sequence[str]:
-        """Tell from which queues jobs are taken."""
+        """Return a line with the queues and the concurrency."""
         queues = ", ".join(self._settings.queues) or "all queues"
         return [f"running jobs from {queues}, {self._settings.concurrency} at once"]
 
 
 class SchedulerServer(Server):
-    """The door by which time comes in: enqueues actions that recur.
+    """Enqueues recurring actions when they are due.
 
     Args:
         app: The application.
@@ -105,32 +108,32 @@ class SchedulerServer(Server):
         self._running: asyncio.Task[None] | None = None
 
     async def start(self, app: Application) -> None:
-        """Enqueue what is due from now on."""
+        """Start enqueueing due actions."""
         from actionhero_tasks.scheduler import Scheduler
 
         self._scheduler = Scheduler(app)
         self._running = asyncio.create_task(self._scheduler.run())
 
     async def stop_accepting(self) -> None:
-        """Enqueue nothing more."""
+        """Stop enqueueing."""
         if self._running is not None:
             self._running.cancel()
 
     async def close(self) -> None:
-        """See to it that it has ended."""
+        """Wait until the scheduler has ended."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait([self._running])
 
     def announcement(self) -> Sequence[str]:
-        """Tell what recurs."""
+        """Return a line with the recurring actions."""
         names = [schedule.name for schedule in self._scheduler.schedules] if self._scheduler else []
         return [f"scheduling {', '.join(names) or 'nothing: no action recurs'}"]
 
 
 def servers_for(app: Application) -> list[Server]:
-    """Return the doors of jobs and of schedules, where this process is to have them."""
-    if app.settings_are_wrong or app.problems:
+    """Return the servers of jobs and schedules that this process runs."""
+    if app.has_invalid_settings or app.problems:
         return []
     if app.mode is RunMode.SCHEDULER:
         return [SchedulerServer(app)]
@@ -143,29 +146,23 @@ def servers_for(app: Application) -> list[Server]:
     return [TaskServer(app), SchedulerServer(app)] if recurs else [TaskServer(app)]
 
 
-def _signals(app: Application, tasks: Tasks) -> DramatiqMiddlewareAdapter | None:
-    """Return what tells middleware of dramatiq; `None` if no plugin gives any."""
+def _middleware_adapter(app: Application, tasks: Tasks) -> DramatiqMiddlewareAdapter | None:
+    """Return the adapter for native dramatiq middleware, or `None` if no plugin adds any."""
     if not app.plugins.implementers("actionhero_tasks_middleware"):
         return None
     from dramatiq import Middleware
 
     from actionhero_tasks.middleware_adapter import DramatiqMiddlewareAdapter
 
-    given = app.plugins.collect("actionhero_tasks_middleware", Middleware, app=app)
-    app.refuse_problems()
-    return DramatiqMiddlewareAdapter(tasks.store, [middleware for _, middleware in given])
+    collected = app.plugins.collect("actionhero_tasks_middleware", Middleware, app=app)
+    app.raise_for_problems()
+    return DramatiqMiddlewareAdapter(tasks.store, [middleware for _, middleware in collected])
 
 
-def _teller() -> Callable[[bool], None]:
-    """Return what tells the parent of this process, if it has one, that jobs are asked for."""
-    descriptor = os.environ.get(READY_VARIABLE)
+def _heartbeat_callback() -> Callable[[bool], None]:
+    """Return a function that sends a heartbeat to the supervisor of this process, if any."""
+    descriptor = os.environ.get(HEARTBEAT_VARIABLE)
     if descriptor is None:
         return lambda _: None
-    mouth = HeartbeatWriter(int(descriptor))
-    return lambda answered: mouth.tell(ANSWERED if answered else TRIED)
-
-
-def new_worker_id() -> str:
-    """Return a name for one run of a worker process, which tells people where it is."""
-    host = "".join(c if c.isalnum() or c in "-." else "-" for c in socket.gethostname())[:64]
-    return f"{host}-{os.getpid()}-{new_identifier()[-12:]}"
+    writer = HeartbeatWriter(int(descriptor))
+    return lambda succeeded: writer.write(POLL_SUCCEEDED if succeeded else POLL_FAILED)

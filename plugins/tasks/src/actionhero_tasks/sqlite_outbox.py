@@ -1,4 +1,4 @@
-"""`SqliteOutbox`: the embedded store's part in the way of jobs through a broker."""
+"""`SqliteOutbox`: the outbox of the embedded store."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class SqliteOutbox(Outbox):
-    """Jobs of a file that are on their way through a broker.
+    """The delivery state of the jobs in a SQLite file.
 
     Args:
         writing: Opens a transaction.
-        reading: Opens a connection to read by.
-        now_ms: Tells the time.
+        reading: Opens a connection for reading.
+        now_ms: Returns the time.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class SqliteOutbox(Outbox):
         self._now_ms = now_ms
 
     def begin_sending(self, limit: int) -> list[ReadyJob]:
-        # Without a lock that others would wait for: mostly there is nothing.
+        # Reading does not block writers, and usually there are no such jobs.
         with self._reading() as connection:
             query = f"SELECT EXISTS(SELECT 1 FROM jobs WHERE state = {schema.READY})"
             if not connection.execute(query).fetchone()[0]:
@@ -54,10 +54,10 @@ class SqliteOutbox(Outbox):
     def mark_sent(self, ids: Sequence[str]) -> None:
         self._move(schema.SENDING, schema.SENT, ids)
 
-    def give_up_sending(self, ids: Sequence[str]) -> None:
+    def mark_unsent(self, ids: Sequence[str]) -> None:
         self._move(schema.SENDING, schema.READY, ids)
 
-    def unsend(self, queue: str, before_ms: int, limit: int) -> int:
+    def reset_sent(self, queue: str, before_ms: int, limit: int) -> int:
         with self._writing() as connection:
             return connection.execute(
                 f"UPDATE jobs SET state = {schema.READY} WHERE seq IN ("
@@ -66,7 +66,7 @@ class SqliteOutbox(Outbox):
                 (queue, before_ms, limit),
             ).rowcount
 
-    def mend(self, before_ms: int) -> int:
+    def reset_stale(self, before_ms: int) -> int:
         overdue = f"state = {schema.SENDING} AND sent_ms < ?"
         with self._reading() as connection:
             query = f"SELECT EXISTS(SELECT 1 FROM jobs WHERE {overdue})"
@@ -76,12 +76,14 @@ class SqliteOutbox(Outbox):
             statement = f"UPDATE jobs SET state = {schema.READY} WHERE {overdue}"
             return connection.execute(statement, (before_ms,)).rowcount
 
-    def sent(self) -> dict[str, int]:
+    def sent_counts(self) -> dict[str, int]:
         query = f"SELECT queue, COUNT(*) FROM jobs WHERE state = {schema.SENT} GROUP BY queue"
         with self._reading() as connection:
             return dict(connection.execute(query).fetchall())
 
-    def claim(self, owner: str, queues: Sequence[str] | None, ids: Sequence[str]) -> list[Claim]:
+    def claim(
+        self, worker_id: str, queues: Sequence[str] | None, ids: Sequence[str]
+    ) -> list[Claim]:
         if not ids:
             with self._reading() as connection:
                 query = f"SELECT EXISTS(SELECT 1 FROM jobs WHERE state = {schema.SUSPECT})"
@@ -90,8 +92,8 @@ class SqliteOutbox(Outbox):
         with self._writing() as connection:
             now = self._now_ms()
             if ids:
-                return steps.claim_by_ids(connection, owner, ids, now)
-            return steps.claim(connection, owner, queues, 1, now, states=(schema.SUSPECT,))
+                return steps.claim_by_ids(connection, worker_id, ids, now)
+            return steps.claim(connection, worker_id, queues, 1, now, states=(schema.SUSPECT,))
 
     def _move(self, old: int, new: int, ids: Sequence[str]) -> None:
         with self._writing() as connection:

@@ -1,4 +1,4 @@
-"""What rows of the embedded store say of jobs."""
+"""The queries of `SqliteStore`, and the conversion of rows to records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATES: Final = {
     schema.SENT: JobState.READY,
 }
 _ENDED: Final = f"state IN ({schema.DONE}, {schema.CANCELLED})"
-#: The index that has the jobs of a state and no others, and what it asks of them.
+#: The index that has the jobs of one state only, and its condition.
 _INDEXES: Final = {
     schema.READY: ("ready_of_queue", f"state = {schema.READY}"),
     schema.SUSPECT: ("suspect", f"state = {schema.SUSPECT}"),
@@ -36,12 +36,12 @@ _INDEXES: Final = {
     schema.CANCELLED: ("ended", f"{_ENDED} AND state = {schema.CANCELLED}"),
 }
 _FIELDS: Final = [field.name for field in dataclasses.fields(JobRecord)]
-#: What is read of a job, in the order of the fields of `JobRecord`.
+#: The columns of a job, in the order of the fields of `JobRecord`.
 COLUMNS: Final = ", ".join(_FIELDS)
 
 
 def record_of(row: tuple[Any, ...]) -> JobRecord:
-    """Return what a row of `COLUMNS` says."""
+    """Convert a row of `COLUMNS` to a record."""
     values = dict(zip(_FIELDS, row, strict=True))
     values["state"] = STATES[values["state"]]
     return JobRecord(**values)
@@ -54,8 +54,8 @@ def jobs_of(
     before: int | None,
     limit: int,
 ) -> list[JobRecord]:
-    """Return the jobs of a state, the newest first."""
-    # First which ones, from an index alone: a table of a million results is not read for it.
+    """Return jobs by state, the newest first."""
+    # The numbers are selected from an index alone, however many results the table has.
     parts = " UNION ALL ".join(
         f"SELECT seq FROM jobs INDEXED BY {index} WHERE {condition} "
         "AND (:queue IS NULL OR queue = :queue) AND (:before IS NULL OR seq < :before)"
@@ -66,8 +66,8 @@ def jobs_of(
         f"SELECT {COLUMNS} FROM jobs WHERE seq IN "
         f"(SELECT seq FROM ({parts}) ORDER BY seq DESC LIMIT :limit) ORDER BY seq DESC"
     )
-    given = {"queue": queue, "before": before, "limit": limit}
-    return [record_of(row) for row in connection.execute(query, given)]
+    parameters = {"queue": queue, "before": before, "limit": limit}
+    return [record_of(row) for row in connection.execute(query, parameters)]
 
 
 def batch_jobs_of(
@@ -83,8 +83,8 @@ def batch_jobs_of(
 
 
 def counts_of(connection: sqlite3.Connection, now: int) -> list[QueueCounts]:
-    """Return how many jobs there are, by queue; those that are done are not counted."""
-    found: dict[str, dict[str, Any]] = {}
+    """Return the number of jobs by queue, without jobs that are done or cancelled."""
+    counts: dict[str, dict[str, Any]] = {}
     parts = " UNION ALL ".join(
         f"SELECT queue, {number}, COUNT(*), {failed}, MIN(seq) FROM jobs INDEXED BY {index} "
         f"WHERE {condition} GROUP BY queue"
@@ -94,25 +94,27 @@ def counts_of(connection: sqlite3.Connection, now: int) -> list[QueueCounts]:
     )
     oldest = "SELECT created_ms FROM jobs WHERE seq = ?"
     for queue, number, count, failed, first in connection.execute(parts).fetchall():
-        of_queue = found.setdefault(queue, {})
+        queue_counts = counts.setdefault(queue, {})
         name = str(STATES[number])
-        of_queue[name] = of_queue.get(name, 0) + count
+        queue_counts[name] = queue_counts.get(name, 0) + count
         if number == schema.DELAYED:
-            of_queue["retrying"] = failed
+            queue_counts["retrying"] = failed
         if STATES[number] is JobState.READY:
-            # It may have begun since it was counted, and that is no time to be told.
+            # The job may have been deleted since it was counted.
             created = connection.execute(oldest, (first,)).fetchone()
             age = 0 if created is None else now - created[0]
-            of_queue["oldest_ms"] = max(of_queue.get("oldest_ms", 0), age)
-    return [QueueCounts(queue, **found[queue]) for queue in sorted(found)]
+            queue_counts["oldest_ms"] = max(queue_counts.get("oldest_ms", 0), age)
+    return [QueueCounts(queue, **counts[queue]) for queue in sorted(counts)]
 
 
 def totals_of(connection: sqlite3.Connection) -> Totals:
-    """Return how many runs have ended."""
+    """Return the number of runs that have ended."""
     return Totals(*connection.execute("SELECT done, failed FROM totals").fetchone())
 
 
 def loads_of(connection: sqlite3.Connection) -> dict[str, int]:
-    """Return how many jobs each owner runs that runs any."""
-    query = f"SELECT owner, COUNT(*) FROM jobs WHERE state = {schema.RUNNING} GROUP BY owner"
+    """Return the number of running jobs by worker id; idle workers are not included."""
+    query = (
+        f"SELECT worker_id, COUNT(*) FROM jobs WHERE state = {schema.RUNNING} GROUP BY worker_id"
+    )
     return dict(connection.execute(query).fetchall())

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import Final
 
-#: Raised when the tables change; a file of another version is refused.
-VERSION: Final = 2
+#: Incremented when the tables change; a file of another version is rejected.
+VERSION: Final = 3
 
-#: States as they are written: numbers, because they stand in every index.
+#: The states of jobs; integers, because every index contains them.
 READY: Final = 0
 DELAYED: Final = 1
 RUNNING: Final = 2
 DONE: Final = 3
 DEAD: Final = 4
 CANCELLED: Final = 5
-#: Ready, but twice already its worker ended while it ran.
+#: Ready, and it was running during two crashes.
 SUSPECT: Final = 6
-#: Ready, and on its way to a broker.
+#: Ready, and being sent to a message broker.
 SENDING: Final = 7
-#: Ready, and a broker has a ticket for it.
+#: Ready, and sent to a message broker.
 SENT: Final = 8
 
-#: The time, as triggers know it.
+#: The time, for triggers.
 NOW_MS: Final = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
-# Indexes have more columns than they are sorted by: counting and listing then reads no job.
+# The indexes have additional columns, so that jobs are counted and listed from an index alone.
 SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     state INTEGER NOT NULL,
     priority INTEGER NOT NULL,
     body BLOB NOT NULL,
-    owner TEXT,
+    worker_id TEXT,
     token INTEGER NOT NULL DEFAULT 0,
     deliveries INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
@@ -57,7 +57,7 @@ CREATE INDEX IF NOT EXISTS suspect ON jobs (priority, seq, queue) WHERE state = 
 CREATE INDEX IF NOT EXISTS sending ON jobs (sent_ms, queue) WHERE state = {SENDING};
 CREATE INDEX IF NOT EXISTS sent ON jobs (queue, sent_ms) WHERE state = {SENT};
 CREATE INDEX IF NOT EXISTS delayed ON jobs (due_ms, queue, attempts) WHERE state = {DELAYED};
-CREATE INDEX IF NOT EXISTS running ON jobs (owner, deliveries, queue) WHERE state = {RUNNING};
+CREATE INDEX IF NOT EXISTS running ON jobs (worker_id, deliveries, queue) WHERE state = {RUNNING};
 CREATE INDEX IF NOT EXISTS ended ON jobs (ended_ms, state, queue)
     WHERE state IN ({DONE}, {CANCELLED});
 CREATE INDEX IF NOT EXISTS dead ON jobs (seq, queue) WHERE state = {DEAD};
@@ -68,7 +68,7 @@ CREATE TABLE IF NOT EXISTS batches (
     total INTEGER NOT NULL DEFAULT 0,
     completed INTEGER NOT NULL DEFAULT 0,
     failed INTEGER NOT NULL DEFAULT 0,
-    sealed INTEGER NOT NULL DEFAULT 0,
+    closed INTEGER NOT NULL DEFAULT 0,
     ended_ms INTEGER,
     then_id TEXT,
     then_queue TEXT,
@@ -88,7 +88,7 @@ WHEN NEW.batch IS NOT NULL AND NEW.state != OLD.state BEGIN
     WHERE id = NEW.batch;
 END;
 CREATE TRIGGER IF NOT EXISTS batch_ended AFTER UPDATE ON batches
-WHEN NEW.sealed AND NEW.ended_ms IS NULL AND NEW.completed + NEW.failed >= NEW.total BEGIN
+WHEN NEW.closed AND NEW.ended_ms IS NULL AND NEW.completed + NEW.failed >= NEW.total BEGIN
     UPDATE batches SET ended_ms = {NOW_MS} WHERE id = NEW.id;
     INSERT INTO jobs (id, queue, action, state, priority, body, created_ms)
     SELECT then_id, then_queue, then_action, {READY}, then_priority, then_body, {NOW_MS}
@@ -100,7 +100,7 @@ CREATE TABLE IF NOT EXISTS keys (
     until_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS old_keys ON keys (until_ms);
-CREATE TABLE IF NOT EXISTS ticks (
+CREATE TABLE IF NOT EXISTS fire_times (
     name TEXT PRIMARY KEY,
     fire_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -112,11 +112,11 @@ INSERT INTO totals SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM totals);
 PRAGMA user_version = {VERSION};
 """
 
-_TAKE: Final = (
-    f"UPDATE jobs SET state = {RUNNING}, owner = ?, token = token + 1, "
+_CLAIM: Final = (
+    f"UPDATE jobs SET state = {RUNNING}, worker_id = ?, token = token + 1, "
     "deliveries = deliveries + 1, started_ms = ?, due_ms = NULL"
 )
-_CLAIMED: Final = "RETURNING priority, seq, id, token, queue, action, body, deliveries, attempts"
+_RETURNING: Final = "RETURNING priority, seq, id, token, queue, action, body, deliveries, attempts"
 _OF_QUEUE: Final = """
 SELECT * FROM (
     SELECT seq, priority FROM jobs WHERE state = {state} AND queue = ?
@@ -126,35 +126,35 @@ SELECT * FROM (
 
 
 def next_jobs(state: int, queues: int | None) -> str:
-    """Return the statement that finds the most urgent jobs of a state.
+    """Return the statement that selects the first jobs of a state, by priority.
 
-    Its parameters are, for each queue, its name and a limit; then the limit of all.
+    Its parameters are the name and the limit for each queue, then the total limit.
 
     Args:
         state: `READY` or `SUSPECT`.
-        queues: From how many queues; `None`: from all, and there is only the limit.
+        queues: The number of queues; `None`: all queues, and the only parameter is the limit.
     """
     if queues is None:
         return f"SELECT seq FROM jobs WHERE state = {state} ORDER BY priority, seq LIMIT ?"
-    # One look into the index for each: all of them in one condition would be sorted whole.
+    # One subquery per queue: with one condition for all, SQLite would sort all their jobs.
     parts = " UNION ALL ".join([_OF_QUEUE.format(state=state)] * queues)
     return f"SELECT seq FROM ({parts}) ORDER BY priority, seq LIMIT ?"
 
 
 def claim(state: int, queues: int | None) -> str:
-    """Return the statement that takes the most urgent jobs of a state.
+    """Return the statement that claims the first jobs of a state, by priority.
 
-    Its parameters are the owner and the time, then those of `next_jobs`.
+    Its parameters are the worker id and the time, then those of `next_jobs`.
     """
-    return f"{_TAKE} WHERE seq IN ({next_jobs(state, queues)}) {_CLAIMED}"
+    return f"{_CLAIM} WHERE seq IN ({next_jobs(state, queues)}) {_RETURNING}"
 
 
 def claim_by_ids(count: int) -> str:
-    """Return the statement that takes some jobs, if they are ready still.
+    """Return the statement that claims jobs by id, as far as they are ready.
 
-    Its parameters are the owner and the time, then the ids.
+    Its parameters are the worker id and the time, then the ids.
     """
     return (
-        f"{_TAKE} WHERE id IN ({', '.join('?' * count)}) "
-        f"AND state IN ({READY}, {SENDING}, {SENT}) {_CLAIMED}"
+        f"{_CLAIM} WHERE id IN ({', '.join('?' * count)}) "
+        f"AND state IN ({READY}, {SENDING}, {SENT}) {_RETURNING}"
     )

@@ -1,12 +1,12 @@
-"""The steps of the embedded store's transactions, each a few statements."""
+"""The steps of `SqliteStore`'s transactions: functions that run a few statements each."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from actionhero_tasks import sqlite_schema as schema
-from actionhero_tasks.job import Claim, Ending
-from actionhero_tasks.store import MOST_DELIVERIES
+from actionhero_tasks.job import Claim, SettlementKind
+from actionhero_tasks.store import MAX_DELIVERIES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add(connection: sqlite3.Connection, job: NewJob, now: int) -> str:
-    """Keep a new job, and return its id; or that of one with its key."""
+    """Add a new job, and return its id, or that of an earlier job with its key."""
     if connection.execute("SELECT 1 FROM jobs WHERE id = ?", (job.id,)).fetchone() is not None:
         return job.id
     if job.key is not None:
@@ -50,8 +50,8 @@ def add(connection: sqlite3.Connection, job: NewJob, now: int) -> str:
     return job.id
 
 
-def is_under_way(connection: sqlite3.Connection, schedule: str) -> bool:
-    """Whether a job of a schedule has not ended."""
+def has_unfinished_job(connection: sqlite3.Connection, schedule: str) -> bool:
+    """Return whether a job of a schedule has not ended."""
     query = (
         f"SELECT 1 FROM jobs WHERE schedule = ? AND state IN ({schema.READY}, "
         f"{schema.DELAYED}, {schema.RUNNING}, {schema.SUSPECT}, {schema.SENDING}, "
@@ -62,133 +62,134 @@ def is_under_way(connection: sqlite3.Connection, schedule: str) -> bool:
 
 def claim(
     connection: sqlite3.Connection,
-    owner: str,
+    worker_id: str,
     queues: Sequence[str] | None,
     limit: int,
     now: int,
     states: Sequence[int] = (schema.SUSPECT, schema.READY),
 ) -> list[Claim]:
-    """Take up to `limit` jobs, and one of those that are suspected, if `owner` has none."""
+    """Claim up to `limit` jobs, with one suspect unless the worker is running one."""
     rows: list[Any] = []
     for state in states:
-        wanted = limit - len(rows)
+        count = limit - len(rows)
         if state == schema.SUSPECT:
-            if _runs_suspect(connection, owner):
+            if _runs_suspect(connection, worker_id):
                 continue
-            wanted = 1
+            count = 1
         if queues is None:
-            given: list[Any] = [wanted]
+            parameters: list[Any] = [count]
         else:
-            given = [item for queue in queues for item in (queue, wanted)] + [wanted]
+            parameters = [item for queue in queues for item in (queue, count)] + [count]
         statement = schema.claim(state, None if queues is None else len(queues))
-        rows += connection.execute(statement, [owner, now, *given]).fetchall()
+        rows += connection.execute(statement, [worker_id, now, *parameters]).fetchall()
     return _claims(rows)
 
 
 def claim_by_ids(
-    connection: sqlite3.Connection, owner: str, ids: Sequence[str], now: int
+    connection: sqlite3.Connection, worker_id: str, ids: Sequence[str], now: int
 ) -> list[Claim]:
-    """Take those jobs that are ready still."""
+    """Claim jobs by id, as far as they are ready."""
     statement = schema.claim_by_ids(len(ids))
-    return _claims(connection.execute(statement, [owner, now, *ids]).fetchall())
+    return _claims(connection.execute(statement, [worker_id, now, *ids]).fetchall())
 
 
 def _claims(rows: list[Any]) -> list[Claim]:
-    # By priority and age: the order of RETURNING is nobody's promise.
+    # By priority and age: the order of RETURNING is undefined.
     rows.sort(key=lambda row: row[:2])
     return [Claim(*row[2:]) for row in rows]
 
 
-def _runs_suspect(connection: sqlite3.Connection, owner: str) -> bool:
+def _runs_suspect(connection: sqlite3.Connection, worker_id: str) -> bool:
     query = (
-        f"SELECT 1 FROM jobs WHERE state = {schema.RUNNING} AND owner = ? "
+        f"SELECT 1 FROM jobs WHERE state = {schema.RUNNING} AND worker_id = ? "
         "AND deliveries >= ? LIMIT 1"
     )
-    return connection.execute(query, (owner, MOST_DELIVERIES)).fetchone() is not None
+    return connection.execute(query, (worker_id, MAX_DELIVERIES)).fetchone() is not None
 
 
-def settle(connection: sqlite3.Connection, owner: str, settlement: Settlement, now: int) -> bool:
-    """Write how a job ended. Returns whether `owner` still had it."""
-    done, failed = settlement.ending is Ending.DONE, settlement.ending is Ending.RETRY
-    released = settlement.ending is Ending.RELEASE
+def settle(
+    connection: sqlite3.Connection, worker_id: str, settlement: Settlement, now: int
+) -> bool:
+    """Settle a job, and return whether it was still claimed by the worker."""
+    kind = settlement.kind
+    done, released = kind is SettlementKind.DONE, kind is SettlementKind.RELEASE
+    runs_again = released or kind is SettlementKind.RETRY
     delayed = settlement.delay_ms > 0
     if done:
         state = schema.DONE
-    elif settlement.ending is Ending.DEAD:
+    elif kind is SettlementKind.DEAD:
         state = schema.DEAD
     else:
         state = schema.DELAYED if delayed else schema.READY
-    back = failed or released
-    ended = connection.execute(
-        "UPDATE jobs SET state = ?, owner = NULL, attempts = attempts + ?, "
+    updated = connection.execute(
+        "UPDATE jobs SET state = ?, worker_id = NULL, attempts = attempts + ?, "
         "deliveries = CASE WHEN ? THEN deliveries - 1 ELSE 0 END, ended_ms = ?, due_ms = ?, "
         "result = ?, error = CASE WHEN ? THEN NULL ELSE COALESCE(?, error) END "
-        f"WHERE id = ? AND owner = ? AND token = ? AND state = {schema.RUNNING}",
+        f"WHERE id = ? AND worker_id = ? AND token = ? AND state = {schema.RUNNING}",
         (
             state,
             0 if done or released else 1,
             released,
-            None if back else now,
-            now + settlement.delay_ms if back and delayed else None,
+            None if runs_again else now,
+            now + settlement.delay_ms if runs_again and delayed else None,
             settlement.result,
             done,
             settlement.error,
             settlement.id,
-            owner,
+            worker_id,
             settlement.token,
         ),
     )
-    if released and ended.rowcount:
-        _suspect_again(connection, settlement.id)
-    return ended.rowcount > 0
+    if released and updated.rowcount:
+        _restore_suspect(connection, settlement.id)
+    return updated.rowcount > 0
 
 
-def count_runs(connection: sqlite3.Connection, endings: Iterable[Ending]) -> None:
-    """Add what has ended to the totals."""
+def count_runs(connection: sqlite3.Connection, kinds: Iterable[SettlementKind]) -> None:
+    """Add ended runs to the totals."""
     done = failed = 0
-    for ending in endings:
-        done += ending is Ending.DONE
-        failed += ending in (Ending.RETRY, Ending.DEAD)
+    for ending in kinds:
+        done += ending is SettlementKind.DONE
+        failed += ending in (SettlementKind.RETRY, SettlementKind.DEAD)
     if done or failed:
         totals = "UPDATE totals SET done = done + ?, failed = failed + ?"
         connection.execute(totals, (done, failed))
 
 
-def return_jobs(connection: sqlite3.Connection, owner: str, now: int, *, crashed: bool) -> int:
-    """Let the jobs of an owner that is gone be ready again, or dead."""
-    of_owner = f"owner = ? AND state = {schema.RUNNING}"
+def return_jobs(connection: sqlite3.Connection, worker_id: str, now: int, *, crashed: bool) -> int:
+    """Make the jobs of a removed worker ready again, or dead-letter them."""
+    of_worker = f"worker_id = ? AND state = {schema.RUNNING}"
     if not crashed:
-        # Before they are nobody's. One that was suspected stays so.
-        ids = connection.execute(f"SELECT id FROM jobs WHERE {of_owner}", (owner,)).fetchall()
+        ids = connection.execute(f"SELECT id FROM jobs WHERE {of_worker}", (worker_id,)).fetchall()
         connection.execute(
-            f"UPDATE jobs SET state = {schema.READY}, owner = NULL, "
-            f"deliveries = deliveries - 1 WHERE {of_owner}",
-            (owner,),
+            f"UPDATE jobs SET state = {schema.READY}, worker_id = NULL, "
+            f"deliveries = deliveries - 1 WHERE {of_worker}",
+            (worker_id,),
         )
         for (id,) in ids:
-            _suspect_again(connection, id)
+            _restore_suspect(connection, id)
         return len(ids)
     error = (
-        b'{"message":"its worker ended %d times while it ran","type":"WORKER_LOST"}'
-        % MOST_DELIVERIES
+        b'{"message":"its worker crashed %d times while it ran","type":"WORKER_LOST"}'
+        % MAX_DELIVERIES
     )
     dead = connection.execute(
-        f"UPDATE jobs SET state = {schema.DEAD}, owner = NULL, ended_ms = ?, error = ? "
-        f"WHERE {of_owner} AND deliveries >= ?",
-        (now, error, owner, MOST_DELIVERIES),
+        f"UPDATE jobs SET state = {schema.DEAD}, worker_id = NULL, ended_ms = ?, error = ? "
+        f"WHERE {of_worker} AND deliveries >= ?",
+        (now, error, worker_id, MAX_DELIVERIES),
     )
-    count_runs(connection, [Ending.DEAD] * dead.rowcount)
+    count_runs(connection, [SettlementKind.DEAD] * dead.rowcount)
     return connection.execute(
-        f"UPDATE jobs SET owner = NULL, state = CASE WHEN deliveries >= ? "
-        f"THEN {schema.SUSPECT} ELSE {schema.READY} END WHERE {of_owner}",
-        (MOST_DELIVERIES - 1, owner),
+        f"UPDATE jobs SET worker_id = NULL, state = CASE WHEN deliveries >= ? "
+        f"THEN {schema.SUSPECT} ELSE {schema.READY} END WHERE {of_worker}",
+        (MAX_DELIVERIES - 1, worker_id),
     ).rowcount
 
 
-def _suspect_again(connection: sqlite3.Connection, id: str) -> None:
-    """Let a job that came back stay suspected, if it was."""
+def _restore_suspect(connection: sqlite3.Connection, id: str) -> None:
+    """Make a job that is ready again a suspect, if it was one."""
     connection.execute(
         f"UPDATE jobs SET state = {schema.SUSPECT} "
         f"WHERE id = ? AND state = {schema.READY} AND deliveries >= ?",
-        (id, MOST_DELIVERIES - 1),
+        (id, MAX_DELIVERIES - 1),
     )

@@ -1,4 +1,4 @@
-"""The embedded store: a SQLite file that the processes of one machine share."""
+"""`SqliteStore`: the embedded store, a SQLite file shared by the processes of one machine."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ if TYPE_CHECKING:
     from actionhero_tasks.job import JobRecord, NewJob, QueueCounts, Settlement, Totals
     from actionhero_tasks.outbox import Outbox
 
-#: How long a statement may wait for another process that writes.
+#: How long a statement waits for a lock of another process.
 BUSY_SECONDS: Final = 10.0
-#: How often a worker that waits looks whether another process has written.
-LOOK_SECONDS: Final = 0.02
-#: How many results are dropped in one go: who drops them keeps all others from writing.
-MOST_DROPPED: Final = 1000
+#: How often a waiting worker checks whether another process has written.
+POLL_SECONDS: Final = 0.02
+#: How many results are deleted in one transaction, which blocks other writers.
+MAX_DELETED: Final = 1000
 
 
 class SqliteStore(JobStore):
-    """Keeps jobs in a file. What was added stays, even through a power cut.
+    """Stores jobs in a SQLite file. Commits survive a power failure.
 
     Args:
-        folder: Where the file and the locks of owners are; it is made.
-        result_ttl_ms: How long jobs that have ended are remembered. Dead ones are kept.
+        folder: The folder of the file and of the locks of workers; it is created.
+        result_ttl_ms: How long jobs are stored after they have ended; dead-lettered ones remain.
     """
 
     kind: ClassVar[str] = "embedded"
@@ -54,10 +54,10 @@ class SqliteStore(JobStore):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         super().__init__()
         self._result_ttl_ms = result_ttl_ms
-        self._owners = WorkerLocks(folder / "owners")
+        self._worker_locks = WorkerLocks(folder / "workers")
         self._lock = threading.RLock()
-        #: What had been written when an owner last looked for jobs.
-        self._seen: dict[str, int] = {}
+        #: The version of the file at the last claim of each worker.
+        self._versions: dict[str, int] = {}
         self._path = folder / "jobs.sqlite3"
         self._connection = sqlite3.connect(
             self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -68,60 +68,63 @@ class SqliteStore(JobStore):
             self._connection.close()
             raise
 
-    # -- putting in ----------------------------------------------------------------------------
+    # -- adding jobs ---------------------------------------------------------------------------
 
     def add(self, jobs: Sequence[NewJob]) -> list[str]:
         with self._writing() as connection:
             now = self.now_ms()
             ids = [steps.add(connection, job, now) for job in jobs]
-        self.ring()
+        self.notify()
         return ids
 
-    def tick(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
+    # -- schedules -----------------------------------------------------------------------------
+
+    def enqueue_scheduled(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
         with self._writing() as connection:
             claimed = connection.execute(
-                "UPDATE ticks SET fire_ms = ? WHERE name = ? AND fire_ms < ?",
+                "UPDATE fire_times SET fire_ms = ? WHERE name = ? AND fire_ms < ?",
                 (fire_ms, name, fire_ms),
             )
             if not claimed.rowcount:
                 return False
-            if not overlap and steps.is_under_way(connection, name):
+            if not overlap and steps.has_unfinished_job(connection, name):
                 return False
             steps.add(connection, job, self.now_ms())
-        self.ring()
+        self.notify()
         return True
 
-    def last_tick(self, name: str, or_from_ms: int) -> int:
+    def last_fire_time(self, name: str, initial_ms: int) -> int:
         with self._writing() as connection:
-            connection.execute("INSERT OR IGNORE INTO ticks VALUES (?, ?)", (name, or_from_ms))
-            query = "SELECT fire_ms FROM ticks WHERE name = ?"
+            connection.execute("INSERT OR IGNORE INTO fire_times VALUES (?, ?)", (name, initial_ms))
+            query = "SELECT fire_ms FROM fire_times WHERE name = ?"
             return int(connection.execute(query, (name,)).fetchone()[0])
 
-    # -- many as one ---------------------------------------------------------------------------
+    # -- fan-outs ------------------------------------------------------------------------------
 
     def open_batch(self, id: str, then: NewJob | None) -> None:
         with self._writing() as connection:
             columns = "id, then_id, then_queue, then_action, then_priority, then_body"
-            given = (None,) * 5
+            values = (None,) * 5
             if then is not None:
-                given = (then.id, then.queue, then.action, then.priority, then.body)  # type: ignore[assignment]
+                values = (then.id, then.queue, then.action, then.priority, then.body)  # type: ignore[assignment]
             connection.execute(
-                f"INSERT OR IGNORE INTO batches ({columns}) VALUES (?, ?, ?, ?, ?, ?)", (id, *given)
+                f"INSERT OR IGNORE INTO batches ({columns}) VALUES (?, ?, ?, ?, ?, ?)",
+                (id, *values),
             )
 
-    def seal_batch(self, id: str) -> None:
+    def close_batch(self, id: str) -> None:
         with self._writing() as connection:
-            connection.execute("UPDATE batches SET sealed = 1 WHERE id = ?", (id,))
-        self.ring()
+            connection.execute("UPDATE batches SET closed = 1 WHERE id = ?", (id,))
+        self.notify()
 
     def batch(self, id: str) -> BatchRecord | None:
-        query = "SELECT id, total, completed, failed, sealed, ended_ms FROM batches WHERE id = ?"
+        query = "SELECT id, total, completed, failed, closed, ended_ms FROM batches WHERE id = ?"
         with self._reading() as connection:
             row = connection.execute(query, (id,)).fetchone()
         if row is None:
             return None
-        id, total, completed, failed, sealed, ended_ms = row
-        return BatchRecord(id, total, completed, failed, bool(sealed), ended_ms)
+        id, total, completed, failed, closed, ended_ms = row
+        return BatchRecord(id, total, completed, failed, bool(closed), ended_ms)
 
     def batch_jobs(
         self, id: str, state: JobState | None = None, *, offset: int = 0, limit: int = 100
@@ -129,35 +132,35 @@ class SqliteStore(JobStore):
         with self._reading() as connection:
             return batch_jobs_of(connection, id, state, offset, limit)
 
-    # -- running -------------------------------------------------------------------------------
+    # -- running jobs --------------------------------------------------------------------------
 
-    def trade(
+    def settle_and_claim(
         self,
-        owner: str,
+        worker_id: str,
         queues: Sequence[str] | None,
         limit: int,
         settlements: Sequence[Settlement] = (),
     ) -> tuple[list[Claim], list[str]]:
-        # Before the look: what is written between the two ends the next wait at once.
-        self._seen[owner] = self._version()
+        # Before the query, so that a write after it ends the next wait.
+        self._versions[worker_id] = self._version()
         if not settlements and not self._has_work():
             return [], []
         with self._writing() as connection:
             now = self.now_ms()
-            refused, endings = [], []
+            rejected, kinds = [], []
             for settlement in settlements:
-                if steps.settle(connection, owner, settlement, now):
-                    endings.append(settlement.ending)
+                if steps.settle(connection, worker_id, settlement, now):
+                    kinds.append(settlement.kind)
                 else:
-                    refused.append(settlement.id)
-            steps.count_runs(connection, endings)
+                    rejected.append(settlement.id)
+            steps.count_runs(connection, kinds)
             connection.execute(
                 f"UPDATE jobs SET state = {schema.READY} "
                 f"WHERE state = {schema.DELAYED} AND due_ms <= ?",
                 (now,),
             )
-            claims = steps.claim(connection, owner, queues, limit, now) if limit > 0 else []
-        return claims, refused
+            claims = steps.claim(connection, worker_id, queues, limit, now) if limit > 0 else []
+        return claims, rejected
 
     def progress(self, id: str, token: int, done: float, total: float | None) -> None:
         with self._writing() as connection:
@@ -166,47 +169,47 @@ class SqliteStore(JobStore):
                 (done, total, id, token),
             )
 
-    def wait(self, owner: str, bell: threading.Event, timeout_ms: int) -> None:
+    def wait(self, worker_id: str, wake_event: threading.Event, timeout_ms: int) -> None:
         deadline = time.monotonic() + timeout_ms / 1000
-        seen = self._seen.get(owner)
+        version = self._versions.get(worker_id)
         due_ms = self._next_due_ms()
-        while (left := deadline - time.monotonic()) > 0:
-            if self._version() != seen:
+        while (remaining := deadline - time.monotonic()) > 0:
+            if self._version() != version:
                 return
             if due_ms is not None:
-                left = min(left, (due_ms - self.now_ms()) / 1000)
-            if left <= 0 or bell.wait(min(left, LOOK_SECONDS)):
+                remaining = min(remaining, (due_ms - self.now_ms()) / 1000)
+            if remaining <= 0 or wake_event.wait(min(remaining, POLL_SECONDS)):
                 return
 
-    # -- who runs ------------------------------------------------------------------------------
+    # -- workers -------------------------------------------------------------------------------
 
-    def join(self, owner: str) -> None:
-        self._owners.take(owner)
+    def register_worker(self, worker_id: str) -> None:
+        self._worker_locks.acquire(worker_id)
 
-    def beat(self, owner: str) -> None:
-        # The lock says it.
+    def record_heartbeat(self, worker_id: str) -> None:
+        # The lock of the worker proves that it is alive.
         pass
 
-    def leave(self, owner: str, *, crashed: bool) -> int:
+    def remove_worker(self, worker_id: str, *, crashed: bool) -> int:
         with self._writing() as connection:
-            count = steps.return_jobs(connection, owner, self.now_ms(), crashed=crashed)
-        self._owners.drop(owner)
-        self._seen.pop(owner, None)
-        self.ring()
+            count = steps.return_jobs(connection, worker_id, self.now_ms(), crashed=crashed)
+        self._worker_locks.release(worker_id)
+        self._versions.pop(worker_id, None)
+        self.notify()
         return count
 
     def sweep(self) -> int:
         with self._reading() as connection:
-            query = f"SELECT DISTINCT owner FROM jobs WHERE state = {schema.RUNNING}"
-            owners = [row[0] for row in connection.execute(query)]
+            query = f"SELECT DISTINCT worker_id FROM jobs WHERE state = {schema.RUNNING}"
+            worker_ids = [row[0] for row in connection.execute(query)]
         count = 0
-        for owner in owners:
-            if not self._owners.is_alive(owner):
-                count += self.leave(owner, crashed=True)
-        self._drop_old()
+        for worker_id in worker_ids:
+            if not self._worker_locks.is_alive(worker_id):
+                count += self.remove_worker(worker_id, crashed=True)
+        self._delete_expired()
         return count
 
-    # -- looking in ----------------------------------------------------------------------------
+    # -- inspection ----------------------------------------------------------------------------
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
@@ -236,15 +239,15 @@ class SqliteStore(JobStore):
         with self._reading() as connection:
             return totals_of(connection)
 
-    def owners(self) -> list[str]:
-        return self._owners.alive()
+    def worker_ids(self) -> list[str]:
+        return self._worker_locks.worker_ids()
 
-    def loads(self) -> dict[str, int]:
+    def worker_loads(self) -> dict[str, int]:
         with self._reading() as connection:
             loads = loads_of(connection)
-        return {owner: loads.get(owner, 0) for owner in self.owners()}
+        return {worker_id: loads.get(worker_id, 0) for worker_id in self.worker_ids()}
 
-    # -- by hand -------------------------------------------------------------------------------
+    # -- operations ----------------------------------------------------------------------------
 
     def cancel(self, id: str) -> bool:
         with self._writing() as connection:
@@ -263,7 +266,7 @@ class SqliteStore(JobStore):
                 f"ended_ms = NULL, error = NULL WHERE id = ? AND state = {schema.DEAD}",
                 (id,),
             )
-        self.ring()
+        self.notify()
         return retried.rowcount > 0
 
     def discard(self, id: str) -> bool:
@@ -284,22 +287,22 @@ class SqliteStore(JobStore):
 
     # -- the file ------------------------------------------------------------------------------
 
-    def _drop_old(self) -> None:
+    def _delete_expired(self) -> None:
         now = self.now_ms()
         states = f"state IN ({schema.DONE}, {schema.CANCELLED})"
-        old = f"SELECT seq FROM jobs WHERE {states} AND ended_ms < ? LIMIT {MOST_DROPPED}"
+        expired = f"SELECT seq FROM jobs WHERE {states} AND ended_ms < ? LIMIT {MAX_DELETED}"
         with self._reading() as connection:
             limits = (now - self._result_ttl_ms, now)
-            query = f"SELECT EXISTS({old}) OR EXISTS(SELECT 1 FROM keys WHERE until_ms < ?)"
+            query = f"SELECT EXISTS({expired}) OR EXISTS(SELECT 1 FROM keys WHERE until_ms < ?)"
             if not connection.execute(query, limits).fetchone()[0]:
                 return
         with self._writing() as connection:
-            connection.execute(f"DELETE FROM jobs WHERE seq IN ({old})", limits[:1])
+            connection.execute(f"DELETE FROM jobs WHERE seq IN ({expired})", limits[:1])
             connection.execute("DELETE FROM keys WHERE until_ms < ?", limits[1:])
             connection.execute("DELETE FROM batches WHERE ended_ms < ?", limits[:1])
 
     def _has_work(self) -> bool:
-        """Whether there is anything to claim; asked without a lock that others would wait for."""
+        """Return whether there are jobs to claim. It reads, and so does not block writers."""
         with self._reading() as connection:
             query = (
                 f"SELECT EXISTS(SELECT 1 FROM jobs WHERE state = {schema.READY}) "
@@ -315,7 +318,7 @@ class SqliteStore(JobStore):
             return due
 
     def _version(self) -> int:
-        """Return a number that is another one when another process has written."""
+        """Return a number that changes when another process has written."""
         with self._reading() as connection:
             return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
@@ -323,14 +326,14 @@ class SqliteStore(JobStore):
         self._connection.row_factory = None
         with self._reading() as connection:
             _switch_to_wal(connection)
-            # An id that was returned is a promise, and power cuts happen.
+            # So that a job whose id was returned survives a power failure.
             connection.execute("PRAGMA synchronous = FULL")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version not in {0, schema.VERSION}:
                 raise BootError(
                     f"the file of jobs {str(self._path)!r} was written by another version of "
-                    f"actionhero-tasks (its form is {version}, ours {schema.VERSION}); let that "
-                    "one finish its jobs, then move the file away"
+                    f"actionhero-tasks (schema {version}, this version has {schema.VERSION}); "
+                    "finish its jobs with that version, then move the file away"
                 )
             if version == 0:
                 connection.executescript(f"BEGIN IMMEDIATE; {schema.SCHEMA} COMMIT;")
@@ -356,9 +359,9 @@ class SqliteStore(JobStore):
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Let readers and a writer not wait for one another.
+    """Switch to write-ahead logging, so that readers and a writer do not block one another.
 
-    For this step alone SQLite does not wait by itself while others open the file, or close it.
+    SQLite's own timeout does not apply to this statement, so it is retried here.
     """
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
@@ -367,6 +370,6 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError:
             if time.monotonic() >= deadline:
                 raise
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         else:
             return

@@ -1,4 +1,4 @@
-"""`JobStore`: what every place that keeps jobs can do."""
+"""`JobStore`: the interface of every store of jobs."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     )
     from actionhero_tasks.outbox import Outbox
 
-#: How often a job may take its worker down with it.
-MOST_DELIVERIES = 3
+#: A job that has crashed its worker so many times is dead-lettered.
+MAX_DELIVERIES = 3
 
 
-class Line(ABC):
-    """A way into a store for an event loop: what is added is under way, and no thread waits."""
+class EnqueuePipeline(ABC):
+    """A connection that adds jobs from an event loop: they are pipelined, and no thread waits."""
 
     @property
     @abstractmethod
@@ -36,96 +36,98 @@ class Line(ABC):
 
     @abstractmethod
     async def start(self) -> None:
-        """Belong to the running event loop from now on."""
+        """Attach the connection to the running event loop."""
 
     @abstractmethod
     def add(self, job: NewJob) -> asyncio.Future[str]:
         """Add one job, as `JobStore.add` does.
 
         Returns:
-            What will have its id, or `PipelineBroken`: it is not known whether it was added.
+            A future of its id, or of `PipelineBroken`: the job may or may not have been added.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
 
 
 class JobStore(ABC):
-    """Keeps jobs: those that wait, run, have ended, are dead; and who runs them.
+    """Stores jobs, the workers that run them, schedules and fan-outs.
 
-    Every method blocks and may be called from any thread. Each is atomic: whatever ends the
-    process in its midst, all of it was done or nothing. Times are told by the store's own clock.
+    Every method blocks, may be called from any thread, and is atomic: if the process ends during
+    a call, either everything was written or nothing. Times are those of the store's clock.
 
-    An *owner* is one run of one worker process, by a name that no other has.
+    A *worker id* is the unique name of one run of one worker process.
 
     Raises:
         StoreUnavailable: From any method, if the store cannot be reached.
     """
 
-    #: How it is called in messages.
+    #: Its name in messages.
     kind: ClassVar[str]
 
     def __init__(self) -> None:
-        #: What is set when there may be something to claim: whoever waits hangs up a bell first.
-        self.bells: set[threading.Event] = set()
+        #: The wake-up events of the workers of this process, set when there may be ready jobs.
+        self.wake_events: set[threading.Event] = set()
 
-    def ring(self) -> None:
-        """Let every worker of this process look for jobs."""
-        for bell in tuple(self.bells):
-            bell.set()
+    def notify(self) -> None:
+        """Set all wake-up events."""
+        for event in tuple(self.wake_events):
+            event.set()
 
-    # -- putting in ----------------------------------------------------------------------------
+    # -- adding jobs ---------------------------------------------------------------------------
 
     @abstractmethod
     def add(self, jobs: Sequence[NewJob]) -> list[str]:
-        """Keep new jobs, all or none, and return their ids.
+        """Add new jobs, all or none, and return their ids.
 
-        Of one whose key was seen within its window nothing is kept: its id is that of the first.
-        One whose id is there already is the same job, and kept once.
+        A job whose key was added within its deduplication window is not added, and the id of the
+        earlier job is returned. Adding an id twice adds one job.
         """
 
-    def open_line(self) -> Line | None:
-        """Return a new line for single jobs, or `None`: this store has none."""
+    def open_pipeline(self) -> EnqueuePipeline | None:
+        """Return a new connection for single jobs, or `None` if the store has none."""
         return None
 
+    # -- schedules -----------------------------------------------------------------------------
+
     @abstractmethod
-    def tick(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
-        """Keep the job of one tick of a schedule, unless somebody else has claimed that tick.
+    def enqueue_scheduled(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
+        """Claim one time of a schedule, and add its job unless the time was already claimed.
 
         Args:
             name: The schedule.
-            fire_ms: The time of the tick. One before the last that was claimed is none any more.
-            job: What runs.
-            overlap: Whether it is kept although one of the same schedule has not ended. If not,
-                the tick is claimed and nothing runs.
+            fire_ms: The time. Times before the last that was claimed count as claimed.
+            job: The job to add.
+            overlap: Whether to add the job although an earlier one of the schedule has not ended.
+                If not, the time is claimed and no job is added.
 
         Returns:
-            Whether the job was kept.
+            Whether the job was added.
         """
 
     @abstractmethod
-    def last_tick(self, name: str, or_from_ms: int) -> int:
-        """Return the last tick of a schedule; of a new one `or_from_ms`, which is kept as that."""
+    def last_fire_time(self, name: str, initial_ms: int) -> int:
+        """Return the last claimed time of a schedule; `initial_ms` is stored for a new schedule."""
 
-    # -- many as one ---------------------------------------------------------------------------
+    # -- fan-outs ------------------------------------------------------------------------------
 
     @abstractmethod
     def open_batch(self, id: str, then: NewJob | None) -> None:
-        """Begin a fan-out, to which jobs belong that are added with its id.
+        """Create a fan-out. Its jobs are those that are added with its id.
 
         Args:
-            id: A new one.
-            then: What is kept when it is sealed and all its jobs have ended; once.
+            id: A new id.
+            then: A job that is added once, when the fan-out is closed and all its jobs have ended.
         """
 
     @abstractmethod
-    def seal_batch(self, id: str) -> None:
-        """Say that all jobs of a fan-out were added."""
+    def close_batch(self, id: str) -> None:
+        """Close a fan-out: all its jobs were added."""
 
     @abstractmethod
     def batch(self, id: str) -> BatchRecord | None:
-        """Return what is known of a fan-out."""
+        """Return a fan-out."""
 
     @abstractmethod
     def batch_jobs(
@@ -133,84 +135,84 @@ class JobStore(ABC):
     ) -> list[JobRecord]:
         """Return jobs of a fan-out, in the order in which they were added."""
 
-    # -- running -------------------------------------------------------------------------------
+    # -- running jobs --------------------------------------------------------------------------
 
     @abstractmethod
-    def trade(
+    def settle_and_claim(
         self,
-        owner: str,
+        worker_id: str,
         queues: Sequence[str] | None,
         limit: int,
         settlements: Sequence[Settlement] = (),
     ) -> tuple[list[Claim], list[str]]:
-        """Settle what has ended, and claim what is to begin now.
+        """Settle jobs that have ended, and claim ready jobs, in one step.
 
-        What is claimed counts as begun: its delivery is counted, and nobody else gets it until
-        `owner` settles it or is gone. Of jobs that were running twice when their worker ended,
-        one owner has no more than one at a time, so that only the guilty one is found dead.
+        A claim counts a delivery, and reserves the job until `worker_id` settles it or is removed.
+        Jobs that were running during two crashes are suspects: a worker runs one of them at a
+        time, so that only the job that causes the crashes is dead-lettered.
 
         Args:
-            owner: Who has ended and begins.
-            queues: From which queues; `None`: from all.
-            limit: How many to claim at most.
-            settlements: What has ended.
+            worker_id: The worker.
+            queues: The queues to claim from; `None`: all.
+            limit: How many jobs to claim at most.
+            settlements: The results of jobs that have ended.
 
         Returns:
-            The claims, the most urgent first, and the ids of settlements that were refused:
-            somebody else has the job.
+            The claims in the order of priority, and the ids of rejected settlements: those jobs
+            were reassigned.
         """
 
     @abstractmethod
     def progress(self, id: str, token: int, done: float, total: float | None) -> None:
-        """Note how far a job is that runs."""
+        """Store the progress of a running job."""
 
     @abstractmethod
-    def wait(self, owner: str, bell: threading.Event, timeout_ms: int) -> None:
-        """Return when there may be something to claim, when `bell` is set, or after a while.
+    def wait(self, worker_id: str, wake_event: threading.Event, timeout_ms: int) -> None:
+        """Block until there may be ready jobs, `wake_event` is set, or the timeout has passed.
 
         Args:
-            owner: Who has traded, and found nothing.
-            bell: One of `bells`.
-            timeout_ms: After which time it returns in any case.
+            worker_id: A worker whose last claim found no job.
+            wake_event: One of `wake_events`.
+            timeout_ms: The longest time to wait.
         """
 
-    # -- who runs ------------------------------------------------------------------------------
+    # -- workers -------------------------------------------------------------------------------
 
     @abstractmethod
-    def join(self, owner: str) -> None:
-        """Let `owner`, which is this process, claim from now on."""
+    def register_worker(self, worker_id: str) -> None:
+        """Register a worker of this process."""
 
     @abstractmethod
-    def beat(self, owner: str) -> None:
-        """Say that `owner` is alive. Called by whoever watches over it, every few seconds."""
+    def record_heartbeat(self, worker_id: str) -> None:
+        """Extend the lease of a worker. Called regularly by the process that monitors it."""
 
     @abstractmethod
-    def leave(self, owner: str, *, crashed: bool) -> int:
-        """Take `owner` for gone: its jobs are ready again. Returns how many there were.
+    def remove_worker(self, worker_id: str, *, crashed: bool) -> int:
+        """Remove a worker, make its jobs ready again, and return how many there were.
 
         Args:
-            owner: Which one.
-            crashed: Whether it ended in the midst of them. A job that has seen that
-                `MOST_DELIVERIES` times is dead; otherwise the delivery is not counted.
+            worker_id: The worker.
+            crashed: Whether it ended unexpectedly. A job with `MAX_DELIVERIES` crashes is
+                dead-lettered. After a regular end the delivery is not counted.
         """
 
     @abstractmethod
     def sweep(self) -> int:
-        """Look for owners that are gone without a word, and drop results that are too old.
+        """Remove crashed workers, and delete expired results.
 
         Returns:
             How many jobs are ready again.
         """
 
-    # -- looking in ----------------------------------------------------------------------------
+    # -- inspection ----------------------------------------------------------------------------
 
     @abstractmethod
     def now_ms(self) -> int:
-        """Return the time by the store's clock."""
+        """Return the time of the store's clock."""
 
     @abstractmethod
     def find(self, id: str) -> JobRecord | None:
-        """Return what is known of a job."""
+        """Return a job."""
 
     @abstractmethod
     def jobs(
@@ -221,52 +223,52 @@ class JobStore(ABC):
         before: int | None = None,
         limit: int = 100,
     ) -> list[JobRecord]:
-        """Return the jobs of a state, the newest first.
+        """Return jobs by state, the newest first.
 
         Args:
-            state: Which.
-            queue: Of which queue; `None`: of all.
-            before: The `seq` of the last one of the page before.
-            limit: How many at most.
+            state: The state.
+            queue: The queue; `None`: all.
+            before: The `seq` of the last job of the previous page.
+            limit: How many jobs to return at most.
         """
 
     @abstractmethod
     def counts(self) -> list[QueueCounts]:
-        """Return how many jobs there are, by queue."""
+        """Return the number of jobs by queue."""
 
     @abstractmethod
     def totals(self) -> Totals:
-        """Return how many runs have ended."""
+        """Return the number of runs that have ended."""
 
     @abstractmethod
-    def owners(self) -> list[str]:
-        """Return who may claim now."""
+    def worker_ids(self) -> list[str]:
+        """Return the ids of the live workers."""
 
     @abstractmethod
-    def loads(self) -> dict[str, int]:
-        """Return who may claim now, each with how many jobs it runs."""
+    def worker_loads(self) -> dict[str, int]:
+        """Return the number of running jobs of each live worker."""
 
-    # -- by hand -------------------------------------------------------------------------------
+    # -- operations ----------------------------------------------------------------------------
 
     @abstractmethod
     def cancel(self, id: str) -> bool:
-        """Let a job that has not begun never begin. Returns whether that was so."""
+        """Cancel a job that has not started, and return whether it was cancelled."""
 
     @abstractmethod
     def retry(self, id: str) -> bool:
-        """Let a dead job run again, as if for the first time. Returns whether it was dead."""
+        """Make a dead-lettered job ready, with its counters reset; return whether it was one."""
 
     @abstractmethod
     def discard(self, id: str) -> bool:
-        """Forget a dead job. Returns whether it was dead."""
+        """Delete a dead-lettered job; return whether it was one."""
 
-    # -- through a broker ----------------------------------------------------------------------
+    # -- delivery through a broker -------------------------------------------------------------
 
     def outbox(self) -> Outbox | None:
-        """Return its part in the way of jobs through a broker; `None`: it can do without only."""
+        """Return the outbox for a message broker, or `None` if the store does not support one."""
         return None
 
-    # -- itself --------------------------------------------------------------------------------
+    # -- lifecycle -----------------------------------------------------------------------------
 
     @abstractmethod
     def ping(self) -> None:
@@ -274,4 +276,4 @@ class JobStore(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Close what is open. Jobs stay."""
+        """Close connections. Jobs remain."""

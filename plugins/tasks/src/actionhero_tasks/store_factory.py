@@ -1,4 +1,4 @@
-"""Where an application keeps its jobs, and where they wait, chosen from its settings."""
+"""Opens the store of jobs, and the message broker, that the settings select."""
 
 from __future__ import annotations
 
@@ -13,56 +13,60 @@ from actionhero_tasks.task import task_of
 if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_tasks.broker_url import BrokerUrl
+    from actionhero_tasks.message_broker import MessageBroker
     from actionhero_tasks.outbox import Outbox
     from actionhero_tasks.store import JobStore
-    from actionhero_tasks.tickets import TicketBroker
 
-#: The folder in the data folder.
+#: The folder of the embedded store in the data folder.
 FOLDER: Final = "tasks"
 
 
 def store_kind(app: Application) -> Literal["embedded", "redis"]:
-    """Return where the settings ask for jobs to be kept."""
-    chosen = app.get(TasksSettings).store
-    if chosen != "auto":
-        return chosen
-    return "redis" if _redis_is_set(app) else "embedded"
+    """Return the kind of store that the settings select."""
+    store = app.get(TasksSettings).store
+    if store != "auto":
+        return store
+    return "redis" if _redis_is_configured(app) else "embedded"
 
 
-def faults_in(app: Application) -> list[str]:
-    """Return what keeps the chosen store from being used by this application."""
-    if app.settings_are_wrong:
+def validate_store_settings(app: Application) -> list[str]:
+    """Return the error because of which the application cannot use the selected store."""
+    if app.has_invalid_settings:
         return []
     settings = app.get(TasksSettings)
     url = settings.broker_url
     if url is not None and importlib.util.find_spec(url.kind.module) is None:
-        fault = (
-            f"tasks.broker_url is that of {url.kind.title}, and {url.kind.module!r} is not there; "
-            f"pip install actionhero-tasks[{url.kind.extra}]"
+        error = (
+            f"tasks.broker_url is a URL of {url.kind.title}, and {url.kind.module!r} is not "
+            f"installed; pip install actionhero-tasks[{url.kind.extra}]"
         )
-        return [fault]
+        return [error]
     if settings.store == "redis" and _redis_settings(app) is None:
-        fault = (
-            "tasks.store is 'redis', and actionhero-redis is not there; pip install "
-            "actionhero-tasks[redis], or take its name out of plugins.disabled"
+        error = (
+            "tasks.store is 'redis', and actionhero-redis is not active; pip install "
+            "actionhero-tasks[redis], or remove it from plugins.disabled"
         )
-        return [fault]
-    if app.environment == "production" and settings.store == "auto" and not _redis_is_set(app):
-        fault = (
-            "there is no Redis for jobs, and in production a file of this machine is not taken "
-            "unless it was chosen by hand; set REDIS_URL, such as redis://localhost:6379/0, or "
+        return [error]
+    if (
+        app.environment == "production"
+        and settings.store == "auto"
+        and not _redis_is_configured(app)
+    ):
+        error = (
+            "no Redis is configured for jobs, and SQLite must be selected explicitly in "
+            "production; set REDIS_URL, such as redis://localhost:6379/0, or "
             "ACTIONHERO_TASKS__STORE=embedded if no other machine runs or enqueues jobs"
         )
-        return [fault]
+        return [error]
     return []
 
 
 def open_store(app: Application) -> JobStore:
-    """Open the store that the settings ask for, and the broker, if there is one.
+    """Open the store that the settings select, with the message broker, if one is set.
 
     Raises:
-        BootError: It cannot be used.
-        StoreUnavailable: The store cannot be reached. A broker is reached when it is used.
+        BootError: The store cannot be used.
+        StoreUnavailable: The store cannot be reached. The broker is connected on first use.
     """
     store = _open_inner(app)
     url = app.get(TasksSettings).broker_url
@@ -71,8 +75,8 @@ def open_store(app: Application) -> JobStore:
         return store
     if url is None:
         if app.mode is not RunMode.CLI:
-            # There was a broker once: what waits in it would wait for ever.
-            take_back(outbox, store.now_ms() + 1)
+            # Jobs that were sent to a broker that is no longer configured.
+            reset_sent_jobs(outbox, store.now_ms() + 1)
         return store
     from actionhero_tasks.brokered_store import BrokeredStore
 
@@ -80,60 +84,60 @@ def open_store(app: Application) -> JobStore:
     return BrokeredStore(store, outbox, _open_broker(url), queues)
 
 
-def take_back(outbox: Outbox, before_ms: int) -> None:
-    """Let what waits in a broker since before a time wait in the store."""
-    outbox.mend(before_ms)
-    for queue, count in outbox.sent().items():
-        outbox.unsend(queue, before_ms, count)
+def reset_sent_jobs(outbox: Outbox, before_ms: int) -> None:
+    """Mark all jobs unsent that were sent to a broker before a time."""
+    outbox.reset_stale(before_ms)
+    for queue, count in outbox.sent_counts().items():
+        outbox.reset_sent(queue, before_ms, count)
 
 
-def _open_broker(url: BrokerUrl) -> TicketBroker:
+def runs_embedded(app: Application) -> bool:
+    """Return whether the servers of this application run jobs too."""
+    settings = app.get(TasksSettings)
+    if settings.run_in_server is None:
+        return store_kind(app) == "embedded"
+    return settings.run_in_server
+
+
+def _open_broker(url: BrokerUrl) -> MessageBroker:
     if url.kind.extra == "rabbitmq":
-        from actionhero_tasks.rabbitmq_tickets import RabbitmqTickets
+        from actionhero_tasks.rabbitmq_message_broker import RabbitmqMessageBroker
 
-        return RabbitmqTickets(url.text, url.address)
-    from actionhero_tasks.postgres_tickets import PostgresTickets
+        return RabbitmqMessageBroker(url.text, url.address)
+    from actionhero_tasks.postgres_message_broker import PostgresMessageBroker
 
-    return PostgresTickets(url.text, url.address)
+    return PostgresMessageBroker(url.text, url.address)
 
 
 def _open_inner(app: Application) -> JobStore:
     result_ttl_ms = int(app.get(TasksSettings).result_ttl.total_seconds() * 1000)
     if store_kind(app) == "redis":
-        return _redis_store(app, result_ttl_ms)
+        return _open_redis_store(app, result_ttl_ms)
     from actionhero_tasks.sqlite_store import SqliteStore
 
     folder = app.get(AppSettings).make_data_dir() / FOLDER
     return SqliteStore(folder, result_ttl_ms=result_ttl_ms)
 
 
-def runs_embedded(app: Application) -> bool:
-    """Whether the servers of this application run jobs too."""
-    settings = app.get(TasksSettings)
-    return (
-        store_kind(app) == "embedded" if settings.run_in_server is None else settings.run_in_server
-    )
-
-
-def _redis_store(app: Application, result_ttl_ms: int) -> JobStore:
+def _open_redis_store(app: Application, result_ttl_ms: int) -> JobStore:
     from actionhero_redis import clients_for, select_store
     from actionhero_tasks.redis_store import RedisStore
 
     clients = clients_for(app, select_store(app))
     return RedisStore(
         lambda: clients.connect_sync(decode=False),
-        # One hash tag, so that a cluster keeps all of it on one server, as scripts need it.
+        # With one hash tag, because the keys of a script must be on one node of a cluster.
         f"{clients.prefix}{{tasks}}:",
         result_ttl_ms=result_ttl_ms,
     )
 
 
 def _redis_settings(app: Application) -> Any:
-    """Return the settings of Redis, or `None` if its plugin is not there."""
-    # By its name: this package does without.
+    """Return the settings of actionhero-redis, or `None` if it is not active."""
+    # By name, because this package does not depend on actionhero-redis.
     return next((section for section in app.settings if section.section == "redis"), None)
 
 
-def _redis_is_set(app: Application) -> bool:
+def _redis_is_configured(app: Application) -> bool:
     settings = _redis_settings(app)
     return settings is not None and settings.url is not None

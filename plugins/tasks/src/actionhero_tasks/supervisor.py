@@ -1,4 +1,4 @@
-"""`WorkerProcesses`: starts processes that run jobs, watches over them, and replaces what ends."""
+"""`WorkerSupervisor`: starts and monitors worker processes, and replaces those that end."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from actionhero import LifecycleError, Supervisor, UnavailableError
 from actionhero.cli import EXIT_CONFIGURATION, EXIT_UNAVAILABLE
-from actionhero.transport import EXIT_SOFTWARE, StopSignals
-from actionhero_tasks.health_address import Probes
-from actionhero_tasks.heartbeats import HeartbeatReader
+from actionhero.transport import EXIT_SOFTWARE, Backoff, StopSignals
+from actionhero_tasks.health_server import HealthServer
+from actionhero_tasks.heartbeats import HEARTBEAT_VARIABLE, HeartbeatReader
 from actionhero_tasks.job import StoreUnavailable
-from actionhero_tasks.servers import OWNER_VARIABLE, READY_VARIABLE, new_worker_id
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.store_factory import open_store
+from actionhero_tasks.worker_id import WORKER_ID_VARIABLE, new_worker_id
 
 if TYPE_CHECKING:
     from actionhero import Application
@@ -26,42 +26,42 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.tasks")
 
-#: How often the store is told that the processes are alive.
-BEAT_SECONDS: Final = 2.0
-#: How long the next process waits after one that ended before it ran jobs, at first and at most.
-AGAIN_SECONDS: Final = 0.05
-MOST_AGAIN_SECONDS: Final = 5.0
-#: How many processes in a row may end before they run jobs, if none ever has.
-MOST_STILLBORN: Final = 3
-#: How much longer than its jobs a process may take to stop before it is killed.
+#: How often the leases of the workers are extended.
+HEARTBEAT_SECONDS: Final = 2.0
+#: The first and the longest delay before a process is replaced that ended before it was ready.
+RESTART_BACKOFF_SECONDS: Final = (0.1, 5.0)
+#: How many starts in a row may fail, if no process was ever ready.
+MAX_FAILED_STARTS: Final = 3
+#: How much longer than the grace time a process may take to stop before it is killed.
 STOP_SECONDS: Final = 6.0
 
 
-class WorkerProcesses(Supervisor):
-    """Runs workers in processes of their own.
+class WorkerSupervisor(Supervisor):
+    """Runs workers in child processes.
 
-    A process that was killed is replaced, and its jobs are given back at once. While C code keeps
-    the interpreter of a worker to itself, its parent still says that it is alive.
+    A process that was killed is replaced, and its jobs are released at once. The supervisor extends
+    the leases of its workers, so that a job in C code that holds the GIL does not lose its lease.
 
     Args:
-        app: The loaded application. Each process loads one of its own.
+        app: The loaded application. Each process loads its own.
     """
 
     def __init__(self, app: Application) -> None:
         self._app = app
         self._count = app.get(TasksSettings).processes
         self._stopping: asyncio.Event
-        #: What was heard of the processes that are there, by owner.
-        self._alive: dict[str, HeartbeatReader] = {}
-        self._stillborn = 0
-        #: Whether any of them has run jobs.
-        self._worked = False
+        #: The heartbeats of the running processes, by worker id.
+        self._heartbeats: dict[str, HeartbeatReader] = {}
+        #: Counts the failed starts in a row.
+        self._restart_backoff = Backoff(*RESTART_BACKOFF_SECONDS)
+        #: Whether any process was ever ready.
+        self._was_ready = False
 
     def run(self) -> int:
-        """Watch over the workers until told to stop, and return the exit code.
+        """Run the workers until a stop signal, and return the exit code.
 
         Raises:
-            LifecycleError: Workers end again and again before they have begun.
+            LifecycleError: Workers repeatedly end before they are ready.
             UnavailableError: The store cannot be used.
         """
         return asyncio.run(self._run())
@@ -72,21 +72,21 @@ class WorkerProcesses(Supervisor):
         try:
             store = await asyncio.to_thread(open_store, self._app)
         except StoreUnavailable as error:
-            raise UnavailableError(f"the store of jobs cannot be used: {error}") from error
+            raise UnavailableError(f"cannot use the store of jobs: {error}") from error
         try:
             with StopSignals(loop, self._stop):
-                probes = await self._listen()
-                places = [asyncio.create_task(self._keep(store)) for _ in range(self._count)]
-                beating = asyncio.create_task(self._beat(store))
+                health_server = await self._start_health_server()
+                slots = [asyncio.create_task(self._run_slot(store)) for _ in range(self._count)]
+                heartbeat = asyncio.create_task(self._record_heartbeats(store))
                 try:
-                    codes = await asyncio.gather(*places)
+                    codes = await asyncio.gather(*slots)
                 finally:
                     self._stopping.set()
-                    await asyncio.gather(*places, return_exceptions=True)
-                    if probes is not None:
-                        probes.close()
-                    beating.cancel()
-                    await asyncio.gather(beating, return_exceptions=True)
+                    await asyncio.gather(*slots, return_exceptions=True)
+                    if health_server is not None:
+                        health_server.close()
+                    heartbeat.cancel()
+                    await asyncio.gather(heartbeat, return_exceptions=True)
         finally:
             await asyncio.to_thread(store.close)
         return max(codes)
@@ -95,97 +95,108 @@ class WorkerProcesses(Supervisor):
         logger.info("stopping the workers on %s", signal.Signals(number).name)
         self._stopping.set()
 
-    async def _keep(self, store: JobStore) -> int:
-        """Have one process in this place until told to stop; return how the last one ended."""
+    async def _run_slot(self, store: JobStore) -> int:
+        """Run one process after another until a stop signal; return the exit code of the last."""
         while True:
-            owner = new_worker_id()
-            ears, mouth = os.pipe()
-            signs = self._alive[owner] = HeartbeatReader(ears)
+            worker_id = new_worker_id()
+            read_end, write_end = os.pipe()
+            heartbeat = self._heartbeats[worker_id] = HeartbeatReader(read_end)
             try:
-                child = await self._start(owner, mouth)
-                os.close(mouth)
+                process = await self._start(worker_id, write_end)
+                os.close(write_end)
                 try:
-                    code = await self._watch(child)
+                    code = await self._wait(process)
                 finally:
-                    self._alive.pop(owner)
-                    # Whatever it left is somebody else's now, not only when its lease has ended.
-                    await self._give_back(store, owner)
+                    self._heartbeats.pop(worker_id)
+                    # At once, instead of after the end of the lease.
+                    await self._release_jobs(store, worker_id)
             finally:
-                self._alive.pop(owner, None)
-                signs.stop()
-                os.close(ears)
-            worked = signs.worked
+                self._heartbeats.pop(worker_id, None)
+                heartbeat.stop()
+                os.close(read_end)
             if self._stopping.is_set():
                 return code if code in {0, EXIT_SOFTWARE} else 0
-            self._worked |= worked
-            if code in {EXIT_CONFIGURATION, EXIT_UNAVAILABLE} and not self._worked:
-                # It has told what is wrong, and the next one would find it so too.
+            self._was_ready |= heartbeat.was_ready
+            if code in {EXIT_CONFIGURATION, EXIT_UNAVAILABLE} and not self._was_ready:
+                # The process has logged the error, and its replacement would fail in the same way.
                 raise SystemExit(code)
-            self._stillborn = 0 if worked else self._stillborn + 1
-            if self._stillborn >= MOST_STILLBORN and not self._worked:
+            delay_seconds = 0.0
+            if heartbeat.was_ready:
+                self._restart_backoff.reset()
+            else:
+                delay_seconds = self._restart_backoff.next_seconds()
+            if self._restart_backoff.failures >= MAX_FAILED_STARTS and not self._was_ready:
                 raise LifecycleError(
-                    f"{MOST_STILLBORN} workers in a row ended before they ran jobs, the last with "
-                    f"exit code {code}; see the log above"
+                    f"{MAX_FAILED_STARTS} workers in a row ended before they were ready, the last "
+                    f"with exit code {code}; see the log above"
                 )
             logger.warning(
-                "worker process %d has ended with exit code %d; it is replaced", child.pid, code
+                "worker process %d ended with exit code %d; starting another", process.pid, code
             )
-            if self._stillborn:
-                # What it leans on may be away for a while, and so is better not asked at once.
-                wait = min(AGAIN_SECONDS * 2**self._stillborn, MOST_AGAIN_SECONDS)
+            if delay_seconds:
+                # A service that the process requires may be unavailable for a while.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), wait)
+                    await asyncio.wait_for(self._stopping.wait(), delay_seconds)
             if self._stopping.is_set():
                 return 0
 
-    async def _listen(self) -> Probes | None:
+    async def _start_health_server(self) -> HealthServer | None:
         address = self._app.get(TasksSettings).health_address
         if address is None:
             return None
-        probes = Probes(address, lambda: tuple(self._alive.values()), self._stopping.is_set)
-        await probes.start()
-        return probes
+        server = HealthServer(
+            address, lambda: tuple(self._heartbeats.values()), self._stopping.is_set
+        )
+        await server.start()
+        return server
 
-    async def _start(self, owner: str, mouth: int) -> asyncio.subprocess.Process:
+    async def _start(self, worker_id: str, write_end: int) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             *sys.orig_argv[1:],
-            env={**os.environ, OWNER_VARIABLE: owner, READY_VARIABLE: str(mouth)},
-            pass_fds=[mouth],
+            env={
+                **os.environ,
+                WORKER_ID_VARIABLE: worker_id,
+                HEARTBEAT_VARIABLE: str(write_end),
+            },
+            pass_fds=[write_end],
         )
 
-    async def _watch(self, child: asyncio.subprocess.Process) -> int:
-        ended = asyncio.create_task(child.wait())
-        told = asyncio.create_task(self._stopping.wait())
+    async def _wait(self, process: asyncio.subprocess.Process) -> int:
+        """Wait for the end of a process, and return its exit code; a stop signal stops it."""
+        ended = asyncio.create_task(process.wait())
+        stopping = asyncio.create_task(self._stopping.wait())
         try:
-            await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not ended.done():
                 with contextlib.suppress(ProcessLookupError):
-                    child.terminate()
-                limit = self._app.grace_seconds + STOP_SECONDS
-                _, late = await asyncio.wait({ended}, timeout=limit)
-                if late:
-                    logger.warning("worker process %d does not end; killing it", child.pid)
-                    child.kill()
+                    process.terminate()
+                limit_seconds = self._app.grace_seconds + STOP_SECONDS
+                _, pending = await asyncio.wait({ended}, timeout=limit_seconds)
+                if pending:
+                    logger.warning(
+                        "worker process %d did not stop in time; killing it", process.pid
+                    )
+                    process.kill()
             return await ended
         finally:
-            told.cancel()
-            if child.returncode is None:
-                child.kill()
-                await child.wait()
+            stopping.cancel()
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
-    async def _give_back(self, store: JobStore, owner: str) -> None:
+    async def _release_jobs(self, store: JobStore, worker_id: str) -> None:
         try:
-            count = await asyncio.to_thread(store.leave, owner, crashed=True)
+            count = await asyncio.to_thread(store.remove_worker, worker_id, crashed=True)
         except StoreUnavailable as error:
-            logger.warning("the jobs of a worker that ended wait for its lease: %s", error)
+            logger.warning("the jobs of a worker that ended remain until its lease ends: %s", error)
             return
         if count:
             logger.warning("%d jobs of a worker that ended are ready again", count)
 
-    async def _beat(self, store: JobStore) -> None:
+    async def _record_heartbeats(self, store: JobStore) -> None:
         while True:
-            for owner in tuple(self._alive):
+            for worker_id in tuple(self._heartbeats):
                 with contextlib.suppress(StoreUnavailable):
-                    await asyncio.to_thread(store.beat, owner)
-            await asyncio.sleep(BEAT_SECONDS)
+                    await asyncio.to_thread(store.record_heartbeat, worker_id)
+            await asyncio.sleep(HEARTBEAT_SECONDS)

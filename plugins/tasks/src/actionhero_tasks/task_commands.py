@@ -1,4 +1,4 @@
-"""`actionhero tasks …`: queues, and dead letters."""
+"""`actionhero tasks …`: shows queues, workers and schedules, and manages dead letters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from actionhero.cli import format_option, write_json, write_rows
-from actionhero_tasks.command_line import ask_store, load_app
+from actionhero_tasks.command_line import load_app, use_store
 from actionhero_tasks.job import JobState
 from actionhero_tasks.reports import job_of
 from actionhero_tasks.scheduler import schedules_of
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from actionhero_tasks.store import JobStore
 
 
-#: From how many dead letters on it takes a while.
-_MANY: Final = 100
+#: The number of dead letters from which on a progress bar is shown.
+_PROGRESS_BAR_MIN: Final = 100
 _QUEUES: Final = {
     "queue": "Queue",
     "ready": "Ready",
@@ -46,16 +46,18 @@ _SCHEDULES: Final = {
 }
 
 
-@click.group(invoke_without_command=True, short_help="Look at queues and dead letters.")
+@click.group(
+    invoke_without_command=True, short_help="Show queues, workers, schedules and dead letters."
+)
 @format_option
 @click.pass_context
 def tasks(context: click.Context, format_: str) -> None:
-    """Tell of queues, workers and schedules; or look after dead letters."""
+    """Show queues, workers and schedules; or manage dead letters."""
     if context.invoked_subcommand is not None:
         return
     app = load_app(context.obj)
-    counts, loads, now = ask_store(
-        app, lambda store: (store.counts(), store.loads(), store.now_ms())
+    counts, loads, now = use_store(
+        app, lambda store: (store.counts(), store.worker_loads(), store.now_ms())
     )
     listings = [
         ("queues", _queue_rows(counts), _QUEUES),
@@ -78,8 +80,8 @@ def tasks(context: click.Context, format_: str) -> None:
 @format_option
 @click.pass_obj
 def workers(context: CommandContext, format_: str) -> None:
-    """List the processes that may take jobs now, and how many each runs."""
-    loads = ask_store(load_app(context), lambda store: store.loads())
+    """List the live workers, and how many jobs each runs."""
+    loads = use_store(load_app(context), lambda store: store.worker_loads())
     write_rows(_worker_rows(loads), _WORKERS, format_)
 
 
@@ -87,21 +89,21 @@ def workers(context: CommandContext, format_: str) -> None:
 @format_option
 @click.pass_obj
 def schedules(context: CommandContext, format_: str) -> None:
-    """List the actions that recur, and when each is due next."""
+    """List the recurring actions, and when each is due next."""
     app = load_app(context)
-    now = ask_store(app, lambda store: store.now_ms())
+    now = use_store(app, lambda store: store.now_ms())
     write_rows(_schedule_rows(app, now), _SCHEDULES, format_)
 
 
 @tasks.command()
-@click.option("--queue", help="Only those of one queue.")
+@click.option("--queue", help="Only of this queue.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many.")
 @format_option
 @click.pass_obj
 def dead(context: CommandContext, queue: str | None, limit: int, format_: str) -> None:
-    """List the dead letters: jobs that failed for good, the newest first."""
+    """List the dead letters: jobs that have failed permanently, the newest first."""
     app = load_app(context)
-    records = ask_store(app, lambda store: store.jobs(JobState.DEAD, queue, limit=limit))
+    records = use_store(app, lambda store: store.jobs(JobState.DEAD, queue, limit=limit))
     rows: list[dict[str, Any]] = []
     for job in map(job_of, records):
         error = job.error or {}
@@ -119,7 +121,7 @@ def dead(context: CommandContext, queue: str | None, limit: int, format_: str) -
         )
     write_rows(
         rows,
-        {"id": "Job", "action": "Action", "attempts": "Tried", "error": "Error"},
+        {"id": "Job", "action": "Action", "attempts": "Attempts", "error": "Error"},
         format_,
     )
 
@@ -129,7 +131,7 @@ def dead(context: CommandContext, queue: str | None, limit: int, format_: str) -
 @click.option("--all", "every", is_flag=True, help="All dead letters.")
 @click.pass_obj
 def retry(context: CommandContext, ids: tuple[str, ...], every: bool) -> None:
-    """Let dead letters run again, as if for the first time. Prints how many there were."""
+    """Run dead letters again, with their counters reset. Prints how many there were."""
     _for_each(context, ids, every, "retry")
 
 
@@ -138,12 +140,12 @@ def retry(context: CommandContext, ids: tuple[str, ...], every: bool) -> None:
 @click.option("--all", "every", is_flag=True, help="All dead letters.")
 @click.pass_obj
 def discard(context: CommandContext, ids: tuple[str, ...], every: bool) -> None:
-    """Forget dead letters. Prints how many there were."""
+    """Delete dead letters. Prints how many there were."""
     _for_each(context, ids, every, "discard")
 
 
 def _queue_rows(counts: Iterable[QueueCounts]) -> list[dict[str, Any]]:
-    rows = [dataclasses.asdict(each) for each in counts]
+    rows = [dataclasses.asdict(queue_counts) for queue_counts in counts]
     for row in rows:
         oldest = row.pop("oldest_ms")
         row["oldest_seconds"] = None if oldest is None else oldest / 1000
@@ -151,7 +153,7 @@ def _queue_rows(counts: Iterable[QueueCounts]) -> list[dict[str, Any]]:
 
 
 def _worker_rows(loads: Mapping[str, int]) -> list[dict[str, Any]]:
-    return [{"worker": owner, "running": count} for owner, count in sorted(loads.items())]
+    return [{"worker": worker_id, "running": count} for worker_id, count in sorted(loads.items())]
 
 
 def _schedule_rows(app: Application, now: int) -> list[dict[str, Any]]:
@@ -168,40 +170,40 @@ def _schedule_rows(app: Application, now: int) -> list[dict[str, Any]]:
     ]
 
 
-def _for_each(context: CommandContext, ids: tuple[str, ...], every: bool, verb: str) -> None:
+def _for_each(context: CommandContext, ids: tuple[str, ...], every: bool, operation: str) -> None:
     if bool(ids) == every:
-        raise click.UsageError("give the ids of jobs, or --all")
+        raise click.UsageError("pass the ids of jobs, or --all")
     app = load_app(context)
 
     def apply(store: JobStore) -> tuple[int, list[str]]:
         done = 0
-        missed = []
+        missing = []
         count = sum(counts.dead for counts in store.counts()) if every else len(ids)
         with _progress(count) as advance:
             for id in ids:
-                if getattr(store, verb)(id):
+                if getattr(store, operation)(id):
                     done += 1
                 else:
-                    missed.append(id)
+                    missing.append(id)
                 advance(1)
             while every and (records := store.jobs(JobState.DEAD)):
-                # One that somebody else was faster with is gone from the list all the same.
-                done += sum(getattr(store, verb)(record.id) for record in records)
+                # A job that another process has changed is no longer listed either.
+                done += sum(getattr(store, operation)(record.id) for record in records)
                 advance(len(records))
-        return done, missed
+        return done, missing
 
-    done, missed = ask_store(app, apply)
+    done, missing = use_store(app, apply)
     click.echo(str(done))
-    for id in missed:
-        click.echo(f"there is no dead letter {id!r}", err=True)
-    if missed:
+    for id in missing:
+        click.echo(f"unknown dead letter {id!r}", err=True)
+    if missing:
         sys.exit(1)
 
 
 @contextlib.contextmanager
 def _progress(count: int) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how many of `count` are done, if they are many."""
-    if count < _MANY or not sys.stderr.isatty():
+    """Show a progress bar on a terminal, if `count` is large."""
+    if count < _PROGRESS_BAR_MIN or not sys.stderr.isatty():
         yield lambda _: None
         return
     with click.progressbar(length=count, file=sys.stderr) as bar:

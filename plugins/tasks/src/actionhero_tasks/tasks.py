@@ -1,4 +1,4 @@
-"""`Tasks`: what authors enqueue with, and ask how it went."""
+"""`Tasks`: enqueues actions, and returns the status of jobs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from actionhero import NotFound, ServiceUnavailable, Transactions
 from actionhero.settings import AppSettings
 from actionhero.transport import new_identifier, request_id
-from actionhero_tasks.courier import Courier
 from actionhero_tasks.encryption import Encryption
-from actionhero_tasks.envelope import pack
+from actionhero_tasks.envelope import encode_job
 from actionhero_tasks.job import JobState, NewJob, StoreUnavailable
 from actionhero_tasks.keys import key_of
 from actionhero_tasks.pipelined_enqueuer import PipelinedEnqueuer
 from actionhero_tasks.reports import FanOut, Job, job_of
 from actionhero_tasks.request_context import current_call
 from actionhero_tasks.settings import TasksSettings
+from actionhero_tasks.single_thread_executor import SingleThreadExecutor
 from actionhero_tasks.store_factory import open_store
 from actionhero_tasks.task import task_of
 
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-#: States that a job does not leave by itself.
-ENDED: Final = frozenset({JobState.DONE, JobState.DEAD, JobState.CANCELLED})
-#: How often `wait` looks.
-LOOK_SECONDS: Final = 0.05
-#: How many jobs of a fan-out are read in one go.
+#: The states of a job that has ended.
+FINAL_STATES: Final = frozenset({JobState.DONE, JobState.DEAD, JobState.CANCELLED})
+#: How often `wait` polls.
+POLL_SECONDS: Final = 0.05
+#: How many jobs of a fan-out are read in one step.
 PAGE: Final = 200
 
 
 class Tasks:
-    """Enqueues actions, and tells what became of them: `call.get(Tasks)`.
+    """Enqueues actions, and returns the status of jobs: `call.get(Tasks)`.
 
     ```python
     job_id = await call.get(Tasks).enqueue(WelcomeMail, {"user_id": user.id})
@@ -57,16 +57,16 @@ class Tasks:
     def __init__(self, app: Application) -> None:
         self._app = app
         self._settings = app.get(TasksSettings)
-        self.seal = Encryption(
+        self.encryption = Encryption(
             lambda: app.get(AppSettings).get_secret_key(app.environment).get_secret_value()
         )
-        self._opening = threading.Lock()
+        self._open_lock = threading.Lock()
         self._store: JobStore | None = None
-        # One thread: a store has one connection, and who waits for it need not take a thread each.
-        self._courier = Courier("tasks")
-        self.express = PipelinedEnqueuer(self._ask)
+        # One thread, because a store has one connection.
+        self._executor = SingleThreadExecutor("tasks")
+        self.pipelined_enqueuer = PipelinedEnqueuer(self._run_in_store)
 
-    # -- what authors use ----------------------------------------------------------------------
+    # -- enqueueing ----------------------------------------------------------------------------
 
     async def enqueue(
         self,
@@ -79,29 +79,29 @@ class Tasks:
         priority: int | None = None,
         key: str | None = None,
     ) -> str:
-        """Let an action run as a job, soon or later, and return the id of the job.
+        """Enqueue an action as a job, and return the id of the job.
 
-        When this returns, the job will run, whatever ends this process. Inside a transaction it is
-        sent after the commit, and not at all if that is rolled back; the inputs are validated at
-        once. The request and the user of the call that it is enqueued by travel along.
+        When this returns, the job is stored and will run, even if this process ends. Inside a
+        transaction the inputs are validated at once, and the job is enqueued after the commit, or
+        not at all after a rollback. The job has the request id and the user of the current call.
 
         Args:
             action: The class, or its name.
-            inputs: By name, or an instance of what it takes.
-            delay: How long it waits at least.
-            at: When it runs at the earliest; it must have a time zone.
-            queue: Where it waits; the action's own where left out.
-            priority: The lower, the sooner; the action's own where left out.
-            key: Of jobs with one key, those within `tasks.deduplication_window` after the first are not
-                enqueued, and the id is that of the first.
+            inputs: A mapping, or an instance of the action's input type.
+            delay: How long to wait before the job may run.
+            at: The earliest time to run the job, with a time zone.
+            queue: The queue; by default that of the action.
+            priority: Lower numbers run first; by default that of the action.
+            key: A deduplication key. If a job with the same key was enqueued within
+                `tasks.deduplication_window`, no job is enqueued, and its id is returned.
 
         Raises:
-            ActionNotFound: There is no such action.
-            InvalidInput: The inputs do not fit.
+            ActionNotFound: The action does not exist.
+            InvalidInput: The inputs are invalid.
             ServiceUnavailable: The store cannot be reached.
         """
         job = self._new_job(action, inputs, delay, at, queue, priority, key)
-        if self._waits_for_commit():
+        if self._in_transaction():
             await self._app.get(Transactions).after_commit(self._add, [job])
             return job.id
         return (await self._add([job]))[0]
@@ -115,11 +115,9 @@ class Tasks:
         queue: str | None = None,
         priority: int | None = None,
     ) -> list[str]:
-        """Let an action run once for each of `inputs`, and return the ids: all, or none."""
-        jobs = [
-            self._new_job(action, given, delay, None, queue, priority, None) for given in inputs
-        ]
-        if self._waits_for_commit():
+        """Enqueue an action once for each item of `inputs`, atomically, and return the ids."""
+        jobs = [self._new_job(action, item, delay, None, queue, priority, None) for item in inputs]
+        if self._in_transaction():
             await self._app.get(Transactions).after_commit(self._add, jobs)
             return [job.id for job in jobs]
         return await self._add(jobs)
@@ -133,52 +131,101 @@ class Tasks:
         batch: int = 100,
         then: type[Action] | str | None = None,
     ) -> str:
-        """Let an action run once for each of `inputs`, counted as one, and return the id of that.
+        """Enqueue an action once for each item of `inputs`, as a fan-out, and return its id.
 
-        The first run before the last are enqueued, and no more than `batch` are in memory at once.
-        It does not wait for a commit: enqueue an action that fans out, if it should.
+        The first jobs run before the last are enqueued, and at most `batch` inputs are in memory.
+        A fan-out does not wait for a commit; to start one after a commit, enqueue an action that
+        calls `fan_out`.
 
         Args:
             action: The class, or its name.
-            inputs: Any number, one after the other.
-            queue: Where they wait; the action's own where left out.
-            batch: How many are enqueued in one step.
-            then: An action that is enqueued once all have ended, well or not. It takes the input
-                `fan_out_id`.
+            inputs: Any number of inputs.
+            queue: The queue; by default that of the action.
+            batch: How many jobs are enqueued in one step.
+            then: An action that is enqueued once all jobs have ended, successfully or not. It is
+                passed the input `fan_out_id`.
 
         Raises:
-            ActionNotFound: There is no such action.
-            InvalidInput: Inputs do not fit. Those before them run.
+            ActionNotFound: The action does not exist.
+            InvalidInput: An input is invalid. The jobs enqueued before it run.
             ServiceUnavailable: The store cannot be reached.
         """
         id = new_identifier()
-        follows = None
+        next_job = None
         if then is not None:
-            follows = self._new_job(then, {"fan_out_id": id}, None, None, None, None, None)
-        await self.use(lambda store: store.open_batch(id, follows))
+            next_job = self._new_job(then, {"fan_out_id": id}, None, None, None, None, None)
+        await self.use(lambda store: store.open_batch(id, next_job))
         try:
-            async for given in _in_batches(inputs, batch):
+            async for items in _in_batches(inputs, batch):
                 jobs = [
-                    self._new_job(action, each, None, None, queue, None, None) for each in given
+                    self._new_job(action, item, None, None, queue, None, None) for item in items
                 ]
                 await self._add([dataclasses.replace(job, batch=id, key=None) for job in jobs])
         finally:
-            # Also if it ends here: those that were enqueued come to an end.
-            await self.use(lambda store: store.seal_batch(id))
+            # After an error too, so that the fan-out ends when the jobs enqueued so far have.
+            await self.use(lambda store: store.close_batch(id))
         return id
 
-    async def fan_out_status(self, id: str, *, limit: int = 100) -> FanOut:
-        """Return what is known of a fan-out.
+    async def enqueue_scheduled(
+        self, action: RegisteredAction, fire_ms: int, *, overlap: bool
+    ) -> bool:
+        """Enqueue a recurring action for one of its times. Called by schedulers.
 
-        Args:
-            id: What `fan_out` returned.
-            limit: How many results and errors are told at most; `fan_out_jobs` has them all.
+        Returns:
+            Whether it was enqueued: not if another scheduler has already done so, nor, without
+            `overlap`, if its last run has not ended.
 
         Raises:
-            NotFound: There is none, or it ended longer ago than `tasks.result_ttl`.
+            ServiceUnavailable: The store cannot be reached.
+        """
+        job = self._new_job(action.name, None, None, None, None, None, None)
+        # The key shows operators the time of the job; the store deduplicates by name and time.
+        time = datetime.fromtimestamp(fire_ms / 1000, UTC).isoformat()
+        job = dataclasses.replace(
+            job, schedule=action.name, key=f"{action.name}@{time}", deduplication_window_ms=0
+        )
+        return await self.use(
+            lambda store: store.enqueue_scheduled(action.name, fire_ms, job, overlap=overlap)
+        )
+
+    # -- status --------------------------------------------------------------------------------
+
+    async def job(self, id: str) -> Job:
+        """Return the status of a job.
+
+        Raises:
+            NotFound: The job does not exist, or ended longer ago than `tasks.result_ttl`.
+        """
+        record = await self.use(lambda store: store.find(id))
+        if record is None:
+            raise NotFound(f"Job not found: {id}", key="id", value=id)
+        return job_of(record)
+
+    async def wait(self, id: str, timeout: timedelta | None = None) -> Job:
+        """Wait until a job has ended, and return its status.
+
+        Raises:
+            NotFound: The job does not exist.
+            TimeoutError: The job did not end within `timeout`.
+        """
+        async with asyncio.timeout(None if timeout is None else timeout.total_seconds()):
+            # Stores do not notify of ended jobs.
+            while (job := await self.job(id)).state not in FINAL_STATES:  # noqa: ASYNC110 - as said
+                await asyncio.sleep(POLL_SECONDS)
+            return job
+
+    async def fan_out_status(self, id: str, *, limit: int = 100) -> FanOut:
+        """Return the status of a fan-out.
+
+        Args:
+            id: The return value of `fan_out`.
+            limit: The maximum number of results and of errors; `fan_out_jobs` yields all.
+
+        Raises:
+            NotFound: The fan-out does not exist, or ended longer ago than `tasks.result_ttl`.
         """
 
-        def ask(store: JobStore) -> FanOut | None:
+        def read(store: JobStore) -> FanOut | None:
             record = store.batch(id)
             if record is None:
                 return None
@@ -189,117 +236,75 @@ class Tasks:
                 total=record.total,
                 completed=record.completed,
                 failed=record.failed,
-                ended=record.sealed and record.completed + record.failed >= record.total,
+                ended=record.closed and record.completed + record.failed >= record.total,
                 results=[job_of(job).result for job in done],
                 errors=[job_of(job).error or {} for job in dead],
             )
 
-        found = await self.use(ask)
-        if found is None:
+        status = await self.use(read)
+        if status is None:
             raise NotFound(f"Fan-out not found: {id}", key="id", value=id)
-        return found
+        return status
 
     async def fan_out_jobs(self, id: str, state: JobState | None = None) -> AsyncIterator[Job]:
-        """Yield the jobs of a fan-out, in the order of their inputs, a page at a time."""
+        """Yield the jobs of a fan-out, in the order of their inputs."""
         offset = 0
         while True:
-            ask = functools.partial(_page, id, state, offset)
-            page = await self.use(ask)
+            page = await self.use(functools.partial(_read_page, id, state, offset))
             for record in page:
                 yield job_of(record)
             if len(page) < PAGE:
                 return
             offset += PAGE
 
-    async def job(self, id: str) -> Job:
-        """Return what is known of a job.
-
-        Raises:
-            NotFound: Nothing: there was none, or it ended longer ago than `tasks.result_ttl`.
-        """
-        record = await self.use(lambda store: store.find(id))
-        if record is None:
-            raise NotFound(f"Job not found: {id}", key="id", value=id)
-        return job_of(record)
-
-    async def wait(self, id: str, timeout: timedelta | None = None) -> Job:
-        """Return what is known of a job once it has ended.
-
-        Raises:
-            NotFound: There is no such job.
-            TimeoutError: It has not ended in time.
-        """
-        async with asyncio.timeout(None if timeout is None else timeout.total_seconds()):
-            # A store tells nobody by itself when a job has ended.
-            while (job := await self.job(id)).state not in ENDED:  # noqa: ASYNC110 - see above
-                await asyncio.sleep(LOOK_SECONDS)
-            return job
+    # -- operations ----------------------------------------------------------------------------
 
     async def cancel(self, id: str) -> bool:
-        """Let a job that has not begun never begin. Returns whether that was so."""
+        """Cancel a job that has not started, and return whether it was cancelled."""
         return await self.use(lambda store: store.cancel(id))
 
     async def retry(self, id: str) -> bool:
-        """Let a dead job run again. Returns whether it was dead."""
+        """Run a dead-lettered job again, and return whether it was dead-lettered."""
         return await self.use(lambda store: store.retry(id))
 
     async def discard(self, id: str) -> bool:
-        """Forget a dead job. Returns whether it was dead."""
+        """Delete a dead-lettered job, and return whether it was dead-lettered."""
         return await self.use(lambda store: store.discard(id))
-
-    async def tick(self, action: RegisteredAction, fire_ms: int, *, overlap: bool) -> bool:
-        """Enqueue an action that recurs for one of its times. For schedulers.
-
-        Returns:
-            Whether it was enqueued: not if another scheduler was first, nor, without `overlap`,
-            while it has not ended since the last time.
-
-        Raises:
-            ServiceUnavailable: The store cannot be reached.
-        """
-        job = self._new_job(action.name, None, None, None, None, None, None)
-        # So that whoever looks at the job sees for which time it is; it is the claim that tells it
-        # from the others.
-        time = datetime.fromtimestamp(fire_ms / 1000, UTC).isoformat()
-        job = dataclasses.replace(
-            job, schedule=action.name, key=f"{action.name}@{time}", deduplication_window_ms=0
-        )
-        return await self.use(lambda store: store.tick(action.name, fire_ms, job, overlap=overlap))
 
     # -- the store -----------------------------------------------------------------------------
 
     @property
     def store(self) -> JobStore:
-        """The store, opened when it is first wanted. Its methods block."""
-        with self._opening:
+        """The store, opened on first access. Its methods block."""
+        with self._open_lock:
             if self._store is None:
                 self._store = open_store(self._app)
             return self._store
 
-    async def use(self, ask: Callable[[JobStore], Result]) -> Result:
-        """Return what `ask` makes of the store, in another thread.
+    async def use(self, function: Callable[[JobStore], Result]) -> Result:
+        """Call `function` with the store in the store's thread, and return its result.
 
         Raises:
             ServiceUnavailable: The store cannot be reached.
         """
         try:
-            return await self._ask(ask)
+            return await self._run_in_store(function)
         except StoreUnavailable as error:
             raise ServiceUnavailable(
                 "The queue of jobs is not available", retry_after_seconds=1
             ) from error
 
     async def check(self) -> None:
-        """Raise what the store raises if it cannot be used now."""
-        await self._courier.run(lambda: self.store.ping())
+        """Raise the store's error if it cannot be used now."""
+        await self._executor.run(lambda: self.store.ping())
 
     def close(self) -> None:
         """Close the store."""
-        self._courier.close()
+        self._executor.shutdown()
         if self._store is not None:
             self._store.close()
 
-    # -- making jobs ---------------------------------------------------------------------------
+    # -- jobs ----------------------------------------------------------------------------------
 
     def _new_job(
         self,
@@ -312,15 +317,15 @@ class Tasks:
         key: str | None,
     ) -> NewJob:
         actions = self._app.actions
-        found = actions.find(action) if isinstance(action, str) else actions.of_type(action)
-        task = task_of(found)
+        registered = actions.find(action) if isinstance(action, str) else actions.of_type(action)
+        task = task_of(registered)
         id = new_identifier()
         call = current_call()
         queue = queue or task.queue
-        body = pack(
-            found,
+        body = encode_job(
+            registered,
             inputs,
-            self.seal,
+            self.encryption,
             id,
             queue,
             request_id=request_id.get(),
@@ -328,26 +333,26 @@ class Tasks:
         )
         window = self._settings.deduplication_window
         if key is None and task.unique_for is not None:
-            key, window = key_of(found, inputs), task.unique_for
+            key, window = key_of(registered, inputs), task.unique_for
         return NewJob(
             id=id,
             queue=queue,
-            action=found.name,
+            action=registered.name,
             body=body,
             priority=task.priority if priority is None else priority,
             delay_ms=_delay_ms(delay, at),
-            key=None if key is None else f"{found.name} {key}",
+            key=None if key is None else f"{registered.name} {key}",
             deduplication_window_ms=_milliseconds(window),
         )
 
-    def _waits_for_commit(self) -> bool:
+    def _in_transaction(self) -> bool:
         return self._app.has(Transactions) and self._app.get(Transactions).is_open
 
-    async def _ask(self, ask: Callable[[JobStore], Result]) -> Result:
-        return await self._courier.run(lambda: ask(self.store))
+    async def _run_in_store(self, function: Callable[[JobStore], Result]) -> Result:
+        return await self._executor.run(lambda: function(self.store))
 
     async def _add(self, jobs: list[NewJob]) -> list[str]:
-        if len(jobs) == 1 and (id := await self.express.add(jobs[0])) is not None:
+        if len(jobs) == 1 and (id := await self.pipelined_enqueuer.add(jobs[0])) is not None:
             return [id]
         return await self.use(functools.partial(_add, jobs))
 
@@ -356,7 +361,7 @@ def _add(jobs: list[NewJob], store: JobStore) -> list[str]:
     return store.add(jobs)
 
 
-def _page(id: str, state: JobState | None, offset: int, store: JobStore) -> list[JobRecord]:
+def _read_page(id: str, state: JobState | None, offset: int, store: JobStore) -> list[JobRecord]:
     return store.batch_jobs(id, state, offset=offset, limit=PAGE)
 
 
@@ -384,10 +389,10 @@ async def _each(items: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[Any]
 
 def _delay_ms(delay: timedelta | None, at: datetime | None) -> int:
     if delay is not None and at is not None:
-        raise TypeError("delay and at are given, and only one can be")
+        raise TypeError("both delay and at; pass one of them")
     if at is not None:
         if at.tzinfo is None:
-            raise TypeError(f"at is {at.isoformat()}, without a time zone; give it one")
+            raise TypeError(f"at is {at.isoformat()}, without a time zone; add one")
         delay = at - datetime.now(UTC)
     return 0 if delay is None else max(_milliseconds(delay), 0)
 

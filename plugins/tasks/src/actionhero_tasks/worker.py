@@ -1,7 +1,7 @@
-"""`Worker`: takes jobs from a store and runs them side by side on the event loop.
+"""`Worker`: claims jobs from a store, and runs them concurrently on the event loop.
 
-One thread talks to the store; it settles what has ended and claims what can begin, in one step for
-all that there is. A job is a task of the event loop, so that a thousand of them can wait at once.
+A thread calls the store: in one step it settles the jobs that have ended, and claims new ones. A
+job is an asyncio task, so thousands of them can wait concurrently.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from actionhero_tasks.job import Ending, Settlement, StoreUnavailable
+from actionhero.transport import Backoff
+from actionhero_tasks.job import Settlement, SettlementKind, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -24,26 +25,25 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.tasks")
 
-#: How often the thread looks after owners that are gone, and after its own heartbeat.
-ROUND_SECONDS: Final = 1.0
-#: How long the thread waits before it asks a store again that was away, at first and at most.
-AWAY_SECONDS: Final = (0.1, 2.0)
-#: How long the thread may take to end.
+#: How often the thread sweeps, and stores the heartbeat and the progress of jobs.
+SWEEP_SECONDS: Final = 1.0
+#: The first and the longest delay before an unavailable store is called again.
+BACKOFF_SECONDS: Final = (0.1, 2.0)
+#: How long to wait for the end of the thread.
 JOIN_SECONDS: Final = 3.0
 
 
 class Worker:
-    """Runs jobs, from `start` to `close`.
+    """Runs jobs from `start` to `close`.
 
     Args:
-        store: Where they are.
-        run: Runs one, and returns what becomes of it.
-        owner: A name that no other run of a worker has.
-        queues: From which queues; `None`: from all.
-        concurrency: How many at once.
-        beats: Whether it says itself that it is alive; not if a parent does.
-        on_try: Told about once a second, in a thread, that it tries to take jobs, and whether the
-            store answers.
+        store: The store of jobs.
+        run: Runs a job, and returns its settlement.
+        worker_id: A unique worker id.
+        queues: The queues to claim from; `None`: all.
+        concurrency: How many jobs run concurrently.
+        sends_heartbeat: Whether the worker extends its own lease; not if a supervisor does.
+        on_poll: Called about once a second, in the thread, with whether the store is available.
     """
 
     def __init__(
@@ -51,171 +51,170 @@ class Worker:
         store: JobStore,
         run: Callable[[Claim], Awaitable[Settlement]],
         *,
-        owner: str,
+        worker_id: str,
         queues: Sequence[str] | None,
         concurrency: int,
-        beats: bool,
-        on_try: Callable[[bool], None] = lambda _: None,
+        sends_heartbeat: bool,
+        on_poll: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        self.owner = owner
+        self.worker_id = worker_id
         self._store = store
         self._run = run
         self._queues = queues
         self._concurrency = concurrency
-        self._beats = beats
-        self._on_try = on_try
-        self._bell = threading.Event()
+        self._sends_heartbeat = sends_heartbeat
+        self._on_poll = on_poll
+        self._wake_event = threading.Event()
         self._stopping = False
-        self._ending = False
+        self._closing = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._running: dict[asyncio.Task[Settlement], Claim] = {}
-        #: Appended to on the loop, taken from by the thread.
+        #: The event loop appends to it, the thread pops from it.
         self._settled: deque[Settlement] = deque()
         self._progress: dict[str, tuple[int, float, float | None]] = {}
-        self._ringing = False
+        self._wake_scheduled = False
 
     # -- on the event loop ---------------------------------------------------------------------
 
     def start(self) -> None:
-        """Take jobs from now on."""
+        """Start claiming jobs."""
         self._loop = asyncio.get_running_loop()
-        self._store.bells.add(self._bell)
-        self._thread = threading.Thread(target=self._talk, name="tasks-worker", daemon=True)
+        self._store.wake_events.add(self._wake_event)
+        self._thread = threading.Thread(target=self._poll, name="tasks-worker", daemon=True)
         self._thread.start()
 
     def stop_claiming(self) -> None:
-        """Take no more jobs."""
+        """Stop claiming jobs."""
         self._stopping = True
-        self._bell.set()
+        self._wake_event.set()
 
     async def finish(self) -> None:
-        """Return when none runs any more."""
+        """Wait until no job is running."""
         await self._idle.wait()
 
     async def close(self) -> None:
-        """Cancel what still runs; it goes back into the queue. Then leave the store."""
+        """Cancel and release the running jobs, and remove the worker from the store."""
         self.stop_claiming()
         for task in self._running:
             task.cancel()
         while self._running:
             await asyncio.wait(self._running)
-            # Their callbacks take them out in the next turn of the loop.
+            # Their callbacks run in the next iteration of the event loop.
             await asyncio.sleep(0)
-        self._ending = True
-        self._bell.set()
+        self._closing = True
+        self._wake_event.set()
         await asyncio.to_thread(self._thread.join, JOIN_SECONDS)
-        self._store.bells.discard(self._bell)
+        self._store.wake_events.discard(self._wake_event)
 
-    def note_progress(self, claim: Claim, done: float, total: float | None) -> None:
-        """Keep how far a job is; the thread tells the store in its next round."""
+    def record_progress(self, claim: Claim, done: float, total: float | None) -> None:
+        """Record the progress of a job, which the thread stores with its next sweep."""
         self._progress[claim.id] = (claim.token, done, total)
 
-    def _begin(self, claims: list[Claim]) -> None:
+    def _start_jobs(self, claims: list[Claim]) -> None:
         if self._stopping:
             for claim in claims:
-                self._settle(Settlement(claim.id, claim.token, Ending.RELEASE))
+                self._settle(Settlement(claim.id, claim.token, SettlementKind.RELEASE))
             return
         self._idle.clear()
         for claim in claims:
-            task: asyncio.Task[Settlement] = self._loop.create_task(self._serve(claim))
+            task: asyncio.Task[Settlement] = self._loop.create_task(self._run_job(claim))
             self._running[task] = claim
-            task.add_done_callback(self._ended)
+            task.add_done_callback(self._job_done)
 
-    async def _serve(self, claim: Claim) -> Settlement:
+    async def _run_job(self, claim: Claim) -> Settlement:
         return await self._run(claim)
 
-    def _ended(self, task: asyncio.Task[Settlement]) -> None:
+    def _job_done(self, task: asyncio.Task[Settlement]) -> None:
         claim = self._running.pop(task)
         if not self._running:
             self._idle.set()
         if task.cancelled():
-            settlement = Settlement(claim.id, claim.token, Ending.RELEASE)
+            settlement = Settlement(claim.id, claim.token, SettlementKind.RELEASE)
         elif (failure := task.exception()) is not None:
-            # A mistake of ours: the corridor lets no other exception out.
+            # An internal error: the pipeline raises no exceptions of actions.
             logger.error("job %s could not be run", claim.id, exc_info=failure)
-            settlement = Settlement(claim.id, claim.token, Ending.RETRY, delay_ms=60_000)
+            settlement = Settlement(claim.id, claim.token, SettlementKind.RETRY, delay_ms=60_000)
         else:
             settlement = task.result()
         self._settle(settlement)
 
     def _settle(self, settlement: Settlement) -> None:
         self._settled.append(settlement)
-        if not self._ringing:
-            # Once for all that end in this turn of the loop.
-            self._ringing = True
-            self._loop.call_soon(self._ring)
+        if not self._wake_scheduled:
+            # Once for all jobs that end in this iteration of the event loop.
+            self._wake_scheduled = True
+            self._loop.call_soon(self._wake_thread)
 
-    def _ring(self) -> None:
-        self._ringing = False
-        self._bell.set()
+    def _wake_thread(self) -> None:
+        self._wake_scheduled = False
+        self._wake_event.set()
 
     # -- in the thread -------------------------------------------------------------------------
 
-    def _talk(self) -> None:
-        taken = 0
+    def _poll(self) -> None:
+        active = 0
         unsettled: list[Settlement] = []
-        next_round = 0.0
-        joined = False
-        away = AWAY_SECONDS[0]
+        next_sweep = 0.0
+        registered = False
+        backoff = Backoff(*BACKOFF_SECONDS)
         while True:
-            self._bell.clear()
-            ending = self._ending
+            self._wake_event.clear()
+            closing = self._closing
             try:
-                if not joined:
-                    self._store.join(self.owner)
-                    joined = True
+                if not registered:
+                    self._store.register_worker(self.worker_id)
+                    registered = True
                 while self._settled:
                     unsettled.append(self._settled.popleft())
-                room = 0 if self._stopping else self._concurrency - taken + len(unsettled)
-                claims = self._trade(room, unsettled)
-                taken += len(claims) - len(unsettled)
+                limit = 0 if self._stopping else self._concurrency - active + len(unsettled)
+                claims = self._settle_and_claim(limit, unsettled)
+                active += len(claims) - len(unsettled)
                 unsettled = []
                 if claims:
                     with contextlib.suppress(RuntimeError):  # the loop is closed
-                        self._loop.call_soon_threadsafe(self._begin, claims)
-                if (now := time.monotonic()) >= next_round:
-                    next_round = now + ROUND_SECONDS
-                    self._look_around()
-                    self._on_try(True)
-                away = AWAY_SECONDS[0]
-                if ending and not self._settled:
-                    self._tell_progress()
-                    self._store.leave(self.owner, crashed=False)
+                        self._loop.call_soon_threadsafe(self._start_jobs, claims)
+                if (now := time.monotonic()) >= next_sweep:
+                    next_sweep = now + SWEEP_SECONDS
+                    self._sweep()
+                    self._on_poll(True)
+                backoff.reset()
+                if closing and not self._settled:
+                    self._store_progress()
+                    self._store.remove_worker(self.worker_id, crashed=False)
                     return
-                has_room = not self._stopping and taken < self._concurrency
-                self._wait(has_room=has_room, claimed=claims)
+                has_capacity = not self._stopping and active < self._concurrency
+                self._wait(has_capacity=has_capacity, claims=claims)
             except StoreUnavailable as error:
                 logger.warning("the store of jobs cannot be reached: %s; trying again", error)
-                self._on_try(False)
-                if ending:
+                self._on_poll(False)
+                if closing:
                     return
-                self._bell.wait(away)
-                away = min(away * 2, AWAY_SECONDS[1])
+                self._wake_event.wait(backoff.next_seconds())
 
-    def _trade(self, room: int, unsettled: list[Settlement]) -> list[Claim]:
-        if room <= 0 and not unsettled:
+    def _settle_and_claim(self, limit: int, unsettled: list[Settlement]) -> list[Claim]:
+        if limit <= 0 and not unsettled:
             return []
-        claims, refused = self._store.trade(self.owner, self._queues, room, unsettled)
-        for id in refused:
-            logger.warning(
-                "job %s ended here after it was given to somebody else; that it did is not kept", id
-            )
+        claims, rejected = self._store.settle_and_claim(
+            self.worker_id, self._queues, limit, unsettled
+        )
+        for id in rejected:
+            logger.warning("job %s finished after its lease was reassigned; result discarded", id)
         return claims
 
-    def _wait(self, *, has_room: bool, claimed: list[Claim]) -> None:
-        if not has_room:
-            self._bell.wait(ROUND_SECONDS)
-        elif not claimed:
-            self._store.wait(self.owner, self._bell, int(ROUND_SECONDS * 1000))
+    def _wait(self, *, has_capacity: bool, claims: list[Claim]) -> None:
+        if not has_capacity:
+            self._wake_event.wait(SWEEP_SECONDS)
+        elif not claims:
+            self._store.wait(self.worker_id, self._wake_event, int(SWEEP_SECONDS * 1000))
 
-    def _look_around(self) -> None:
-        if self._beats:
-            self._store.beat(self.owner)
-        self._tell_progress()
+    def _sweep(self) -> None:
+        if self._sends_heartbeat:
+            self._store.record_heartbeat(self.worker_id)
+        self._store_progress()
         self._store.sweep()
 
-    def _tell_progress(self) -> None:
+    def _store_progress(self) -> None:
         while self._progress:
             id, (token, done, total) = self._progress.popitem()
             self._store.progress(id, token, done, total)

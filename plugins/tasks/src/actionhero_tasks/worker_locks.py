@@ -1,103 +1,74 @@
-"""Who is alive, told by locks on files: one is dropped when its process ends, never before.
+"""`WorkerLocks`: the file locks by which the processes of one machine detect crashed workers.
 
-No clock and no heartbeat is needed, so a process that is stopped, or that keeps the interpreter to
-itself for minutes, is still alive; and one that was killed is gone at once.
+The kernel releases a lock when its process ends, and never before. So neither a clock nor a
+heartbeat is needed: a process that is stopped, or that holds the GIL for minutes, is alive; a
+process that was killed is detected at once.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from actionhero.transport import FileLock, is_locked
+from actionhero_tasks.job import StoreUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-_held: dict[tuple[str, str], int] = {}
+#: How long to wait for a process that checks at this moment whether the worker is alive.
+ACQUIRE_SECONDS: Final = 5.0
 
 
 class WorkerLocks:
-    """The owners of one folder. Only processes of this machine can be told apart by it.
+    """A folder with a lock file for each live worker.
 
     Args:
-        folder: Where the locks are; it is made.
+        folder: The folder of the lock files; it is created.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        #: The locks of this process, by worker id.
+        self._locks: dict[str, FileLock] = {}
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def take(self, owner: str) -> None:
-        """Be alive as `owner` until `drop`, or until this process ends."""
-        path = self._folder / owner
-        while True:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            if _lock(descriptor) and _is_at(descriptor, path):
-                break
-            # Somebody looked at it between the two, and took it for left behind.
-            os.close(descriptor)
-        _held[str(self._folder), owner] = descriptor
+    def acquire(self, worker_id: str) -> None:
+        """Mark a worker as alive until `release`, or until this process ends.
 
-    def drop(self, owner: str) -> None:
-        """Be gone as `owner`, if this process is it."""
-        descriptor = _held.pop((str(self._folder), owner), None)
-        if descriptor is not None:
-            with contextlib.suppress(OSError):
-                (self._folder / owner).unlink()
-            os.close(descriptor)
+        Raises:
+            StoreUnavailable: The file system does not support locks, or another process has it.
+        """
+        lock = FileLock(self._folder / worker_id)
+        with self._errors():
+            if not lock.wait(ACQUIRE_SECONDS):
+                raise StoreUnavailable(f"{lock.path} is locked by another process")
+        self._locks[worker_id] = lock
 
-    def is_alive(self, owner: str) -> bool:
-        """Whether the process of `owner` is there."""
-        if (str(self._folder), owner) in _held:
+    def release(self, worker_id: str) -> None:
+        """Mark a worker as gone, if it is one of this process."""
+        lock = self._locks.pop(worker_id, None)
+        if lock is not None:
+            lock.release(remove=True)
+
+    def is_alive(self, worker_id: str) -> bool:
+        """Return whether the process of a worker is alive."""
+        lock = self._locks.get(worker_id)
+        if lock is not None and lock.is_held:
             return True
-        path = self._folder / owner
+        with self._errors():
+            return is_locked(self._folder / worker_id, remove=True)
+
+    def worker_ids(self) -> list[str]:
+        """Return the ids of all live workers."""
+        with self._errors():
+            names = sorted(path.name for path in self._folder.iterdir())
+        return [name for name in names if self.is_alive(name)]
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
         try:
-            descriptor = os.open(path, os.O_RDWR)
-        except FileNotFoundError:
-            return False
-        try:
-            if not _lock(descriptor):
-                return True
-            with contextlib.suppress(OSError):
-                path.unlink()
-            return False
-        finally:
-            os.close(descriptor)
-
-    def alive(self) -> list[str]:
-        """Return all that are alive."""
-        return [path.name for path in sorted(self._folder.iterdir()) if self.is_alive(path.name)]
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    with contextlib.suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    return False
-
-
-def _close_all() -> None:
-    for descriptor in _held.values():
-        os.close(descriptor)
-    _held.clear()
-
-
-# A forked process is not the owner, and must not keep it alive.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_all)
+            yield
+        except OSError as error:
+            raise StoreUnavailable(f"cannot lock files in {self._folder}: {error}") from error

@@ -1,4 +1,4 @@
-"""`WrappedStore`: a store that leaves all to another."""
+"""`WrappedStore`: a store that delegates to another store."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
 
 
 class WrappedStore(JobStore):
-    """What another store does, for those who do some of it in another way.
+    """Delegates every method to another store; a base class for stores that change some of them.
 
     Args:
-        inner: The other; closed with this one.
+        inner: The other store; closed with this one.
     """
 
     def __init__(self, inner: JobStore) -> None:
         super().__init__()
         self.inner = inner
-        # Whoever rings there, rings here.
-        self.bells = inner.bells
+        # Shared, so that a notification of one store wakes the workers of the other.
+        self.wake_events = inner.wake_events
 
     def add(self, jobs: Sequence[NewJob]) -> list[str]:
         return self.inner.add(jobs)
 
-    def tick(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
-        return self.inner.tick(name, fire_ms, job, overlap=overlap)
+    def enqueue_scheduled(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
+        return self.inner.enqueue_scheduled(name, fire_ms, job, overlap=overlap)
 
-    def last_tick(self, name: str, or_from_ms: int) -> int:
-        return self.inner.last_tick(name, or_from_ms)
+    def last_fire_time(self, name: str, initial_ms: int) -> int:
+        return self.inner.last_fire_time(name, initial_ms)
 
     def open_batch(self, id: str, then: NewJob | None) -> None:
         self.inner.open_batch(id, then)
 
-    def seal_batch(self, id: str) -> None:
-        self.inner.seal_batch(id)
+    def close_batch(self, id: str) -> None:
+        self.inner.close_batch(id)
 
     def batch(self, id: str) -> BatchRecord | None:
         return self.inner.batch(id)
@@ -58,29 +58,29 @@ class WrappedStore(JobStore):
     ) -> list[JobRecord]:
         return self.inner.batch_jobs(id, state, offset=offset, limit=limit)
 
-    def trade(
+    def settle_and_claim(
         self,
-        owner: str,
+        worker_id: str,
         queues: Sequence[str] | None,
         limit: int,
         settlements: Sequence[Settlement] = (),
     ) -> tuple[list[Claim], list[str]]:
-        return self.inner.trade(owner, queues, limit, settlements)
+        return self.inner.settle_and_claim(worker_id, queues, limit, settlements)
 
     def progress(self, id: str, token: int, done: float, total: float | None) -> None:
         self.inner.progress(id, token, done, total)
 
-    def wait(self, owner: str, bell: threading.Event, timeout_ms: int) -> None:
-        self.inner.wait(owner, bell, timeout_ms)
+    def wait(self, worker_id: str, wake_event: threading.Event, timeout_ms: int) -> None:
+        self.inner.wait(worker_id, wake_event, timeout_ms)
 
-    def join(self, owner: str) -> None:
-        self.inner.join(owner)
+    def register_worker(self, worker_id: str) -> None:
+        self.inner.register_worker(worker_id)
 
-    def beat(self, owner: str) -> None:
-        self.inner.beat(owner)
+    def record_heartbeat(self, worker_id: str) -> None:
+        self.inner.record_heartbeat(worker_id)
 
-    def leave(self, owner: str, *, crashed: bool) -> int:
-        return self.inner.leave(owner, crashed=crashed)
+    def remove_worker(self, worker_id: str, *, crashed: bool) -> int:
+        return self.inner.remove_worker(worker_id, crashed=crashed)
 
     def sweep(self) -> int:
         return self.inner.sweep()
@@ -107,11 +107,11 @@ class WrappedStore(JobStore):
     def totals(self) -> Totals:
         return self.inner.totals()
 
-    def owners(self) -> list[str]:
-        return self.inner.owners()
+    def worker_ids(self) -> list[str]:
+        return self.inner.worker_ids()
 
-    def loads(self) -> dict[str, int]:
-        return self.inner.loads()
+    def worker_loads(self) -> dict[str, int]:
+        return self.inner.worker_loads()
 
     def cancel(self, id: str) -> bool:
         return self.inner.cancel(id)

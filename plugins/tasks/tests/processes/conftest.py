@@ -19,7 +19,7 @@ import redis
 
 from actionhero_redis.testing import throw_away_redis
 from actionhero_tasks.brokered_store import BrokeredStore
-from actionhero_tasks.rabbitmq_tickets import RabbitmqTickets
+from actionhero_tasks.rabbitmq_message_broker import RabbitmqMessageBroker
 from actionhero_tasks.redis_store import RedisStore
 from actionhero_tasks.sqlite_store import SqliteStore
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from actionhero_tasks.store import JobStore
     from actionhero_tasks.testing.rabbitmq import ThrowAwayRabbitmq
 
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 ACTIONS = '''
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Poison(Action):
 
 
 @dataclass
-class Place:
+class Deployment:
     """A folder with an application whose actions are `ACTIONS`."""
 
     folder: Path
@@ -127,7 +127,7 @@ class Place:
     rabbitmq: ThrowAwayRabbitmq | None = None
     _running: list[subprocess.Popen[str]] = field(default_factory=list)
 
-    def begin(self, *arguments: str, clock: str | None = None) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, clock: str | None = None) -> subprocess.Popen[str]:
         """Start `actionhero` with arguments; its log is in `log`.
 
         Args:
@@ -156,7 +156,7 @@ class Place:
             env=self._environ(),
             capture_output=True,
             text=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=TIMEOUT_SECONDS,
             check=False,
         )
 
@@ -172,7 +172,7 @@ class Place:
         outbox = store.outbox()
         if self.rabbitmq is None or outbox is None:
             return store
-        return BrokeredStore(store, outbox, RabbitmqTickets(self.rabbitmq.url, "127.0.0.1"))
+        return BrokeredStore(store, outbox, RabbitmqMessageBroker(self.rabbitmq.url, "127.0.0.1"))
 
     def _inner_store(self) -> JobStore:
         if self.redis is not None:
@@ -198,7 +198,7 @@ class Place:
 
     def until(self, is_so: Callable[[], bool], what: object) -> None:
         """Wait until something is so that another process does, and does not tell."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not is_so():
             if time.monotonic() > deadline:
                 log = (self.folder / "log").read_text()
@@ -266,40 +266,40 @@ def wrong_clock(wrong: str | None) -> dict[str, str]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
     """Give an application in a folder; whatever was started there is ended."""
     (tmp_path / "works.py").write_text(textwrap.dedent(ACTIONS))
-    place = Place(tmp_path)
-    yield place
-    place.close()
+    deployment = Deployment(tmp_path)
+    yield deployment
+    deployment.close()
 
 
 @pytest.fixture
-def place_on_redis(place: Place) -> Iterator[Place]:
+def redis_deployment(deployment: Deployment) -> Iterator[Deployment]:
     """Give the same, with its jobs in a Redis that forgets nothing."""
     with throw_away_redis(options=["--appendfsync", "always"]) as server:
-        place.redis = server
-        yield place
+        deployment.redis = server
+        yield deployment
 
 
 @pytest.fixture
-def place_on_rabbitmq(place_on_redis: Place, rabbitmq_server: ThrowAwayRabbitmq) -> Place:
+def rabbitmq_deployment(redis_deployment: Deployment, rabbitmq_server: ThrowAwayRabbitmq) -> Deployment:
     """Give the same, and its jobs wait in RabbitMQ."""
-    place_on_redis.rabbitmq = rabbitmq_server
-    return place_on_redis
+    redis_deployment.rabbitmq = rabbitmq_server
+    return redis_deployment
 
 
 @pytest.fixture
-def place_on_rabbitmq_and_file(place: Place, rabbitmq_server: ThrowAwayRabbitmq) -> Place:
-    """Give a place with its jobs in a file, that wait in RabbitMQ."""
-    place.rabbitmq = rabbitmq_server
-    return place
+def rabbitmq_file_deployment(deployment: Deployment, rabbitmq_server: ThrowAwayRabbitmq) -> Deployment:
+    """Give a deployment with its jobs in a file, that wait in RabbitMQ."""
+    deployment.rabbitmq = rabbitmq_server
+    return deployment
 
 
 @pytest.fixture(
-    params=["place", "place_on_redis", "place_on_rabbitmq"], ids=["embedded", "redis", "rabbitmq"]
+    params=["deployment", "redis_deployment", "rabbitmq_deployment"], ids=["embedded", "redis", "rabbitmq"]
 )
-def each_place(request: pytest.FixtureRequest) -> Place:
-    """Give a place with each of the stores, one after the other."""
-    place: Place = request.getfixturevalue(request.param)
-    return place
+def each_deployment(request: pytest.FixtureRequest) -> Deployment:
+    """Give a deployment with each of the stores, one after the other."""
+    deployment: Deployment = request.getfixturevalue(request.param)
+    return deployment

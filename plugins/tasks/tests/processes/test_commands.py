@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from actionhero_tasks.job import JobState
 
 if TYPE_CHECKING:
-    from plugins.tasks.tests.processes.conftest import Place
+    from plugins.tasks.tests.processes.conftest import Deployment
 
 FAILING = '''
 from datetime import timedelta
@@ -55,30 +55,30 @@ class Weekly(Action):
 '''
 
 
-def told(place: Place, *arguments: str) -> Any:
-    ended = place.run(*arguments, "--format", "json")
+def told(deployment: Deployment, *arguments: str) -> Any:
+    ended = deployment.run(*arguments, "--format", "json")
     assert ended.returncode == 0, ended.stderr
     return json.loads(ended.stdout)
 
 
-def test_an_operator_enqueues_looks_and_has_dead_letters_run_again(place: Place) -> None:
+def test_an_operator_enqueues_looks_and_has_dead_letters_run_again(deployment: Deployment) -> None:
     """From the command line alone; what is secret is never shown."""
-    (place.folder / "works.py").write_text(FAILING)
-    good = place.enqueue("login", "--name", "Ada", "--password", "hunter2")
-    bad = place.enqueue("--queue", "late", "login", "--name", "Eve", "--password", "hunter2")
-    waiting = told(place, "tasks")
-    table = place.run("tasks").stdout
-    before = place.run("job", "result", good)
+    (deployment.folder / "works.py").write_text(FAILING)
+    good = deployment.enqueue("login", "--name", "Ada", "--password", "hunter2")
+    bad = deployment.enqueue("--queue", "late", "login", "--name", "Eve", "--password", "hunter2")
+    waiting = told(deployment, "tasks")
+    table = deployment.run("tasks").stdout
+    before = deployment.run("job", "result", good)
 
-    server = place.begin("start")
-    result = place.run("job", "result", good, "--wait", "60")
-    failed = place.wait_for_state(bad, JobState.DEAD)
-    [worker] = told(place, "tasks", "workers")
-    [dead] = told(place, "tasks", "dead")
-    refused = place.run("job", "result", bad)
-    again = place.run("tasks", "retry", bad)
-    place.wait_for_state(bad, JobState.DEAD)
-    gone = [place.run("tasks", "discard", "--all").stdout for _ in range(2)]
+    server = deployment.start("start")
+    result = deployment.run("job", "result", good, "--wait", "60")
+    failed = deployment.wait_for_state(bad, JobState.DEAD)
+    [worker] = told(deployment, "tasks", "workers")
+    [dead] = told(deployment, "tasks", "dead")
+    refused = deployment.run("job", "result", bad)
+    again = deployment.run("tasks", "retry", bad)
+    deployment.wait_for_state(bad, JobState.DEAD)
+    gone = [deployment.run("tasks", "discard", "--all").stdout for _ in range(2)]
     server.terminate()
 
     assert server.wait() == 0
@@ -101,15 +101,15 @@ def test_an_operator_enqueues_looks_and_has_dead_letters_run_again(place: Place)
     assert again.stdout.strip() == "1"
     assert [line.strip() for line in gone] == ["1", "0"]
     assert f"-{server.pid}-" in worker["worker"]
-    assert "hunter2" not in (place.folder / "log").read_text()
+    assert "hunter2" not in (deployment.folder / "log").read_text()
 
 
-def test_what_cannot_be_enqueued_says_why_and_exits_as_a_call_would(place: Place) -> None:
+def test_what_cannot_be_enqueued_says_why_and_exits_as_a_call_would(deployment: Deployment) -> None:
     """65 for inputs, 2 for what is unknown, 78 for what is wrong."""
-    inputs = place.run("enqueue", "work", "--seconds", "soon")
-    unknown = place.run("enqueue", "wrok")
-    place.environ["ACTIONHERO_TASKS__RETRIES"] = "-1"
-    settings = place.run("enqueue", "work")
+    inputs = deployment.run("enqueue", "work", "--seconds", "soon")
+    unknown = deployment.run("enqueue", "wrok")
+    deployment.environ["ACTIONHERO_TASKS__RETRIES"] = "-1"
+    settings = deployment.run("enqueue", "work")
 
     assert (inputs.returncode, unknown.returncode, settings.returncode) == (65, 2, 78)
     assert json.loads(inputs.stderr)["error"]["key"] == "seconds"
@@ -117,24 +117,24 @@ def test_what_cannot_be_enqueued_says_why_and_exits_as_a_call_would(place: Place
     assert "ACTIONHERO_TASKS__RETRIES" in settings.stderr
 
 
-def test_a_job_that_waits_can_be_cancelled(place: Place) -> None:
+def test_a_job_that_waits_can_be_cancelled(deployment: Deployment) -> None:
     """Once; and nobody else's job, nor one that nobody knows."""
-    id = place.enqueue("--delay", "3600", "work")
+    id = deployment.enqueue("--delay", "3600", "work")
 
-    first, second = (place.run("job", "cancel", id) for _ in range(2))
-    unknown = place.run("job", "status", "nobody")
+    first, second = (deployment.run("job", "cancel", id) for _ in range(2))
+    unknown = deployment.run("job", "status", "nobody")
 
     assert (first.returncode, second.returncode, unknown.returncode) == (0, 1, 1)
     assert "cannot be cancelled" in second.stderr
     assert "there is no job 'nobody'" in unknown.stderr
-    assert told(place, "job", "status", id)["state"] == "cancelled"
+    assert told(deployment, "job", "status", id)["state"] == "cancelled"
 
 
-def test_schedules_are_listed_with_their_next_time(place: Place) -> None:
+def test_schedules_are_listed_with_their_next_time(deployment: Deployment) -> None:
     """Whether anything runs or not."""
-    (place.folder / "works.py").write_text(FAILING)
+    (deployment.folder / "works.py").write_text(FAILING)
 
-    hourly, weekly = told(place, "tasks", "schedules")
+    hourly, weekly = told(deployment, "tasks", "schedules")
 
     assert (hourly["action"], hourly["every_seconds"]) == ("hourly", 3600)
     assert (weekly["cron"], weekly["timezone"]) == ("0 8 * * mon", "Europe/Lisbon")
@@ -142,26 +142,26 @@ def test_schedules_are_listed_with_their_next_time(place: Place) -> None:
     assert weekly["next"][11:] in {"07:00:00+00:00", "08:00:00+00:00"}
 
 
-def test_in_production_a_file_is_not_taken_unless_it_was_chosen(place: Place) -> None:
+def test_in_production_a_file_is_not_taken_unless_it_was_chosen(deployment: Deployment) -> None:
     """No other machine would see the jobs. It says what to set."""
-    place.environ["ACTIONHERO_ENV"] = "production"
-    place.environ["ACTIONHERO_APP__SECRET_KEY"] = "long and random" * 4
-    refused = place.run("worker")
-    place.environ["ACTIONHERO_TASKS__STORE"] = "embedded"
-    taken = place.run("enqueue", "work")
+    deployment.environ["ACTIONHERO_ENV"] = "production"
+    deployment.environ["ACTIONHERO_APP__SECRET_KEY"] = "long and random" * 4
+    refused = deployment.run("worker")
+    deployment.environ["ACTIONHERO_TASKS__STORE"] = "embedded"
+    taken = deployment.run("enqueue", "work")
 
     assert (refused.returncode, taken.returncode) == (78, 0)
     assert "set REDIS_URL, such as redis://localhost:6379/0, or" in refused.stderr
 
 
-def test_a_store_that_is_another_thing_is_told(place: Place) -> None:
+def test_a_store_that_is_another_thing_is_told(deployment: Deployment) -> None:
     """With 69: somebody has to look at it."""
-    folder = place.folder / ".actionhero" / "tasks"
+    folder = deployment.folder / ".actionhero" / "tasks"
     folder.mkdir(parents=True)
     (folder / "jobs.sqlite3").write_bytes(b"no database at all, but long enough" * 100)
 
     enqueued, listed, started = (
-        place.run(*words) for words in (("enqueue", "work"), ("tasks",), ("worker",))
+        deployment.run(*words) for words in (("enqueue", "work"), ("tasks",), ("worker",))
     )
 
     assert (enqueued.returncode, listed.returncode, started.returncode) == (69, 69, 69)
@@ -170,11 +170,11 @@ def test_a_store_that_is_another_thing_is_told(place: Place) -> None:
         assert "Traceback" not in ended.stderr
 
 
-def test_the_doctor_tells_of_jobs_that_nobody_runs(place: Place) -> None:
+def test_the_doctor_tells_of_jobs_that_nobody_runs(deployment: Deployment) -> None:
     """And of dead letters, and where jobs are."""
-    place.enqueue("work")
+    deployment.enqueue("work")
 
-    found = {row["check"]: row for row in told(place, "doctor", "--deploy")}
+    found = {row["check"]: row for row in told(deployment, "doctor", "--deploy")}
 
     assert found["tasks.store"]["finding"] == "warning"
     assert "no other can run them" in found["tasks.store"]["message"]
@@ -182,12 +182,12 @@ def test_the_doctor_tells_of_jobs_that_nobody_runs(place: Place) -> None:
     assert "tasks.dead" not in found
 
 
-def test_a_broker_that_is_away_is_told_at_the_start_and_a_job_is_taken(place: Place) -> None:
+def test_a_broker_that_is_away_is_told_at_the_start_and_a_job_is_taken(deployment: Deployment) -> None:
     """With 69, and no password. What is enqueued meanwhile is kept."""
-    place.environ["ACTIONHERO_TASKS__BROKER_URL"] = "amqp://shop:hunter2@127.0.0.1:1/shop"
+    deployment.environ["ACTIONHERO_TASKS__BROKER_URL"] = "amqp://shop:hunter2@127.0.0.1:1/shop"
 
-    started, enqueued = place.run("worker"), place.run("enqueue", "work")
-    doctor = place.run("doctor", "--deploy", "--format", "json")
+    started, enqueued = deployment.run("worker"), deployment.run("enqueue", "work")
+    doctor = deployment.run("doctor", "--deploy", "--format", "json")
 
     found = {row["check"]: row for row in json.loads(doctor.stdout)}
     assert (started.returncode, enqueued.returncode, doctor.returncode) == (69, 0, 1)

@@ -18,13 +18,13 @@ from actionhero.identifier import new_identifier
 from actionhero_db.testing import throw_away_postgres
 from actionhero_tasks.envelope import Envelope
 from actionhero_tasks.job import JobState, NewJob, StoreUnavailable
-from actionhero_tasks.store import MOST_DELIVERIES
+from actionhero_tasks.store import MAX_DELIVERIES
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
-    from plugins.tasks.tests.processes.conftest import Place
+    from plugins.tasks.tests.processes.conftest import Deployment
 
 #: How many jobs one worker process runs at once.
 CONCURRENCY = 8
@@ -103,14 +103,14 @@ class Trouble:
     """Two workers, jobs that somebody enqueues, and all that happens meanwhile.
 
     Args:
-        place: Where they run, with its jobs in Redis.
+        deployment: Where they run, with its jobs in Redis.
         effects: What the jobs do.
         count: How many there are.
         seconds: How long each takes.
     """
 
-    def __init__(self, place: Place, effects: Effects, count: int, seconds: float) -> None:
-        self.place = place
+    def __init__(self, deployment: Deployment, effects: Effects, count: int, seconds: float) -> None:
+        self.deployment = deployment
         self.effects = effects
         self.names = [f"n{number}" for number in range(count)]
         self.seconds = seconds
@@ -122,11 +122,11 @@ class Trouble:
         self.ids: collections.defaultdict[str, set[str]] = collections.defaultdict(set)
 
     def deploy(self) -> subprocess.Popen[str]:
-        return self.place.begin("worker", "--concurrency", str(CONCURRENCY))
+        return self.deployment.start("worker", "--concurrency", str(CONCURRENCY))
 
     def enqueue(self) -> None:
         """Enqueue all, some at a time. Who gets no answer asks again, with the same keys."""
-        store = self.place.store()
+        store = self.deployment.store()
         for start in range(0, len(self.names), STEP):
             names = self.names[start : start + STEP]
             while True:
@@ -151,7 +151,7 @@ class Trouble:
 
     def kill_one(self) -> None:
         """Kill the process that runs jobs, of one worker; its parent starts another."""
-        children = [child for worker in self.workers for child in self.place.children(worker)]
+        children = [child for worker in self.workers for child in self.deployment.children(worker)]
         if children:
             os.kill(random.choice(children), signal.SIGKILL)
             self.killed += 1
@@ -166,10 +166,10 @@ class Trouble:
 
     def restart_redis(self) -> None:
         """Kill Redis, and start it again with what it wrote down."""
-        assert self.place.redis is not None
-        self.place.redis.kill()
+        assert self.deployment.redis is not None
+        self.deployment.redis.kill()
         time.sleep(0.5)
-        self.place.redis.start()
+        self.deployment.redis.start()
 
     def deploy_anew(self) -> None:
         """Start a new worker, and tell an old one to stop."""
@@ -188,9 +188,9 @@ class Trouble:
         """
         enqueuing = threading.Thread(target=self.enqueue)
         enqueuing.start()
-        log = self.place.folder / "log"
-        self.place.until(lambda: log.read_text().count("running jobs from") == 2, "two workers")
-        self.place.until(
+        log = self.deployment.folder / "log"
+        self.deployment.until(lambda: log.read_text().count("running jobs from") == 2, "two workers")
+        self.deployment.until(
             lambda: self.effects.ask("SELECT name FROM runs LIMIT 1") != [], "a first effect"
         )
         others = {
@@ -209,16 +209,16 @@ class Trouble:
             self.last = time.monotonic()
             time.sleep(pause_seconds)
         enqueuing.join()
-        store = self.place.store()
-        self.place.until(
+        store = self.deployment.store()
+        self.deployment.until(
             lambda: not any(c.ready or c.delayed or c.running for c in store.counts()), "drained"
         )
         drained = time.monotonic() - self.last
         # One that was running each time, three times, is taken for guilty; by hand it runs again.
         for job in store.jobs(JobState.DEAD):
-            assert job.deliveries >= MOST_DELIVERIES
+            assert job.deliveries >= MAX_DELIVERIES
             store.retry(job.id)
-        self.place.until(
+        self.deployment.until(
             lambda: not any(c.ready or c.running for c in store.counts()), "all have run"
         )
         store.close()
@@ -241,16 +241,16 @@ class Trouble:
 
 
 @pytest.fixture
-def trouble_place(place_on_redis: Place, database: str) -> Place:
-    (place_on_redis.folder / "works.py").write_text(EFFECTS)
-    place_on_redis.environ["EFFECTS_URL"] = database
-    place_on_redis.environ["ACTIONHERO_LOGS__LEVEL"] = "warn"
-    return place_on_redis
+def trouble_deployment(redis_deployment: Deployment, database: str) -> Deployment:
+    (redis_deployment.folder / "works.py").write_text(EFFECTS)
+    redis_deployment.environ["EFFECTS_URL"] = database
+    redis_deployment.environ["ACTIONHERO_LOGS__LEVEL"] = "warn"
+    return redis_deployment
 
 
-def test_what_jobs_did_is_there_whatever_was_killed(trouble_place: Place, database: str) -> None:
+def test_what_jobs_did_is_there_whatever_was_killed(trouble_deployment: Deployment, database: str) -> None:
     """A short form: workers and Redis are killed, one is told to stop, one is lost for good."""
-    trouble = Trouble(trouble_place, Effects(database), 400, 0.05)
+    trouble = Trouble(trouble_deployment, Effects(database), 400, 0.05)
 
     trouble.pass_over(pause_seconds=0.3, least=6, most=6)
 
@@ -259,12 +259,12 @@ def test_what_jobs_did_is_there_whatever_was_killed(trouble_place: Place, databa
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-def test_what_ten_thousand_jobs_did_is_there(trouble_place: Place) -> None:
+def test_what_ten_thousand_jobs_did_is_there(trouble_deployment: Deployment) -> None:
     """A worker is killed every three seconds; half a minute after the last, all is done."""
     with throw_away_postgres() as server:
         url = server.new_database()
-        trouble_place.environ["EFFECTS_URL"] = url
-        trouble = Trouble(trouble_place, Effects(url), 10_000, 0.03)
+        trouble_deployment.environ["EFFECTS_URL"] = url
+        trouble = Trouble(trouble_deployment, Effects(url), 10_000, 0.03)
 
         drained = trouble.pass_over(pause_seconds=3, least=10, most=100)
         extra = trouble.look()

@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     import subprocess
 
-    from plugins.tasks.tests.processes.conftest import Place
+    from plugins.tasks.tests.processes.conftest import Deployment
 
     from actionhero_tasks.job import JobRecord
 
@@ -39,41 +39,41 @@ class Tick(Action):
 CLOCKS = ("-3m", "+2m", "+7m")
 
 
-def ticking(place: Place, every_seconds: int, ticks: int, kills: int) -> list[JobRecord]:
+def ticking(deployment: Deployment, every_seconds: int, ticks: int, kills: int) -> list[JobRecord]:
     """Let three schedulers run, kill one after the other, and return the jobs that ran.
 
     Args:
-        place: Where they run.
+        deployment: Where they run.
         every_seconds: How far apart two times are.
         ticks: For how many times.
         kills: How many schedulers are killed meanwhile.
     """
-    (place.folder / "works.py").write_text(TICKING)
-    place.environ["EVERY_SECONDS"] = str(every_seconds)
-    worker = place.begin("worker")
+    (deployment.folder / "works.py").write_text(TICKING)
+    deployment.environ["EVERY_SECONDS"] = str(every_seconds)
+    worker = deployment.start("worker")
     # The clock of a file is that of its machine, and there is one.
-    clocks = CLOCKS if place.redis is not None else (None,) * 3
+    clocks = CLOCKS if deployment.redis is not None else (None,) * 3
     schedulers: list[tuple[str | None, subprocess.Popen[str]]] = [
-        (clock, place.begin("scheduler", clock=clock)) for clock in clocks
+        (clock, deployment.start("scheduler", clock=clock)) for clock in clocks
     ]
     for number in range(1, kills + 1):
-        place.until(lambda: len(place.journal()) >= number * ticks // (kills + 1), "a tick")  # noqa: B023 - now
+        deployment.until(lambda: len(deployment.journal()) >= number * ticks // (kills + 1), "a tick")  # noqa: B023 - now
         clock, victim = schedulers.pop(0)
         victim.send_signal(signal.SIGKILL)
         victim.wait()
-        schedulers.append((clock, place.begin("scheduler", clock=clock)))
-    place.until(lambda: len(place.journal()) >= ticks, "enough ticks")
+        schedulers.append((clock, deployment.start("scheduler", clock=clock)))
+    deployment.until(lambda: len(deployment.journal()) >= ticks, "enough ticks")
     for _, scheduler in schedulers:
         scheduler.terminate()
         assert scheduler.wait() == 0
-    store = place.store()
-    place.until(lambda: store.counts() == [], "all have run")
-    ran = [store.find(line.split()[1]) for line in place.journal()]
+    store = deployment.store()
+    deployment.until(lambda: store.counts() == [], "all have run")
+    ran = [store.find(line.split()[1]) for line in deployment.journal()]
     store.close()
     worker.terminate()
     assert worker.wait() == 0
 
-    assert not re.search("Traceback|ERROR", (place.folder / "log").read_text())
+    assert not re.search("Traceback|ERROR", (deployment.folder / "log").read_text())
     found = [job for job in ran if job is not None]
     assert len(found) == len(ran)
     return found
@@ -85,9 +85,9 @@ def times_of(jobs: list[JobRecord]) -> list[int]:
     return sorted(int(time.timestamp()) for time in times)
 
 
-def test_a_time_is_run_once_though_schedulers_are_killed(each_place: Place) -> None:
+def test_a_time_is_run_once_though_schedulers_are_killed(each_deployment: Deployment) -> None:
     """A short form: each of three is killed once, and there is no time left out."""
-    times = times_of(ticking(each_place, every_seconds=1, ticks=6, kills=3))
+    times = times_of(ticking(each_deployment, every_seconds=1, ticks=6, kills=3))
 
     assert times == list(range(times[0], times[0] + len(times)))
     assert len(times) >= 6
@@ -95,9 +95,9 @@ def test_a_time_is_run_once_though_schedulers_are_killed(each_place: Place) -> N
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-def test_a_hundred_times_are_run_once_each(each_place: Place) -> None:
+def test_a_hundred_times_are_run_once_each(each_deployment: Deployment) -> None:
     """All of a hundred, each once, and none later than five seconds."""
-    jobs = ticking(each_place, every_seconds=2, ticks=100, kills=12)
+    jobs = ticking(each_deployment, every_seconds=2, ticks=100, kills=12)
     times = times_of(jobs)
     late_ms = [
         (job.started_ms or 0) - time * 1000

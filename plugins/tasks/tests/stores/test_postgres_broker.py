@@ -1,4 +1,4 @@
-"""A store whose jobs wait in PostgreSQL, through dramatiq-postgres."""
+"""A store whose jobs PostgreSQL delivers, with dramatiq-postgres."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dramatiq_postgres import PostgresBroker  # type: ignore[import-untyped]
 from actionhero_db.testing import ThrowAwayPostgres, throw_away_postgres
 from actionhero_tasks.brokered_store import BrokeredStore
 from actionhero_tasks.job import BrokerUnavailable
-from actionhero_tasks.postgres_tickets import PostgresTickets
+from actionhero_tasks.postgres_message_broker import PostgresMessageBroker
 from actionhero_tasks.sqlite_store import SqliteStore
 from actionhero_tasks.testing import StoreContract, new_job
-from actionhero_tasks.testing.stores import PATIENCE_SECONDS
+from actionhero_tasks.testing.stores import TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,44 +38,44 @@ def url(server: ThrowAwayPostgres) -> str:
 
 def brokered(folder: Path, url: str) -> BrokeredStore:
     inner = SqliteStore(folder, result_ttl_ms=60_000)
-    return BrokeredStore(inner, inner.outbox(), PostgresTickets(url, "postgres"))
+    return BrokeredStore(inner, inner.outbox(), PostgresMessageBroker(url, "postgres"))
 
 
 class TestPostgresWithSqlite(StoreContract):
-    """The suite of all stores, but for what needs priorities."""
+    """`StoreContract` with a weaker test of priorities."""
 
     @pytest.fixture
     def open_store(self, url: str, tmp_path: Path) -> Callable[[], JobStore]:
         return lambda: brokered(tmp_path, url)
 
     @pytest.fixture
-    def vanish(self) -> Callable[[JobStore, str], None]:
-        def vanish(store: JobStore, owner: str) -> None:
+    def kill_worker(self) -> Callable[[JobStore, str], None]:
+        def kill_worker(store: JobStore, worker_id: str) -> None:
             assert isinstance(store, BrokeredStore)
             assert isinstance(store.inner, SqliteStore)
-            store.inner._owners.drop(owner)
+            store.inner._worker_locks.release(worker_id)
 
-        return vanish
+        return kill_worker
 
-    def test_the_most_urgent_is_claimed_first_and_the_oldest_among_equals(
-        self, store: JobStore
-    ) -> None:
-        """Only of what is claimed at once: dramatiq-postgres hands out by age."""
+    def test_jobs_are_claimed_by_priority_then_by_age(self, store: JobStore) -> None:
+        """Only within one claim: dramatiq-postgres delivers by age."""
         late, first, second, urgent = (new_job(priority=priority) for priority in (5, 0, 0, -5))
         store.add([late])
         store.add([first])
         store.add([second])
         store.add([urgent])
 
-        claims = store.trade("one", None, 3)[0] + store.trade("one", None, 3)[0]
+        claims = [claim for _ in range(2) for claim in store.settle_and_claim("one", None, 3)[0]]
 
         assert [claim.id for claim in claims] == [first.id, second.id, late.id, urgent.id]
 
 
-def test_jobs_wait_while_postgresql_is_away(tmp_path: Path, server: ThrowAwayPostgres) -> None:
-    """And run when it is back."""
+def test_jobs_wait_during_an_outage_of_postgresql(
+    tmp_path: Path, server: ThrowAwayPostgres
+) -> None:
+    """And run after it."""
     store = brokered(tmp_path, server.new_database())
-    store.join("one")
+    store.register_worker("one")
     first, second = new_job(), new_job()
     store.add([first])
     server.stop()
@@ -85,20 +85,20 @@ def test_jobs_wait_while_postgresql_is_away(tmp_path: Path, server: ThrowAwayPos
         store.ping()
     server.start()
 
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     claims: list[Claim] = []
     while len(claims) < 2:
         assert time.monotonic() < deadline
-        claims += store.trade("one", None, 10)[0]
+        claims += store.settle_and_claim("one", None, 10)[0]
         store.sweep()
     store.close()
     assert {claim.id for claim in claims} == {first.id, second.id}
 
 
-def test_what_others_send_is_kept_and_run_as_a_job(tmp_path: Path, url: str) -> None:
-    """Under the id of the message, once."""
+def test_messages_of_other_clients_run_as_jobs(tmp_path: Path, url: str) -> None:
+    """Once, with the id of the message."""
     store = brokered(tmp_path, url)
-    store.join("one")
+    store.register_worker("one")
     store.ping()
     producer = PostgresBroker(url=url, middleware=[], results=False, listen=False)
     message: Message[Any] = Message("default", "double", (), {"a": 2}, {})
@@ -106,7 +106,7 @@ def test_what_others_send_is_kept_and_run_as_a_job(tmp_path: Path, url: str) -> 
     producer.enqueue(Message("default", "double", (), {"a": 3}, {}), delay=60_000)
     producer.close()
 
-    claims, _ = store.trade("one", ["default"], 10)
+    claims, _ = store.settle_and_claim("one", ["default"], 10)
     store.close()
 
     assert [claim.id for claim in claims] == [message.message_id]

@@ -1,4 +1,4 @@
-"""Stores whose jobs wait in RabbitMQ."""
+"""Stores whose jobs RabbitMQ delivers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from actionhero_redis.testing import ThrowAwayRedis, throw_away_redis
 from actionhero_tasks.brokered_store import BrokeredStore
 from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
 from actionhero_tasks.outbox import ReadyJob
-from actionhero_tasks.rabbitmq_tickets import RabbitmqTickets
+from actionhero_tasks.rabbitmq_message_broker import RabbitmqMessageBroker
 from actionhero_tasks.redis_store import RedisStore
 from actionhero_tasks.sqlite_store import SqliteStore
-from actionhero_tasks.store_factory import take_back
+from actionhero_tasks.store_factory import reset_sent_jobs
 from actionhero_tasks.testing import StoreContract, new_job
-from actionhero_tasks.testing.stores import PATIENCE_SECONDS
+from actionhero_tasks.testing.stores import TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,11 +43,11 @@ def redis_server() -> Iterator[ThrowAwayRedis]:
 def brokered(inner: JobStore, server: ThrowAwayRabbitmq, *queues: str) -> BrokeredStore:
     outbox = inner.outbox()
     assert outbox is not None
-    return BrokeredStore(inner, outbox, RabbitmqTickets(server.url, "rabbit"), queues)
+    return BrokeredStore(inner, outbox, RabbitmqMessageBroker(server.url, "rabbit"), queues)
 
 
 class TestRabbitmqWithSqlite(StoreContract):
-    """The suite of all stores: jobs kept in a file, tickets in RabbitMQ."""
+    """`StoreContract` with SQLite and RabbitMQ."""
 
     @pytest.fixture
     def open_store(
@@ -56,17 +56,17 @@ class TestRabbitmqWithSqlite(StoreContract):
         return lambda: brokered(SqliteStore(tmp_path, result_ttl_ms=60_000), rabbitmq_server)
 
     @pytest.fixture
-    def vanish(self) -> Callable[[JobStore, str], None]:
-        def vanish(store: JobStore, owner: str) -> None:
+    def kill_worker(self) -> Callable[[JobStore, str], None]:
+        def kill_worker(store: JobStore, worker_id: str) -> None:
             assert isinstance(store, BrokeredStore)
             assert isinstance(store.inner, SqliteStore)
-            store.inner._owners.drop(owner)
+            store.inner._worker_locks.release(worker_id)
 
-        return vanish
+        return kill_worker
 
 
 class TestRabbitmqWithRedis(StoreContract):
-    """The suite of all stores: jobs kept in Redis, tickets in RabbitMQ."""
+    """`StoreContract` with Redis and RabbitMQ."""
 
     @pytest.fixture
     def open_store(
@@ -84,18 +84,18 @@ class TestRabbitmqWithRedis(StoreContract):
         )
 
     @pytest.fixture
-    def vanish(self) -> Callable[[JobStore, str], None]:
-        def vanish(store: JobStore, owner: str) -> None:
+    def kill_worker(self) -> Callable[[JobStore, str], None]:
+        def kill_worker(store: JobStore, worker_id: str) -> None:
             assert isinstance(store, BrokeredStore)
             assert isinstance(store.inner, RedisStore)
-            store.inner._client.zadd(store.inner._key("owners"), {owner: store.now_ms() - 1})
+            store.inner._client.zadd(store.inner._key("workers"), {worker_id: store.now_ms() - 1})
 
-        return vanish
+        return kill_worker
 
 
 @pytest.fixture
 def queue() -> str:
-    """Name a queue that no other test has."""
+    """A queue for one test."""
     return f"queue-{new_identifier()}"
 
 
@@ -109,156 +109,156 @@ def store(
     inner: SqliteStore, rabbitmq_server: ThrowAwayRabbitmq, queue: str
 ) -> Iterator[BrokeredStore]:
     store = brokered(inner, rabbitmq_server, queue)
-    store.join("one")
+    store.register_worker("one")
     yield store
     store.close()
 
 
 @pytest.fixture
 def producer(rabbitmq_server: ThrowAwayRabbitmq) -> Iterator[RabbitmqBroker]:
-    """Give the broker of somebody who speaks dramatiq, and knows nothing of us."""
+    """The broker of another dramatiq client."""
     broker = RabbitmqBroker(url=rabbitmq_server.url, middleware=[], max_priority=10)
     yield broker
     broker.close()
 
 
-def claimed(store: BrokeredStore, count: int) -> list[Claim]:
-    """Return so many claims, as soon as there are."""
+def wait_for_claims(store: BrokeredStore, count: int) -> list[Claim]:
+    """Wait for a number of claims."""
     claims: list[Claim] = []
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while len(claims) < count:
         assert time.monotonic() < deadline, f"only {claims}"
-        claims += store.trade("one", None, 10)[0]
+        claims += store.settle_and_claim("one", None, 10)[0]
         store.sweep()
     return claims
 
 
-def test_what_others_send_is_kept_and_run_as_a_job(
+def test_messages_of_other_clients_run_as_jobs(
     store: BrokeredStore, producer: RabbitmqBroker, queue: str
 ) -> None:
-    """Under the id of the message, once; with a delay not before its time."""
+    """Once, with the id and the delay of the message."""
     soon: Message[Any] = Message(queue, "double", (), {"a": 2}, {})
     later: Message[Any] = Message(queue, "double", (), {"a": 3}, {})
     producer.enqueue(later, delay=200)
     producer.enqueue(soon)
     producer.enqueue(soon)
 
-    claims = claimed(store, 2)
+    claims = wait_for_claims(store, 2)
 
     assert [claim.id for claim in claims] == [soon.message_id, later.message_id]
     assert {claim.action for claim in claims} == {"double"}
     assert Message.decode(claims[1].body).kwargs == {"a": 3}
     assert Message.decode(claims[1].body).queue_name == queue
-    assert store.trade("one", None, 10) == ([], [])
-    assert store.broker.waiting(queue) == 0
+    assert store.settle_and_claim("one", None, 10) == ([], [])
+    assert store.broker.count_waiting(queue) == 0
 
 
-def test_what_is_no_message_is_rejected(
+def test_undecodable_messages_are_rejected(
     store: BrokeredStore, producer: RabbitmqBroker, queue: str
 ) -> None:
-    """To the dead letters of RabbitMQ; what comes behind it runs."""
+    """RabbitMQ dead-letters them; the messages after them are processed."""
     store.add([new_job(queue=queue, priority=5)])
     producer.channel.basic_publish("", queue, b"\xff no message", None)
-    claimed(store, 1)
+    wait_for_claims(store, 1)
 
-    assert store.trade("one", None, 10) == ([], [])
+    assert store.settle_and_claim("one", None, 10) == ([], [])
 
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while producer.get_queue_message_counts(queue) != (0, 0, 1):
         assert time.monotonic() < deadline
-        store.trade("one", None, 10)
+        store.settle_and_claim("one", None, 10)
 
 
-def test_a_ticket_for_what_has_begun_or_will_not_begin_is_dropped(
+def test_messages_of_started_cancelled_and_unknown_jobs_are_dropped(
     store: BrokeredStore, queue: str
 ) -> None:
-    """Each job begins once, however often RabbitMQ hands it out."""
+    """Each job starts once, however often RabbitMQ delivers it."""
     twice, cancelled = new_job(queue=queue), new_job(queue=queue)
     store.add([twice, cancelled])
     store.cancel(cancelled.id)
-    store.broker.send([ReadyJob(twice.id, queue, "add", 0)])
-    store.broker.send([ReadyJob("nobody knows it", queue, "add", 0)])
+    store.broker.publish([ReadyJob(twice.id, queue, "add", 0)])
+    store.broker.publish([ReadyJob("unknown", queue, "add", 0)])
 
-    claims, _ = store.trade("one", None, 10)
+    claims, _ = store.settle_and_claim("one", None, 10)
 
     assert [claim.id for claim in claims] == [twice.id]
-    assert store.broker.waiting(queue) == 0
+    assert store.broker.count_waiting(queue) == 0
 
 
-def test_no_ticket_is_held_that_nothing_was_claimed_for(
+def test_messages_without_a_claim_are_requeued(
     store: BrokeredStore, queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither ahead of a job that ends, nor when the store is away: others can have it."""
+    """No messages are prefetched, and after an error of the store they are requeued."""
     store.add([new_job(queue=queue) for _ in range(5)])
 
-    claims, _ = store.trade("one", None, 2)
-    left = store.broker.waiting(queue)
+    claims, _ = store.settle_and_claim("one", None, 2)
+    waiting = store.broker.count_waiting(queue)
     with monkeypatch.context() as patched:
 
-        def fail(owner: str, queues: object, ids: list[str]) -> list[Claim]:
+        def fail(worker_id: str, queues: object, ids: list[str]) -> list[Claim]:
             if ids:
-                raise StoreUnavailable("gone")
+                raise StoreUnavailable("unavailable")
             return []
 
         patched.setattr(store._outbox, "claim", fail)
-        with pytest.raises(StoreUnavailable, match="gone"):
-            store.trade("one", None, 2)
+        with pytest.raises(StoreUnavailable, match="unavailable"):
+            store.settle_and_claim("one", None, 2)
 
-    assert (len(claims), left) == (2, 3)
-    assert len(claimed(store, 3)) == 3
+    assert (len(claims), waiting) == (2, 3)
+    assert len(wait_for_claims(store, 3)) == 3
 
 
-def test_a_job_whose_sender_was_killed_is_sent_by_another(
+def test_a_job_whose_sender_was_killed_is_sent_again(
     store: BrokeredStore, inner: SqliteStore, queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a while: until then it may be on its way."""
+    """After a timeout."""
     inner.add([new_job(queue=queue)])
     assert len(store._outbox.begin_sending(10)) == 1
     assert store.sweep() == 0
-    assert store.trade("one", None, 10) == ([], [])
+    assert store.settle_and_claim("one", None, 10) == ([], [])
 
     monkeypatch.setattr("actionhero_tasks.brokered_store.SENDING_MS", -1)
 
-    assert len(claimed(store, 1)) == 1
+    assert len(wait_for_claims(store, 1)) == 1
 
 
-def test_jobs_go_on_without_a_broker_when_there_is_none_any_more(
+def test_jobs_run_without_the_broker_after_it_was_removed_from_the_settings(
     store: BrokeredStore, inner: SqliteStore, queue: str
 ) -> None:
-    """What waits in it is given back to the store."""
+    """Jobs that were sent to it are ready in the store again."""
     job = new_job(queue=queue)
     store.add([job])
-    assert inner.trade("one", None, 10) == ([], [])
+    assert inner.settle_and_claim("one", None, 10) == ([], [])
 
-    take_back(inner.outbox(), inner.now_ms() + 1)
+    reset_sent_jobs(inner.outbox(), inner.now_ms() + 1)
 
-    assert [claim.id for claim in inner.trade("one", None, 10)[0]] == [job.id]
+    assert [claim.id for claim in inner.settle_and_claim("one", None, 10)[0]] == [job.id]
 
 
-def test_jobs_wait_while_rabbitmq_is_away_and_run_though_it_has_forgotten_all(
+def test_jobs_wait_during_an_outage_of_rabbitmq_and_survive_the_loss_of_its_data(
     store: BrokeredStore, rabbitmq_server: ThrowAwayRabbitmq, queue: str
 ) -> None:
-    """Killed, and started again with empty hands."""
-    sent, kept = new_job(queue=queue), new_job(queue=queue)
+    """It is killed, and started again without its data."""
+    sent, unsent = new_job(queue=queue), new_job(queue=queue)
     store.add([sent])
     rabbitmq_server.kill()
 
-    assert store.add([kept]) == [kept.id]
-    assert store.trade("one", None, 10) == ([], [])
+    assert store.add([unsent]) == [unsent.id]
+    assert store.settle_and_claim("one", None, 10) == ([], [])
     with pytest.raises(BrokerUnavailable, match=r"RabbitMQ at rabbit: .*refused"):
         store.ping()
-    rabbitmq_server.forget()
+    rabbitmq_server.delete_data()
     rabbitmq_server.start()
 
-    claims = claimed(store, 2)
-    assert {claim.id for claim in claims} == {sent.id, kept.id}
+    claims = wait_for_claims(store, 2)
+    assert {claim.id for claim in claims} == {sent.id, unsent.id}
     store.ping()
 
 
-def test_a_queue_that_others_have_made_in_another_way_is_told(
+def test_a_queue_declared_with_other_arguments_is_reported(
     store: BrokeredStore, rabbitmq_server: ThrowAwayRabbitmq, queue: str
 ) -> None:
-    """In the words of RabbitMQ. The job is kept all the same."""
+    """With the message of RabbitMQ. The job is stored."""
     plain = RabbitmqBroker(url=rabbitmq_server.url, middleware=[])
     plain.declare_queue(queue, ensure=True)
     plain.close()
@@ -266,19 +266,19 @@ def test_a_queue_that_others_have_made_in_another_way_is_told(
     [id] = store.add([new_job(queue=queue)])
 
     with pytest.raises(BrokerUnavailable, match="inequivalent arg 'x-max-priority'"):
-        store.broker.waiting(queue)
+        store.broker.count_waiting(queue)
     assert store.find(id) is not None
 
 
-def test_a_server_that_was_left_dead_runs_for_the_next_test(
+def test_the_fixture_starts_a_killed_server_again(
     shared_rabbitmq: ThrowAwayRabbitmq, request: pytest.FixtureRequest
 ) -> None:
-    """A test that kills it and fails before it starts again spoils no other."""
+    """So a test that kills the server and fails does not affect the next test."""
     shared_rabbitmq.kill()
 
     server: ThrowAwayRabbitmq = request.getfixturevalue("rabbitmq_server")
 
-    assert server.runs
-    tickets = RabbitmqTickets(server.url, "rabbit")
-    tickets.ping()
-    tickets.close()
+    assert server.is_running
+    broker = RabbitmqMessageBroker(server.url, "rabbit")
+    broker.ping()
+    broker.close()

@@ -1,4 +1,4 @@
-"""The store in Redis."""
+"""`RedisStore`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import redis
 from actionhero_redis.testing import ThrowAwayRedis, throw_away_redis
 from actionhero_tasks.job import StoreUnavailable
 from actionhero_tasks.redis_store import RedisStore
-from actionhero_tasks.testing import StoreContract, ended, new_job
+from actionhero_tasks.testing import StoreContract, new_job, new_settlement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ def open_store(server: ThrowAwayRedis) -> Callable[..., RedisStore]:
 
 
 class TestRedisStore(StoreContract):
-    """The suite of all stores."""
+    """`StoreContract` with Redis."""
 
     @pytest.fixture
     def open_store(self, server: ThrowAwayRedis) -> Callable[[], JobStore]:
@@ -50,51 +50,51 @@ class TestRedisStore(StoreContract):
         )
 
     @pytest.fixture
-    def vanish(self) -> Callable[[JobStore, str], None]:
-        def vanish(store: JobStore, owner: str) -> None:
+    def kill_worker(self) -> Callable[[JobStore, str], None]:
+        def kill_worker(store: JobStore, worker_id: str) -> None:
             assert isinstance(store, RedisStore)
-            store._client.zadd(store._key("owners"), {owner: store.now_ms() - 1})
+            store._client.zadd(store._key("workers"), {worker_id: store.now_ms() - 1})
 
-        return vanish
+        return kill_worker
 
 
-def test_an_owner_of_whom_nothing_is_heard_is_gone_after_its_lease(
+def test_a_worker_without_heartbeats_is_removed_after_its_lease(
     open_store: Callable[..., RedisStore],
 ) -> None:
-    """By the clock of Redis. As long as somebody says that it lives, it does."""
+    """By the clock of Redis. Heartbeats extend the lease."""
     store = open_store(lease_ms=200)
-    store.join("silent")
-    store.join("one")
+    store.register_worker("silent")
+    store.register_worker("one")
     store.add([new_job()])
-    [claim] = store.trade("silent", None, 1)[0]
-    beating = threading.Event()
+    [claim] = store.settle_and_claim("silent", None, 1)[0]
+    stopped = threading.Event()
 
-    def beat() -> None:
-        while not beating.wait(0.02):
-            store.beat("silent")
+    def send_heartbeats() -> None:
+        while not stopped.wait(0.02):
+            store.record_heartbeat("silent")
 
-    thread = threading.Thread(target=beat)
+    thread = threading.Thread(target=send_heartbeats)
     thread.start()
-    began = store.now_ms()
-    while store.now_ms() < began + 400:
+    start = store.now_ms()
+    while store.now_ms() < start + 400:
         assert store.sweep() == 0
-    beating.set()
+    stopped.set()
     thread.join()
 
     while not store.sweep():
         pass
-    [again] = store.trade("one", None, 1)[0]
-    _, refused = store.trade("silent", None, 0, [ended(claim)])
+    [again] = store.settle_and_claim("one", None, 1)[0]
+    _, rejected = store.settle_and_claim("silent", None, 0, [new_settlement(claim)])
     store.close()
 
-    assert (again.id, refused) == (claim.id, [claim.id])
+    assert (again.id, rejected) == (claim.id, [claim.id])
 
 
-def test_a_redis_that_was_restarted_has_all_jobs(open_store: Callable[..., RedisStore]) -> None:
-    """Meanwhile it is told as away. Afterwards the same store goes on."""
+def test_jobs_survive_a_restart_of_redis(open_store: Callable[..., RedisStore]) -> None:
+    """During the outage the store raises `StoreUnavailable`, and works after it."""
     with throw_away_redis(options=["--appendfsync", "always"]) as server:
         store = RedisStore(lambda: redis.Redis.from_url(server.url), "{t}:", result_ttl_ms=60_000)
-        store.join("one")
+        store.register_worker("one")
         job = new_job()
         store.add([job])
         server.kill()
@@ -102,7 +102,7 @@ def test_a_redis_that_was_restarted_has_all_jobs(open_store: Callable[..., Redis
             store.ping()
 
         server.start()
-        [claim] = store.trade("one", None, 1)[0]
+        [claim] = store.settle_and_claim("one", None, 1)[0]
         store.close()
 
     assert claim.id == job.id

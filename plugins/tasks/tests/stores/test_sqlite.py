@@ -1,8 +1,9 @@
-"""The embedded store."""
+"""`SqliteStore`."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import signal
 import sqlite3
 import subprocess
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actionhero import BootError
-from actionhero_tasks.job import Ending, JobState, StoreUnavailable
+from actionhero_tasks.job import JobState, SettlementKind, StoreUnavailable
 from actionhero_tasks.sqlite_store import SqliteStore
-from actionhero_tasks.testing import StoreContract, ended, new_job
+from actionhero_tasks.testing import StoreContract, new_job, new_settlement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,15 +24,15 @@ if TYPE_CHECKING:
 
     from actionhero_tasks.store import JobStore
 
-#: Claims a job in another process, and waits to be killed.
-CLAIMS = """
+#: A program that claims a job, and waits to be killed.
+CLAIM_PROGRAM = """
 import sys, time
 from pathlib import Path
 from actionhero_tasks.sqlite_store import SqliteStore
 
 store = SqliteStore(Path(sys.argv[1]), result_ttl_ms=1000)
-store.join("other")
-claims, _ = store.trade("other", None, 1)
+store.register_worker("other")
+claims, _ = store.settle_and_claim("other", None, 1)
 print(claims[0].id, flush=True)
 time.sleep(600)
 """
@@ -50,32 +51,32 @@ def store(open_store: Callable[[], SqliteStore]) -> Iterator[SqliteStore]:
 
 
 class TestSqliteStore(StoreContract):
-    """The suite of all stores."""
+    """`StoreContract` with SQLite."""
 
     @pytest.fixture
     def open_store(self, tmp_path: Path) -> Callable[[], JobStore]:
         return lambda: SqliteStore(tmp_path, result_ttl_ms=60_000)
 
     @pytest.fixture
-    def vanish(self) -> Callable[[JobStore, str], None]:
-        def vanish(store: JobStore, owner: str) -> None:
+    def kill_worker(self) -> Callable[[JobStore, str], None]:
+        def kill_worker(store: JobStore, worker_id: str) -> None:
             assert isinstance(store, SqliteStore)
-            store._owners.drop(owner)
+            store._worker_locks.release(worker_id)
 
-        return vanish
+        return kill_worker
 
 
-def test_a_process_that_is_killed_is_gone_and_one_that_is_stopped_is_not(
+def test_the_job_of_a_killed_process_is_released_and_that_of_a_stopped_one_is_not(
     store: SqliteStore, tmp_path: Path
 ) -> None:
-    """The system says it, and no clock: however long a process is stopped, its job is its own."""
+    """It depends on a file lock and not on a clock."""
     store.add([new_job()])
     with subprocess.Popen(
-        [sys.executable, "-c", CLAIMS, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", CLAIM_PROGRAM, str(tmp_path)], stdout=subprocess.PIPE, text=True
     ) as other:
         assert other.stdout is not None
         id = other.stdout.readline().strip()
-        alive = store.owners()
+        alive = store.worker_ids()
         other.send_signal(signal.SIGSTOP)
         while_stopped = store.sweep()
         other.kill()
@@ -85,19 +86,35 @@ def test_a_process_that_is_killed_is_gone_and_one_that_is_stopped_is_not(
 
     assert alive == ["other"]
     assert (while_stopped, after) == (0, 1)
-    found = store.find(id)
-    assert found is not None
-    assert found.state is JobState.READY
+    record = store.find(id)
+    assert record is not None
+    assert record.state is JobState.READY
 
 
-def test_results_are_dropped_when_they_are_old(tmp_path: Path) -> None:
+def test_a_file_system_without_locks_makes_the_store_unavailable(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error has the folder and the reason."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", fail)
+
+    with pytest.raises(StoreUnavailable, match=r"cannot lock files in .*No locks available"):
+        store.register_worker("one")
+
+
+def test_expired_results_are_deleted(tmp_path: Path) -> None:
     """Dead letters are not."""
     store = SqliteStore(tmp_path, result_ttl_ms=0)
-    store.join("one")
+    store.register_worker("one")
     done, dead = new_job(priority=-1), new_job()
     store.add([done, dead])
-    claims, _ = store.trade("one", None, 2)
-    store.trade("one", None, 0, [ended(claims[0]), ended(claims[1], Ending.DEAD)])
+    claims, _ = store.settle_and_claim("one", None, 2)
+    store.settle_and_claim(
+        "one", None, 0, [new_settlement(claims[0]), new_settlement(claims[1], SettlementKind.DEAD)]
+    )
 
     while store.now_ms() <= (store.jobs(JobState.DEAD)[0].ended_ms or 0):
         pass
@@ -108,31 +125,31 @@ def test_results_are_dropped_when_they_are_old(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_file_of_another_version_is_refused(
+def test_a_file_of_another_version_is_rejected(
     open_store: Callable[[], SqliteStore], tmp_path: Path
 ) -> None:
-    """Rather than read wrongly."""
+    """The error has both versions of the schema."""
     open_store().close()
     with sqlite3.connect(tmp_path / "jobs.sqlite3") as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
 
-    with pytest.raises(BootError, match=r"another version .*its form is 99, ours 2"):
+    with pytest.raises(BootError, match=r"another version .*schema 99, this version has 3"):
         open_store()
 
 
-def test_a_file_that_is_none_is_told_as_a_store_that_is_away(tmp_path: Path) -> None:
-    """With its path, and with what SQLite has to say."""
+def test_a_file_that_is_not_a_database_makes_the_store_unavailable(tmp_path: Path) -> None:
+    """The error has the path and the message of SQLite."""
     (tmp_path / "jobs.sqlite3").write_bytes(b"no database at all, but long enough" * 100)
 
     with pytest.raises(StoreUnavailable, match=r"jobs\.sqlite3: file is not a database"):
         SqliteStore(tmp_path, result_ttl_ms=1)
 
 
-def test_a_file_that_somebody_else_is_opening_is_waited_for(
+def test_opening_waits_for_another_process_that_creates_the_file(
     tmp_path: Path, open_store: Callable[[], SqliteStore]
 ) -> None:
-    """Many processes may begin at once in a folder where there is nothing yet."""
+    """Several processes may start at once in an empty folder."""
     with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite3")) as other:
         other.execute("BEGIN EXCLUSIVE")
         with ThreadPoolExecutor(1) as threads:

@@ -1,4 +1,4 @@
-"""For tests: `drain` runs the jobs that wait; `StoreContract` is the suite of every store.
+"""For tests: `drain` runs waiting jobs; `StoreContract` is the test suite of every store.
 
 ```python
 async with running_app(actionhero_tasks.plugin, SignUp, Welcome) as app:
@@ -7,17 +7,17 @@ async with running_app(actionhero_tasks.plugin, SignUp, Welcome) as app:
     assert job.result == "welcomed Ada"
 ```
 
-Authors of stores inherit the suite that ours pass:
+Authors of stores inherit the suite:
 
 ```python
-class TestCarrierPigeons(StoreContract):
+class TestMyStore(StoreContract):
     @pytest.fixture
     def open_store(self, tmp_path):
-        return lambda: PigeonStore(tmp_path)
+        return lambda: MyStore(tmp_path)
 
     @pytest.fixture
-    def vanish(self):
-        return lambda store, owner: store.forget(owner)
+    def kill_worker(self):
+        return lambda store, worker_id: store.expire_lease(worker_id)
 ```
 """
 
@@ -29,15 +29,15 @@ from actionhero import lazy_names
 
 if TYPE_CHECKING:
     from actionhero_tasks.testing.drain import drain as drain
-    from actionhero_tasks.testing.jobs import ended as ended
     from actionhero_tasks.testing.jobs import new_job as new_job
+    from actionhero_tasks.testing.jobs import new_settlement as new_settlement
     from actionhero_tasks.testing.store_contract import StoreContract as StoreContract
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         ".drain": ["drain"],
-        ".jobs": ["ended", "new_job"],
+        ".jobs": ["new_job", "new_settlement"],
         ".store_contract": ["StoreContract"],
     },
 )

@@ -1,50 +1,53 @@
-"""`drain`: runs the jobs that wait, now and here, for tests of actions that enqueue."""
+"""`drain`: runs waiting jobs in a test, for tests of actions that enqueue."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from actionhero import Application
+from actionhero.testing import RunningApp
 from actionhero_tasks.reports import job_of
 from actionhero_tasks.runner import JobRunner
-from actionhero_tasks.servers import new_worker_id
 from actionhero_tasks.tasks import Tasks
+from actionhero_tasks.worker_id import new_worker_id
 
 if TYPE_CHECKING:
-    from actionhero.testing import RunningApp
+    from actionhero import Application
     from actionhero_tasks.reports import Job
     from actionhero_tasks.store import JobStore
 
-#: How many jobs are taken in one step.
-MOST: Final = 100
+#: How many jobs are claimed in one step.
+BATCH: Final = 100
 
 
 async def drain(app: Application | RunningApp) -> list[Job]:
-    """Run the jobs that are ready, and those that they enqueue, and return what became of them.
+    """Run the ready jobs, and those that they enqueue, in order; return their status.
 
-    They run one after the other. Those that are delayed stay, and so do those that failed and are
-    to be tried again: enqueue without a delay, and look at the job that failed.
+    Delayed jobs are not run, nor are retries of failed jobs.
 
     Args:
         app: A running application that runs no jobs itself, as in `RunMode.CLI`.
     """
-    running = app if not isinstance(app, RunningApp) else app.app
+    running = app.app if isinstance(app, RunningApp) else app
     tasks = running.get(Tasks)
     runner = JobRunner(running, lambda *_: None)
-    owner = new_worker_id()
-    await tasks.use(lambda store: store.join(owner))
+    worker_id = new_worker_id()
+    await tasks.use(lambda store: store.register_worker(worker_id))
     ids: list[str] = []
     try:
-        while claims := (await tasks.use(lambda store: store.trade(owner, None, MOST)))[0]:
+        while claims := (
+            await tasks.use(lambda store: store.settle_and_claim(worker_id, None, BATCH))
+        )[0]:
             for claim in claims:
                 settlement = await runner.run(claim)
-                await tasks.use(lambda store, s=settlement: store.trade(owner, None, 0, [s]))  # type: ignore[misc]
+                await tasks.use(
+                    lambda store, s=settlement: store.settle_and_claim(worker_id, None, 0, [s])  # type: ignore[misc]
+                )
                 ids.append(claim.id)
     finally:
-        await tasks.use(lambda store: store.leave(owner, crashed=False))
+        await tasks.use(lambda store: store.remove_worker(worker_id, crashed=False))
     return await tasks.use(lambda store: _jobs(store, ids))
 
 
 def _jobs(store: JobStore, ids: list[str]) -> list[Job]:
-    found = [store.find(id) for id in ids]
-    return [job_of(record) for record in found if record is not None]
+    records = [store.find(id) for id in ids]
+    return [job_of(record) for record in records if record is not None]

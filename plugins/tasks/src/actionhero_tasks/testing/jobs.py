@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from actionhero.transport import new_identifier
-from actionhero_tasks.job import Claim, Ending, NewJob, Settlement
+from actionhero_tasks.job import Claim, NewJob, Settlement, SettlementKind
 
 
-def new_job(**facts: Any) -> NewJob:
-    """Return a job that runs nothing; `facts` are fields of it."""
-    given: dict[str, Any] = {
+def new_job(**fields: Any) -> NewJob:
+    """Return a job that runs no action; `fields` override its defaults."""
+    values: dict[str, Any] = {
         "id": new_identifier(),
         "queue": "default",
         "action": "add",
         "body": b'{"n":1}',
-        **facts,
+        **fields,
     }
-    return NewJob(**given)
+    return NewJob(**values)
 
 
-def ended(claim: Claim, ending: Ending = Ending.DONE, **facts: Any) -> Settlement:
-    """Return what a worker says of a job that has ended; `facts` are fields of it."""
-    return Settlement(claim.id, claim.token, ending, **facts)
+def new_settlement(
+    claim: Claim, kind: SettlementKind = SettlementKind.DONE, **fields: Any
+) -> Settlement:
+    """Return a settlement of a claim; `fields` override its defaults."""
+    return Settlement(claim.id, claim.token, kind, **fields)

@@ -1,4 +1,4 @@
-"""For tests: a real RabbitMQ that is thrown away, on free ports, with nothing of the machine's.
+"""`ThrowAwayRabbitmq`: a temporary RabbitMQ server for tests, isolated from the machine's.
 
 ```python
 from actionhero_tasks.testing.rabbitmq import rabbitmq_server, shared_rabbitmq  # in conftest.py
@@ -26,18 +26,18 @@ from actionhero.testing import free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: A server that has not answered by then never will.
+#: How long to wait for the server to accept connections.
 START_SECONDS: Final = 90.0
-LOOK_SECONDS: Final = 0.05
-#: Where packages put the script that does not change to another user.
+POLL_SECONDS: Final = 0.05
+#: The script of Linux packages that does not change the user, and the general one.
 _SCRIPTS: Final = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
 
 
 class ThrowAwayRabbitmq:
-    """A server for tests. It may be killed and started again; what was written stays.
+    """A temporary server. It may be killed and started again, and persists its data.
 
     Args:
-        program: `rabbitmq-server`.
+        program: The path of `rabbitmq-server`.
         folder: An empty folder for its data.
     """
 
@@ -45,14 +45,14 @@ class ThrowAwayRabbitmq:
         self._program = program
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self._names: subprocess.Popen[bytes] | None = None
-        self._port, distribution, self._names_port = (free_port() for _ in range(3))
+        self._epmd: subprocess.Popen[bytes] | None = None
+        self._port, distribution, self._epmd_port = (free_port() for _ in range(3))
         (folder / "plugins").write_text("[].")
         self._environ = {
             **os.environ,
-            # The cookie, by which nodes know one another, is made there.
+            # The folder of the Erlang cookie.
             "HOME": str(folder),
-            "ERL_EPMD_PORT": str(self._names_port),
+            "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
             "RABBITMQ_CONFIG_FILE": str(folder / "none.conf"),
@@ -65,25 +65,25 @@ class ThrowAwayRabbitmq:
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self._port),
             "RABBITMQ_PID_FILE": str(folder / "pid"),
-            # It waits without turning on the spot: machines that test have few processors.
+            # Without busy waiting, because test machines have few processors.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-start_epmd false +sbwt none +sbwtdcpu none "
             "+sbwtdio none",
         }
-        #: Where it is, for `tasks.broker_url`.
+        #: The URL for `tasks.broker_url`.
         self.url = f"amqp://guest:guest@127.0.0.1:{self._port}/"
 
     @property
-    def runs(self) -> bool:
-        """Whether it was started, and has not ended since."""
+    def is_running(self) -> bool:
+        """Whether the server process is running."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server, and wait until it accepts connections."""
         with (self._folder / "rabbitmq.log").open("ab") as log:
-            if self._names is None:
-                # By which its parts find one another; it would start one that stays behind.
-                self._names = subprocess.Popen(  # noqa: S603 - a program of this machine
-                    [shutil.which("epmd") or "epmd", "-port", str(self._names_port)],
+            if self._epmd is None:
+                # The port mapper of Erlang, which the server would start as a daemon.
+                self._epmd = subprocess.Popen(  # noqa: S603 - a program of this machine
+                    [shutil.which("epmd") or "epmd", "-port", str(self._epmd_port)],
                     env=self._environ,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -96,42 +96,42 @@ class ThrowAwayRabbitmq:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # With its helpers, to be ended with them.
+                # A process group, to kill it with its children.
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
+        while not self._accepts_connections():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.close()
-                pytest.fail(f"the throw-away RabbitMQ did not start:\n{self.log}")
-            time.sleep(LOOK_SECONDS)
+                pytest.fail(f"the temporary RabbitMQ did not start:\n{self.log}")
+            time.sleep(POLL_SECONDS)
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill the server with SIGKILL."""
         process, self._process = self._process, None
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def forget(self) -> None:
-        """Throw away what a server has written that was killed."""
+    def delete_data(self) -> None:
+        """Delete the data of the killed server."""
         shutil.rmtree(self._folder / "data")
 
     def close(self) -> None:
-        """End it, and all that belongs to it."""
+        """Kill the server and the port mapper."""
         self.kill()
-        if self._names is not None:
-            self._names.kill()
-            self._names.wait()
-            self._names = None
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd.wait()
+            self._epmd = None
 
     @property
     def log(self) -> str:
-        """What it has written, for the message of a failure."""
+        """The log of the server."""
         return (self._folder / "rabbitmq.log").read_text(encoding="utf-8", errors="replace")
 
-    def _answers(self) -> bool:
+    def _accepts_connections(self) -> bool:
         try:
             with pika.BlockingConnection(pika.URLParameters(self.url)):
                 return True
@@ -141,14 +141,14 @@ class ThrowAwayRabbitmq:
 
 @contextlib.contextmanager
 def throw_away_rabbitmq() -> Iterator[ThrowAwayRabbitmq]:
-    """Run a server for as long as the block takes.
+    """Run a temporary server for the duration of a `with` block.
 
-    Without one on this machine the test is skipped; in CI it fails.
+    If RabbitMQ is not installed, the test is skipped; in CI it fails.
     """
-    program = next((found for name in _SCRIPTS if (found := shutil.which(name))), None)
+    program = next((path for name in _SCRIPTS if (path := shutil.which(name))), None)
     if program is None:
         in_ci = os.environ.get("CI", "").lower() not in {"", "0", "false"}
-        (pytest.fail if in_ci else pytest.skip)("there is no rabbitmq-server on this machine")
+        (pytest.fail if in_ci else pytest.skip)("rabbitmq-server is not installed")
     with tempfile.TemporaryDirectory(prefix="rabbitmq-", ignore_cleanup_errors=True) as folder:
         server = ThrowAwayRabbitmq(program, Path(folder))
         try:
@@ -160,18 +160,17 @@ def throw_away_rabbitmq() -> Iterator[ThrowAwayRabbitmq]:
 
 @pytest.fixture(scope="session")
 def shared_rabbitmq() -> Iterator[ThrowAwayRabbitmq]:
-    """Give all tests one real RabbitMQ, which `rabbitmq_server` gives to each."""
+    """A RabbitMQ server for the whole session; tests use `rabbitmq_server`."""
     with throw_away_rabbitmq() as server:
         yield server
 
 
 @pytest.fixture
 def rabbitmq_server(shared_rabbitmq: ThrowAwayRabbitmq) -> ThrowAwayRabbitmq:
-    """Give a test a RabbitMQ that all share, and that runs.
+    """The shared RabbitMQ server, started again if a test has killed it.
 
-    A ticket that one test leaves is for nothing in another. One that fails with the server away
-    fails alone: the next test that wants the server has it started again.
+    Messages that another test has left do no harm: they belong to no stored job.
     """
-    if not shared_rabbitmq.runs:
+    if not shared_rabbitmq.is_running:
         shared_rabbitmq.start()
     return shared_rabbitmq

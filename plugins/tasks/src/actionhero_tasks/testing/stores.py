@@ -1,4 +1,4 @@
-"""What the suites for stores of jobs stand on."""
+"""`StoreSuite`: the fixtures of the test suites for stores of jobs."""
 
 from __future__ import annotations
 
@@ -14,60 +14,60 @@ if TYPE_CHECKING:
     from actionhero_tasks.job import Claim
     from actionhero_tasks.store import JobStore
 
-#: How long a suite waits for what another thread, or the clock, has to do.
-PATIENCE_SECONDS = 30.0
+#: How long a suite waits for another thread, or for a point in time.
+TIMEOUT_SECONDS = 30.0
 
 
 class StoreSuite:
-    """A store in the hands of two owners, `one` and `two`."""
+    """A store with two workers, `one` and `two`."""
 
     @pytest.fixture
     def open_store(self) -> Callable[[], JobStore]:
-        """Give a function that opens one and the same store, as another process would."""
-        raise NotImplementedError("a suite that inherits this gives a fixture 'open_store'")
+        """Return a function that opens a connection to one store, as another process would."""
+        raise NotImplementedError("subclasses define the fixture 'open_store'")
 
     @pytest.fixture
-    def vanish(self) -> Callable[[JobStore, str], None]:
-        """Give a function that lets an owner be gone, as if its process had been killed."""
-        raise NotImplementedError("a suite that inherits this gives a fixture 'vanish'")
+    def kill_worker(self) -> Callable[[JobStore, str], None]:
+        """Return a function that makes a worker look killed to the sweep of the store."""
+        raise NotImplementedError("subclasses define the fixture 'kill_worker'")
 
     @pytest.fixture
     def stores(self, open_store: Callable[[], JobStore]) -> Iterator[Callable[[], JobStore]]:
-        """Give a function that opens the store once more; all of them are closed at the end."""
+        """Return a function that opens further connections, which are closed after the test."""
         opened: list[JobStore] = []
 
-        def opening() -> JobStore:
+        def open_another() -> JobStore:
             opened.append(open_store())
             return opened[-1]
 
-        yield opening
+        yield open_another
         for store in opened:
             store.close()
 
     @pytest.fixture
     def store(self, stores: Callable[[], JobStore]) -> JobStore:
-        """Give a store that both owners have joined."""
+        """Return a store in which both workers are registered."""
         store = stores()
-        store.join("one")
-        store.join("two")
+        store.register_worker("one")
+        store.register_worker("two")
         return store
 
     def claim_when_due(self, store: JobStore) -> Claim:
-        """Return the next job, once its time has come."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        bell = threading.Event()
+        """Wait until a job is ready, and claim it."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        wake_event = threading.Event()
         while time.monotonic() < deadline:
-            claims, _ = store.trade("one", None, 1)
+            claims, _ = store.settle_and_claim("one", None, 1)
             if claims:
                 return claims[0]
-            store.wait("one", bell, 1000)
-        pytest.fail("it never came")
+            store.wait("one", wake_event, 1000)
+        pytest.fail("no job is ready")
 
-    def swept(self, store: JobStore) -> list[Claim]:
-        """Return what somebody else gets once the sweep has found who is gone."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+    def claim_after_sweep(self, store: JobStore) -> list[Claim]:
+        """Sweep until a killed worker is detected, and claim its jobs for the other worker."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not store.sweep():
-            assert time.monotonic() < deadline, "the sweep does not find it"
-            store.beat("two")
+            assert time.monotonic() < deadline, "the sweep detects no killed worker"
+            store.record_heartbeat("two")
             time.sleep(0.02)
-        return store.trade("two", None, 10)[0]
+        return store.settle_and_claim("two", None, 10)[0]

@@ -1,4 +1,4 @@
-"""The queue is a door like any other: the same table of calls and answers holds for it."""
+"""The server contract for the job queue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 import actionhero_redis.plugin
 from actionhero import TypedError, json
-from actionhero.testing import RunningApp
 from actionhero_redis.testing import throw_away_redis
 from actionhero_tasks import JobState, Tasks
 from pytest_actionhero import (
@@ -22,9 +21,11 @@ from pytest_actionhero import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
+    from actionhero.testing import RunningApp
 
-class Queue(TransportClient):
-    """Somebody who enqueues, and asks for the result."""
+
+class QueueClient(TransportClient):
+    """Enqueues an action, and waits for its result."""
 
     def __init__(self, app: RunningApp) -> None:
         self._app = app
@@ -39,33 +40,33 @@ class Queue(TransportClient):
         if job.state is JobState.DONE:
             return CallResult(job.result, text=json.dumps(job.result).decode())
         assert job.error is not None
-        failure = CallFailure.from_envelope({"error": job.error})
+        failure = CallFailure.from_document({"error": job.error})
         return CallResult(failure=failure, text=json.dumps(job.error).decode())
 
     async def call_and_disconnect(
-        self, action: str, inputs: Mapping[str, str], begun: Callable[[], Awaitable[None]]
+        self, action: str, inputs: Mapping[str, str], started: Callable[[], Awaitable[None]]
     ) -> None:
         await self._tasks.enqueue(action, inputs)
-        await begun()
-        # The only one who can leave is the worker.
+        await started()
+        # A job has no client that could disconnect, so the worker is closed.
         [server] = self._app.app.servers
         await server.close()
 
 
 class TestQueue(ServerContract):
-    """What holds for every door."""
+    """With the embedded store."""
 
     @pytest.fixture
-    async def door(self, tasks_app: Callable[..., Any]) -> AsyncIterator[TransportClient]:
+    async def transport(self, tasks_app: Callable[..., Any]) -> AsyncIterator[TransportClient]:
         async with tasks_app(plugins=(contract_actions,), retries=0) as app:
-            yield Queue(app)
+            yield QueueClient(app)
 
 
 class TestQueueInRedis(ServerContract):
-    """It holds wherever jobs are kept."""
+    """With the Redis store."""
 
     @pytest.fixture
-    async def door(
+    async def transport(
         self, tasks_app: Callable[..., Any], redis_url: str
     ) -> AsyncIterator[TransportClient]:
         plugins = (contract_actions, actionhero_redis.plugin)
@@ -74,7 +75,7 @@ class TestQueueInRedis(ServerContract):
             plugins=plugins, environ=environ, run_in_server=True, retries=0
         ) as app:
             assert app.get(Tasks).store.kind == "redis"
-            yield Queue(app)
+            yield QueueClient(app)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from actionhero.testing import free_port
 
 if TYPE_CHECKING:
-    from plugins.tasks.tests.processes.conftest import Place
+    from plugins.tasks.tests.processes.conftest import Deployment
 
 
 def ask(port: int, path: str) -> tuple[int, Any]:
@@ -28,25 +28,25 @@ def ask(port: int, path: str) -> tuple[int, Any]:
 
 
 def test_a_worker_is_ready_while_its_store_answers_and_live_all_the_time(
-    place_on_redis: Place,
+    redis_deployment: Deployment,
 ) -> None:
     """Redis goes and comes back; a worker that hangs is alive for a minute."""
-    place, port = place_on_redis, free_port()
-    parent = place.begin("worker", "--health-address", str(port))
-    place.until(lambda: ask(port, "/readyz") == (200, {"ready": True, "workers": 1}), "ready")
+    deployment, port = redis_deployment, free_port()
+    parent = deployment.start("worker", "--health-address", str(port))
+    deployment.until(lambda: ask(port, "/readyz") == (200, {"ready": True, "workers": 1}), "ready")
     assert ask(port, "/nowhere") == (404, None)
-    assert place.redis is not None
-    place.redis.kill()
-    place.until(lambda: ask(port, "/readyz") == (503, {"ready": False, "workers": 0}), "not ready")
+    assert deployment.redis is not None
+    deployment.redis.kill()
+    deployment.until(lambda: ask(port, "/readyz") == (503, {"ready": False, "workers": 0}), "not ready")
     meanwhile = ask(port, "/livez")
-    place.redis.start()
-    place.until(lambda: ask(port, "/readyz")[0] == 200, "ready again")
-    [child] = place.children(parent)
+    deployment.redis.start()
+    deployment.until(lambda: ask(port, "/readyz")[0] == 200, "ready again")
+    [child] = deployment.children(parent)
     os.kill(child, signal.SIGSTOP)
-    place.until(lambda: ask(port, "/readyz")[0] == 503, "it hangs")
+    deployment.until(lambda: ask(port, "/readyz")[0] == 503, "it hangs")
     hanging = ask(port, "/livez")
     os.kill(child, signal.SIGCONT)
-    place.until(lambda: ask(port, "/readyz")[0] == 200, "it goes on")
+    deployment.until(lambda: ask(port, "/readyz")[0] == 200, "it goes on")
     parent.terminate()
 
     assert parent.wait() == 0
@@ -54,14 +54,14 @@ def test_a_worker_is_ready_while_its_store_answers_and_live_all_the_time(
     assert ask(port, "/livez") == (0, None)
 
 
-def test_a_port_that_is_taken_is_told(place: Place) -> None:
+def test_a_port_that_is_taken_is_told(deployment: Deployment) -> None:
     """With the setting, and nothing is started."""
     port = free_port()
-    first = place.begin("worker", "--health-address", str(port))
-    place.until(lambda: ask(port, "/livez")[0] == 200, "it listens")
+    first = deployment.start("worker", "--health-address", str(port))
+    deployment.until(lambda: ask(port, "/livez")[0] == 200, "it listens")
 
-    second = place.run("worker", "--health-address", f"127.0.0.1:{port}")
-    wrong = place.run("worker", "--health-address", "here")
+    second = deployment.run("worker", "--health-address", f"127.0.0.1:{port}")
+    wrong = deployment.run("worker", "--health-address", "here")
     first.terminate()
 
     assert first.wait() == 0
