@@ -1,4 +1,4 @@
-"""A small application, served by a started process, and how to wait for what it says."""
+"""A small application, a fixture that serves it in a process, and its client."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-#: How long anything may take before the test gives up.
-PATIENCE_SECONDS = 30.0
+#: The timeout of every wait in a test.
+TIMEOUT_SECONDS = 30.0
 
 LISTENING = r"listen(?:s|ing) on http://[\w.\[\]:]+:(\d+)"
 
-#: The application that is served where a test brings none of its own.
+#: The application of tests without their own.
 APPLICATION = '''
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ from actionhero import Action, Application, Call, Initializer, Inputs, Middlewar
 released = asyncio.Event()
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-class Told(Middleware):
+class LogAfter(Middleware):
     async def after(self, call: Call, outcome: object) -> None:
-        say(f"after {call.action.name}")
+        log(f"after {call.action.name}")
 
 
 class Process(Action):
-    """Tell which process answers."""
+    """Return the process id."""
 
     name = "process"
     web = "GET /process"
@@ -62,37 +62,37 @@ class Process(Action):
 
 
 class Wait(Action):
-    """Answer when somebody says so."""
+    """Wait for a call of `release`."""
 
     name = "wait"
     web = "GET /wait"
-    middleware = [Told()]
+    middleware = [LogAfter()]
 
     async def run(self, call: Call) -> str:
-        say("waiting")
+        log("waiting")
         await released.wait()
         return "waited"
 
 
-class Gate(Action):
-    """Answer what somebody writes into a pipe."""
+class Pipe(Action):
+    """Return the content of a named pipe."""
 
-    name = "gate"
-    web = "GET /gate"
+    name = "pipe"
+    web = "GET /pipe"
 
     async def run(self, call: Call) -> str:
-        say("at the gate")
-        return await asyncio.to_thread(Path("gate").read_text)
+        log("reading the pipe")
+        return await asyncio.to_thread(Path("pipe").read_text)
 
 
-class Stubborn(Action):
-    """Never answer, whoever asks."""
+class Uncancellable(Action):
+    """Suppress every cancellation."""
 
-    name = "stubborn"
-    web = "GET /stubborn"
+    name = "uncancellable"
+    web = "GET /uncancellable"
 
     async def run(self, call: Call) -> None:
-        say("stubborn")
+        log("uncancellable")
         while True:
             try:
                 await asyncio.Event().wait()
@@ -101,31 +101,31 @@ class Stubborn(Action):
 
 
 class Block(Action):
-    """Keep the event loop from turning."""
+    """Block the event loop."""
 
     name = "block"
     web = "GET /block"
 
     async def run(self, call: Call) -> None:
-        # Not `say`: a signal may come while it still writes.
+        # Not `log`: a signal may interrupt it.
         os.write(2, b"blocking\\n")
         while True:
             time.sleep(1)
 
 
 class Thread(Action):
-    """Wait for a thread that does not end."""
+    """Wait for a thread that never finishes."""
 
     name = "thread"
     web = "GET /thread"
 
     async def run(self, call: Call) -> None:
-        say("in a thread")
+        log("in a thread")
         await asyncio.to_thread(time.sleep, 1000)
 
 
 class Release(Action):
-    """Let those that wait go on."""
+    """Release the calls of `wait`."""
 
     name = "release"
     web = "GET /release"
@@ -136,7 +136,7 @@ class Release(Action):
 
 
 class Count(Action):
-    """Tell how often it was called, and say so when that is often."""
+    """Return the number of calls, and log when it is high."""
 
     name = "count"
     web = "GET /count"
@@ -145,18 +145,18 @@ class Count(Action):
     async def run(self, call: Call) -> int:
         Count.count += 1
         if Count.count == 500:
-            say("under load")
+            log("under load")
         await asyncio.sleep(0)
         return Count.count
 
 
-class Goodbye(Initializer):
-    """Say in the end how much there was to count."""
+class LogCount(Initializer):
+    """Log the number of calls on shutdown."""
 
-    name = "goodbye"
+    name = "log_count"
 
     async def stop(self, app: Application) -> None:
-        say(f"counted {Count.count}")
+        log(f"counted {Count.count}")
 
 
 class SizeInputs(Inputs):
@@ -164,13 +164,13 @@ class SizeInputs(Inputs):
 
 
 class Large(Action):
-    """Answer with so many letters."""
+    """Return a text of a given size."""
 
     name = "large"
     web = "GET /large"
 
     async def run(self, inputs: SizeInputs, call: Call) -> str:
-        say("large")
+        log("large")
         return "a" * inputs.size
 
 
@@ -179,7 +179,7 @@ class LengthInputs(Inputs):
 
 
 class Length(Action):
-    """Tell how long a text is."""
+    """Return the length of a text."""
 
     name = "length"
     web = "POST /length"
@@ -189,49 +189,49 @@ class Length(Action):
 '''
 
 
-class Started:
-    """A process that serves, all that it says, and a client of it."""
+class ServerProcess:
+    """A server process, its output, and its clients."""
 
     def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
         self.process = process
-        #: The folder of its settings file and of its application.
+        #: The folder of the settings file and the application.
         self.folder = folder
         self.port = 0
         self._clients: list[http.client.HTTPConnection] = []
-        self._said = ""
+        self._output = ""
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     @property
     def url(self) -> str:
-        """Where it is reached, without the prefix of the actions."""
+        """The base URL, without the prefix of the actions."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def stderr(self) -> str:
-        """All that it has said."""
+        """The output so far."""
         with self._changed:
-            return self._said
+            return self._output
 
     def wait_for(self, pattern: str, *, times: int = 1) -> list[re.Match[str]]:
-        """Return the matches of a pattern as soon as it has been said so many times."""
-        found: list[re.Match[str]] = []
+        """Wait until the output matches a pattern `times` times, and return the matches."""
+        matches: list[re.Match[str]] = []
 
-        def is_said() -> bool:
-            found[:] = re.finditer(pattern, self._said)
-            return len(found) >= times or not self._reader.is_alive()
+        def is_complete() -> bool:
+            matches[:] = re.finditer(pattern, self._output)
+            return len(matches) >= times or not self._reader.is_alive()
 
         with self._changed:
-            self._changed.wait_for(is_said, PATIENCE_SECONDS)
-        if len(found) < times:
-            pytest.fail(f"{pattern!r} was not said {times} times; there was:\n{self.stderr}")
-        return found
+            self._changed.wait_for(is_complete, TIMEOUT_SECONDS)
+        if len(matches) < times:
+            pytest.fail(f"the output matches {pattern!r} not {times} times:\n{self.stderr}")
+        return matches
 
     def wait(self) -> int:
-        """Return the exit code as soon as the process has ended and all it said is here."""
-        code = self.process.wait(PATIENCE_SECONDS)
-        self._reader.join(PATIENCE_SECONDS)
+        """Wait for the end of the process and of its output, and return the exit code."""
+        code = self.process.wait(TIMEOUT_SECONDS)
+        self._reader.join(TIMEOUT_SECONDS)
         return code
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -240,14 +240,14 @@ class Started:
         return self.wait()
 
     @property
-    def has_left_processes(self) -> bool:
-        """Whether any process is there that it started, and is not about to end."""
-        # It leads a process group of its own.
-        left = [item for item in psutil.process_iter() if is_in_group(item, self.process.pid)]
-        return any(not ends(item) for item in left)
+    def has_child_processes(self) -> bool:
+        """Whether a child process is still running, and does not exit within seconds."""
+        # The server process leads its own process group.
+        children = [item for item in psutil.process_iter() if is_in_group(item, self.process.pid)]
+        return any(not exits_soon(item) for item in children)
 
     def kill(self) -> None:
-        """End it now, if it runs, together with all that it started."""
+        """Kill the process, if it runs, together with its children."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.wait()
@@ -257,27 +257,27 @@ class Started:
         self.process.stderr.close()
 
     def connect(self) -> http.client.HTTPConnection:
-        """Return a client that keeps its connection, once it is there; closed after the test."""
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        """Return a connected client with keep-alive, which is closed after the test."""
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_SECONDS)
         self._clients.append(client)
         client.connect()
         return client
 
     def socket(self) -> socket.socket:
-        """Return a connection to it."""
-        return socket.create_connection(("127.0.0.1", self.port), PATIENCE_SECONDS)
+        """Return a connection to the server."""
+        return socket.create_connection(("127.0.0.1", self.port), TIMEOUT_SECONDS)
 
     def get(self, path: str) -> tuple[int, Any]:
-        """Return status and body, read as JSON, of an answer on a connection of its own."""
+        """Send a request on a new connection, and return status and decoded JSON body."""
         client = self.connect()
         try:
             client.request("GET", path)
-            return self.answer(client)
+            return self.read_response(client)
         finally:
             client.close()
 
-    def answer(self, client: http.client.HTTPConnection) -> tuple[int, Any]:
-        """Return status and body, read as JSON, of what a client has asked for."""
+    def read_response(self, client: http.client.HTTPConnection) -> tuple[int, Any]:
+        """Return status and decoded JSON body of the next response to a client."""
         response = client.getresponse()
         return response.status, json.loads(response.read())
 
@@ -285,7 +285,7 @@ class Started:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             with self._changed:
-                self._said += line.decode(errors="replace")
+                self._output += line.decode(errors="replace")
                 self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
@@ -299,8 +299,8 @@ def is_in_group(process: psutil.Process, group: int) -> bool:
         return False
 
 
-def ends(process: psutil.Process) -> bool:
-    """Whether a process has ended, or does within seconds; nobody may have asked how it went."""
+def exits_soon(process: psutil.Process) -> bool:
+    """Whether a process has exited, or does so within seconds; it may be a zombie."""
     try:
         handle = os.pidfd_open(process.pid)
     except ProcessLookupError:
@@ -322,19 +322,19 @@ class StartServer(Protocol):
         environ: Mapping[str, str] | None = None,
         wait: str | None = LISTENING,
         command: tuple[str, ...] = ("-m", "actionhero", "start"),
-    ) -> Started: ...
+    ) -> ServerProcess: ...
 
 
 @pytest.fixture
 def environ() -> dict[str, str]:
-    """Give the variables of a process on which nothing from outside has a say."""
-    kept = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "COVERAGE_PROCESS_START")
-    return {name: os.environ[name] for name in kept if name in os.environ}
+    """The environment of a process, without the settings of the outer environment."""
+    names = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "COVERAGE_PROCESS_START")
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 @pytest.fixture
 def application_folder(tmp_path: Path) -> Callable[[str, str], Path]:
-    """Give a function that writes an application with its settings, and returns the folder."""
+    """A function that writes an application with its settings, and returns the folder."""
 
     def write(settings: str = "", application: str = APPLICATION) -> Path:
         package = tmp_path / "small"
@@ -342,7 +342,7 @@ def application_folder(tmp_path: Path) -> Callable[[str, str], Path]:
         (package / "__init__.py").touch()
         (package / "actions.py").write_text(application)
         (tmp_path / "actionhero.toml").write_text(
-            # Whatever else is installed beside us stays out.
+            # Other installed plugins stay disabled.
             f'app.package = "small"\nplugins.enabled = ["web"]\n{settings}\n'
         )
         return tmp_path
@@ -354,12 +354,12 @@ def application_folder(tmp_path: Path) -> Callable[[str, str], Path]:
 def start_server(
     environ: dict[str, str], application_folder: Callable[[str, str], Path]
 ) -> Iterator[StartServer]:
-    """Give a function that starts a server and returns when it listens.
+    """A function that starts a server and returns when it listens.
 
-    Whatever was started is killed after the test; what it said is shown if the test fails.
+    All servers are killed after the test; their output is shown if the test fails.
     """
-    given_environ = environ
-    started: list[Started] = []
+    base_environ = environ
+    servers: list[ServerProcess] = []
 
     def start(
         *arguments: str,
@@ -368,29 +368,29 @@ def start_server(
         environ: Mapping[str, str] | None = None,
         wait: str | None = LISTENING,
         command: tuple[str, ...] = ("-m", "actionhero", "start"),
-    ) -> Started:
+    ) -> ServerProcess:
         folder = application_folder(settings, application)
         if command[-1] == "start" and "--port" not in arguments:
             arguments = ("--port", "0", *arguments)
         process = subprocess.Popen(
             [sys.executable, *command, *arguments],
             cwd=folder,
-            env={**given_environ, **(environ or {})},
+            env={**base_environ, **(environ or {})},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        server = Started(process, folder)
-        started.append(server)
+        server = ServerProcess(process, folder)
+        servers.append(server)
         if wait is not None:
-            found = server.wait_for(wait)[0]
-            if found.groups():
-                server.port = int(found[1])
+            match = server.wait_for(wait)[0]
+            if match.groups():
+                server.port = int(match[1])
         return server
 
     yield start
 
-    for server in started:
+    for server in servers:
         server.kill()
         # pytest shows this if the test failed.
-        print(f"--- {server.process.args!r} said:\n{server.stderr}")
+        print(f"--- output of {server.process.args!r}:\n{server.stderr}")

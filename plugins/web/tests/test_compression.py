@@ -1,4 +1,4 @@
-"""Whether and how an answer is compressed."""
+"""The compression of responses."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionhero_web import compression
-from actionhero_web.compression import choose, compress, compress_async, worthwhile
+from actionhero_web.compression import compress, compress_async, negotiate_encoding, should_compress
 
 
 @pytest.mark.parametrize(
-    ("accept_encoding", "chosen"),
+    ("accept_encoding", "expected"),
     [
         ("", None),
         ("gzip", "gzip"),
@@ -45,23 +45,23 @@ from actionhero_web.compression import choose, compress, compress_async, worthwh
         ("gzipped", None),
     ],
 )
-def test_the_client_says_what_it_can_read(accept_encoding: str, chosen: str | None) -> None:
-    """`Accept-Encoding` with its weights, by RFC 9110."""
-    assert choose(accept_encoding, ("br", "gzip")) == chosen
+def test_accept_encoding_is_negotiated(accept_encoding: str, expected: str | None) -> None:
+    """With quality values, by RFC 9110."""
+    assert negotiate_encoding(accept_encoding, ("br", "gzip")) == expected
 
 
-def test_only_what_is_there_is_chosen() -> None:
+def test_only_available_encodings_are_negotiated() -> None:
     """Brotli needs its library."""
-    assert choose("br, gzip;q=0.1", ("gzip",)) == "gzip"
-    assert choose("br", ("gzip",)) is None
+    assert negotiate_encoding("br, gzip;q=0.1", ("gzip",)) == "gzip"
+    assert negotiate_encoding("br", ("gzip",)) is None
     assert "gzip" in compression.AVAILABLE
 
 
 @settings(deadline=None)
 @given(st.text())
-def test_no_header_breaks_the_choice(accept_encoding: str) -> None:
-    """Whatever a client sends."""
-    assert choose(accept_encoding, ("br", "gzip")) in {"br", "gzip", None}
+def test_arbitrary_headers_are_handled(accept_encoding: str) -> None:
+    """The result is an available encoding or none."""
+    assert negotiate_encoding(accept_encoding, ("br", "gzip")) in {"br", "gzip", None}
 
 
 @pytest.mark.parametrize(
@@ -83,28 +83,28 @@ def test_no_header_breaks_the_choice(accept_encoding: str) -> None:
         ("text/event-stream", False),
     ],
 )
-def test_what_is_compressed_already_is_left_alone(content_type: str, expected: bool) -> None:
-    """And a stream of events must not wait for a full block."""
-    assert worthwhile(content_type, 5000) is expected
+def test_compressed_media_types_are_not_compressed_again(content_type: str, expected: bool) -> None:
+    """Event streams are not compressed either, as they must not be buffered."""
+    assert should_compress(content_type, 5000) is expected
 
 
-def test_a_small_body_is_left_alone() -> None:
-    """It would gain nothing."""
-    assert not worthwhile("application/json", 1023)
-    assert worthwhile("application/json", 1024)
+def test_a_small_body_is_not_compressed() -> None:
+    """The minimum is 1 KiB."""
+    assert not should_compress("application/json", 1023)
+    assert should_compress("application/json", 1024)
 
 
 @pytest.mark.parametrize("size_bytes", [0, 1, 5000, 1_000_000])
-async def test_gzip_can_be_read_back(size_bytes: int) -> None:
-    """By anybody's library."""
+async def test_gzip_round_trips(size_bytes: int) -> None:
+    """With the standard library."""
     body = (b'{"name": "Ada"}' * (size_bytes // 15 + 1))[:size_bytes]
 
     assert gzip.decompress(compress(body, "gzip")) == body
     assert gzip.decompress(await compress_async(body, "gzip")) == body
 
 
-async def test_brotli_can_be_read_back() -> None:
-    """Where its library is installed."""
+async def test_brotli_round_trips() -> None:
+    """If its library is installed."""
     brotli = pytest.importorskip("brotli")
     body = b'{"name": "Ada"}' * 100_000
 
@@ -113,18 +113,18 @@ async def test_brotli_can_be_read_back() -> None:
     assert brotli.decompress(await compress_async(body, "br")) == body
 
 
-def test_an_unknown_encoding_is_refused() -> None:
-    """It is a mistake in our own code, so it is said plainly."""
-    with pytest.raises(ValueError, match="nothing here writes the encoding 'zip'; there are: "):
+def test_an_unknown_encoding_is_an_error() -> None:
+    """The error lists the available encodings."""
+    with pytest.raises(ValueError, match=r"the encoding 'zip' is not available \(available: "):
         compress(b"", "zip")  # type: ignore[arg-type]
 
 
-async def test_a_large_body_does_not_hold_up_others() -> None:
-    """It is compressed in another thread, a small one on the spot."""
+async def test_a_large_body_is_compressed_in_a_thread() -> None:
+    """A small body is compressed directly."""
     small = asyncio.create_task(compress_async(b"x" * compression.THREAD_BYTES, "gzip"))
     large = asyncio.create_task(compress_async(b"x" * (compression.THREAD_BYTES + 1), "gzip"))
 
-    # One turn of the loop: who works on the spot is done after it, who waits for a thread is not.
+    # After one iteration of the event loop, only the direct compression has finished.
     await asyncio.sleep(0)
 
     assert (small.done(), large.done()) == (True, False)

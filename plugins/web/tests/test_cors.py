@@ -1,4 +1,4 @@
-"""Which pages of other origins may read our answers."""
+"""Cross-origin resource sharing."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from actionhero_web.cors import Cors
 
 PAGE = "https://app.example.com"
-STRANGER = "https://evil.example"
+UNLISTED = "https://evil.example"
 
-REFLECTED = (
+LISTED_HEADERS = (
     ("Access-Control-Allow-Origin", PAGE),
     ("Vary", "Origin"),
     ("Access-Control-Allow-Credentials", "true"),
@@ -26,51 +26,51 @@ def cors(*origins: str, headers: tuple[str, ...] = ("Content-Type",)) -> Cors:
 
 
 def actionhero_cors(*origins: str) -> Cors:
-    return Cors(origins, ("GET", "PUT"), ("Content-Type",), 600, profile="actionhero")
+    return Cors(origins, ("GET", "PUT"), ("Content-Type",), 600, error_format="actionhero")
 
 
 @pytest.mark.parametrize("origin", [None, PAGE, "null"])
 def test_no_origin_is_allowed_unless_it_is_listed(origin: str | None) -> None:
-    """Without the setting there is no CORS header at all."""
+    """By default there are no CORS headers."""
     assert cors().for_response(origin) == ()
     assert cors().for_preflight(origin, "PUT", "Content-Type") == ()
 
 
-def test_a_listed_origin_is_named_and_may_use_cookies() -> None:
-    """And caches are told that others get something else."""
-    assert cors(PAGE).for_response(PAGE) == REFLECTED
+def test_a_listed_origin_is_allowed_with_credentials() -> None:
+    """The response varies by origin for caches."""
+    assert cors(PAGE).for_response(PAGE) == LISTED_HEADERS
 
 
-@pytest.mark.parametrize("origin", [None, STRANGER, PAGE + ".evil.example", PAGE + ":444", "null"])
-def test_an_origin_that_is_not_listed_gets_no_cors_header(origin: str | None) -> None:
-    """Only caches learn that the answer depends on who asks."""
+@pytest.mark.parametrize("origin", [None, UNLISTED, PAGE + ".evil.example", PAGE + ":444", "null"])
+def test_an_unlisted_origin_gets_no_cors_headers(origin: str | None) -> None:
+    """The response still varies by origin for caches."""
     assert cors(PAGE).for_response(origin) == (("Vary", "Origin"),)
     assert cors(PAGE).for_preflight(origin, "PUT", None) == (("Vary", "Origin"),)
 
 
 @pytest.mark.parametrize("origin", [None, PAGE, "null"])
-def test_the_star_is_answered_with_a_star_and_without_credentials(origin: str | None) -> None:
-    """Every page may read what a visitor without cookies would see."""
+def test_the_wildcard_allows_all_origins_without_credentials(origin: str | None) -> None:
+    """Every page may read responses without credentials."""
     assert cors("*").for_response(origin) == (("Access-Control-Allow-Origin", "*"),)
 
 
-def test_a_listed_origin_beside_the_star_may_use_cookies() -> None:
-    """The others get the star."""
+def test_a_listed_origin_in_addition_to_the_wildcard_has_credentials() -> None:
+    """Other origins get the wildcard."""
     both = cors("*", PAGE)
 
-    assert both.for_response(PAGE) == REFLECTED
-    assert both.for_response(STRANGER) == (
+    assert both.for_response(PAGE) == LISTED_HEADERS
+    assert both.for_response(UNLISTED) == (
         ("Access-Control-Allow-Origin", "*"),
         ("Vary", "Origin"),
     )
 
 
-def test_a_preflight_is_told_what_is_allowed() -> None:
-    """Methods, headers, and for how long the browser need not ask again."""
+def test_a_preflight_gets_methods_headers_and_max_age() -> None:
+    """The browser may cache the response for the maximum age."""
     assert cors(PAGE).for_preflight(PAGE, "PUT", "content-type") == (
         METHODS,
         HEADERS,
-        *REFLECTED,
+        *LISTED_HEADERS,
         MAX_AGE,
     )
     assert cors("*").for_preflight(PAGE, "PUT", None) == (
@@ -81,33 +81,37 @@ def test_a_preflight_is_told_what_is_allowed() -> None:
     )
 
 
-def test_an_options_request_that_is_no_preflight_is_answered_like_any_other() -> None:
-    """A preflight names the method that is to follow."""
-    assert cors(PAGE).for_preflight(PAGE, None, None) == REFLECTED
+def test_an_options_request_without_a_method_is_not_a_preflight() -> None:
+    """A preflight has `Access-Control-Request-Method`."""
+    assert cors(PAGE).for_preflight(PAGE, None, None) == LISTED_HEADERS
 
 
 def test_all_headers_may_be_allowed() -> None:
-    """With cookies a browser does not understand the star, so the names are repeated."""
+    """With credentials the wildcard has no effect, so the requested names are returned."""
     every = cors(PAGE, headers=("*",))
 
     assert every.for_preflight(PAGE, "PUT", "x-one, X-Two") == (
         METHODS,
         ("Access-Control-Allow-Headers", "x-one, X-Two"),
-        *REFLECTED,
+        *LISTED_HEADERS,
         ("Vary", "Access-Control-Request-Headers"),
         MAX_AGE,
     )
-    told = dict(every.for_preflight(PAGE, "PUT", "x-one\r\nSet-Cookie: a=b"))
-    assert told["Access-Control-Allow-Headers"] == "*"
+    invalid = dict(every.for_preflight(PAGE, "PUT", "x-one\r\nSet-Cookie: a=b"))
+    assert invalid["Access-Control-Allow-Headers"] == "*"
 
 
-def test_profile_actionhero_tells_methods_and_headers_on_every_answer() -> None:
-    """As earlier servers do, whoever asks; the origin is told by today's rules."""
+def test_the_format_actionhero_has_methods_and_headers_in_every_response() -> None:
+    """The original ActionHero does so for every client; origins follow the usual rules."""
     assert actionhero_cors().for_response(None) == (METHODS, HEADERS)
-    assert actionhero_cors(PAGE).for_response(STRANGER) == (METHODS, HEADERS)
-    assert actionhero_cors(PAGE).for_response(PAGE) == (METHODS, HEADERS, *REFLECTED)
-    assert actionhero_cors(PAGE).for_preflight(PAGE, "PUT", None) == (METHODS, HEADERS, *REFLECTED)
-    assert actionhero_cors(PAGE).for_preflight(STRANGER, "PUT", None) == (METHODS, HEADERS)
+    assert actionhero_cors(PAGE).for_response(UNLISTED) == (METHODS, HEADERS)
+    assert actionhero_cors(PAGE).for_response(PAGE) == (METHODS, HEADERS, *LISTED_HEADERS)
+    assert actionhero_cors(PAGE).for_preflight(PAGE, "PUT", None) == (
+        METHODS,
+        HEADERS,
+        *LISTED_HEADERS,
+    )
+    assert actionhero_cors(PAGE).for_preflight(UNLISTED, "PUT", None) == (METHODS, HEADERS)
     assert actionhero_cors("*").for_response(PAGE) == (
         METHODS,
         HEADERS,
@@ -119,9 +123,9 @@ def test_profile_actionhero_tells_methods_and_headers_on_every_answer() -> None:
     "written",
     [" https://App.example.com ", "https://app.example.com/", "https://app.example.com:443"],
 )
-def test_an_origin_is_read_as_browsers_write_it(written: str) -> None:
-    """Settings are written by people."""
-    assert cors(written).for_response(PAGE) == REFLECTED
+def test_configured_origins_are_normalized(written: str) -> None:
+    """They are compared in the form that browsers send."""
+    assert cors(written).for_response(PAGE) == LISTED_HEADERS
 
 
 @pytest.mark.parametrize(
@@ -138,24 +142,25 @@ def test_an_origin_is_read_as_browsers_write_it(written: str) -> None:
         "",
     ],
 )
-def test_what_is_no_origin_is_refused(text: str) -> None:
-    """It would never match, and nobody would know why."""
+def test_an_invalid_origin_is_an_error(text: str) -> None:
+    """Otherwise it would silently never match."""
     with pytest.raises(ValueError) as raised:  # noqa: PT011
         cors(text)
 
     assert str(raised.value) == (
-        f"the origin {text!r} is not a scheme and a host, perhaps with a port; "
+        f"the origin {text!r} is not a scheme and a host, optionally with a port; "
         "write 'https://app.example.com', or '*' for all"
     )
 
 
-def test_the_origin_null_is_refused() -> None:
-    """Anybody can have it."""
+def test_the_origin_null_is_an_error() -> None:
+    """Every sandboxed page has it."""
     with pytest.raises(ValueError) as raised:  # noqa: PT011
         cors("null")
 
     assert str(raised.value) == (
-        "the origin 'null' cannot be allowed: every sandboxed page and local file has it; remove it"
+        "the origin 'null' cannot be allowed, as every sandboxed page and local file has it; "
+        "remove it"
     )
 
 
@@ -167,31 +172,31 @@ def test_the_origin_null_is_refused() -> None:
         ((), "http://LOCALHOST:8080", True),
         ((), "https://localhost:8080", False),
         ((), "http://localhost:8081", False),
-        ((), STRANGER, False),
+        ((), UNLISTED, False),
         ((), "null", False),
         ((), "", False),
         ((PAGE,), PAGE, True),
-        ((PAGE,), STRANGER, False),
-        (("*",), STRANGER, True),
+        ((PAGE,), UNLISTED, False),
+        (("*",), UNLISTED, True),
     ],
 )
-def test_a_websocket_is_opened_by_our_own_pages_and_by_listed_ones(
+def test_pages_of_the_own_origin_and_listed_origins_may_open_a_websocket(
     origins: tuple[str, ...], origin: str | None, allowed: bool
 ) -> None:
-    """A browser sends cookies along, so a stranger's page must not open one."""
+    """Browsers send cookies, so pages of other origins must not open one."""
     assert cors(*origins).origin_allowed(origin, "http://localhost:8080") is allowed
 
 
-def test_the_usual_port_need_not_be_written() -> None:
-    """Browsers leave it out; a `Host` header may have it."""
+def test_the_default_port_is_optional() -> None:
+    """Browsers omit it in `Origin`; a `Host` header may contain it."""
     assert cors().origin_allowed("https://example.com", "https://example.com:443")
     assert not cors().origin_allowed("http://example.com", "http://example.com:443")
 
 
 @settings(deadline=None)
 @given(st.text())
-def test_no_origin_that_is_not_listed_slips_through(origin: str) -> None:
-    """The comparison is of the whole text."""
+def test_no_unlisted_origin_is_allowed(origin: str) -> None:
+    """Origins are compared as a whole."""
     headers = dict(cors(PAGE).for_preflight(origin, "PUT", "x"))
 
     assert ("Access-Control-Allow-Origin" in headers) == (origin == PAGE)

@@ -1,4 +1,4 @@
-"""Serving by others: gunicorn with aiohttp's workers, aiohttp alone, another application."""
+"""Other servers: gunicorn with aiohttp's workers, aiohttp alone, and an enclosing application."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from plugins.web.tests.conftest import Started, StartServer
+    from plugins.web.tests.conftest import ServerProcess, StartServer
 
 GUNICORN = (
     "-m", "gunicorn", "actionhero_web.application:create", "--no-control-socket",
@@ -17,7 +17,7 @@ GUNICORN = (
 )  # fmt: skip
 WORKER_CLASSES = ["aiohttp.GunicornUVLoopWebWorker", "aiohttp.GunicornWebWorker"]
 
-#: Serves what `APPLICATION` is, on any free port.
+#: Serves the expression `APPLICATION` on a free port.
 SERVE = """
 import asyncio
 import sys
@@ -34,16 +34,16 @@ async def existing(prefix):
     return application
 
 
-def say(text):
+def log(text):
     print(text, file=sys.stderr, flush=True)
 
 
-web.run_app(APPLICATION, host="127.0.0.1", port=0, print=say)
+web.run_app(APPLICATION, host="127.0.0.1", port=0, print=log)
 """
 RUNNING = r"Running on http://127.0.0.1:(\d+)"
 
 
-def run_aiohttp(start_server: StartServer, application: str, settings: str = "") -> Started:
+def run_aiohttp(start_server: StartServer, application: str, settings: str = "") -> ServerProcess:
     """Start a process in which aiohttp serves `application`, an expression."""
     code = SERVE.replace("APPLICATION", application)
     return start_server(command=("-c", code), wait=RUNNING, settings=settings)
@@ -52,18 +52,18 @@ def run_aiohttp(start_server: StartServer, application: str, settings: str = "")
 @pytest.mark.platform("linux")
 @pytest.mark.parametrize("worker_class", WORKER_CLASSES)
 def test_gunicorn_serves_the_application(start_server: StartServer, worker_class: str) -> None:
-    """I deploy with the gunicorn that runs my other services, and it starts and stops cleanly."""
+    """The application starts and stops cleanly under gunicorn."""
     server = start_server(
         command=(*GUNICORN, worker_class), wait=r"Listening at: http://127.0.0.1:(\d+)"
     )
 
-    answer = server.get("/api/process")
+    response = server.get("/api/process")
     ready = server.get("/readyz")
     error = server.get("/api/nowhere")
     code = server.stop()
 
-    assert answer[0] == 200
-    assert answer[1] != server.process.pid
+    assert response[0] == 200
+    assert response[1] != server.process.pid
     assert ready == (200, {"ready": True, "checks": {}})
     assert error[0] == 404
     assert error[1]["error"]["message"] == "Action not found"
@@ -75,27 +75,27 @@ def test_gunicorn_serves_the_application(start_server: StartServer, worker_class
 @pytest.mark.platform("linux")
 @pytest.mark.parametrize("worker_class", WORKER_CLASSES)
 def test_gunicorn_finishes_open_calls(start_server: StartServer, worker_class: str) -> None:
-    """Its way to stop is ours: what is under way is answered."""
+    """Open calls finish when gunicorn stops."""
     server = start_server(
         command=(*GUNICORN, worker_class), wait=r"Listening at: http://127.0.0.1:(\d+)"
     )
-    os.mkfifo(server.folder / "gate")
+    os.mkfifo(server.folder / "pipe")
     client = server.connect()
-    client.request("GET", "/api/gate")
-    server.wait_for("at the gate")
+    client.request("GET", "/api/pipe")
+    server.wait_for("reading the pipe")
 
     server.process.send_signal(signal.SIGTERM)
     server.wait_for("Handling signal: term")
-    (server.folder / "gate").write_text("open")
-    answer = server.answer(client)
+    (server.folder / "pipe").write_text("open")
+    response = server.read_response(client)
 
-    assert answer == (200, "open")
+    assert response == (200, "open")
     assert server.wait() == 0
 
 
 @pytest.mark.platform("linux")
-def test_gunicorn_ends_if_the_settings_are_wrong(start_server: StartServer) -> None:
-    """It does not try for ever what cannot work, and its output has our message."""
+def test_gunicorn_exits_with_invalid_settings(start_server: StartServer) -> None:
+    """It does not restart workers endlessly, and its output contains our message."""
     server = start_server(
         command=(*GUNICORN, WORKER_CLASSES[0]), settings="web.prot = 80", wait=None
     )
@@ -105,28 +105,28 @@ def test_gunicorn_ends_if_the_settings_are_wrong(start_server: StartServer) -> N
 
 
 def test_aiohttp_runs_the_application(start_server: StartServer) -> None:
-    """I give it to `web.run_app` as any other aiohttp application."""
+    """`web.run_app` serves it like any other aiohttp application."""
     server = run_aiohttp(start_server, "create()")
 
-    answer = server.get("/api/process")
+    response = server.get("/api/process")
     code = server.stop()
 
-    assert answer == (200, server.process.pid)
+    assert response == (200, server.process.pid)
     assert code == 0
     assert "counted 0" in server.stderr
 
 
 @pytest.mark.parametrize("prefix", ["/sub", "/deep/er"])
 @pytest.mark.parametrize("inner", ["/api", "", "/v1/api"])
-def test_it_is_mounted_in_an_existing_application(
+def test_the_application_is_mounted_in_an_existing_application(
     start_server: StartServer, prefix: str, inner: str
 ) -> None:
-    """I add actions to the aiohttp application that I have; its own routes stay what they are."""
+    """Actions can be added to an aiohttp application, whose own routes do not change."""
     server = run_aiohttp(start_server, f"existing({prefix!r})", f'web.prefix = "{inner}"')
 
     mounted = server.get(f"{prefix}{inner}/process")
     query = server.get(f"{prefix}{inner}/large?size=3")
-    wrong = server.get(f"{prefix}{inner}/large?size=x")
+    invalid = server.get(f"{prefix}{inner}/large?size=x")
     unknown = server.get(f"{prefix}{inner}/nowhere")
     alive = server.get(f"{prefix}/livez")
     own = server.get("/own")
@@ -138,7 +138,7 @@ def test_it_is_mounted_in_an_existing_application(
 
     assert mounted == (200, server.process.pid)
     assert query == (200, "aaa")
-    assert wrong[0] == 422
+    assert invalid[0] == 422
     assert unknown[0] == 404
     assert unknown[1]["error"]["message"] == "Action not found"
     assert alive == (200, {"alive": True})

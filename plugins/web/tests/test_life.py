@@ -1,4 +1,4 @@
-"""Starting and stopping one process that serves."""
+"""The start and stop of a server with one process."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ REQUEST = b"GET /api/count HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_under_load_fails_no_request(
+def test_no_request_fails_on_a_signal_under_load(
     start_server: StartServer, program: Callable[[str], str], number: int
 ) -> None:
-    """I deploy while requests come in as fast as they can, and no client sees an error."""
+    """A deployment under load causes no errors for clients."""
     wrk = program("wrk")
     server = start_server(settings=QUIET)
     load = subprocess.Popen(
@@ -40,82 +40,82 @@ def test_a_signal_under_load_fails_no_request(
 
     server.wait_for("under load")
     code = server.stop(number)
-    # It ends, and tells how it went.
+    # wrk stops and prints its report.
     load.send_signal(signal.SIGINT)
     report, _ = load.communicate()
 
     assert code == 0
     assert "Non-2xx" not in report
-    # What it calls errors when it writes is that it is refused after the end.
+    # Write errors are connections rejected after the end of the server.
     assert re.search(r"read [1-9]", report) is None, report
     calls = re.search(r"counted (\d+)", server.stderr)
-    answers = re.search(r"(\d+) requests in", report)
+    responses = re.search(r"(\d+) requests in", report)
     assert calls is not None
-    assert answers is not None
-    assert int(answers[1]) == int(calls[1]) > 0
+    assert responses is not None
+    assert int(responses[1]) == int(calls[1]) > 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("option", [(), ("--workers", "2")])
-async def test_who_was_let_in_before_the_end_gets_a_whole_answer(
+async def test_accepted_requests_get_complete_responses_during_shutdown(
     start_server: StartServer, number: int, option: tuple[str, ...]
 ) -> None:
-    """Whoever could connect and ask is answered, whatever the moment of the signal."""
+    """Every request on an open connection gets a response, regardless of the time of the signal."""
     server = start_server(*option, settings=QUIET, wait=r"listens on http://127.0.0.1:(\d+)")
     clients = [
-        asyncio.create_task(ask_until_the_end(server.port, kind))
-        for kind in ("new", "kept", "pipelined")
+        asyncio.create_task(send_requests_until_shutdown(server.port, mode))
+        for mode in ("new", "keep-alive", "pipelined")
         for _ in range(4)
     ]
 
     await asyncio.to_thread(server.wait_for, "under load")
     code = await asyncio.to_thread(server.stop, number)
-    answered = await asyncio.gather(*clients)
+    response_counts = await asyncio.gather(*clients)
 
     assert code == 0
-    assert min(answered) > 0
+    assert min(response_counts) > 0
 
 
-async def ask_until_the_end(port: int, kind: str) -> int:
-    """Ask again and again, see that each request is answered, and return how many were.
+async def send_requests_until_shutdown(port: int, mode: str) -> int:
+    """Send requests repeatedly, check that each gets a response, and return their number.
 
     Args:
-        port: Where.
-        kind: `new`: on a new connection each time. `kept`: on the same one for as long as the
-            server keeps it. `pipelined`: the same, three requests at a time.
+        port: The port of the server.
+        mode: `new`: each request on a new connection. `keep-alive`: on the same connection until
+            the server closes it. `pipelined`: the same, three requests at a time.
     """
-    answered = 0
+    responses = 0
     while True:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
         except ConnectionError:
-            return answered
-        times = 3 if kind == "pipelined" else 1
-        kept = True
-        while kept:
-            writer.write(REQUEST * times)
+            return responses
+        batch = 3 if mode == "pipelined" else 1
+        is_open = True
+        while is_open:
+            writer.write(REQUEST * batch)
             await writer.drain()
-            for left in reversed(range(times)):
+            for remaining in reversed(range(batch)):
                 head = await reader.readuntil(b"\r\n\r\n")
                 assert head.startswith(b"HTTP/1.1 200 ")
                 length = re.search(rb"Content-Length: (\d+)", head)
                 assert length is not None
                 await reader.readexactly(int(length[1]))
-                answered += 1
-                kept = b"Connection: close" not in head and kind != "new"
-                # A request that was sent with others is not lost because the first is the last.
-                assert kept or left == 0 or kind == "new", head
+                responses += 1
+                is_open = b"Connection: close" not in head and mode != "new"
+                # The connection is closed only after the last of the pipelined requests.
+                assert is_open or remaining == 0 or mode == "new", head
         writer.close()
         await writer.wait_closed()
 
 
 @pytest.mark.parametrize("option", [(), ("--workers", "2")])
-def test_who_waits_in_the_queue_is_answered(
+def test_connections_in_the_backlog_get_responses(
     start_server: StartServer, option: tuple[str, ...]
 ) -> None:
-    """Requests that nobody has looked at when the signal comes are answered too."""
+    """Requests that the server has not accepted at the time of the signal get responses too."""
     server = start_server(*option, wait=r"listens on http://127.0.0.1:(\d+)")
-    # Time stands still for it, and for the system that takes connections it does not.
+    # The processes are stopped, while the operating system still establishes connections.
     os.killpg(server.process.pid, signal.SIGSTOP)
     clients = [server.connect() for _ in range(20)]
     for client in clients:
@@ -123,40 +123,40 @@ def test_who_waits_in_the_queue_is_answered(
 
     server.process.send_signal(signal.SIGTERM)
     os.killpg(server.process.pid, signal.SIGCONT)
-    answers = [server.answer(client)[0] for client in clients]
+    statuses = [server.read_response(client)[0] for client in clients]
 
-    assert answers == [200] * 20
+    assert statuses == [200] * 20
     assert server.wait() == 0
 
 
-def test_an_open_call_is_finished_and_a_balancer_is_told_meanwhile(
+def test_open_calls_finish_while_the_readiness_probe_fails(
     start_server: StartServer,
 ) -> None:
-    """While my slow request is still being answered, `/readyz` says that no more is welcome."""
+    """While a slow call finishes, `/readyz` keeps the load balancer from sending requests."""
     server = start_server()
-    waiting, asking, releasing = (server.connect() for _ in range(3))
+    waiting, probing, releasing = (server.connect() for _ in range(3))
     waiting.request("GET", "/api/wait")
     server.wait_for("waiting")
-    asking.request("GET", "/readyz")
-    before = server.answer(asking)
+    probing.request("GET", "/readyz")
+    before = server.read_response(probing)
 
     server.process.send_signal(signal.SIGTERM)
     server.wait_for("stopping on SIGTERM")
-    asking.request("GET", "/readyz")
-    during = server.answer(asking)
+    probing.request("GET", "/readyz")
+    during = server.read_response(probing)
     releasing.request("GET", "/api/release")
-    released = server.answer(releasing)
-    answer = server.answer(waiting)
+    released = server.read_response(releasing)
+    response = server.read_response(waiting)
 
     assert before == (200, {"ready": True, "checks": {}})
     assert during == (503, {"ready": False, "checks": {}})
     assert released == (200, "released")
-    assert answer == (200, "waited")
+    assert response == (200, "waited")
     assert server.wait() == 0
 
 
-def test_a_large_answer_is_sent_to_its_end(start_server: StartServer) -> None:
-    """I download slowly while the server is told to stop, and get the whole of it."""
+def test_a_large_response_is_sent_completely_during_shutdown(start_server: StartServer) -> None:
+    """A slow download continues during the shutdown until it is complete."""
     server = start_server(settings="web.compress = false")
     with server.socket() as client:
         client.sendall(b"GET /api/large?size=30000000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -172,44 +172,46 @@ def test_a_large_answer_is_sent_to_its_end(start_server: StartServer) -> None:
     assert server.wait() == 0
 
 
-def test_a_hanging_action_is_cancelled_at_the_limit(start_server: StartServer) -> None:
-    """An action that never ends does not keep the server: it is undone and its client is told."""
+def test_a_hanging_call_is_cancelled_after_the_grace_period(start_server: StartServer) -> None:
+    """A call that never finishes is rolled back, its client gets 503, and the server stops."""
     server = start_server(settings=SHORT_GRACE)
     client = server.connect()
     client.request("GET", "/api/wait")
     server.wait_for("waiting")
 
-    begun = time.monotonic()
+    started_at = time.monotonic()
     code = server.stop()
-    elapsed_seconds = time.monotonic() - begun
-    status, body = server.answer(client)
+    elapsed_seconds = time.monotonic() - started_at
+    status, body = server.read_response(client)
 
     assert code == 0
     assert "after wait" in server.stderr
     assert status == 503
     assert body["error"]["type"] == "CONNECTION_SERVICE_UNAVAILABLE"
     assert body["error"]["message"] == "The server is shutting down"
-    assert "still has open calls after 0.3 s; they are cancelled" in server.stderr
-    # Far less than without an end, far more than it takes.
+    assert "still has open calls after 0.3 s; cancelling them" in server.stderr
+    # A generous limit: it usually takes about a second.
     assert elapsed_seconds < 20
 
 
-@pytest.mark.parametrize("action", ["stubborn", "thread"])
-def test_what_cannot_be_cancelled_is_left_behind(start_server: StartServer, action: str) -> None:
-    """Neither an action that catches its cancellation nor a thread keeps the server alive."""
+@pytest.mark.parametrize("action", ["uncancellable", "thread"])
+def test_uncancellable_calls_do_not_prevent_the_exit(
+    start_server: StartServer, action: str
+) -> None:
+    """Neither an action that suppresses its cancellation nor a thread keeps the server running."""
     server = start_server(settings=SHORT_GRACE)
     client = server.connect()
     client.request("GET", f"/api/{action}")
-    server.wait_for("stubborn|in a thread")
+    server.wait_for("uncancellable|in a thread")
 
     code = server.stop()
 
     assert code == 0
-    assert "something has not ended in 1.0 s; ending without it" in server.stderr
+    assert "shutdown did not finish within 1.0 s; exiting" in server.stderr
 
 
-def test_a_blocked_event_loop_ends_with_the_time(start_server: StartServer) -> None:
-    """An action that forgot to await cannot keep my server from stopping."""
+def test_a_blocked_event_loop_does_not_prevent_the_exit(start_server: StartServer) -> None:
+    """An action that blocks the event loop cannot prevent the stop of the server."""
     server = start_server(settings=SHORT_GRACE)
     client = server.connect()
     client.request("GET", "/api/block")
@@ -218,45 +220,47 @@ def test_a_blocked_event_loop_ends_with_the_time(start_server: StartServer) -> N
     code = server.stop()
 
     assert code == 70
-    assert "something has not ended in 4.8 s; ending without it" in server.stderr
+    assert "shutdown did not finish within 4.8 s; exiting" in server.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_second_signal_ends_at_once(start_server: StartServer, number: int, code: int) -> None:
-    """I press Ctrl-C twice, and the server is gone, whatever is open."""
+def test_a_second_signal_exits_immediately(
+    start_server: StartServer, number: int, code: int
+) -> None:
+    """Ctrl-C twice exits the server regardless of open calls."""
     server = start_server()
     client, other = server.connect(), server.connect()
     client.request("GET", "/api/wait")
     server.wait_for("waiting")
     server.process.send_signal(number)
     server.wait_for("stopping on SIG")
-    # It no longer writes, so that it can say one thing more.
+    # After this response, the server does not write any more.
     other.request("GET", "/livez")
-    server.answer(other)
+    server.read_response(other)
 
-    ended = server.stop(number)
+    exit_code = server.stop(number)
 
-    assert ended == code
-    assert f"second {signal.Signals(number).name}: ending at once" in server.stderr
+    assert exit_code == code
+    assert f"second {signal.Signals(number).name}: exiting immediately" in server.stderr
 
 
-def test_a_second_signal_ends_a_blocked_event_loop(start_server: StartServer) -> None:
-    """Nor does an action that forgot to await keep it."""
+def test_a_second_signal_exits_with_a_blocked_event_loop(start_server: StartServer) -> None:
+    """A blocked event loop does not prevent the immediate exit."""
     server = start_server()
     client = server.connect()
     client.request("GET", "/api/block")
     server.wait_for("blocking")
 
-    # Of two that come together, the interpreter looks at the smaller number first.
+    # Of two pending signals, the interpreter handles the smaller number first.
     server.process.send_signal(signal.SIGINT)
-    ended = server.stop(signal.SIGTERM)
+    exit_code = server.stop(signal.SIGTERM)
 
-    assert ended == 143
+    assert exit_code == 143
 
 
 @pytest.mark.parametrize("option", [(), ("--workers", "2"), ("--reload",)])
-def test_a_port_in_use_is_told(start_server: StartServer, option: tuple[str, ...]) -> None:
-    """I start a second server on a port, and read what to do; no process stays."""
+def test_a_port_in_use_is_an_error(start_server: StartServer, option: tuple[str, ...]) -> None:
+    """A second server on a port fails with the remedy, and leaves no process behind."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         server = start_server("--port", str(port), *option, wait=None)
@@ -264,24 +268,24 @@ def test_a_port_in_use_is_told(start_server: StartServer, option: tuple[str, ...
 
     assert code == 78
     assert (
-        f"Error: web.port {port} on 127.0.0.1 cannot be listened on: Address already in use; stop "
-        "what listens there, or choose another with --port, ACTIONHERO_WEB__PORT or PORT\n"
+        f"Error: cannot listen on web.port {port} of 127.0.0.1: Address already in use; stop the "
+        "process on that port, or choose another with --port, ACTIONHERO_WEB__PORT or PORT\n"
     ) in server.stderr
-    assert not server.has_left_processes
+    assert not server.has_child_processes
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
-def test_an_address_of_somebody_else_is_told(start_server: StartServer, host: str) -> None:
-    """I mistype the host, and the message names it."""
+def test_an_address_of_another_machine_is_an_error(start_server: StartServer, host: str) -> None:
+    """The message contains a mistyped host."""
     server = start_server("--host", host, wait=None)
 
     assert server.wait() == 78
-    assert f"Error: web.host '{host}' cannot be listened on: " in server.stderr
+    assert f"Error: cannot listen on web.host '{host}': " in server.stderr
     assert "choose an address of this machine with --host or ACTIONHERO_WEB__HOST" in server.stderr
 
 
-def test_localhost_is_reached_by_each_of_its_addresses(start_server: StartServer) -> None:
-    """`localhost` means what the system says it means, on one port."""
+def test_localhost_listens_on_each_of_its_addresses(start_server: StartServer) -> None:
+    """The server listens on all addresses that `localhost` resolves to, on one port."""
     server = start_server("--host", "localhost")
 
     expected = {item[4][0] for item in socket.getaddrinfo("localhost", None)}
@@ -312,10 +316,10 @@ class Slow(Initializer):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_while_starting_undoes_what_was_started(
+def test_a_signal_during_the_start_stops_the_started_initializers(
     start_server: StartServer, number: int
 ) -> None:
-    """I stop a server that is still connecting to something, and nothing is left half open."""
+    """A server that is stopped while an initializer starts releases its resources."""
     server = start_server(application=STARTING, wait="slow starts")
 
     code = server.stop(number)

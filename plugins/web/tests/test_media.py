@@ -1,4 +1,4 @@
-"""What a request carries."""
+"""The media types of request bodies, queries and forms."""
 
 from __future__ import annotations
 
@@ -10,43 +10,45 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionhero.errors import MalformedRequest, RequestTooLarge, UnsupportedMediaType
-from actionhero_web.media import Media, kind, parse_form, parse_query
+from actionhero_web.media import MediaType, media_type_of, parse_form, parse_query
 
 
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        (None, Media.NONE),
-        ("", Media.NONE),
-        ("application/json", Media.JSON),
-        ("Application/JSON", Media.JSON),
-        ("application/json;charset=utf-8", Media.JSON),
-        ("application/json ; Charset=UTF-8", Media.JSON),
-        ('application/json; charset="utf-8"', Media.JSON),
-        ("application/json; charset=utf8", Media.JSON),
-        ('application/json; profile="a;charset=latin-1"', Media.JSON),
-        ("application/json;", Media.JSON),
-        ("application/json; charset", Media.JSON),
-        ("application/vnd.api+json", Media.JSON),
-        ("application/problem+JSON; v=1", Media.JSON),
-        ("application/x-www-form-urlencoded", Media.FORM),
-        ("application/x-www-form-urlencoded; charset=UTF-8", Media.FORM),
-        ("multipart/form-data; boundary=x", Media.MULTIPART),
-        ("Multipart/Form-Data; boundary=x; charset=latin-1", Media.MULTIPART),
-        ("text/plain", Media.OTHER),
-        ("text/plain; charset=latin-1", Media.OTHER),
-        ("application/jsonx", Media.OTHER),
-        ("application/xjson", Media.OTHER),
-        ("json", Media.OTHER),
-        ("multipart/mixed", Media.OTHER),
-        ("application/json, text/plain", Media.OTHER),
-        (";", Media.OTHER),
-        ("+json", Media.OTHER),
+        (None, MediaType.NONE),
+        ("", MediaType.NONE),
+        ("application/json", MediaType.JSON),
+        ("Application/JSON", MediaType.JSON),
+        ("application/json;charset=utf-8", MediaType.JSON),
+        ("application/json ; Charset=UTF-8", MediaType.JSON),
+        ('application/json; charset="utf-8"', MediaType.JSON),
+        ("application/json; charset=utf8", MediaType.JSON),
+        ('application/json; profile="a;charset=latin-1"', MediaType.JSON),
+        ("application/json;", MediaType.JSON),
+        ("application/json; charset", MediaType.JSON),
+        ("application/vnd.api+json", MediaType.JSON),
+        ("application/problem+JSON; v=1", MediaType.JSON),
+        ("application/x-www-form-urlencoded", MediaType.FORM),
+        ("application/x-www-form-urlencoded; charset=UTF-8", MediaType.FORM),
+        ("multipart/form-data; boundary=x", MediaType.MULTIPART),
+        ("Multipart/Form-Data; boundary=x; charset=latin-1", MediaType.MULTIPART),
+        ("text/plain", MediaType.OTHER),
+        ("text/plain; charset=latin-1", MediaType.OTHER),
+        ("application/jsonx", MediaType.OTHER),
+        ("application/xjson", MediaType.OTHER),
+        ("json", MediaType.OTHER),
+        ("multipart/mixed", MediaType.OTHER),
+        ("application/json, text/plain", MediaType.OTHER),
+        (";", MediaType.OTHER),
+        ("+json", MediaType.OTHER),
     ],
 )
-def test_the_content_type_tells_how_to_read_a_body(header: str | None, expected: Media) -> None:
-    """In any case, with any parameters."""
-    assert kind(header) is expected
+def test_the_content_type_determines_the_media_type(
+    header: str | None, expected: MediaType
+) -> None:
+    """Case and parameters are ignored."""
+    assert media_type_of(header) is expected
 
 
 @pytest.mark.parametrize(
@@ -58,28 +60,28 @@ def test_the_content_type_tells_how_to_read_a_body(header: str | None, expected:
         ("application/json; charset=", ""),
     ],
 )
-def test_only_utf8_is_read(header: str, charset: str) -> None:
-    """Everything else would have to be guessed."""
+def test_only_utf8_is_supported(header: str, charset: str) -> None:
+    """The error contains the charset."""
     with pytest.raises(UnsupportedMediaType) as raised:
-        kind(header)
+        media_type_of(header)
 
     assert raised.value.message == f"Unsupported charset {charset!r}; send UTF-8"
 
 
 @settings(deadline=None)
 @given(st.text())
-def test_no_header_breaks_the_reading(header: str) -> None:
-    """Whatever a client sends."""
+def test_arbitrary_headers_are_handled(header: str) -> None:
+    """The result is a media type or a typed error."""
     for text in (header, "application/json" + header, "application/json;charset=" + header):
         try:
-            told: Media | str = kind(text)
+            result: MediaType | str = media_type_of(text)
         except UnsupportedMediaType as error:
-            told = error.message
-        assert isinstance(told, Media) or len(told) < 1000
+            result = error.message
+        assert isinstance(result, MediaType) or len(result) < 1000
 
 
 @pytest.mark.parametrize(
-    ("raw", "fields"),
+    ("encoded", "fields"),
     [
         ("", {}),
         ("verbose=true", {"verbose": ["true"]}),
@@ -99,26 +101,26 @@ def test_no_header_breaks_the_reading(header: str) -> None:
         ("a=%00", {"a": ["\0"]}),
     ],
 )
-def test_queries_and_forms_are_read_alike(raw: str, fields: dict[str, list[str]]) -> None:
-    """By name, all values, in order."""
-    assert parse_query(raw) == fields
-    assert parse_form(raw.encode()) == fields
+def test_queries_and_forms_have_the_same_syntax(encoded: str, fields: dict[str, list[str]]) -> None:
+    """The result has all values in order, by name."""
+    assert parse_query(encoded) == fields
+    assert parse_form(encoded.encode()) == fields
 
 
-@pytest.mark.parametrize("raw", ["a=%", "a=%z1", "%f=1", "a=%ff", "a=%ed%a0%80", "%C3"])
-def test_what_cannot_be_decoded_is_refused(raw: str) -> None:
-    """Nothing is repaired in silence."""
+@pytest.mark.parametrize("encoded", ["a=%", "a=%z1", "%f=1", "a=%ff", "a=%ed%a0%80", "%C3"])
+def test_invalid_percent_encoding_is_an_error(encoded: str) -> None:
+    """It is not silently replaced."""
     with pytest.raises(MalformedRequest) as query:
-        parse_query(raw)
+        parse_query(encoded)
     with pytest.raises(MalformedRequest) as form:
-        parse_form(raw.encode())
+        parse_form(encoded.encode())
 
     assert query.value.message == "The query is not percent-encoded UTF-8"
     assert form.value.message == "The form is not percent-encoded UTF-8"
 
 
-def test_bytes_that_are_not_utf8_are_refused() -> None:
-    """A server hands us those of a query as lone surrogates."""
+def test_invalid_utf8_is_an_error() -> None:
+    """aiohttp decodes invalid bytes of a query to lone surrogates."""
     with pytest.raises(MalformedRequest) as form:
         parse_form(b"a=\xff")
     with pytest.raises(MalformedRequest) as query:
@@ -128,8 +130,8 @@ def test_bytes_that_are_not_utf8_are_refused() -> None:
     assert query.value.message == "The query is not percent-encoded UTF-8"
 
 
-def test_there_is_a_limit_to_the_number_of_fields() -> None:
-    """A small request must not cost much."""
+def test_the_number_of_fields_is_limited() -> None:
+    """More than 1000 fields are an error."""
     assert len(parse_query("&".join(f"a{i}=1" for i in range(1000)))) == 1000
 
     with pytest.raises(MalformedRequest) as query:
@@ -146,8 +148,8 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(_TEXT, _TEXT), max_size=20))
-def test_what_a_client_encodes_is_read_back(pairs: list[tuple[str, str]]) -> None:
-    """In both ways to write a space."""
+def test_encoded_fields_round_trip(pairs: list[tuple[str, str]]) -> None:
+    """With both encodings of a space."""
     expected: dict[str, list[str]] = {}
     for name, value in pairs:
         expected.setdefault(name, []).append(value)
@@ -158,28 +160,28 @@ def test_what_a_client_encodes_is_read_back(pairs: list[tuple[str, str]]) -> Non
 
 @settings(deadline=None)
 @given(st.text("ab=&+%21é;/"))
-def test_the_standard_library_reads_the_same(raw: str) -> None:
-    """Except that it lets broken escapes pass."""
+def test_the_result_is_the_same_as_that_of_the_standard_library(encoded: str) -> None:
+    """Except that the standard library accepts invalid escapes."""
     expected: dict[str, list[str]] = {}
-    for name, value in parse_qsl(raw, keep_blank_values=True):
+    for name, value in parse_qsl(encoded, keep_blank_values=True):
         expected.setdefault(name, []).append(value)
 
     try:
-        fields = parse_query(raw)
+        fields = parse_query(encoded)
     except MalformedRequest:
-        assert "%" in raw
+        assert "%" in encoded
     else:
         assert fields == expected
 
 
 @settings(deadline=None)
 @given(st.binary())
-def test_no_body_breaks_the_reading(body: bytes) -> None:
-    """Whatever a client sends is fields, or is refused."""
+def test_arbitrary_bodies_are_handled(body: bytes) -> None:
+    """The result is a mapping of fields or a typed error."""
     queries = (body.decode("latin-1"), body.decode(errors="surrogateescape"))
-    for read in (partial(parse_form, body), *(partial(parse_query, query) for query in queries)):
+    for parse in (partial(parse_form, body), *(partial(parse_query, query) for query in queries)):
         try:
-            fields = read()
+            fields = parse()
         except (MalformedRequest, RequestTooLarge) as error:
-            fields = {"refused": [error.message]}
+            fields = {"error": [error.message]}
         assert all(fields.values())

@@ -1,4 +1,4 @@
-"""What is answered when a client asks on conditions, or for a part."""
+"""Conditional requests and range requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from actionhero_web.preconditions import decide, entity_tag
+from actionhero_web.preconditions import entity_tag, evaluate
 
 #: 2023-11-14 22:13:20.5 UTC.
 MODIFIED_NS = 1_700_000_000_500_000_000
@@ -18,14 +18,16 @@ TAG = '"loyw3vg4-s"'
 SIZE = 28
 
 
-def answer(headers: dict[str, str], method: str = "GET", size: int = SIZE) -> tuple[int, int, int]:
-    reply = decide(method, CIMultiDict(headers), size_bytes=size, modified_ns=MODIFIED_NS)
+def reply_to(
+    headers: dict[str, str], method: str = "GET", size: int = SIZE
+) -> tuple[int, int, int]:
+    reply = evaluate(method, CIMultiDict(headers), size_bytes=size, modified_ns=MODIFIED_NS)
     return reply.status, reply.offset, reply.length
 
 
-def test_a_file_has_a_tag_and_a_date() -> None:
-    """Milliseconds and bytes, in base 36; the date has no fractions."""
-    reply = decide("GET", {}, size_bytes=SIZE, modified_ns=MODIFIED_NS)
+def test_a_file_has_an_entity_tag_and_a_date() -> None:
+    """The tag is milliseconds and bytes in base 36; the date has no fractions."""
+    reply = evaluate("GET", {}, size_bytes=SIZE, modified_ns=MODIFIED_NS)
 
     assert int("loyw3vg4", 36) == 1_700_000_000_500
     assert reply == (
@@ -39,13 +41,13 @@ def test_a_file_has_a_tag_and_a_date() -> None:
 
 
 @pytest.mark.parametrize(
-    "known", [TAG, f"W/{TAG}", "*", f'"x", {TAG}', f'"x",W/{TAG} , "y"', f'"a,b", {TAG}']
+    "header", [TAG, f"W/{TAG}", "*", f'"x", {TAG}', f'"x",W/{TAG} , "y"', f'"a,b", {TAG}']
 )
-def test_a_client_that_has_the_file_is_told_so(known: str) -> None:
-    """Lists and weak tags count too."""
-    reply = decide(
+def test_a_matching_if_none_match_gets_304(header: str) -> None:
+    """Lists and weak tags match too."""
+    reply = evaluate(
         "GET",
-        CIMultiDict({"if-none-match": known}),
+        CIMultiDict({"if-none-match": header}),
         size_bytes=SIZE,
         modified_ns=MODIFIED_NS,
     )
@@ -53,10 +55,10 @@ def test_a_client_that_has_the_file_is_told_so(known: str) -> None:
     assert reply == (304, 0, 0, {"ETag": TAG, "Last-Modified": MODIFIED})
 
 
-@pytest.mark.parametrize("known", ['"x"', "", TAG[1:-1], '"*"', TAG.upper(), '"loyw3vg4"'])
-def test_a_client_that_has_another_file_gets_this_one(known: str) -> None:
-    """And what is no tag is none."""
-    assert answer({"If-None-Match": known})[0] == 200
+@pytest.mark.parametrize("header", ['"x"', "", TAG[1:-1], '"*"', TAG.upper(), '"loyw3vg4"'])
+def test_another_if_none_match_gets_the_file(header: str) -> None:
+    """Invalid tags do not match."""
+    assert reply_to({"If-None-Match": header})[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -71,15 +73,15 @@ def test_a_client_that_has_another_file_gets_this_one(known: str) -> None:
         ("Tue, 14 Nov 99999 22:13:20 GMT", 200),
     ],
 )
-def test_a_client_may_know_the_file_by_its_date(date: str, status: int) -> None:
-    """To the second."""
-    assert answer({"If-Modified-Since": date})[0] == status
+def test_if_modified_since_is_compared_to_the_second(date: str, status: int) -> None:
+    """Invalid dates are ignored."""
+    assert reply_to({"If-Modified-Since": date})[0] == status
 
 
-def test_the_tag_wins_over_the_date() -> None:
-    """A date is coarse: the file may have changed twice in a second."""
-    assert answer({"If-None-Match": '"x"', "If-Modified-Since": LATER})[0] == 200
-    assert answer({"If-None-Match": TAG, "If-Modified-Since": EARLIER})[0] == 304
+def test_if_none_match_takes_precedence_over_if_modified_since() -> None:
+    """A file may change twice within a second."""
+    assert reply_to({"If-None-Match": '"x"', "If-Modified-Since": LATER})[0] == 200
+    assert reply_to({"If-None-Match": TAG, "If-Modified-Since": EARLIER})[0] == 304
 
 
 @pytest.mark.parametrize(
@@ -95,15 +97,13 @@ def test_the_tag_wins_over_the_date() -> None:
         ({"If-Match": TAG, "If-Unmodified-Since": EARLIER}, 200),
     ],
 )
-def test_a_client_may_insist_on_the_file_that_it_knows(
-    headers: dict[str, str], status: int
-) -> None:
-    """Or else it wants nothing."""
-    assert answer(headers)[0] == status
+def test_a_failed_precondition_gets_412(headers: dict[str, str], status: int) -> None:
+    """With `If-Match` and `If-Unmodified-Since`."""
+    assert reply_to(headers)[0] == status
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected", "told"),
+    ("range_header", "expected", "content_range"),
     [
         ("bytes=0-0", (206, 0, 1), "bytes 0-0/28"),
         ("bytes=5-9", (206, 5, 5), "bytes 5-9/28"),
@@ -125,26 +125,26 @@ def test_a_client_may_insist_on_the_file_that_it_knows(
         ("", (200, 0, 28), None),
     ],
 )
-def test_a_client_may_ask_for_a_part(
-    asked: str, expected: tuple[int, int, int], told: str | None
+def test_a_single_range_is_supported(
+    range_header: str, expected: tuple[int, int, int], content_range: str | None
 ) -> None:
-    """One range; what is not understood is answered with the whole."""
-    reply = decide("GET", {"Range": asked}, size_bytes=SIZE, modified_ns=MODIFIED_NS)
+    """Unsupported and invalid ranges get the complete file."""
+    reply = evaluate("GET", {"Range": range_header}, size_bytes=SIZE, modified_ns=MODIFIED_NS)
 
     assert reply[:3] == expected
-    assert reply.headers.get("Content-Range") == told
+    assert reply.headers.get("Content-Range") == content_range
 
 
-def test_an_empty_file_has_no_parts() -> None:
-    """Not even its first byte."""
-    assert answer({"Range": "bytes=0-"}, size=0) == (416, 0, 0)
-    assert answer({"Range": "bytes=-5"}, size=0) == (416, 0, 0)
-    assert answer({}, size=0) == (200, 0, 0)
+def test_an_empty_file_has_no_satisfiable_range() -> None:
+    """Every range of it gets 416."""
+    assert reply_to({"Range": "bytes=0-"}, size=0) == (416, 0, 0)
+    assert reply_to({"Range": "bytes=-5"}, size=0) == (416, 0, 0)
+    assert reply_to({}, size=0) == (200, 0, 0)
 
 
-def test_a_range_is_for_get_alone() -> None:
-    """`HEAD` tells of the whole."""
-    assert answer({"Range": "bytes=0-1"}, method="HEAD") == (200, 0, 28)
+def test_head_ignores_the_range() -> None:
+    """Ranges are defined for `GET` only."""
+    assert reply_to({"Range": "bytes=0-1"}, method="HEAD") == (200, 0, 28)
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,9 @@ def test_a_range_is_for_get_alone() -> None:
         ("", 200),
     ],
 )
-def test_a_part_is_only_sent_if_it_belongs_to_the_rest(condition: str, status: int) -> None:
-    """Half of the old file and half of the new one would be neither."""
-    assert answer({"Range": "bytes=1-2", "If-Range": condition})[0] == status
+def test_a_range_is_sent_only_if_if_range_matches(condition: str, status: int) -> None:
+    """Otherwise the client would combine parts of two versions."""
+    assert reply_to({"Range": "bytes=1-2", "If-Range": condition})[0] == status
 
 
 _HEADERS = st.dictionaries(
@@ -179,11 +179,13 @@ _HEADERS = st.dictionaries(
     st.integers(0, 2**40),
     st.integers(-(10**19), 10**19),
 )
-def test_no_header_breaks_the_decision(
-    headers: dict[str, str], asked: str, size: int, modified_ns: int
+def test_arbitrary_headers_are_handled(
+    headers: dict[str, str], range_header: str, size: int, modified_ns: int
 ) -> None:
-    """And what is sent always lies in the file."""
-    reply = decide("GET", {**headers, "Range": asked}, size_bytes=size, modified_ns=modified_ns)
+    """The reply is always a valid range of the file."""
+    reply = evaluate(
+        "GET", {**headers, "Range": range_header}, size_bytes=size, modified_ns=modified_ns
+    )
 
     assert reply.status in {200, 206, 304, 412, 416}
     assert 0 <= reply.offset <= reply.offset + reply.length <= size

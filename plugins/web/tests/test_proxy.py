@@ -1,4 +1,4 @@
-"""Who is really asking, when proxies stand between."""
+"""The client of a request behind reverse proxies."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def client(peer: str | None, *headers: tuple[str, str]) -> ForwardedClient:
 
 
 def test_without_trusted_proxies_the_peer_is_the_client() -> None:
-    """Whatever it says about itself."""
+    """Its forwarding headers are ignored."""
     headers = CIMultiDict({"X-Forwarded-For": "1.1.1.1", "X-Request-Id": "mine"})
-    nobody = TrustedProxies()
+    no_proxies = TrustedProxies()
 
-    assert not nobody.configured
-    assert nobody.client("127.0.0.1", "http", headers) == ("127.0.0.1", "http", None)
-    assert nobody.client("", "http", headers) == (None, "http", None)
+    assert not no_proxies.configured
+    assert no_proxies.client("127.0.0.1", "http", headers) == ("127.0.0.1", "http", None)
+    assert no_proxies.client("", "http", headers) == (None, "http", None)
 
 
-def test_a_stranger_is_not_believed() -> None:
-    """It could say that it is anybody."""
-    told = client(
+def test_headers_of_an_untrusted_peer_are_ignored() -> None:
+    """They could contain any address."""
+    forwarded = client(
         "203.0.113.9",
         ("X-Forwarded-For", "1.1.1.1"),
         ("X-Forwarded-Proto", "https"),
@@ -36,7 +36,7 @@ def test_a_stranger_is_not_believed() -> None:
         ("X-Request-Id", "mine"),
     )
 
-    assert told == ("203.0.113.9", "http", None)
+    assert forwarded == ("203.0.113.9", "http", None)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_stranger_is_not_believed() -> None:
         ("203.0.113.9, fd00::1", "203.0.113.9"),
         ("::ffff:203.0.113.9", "203.0.113.9"),
         ("203.0.113.9, ::ffff:10.1.2.3", "203.0.113.9"),
-        # What cannot be read ends the reading.
+        # The evaluation stops at an invalid entry.
         ("garbage", "127.0.0.1"),
         ("", "127.0.0.1"),
         ("1.1.1.1, , 10.1.2.3", "10.1.2.3"),
@@ -65,18 +65,18 @@ def test_a_stranger_is_not_believed() -> None:
         ("01.2.3.4", "127.0.0.1"),
     ],
 )
-def test_the_client_is_the_first_from_the_right_that_is_no_proxy_of_ours(
-    header: str, address: str
-) -> None:
-    """What stands further left was written by the client itself."""
+def test_the_client_is_the_last_untrusted_entry(header: str, address: str) -> None:
+    """Entries further left come from the client itself."""
     assert client("127.0.0.1", ("X-Forwarded-For", header)).address == address
 
 
-def test_a_header_may_be_there_twice() -> None:
-    """A proxy may add a line of its own below the one that the client made up."""
-    told = client("127.0.0.1", ("X-Forwarded-For", "1.1.1.1"), ("X-Forwarded-For", "203.0.113.9"))
+def test_a_header_may_be_repeated() -> None:
+    """A proxy may add its own line after a forged one."""
+    forwarded = client(
+        "127.0.0.1", ("X-Forwarded-For", "1.1.1.1"), ("X-Forwarded-For", "203.0.113.9")
+    )
 
-    assert told.address == "203.0.113.9"
+    assert forwarded.address == "203.0.113.9"
 
 
 @pytest.mark.parametrize(
@@ -88,24 +88,26 @@ def test_a_header_may_be_there_twice() -> None:
         ("203.0.113.9", "http", "http"),
         ("203.0.113.9", "gopher", "http"),
         ("203.0.113.9", "", "http"),
-        # One for all.
+        # One for all hops.
         ("203.0.113.9, 10.1.2.3", "https", "https"),
-        # One for each: that of the hop from the client to the outermost proxy.
+        # One for each hop: the one between the client and the outermost proxy.
         ("203.0.113.9, 10.1.2.3", "https, http", "https"),
         ("1.1.1.1, 203.0.113.9, 10.1.2.3", "http, https, http", "https"),
-        # Not in step: only the nearest proxy is believed.
+        # Different lengths: only the entry of the nearest proxy counts.
         ("203.0.113.9, 10.1.2.3", "http, http, https", "https"),
     ],
 )
-def test_the_scheme_is_how_the_client_came(forwarded_for: str, proto: str, scheme: str) -> None:
-    """So that a cookie is secure behind a proxy that ends TLS."""
-    told = client("127.0.0.1", ("X-Forwarded-For", forwarded_for), ("X-Forwarded-Proto", proto))
+def test_the_scheme_is_that_of_the_client(forwarded_for: str, proto: str, scheme: str) -> None:
+    """So that cookies are secure behind a proxy that terminates TLS."""
+    forwarded = client(
+        "127.0.0.1", ("X-Forwarded-For", forwarded_for), ("X-Forwarded-Proto", proto)
+    )
 
-    assert told.scheme == scheme
+    assert forwarded.scheme == scheme
 
 
-def test_the_scheme_may_be_told_alone() -> None:
-    """A proxy need not say who its client is."""
+def test_the_scheme_may_be_forwarded_without_an_address() -> None:
+    """The headers are independent."""
     assert client("127.0.0.1", ("X-Forwarded-Proto", "https")) == ("127.0.0.1", "https", None)
 
 
@@ -138,26 +140,26 @@ def test_the_scheme_may_be_told_alone() -> None:
         ('for="1.1.1.1, for=10.0.0.1;x=", for=203.0.113.9', "203.0.113.9", "http"),
     ],
 )
-def test_the_standard_header_is_understood(header: str, address: str, scheme: str) -> None:
+def test_the_standard_header_is_supported(header: str, address: str, scheme: str) -> None:
     """`Forwarded` of RFC 7239, with quotes, ports and IPv6."""
     assert client("127.0.0.1", ("Forwarded", header)) == (address, scheme, None)
 
 
-def test_the_standard_header_wins() -> None:
-    """Where a proxy sends both, only one is read."""
-    told = client(
+def test_the_standard_header_takes_precedence() -> None:
+    """If a proxy sends both, the other one is ignored."""
+    forwarded = client(
         "127.0.0.1",
         ("X-Forwarded-For", "1.1.1.1"),
         ("X-Forwarded-Proto", "https"),
         ("Forwarded", "for=203.0.113.9"),
     )
 
-    assert told == ("203.0.113.9", "http", None)
+    assert forwarded == ("203.0.113.9", "http", None)
 
 
 @pytest.mark.parametrize("peer", [None, ""])
 def test_a_unix_socket_can_be_trusted(peer: str | None) -> None:
-    """It has no address, so it has a word of its own."""
+    """It has no address, so it is configured as `unix`."""
     headers = CIMultiDict({"X-Forwarded-For": "203.0.113.9"})
 
     assert TRUSTED.client(peer, "http", headers).address == "203.0.113.9"
@@ -166,32 +168,32 @@ def test_a_unix_socket_can_be_trusted(peer: str | None) -> None:
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::ffff:127.0.0.1", "10.200.3.4", "fd00::1%eth0"])
-def test_a_peer_is_known_in_each_spelling(peer: str) -> None:
-    """A socket for both families writes IPv4 in its own way."""
+def test_a_peer_is_trusted_in_each_notation(peer: str) -> None:
+    """A dual-stack socket reports IPv4 addresses as IPv6."""
     assert TRUSTED.trusts(peer)
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.2", "11.0.0.1", "::1", "localhost", "unix"])
-def test_everyone_else_is_a_stranger(peer: str) -> None:
-    """Also who looks similar."""
+def test_other_peers_are_not_trusted(peer: str) -> None:
+    """Even if they look similar."""
     assert not TRUSTED.trusts(peer)
 
 
 @pytest.mark.parametrize("request_id", ["a", "0190-7abc/x=1", "!~", "x" * 200])
-def test_a_request_id_is_taken_from_a_trusted_proxy(request_id: str) -> None:
-    """So that one id goes through all logs."""
+def test_the_request_id_of_a_trusted_proxy_is_used(request_id: str) -> None:
+    """All logs then contain the same id."""
     assert client("127.0.0.1", ("X-Request-Id", request_id)).request_id == request_id
 
 
 @pytest.mark.parametrize("request_id", ["", "x" * 201, "a b", "é", "a\n", "\x7f", "a\tb"])
-def test_a_request_id_that_could_spoil_a_log_is_not_taken(request_id: str) -> None:
-    """A new one is made instead."""
+def test_an_invalid_request_id_is_ignored(request_id: str) -> None:
+    """A new one is created instead."""
     assert client("127.0.0.1", ("X-Request-Id", request_id)).request_id is None
 
 
 @pytest.mark.parametrize("text", ["localhost", "10.0.0.1/8", "10.0.0.0/40", "*", ""])
-def test_what_is_no_address_is_refused(text: str) -> None:
-    """A typing error must not open the door, nor close it in silence."""
+def test_an_invalid_trusted_proxy_is_an_error(text: str) -> None:
+    """A typing error is reported at start-up."""
     with pytest.raises(ValueError) as raised:  # noqa: PT011
         TrustedProxies([text])
 
@@ -202,21 +204,21 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 
 @settings(deadline=None)
 @given(st.text(), st.text(), st.text(), st.text())
-def test_no_header_breaks_the_reading(a: str, b: str, c: str, d: str) -> None:
-    """Whatever a client sends through a proxy."""
+def test_arbitrary_headers_are_handled(a: str, b: str, c: str, d: str) -> None:
+    """The result always has a scheme and an address."""
     headers = [("Forwarded", a), ("X-Forwarded-For", b), ("X-Forwarded-Proto", c)]
 
     for sent in (headers, headers[1:]):
-        told = client("10.0.0.1", *sent, ("X-Request-Id", d))
-        assert told.scheme in {"http", "https"}
-        assert told.address
+        forwarded = client("10.0.0.1", *sent, ("X-Request-Id", d))
+        assert forwarded.scheme in {"http", "https"}
+        assert forwarded.address
 
 
 @settings(deadline=None)
 @given(st.text(), st.sampled_from(["Forwarded", "X-Forwarded-For"]))
-def test_nothing_that_a_client_writes_hides_it(written: str, name: str) -> None:
-    """The proxy adds who connected, after whatever was there."""
+def test_a_client_cannot_hide_its_address(forged: str, name: str) -> None:
+    """The proxy appends the address of the client to any forged value."""
     own = "for=203.0.113.9" if name == "Forwarded" else "203.0.113.9"
 
-    assert client("10.0.0.1", (name, f"{written}, {own}")).address == "203.0.113.9"
-    assert client("10.0.0.1", (name, written), (name, own)).address == "203.0.113.9"
+    assert client("10.0.0.1", (name, f"{forged}, {own}")).address == "203.0.113.9"
+    assert client("10.0.0.1", (name, forged), (name, own)).address == "203.0.113.9"

@@ -1,4 +1,4 @@
-"""A process that serves, and starts again when code or settings change."""
+"""The reloader: a server that restarts when code or settings change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from plugins.web.tests.conftest import Started, StartServer
+    from plugins.web.tests.conftest import ServerProcess, StartServer
 
 pytestmark = pytest.mark.platform("linux")
 
@@ -40,20 +40,20 @@ LISTENS = "ActionHero listens on"
 LISTENING = r"listens on http://127.0.0.1:(\d+)"
 
 
-def rewrite(server: Started, text: str) -> None:
-    """Change the application, as an editor does: a new file takes the place of the old."""
+def rewrite(server: ServerProcess, text: str) -> None:
+    """Change the application like an editor: a new file replaces the old one."""
     new = server.folder / "new.txt"
     new.write_text(text)
     new.replace(server.folder / "small" / "actions.py")
 
 
 def greeting(text: str) -> str:
-    """Return the application that greets so."""
+    """Return the application with a greeting."""
     return APPLICATION.replace("GREETING", text)
 
 
-def test_a_change_is_served(start_server: StartServer) -> None:
-    """I save a file, and the next answer comes from it, on the same port."""
+def test_a_code_change_is_loaded(start_server: StartServer) -> None:
+    """After a change, responses come from the new code, on the same port."""
     server = start_server("--reload", application=greeting("hello"), wait=LISTENING)
     before = server.get("/api/greet")
 
@@ -63,30 +63,30 @@ def test_a_change_is_served(start_server: StartServer) -> None:
 
     assert before == (200, "hello")
     assert after == (200, "good morning")
-    assert "starting again: " in server.stderr
+    assert "restarting: " in server.stderr
     assert "small/actions.py changed" in server.stderr
     assert server.stop() == 0
 
 
-def test_a_syntax_error_is_survived(start_server: StartServer) -> None:
-    """I save half a line, read the error, mend it, and who asked meanwhile is answered."""
+def test_a_syntax_error_in_a_change_is_recoverable(start_server: StartServer) -> None:
+    """A syntax error is logged; a request during the error gets a response after the fix."""
     server = start_server("--reload", application=greeting("hello"), wait=LISTENING)
 
     rewrite(server, greeting("hello") + "\ndef (\n")
-    server.wait_for("the server ended with exit code 78; waiting for a change")
+    server.wait_for("the server exited with code 78; waiting for a change")
     client = server.connect()
     client.request("GET", "/api/greet")
     rewrite(server, greeting("good evening"))
-    answer = server.answer(client)
+    response = server.read_response(client)
 
-    assert answer == (200, "good evening")
+    assert response == (200, "good evening")
     assert "SyntaxError: invalid syntax" in server.stderr
     assert "small/actions.py:" in server.stderr
     assert server.stop() == 0
 
 
-def test_a_syntax_error_at_the_start_is_survived(start_server: StartServer) -> None:
-    """I start with a broken file, mend it, and need not start again."""
+def test_a_syntax_error_at_start_up_is_recoverable(start_server: StartServer) -> None:
+    """A fix of the file starts the server, without a restart of the command."""
     server = start_server("--reload", application="def (\n", wait="waiting for a change")
 
     rewrite(server, greeting("hello"))
@@ -96,8 +96,8 @@ def test_a_syntax_error_at_the_start_is_survived(start_server: StartServer) -> N
     assert server.stop() == 0
 
 
-def test_settings_are_read_again(start_server: StartServer) -> None:
-    """I change a setting, and it holds."""
+def test_changed_settings_are_reloaded(start_server: StartServer) -> None:
+    """A change of a setting takes effect."""
     server = start_server("--reload", application=greeting("hello"), wait=LISTENING)
     settings = server.folder / "actionhero.toml"
 
@@ -108,13 +108,13 @@ def test_settings_are_read_again(start_server: StartServer) -> None:
     assert server.stop() == 0
 
 
-def test_a_server_that_dies_is_told_and_waits_for_a_change(start_server: StartServer) -> None:
-    """My code takes the process down; the parent says so and starts it again when I save."""
+def test_a_crashed_server_is_restarted_on_a_change(start_server: StartServer) -> None:
+    """The parent logs the exit code of a crashed server, and restarts it on the next change."""
     server = start_server("--reload", application=greeting("hello"), wait=LISTENING)
     _, pid = server.get("/api/process")
 
     os.kill(pid, signal.SIGKILL)
-    server.wait_for("the server ended with exit code -9; waiting for a change")
+    server.wait_for("the server exited with code -9; waiting for a change")
     rewrite(server, greeting("hello again"))
     server.wait_for(LISTENS, times=2)
 
@@ -123,31 +123,33 @@ def test_a_server_that_dies_is_told_and_waits_for_a_change(start_server: StartSe
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_both_and_finishes_calls(start_server: StartServer, number: int) -> None:
-    """I press Ctrl-C, which a terminal sends to both, and open calls are finished."""
+def test_a_signal_stops_both_processes_after_open_calls(
+    start_server: StartServer, number: int
+) -> None:
+    """Open calls finish after Ctrl-C, which a terminal sends to both processes."""
     server = start_server("--reload", wait=LISTENING)
     waiting, releasing = server.connect(), server.connect()
     waiting.request("GET", "/api/wait")
     server.wait_for("waiting")
     releasing.request("GET", "/readyz")
-    server.answer(releasing)
+    server.read_response(releasing)
 
     os.killpg(server.process.pid, number)
     server.wait_for("actionhero.process stopping on SIGTERM")
     releasing.request("GET", "/api/release")
-    server.answer(releasing)
-    answer = server.answer(waiting)
+    server.read_response(releasing)
+    response = server.read_response(waiting)
 
-    assert answer == (200, "waited")
+    assert response == (200, "waited")
     assert server.wait() == 0
-    assert not server.has_left_processes
+    assert not server.has_child_processes
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_second_signal_ends_both_at_once(
+def test_a_second_signal_exits_both_processes_immediately(
     start_server: StartServer, number: int, code: int
 ) -> None:
-    """I press Ctrl-C twice, and both are gone."""
+    """Ctrl-C twice exits both processes."""
     server = start_server("--reload", wait=LISTENING)
     client = server.connect()
     client.request("GET", "/api/wait")
@@ -156,45 +158,49 @@ def test_a_second_signal_ends_both_at_once(
     server.wait_for("actionhero.process stopping on SIGTERM")
 
     assert server.stop(number) == code
-    assert not server.has_left_processes
+    assert not server.has_child_processes
 
 
-def test_the_server_ends_without_its_parent(start_server: StartServer) -> None:
-    """Nothing keeps my port because the parent was killed."""
+def test_the_server_stops_without_its_parent(start_server: StartServer) -> None:
+    """The server releases the port after its parent was killed."""
     server = start_server("--reload", wait=LISTENING)
 
     server.process.kill()
     server.wait()
 
-    assert "stopping because the process that started this one is gone" in server.stderr
-    assert not server.has_left_processes
+    assert "stopping because the parent process has ended" in server.stderr
+    assert not server.has_child_processes
 
 
-def test_a_call_that_does_not_end_does_not_keep_the_old_code(start_server: StartServer) -> None:
-    """I save while a request hangs, and after two seconds see the new code all the same."""
+def test_a_hanging_call_delays_a_reload_by_the_grace_period_only(
+    start_server: StartServer,
+) -> None:
+    """A change during a hanging call is loaded after two seconds."""
     server = start_server("--reload", wait=LISTENING)
     client = server.connect()
     client.request("GET", "/api/wait")
     server.wait_for("waiting")
 
     rewrite(server, greeting("hello"))
-    server.wait_for("calls were still open after 2 s; they are lost")
+    server.wait_for("calls did not finish within 2 s; they are lost")
     server.wait_for(LISTENS, times=2)
 
     assert server.get("/api/greet") == (200, "hello")
     assert server.stop() == 0
 
 
-def test_only_one_process_serves(start_server: StartServer) -> None:
-    """I ask for workers as well, and am told that there are none."""
+def test_workers_are_ignored_with_reload(start_server: StartServer) -> None:
+    """A warning is logged if both workers and reload are set."""
     server = start_server("--reload", "--workers", "2", wait=LISTENING)
 
     assert server.stop() == 0
-    assert "web.workers is not looked at while web.reload is on: one serves" in server.stderr
+    assert "web.workers is ignored while web.reload is on; running one process" in server.stderr
 
 
-def test_without_watchfiles_the_extra_is_named(start_server: StartServer, tmp_path: Path) -> None:
-    """I ask for reloading with a plain installation, and read what to install."""
+def test_without_watchfiles_the_error_names_the_extra(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    """The error names the package to install."""
     hidden = tmp_path / "hidden"
     (hidden / "watchfiles").mkdir(parents=True)
     (hidden / "watchfiles" / "__init__.py").write_text(
@@ -206,5 +212,5 @@ def test_without_watchfiles_the_extra_is_named(start_server: StartServer, tmp_pa
     assert server.wait() == 78
     assert (
         "Error: web.reload (--reload) needs watchfiles, which is not installed; install "
-        "actionhero-web[reload], or leave it out"
+        "actionhero-web[reload], or disable web.reload"
     ) in server.stderr

@@ -1,4 +1,4 @@
-"""How authors write where an action can be reached."""
+"""The routes of actions, as authors declare them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from actionhero_web.route import METHODS, Route, Segment, check_status
         (Route.delete("/x"), "DELETE"),
     ],
 )
-def test_there_is_a_way_to_write_each_method(route: Route, method: str) -> None:
-    """`Route.put("/user")` reads as what it does."""
+def test_each_method_has_a_constructor(route: Route, method: str) -> None:
+    """`Route.put("/user")` is a route for `PUT`."""
     assert (route.method, route.path, route.status) == (method, "/x", 200)
 
 
-def test_a_route_may_choose_the_status_of_a_success() -> None:
-    """A number, or a function of the value that is answered."""
+def test_a_route_may_set_the_status_of_a_success() -> None:
+    """A number, or a function of the returned value."""
     created = Route.put("/user", status=201)
     by_value = Route.get("/status", status=lambda value: 200 if value else 503)
 
@@ -39,7 +39,7 @@ def test_a_route_may_choose_the_status_of_a_success() -> None:
 
 
 @pytest.mark.parametrize(
-    "written",
+    "declaration",
     [
         "PUT /user/{id}",
         "put   /user/{id}",
@@ -51,29 +51,29 @@ def test_a_route_may_choose_the_status_of_a_success() -> None:
         ("PUT /user/{id}",),
     ],
 )
-def test_plain_data_means_the_same_as_a_route(written: object) -> None:
-    """A package of actions need not import a server to say where they are reached."""
-    routes = Route.parse(written)
+def test_plain_data_is_equivalent_to_a_route(declaration: object) -> None:
+    """A package of actions can declare routes without importing this package."""
+    routes = Route.parse(declaration)
 
     assert routes == (Route.put("/user/{id}"),)
 
 
-def test_plain_data_may_carry_a_status() -> None:
-    """Everything that a `Route` can say can be said in data."""
+def test_plain_data_may_contain_a_status() -> None:
+    """All arguments of `Route` are available in plain data."""
     assert Route.parse({"method": "PUT", "path": "/user", "status": 201}) == (
         Route.put("/user", status=201),
     )
 
 
 def test_an_action_may_have_several_routes() -> None:
-    """A list holds routes of either kind, in order."""
+    """A list contains routes and plain data, in order."""
     routes = Route.parse(["GET /user/{id}", Route.get("/people/{id}")])
 
     assert [str(route) for route in routes] == ["GET /user/{id}", "GET /people/{id}"]
 
 
-def test_a_path_is_told_by_its_segments() -> None:
-    """Texts are decoded, parameters are named."""
+def test_a_path_is_split_into_segments() -> None:
+    """Text is decoded, and parameters have names."""
     route = Route.get("/caf%C3%A9/{id}/a%2Fb")
 
     assert route.segments == (Segment("café", False), Segment("id", True), Segment("a/b", False))
@@ -82,16 +82,15 @@ def test_a_path_is_told_by_its_segments() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "message"),
+    ("declaration", "message"),
     [
         (
             "FETCH /user",
-            "the method 'FETCH' cannot have a route; "
-            "there are: GET, HEAD, POST, PUT, PATCH, DELETE",
+            "the method 'FETCH' is not supported; available: GET, HEAD, POST, PUT, PATCH, DELETE",
         ),
         (
             {"method": 3, "path": "/user"},
-            "the method 3 cannot have a route; there are: GET, HEAD, POST, PUT, PATCH, DELETE",
+            "the method 3 is not supported; available: GET, HEAD, POST, PUT, PATCH, DELETE",
         ),
         ("GET user", "the path 'user' does not start with '/'; write '/user/{id}'"),
         ({"method": "GET", "path": 7}, "the path 7 is not text; write '/user/{id}'"),
@@ -103,35 +102,35 @@ def test_a_path_is_told_by_its_segments() -> None:
         (
             "GET /user/{id",
             "the path '/user/{id' has braces that do not enclose a whole segment; "
-            "a parameter is written '/{id}/', and takes all between two slashes",
+            "a parameter is a whole segment: '/{id}/'",
         ),
         (
             "GET /user/{a}{b}",
             "the path '/user/{a}{b}' has braces that do not enclose a whole segment; "
-            "a parameter is written '/{id}/', and takes all between two slashes",
+            "a parameter is a whole segment: '/{id}/'",
         ),
         (
             "GET /user/v{id}",
             "the path '/user/v{id}' has braces that do not enclose a whole segment; "
-            "a parameter is written '/{id}/', and takes all between two slashes",
+            "a parameter is a whole segment: '/{id}/'",
         ),
         (
             "GET /{id}/part/{id}",
-            "the path '/{id}/part/{id}' has two parameters called 'id'; rename one of them",
+            "the path '/{id}/part/{id}' has two parameters named 'id'; rename one of them",
         ),
         (
             "GET /{user-id}",
-            "the path '/{user-id}' has a parameter called 'user-id', which cannot be the name "
+            "the path '/{user-id}' has the parameter 'user-id', which cannot be the name "
             "of an input; use letters, digits and '_'",
         ),
         (
             "GET /user/{}",
-            "the path '/user/{}' has a parameter called '', which cannot be the name "
+            "the path '/user/{}' has the parameter '', which cannot be the name "
             "of an input; use letters, digits and '_'",
         ),
         (
             "GET /user/:",
-            "the path '/user/{}' has a parameter called '', which cannot be the name "
+            "the path '/user/{}' has the parameter '', which cannot be the name "
             "of an input; use letters, digits and '_'",
         ),
         (
@@ -140,36 +139,37 @@ def test_a_path_is_told_by_its_segments() -> None:
         ),
         (
             "GET /100%",
-            "the path '/100%' is not percent-encoded UTF-8: there is a '%' without two "
-            "hexadecimal digits after it; write '%' as '%25'",
+            "the path '/100%' is not percent-encoded UTF-8: a '%' is not followed by two "
+            "hexadecimal digits; write '%' as '%25'",
         ),
         (
             "GET /user?x=1",
-            "the path '/user?x=1' holds '?', which no path can; "
+            "the path '/user?x=1' contains the invalid character '?'; "
             "remove it, or write it percent-encoded",
         ),
         (
             {"method": "GET", "path": "/a b"},
-            "the path '/a b' holds ' ', which no path can; remove it, or write it percent-encoded",
+            "the path '/a b' contains the invalid character ' '; "
+            "remove it, or write it percent-encoded",
         ),
         (
             {"method": "GET", "path": "/", "status": 99},
-            "the status 99 cannot be answered; "
+            "the status 99 is invalid; "
             "write a number from 200 to 599, or a function that returns one",
         ),
         (
             {"method": "GET", "path": "/", "status": "200"},
-            "the status '200' cannot be answered; "
+            "the status '200' is invalid; "
             "write a number from 200 to 599, or a function that returns one",
         ),
         (
             {"method": "GET", "path": "/", "status": True},
-            "the status True cannot be answered; "
+            "the status True is invalid; "
             "write a number from 200 to 599, or a function that returns one",
         ),
         (
             {"method": "GET", "path": "/", "code": 201},
-            "a route has no 'code'; there are: method, path, status. Remove it",
+            "unknown key 'code' of a route; remove it (available: method, path, status)",
         ),
         ({"method": "GET"}, "the route {'method': 'GET'} has no 'path'; add it"),
         (
@@ -184,26 +184,26 @@ def test_a_path_is_told_by_its_segments() -> None:
         ),
     ],
 )
-def test_what_is_wrong_with_a_route_is_said(written: object, message: str) -> None:
-    """Each mistake has its own words, and tells the way out."""
+def test_an_invalid_route_is_an_error(declaration: object, message: str) -> None:
+    """Each message contains the fault and the remedy."""
     with pytest.raises(ValueError) as raised:  # noqa: PT011
-        Route.parse(written)
+        Route.parse(declaration)
 
     assert str(raised.value) == message
 
 
-def test_the_status_that_a_function_chose_can_be_checked() -> None:
-    """A function may return anything, so the server looks at it again."""
+def test_the_result_of_a_status_function_can_be_validated() -> None:
+    """A function may return any value, so the server validates it."""
     check_status(404)
 
-    with pytest.raises(ValueError, match="the status 1000 cannot be answered"):
+    with pytest.raises(ValueError, match="the status 1000 is invalid"):
         check_status(1000)
 
 
 @settings(deadline=None)
 @given(st.sampled_from(METHODS), st.text())
-def test_no_text_at_all_breaks_the_reading_of_a_path(method: str, text: str) -> None:
-    """Whatever stands there is a route, or is refused in words."""
+def test_arbitrary_paths_are_handled(method: str, text: str) -> None:
+    """The result is a route or an error with a message."""
     try:
         route = Route(method, "/" + text)
     except ValueError as error:
@@ -220,8 +220,8 @@ def test_no_text_at_all_breaks_the_reading_of_a_path(method: str, text: str) -> 
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     )
 )
-def test_no_data_at_all_breaks_the_reading_of_a_route(value: object) -> None:
-    """Settings files hold strange things."""
+def test_arbitrary_data_is_handled(value: object) -> None:
+    """The result is a list of routes or an error with a message."""
     try:
         assert Route.parse(value)
     except ValueError as error:
@@ -229,13 +229,13 @@ def test_no_data_at_all_breaks_the_reading_of_a_route(value: object) -> None:
         assert message
 
 
-def test_declaring_a_route_loads_no_server() -> None:
-    """A package that says where its actions are reached costs nothing on the command line."""
+def test_importing_route_does_not_import_a_server() -> None:
+    """Packages of actions stay light on the command line."""
     program = (
         "import sys, actionhero_web.route; "
         "print([name for name in ('aiohttp', 'pydantic', 'asyncio') if name in sys.modules])"
     )
 
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
-    assert (ran.stdout, ran.stderr) == ("[]\n", "")
+    assert (completed.stdout, completed.stderr) == ("[]\n", "")

@@ -1,4 +1,4 @@
-"""Which route a request is meant for."""
+"""The router of requests."""
 
 from __future__ import annotations
 
@@ -15,85 +15,88 @@ from actionhero_web.router import Match, NoMatch, Router
 
 
 @dataclass(frozen=True)
-class Page:
+class Target:
     name: str
     source: str = "app/actions.py:1"
     owner: str = "application 'app'"
 
 
-def router(*routes: str) -> Router[Page]:
-    return Router([(Route.parse(route)[0], Page(route)) for route in routes])
+def router(*routes: str) -> Router[Target]:
+    return Router([(Route.parse(route)[0], Target(route)) for route in routes])
 
 
-def found(outcome: Match[Page] | NoMatch) -> tuple[str, dict[str, list[str]]]:
-    assert isinstance(outcome, Match), outcome
-    return outcome.target.name, outcome.parameters
+def matched(result: Match[Target] | NoMatch) -> tuple[str, dict[str, list[str]]]:
+    assert isinstance(result, Match), result
+    return result.target.name, result.parameters
 
 
-def refused(outcome: Match[Page] | NoMatch) -> NoMatch:
-    assert isinstance(outcome, NoMatch), outcome
-    return outcome
+def unmatched(result: Match[Target] | NoMatch) -> NoMatch:
+    assert isinstance(result, NoMatch), result
+    return result
 
 
-def test_a_literal_path_is_found() -> None:
-    """The plain case."""
-    outcome = router("GET /status", "PUT /user").match("PUT", "/user")
+def test_a_literal_path_matches() -> None:
+    """A route without parameters."""
+    result = router("GET /status", "PUT /user").match("PUT", "/user")
 
-    assert found(outcome) == ("PUT /user", {})
-
-
-def test_parameters_are_taken_from_the_path() -> None:
-    """Each is a list of one, in the shape of a parsed query."""
-    outcome = router("GET /user/{id}/part/{part}").match("GET", "/user/7/part/x")
-
-    assert found(outcome) == ("GET /user/{id}/part/{part}", {"id": ["7"], "part": ["x"]})
+    assert matched(result) == ("PUT /user", {})
 
 
-def test_text_wins_over_a_parameter() -> None:
-    """`/user/me` is not the user called "me"."""
+def test_parameters_are_extracted_from_the_path() -> None:
+    """Each is a list with one value, like in a parsed query."""
+    result = router("GET /user/{id}/part/{part}").match("GET", "/user/7/part/x")
+
+    assert matched(result) == ("GET /user/{id}/part/{part}", {"id": ["7"], "part": ["x"]})
+
+
+def test_text_takes_precedence_over_a_parameter() -> None:
+    """`/user/me` is not the user "me"."""
     routes = router("GET /user/{id}", "GET /user/me")
 
-    assert found(routes.match("GET", "/user/me"))[0] == "GET /user/me"
-    assert found(routes.match("GET", "/user/7"))[0] == "GET /user/{id}"
+    assert matched(routes.match("GET", "/user/me"))[0] == "GET /user/me"
+    assert matched(routes.match("GET", "/user/7"))[0] == "GET /user/{id}"
 
 
-def test_the_leftmost_text_wins() -> None:
-    """Between `/a/{x}` and `/{x}/b`, the one that is text first."""
+def test_the_leftmost_text_takes_precedence() -> None:
+    """`/a/{x}` takes precedence over `/{x}/b`."""
     routes = router("GET /{x}/b", "GET /a/{x}")
 
-    assert found(routes.match("GET", "/a/b")) == ("GET /a/{x}", {"x": ["b"]})
+    assert matched(routes.match("GET", "/a/b")) == ("GET /a/{x}", {"x": ["b"]})
 
 
-def test_a_parameter_is_tried_where_text_leads_nowhere() -> None:
-    """A route is found if there is one, however the paths overlap."""
+def test_a_parameter_is_tried_if_text_leads_to_no_route() -> None:
+    """An existing route is found even if paths overlap."""
     routes = router("GET /user/me/settings", "GET /user/{id}/parts", "GET /{any}/me/{thing}")
 
-    assert found(routes.match("GET", "/user/me/parts")) == ("GET /user/{id}/parts", {"id": ["me"]})
-    assert found(routes.match("GET", "/user/me/x")) == (
+    assert matched(routes.match("GET", "/user/me/parts")) == (
+        "GET /user/{id}/parts",
+        {"id": ["me"]},
+    )
+    assert matched(routes.match("GET", "/user/me/x")) == (
         "GET /{any}/me/{thing}",
         {"any": ["user"], "thing": ["x"]},
     )
 
 
 @pytest.mark.parametrize("path", ["/user/7/", "/user/7"])
-def test_a_trailing_slash_is_the_same_route(path: str) -> None:
-    """Clients add one, or leave it out."""
-    assert found(router("GET /user/{id}").match("GET", path)) == ("GET /user/{id}", {"id": ["7"]})
+def test_a_trailing_slash_is_ignored(path: str) -> None:
+    """The route is the same with and without it."""
+    assert matched(router("GET /user/{id}").match("GET", path)) == ("GET /user/{id}", {"id": ["7"]})
 
 
 @pytest.mark.parametrize("path", ["", "/"])
-def test_the_prefix_alone_is_a_route_of_its_own(path: str) -> None:
-    """`GET /` is reached by the prefix, with or without a slash."""
-    assert found(router("GET /").match("GET", path)) == ("GET /", {})
-    assert refused(router("GET /{id}").match("GET", path)).allowed == frozenset()
+def test_the_root_path_is_a_route_of_its_own(path: str) -> None:
+    """`GET /` matches the prefix, with or without a slash."""
+    assert matched(router("GET /").match("GET", path)) == ("GET /", {})
+    assert unmatched(router("GET /{id}").match("GET", path)).allowed == frozenset()
 
 
 @pytest.mark.parametrize("path", ["/a//b", "//a/b", "/a/b//", "//", "a/b", "/a/ /b", "/A/b"])
-def test_what_only_looks_similar_is_not_found(path: str) -> None:
-    """Empty segments are not skipped, and letters keep their case."""
-    outcome = refused(router("GET /a/b", "GET /a/{id}/c", "GET /").match("GET", path))
+def test_similar_paths_do_not_match(path: str) -> None:
+    """Empty segments are not skipped, and case is significant."""
+    result = unmatched(router("GET /a/b", "GET /a/{id}/c", "GET /").match("GET", path))
 
-    assert (outcome.allowed, outcome.is_malformed) == (frozenset(), False)
+    assert (result.allowed, result.is_malformed) == (frozenset(), False)
 
 
 @pytest.mark.parametrize(
@@ -110,63 +113,63 @@ def test_what_only_looks_similar_is_not_found(path: str) -> None:
     ],
 )
 def test_parameters_are_decoded_after_the_path_is_split(path: str, value: str) -> None:
-    """An escaped slash belongs to the value."""
-    assert found(router("GET /channel/{name}").match("GET", path))[1] == {"name": [value]}
+    """An encoded slash is part of the value."""
+    assert matched(router("GET /channel/{name}").match("GET", path))[1] == {"name": [value]}
 
 
-@pytest.mark.parametrize("written", ["/café", "/caf%C3%A9", "/caf%c3%a9"])
-@pytest.mark.parametrize("asked", ["/café", "/caf%C3%A9", "/caf%c3%a9/", "/%63af%C3%A9"])
-def test_it_does_not_matter_how_text_is_escaped(written: str, asked: str) -> None:
-    """Neither in the template nor in the request."""
-    assert found(router(f"GET {written}").match("GET", asked)) == (f"GET {written}", {})
+@pytest.mark.parametrize("template", ["/café", "/caf%C3%A9", "/caf%c3%a9"])
+@pytest.mark.parametrize("path", ["/café", "/caf%C3%A9", "/caf%c3%a9/", "/%63af%C3%A9"])
+def test_text_matches_in_every_encoding(template: str, path: str) -> None:
+    """Both in the template and in the request."""
+    assert matched(router(f"GET {template}").match("GET", path)) == (f"GET {template}", {})
 
 
 @pytest.mark.parametrize("path", ["/user/%", "/user/%zz", "/user/%F", "/user/%ff", "/%c3", "/%//"])
 @pytest.mark.parametrize("method", ["GET", "BREW"])
-def test_a_path_that_cannot_be_read_is_malformed(path: str, method: str) -> None:
-    """It is the client's mistake, and not a page that is missing."""
-    assert refused(router("GET /user/{id}").match(method, path)).is_malformed
+def test_an_undecodable_path_is_malformed(path: str, method: str) -> None:
+    """The status is 400 instead of 404."""
+    assert unmatched(router("GET /user/{id}").match(method, path)).is_malformed
 
 
-def test_stray_bytes_are_malformed() -> None:
-    """Servers hand us what is not UTF-8 as lone surrogates."""
-    raw = b"/user/\xff".decode(errors="surrogateescape")
+def test_invalid_utf8_is_malformed() -> None:
+    """aiohttp decodes invalid bytes to lone surrogates."""
+    path = b"/user/\xff".decode(errors="surrogateescape")
 
-    assert refused(router("GET /user/{id}").match("GET", raw)).is_malformed
+    assert unmatched(router("GET /user/{id}").match("GET", path)).is_malformed
 
 
-def test_another_method_is_told_which_ones_there_are() -> None:
-    """The path is there, so it is no 404."""
+def test_another_method_gets_the_allowed_methods() -> None:
+    """The path exists, so the status is not 404."""
     routes = router("GET /user/{id}", "DELETE /user/{id}", "PUT /user/me")
 
-    assert refused(routes.match("PATCH", "/user/7")).allow == "GET, HEAD, DELETE, OPTIONS"
-    assert refused(routes.match("BREW", "/user/me")).allow == "GET, HEAD, PUT, DELETE, OPTIONS"
-    assert refused(routes.match("GET", "/nowhere")).allow == ""
+    assert unmatched(routes.match("PATCH", "/user/7")).allow == "GET, HEAD, DELETE, OPTIONS"
+    assert unmatched(routes.match("BREW", "/user/me")).allow == "GET, HEAD, PUT, DELETE, OPTIONS"
+    assert unmatched(routes.match("GET", "/nowhere")).allow == ""
     assert routes.allowed("/user/me/") == {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}
     assert routes.allowed("/nowhere") == frozenset()
 
 
-def test_head_is_answered_by_get() -> None:
-    """For text and for parameters."""
+def test_head_uses_the_route_for_get() -> None:
+    """With literal paths and with parameters."""
     routes = router("GET /status", "GET /user/{id}", "PUT /user")
 
-    assert found(routes.match("HEAD", "/status"))[0] == "GET /status"
-    assert found(routes.match("HEAD", "/user/7"))[0] == "GET /user/{id}"
-    assert refused(routes.match("HEAD", "/user")).allow == "PUT, OPTIONS"
+    assert matched(routes.match("HEAD", "/status"))[0] == "GET /status"
+    assert matched(routes.match("HEAD", "/user/7"))[0] == "GET /user/{id}"
+    assert unmatched(routes.match("HEAD", "/user")).allow == "PUT, OPTIONS"
 
 
-def test_head_may_have_a_route_of_its_own() -> None:
-    """It wins over the one for GET."""
+def test_head_may_have_its_own_route() -> None:
+    """It takes precedence over the route for GET."""
     routes = router("GET /file/{id}", "HEAD /file/{id}", "GET /status", "GET /file/x")
 
-    assert found(routes.match("HEAD", "/file/7"))[0] == "HEAD /file/{id}"
-    assert found(routes.match("HEAD", "/file/x"))[0] == "HEAD /file/{id}"
-    assert found(routes.match("HEAD", "/status"))[0] == "GET /status"
+    assert matched(routes.match("HEAD", "/file/7"))[0] == "HEAD /file/{id}"
+    assert matched(routes.match("HEAD", "/file/x"))[0] == "HEAD /file/{id}"
+    assert matched(routes.match("HEAD", "/status"))[0] == "GET /status"
 
 
-def test_an_empty_router_finds_nothing() -> None:
-    """An application without routes starts too."""
-    assert refused(router().match("GET", "/")).allowed == frozenset()
+def test_an_empty_router_matches_nothing() -> None:
+    """An application without routes is valid."""
+    assert unmatched(router().match("GET", "/")).allowed == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -179,10 +182,10 @@ def test_an_empty_router_finds_nothing() -> None:
     ],
 )
 def test_two_routes_for_the_same_requests_are_an_error(first: str, second: str) -> None:
-    """Both actions are named, and where they are."""
+    """The error contains both actions and their locations."""
     (one,), (two,) = Route.parse(first), Route.parse(second)
-    view = Page("user:view", "app/users.py:12")
-    show = Page("user:show", "lib/show.py:3", "plugin 'lib'")
+    view = Target("user:view", "app/users.py:12")
+    show = Target("user:show", "lib/show.py:3", "plugin 'lib'")
 
     with pytest.raises(PluginError) as raised:
         Router([(one, view), (two, show)])
@@ -194,12 +197,12 @@ def test_two_routes_for_the_same_requests_are_an_error(first: str, second: str) 
     )
 
 
-def test_an_action_that_says_the_same_twice_is_told_so() -> None:
-    """It is one mistake of one author."""
-    page = Page("user:view", "app/users.py:12")
+def test_two_equal_routes_of_one_action_are_an_error() -> None:
+    """The error contains the action once."""
+    target = Target("user:view", "app/users.py:12")
 
     with pytest.raises(PluginError) as raised:
-        Router([(Route.get("/user/{a}"), page), (Route.get("/user/{b}"), page)])
+        Router([(Route.get("/user/{a}"), target), (Route.get("/user/{b}"), target)])
 
     assert str(raised.value) == (
         "action 'user:view' (app/users.py:12, application 'app') has two routes that match the "
@@ -207,14 +210,14 @@ def test_an_action_that_says_the_same_twice_is_told_so() -> None:
     )
 
 
-def test_the_same_path_with_another_method_is_no_clash() -> None:
-    """Nor is a parameter beside a text."""
+def test_the_same_path_with_another_method_is_not_a_conflict() -> None:
+    """A parameter and a text at the same position are not either."""
     routes = router("GET /user", "PUT /user", "GET /user/{id}", "GET /user/me")
 
-    assert found(routes.match("PUT", "/user"))[0] == "PUT /user"
+    assert matched(routes.match("PUT", "/user"))[0] == "PUT /user"
 
 
-# --- against a matcher so naive that it is plainly right -----------------------------------------
+# --- comparison with a naive implementation -----------------------------------------------------
 
 _NAMES = st.sampled_from(["a", "b", "é", "x y", "a/b"])
 _TEMPLATES = st.lists(_NAMES | st.none(), max_size=4)
@@ -233,10 +236,10 @@ def _shape(route: Route) -> tuple[object, ...]:
 
 
 def _naive(routes: list[Route], method: str, path: str) -> Route | None:
-    """Return the route that matches, the one with the leftmost text if several do."""
+    """Return the matching route; of several, the one with the leftmost text."""
     parts = [unquote(part) for part in path.removesuffix("/").split("/")[1:]]
 
-    def fits(route: Route) -> bool:
+    def matches(route: Route) -> bool:
         return (
             route.method == method
             and len(route.segments) == len(parts)
@@ -246,7 +249,7 @@ def _naive(routes: list[Route], method: str, path: str) -> Route | None:
             )
         )
 
-    best = sorted(filter(fits, routes), key=lambda route: [one for _, one in route.segments])
+    best = sorted(filter(matches, routes), key=lambda route: [one for _, one in route.segments])
     if best:
         return best[0]
     return _naive(routes, "GET", path) if method == "HEAD" else None
@@ -259,21 +262,21 @@ def _naive(routes: list[Route], method: str, path: str) -> Route | None:
     st.lists(_NAMES, max_size=4),
     st.booleans(),
 )
-def test_the_tree_agrees_with_looking_at_each_route(
-    written: list[tuple[str, list[str | None]]], method: str, parts: list[str], slash: bool
+def test_the_router_agrees_with_a_naive_implementation(
+    template: list[tuple[str, list[str | None]]], method: str, parts: list[str], slash: bool
 ) -> None:
-    """Speed changes nothing about what is found."""
-    routes = list({_shape(route): route for route in (_route(*each) for each in written)}.values())
+    """For random routes and paths."""
+    routes = list({_shape(route): route for route in (_route(*each) for each in template)}.values())
     path = "/" + "/".join(quote(part, safe="") for part in parts) + ("/" if slash and parts else "")
 
-    outcome = Router([(route, Page(str(route))) for route in routes]).match(method, path)
+    result = Router([(route, Target(str(route))) for route in routes]).match(method, path)
 
     expected = _naive(routes, method, path)
     if expected is None:
         allowed = {each for each in METHODS if _naive(routes, each, path)}
-        assert refused(outcome).allowed == (allowed | {"OPTIONS"} if allowed else set())
+        assert unmatched(result).allowed == (allowed | {"OPTIONS"} if allowed else set())
         return
-    name, parameters = found(outcome)
+    name, parameters = matched(result)
     assert name == str(expected)
     values = [part for part, (_, one) in zip(parts, expected.segments, strict=True) if one]
     assert parameters == {
@@ -283,8 +286,8 @@ def test_the_tree_agrees_with_looking_at_each_route(
 
 @settings(deadline=None)
 @given(st.text(), st.text())
-def test_no_request_breaks_the_router(method: str, path: str) -> None:
-    """Whatever a stranger sends finds something, or nothing."""
+def test_arbitrary_requests_are_handled(method: str, path: str) -> None:
+    """The result is a match or its absence."""
     routes = router("GET /", "GET /{a}", "GET /{a}/b", "POST /a/{b}/c")
 
     assert isinstance(routes.match(method, path), (Match, NoMatch))
@@ -293,11 +296,11 @@ def test_no_request_breaks_the_router(method: str, path: str) -> None:
 
 @settings(deadline=None)
 @given(st.text(min_size=1))
-def test_every_text_survives_the_way_through_a_path(text: str) -> None:
-    """What a client escapes is what the action reads."""
+def test_every_parameter_round_trips(text: str) -> None:
+    """The action gets the text that the client has encoded."""
     try:
         path = "/x/" + quote(text, safe="")
     except UnicodeEncodeError:
         return
 
-    assert found(router("GET /x/{text}").match("GET", path))[1] == {"text": [text]}
+    assert matched(router("GET /x/{text}").match("GET", path))[1] == {"text": [text]}

@@ -1,4 +1,4 @@
-"""How one item of a stream is written down."""
+"""The text format of server-sent events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from actionhero import Event
 from actionhero.streams import Chunk
-from actionhero_web.server_sent_events import encode_event, frame
+from actionhero_web.server_sent_events import encode_event, format_event
 
 
 class Reading(BaseModel):
@@ -44,35 +44,37 @@ class Point:
         ),
     ],
 )
-def test_an_item_is_a_frame(item: Any, text: str) -> None:
-    """Text is told as it is, all else as compact JSON; an empty line ends it."""
-    assert frame(item) == text
+def test_an_item_is_formatted_as_an_event(item: Any, text: str) -> None:
+    """Text is unchanged, other data is compact JSON, and an empty line terminates the event."""
+    assert format_event(item) == text
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
-def test_each_line_of_a_text_is_a_line_of_data(end: str) -> None:
-    """Whatever ends a line for a reader cannot end the event, or begin another."""
-    assert frame(f"one{end}event: forged{end}") == "data: one\ndata: event: forged\ndata: \n\n"
+def test_each_line_of_a_text_is_a_data_field(end: str) -> None:
+    """No line end in a text can terminate the event or start another one."""
+    assert (
+        format_event(f"one{end}event: forged{end}") == "data: one\ndata: event: forged\ndata: \n\n"
+    )
 
 
 @pytest.mark.parametrize("field", ["event", "id"])
 @pytest.mark.parametrize("text", ["a\nb", "a\rdata: forged", "a\0"])
-def test_a_name_of_two_lines_is_refused(field: str, text: str) -> None:
-    """Clients would read something else, so the author hears of it."""
+def test_a_field_with_a_line_end_is_an_error(field: str, text: str) -> None:
+    """It would inject fields into the event."""
     fields: dict[str, Any] = {field: text}
 
-    with pytest.raises(ValueError, match=f"the {field} .* of an event has more than one line"):
+    with pytest.raises(ValueError, match=f"the {field} .* of an event has a line break or a NUL"):
         Event("x", **fields)
 
 
-def test_what_is_no_json_is_no_event() -> None:
-    """The message names the type that cannot be written."""
+def test_data_that_is_not_json_is_an_error() -> None:
+    """The message contains the type of the data."""
     with pytest.raises(TypeError, match="'object' cannot be written as JSON"):
-        frame(object())
+        format_event(object())
 
 
-def test_a_part_of_any_stream_is_text_for_doors_of_text() -> None:
-    """Events are their frames, chunks their text; bytes that are none are shown as such."""
+def test_an_item_of_any_stream_is_encoded_as_text() -> None:
+    """For transports with text messages; invalid UTF-8 in bytes is replaced."""
     assert encode_event({"a": 1}) == 'data: {"a":1}\n\n'
     assert encode_event(Chunk("a,b\n", "text/csv")) == "a,b\n"
     assert encode_event(Chunk(b"a\xff", "text/csv")) == "a\ufffd"

@@ -1,4 +1,4 @@
-"""Clients that stall, and those beside them that do not."""
+"""Timeouts for stalled clients, which do not affect other clients."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import socket
 
-    from plugins.web.tests.conftest import Started, StartServer
+    from plugins.web.tests.conftest import ServerProcess, StartServer
 
-HEAD = b"POST /api/length HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+HEADERS = b"POST /api/length HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 def read_to_end(client: socket.socket) -> bytes:
-    """Return all that comes until the server closes the connection; that is what is waited for."""
+    """Return all data until the server closes the connection."""
     received = []
     try:
         while data := client.recv(1 << 20):
@@ -23,8 +23,8 @@ def read_to_end(client: socket.socket) -> bytes:
     return b"".join(received)
 
 
-def test_a_head_that_does_not_come_ends_the_connection(start_server: StartServer) -> None:
-    """A client sends half a head and nothing more, and holds no connection for ever."""
+def test_incomplete_headers_close_the_connection(start_server: StartServer) -> None:
+    """A client that sends incomplete headers does not hold its connection."""
     server = start_server(settings="web.header_timeout = 0.3")
     with server.socket() as stalled, server.socket() as silent:
         stalled.sendall(b"GET /api/process HTTP/1.1\r\nHost: loc")
@@ -34,13 +34,13 @@ def test_a_head_that_does_not_come_ends_the_connection(start_server: StartServer
     assert_still_serves(server)
 
 
-def test_a_head_that_comes_byte_by_byte_ends_the_connection(start_server: StartServer) -> None:
-    """It is the whole head that has to come in time, not its next byte."""
+def test_headers_byte_by_byte_close_the_connection(start_server: StartServer) -> None:
+    """The timeout is for the complete headers, not for the next byte."""
     server = start_server(settings="web.header_timeout = 0.3")
     sent = 0
     with server.socket() as dripping:
         dripping.sendall(b"GET /api/process HTTP/1.1\r\nX-Slow: ")
-        # Each wait ends with nothing to read, until the server closes.
+        # Each read times out until the server closes the connection.
         dripping.settimeout(0.05)
         while True:
             try:
@@ -61,69 +61,71 @@ def test_a_head_that_comes_byte_by_byte_ends_the_connection(start_server: StartS
     assert_still_serves(server)
 
 
-def test_a_body_that_pauses_is_answered_with_408(start_server: StartServer) -> None:
-    """A client stops in the middle of its body: it is told, and the connection ends."""
+def test_a_paused_body_gets_408(start_server: StartServer) -> None:
+    """A client that pauses within a body gets 408, and the connection is closed."""
     server = start_server(settings="web.body_idle_timeout = 0.3")
     with server.socket() as stalled:
-        stalled.sendall(HEAD + b"Content-Length: 1000\r\n\r\n" + b'{"text": "')
+        stalled.sendall(HEADERS + b"Content-Length: 1000\r\n\r\n" + b'{"text": "')
 
-        answer = read_to_end(stalled)
+        response = read_to_end(stalled)
 
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b"\r\nConnection: close\r\n" in answer
-    assert b"The body paused for more than 0.3 s" in answer
+    assert response.startswith(b"HTTP/1.1 408 ")
+    assert b"\r\nConnection: close\r\n" in response
+    assert b"The body paused for more than 0.3 s" in response
     assert_still_serves(server)
 
 
-def test_an_answer_that_is_not_taken_ends_the_connection(start_server: StartServer) -> None:
-    """A client asks for much, and takes nothing: its buffers are not held for ever."""
+def test_an_unread_response_closes_the_connection(start_server: StartServer) -> None:
+    """A client that does not read a large response does not hold its buffers."""
     settings = 'web.write_timeout = 0.3\nweb.compress = false\nlogs.level = "debug"'
     server = start_server(settings=settings)
     with server.socket() as stalled:
         stalled.sendall(b"GET /api/large?size=50000000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        server.wait_for("a client took nothing of its answer for 0.3 s")
+        server.wait_for("a client read nothing of its response for 0.3 s")
 
-        answer = read_to_end(stalled)
+        response = read_to_end(stalled)
 
-    assert len(answer) < 50_000_000
+    assert len(response) < 50_000_000
     assert_still_serves(server)
 
 
-def test_a_client_that_only_rests_is_kept(start_server: StartServer) -> None:
-    """My keep-alive connection is idle for longer than any of these limits, and still works."""
+def test_an_idle_connection_stays_open(start_server: StartServer) -> None:
+    """A keep-alive connection may be idle for longer than these timeouts."""
     server = start_server(
         settings="web.header_timeout = 0.3\nweb.body_idle_timeout = 0.3\nweb.write_timeout = 0.3"
     )
-    resting = server.connect()
-    resting.request("GET", "/api/process")
-    first = server.answer(resting)
-    connection = resting.sock
+    idle = server.connect()
+    idle.request("GET", "/api/process")
+    first = server.read_response(idle)
+    connection = idle.sock
 
-    # Three stalled clients, one after the other, take three times as long as the limits.
+    # Three stalled clients in sequence take three times as long as the timeouts.
     for _ in range(3):
         with server.socket() as stalled:
             stalled.sendall(b"GET /api/process HTTP/1.1\r\n")
             assert read_to_end(stalled) == b""
-    resting.request("GET", "/api/process")
-    second = server.answer(resting)
+    idle.request("GET", "/api/process")
+    second = server.read_response(idle)
 
     assert first == second
-    assert resting.sock is connection
+    assert idle.sock is connection
 
 
-def test_a_connection_that_rests_for_too_long_is_closed(start_server: StartServer) -> None:
-    """An idle connection is closed after the time that the setting says."""
+def test_an_idle_connection_is_closed_after_the_keep_alive_timeout(
+    start_server: StartServer,
+) -> None:
+    """The setting `web.keepalive_timeout` limits the idle time of a connection."""
     server = start_server(settings="web.keepalive_timeout = 0.3")
     with server.socket() as client:
         client.sendall(b"GET /api/process HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
-        answer = read_to_end(client)
+        response = read_to_end(client)
 
-    assert answer.startswith(b"HTTP/1.1 200 ")
-    assert b"Connection: close" not in answer
+    assert response.startswith(b"HTTP/1.1 200 ")
+    assert b"Connection: close" not in response
 
 
-def assert_still_serves(server: Started) -> None:
-    """See that a well-behaved client is answered, and that the server stops as it should."""
+def assert_still_serves(server: ServerProcess) -> None:
+    """Assert that another client gets a response, and that the server stops cleanly."""
     assert server.get("/api/process") == (200, server.process.pid)
     assert server.stop() == 0

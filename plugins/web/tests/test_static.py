@@ -1,4 +1,4 @@
-"""Files of a folder, fetched from a running server."""
+"""Static files, requested from a running server."""
 
 from __future__ import annotations
 
@@ -15,63 +15,63 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionhero_web import compression
-from actionhero_web.file_response import PIECE_BYTES, StaticFile
+from actionhero_web.file_response import CHUNK_BYTES, StaticFile
 from actionhero_web.file_types import content_type_of
-from actionhero_web.static import WHOLE_BYTES, StaticFiles
+from actionhero_web.static import COMPRESS_BYTES, StaticFiles
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 MODIFIED_NS = 1_700_000_000_123_456_789
-SECRET = "not for anybody"
+SECRET = "top secret"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with files beside a secret one."""
+    """A folder with files, and a secret file next to it."""
     (tmp_path / "secret.txt").write_text(SECRET)
     folder = tmp_path / "assets"
     (folder / "docs").mkdir(parents=True)
     (folder / "empty").mkdir()
     (folder / "index.html").write_text("<h1>front page</h1>")
     (folder / "docs" / "index.html").write_text("<h1>docs</h1>")
-    (folder / "docs" / "ä b%.txt").write_text("odd name")
+    (folder / "docs" / "ä b%.txt").write_text("unusual name")
     (folder / "data.unknown").write_bytes(b"0123456789")
     (folder / "nothing.txt").write_bytes(b"")
     (folder / ".env").write_text(SECRET)
     (folder / ".git").mkdir()
     (folder / ".git" / "config").write_text(SECRET)
-    (folder / "large.bin").write_bytes(os.urandom(3 * PIECE_BYTES + 17))
+    (folder / "large.bin").write_bytes(os.urandom(3 * CHUNK_BYTES + 17))
     (folder / "page.html").write_text("<p>all the same</p>" * 1000)
     os.utime(folder / "data.unknown", ns=(MODIFIED_NS, MODIFIED_NS))
     return folder
 
 
 class Site:
-    """A server for the files of one folder, and a client of it."""
+    """A server for the files of one folder, with a client."""
 
     def __init__(self, files: StaticFiles) -> None:
         self.files = files
         self.port = 0
 
-    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         file = await self.files.find(request.raw_path.partition("?")[0])
         if file is None:
             return web.Response(status=404, text="no such file")
         return await self.files.respond(request, file)
 
-    async def raw(self, target: str, *headers: str, method: str = "GET") -> bytes:
-        """Send a request exactly as it is written, and return all that comes back."""
+    async def send(self, target: str, *headers: str, method: str = "GET") -> bytes:
+        """Send a request without normalization, and return the complete response."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         lines = [f"{method} {target} HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""]
         writer.write("\r\n".join(lines).encode())
-        answer = await reader.read()
+        response = await reader.read()
         writer.close()
         await writer.wait_closed()
-        return answer
+        return response
 
     async def status(self, target: str) -> int:
-        return int((await self.raw(target)).split()[1])
+        return int((await self.send(target)).split()[1])
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ async def site(folder: Path) -> AsyncIterator[Site]:
 
 async def serve(files: StaticFiles) -> AsyncIterator[Site]:
     site = Site(files)
-    runner = web.ServerRunner(web.Server(site.answer))
+    runner = web.ServerRunner(web.Server(site.handle))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     site.port = runner.addresses[0][1]
@@ -93,7 +93,7 @@ async def serve(files: StaticFiles) -> AsyncIterator[Site]:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client that shows what was sent, not what it makes of it."""
+    """A client that does not decompress responses."""
     async with aiohttp.ClientSession(
         f"http://127.0.0.1:{site.port}",
         auto_decompress=False,
@@ -102,8 +102,8 @@ async def client(site: Site) -> AsyncIterator[aiohttp.ClientSession]:
         yield client
 
 
-async def test_a_file_is_sent_as_it_is(client: aiohttp.ClientSession) -> None:
-    """With all that a browser needs to keep it."""
+async def test_a_file_is_sent_with_caching_headers(client: aiohttp.ClientSession) -> None:
+    """The headers are complete and exact."""
     async with client.get("/data.unknown?v=2") as response:
         body = await response.read()
 
@@ -130,47 +130,47 @@ async def test_a_file_is_sent_as_it_is(client: aiohttp.ClientSession) -> None:
         ("/docs/", "<h1>docs</h1>"),
     ],
 )
-async def test_a_folder_is_answered_with_its_index(
+async def test_the_path_of_a_folder_serves_its_index(
     client: aiohttp.ClientSession, path: str, body: str
 ) -> None:
-    """With and without a trailing slash."""
+    """The trailing slash is optional."""
     async with client.get(path) as response:
         assert await response.text() == body
         assert response.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
-async def test_head_tells_the_same_without_the_body(client: aiohttp.ClientSession) -> None:
-    """For each kind of file."""
+async def test_head_gets_the_same_headers_without_the_body(client: aiohttp.ClientSession) -> None:
+    """For small, large, empty and compressed files."""
     for path in ("/data.unknown", "/large.bin", "/nothing.txt", "/page.html", "/"):
         for accepted in ("identity", "gzip"):
-            asked = {"Accept-Encoding": accepted}
-            async with client.get(path, headers=asked) as got:
-                body = await got.read()
-            async with client.head(path, headers=asked) as head:
+            request_headers = {"Accept-Encoding": accepted}
+            async with client.get(path, headers=request_headers) as get:
+                body = await get.read()
+            async with client.head(path, headers=request_headers) as head:
                 assert await head.read() == b""
-            told, expected = dict(head.headers), dict(got.headers)
-            assert told.pop("Date")
+            headers, expected = dict(head.headers), dict(get.headers)
+            assert headers.pop("Date")
             assert expected.pop("Date")
-            assert (head.status, told) == (got.status, expected)
-            assert told["Content-Length"] == str(len(body))
+            assert (head.status, headers) == (get.status, expected)
+            assert headers["Content-Length"] == str(len(body))
 
 
-async def test_a_large_file_arrives_whole(client: aiohttp.ClientSession, folder: Path) -> None:
-    """Though it is never in memory as a whole."""
+async def test_a_large_file_is_sent_completely(client: aiohttp.ClientSession, folder: Path) -> None:
+    """It is sent in chunks."""
     async with client.get("/large.bin") as response:
         assert await response.read() == (folder / "large.bin").read_bytes()
 
 
-async def test_an_empty_file_is_a_file(client: aiohttp.ClientSession) -> None:
-    """Of no bytes."""
+async def test_an_empty_file_is_sent(client: aiohttp.ClientSession) -> None:
+    """The response has an empty body."""
     async with client.get("/nothing.txt") as response:
         assert (response.status, await response.read()) == (200, b"")
         assert response.headers["Content-Length"] == "0"
 
 
-async def test_names_may_be_escaped(site: Site) -> None:
-    """Umlauts, spaces and percent signs."""
-    assert (await site.raw("/docs/%C3%A4%20b%25.txt")).endswith(b"odd name")
+async def test_names_may_be_percent_encoded(site: Site) -> None:
+    """For umlauts, spaces and percent signs."""
+    assert (await site.send("/docs/%C3%A4%20b%25.txt")).endswith(b"unusual name")
     assert await site.status("/d%6fcs/") == 200
 
 
@@ -218,16 +218,16 @@ async def test_names_may_be_escaped(site: Site) -> None:
         "/C:/secret.txt",
     ],
 )
-async def test_what_must_not_be_found_is_not(site: Site, target: str) -> None:
-    """Nothing outside, nothing hidden, no list of files: as if it were not there."""
-    answer = await site.raw(target)
+async def test_files_that_are_not_public_get_404(site: Site, target: str) -> None:
+    """Files outside the folder, hidden files and directory listings are not served."""
+    response = await site.send(target)
 
-    assert answer.startswith(b"HTTP/1.1 404 ")
-    assert SECRET.encode() not in answer
+    assert response.startswith(b"HTTP/1.1 404 ")
+    assert SECRET.encode() not in response
 
 
-async def test_links_that_lead_out_are_not_followed(site: Site, folder: Path) -> None:
-    """Neither to files nor to folders, nor round in circles."""
+async def test_links_to_the_outside_are_not_followed(site: Site, folder: Path) -> None:
+    """Neither links to files or folders, nor circular links."""
     (folder / "out.txt").symlink_to(folder.parent / "secret.txt")
     (folder / "out").symlink_to(folder.parent)
     (folder / "hidden.txt").symlink_to(folder / ".env")
@@ -238,48 +238,48 @@ async def test_links_that_lead_out_are_not_followed(site: Site, folder: Path) ->
         assert await site.status(target) == 404
 
 
-async def test_links_that_stay_inside_are_followed(site: Site, folder: Path) -> None:
-    """The type goes by the name that was asked for."""
+async def test_links_within_the_folder_are_followed(site: Site, folder: Path) -> None:
+    """The media type is that of the requested name."""
     (folder / "latest.html").symlink_to(folder / "data.unknown")
 
-    answer = await site.raw("/latest.html")
+    response = await site.send("/latest.html")
 
-    assert b"text/html; charset=utf-8" in answer
-    assert answer.endswith(b"0123456789")
+    assert b"text/html; charset=utf-8" in response
+    assert response.endswith(b"0123456789")
 
 
-async def test_what_is_no_file_is_not_found(site: Site, folder: Path) -> None:
-    """A pipe would never end."""
+async def test_only_regular_files_are_served(site: Site, folder: Path) -> None:
+    """Reading a pipe would block."""
     os.mkfifo(folder / "pipe")
 
     assert await site.status("/pipe") == 404
 
 
-async def test_the_folder_may_be_reached_by_a_link_and_be_hidden_itself(tmp_path: Path) -> None:
-    """Only what lies inside is looked at."""
+async def test_the_folder_itself_may_be_a_link_or_hidden(tmp_path: Path) -> None:
+    """Only names within the folder are checked."""
     real = tmp_path / ".data" / "assets"
     real.mkdir(parents=True)
-    (real / "a.txt").write_text("here")
+    (real / "a.txt").write_text("content")
     (tmp_path / "link").symlink_to(real)
 
     for folder in (real, tmp_path / "link"):
         assert await StaticFiles(folder).find("/a.txt") is not None
 
 
-async def test_a_folder_that_is_missing_has_no_files(tmp_path: Path) -> None:
-    """It may come later."""
+async def test_a_missing_folder_has_no_files(tmp_path: Path) -> None:
+    """It may be created later."""
     files = StaticFiles(tmp_path / "later")
     assert await files.find("/a.txt") is None
 
     (tmp_path / "later").mkdir()
-    (tmp_path / "later" / "a.txt").write_text("here")
+    (tmp_path / "later" / "a.txt").write_text("content")
 
     assert await files.find("/a.txt") is not None
 
 
 @pytest.mark.parametrize("route", ["/files", "files/", "/files/"])
-async def test_a_folder_may_be_reached_by_a_path_of_its_own(folder: Path, route: str) -> None:
-    """And by no other."""
+async def test_a_folder_may_have_its_own_path(folder: Path, route: str) -> None:
+    """Its files are not served at other paths."""
     files = StaticFiles(folder, route)
 
     for path in ("/files/data.unknown", "/files", "/files/", "/files/docs"):
@@ -288,8 +288,8 @@ async def test_a_folder_may_be_reached_by_a_path_of_its_own(folder: Path, route:
         assert await files.find(path) is None
 
 
-async def test_a_browser_that_has_the_file_is_told_so(client: aiohttp.ClientSession) -> None:
-    """304, with the headers but without `Cache-Control`."""
+async def test_an_unchanged_file_gets_304(client: aiohttp.ClientSession) -> None:
+    """The response has the headers of the file, but not `Cache-Control`."""
     async with client.get("/", headers={"If-None-Match": '"x"'}) as first:
         tag, date = first.headers["ETag"], first.headers["Last-Modified"]
     for condition in ({"If-None-Match": f'"y", W/{tag}'}, {"If-Modified-Since": date}):
@@ -304,26 +304,28 @@ async def test_a_browser_that_has_the_file_is_told_so(client: aiohttp.ClientSess
     assert parsedate_to_datetime(date).tzinfo is not None
 
 
-async def test_a_part_is_sent(client: aiohttp.ClientSession, folder: Path) -> None:
-    """Also of a large file, from the middle to the end."""
+async def test_a_range_request_gets_a_part_of_the_file(
+    client: aiohttp.ClientSession, folder: Path
+) -> None:
+    """Of a small file, and of a large one from the middle to the end."""
     async with client.get("/data.unknown", headers={"Range": "bytes=2-4"}) as response:
         assert (response.status, await response.read()) == (206, b"234")
         assert response.headers["Content-Range"] == "bytes 2-4/10"
         assert response.headers["Cache-Control"] == "public, max-age=3600"
         assert response.headers["ETag"]
-    async with client.get("/large.bin", headers={"Range": f"bytes={PIECE_BYTES - 1}-"}) as response:
-        assert await response.read() == (folder / "large.bin").read_bytes()[PIECE_BYTES - 1 :]
+    async with client.get("/large.bin", headers={"Range": f"bytes={CHUNK_BYTES - 1}-"}) as response:
+        assert await response.read() == (folder / "large.bin").read_bytes()[CHUNK_BYTES - 1 :]
 
 
-async def test_a_part_that_is_not_there_is_refused(client: aiohttp.ClientSession) -> None:
-    """416, and how much there is."""
+async def test_an_unsatisfiable_range_gets_416(client: aiohttp.ClientSession) -> None:
+    """The response contains the size of the file."""
     async with client.get("/data.unknown", headers={"Range": "bytes=10-"}) as response:
         assert (response.status, await response.read()) == (416, b"")
         assert response.headers["Content-Range"] == "bytes */10"
 
 
-async def test_several_answers_fit_one_connection(site: Site) -> None:
-    """Whatever they were, the next one is read where it begins."""
+async def test_one_connection_carries_several_responses(site: Site) -> None:
+    """After every kind of response, the next request is handled."""
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     requests = [
         "HEAD /large.bin HTTP/1.1\r\nHost: x\r\n",
@@ -335,20 +337,21 @@ async def test_several_answers_fit_one_connection(site: Site) -> None:
     ]
     writer.write("\r\n".join([*requests, ""]).encode())
 
-    answer = await reader.read()
+    received = await reader.read()
 
     writer.close()
     await writer.wait_closed()
-    parts = answer.split(b"HTTP/1.1 ")[1:]
-    assert [part[:3] for part in parts] == [b"200", b"304", b"416", b"412", b"200", b"200"]
-    assert parts[-1].endswith(b"0123456789")
+    responses = received.split(b"HTTP/1.1 ")[1:]
+    statuses = [response[:3] for response in responses]
+    assert statuses == [b"200", b"304", b"416", b"412", b"200", b"200"]
+    assert responses[-1].endswith(b"0123456789")
 
 
 @pytest.mark.parametrize("encoding", compression.AVAILABLE)
-async def test_text_is_compressed_for_who_can_read_it(
+async def test_text_is_compressed_if_the_client_accepts_it(
     site: Site, folder: Path, encoding: str
 ) -> None:
-    """The second time it is taken from memory."""
+    """The second response comes from the cache, until the file changes."""
     base = f"http://127.0.0.1:{site.port}"
     headers = {"Accept-Encoding": encoding}
     content = (folder / "page.html").read_bytes()
@@ -371,8 +374,10 @@ async def test_text_is_compressed_for_who_can_read_it(
         assert await response.text() == "<p>changed</p>" * 1000
 
 
-async def test_who_cannot_read_it_gets_it_plain(client: aiohttp.ClientSession) -> None:
-    """But caches learn that there are two."""
+async def test_text_is_not_compressed_if_the_client_does_not_accept_it(
+    client: aiohttp.ClientSession,
+) -> None:
+    """The response varies by encoding for caches."""
     async with client.get("/page.html") as response:
         assert "Content-Encoding" not in response.headers
         assert response.headers["Vary"] == "Accept-Encoding"
@@ -381,62 +386,60 @@ async def test_who_cannot_read_it_gets_it_plain(client: aiohttp.ClientSession) -
         assert "Vary" not in small.headers
 
 
-async def test_a_part_is_never_compressed(client: aiohttp.ClientSession) -> None:
-    """And who resumes what was compressed gets all of it again."""
-    wanted = {"Accept-Encoding": "gzip", "Range": "bytes=0-9"}
-    async with client.get("/page.html", headers=wanted) as part:
+async def test_a_range_is_not_compressed(client: aiohttp.ClientSession) -> None:
+    """A client that resumes a compressed download gets the complete file."""
+    headers = {"Accept-Encoding": "gzip", "Range": "bytes=0-9"}
+    async with client.get("/page.html", headers=headers) as part:
         assert (part.status, await part.read()) == (206, b"<p>all the")
         assert "Content-Encoding" not in part.headers
-    resumed = {**wanted, "If-Range": part.headers["ETag"]}
-    async with client.get("/page.html", headers=resumed) as whole:
-        assert whole.status == 200
-        assert whole.headers["Content-Encoding"] == "gzip"
+    resumed = {**headers, "If-Range": part.headers["ETag"]}
+    async with client.get("/page.html", headers=resumed) as complete:
+        assert complete.status == 200
+        assert complete.headers["Content-Encoding"] == "gzip"
 
 
-async def test_a_file_too_large_to_keep_is_sent_plain(site: Site, folder: Path) -> None:
-    """Memory has an end."""
-    (folder / "long.txt").write_bytes(b"x" * (WHOLE_BYTES + 1))
+async def test_a_large_file_is_not_compressed(site: Site, folder: Path) -> None:
+    """The compressed content would not fit into the cache."""
+    (folder / "long.txt").write_bytes(b"x" * (COMPRESS_BYTES + 1))
 
-    head = (await site.raw("/long.txt", "Accept-Encoding: gzip")).partition(b"\r\n\r\n")[0]
+    head = (await site.send("/long.txt", "Accept-Encoding: gzip")).partition(b"\r\n\r\n")[0]
 
     assert b"Content-Encoding" not in head
     assert b"200 OK" in head
 
 
 @pytest.mark.parametrize("change", ["replaced", "deleted"])
-async def test_a_file_that_changes_under_our_hands_is_not_sent_half(
-    folder: Path, change: str
-) -> None:
-    """The client is asked to try again, instead of getting a mixture."""
+async def test_a_file_that_changes_after_its_lookup_gets_503(folder: Path, change: str) -> None:
+    """The client retries, instead of getting a mixture of two versions."""
     files = StaticFiles(folder)
-    found = await files.find("/page.html")
+    file = await files.find("/page.html")
     if change == "replaced":
         (folder / "page.html").write_text("something else")
     else:
         (folder / "page.html").unlink()
 
     class Changed(Site):
-        async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-            assert found is not None
-            return await self.files.respond(request, found)
+        async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+            assert file is not None
+            return await self.files.respond(request, file)
 
     site = Changed(files)
-    runner = web.ServerRunner(web.Server(site.answer))
+    runner = web.ServerRunner(web.Server(site.handle))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     site.port = runner.addresses[0][1]
-    answers = [await site.raw("/"), await site.raw("/", "Accept-Encoding: gzip")]
+    responses = [await site.send("/"), await site.send("/", "Accept-Encoding: gzip")]
     await runner.cleanup()
 
-    for answer in answers:
-        assert answer.startswith(b"HTTP/1.1 503 ")
-        assert b"Retry-After: 1" in answer
-        assert b"ETag" not in answer
-        assert b"Content-Encoding" not in answer
+    for response in responses:
+        assert response.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: 1" in response
+        assert b"ETag" not in response
+        assert b"Content-Encoding" not in response
 
 
-async def test_a_client_that_goes_away_leaves_no_file_open(site: Site, folder: Path) -> None:
-    """Half a download is the client's business, an open file would be ours."""
+async def test_a_disconnect_closes_the_file(site: Site, folder: Path) -> None:
+    """An interrupted download leaves no file open."""
     with (folder / "huge.bin").open("wb") as huge:
         huge.truncate(512 * 1024 * 1024)
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
@@ -448,14 +451,14 @@ async def test_a_client_that_goes_away_leaves_no_file_open(site: Site, folder: P
 
     async with asyncio.timeout(30):
         while _is_open(folder / "huge.bin"):
-            # Not a guess at how long it takes: we look until it is so.
+            # Poll until the file is closed.
             await asyncio.to_thread(os.listdir, folder)
 
 
 def _is_open(path: Path) -> bool:
     links = Path("/proc/self/fd")
     if not links.exists():
-        pytest.skip("this system does not show which files are open")
+        pytest.skip("this system has no /proc/self/fd")
     for link in links.iterdir():
         try:
             if link.readlink() == path.resolve():
@@ -491,15 +494,17 @@ def _is_open(path: Path) -> bool:
         ("", "application/octet-stream"),
     ],
 )
-def test_the_type_goes_by_the_name(name: str, content_type: str) -> None:
-    """The same on every machine."""
+def test_the_media_type_depends_on_the_name(name: str, content_type: str) -> None:
+    """It is the same on every machine."""
     assert content_type_of(name) == content_type
 
 
 @settings(deadline=None)
 @given(st.text() | st.lists(st.sampled_from(["..", ".", "docs", "%2e", "%2f", "\\", ""])))
-def test_no_path_leads_out(tmp_path_factory: pytest.TempPathFactory, path: str | list[str]) -> None:
-    """Whatever is asked for lies inside, or is not there."""
+def test_no_path_escapes_the_folder(
+    tmp_path_factory: pytest.TempPathFactory, path: str | list[str]
+) -> None:
+    """Every path is a file within the folder, or is not found."""
     root = tmp_path_factory.getbasetemp() / "inside"
     (root / "docs").mkdir(parents=True, exist_ok=True)
     (root / "docs" / "index.html").write_text("x")

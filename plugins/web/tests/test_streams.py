@@ -1,4 +1,4 @@
-"""Actions that answer in pieces, over real sockets."""
+"""Actions that stream, over real sockets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from plugins.web.tests.conftest import Started, StartServer
+    from plugins.web.tests.conftest import ServerProcess, StartServer
 
 APPLICATION = '''
 from __future__ import annotations
@@ -25,13 +25,13 @@ from collections.abc import AsyncIterator
 from actionhero import Action, Call, Conflict, Event, Field, Inputs, Middleware, Outcome, Stream
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-class Told(Middleware):
+class LogAfter(Middleware):
     async def after(self, call: Call, outcome: Outcome) -> None:
-        say(f"after {call.action.name}: {'value' if outcome.ok else outcome.error.message}")
+        log(f"after {call.action.name}: {'value' if outcome.ok else outcome.error.message}")
 
 
 class CounterInputs(Inputs):
@@ -43,7 +43,7 @@ class Counter(Action):
 
     name = "streaming:counter"
     web = "GET /streaming/counter"
-    middleware = [Told()]
+    middleware = [LogAfter()]
 
     async def run(self, inputs: CounterInputs, call: Call) -> AsyncIterator[Event[dict[str, int]]]:
         for index in range(1, inputs.count + 1):
@@ -55,9 +55,9 @@ class AfterInputs(Inputs):
     after: int
 
 
-class Broken(Action):
-    name = "broken"
-    web = "POST /broken"
+class Failing(Action):
+    name = "failing"
+    web = "POST /failing"
 
     async def run(self, inputs: AfterInputs) -> AsyncIterator[int]:
         for number in range(inputs.after):
@@ -84,55 +84,55 @@ class Bytes(Action):
     web = "GET /bytes"
 
     async def run(self) -> Stream:
-        async def pieces() -> AsyncIterator[bytes]:
+        async def chunks() -> AsyncIterator[bytes]:
             yield bytes(3)
 
-        return Stream(pieces())
+        return Stream(chunks())
 
 
-class Odd(Action):
-    name = "odd"
-    web = "GET /odd"
+class InvalidChunks(Action):
+    name = "invalid_chunks"
+    web = "GET /invalid-chunks"
 
     async def run(self) -> Stream:
-        async def pieces() -> AsyncIterator[int]:
+        async def chunks() -> AsyncIterator[int]:
             yield 1
 
-        return Stream(pieces())
+        return Stream(chunks())
 
 
 class Open(Action):
-    """One event, and then nothing for ever."""
+    """Yield one event, and then wait forever."""
 
     name = "open"
     web = "GET /open"
-    middleware = [Told()]
+    middleware = [LogAfter()]
 
     async def run(self) -> AsyncIterator[str]:
         try:
             yield "opened"
             await asyncio.Event().wait()
         finally:
-            say("closed")
+            log("closed")
 
 
 class Endless(Action):
-    """Chunks for ever, as fast as somebody takes them."""
+    """Yield chunks forever, as fast as the client reads them."""
 
     name = "endless"
     web = "GET /endless"
 
     async def run(self) -> Stream:
-        return Stream(self._pieces())
+        return Stream(self._chunks())
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
-        made = 0
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        count = 0
         try:
             while True:
-                made += 1
+                count += 1
                 yield bytes(1 << 16)
         finally:
-            say(f"made {made}")
+            log(f"yielded {count}")
 
 
 class Silent(Action):
@@ -151,41 +151,41 @@ class Tasks(Action):
     async def run(self) -> int:
         return len(asyncio.all_tasks())
 '''
-PROFILES = pytest.mark.parametrize("profile", ["standard", "actionhero"])
+ERROR_FORMATS = pytest.mark.parametrize("error_format", ["standard", "actionhero"])
 
 
 @pytest.fixture
-def server(start_server: StartServer) -> Started:
-    """Give a server with actions that stream."""
+def server(start_server: StartServer) -> ServerProcess:
+    """A server with actions that stream."""
     return start_server(application=APPLICATION)
 
 
-def open_stream(server: Started, path: str) -> socket.socket:
-    """Ask for a stream on a connection of its own, and return when its head and more is there."""
+def open_stream(server: ServerProcess, path: str) -> socket.socket:
+    """Request a stream on a new connection, and return it after the headers and some data."""
     client = server.socket()
     client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
     return client
 
 
-def fetch(server: Started, path: str, method: str = "GET", body: Any = None) -> Any:
-    """Return the answer and its body, to the end."""
+def fetch(server: ServerProcess, path: str, method: str = "GET", body: Any = None) -> Any:
+    """Return a response and its complete body."""
     client = server.connect()
-    sent = None if body is None else json.dumps(body)
-    client.request(method, path, sent, {"Content-Type": "application/json"} if sent else {})
+    content = None if body is None else json.dumps(body)
+    client.request(method, path, content, {"Content-Type": "application/json"} if content else {})
     response = client.getresponse()
     return response, response.read()
 
 
-def frames(body: bytes) -> list[list[str]]:
-    """Return the lines of each event, as a reader of events would take them."""
-    *whole, rest = body.decode().split("\n\n")
-    assert not rest, "the last event is not whole"
-    return [event.split("\n") for event in whole]
+def split_events(body: bytes) -> list[list[str]]:
+    """Return the lines of each event."""
+    *events, rest = body.decode().split("\n\n")
+    assert not rest, "the last event is incomplete"
+    return [event.split("\n") for event in events]
 
 
-def test_items_are_events(server: Started) -> None:
-    """The counter, to the letter: the head that readers of events ask for, and the events."""
+def test_items_are_sent_as_events(server: ServerProcess) -> None:
+    """The headers of an event stream, and the exact text of the events."""
     response, body = fetch(server, "/api/streaming/counter?count=2")
 
     assert response.status == 200
@@ -201,16 +201,16 @@ def test_items_are_events(server: Started) -> None:
     )
 
 
-def test_the_connection_is_used_again(server: Started) -> None:
-    """After the last event the same connection takes the next request."""
+def test_the_connection_is_reused(server: ServerProcess) -> None:
+    """After the last event, the connection accepts the next request."""
     client = server.connect()
     for _ in range(2):
         client.request("GET", "/api/streaming/counter?count=100")
-        assert len(frames(client.getresponse().read())) == 100
+        assert len(split_events(client.getresponse().read())) == 100
 
 
-def test_an_event_is_there_before_the_next_is_made(server: Started) -> None:
-    """The first event of a stream without an end arrives."""
+def test_an_event_is_sent_immediately(server: ServerProcess) -> None:
+    """The first event of an infinite stream arrives."""
     client = server.connect()
     client.request("GET", "/api/open")
     response = client.getresponse()
@@ -218,69 +218,69 @@ def test_an_event_is_there_before_the_next_is_made(server: Started) -> None:
     assert response.readline() == b"data: opened\n"
 
 
-@PROFILES
-def test_what_fails_before_the_first_item_is_an_error_like_any_other(
-    start_server: StartServer, profile: str
+@ERROR_FORMATS
+def test_an_error_before_the_first_item_is_an_ordinary_error_response(
+    start_server: StartServer, error_format: str
 ) -> None:
-    """With its status, and no stream."""
-    server = start_server(application=APPLICATION, settings=f'web.error_format = "{profile}"')
-    standard = profile == "standard"
+    """It has its status, and is not a stream."""
+    server = start_server(application=APPLICATION, settings=f'web.error_format = "{error_format}"')
+    standard = error_format == "standard"
 
-    failed, body = fetch(server, "/api/broken", "POST", {"after": 0})
-    refused, _ = fetch(server, "/api/streaming/counter?count=300")
+    failed, body = fetch(server, "/api/failing", "POST", {"after": 0})
+    invalid, _ = fetch(server, "/api/streaming/counter?count=300")
 
     assert failed.status == (409 if standard else 500)
     assert failed.headers["Content-Type"] == "application/json"
     assert json.loads(body)["error"]["message"] == "no more"
-    assert refused.status == (422 if standard else 406)
+    assert invalid.status == (422 if standard else 406)
 
 
-@PROFILES
-def test_what_fails_later_is_an_event(start_server: StartServer, profile: str) -> None:
-    """The envelope of the profile, in an event named error, and the stream ends as it should."""
-    server = start_server(application=APPLICATION, settings=f'web.error_format = "{profile}"')
+@ERROR_FORMATS
+def test_a_later_error_is_an_event(start_server: StartServer, error_format: str) -> None:
+    """An event named `error` contains the error document, and the stream ends properly."""
+    server = start_server(application=APPLICATION, settings=f'web.error_format = "{error_format}"')
 
-    response, body = fetch(server, "/api/broken", "POST", {"after": 2})
+    response, body = fetch(server, "/api/failing", "POST", {"after": 2})
 
     assert response.status == 200
-    first, second, (name, data) = frames(body)
+    first, second, (name, data) = split_events(body)
     assert (first, second, name) == (["data: 0"], ["data: 1"], "event: error")
     error = json.loads(data.removeprefix("data: "))["error"]
-    told = "CONNECTION_ACTION_CONFLICT" if profile == "standard" else "ACTION_VALIDATION"
+    name = "CONNECTION_ACTION_CONFLICT" if error_format == "standard" else "ACTION_VALIDATION"
     assert error["message"] == "no more"
-    assert error["type"].endswith(told)
+    assert error["type"].endswith(name)
 
 
-def test_a_stream_is_a_body_in_chunks(server: Started) -> None:
-    """Of the type that the action says, or of bytes."""
+def test_a_stream_is_a_chunked_body(server: ServerProcess) -> None:
+    """It has the media type of the action, or the default for bytes."""
     export, rows = fetch(server, "/api/export/2")
-    raw, zeros = fetch(server, "/api/bytes")
-    empty, nothing = fetch(server, "/api/export/0")
+    binary, zeros = fetch(server, "/api/bytes")
+    empty, no_rows = fetch(server, "/api/export/0")
 
     assert (export.headers["Content-Type"], rows) == ("text/csv", b"0,x\n1,x\n")
     assert export.headers["Transfer-Encoding"] == "chunked"
-    assert (raw.headers["Content-Type"], zeros) == ("application/octet-stream", bytes(3))
-    assert (empty.headers["Content-Type"], nothing) == ("text/csv", b"")
+    assert (binary.headers["Content-Type"], zeros) == ("application/octet-stream", bytes(3))
+    assert (empty.headers["Content-Type"], no_rows) == ("text/csv", b"")
 
 
-def test_chunks_that_fail_break_off(server: Started) -> None:
-    """Nobody takes half a file for a whole one; and all that was made has arrived."""
-    with pytest.raises(http.client.IncompleteRead) as broken:
+def test_an_error_truncates_a_chunked_body(server: ServerProcess) -> None:
+    """The client detects the truncation, and has received all previous chunks."""
+    with pytest.raises(http.client.IncompleteRead) as error:
         fetch(server, "/api/export/3")
 
-    assert broken.value.partial == b"0,x\n1,x\n2,x\n"
+    assert error.value.partial == b"0,x\n1,x\n2,x\n"
     assert "Traceback" not in server.stderr
 
 
-def test_what_is_neither_bytes_nor_text_is_no_chunk(server: Started) -> None:
-    """The author reads in the log what the action gave."""
-    response, _ = fetch(server, "/api/odd")
+def test_a_chunk_is_bytes_or_text(server: ServerProcess) -> None:
+    """The log contains the invalid type."""
+    response, _ = fetch(server, "/api/invalid-chunks")
 
     assert response.status == 500
-    server.wait_for("a Stream gives bytes or text, not 'int'")
+    server.wait_for("the chunks of a Stream are bytes or text, not 'int'")
 
 
-def test_head_tells_the_head_alone(server: Started) -> None:
+def test_head_gets_headers_only(server: ServerProcess) -> None:
     """No event is sent, and the stream is closed."""
     response, body = fetch(server, "/api/open", "HEAD")
 
@@ -291,8 +291,8 @@ def test_head_tells_the_head_alone(server: Started) -> None:
     server.wait_for("after open: value")
 
 
-def test_a_client_of_http_1_0_reads_to_the_end_of_the_connection(server: Started) -> None:
-    """It knows no chunks."""
+def test_a_client_of_http_1_0_reads_to_the_end_of_the_connection(server: ServerProcess) -> None:
+    """HTTP/1.0 has no chunked bodies."""
     with server.socket() as client:
         client.sendall(b"GET /api/streaming/counter?count=1 HTTP/1.0\r\n\r\n")
         received = b""
@@ -305,42 +305,42 @@ def test_a_client_of_http_1_0_reads_to_the_end_of_the_connection(server: Started
     assert body == b'event: counter\ndata: {"index":1,"total":1}\n\n'
 
 
-def test_a_client_that_goes_away_ends_the_stream(server: Started) -> None:
-    """Its `finally` runs, and middleware learns that the call was cancelled."""
+def test_a_disconnect_closes_the_stream(server: ServerProcess) -> None:
+    """Its `finally` runs, and middleware gets the cancellation as outcome."""
     open_stream(server, "/api/open").close()
 
     server.wait_for("closed")
     server.wait_for("after open: The call was cancelled")
 
 
-def test_where_a_client_that_goes_away_cancels_nothing_the_next_item_is_the_last(
+def test_without_cancel_on_disconnect_the_next_item_is_the_last(
     start_server: StartServer,
 ) -> None:
-    """With `cancel_on_disconnect` off, the call ends well, and does not go on for ever."""
+    """The call succeeds after a disconnect, but does not continue forever."""
     server = start_server(application=APPLICATION, settings="web.cancel_on_disconnect = false")
     client = open_stream(server, "/api/endless")
-    # A reset, so that the server learns of it at once.
+    # A reset, which the server detects immediately.
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     client.close()
 
-    server.wait_for("made")
+    server.wait_for("yielded")
     server.wait_for("endless ok")
 
 
-def test_a_client_that_reads_slowly_slows_down_the_action(start_server: StartServer) -> None:
-    """No more is made than fits the buffers of the system; who takes nothing at all is dropped."""
+def test_a_slow_client_applies_back_pressure(start_server: StartServer) -> None:
+    """An action yields only as much as fits into buffers; a stalled client is disconnected."""
     server = start_server(application=APPLICATION, settings="web.write_timeout = 0.5")
 
     with open_stream(server, "/api/endless"):
-        made = int(server.wait_for(r"made (\d+)")[0][1])
+        count = int(server.wait_for(r"yielded (\d+)")[0][1])
 
-    # Pieces of 64 KiB: what the kernel buffers is some megabytes.
-    assert made < 500
+    # Chunks of 64 KiB: the kernel buffers some megabytes.
+    assert count < 500
 
 
-def test_a_silent_stream_is_kept_alive(start_server: StartServer) -> None:
-    """Comments go out, also before the first event, and readers of events pass them over."""
+def test_an_idle_stream_gets_heartbeats(start_server: StartServer) -> None:
+    """Comments are sent, also before the first event; clients ignore them."""
     server = start_server(application=APPLICATION, settings="web.stream_heartbeat = 0.05")
     client = server.connect()
 
@@ -351,8 +351,8 @@ def test_a_silent_stream_is_kept_alive(start_server: StartServer) -> None:
     assert response.read(9) == b":\n\n" * 3
 
 
-def test_a_server_that_stops_ends_streams_of_events(start_server: StartServer) -> None:
-    """After `stream_grace`, with the reason and a proper end, long before the grace time ends."""
+def test_a_shutdown_stops_event_streams(start_server: StartServer) -> None:
+    """They end properly after `stream_grace`, with an error event, before the grace period ends."""
     server = start_server(
         application=APPLICATION,
         settings="web.stream_grace = 0.2\nprocess.shutdown_timeout = 3600",
@@ -364,7 +364,7 @@ def test_a_server_that_stops_ends_streams_of_events(start_server: StartServer) -
 
     assert server.stop() == 0
 
-    [(name, data)] = frames(response.read())
+    [(name, data)] = split_events(response.read())
     assert name == "event: error"
     assert json.loads(data.removeprefix("data: "))["error"]["message"] == (
         "The server is shutting down"
@@ -372,23 +372,23 @@ def test_a_server_that_stops_ends_streams_of_events(start_server: StartServer) -
     server.wait_for("closed")
 
 
-def test_thousands_that_come_and_go_leave_nothing(server: Started) -> None:
-    """Each stream ends with its connection, and so does every task."""
+def test_thousands_of_streams_leave_no_tasks(server: ServerProcess) -> None:
+    """Each stream and its tasks end with the connection."""
     client = server.connect()
 
     def tasks() -> Any:
         client.request("GET", "/api/tasks")
-        return server.answer(client)[1]
+        return server.read_response(client)[1]
 
     before = tasks()
-    count, at_once = 2000, 200
-    for _ in range(count // at_once):
+    count, concurrent = 2000, 200
+    for _ in range(count // concurrent):
         with ExitStack() as clients:
-            for _ in range(at_once):
+            for _ in range(concurrent):
                 clients.enter_context(open_stream(server, "/api/open"))
 
     server.wait_for("closed\n", times=count)
     server.wait_for("after open", times=count)
     assert re.search(r"Traceback|Error", server.stderr) is None
-    # The last connections are forgotten when the loop comes round to it.
+    # The last connections are removed in a later iteration of the event loop.
     assert any(tasks() == before for _ in range(1000))

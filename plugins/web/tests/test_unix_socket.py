@@ -1,4 +1,4 @@
-"""Serving on a Unix socket."""
+"""Serving at a Unix socket."""
 
 from __future__ import annotations
 
@@ -19,75 +19,75 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.platform("linux")
 
 LISTENING = "listens on unix:"
-#: Tells who asks, as far as the server knows.
+#: Returns the address of the client and the request id.
 APPLICATION = '''
 from __future__ import annotations
 
 from actionhero import Action, Call
 
 
-class Who(Action):
-    """Tell who asks."""
+class Client(Action):
+    """Return the address of the client and the request id."""
 
-    name = "who"
-    web = "GET /who"
+    name = "client"
+    web = "GET /client"
 
     async def run(self, call: Call) -> list[str | None]:
         return [call.connection.remote, call.request_id]
 '''
 
-EVERY_WAY = pytest.mark.parametrize("option", [(), ("--workers", "2"), ("--reload",)])
+EACH_PROCESS_MODEL = pytest.mark.parametrize("option", [(), ("--workers", "2"), ("--reload",)])
 
 
 @pytest.fixture
 def path() -> Iterator[Path]:
-    """Give a path that is short enough for a socket."""
+    """A path that is short enough for a socket."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder) / "web.sock"
 
 
-def ask(path: Path, target: str, *headers: str) -> Any:
-    """Return the answer to a request, read as JSON."""
+def get(path: Path, target: str, *headers: str) -> Any:
+    """Return the decoded JSON body of the response to a request."""
     lines = "".join(f"{header}\r\n" for header in ("Host: localhost", *headers))
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(30)
         client.connect(str(path))
         client.sendall(f"GET {target} HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode())
-        answer = b""
+        response = b""
         while data := client.recv(65536):
-            answer += data
-    return json.loads(answer.partition(b"\r\n\r\n")[2])
+            response += data
+    return json.loads(response.partition(b"\r\n\r\n")[2])
 
 
-@EVERY_WAY
-def test_it_serves_and_leaves_nothing(
+@EACH_PROCESS_MODEL
+def test_the_server_serves_and_removes_its_socket_file(
     start_server: StartServer, path: Path, option: tuple[str, ...]
 ) -> None:
-    """I put the server behind a proxy on the same machine, and no file stays when it ends."""
+    """A server at a Unix socket leaves no file behind."""
     server = start_server("--unix-socket", str(path), *option, wait=LISTENING)
 
-    answer = ask(path, "/api/process")
+    response = get(path, "/api/process")
     code = server.stop()
 
-    assert isinstance(answer, int)
+    assert isinstance(response, int)
     assert code == 0
     assert not path.exists()
 
 
 @pytest.mark.parametrize("trusted", ["unix", "127.0.0.1"])
-def test_a_proxy_on_the_socket_is_believed_where_it_is_trusted(
+def test_forwarding_headers_are_used_if_the_socket_is_trusted(
     start_server: StartServer, path: Path, trusted: str
 ) -> None:
-    """I name `unix` as a proxy, and learn who is behind it; else nobody says who they are."""
+    """The headers of a proxy on the socket count only with `unix` as a trusted proxy."""
     server = start_server(
         *("--unix-socket", str(path)),
         wait=LISTENING,
         application=APPLICATION,
         environ={"ACTIONHERO_WEB__TRUSTED_PROXIES": trusted},
     )
-    told = ("X-Forwarded-For: 6.6.6.6, 203.0.113.9", "X-Request-Id: from-the-proxy")
+    headers = ("X-Forwarded-For: 6.6.6.6, 203.0.113.9", "X-Request-Id: from-the-proxy")
 
-    address, request_id = ask(path, "/api/who", *told)
+    address, request_id = get(path, "/api/client", *headers)
 
     if trusted == "unix":
         assert (address, request_id) == ("203.0.113.9", "from-the-proxy")
@@ -97,74 +97,76 @@ def test_a_proxy_on_the_socket_is_believed_where_it_is_trusted(
     assert server.stop() == 0
 
 
-@EVERY_WAY
-def test_one_that_a_dead_server_left_is_replaced(
+@EACH_PROCESS_MODEL
+def test_a_stale_socket_file_is_replaced(
     start_server: StartServer, path: Path, option: tuple[str, ...]
 ) -> None:
-    """My server was killed, and its file does not keep the next one from starting."""
-    with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(path))
+    """The file of a killed server does not prevent the next start."""
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))
 
     server = start_server("--unix-socket", str(path), *option, wait=LISTENING)
 
-    assert isinstance(ask(path, "/api/process"), int)
+    assert isinstance(get(path, "/api/process"), int)
     assert server.stop() == 0
 
 
-@EVERY_WAY
-def test_one_that_is_served_is_left_alone(
+@EACH_PROCESS_MODEL
+def test_a_socket_in_use_is_an_error(
     start_server: StartServer, path: Path, option: tuple[str, ...]
 ) -> None:
-    """I start the server twice: the first goes on, and the second says why it cannot."""
+    """A second server at the same path fails with the remedy; the first one continues."""
     first = start_server("--unix-socket", str(path), wait=LISTENING)
 
     second = start_server("--unix-socket", str(path), *option, wait=None)
 
     assert second.wait() == 78
     assert (
-        f"Error: web.unix_socket '{path}' cannot be listened on: Address already in use; remove "
-        "what is there, or set ACTIONHERO_WEB__UNIX_SOCKET to another path"
+        f"Error: cannot listen on web.unix_socket '{path}': Address already in use; remove "
+        "that file, or set ACTIONHERO_WEB__UNIX_SOCKET to another path"
     ) in second.stderr
-    assert isinstance(ask(path, "/api/process"), int)
+    assert isinstance(get(path, "/api/process"), int)
     assert first.stop() == 0
 
 
-def test_a_file_that_is_no_socket_is_left_alone(start_server: StartServer, path: Path) -> None:
-    """I name a file of mine by mistake, and it is still there."""
-    path.write_text("mine")
+def test_a_regular_file_is_not_removed(start_server: StartServer, path: Path) -> None:
+    """A file other than a socket is preserved."""
+    path.write_text("content")
 
     server = start_server("--unix-socket", str(path), wait=None)
 
     assert server.wait() == 78
-    assert path.read_text() == "mine"
+    assert path.read_text() == "content"
 
 
-def test_a_folder_that_is_not_there_is_told(start_server: StartServer, path: Path) -> None:
-    """I mistype the path, and the message names it."""
+def test_a_missing_folder_is_an_error(start_server: StartServer, path: Path) -> None:
+    """The message contains a mistyped path."""
     missing = path.parent / "missing" / "web.sock"
 
     server = start_server("--unix-socket", str(missing), wait=None)
 
     assert server.wait() == 78
-    assert f"web.unix_socket '{missing}' cannot be listened on: No such file" in server.stderr
+    assert f"cannot listen on web.unix_socket '{missing}': No such file" in server.stderr
 
 
-def test_the_file_of_a_successor_stays(start_server: StartServer, path: Path) -> None:
-    """I put a new server in the place of the old one, which then does not take its file away."""
+def test_the_socket_file_of_a_successor_is_not_removed(
+    start_server: StartServer, path: Path
+) -> None:
+    """An old server does not remove the file of the new server that replaced it."""
     old = start_server("--unix-socket", str(path), wait=LISTENING)
     path.unlink()
     new = start_server("--unix-socket", str(path), wait=LISTENING)
 
     code = old.stop()
-    answer = ask(path, "/api/process")
+    response = get(path, "/api/process")
 
     assert code == 0
-    assert answer == new.process.pid
+    assert response == new.process.pid
     assert new.stop() == 0
 
 
-def test_who_was_let_in_is_answered(start_server: StartServer, path: Path) -> None:
-    """A request that waits in the queue when the signal comes is answered too."""
+def test_a_connection_in_the_backlog_gets_a_response(start_server: StartServer, path: Path) -> None:
+    """A request that waits in the backlog at the time of the signal gets a response."""
     server = start_server("--unix-socket", str(path), wait=LISTENING)
     server.process.send_signal(signal.SIGSTOP)
     with socket.socket(socket.AF_UNIX) as client:
@@ -174,7 +176,7 @@ def test_who_was_let_in_is_answered(start_server: StartServer, path: Path) -> No
         server.process.send_signal(signal.SIGTERM)
         server.process.send_signal(signal.SIGCONT)
 
-        answer = client.recv(65536)
+        response = client.recv(65536)
 
-    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert response.startswith(b"HTTP/1.1 200 ")
     assert server.wait() == 0

@@ -1,4 +1,4 @@
-"""Several processes that serve one address."""
+"""Several worker processes at one address."""
 
 from __future__ import annotations
 
@@ -13,83 +13,83 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from plugins.web.tests.conftest import Started, StartServer
+    from plugins.web.tests.conftest import ServerProcess, StartServer
 
 pytestmark = pytest.mark.platform("linux")
 
-SERVES = r"listening on http://127.0.0.1:(\d+)/api.* worker=(\d+) pid=(\d+)"
+WORKER_LISTENING = r"listening on http://127.0.0.1:(\d+)/api.* worker=(\d+) pid=(\d+)"
 
 
-def start_two(start_server: StartServer, **options: str) -> tuple[Started, list[int]]:
-    """Start a server with two workers, and return it with their process ids, by their numbers."""
+def start_two_workers(start_server: StartServer, **options: str) -> tuple[ServerProcess, list[int]]:
+    """Start a server with two workers, and return it with their process ids in order."""
     server = start_server("--workers", "2", **options)  # type: ignore[arg-type]
-    found = {int(match[2]): int(match[3]) for match in server.wait_for(SERVES, times=2)}
-    return server, [found[1], found[2]]
+    pids = {int(match[2]): int(match[3]) for match in server.wait_for(WORKER_LISTENING, times=2)}
+    return server, [pids[1], pids[2]]
 
 
-def test_a_killed_worker_is_replaced_and_the_others_go_on(start_server: StartServer) -> None:
-    """One process dies, and my users notice nothing."""
-    server, (first, second) = start_two(start_server)
+def test_a_killed_worker_is_replaced_while_the_others_serve(start_server: StartServer) -> None:
+    """Requests succeed while a killed worker is replaced."""
+    server, (first, second) = start_two_workers(start_server)
 
     os.kill(first, signal.SIGKILL)
-    # Until it is dead, it may still take a request with it.
-    server.wait_for(rf"worker 1 \(process {first}\) has ended; it is replaced")
-    meanwhile = [server.get("/api/process") for _ in range(20)]
-    third = int(server.wait_for(SERVES, times=3)[2][3])
+    # Until it has exited, it may lose a request.
+    server.wait_for(rf"worker 1 \(process {first}\) exited; replacing it")
+    responses = [server.get("/api/process") for _ in range(20)]
+    third = int(server.wait_for(WORKER_LISTENING, times=3)[2][3])
     code = server.stop()
 
-    assert {status for status, _ in meanwhile} == {200}
-    assert {answer for _, answer in meanwhile} <= {second, third}
+    assert {status for status, _ in responses} == {200}
+    assert {pid for _, pid in responses} <= {second, third}
     assert third not in {first, second}
     assert code == 0
-    assert not server.has_left_processes
+    assert not server.has_child_processes
 
 
-def test_each_line_tells_which_worker(start_server: StartServer) -> None:
-    """I find out from the log which of the processes answered a request."""
-    server, pids = start_two(start_server)
+def test_log_lines_contain_the_worker(start_server: StartServer) -> None:
+    """The log shows the number and the process id of the worker for each call."""
+    server, pids = start_two_workers(start_server)
 
     _, pid = server.get("/api/process")
-    found = server.wait_for(r"process ok .* worker=(\d) pid=(\d+)")[0]
+    match = server.wait_for(r"process ok .* worker=(\d) pid=(\d+)")[0]
 
-    assert pids[int(found[1]) - 1] == pid == int(found[2])
+    assert pids[int(match[1]) - 1] == pid == int(match[2])
 
 
-def test_what_is_said_to_a_person_is_said_once(start_server: StartServer) -> None:
-    """However many processes there are, I am told the address once."""
-    server, _ = start_two(start_server)
+def test_the_announcement_is_printed_once(start_server: StartServer) -> None:
+    """The address is announced by one worker only."""
+    server, _ = start_two_workers(start_server)
 
     assert server.stop() == 0
     assert server.stderr.count("ActionHero listens on") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_an_open_call_is_finished(start_server: StartServer, number: int) -> None:
-    """I press Ctrl-C, which a terminal sends to every process, and calls are still finished."""
-    server, _ = start_two(start_server)
-    os.mkfifo(server.folder / "gate")
+def test_an_open_call_finishes(start_server: StartServer, number: int) -> None:
+    """Open calls finish after Ctrl-C, which a terminal sends to every process."""
+    server, _ = start_two_workers(start_server)
+    os.mkfifo(server.folder / "pipe")
     client = server.connect()
-    client.request("GET", "/api/gate")
-    server.wait_for("at the gate")
+    client.request("GET", "/api/pipe")
+    server.wait_for("reading the pipe")
 
     os.killpg(server.process.pid, number)
     server.wait_for("actionhero.process stopping on SIGTERM", times=2)
-    (server.folder / "gate").write_text("open")
-    answer = server.answer(client)
+    (server.folder / "pipe").write_text("open")
+    response = server.read_response(client)
 
-    assert answer == (200, "open")
+    assert response == (200, "open")
     assert server.wait() == 0
 
 
-def test_a_hanging_action_is_cancelled_at_the_limit(start_server: StartServer) -> None:
-    """The time to finish is the same as for one process, and so is what a client is told."""
-    server, _ = start_two(start_server, settings="process.shutdown_timeout = 0.3")
+def test_a_hanging_call_is_cancelled_after_the_grace_period(start_server: StartServer) -> None:
+    """Grace period and response are the same as with one process."""
+    server, _ = start_two_workers(start_server, settings="process.shutdown_timeout = 0.3")
     client = server.connect()
     client.request("GET", "/api/wait")
     server.wait_for("waiting")
 
     code = server.stop()
-    status, body = server.answer(client)
+    status, body = server.read_response(client)
 
     assert code == 0
     assert status == 503
@@ -98,11 +98,11 @@ def test_a_hanging_action_is_cancelled_at_the_limit(start_server: StartServer) -
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_second_signal_ends_all_at_once(
+def test_a_second_signal_exits_all_processes_immediately(
     start_server: StartServer, number: int, code: int
 ) -> None:
-    """I press Ctrl-C twice, and every process is gone."""
-    server, _ = start_two(start_server)
+    """Ctrl-C twice exits every process."""
+    server, _ = start_two_workers(start_server)
     client = server.connect()
     client.request("GET", "/api/wait")
     server.wait_for("waiting")
@@ -110,93 +110,95 @@ def test_a_second_signal_ends_all_at_once(
     server.wait_for("actionhero.process stopping on SIGTERM", times=2)
 
     assert server.stop(number) == code
-    assert not server.has_left_processes
+    assert not server.has_child_processes
 
 
-def test_workers_end_without_their_parent(start_server: StartServer) -> None:
-    """Nothing keeps my port because the parent was killed."""
-    server, _ = start_two(start_server)
+def test_workers_stop_without_their_parent(start_server: StartServer) -> None:
+    """The workers release the port after their parent was killed."""
+    server, _ = start_two_workers(start_server)
 
     server.process.kill()
-    # What it says ends when the last process has ended.
+    # The output ends with the last process.
     server.wait()
 
-    assert "stopping because the process that started this one is gone" in server.stderr
-    assert not server.has_left_processes
+    assert "stopping because the parent process has ended" in server.stderr
+    assert not server.has_child_processes
 
 
 FAILING = """
 from actionhero import Initializer
 
 
-class Broken(Initializer):
-    name = "broken"
+class Failing(Initializer):
+    name = "failing"
 
     async def initialize(self, app):
         raise OSError("no such database")
 """
 
-DYING = """
+CRASHING = """
 import os
 
 from actionhero import Initializer
 
 
-class Dying(Initializer):
-    name = "dying"
+class Crashing(Initializer):
+    name = "crashing"
 
     async def initialize(self, app):
         os._exit(9)
 """
 
-STOPPING = """
+FAILING_STOP = """
 from actionhero import Initializer
 
 
-class Clinging(Initializer):
-    name = "clinging"
+class FailingStop(Initializer):
+    name = "failing_stop"
 
     async def stop(self, app):
-        raise OSError("it holds on")
+        raise OSError("cannot disconnect")
 """
 
 
-def test_a_worker_that_cannot_start_ends_all(start_server: StartServer) -> None:
-    """My database is away: the server says so once and exits, and does not try for ever."""
+def test_a_failed_start_of_a_worker_stops_the_server(start_server: StartServer) -> None:
+    """If the database is unavailable, the server logs the error once and exits."""
     server = start_server("--workers", "2", application=FAILING, wait=None)
 
     code = server.wait()
 
     assert code == 70
-    assert server.stderr.count("Error: initializer 'broken'") == 1
+    assert server.stderr.count("Error: initializer 'failing'") == 1
     assert "failed to initialize: OSError: no such database" in server.stderr
     assert "caused by OSError: no such database" in server.stderr
-    assert not server.has_left_processes
+    assert not server.has_child_processes
 
 
-def test_workers_that_die_before_they_serve_end_all(start_server: StartServer) -> None:
-    """A crash at the start does not become a storm of processes."""
-    server = start_server("--workers", "2", application=DYING, wait=None)
+def test_consecutive_crashes_at_start_up_stop_the_server(start_server: StartServer) -> None:
+    """Crashing workers are not replaced endlessly."""
+    server = start_server("--workers", "2", application=CRASHING, wait=None)
 
     code = server.wait()
 
     assert code == 70
-    assert "3 workers in a row ended before they served" in server.stderr
-    assert "Error: no worker could start, or their parent failed; see the log" in server.stderr
-    assert not server.has_left_processes
+    assert "3 consecutive workers exited before they were ready" in server.stderr
+    assert "Error: no worker started, or their supervisor failed; see the log" in server.stderr
+    assert not server.has_child_processes
 
 
-def test_a_worker_that_fails_to_stop_is_told(start_server: StartServer) -> None:
-    """The exit code says that not all was undone, as with one process."""
-    server, _ = start_two(start_server, application=STOPPING)
+def test_a_failed_stop_of_a_worker_sets_the_exit_code(start_server: StartServer) -> None:
+    """The exit code reports a failed shutdown, as with one process."""
+    server, _ = start_two_workers(start_server, application=FAILING_STOP)
 
     assert server.stop() == 70
-    assert server.stderr.count("Error: initializer 'clinging'") == 1
-    assert "failed to stop: OSError: it holds on" in server.stderr
+    assert server.stderr.count("Error: initializer 'failing_stop'") == 1
+    assert "failed to stop: OSError: cannot disconnect" in server.stderr
 
 
-def test_nothing_of_gunicorns_own_has_a_say(start_server: StartServer, tmp_path: Path) -> None:
-    """A `gunicorn.conf.py` and variables for another server do not change this one."""
+def test_the_configuration_of_gunicorn_is_ignored(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    """A `gunicorn.conf.py` and environment variables of gunicorn have no effect."""
     (tmp_path / "gunicorn.conf.py").write_text("raise SystemExit('it was read')\n")
     variables = {
         "GUNICORN_CMD_ARGS": "--workers 9 --bind 127.0.0.1:1",
@@ -204,7 +206,7 @@ def test_nothing_of_gunicorns_own_has_a_say(start_server: StartServer, tmp_path:
         "WEB_CONCURRENCY": "9",
     }
 
-    server, _ = start_two(start_server, environ=variables)  # type: ignore[arg-type]
+    server, _ = start_two_workers(start_server, environ=variables)  # type: ignore[arg-type]
 
     assert server.stop() == 0
     assert server.stderr.count("listening on") == 2
@@ -212,8 +214,10 @@ def test_nothing_of_gunicorns_own_has_a_say(start_server: StartServer, tmp_path:
     assert not list(tmp_path.glob("*.ctl"))
 
 
-def test_without_gunicorn_the_extra_is_named(start_server: StartServer, tmp_path: Path) -> None:
-    """I ask for two workers with a plain installation, and read what to install."""
+def test_without_gunicorn_the_error_names_the_extra(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    """The error names the package to install."""
     hidden = tmp_path / "hidden"
     (hidden / "gunicorn").mkdir(parents=True)
     (hidden / "gunicorn" / "__init__.py").write_text(
@@ -225,12 +229,12 @@ def test_without_gunicorn_the_extra_is_named(start_server: StartServer, tmp_path
     assert server.wait() == 78
     assert (
         "Error: web.workers (--workers) is 2, and more than one needs gunicorn, which is not "
-        "installed; install actionhero-web[workers] (there is none for Windows), or set it to 1"
+        "installed; install actionhero-web[workers] (not available on Windows), or set it to 1"
     ) in server.stderr
 
 
-def test_importing_the_plugin_brings_no_gunicorn() -> None:
-    """One process needs no supervisor, and does not pay for one."""
+def test_importing_the_plugin_does_not_import_gunicorn() -> None:
+    """A single process does not import the supervisors."""
     code = "import sys, actionhero_web.plugin, actionhero_web.process_models; print([*sys.modules])"
     modules = subprocess.check_output([sys.executable, "-c", code], text=True)
 

@@ -1,4 +1,4 @@
-"""HTTP for ActionHero. `Route` is what an author of actions imports; it does not import aiohttp."""
+"""The HTTP server of ActionHero. Importing `Route`, for authors of actions, imports no aiohttp."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from actionhero_web.error_mapping import ErrorFormat as ErrorFormat
     from actionhero_web.error_mapping import error_document as error_document
     from actionhero_web.error_mapping import status_for as status_for
-    from actionhero_web.media import Media as Media
-    from actionhero_web.media import kind as kind
+    from actionhero_web.media import MediaType as MediaType
+    from actionhero_web.media import media_type_of as media_type_of
     from actionhero_web.media import parse_form as parse_form
     from actionhero_web.protocol import remote_address as remote_address
     from actionhero_web.proxy import ForwardedClient as ForwardedClient
@@ -40,7 +40,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".body": ["BodyReader"],
         ".cors": ["Cors"],
         ".error_mapping": ["ERROR_MAPPINGS", "ErrorFormat", "error_document", "status_for"],
-        ".media": ["Media", "kind", "parse_form"],
+        ".media": ["MediaType", "media_type_of", "parse_form"],
         ".protocol": ["remote_address"],
         ".proxy": ["ForwardedClient", "TrustedProxies"],
         ".request_handler": ["METHODS_WITHOUT_BODY"],

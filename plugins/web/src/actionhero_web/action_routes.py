@@ -1,4 +1,4 @@
-"""The routes of actions: what authors wrote as `web`, checked, and the router made of it."""
+"""The routes of actions: the attribute `web`, validated, and the router built from it."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
 
 
 def routes_of(action: RegisteredAction) -> tuple[Route, ...]:
-    """Return the routes of one action; none if it says nothing of HTTP.
+    """Return the routes of one action; none if it has no attribute `web`.
 
     Raises:
-        PluginError: What is written as `web` is no route. The message names action and file.
+        PluginError: The attribute is not a route. The message names action and file.
     """
-    written = action.attribute("web")
-    if written is None or written is False:
+    declaration = action.attribute("web")
+    if declaration is None or declaration is False:
         return ()
     try:
-        routes = Route.parse(written)
+        routes = Route.parse(declaration)
     except ValueError as error:
         raise PluginError(
-            f"action {action.name!r} ({action.source}, {action.owner}) has a wrong web: {error}"
+            f"action {action.name!r} ({action.source}, {action.owner}) has an invalid web: {error}"
         ) from error
     for route in routes:
         missing = [name for name in route.parameters if name not in action.inputs.names]
         if missing and action.inputs.fields:
             known = ", ".join(sorted(action.inputs.names))
             raise PluginError(
-                f"action {action.name!r} ({action.source}, {action.owner}) has a wrong web: "
-                f"the path {route.path!r} has the parameter {missing[0]!r}, and its inputs have "
-                f"no such field; there are: {known}. Mend the path or the inputs"
+                f"action {action.name!r} ({action.source}, {action.owner}) has an invalid web: "
+                f"the path {route.path!r} has the parameter {missing[0]!r}, but its inputs have "
+                f"no such field (available: {known}); fix the path or the inputs"
             )
     return routes
 
@@ -44,22 +44,22 @@ def router_for(app: Application) -> Router[RegisteredAction]:
     """Return the router of all actions of `app`.
 
     Raises:
-        PluginError: A route is malformed, or two of one method match the same requests.
+        PluginError: A route is invalid, or two of one method match the same requests.
     """
     return Router((route, action) for action in app.actions for route in routes_of(action))
 
 
-def faults_in(app: Application) -> list[str]:
-    """Return what is wrong with the routes of all actions, a sentence each."""
-    faults = []
-    sound = []
+def route_errors(app: Application) -> list[str]:
+    """Return the errors in the routes of all actions, a sentence each."""
+    errors = []
+    routes = []
     for action in app.actions:
         try:
-            sound += [(route, action) for route in routes_of(action)]
+            routes += [(route, action) for route in routes_of(action)]
         except PluginError as error:
-            faults.append(str(error))
+            errors.append(str(error))
     try:
-        Router(sound)
+        Router(routes)
     except PluginError as error:
-        faults.append(str(error))
-    return faults
+        errors.append(str(error))
+    return errors

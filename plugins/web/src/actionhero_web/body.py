@@ -1,4 +1,4 @@
-"""Reading request bodies: within a limit, and not for ever."""
+"""The reader of request bodies, with a size limit and an idle timeout."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class BodyReader:
-    """How bodies are read.
+    """Reads request bodies within limits.
 
     Args:
-        limit_bytes: The largest body, as it is when decompressed; 0: no limit.
+        limit_bytes: The largest body, after decompression; 0 for no limit.
         idle_seconds: How long a client may pause.
     """
 
@@ -29,17 +29,17 @@ class BodyReader:
         self.limit_bytes = limit_bytes
         self.idle_seconds = idle_seconds
 
-    def ready(self, request: web.BaseRequest) -> bytes:
-        """Return the body if all of it is there and within the limit; else nothing.
+    def read_buffered(self, request: web.BaseRequest) -> bytes:
+        """Return the body if it is completely received and within the limit, else no bytes.
 
-        So it is for most: a small body comes with the head, and costs no waiting.
+        This covers most requests: a small body arrives with the headers, and needs no waiting.
         """
         content = request.content
         if not content.is_eof() or content.total_bytes > (self.limit_bytes or content.total_bytes):
             return b""
         if content.exception() is not None:
             return b""
-        # Kept, so that an action can check the signature of what was sent: `await raw.read()`.
+        # Stored, so that an action can verify a signature with `await connection.raw.read()`.
         body = request._read_bytes = content.read_nowait()
         return body
 
@@ -48,27 +48,27 @@ class BodyReader:
 
         Raises:
             RequestTooLarge: It is larger than the limit.
-            MalformedRequest: Its framing or its compression is broken.
+            MalformedRequest: Its framing or its compression is invalid.
             Timeout: The client paused for too long.
         """
         content = request.content
         if content.is_eof() and content.exception() is None:
-            # The whole of it came with the head: nothing to wait for, nothing to time.
+            # It arrived with the headers: no waiting, no timeout.
             body = content.read_nowait()
             self.check_length(request)
             self.check_size(len(body))
         else:
             body = b"".join([chunk async for chunk in self.chunks(request)])
         if not body and request._message.compression:
-            # aiohttp takes a gzip body that ends in its head for an empty one.
-            raise MalformedRequest("the compressed body is empty, or was cut short")
+            # aiohttp reads a gzip body that is cut short within its header as an empty one.
+            raise MalformedRequest("the compressed body is empty or truncated")
         request._read_bytes = body
         return body
 
     async def chunks(self, request: web.BaseRequest) -> AsyncIterator[bytes]:
-        """Yield the body in pieces, as they come."""
+        """Yield the body in chunks, as they arrive."""
         self.check_length(request)
-        self.invite(request)
+        self.send_continue(request)
         size = 0
         content = request.content
         while True:
@@ -76,7 +76,7 @@ class BodyReader:
                 async with asyncio.timeout(self.idle_seconds):
                     chunk = await content.readany()
             except TimeoutError:
-                raise self.paused() from None
+                raise self.idle_timeout() from None
             except (RequestPayloadError, ClientPayloadError, HttpProcessingError) as error:
                 raise MalformedRequest(f"the body cannot be read: {_reason(error)}") from error
             if not chunk:
@@ -86,23 +86,23 @@ class BodyReader:
             yield chunk
 
     def check_length(self, request: web.BaseRequest) -> None:
-        """Refuse a body that is announced as too large, before any of it is read."""
+        """Reject a body whose `Content-Length` is too large, before any of it is read."""
         length = request.content_length
         if self.limit_bytes and length is not None and length > self.limit_bytes:
             raise self._too_large(length)
 
     def check_size(self, size: int) -> None:
-        """Refuse a body of which so many bytes were read, if that is too much."""
+        """Reject a body of which `size` bytes were read, if that is above the limit."""
         if self.limit_bytes and size > self.limit_bytes:
             raise self._too_large(None)
 
-    def invite(self, request: web.BaseRequest) -> None:
-        """Tell a client that waits for it (`Expect: 100-continue`) to send the body."""
-        expected = request.headers.get("Expect")
-        if expected is not None and expected.lower() == "100-continue" and request.transport:
+    def send_continue(self, request: web.BaseRequest) -> None:
+        """Send `100 Continue` to a client that waits for it before it sends the body."""
+        expect = request.headers.get("Expect")
+        if expect is not None and expect.lower() == "100-continue" and request.transport:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def paused(self) -> Timeout:
+    def idle_timeout(self) -> Timeout:
         """Return the error for a client that paused for too long."""
         return Timeout(f"The body paused for more than {self.idle_seconds:g} s")
 
@@ -115,4 +115,4 @@ class BodyReader:
 
 def _reason(error: BaseException) -> str:
     cause = error.__cause__ or error
-    return str(getattr(cause, "message", "") or cause).splitlines()[0] if str(cause) else "broken"
+    return str(getattr(cause, "message", "") or cause).splitlines()[0] if str(cause) else "invalid"

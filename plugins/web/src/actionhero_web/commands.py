@@ -1,4 +1,4 @@
-"""`actionhero routes`, and the options that HTTP adds to `actionhero start`."""
+"""The command `actionhero routes`, and the options of HTTP for `actionhero start`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from actionhero_web.settings import WebSettings
 def routes(context: CommandContext, format_: str) -> None:
     """List the HTTP routes of the actions."""
     app = context.load(RunMode.CLI)
-    app.refuse_problems()
+    app.raise_for_problems()
     prefix = app.get(WebSettings).prefix
     write_rows(
         [
@@ -36,18 +36,25 @@ def routes(context: CommandContext, format_: str) -> None:
 
 
 def start_options() -> list[click.Option]:
-    """Return the options by which `start` sets where HTTP is served, and by how many."""
+    """Return the options of `start` for the address and the number of workers."""
     return [
         SettingOption(["--host"], "web.host", help="The address to listen on."),
-        SettingOption(["--port"], "web.port", metavar="PORT", help="The TCP port; 0: a free one."),
         SettingOption(
-            ["--unix-socket"], "web.unix_socket", metavar="PATH", help="Listen there instead."
+            ["--port"], "web.port", metavar="PORT", help="The TCP port; 0 for any free port."
         ),
-        SettingOption(["--workers"], "web.workers", metavar="N", help="How many processes serve."),
+        SettingOption(
+            ["--unix-socket"],
+            "web.unix_socket",
+            metavar="PATH",
+            help="The Unix socket to listen on, instead of host and port.",
+        ),
+        SettingOption(
+            ["--workers"], "web.workers", metavar="N", help="The number of worker processes."
+        ),
         SettingOption(
             ["--reload"],
             "web.reload",
             is_flag=True,
-            help="Start again when the application's code changes.",
+            help="Restart when the application's code changes.",
         ),
     ]

@@ -1,4 +1,4 @@
-"""Whether and how an answer is compressed: brotli where its library is installed, else gzip."""
+"""Compression of responses: brotli if its library is installed, else gzip."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def _import_brotli() -> ModuleType | None:
 
 _brotli: Final = _import_brotli()
 
-#: What there is on this machine, the best first.
+#: The available encodings, the best first.
 AVAILABLE: Final[tuple[Encoding, ...]] = ("br", "gzip") if _brotli is not None else ("gzip",)
 
-#: Smaller bodies are left alone: they fit a packet or two as they are.
+#: Smaller bodies are not compressed: they fit into a packet or two.
 MINIMUM_BYTES: Final = 1024
 
 #: Larger bodies are compressed in a thread: this takes about a millisecond.
 THREAD_BYTES: Final = 64 * 1024
 
-# Fast ones, for bodies that are made for one answer: twice the level costs twice the time and
-# saves a few bytes in a hundred.
+# Fast levels, as each body is compressed for one response: twice the level takes twice the time
+# and saves a few percent.
 _GZIP_LEVEL: Final = 4
 _BROTLI_QUALITY: Final = 4
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
@@ -65,83 +65,85 @@ _COMPRESSED_TYPES: Final = frozenset(
         "image/vnd.microsoft.icon",
         "image/webp",
         "image/x-icon",
-        # A stream of events is read as it comes, not when a block is full.
+        # Events must reach the client immediately, not when a block is full.
         "text/event-stream",
     }
 )
-_KNOWN: Final[dict[str, Encoding]] = {"br": "br", "gzip": "gzip", "x-gzip": "gzip"}
+_KNOWN_NAMES: Final[dict[str, Encoding]] = {"br": "br", "gzip": "gzip", "x-gzip": "gzip"}
 
 
-def choose(accept_encoding: str, available: Sequence[Encoding] = AVAILABLE) -> Encoding | None:
-    """Return the encoding that suits the client best; `None`: leave the body as it is.
+def negotiate_encoding(
+    accept_encoding: str, available: Sequence[Encoding] = AVAILABLE
+) -> Encoding | None:
+    """Return the encoding that the client prefers; `None` for no encoding.
 
     Args:
-        accept_encoding: The `Accept-Encoding` header; empty where there is none.
-        available: What there is to choose from, the best first.
+        accept_encoding: The `Accept-Encoding` header; empty if absent.
+        available: The available encodings, the best first.
     """
     if not accept_encoding:
         return None
-    return _choose(accept_encoding, tuple(available))
+    return _negotiate(accept_encoding, tuple(available))
 
 
-def worthwhile(content_type: str, size_bytes: int) -> bool:
-    """Tell whether a body is worth compressing.
+def should_compress(content_type: str, size_bytes: int) -> bool:
+    """Return whether a body is worth compressing.
 
     Args:
         content_type: The `Content-Type` header, with or without parameters.
-        size_bytes: Of the body.
+        size_bytes: The size of the body.
     """
     if size_bytes < MINIMUM_BYTES:
         return False
-    return compressible(content_type)
+    return is_compressible(content_type)
 
 
 @lru_cache(maxsize=256)
-def compressible(content_type: str) -> bool:
-    """Tell whether bodies of this type get smaller: those of most images and archives do not."""
+def is_compressible(content_type: str) -> bool:
+    """Return whether bodies of this type get smaller: most images and archives do not."""
     media_type = content_type.partition(";")[0].strip().lower()
     return media_type not in _COMPRESSED_TYPES and not media_type.startswith(_COMPRESSED_FAMILIES)
 
 
 def compress(body: bytes, encoding: Encoding) -> bytes:
-    """Return `body` in an encoding, in this thread."""
+    """Return `body` compressed, in this thread."""
     if encoding == "br" and _brotli is not None:
         compressed: bytes = _brotli.compress(body, quality=_BROTLI_QUALITY)
         return compressed
     if encoding == "gzip":
         return zlib.compress(body, _GZIP_LEVEL, wbits=_GZIP_WINDOW)
     raise ValueError(
-        f"nothing here writes the encoding {encoding!r}; there are: {', '.join(AVAILABLE)}"
+        f"the encoding {encoding!r} is not available (available: {', '.join(AVAILABLE)})"
     )
 
 
 async def compress_async(body: bytes, encoding: Encoding) -> bytes:
-    """Return `body` in an encoding, without holding up others: a large one goes to a thread."""
+    """Return `body` compressed; a large one in a thread, so that the event loop is not blocked."""
     if len(body) <= THREAD_BYTES:
         return compress(body, encoding)
     return await asyncio.to_thread(compress, body, encoding)
 
 
-# Clients are of a few kinds, and each kind sends one header for ever.
+# There are few clients, and each always sends the same header.
 @lru_cache(maxsize=256)
-def _choose(accept_encoding: str, available: tuple[Encoding, ...]) -> Encoding | None:
-    wanted: dict[str, float] = {}
+def _negotiate(accept_encoding: str, available: tuple[Encoding, ...]) -> Encoding | None:
+    qualities: dict[str, float] = {}
     for element in accept_encoding.lower().split(","):
         name, _, parameters = element.partition(";")
-        wanted[_KNOWN.get(name.strip(), name.strip())] = _quality(parameters)
-    for_others = wanted.get("*", 0.0)
+        qualities[_KNOWN_NAMES.get(name.strip(), name.strip())] = _quality(parameters)
+    default_quality = qualities.get("*", 0.0)
     best: Encoding | None = None
     best_quality = 0.0
     for encoding in available:
-        quality = wanted.get(encoding, for_others)
+        quality = qualities.get(encoding, default_quality)
         if quality > best_quality:
             best, best_quality = encoding, quality
-    # A client may say that it would rather have the body as it is.
-    return best if best_quality >= wanted.get("identity", 0.0) else None
+    # A client may prefer the uncompressed body.
+    return best if best_quality >= qualities.get("identity", 0.0) else None
 
 
 def _quality(parameters: str) -> float:
-    """Return the weight in `q=0.5`; 1 where there is none, 0 where it is no weight."""
+    """Return the quality value (`q=0.5`); 1 if absent, 0 if invalid."""
     for parameter in parameters.split(";"):
         name, _, value = parameter.strip().partition("=")
         if name.strip() == "q":

@@ -1,4 +1,4 @@
-"""Which pages of other origins may read our answers: `Cors`, worked out once at start."""
+"""Cross-origin resource sharing: `Cors`, whose headers are computed once at start-up."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":4
 
 
 class Cors:
-    """The headers for each origin that may ask.
+    """The CORS headers for each origin.
 
-    A listed origin is named in the answer, which then may be used with cookies. `*` lets every page
-    read what a visitor without cookies would see. An origin that is not listed gets no header; its
-    request is answered all the same, and the browser keeps the answer from the page.
+    A response to a listed origin names it, and allows credentials. `*` allows every page to read
+    responses without credentials. Another origin gets no header: its request is executed, but the
+    browser hides the response from the page.
 
     Args:
         allowed_origins: `https://app.example.com`, …, or `*`; none by default.
         allowed_methods: Methods that a page may use.
-        allowed_headers: Headers that a page may send; `*` for whichever it asks for.
-        max_age_seconds: How long a browser may keep the answer to a preflight.
-        profile: In `actionhero` methods and headers are told on every answer, asked or not.
+        allowed_headers: Headers that a page may send; `*` for all.
+        max_age_seconds: How long a browser may cache a preflight response.
+        error_format: With `actionhero`, every response has the headers for methods and headers.
 
     Raises:
-        ValueError: What is given as an origin is none; the message says why.
+        ValueError: An origin is invalid; the message contains the reason.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Cors:
         allowed_headers: Sequence[str] = ("Content-Type",),
         max_age_seconds: int = 7200,
         *,
-        profile: ErrorFormat = "standard",
+        error_format: ErrorFormat = "standard",
     ) -> None:
         origins = [_checked_origin(origin) for origin in allowed_origins]
         self._any = "*" in origins
@@ -53,39 +53,38 @@ class Cors:
         self._headers = ("Access-Control-Allow-Headers", ", ".join(allowed_headers))
         self._max_age = ("Access-Control-Max-Age", str(max_age_seconds))
         self._any_header = "*" in allowed_headers
-        self._told_always = profile == "actionhero"
-        always = (self._methods, self._headers) if self._told_always else ()
-        self._for_others = always + self._origin_headers_of_others()
-        # Made here, so that no answer has to make its own.
+        self._legacy_format = error_format == "actionhero"
+        always = (self._methods, self._headers) if self._legacy_format else ()
+        self._for_unlisted = always + self._unlisted_headers()
         self._for_listed = {
-            origin: (*always, *_reflected(origin)) for origin in sorted(self._listed)
+            origin: (*always, *_listed_headers(origin)) for origin in sorted(self._listed)
         }
 
     def for_response(self, origin: str | None) -> Headers:
-        """Return the headers of an answer.
+        """Return the headers of a response.
 
         Args:
-            origin: The `Origin` header; `None` where there is none.
+            origin: The `Origin` header; `None` if absent.
         """
         if origin is None:
-            return self._for_others
-        return self._for_listed.get(origin, self._for_others)
+            return self._for_unlisted
+        return self._for_listed.get(origin, self._for_unlisted)
 
     def for_preflight(
         self, origin: str | None, requested_method: str | None, requested_headers: str | None
     ) -> Headers:
-        """Return the headers of the answer to an `OPTIONS` request.
+        """Return the headers of the response to an `OPTIONS` request.
 
         Args:
             origin: The `Origin` header.
-            requested_method: `Access-Control-Request-Method`; without it this is no preflight.
+            requested_method: `Access-Control-Request-Method`; `None` if it is not a preflight.
             requested_headers: `Access-Control-Request-Headers`.
         """
         headers = self.for_response(origin)
         is_allowed = self._any or origin in self._listed
         if origin is None or requested_method is None or not is_allowed:
             return headers
-        if self._told_always:
+        if self._legacy_format:
             headers = headers[2:]
         if self._any_header and requested_headers and _HEADER_NAMES.fullmatch(requested_headers):
             allowed = ("Access-Control-Allow-Headers", requested_headers)
@@ -93,32 +92,32 @@ class Cors:
             headers = (self._methods, allowed, *headers, vary)
         else:
             headers = (self._methods, self._headers, *headers)
-        return headers if self._told_always else (*headers, self._max_age)
+        return headers if self._legacy_format else (*headers, self._max_age)
 
     def origin_allowed(self, origin: str | None, own_origin: str) -> bool:
-        """Tell whether a WebSocket may be opened from a page of `origin`.
+        """Return whether a page of `origin` may open a WebSocket.
 
-        No browser leaves the header out, so who does is none and is let in. Where `*` is allowed
-        every page is; a session cookie that is `SameSite` stays behind when a foreign one asks.
+        Every browser sends the header, so a client without it is not a browser, and is allowed.
+        `*` allows every page; browsers do not send a `SameSite` session cookie from other sites.
 
         Args:
-            origin: The `Origin` header; `None` where there is none.
-            own_origin: The server's own, as this client sees it: `https://example.com`.
+            origin: The `Origin` header; `None` if absent.
+            own_origin: The origin of the server for this client: `https://example.com`.
         """
         if origin is None or self._any or origin in self._listed:
             return True
-        return _normal(origin) == _normal(own_origin)
+        return _normalize(origin) == _normalize(own_origin)
 
-    def _origin_headers_of_others(self) -> Headers:
+    def _unlisted_headers(self) -> Headers:
         headers: Headers = (("Access-Control-Allow-Origin", "*"),) if self._any else ()
-        # A cache must not give this answer to an origin that would have got another. (Clients of
-        # profile `actionhero` expect no such header unless they are listed.)
-        if self._listed and not self._told_always:
+        # A cache must not send this response to a listed origin. (Clients of the format
+        # `actionhero` expect this header only for listed origins.)
+        if self._listed and not self._legacy_format:
             headers = (*headers, _VARY_BY_ORIGIN)
         return headers
 
 
-def _reflected(origin: str) -> Headers:
+def _listed_headers(origin: str) -> Headers:
     return (("Access-Control-Allow-Origin", origin), _VARY_BY_ORIGIN, _WITH_CREDENTIALS)
 
 
@@ -128,24 +127,24 @@ def _checked_origin(text: str) -> str:
         return origin
     if origin == "null":
         raise ValueError(
-            "the origin 'null' cannot be allowed: every sandboxed page and local file has it; "
+            "the origin 'null' cannot be allowed, as every sandboxed page and local file has it; "
             "remove it"
         )
     try:
         scheme, host, path, query, fragment = urlsplit(origin)
     except ValueError:
         scheme = host = path = query = fragment = ""
-    odd = path or query or fragment or "*" in host or "@" in host
-    if not scheme or not host or odd or not origin.isascii() or not origin.isprintable():
+    has_more = path or query or fragment or "*" in host or "@" in host
+    if not scheme or not host or has_more or not origin.isascii() or not origin.isprintable():
         raise ValueError(
-            f"the origin {text!r} is not a scheme and a host, perhaps with a port; "
+            f"the origin {text!r} is not a scheme and a host, optionally with a port; "
             "write 'https://app.example.com', or '*' for all"
         )
-    return _normal(origin)
+    return _normalize(origin)
 
 
-def _normal(origin: str) -> str:
-    """Return an origin as browsers write it: in small letters, without the usual port."""
+def _normalize(origin: str) -> str:
+    """Return an origin in the form that browsers send: lowercase, without the default port."""
     origin = origin.lower()
     scheme, _, _ = origin.partition("://")
     port = _DEFAULT_PORTS.get(scheme)

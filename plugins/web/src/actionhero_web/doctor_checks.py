@@ -1,4 +1,4 @@
-"""What `actionhero doctor` says of the HTTP server."""
+"""The checks of `actionhero doctor` for the HTTP server."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ if TYPE_CHECKING:
 
 
 def diagnose(app: Application, *, deploy: bool) -> list[Diagnosis]:
-    """Return what was found: the C parser, and in production what the network can reach."""
-    found = [_parser()]
+    """Return the diagnoses: the HTTP parser, and for deployment the exposed settings."""
+    diagnoses = [_check_parser()]
     settings = app.get(WebSettings)
     if deploy and "*" in settings.allowed_origins:
-        found.append(
+        diagnoses.append(
             Diagnosis(
                 "web.allowed_origins",
                 Finding.WARNING,
-                "every page may read answers; list the origins of your own",
+                "pages of every origin may read responses; list your own origins",
             )
         )
     if deploy and settings.reload:
-        found.append(Diagnosis("web.reload", Finding.WARNING, "is on; it is for development alone"))
-    return found
+        diagnoses.append(
+            Diagnosis("web.reload", Finding.WARNING, "is enabled; use it in development only")
+        )
+    return diagnoses
 
 
-def _parser() -> Diagnosis:
+def _check_parser() -> Diagnosis:
     from aiohttp import http_parser
 
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
         return Diagnosis(
             "web.parser",
             Finding.WARNING,
-            "aiohttp's C parser is not in use: requests cost half as much again; install a wheel "
-            "of aiohttp for this platform, or unset AIOHTTP_NO_EXTENSIONS",
+            "aiohttp's C parser is not in use, and requests take about 50 % more time; install a "
+            "wheel of aiohttp for this platform, or unset AIOHTTP_NO_EXTENSIONS",
         )
     return Diagnosis("web.parser", Finding.OK, "aiohttp's C parser")

@@ -1,11 +1,11 @@
-"""How failures are told over HTTP: the one table of statuses and names, and the two documents.
+"""The mapping of errors to HTTP: the table of statuses and names, and the two documents.
 
-Every `ErrorType` has a status and a name in each of two profiles. `standard` says what HTTP says.
-`actionhero` speaks to clients that were written for earlier ActionHero servers: their statuses,
-and no names but theirs.
+Every `ErrorType` has a status and a name in each of two error formats. `standard` follows HTTP.
+`actionhero` is for clients of the original ActionHero: it has only the statuses and names that
+they know.
 
-A client that asks for `application/problem+json` gets RFC 9457, always with standard statuses. The
-`type` there is `urn:actionhero:error:` and the name of the error type, and stays the same for ever.
+A client that accepts `application/problem+json` gets RFC 9457, always with the standard statuses.
+Its `type` is `urn:actionhero:error:` and the name of the error type, and never changes.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ PROBLEM_TYPE_PREFIX: Final = "urn:actionhero:error:"
 
 
 class ErrorMapping(NamedTuple):
-    """How one type of error is told."""
+    """The HTTP status, title and name of one error type."""
 
-    #: Its title in RFC 9457.
+    #: The title in RFC 9457.
     title: str
-    #: Its status in profile `standard`, where it keeps its own name.
+    #: The status in the format `standard`, which has the error type as its name.
     status: int
-    #: Its status in profile `actionhero`.
+    #: The status in the format `actionhero`.
     actionhero_status: int
-    #: What it is called in profile `actionhero`; `None`: by its own name.
+    #: The name in the format `actionhero`; `None` for the error type itself.
     actionhero_name: ErrorType | None = None
 
 
 _E: Final = ErrorType
 
 ERROR_MAPPINGS: Final[dict[ErrorType, ErrorMapping]] = {
-    # The life of the process.
+    # The lifecycle of the process.
     _E.SERVER_INITIALIZATION: ErrorMapping("Server failed to initialize", 500, 500),
     _E.SERVER_START: ErrorMapping("Server failed to start", 500, 500),
     _E.SERVER_STOP: ErrorMapping("Server failed to stop", 500, 500),
@@ -74,49 +74,48 @@ ERROR_MAPPINGS: Final[dict[ErrorType, ErrorMapping]] = {
     _E.SERVICE_UNAVAILABLE: ErrorMapping("Service unavailable", 503, 503, _E.SERVER_ERROR),
 }
 
-_TOLD: Final[dict[str, dict[ErrorType, tuple[int, str]]]] = {
-    "standard": {type: (telling.status, type.value) for type, telling in ERROR_MAPPINGS.items()},
+_STATUSES_AND_NAMES: Final[dict[str, dict[ErrorType, tuple[int, str]]]] = {
+    "standard": {type: (mapping.status, type.value) for type, mapping in ERROR_MAPPINGS.items()},
     "actionhero": {
-        type: (telling.actionhero_status, (telling.actionhero_name or type).value)
-        for type, telling in ERROR_MAPPINGS.items()
+        type: (mapping.actionhero_status, (mapping.actionhero_name or type).value)
+        for type, mapping in ERROR_MAPPINGS.items()
     },
 }
 
 
-def status_for(error_type: ErrorType, profile: ErrorFormat) -> tuple[int, str]:
-    """Return the HTTP status and the name that an error type is told by."""
-    return _TOLD[profile][error_type]
+def status_for(error_type: ErrorType, error_format: ErrorFormat) -> tuple[int, str]:
+    """Return the HTTP status and the name of an error type."""
+    return _STATUSES_AND_NAMES[error_format][error_type]
 
 
 def error_document(
     error: TypedError,
     *,
-    profile: ErrorFormat,
+    error_format: ErrorFormat,
     request_id: str,
     timestamp_ms: int,
     stack: str | None = None,
 ) -> dict[str, Any]:
-    """Return the JSON document of a failure: that of every door, with the names of `profile`."""
+    """Return the JSON document of an error: that of every transport, with the name in a format."""
     return core_error_document(
         error,
         timestamp_ms=timestamp_ms,
         request_id=request_id,
         stack=stack,
-        name=_TOLD[profile][error.type][1],
+        name=_STATUSES_AND_NAMES[error_format][error.type][1],
     )
 
 
 def problem_details(error: TypedError, *, request_id: str) -> dict[str, Any]:
-    """Return the `application/problem+json` document of a failure (RFC 9457).
+    """Return the `application/problem+json` document of an error (RFC 9457).
 
-    `instance` is `urn:actionhero:request:` and the request id. `errors` is there if the inputs are
-    to blame.
+    `instance` is `urn:actionhero:request:` and the request id. `errors` lists invalid inputs.
     """
-    telling = ERROR_MAPPINGS[error.type]
+    mapping = ERROR_MAPPINGS[error.type]
     document: dict[str, Any] = {
         "type": PROBLEM_TYPE_PREFIX + error.type.value,
-        "title": telling.title,
-        "status": telling.status,
+        "title": mapping.title,
+        "status": mapping.status,
         "detail": error.message,
         "instance": f"urn:actionhero:request:{quote(request_id, safe=':@')}",
     }

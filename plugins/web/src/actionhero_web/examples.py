@@ -1,4 +1,4 @@
-"""Lines to try on a shell, made from the actions that there are."""
+"""Example `curl` commands for the actions of an application."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ if TYPE_CHECKING:
     from actionhero.transport import InputField, RegisteredAction
     from actionhero_web.route import Route
 
-#: How many lines a person reads.
-HOW_MANY = 3
+#: The number of commands in an announcement.
+MAX_COMMANDS = 3
 
 
-def curl_lines(app: Application, address: str, options: str = "") -> list[str]:
-    """Return a few `curl` commands that work, the simplest first.
+def curl_commands(app: Application, address: str, options: str = "") -> list[str]:
+    """Return a few valid `curl` commands, the simplest first.
 
     Args:
         app: The application.
-        address: The URL below which its actions are.
-        options: What `curl` needs to get there.
+        address: The base URL of its actions.
+        options: The options of `curl` for this address.
     """
-    found = [(route, action) for action in app.actions for route in routes_of(action)]
-    # What only reads comes first, and an application's own action before ours.
-    found.sort(key=lambda pair: (pair[0].method != "GET", pair[1].name == "status"))
-    lines = [_line(route, action, address, options) for route, action in found]
-    # The last one shows what a failure looks like.
-    nowhere = f"curl {options}{shlex.quote(f'{address}/nowhere')}"
-    return [*[line for line in lines if line is not None][: HOW_MANY - 1], nowhere]
+    routes = [(route, action) for action in app.actions for route in routes_of(action)]
+    # GET first, and the actions of the application before the built-in one.
+    routes.sort(key=lambda pair: (pair[0].method != "GET", pair[1].name == "status"))
+    commands = [_command(route, action, address, options) for route, action in routes]
+    # The last one shows an error response.
+    failing = f"curl {options}{shlex.quote(f'{address}/nowhere')}"
+    valid = [command for command in commands if command is not None]
+    return [*valid[: MAX_COMMANDS - 1], failing]
 
 
-def _line(route: Route, action: RegisteredAction, address: str, options: str) -> str | None:
+def _command(route: Route, action: RegisteredAction, address: str, options: str) -> str | None:
     values: dict[str, Any] = {}
     for field in action.inputs.fields:
         if field.required:
@@ -52,18 +53,18 @@ def _line(route: Route, action: RegisteredAction, address: str, options: str) ->
         if values:
             url = f"{url}?{urlencode(values)}"
         return f"curl {options}{shlex.quote(url)}"
-    line = f"curl {options}-X {route.method} {shlex.quote(url)}"
+    command = f"curl {options}-X {route.method} {shlex.quote(url)}"
     if values:
-        line += f" --json {shlex.quote(dumps(values).decode())}"
-    return line
+        command += f" --json {shlex.quote(dumps(values).decode())}"
+    return command
 
 
 def _example(field: InputField) -> Any:
-    kinds = [kind for kind in members(field.annotation) if isinstance(kind, type)]
-    if field.is_structure or field.is_list or not kinds or File in kinds:
+    types = [member for member in members(field.annotation) if isinstance(member, type)]
+    if field.is_structure or field.is_list or not types or File in types:
         return None
-    if issubclass(kinds[0], bool):
+    if issubclass(types[0], bool):
         return True
-    if issubclass(kinds[0], int | float):
+    if issubclass(types[0], int | float):
         return 1
-    return "Ada" if issubclass(kinds[0], str) else None
+    return "Ada" if issubclass(types[0], str) else None

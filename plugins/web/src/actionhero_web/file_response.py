@@ -1,4 +1,4 @@
-"""A file on its way to a client: `FileResponse`. One piece of it is in memory at a time."""
+"""The response that sends a file: `FileResponse`. One chunk of it is in memory at a time."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
     from actionhero_web.preconditions import Reply
 
-PIECE_BYTES: Final = 256 * 1024
+CHUNK_BYTES: Final = 256 * 1024
 
 _OPEN_FLAGS: Final = (
     os.O_RDONLY
     | getattr(os, "O_BINARY", 0)
     | getattr(os, "O_CLOEXEC", 0)
-    # Should a pipe stand where a file was a moment ago: do not wait for its other end.
+    # If a pipe has replaced the file in the meantime, do not wait for its writer.
     | getattr(os, "O_NONBLOCK", 0)
 )
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """A file as it was found."""
+    """A file with the metadata of its lookup."""
 
     path: str
     size_bytes: int
@@ -40,7 +40,7 @@ class StaticFile:
 
 
 class FileResponse(web.StreamResponse):
-    """Sends a file, or a part of it, piece by piece."""
+    """Sends a file, or a range of it, in chunks."""
 
     def __init__(self, file: StaticFile, reply: Reply, headers: Mapping[str, str]) -> None:
         super().__init__(status=reply.status, headers=headers)
@@ -50,36 +50,36 @@ class FileResponse(web.StreamResponse):
         self._count = reply.length
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send the head, and all of the body if there is one."""
+        """Send the headers, and the body if there is one."""
         if self.prepared or self._count == 0 or request.method == "HEAD":
             return await super().prepare(request)
-        source = _Source(self._file)
+        reader = _FileReader(self._file)
         try:
-            piece = await asyncio.to_thread(source.start, self._offset, self._count)
-            if piece is None:
-                self._become_unavailable()
+            chunk = await asyncio.to_thread(reader.start, self._offset, self._count)
+            if chunk is None:
+                self._set_unavailable()
                 return await super().prepare(request)
             writer = await super().prepare(request)
-            await self._send(source, piece)
+            await self._send(reader, chunk)
             return writer
         finally:
-            if not source.closed:
-                # Shielded: a client that goes away ends this task, and the file is closed still.
-                await asyncio.shield(asyncio.to_thread(source.close))
+            if not reader.closed:
+                # Shielded: the file is closed even if a disconnect cancels this task.
+                await asyncio.shield(asyncio.to_thread(reader.close))
 
-    async def _send(self, source: _Source, piece: bytes) -> None:
-        left = self._count
-        while piece:
-            await self.write(piece)
-            left -= len(piece)
-            if left <= 0:
+    async def _send(self, reader: _FileReader, chunk: bytes) -> None:
+        remaining = self._count
+        while chunk:
+            await self.write(chunk)
+            remaining -= len(chunk)
+            if remaining <= 0:
                 return
-            piece = await asyncio.to_thread(source.read, left)
-        # It was cut short under our hands. The client sees that it did not get all.
-        raise ConnectionResetError(f"the file {self._file.path!r} became shorter while it was sent")
+            chunk = await asyncio.to_thread(reader.read, remaining)
+        # The file was truncated. The client detects the truncated body.
+        raise ConnectionResetError(f"the file {self._file.path!r} was truncated while it was sent")
 
-    def _become_unavailable(self) -> None:
-        """Turn into a 503: between the look at the file and its opening, it was replaced."""
+    def _set_unavailable(self) -> None:
+        """Change to status 503: the file was replaced between its lookup and its opening."""
         self.set_status(503)
         for name in ("ETag", "Last-Modified", "Cache-Control", "Accept-Ranges", "Content-Range"):
             self.headers.pop(name, None)
@@ -87,63 +87,64 @@ class FileResponse(web.StreamResponse):
         self.content_length = 0
 
 
-class _Source:
-    """An open file, read in threads.
+class _FileReader:
+    """Reads a file, in threads.
 
-    The lock is there for a task that is cancelled while its thread still opens or reads: closing
-    waits for that thread, and a thread that comes late opens nothing.
+    The lock is for a task that is cancelled while its thread still opens or reads: `close` waits
+    for that thread, and a thread that starts later does not open the file.
     """
 
     def __init__(self, file: StaticFile) -> None:
         self._file = file
         self._lock = threading.Lock()
-        self._opened: BinaryIO | None = None
+        self._stream: BinaryIO | None = None
         self.closed = False
 
-    def start(self, offset: int, count: int, *, at_once: bool = False) -> bytes | None:
-        """Open the file and return its first piece, or all that is asked for.
+    def start(self, offset: int, count: int, *, whole: bool = False) -> bytes | None:
+        """Open the file and return its first chunk, or with `whole` all `count` bytes.
 
-        `None`: it is no longer the file that was found.
+        Returns:
+            The bytes; `None` if the file has changed since its lookup.
         """
         with self._lock:
             if self.closed:
                 return None
             try:
-                self._opened = opened = os.fdopen(os.open(self._file.path, _OPEN_FLAGS), "rb")
+                self._stream = stream = os.fdopen(os.open(self._file.path, _OPEN_FLAGS), "rb")
             except OSError:
                 return None
-            facts = os.fstat(opened.fileno())
-            found = (self._file.size_bytes, self._file.modified_ns)
-            if not stat.S_ISREG(facts.st_mode) or (facts.st_size, facts.st_mtime_ns) != found:
+            status = os.fstat(stream.fileno())
+            expected = (self._file.size_bytes, self._file.modified_ns)
+            if not stat.S_ISREG(status.st_mode) or (status.st_size, status.st_mtime_ns) != expected:
                 return None
-            opened.seek(offset)
-            size = count if at_once else min(PIECE_BYTES, count)
-            piece = opened.read(size)
+            stream.seek(offset)
+            size = count if whole else min(CHUNK_BYTES, count)
+            chunk = stream.read(size)
             if size == count:
                 self._close()
-            return piece
+            return chunk
 
-    def read(self, left: int) -> bytes:
-        """Return the next piece, of at most `left` bytes; nothing at the end of the file."""
+    def read(self, max_bytes: int) -> bytes:
+        """Return the next chunk, of at most `max_bytes`; no bytes at the end of the file."""
         with self._lock:
-            return b"" if self._opened is None else self._opened.read(min(PIECE_BYTES, left))
+            return b"" if self._stream is None else self._stream.read(min(CHUNK_BYTES, max_bytes))
 
     def close(self) -> None:
-        """Close the file, if it was opened. It cannot be opened again."""
+        """Close the file, if it is open. It cannot be opened again."""
         with self._lock:
             self._close()
 
     def _close(self) -> None:
         self.closed = True
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
 
 
-def read_whole(file: StaticFile) -> bytes | None:
-    """Return all of a file, in this thread; `None` if it is no longer what was found."""
-    source = _Source(file)
+def read_file(file: StaticFile) -> bytes | None:
+    """Return the content of a file, in this thread; `None` if it has changed since its lookup."""
+    reader = _FileReader(file)
     try:
-        return source.start(0, file.size_bytes, at_once=True)
+        return reader.start(0, file.size_bytes, whole=True)
     finally:
-        source.close()
+        reader.close()

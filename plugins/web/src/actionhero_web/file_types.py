@@ -1,4 +1,4 @@
-"""The media types of files, by their names; the same on every machine."""
+"""The media types of files by name extension, the same on every machine."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import mimetypes
 import os
 from typing import Final
 
-# A table of its own holds what Python knows, without what this machine's system adds.
-_PYTHONS: Final = mimetypes.MimeTypes().types_map[1]
+# A new instance has the table of Python, without the additions of the operating system.
+_PYTHON_TYPES: Final = mimetypes.MimeTypes().types_map[1]
 
-#: What Python's table lacks or has otherwise, in one version or another.
-_OURS: Final = {
+#: The types that Python's table lacks or has differently in one of its versions.
+_OWN_TYPES: Final = {
     ".avif": "image/avif",
     ".bmp": "image/bmp",
     ".bz2": "application/x-bzip2",
@@ -38,10 +38,10 @@ _OURS: Final = {
     ".yaml": "application/yaml",
     ".yml": "application/yaml",
 }
-_TYPES: Final = {**_PYTHONS, **_OURS}
+_TYPES: Final = {**_PYTHON_TYPES, **_OWN_TYPES}
 
 
 def content_type_of(name: str) -> str:
-    """Return the `Content-Type` of a file, `application/octet-stream` if nothing is known."""
+    """Return the `Content-Type` of a file, `application/octet-stream` if it is unknown."""
     media_type = _TYPES.get(os.path.splitext(name)[1].lower(), "application/octet-stream")
     return f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type

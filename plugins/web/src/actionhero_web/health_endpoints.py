@@ -1,4 +1,4 @@
-"""`/livez` and `/readyz`: what a platform asks to know whether to restart us, or send us work."""
+"""The liveness probe `/livez` and the readiness probe `/readyz`."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def livez(app: Application) -> Handler:
-    """Return what answers whether the process is alive: always 200, whatever it leans on."""
+    """Return the handler of the liveness probe: always 200, regardless of dependencies."""
 
-    async def answer(_: web.Request) -> web.Response:
-        return _json(200, {"alive": True})
+    async def handle(_: web.Request) -> web.Response:
+        return _json_response(200, {"alive": True})
 
-    return answer
+    return handle
 
 
 def readyz(app: Application) -> Handler:
-    """Return what answers whether work is welcome: 503 while stopping, or if a check fails."""
+    """Return the handler of the readiness probe: 503 while stopping, or if a check fails."""
 
-    async def answer(_: web.Request) -> web.Response:
+    async def handle(_: web.Request) -> web.Response:
         checks = {check.name: check.healthy for check in await app.get(Health).check()}
         ready = app.ready and all(checks.values())
-        return _json(200 if ready else 503, {"ready": ready, "checks": checks})
+        return _json_response(200 if ready else 503, {"ready": ready, "checks": checks})
 
-    return answer
+    return handle
 
 
-def _json(status: int, value: Any) -> web.Response:
+def _json_response(status: int, value: Any) -> web.Response:
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
     if status == 503:
         headers["Retry-After"] = "1"

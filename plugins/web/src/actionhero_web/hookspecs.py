@@ -1,4 +1,4 @@
-"""What a plugin may contribute to the HTTP server."""
+"""The hooks for plugins that extend the HTTP server."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ hookspec = pluggy.HookspecMarker("actionhero")
 
 @hookspec
 def actionhero_web_routes(app: Application) -> Sequence[web.AbstractRouteDef] | None:
-    """Native aiohttp routes beside the actions: pages, sockets, webhooks.
+    """Native aiohttp routes in addition to the actions: pages, sockets, webhooks.
 
     Called once, when the aiohttp application is built.
 
     Args:
-        app: The application; handlers reach what it provides by `app.get`.
+        app: The application; handlers get its resources with `app.get`.
 
     Returns:
-        `aiohttp.web.get(path, handler)` and its like. Paths are whole: the prefix of the actions
-        is not put before them, and what lies below that prefix belongs to the actions.
+        Route definitions, such as `aiohttp.web.get(path, handler)`. Paths are absolute: the prefix
+        of the actions is not prepended, and all paths below it belong to the actions.
 
     Order:
-        Plugins in the order in which they were registered. The first that fits a request wins.
+        Plugins in the order of their registration. The first matching route handles a request.
 
     Example:
         ```python
@@ -48,15 +48,15 @@ def actionhero_web_application(application: web.Application, app: Application) -
     """The aiohttp application itself, to add native middlewares, signals and sub-applications.
 
     Called once, when the aiohttp application is built, and before it is frozen. A middleware or
-    an `on_response_prepare` signal here also runs around actions, which then answer without
-    their fast path.
+    an `on_response_prepare` signal added here also runs around actions, and disables the fast path
+    of their responses.
 
     Args:
         application: The aiohttp application.
-        app: Ours.
+        app: The ActionHero application.
 
     Order:
-        Plugins in the order in which they were registered.
+        Plugins in the order of their registration.
 
     Example:
         ```python
@@ -69,7 +69,7 @@ def actionhero_web_application(application: web.Application, app: Application) -
 
 @hookspec
 def actionhero_web_static(app: Application) -> Sequence[StaticFiles] | None:
-    """Folders of static files that a plugin brings.
+    """Folders of static files.
 
     Called once, when the aiohttp application is built.
 
@@ -77,12 +77,12 @@ def actionhero_web_static(app: Application) -> Sequence[StaticFiles] | None:
         app: The application.
 
     Returns:
-        Folders, each with the path that it is served at. An action, and a native route, win over
-        a file of the same path.
+        Folders, each with its URL path. Actions and native routes take precedence over a file of
+        the same path.
 
     Order:
-        The folder of `web.static_folder` first, so that an application may replace a plugin's
-        file; then plugins in the order in which they were registered.
+        The folder of `web.static_folder` first, so that an application can replace the files of a
+        plugin; then plugins in the order of their registration.
 
     Example:
         ```python
@@ -95,7 +95,7 @@ def actionhero_web_static(app: Application) -> Sequence[StaticFiles] | None:
 
 @hookspec
 def actionhero_web_upgrades(app: Application) -> Sequence[Upgrade] | None:
-    """Who takes connections over that ask for WebSocket.
+    """Upgrades of HTTP connections to WebSocket.
 
     Called once, when the aiohttp application is built.
 
@@ -103,19 +103,19 @@ def actionhero_web_upgrades(app: Application) -> Sequence[Upgrade] | None:
         app: The application.
 
     Returns:
-        Objects with the paths at which they do, and `accept`, which is asked for each request
-        that has `Upgrade: websocket`. All other requests at these paths are answered as if they
-        were not there. Native middlewares of aiohttp do not see them. `actionhero-websocket` is
-        such a plugin, and has a hook of its own for whoever wants no more than a socket.
+        Objects with their paths, and the method `accept`, which is called for each request with
+        `Upgrade: websocket`. Other requests at these paths are handled as usual. Native
+        middlewares of aiohttp do not run for upgrades. `actionhero-websocket` implements this
+        hook, and has a hook of its own for plugins that need only a socket.
 
     Order:
-        Plugins in the order in which they were registered. Two for the same path are an error
+        Plugins in the order of their registration. Two upgrades for the same path are an error
         that names both plugins.
 
     Example:
         ```python
         @hookimpl
         def actionhero_web_upgrades(app):
-            return [GameDoor(app)]
+            return [GameUpgrade(app)]
         ```
     """

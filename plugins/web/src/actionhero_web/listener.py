@@ -1,4 +1,4 @@
-"""Sockets that listen: opened, handed over, and closed without losing who is in their queue."""
+"""Listening sockets, and how to close one without losing the connections in its backlog."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
 
     from actionhero_web.settings import WebSettings
 
-#: How many connections may wait to be accepted.
+#: The number of connections that may wait to be accepted.
 BACKLOG: Final = 1024
-#: How long a client that has begun to connect may take for the rest of the handshake.
+#: How long the TCP handshake of a connecting client may take.
 HANDSHAKE_SECONDS: Final = 0.1
 
 # asm/socket.h; Python has no name for it.
 _SO_ATTACH_FILTER: Final = 26
-#: Drops each TCP segment that asks for a new connection (SYN without ACK): code, jump if true,
-#: jump if false, operand.
-_NO_NEW_CONNECTION: Final = (
+#: A BPF program that drops each TCP segment that requests a new connection (SYN without ACK):
+#: code, jump if true, jump if false, operand.
+_DROP_SYN: Final = (
     (0x30, 0, 0, 13),  # load the byte with the flags
-    (0x54, 0, 0, 0x12),  # keep SYN and ACK
-    (0x15, 0, 1, 0x02),  # SYN alone?
-    (0x06, 0, 0, 0),  # drop it
-    (0x06, 0, 0, 0xFFFFFFFF),  # take all else
+    (0x54, 0, 0, 0x12),  # mask SYN and ACK
+    (0x15, 0, 1, 0x02),  # only SYN?
+    (0x06, 0, 0, 0),  # drop the segment
+    (0x06, 0, 0, 0xFFFFFFFF),  # accept all others
 )
-#: What is missing where a host has an address of a family that this machine does not use.
-_NO_SUCH_FAMILY: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+#: The errors for an address of a family that this machine does not support.
+_UNSUPPORTED_FAMILY: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 class Listener:
-    """One socket that listens, and the file by which it is reached if it is a Unix socket.
+    """One listening socket, and its file if it is a Unix socket.
 
     Args:
         socket: The socket.
-        path: The file, which was made for it.
+        path: The file of the socket.
     """
 
     def __init__(self, socket: socket.socket, path: Path | None = None) -> None:
@@ -58,20 +58,20 @@ class Listener:
         """Host and port, or the path of a Unix socket."""
         return self.socket.getsockname()
 
-    def turn_away(self) -> None:
-        """Let nobody in any more, and keep in the queue who is there already.
+    def stop_listening(self) -> None:
+        """Stop new connections, but keep those in the backlog.
 
-        A socket that is closed resets the connections in its queue, with the requests that were
-        sent on them. So first the queue must come to an end: a Unix socket loses its file, and
-        for a TCP socket Linux drops what would begin a connection. Elsewhere nothing is done, and
-        what connects in the moment of closing is lost.
+        Closing a socket resets the connections in its backlog, together with their requests. So
+        the backlog must not grow before it is drained: the file of a Unix socket is removed, and
+        for a TCP socket Linux drops the first segment of new connections. Other systems cannot do
+        that, and lose a connection that is made at the moment of closing.
         """
         self._remove_file()
         if sys.platform == "linux" and self.socket.family != socket.AF_UNIX:
-            steps = b"".join(struct.pack("HBBI", *step) for step in _NO_NEW_CONNECTION)
-            program = ctypes.create_string_buffer(steps)
-            pointer = struct.pack("HL", len(_NO_NEW_CONNECTION), ctypes.addressof(program))
-            # A sandbox may forbid it.
+            instructions = b"".join(struct.pack("HBBI", *each) for each in _DROP_SYN)
+            program = ctypes.create_string_buffer(instructions)
+            pointer = struct.pack("HL", len(_DROP_SYN), ctypes.addressof(program))
+            # A sandbox may forbid socket filters.
             with contextlib.suppress(OSError):
                 self.socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
 
@@ -81,37 +81,37 @@ class Listener:
         self.socket.close()
 
     def _remove_file(self) -> None:
-        # Not the file of another server that has taken the path over.
+        # Another server may have created a new file at this path.
         if self._path is not None and self._file in {_identity(self._path)} - {None}:
             self._path.unlink(missing_ok=True)
         self._file = None
 
 
 def listen(settings: WebSettings) -> list[Listener]:
-    """Return sockets that listen as the settings say: one for each address of the host.
+    """Return the listening sockets of the settings: one for each address of the host.
 
     Raises:
-        ConfigurationError: The address is in use, or not ours.
+        ConfigurationError: The address is in use, or not an address of this machine.
     """
     try:
         if settings.unix_socket is not None:
             return [_listen_on_file(settings.unix_socket)]
         return _listen_on_port(settings.host, settings.port)
     except OSError as error:
-        raise _unusable(settings, error) from error
+        raise _configuration_error(settings, error) from error
 
 
-async def admit_waiting(door: socket.socket, factory: Callable[[], asyncio.Protocol]) -> None:
-    """Serve who is still in the queue of a socket.
+async def drain_backlog(listener: socket.socket, factory: Callable[[], asyncio.Protocol]) -> None:
+    """Accept the connections in the backlog of a socket.
 
     Args:
-        door: A socket that listens, on which no event loop accepts.
-        factory: Makes the protocol of a connection.
+        listener: A listening socket on which no event loop accepts.
+        factory: Creates the protocol of a connection.
     """
     loop = asyncio.get_running_loop()
     for _ in range(BACKLOG):
         try:
-            connection, _ = door.accept()
+            connection, _ = listener.accept()
         except ConnectionAbortedError:
             continue
         except OSError:
@@ -134,51 +134,53 @@ def _listen_on_file(path: Path) -> Listener:
 
 
 def _listen_on_port(host: str, port: int) -> list[Listener]:
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    addresses = socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
     listeners: list[Listener] = []
-    missing: OSError | None = None
-    for family, _, _, _, (address, *_) in dict.fromkeys(found):
+    unsupported: OSError | None = None
+    for family, _, _, _, (address, *_) in dict.fromkeys(addresses):
         try:
             listener = socket.create_server((str(address), port), family=family, backlog=BACKLOG)
         except OSError as error:
-            if error.errno in _NO_SUCH_FAMILY:
-                missing = error
+            if error.errno in _UNSUPPORTED_FAMILY:
+                unsupported = error
                 continue
             for other in listeners:
                 other.close()
             raise
         listener.setblocking(False)
         listeners.append(Listener(listener))
-        # If any free port will do, then the same one for every address.
+        # Port 0 selects a free port, which all addresses share.
         port = listener.getsockname()[1]
-    if not listeners and missing is not None:
-        raise missing
+    if not listeners and unsupported is not None:
+        raise unsupported
     return listeners
 
 
-def _unusable(settings: WebSettings, error: OSError) -> ConfigurationError:
+def _configuration_error(settings: WebSettings, error: OSError) -> ConfigurationError:
     if error.errno is None or isinstance(error, socket.gaierror):
         reason = error.strerror or str(error)
     else:
         reason = os.strerror(error.errno)
     if settings.unix_socket is not None:
         return ConfigurationError(
-            f"web.unix_socket {str(settings.unix_socket)!r} cannot be listened on: {reason}; "
-            "remove what is there, or set ACTIONHERO_WEB__UNIX_SOCKET to another path"
+            f"cannot listen on web.unix_socket {str(settings.unix_socket)!r}: {reason}; "
+            "remove that file, or set ACTIONHERO_WEB__UNIX_SOCKET to another path"
         )
-    if error.errno in _NO_SUCH_FAMILY or isinstance(error, socket.gaierror):
+    if error.errno in _UNSUPPORTED_FAMILY or isinstance(error, socket.gaierror):
         return ConfigurationError(
-            f"web.host {settings.host!r} cannot be listened on: {reason}; choose an address of "
+            f"cannot listen on web.host {settings.host!r}: {reason}; choose an address of "
             "this machine with --host or ACTIONHERO_WEB__HOST"
         )
     return ConfigurationError(
-        f"web.port {settings.port} on {settings.host} cannot be listened on: {reason}; stop what "
-        "listens there, or choose another with --port, ACTIONHERO_WEB__PORT or PORT"
+        f"cannot listen on web.port {settings.port} of {settings.host}: {reason}; stop the process "
+        "on that port, or choose another with --port, ACTIONHERO_WEB__PORT or PORT"
     )
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove a socket file whose server is dead; one that answers is left, and is an error."""
+    """Remove a socket file that no process listens on."""
     if not path.is_socket():
         return
     with socket.socket(socket.AF_UNIX) as probe:
@@ -192,7 +194,7 @@ def _identity(path: Path | None) -> tuple[int, int] | None:
     if path is None:
         return None
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

@@ -1,4 +1,4 @@
-"""What a request carries: its media type, and the fields of queries and forms."""
+"""The media types of request bodies, and the parsers of queries and urlencoded forms."""
 
 from __future__ import annotations
 
@@ -8,69 +8,70 @@ from functools import lru_cache
 from typing import Final
 
 from actionhero import MalformedRequest, RequestTooLarge, TypedError, UnsupportedMediaType
-from actionhero_web import percent_encoding
+from actionhero_web.percent_encoding import percent_decode
 
-#: How many fields a query or a form may have.
+#: The maximum number of fields of a query or a form.
 FIELD_LIMIT: Final = 1000
 
 _CHARSETS: Final = frozenset({"utf-8", "utf8"})
-_MEDIA_TYPE: Final = re.compile(r"([!#$%&'*+.^_`|~0-9a-z-]+)/([!#$%&'*+.^_`|~0-9a-z-]+)", re.ASCII)
+_MEDIA_TYPE_PATTERN: Final = re.compile(
+    r"([!#$%&'*+.^_`|~0-9a-z-]+)/([!#$%&'*+.^_`|~0-9a-z-]+)", re.ASCII
+)
 _PARAMETER: Final = re.compile(
     r";[ \t]*([!#$%&'*+.^_`|~0-9a-z-]+)=(?:\"((?:[^\"\\]|\\.)*)\"|([^;\"]*))", re.ASCII
 )
 
 
-class Media(Enum):
-    """The kinds of request bodies, as far as we tell them apart."""
+class MediaType(Enum):
+    """The supported media types of request bodies."""
 
-    #: Nothing is said.
+    #: There is no `Content-Type`.
     NONE = "none"
     JSON = "json"
     #: `application/x-www-form-urlencoded`.
     FORM = "form"
     MULTIPART = "multipart"
-    #: Something that we do not read.
+    #: Not supported.
     OTHER = "other"
 
 
-_KINDS: Final = {
-    "application/json": Media.JSON,
-    "application/x-www-form-urlencoded": Media.FORM,
-    "multipart/form-data": Media.MULTIPART,
+_MEDIA_TYPES: Final = {
+    "application/json": MediaType.JSON,
+    "application/x-www-form-urlencoded": MediaType.FORM,
+    "multipart/form-data": MediaType.MULTIPART,
 }
 
 
-def kind(content_type: str | None) -> Media:
-    """Return what kind of body a `Content-Type` header announces.
+def media_type_of(content_type: str | None) -> MediaType:
+    """Return the media type in a `Content-Type` header.
 
     Raises:
-        UnsupportedMediaType: It is JSON or a form, and in another charset than UTF-8.
+        UnsupportedMediaType: It is JSON or a form with a charset other than UTF-8.
     """
     if not content_type:
-        return Media.NONE
-    media, charset = _read(content_type)
+        return MediaType.NONE
+    media_type, charset = _parse_content_type(content_type)
     if charset is not None and charset not in _CHARSETS:
         raise UnsupportedMediaType(f"Unsupported charset {charset[:100]!r}; send UTF-8")
-    return media
+    return media_type
 
 
-def parse_query(raw_query: str) -> dict[str, list[str]]:
-    """Return the fields of a query: by name, all values, in order.
+def parse_query(encoded_query: str) -> dict[str, list[str]]:
+    """Return the fields of a query: all values in order, by name.
 
     Args:
-        raw_query: What stands after the `?`, as it was sent.
+        encoded_query: The undecoded part of the URL after `?`.
 
     Raises:
         MalformedRequest: It is not percent-encoded UTF-8, or has more fields than `FIELD_LIMIT`.
     """
-    if not raw_query:
+    if not encoded_query:
         return {}
-    too_many = MalformedRequest
-    return _parse(raw_query, "query", too_many)
+    return _parse_fields(encoded_query, "query", MalformedRequest)
 
 
 def parse_form(body: bytes) -> dict[str, list[str]]:
-    """Return the fields of an urlencoded form: by name, all values, in order.
+    """Return the fields of an urlencoded form: all values in order, by name.
 
     Raises:
         MalformedRequest: It is not percent-encoded UTF-8.
@@ -82,12 +83,12 @@ def parse_form(body: bytes) -> dict[str, list[str]]:
         text = body.decode()
     except UnicodeDecodeError:
         raise MalformedRequest("The form is not UTF-8") from None
-    return _parse(text, "form", RequestTooLarge)
+    return _parse_fields(text, "form", RequestTooLarge)
 
 
-def _parse(text: str, where: str, too_many: type[TypedError]) -> dict[str, list[str]]:
+def _parse_fields(text: str, source: str, limit_error: type[TypedError]) -> dict[str, list[str]]:
     if text.count("&") >= FIELD_LIMIT:
-        raise too_many(f"The {where} has more than {FIELD_LIMIT} fields")
+        raise limit_error(f"The {source} has more than {FIELD_LIMIT} fields")
     fields: dict[str, list[str]] = {}
     is_plain = text.isascii() and "%" not in text and "+" not in text
     for pair in text.split("&"):
@@ -96,10 +97,10 @@ def _parse(text: str, where: str, too_many: type[TypedError]) -> dict[str, list[
         name, _, value = pair.partition("=")
         if not is_plain:
             try:
-                name = percent_encoding.decode(name.replace("+", " "))
-                value = percent_encoding.decode(value.replace("+", " "))
+                name = percent_decode(name.replace("+", " "))
+                value = percent_decode(value.replace("+", " "))
             except ValueError:
-                raise MalformedRequest(f"The {where} is not percent-encoded UTF-8") from None
+                raise MalformedRequest(f"The {source} is not percent-encoded UTF-8") from None
         values = fields.get(name)
         if values is None:
             fields[name] = [value]
@@ -109,20 +110,20 @@ def _parse(text: str, where: str, too_many: type[TypedError]) -> dict[str, list[
 
 
 @lru_cache(maxsize=256)
-def _read(content_type: str) -> tuple[Media, str | None]:
-    """Return the kind, and the charset where it matters and is told, in small letters."""
-    media_type, separator, _ = content_type.partition(";")
-    found = _MEDIA_TYPE.fullmatch(media_type.strip().lower())
-    if found is None:
-        return Media.OTHER, None
-    media = _KINDS.get(found[0], Media.OTHER)
-    if media is Media.OTHER and found[2].endswith("+json"):
-        media = Media.JSON
-    # The parts of a multipart body tell their charsets themselves.
-    if not separator or media not in {Media.JSON, Media.FORM}:
-        return media, None
-    for parameter in _PARAMETER.finditer(content_type.lower(), len(media_type)):
-        name, quoted, plain = parameter.groups()
+def _parse_content_type(content_type: str) -> tuple[MediaType, str | None]:
+    """Return the media type, and the lowercase charset if it is specified and relevant."""
+    text, separator, _ = content_type.partition(";")
+    match = _MEDIA_TYPE_PATTERN.fullmatch(text.strip().lower())
+    if match is None:
+        return MediaType.OTHER, None
+    media_type = _MEDIA_TYPES.get(match[0], MediaType.OTHER)
+    if media_type is MediaType.OTHER and match[2].endswith("+json"):
+        media_type = MediaType.JSON
+    # Each part of a multipart body has its own charset.
+    if not separator or media_type not in {MediaType.JSON, MediaType.FORM}:
+        return media_type, None
+    for parameter in _PARAMETER.finditer(content_type.lower(), len(text)):
+        name, quoted, token = parameter.groups()
         if name == "charset":
-            return media, quoted if quoted is not None else plain.strip()
-    return media, None
+            return media_type, quoted if quoted is not None else token.strip()
+    return media_type, None

@@ -1,4 +1,4 @@
-"""Reading multipart forms: text fields in memory, files to disk when they grow."""
+"""The reader of multipart forms: text fields in memory, large files on disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import BodyPartReader, MultipartReader
 
 from actionhero import File, MalformedRequest, RequestTooLarge, TypedError
-from actionhero_web.content_disposition import disposition
+from actionhero_web.content_disposition import parse_content_disposition
 from actionhero_web.file_types import content_type_of
 
 if TYPE_CHECKING:
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 
     from actionhero_web.body import BodyReader
 
-#: As many parts as a form may have.
+#: The maximum number of parts of a form.
 MAX_PARTS = 1000
-#: How much of a file is read and written in one go.
-PIECE_BYTES = 64 * 1024
+#: The size of each read from the request and write to a file.
+CHUNK_BYTES = 64 * 1024
 
 
 class Form:
-    """A form that was read: its fields, and the files to close when the call is over."""
+    """The fields of a form, with the files to close after the call."""
 
     def __init__(self) -> None:
-        #: By name, all values in order: text, or `File`.
+        #: All values in order, text or `File`, by name.
         self.fields: dict[str, list[Any]] = {}
         self._files: list[File] = []
 
     def add(self, name: str, value: str | File) -> None:
-        """Add one part."""
+        """Add a part."""
         self.fields.setdefault(name, []).append(value)
         if isinstance(value, File):
             self._files.append(value)
 
     def close(self) -> None:
-        """Free what the files hold."""
+        """Close the files."""
         for file in self._files:
             file.close()
 
@@ -49,37 +49,37 @@ async def read_form(request: web.BaseRequest, body: BodyReader, memory_bytes: in
 
     Args:
         request: The request.
-        body: How bodies are read: the limit and the pause that is allowed.
-        memory_bytes: A file that is larger goes to disk.
+        body: The size limit and the idle timeout of bodies.
+        memory_bytes: Larger files are stored on disk.
 
     Raises:
         RequestTooLarge: It is larger than the limit, or has more than `MAX_PARTS` parts.
-        MalformedRequest: It is no multipart form.
+        MalformedRequest: It is not a multipart form.
         Timeout: The client paused for too long.
     """
     body.check_length(request)
-    body.invite(request)
+    body.send_continue(request)
     form = Form()
-    left = MAX_PARTS
+    parts = 0
     try:
-        content: Any = _Counted(request.content, body)
+        content: Any = _LimitedContent(request.content, body)
         reader = MultipartReader(request._message.headers, content)
         while True:
-            part = await _in_time(reader.next(), body)
+            part = await _with_timeout(reader.next(), body)
             if part is None:
-                # What stands behind the form is nobody's, and counts all the same.
-                while await _in_time(content.read(PIECE_BYTES), body):
+                # The data after the form is ignored, but counts for the size limit.
+                while await _with_timeout(content.read(CHUNK_BYTES), body):
                     pass
                 return form
             if not isinstance(part, BodyPartReader):
-                raise MalformedRequest("a part of the form is itself a multipart body")
-            left -= 1
-            if left < 0:
+                raise MalformedRequest("a part of the form is a multipart body itself")
+            parts += 1
+            if parts > MAX_PARTS:
                 raise RequestTooLarge(
                     f"Payload Too Large — the form has more than {MAX_PARTS} parts"
                 )
-            told = disposition(part.headers.get("Content-Disposition", ""))
-            name, file_name = told.get("name"), told.get("filename")
+            parameters = parse_content_disposition(part.headers.get("Content-Disposition", ""))
+            name, file_name = parameters.get("name"), parameters.get("filename")
             if name is None:
                 raise MalformedRequest("a part of the form has no name")
             if file_name is None:
@@ -93,15 +93,15 @@ async def read_form(request: web.BaseRequest, body: BodyReader, memory_bytes: in
         form.close()
         raise
     except Exception as error:
-        # Whatever a broken form makes the reader raise: AssertionError, ValueError, …
+        # aiohttp raises various exceptions for a malformed form: AssertionError, ValueError, …
         form.close()
-        raise MalformedRequest("the multipart form is broken") from error
+        raise MalformedRequest("the multipart form is malformed") from error
 
 
-class _Counted:
-    """The content of a request, counted while a form is read out of it.
+class _LimitedContent:
+    """The content of a request, which enforces the size limit while a form is parsed.
 
-    All of it counts: names, boundaries and what stands around them too.
+    All of the body counts, with names, boundaries and the data around them.
     """
 
     def __init__(self, content: StreamReader, body: BodyReader) -> None:
@@ -110,10 +110,10 @@ class _Counted:
         self._size = 0
 
     async def read(self, size: int = -1) -> bytes:
-        return self._counted(await self._content.read(size))
+        return self._count(await self._content.read(size))
 
     async def readline(self, *, max_line_length: int | None = None) -> bytes:
-        return self._counted(await self._content.readline(max_line_length=max_line_length))
+        return self._count(await self._content.readline(max_line_length=max_line_length))
 
     def unread_data(self, data: bytes) -> None:
         self._size -= len(data)
@@ -122,25 +122,25 @@ class _Counted:
     def at_eof(self) -> bool:
         return self._content.at_eof()
 
-    def _counted(self, data: bytes) -> bytes:
+    def _count(self, data: bytes) -> bytes:
         self._size += len(data)
         self._body.check_size(self._size)
         return data
 
 
-async def _in_time(reading: Any, body: BodyReader) -> Any:
+async def _with_timeout(awaitable: Any, body: BodyReader) -> Any:
     try:
         async with asyncio.timeout(body.idle_seconds):
-            return await reading
+            return await awaitable
     except TimeoutError:
-        raise body.paused() from None
+        raise body.idle_timeout() from None
 
 
 async def _read_text(name: str, part: BodyPartReader, body: BodyReader) -> str:
-    pieces = []
-    while chunk := await _in_time(part.read_chunk(), body):
-        pieces.append(chunk)
-    data = part.decode(b"".join(pieces))
+    chunks = []
+    while chunk := await _with_timeout(part.read_chunk(), body):
+        chunks.append(chunk)
+    data = part.decode(b"".join(chunks))
     charset = part.get_charset(default="utf-8")
     try:
         return bytes(data).decode(charset)
@@ -151,16 +151,16 @@ async def _read_text(name: str, part: BodyPartReader, body: BodyReader) -> str:
 async def _read_file(name: str, part: BodyPartReader, body: BodyReader, memory_bytes: int) -> File:
     stream = tempfile.SpooledTemporaryFile(max_size=memory_bytes, mode="w+b")  # noqa: SIM115
     size = 0
-    with contextlib.ExitStack() as undo:
-        undo.callback(stream.close)
-        while chunk := await _in_time(part.read_chunk(PIECE_BYTES), body):
+    with contextlib.ExitStack() as cleanup:
+        cleanup.callback(stream.close)
+        while chunk := await _with_timeout(part.read_chunk(CHUNK_BYTES), body):
             size += len(chunk)
             if size > memory_bytes:
-                # From here on it is a disk that is written to, and a disk may be slow.
+                # Beyond this size the file is on disk, and writing may block.
                 await asyncio.to_thread(stream.write, chunk)
             else:
                 stream.write(chunk)
         stream.seek(0)
-        undo.pop_all()
-    kind = part.headers.get("Content-Type") or content_type_of(name)
-    return File(name, kind, size, stream)  # type: ignore[arg-type]
+        cleanup.pop_all()
+    content_type = part.headers.get("Content-Type") or content_type_of(name)
+    return File(name, content_type, size, stream)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Percent-encoded text, read strictly: what is not valid UTF-8 is refused, not repaired."""
+"""A strict decoder of percent-encoded text: invalid UTF-8 is an error, and not replaced."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ _BYTES: Final = {
 }
 
 
-def decode(text: str) -> str:
-    """Return `text` with its escapes (`%2F`) replaced by what they stand for.
+def percent_decode(text: str) -> str:
+    """Return `text` with its escapes (`%2F`) decoded.
 
     Raises:
-        ValueError: An escape is broken, or the outcome is not UTF-8.
+        ValueError: An escape is invalid, or the result is not UTF-8.
     """
     if "%" not in text:
         if not text.isascii():
-            text.encode()  # a server hands us stray bytes as lone surrogates, which this refuses
+            text.encode()  # fails for lone surrogates, by which servers represent invalid bytes
         return text
     start, *escaped = text.encode().split(b"%")
     parts = [start]
     for part in escaped:
         byte = _BYTES.get(part[:2])
         if byte is None:
-            raise ValueError("there is a '%' without two hexadecimal digits after it")
+            raise ValueError("a '%' is not followed by two hexadecimal digits")
         parts.append(byte)
         parts.append(part[2:])
     return b"".join(parts).decode()

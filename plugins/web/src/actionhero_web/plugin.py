@@ -1,4 +1,4 @@
-"""What this package adds to ActionHero. Start reading here."""
+"""The hook implementations of this package. Start reading here."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def actionhero_settings() -> list[type[Settings]]:
 
 @hookimpl
 def actionhero_validate(app: Application) -> list[str]:
-    from actionhero_web.action_routes import faults_in
+    from actionhero_web.action_routes import route_errors
 
-    return faults_in(app)
+    return route_errors(app)
 
 
 @hookimpl
@@ -61,4 +61,4 @@ def actionhero_commands(group: click.Group) -> None:
     group.add_command(
         LazyCommand("routes", "actionhero_web.commands:routes", "List the HTTP routes.")
     )
-    group.extend("start", "actionhero_web.commands:start_options")  # type: ignore[attr-defined]
+    group.add_options("start", "actionhero_web.commands:start_options")  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Parents of processes that serve: several workers, or one that starts again on a change."""
+"""The process models of the server: several workers, or one process that is reloaded."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def supervisor_for(app: Application) -> Supervisor | None:
-    """Return the parent that the settings ask for, or `None`.
+    """Return the supervisor for the settings; `None` if this process serves alone.
 
     Raises:
-        ConfigurationError: The extra that it needs is not installed.
+        ConfigurationError: The extra for it is not installed.
     """
     settings = app.get(WebSettings)
     if settings.reload:
@@ -27,26 +27,26 @@ def supervisor_for(app: Application) -> Supervisor | None:
 
 def _reloader(app: Application) -> Supervisor:
     try:
-        from actionhero_web.reload import ReloadedServer, Reloader
+        from actionhero_web.reload import ReloadedServer, Reloader, is_reloaded_process
     except ModuleNotFoundError as error:
         if error.name != "watchfiles":
             raise
         raise ConfigurationError(
             "web.reload (--reload) needs watchfiles, which is not installed; "
-            "install actionhero-web[reload], or leave it out"
+            "install actionhero-web[reload], or disable web.reload"
         ) from error
-    return ReloadedServer(app) if ReloadedServer.is_wanted() else Reloader(app)
+    return ReloadedServer(app) if is_reloaded_process() else Reloader(app)
 
 
 def _workers(app: Application, count: int) -> Supervisor:
     try:
         from actionhero_web.workers import Workers
     except ModuleNotFoundError as error:
-        # `fcntl` is what gunicorn misses on Windows.
+        # gunicorn needs `fcntl`, which does not exist on Windows.
         if error.name not in {"gunicorn", "fcntl"}:
             raise
         raise ConfigurationError(
             f"web.workers (--workers) is {count}, and more than one needs gunicorn, which is not "
-            "installed; install actionhero-web[workers] (there is none for Windows), or set it to 1"
+            "installed; install actionhero-web[workers] (not available on Windows), or set it to 1"
         ) from error
     return Workers(app)

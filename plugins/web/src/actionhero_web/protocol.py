@@ -1,7 +1,8 @@
-"""aiohttp's HTTP protocol with what it lacks: deadlines for slow clients, and our error answers.
+"""aiohttp's HTTP protocol, extended with timeouts for slow clients and our error responses.
 
-Everything that leans on aiohttp's undocumented names is here, in `response.py` and in
-`application.py`, and `tests/test_protocol.py` fails if one of them goes away.
+It depends on private names of aiohttp, as a few other modules do. All of them are listed in
+`tests/test_aiohttp_private_names.py`, which fails if aiohttp renames one, if a module uses one that
+is not listed, and if a listed one is not used.
 """
 
 from __future__ import annotations
@@ -22,87 +23,94 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.web")
 
-#: How often connections are looked through for clients that stall.
+#: The interval at which connections are checked for stalled clients.
 SWEEP_SECONDS = 1.0
 
-# Looked up once: this is the hottest line that we put into aiohttp's way.
-_receive = RequestHandler.data_received
+# Looked up once, as it is called for all received data.
+_data_received = RequestHandler.data_received
 
 
 class HttpProtocol(RequestHandler):
     """One connection."""
 
-    __slots__ = ("_head_since", "_paused_since", "remote")
+    __slots__ = ("_headers_since", "_writing_paused_since", "remote")
 
     def __init__(self, manager: HttpServer, **arguments: Any) -> None:
         super().__init__(manager, **arguments)
-        #: Since when the head of a request is waited for; 0: it is not.
-        self._head_since = 0.0
-        #: Since when the client has taken nothing; 0: it takes what we send.
-        self._paused_since = 0.0
+        #: The start of the wait for request headers; 0 outside of such a wait.
+        self._headers_since = 0.0
+        #: The time at which writing was paused, as the client reads too slowly; 0 if it is not.
+        self._writing_paused_since = 0.0
         #: The address of the client, looked up once; `None` on a Unix socket.
         self.remote: str | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._head_since = self._loop.time()
+        self._headers_since = self._loop.time()
         peer = transport.get_extra_info("peername")
         self.remote = peer[0] if isinstance(peer, tuple) and peer else None
 
     def data_received(self, data: bytes) -> None:
-        _receive(self, data)
-        if self._head_since:
+        _data_received(self, data)
+        if self._headers_since:
             if self._messages:
-                self._head_since = 0.0
+                self._headers_since = 0.0
         elif not self._messages and self._current_request is None and not self._upgraded:
-            self._head_since = self._loop.time()
+            self._headers_since = self._loop.time()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._paused_since = self._loop.time()
+        self._writing_paused_since = self._loop.time()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._paused_since = 0.0
+        self._writing_paused_since = 0.0
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request is being answered, or waits to be, or an answer to be taken."""
+        """Whether a request is in progress or queued, or a response is not completely sent."""
         if self._request_in_progress or self._messages:
             return True
         transport: Any = self.transport
         return transport is not None and transport.get_write_buffer_size() > 0
 
     @property
-    def has_more(self) -> bool:
-        """Whether further requests have come in already."""
+    def has_pipelined_requests(self) -> bool:
+        """Whether further requests have been received already."""
         return bool(self._messages)
 
-    def sweep(self, now: float, header_seconds: float, drain_seconds: float) -> None:
-        """End the connection if its client stalls."""
-        if self._paused_since and now - self._paused_since > drain_seconds:
-            logger.debug("a client took nothing of its answer for %g s", drain_seconds)
+    def sweep(
+        self, now: float, header_timeout_seconds: float, write_timeout_seconds: float
+    ) -> None:
+        """Close the connection if its client stalls.
+
+        A sweep over all connections, once a second, instead of a `TimeoutQueue`: a queue would have
+        to be updated twice for each request, when the wait for its headers starts and when it
+        ends. Here these are two assignments.
+        """
+        if self._writing_paused_since and now - self._writing_paused_since > write_timeout_seconds:
+            logger.debug("a client read nothing of its response for %g s", write_timeout_seconds)
             if self.transport is not None:
-                # Not `close`, which would wait for the client to take the rest.
+                # Not `close`, which would wait for the client to read the rest.
                 self.transport.abort()
         elif self._waiter is None:
-            self._head_since = 0.0
-        elif self._head_since and now - self._head_since > header_seconds:
-            logger.debug("a client did not send the head of a request in %g s", header_seconds)
+            self._headers_since = 0.0
+        elif self._headers_since and now - self._headers_since > header_timeout_seconds:
+            logger.debug("a client sent no complete headers within %g s", header_timeout_seconds)
             self.force_close()
 
     def cancel_request(self) -> None:
-        """Cancel the call that is being answered, and let the answer be written."""
+        """Cancel the request in progress; its handler can still return a response."""
         if self._request_in_progress and self._task_handler is not None:
-            # The task that reads requests waits for the one that answers, which is cancelled in
-            # its place and may still answer: the connection itself lives on.
+            # The task that reads requests awaits the task of the handler, so asyncio cancels that
+            # one in its place. The connection stays open.
             self._task_handler.cancel()
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """Log what aiohttp could not foresee, but not what a client sent and nobody read."""
+        """Log unexpected exceptions; errors in the unread body of a client only at DEBUG."""
         error = kw.get("exc_info")
         if isinstance(error, RequestPayloadError):
-            logger.debug("a body that was not read is broken: %s", error)
+            logger.debug("an unread request body is malformed: %s", error)
         else:
             super().log_exception(*args, **kw)
 
@@ -113,25 +121,25 @@ class HttpProtocol(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what could not be parsed, and what nobody foresaw, in our own words."""
+        """Return our error response to an unparsable request or an unexpected exception."""
         if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun, so it cannot become an error")
+            raise ConnectionError("the response has started and cannot become an error response")
         manager: Any = self._manager
         if manager is None:
-            raise ConnectionResetError("the client is gone")
-        response: web.StreamResponse = manager.tell_error(request, status, exc, message)
+            raise ConnectionResetError("the client has disconnected")
+        response: web.StreamResponse = manager.error_response(request, status, exc, message)
         response.force_close()
         return response
 
 
 class HttpServer(Server):
-    """All connections of one listening application.
+    """All connections of one server.
 
     Args:
-        handler: Answers a request.
-        settings: The deadlines.
-        tell_error: Makes the answer to a request that could not be parsed, or that failed.
-        arguments: What aiohttp's own takes.
+        handler: The handler of requests.
+        settings: The timeouts.
+        error_response: Creates the response to an unparsable or unexpectedly failed request.
+        arguments: The arguments of aiohttp's `Server`.
     """
 
     def __init__(
@@ -139,14 +147,16 @@ class HttpServer(Server):
         handler: Any,
         *,
         settings: WebSettings,
-        tell_error: Callable[..., web.StreamResponse],
+        error_response: Callable[..., web.StreamResponse],
         **arguments: Any,
     ) -> None:
         super().__init__(handler, **arguments)
-        self.tell_error = tell_error
-        self._header_seconds = settings.header_timeout.total_seconds()
-        self._drain_seconds = settings.write_timeout.total_seconds()
-        self._sweep_seconds = min(SWEEP_SECONDS, self._header_seconds / 4, self._drain_seconds / 4)
+        self.error_response = error_response
+        self._header_timeout_seconds = settings.header_timeout.total_seconds()
+        self._write_timeout_seconds = settings.write_timeout.total_seconds()
+        self._sweep_seconds = min(
+            SWEEP_SECONDS, self._header_timeout_seconds / 4, self._write_timeout_seconds / 4
+        )
         self._timer: asyncio.TimerHandle | None = None
 
     def __call__(self) -> HttpProtocol:
@@ -161,22 +171,22 @@ class HttpServer(Server):
         self._timer = None
         now = self._loop.time()
         for connection in self.protocols:
-            connection.sweep(now, self._header_seconds, self._drain_seconds)
+            connection.sweep(now, self._header_timeout_seconds, self._write_timeout_seconds)
         if self._connections:
             self._timer = self._loop.call_later(self._sweep_seconds, self._sweep)
 
     @property
     def protocols(self) -> list[HttpProtocol]:
-        """The connections that are open."""
+        """The open connections."""
         return [item for item in self.connections if isinstance(item, HttpProtocol)]
 
     @property
     def is_busy(self) -> bool:
-        """Whether any connection is."""
+        """Whether any connection is busy."""
         return any(connection.is_busy for connection in self.protocols)
 
     def cancel_requests(self) -> None:
-        """Cancel every call that is being answered."""
+        """Cancel every request in progress."""
         for connection in self.protocols:
             connection.cancel_request()
 
@@ -188,6 +198,6 @@ class HttpServer(Server):
 
 
 def remote_address(request: web.BaseRequest) -> str | None:
-    """Return the address of the other side, from our protocol if it is ours."""
+    """Return the address of the peer; our protocol has it precomputed."""
     protocol = request.protocol
     return protocol.remote if isinstance(protocol, HttpProtocol) else request.remote

@@ -1,4 +1,4 @@
-"""Who is really asking, when proxies stand between us: `TrustedProxies`."""
+"""The address of a client behind reverse proxies: `TrustedProxies`."""
 
 from __future__ import annotations
 
@@ -28,80 +28,81 @@ _ADDRESS: Final = re.compile(r"\[([0-9a-fA-F:.]+)\](?::\d{1,5})?|([\d.]+)(?::\d{
 
 
 class ForwardedClient(NamedTuple):
-    """The other side of a request."""
+    """The client of a request, as reported by trusted proxies."""
 
-    #: Its address; `None` on a Unix socket without a proxy that tells more.
+    #: The address; `None` on a Unix socket without a trusted proxy.
     address: str | None
-    #: How it reached the outermost proxy: `http` or `https`.
+    #: The scheme of its connection to the outermost proxy: `http` or `https`.
     scheme: str
-    #: The identifier that the request came with; `None`: make one.
+    #: The identifier in the request; `None` if a new one is needed.
     request_id: str | None
 
 
 class TrustedProxies:
-    """The proxies whose word is taken for who the client is.
+    """The reverse proxies whose forwarding headers are trusted.
 
-    From every other peer the headers are ignored. From a trusted one they are read from the right:
-    each proxy adds who connected to *it*, so an entry is worth as much as the proxy that wrote it.
-    The first entry that is not a trusted proxy is the client. `Forwarded` (RFC 7239) wins over
-    `X-Forwarded-For` and `X-Forwarded-Proto`. What cannot be understood ends the reading there.
+    The headers of every other peer are ignored. Those of a trusted one are evaluated from right to
+    left, as each proxy appends the address of *its* peer, so an entry is as trustworthy as the
+    proxy that wrote it. The first entry that is not a trusted proxy is the client. `Forwarded`
+    (RFC 7239) takes precedence over `X-Forwarded-For` and `X-Forwarded-Proto`. The evaluation stops
+    at an invalid entry.
 
     Args:
-        trusted: Addresses (`127.0.0.1`), networks (`10.0.0.0/8`), and `unix` for whoever connects
-            through a Unix socket.
+        trusted: Addresses (`127.0.0.1`), networks (`10.0.0.0/8`), and `unix` for all peers on a
+            Unix socket.
 
     Raises:
-        ValueError: One of them is none of these; the message names it.
+        ValueError: An entry is invalid; the message contains it.
     """
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
         entries = [entry.strip() for entry in trusted]
         self._trusts_unix = "unix" in entries
         self._networks = tuple(_checked_network(entry) for entry in entries if entry != "unix")
-        #: Whether there are any. If not, `client` has nothing to look at.
+        #: Whether there are any. Otherwise `client` ignores the headers.
         self.configured = bool(entries)
-        # Proxies are few and connect again and again; reading an address takes microseconds.
-        self._is_trusted_text = lru_cache(maxsize=1024)(self._look_up)
+        # There are few proxies, with many connections, and parsing an address takes microseconds.
+        self._is_trusted_cached = lru_cache(maxsize=1024)(self._is_trusted_address)
 
     def trusts(self, peer: str | None) -> bool:
-        """Tell whether a peer is a trusted proxy.
+        """Return whether a peer is a trusted proxy.
 
         Args:
-            peer: Its address; `None` or empty on a Unix socket.
+            peer: The address of the peer; `None` or empty on a Unix socket.
         """
         if not self.configured:
             return False
-        return self._is_trusted_text(peer) if peer else self._trusts_unix
+        return self._is_trusted_cached(peer) if peer else self._trusts_unix
 
     def client(self, peer: str | None, scheme: str, headers: MultiMapping[str]) -> ForwardedClient:
-        """Return who is asking.
+        """Return the client of a request.
 
         Args:
-            peer: The address of whoever is connected to us; `None` or empty on a Unix socket.
-            scheme: How they are connected: `http` or `https`.
-            headers: Of the request. A header may be there several times.
+            peer: The address of the peer; `None` or empty on a Unix socket.
+            scheme: The scheme of its connection: `http` or `https`.
+            headers: The headers of the request, which may be repeated.
         """
         if not self.configured or not self.trusts(peer):
             return ForwardedClient(peer or None, scheme, None)
-        # The last, should there be several: the nearest proxy added it.
+        # Of repeated headers the last: the nearest proxy added it.
         request_id = headers.getall("X-Request-Id", [None])[-1]
         if request_id is not None and not _REQUEST_ID.fullmatch(request_id):
             request_id = None
         if "Forwarded" in headers:
-            address, told_scheme = self._read_forwarded(headers.getall("Forwarded"))
+            address, forwarded_scheme = self._parse_forwarded(headers.getall("Forwarded"))
         else:
-            address, told_scheme = self._read_x_forwarded(headers)
-        return ForwardedClient(address or peer or None, told_scheme or scheme, request_id)
+            address, forwarded_scheme = self._parse_x_forwarded(headers)
+        return ForwardedClient(address or peer or None, forwarded_scheme or scheme, request_id)
 
-    def _read_forwarded(self, lines: Iterable[str]) -> tuple[str | None, str | None]:
+    def _parse_forwarded(self, lines: Iterable[str]) -> tuple[str | None, str | None]:
         address = scheme = None
-        # A comma inside quotes would be torn apart here. No proxy writes one, and what a client
-        # wrote is only looked at if a trusted proxy vouches for the client.
+        # This splits at a comma inside quotes too. No proxy writes one, and the entries of a
+        # client are evaluated only if a trusted proxy precedes them.
         for element in reversed(",".join(lines).split(",")):
             pairs = _pairs(element)
             if pairs is None:
                 break
-            # The proxy that tells of its client also tells how that client came.
+            # A proxy reports the scheme together with the address.
             scheme = _SCHEMES.get(pairs.get("proto", "").lower(), scheme)
             hop = _address(pairs.get("for", ""))
             if hop is None:
@@ -111,26 +112,26 @@ class TrustedProxies:
                 break
         return address, scheme
 
-    def _read_x_forwarded(self, headers: MultiMapping[str]) -> tuple[str | None, str | None]:
+    def _parse_x_forwarded(self, headers: MultiMapping[str]) -> tuple[str | None, str | None]:
         hops = _items(headers, "X-Forwarded-For")
         address = None
-        read = 0
+        evaluated = 0
         for text in reversed(hops):
             hop = _address(text)
             if hop is None:
                 break
-            read += 1
+            evaluated += 1
             address = str(hop)
             if not self._contains(hop):
                 break
         schemes = _items(headers, "X-Forwarded-Proto")
         if not schemes:
             return address, None
-        # One for each hop, or one that the outermost proxy set for all.
-        is_parallel = read > 0 and len(schemes) == len(hops)
-        return address, _SCHEMES.get(schemes[-read if is_parallel else -1].lower())
+        # Either one for each hop, or a single one, set by the outermost proxy.
+        is_parallel = evaluated > 0 and len(schemes) == len(hops)
+        return address, _SCHEMES.get(schemes[-evaluated if is_parallel else -1].lower())
 
-    def _look_up(self, peer: str) -> bool:
+    def _is_trusted_address(self, peer: str) -> bool:
         address = _address(peer)
         return address is not None and self._contains(address)
 
@@ -139,7 +140,7 @@ class TrustedProxies:
 
 
 def _items(headers: MultiMapping[str], name: str) -> list[str]:
-    """Return the items of a comma-separated header, over all lines of that name."""
+    """Return the items of a comma-separated header, of all its lines."""
     if name not in headers:
         return []
     return [item.strip() for item in ",".join(headers.getall(name)).split(",")]
@@ -150,14 +151,14 @@ def _pairs(element: str) -> dict[str, str] | None:
     pairs: dict[str, str] = {}
     position = 0
     while True:
-        found = _PAIR.match(element, position)
-        if found is None:
+        match = _PAIR.match(element, position)
+        if match is None:
             return None
-        name, token, quoted = found.groups()
+        name, token, quoted = match.groups()
         value = token if token is not None else re.sub(r"\\(.)", r"\1", quoted)
         if pairs.setdefault(name.lower(), value) is not value:
             return None
-        position = found.end()
+        position = match.end()
         if position == len(element):
             return pairs
         if element[position] != ";":
@@ -166,15 +167,15 @@ def _pairs(element: str) -> dict[str, str] | None:
 
 
 def _address(text: str) -> _Address | None:
-    """Return the address in `1.2.3.4`, `1.2.3.4:80`, `::1`, `[::1]` or `[::1]:80`, if it is one."""
-    found = _ADDRESS.fullmatch(text)
-    if found is not None:
-        text = found[1] or found[2]
+    """Return the address in `1.2.3.4`, `1.2.3.4:80`, `::1`, `[::1]` or `[::1]:80`, if valid."""
+    match = _ADDRESS.fullmatch(text)
+    if match is not None:
+        text = match[1] or match[2]
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    # A socket that takes both families writes 1.2.3.4 as ::ffff:1.2.3.4.
+    # A dual-stack socket reports 1.2.3.4 as ::ffff:1.2.3.4.
     mapped = address.ipv4_mapped if address.version == 6 else None
     return mapped or address
 

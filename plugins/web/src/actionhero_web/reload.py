@@ -1,6 +1,6 @@
-"""A process that serves, and a parent that starts it again when code or settings change.
+"""The reloader: a parent that restarts the server process when code or settings change.
 
-This module needs watchfiles, which the extra `actionhero-web[reload]` brings.
+This module needs watchfiles, which the extra `actionhero-web[reload]` installs.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.reload")
 
-#: The variable that tells a process that it is the one that serves: the descriptors of the
-#: sockets that its parent listens on, with commas between.
+#: The environment variable of a server process: the comma-separated descriptors of the listening
+#: sockets of its parent.
 SOCKETS_VARIABLE: Final = "_ACTIONHERO_WEB_SOCKETS"
-#: How long calls may go on when the code has changed.
+#: The grace period for calls when the code has changed.
 CHANGE_GRACE_SECONDS: Final = 2.0
 
 _SETTINGS_FILE = re.compile(r"actionhero(\.\w+)?\.(toml|yaml|yml|json)|pyproject\.toml|\.env")
 
 
 class Reloader(Supervisor):
-    """Listens, and starts a process that accepts, again on each change.
+    """Listens, and runs the server in a child process, which is restarted on each change.
 
-    The sockets stay open meanwhile: who connects waits, and is not refused. A process that does
-    not start tells why, and the next change is waited for. Host, port and Unix socket are read
-    once.
+    The sockets stay open during a restart: clients wait, and are not rejected. A child that does
+    not start logs the reason, and is started again on the next change. Host, port and Unix socket
+    are read once.
 
     Args:
-        app: The application, loaded as far as it could be.
+        app: The application, which may have load errors.
     """
 
     tolerates_load_errors: ClassVar[bool] = True
@@ -61,51 +61,53 @@ class Reloader(Supervisor):
         self._settings = app.get(WebSettings)
         self._listeners: list[Listener] = []
         self._child: asyncio.subprocess.Process | None = None
-        self._changed = asyncio.Event()
-        self._stopping = asyncio.Event()
+        self._change_event = asyncio.Event()
+        self._stop_event = asyncio.Event()
 
     def run(self) -> int:
-        """Look after the process that serves until told to stop.
+        """Run and restart the child process until a stop signal.
 
         Raises:
             ConfigurationError: The address is in use.
         """
-        # It tells how many changes there are; we tell which.
+        # It logs the number of changes; we log their paths.
         logging.getLogger("watchfiles").setLevel(logging.WARNING)
         if self._settings.workers > 1:
-            logger.warning("web.workers is not looked at while web.reload is on: one serves")
+            logger.warning("web.workers is ignored while web.reload is on; running one process")
         if sys.platform != "win32":
-            # There a socket cannot be handed over in this way, and the process listens itself.
+            # Windows cannot pass sockets to a child in this way; there the child listens itself.
             self._listeners = listen(self._settings)
         try:
             with asyncio.Runner() as runner:
                 loop = runner.get_loop()
-                with StopSignals(loop, self._stop, exit_now=self._end_at_once):
+                with StopSignals(loop, self._handle_signal, exit_now=self._exit_now):
                     return loop.run_until_complete(self._supervise())
         finally:
             for listener in self._listeners:
                 listener.close()
 
     async def _supervise(self) -> int:
-        watching = [asyncio.create_task(task) for task in self._watchers()]
+        watchers = [asyncio.create_task(watcher) for watcher in self._watchers()]
         try:
             while True:
-                self._changed.clear()
+                self._change_event.clear()
                 child = self._child = await self._start()
-                await _first(child.wait(), self._changed.wait(), self._stopping.wait())
-                if child.returncode is not None and not self._stopping.is_set():
+                await _wait_for_first(
+                    child.wait(), self._change_event.wait(), self._stop_event.wait()
+                )
+                if child.returncode is not None and not self._stop_event.is_set():
                     logger.error(
-                        "the server ended with exit code %d; waiting for a change", child.returncode
+                        "the server exited with code %d; waiting for a change", child.returncode
                     )
-                    await _first(self._changed.wait(), self._stopping.wait())
-                if self._stopping.is_set():
-                    code = await self._end(child)
+                    await _wait_for_first(self._change_event.wait(), self._stop_event.wait())
+                if self._stop_event.is_set():
+                    code = await self._stop_child(child)
                     return EXIT_SOFTWARE if code == EXIT_SOFTWARE else 0
-                await self._end(child, CHANGE_GRACE_SECONDS)
+                await self._stop_child(child, CHANGE_GRACE_SECONDS)
         finally:
-            for task in watching:
+            for task in watchers:
                 task.cancel()
-            await asyncio.gather(*watching, return_exceptions=True)
+            await asyncio.gather(*watchers, return_exceptions=True)
 
     async def _start(self) -> asyncio.subprocess.Process:
         descriptors = [listener.socket.fileno() for listener in self._listeners]
@@ -116,17 +118,17 @@ class Reloader(Supervisor):
             pass_fds=descriptors,
         )
 
-    async def _end(
+    async def _stop_child(
         self, child: asyncio.subprocess.Process, grace_seconds: float | None = None
     ) -> int:
-        """Stop the process that serves, and return its exit code.
+        """Stop the child process, and return its exit code.
 
         Args:
-            child: The process; one that has ended is fine.
-            grace_seconds: After how long it is killed; `None`: it sees to that itself.
+            child: The process, which may have exited already.
+            grace_seconds: The time until it is killed; `None` if it limits its shutdown itself.
         """
         if child.returncode is not None:
-            # Its failure was told, and is no failure to stop.
+            # Its exit code has been logged, and is not a failed shutdown.
             return 0
         with contextlib.suppress(ProcessLookupError):
             child.terminate()
@@ -134,16 +136,16 @@ class Reloader(Supervisor):
             async with asyncio.timeout(grace_seconds):
                 return await child.wait()
         except TimeoutError:
-            logger.warning("calls were still open after %.0f s; they are lost", grace_seconds)
+            logger.warning("calls did not finish within %.0f s; they are lost", grace_seconds)
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
             return await child.wait()
 
-    def _stop(self, number: int) -> None:
+    def _handle_signal(self, number: int) -> None:
         logger.info("stopping on %s", signal.Signals(number).name)
-        self._stopping.set()
+        self._stop_event.set()
 
-    def _end_at_once(self, number: int) -> None:
+    def _exit_now(self, number: int) -> None:
         if self._child is not None and self._child.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._child.kill()
@@ -151,7 +153,7 @@ class Reloader(Supervisor):
             listener.close()
         exit_now(number)
 
-    # -- what is watched -----------------------------------------------------------------------
+    # -- watched files -------------------------------------------------------------------------
 
     def _watchers(self) -> Iterable[Any]:
         root = self._app.sources.root
@@ -160,15 +162,15 @@ class Reloader(Supervisor):
         for folder in package_folders(package, root) if package is not None else ():
             yield self._watch(folder, PythonFilter(), recursive=True)
 
-    async def _watch(self, folder: Path, wanted: DefaultFilter, *, recursive: bool) -> None:
-        async for changes in awatch(folder, watch_filter=wanted, recursive=recursive):
+    async def _watch(self, folder: Path, watch_filter: DefaultFilter, *, recursive: bool) -> None:
+        async for changes in awatch(folder, watch_filter=watch_filter, recursive=recursive):
             names = ", ".join(sorted({path for _, path in changes}))
-            logger.info("starting again: %s changed", names)
-            self._changed.set()
+            logger.info("restarting: %s changed", names)
+            self._change_event.set()
 
 
 class ReloadedServer(Supervisor):
-    """Serves in a process that a `Reloader` started, on its sockets.
+    """Runs the server in the child process of a `Reloader`, on the sockets of the parent.
 
     Args:
         app: The loaded application.
@@ -177,15 +179,10 @@ class ReloadedServer(Supervisor):
     def __init__(self, app: Application) -> None:
         self._app = app
 
-    @staticmethod
-    def is_wanted() -> bool:
-        """Whether a `Reloader` has started this process."""
-        return SOCKETS_VARIABLE in os.environ
-
     def run(self) -> int:
-        """Serve until the parent says that it is enough."""
+        """Serve until the parent stops this process."""
         parent = os.getppid()
-        # Not for the processes that the application may start.
+        # Removed, so that processes started by the application do not inherit it.
         descriptors = os.environ.pop(SOCKETS_VARIABLE)
         sockets = [socket.socket(fileno=int(number)) for number in descriptors.split(",") if number]
         for server in self._app.servers:
@@ -194,11 +191,16 @@ class ReloadedServer(Supervisor):
         return serve(self._app, lambda: announce(self._app), parent=parent)
 
 
+def is_reloaded_process() -> bool:
+    """Return whether a `Reloader` has started this process."""
+    return SOCKETS_VARIABLE in os.environ
+
+
 class SettingsFilter(DefaultFilter):
-    """Lets pass what settings are read from.
+    """Selects the settings files of a folder.
 
     Args:
-        folder: Where such files lie.
+        folder: The folder of the settings files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -206,27 +208,27 @@ class SettingsFilter(DefaultFilter):
         self._folder = folder.resolve()
 
     def __call__(self, change: Any, path: str) -> bool:
-        """Whether a changed file is of interest."""
+        """Return whether a changed file is a settings file."""
         file = Path(path)
-        is_here = file.parent.resolve() == self._folder
-        return is_here and _SETTINGS_FILE.fullmatch(file.name) is not None
+        is_in_folder = file.parent.resolve() == self._folder
+        return is_in_folder and _SETTINGS_FILE.fullmatch(file.name) is not None
 
 
 def package_folders(package: str, root: Path) -> list[Path]:
-    """Return the folders of a package, also of one that does not import at present."""
+    """Return the folders of a package, also if it cannot be imported."""
     try:
-        found = importlib.util.find_spec(package)
+        spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):
-        found = None
-    folders = list(found.submodule_search_locations or ()) if found is not None else []
-    if not folders and found is not None and found.origin is not None:
-        folders = [str(Path(found.origin).parent)]
-    # One that is nowhere yet may come.
+        spec = None
+    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
+    if not folders and spec is not None and spec.origin is not None:
+        folders = [str(Path(spec.origin).parent)]
+    # A missing package may be created later.
     return [Path(folder) for folder in folders if Path(folder).is_dir()] or [root]
 
 
-async def _first(*coroutines: Any) -> None:
-    """Return as soon as one of several has, and give up on the others."""
+async def _wait_for_first(*coroutines: Any) -> None:
+    """Wait for the first of several coroutines, and cancel the others."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,10 +1,10 @@
-"""One HTTP exchange: a request into the corridor, the outcome out as an answer."""
+"""The handler of requests for actions: it calls the pipeline and encodes the outcome."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -29,19 +29,28 @@ from actionhero.transport import (
     encode,
     new_identifier,
 )
-from actionhero_web import response as answers
 from actionhero_web.body import BodyReader
 from actionhero_web.compression import MINIMUM_BYTES
-from actionhero_web.cors import Cors
+from actionhero_web.cors import Cors, Headers
 from actionhero_web.error_mapping import error_document, problem_details, status_for
 from actionhero_web.header_templates import REQUEST_ID, HeaderTemplates
-from actionhero_web.media import Media, kind, parse_form, parse_query
+from actionhero_web.media import MediaType, media_type_of, parse_form, parse_query
 from actionhero_web.multipart import Form, read_form
 from actionhero_web.protocol import HttpProtocol, remote_address
 from actionhero_web.proxy import TrustedProxies
+from actionhero_web.response import (
+    STATUSES_WITHOUT_BODY,
+    JsonResponse,
+    add_default_headers,
+    aiohttp_response,
+    allows_single_write,
+    compress_response,
+    empty_response,
+    uncompressed_body,
+)
 from actionhero_web.route import checked_status
 from actionhero_web.router import Match, NoMatch
-from actionhero_web.streaming import StreamedAnswer, Streams
+from actionhero_web.streaming import StreamedResponse, Streams
 
 if TYPE_CHECKING:
     from actionhero import Application
@@ -49,22 +58,22 @@ if TYPE_CHECKING:
     from actionhero_web.router import Router
     from actionhero_web.settings import WebSettings
 
-Answer = Any
-Headers: TypeAlias = tuple[tuple[str, str], ...]
+Response = Any
 
-#: Methods whose body, if there is one, nobody defined a meaning for.
+
+#: Methods whose request body has no defined meaning.
 METHODS_WITHOUT_BODY = frozenset({"GET", "HEAD"})
 PROBLEM_JSON = "application/problem+json"
 
 
 class RequestHandler:
-    """Answers requests below the prefix of the actions.
+    """Handles requests below the prefix of the actions.
 
     Args:
         app: The application.
-        settings: The knobs.
-        router: The routes of its actions.
-        heads: The headers that are on every answer.
+        settings: The settings of the HTTP server.
+        router: The routes of the actions.
+        header_templates: The headers of every response.
     """
 
     def __init__(
@@ -72,15 +81,15 @@ class RequestHandler:
         app: Application,
         settings: WebSettings,
         router: Router[RegisteredAction],
-        heads: HeaderTemplates,
+        header_templates: HeaderTemplates,
     ) -> None:
         self._execute = app.pipeline.execute
         self._pipeline = app.pipeline
         self._router = router
-        self.heads = heads
+        self.header_templates = header_templates
         self._settings = settings
-        self._profile = settings.error_format
-        self._pretty = settings.error_format == "actionhero"
+        self._error_format = settings.error_format
+        self._legacy_format = settings.error_format == "actionhero"
         self._prefix = settings.prefix
         self._prefix_length = len(settings.prefix)
         self._body = BodyReader(
@@ -91,104 +100,108 @@ class RequestHandler:
             settings.allowed_methods,
             settings.allowed_headers,
             int(settings.preflight_max_age.total_seconds()),
-            profile=settings.error_format,
+            error_format=settings.error_format,
         )
         self._has_cors = bool(settings.allowed_origins) or settings.error_format == "actionhero"
         trusted = settings.trusted_proxies
         self._proxies = TrustedProxies(trusted) if trusted else None
-        #: Answers that come in pieces.
+        #: The open streamed responses.
         self.streams = Streams(self, settings)
-        self._may_be_lean = not (self._has_cors or self._pretty)
-        #: Whether every answer must be one of aiohttp's own, for native middlewares to look at.
-        self.only_plain = False
-        #: Set while the server goes down: every answer then ends its connection.
+        self._fast_path_enabled = not (self._has_cors or self._legacy_format)
+        #: Whether every response must be one of aiohttp's own classes, for native middlewares.
+        self.use_aiohttp_responses = False
+        #: Whether the server shuts down: every response then closes its connection.
         self.draining = False
-        #: Set at the end of the grace time: a call that is cancelled now is told why.
+        #: Whether the grace period is over: a call cancelled now gets 503.
         self.closing = False
 
-    async def answer(self, request: web.BaseRequest, path: str, query: str) -> Answer:
-        """Answer a request.
+    async def handle(self, request: web.BaseRequest, path: str, query: str) -> Response:
+        """Return the response to a request.
 
         Args:
             request: The request.
-            path: Its path, undecoded, the prefix included.
-            query: Its query, undecoded.
+            path: Its undecoded path, with the prefix.
+            query: Its undecoded query.
         """
         if self._proxies is None:
             request_id = new_identifier()
             connection = Connection("web", remote_address(request), raw=request)
         else:
-            request_id, connection = self._told_by_proxy(request, self._proxies)
+            request_id, connection = self._forwarded_connection(request, self._proxies)
         method = request.method
         match = self._router.match(method, path[self._prefix_length :])
         if not isinstance(match, Match):
-            return await self._refuse(request, connection, request_id, match)
+            return await self._no_match_response(request, connection, request_id, match)
         form: Form | None = None
-        raw: Payload
+        payload: Payload
         try:
             if method in METHODS_WITHOUT_BODY:
                 if query:
-                    text = parse_query(query)
-                    raw = TextPayload(text | match.parameters if match.parameters else text)
+                    fields = parse_query(query)
+                    payload = TextPayload(fields | match.parameters if match.parameters else fields)
                 else:
-                    raw = TextPayload(match.parameters) if match.parameters else EMPTY_PAYLOAD
+                    payload = TextPayload(match.parameters) if match.parameters else EMPTY_PAYLOAD
             elif (
                 not query
                 and not match.parameters
-                and kind(request.headers.get("Content-Type")) is Media.JSON
+                and media_type_of(request.headers.get("Content-Type")) is MediaType.JSON
             ):
-                # What most requests with a body are: it is validated from its very bytes.
-                raw = JsonPayload(self._body.ready(request) or await self._body.read(request))
+                # The usual request with a body: parsed and validated in one step.
+                payload = JsonPayload(
+                    self._body.read_buffered(request) or await self._body.read(request)
+                )
             else:
-                raw, form = await self._read(request, match, query)
+                payload, form = await self._read_payload(request, match, query)
         except TypedError as error:
-            raw = InvalidPayload(error)
-        stream: StreamedAnswer | None = None
+            payload = InvalidPayload(error)
+        stream: StreamedResponse | None = None
         if (action := match.target).streams:
-            stream = self.streams.begin(request, connection, request_id, action)
+            stream = self.streams.open(request, connection, request_id, action)
         try:
             outcome = await self._execute(
-                connection, action.name, raw, request_id=request_id, sink=stream
+                connection, action.name, payload, request_id=request_id, sink=stream
             )
         except asyncio.CancelledError:
-            is_ours = self.closing or (stream is not None and stream.stopped)
-            if not is_ours or request.transport is None or request.transport.is_closing():
+            is_shutdown = self.closing or (stream is not None and stream.stopped)
+            if not is_shutdown or request.transport is None or request.transport.is_closing():
                 raise
-            # It was not the client who left: tell it why there is no value.
+            # The client is still connected, so it gets an error response.
             outcome = Outcome(error=ServiceUnavailable("The server is shutting down"))
         finally:
             if form is not None:
                 form.close()
             if stream is not None:
                 stream.close()
-        if stream is not None and stream.takes(outcome):
-            return await stream.end(outcome)
-        more = connection.answer_headers or ()
+        if stream is not None and stream.handles(outcome):
+            return await stream.finish(outcome)
+        extra_headers = connection.response_headers or ()
         if outcome.error is not None:
-            return await self._tell_error(request, outcome, request_id, more)
+            return await self._error_response(request, outcome, request_id, extra_headers)
         value = outcome.value
-        if type(value) is dict and match.route.status == 200 and self._is_lean(request):
-            # What most answers are, without the questions that the others raise.
+        if type(value) is dict and match.route.status == 200 and self._takes_fast_path(request):
+            # The usual response, without the checks for all others.
             try:
                 body = dumps(value)
             except (TypeError, ValueError):
                 body = b""
             if body and len(body) < MINIMUM_BYTES:
-                return answers.JsonResponse(200, self.heads.json(200), request_id, body, more)
-        return await self._tell(request, value, request_id, match, more)
+                return JsonResponse(
+                    200, self.header_templates.json(200), request_id, body, extra_headers
+                )
+        return await self._value_response(request, value, request_id, match, extra_headers)
 
-    def _is_lean(self, request: web.BaseRequest) -> bool:
-        """Whether a small value can be written at once, and nothing but the value decides how."""
+    def _takes_fast_path(self, request: web.BaseRequest) -> bool:
+        """Whether a small JSON value can be written directly, with the default headers."""
         return (
-            self._may_be_lean
-            and not (self.draining or self.only_plain)
+            self._fast_path_enabled
+            and not (self.draining or self.use_aiohttp_responses)
             and request.content.is_eof()
-            and answers.is_simple(request)
+            and allows_single_write(request)
         )
 
-    # -- in --------------------------------------------------------------------------------
+    # -- requests --------------------------------------------------------------------------
 
-    def _told_by_proxy(
+    def _forwarded_connection(
         self, request: web.BaseRequest, proxies: TrustedProxies
     ) -> tuple[str, Connection]:
         peer = remote_address(request)
@@ -196,215 +209,243 @@ class RequestHandler:
         request_id = client.request_id or new_identifier()
         return request_id, Connection("web", client.address, raw=request)
 
-    async def _read(
+    async def _read_payload(
         self, request: web.BaseRequest, match: Match[RegisteredAction], query: str
     ) -> tuple[Payload, Form | None]:
-        """Return the raw inputs: path over body over query."""
+        """Return the payload: the path overrides the body, and the body the query."""
         path = match.parameters
         if not request.body_exists:
             if not query and not path:
                 return JsonPayload(b""), None
             return TextPayload((parse_query(query) if query else {}) | path), None
-        media = kind(request.headers.get("Content-Type"))
-        if media is Media.JSON:
+        content_type = request.headers.get("Content-Type")
+        media_type = media_type_of(content_type)
+        if media_type is MediaType.JSON:
             body = await self._body.read(request)
             if not query and not path:
                 return JsonPayload(body), None
             return MixedPayload(path, body, parse_query(query) if query else {}), None
-        text = parse_query(query) if query else {}
-        if media is Media.FORM:
-            return TextPayload(text | parse_form(await self._body.read(request)) | path), None
-        if media is Media.MULTIPART:
+        fields = parse_query(query) if query else {}
+        if media_type is MediaType.FORM:
+            return TextPayload(fields | parse_form(await self._body.read(request)) | path), None
+        if media_type is MediaType.MULTIPART:
             form = await read_form(request, self._body, self._settings.file_memory_bytes)
-            return TextPayload(text | form.fields | path), form
+            return TextPayload(fields | form.fields | path), form
         if not await self._body.read(request):
-            return TextPayload(text | path), None
-        given = request.headers.get("Content-Type")
+            return TextPayload(fields | path), None
         raise UnsupportedMediaType(
-            f"the body's media type {given!r} is not read; send application/json, "
+            f"unsupported media type {content_type!r} of the body; send application/json, "
             "application/x-www-form-urlencoded or multipart/form-data"
-            if given
+            if content_type
             else "the body has no Content-Type; send application/json"
         )
 
-    # -- out -------------------------------------------------------------------------------
+    # -- responses -------------------------------------------------------------------------
 
-    async def _tell(
+    async def _value_response(
         self,
         request: web.BaseRequest,
         value: Any,
         request_id: str,
         match: Match[RegisteredAction],
-        more: Headers,
-    ) -> Answer:
+        extra_headers: Headers,
+    ) -> Response:
         if isinstance(value, web.StreamResponse):
-            return await self._tell_raw(request, value, request_id, more)
+            return await self._native_response(request, value, request_id, extra_headers)
         status = match.route.status
         try:
             body = self._encode(value)
             if not isinstance(status, int):
-                # Clients of the original take every value for a 200.
-                status = 200 if self._pretty else checked_status(status(value))
+                # Clients of the original ActionHero expect 200 for every value.
+                status = 200 if self._legacy_format else checked_status(status(value))
         except Exception as error:  # noqa: BLE001 - the author's serializers and functions
-            failed = self._pipeline.failed_to_answer(match.target.name, error)
-            return await self._tell_error(request, failed, request_id, more)
-        if status != 200 and status in answers.STATUSES_WITHOUT_BODY:
-            more = ((REQUEST_ID, request_id), *self.cors_headers(request), *more)
-            return answers.empty(status, (*self.heads.always, *more), closing=self.is_last(request))
-        return await self._write(request, status, body, request_id, more)
+            failed = self._pipeline.encoding_error_outcome(match.target.name, error)
+            return await self._error_response(request, failed, request_id, extra_headers)
+        if status != 200 and status in STATUSES_WITHOUT_BODY:
+            headers = (
+                *self.header_templates.always,
+                (REQUEST_ID, request_id),
+                *self.cors_headers(request),
+                *extra_headers,
+            )
+            return empty_response(status, headers, closing=self.closes_connection(request))
+        return await self._response(request, status, body, request_id, extra_headers)
 
     def _encode(self, value: Any) -> bytes:
-        if self._pretty:
+        if self._legacy_format:
             return dumps_pretty({} if value is None else value)
         return encode(value)
 
-    async def _tell_raw(
+    async def _native_response(
         self,
         request: web.BaseRequest,
         response: web.StreamResponse,
         request_id: str,
-        more: Headers,
+        extra_headers: Headers,
     ) -> web.StreamResponse:
         if not response.prepared:
-            answers.decorate(response, self.heads, request_id, self.cors_headers(request))
-            for name, value in more:
+            add_default_headers(
+                response, self.header_templates, request_id, self.cors_headers(request)
+            )
+            for name, value in extra_headers:
                 response.headers.add(name, value)
-            if self.is_last(request):
+            if self.closes_connection(request):
                 response.force_close()
             if self._settings.compress and isinstance(response, web.Response):
-                body = answers.plain_body(response)
-                return await answers.compressed(request, response, body) if body else response
+                body = uncompressed_body(response)
+                return await compress_response(request, response, body) if body else response
         return response
 
-    async def _tell_error(
+    async def _error_response(
         self,
         request: web.BaseRequest,
         outcome: Outcome,
         request_id: str,
-        more: Headers = (),
-    ) -> Answer:
+        extra_headers: Headers = (),
+    ) -> Response:
         error = outcome.error
         assert error is not None  # noqa: S101 - only called for a failure
-        status, _ = status_for(error.type, self._profile)
+        status, _ = status_for(error.type, self._error_format)
         if error.retry_after_seconds is not None or status == 503:
-            more = (*more, ("Retry-After", str(error.retry_after_seconds or 1)))
+            extra_headers = (*extra_headers, ("Retry-After", str(error.retry_after_seconds or 1)))
         if PROBLEM_JSON in request.headers.get("Accept", "").lower():
             document = problem_details(error, request_id=request_id)
-            return await self._write(
-                request, document["status"], dumps(document), request_id, more, PROBLEM_JSON
+            return await self._response(
+                request,
+                document["status"],
+                dumps(document),
+                request_id,
+                extra_headers,
+                PROBLEM_JSON,
             )
         document = error_document(
             error,
             timestamp_ms=self.now_ms(),
             request_id=request_id,
             stack=outcome.stack,
-            profile=self._profile,
+            error_format=self._error_format,
         )
-        body = dumps_pretty(document) if self._pretty else dumps(document)
-        return await self._write(request, status, body, request_id, more)
+        body = dumps_pretty(document) if self._legacy_format else dumps(document)
+        return await self._response(request, status, body, request_id, extra_headers)
 
-    async def _write(
+    async def _response(
         self,
         request: web.BaseRequest,
         status: int,
         body: bytes,
         request_id: str,
-        more: Headers = (),
+        extra_headers: Headers = (),
         content_type: str = "application/json",
-    ) -> Answer:
+    ) -> Response:
         if self._has_cors:
-            more = (*more, *self.cors_headers(request))
-        # A body that was not read to its end must not be taken for the next request.
-        closing = self.is_last(request) or not request.content.is_eof()
+            extra_headers = (*extra_headers, *self.cors_headers(request))
+        # The unread rest of a body must not be parsed as the next request.
+        closing = self.closes_connection(request) or not request.content.is_eof()
         is_json = content_type == "application/json"
         compressing = self._settings.compress and len(body) >= MINIMUM_BYTES
-        if not (compressing or self.only_plain) and is_json and answers.is_simple(request):
-            return answers.JsonResponse(
-                status, self.heads.json(status), request_id, body, more, closing=closing
+        single_write = is_json and not (compressing or self.use_aiohttp_responses)
+        if single_write and allows_single_write(request):
+            return JsonResponse(
+                status,
+                self.header_templates.json(status),
+                request_id,
+                body,
+                extra_headers,
+                closing=closing,
             )
-        headers = (*self.heads.always, (REQUEST_ID, request_id), *more)
-        response = answers.plain(
-            request, status, body, headers, content_type=content_type, closing=closing
+        headers = (*self.header_templates.always, (REQUEST_ID, request_id), *extra_headers)
+        response = aiohttp_response(
+            status, body, headers, content_type=content_type, closing=closing
         )
-        return await answers.compressed(request, response, body) if compressing else response
+        return await compress_response(request, response, body) if compressing else response
 
-    def is_last(self, request: web.BaseRequest) -> bool:
-        """Whether the answer ends its connection: the server goes down, and no more was asked."""
+    def closes_connection(self, request: web.BaseRequest) -> bool:
+        """Whether the response closes its connection: on shutdown, after the last request."""
         if not self.draining:
             return False
         protocol = request.protocol
-        return not (isinstance(protocol, HttpProtocol) and protocol.has_more)
+        return not (isinstance(protocol, HttpProtocol) and protocol.has_pipelined_requests)
 
     def cors_headers(self, request: web.BaseRequest) -> Any:
-        """Return what pages of other origins are told with the answer to a request."""
+        """Return the CORS headers of the response to a request."""
         if not self._has_cors:
             return ()
         return self.cors.for_response(request.headers.get("Origin"))
 
-    # -- what is no action -------------------------------------------------------------------
+    # -- requests without an action ----------------------------------------------------------
 
-    async def _refuse(
-        self, request: web.BaseRequest, connection: Connection, request_id: str, why: NoMatch
-    ) -> Answer:
-        if self._pretty:
-            # Clients of the original get their cookie also where there is no action.
-            await self._pipeline.greet(connection)
-        more = connection.answer_headers or ()
-        if request.method == "OPTIONS" and (self._pretty or why.allowed):
-            return await self._options(request, request_id, why, more)
+    async def _no_match_response(
+        self, request: web.BaseRequest, connection: Connection, request_id: str, no_match: NoMatch
+    ) -> Response:
+        if self._legacy_format:
+            # Clients of the original ActionHero get their cookie even if no action matches.
+            await self._pipeline.open_session(connection)
+        extra_headers = connection.response_headers or ()
+        if request.method == "OPTIONS" and (self._legacy_format or no_match.allowed):
+            return await self._options_response(request, request_id, no_match, extra_headers)
         error: TypedError
-        if why.is_malformed:
+        if no_match.is_malformed:
             error = MalformedRequest("the path is not percent-encoded UTF-8")
-        elif why.allowed:
-            error, allow = self.wrong_method(request.method, why.allow)
-            more = (*more, allow)
+        elif no_match.allowed:
+            error, allow = self.method_not_allowed(request.method, no_match.allow)
+            extra_headers = (*extra_headers, allow)
         else:
             error = ActionNotFound("Action not found")
         if request.method not in METHODS_WITHOUT_BODY:
             try:
-                # A body that is too large is told before that it had nowhere to go.
+                # 413 takes precedence over 404 and 405.
                 self._body.check_length(request)
             except TypedError as too_large:
                 error = too_large
         outcome = self._pipeline.refuse(connection, error, request_id=request_id)
-        return await self._tell_error(request, outcome, request_id, more)
+        return await self._error_response(request, outcome, request_id, extra_headers)
 
-    async def _options(
-        self, request: web.BaseRequest, request_id: str, why: NoMatch, more: Headers
-    ) -> Answer:
+    async def _options_response(
+        self, request: web.BaseRequest, request_id: str, no_match: NoMatch, extra_headers: Headers
+    ) -> Response:
         headers = request.headers
-        allowed = self.cors.for_preflight(
+        cors_headers = self.cors.for_preflight(
             headers.get("Origin"),
             headers.get("Access-Control-Request-Method"),
             headers.get("Access-Control-Request-Headers"),
         )
-        always = (*self.heads.always, (REQUEST_ID, request_id), *allowed, *more)
-        if self._pretty:
-            return answers.plain(request, 200, b"{}\r\n", always, closing=self.is_last(request))
-        return answers.empty(204, (*always, ("Allow", why.allow)), closing=self.is_last(request))
+        response_headers = (
+            *self.header_templates.always,
+            (REQUEST_ID, request_id),
+            *cors_headers,
+            *extra_headers,
+        )
+        closing = self.closes_connection(request)
+        if self._legacy_format:
+            return aiohttp_response(200, b"{}\r\n", response_headers, closing=closing)
+        return empty_response(204, (*response_headers, ("Allow", no_match.allow)), closing=closing)
 
-    def wrong_method(self, method: str, allow: str) -> tuple[TypedError, tuple[str, str]]:
-        """Return how it is told that a path is there for other methods: the error and a header."""
-        said = f"Method {method} is not allowed here: {allow}"
-        return MethodNotAllowed("Action not found" if self._pretty else said), ("Allow", allow)
+    def method_not_allowed(self, method: str, allow: str) -> tuple[TypedError, tuple[str, str]]:
+        """Return the error and the `Allow` header for a path without a route for `method`."""
+        message = f"Method {method} is not allowed; allowed: {allow}"
+        if self._legacy_format:
+            message = "Action not found"
+        return MethodNotAllowed(message), ("Allow", allow)
 
     def request_id(self, request: web.BaseRequest) -> str:
-        """Return the identifier of a request: as a trusted proxy tells it, or a new one."""
+        """Return the request id, from a trusted proxy or newly created."""
         if self._proxies is None:
             return new_identifier()
-        return self._told_by_proxy(request, self._proxies)[0]
+        return self._forwarded_connection(request, self._proxies)[0]
 
     def now_ms(self) -> int:
         """Return milliseconds since the epoch."""
         return time.time_ns() // 1_000_000
 
-    async def tell(self, request: web.BaseRequest, error: TypedError, more: Headers = ()) -> Answer:
-        """Answer with `error`, for what fails outside of any action.
+    async def error_response(
+        self, request: web.BaseRequest, error: TypedError, extra_headers: Headers = ()
+    ) -> Response:
+        """Return the response for an error outside of any action.
 
         Args:
             request: The request.
-            error: What went wrong.
-            more: Further headers.
+            error: The error.
+            extra_headers: Additional headers.
         """
         request_id = self.request_id(request)
-        return await self._tell_error(request, Outcome(error=error), request_id, more)
+        return await self._error_response(request, Outcome(error=error), request_id, extra_headers)

@@ -1,4 +1,4 @@
-"""Where an action can be reached by HTTP: `Route`, for authors. It imports no server."""
+"""The HTTP route of an action: `Route`, for authors. This module imports no server."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from actionhero_web import percent_encoding
+from actionhero_web.percent_encoding import percent_decode
 
-#: What a route may answer to. `OPTIONS` is the server's own.
+#: The methods of routes. `OPTIONS` is handled by the server.
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
-#: The status of a success: a number, or chosen by the value that the action returned.
+#: The status of a success: a number, or a function of the value that the action returned.
 Status: TypeAlias = int | Callable[[Any], int]
 
-_FORMS: Final = (
+_ROUTE_FORMS: Final = (
     "'PUT /user', Route.put('/user'), a mapping with method and path, or a list of these"
 )
 _KEYS: Final = ("method", "path", "status")
 
 
 class Segment(NamedTuple):
-    """One part of a path, between two slashes."""
+    """One segment of a path, between two slashes."""
 
-    #: The decoded text, or the name of the parameter that takes this segment's place.
+    #: The decoded text, or the name of the parameter.
     text: str
     is_parameter: bool
 
@@ -32,16 +32,17 @@ class Segment(NamedTuple):
 class Route:
     """A method and a path template, such as `GET /user/{id}`.
 
-    A parameter takes one whole segment. Paths are case-sensitive, a trailing slash is the same
-    route, and the server's prefix (`/api`) is not part of it. `/user/:id` is read as `/user/{id}`.
+    A parameter matches one whole segment. Paths are case-sensitive, a trailing slash is ignored,
+    and the server's prefix (`/api`) is not part of the path. `/user/:id` is the same as
+    `/user/{id}`.
 
     Args:
-        method: One of `METHODS`, in any case. A route for `GET` answers `HEAD` too.
+        method: One of `METHODS`, in any case. A route for `GET` handles `HEAD` too.
         path: The template. Text may be percent-encoded.
-        status: Of a success, 200 to 599; or a function that chooses it by the returned value.
+        status: The status of a success, 200 to 599; or a function of the returned value.
 
     Raises:
-        ValueError: One of them is wrong; the message says what.
+        ValueError: An argument is invalid; the message contains the reason.
     """
 
     method: str
@@ -49,18 +50,18 @@ class Route:
     status: Status = 200
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "method", _checked_method(self.method))
-        object.__setattr__(self, "path", _checked_path(self.path))
+        object.__setattr__(self, "method", _validate_method(self.method))
+        object.__setattr__(self, "path", _validate_path(self.path))
         check_status(self.status)
 
     @classmethod
     def get(cls, path: str, *, status: Status = 200) -> Route:
-        """Return a route for reading; it answers `HEAD` as well."""
+        """Return a route for `GET`; it handles `HEAD` too."""
         return cls("GET", path, status)
 
     @classmethod
     def head(cls, path: str, *, status: Status = 200) -> Route:
-        """Return a route for `HEAD` alone, where it shall not be answered by the one for `GET`."""
+        """Return a route for `HEAD`, which takes precedence over a route for `GET`."""
         return cls("HEAD", path, status)
 
     @classmethod
@@ -85,24 +86,24 @@ class Route:
 
     @classmethod
     def parse(cls, value: object) -> tuple[Route, ...]:
-        """Return the routes that an author wrote, as `Route` or as plain data.
+        """Return the routes in the attribute `web` of an action.
 
         Args:
-            value: A route, `"PUT /user"`, a mapping with `method`, `path` and perhaps `status`, or
-                a list or tuple of these: an action may have several routes.
+            value: A route, `"PUT /user"`, a mapping with `method`, `path` and optionally `status`,
+                or a list or tuple of these: an action may have several routes.
 
         Raises:
-            ValueError: It cannot be understood; the message says what is wrong.
+            ValueError: The value is invalid; the message contains the reason.
         """
         if isinstance(value, (list, tuple)):
             if not value:
-                raise ValueError(f"the list of routes is empty; write {_FORMS}")
+                raise ValueError(f"the list of routes is empty; write {_ROUTE_FORMS}")
             return tuple(_parse_one(each) for each in value)
         return (_parse_one(value),)
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """The parts of the path, texts decoded; none for `/`."""
+        """The segments of the path, with decoded text; none for `/`."""
         return _split(self.path)
 
     @property
@@ -115,28 +116,28 @@ class Route:
 
 
 def check_status(status: object) -> None:
-    """Refuse what cannot be the status of a success.
+    """Validate the status of a success.
 
     Raises:
-        ValueError: It is neither a function nor a whole number from 200 to 599.
+        ValueError: It is neither a function nor an integer from 200 to 599.
     """
     if callable(status):
         return
     if not isinstance(status, int) or isinstance(status, bool) or not 200 <= status <= 599:
         raise ValueError(
-            f"the status {status!r} cannot be answered; "
+            f"the status {status!r} is invalid; "
             "write a number from 200 to 599, or a function that returns one"
         )
 
 
 def checked_status(status: int) -> int:
-    """Return `status`, which a function chose, if it can be answered.
+    """Return the status that a status function returned, after validation.
 
     Raises:
-        ValueError: It is not a whole number from 200 to 599.
+        ValueError: It is not an integer from 200 to 599.
     """
     if callable(status):
-        raise ValueError("a function that chooses a status returned a function")
+        raise ValueError("a status function returned a function")
     check_status(status)
     return status
 
@@ -154,14 +155,14 @@ def _parse_one(value: object) -> Route:
         return Route(method, path)
     if isinstance(value, Mapping):
         return _parse_mapping(value)
-    raise ValueError(f"a route cannot be of type {type(value).__name__!r}; write {_FORMS}")
+    raise ValueError(f"a route cannot be of type {type(value).__name__!r}; write {_ROUTE_FORMS}")
 
 
 def _parse_mapping(value: Mapping[Any, Any]) -> Route:
     unknown = [key for key in value if key not in _KEYS]
     if unknown:
         raise ValueError(
-            f"a route has no {unknown[0]!r}; there are: method, path, status. Remove it"
+            f"unknown key {unknown[0]!r} of a route; remove it (available: method, path, status)"
         )
     missing = [key for key in ("method", "path") if key not in value]
     if missing:
@@ -169,48 +170,47 @@ def _parse_mapping(value: Mapping[Any, Any]) -> Route:
     return Route(**value)
 
 
-def _checked_method(method: object) -> str:
+def _validate_method(method: object) -> str:
     if isinstance(method, str) and method.upper() in METHODS:
         return method.upper()
-    raise ValueError(f"the method {method!r} cannot have a route; there are: {', '.join(METHODS)}")
+    raise ValueError(f"the method {method!r} is not supported; available: {', '.join(METHODS)}")
 
 
-def _checked_path(path: object) -> str:
+def _validate_path(path: object) -> str:
     if not isinstance(path, str):
         raise ValueError(f"the path {path!r} is not text; write '/user/{{id}}'")
     if not path.startswith("/"):
         raise ValueError(f"the path {path!r} does not start with '/'; write '/user/{{id}}'")
-    for stray in path:
-        if stray in "?#\\" or stray.isspace() or not stray.isprintable():
+    for character in path:
+        if character in "?#\\" or character.isspace() or not character.isprintable():
             raise ValueError(
-                f"the path {path!r} holds {stray!r}, which no path can; "
+                f"the path {path!r} contains the invalid character {character!r}; "
                 "remove it, or write it percent-encoded"
             )
-    written = [_with_braces(segment) for segment in path.split("/")]
-    path = "/".join(written)
+    path = "/".join(_normalize_parameter(segment) for segment in path.split("/"))
     if len(path) > 1 and path.endswith("/"):
         path = path[:-1]
-    _check_names(path, _split(path))
+    _check_parameter_names(path, _split(path))
     return path
 
 
-def _with_braces(segment: str) -> str:
+def _normalize_parameter(segment: str) -> str:
     return f"{{{segment[1:]}}}" if segment.startswith(":") else segment
 
 
-def _check_names(path: str, segments: tuple[Segment, ...]) -> None:
+def _check_parameter_names(path: str, segments: tuple[Segment, ...]) -> None:
     names = set()
     for name, is_parameter in segments:
         if not is_parameter:
             continue
         if not name.isidentifier():
             raise ValueError(
-                f"the path {path!r} has a parameter called {name!r}, which cannot be the name "
+                f"the path {path!r} has the parameter {name!r}, which cannot be the name "
                 "of an input; use letters, digits and '_'"
             )
         if name in names:
             raise ValueError(
-                f"the path {path!r} has two parameters called {name!r}; rename one of them"
+                f"the path {path!r} has two parameters named {name!r}; rename one of them"
             )
         names.add(name)
 
@@ -218,10 +218,10 @@ def _check_names(path: str, segments: tuple[Segment, ...]) -> None:
 def _split(path: str) -> tuple[Segment, ...]:
     if path == "/":
         return ()
-    return tuple(_read_segment(path, text) for text in path[1:].split("/"))
+    return tuple(_parse_segment(path, text) for text in path[1:].split("/"))
 
 
-def _read_segment(path: str, text: str) -> Segment:
+def _parse_segment(path: str, text: str) -> Segment:
     if not text:
         raise ValueError(f"the path {path!r} has an empty segment ('//'); remove one slash")
     if text[0] == "{" and text[-1] == "}" and "{" not in text[1:] and "}" not in text[:-1]:
@@ -229,10 +229,10 @@ def _read_segment(path: str, text: str) -> Segment:
     if "{" in text or "}" in text:
         raise ValueError(
             f"the path {path!r} has braces that do not enclose a whole segment; "
-            "a parameter is written '/{id}/', and takes all between two slashes"
+            "a parameter is a whole segment: '/{id}/'"
         )
     try:
-        return Segment(percent_encoding.decode(text), is_parameter=False)
+        return Segment(percent_decode(text), is_parameter=False)
     except ValueError as error:
         raise ValueError(
             f"the path {path!r} is not percent-encoded UTF-8: {error}; write '%' as '%25'"

@@ -1,4 +1,4 @@
-"""Which route a request is meant for: `Router`, one for all methods, built once at start."""
+"""The router of requests: `Router`, one for all methods, built once at start-up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
 from actionhero import PluginError
-from actionhero_web import percent_encoding
+from actionhero_web.percent_encoding import percent_decode
 from actionhero_web.route import METHODS, Route
 
 if TYPE_CHECKING:
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
 
 
 class Target(Protocol):
-    """What a route leads to: an action, as far as the router knows."""
+    """The target of a route: the attributes of an action that the router needs."""
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name of the action."""
 
     @property
     def source(self) -> str:
-        """Where it was written: `file:line`."""
+        """The location of its definition: `file:line`."""
 
     @property
     def owner(self) -> str:
-        """Who brought it: a plugin with its distribution, or the application."""
+        """Its provider: a plugin with its distribution, or the application."""
 
 
 T = TypeVar("T", bound=Target)
 
 
 class Match(Generic[T]):
-    """A route that fits, its target, and the parameters of the path.
+    """A matching route, its target, and the parameters of the path.
 
-    `parameters` has the shape of a parsed query: by name, a list of the one decoded text. Where a
-    route has none it is one empty dictionary for all requests: read it, never write to it.
+    `parameters` has the format of a parsed query: by name, a list with the one decoded text. A
+    route without parameters shares one empty dictionary between all requests: it is read-only.
     """
 
     __slots__ = ("parameters", "route", "target")
@@ -51,12 +51,11 @@ class Match(Generic[T]):
 
 
 class NoMatch:
-    """Why no route fits.
+    """The reason for the lack of a matching route.
 
     Args:
-        allowed: The methods that the path does answer to, for a 405; empty if there is no such
-            path: 404.
-        is_malformed: The path is not percent-encoded UTF-8: 400.
+        allowed: The methods with a route for the path, for status 405; empty for status 404.
+        is_malformed: Whether the path is not percent-encoded UTF-8, for status 400.
     """
 
     __slots__ = ("allowed", "is_malformed")
@@ -79,11 +78,11 @@ MALFORMED: Final = NoMatch(frozenset(), is_malformed=True)
 
 
 class Router(Generic[T]):
-    """Finds the route of a request. Literal paths cost a look into a dictionary.
+    """Finds the route of a request. A literal path takes one lookup in a dictionary.
 
-    At each segment the literal text wins over a parameter, from left to right, and the parameter
-    is tried if the literal leads nowhere. A request for `HEAD` that no route of its own fits is
-    answered by the one for `GET`.
+    At each segment, from left to right, literal text takes precedence over a parameter, which is
+    tried if the literal text leads to no route. A request for `HEAD` without a matching route for
+    `HEAD` gets the one for `GET`.
 
     Args:
         routes: All routes, each with its target.
@@ -97,51 +96,51 @@ class Router(Generic[T]):
         self._literals: dict[str, dict[str, Match[T]]] = {method: {} for method in METHODS}
         for route, target in routes:
             self._add(route, target)
-        self._answer_head_by_get()
+        self._add_head_routes()
 
-    def match(self, method: str, raw_path: str) -> Match[T] | NoMatch:
-        """Return the route that a request is meant for.
+    def match(self, method: str, encoded_path: str) -> Match[T] | NoMatch:
+        """Return the matching route of a request.
 
         Args:
-            method: As it was sent: in capitals.
-            raw_path: The path below the prefix, not decoded, without the query.
+            method: The method, in upper case.
+            encoded_path: The undecoded path below the prefix, without the query.
         """
         literals = self._literals.get(method)
         if literals is not None:
-            found = literals.get(raw_path)
-            if found is not None:
-                return found
-        segments = raw_path.split("/")
-        is_odd = segments.pop(0) != ""  # there is something before the first slash
+            match = literals.get(encoded_path)
+            if match is not None:
+                return match
+        segments = encoded_path.split("/")
+        is_unroutable = segments.pop(0) != ""  # text before the first slash
         if "" in segments:
             if not segments[-1]:
-                segments.pop()  # a trailing slash is the same route
-            is_odd = is_odd or "" in segments
-        if is_odd:
-            return NOT_FOUND if _is_readable(raw_path) else MALFORMED
-        if "%" in raw_path or not raw_path.isascii():
+                segments.pop()  # a trailing slash is ignored
+            is_unroutable = is_unroutable or "" in segments
+        if is_unroutable:
+            return NOT_FOUND if _is_decodable(encoded_path) else MALFORMED
+        if "%" in encoded_path or not encoded_path.isascii():
             try:
-                segments = [percent_encoding.decode(segment) for segment in segments]
+                segments = [percent_decode(segment) for segment in segments]
             except ValueError:
                 return MALFORMED
         tree = self._trees.get(method)
         if tree is not None:
-            found = _walk(tree, segments)
-            if found is not None:
-                return found
+            match = _walk(tree, segments)
+            if match is not None:
+                return match
         if method == "HEAD" and "GET" in self._trees:
-            found = _walk(self._trees["GET"], segments)
-            if found is not None:
-                return found
-        return self._refusal(segments)
+            match = _walk(self._trees["GET"], segments)
+            if match is not None:
+                return match
+        return self._no_match(segments)
 
-    def allowed(self, raw_path: str) -> frozenset[str]:
-        """Return the methods that a path answers to; none if there is no such path."""
-        # No route has this method, so the answer is always why nothing was found.
-        outcome = self.match("OPTIONS", raw_path)
-        return outcome.allowed if isinstance(outcome, NoMatch) else frozenset()
+    def allowed(self, encoded_path: str) -> frozenset[str]:
+        """Return the methods with a route for a path; none if there are none."""
+        # No route has this method, so the result is always a `NoMatch`.
+        result = self.match("OPTIONS", encoded_path)
+        return result.allowed if isinstance(result, NoMatch) else frozenset()
 
-    def _refusal(self, segments: list[str]) -> NoMatch:
+    def _no_match(self, segments: list[str]) -> NoMatch:
         allowed = {method for method, tree in self._trees.items() if _walk(tree, segments)}
         if not allowed:
             return NOT_FOUND
@@ -159,7 +158,7 @@ class Router(Generic[T]):
             else:
                 node = node.literals.setdefault(text, _Node())
         if node.match is not None:
-            raise PluginError(_clash(node.match.route, node.match.target, route, target))
+            raise PluginError(_conflict_message(node.match.route, node.match.target, route, target))
         node.match = Match(route, target, {})
         node.names = route.parameters
         if not node.names:
@@ -167,16 +166,16 @@ class Router(Generic[T]):
             for path in _spellings(route):
                 literals[path] = node.match
 
-    def _answer_head_by_get(self) -> None:
+    def _add_head_routes(self) -> None:
         head, get = self._trees.get("HEAD"), self._literals["GET"]
         for path, match in get.items():
-            # A route for HEAD with a parameter may fit as well, and would win over one for GET.
+            # A route for HEAD with a parameter may match too, and takes precedence.
             if head is None:
                 self._literals["HEAD"].setdefault(path, match)
 
 
 class _Node(Generic[T]):
-    """A place in the tree of segments."""
+    """A node in the tree of segments."""
 
     __slots__ = ("literals", "match", "names", "parameter")
 
@@ -188,7 +187,7 @@ class _Node(Generic[T]):
 
 
 def _walk(tree: _Node[T], segments: list[str]) -> Match[T] | None:
-    """Follow the segments, literal text first, and go back only if that leads nowhere."""
+    """Follow the segments, literal text first, and backtrack only if that leads to no route."""
     node = tree
     values: list[str] = []
     has_fork = False
@@ -209,17 +208,17 @@ def _walk(tree: _Node[T], segments: list[str]) -> Match[T] | None:
 
 
 def _search(node: _Node[T], segments: list[str], depth: int, values: list[str]) -> Match[T] | None:
-    """Try each way there is below `node`, literal text first."""
+    """Try all branches below `node`, literal text first."""
     if depth == len(segments):
         return None if node.match is None else _matched(node, node.match, values)
     segment = segments[depth]
-    found = None
+    match = None
     literal = node.literals.get(segment)
     if literal is not None:
-        found = _search(literal, segments, depth + 1, values)
-    if found is None and node.parameter is not None:
-        found = _search(node.parameter, segments, depth + 1, [*values, segment])
-    return found
+        match = _search(literal, segments, depth + 1, values)
+    if match is None and node.parameter is not None:
+        match = _search(node.parameter, segments, depth + 1, [*values, segment])
+    return match
 
 
 def _matched(node: _Node[T], match: Match[T], values: list[str]) -> Match[T]:
@@ -232,16 +231,16 @@ def _matched(node: _Node[T], match: Match[T], values: list[str]) -> Match[T]:
     return Match(match.route, match.target, parameters)
 
 
-def _is_readable(raw_path: str) -> bool:
+def _is_decodable(encoded_path: str) -> bool:
     try:
-        percent_encoding.decode(raw_path)
+        percent_decode(encoded_path)
     except ValueError:
         return False
     return True
 
 
 def _spellings(route: Route) -> set[str]:
-    """Return how clients write a literal path; other ways to encode it take the longer way."""
+    """Return the usual encodings of a literal path; unusual ones are found by the tree."""
     texts = [text for text, _ in route.segments]
     encoded = "/" + "/".join(quote(text, safe="!$&'()*+,;=:@") for text in texts)
     paths = {route.path, encoded}
@@ -250,18 +249,20 @@ def _spellings(route: Route) -> set[str]:
     return paths | {path + "/" for path in paths}
 
 
-def _clash(first: Route, first_target: Target, second: Route, second_target: Target) -> str:
+def _conflict_message(
+    first: Route, first_target: Target, second: Route, second_target: Target
+) -> str:
     if first_target is second_target:
         return (
-            f"{_told(first_target)} has two routes that match the "
+            f"{_describe(first_target)} has two routes that match the "
             f"same requests, '{first}' and '{second}'; remove one of them"
         )
     return (
-        f"the route '{first}' of {_told(first_target)} and the route '{second}' of "
-        f"{_told(second_target)} match the same requests; change the path or the method of one of "
-        "them"
+        f"the route '{first}' of {_describe(first_target)} and the route '{second}' of "
+        f"{_describe(second_target)} match the same requests; change the path or the method of "
+        "one of them"
     )
 
 
-def _told(target: Target) -> str:
+def _describe(target: Target) -> str:
     return f"action {target.name!r} ({target.source}, {target.owner})"

@@ -1,4 +1,4 @@
-"""The HTTP door: it opens, and closes when all who came in have been answered."""
+"""The HTTP server: it listens, and stops after the response to every accepted request."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from aiohttp import web
 from actionhero import Server
 from actionhero.settings import ErrorsSettings
 from actionhero_web.application import REQUEST_HANDLER, build_application
-from actionhero_web.examples import curl_lines
-from actionhero_web.listener import BACKLOG, HANDSHAKE_SECONDS, admit_waiting, listen
+from actionhero_web.examples import curl_commands
+from actionhero_web.listener import BACKLOG, HANDSHAKE_SECONDS, drain_backlog, listen
 from actionhero_web.protocol import HttpServer
 from actionhero_web.settings import WebSettings
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.web")
 
-#: How often a server that goes down looks whether all is answered.
-LOOK_SECONDS = 0.02
-#: How long a kept-alive connection must be silent before it is closed: what a client sent before
-#: it could know lies in a buffer of the system for less than this.
-SILENT_SECONDS = 0.1
-#: How long a cancelled call may take to undo what it began, and to be told.
+#: The interval at which a server that shuts down checks for open requests.
+POLL_SECONDS = 0.02
+#: How long all connections must be idle before they are closed: a request that a client sent
+#: before the shutdown is in a buffer of the operating system for less than this.
+IDLE_SECONDS = 0.1
+#: How long a cancelled call may take to roll back and to respond.
 CANCEL_SECONDS = 2.0
-#: How long aiohttp may then wait, twice, for calls that would not be cancelled.
-STUBBORN_SECONDS = 0.5
+#: How long aiohttp may then wait, twice, for calls that suppress their cancellation.
+CLEANUP_SECONDS = 0.5
 
 
 class WebServer(Server):
@@ -44,7 +44,7 @@ class WebServer(Server):
 
     Args:
         app: The application.
-        sockets: Sockets that listen already, handed over by a parent process.
+        sockets: Listening sockets, passed by a parent process.
     """
 
     name = "web"
@@ -52,7 +52,7 @@ class WebServer(Server):
     def __init__(self, app: Application, sockets: Sequence[socket.socket] = ()) -> None:
         self._app = app
         self._settings = app.get(WebSettings)
-        #: What is listened on.
+        #: The listening sockets.
         self.sockets = list(sockets)
         self._listeners: list[Listener] = []
         self._runner: web.AppRunner | None = None
@@ -62,14 +62,14 @@ class WebServer(Server):
         """Listen.
 
         Raises:
-            ConfigurationError: The address is in use, or not ours.
+            ConfigurationError: The address is in use, or not an address of this machine.
         """
         self._hide_tracebacks(app)
         application = self._application = build_application(app)
         if not self.sockets:
             self._listeners = listen(self._settings)
             self.sockets = [listener.socket for listener in self._listeners]
-        self._runner = web.AppRunner(application, shutdown_timeout=STUBBORN_SECONDS)
+        self._runner = web.AppRunner(application, shutdown_timeout=CLEANUP_SECONDS)
         await self._runner.setup()
         for item in self.sockets:
             await web.SockSite(self._runner, item, backlog=BACKLOG).start()
@@ -81,30 +81,30 @@ class WebServer(Server):
             return
         self._application[REQUEST_HANDLER].draining = True
         for listener in self._listeners:
-            listener.turn_away()
-        # A parent that has handed us its sockets has done the same.
+            listener.stop_listening()
+        # A parent that has passed its sockets does the same.
         await asyncio.sleep(HANDSHAKE_SECONDS)
-        # With a descriptor of our own the queue outlives the event loop's interest in it.
-        doors = [item.dup() for item in self.sockets]
+        # Duplicates keep the backlog open when the event loop closes its sockets.
+        duplicates = [item.dup() for item in self.sockets]
         for site in self._runner.sites:
             await site.stop()
         factory: Any = self._runner.server
-        for door in doors:
-            with door:
-                await admit_waiting(door, factory)
+        for duplicate in duplicates:
+            with duplicate:
+                await drain_backlog(duplicate, factory)
 
     async def finish(self) -> None:
         server = self._http_server
         if server is None:
             return
-        ending = self._end_streams_later()
+        timer = self._stop_streams_later()
         try:
-            silent = 0.0
-            while silent < SILENT_SECONDS:
-                await asyncio.sleep(LOOK_SECONDS)
-                silent = 0.0 if server.is_busy else silent + LOOK_SECONDS
+            idle_seconds = 0.0
+            while idle_seconds < IDLE_SECONDS:
+                await asyncio.sleep(POLL_SECONDS)
+                idle_seconds = 0.0 if server.is_busy else idle_seconds + POLL_SECONDS
         finally:
-            ending.cancel()
+            timer.cancel()
 
     async def close(self) -> None:
         for listener in self._listeners:
@@ -118,20 +118,20 @@ class WebServer(Server):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CANCEL_SECONDS):
                     while server.is_busy:
-                        await asyncio.sleep(LOOK_SECONDS)
+                        await asyncio.sleep(POLL_SECONDS)
         await self._runner.cleanup()
         self._runner = None
 
     @property
     def addresses(self) -> list[str]:
-        """Where actions are reached, as URLs; a Unix socket as `unix:<path>`."""
+        """The base URLs of the actions; a Unix socket as `unix:<path>`."""
         if self._runner is None:
             return []
         return [_url(address, self._settings.prefix) for address in self._runner.addresses]
 
     @property
     def port(self) -> int:
-        """The TCP port that is listened on, also where any free one was asked for."""
+        """The TCP port of the server, also if the settings have port 0."""
         addresses = self._runner.addresses if self._runner is not None else []
         return next(int(address[1]) for address in addresses if isinstance(address, tuple))
 
@@ -145,12 +145,12 @@ class WebServer(Server):
         address = self.addresses[0]
         if self._settings.unix_socket is not None:
             host = f"http://localhost{self._settings.prefix}"
-            return curl_lines(self._app, host, f"--unix-socket {self._settings.unix_socket} ")
-        return curl_lines(self._app, address)
+            return curl_commands(self._app, host, f"--unix-socket {self._settings.unix_socket} ")
+        return curl_commands(self._app, address)
 
-    def _end_streams_later(self) -> asyncio.TimerHandle:
-        """Have streams of events end in a while: many have no end of their own."""
-        assert self._application is not None  # noqa: S101 - made before the server of connections
+    def _stop_streams_later(self) -> asyncio.TimerHandle:
+        """Schedule the stop of all event streams after their grace period."""
+        assert self._application is not None  # noqa: S101 - created before the HTTP server
         streams = self._application[REQUEST_HANDLER].streams
         seconds = self._settings.stream_grace.total_seconds()
         return asyncio.get_running_loop().call_later(seconds, streams.stop_events)
@@ -161,7 +161,7 @@ class WebServer(Server):
         return server if isinstance(server, HttpServer) else None
 
     def _hide_tracebacks(self, app: Application) -> None:
-        """Show no traceback to the network, unless somebody asked for it by name."""
+        """Hide tracebacks from remote clients, unless the settings show them explicitly."""
         if app.settings.was_set(ErrorsSettings, "show_tracebacks"):
             return
         if self._settings.unix_socket is None and not is_loopback(self._settings.host):
@@ -169,7 +169,7 @@ class WebServer(Server):
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
+    """Return whether only this machine can connect to `host`."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -180,6 +180,6 @@ def _url(address: Any, prefix: str) -> str:
     if isinstance(address, str | bytes):
         return f"unix:{os.fsdecode(address)}"
     host, port = address[:2]
-    if host in {"0.0.0.0", "::"}:  # noqa: S104 - told, not bound
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - displayed, not bound
         host = "localhost"
     return f"http://[{host}]:{port}{prefix}" if ":" in host else f"http://{host}:{port}{prefix}"

@@ -1,4 +1,4 @@
-"""Server-sent events as text: pure functions, for every door that tells a stream in this way."""
+"""The text format of server-sent events, for every transport that streams them."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from actionhero import Event
 from actionhero.transport import Chunk, encode
 
 MEDIA_TYPE: Final = "text/event-stream"
-#: What clients pass over; it keeps a connection from looking idle.
+#: A comment, which clients ignore; it keeps a connection from looking idle.
 HEARTBEAT: Final = b":\n\n"
 
-#: All that ends a line for a reader of events.
+#: The line ends of the event stream format.
 _LINE_END: Final = re.compile("\r\n|\r|\n")
 
 
-def frame(item: Any) -> str:
-    """Return what stands for one item of a stream, the empty line after it included.
+def format_event(item: Any) -> str:
+    """Return an item of a stream as an event, with the empty line at its end.
 
     Raises:
-        TypeError: Its data cannot be written as JSON.
+        TypeError: The data cannot be encoded as JSON.
     """
     if not isinstance(item, Event):
-        return _data(item) + "\n"
-    head = ""
+        return _data_lines(item) + "\n"
+    fields = ""
     if item.event is not None:
-        head += f"event: {item.event}\n"
+        fields += f"event: {item.event}\n"
     if item.id is not None:
-        head += f"id: {item.id}\n"
+        fields += f"id: {item.id}\n"
     if item.retry is not None:
-        head += f"retry: {item.retry.total_seconds() * 1000:.0f}\n"
-    return f"{head}{_data(item.data)}\n"
+        fields += f"retry: {item.retry.total_seconds() * 1000:.0f}\n"
+    return f"{fields}{_data_lines(item.data)}\n"
 
 
 def encode_event(item: Any) -> str:
-    """Return an item of any stream as text, for doors whose messages are text."""
+    """Return an item of any stream as text, for transports with text messages."""
     if not isinstance(item, Chunk):
-        return frame(item)
+        return format_event(item)
     content = item.content
     return content if isinstance(content, str) else content.decode(errors="replace")
 
 
-def _data(data: Any) -> str:
+def _data_lines(data: Any) -> str:
     if not isinstance(data, str):
-        # JSON has no line ends but those that are written as such.
+        # JSON text contains no line ends: they are escaped in strings.
         return f"data: {encode(data).decode()}\n"
     return "".join(f"data: {line}\n" for line in _LINE_END.split(data))

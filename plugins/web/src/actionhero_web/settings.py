@@ -1,4 +1,4 @@
-"""The knobs of the HTTP server: section `web`."""
+"""The settings of the HTTP server: section `web`."""
 
 from __future__ import annotations
 
@@ -14,73 +14,73 @@ from actionhero_web.proxy import TrustedProxies
 
 
 class WebSettings(Settings):
-    """Where the HTTP server listens, what it lets in, and how it answers."""
+    """The addresses, limits, timeouts and headers of the HTTP server."""
 
     section: ClassVar[str] = "web"
     env_aliases: ClassVar[dict[str, str]] = {"PORT": "port"}
 
     host: str = Field(default="127.0.0.1", description="The address to listen on; 0.0.0.0 for all.")
     port: int = Field(
-        default=8080, ge=0, le=65535, description="The TCP port; 0 for any that is free."
+        default=8080, ge=0, le=65535, description="The TCP port; 0 for any free port."
     )
     unix_socket: SettingsPath | None = Field(
-        default=None, description="A Unix socket to listen on, in place of host and port."
+        default=None, description="A Unix socket to listen on, instead of host and port."
     )
     prefix: str = Field(
         default="/api",
         pattern=r"^(/[^/\s?#%]+)*$",
-        description="The path below which actions are reached. Empty for none.",
+        description="The path prefix of all actions. Empty for none.",
     )
     error_format: Literal["standard", "actionhero"] = Field(
         default="standard",
-        description="How failures are told: with the statuses of HTTP, or as clients written for "
-        "the original ActionHero expect them.",
+        description="The format of error responses: 'standard' with the statuses of HTTP, or "
+        "'actionhero' for clients of the original ActionHero.",
     )
-    workers: int = Field(default=1, ge=1, le=1024, description="How many processes serve.")
+    workers: int = Field(default=1, ge=1, le=1024, description="The number of worker processes.")
     reload: bool = Field(
         default=False,
-        description="Start again when the application's code changes. For development.",
+        description="Restart when the application's code changes. For development.",
     )
     body_limit_bytes: int = Field(
         default=10 * 1024 * 1024,
         ge=0,
-        description="The largest request body, counted as it is when decompressed. 0 is no limit.",
+        description="The largest request body, after decompression. 0 is no limit.",
     )
     file_memory_bytes: int = Field(
-        default=1024 * 1024, ge=0, description="An uploaded file that is larger is kept on disk."
+        default=1024 * 1024, ge=0, description="Larger uploaded files are stored on disk."
     )
     header_timeout: timedelta = Field(
         default=timedelta(seconds=10),
-        description="How long a client may take to send a request's head.",
+        description="How long a client may take to send the headers of a request.",
     )
     body_idle_timeout: timedelta = Field(
         default=timedelta(seconds=20),
-        description="How long a client may pause while it sends a body.",
+        description="How long a client may pause while sending a body.",
     )
     write_timeout: timedelta = Field(
         default=timedelta(seconds=30),
-        description="How long a client may take in none of an answer.",
+        description="How long a client may read nothing of a response.",
     )
     keepalive_timeout: timedelta = Field(
-        default=timedelta(seconds=75), description="How long an idle connection is kept open."
+        default=timedelta(seconds=75), description="How long an idle connection stays open."
     )
     stream_heartbeat: timedelta = Field(
         default=timedelta(seconds=15),
         ge=timedelta(0),
-        description="How long a stream of events may be silent before a comment is sent, so that "
-        "proxies keep it. 0 for never.",
+        description="The interval of comments in an idle event stream, which keep proxies from "
+        "closing it. 0 for none.",
     )
     stream_grace: timedelta = Field(
         default=timedelta(seconds=5),
         ge=timedelta(0),
-        description="How long streams of events may go on when the server stops.",
+        description="How long event streams may continue when the server stops.",
     )
     cancel_on_disconnect: bool = Field(
-        default=True, description="Whether a client that goes away cancels its call."
+        default=True, description="Whether a call is cancelled when its client disconnects."
     )
     allowed_origins: list[str] = Field(
         default=[],
-        description="Origins whose pages may read answers; * for all, without credentials.",
+        description="Origins whose pages may read responses; * for all, without credentials.",
     )
     allowed_methods: list[str] = Field(
         default=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
@@ -92,20 +92,20 @@ class WebSettings(Settings):
     )
     preflight_max_age: timedelta = Field(
         default=timedelta(hours=2),
-        description="How long a browser may remember a preflight's answer.",
+        description="How long a browser may cache a preflight response.",
     )
     trusted_proxies: list[str] = Field(
         default=[],
-        description="Addresses, networks, or 'unix': whose X-Forwarded-*, Forwarded and "
-        "X-Request-Id headers are believed.",
+        description="Addresses, networks, or 'unix': the peers whose X-Forwarded-*, Forwarded and "
+        "X-Request-Id headers are trusted.",
     )
     static_folder: SettingsPath | None = Field(
-        default=None, description="A folder whose files are served."
+        default=None, description="A folder of static files to serve."
     )
     static_route: str = Field(default="/", pattern=r"^/", description="The path of static_folder.")
     compress: bool = Field(
         default=True,
-        description="Whether answers of 1 KiB and more are compressed for who accepts it.",
+        description="Whether responses of 1 KiB and more are compressed if the client accepts it.",
     )
     content_security_policy: str = Field(
         default="default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "

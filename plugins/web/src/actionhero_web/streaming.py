@@ -1,81 +1,96 @@
-"""Answers in pieces: a `StreamedAnswer` writes each item of an action as it comes."""
+"""Streamed responses: a `StreamedResponse` writes each item of an action as it is produced."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import HttpVersion11, web
 
 from actionhero import Stream
 from actionhero.transport import Chunk, dumps
-from actionhero_web import server_sent_events as events
 from actionhero_web.error_mapping import error_document
 from actionhero_web.header_templates import REQUEST_ID
+from actionhero_web.server_sent_events import HEARTBEAT, MEDIA_TYPE, format_event
 
 if TYPE_CHECKING:
     from actionhero import Connection, Outcome, TypedError
     from actionhero.transport import RegisteredAction
-    from actionhero_web.request_handler import RequestHandler
+    from actionhero_web.cors import Headers
+    from actionhero_web.header_templates import HeaderTemplates
     from actionhero_web.settings import WebSettings
 
-#: What makes an answer one of events.
+#: The headers of an event stream.
 _EVENT_HEADERS = (
     ("Cache-Control", "no-cache"),
-    # nginx would keep events until it has some kilobytes of them.
+    # Otherwise nginx buffers some kilobytes of events.
     ("X-Accel-Buffering", "no"),
 )
 
 
+class ResponsePolicy(Protocol):
+    """The part of the request handler that streamed responses need."""
+
+    @property
+    def header_templates(self) -> HeaderTemplates:
+        """The headers of every response."""
+
+    def cors_headers(self, request: web.BaseRequest) -> Headers:
+        """Return the CORS headers of the response to a request."""
+
+    def closes_connection(self, request: web.BaseRequest) -> bool:
+        """Whether the response closes its connection."""
+
+
 class Streams:
-    """The streams of one server that are open, and what they have in common.
+    """The open streamed responses of one server, and their settings.
 
     Args:
-        exchanges: Who knows the headers.
-        settings: The knobs.
+        policy: The headers of responses.
+        settings: The settings of the HTTP server.
     """
 
-    def __init__(self, exchanges: RequestHandler, settings: WebSettings) -> None:
-        self.exchanges = exchanges
-        self.profile = settings.error_format
+    def __init__(self, policy: ResponsePolicy, settings: WebSettings) -> None:
+        self.policy = policy
+        self.error_format = settings.error_format
         self.heartbeat_seconds = settings.stream_heartbeat.total_seconds()
         self.cancels_on_disconnect = settings.cancel_on_disconnect
-        #: Those that are open.
-        self.open: set[StreamedAnswer] = set()
+        self.responses: set[StreamedResponse] = set()
 
-    def begin(
+    def open(
         self,
         request: web.BaseRequest,
         connection: Connection,
         request_id: str,
         action: RegisteredAction,
-    ) -> StreamedAnswer:
-        """Return the answer to a request for an action that streams."""
-        return StreamedAnswer(self, request, connection, request_id, action)
+    ) -> StreamedResponse:
+        """Return the response to a request for an action that streams."""
+        return StreamedResponse(self, request, connection, request_id, action)
 
     def stop_events(self) -> None:
-        """End all streams of events, which may have no end of their own; their clients come back.
+        """Stop all event streams, which may be infinite; their clients reconnect.
 
-        Chunks are something whole, and may go on as long as any other answer.
+        Streams of chunks are finite, and may continue as long as any other response.
         """
-        for answer in list(self.open):
-            if answer.is_of_events:
-                answer.stop()
+        for response in list(self.responses):
+            if response.is_event_stream:
+                response.stop()
 
 
-class StreamedAnswer:
-    """The answer to one request for an action that streams; the corridor calls it with each item.
+class StreamedResponse:
+    """The response to one request for an action that streams; the pipeline calls it for each item.
 
-    The head goes out with the first item, or with the first heartbeat. What fails before that is
-    told like any other failure.
+    The headers are sent with the first item, or with the first heartbeat. An error before that
+    gets an ordinary error response.
 
     Args:
-        streams: All that are open.
+        streams: All open streams.
         request: The request.
-        connection: Who asked.
-        request_id: Of the call.
-        action: What is called.
+        connection: The client.
+        request_id: The identifier of the request.
+        action: The action.
     """
 
     def __init__(
@@ -87,148 +102,150 @@ class StreamedAnswer:
         action: RegisteredAction,
     ) -> None:
         self._streams = streams
-        self._exchanges = streams.exchanges
+        self._policy = streams.policy
         self._request = request
         self._connection = connection
         self._request_id = request_id
         self._action = action
         self._response: web.StreamResponse | None = None
-        self._beginning = asyncio.Lock()
+        self._prepare_lock = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
-        self._beating: asyncio.Task[None] | None = None
-        #: When something was written last.
-        self._written = self._loop.time()
-        #: Whether it was ended because the server goes down.
+        self._heartbeat_task: asyncio.Task[None] | None = None
+        #: The time of the last write.
+        self._written_at = self._loop.time()
+        #: Whether the shutdown of the server stopped the stream.
         self.stopped = False
-        if streams.heartbeat_seconds and self.is_of_events and request.method != "HEAD":
-            self._beating = self._loop.create_task(self._beat())
-        streams.open.add(self)
+        if streams.heartbeat_seconds and self.is_event_stream and request.method != "HEAD":
+            self._heartbeat_task = self._loop.create_task(self._send_heartbeats())
+        streams.responses.add(self)
 
-    def takes(self, outcome: Outcome) -> bool:
-        """Whether `outcome` is told by `end`, and not like that of any other action."""
+    def handles(self, outcome: Outcome) -> bool:
+        """Whether `finish` sends `outcome`, instead of an ordinary response."""
         if self._response is not None:
             return True
         value = outcome.value
-        return outcome.ok and (isinstance(value, Stream) or (value is None and self._action.yields))
+        return outcome.ok and (
+            isinstance(value, Stream) or (value is None and self._action.is_generator)
+        )
 
     @property
-    def is_of_events(self) -> bool:
-        """Whether the action yields events; else it answers chunks."""
-        return self._action.yields
+    def is_event_stream(self) -> bool:
+        """Whether the action yields events; otherwise it returns chunks."""
+        return self._action.is_generator
 
     async def __call__(self, item: Any) -> bool:
-        """Write an item, and wait where the client takes them slowly.
+        """Write an item, and wait for a slow client.
 
-        `False`: there is nobody any more who wants the next.
+        Returns:
+            Whether the client wants further items.
         """
         if isinstance(item, Chunk):
             content = item.content
             media_type = item.media_type
             body = content if isinstance(content, bytes) else content.encode(errors="replace")
         else:
-            media_type = events.MEDIA_TYPE
-            body = events.frame(item).encode(errors="replace")
+            media_type = MEDIA_TYPE
+            body = format_event(item).encode(errors="replace")
         try:
-            response = await self._begin(media_type)
+            response = await self._prepare(media_type)
             if self._request.method == "HEAD":
                 return False
-            self._written = self._loop.time()
+            self._written_at = self._loop.time()
             if body:
                 await response.write(body)
         except ConnectionError:
-            return await self._lost()
+            return await self._handle_disconnect()
         return True
 
-    async def end(self, outcome: Outcome) -> web.StreamResponse:
-        """Write what comes after the last item, and return the answer, which is complete.
+    async def finish(self, outcome: Outcome) -> web.StreamResponse:
+        """Write the end of the stream, and return the complete response.
 
         Raises:
-            ConnectionResetError: Chunks failed: only a body that breaks off can tell that.
+            ConnectionResetError: A stream of chunks failed: only a truncated body signals that.
         """
         self.close()
         value = outcome.value
-        media_type = value.media_type if isinstance(value, Stream) else events.MEDIA_TYPE
-        response = await self._begin(media_type)
+        media_type = value.media_type if isinstance(value, Stream) else MEDIA_TYPE
+        response = await self._prepare(media_type)
         if outcome.error is not None and self._request.method != "HEAD":
-            if not self._action.yields:
-                # Not `abort`, which would throw away what is on its way to the client.
+            if not self._action.is_generator:
+                # Not `abort`, which would discard the data already written.
                 self._request.protocol.force_close()
-                raise ConnectionResetError("the stream has failed, and its answer breaks off")
-            await response.write(self._failure(outcome.error, outcome.stack))
+                raise ConnectionResetError("the stream has failed; its response is truncated")
+            await response.write(self._error_event(outcome.error, outcome.stack))
         await response.write_eof()
         return response
 
     def stop(self) -> None:
-        """End the stream: the server goes down, and the client is told to come back."""
+        """Stop the stream on shutdown; the client gets an error event, and reconnects."""
         if self._task is not None and not self.stopped:
             self.stopped = True
             self._task.cancel()
 
     def close(self) -> None:
-        """Forget the stream."""
-        self._streams.open.discard(self)
-        if self._beating is not None:
-            self._beating.cancel()
+        """Remove the response from the open streams, and stop its heartbeats."""
+        self._streams.responses.discard(self)
+        if self._heartbeat_task is not None:
+            self._heartbeat_task.cancel()
 
-    def _failure(self, error: TypedError, stack: str | None) -> bytes:
-        exchanges = self._exchanges
+    def _error_event(self, error: TypedError, stack: str | None) -> bytes:
         document = error_document(
             error,
-            timestamp_ms=exchanges.now_ms(),
+            timestamp_ms=time.time_ns() // 1_000_000,
             request_id=self._request_id,
             stack=stack,
-            profile=self._streams.profile,
+            error_format=self._streams.error_format,
         )
         return b"event: error\ndata: %b\n\n" % dumps(document)
 
-    async def _begin(self, media_type: str) -> web.StreamResponse:
-        """Return the answer, whose head aiohttp sends together with what is written first."""
-        # Items and heartbeats may both be the first.
-        async with self._beginning:
+    async def _prepare(self, media_type: str) -> web.StreamResponse:
+        """Return the response; aiohttp sends its headers together with the first write."""
+        # Both the first item and the first heartbeat may prepare it.
+        async with self._prepare_lock:
             if self._response is None:
-                response = self._head(media_type)
+                response = self._create_response(media_type)
                 await response.prepare(self._request)
                 self._response = response
             return self._response
 
-    def _head(self, media_type: str) -> web.StreamResponse:
-        request, exchanges = self._request, self._exchanges
+    def _create_response(self, media_type: str) -> web.StreamResponse:
+        request, policy = self._request, self._policy
         response = web.StreamResponse()
         for name, value in (
-            *exchanges.heads.always,
+            *policy.header_templates.always,
             (REQUEST_ID, self._request_id),
-            *exchanges.cors_headers(request),
-            *(self._connection.answer_headers or ()),
+            *policy.cors_headers(request),
+            *(self._connection.response_headers or ()),
         ):
             response.headers.add(name, value)
         response.headers["Content-Type"] = media_type
-        if self._action.yields:
+        if self._action.is_generator:
             response.headers.update(_EVENT_HEADERS)
-        # A body that was not read to its end must not be taken for the next request.
-        if exchanges.is_last(request) or not request.content.is_eof():
+        # The unread rest of a body must not be parsed as the next request.
+        if policy.closes_connection(request) or not request.content.is_eof():
             response.force_close()
-        elif self._action.yields and request.keep_alive and request.version == HttpVersion11:
+        elif self._action.is_generator and request.keep_alive and request.version == HttpVersion11:
             response.headers["Connection"] = "keep-alive"
         return response
 
-    async def _lost(self) -> bool:
-        """The client is gone: have the call cancelled, unless somebody asked for the contrary."""
+    async def _handle_disconnect(self) -> bool:
+        """Cancel the call of a disconnected client, unless the settings keep it running."""
         if self._streams.cancels_on_disconnect and self._task is not None:
-            # aiohttp does so too, as soon as it hears of it.
+            # aiohttp does so too, once it detects the disconnect.
             self._task.cancel()
             await asyncio.sleep(0)
         return False
 
-    async def _beat(self) -> None:
-        """Write a comment whenever nothing was written for a while."""
-        interval = self._streams.heartbeat_seconds
+    async def _send_heartbeats(self) -> None:
+        """Write a comment after each interval without a write."""
+        interval_seconds = self._streams.heartbeat_seconds
         with contextlib.suppress(ConnectionError):
             while True:
-                left = self._written + interval - self._loop.time()
-                if left > 0:
-                    await asyncio.sleep(left)
+                wait_seconds = self._written_at + interval_seconds - self._loop.time()
+                if wait_seconds > 0:
+                    await asyncio.sleep(wait_seconds)
                     continue
-                response = await self._begin(events.MEDIA_TYPE)
-                self._written = self._loop.time()
-                await response.write(events.HEARTBEAT)
+                response = await self._prepare(MEDIA_TYPE)
+                self._written_at = self._loop.time()
+                await response.write(HEARTBEAT)

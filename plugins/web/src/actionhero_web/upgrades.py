@@ -1,4 +1,4 @@
-"""Requests that ask for WebSocket, and whoever takes their connections over: `Upgrade`."""
+"""Upgrades of HTTP connections to WebSocket: the base class `Upgrade`, and their dispatch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiohttp import HttpVersion11, web
 from actionhero import PluginError
 from actionhero_web.header_templates import REQUEST_ID
 from actionhero_web.proxy import TrustedProxies
-from actionhero_web.response import plain
+from actionhero_web.response import aiohttp_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_web.request_handler import RequestHandler
 
-#: What the header `Upgrade` has to name.
+#: The protocol in the header `Upgrade`.
 PROTOCOL: Final = "websocket"
-#: Told to who comes while the server goes down.
+#: The body of the response during shutdown.
 SHUTTING_DOWN = "Server is shutting down"
 
 
 class UpgradeRequest:
-    """The request by which a connection came in: what is kept of it for as long as it lasts.
+    """The request of an upgraded connection, stored for the lifetime of the connection.
 
-    It has no tie to the connection, so it costs little more than its headers.
+    It has no reference to aiohttp's request, so it takes little more memory than its headers.
 
     Args:
-        path: The path, undecoded.
-        query: The query, undecoded.
-        headers: As they were sent.
-        scheme: How the client came: `http` or `https`, also through a trusted proxy.
-        remote: The address of the client, also through a trusted proxy.
+        path: The undecoded path.
+        query: The undecoded query.
+        headers: The headers.
+        scheme: The scheme of the client, `http` or `https`, also behind a trusted proxy.
+        remote: The address of the client, also behind a trusted proxy.
         request_id: The identifier of the request.
     """
 
@@ -62,17 +62,17 @@ class UpgradeRequest:
 
     @property
     def origin(self) -> str:
-        """Our own origin, as this client sees it: `https://example.com`."""
+        """The origin of the server for this client: `https://example.com`."""
         return f"{self.scheme}://{self.headers.get('Host', '')}"
 
 
 class UpgradeRefused(Exception):
-    """Raised by `Upgrade.accept`: the request is answered as HTTP, and stays HTTP.
+    """Raised by `Upgrade.accept` to reject the upgrade with an HTTP response.
 
     Args:
-        status: The status of the answer.
-        text: Its body, plain text.
-        headers: Further headers.
+        status: The status of the response.
+        text: The body, plain text.
+        headers: Additional headers.
     """
 
     def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
@@ -83,26 +83,26 @@ class UpgradeRefused(Exception):
 
 
 class Upgrade(ABC):
-    """Takes connections over that ask for WebSocket at one of its paths.
+    """Upgrades connections to WebSocket at its paths.
 
-    Requests that do not ask for it are answered as if it were not there. While the server goes
-    down everybody is refused with 503, and `accept` is not asked.
+    Requests at these paths without the header `Upgrade` are handled as usual. During shutdown all
+    upgrades are rejected with 503, without a call of `accept`.
     """
 
-    #: The paths, whole: the prefix of the actions is not put before them.
+    #: The absolute paths: the prefix of the actions is not prepended.
     paths: Sequence[str] = ()
 
     @abstractmethod
     async def accept(
         self, request: UpgradeRequest
     ) -> tuple[Mapping[str, str], asyncio.BaseProtocol]:
-        """Return the further headers of the answer 101, and the protocol that takes over.
+        """Return the additional headers of the response 101, and the new protocol.
 
-        The protocol gets `connection_made`, and what the client has sent already as
-        `data_received`. The server has no more to do with the connection, and ends it no more.
+        The protocol gets `connection_made`, and `data_received` with the data received so far. It
+        then owns the connection: the server does not close it.
 
         Raises:
-            UpgradeRefused: The request is answered with its status.
+            UpgradeRefused: The upgrade is rejected, with this response.
         """
 
 
@@ -111,19 +111,19 @@ class Upgrades:
 
     Args:
         app: The application.
-        exchanges: What answers all else, for headers and identifiers.
-        trusted_proxies: Whose word is taken for how a client came.
+        request_handler: The request handler, for headers and request ids.
+        trusted_proxies: The proxies whose forwarding headers are trusted.
 
     Raises:
-        PluginError: Two take over the same path.
+        PluginError: Two upgrades have the same path.
     """
 
     def __init__(
-        self, app: Application, exchanges: RequestHandler, trusted_proxies: Iterable[str]
+        self, app: Application, request_handler: RequestHandler, trusted_proxies: Iterable[str]
     ) -> None:
-        self._exchanges = exchanges
+        self._request_handler = request_handler
         self._proxies = TrustedProxies(trusted_proxies)
-        #: By path, each with and without a slash at its end.
+        #: The upgrades by path, each path with and without a trailing slash.
         self.by_path: dict[str, Upgrade] = {}
         owners: dict[str, str] = {}
         for plugin, item in app.plugins.collect("actionhero_web_upgrades", Upgrade, app=app):
@@ -131,34 +131,34 @@ class Upgrades:
                 path = path.rstrip("/") or "/"
                 if path in owners:
                     raise PluginError(
-                        f"two plugins take over connections at {path!r}: {owners[path]} and "
+                        f"two plugins upgrade connections at {path!r}: {owners[path]} and "
                         f"{plugin.owner}; change the path of one, or disable one of them"
                     )
                 owners[path] = plugin.owner
                 self.by_path[path] = self.by_path[path.rstrip("/") + "/"] = item
 
     def find(self, request: web.BaseRequest, path: str) -> Upgrade | None:
-        """Return who takes over the connection of `request`, if it asks for that."""
-        found = self.by_path.get(path)
-        if found is None or request.method != "GET":
+        """Return the upgrade for `request`; `None` if it is not a request for one."""
+        upgrade = self.by_path.get(path)
+        if upgrade is None or request.method != "GET":
             return None
-        asked = ",".join(request.headers.getall("Upgrade", ())).lower().split(",")
-        # The only one that aiohttp stops reading HTTP for.
-        return found if PROTOCOL in map(str.strip, asked) else None
+        protocols = ",".join(request.headers.getall("Upgrade", ())).lower().split(",")
+        # For other protocols, aiohttp's parser continues with HTTP.
+        return upgrade if PROTOCOL in map(str.strip, protocols) else None
 
-    async def answer(
+    async def handle(
         self, request: web.BaseRequest, upgrade: Upgrade, path: str, query: str
     ) -> web.StreamResponse:
-        """Hand the connection over, or say why not."""
-        exchanges = self._exchanges
+        """Upgrade the connection, or return the response that rejects it."""
+        request_handler = self._request_handler
         peer = getattr(request.protocol, "remote", None) or request.remote
         client = self._proxies.client(peer, request.scheme, request.headers)
-        request_id = client.request_id or exchanges.request_id(request)
+        request_id = client.request_id or request_handler.request_id(request)
         try:
-            if exchanges.draining:
+            if request_handler.draining:
                 raise UpgradeRefused(503, SHUTTING_DOWN, {"Retry-After": "1"})
-            self._check(request)
-            asked = UpgradeRequest(
+            self._validate(request)
+            upgrade_request = UpgradeRequest(
                 path,
                 query,
                 request.headers,
@@ -166,29 +166,38 @@ class Upgrades:
                 remote=client.address,
                 request_id=request_id,
             )
-            headers, protocol = await upgrade.accept(asked)
+            headers, protocol = await upgrade.accept(upgrade_request)
         except UpgradeRefused as refused:
-            more = (*exchanges.heads.always, (REQUEST_ID, request_id), *refused.headers.items())
-            body = refused.text.encode()
-            kind = "text/plain; charset=utf-8"
-            # What follows may be in the other protocol already.
-            return plain(request, refused.status, body, more, content_type=kind, closing=True)
+            return aiohttp_response(
+                refused.status,
+                refused.text.encode(),
+                (
+                    *request_handler.header_templates.always,
+                    (REQUEST_ID, request_id),
+                    *refused.headers.items(),
+                ),
+                content_type="text/plain; charset=utf-8",
+                # The data after the request may already use the other protocol.
+                closing=True,
+            )
         lines = [
             "HTTP/1.1 101 Switching Protocols",
             f"Upgrade: {PROTOCOL}",
             "Connection: Upgrade",
             *(f"{name}: {value}" for name, value in headers.items()),
-            *(f"{name}: {value}" for name, value in exchanges.heads.always),
+            *(f"{name}: {value}" for name, value in request_handler.header_templates.always),
             f"{REQUEST_ID}: {request_id}",
         ]
-        hand_over(request.protocol, ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"), protocol)
-        return _HandedOver()
+        switch_protocol(
+            request.protocol, ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"), protocol
+        )
+        return _UpgradedResponse()
 
-    def _check(self, request: web.BaseRequest) -> None:
-        """Refuse what HTTP does not allow of such a request.
+    def _validate(self, request: web.BaseRequest) -> None:
+        """Validate the request by the rules of HTTP for upgrades.
 
         Raises:
-            UpgradeRefused: It is malformed.
+            UpgradeRefused: The request is malformed.
         """
         headers = request.headers
         if request.version < HttpVersion11:
@@ -198,45 +207,45 @@ class Upgrades:
         if headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in headers:
             raise UpgradeRefused(400, "A request to upgrade must have no body")
         if len(headers.getall("Host", ())) != 1:
-            raise UpgradeRefused(400, "The Host header must be there once")
+            raise UpgradeRefused(400, "The request must have exactly one Host header")
 
 
-class _HandedOver(web.StreamResponse):
-    """Stands for the answer that was written when the connection was handed over."""
+class _UpgradedResponse(web.StreamResponse):
+    """A placeholder for the response 101, which has been written already."""
 
     def __init__(self) -> None:
         super().__init__(status=101)
         self.force_close()
 
     async def prepare(self, request: web.BaseRequest) -> Any:
-        """Do nothing: it is written."""
+        """Do nothing: the response has been written."""
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Do nothing: what follows is another protocol."""
+        """Do nothing: the connection belongs to the new protocol."""
 
 
-def hand_over(protocol: Any, head: bytes, successor: asyncio.BaseProtocol) -> None:
-    """Give the connection of aiohttp's `protocol` to `successor`, after an answer.
+def switch_protocol(protocol: Any, head: bytes, successor: asyncio.BaseProtocol) -> None:
+    """Write a response, and switch the connection of aiohttp's `protocol` to `successor`.
 
     Args:
-        protocol: Of a request that is being answered.
-        head: The answer.
-        successor: The protocol from now on.
+        protocol: The protocol of a request in progress.
+        head: The response.
+        successor: The new protocol.
 
     Raises:
-        ConnectionResetError: The client is gone.
+        ConnectionResetError: The client has disconnected.
     """
     transport: Any = protocol.transport
     if transport is None or transport.is_closing():
         raise ConnectionResetError("Cannot write to closing transport")
     tail, protocol._message_tail = protocol._message_tail, b""
     transport.write(head)
-    # So that it is told of an end, and neither closes the connection nor cancels this very task.
+    # Detached first, so that `connection_lost` neither closes the connection nor cancels this task.
     protocol.transport = protocol._task_handler = None
     protocol.connection_lost(None)
     transport.set_protocol(successor)
     if protocol._buffer_paused:
-        # aiohttp stops reading where much has come that it has no use for.
+        # aiohttp pauses reading when too much unparsed data has arrived.
         transport.resume_reading()
     successor.connection_made(transport)
     if tail and isinstance(successor, asyncio.Protocol):

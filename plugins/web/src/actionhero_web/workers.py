@@ -1,8 +1,7 @@
-"""Several processes that serve one address, looked after by gunicorn.
+"""Several worker processes at one address, supervised by gunicorn.
 
-This module needs gunicorn, which the extra `actionhero-web[workers]` brings. Of gunicorn only the
-process that looks after others is used: no configuration file of it is read, no variable and no
-argument.
+This module needs gunicorn, which the extra `actionhero-web[workers]` installs. Only its arbiter is
+used: its configuration files, environment variables and arguments are not read.
 """
 
 from __future__ import annotations
@@ -44,68 +43,68 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.workers")
 
-#: Where files are in memory on Linux: a heartbeat never waits for a disk.
+#: The in-memory file system of Linux, so that heartbeats never wait for a disk.
 MEMORY_FOLDER: Final = "/dev/shm"  # noqa: S108
-#: How long a worker's event loop may stand still before the worker is replaced.
-SILENT_SECONDS: Final = 30
-#: How much longer than its calls a worker may take to stop.
-STOP_SECONDS: Final = 5
-#: How many workers in a row may end before they serve.
-MOST_STILLBORN: Final = 3
-#: How many characters of what went wrong a worker tells its parent.
-MOST_TOLD: Final = 10_000
+#: How long the event loop of a worker may be blocked before the worker is replaced.
+HEARTBEAT_TIMEOUT_SECONDS: Final = 30
+#: The time that a worker has to stop after the grace period of its calls.
+EXTRA_STOP_SECONDS: Final = 5
+#: The number of consecutive failed starts of workers after which the server stops.
+MAX_FAILED_STARTS: Final = 3
+#: The maximum length of the error message that a worker reports to its parent.
+MAX_REPORT_CHARACTERS: Final = 10_000
 
 
 class Workers(Supervisor):
-    """Listens, and starts processes that accept; one that ends is replaced.
+    """Listens, and runs worker processes; a worker that exits is replaced.
 
     Args:
-        app: The loaded application. Each worker loads one of its own.
+        app: The loaded application. Each worker loads its own.
     """
 
     def __init__(self, app: Application) -> None:
         self._app = app
 
     def run(self) -> int:
-        """Look after the workers until told to stop.
+        """Supervise the workers until a stop signal.
 
         Raises:
-            ConfigurationError: The address is in use, or a worker says that settings are wrong.
-            LifecycleError: A worker could not start, or not stop.
+            ConfigurationError: The address is in use, or a worker found invalid settings.
+            LifecycleError: A worker failed to start or to stop.
         """
         listeners = listen(self._app.get(WebSettings))
-        # What is there now is shared with all workers for as long as nobody writes to it.
+        # The garbage collector does not write to frozen objects, so workers share their memory.
         gc.freeze()
-        own_id = os.getpid()
-        charge = GunicornApp(self._app, listeners)
-        arbiter = WorkerArbiter(charge)
+        parent_pid = os.getpid()
+        gunicorn_app = GunicornApp(self._app, listeners)
+        arbiter = WorkerArbiter(gunicorn_app)
         try:
             arbiter.run()
-        except SystemExit as ended:
-            if os.getpid() != own_id:
-                # A worker, which began as a copy of this process, and ends here.
+        except SystemExit as exit_request:
+            if os.getpid() != parent_pid:
+                # A worker, which was forked from this process, exits here.
                 raise
-            code = ended.code
+            code = exit_request.code
         finally:
-            if os.getpid() == own_id:
+            if os.getpid() == parent_pid:
                 arbiter.kill_workers(signal.SIGKILL)
                 for listener in listeners:
                     listener.close()
-                charge.read_reports()
-                charge.close()
-        if charge.failure is not None:
-            raise charge.failure
+                gunicorn_app.read_reports()
+                gunicorn_app.close()
+        if gunicorn_app.failure is not None:
+            raise gunicorn_app.failure
         if code:
-            raise LifecycleError("no worker could start, or their parent failed; see the log above")
+            raise LifecycleError("no worker started, or their supervisor failed; see the log above")
         return 0
 
 
 class GunicornApp(BaseApplication):  # type: ignore[misc]
-    """What gunicorn is to serve, how, and what workers report to their parent.
+    """The application and configuration of gunicorn, and the reports of workers to their parent.
 
     Args:
         app: The application as the parent has loaded it.
-        listeners: What is listened on.
+        listeners: The listening sockets.
     """
 
     def __init__(self, app: Application, listeners: list[Listener]) -> None:
@@ -113,79 +112,79 @@ class GunicornApp(BaseApplication):  # type: ignore[misc]
         self.listeners = listeners
         self._settings = app.get(WebSettings)
         self._grace_seconds = app.grace_seconds
-        # Datagrams: what several workers tell at once stays apart.
-        self._ears, self._mouth = socket.socketpair(type=socket.SOCK_DGRAM)
-        self._ears.setblocking(False)
-        #: The processes that have served.
+        # Datagrams keep concurrent reports of several workers separate.
+        self._report_reader, self._report_writer = socket.socketpair(type=socket.SOCK_DGRAM)
+        self._report_reader.setblocking(False)
+        #: The process ids of the workers that have started.
         self.ready: set[int] = set()
-        #: What a worker failed of.
+        #: The error of the first worker that failed.
         self.failure: BootError | None = None
         super().__init__()
 
     def load_config(self) -> None:
-        """Set what we want otherwise than gunicorn does."""
-        wanted = {
+        """Override the defaults of gunicorn."""
+        options = {
             "workers": self._settings.workers,
             "worker_class": HttpWorker,
-            "logger_class": Log,
-            "timeout": SILENT_SECONDS,
-            "graceful_timeout": math.ceil(self._grace_seconds) + STOP_SECONDS,
+            "logger_class": GunicornLogger,
+            "timeout": HEARTBEAT_TIMEOUT_SECONDS,
+            "graceful_timeout": math.ceil(self._grace_seconds) + EXTRA_STOP_SECONDS,
             "proc_name": "actionhero",
-            # Not looked at, because there are sockets already; but gunicorn parses it, and its
-            # default comes from PORT.
+            # Unused, as the sockets exist already; but gunicorn parses it, and the default is
+            # derived from PORT.
             "bind": "127.0.0.1:0",
-            # A second way in that nobody asked for; since gunicorn 25.
+            # The control socket of gunicorn 25 is not needed.
             "control_socket_disable": True,
         }
         if os.access(MEMORY_FOLDER, os.W_OK):
-            wanted["worker_tmp_dir"] = MEMORY_FOLDER
-        for name, value in wanted.items():
+            options["worker_tmp_dir"] = MEMORY_FOLDER
+        for name, value in options.items():
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
         self.cfg.set("child_exit", _on_exit)
 
     def report(self, **facts: Any) -> None:
-        """Tell the parent something. For workers."""
+        """Send a report to the parent. Called by workers."""
         with contextlib.suppress(OSError):
-            self._mouth.send(json.dumps(facts).encode())
+            self._report_writer.send(json.dumps(facts).encode())
 
     def read_reports(self) -> None:
-        """Take in what workers told. For the parent."""
+        """Process the reports of workers. Called by the parent."""
         while True:
             try:
-                facts = json.loads(self._ears.recv(1 << 18))
+                facts = json.loads(self._report_reader.recv(1 << 18))
             except BlockingIOError:
                 return
             if "ready" in facts:
                 self.ready.add(facts["ready"])
             elif self.failure is None:
-                kind = LifecycleError if facts["code"] == EXIT_SOFTWARE else ConfigurationError
-                self.failure = kind(facts["failure"])
+                is_lifecycle_error = facts["code"] == EXIT_SOFTWARE
+                error_class = LifecycleError if is_lifecycle_error else ConfigurationError
+                self.failure = error_class(facts["failure"])
 
     def close(self) -> None:
-        """Close what reports are taken from."""
-        self._ears.close()
-        self._mouth.close()
+        """Close the sockets for reports."""
+        self._report_reader.close()
+        self._report_writer.close()
 
 
 class WorkerArbiter(Arbiter):  # type: ignore[misc]
-    """gunicorn's parent of workers, with our sockets and our manners."""
+    """The arbiter of gunicorn, with our sockets, signal handling and shutdown."""
 
-    def __init__(self, charge: GunicornApp) -> None:
-        self._charge = charge
-        self._told = False
+    def __init__(self, gunicorn_app: GunicornApp) -> None:
+        self._gunicorn_app = gunicorn_app
+        self._stop_requested = False
         self._stopping = False
-        #: How many workers in a row ended before they served.
-        self.stillborn = 0
-        # Left behind by a gunicorn that started us, they would make us its successor.
+        #: The number of consecutive failed starts.
+        self.failed_starts = 0
+        # Inherited from a gunicorn that started this process, they would make us its successor.
         for name in ("GUNICORN_PID", "GUNICORN_FD"):
             os.environ.pop(name, None)
-        super().__init__(charge)
-        self.LISTENERS = [listener.socket for listener in charge.listeners]
+        super().__init__(gunicorn_app)
+        self.LISTENERS = [listener.socket for listener in gunicorn_app.listeners]
 
     def spawn_worker(self) -> int | None:
-        # What is sent to a worker before it has handlers of its own would be lost in a copy of
-        # ours.
+        # Block signals until the worker has its own handlers: the inherited ones would lose them.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             pid: int | None = super().spawn_worker()
@@ -195,12 +194,12 @@ class WorkerArbiter(Arbiter):  # type: ignore[misc]
 
     def signal(self, sig: int, frame: FrameType | None) -> None:
         if sig in STOP_SIGNALS:
-            if self._told:
+            if self._stop_requested:
                 self.kill_workers(signal.SIGKILL)
-                for listener in self._charge.listeners:
+                for listener in self._gunicorn_app.listeners:
                     listener.close()
                 exit_now(sig)
-            self._told = True
+            self._stop_requested = True
         super().signal(sig, frame)
 
     def handle_term(self) -> None:
@@ -208,25 +207,25 @@ class WorkerArbiter(Arbiter):  # type: ignore[misc]
         raise StopIteration
 
     def handle_int(self) -> None:
-        # gunicorn would interrupt calls.
+        # The default of gunicorn interrupts calls.
         logger.info("stopping on SIGINT")
         raise StopIteration
 
     handle_quit = handle_int
 
     def handle_hup(self) -> None:
-        # gunicorn would load the application anew, but it is imported in this process already.
+        # The default of gunicorn reloads the application, which this process has imported already.
         logger.info("stopping on SIGHUP")
         raise StopIteration
 
     def handle_usr2(self) -> None:
-        logger.warning("SIGUSR2 is not looked at: start the new server beside this one")
+        logger.warning("SIGUSR2 is ignored; start the new server in parallel to this one")
 
     def stop(self, graceful: bool = True) -> None:
         self._stopping = True
-        # The workers hold the sockets too, and serve who is in the queue before they close them.
-        for listener in self._charge.listeners:
-            listener.turn_away()
+        # The workers have the sockets too, and drain their backlog before they close them.
+        for listener in self._gunicorn_app.listeners:
+            listener.stop_listening()
             listener.close()
         self.LISTENERS = []
         super().stop(graceful)
@@ -235,40 +234,41 @@ class WorkerArbiter(Arbiter):  # type: ignore[misc]
         try:
             super().reap_workers()
         except HaltServer:
-            # A worker that cannot start any more is no reason to end what ends already.
+            # A failed start during shutdown must not interrupt the shutdown.
             if not self._stopping:
                 raise
 
     def on_exit(self, worker: HttpWorker) -> None:
-        """Note that a worker ended.
+        """Handle the exit of a worker.
 
         Raises:
-            HaltServer: Too many ended before they served.
+            HaltServer: Too many consecutive workers failed to start.
         """
-        self._charge.read_reports()
+        self._gunicorn_app.read_reports()
         if self._stopping:
             return
-        self.stillborn = 0 if worker.pid in self._charge.ready else self.stillborn + 1
-        self._charge.ready.discard(worker.pid)
-        if self.stillborn >= MOST_STILLBORN:
+        self.failed_starts = 0 if worker.pid in self._gunicorn_app.ready else self.failed_starts + 1
+        self._gunicorn_app.ready.discard(worker.pid)
+        if self.failed_starts >= MAX_FAILED_STARTS:
             raise HaltServer(
-                f"{MOST_STILLBORN} workers in a row ended before they served", EXIT_SOFTWARE
+                f"{MAX_FAILED_STARTS} consecutive workers exited before they were ready",
+                EXIT_SOFTWARE,
             )
-        # It served, and failed to stop: its log says how.
-        self._charge.failure = None
-        logger.warning("worker %d (process %d) has ended; it is replaced", worker.age, worker.pid)
+        # It had started, and its failure to stop is in its log.
+        self._gunicorn_app.failure = None
+        logger.warning("worker %d (process %d) exited; replacing it", worker.age, worker.pid)
 
 
 class HttpWorker(Worker):  # type: ignore[misc]
-    """One process that serves."""
+    """A worker process."""
 
     def init_signals(self) -> None:
-        # A terminal sends these to every process; the parent tells us what they mean.
+        # A terminal sends these to every process of its group; the parent handles them.
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, signal.SIG_IGN)
         for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGABRT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        # SIGABRT is for who hangs: then it is good to know where.
+        # gunicorn sends SIGABRT to a blocked worker; the traceback shows the blocking code.
         with contextlib.suppress(ValueError, OSError):
             faulthandler.enable()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
@@ -277,35 +277,39 @@ class HttpWorker(Worker):  # type: ignore[misc]
         """Do nothing: `run` loads the application."""
 
     def run(self) -> None:
-        charge: GunicornApp = self.app
-        # Set by gunicorn before a worker has done anything.
+        gunicorn_app: GunicornApp = self.app
+        # gunicorn has set it before the application is loaded.
         self.booted = False
         add_facts(worker=self.age, pid=os.getpid())
         try:
-            app = App.load(charge.sources, RunMode.SERVER)
+            app = App.load(gunicorn_app.sources, RunMode.SERVER)
             configure_logs(app)
-            app.refuse_problems()
+            app.raise_for_problems()
             for server in app.servers:
                 if isinstance(server, WebServer):
                     server.sockets = list(self.sockets)
-            code = serve(app, lambda: self._tell_ready(app), parent=self.ppid, beat=self.notify)
+            code = serve(
+                app, lambda: self._report_ready(app), parent=self.ppid, heartbeat=self.notify
+            )
         except BootError as error:
-            charge.report(failure=_with_causes(error)[:MOST_TOLD], code=error.exit_code)
+            gunicorn_app.report(
+                failure=_with_causes(error)[:MAX_REPORT_CHARACTERS], code=error.exit_code
+            )
             exit_soon(error.exit_code if self.booted else Arbiter.WORKER_BOOT_ERROR)
         exit_soon(code)
 
-    def _tell_ready(self, app: Application) -> None:
+    def _report_ready(self, app: Application) -> None:
         self.booted = True
         self.app.report(ready=os.getpid())
         if self.age == 1:
             announce(app)
 
 
-class Log(Logger):  # type: ignore[misc]
-    """What gunicorn says, in our log: its warnings and errors, and the rest for who debugs."""
+class GunicornLogger(Logger):  # type: ignore[misc]
+    """Passes the log of gunicorn to ours: warnings and errors as they are, the rest at DEBUG."""
 
     def __init__(self, cfg: Any) -> None:
-        # Not gunicorn's own, which would put handlers on loggers.
+        # Not `super().__init__`, which adds handlers to loggers.
         self.cfg = cfg
         self.error_log = self.access_log = logger
 

@@ -1,4 +1,4 @@
-"""Answers that are compressed, and those that are not."""
+"""The compression of responses, over HTTP."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from plugins.web.tests.wire.conftest import Door, Serve
+    from plugins.web.tests.wire.conftest import HttpClient, Serve
 
 LARGE = {"text": "compress me " * 1000}
 
 
 def unbrotli(body: bytes) -> bytes:
     brotli: Any = pytest.importorskip("brotli")
-    unpacked: bytes = brotli.decompress(body)
-    return unpacked
+    decompressed: bytes = brotli.decompress(body)
+    return decompressed
 
 
 @pytest.mark.parametrize(
@@ -29,26 +29,26 @@ def unbrotli(body: bytes) -> bytes:
         ("gzip;q=x", None), ("x-gzip", "gzip"), ("gzip;q=0.001", "gzip"), ("*;q=0, gzip", "gzip"),
     ],
 )  # fmt: skip
-def test_the_encoding_is_what_the_client_likes_best(
-    door: Door, accepted: str, encoding: str | None
+def test_the_preferred_encoding_is_used(
+    client: HttpClient, accepted: str, encoding: str | None
 ) -> None:
-    """With q-values; brotli where both are as good, and its library is there."""
+    """By quality values; brotli for equal ones, if its library is installed."""
     if encoding == "br":
         pytest.importorskip("brotli")
 
-    answer = door.get("/api/give/large", Accept_Encoding=accepted)
+    response = client.get("/api/value/large", Accept_Encoding=accepted)
 
-    unpack = {"gzip": gzip.decompress, "br": unbrotli, None: bytes}[encoding]
-    assert answer.header("Content-Encoding") == encoding
-    assert json.loads(unpack(answer.body)) == LARGE
-    assert answer.header("Vary") == "Accept-Encoding"
-    assert answer.header("Content-Length") == str(len(answer.body))
+    decompress = {"gzip": gzip.decompress, "br": unbrotli, None: bytes}[encoding]
+    assert response.header("Content-Encoding") == encoding
+    assert json.loads(decompress(response.body)) == LARGE
+    assert response.header("Vary") == "Accept-Encoding"
+    assert response.header("Content-Length") == str(len(response.body))
 
 
-def test_a_body_of_1024_bytes_is_compressed_and_a_smaller_one_is_not(standard: Door) -> None:
-    """It would fit a packet or two as it is."""
-    smaller = standard.get("/api/give/almost-kilobyte", Accept_Encoding="gzip")
-    larger = standard.get("/api/give/kilobyte", Accept_Encoding="gzip")
+def test_bodies_of_1024_bytes_and_more_are_compressed(standard: HttpClient) -> None:
+    """Smaller bodies fit into a packet or two."""
+    smaller = standard.get("/api/value/almost-kilobyte", Accept_Encoding="gzip")
+    larger = standard.get("/api/value/kilobyte", Accept_Encoding="gzip")
 
     assert len(smaller.body) == 1023
     assert smaller.header("Content-Encoding") is None
@@ -57,22 +57,22 @@ def test_a_body_of_1024_bytes_is_compressed_and_a_smaller_one_is_not(standard: D
     assert len(gzip.decompress(larger.body)) == 1024
 
 
-def test_errors_are_compressed_like_values(door: Door) -> None:
-    """A long list of problems, or a stack."""
+def test_error_responses_are_compressed(client: HttpClient) -> None:
+    """A list of invalid inputs or a traceback can be long."""
     headers = {"Accept-Encoding": "gzip"}
     tags = {"tags": ["x"] * 200}
 
-    answer = door.send("PUT", "/api/account", None, headers, json=tags)
+    response = client.send("PUT", "/api/account", None, headers, json=tags)
 
-    assert answer.header("Content-Encoding") == "gzip"
-    assert b"CONNECTION_ACTION_PARAM_REQUIRED" in gzip.decompress(answer.body)
+    assert response.header("Content-Encoding") == "gzip"
+    assert b"CONNECTION_ACTION_PARAM_REQUIRED" in gzip.decompress(response.body)
 
 
-def test_raw_answers_are_compressed_unless_they_are_so_already(door: Door) -> None:
-    """Text of an action, but no image, no stream of events, and no `HEAD` without its headers."""
-    text = door.get("/api/raw/large", Accept_Encoding="gzip")
-    image = door.get("/api/raw/image", Accept_Encoding="gzip")
-    plain = door.get("/api/raw/large")
+def test_native_responses_are_compressed_unless_already_compressed(client: HttpClient) -> None:
+    """Text is compressed, images are not."""
+    text = client.get("/api/native/large", Accept_Encoding="gzip")
+    image = client.get("/api/native/image", Accept_Encoding="gzip")
+    plain = client.get("/api/native/large")
 
     assert text.header("Content-Encoding") == "gzip"
     assert gzip.decompress(text.body) == plain.body == b"compress me " * 1000
@@ -81,20 +81,22 @@ def test_raw_answers_are_compressed_unless_they_are_so_already(door: Door) -> No
     assert image.header("Content-Encoding") is None
 
 
-def test_compression_can_be_switched_off(serve: Serve) -> None:
-    """`web.compress`, where a proxy does it."""
-    door = serve(web__compress="false")
+def test_compression_can_be_disabled(serve: Serve) -> None:
+    """With `web.compress`, if a proxy compresses."""
+    client = serve(web__compress="false")
 
-    for target in ("/api/give/large", "/api/raw/large"):
-        answer = door.get(target, Accept_Encoding="gzip, br")
+    for target in ("/api/value/large", "/api/native/large"):
+        response = client.get(target, Accept_Encoding="gzip, br")
 
-        assert answer.header("Content-Encoding") is None
-        assert answer.header("Vary") is None
+        assert response.header("Content-Encoding") is None
+        assert response.header("Vary") is None
 
 
-def test_a_client_of_http_1_0_may_have_it_compressed_too(standard: Door) -> None:
-    """It said that it accepts it."""
-    received = standard.raw(b"GET /api/give/large HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n")
+def test_responses_to_http_1_0_clients_are_compressed(standard: HttpClient) -> None:
+    """If they send `Accept-Encoding`."""
+    received = standard.send_bytes(
+        b"GET /api/value/large HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n"
+    )
 
     head, _, body = received.partition(b"\r\n\r\n")
     assert b"Content-Encoding: gzip" in head

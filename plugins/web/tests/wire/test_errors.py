@@ -1,4 +1,4 @@
-"""How failures are told: statuses, names, and the envelope."""
+"""Error responses: statuses, names, and the error document."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from plugins.web.tests.wire.conftest import Answer, Door, Serve
+    from plugins.web.tests.wire.conftest import HttpClient, Response, Serve
 
 RUN = "CONNECTION_ACTION_RUN"
 
-#: The type: status and name in profile `standard`, then in profile `actionhero`.
-TABLE = {
+#: The standard status, and the status and name in the format `actionhero`, of each error type.
+EXPECTED = {
     "SERVER_INITIALIZATION": (500, 500, None),
     "SERVER_START": (500, 500, None),
     "SERVER_STOP": (500, 500, None),
@@ -63,55 +63,58 @@ CLASSES = {
 }
 
 
-def status_for(answer: Answer) -> tuple[int, str]:
-    return answer.status, answer.error["type"]
+def status_and_type(response: Response) -> tuple[int, str]:
+    return response.status, response.error["type"]
 
 
-@pytest.mark.parametrize("kind", TABLE)
-def test_every_type_of_error_has_its_standard_status_and_keeps_its_name(
-    standard: Door, kind: str
+@pytest.mark.parametrize("error_type", EXPECTED)
+def test_every_error_type_has_its_standard_status_and_its_own_name(
+    standard: HttpClient, error_type: str
 ) -> None:
-    """Each failure has the status that HTTP has for it, and our name."""
-    answer = standard.get(f"/api/fail/{kind}")
+    """The status follows HTTP."""
+    response = standard.get(f"/api/fail/{error_type}")
 
-    assert status_for(answer) == (TABLE[kind][0], kind)
+    assert status_and_type(response) == (EXPECTED[error_type][0], error_type)
 
 
-@pytest.mark.parametrize("kind", TABLE)
-def test_every_type_of_error_is_told_by_the_names_of_the_reference_in_profile_actionhero(
-    original: Door, kind: str
+@pytest.mark.parametrize("error_type", EXPECTED)
+def test_every_error_type_has_its_original_status_and_name_in_the_format_actionhero(
+    original: HttpClient, error_type: str
 ) -> None:
-    """Clients of the original meet only the names and statuses that they know."""
-    answer = original.get(f"/api/fail/{kind}")
+    """Clients of the original ActionHero get only statuses and names that they know."""
+    response = original.get(f"/api/fail/{error_type}")
 
-    assert status_for(answer) == (TABLE[kind][1], TABLE[kind][2] or kind)
+    assert status_and_type(response) == (
+        EXPECTED[error_type][1],
+        EXPECTED[error_type][2] or error_type,
+    )
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_every_class_of_error_is_told_as_its_type(door: Door, name: str) -> None:
-    """An author raises `Conflict`, and need not know of types or statuses."""
-    kind = CLASSES[name]
-    standard_status, original_status, original_name = TABLE[kind]
+def test_every_error_class_has_its_error_type(client: HttpClient, name: str) -> None:
+    """Authors raise `Conflict` without a type or status."""
+    error_type = CLASSES[name]
+    standard_status, original_status, original_name = EXPECTED[error_type]
 
-    answer = door.get(f"/api/fail/class/{name}")
+    response = client.get(f"/api/fail/class/{name}")
 
-    if door.profile == "standard":
-        assert status_for(answer) == (standard_status, kind)
+    if client.error_format == "standard":
+        assert status_and_type(response) == (standard_status, error_type)
     else:
-        assert status_for(answer) == (original_status, original_name or kind)
+        assert status_and_type(response) == (original_status, original_name or error_type)
 
 
-def test_sign_in_required_says_session_not_found(door: Door) -> None:
-    """The text that clients of the original compare with."""
-    assert door.get("/api/fail/class/SignInRequired").error["message"] == "Session not found"
+def test_sign_in_required_has_the_message_session_not_found(client: HttpClient) -> None:
+    """Clients of the original ActionHero compare this text."""
+    assert client.get("/api/fail/class/SignInRequired").error["message"] == "Session not found"
 
 
-def test_the_envelope_has_its_fields_in_order(door: Door) -> None:
-    """message, type, timestamp, key, value, errors, request_id, stack; what is not there is out."""
-    plain = door.get("/api/nowhere").error
+def test_the_error_document_has_ordered_keys(client: HttpClient) -> None:
+    """message, type, timestamp, key, value, errors, request_id, stack; absent ones are omitted."""
+    plain = client.get("/api/nowhere").error
     before = time.time_ns() // 1_000_000
-    invalid = door.send("PUT", "/api/account", json={"name": 7}).error
-    crash = door.get("/api/crash").error
+    invalid = client.send("PUT", "/api/account", json={"name": 7}).error
+    crash = client.get("/api/crash").error
 
     assert list(plain) == ["message", "type", "timestamp", "request_id"]
     assert list(invalid) == [
@@ -122,18 +125,18 @@ def test_the_envelope_has_its_fields_in_order(door: Door) -> None:
     assert before <= invalid["timestamp"] <= time.time_ns() // 1_000_000
 
 
-def test_the_request_id_in_the_envelope_is_that_of_the_header(door: Door) -> None:
-    """One identifier, to quote in a complaint."""
+def test_the_error_document_has_the_request_id_of_the_header(client: HttpClient) -> None:
+    """The identifier can be quoted in a report."""
     for target in ("/api/nowhere", "/api/crash", "/nowhere"):
-        answer = door.get(target)
+        response = client.get(target)
 
-        assert answer.error["request_id"] == answer.header("X-Request-Id")
+        assert response.error["request_id"] == response.header("X-Request-Id")
 
 
-def test_errors_are_compact_and_in_profile_actionhero_indented_with_crlf_at_the_end(
-    standard: Door, original: Door
+def test_errors_are_compact_or_indented_in_the_format_actionhero(
+    standard: HttpClient, original: HttpClient
 ) -> None:
-    """The bytes of the envelope."""
+    """The latter end with CRLF."""
     compact = standard.get("/api/nowhere").body
     indented = original.get("/api/nowhere").body
 
@@ -144,22 +147,22 @@ def test_errors_are_compact_and_in_profile_actionhero_indented_with_crlf_at_the_
     assert indented.count(b"\r") == 1
 
 
-def test_an_unexpected_exception_is_told_as_internal_error(serve: Serve) -> None:
-    """Nothing of it leaves the process where tracebacks are not shown."""
-    for profile in ("standard", "actionhero"):
-        door = serve(errors__show_tracebacks="false", web__error_format=profile)
+def test_an_unexpected_exception_is_an_internal_error(serve: Serve) -> None:
+    """If tracebacks are hidden, the response contains nothing of the exception."""
+    for error_format in ("standard", "actionhero"):
+        client = serve(errors__show_tracebacks="false", web__error_format=error_format)
 
-        answer = door.get("/api/crash")
+        response = client.get("/api/crash")
 
-        assert status_for(answer) == (500, RUN)
-        assert answer.error["message"] == "Internal error"
-        assert "stack" not in answer.error
-        assert b"SELECT" not in answer.body
-        assert answer.error["request_id"]
+        assert status_and_type(response) == (500, RUN)
+        assert response.error["message"] == "Internal error"
+        assert "stack" not in response.error
+        assert b"SELECT" not in response.body
+        assert response.error["request_id"]
 
 
-def test_the_text_of_an_unexpected_exception_comes_only_with_its_stack(standard: Door) -> None:
-    """In development the developer sees what happened; the message stays the same."""
+def test_the_text_of_an_unexpected_exception_is_only_in_the_stack(standard: HttpClient) -> None:
+    """In development the response has a traceback; the message is the same."""
     error = standard.get("/api/crash").error
 
     assert error["message"] == "Internal error"
@@ -167,13 +170,13 @@ def test_the_text_of_an_unexpected_exception_comes_only_with_its_stack(standard:
     assert error["stack"].startswith("Traceback (most recent call last)")
 
 
-def test_the_stack_has_no_secret(standard: Door) -> None:
-    """A password that an exception repeats is taken out of the traceback."""
-    answer = standard.post("/api/crash", {"password": "correct horse"})
+def test_the_stack_contains_no_secret(standard: HttpClient) -> None:
+    """A secret in the text of an exception is redacted."""
+    response = standard.post("/api/crash", {"password": "correct horse"})
 
-    assert answer.status == 500
-    assert b"correct horse" not in answer.body
-    assert "no such password: [redacted]" in answer.error["stack"]
+    assert response.status == 500
+    assert b"correct horse" not in response.body
+    assert "no such password: [redacted]" in response.error["stack"]
 
 
 @pytest.mark.parametrize(
@@ -188,103 +191,107 @@ def test_the_stack_has_no_secret(standard: Door) -> None:
     ],
     ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
 )
-def test_the_stack_is_shown_in_development_and_only_to_this_machine(
+def test_the_stack_is_shown_to_local_clients_in_development_only(
     serve: Serve, variables: dict[str, str], *, shown: bool
 ) -> None:
-    """Off in production and on addresses that others can reach, unless it was set by hand."""
-    answer = serve(**variables).get("/api/crash")
+    """Not in production and not on public addresses, unless the setting is explicit."""
+    response = serve(**variables).get("/api/crash")
 
-    assert ("stack" in answer.error) is shown
-    assert (b"SELECT" in answer.body) is shown
+    assert ("stack" in response.error) is shown
+    assert (b"SELECT" in response.body) is shown
 
 
-def test_an_expected_failure_of_the_inputs_has_no_stack(standard: Door) -> None:
-    """What a client did wrong is no matter for a traceback."""
+def test_invalid_inputs_have_no_stack(standard: HttpClient) -> None:
+    """A client error needs no traceback."""
     assert "stack" not in standard.send("PUT", "/api/account", json={}).error
 
 
-def test_a_timeout_names_the_action_and_its_limit(door: Door) -> None:
-    """408, in both profiles."""
-    answer = door.get("/api/slow")
+def test_a_timeout_error_contains_the_action_and_its_limit(client: HttpClient) -> None:
+    """Status 408 in both error formats."""
+    response = client.get("/api/slow")
 
-    assert status_for(answer) == (408, "CONNECTION_ACTION_TIMEOUT")
-    assert answer.error["message"] == "Action 'slow' timed out after 20ms"
-
-
-def test_a_service_that_is_unavailable_says_when_to_try_again(door: Door) -> None:
-    """503 has `Retry-After`: what the action said, or a second."""
-    assert door.get("/api/fail/later").header("Retry-After") == "17"
-    assert door.get("/api/fail/CONNECTION_SERVICE_UNAVAILABLE").header("Retry-After") == "1"
-    assert door.get("/api/fail/CONNECTION_ACTION_RUN").header("Retry-After") is None
+    assert status_and_type(response) == (408, "CONNECTION_ACTION_TIMEOUT")
+    assert response.error["message"] == "Action 'slow' timed out after 20ms"
 
 
-def test_the_value_of_an_error_is_cut_at_1000_characters(door: Door) -> None:
-    """Also one that the action itself put there."""
-    error = door.get("/api/fail/facts").error
+def test_service_unavailable_has_retry_after(client: HttpClient) -> None:
+    """The value of the error, or one second."""
+    assert client.get("/api/fail/later").header("Retry-After") == "17"
+    assert client.get("/api/fail/CONNECTION_SERVICE_UNAVAILABLE").header("Retry-After") == "1"
+    assert client.get("/api/fail/CONNECTION_ACTION_RUN").header("Retry-After") is None
+
+
+def test_the_value_of_an_error_is_truncated_to_1000_characters(client: HttpClient) -> None:
+    """Also if the action has set it."""
+    error = client.get("/api/fail/value").error
 
     assert error["key"] == "email"
     assert error["value"] == "x" * 1000
 
 
-def test_problem_json_is_rfc_9457_with_the_standard_status(door: Door) -> None:
-    """Who sends `Accept: application/problem+json` gets it, in both profiles alike."""
-    answer = door.send(
+def test_problem_json_is_rfc_9457_with_the_standard_status(client: HttpClient) -> None:
+    """Clients that accept `application/problem+json` get it in both error formats."""
+    response = client.send(
         "PUT", "/api/account", json={"name": "Ada"}, headers={"Accept": "application/problem+json"}
     )
 
-    assert answer.status == 422
-    assert answer.header("Content-Type") == "application/problem+json"
-    assert list(answer.json) == ["type", "title", "status", "detail", "instance", "errors"]
-    assert answer.json["status"] == 422
-    assert answer.json["type"] == "urn:actionhero:error:CONNECTION_ACTION_PARAM_REQUIRED"
-    assert answer.json["detail"] == "Missing required param: email"
-    assert answer.json["instance"].endswith(answer.header("X-Request-Id") or "?")
-    assert answer.json["errors"][0] == {
+    assert response.status == 422
+    assert response.header("Content-Type") == "application/problem+json"
+    assert list(response.json) == ["type", "title", "status", "detail", "instance", "errors"]
+    assert response.json["status"] == 422
+    assert response.json["type"] == "urn:actionhero:error:CONNECTION_ACTION_PARAM_REQUIRED"
+    assert response.json["detail"] == "Missing required param: email"
+    assert response.json["instance"].endswith(response.header("X-Request-Id") or "?")
+    assert response.json["errors"][0] == {
         "pointer": "/email", "message": "Missing required param: email", "type": "missing",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", TABLE)
-def test_problem_json_has_the_standard_status_of_every_type(door: Door, kind: str) -> None:
-    """The same document whatever the profile."""
-    answer = door.get(f"/api/fail/{kind}", accept="application/json, Application/Problem+JSON")
+@pytest.mark.parametrize("error_type", EXPECTED)
+def test_problem_json_has_the_standard_status_of_every_error_type(
+    client: HttpClient, error_type: str
+) -> None:
+    """The document is the same in both error formats."""
+    response = client.get(
+        f"/api/fail/{error_type}", accept="application/json, Application/Problem+JSON"
+    )
 
-    assert answer.status == answer.json["status"] == TABLE[kind][0]
-    assert answer.json["type"].endswith(f":{kind}")
-    assert answer.json["detail"] == "it failed"
-    assert "errors" not in answer.json
+    assert response.status == response.json["status"] == EXPECTED[error_type][0]
+    assert response.json["type"].endswith(f":{error_type}")
+    assert response.json["detail"] == "it failed"
+    assert "errors" not in response.json
 
 
-def test_problem_json_is_told_of_routes_and_bodies_too(door: Door) -> None:
-    """What fails before any action answers in the same form."""
+def test_problem_json_is_used_for_errors_before_an_action(client: HttpClient) -> None:
+    """For unknown paths, methods and malformed bodies."""
     accept = {"Accept": "application/problem+json", "Content-Type": "application/json"}
 
-    missing = door.send("GET", "/api/nowhere", None, accept)
-    outside = door.send("GET", "/nowhere", None, accept)
-    method = door.send("PUT", "/api/echo/number/1", None, accept)
-    malformed = door.send("POST", "/api/echo", b"{", accept)
+    missing = client.send("GET", "/api/nowhere", None, accept)
+    outside = client.send("GET", "/nowhere", None, accept)
+    method = client.send("PUT", "/api/echo/number/1", None, accept)
+    malformed = client.send("POST", "/api/echo", b"{", accept)
 
-    statuses = [answer.status for answer in (missing, outside, method, malformed)]
+    statuses = [response.status for response in (missing, outside, method, malformed)]
     assert statuses == [404, 404, 405, 400]
-    for answer in (missing, outside, method, malformed):
-        assert answer.json["status"] == answer.status
-        assert answer.header("Content-Type") == "application/problem+json"
+    for response in (missing, outside, method, malformed):
+        assert response.json["status"] == response.status
+        assert response.header("Content-Type") == "application/problem+json"
     assert method.header("Allow")
 
 
-def test_a_native_handler_that_breaks_tells_nothing_of_our_insides(door: Door) -> None:
-    """A page of a plugin raises: 500 in our envelope, with an identifier."""
-    answer = door.get("/broken")
+def test_an_exception_in_a_native_handler_is_an_internal_error(client: HttpClient) -> None:
+    """The response is our error document with a request id."""
+    response = client.get("/failing-page")
 
-    assert status_for(answer) == (500, RUN)
-    assert answer.error["message"] == "Internal error"
-    assert b"SELECT" not in answer.body
-    assert re.fullmatch(r"[0-9a-f-]{36}", answer.error["request_id"])
+    assert status_and_type(response) == (500, RUN)
+    assert response.error["message"] == "Internal error"
+    assert b"SELECT" not in response.body
+    assert re.fullmatch(r"[0-9a-f-]{36}", response.error["request_id"])
 
 
-def test_a_raised_redirect_is_an_exception_like_any_other(door: Door) -> None:
-    """aiohttp's responses are exceptions; to answer with one, return it."""
-    answer = door.get("/api/raised")
+def test_a_raised_redirect_is_an_unexpected_exception(client: HttpClient) -> None:
+    """To respond with an aiohttp response, return it."""
+    response = client.get("/api/raised")
 
-    assert status_for(answer) == (500, RUN)
-    assert answer.error["message"] == "Internal error"
+    assert status_and_type(response) == (500, RUN)
+    assert response.error["message"] == "Internal error"

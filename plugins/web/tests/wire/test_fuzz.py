@@ -1,4 +1,4 @@
-"""Whatever is sent, the process answers cleanly and lives on."""
+"""Random requests: the server handles them without internal errors, and keeps running."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from plugins.web.tests.wire.conftest import Door, Serve
+    from plugins.web.tests.wire.conftest import HttpClient, Serve
 
 SHORT = 125
 LONG = 2500
 
-#: A line of a traceback. Not a word of it, which may be made up and sent, and then is echoed.
-A_FRAME = re.compile(rb'File "[^"]+\.py", line \d+, in ')
+#: A line of a traceback. A single word of it could be part of a generated and echoed request.
+TRACEBACK_LINE = re.compile(rb'File "[^"]+\.py", line \d+, in ')
 
-#: What is made up is the same in each run, so that a failure can be seen again.
+#: The generated data is the same in each run, so that failures are reproducible.
 COMMON: dict[str, Any] = {
     "deadline": None,
     "derandomize": True,
@@ -33,8 +33,8 @@ COMMON: dict[str, Any] = {
 
 PATHS = [
     "/api/echo", "/api/echo/text/x", "/api/account", "/api/upload", "/api/user/me", "/api/user/",
-    "/api/give/int", "/api/webhook", "/api/nothing", "/api/status", "/", "/livez", "/page", "/api",
-    "/api/created", "/api/raw/text", "/api/stream", "/hello.txt", "/api/echo/number/1", "",
+    "/api/value/int", "/api/webhook", "/api/nothing", "/api/status", "/", "/livez", "/page", "/api",
+    "/api/created", "/api/native/text", "/api/stream", "/hello.txt", "/api/echo/number/1", "",
 ]  # fmt: skip
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "PROPFIND"]
 MEDIA_TYPES = [
@@ -45,14 +45,14 @@ MEDIA_TYPES = [
 FIELDS = [
     "text", "number", "amount", "flag", "tags", "numbers", "when", "day", "wait", "uuid", "color",
     "address", "people", "table", "any", "price", "level", "name", "email", "password", "file",
-    "postalCode", "odd", "note", "more", "id",
+    "postalCode", "counts", "note", "more", "id",
 ]  # fmt: skip
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text()
     | st.integers(2**62, 2**65) | st.sampled_from(["NaN", "2024-01-01", "1e400", "\x00", "-0"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text() | st.sampled_from(
-        ["street", "zip", "floor", "door_code"]), inner, max_size=4),
+        ["street", "zip", "floor", "entry_code"]), inner, max_size=4),
     max_leaves=12,
 )  # fmt: skip
 
@@ -96,8 +96,8 @@ parts = st.lists(
 multipart_bodies = parts.map(
     lambda items: (
         b"".join(
-            b"--b\r\nContent-Disposition: " + told + more + b"\r\n\r\n" + content + b"\r\n"
-            for told, more, content in items
+            b"--b\r\nContent-Disposition: " + value + headers + b"\r\n\r\n" + content + b"\r\n"
+            for value, headers, content in items
         )
         + b"--b--\r\n"
     )
@@ -106,9 +106,9 @@ bodies = json_bodies | form_bodies | multipart_bodies | st.binary(max_size=200)
 
 
 @st.composite
-def broken(draw: Callable[[Any], Any], whole: Any) -> bytes:
-    """Bytes that are nearly right."""
-    data = bytearray(draw(whole))
+def malformed(draw: Callable[[Any], Any], valid: Any) -> bytes:
+    """Generate nearly valid bytes."""
+    data = bytearray(draw(valid))
     for _ in range(draw(st.integers(0, 4))):
         position = draw(st.integers(0, len(data)))
         if draw(st.booleans()):
@@ -147,42 +147,47 @@ targets = st.tuples(st.sampled_from(PATHS), percent_text, queries).map(
 requests = st.tuples(
     st.sampled_from(METHODS),
     targets,
-    bodies | broken(bodies),
+    bodies | malformed(bodies),
     st.sampled_from(MEDIA_TYPES) | header_values,
     headers,
 )
 
 
-class Client:
-    """Sends one request after another, on one connection while that lasts."""
+class KeepAliveClient:
+    """Sends requests on one connection, for as long as it stays open."""
 
-    def __init__(self, door: Door) -> None:
-        self.door = door
+    def __init__(self, server: HttpClient) -> None:
+        self.server = server
         self.connection: http.client.HTTPConnection | None = None
 
     def send(
-        self, method: str, target: str, body: bytes, media_type: str, more: list[tuple[str, str]]
+        self,
+        method: str,
+        target: str,
+        body: bytes,
+        media_type: str,
+        extra_headers: list[tuple[str, str]],
     ) -> tuple[int, bytes] | None:
-        """Return status and body; `None` if the server only closed the connection."""
+        """Return status and body; `None` if the server closed the connection."""
         if self.connection is None:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.door.port, timeout=30)
+            self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
         connection = self.connection
         target = target if target.startswith("/") else f"/{target}"
         connection.putrequest(method, target, skip_accept_encoding=True)
         framing = [("Content-Type", media_type), ("Content-Length", str(len(body)))]
-        for name, value in [*more, *framing]:
+        for name, value in [*extra_headers, *framing]:
             connection.putheader(name, value.encode("latin-1").strip())
         try:
             connection.endheaders()
             connection.send(body)
             response = connection.getresponse()
-            answer = response.status, response.read()
+            result = response.status, response.read()
         except (ConnectionError, http.client.HTTPException):
             self.close()
             return None
         if response.will_close or response.status == 101:
             self.close()
-        return answer
+        return result
 
     def close(self) -> None:
         if self.connection is not None:
@@ -191,28 +196,28 @@ class Client:
 
 
 @pytest.fixture
-def client_of() -> Iterator[Callable[[Door], Client]]:
-    clients: list[Client] = []
+def create_client() -> Iterator[Callable[[HttpClient], KeepAliveClient]]:
+    clients: list[KeepAliveClient] = []
 
-    def make(door: Door) -> Client:
-        clients.append(Client(door))
+    def create(server: HttpClient) -> KeepAliveClient:
+        clients.append(KeepAliveClient(server))
         return clients[-1]
 
-    yield make
+    yield create
     for client in clients:
         client.close()
 
 
 @pytest.fixture
-def fuzzed(serve: Serve, request: pytest.FixtureRequest, tmp_path_factory: Any) -> Door:
-    """A server with everything switched on; by its parameter, its profile and parser."""
-    profile, parser = request.param
+def fuzzed(serve: Serve, request: pytest.FixtureRequest, tmp_path_factory: Any) -> HttpClient:
+    """A server with all features enabled; the parameter has error format and parser."""
+    error_format, parser = request.param
     variables = {
-        "web__error_format": profile,
+        "web__error_format": error_format,
         "web__trusted_proxies": "127.0.0.1",
         "web__allowed_origins": "https://app.example.com",
         "errors__show_tracebacks": "false",
-        # What is cut short ends soon.
+        # Truncated requests time out quickly.
         "web__body_idle_timeout": "0.3",
         "web__header_timeout": "0.3",
     }
@@ -221,7 +226,7 @@ def fuzzed(serve: Serve, request: pytest.FixtureRequest, tmp_path_factory: Any) 
     return serve(**variables)
 
 
-EVERY_SERVER = pytest.mark.parametrize(
+EACH_SERVER = pytest.mark.parametrize(
     "fuzzed",
     [("standard", "C"), ("actionhero", "C"), ("standard", "Python")],
     indirect=True,
@@ -229,48 +234,48 @@ EVERY_SERVER = pytest.mark.parametrize(
 )
 
 
-def assert_clean(status: int, body: bytes) -> None:
+def assert_valid(status: int, body: bytes) -> None:
     assert status < 500 or status == 503, body
-    assert not A_FRAME.search(body)
+    assert not TRACEBACK_LINE.search(body)
 
 
-def fuzz_requests(door: Door, client: Client, count: int) -> None:
+def fuzz_requests(server: HttpClient, client: KeepAliveClient, count: int) -> None:
     @settings(max_examples=count, **COMMON)
     @given(requests)
-    def every_request_is_answered_cleanly(request: Any) -> None:
-        answer = client.send(*request)
-        if answer is not None:
-            assert_clean(*answer)
+    def every_response_is_valid(request: Any) -> None:
+        result = client.send(*request)
+        if result is not None:
+            assert_valid(*result)
 
-    every_request_is_answered_cleanly()
-    assert door.is_alive
-    assert not A_FRAME.search(door.new_in_log().encode())
+    every_response_is_valid()
+    assert server.is_alive
+    assert not TRACEBACK_LINE.search(server.new_log_text().encode())
 
 
-def fuzz_bytes(door: Door, count: int) -> None:
+def fuzz_bytes(server: HttpClient, count: int) -> None:
     @settings(max_examples=count, **COMMON)
-    @given(broken(raw_requests))
-    def every_answer_is_clean(sent: bytes) -> None:
-        received = exchange(door, sent)
+    @given(malformed(encoded_requests))
+    def every_response_is_valid(sent: bytes) -> None:
+        received = exchange(server, sent)
 
         for line in received.split(b"\r\n"):
             if line.startswith(b"HTTP/1."):
                 status = int(line.split()[1])
                 assert status < 500 or status == 503, received
-        assert not A_FRAME.search(received)
+        assert not TRACEBACK_LINE.search(received)
 
-    every_answer_is_clean()
-    assert door.is_alive
-    assert not A_FRAME.search(door.new_in_log().encode())
+    every_response_is_valid()
+    assert server.is_alive
+    assert not TRACEBACK_LINE.search(server.new_log_text().encode())
 
 
-def exchange(door: Door, sent: bytes) -> bytes:
-    """Send bytes, and return what comes back before one side has enough.
+def exchange(server: HttpClient, sent: bytes) -> bytes:
+    """Send bytes, and return the received data after a short wait.
 
-    How long is waited changes how much comes back, and never whether that is right.
+    The wait determines the amount of received data, but not its correctness.
     """
     received = b""
-    with socket.create_connection(("127.0.0.1", door.port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
         with suppress(ConnectionError):
             connection.sendall(sent)
             connection.settimeout(0.02)
@@ -284,7 +289,7 @@ def exchange(door: Door, sent: bytes) -> bytes:
     return received
 
 
-raw_requests = st.tuples(
+encoded_requests = st.tuples(
     st.sampled_from(METHODS),
     targets,
     st.sampled_from([b"HTTP/1.1", b"HTTP/1.1", b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0"]),
@@ -292,14 +297,14 @@ raw_requests = st.tuples(
     st.sampled_from(MEDIA_TYPES),
     bodies,
     st.booleans(),
-).map(lambda parts: written(*parts))
+).map(lambda parts: encode_request(*parts))
 
 
-def written(
-    method: str, target: str, version: bytes, more: list[tuple[str, str]], media_type: str,
+def encode_request(
+    method: str, target: str, version: bytes, extra: list[tuple[str, str]], media_type: str,
     body: bytes, chunked: bool,
 ) -> bytes:  # fmt: skip
-    lines = [f"{name}: {value}".encode("latin-1") for name, value in more]
+    lines = [f"{name}: {value}".encode("latin-1") for name, value in extra]
     lines += [b"Host: x", b"Content-Type: " + media_type.encode()]
     if chunked:
         lines.append(b"Transfer-Encoding: chunked")
@@ -310,26 +315,26 @@ def written(
     return head + b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
-@EVERY_SERVER
-def test_random_bodies_headers_and_paths_are_never_a_500(
-    fuzzed: Door, client_of: Callable[[Door], Client]
+@EACH_SERVER
+def test_random_requests_never_get_500(
+    fuzzed: HttpClient, create_client: Callable[[HttpClient], KeepAliveClient]
 ) -> None:
     """The short form."""
-    fuzz_requests(fuzzed, client_of(fuzzed), SHORT)
+    fuzz_requests(fuzzed, create_client(fuzzed), SHORT)
 
 
-@EVERY_SERVER
-def test_random_bytes_are_never_a_500(fuzzed: Door) -> None:
+@EACH_SERVER
+def test_random_bytes_never_get_500(fuzzed: HttpClient) -> None:
     """The short form."""
     fuzz_bytes(fuzzed, SHORT)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-@EVERY_SERVER
-def test_ten_thousand_random_requests_are_never_a_500(
-    fuzzed: Door, client_of: Callable[[Door], Client]
+@EACH_SERVER
+def test_ten_thousand_random_requests_never_get_500(
+    fuzzed: HttpClient, create_client: Callable[[HttpClient], KeepAliveClient]
 ) -> None:
-    """To each of the servers, and half as many that are broken as bytes."""
-    fuzz_requests(fuzzed, client_of(fuzzed), 4 * LONG)
+    """On each server, and half as many malformed byte sequences."""
+    fuzz_requests(fuzzed, create_client(fuzzed), 4 * LONG)
     fuzz_bytes(fuzzed, 2 * LONG)

@@ -1,4 +1,4 @@
-"""Which request reaches which action."""
+"""The routing of requests to actions, pages and probes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from plugins.web.tests.wire.conftest import Door, Run, Serve
+    from plugins.web.tests.wire.conftest import HttpClient, Run, Serve
 
 
-def assert_not_found(door: Door, method: str, target: str) -> None:
-    answer = door.send(method, target)
+def assert_not_found(client: HttpClient, method: str, target: str) -> None:
+    response = client.send(method, target)
 
-    assert answer.status == 404
-    assert answer.error["type"] == "CONNECTION_ACTION_NOT_FOUND"
-    assert answer.error["message"] == "Action not found"
+    assert response.status == 404
+    assert response.error["type"] == "CONNECTION_ACTION_NOT_FOUND"
+    assert response.error["message"] == "Action not found"
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,13 @@ def assert_not_found(door: Door, method: str, target: str) -> None:
         "/api/livez", "/ws", "/api/api/status", "/api/status/x", "/.well-known/x",
     ],
 )  # fmt: skip
-def test_what_is_no_route_is_404(door: Door, target: str) -> None:
-    """The prefix once and at the start; case counts; no empty segments."""
-    assert_not_found(door, "GET", target)
+def test_paths_without_a_route_are_404(client: HttpClient, target: str) -> None:
+    """The prefix counts once, at the start; case and empty segments are significant."""
+    assert_not_found(client, "GET", target)
 
 
-def test_the_prefix_can_be_set(serve: Serve) -> None:
-    """`web.prefix`, also to nothing at all."""
+def test_the_prefix_is_configurable(serve: Serve) -> None:
+    """With `web.prefix`, which may be empty."""
     other = serve(web__prefix="/v1/actions")
     none = serve(web__prefix="")
 
@@ -47,61 +47,63 @@ def test_the_prefix_can_be_set(serve: Serve) -> None:
     assert none.get("/api/status").status == 404
 
 
-def test_a_trailing_slash_is_the_same_route(door: Door) -> None:
-    """One slash; two are an empty segment."""
-    assert door.get("/api/status/").status == 200
-    assert door.get("/api/user/7/").json == {"id": "7", "part": ""}
-    assert door.get("/api/status/?x=1").status == 200
-    assert_not_found(door, "GET", "/api/status//")
+def test_a_trailing_slash_is_ignored(client: HttpClient) -> None:
+    """A second one is an empty segment."""
+    assert client.get("/api/status/").status == 200
+    assert client.get("/api/user/7/").json == {"id": "7", "part": ""}
+    assert client.get("/api/status/?x=1").status == 200
+    assert_not_found(client, "GET", "/api/status//")
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("encoded", "decoded"),
     [
         ("room%3A1", "room:1"), ("a%2Fb", "a/b"), ("%C3%A4", "ä"), ("a+b", "a+b"), ("%2e%2e", ".."),
         ("a%20b", "a b"), ("%25", "%"), ("%2525", "%25"), ("~!$&'()*,;=:@", "~!$&'()*,;=:@"),
         ("%F0%9F%98%80", "😀"), ("%3F%23", "?#"),
     ],
 )  # fmt: skip
-def test_path_parameters_are_percent_decoded(door: Door, written: str, meant: str) -> None:
-    """Once, and a plus sign stays what it is."""
-    assert door.get(f"/api/user/{written}").json == {"id": meant, "part": ""}
+def test_path_parameters_are_percent_decoded_once(
+    client: HttpClient, encoded: str, decoded: str
+) -> None:
+    """A plus sign is unchanged."""
+    assert client.get(f"/api/user/{encoded}").json == {"id": decoded, "part": ""}
 
 
-def test_several_path_parameters_are_taken_each(door: Door) -> None:
+def test_several_path_parameters_are_extracted(client: HttpClient) -> None:
     """Each from its own segment."""
-    answer = door.get("/api/user/a%2F1/parts/b%3F")
+    response = client.get("/api/user/a%2F1/parts/b%3F")
 
-    assert answer.json == {"id": "a/1", "part": "b?"}
+    assert response.json == {"id": "a/1", "part": "b?"}
 
 
 @pytest.mark.parametrize("segment", ["%", "%4", "%GG", "%FF", "%ED%A0%80", "%C3", "a%00%"])
-def test_a_path_that_is_not_percent_encoded_utf_8_is_400(door: Door, segment: str) -> None:
-    """It cannot be read, so it is not *not found*."""
-    answer = door.get(f"/api/user/{segment}")
+def test_a_path_that_is_not_percent_encoded_utf_8_is_400(client: HttpClient, segment: str) -> None:
+    """The status is not 404."""
+    response = client.get(f"/api/user/{segment}")
 
-    assert answer.status == 400
-    assert answer.error["message"] == "the path is not percent-encoded UTF-8"
-
-
-def test_literal_segments_are_compared_decoded(door: Door) -> None:
-    """`%73tatus` is `status`, written by somebody careful."""
-    assert door.get("/api/%73tatus").status == 200
-    assert door.get("/api/CamelCase").json == "cased"
+    assert response.status == 400
+    assert response.error["message"] == "the path is not percent-encoded UTF-8"
 
 
-def test_the_leftmost_literal_wins(door: Door) -> None:
-    """`/user/me` before `/user/{id}`, whatever was registered first."""
-    assert door.get("/api/user/me").json == "me"
-    assert door.get("/api/user/m%65").json == "me"
-    assert door.get("/api/user/you").json == {"id": "you", "part": ""}
-    assert door.get("/api/user/me/parts/1").json == {"id": "me", "part": "1"}
+def test_literal_segments_are_compared_decoded(client: HttpClient) -> None:
+    """`%73tatus` is `status`."""
+    assert client.get("/api/%73tatus").status == 200
+    assert client.get("/api/CamelCase").json == "cased"
 
 
-def test_two_routes_that_match_the_same_requests_are_an_error_at_start(
+def test_the_leftmost_literal_takes_precedence(client: HttpClient) -> None:
+    """`/user/me` before `/user/{id}`, regardless of the order of registration."""
+    assert client.get("/api/user/me").json == "me"
+    assert client.get("/api/user/m%65").json == "me"
+    assert client.get("/api/user/you").json == {"id": "you", "part": ""}
+    assert client.get("/api/user/me/parts/1").json == {"id": "me", "part": "1"}
+
+
+def test_two_routes_for_the_same_requests_are_an_error_at_start_up(
     run: Run, tmp_path: Path
 ) -> None:
-    """It names both actions, and the exit code is that of a configuration error."""
+    """It contains both actions, and the exit code is that of a configuration error."""
     (tmp_path / "twins.py").write_text(
         "from actionhero import Action\n"
         "class One(Action):\n    name = 'one'\n    web = 'GET /thing/{a}'\n"
@@ -110,17 +112,17 @@ def test_two_routes_that_match_the_same_requests_are_an_error_at_start(
         "    async def run(self): ...\n"
     )
 
-    ended = run(tmp_path, ACTIONHERO_APP__PACKAGE="twins")
+    completed = run(tmp_path, ACTIONHERO_APP__PACKAGE="twins")
 
-    assert ended.returncode == 78
-    assert "'GET /thing/{a}' of action 'one'" in ended.stderr
-    assert "'GET /thing/{b}' of action 'two'" in ended.stderr
-    assert "match the same requests" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert completed.returncode == 78
+    assert "'GET /thing/{a}' of action 'one'" in completed.stderr
+    assert "'GET /thing/{b}' of action 'two'" in completed.stderr
+    assert "match the same requests" in completed.stderr
+    assert "Traceback" not in completed.stderr
 
 
-def test_a_known_path_with_another_method_is_405_with_allow(standard: Door) -> None:
-    """The header names all methods that the path answers to."""
+def test_a_known_path_with_another_method_is_405_with_allow(standard: HttpClient) -> None:
+    """The header has all methods of the path."""
     cases = {
         ("POST", "/api/status"): "GET, HEAD, OPTIONS",
         ("GET", "/api/user"): "PUT, OPTIONS",
@@ -131,68 +133,68 @@ def test_a_known_path_with_another_method_is_405_with_allow(standard: Door) -> N
     }
 
     for (method, target), allow in cases.items():
-        answer = standard.send(method, target)
+        response = standard.send(method, target)
 
-        assert (answer.status, answer.header("Allow")) == (405, allow), (method, target)
-        assert answer.error["type"] == "CONNECTION_METHOD_NOT_ALLOWED"
-        assert answer.error["message"] == f"Method {method} is not allowed here: {allow}"
+        assert (response.status, response.header("Allow")) == (405, allow), (method, target)
+        assert response.error["type"] == "CONNECTION_METHOD_NOT_ALLOWED"
+        assert response.error["message"] == f"Method {method} is not allowed; allowed: {allow}"
 
 
-def test_a_native_route_with_another_method_is_405_with_allow(standard: Door) -> None:
-    """Probes and pages of plugins are no exception."""
+def test_a_native_route_with_another_method_is_405_with_allow(standard: HttpClient) -> None:
+    """Probes and pages of plugins too."""
     for target in ("/livez", "/readyz", "/page"):
-        answer = standard.send("POST", target)
+        response = standard.send("POST", target)
 
-        assert answer.status == 405
-        assert answer.header("Allow") == "GET,HEAD"
-        assert answer.error["type"] == "CONNECTION_METHOD_NOT_ALLOWED"
+        assert response.status == 405
+        assert response.header("Allow") == "GET,HEAD"
+        assert response.error["type"] == "CONNECTION_METHOD_NOT_ALLOWED"
 
 
-def test_another_method_is_404_in_profile_actionhero(original: Door) -> None:
-    """As clients of the original expect, with the same words as an unknown path."""
+def test_another_method_is_404_in_the_format_actionhero(original: HttpClient) -> None:
+    """With the same message as an unknown path."""
     for method, target in (("POST", "/api/status"), ("TRACE", "/api/status"), ("POST", "/page")):
         assert_not_found(original, method, target)
 
 
-def test_an_unknown_method_on_an_unknown_path_is_404(door: Door) -> None:
-    """There is nothing that could be allowed."""
-    assert_not_found(door, "PROPFIND", "/api/nowhere")
-    assert_not_found(door, "POST", "/nowhere")
+def test_an_unknown_method_on_an_unknown_path_is_404(client: HttpClient) -> None:
+    """No method is allowed there."""
+    assert_not_found(client, "PROPFIND", "/api/nowhere")
+    assert_not_found(client, "POST", "/nowhere")
 
 
 @pytest.mark.parametrize(
     "target",
     ["/api/status", "/api/echo?text=x", "/api/nowhere", "/api/crash", "/livez", "/page",
-     "/api/raw/text", "/api/raw/redirect", "/api/give/large", "/nowhere", "/api/account"],
+     "/api/native/text", "/api/native/redirect", "/api/value/large", "/nowhere", "/api/account"],
 )  # fmt: skip
-def test_head_answers_like_get_without_a_body(door: Door, target: str) -> None:
-    """The same status and headers, the length of the body that is left out among them."""
+def test_head_gets_the_response_to_get_without_the_body(client: HttpClient, target: str) -> None:
+    """With the same status and headers, including the length of the body."""
     changing = {"date", "x-request-id", "content-length"}
 
     for headers in ({}, {"Accept-Encoding": "gzip"}):
-        get = door.send("GET", target, None, headers)
-        head = door.send("HEAD", target, None, headers)
+        get = client.send("GET", target, None, headers)
+        head = client.send("HEAD", target, None, headers)
 
         assert head.body == b""
         assert head.status == get.status
-        kept = [
-            sorted((name.lower(), value) for name, value in answer.headers
+        unchanged = [
+            sorted((name.lower(), value) for name, value in response.headers
                    if name.lower() not in changing)
-            for answer in (get, head)
+            for response in (get, head)
         ]  # fmt: skip
-        assert kept[1] == kept[0]
+        assert unchanged[1] == unchanged[0]
         length = int(get.header("Content-Length") or -1)
         if target != "/api/status" and target != "/api/crash":
             assert head.header("Content-Length") == str(length)
         assert length == len(get.body)
 
 
-def test_head_keeps_the_connection_in_step(door: Door) -> None:
-    """After the answer to `HEAD` comes the next answer, and nothing before it."""
-    head = b"HEAD /api/give/large HTTP/1.1\r\nHost: x\r\n\r\n"
+def test_head_preserves_the_connection(client: HttpClient) -> None:
+    """The next response follows directly."""
+    head = b"HEAD /api/value/large HTTP/1.1\r\nHost: x\r\n\r\n"
     get = b"GET /api/user/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
-    received = door.raw(head + get)
+    received = client.send_bytes(head + get)
 
     first, second, last = received.split(b"\r\n\r\n", 2)
     assert first.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -200,56 +202,56 @@ def test_head_keeps_the_connection_in_step(door: Door) -> None:
     assert last.strip() == b'"me"'
 
 
-def test_options_says_which_methods_there_are(standard: Door) -> None:
-    """204 without a body, for whoever asks."""
-    answer = standard.send("OPTIONS", "/api/user/me")
+def test_options_returns_the_allowed_methods(standard: HttpClient) -> None:
+    """With status 204, without a body."""
+    response = standard.send("OPTIONS", "/api/user/me")
 
-    assert (answer.status, answer.body) == (204, b"")
-    assert answer.header("Allow") == "GET, HEAD, POST, OPTIONS"
-    assert answer.header("Content-Type") is None
+    assert (response.status, response.body) == (204, b"")
+    assert response.header("Allow") == "GET, HEAD, POST, OPTIONS"
+    assert response.header("Content-Type") is None
 
 
-def test_options_of_an_unknown_path_is_404(standard: Door) -> None:
-    """There is nothing to ask about."""
+def test_options_of_an_unknown_path_is_404(standard: HttpClient) -> None:
+    """It has no methods."""
     assert standard.send("OPTIONS", "/api/nowhere").status == 404
 
 
-def test_options_is_200_with_an_empty_object_in_profile_actionhero(original: Door) -> None:
-    """Whatever the path below the prefix."""
+def test_options_is_200_with_an_empty_object_in_the_format_actionhero(original: HttpClient) -> None:
+    """For every path below the prefix."""
     for target in ("/api/user/me", "/api/nowhere", "/api", "/api/status/"):
-        answer = original.send("OPTIONS", target)
+        response = original.send("OPTIONS", target)
 
-        assert (answer.status, answer.body) == (200, b"{}\r\n")
-        assert answer.header("Content-Type") == "application/json"
+        assert (response.status, response.body) == (200, b"{}\r\n")
+        assert response.header("Content-Type") == "application/json"
 
 
-def test_a_request_in_absolute_form_is_routed_by_its_path(door: Door) -> None:
-    """As a proxy is asked."""
+def test_a_request_in_absolute_form_is_routed_by_its_path(client: HttpClient) -> None:
+    """Proxies receive requests in this form."""
     line = b"GET http://example.com/api/user/a%2Fb?x=1 HTTP/1.1\r\n"
 
-    received = door.raw(line + b"Host: x\r\nConnection: close\r\n\r\n")
+    received = client.send_bytes(line + b"Host: x\r\nConnection: close\r\n\r\n")
 
     assert received.startswith(b"HTTP/1.1 200 ")
     assert b"a/b" in received
 
 
-def test_a_client_of_http_1_0_gets_its_answer_and_the_end(door: Door) -> None:
-    """And the connection is closed after it."""
-    received = door.raw(b"GET /api/user/me HTTP/1.0\r\n\r\n")
+def test_an_http_1_0_client_gets_a_response(client: HttpClient) -> None:
+    """The connection is closed after it."""
+    received = client.send_bytes(b"GET /api/user/me HTTP/1.0\r\n\r\n")
 
     assert received.startswith(b"HTTP/1.0 200 OK\r\n")
     assert received.split(b"\r\n\r\n", 1)[1].strip() == b'"me"'
 
 
-def test_pipelined_requests_are_answered_in_order(door: Door) -> None:
-    """Twenty at once, on one connection."""
+def test_pipelined_requests_get_responses_in_order(client: HttpClient) -> None:
+    """Twenty requests on one connection."""
     line = b"GET /api/user/%d HTTP/1.1\r\nHost: x\r\n%b\r\n"
     requests = b"".join(
         line % (number, b"Connection: close\r\n" * (number == 19)) for number in range(20)
     )
 
-    received = door.raw(requests)
+    received = client.send_bytes(requests)
 
-    found = [received.index(b'"%d"' % i) for i in range(20)]
+    positions = [received.index(b'"%d"' % i) for i in range(20)]
     assert received.count(b"HTTP/1.1 200 OK") == 20
-    assert found == sorted(found)
+    assert positions == sorted(positions)

@@ -1,4 +1,4 @@
-"""Clients that begin a request, and then do nothing."""
+"""Clients that stall within a request."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from plugins.web.tests.wire.conftest import Door, Serve
+    from plugins.web.tests.wire.conftest import HttpClient, Serve
 
 
 @pytest.fixture
-def impatient(serve: Serve, door: Door) -> Door:
-    """A server that waits for a fifth of a second, where others wait for many."""
+def impatient(serve: Serve, client: HttpClient) -> HttpClient:
+    """A server with timeouts of a fifth of a second."""
     return serve(
-        web__header_timeout="0.2", web__body_idle_timeout="0.2", web__error_format=door.profile
+        web__header_timeout="0.2",
+        web__body_idle_timeout="0.2",
+        web__error_format=client.error_format,
     )
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /api/sta", b"GET /api/status HTTP/1.1\r\nHost: x\r\n"])
-def test_a_head_that_does_not_come_ends_the_connection(impatient: Door, sent: bytes) -> None:
-    """There is nobody to answer yet."""
-    assert impatient.raw(sent) == b""
+def test_incomplete_headers_close_the_connection(impatient: HttpClient, sent: bytes) -> None:
+    """Without a response."""
+    assert impatient.send_bytes(sent) == b""
     assert impatient.is_alive
 
 
@@ -37,9 +39,9 @@ def test_a_head_that_does_not_come_ends_the_connection(impatient: Door, sent: by
     ],
     ids=["json", "chunked", "form", "multipart", "part"],
 )
-def test_a_body_that_pauses_for_too_long_is_408(impatient: Door, framing: bytes) -> None:
-    """In the envelope, and the connection ends."""
-    received = impatient.raw(b"POST /api/echo HTTP/1.1\r\nHost: x\r\n" + framing)
+def test_a_paused_body_is_408(impatient: HttpClient, framing: bytes) -> None:
+    """With our error document, and the connection is closed."""
+    received = impatient.send_bytes(b"POST /api/echo HTTP/1.1\r\nHost: x\r\n" + framing)
 
     assert received.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert b"CONNECTION_ACTION_TIMEOUT" in received
@@ -47,12 +49,12 @@ def test_a_body_that_pauses_for_too_long_is_408(impatient: Door, framing: bytes)
     assert b"\r\nConnection: close\r\n" in received
 
 
-def test_a_body_that_comes_slowly_is_read(impatient: Door) -> None:
-    """As long as it comes: only a pause is counted."""
+def test_a_slow_body_is_received(impatient: HttpClient) -> None:
+    """The timeout is for pauses only."""
     body = b'{"text": "' + b"x" * 50 + b'"}'
 
-    answer = impatient.send(
+    response = impatient.send(
         "POST", "/api/echo", (bytes((byte,)) for byte in body), {"Content-Type": "application/json"}
     )
 
-    assert answer.json == {"text": "x" * 50}
+    assert response.json == {"text": "x" * 50}

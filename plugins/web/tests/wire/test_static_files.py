@@ -1,4 +1,4 @@
-"""Files of a folder, from a started server."""
+"""Static files, over HTTP."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from plugins.web.tests.wire.conftest import Door, Serve
+    from plugins.web.tests.wire.conftest import HttpClient, Serve
 
-SECRET = b"not for anybody"
+SECRET = b"top secret"
 LARGE = b"0123456789abcdef" * 64 * 1024
 PAGE = b"<p>all the same</p>" * 1000
 
@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "api").mkdir()
     (folder / "index.html").write_text("<h1>front</h1>")
     (folder / "docs" / "index.html").write_text("<h1>docs</h1>")
-    (folder / "docs" / "ä b.txt").write_text("odd")
+    (folder / "docs" / "ä b.txt").write_text("content")
     (folder / "page.html").write_bytes(PAGE)
     (folder / "large.bin").write_bytes(LARGE)
     (folder / "horn.svg").write_text("<svg/>")
@@ -45,21 +45,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def site(serve: Serve, door: Door, folder: Path) -> Door:
-    return serve(web__static_folder=str(folder), web__error_format=door.profile)
+def site(serve: Serve, client: HttpClient, folder: Path) -> HttpClient:
+    return serve(web__static_folder=str(folder), web__error_format=client.error_format)
 
 
-def test_a_file_is_served_with_its_type_and_what_caches_need(site: Door) -> None:
-    """The tag is time and size, in base 36."""
-    answer = site.get("/what.ever")
+def test_a_file_has_its_media_type_and_caching_headers(site: HttpClient) -> None:
+    """The entity tag is time and size in base 36."""
+    response = site.get("/what.ever")
 
-    assert (answer.status, answer.body) == (200, b"0123456789")
-    assert answer.header("Content-Type") == "application/octet-stream"
-    assert answer.header("ETag") == '"loyw3v5n-a"'
-    assert answer.header("Last-Modified") == "Tue, 14 Nov 2023 22:13:20 GMT"
-    assert answer.header("Cache-Control") == "public, max-age=3600"
-    assert answer.header("Content-Length") == "10"
-    assert answer.header("Set-Cookie") is None
+    assert (response.status, response.body) == (200, b"0123456789")
+    assert response.header("Content-Type") == "application/octet-stream"
+    assert response.header("ETag") == '"loyw3v5n-a"'
+    assert response.header("Last-Modified") == "Tue, 14 Nov 2023 22:13:20 GMT"
+    assert response.header("Cache-Control") == "public, max-age=3600"
+    assert response.header("Content-Length") == "10"
+    assert response.header("Set-Cookie") is None
 
 
 @pytest.mark.parametrize(
@@ -67,17 +67,19 @@ def test_a_file_is_served_with_its_type_and_what_caches_need(site: Door) -> None
     [("/index.html", "text/html; charset=utf-8"), ("/horn.svg", "image/svg+xml"),
      ("/nothing.txt", "text/plain; charset=utf-8"), ("/large.bin", "application/octet-stream")],
 )  # fmt: skip
-def test_the_type_follows_the_extension(site: Door, target: str, media_type: str) -> None:
-    """Unknown ones are octets."""
+def test_the_media_type_depends_on_the_extension(
+    site: HttpClient, target: str, media_type: str
+) -> None:
+    """Unknown extensions have `application/octet-stream`."""
     assert site.get(target).header("Content-Type") == media_type
 
 
-def test_a_folder_is_its_index_with_and_without_a_slash(site: Door) -> None:
-    """Also the root."""
+def test_a_folder_serves_its_index_with_and_without_a_slash(site: HttpClient) -> None:
+    """The root too."""
     assert site.get("/").body == b"<h1>front</h1>"
     assert site.get("/docs").body == b"<h1>docs</h1>"
     assert site.get("/docs/").body == b"<h1>docs</h1>"
-    assert site.get("/docs/%C3%A4%20b.txt?v=1").body == b"odd"
+    assert site.get("/docs/%C3%A4%20b.txt?v=1").body == b"content"
 
 
 @pytest.mark.parametrize(
@@ -87,27 +89,27 @@ def test_a_folder_is_its_index_with_and_without_a_slash(site: Door) -> None:
      "/link.txt", "//secret.txt", "/docs//index.html", "/what.ever%00", "/%", "/INDEX.HTML",
      "/./index.html", "/..%5csecret.txt", "/" + "x" * 5000],
 )  # fmt: skip
-def test_nothing_outside_no_dot_files_and_no_listing(site: Door, target: str) -> None:
-    """What is refused is as if it were not there."""
-    answer = site.get(target)
+def test_files_that_are_not_public_are_404(site: HttpClient, target: str) -> None:
+    """Files outside the folder, hidden files and directory listings."""
+    response = site.get(target)
 
-    assert answer.status == 404
-    assert answer.error["type"] == "CONNECTION_ACTION_NOT_FOUND"
-    assert SECRET not in answer.body
+    assert response.status == 404
+    assert response.error["type"] == "CONNECTION_ACTION_NOT_FOUND"
+    assert SECRET not in response.body
 
 
-def test_actions_and_probes_win_over_files(site: Door) -> None:
-    """What lies below the prefix belongs to the actions."""
+def test_actions_and_probes_take_precedence_over_files(site: HttpClient) -> None:
+    """All paths below the prefix belong to the actions."""
     for target in ("/api/status", "/livez", "/page"):
-        answer = site.get(target)
+        response = site.get(target)
 
-        assert answer.status == 200
-        assert SECRET not in answer.body
+        assert response.status == 200
+        assert SECRET not in response.body
     assert site.get("/api/index.html").status == 404
 
 
-def test_head_is_answered_without_the_file(site: Door) -> None:
-    """With the same headers."""
+def test_head_gets_headers_only(site: HttpClient) -> None:
+    """They are those of `GET`."""
     for target in ("/page.html", "/large.bin", "/"):
         get, head = site.get(target), site.send("HEAD", target)
 
@@ -116,58 +118,58 @@ def test_head_is_answered_without_the_file(site: Door) -> None:
             assert head.header(name) == get.header(name), name
 
 
-def test_other_methods_are_for_no_file(site: Door) -> None:
-    """405 for a file that is there, 404 for one that is not."""
+def test_other_methods_are_not_allowed_for_files(site: HttpClient) -> None:
+    """405 for an existing file, 404 for a missing one."""
     for method in ("POST", "DELETE", "PUT"):
-        answer = site.send(method, "/page.html")
+        response = site.send(method, "/page.html")
 
-        assert answer.status == (405 if site.profile == "standard" else 404)
-        assert answer.header("Allow") == "GET,HEAD"
+        assert response.status == (405 if site.error_format == "standard" else 404)
+        assert response.header("Allow") == "GET,HEAD"
         assert site.send(method, "/nowhere").status == 404
         assert site.send(method, "/nowhere").header("Allow") is None
     assert site.send("POST", "/page").header("Allow") == "GET,HEAD"
 
 
 @pytest.mark.parametrize(
-    "known", ["{tag}", "W/{tag}", '"other", {tag}', '"other",W/{tag}', "*", ' {tag} , "x"']
+    "header", ["{tag}", "W/{tag}", '"other", {tag}', '"other",W/{tag}', "*", ' {tag} , "x"']
 )
-def test_if_none_match_of_the_tag_is_304(site: Door, known: str) -> None:
-    """Compared weakly, in lists, and by a star; without a body, and with the tag."""
+def test_if_none_match_of_the_tag_is_304(site: HttpClient, header: str) -> None:
+    """By weak comparison, in lists, and with a star; without a body, and with the tag."""
     tag = site.get("/what.ever").header("ETag") or ""
 
     for method in ("GET", "HEAD"):
-        answer = site.send(method, "/what.ever", None, {"If-None-Match": known.format(tag=tag)})
+        response = site.send(method, "/what.ever", None, {"If-None-Match": header.format(tag=tag)})
 
-        assert (answer.status, answer.body) == (304, b"")
-        assert answer.header("ETag") == tag
-        assert answer.header("Cache-Control") is None
-
-
-@pytest.mark.parametrize("known", ['"other"', "", "nonsense", '"loyw3v5n-b"', "loyw3v5n-a"])
-def test_if_none_match_of_another_tag_is_the_file(site: Door, known: str) -> None:
-    """All of it."""
-    answer = site.send("GET", "/what.ever", None, {"If-None-Match": known})
-
-    assert (answer.status, answer.body) == (200, b"0123456789")
+        assert (response.status, response.body) == (304, b"")
+        assert response.header("ETag") == tag
+        assert response.header("Cache-Control") is None
 
 
-def test_if_modified_since_is_by_seconds(site: Door) -> None:
-    """And counts for nothing beside `If-None-Match`."""
+@pytest.mark.parametrize("header", ['"other"', "", "invalid", '"loyw3v5n-b"', "loyw3v5n-a"])
+def test_if_none_match_of_another_tag_gets_the_file(site: HttpClient, header: str) -> None:
+    """With its complete content."""
+    response = site.send("GET", "/what.ever", None, {"If-None-Match": header})
+
+    assert (response.status, response.body) == (200, b"0123456789")
+
+
+def test_if_modified_since_is_compared_by_seconds(site: HttpClient) -> None:
+    """It is ignored together with `If-None-Match`."""
     same = {"If-Modified-Since": "Tue, 14 Nov 2023 22:13:20 GMT"}
     earlier = {"If-Modified-Since": "Tue, 14 Nov 2023 22:13:19 GMT"}
     other = {**same, "If-None-Match": '"other"'}
-    nonsense = {"If-Modified-Since": "yesterday"}
+    invalid = {"If-Modified-Since": "yesterday"}
 
     statuses = [
         site.send("GET", "/what.ever", None, headers).status
-        for headers in (same, earlier, other, nonsense)
+        for headers in (same, earlier, other, invalid)
     ]
 
     assert statuses == [304, 200, 200, 200]
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "body", "told"),
+    ("range_header", "status", "body", "content_range"),
     [
         ("bytes=0-3", 206, b"0123", "bytes 0-3/10"), ("bytes=8-", 206, b"89", "bytes 8-9/10"),
         ("bytes=-2", 206, b"89", "bytes 8-9/10"), ("bytes=5-99", 206, b"56789", "bytes 5-9/10"),
@@ -176,39 +178,39 @@ def test_if_modified_since_is_by_seconds(site: Door) -> None:
         ("bytes=-0", 416, b"", "bytes */10"),
     ],
 )  # fmt: skip
-def test_a_part_of_a_file_can_be_asked_for(
-    site: Door, asked: str, status: int, body: bytes, told: str | None
+def test_a_range_of_a_file_can_be_requested(
+    site: HttpClient, range_header: str, status: int, body: bytes, content_range: str | None
 ) -> None:
-    """One range; what is no range is all of it."""
-    answer = site.send("GET", "/what.ever", None, {"Range": asked})
+    """One range; invalid ranges get the complete file."""
+    response = site.send("GET", "/what.ever", None, {"Range": range_header})
 
-    assert (answer.status, answer.body) == (status, body)
-    assert answer.header("Content-Range") == told
+    assert (response.status, response.body) == (status, body)
+    assert response.header("Content-Range") == content_range
 
 
-def test_a_large_file_comes_whole_and_in_parts(site: Door) -> None:
-    """Piece by piece, each the right one."""
+def test_a_large_file_is_sent_completely_and_by_range(site: HttpClient) -> None:
+    """Both have the correct content."""
     middle = site.send("GET", "/large.bin", None, {"Range": "bytes=300000-900000"})
 
     assert site.get("/large.bin").body == LARGE
     assert middle.body == LARGE[300_000:900_001]
 
 
-def test_a_file_is_compressed_for_who_accepts_it(site: Door) -> None:
-    """With `Vary`, for everybody."""
-    packed = site.get("/page.html", Accept_Encoding="gzip")
+def test_a_file_is_compressed_if_the_client_accepts_it(site: HttpClient) -> None:
+    """With `Vary` in both responses."""
+    compressed = site.get("/page.html", Accept_Encoding="gzip")
     plain = site.get("/page.html")
 
-    assert packed.header("Content-Encoding") == "gzip"
-    assert gzip.decompress(packed.body) == plain.body == PAGE
-    assert packed.header("Vary") == plain.header("Vary") == "Accept-Encoding"
+    assert compressed.header("Content-Encoding") == "gzip"
+    assert gzip.decompress(compressed.body) == plain.body == PAGE
+    assert compressed.header("Vary") == plain.header("Vary") == "Accept-Encoding"
 
 
 def test_files_can_be_served_below_a_path(serve: Serve, folder: Path) -> None:
-    """`web.static_route`."""
-    door = serve(web__static_folder=str(folder), web__static_route="/assets")
+    """With `web.static_route`."""
+    client = serve(web__static_folder=str(folder), web__static_route="/assets")
 
-    assert door.get("/assets/what.ever").body == b"0123456789"
-    assert door.get("/assets/").body == door.get("/assets").body == b"<h1>front</h1>"
-    assert door.get("/what.ever").status == 404
-    assert door.get("/assetswhat.ever").status == 404
+    assert client.get("/assets/what.ever").body == b"0123456789"
+    assert client.get("/assets/").body == client.get("/assets").body == b"<h1>front</h1>"
+    assert client.get("/what.ever").status == 404
+    assert client.get("/assetswhat.ever").status == 404

@@ -1,4 +1,4 @@
-"""What can be asked about the health of a server."""
+"""The status action and the health probes."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from plugins.web.tests.wire.conftest import Door, Serve
+    from plugins.web.tests.wire.conftest import HttpClient, Serve
 
 
 @pytest.fixture
-def ill(serve: Serve, door: Door) -> Door:
-    """A server whose dependency cannot be used."""
-    return serve(web__error_format=door.profile, WIRE_UNHEALTHY="yes")
+def unhealthy(serve: Serve, client: HttpClient) -> HttpClient:
+    """A server with a failing dependency."""
+    return serve(web__error_format=client.error_format, WIRE_UNHEALTHY="yes")
 
 
-def test_status_tells_how_the_process_is(door: Door) -> None:
-    """With the keys that clients of the original know."""
-    answer = door.get("/api/status")
+def test_status_returns_the_state_of_the_process(client: HttpClient) -> None:
+    """With the keys that clients of the original ActionHero know."""
+    response = client.get("/api/status")
 
-    status = answer.json
-    assert answer.status == 200
+    status = response.json
+    assert response.status == 200
     assert list(status) == [
         "name", "pid", "version", "uptime", "consumedMemoryMB", "healthy", "checks",
     ]  # fmt: skip
     assert status["name"] == "wireapp"
-    assert status["pid"] == door.process.pid
+    assert status["pid"] == client.process.pid
     assert isinstance(status["uptime"], int)
     assert status["uptime"] > 0
     assert isinstance(status["consumedMemoryMB"], float)
@@ -35,37 +35,39 @@ def test_status_tells_how_the_process_is(door: Door) -> None:
     assert status["checks"] == {"dependency": True}
 
 
-def test_an_unhealthy_server_answers_503_and_200_in_profile_actionhero(ill: Door) -> None:
-    """The same value, and nothing of why."""
-    answer = ill.get("/api/status")
+def test_the_status_of_an_unhealthy_server_is_503_or_200_in_the_format_actionhero(
+    unhealthy: HttpClient,
+) -> None:
+    """The value is the same, without the reason."""
+    response = unhealthy.get("/api/status")
 
-    assert answer.status == (503 if ill.profile == "standard" else 200)
-    assert answer.json["healthy"] is False
-    assert answer.json["checks"] == {"dependency": False}
-    assert b"hunter2" not in answer.body
-
-
-def test_livez_is_200_whatever_the_server_leans_on(ill: Door, door: Door) -> None:
-    """Restarting it would not mend the database."""
-    for asked in (ill, door):
-        answer = asked.get("/livez")
-
-        assert (answer.status, answer.json) == (200, {"alive": True})
-        assert answer.header("Cache-Control") == "no-store"
+    assert response.status == (503 if unhealthy.error_format == "standard" else 200)
+    assert response.json["healthy"] is False
+    assert response.json["checks"] == {"dependency": False}
+    assert b"hunter2" not in response.body
 
 
-def test_readyz_is_503_while_a_check_fails(ill: Door, door: Door) -> None:
-    """In both profiles: it is platforms that read it."""
-    ready, waiting = door.get("/readyz"), ill.get("/readyz")
+def test_livez_is_200_regardless_of_dependencies(unhealthy: HttpClient, client: HttpClient) -> None:
+    """A restart of the server would not fix a dependency."""
+    for server in (unhealthy, client):
+        response = server.get("/livez")
+
+        assert (response.status, response.json) == (200, {"alive": True})
+        assert response.header("Cache-Control") == "no-store"
+
+
+def test_readyz_is_503_while_a_check_fails(unhealthy: HttpClient, client: HttpClient) -> None:
+    """In both error formats, as platforms read it."""
+    ready, failing = client.get("/readyz"), unhealthy.get("/readyz")
 
     assert (ready.status, ready.json) == (200, {"ready": True, "checks": {"dependency": True}})
-    assert waiting.status == 503
-    assert waiting.json == {"ready": False, "checks": {"dependency": False}}
-    assert waiting.header("Retry-After") == "1"
-    assert b"hunter2" not in waiting.body
+    assert failing.status == 503
+    assert failing.json == {"ready": False, "checks": {"dependency": False}}
+    assert failing.header("Retry-After") == "1"
+    assert b"hunter2" not in failing.body
 
 
-def test_probes_are_outside_of_the_prefix(door: Door) -> None:
-    """And nowhere else."""
-    assert door.get("/api/livez").status == 404
-    assert door.get("/api/readyz").status == 404
+def test_probes_are_outside_of_the_prefix(client: HttpClient) -> None:
+    """They do not exist below the prefix."""
+    assert client.get("/api/livez").status == 404
+    assert client.get("/api/readyz").status == 404

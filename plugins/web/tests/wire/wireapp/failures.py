@@ -1,4 +1,4 @@
-"""Actions that fail in every way there is."""
+"""Actions that fail, with every error type and class."""
 
 from __future__ import annotations
 
@@ -20,52 +20,52 @@ from actionhero.errors import (
 )
 
 CLASSES: dict[str, type[TypedError]] = {
-    kind.__name__: kind
-    for kind in (
+    error_class.__name__: error_class
+    for error_class in (
         ChannelRefused, Conflict, Forbidden, InvalidCredentials, InvalidInput, NotFound,
         RateLimited, ServiceUnavailable, Timeout,
     )
 }  # fmt: skip
 
 
-class KindInputs(Inputs):
-    kind: str
+class FailInputs(Inputs):
+    error: str
 
 
 class Fail(Action):
-    """Fail with one type of error."""
+    """Raise an error of a given type."""
 
     name = "fail"
-    web = "GET /fail/{kind}"
+    web = "GET /fail/{error}"
 
-    async def run(self, inputs: KindInputs) -> None:
-        raise TypedError("it failed", type=ErrorType(inputs.kind))
+    async def run(self, inputs: FailInputs) -> None:
+        raise TypedError("it failed", type=ErrorType(inputs.error))
 
 
 class FailByClass(Action):
-    """Fail with one class of error."""
+    """Raise an error of a given class."""
 
     name = "fail:class"
-    web = "GET /fail/class/{kind}"
+    web = "GET /fail/class/{error}"
 
-    async def run(self, inputs: KindInputs) -> None:
-        if inputs.kind == "SignInRequired":
+    async def run(self, inputs: FailInputs) -> None:
+        if inputs.error == "SignInRequired":
             raise SignInRequired
-        raise CLASSES[inputs.kind]("it failed")
+        raise CLASSES[inputs.error]("it failed")
 
 
-class FailWithFacts(Action):
-    """Fail with a key and a value."""
+class FailWithValue(Action):
+    """Raise an error with a key and a value."""
 
-    name = "fail:facts"
-    web = "GET /fail/facts"
+    name = "fail:value"
+    web = "GET /fail/value"
 
     async def run(self) -> None:
         raise Conflict("taken", key="email", value="x" * 5000)
 
 
-class FailForNow(Action):
-    """Fail, and say when it makes sense to try again."""
+class FailWithRetryAfter(Action):
+    """Raise an error with the time of a retry."""
 
     name = "fail:later"
     web = "GET /fail/later"
@@ -75,7 +75,7 @@ class FailForNow(Action):
 
 
 class Crash(Action):
-    """Raise what nobody foresaw."""
+    """Raise an unexpected exception."""
 
     name = "crash"
     web = "GET /crash"
@@ -89,7 +89,7 @@ class Password(Inputs):
 
 
 class CrashWithSecret(Action):
-    """Raise an exception that tells a secret."""
+    """Raise an exception whose message contains a secret."""
 
     name = "crash:secret"
     web = "POST /crash"
@@ -99,7 +99,7 @@ class CrashWithSecret(Action):
 
 
 class Slow(Action):
-    """Take longer than it may."""
+    """Exceed the timeout."""
 
     name = "slow"
     web = "GET /slow"

@@ -1,4 +1,4 @@
-"""Actions that tell what they were given."""
+"""Actions that return their inputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Address(Inputs):
     street: str
     zip: str = Field(min_length=3)
     floor: int | None = None
-    door_code: Secret[str] = ""
+    entry_code: Secret[str] = ""
 
 
 class Anything(Inputs):
@@ -48,7 +48,7 @@ class Anything(Inputs):
 
 
 class Echo(Action):
-    """Give back what was given."""
+    """Return the inputs."""
 
     name = "echo"
     web = [
@@ -62,7 +62,7 @@ class Echo(Action):
 
 
 class Account(Inputs):
-    name: str = Field(min_length=3, max_length=2000, description="Who it is.")
+    name: str = Field(min_length=3, max_length=2000, description="The name of the user.")
     email: str
     password: Secret[str] = Field(min_length=8)
     age: int = Field(default=18, ge=0)
@@ -70,7 +70,7 @@ class Account(Inputs):
     address: Address | None = None
     addresses: list[Address] = []
     postal_code: str = Field(default="", alias="postalCode", max_length=5)
-    odd: dict[str, int] = {}
+    counts: dict[str, int] = {}
 
     @field_validator("email")
     @classmethod
@@ -88,7 +88,7 @@ class Account(Inputs):
 
 
 class CreateAccount(Action):
-    """Take an account."""
+    """Create an account."""
 
     name = "account:create"
     web = ["PUT /account", "POST /account", "GET /account"]
@@ -98,7 +98,7 @@ class CreateAccount(Action):
 
 
 class NoInputs(Action):
-    """Take nothing."""
+    """Accept no inputs."""
 
     name = "nothing"
     web = ["GET /nothing", "POST /nothing"]
@@ -115,7 +115,7 @@ class UploadInputs(Inputs):
 
 
 class Upload(Action):
-    """Take a file."""
+    """Accept a file."""
 
     name = "upload"
     web = ["POST /upload", "PUT /upload/{note}"]
@@ -136,7 +136,7 @@ class Upload(Action):
 
 
 class Webhook(Action):
-    """Tell the body as it was sent."""
+    """Return the unparsed body."""
 
     name = "webhook"
     web = ["POST /webhook", "GET /webhook"]
@@ -147,11 +147,11 @@ class Webhook(Action):
         return {"body": (await request.read()).hex(), "again": (await request.read()).hex()}
 
 
-class Who(Action):
-    """Tell who asks."""
+class Client(Action):
+    """Return the address of the client and the request id."""
 
-    name = "who"
-    web = "GET /who"
+    name = "client"
+    web = "GET /client"
 
     async def run(self, call: Call) -> dict[str, Any]:
         return {"remote": call.connection.remote, "request_id": call.request_id}

@@ -1,4 +1,4 @@
-"""Native routes of the application, and if it is asked for, a native middleware."""
+"""The native routes of the application, and an optional native middleware."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ async def page(_: web.Request) -> web.Response:
     return web.Response(text="a page")
 
 
-async def broken(_: web.Request) -> web.Response:
+async def failing_page(_: web.Request) -> web.Response:
     raise RuntimeError("SELECT everything")
 
 
 @hookimpl
 def actionhero_web_routes() -> list[web.AbstractRouteDef]:
-    return [web.get("/page", page), web.get("/broken", broken)]
+    return [web.get("/page", page), web.get("/failing-page", failing_page)]
 
 
 @web.middleware
-async def seen(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def add_status_header(request: web.Request, handler: Handler) -> web.StreamResponse:
     response = await handler(request)
-    response.headers["X-Seen"] = str(response.status)
+    response.headers["X-Middleware"] = str(response.status)
     return response
 
 
 @hookimpl
 def actionhero_web_application(application: web.Application) -> None:
     if os.environ.get("WIRE_MIDDLEWARE"):
-        application.middlewares.append(seen)
+        application.middlewares.append(add_status_header)

@@ -1,4 +1,4 @@
-"""Actions whose routes lie beside one another, and something whose health can be chosen."""
+"""Actions with overlapping routes, and an initializer with a configurable health."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from actionhero import Action, Initializer, Inputs
 
 
 class Me(Action):
-    """Win over the parameter."""
+    """Take precedence over the parameter."""
 
     name = "user:me"
     web = "GET /user/me"
@@ -24,7 +24,7 @@ class UserInputs(Inputs):
 
 
 class User(Action):
-    """Take whatever the path holds."""
+    """Return the parameters of the path."""
 
     name = "user:view"
     web = ["GET /user/{id}", "GET /user/{id}/parts/{part}"]
@@ -34,7 +34,7 @@ class User(Action):
 
 
 class Create(Action):
-    """Live on the path of another, by another method."""
+    """Share a path with another action, with another method."""
 
     name = "user:create"
     web = ["PUT /user", "POST /user/me"]
@@ -44,7 +44,7 @@ class Create(Action):
 
 
 class Cased(Action):
-    """Have capitals in its path."""
+    """Have capital letters in the path."""
 
     name = "cased"
     web = "GET /CamelCase"
@@ -63,7 +63,7 @@ class Hidden(Action):
 
 
 class Dependency(Initializer):
-    """Something that may be ill."""
+    """A dependency with a configurable health."""
 
     name = "dependency"
 

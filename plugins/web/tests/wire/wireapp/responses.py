@@ -1,4 +1,4 @@
-"""Actions that answer in every way there is."""
+"""Actions with every kind of return value and response."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-# By its own name: inside of an action `web` is the attribute that says its routes.
+# By its own name: within an action `web` is the attribute with its routes.
 from aiohttp.web import StreamResponse  # noqa: TC002
 from pydantic import BaseModel, Field
 
@@ -45,7 +45,7 @@ class Opaque:
     pass
 
 
-def _itself() -> list[Any]:
+def _circular() -> list[Any]:
     value: list[Any] = []
     value.append(value)
     return value
@@ -66,7 +66,7 @@ VALUES: dict[str, Callable[[], Any]] = {
     "models": lambda: {"people": [Person(name="Ada")]},
     "dataclass": lambda: Point(1, 2),
     "datetime": lambda: datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC),
-    "odd": lambda: {
+    "special": lambda: {
         "uuid": UUID(int=7), "decimal": Decimal("1.50"), "enum": Size.SMALL,
         "day": date(2024, 1, 2), "tuple": (1, 2), "set": {3},
     },
@@ -74,35 +74,35 @@ VALUES: dict[str, Callable[[], Any]] = {
     "surrogate-model": lambda: Person(name="a\ud800b"),
     "opaque": Opaque,
     "nested-opaque": lambda: {"a": [Opaque()]},
-    "itself": _itself,
+    "circular": _circular,
     "large": lambda: {"text": "compress me " * 1000},
     "kilobyte": lambda: "x" * 1022,
     "almost-kilobyte": lambda: "x" * 1021,
 }  # fmt: skip
 
 
-class What(Inputs):
-    what: str
+class NameInputs(Inputs):
+    name: str
 
 
-def chosen(values: dict[str, Callable[[], Value]], what: str) -> Value:
-    if what not in values:
-        raise InvalidInput(f"There is no {what}")
-    return values[what]()
+def create(factories: dict[str, Callable[[], Value]], name: str) -> Value:
+    if name not in factories:
+        raise InvalidInput(f"There is no {name}")
+    return factories[name]()
 
 
-class Give(Action):
+class ReturnValue(Action):
     """Return a value."""
 
-    name = "give"
-    web = ["GET /give/{what}", "POST /give/{what}"]
+    name = "value"
+    web = ["GET /value/{name}", "POST /value/{name}"]
 
-    async def run(self, inputs: What) -> Any:
-        return chosen(VALUES, inputs.what)
+    async def run(self, inputs: NameInputs) -> Any:
+        return create(VALUES, inputs.name)
 
 
 class Stream(Action):
-    """Return several values."""
+    """Yield several values."""
 
     name = "stream"
     web = "GET /stream"
@@ -113,7 +113,7 @@ class Stream(Action):
 
 
 class Created(Action):
-    """Answer with a status of its own."""
+    """Respond with the status of the route."""
 
     name = "created"
     web = [
@@ -125,21 +125,21 @@ class Created(Action):
         return {"created": True}
 
 
-class Chosen(Action):
-    """Answer with a status that its value chooses."""
+class ComputedStatus(Action):
+    """Respond with a status computed from the value."""
 
-    name = "chosen"
-    web = Route.get("/chosen/{what}", status=lambda value: value["status"])
+    name = "computed_status"
+    web = Route.get("/computed-status/{name}", status=lambda value: value["status"])
 
-    async def run(self, inputs: What) -> dict[str, Any]:
-        return {"status": int(inputs.what) if inputs.what.isdigit() else inputs.what}
+    async def run(self, inputs: NameInputs) -> dict[str, Any]:
+        return {"status": int(inputs.name) if inputs.name.isdigit() else inputs.name}
 
 
-RAW: dict[str, Callable[[], StreamResponse]] = {
+NATIVE: dict[str, Callable[[], StreamResponse]] = {
     "text": lambda: web.Response(text="plain <b>text</b>"),
     "headers": lambda: web.Response(
-        text="mine",
-        headers={"X-Frame-Options": "SAMEORIGIN", "X-Mine": "yes", "X-Request-Id": "my"},
+        text="text",
+        headers={"X-Frame-Options": "SAMEORIGIN", "X-Custom": "yes", "X-Request-Id": "custom"},
     ),
     "redirect": lambda: web.HTTPFound("/elsewhere"),
     "file": lambda: web.FileResponse(Path(__file__)),
@@ -150,18 +150,18 @@ RAW: dict[str, Callable[[], StreamResponse]] = {
 }
 
 
-class Raw(Action):
-    """Answer with one of aiohttp's own responses."""
+class Native(Action):
+    """Return one of aiohttp's own responses."""
 
-    name = "raw"
-    web = ["GET /raw/{what}", "POST /raw/{what}"]
+    name = "native"
+    web = ["GET /native/{name}", "POST /native/{name}"]
 
-    async def run(self, inputs: What) -> StreamResponse:
-        return chosen(RAW, inputs.what)
+    async def run(self, inputs: NameInputs) -> StreamResponse:
+        return create(NATIVE, inputs.name)
 
 
 class RaisedRedirect(Action):
-    """Raise one of aiohttp's own responses, which is an exception like any other."""
+    """Raise one of aiohttp's own responses, which is an exception."""
 
     name = "raised"
     web = "GET /raised"

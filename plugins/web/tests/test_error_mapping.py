@@ -1,4 +1,4 @@
-"""How failures are told over HTTP."""
+"""The HTTP statuses, names and documents of errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from actionhero_web.error_mapping import ERROR_MAPPINGS, error_document, problem
 
 T = ErrorType
 
-#: Each type: its standard status, and what it is in profile `actionhero`.
+#: The standard status, and the status and name in the format `actionhero`, of each error type.
 EXPECTED = {
     T.SERVER_INITIALIZATION: (500, 500, "SERVER_INITIALIZATION"),
     T.SERVER_START: (500, 500, "SERVER_START"),
@@ -58,8 +58,8 @@ EXPECTED = {
     T.SERVICE_UNAVAILABLE: (503, 503, "CONNECTION_SERVER_ERROR"),
 }
 
-#: What earlier servers do not have, so that their clients cannot know it.
-OURS = {
+#: The names that the original ActionHero does not have, and that its clients do not know.
+OWN_NAMES = {
     "CONNECTION_ACTION_CONFLICT",
     "CONNECTION_ACTION_RECORD_NOT_FOUND",
     "CONNECTION_ACTION_CREDENTIALS",
@@ -73,8 +73,8 @@ OURS = {
 
 
 @pytest.mark.parametrize("error_type", ErrorType)
-def test_every_type_has_a_status_and_a_name_in_both_profiles(error_type: ErrorType) -> None:
-    """A type that is added to the vocabulary needs its row here too."""
+def test_every_error_type_has_a_status_and_a_name_in_both_formats(error_type: ErrorType) -> None:
+    """A new error type needs an entry in `EXPECTED`."""
     status, actionhero_status, actionhero_name = EXPECTED[error_type]
 
     assert status_for(error_type, "standard") == (status, error_type.value)
@@ -82,23 +82,27 @@ def test_every_type_has_a_status_and_a_name_in_both_profiles(error_type: ErrorTy
     assert ERROR_MAPPINGS[error_type].title
 
 
-def test_profile_actionhero_uses_only_names_that_its_clients_know() -> None:
-    """They were written before ours existed."""
+def test_the_format_actionhero_has_only_names_of_the_original() -> None:
+    """Its clients know no others."""
     names = {status_for(error_type, "actionhero")[1] for error_type in ErrorType}
 
-    assert names.isdisjoint(OURS)
-    assert {status_for(error_type, "standard")[1] for error_type in ErrorType} > OURS
+    assert names.isdisjoint(OWN_NAMES)
+    assert {status_for(error_type, "standard")[1] for error_type in ErrorType} > OWN_NAMES
 
 
-def told_document(error: TypedError, **facts: Any) -> dict[str, Any]:
-    given = {"profile": "standard", "request_id": "r-1", "timestamp_ms": 1700000000000, **facts}
-    document: dict[str, Any] = error_document(error, **given)["error"]
+def standard_document(error: TypedError, **options: Any) -> dict[str, Any]:
+    defaults = {
+        "error_format": "standard",
+        "request_id": "r-1",
+        "timestamp_ms": 1700000000000,
+    }
+    document: dict[str, Any] = error_document(error, **{**defaults, **options})["error"]
     return document
 
 
-def test_a_failure_is_told_in_an_envelope() -> None:
-    """The least that every failure has, in this order."""
-    document = told_document(Conflict("User already exists"))
+def test_the_error_document_has_four_required_keys() -> None:
+    """They are in this order."""
+    document = standard_document(Conflict("User already exists"))
 
     assert list(document.items()) == [
         ("message", "User already exists"),
@@ -108,8 +112,8 @@ def test_a_failure_is_told_in_an_envelope() -> None:
     ]
 
 
-def test_all_that_is_wrong_with_the_inputs_is_told() -> None:
-    """The first in `message`, `key` and `value`, all in `errors`; fields keep their order."""
+def test_the_error_document_lists_all_invalid_inputs() -> None:
+    """`message`, `key` and `value` are of the first, `errors` of all; keys are ordered."""
     error = InvalidInput(
         "Missing required param: name",
         type=ErrorType.PARAM_REQUIRED,
@@ -121,7 +125,7 @@ def test_all_that_is_wrong_with_the_inputs_is_told() -> None:
         ),
     )
 
-    document = told_document(error, profile="actionhero", stack="Traceback …")
+    document = standard_document(error, error_format="actionhero", stack="Traceback …")
 
     assert list(document) == [
         "message",
@@ -142,16 +146,16 @@ def test_all_that_is_wrong_with_the_inputs_is_told() -> None:
     ]
 
 
-def test_a_value_that_was_not_given_is_left_out() -> None:
-    """As that of a secret is."""
-    document = told_document(InvalidInput("Too short", key="password"))
+def test_an_absent_value_is_omitted() -> None:
+    """The value of a secret is omitted in the same way."""
+    document = standard_document(InvalidInput("Too short", key="password"))
 
     assert document["key"] == "password"
     assert "value" not in document
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("value", "expected"),
     [
         ("x" * 1001, "x" * 1000),
         ("é" * 1000, "é" * 1000),
@@ -170,17 +174,17 @@ def test_a_value_that_was_not_given_is_left_out() -> None:
         ({(1, 2): 3}, "<dict>"),
     ],
 )
-def test_a_value_is_told_as_json_and_not_at_length(value: object, shown: object) -> None:
-    """At most a thousand characters, and nothing that a writer of JSON stumbles over."""
-    assert told_document(InvalidInput("Wrong", key="a", value=value))["value"] == shown
+def test_a_value_is_truncated_and_json_compatible(value: object, expected: object) -> None:
+    """It has at most a thousand characters, and can be encoded as JSON."""
+    assert standard_document(InvalidInput("Wrong", key="a", value=value))["value"] == expected
 
 
-def test_a_value_that_holds_itself_is_told_by_its_type() -> None:
-    """A script can make one; no document can hold it."""
+def test_a_circular_value_is_replaced_by_its_type() -> None:
+    """JSON cannot represent a list that contains itself."""
     value: list[object] = []
     value.append(value)
 
-    assert told_document(InvalidInput("Wrong", key="a", value=value))["value"] == "<list>"
+    assert standard_document(InvalidInput("Wrong", key="a", value=value))["value"] == "<list>"
 
 
 @settings(deadline=None)
@@ -190,16 +194,16 @@ def test_a_value_that_holds_itself_is_told_by_its_type() -> None:
         lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
     )
 )
-def test_every_value_can_be_told(value: object) -> None:
-    """Whatever was given, the answer is JSON in UTF-8, and short."""
-    document = told_document(InvalidInput("Wrong", key="a", value=value))
+def test_every_value_can_be_encoded(value: object) -> None:
+    """For any value, the document is valid JSON in UTF-8."""
+    document = standard_document(InvalidInput("Wrong", key="a", value=value))
 
     text = json.dumps(document, allow_nan=False, ensure_ascii=False)
     assert json.loads(text.encode()) == document
 
 
-def test_problem_details_follow_the_standard() -> None:
-    """RFC 9457, for clients that ask for it."""
+def test_problem_details_follow_rfc_9457() -> None:
+    """Clients that accept `application/problem+json` get this document."""
     document = problem_details(NotFound("User with id 7 not found"), request_id="a/b c")
 
     assert document == {
@@ -211,8 +215,8 @@ def test_problem_details_follow_the_standard() -> None:
     }
 
 
-def test_problem_details_tell_all_that_is_wrong_with_the_inputs() -> None:
-    """In the same words as the envelope."""
+def test_problem_details_list_all_invalid_inputs() -> None:
+    """The items are the same as in the error document."""
     error = InvalidInput("No", problems=(Problem("/age", "Not a number", "int_parsing"),))
 
     document = problem_details(error, request_id="1")
