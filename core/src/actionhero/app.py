@@ -31,6 +31,8 @@ from actionhero.settings.sources import Sources
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from actionhero.settings.sources import Environment
+
 Resource = TypeVar("Resource")
 
 
@@ -60,7 +62,7 @@ class App:
         #: The sources of the settings; another process loads the same application from them.
         self.sources = sources
         self.plugins = host
-        self.environment = sources.environment
+        self.environment: Environment = sources.environment
         #: From `time.monotonic`.
         self.loaded_at = time.monotonic()
         #: Whether settings are invalid. Then all settings have their defaults.
