@@ -1,4 +1,4 @@
-"""Applications put together for their document, and started as processes of their own."""
+"""Applications loaded for their document, and started as processes."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ import pytest
 from actionhero import Action, App, RunMode, hookimpl
 from actionhero.settings.sources import read_sources
 from actionhero_openapi import plugin as openapi_plugin
-from actionhero_openapi.document import api_of
+from actionhero_openapi.document import openapi_document
 from actionhero_redis import plugin as redis_plugin
 from actionhero_sessions import plugin as sessions_plugin
 from actionhero_web import plugin as web_plugin
 
 HERE = Path(__file__).parent
-#: How long anything may take before the test gives up.
-PATIENCE_SECONDS = 60.0
+#: The limit on the start and the stop of a process.
+WAIT_SECONDS = 60.0
 
 Document = dict[str, Any]
 LoadApp = Callable[..., App]
 DocumentOf = Callable[..., Document]
 
-#: The applications that are served: what they are made of, as variables of their environment.
+#: The environment variables of the served applications.
 APPLICATIONS: dict[str, dict[str, str]] = {
     "specimen": {
         "ACTIONHERO_APP__PACKAGE": "specimen",
@@ -41,7 +41,7 @@ APPLICATIONS: dict[str, dict[str, str]] = {
 }
 if importlib.util.find_spec("actionhero_chat") is not None:
     APPLICATIONS["chat"] = {
-        # Nobody is to wait for passwords here.
+        # Fast password hashes.
         "ACTIONHERO_CHAT__ARGON2_MEMORY_KIB": "64",
         "ACTIONHERO_CHAT__ARGON2_PASSES": "1",
     }
@@ -49,22 +49,22 @@ if importlib.util.find_spec("actionhero_chat") is not None:
 
 @dataclass(frozen=True)
 class Served:
-    """A started process."""
+    """A started server process."""
 
     application: str
-    profile: str
+    error_format: str
     port: int
     process: subprocess.Popen[bytes]
     log: Path
 
     @property
     def origin(self) -> str:
-        """Where it listens."""
+        """The origin of its URLs."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def text_of_log(self) -> str:
-        """All that it has said."""
+    def log_text(self) -> str:
+        """The log of the process."""
         return self.log.read_text(errors="replace")
 
 
@@ -72,16 +72,16 @@ Serve = Callable[[str, str], Served]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test that asks for an application, or a profile, each of them."""
+    """Run tests with these fixtures for each application, and each error format."""
     if "application" in metafunc.fixturenames:
         metafunc.parametrize("application", list(APPLICATIONS))
-    if "profile" in metafunc.fixturenames:
-        metafunc.parametrize("profile", ["standard", "actionhero"])
+    if "error_format" in metafunc.fixturenames:
+        metafunc.parametrize("error_format", ["standard", "actionhero"])
 
 
 @pytest.fixture
 def load_app(tmp_path: Path) -> LoadApp:
-    """Give a function that puts together an application of actions, plugins and variables."""
+    """Return a function that loads an application from actions, plugins and variables."""
 
     def load(*parts: Any, **environ: str) -> App:
         actions = [part for part in parts if isinstance(part, type)]
@@ -93,8 +93,8 @@ def load_app(tmp_path: Path) -> LoadApp:
 
         plugins = [web_plugin, redis_plugin, sessions_plugin, openapi_plugin, Actions()]
         plugins += [part for part in parts if not isinstance(part, type)]
-        app = App.of(plugins, read_sources(tmp_path, environ=environ), RunMode.CLI)
-        app.refuse_problems()
+        app = App.from_plugins(plugins, read_sources(tmp_path, environ=environ), RunMode.CLI)
+        app.raise_for_problems()
         return app
 
     return load
@@ -102,25 +102,25 @@ def load_app(tmp_path: Path) -> LoadApp:
 
 @pytest.fixture
 def document_of(load_app: LoadApp) -> DocumentOf:
-    """Give a function that returns the document of an application."""
+    """Return a function that returns the document of an application."""
 
     def document(*parts: Any, **environ: str) -> Document:
-        return api_of(load_app(*parts, **environ)).document()
+        return openapi_document(load_app(*parts, **environ)).to_dict()
 
     return document
 
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """Give a function that starts an application in a profile, or gives the one that runs."""
+    """Return a function that starts an application in an error format, once."""
     running: dict[tuple[str, str], Served] = {}
 
-    def start(application: str, profile: str) -> Served:
-        key = (application, profile)
+    def start(application: str, error_format: str) -> Served:
+        key = (application, error_format)
         if key not in running:
-            running[key] = _start(application, profile, tmp_path_factory.mktemp("served"))
+            running[key] = _start(application, error_format, tmp_path_factory.mktemp("served"))
         served = running[key]
-        assert served.process.poll() is None, served.text_of_log
+        assert served.process.poll() is None, served.log_text
         return served
 
     yield start
@@ -128,7 +128,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         served.process.send_signal(signal.SIGTERM)
     for served in running.values():
         try:
-            served.process.wait(PATIENCE_SECONDS)
+            served.process.wait(WAIT_SECONDS)
         except subprocess.TimeoutExpired:
             served.process.kill()
             served.process.wait()
@@ -136,14 +136,14 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 @pytest.fixture(scope="session")
 def environment() -> Callable[..., dict[str, str]]:
-    """Give a function that returns the variables of a process that has an application."""
+    """Return a function that returns the environment of an application's process."""
     return _environment
 
 
 def _environment(application: str, data: Path, **more: str) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return {
-        **kept,
+        **inherited,
         "PYTHONPATH": str(HERE),
         "PYTHONDONTWRITEBYTECODE": "1",
         "ACTIONHERO_APP__DATA_DIR": str(data),
@@ -154,9 +154,9 @@ def _environment(application: str, data: Path, **more: str) -> dict[str, str]:
     }
 
 
-def _start(application: str, profile: str, folder: Path) -> Served:
+def _start(application: str, error_format: str, folder: Path) -> Served:
     variables: Mapping[str, str] = _environment(
-        application, folder / "data", ACTIONHERO_WEB__ERROR_FORMAT=profile
+        application, folder / "data", ACTIONHERO_WEB__ERROR_FORMAT=error_format
     )
     log = folder / "stderr.log"
     with log.open("wb") as stderr:
@@ -168,14 +168,14 @@ def _start(application: str, profile: str, folder: Path) -> Served:
             stdout=subprocess.DEVNULL,
             stderr=stderr,
         )
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while True:
-        found = re.search(r"ActionHero listens on http://[^:]+:(\d+)", log.read_text())
-        if found is not None:
-            return Served(application, profile, int(found[1]), process, log)
+        match = re.search(r"ActionHero listens on http://[^:]+:(\d+)", log.read_text())
+        if match is not None:
+            return Served(application, error_format, int(match[1]), process, log)
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
             process.wait()
             pytest.fail(f"the server did not start: {log.read_text()}")
-        # The other process says when it is ready, in a file.
+        # The process reports its port in the log.
         time.sleep(0.01)

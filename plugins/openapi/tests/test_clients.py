@@ -1,4 +1,4 @@
-"""Clients that generators make of the document: they compile, and they work."""
+"""Clients generated from the document compile and work."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from library_client.models import BookAddRequest, Error
 
 client = Client(base_url=f"{sys.argv[1]}/api")
 book = bookadd.sync(client=client, body=BookAddRequest(title="Persuasion"))
-found = booksearch.sync(client=client, text="Emma")
-refused = bookadd.sync(client=client, body=BookAddRequest(title="taken"))
-assert isinstance(refused, Error)
-print(book.title, [each.title for each in found], refused.error.type_)
+books = booksearch.sync(client=client, text="Emma")
+error = bookadd.sync(client=client, body=BookAddRequest(title="taken"))
+assert isinstance(error, Error)
+print(book.title, [each.title for each in books], error.error.type_)
 """
 
 
-def ran(folder: Path, *command: str, **environ: str) -> str:
-    """Run a command that has to succeed, and return what it printed."""
-    ended = subprocess.run(
+def run(folder: Path, *command: str, **environ: str) -> str:
+    """Run a command that must succeed, and return its output."""
+    process = subprocess.run(
         command,
         cwd=folder,
         env={**os.environ, **environ},
@@ -45,44 +45,44 @@ def ran(folder: Path, *command: str, **environ: str) -> str:
         text=True,
         check=False,
     )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
 
 
-def test_a_client_in_typescript_compiles_strictly_and_works(
+def test_a_typescript_client_compiles_and_works(
     serve: Serve, program: Callable[[str], str], tmp_path: Path
 ) -> None:
-    """openapi-typescript and openapi-fetch; what is wrong is an error of the compiler."""
+    """With openapi-typescript and openapi-fetch; wrong calls are compiler errors."""
     npm, node = program("npm"), program("node")
     served = serve("specimen", "standard")
     project = tmp_path / "project"
     shutil.copytree(TYPESCRIPT, project, ignore=shutil.ignore_patterns("node_modules"))
     reachable = subprocess.run([npm, "ping"], cwd=project, capture_output=True, check=False)
     if reachable.returncode != 0:
-        pytest.skip("the registry of npm cannot be reached")
-    ran(project, npm, "ci", "--no-audit", "--no-fund")
+        pytest.skip("the npm registry cannot be reached")
+    run(project, npm, "ci", "--no-audit", "--no-fund")
 
-    ran(
+    run(
         project,
         *("node_modules/.bin/openapi-typescript", f"{served.origin}/api/swagger"),
         *("--output", "api.d.ts", "--default-non-nullable", "false"),
     )
-    ran(project, "node_modules/.bin/tsc")
+    run(project, "node_modules/.bin/tsc")
 
-    assert json.loads(ran(project, node, "client.js", served.origin)) == {
+    assert json.loads(run(project, node, "client.js", served.origin)) == {
         "added": "Persuasion",
         "viewed": 200,
-        "found": ["Emma"],
-        "refused": 409,
+        "books": ["Emma"],
+        "status": 409,
         "conflict": True,
     }
 
 
-def test_a_client_in_python_is_generated_and_works(serve: Serve, tmp_path: Path) -> None:
-    """openapi-python-client, on httpx."""
+def test_a_python_client_is_generated_and_works(serve: Serve, tmp_path: Path) -> None:
+    """With openapi-python-client, on httpx."""
     served = serve("specimen", "standard")
     programs = Path(sys.executable).parent
-    ran(
+    run(
         tmp_path,
         *(str(programs / "openapi-python-client"), "generate"),
         *("--url", f"{served.origin}/api/swagger", "--meta", "none"),
@@ -90,13 +90,13 @@ def test_a_client_in_python_is_generated_and_works(serve: Serve, tmp_path: Path)
         PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
     )
 
-    told = ran(tmp_path, sys.executable, "-c", PYTHON_CLIENT, served.origin)
+    output = run(tmp_path, sys.executable, "-c", PYTHON_CLIENT, served.origin)
 
-    assert told == "Persuasion ['Emma'] CONNECTION_ACTION_CONFLICT\n"
+    assert output == "Persuasion ['Emma'] CONNECTION_ACTION_CONFLICT\n"
 
 
-def test_every_operation_has_a_name_that_generators_can_use(document_of: Any) -> None:
-    """No two are the same after what is no letter or digit was taken out."""
+def test_operation_ids_are_unique_for_generators(document_of: Any) -> None:
+    """Generators drop all characters except letters and digits."""
     document = document_of()
     names = [
         "".join(filter(str.isalnum, operation["operationId"]))

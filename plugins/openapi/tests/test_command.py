@@ -1,4 +1,4 @@
-"""`actionhero openapi`, as it is typed in."""
+"""`actionhero openapi`, run as a command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Run = "Callable[..., subprocess.CompletedProcess[str]]"
 
 @pytest.fixture
 def run(tmp_path: Path, environment: Callable[..., dict[str, str]]) -> Any:
-    """Give a function that runs the command in an empty folder, for the specimen."""
+    """Return a function that runs the command for the specimen, in an empty folder."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -35,29 +35,29 @@ def run(tmp_path: Path, environment: Callable[..., dict[str, str]]) -> Any:
 
 
 def test_the_document_is_written(run: Any, tmp_path: Path) -> None:
-    """To stdout, or to a file: the same, and nothing else."""
-    written = run()
+    """The same to the standard output and to a file."""
+    printed = run()
     saved = run("--output", "api.json")
 
-    assert (written.returncode, written.stderr) == (0, "")
+    assert (printed.returncode, printed.stderr) == (0, "")
     assert (saved.returncode, saved.stdout, saved.stderr) == (0, "", "")
-    assert (tmp_path / "api.json").read_text() == written.stdout
-    validate(json.loads(written.stdout))
+    assert (tmp_path / "api.json").read_text() == printed.stdout
+    validate(json.loads(printed.stdout))
 
 
-def test_a_check_passes_what_is_added_and_fails_what_breaks(run: Any, tmp_path: Path) -> None:
-    """In CI: `actionhero openapi --check api.json`."""
+def test_the_check_fails_on_breaking_changes(run: Any, tmp_path: Path) -> None:
+    """As in CI: `actionhero openapi --check api.json`."""
     old = tmp_path / "api.json"
     run("--output", str(old))
     document = json.loads(old.read_text())
     assert (unchanged := run("--check", str(old))).returncode == 0, unchanged
     assert unchanged.stdout == ""
-    assert unchanged.stderr == "no breaking change\n"
+    assert unchanged.stderr == "no breaking changes\n"
 
-    # What was there before, and is not any more.
+    # The old document had more.
     body = document["components"]["schemas"]["book_add_Request"]
     body["properties"]["subtitle"] = {"type": "string"}
-    document["paths"]["/gone"] = {"get": {"responses": {"200": {"description": ""}}}}
+    document["paths"]["/removed"] = {"get": {"responses": {"200": {"description": ""}}}}
     old.write_text(json.dumps(document))
     broken = run("--check", str(old))
     as_json = run("--check", str(old), "--format", "json")
@@ -67,44 +67,42 @@ def test_a_check_passes_what_is_added_and_fails_what_breaks(run: Any, tmp_path: 
     assert broken.stderr == "2 breaking changes\n"
     assert as_json.returncode == 1
     assert json.loads(as_json.stdout) == [
-        {"operation": "PUT /book", "place": "body /subtitle", "change": "is gone"},
-        {"operation": "GET /gone", "place": "", "change": "is gone"},
+        {"operation": "PUT /book", "place": "body /subtitle", "change": "was removed"},
+        {"operation": "GET /removed", "place": "", "change": "was removed"},
     ]
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("{", "is not JSON"),
         ('{"swagger": "2.0"}', "is not an OpenAPI 3 document"),
         ("[]", "is not an OpenAPI 3 document"),
     ],
 )
-def test_what_is_no_document_is_refused(
-    run: Any, tmp_path: Path, text: str, complaint: str
-) -> None:
-    """In words, and with the exit code of wrong usage."""
+def test_an_invalid_document_is_refused(run: Any, tmp_path: Path, text: str, message: str) -> None:
+    """With the exit code of wrong usage."""
     (tmp_path / "old.json").write_text(text)
 
-    ended = run("--check", "old.json")
+    process = run("--check", "old.json")
 
-    assert ended.returncode == 2
-    assert complaint in ended.stderr
-    assert "'old.json'" in ended.stderr
-
-
-def test_a_file_that_is_not_there_is_told(run: Any) -> None:
-    """It is wrong usage too."""
-    ended = run("--check", "nowhere.json")
-
-    assert ended.returncode == 2
-    assert "nowhere.json" in ended.stderr
+    assert process.returncode == 2
+    assert message in process.stderr
+    assert "'old.json'" in process.stderr
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(run: Any) -> None:
-    """With the path that was given."""
-    ended = run("--output", "no/such/folder.json")
+def test_a_missing_file_is_refused(run: Any) -> None:
+    """With the exit code of wrong usage."""
+    process = run("--check", "missing.json")
 
-    assert ended.returncode == 1
-    assert "no/such/folder.json" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert process.returncode == 2
+    assert "missing.json" in process.stderr
+
+
+def test_a_missing_folder_is_refused(run: Any) -> None:
+    """The message contains the path."""
+    process = run("--output", "no/such/folder.json")
+
+    assert process.returncode == 1
+    assert "no/such/folder.json" in process.stderr
+    assert "Traceback" not in process.stderr

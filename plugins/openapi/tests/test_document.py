@@ -1,4 +1,4 @@
-"""What the document tells of actions."""
+"""The operations, schemas and responses of actions in the document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 from actionhero import Action, Call, Field, File, Inputs, Middleware, NotFound, Stream
 from actionhero.plugins.core_plugin import ShowStatus
 from actionhero_openapi import Operation
-from actionhero_openapi.document import api_of
+from actionhero_openapi.document import openapi_document
 from actionhero_sessions import RequireSession
 from actionhero_web import Route
 
@@ -24,26 +24,26 @@ class Size(Inputs):
 
 
 class Guest(Inputs):
-    guest: int = Field(ge=1, description="Which guest.")
+    guest: int = Field(ge=1, description="The number of the guest.")
     size: Size | None = None
-    note: str | None = Field(default=None, description="What is said.", examples=["hello"])
+    note: str | None = Field(default=None, description="A note.", examples=["hello"])
 
 
-class GuestShown(TypedDict):
+class GuestView(TypedDict):
     guest: int
 
 
-class GuestView(Action):
-    """Look at a guest."""
+class ShowGuest(Action):
+    """Show a guest."""
 
     name = "guest:view"
     web = "GET /guest/{guest}"
 
-    async def run(self, inputs: Guest) -> GuestShown | None:
+    async def run(self, inputs: Guest) -> GuestView | None:
         return None
 
 
-class GuestEdit(Action):
+class EditGuest(Action):
     """Change a guest."""
 
     name = "guest:edit"
@@ -51,46 +51,46 @@ class GuestEdit(Action):
     middleware = [RequireSession()]
     openapi = {"errors": [NotFound]}
 
-    async def run(self, inputs: Guest) -> GuestShown:
+    async def run(self, inputs: Guest) -> GuestView:
         return {"guest": inputs.guest}
 
 
-def test_the_document_of_every_application_is_valid(
-    load_app: LoadApp, document_of: DocumentOf, profile: str
+def test_the_document_is_valid(
+    load_app: LoadApp, document_of: DocumentOf, error_format: str
 ) -> None:
-    """Tools take it as it is."""
-    document = document_of(GuestView, GuestEdit, ACTIONHERO_WEB__ERROR_FORMAT=profile)
+    """In both error formats."""
+    document = document_of(ShowGuest, EditGuest, ACTIONHERO_WEB__ERROR_FORMAT=error_format)
 
     validate(document)
     assert document["openapi"] == "3.1.0"
     assert document["servers"] == [{"url": "/api"}]
 
 
-def test_an_operation_is_called_as_its_action(document_of: DocumentOf) -> None:
-    """Names, descriptions and tags are those that the author wrote."""
-    operation = document_of(GuestView)["paths"]["/guest/{guest}"]["get"]
+def test_an_operation_has_the_name_of_its_action(document_of: DocumentOf) -> None:
+    """Also its description, and its tag."""
+    operation = document_of(ShowGuest)["paths"]["/guest/{guest}"]["get"]
 
     assert operation["operationId"] == "guest:view"
     assert operation["summary"] == "guest:view"
-    assert operation["description"] == "Look at a guest."
+    assert operation["description"] == "Show a guest."
     assert operation["tags"] == ["guest"]
 
 
 def test_paths_are_those_of_the_routes_without_their_prefix(document_of: DocumentOf) -> None:
-    """As many paths as there are distinct routes, the document's own among them."""
-    document = document_of(GuestView, GuestEdit)
+    """The route of the document itself is one of them."""
+    document = document_of(ShowGuest, EditGuest)
 
     assert set(document["paths"]) == {"/guest/{guest}", "/status", "/swagger"}
     assert document["paths"]["/swagger"]["get"]["operationId"] == "swagger"
 
 
-def test_what_is_read_is_asked_for_in_path_and_query(document_of: DocumentOf) -> None:
-    """A path parameter is not told again; an input that is nested is JSON; null is no text."""
-    operation = document_of(GuestView)["paths"]["/guest/{guest}"]["get"]
+def test_inputs_of_get_are_parameters(document_of: DocumentOf) -> None:
+    """A path parameter is not in the query; nested inputs are JSON; text cannot be null."""
+    operation = document_of(ShowGuest)["paths"]["/guest/{guest}"]["get"]
 
     path, size, note = operation["parameters"]
     assert (path["in"], path["name"], path["required"]) == ("path", "guest", True)
-    assert path["description"] == "Which guest."
+    assert path["description"] == "The number of the guest."
     assert path["schema"]["type"] == "integer"
     assert path["schema"]["minimum"] == 1
     assert (size["in"], size["name"], size["required"]) == ("query", "size", False)
@@ -100,9 +100,9 @@ def test_what_is_read_is_asked_for_in_path_and_query(document_of: DocumentOf) ->
     assert "requestBody" not in operation
 
 
-def test_what_is_written_is_sent_as_json(document_of: DocumentOf) -> None:
-    """The schema of the body is that of the inputs before coercion, without what is in the path."""
-    document = document_of(GuestEdit)
+def test_inputs_of_post_are_a_json_body(document_of: DocumentOf) -> None:
+    """The schema is that of the inputs before coercion, without path parameters."""
+    document = document_of(EditGuest)
     operation = document["paths"]["/guest/{guest}"]["post"]
 
     assert [parameter["name"] for parameter in operation["parameters"]] == ["guest"]
@@ -110,77 +110,77 @@ def test_what_is_written_is_sent_as_json(document_of: DocumentOf) -> None:
     assert body["content"]["application/json"]["schema"] == {
         "$ref": "#/components/schemas/guest_edit_Request"
     }
-    # All that is left may be left out.
+    # All of its properties are optional.
     assert body["required"] is False
     request = document["components"]["schemas"]["guest_edit_Request"]
     assert set(request["properties"]) == {"size", "note"}
     assert {"type": "null"} in request["properties"]["note"]["anyOf"]
 
 
-def test_the_answer_is_that_of_the_return_annotation(document_of: DocumentOf) -> None:
-    """`None` is told as an empty object."""
-    document = document_of(GuestView)
-    answer = document["paths"]["/guest/{guest}"]["get"]["responses"]["200"]
+def test_the_response_has_the_schema_of_the_return_annotation(document_of: DocumentOf) -> None:
+    """`None` is an empty object."""
+    document = document_of(ShowGuest)
+    response = document["paths"]["/guest/{guest}"]["get"]["responses"]["200"]
 
-    assert answer["content"]["application/json"]["schema"] == {
+    assert response["content"]["application/json"]["schema"] == {
         "$ref": "#/components/schemas/guest_view_Response"
     }
     assert document["components"]["schemas"]["guest_view_Response"]["anyOf"] == [
-        {"$ref": "#/components/schemas/GuestShown"},
+        {"$ref": "#/components/schemas/GuestView"},
         {"type": "object", "maxProperties": 0},
     ]
 
 
-def test_the_status_action_is_told_with_both_of_its_statuses(document_of: DocumentOf) -> None:
-    """Clients of the reference read these five fields."""
+def test_the_status_action_has_two_statuses(document_of: DocumentOf) -> None:
+    """Clients of the original ActionHero read these five fields."""
     document = document_of()
-    answers = document["paths"]["/status"]["get"]["responses"]
+    responses = document["paths"]["/status"]["get"]["responses"]
     status = document["components"]["schemas"]["status_Response"]
 
     assert ShowStatus.name == "status"
     assert {"name", "pid", "version", "uptime", "consumedMemoryMB"} <= set(status["required"])
     assert status["properties"]["consumedMemoryMB"]["type"] == "number"
-    assert "anyOf" in answers["503"]["content"]["application/json"]["schema"]
+    assert "anyOf" in responses["503"]["content"]["application/json"]["schema"]
 
 
 def statuses(document: dict[str, Any], path: str, method: str) -> set[str]:
-    """Return the statuses that an operation tells."""
+    """Return the statuses of an operation."""
     return set(document["paths"][path][method]["responses"])
 
 
 @pytest.mark.parametrize(
-    ("errors", "told"),
+    ("format_name", "expected"),
     [
         ("standard", {"200", "400", "401", "404", "408", "413", "415", "422", "500", "503"}),
-        # A missing row is a 500 there, and invalid input a 406; 422 stays for generators.
+        # A missing record is 500, and an invalid input is 406; 422 is for generators.
         (
             "actionhero",
             {"200", "400", "401", "404", "406", "408", "413", "415", "422", "500", "503"},
         ),
     ],
 )
-def test_failures_are_told_with_the_statuses_of_the_profile(
-    document_of: DocumentOf, errors: str, told: set[str]
+def test_error_responses_have_the_statuses_of_the_error_format(
+    document_of: DocumentOf, format_name: str, expected: set[str]
 ) -> None:
-    """What the author says that it raises, and what the server answers by itself."""
-    document = document_of(GuestEdit, ACTIONHERO_WEB__ERROR_FORMAT=errors)
+    """Both the declared errors of the action and the errors of the server."""
+    document = document_of(EditGuest, ACTIONHERO_WEB__ERROR_FORMAT=format_name)
 
-    assert statuses(document, "/guest/{guest}", "post") == told
-
-
-def test_where_the_author_says_nothing_every_refusal_is_told(document_of: DocumentOf) -> None:
-    """A client is not surprised by a conflict."""
-    told = statuses(document_of(GuestView), "/guest/{guest}", "get")
-
-    assert {"401", "403", "404", "409", "429"} <= told
-    # Nobody reads the body of a GET.
-    assert not {"413", "415"} & told
+    assert statuses(document, "/guest/{guest}", "post") == expected
 
 
-def test_a_failure_has_the_schema_of_the_profile(document_of: DocumentOf) -> None:
-    """Only names that are told there, and an example with the first of them."""
+def test_without_declared_errors_all_are_included(document_of: DocumentOf) -> None:
+    """Clients expect any of them."""
+    included = statuses(document_of(ShowGuest), "/guest/{guest}", "get")
+
+    assert {"401", "403", "404", "409", "429"} <= included
+    # A GET request has no body.
+    assert not {"413", "415"} & included
+
+
+def test_an_error_has_the_schema_of_the_error_format(document_of: DocumentOf) -> None:
+    """The names of its types, and an example with the first of them."""
     standard = document_of()["components"]
-    original = document_of(GuestView, ACTIONHERO_WEB__ERROR_FORMAT="actionhero")["components"]
+    original = document_of(ShowGuest, ACTIONHERO_WEB__ERROR_FORMAT="actionhero")["components"]
 
     def names(components: dict[str, Any]) -> list[str]:
         error = components["schemas"]["Error"]["properties"]["error"]
@@ -192,9 +192,9 @@ def test_a_failure_has_the_schema_of_the_profile(document_of: DocumentOf) -> Non
     assert media["example"]["error"]["type"] == "CONNECTION_ACTION_PARAM_REQUIRED"
 
 
-def test_only_actions_that_need_a_session_ask_for_one(document_of: DocumentOf) -> None:
-    """The others can be called by anybody."""
-    document = document_of(GuestView, GuestEdit, ACTIONHERO_SESSIONS__COOKIE_NAME="biscuit")
+def test_actions_with_a_session_have_a_security_requirement(document_of: DocumentOf) -> None:
+    """Other actions are public."""
+    document = document_of(ShowGuest, EditGuest, ACTIONHERO_SESSIONS__COOKIE_NAME="biscuit")
 
     methods = document["paths"]["/guest/{guest}"]
     assert methods["post"]["security"] == [{"sessionCookie": []}]
@@ -204,25 +204,25 @@ def test_only_actions_that_need_a_session_ask_for_one(document_of: DocumentOf) -
     assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "cookie", "biscuit")
 
 
-def test_middleware_of_anybody_may_say_that_it_requires_a_session(document_of: DocumentOf) -> None:
-    """Also where a plugin puts it around every action."""
+def test_middleware_of_a_plugin_may_require_a_session(document_of: DocumentOf) -> None:
+    """Also if it applies to every action."""
     from actionhero import hookimpl
 
-    class Club(Middleware):
+    class MembersOnly(Middleware):
         requires_session = True
 
     class Plugin:
         @hookimpl
         def actionhero_middleware(self) -> list[Middleware]:
-            return [Club()]
+            return [MembersOnly()]
 
-    document = document_of(GuestView, Plugin())
+    document = document_of(ShowGuest, Plugin())
 
     assert document["paths"]["/guest/{guest}"]["get"]["security"] == [{"sessionCookie": []}]
 
 
 def test_a_file_is_sent_in_a_form(document_of: DocumentOf) -> None:
-    """Its field is binary, and the others beside it are text."""
+    """Its field is binary, and the other fields are text."""
 
     class Picture(Inputs):
         picture: File
@@ -244,14 +244,14 @@ def test_a_file_is_sent_in_a_form(document_of: DocumentOf) -> None:
     assert properties["title"]["type"] == "string"
 
 
-def test_a_stream_is_told_as_one(document_of: DocumentOf) -> None:
-    """The media type is that of events, and their schema stands beside."""
+def test_a_stream_has_events(document_of: DocumentOf) -> None:
+    """The schema is that of each event."""
 
     class Count(Action):
         name = "count"
         web = "GET /count"
 
-        async def run(self, call: Call) -> AsyncIterator[GuestShown]:
+        async def run(self, call: Call) -> AsyncIterator[GuestView]:
             yield {"guest": 1}
 
     document = document_of(Count)
@@ -264,8 +264,8 @@ def test_a_stream_is_told_as_one(document_of: DocumentOf) -> None:
     assert document["components"]["schemas"]["count_Event"]["required"] == ["guest"]
 
 
-def test_chunks_may_be_anything(document_of: DocumentOf) -> None:
-    """What they are is known when they come."""
+def test_a_stream_of_chunks_has_any_media_type(document_of: DocumentOf) -> None:
+    """The action sets the media type of each response."""
 
     class Download(Action):
         name = "download"
@@ -278,8 +278,8 @@ def test_chunks_may_be_anything(document_of: DocumentOf) -> None:
     assert content == {"*/*": {}}
 
 
-def test_each_route_of_an_action_is_an_operation_of_its_own(document_of: DocumentOf) -> None:
-    """Generators need a name for each."""
+def test_each_route_of_an_action_is_an_operation(document_of: DocumentOf) -> None:
+    """Each has a unique name, for generators."""
 
     class Twice(Action):
         name = "twice"
@@ -293,8 +293,8 @@ def test_each_route_of_an_action_is_an_operation_of_its_own(document_of: Documen
     assert paths["/two"]["get"]["operationId"] == "twice_2"
 
 
-def test_an_author_may_say_more(document_of: DocumentOf) -> None:
-    """Deprecated, under other tags, with examples; or not at all."""
+def test_the_attribute_openapi_changes_the_operation(document_of: DocumentOf) -> None:
+    """Deprecation, tags, examples, and hidden operations."""
 
     class Old(Action):
         name = "old"
@@ -323,8 +323,8 @@ def test_an_author_may_say_more(document_of: DocumentOf) -> None:
     assert "/secret" not in document["paths"]
 
 
-def test_an_answer_without_a_body_has_no_schema(document_of: DocumentOf) -> None:
-    """A status that has none, and a HEAD."""
+def test_a_response_without_a_body_has_no_schema(document_of: DocumentOf) -> None:
+    """A status without a body, and a HEAD request."""
 
     class Remove(Action):
         name = "remove"
@@ -345,20 +345,20 @@ def test_an_answer_without_a_body_has_no_schema(document_of: DocumentOf) -> None
     assert "content" not in methods["head"]["responses"]["200"]
 
 
-def test_two_models_of_one_name_are_both_there(document_of: DocumentOf) -> None:
-    """Neither is told in the place of the other."""
+def test_two_models_with_the_same_name_have_different_names(document_of: DocumentOf) -> None:
+    """The second one has the name of its operation as well."""
 
     def action(name_: str, kind: Any) -> type[Action]:
         item = type("Item", (Inputs,), {"__annotations__": {"value": kind}})
         holder = type("Holder", (Inputs,), {"__annotations__": {"item": item}})
 
-        class Made(Action):
+        class Generated(Action):
             name = name_
             web = Route.post(f"/{name_}")
 
             async def run(self, inputs: holder) -> None: ...  # type: ignore[valid-type]
 
-        return Made
+        return Generated
 
     schemas = document_of(action("first", int), action("second", str))["components"]["schemas"]
 
@@ -369,32 +369,32 @@ def test_two_models_of_one_name_are_both_there(document_of: DocumentOf) -> None:
     }
 
 
-def test_settings_tell_of_the_api_as_a_whole(document_of: DocumentOf) -> None:
-    """Its title, version, description and where it is reached."""
+def test_settings_describe_the_api(document_of: DocumentOf) -> None:
+    """Its title, version, description and servers."""
     document = document_of(
         ACTIONHERO_OPENAPI__TITLE="Guests",
         ACTIONHERO_OPENAPI__VERSION="2.1",
-        ACTIONHERO_OPENAPI__DESCRIPTION="Who is there.",
+        ACTIONHERO_OPENAPI__DESCRIPTION="The guest list.",
         ACTIONHERO_OPENAPI__SERVERS="https://example.com/api",
     )
 
     assert document["info"] == {
         "title": "Guests",
         "version": "2.1",
-        "description": "Who is there.",
+        "description": "The guest list.",
     }
     assert document["servers"] == [{"url": "https://example.com/api"}]
 
 
-def test_the_document_is_made_once(load_app: LoadApp) -> None:
-    """Who asks a thousand times costs no more than who asks once."""
-    api = api_of(load_app(GuestView))
+def test_the_document_is_cached(load_app: LoadApp) -> None:
+    """It is built once."""
+    document = openapi_document(load_app(ShowGuest))
 
-    assert api.document() is api.document()
+    assert document.to_dict() is document.to_dict()
 
 
-def test_it_need_not_be_served(document_of: DocumentOf) -> None:
+def test_the_document_need_not_be_served(document_of: DocumentOf) -> None:
     """The command still writes it."""
-    document = document_of(GuestView, ACTIONHERO_OPENAPI__SERVE="false")
+    document = document_of(ShowGuest, ACTIONHERO_OPENAPI__SERVE="false")
 
     assert set(document["paths"]) == {"/guest/{guest}", "/status"}

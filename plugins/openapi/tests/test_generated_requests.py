@@ -1,4 +1,4 @@
-"""Thousands of requests made from the document, and nothing comes back that it does not tell."""
+"""Generated requests get only responses that are in the document."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ if TYPE_CHECKING:
     from plugins.openapi.tests.conftest import Serve, Served
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
-#: What the document promises of an answer.
-PROMISES = (
+#: Checks of responses against the document.
+RESPONSE_CHECKS = (
     "status_code_conformance",
     "content_type_conformance",
     "response_headers_conformance",
     "response_schema_conformance",
 )
-#: And of a request: what fits its schema is taken, and nothing else is.
-KEPT_PROMISES = ("positive_data_acceptance", "negative_data_rejection")
+#: Checks that valid requests are accepted, and invalid ones refused.
+REQUEST_CHECKS = ("positive_data_acceptance", "negative_data_rejection")
 PHASES = ("--phases", "examples,coverage,fuzzing")
-#: Whose answers take seconds, because they tell something again and again.
+#: Operations whose responses take seconds.
 SLOW = ("status:live", "streaming:counter")
-#: Where all of them share a session, it would be over after the first.
+#: It would end the session that all requests share.
 SIGN_OUT = "session:destroy"
-#: Of the specimen: it never finds a book.
+#: Operations of the specimen that never succeed.
 ALWAYS_REFUSED = {"book:edit"}
-#: Who is in the examples of the chat.
+#: The user in the examples of the chat.
 ADA = {"name": "Ada", "email": "ada@example.com", "password": "correct horse"}
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What came back of generated requests."""
+class Results:
+    """The results of generated requests."""
 
-    #: How many requests were made.
+    #: The number of requests.
     count: int
-    #: By operation, the statuses of its answers.
+    #: The statuses of the responses, by operation.
     statuses: dict[str, set[int]]
 
     def succeeded(self) -> set[str]:
-        """Return the operations that answered at least one request as asked."""
+        """Return the operations with at least one successful response."""
         return {
             operation
             for operation, statuses in self.statuses.items()
@@ -61,29 +61,31 @@ class Answers:
         }
 
 
-def generated(served: Served, *options: str, session: str | None = None, examples: int) -> Answers:
-    """Send generated requests to every operation, and return what came back.
+def send_requests(
+    served: Served, *options: str, session: str | None = None, examples: int
+) -> Results:
+    """Send generated requests to every operation, and return the results.
 
     Args:
         served: The server.
-        options: Further options.
-        session: The cookie of who asks; a stranger where left out.
-        examples: How many for each operation, beside those of the corners.
+        options: More options of schemathesis.
+        session: The session cookie; `None`: no session.
+        examples: The number of requests for each operation, without boundary values.
     """
-    checks = [*PROMISES]
-    if served.profile == "standard":
-        # In the other profile a refusal by an action is a 500.
+    checks = [*RESPONSE_CHECKS]
+    if served.error_format == "standard":
+        # In the other format many errors of actions are 500.
         checks.append("not_a_server_error")
     if served.application == "chat":
-        checks += KEPT_PROMISES
+        checks += REQUEST_CHECKS
     folder = served.log.parent / uuid4().hex
     folder.mkdir()
     document = httpx.get(f"{served.origin}/api/swagger").json()
     (folder / "api.json").write_text(json.dumps(document))
     (folder / "schemathesis.toml").write_text(settings(served, session))
-    ended = subprocess.run(
+    process = subprocess.run(
         [
-            # From a file: it does not call where it has got the document.
+            # From a file: schemathesis does not call the URL of the document.
             *(str(SCHEMATHESIS), "run", "api.json", "--url", f"{served.origin}/api"),
             *("--checks", ",".join(checks)),
             *("--max-examples", str(examples), "--seed", "1"),
@@ -96,37 +98,37 @@ def generated(served: Served, *options: str, session: str | None = None, example
         text=True,
         check=False,
     )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    # What is unexpected is logged with its traceback, whatever the status was.
-    assert "Traceback" not in served.text_of_log
+    assert process.returncode == 0, process.stdout + process.stderr
+    # Unexpected exceptions are logged with a traceback.
+    assert "Traceback" not in served.log_text
     [archive] = folder.glob("har-*")
-    return told_in(json.loads(archive.read_text())["log"]["entries"], document)
+    return read_archive(json.loads(archive.read_text())["log"]["entries"], document)
 
 
 def settings(served: Served, session: str | None) -> str:
     """Return the settings of schemathesis."""
-    # A NUL in a text is refused before anything is looked at.
-    written = "[generation]\nallow-x00 = false\n"
+    # A NUL in a text is refused before validation.
+    text = "[generation]\nallow-x00 = false\n"
     if session is not None:
-        written += f'[auth.openapi.sessionCookie]\napi_key = "{session}"\n'
+        text += f'[auth.openapi.sessionCookie]\napi_key = "{session}"\n'
     if served.application == "chat":
-        nothing = 422 if served.profile == "standard" else 500
-        written += (
+        no_change = 422 if served.error_format == "standard" else 500
+        text += (
             f"[[operations]]\ninclude-operation-id = {json.dumps(SLOW)}\n"
             "generation.max-examples = 2\nphases.coverage.enabled = false\n"
-            # That something has to be changed, no schema tells.
+            # The schema cannot express that at least one input is required.
             '[[operations]]\ninclude-operation-id = "user:edit"\n'
-            f"checks.positive_data_acceptance.expected-statuses = {[200, 401, 409, nothing]}\n"
-            # Nor which names of further fields would break a form, in which all is text.
+            f"checks.positive_data_acceptance.expected-statuses = {[200, 401, 409, no_change]}\n"
+            # In a form all fields are text, and unknown names are valid or not.
             '[[operations]]\ninclude-operation-id = "fileUpload"\n'
             "checks.positive_data_acceptance.expected-statuses = [200, 400]\n"
             "checks.negative_data_rejection.expected-statuses = [200, 400, 406, 415, 422]\n"
         )
-    return written
+    return text
 
 
-def told_in(entries: Sequence[dict[str, Any]], document: dict[str, Any]) -> Answers:
-    """Return what an archive of requests and answers tells."""
+def read_archive(entries: Sequence[dict[str, Any]], document: dict[str, Any]) -> Results:
+    """Return the results in an archive of requests and responses."""
     routes = [
         (method.upper(), re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))), operation)
         for path, methods in document["paths"].items()
@@ -138,36 +140,36 @@ def told_in(entries: Sequence[dict[str, Any]], document: dict[str, Any]) -> Answ
         for method, pattern, operation in routes:
             if method == entry["request"]["method"] and pattern.fullmatch(path):
                 statuses[operation["operationId"]].add(entry["response"]["status"])
-        # A refusal may have any status; a failure of ours has these words in both profiles.
+        # The message of unexpected exceptions, in both formats.
         assert '"Internal error"' not in entry["response"]["content"].get("text", ""), entry
-    return Answers(len(entries), statuses)
+    return Results(len(entries), statuses)
 
 
 def sign_in(served: Served) -> str:
-    """Return the session of somebody new."""
-    who = {"name": "Bea Byron", "email": f"{uuid4().hex}@example.com", "password": "correct horse"}
+    """Return the session cookie of a new user."""
+    user = {"name": "Bea Byron", "email": f"{uuid4().hex}@example.com", "password": "correct horse"}
     with httpx.Client(base_url=f"{served.origin}/api") as client:
         if served.application == "chat":
             client.put("/user", json=ADA)
-            client.put("/user", json=who)
-        assert client.put("/session", json=who).status_code == 200
+            client.put("/user", json=user)
+        assert client.put("/session", json=user).status_code == 200
         return client.cookies["__session"]
 
 
-def by_a_user(served: Served, *options: str, examples: int) -> Answers:
-    """Send generated requests as somebody who has signed in; signing out is tried apart."""
+def send_requests_signed_in(served: Served, *options: str, examples: int) -> Results:
+    """Send generated requests with a session; the sign-out is tested separately."""
     if SIGN_OUT not in operations_of(served):
-        return generated(served, *options, session=sign_in(served), examples=examples)
-    but_one = (*options, "--exclude-operation-id", SIGN_OUT)
-    answers = generated(served, *but_one, session=sign_in(served), examples=examples)
-    the_one = ("--phases", "fuzzing", "--include-operation-id", SIGN_OUT)
-    leaving = generated(served, *the_one, session=sign_in(served), examples=3)
-    statuses = answers.statuses | leaving.statuses
-    return Answers(answers.count + leaving.count, statuses)
+        return send_requests(served, *options, session=sign_in(served), examples=examples)
+    others = (*options, "--exclude-operation-id", SIGN_OUT)
+    results = send_requests(served, *others, session=sign_in(served), examples=examples)
+    only = ("--phases", "fuzzing", "--include-operation-id", SIGN_OUT)
+    sign_out = send_requests(served, *only, session=sign_in(served), examples=3)
+    statuses = results.statuses | sign_out.statuses
+    return Results(results.count + sign_out.count, statuses)
 
 
 def operations_of(served: Served) -> set[str]:
-    """Return the names of all operations that the document tells of."""
+    """Return the names of all operations in the document."""
     document = httpx.get(f"{served.origin}/api/swagger").json()
     return {
         operation["operationId"]
@@ -176,43 +178,39 @@ def operations_of(served: Served) -> set[str]:
     }
 
 
-def test_a_few_generated_requests_get_only_what_the_document_tells(
-    serve: Serve, profile: str
-) -> None:
-    """No failure of ours, no status and no body that a client does not know of."""
-    served = serve("specimen", profile)
+def test_responses_of_the_specimen_are_in_the_document(serve: Serve, error_format: str) -> None:
+    """No unexpected exception, status or body."""
+    served = serve("specimen", error_format)
 
-    answers = generated(served, "--phases", "fuzzing", session=sign_in(served), examples=3)
+    results = send_requests(served, "--phases", "fuzzing", session=sign_in(served), examples=3)
 
-    assert answers.count > 25
+    assert results.count > 25
 
 
 @pytest.mark.timeout(300)
-def test_every_operation_of_the_chat_answers_what_its_document_tells(
-    serve: Serve, profile: str
-) -> None:
-    """A short form, by somebody who has signed in: each operation succeeds."""
+def test_responses_of_the_chat_are_in_the_document(serve: Serve, error_format: str) -> None:
+    """With few requests and a session; each operation succeeds at least once."""
     if "chat" not in APPLICATIONS:
         pytest.skip("actionhero-chat is not installed")
-    served = serve("chat", profile)
+    served = serve("chat", error_format)
 
-    answers = by_a_user(served, "--phases", "examples,fuzzing", examples=10)
+    results = send_requests_signed_in(served, "--phases", "examples,fuzzing", examples=10)
 
-    assert answers.count >= 100
-    assert answers.succeeded() == operations_of(served)
+    assert results.count >= 100
+    assert results.succeeded() == operations_of(served)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-def test_thousands_of_generated_requests_get_only_what_the_document_tells(
-    serve: Serve, application: str, profile: str
+def test_responses_to_thousands_of_requests_are_in_the_document(
+    serve: Serve, application: str, error_format: str
 ) -> None:
-    """The same with thousands, by strangers and by users."""
-    served = serve(application, profile)
+    """With and without a session."""
+    served = serve(application, error_format)
 
-    by_strangers = generated(served, *PHASES, examples=200)
-    by_users = by_a_user(served, *PHASES, examples=200)
+    anonymous = send_requests(served, *PHASES, examples=200)
+    signed_in = send_requests_signed_in(served, *PHASES, examples=200)
 
-    assert by_strangers.count >= 2000
-    assert by_users.count >= 2000
-    assert by_users.succeeded() == operations_of(served) - ALWAYS_REFUSED
+    assert anonymous.count >= 2000
+    assert signed_in.count >= 2000
+    assert signed_in.succeeded() == operations_of(served) - ALWAYS_REFUSED

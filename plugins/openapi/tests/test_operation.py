@@ -1,4 +1,4 @@
-"""What authors say of their actions is checked when the application loads."""
+"""The attribute `openapi` of actions is validated when the application loads."""
 
 from __future__ import annotations
 
@@ -16,77 +16,80 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("written", "complaint"),
+    ("value", "message"),
     [
         ("deprecated", "it is of type 'str'; write Operation(deprecated=True), or a mapping"),
-        ({"depricated": True}, "it has no 'depricated'; there are: errors, statuses, examples"),
-        ({"errors": ["not found"]}, "'not found' stands among the errors, and is neither"),
-        ({"errors": [ValueError]}, "<class 'ValueError'> stands among the errors, and"),
+        (
+            {"depricated": True},
+            "it has the unknown key 'depricated'; available: errors, statuses, examples",
+        ),
+        ({"errors": ["not found"]}, "errors contains 'not found', which is neither"),
+        ({"errors": [ValueError]}, "errors contains <class 'ValueError'>, which is"),
         ({"statuses": [99]}, "the status 99 is not a number from 200 to 599"),
-        ({"tags": "guests"}, "tags are 'guests'; write a list of texts"),
-        ({"examples": [{"name": "Ada"}]}, "examples are [{'name': 'Ada'}]; write inputs by a name"),
+        ({"tags": "guests"}, "tags are 'guests'; write a list of strings"),
+        ({"examples": [{"name": "Ada"}]}, "examples are [{'name': 'Ada'}]; write inputs by name"),
     ],
 )
-def test_what_is_wrong_is_told_with_the_action_and_its_file(
-    load_app: LoadApp, written: Any, complaint: str
+def test_an_invalid_attribute_is_an_error_with_the_action_and_its_file(
+    load_app: LoadApp, value: Any, message: str
 ) -> None:
-    """Who wrote it knows what to mend."""
+    """The message contains the fault and the remedy."""
 
-    class Odd(Action):
-        name = "odd"
-        openapi = written
+    class Invalid(Action):
+        name = "invalid"
+        openapi = value
 
         async def run(self) -> None: ...
 
     with pytest.raises(PluginError) as raised:
-        load_app(Odd)
+        load_app(Invalid)
 
-    message = str(raised.value)
-    assert "action 'odd'" in message
-    assert "test_operation.py" in message
-    assert f"has a wrong openapi: {complaint}" in message
+    text = str(raised.value)
+    assert "action 'invalid'" in text
+    assert "test_operation.py" in text
+    assert f"has an invalid openapi: {message}" in text
 
 
-class Answer(TypedDict):
+class Result(TypedDict):
     one: OnlyForCheckers
 
 
-class NoWords:
-    """A type that JSON Schema has no words for."""
+class NoSchema:
+    """A type without a JSON Schema."""
 
 
-def test_what_has_no_schema_is_told_as_anything_and_logged(
+def test_a_type_without_a_schema_allows_any_value(
     document_of: DocumentOf, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The rest of the document is there, and the author hears of it."""
+    """The document is complete, and a warning names the action."""
 
-    class OddInputs(Inputs):
+    class UntypedInputs(Inputs):
         model_config = {"arbitrary_types_allowed": True}
 
-        one: NoWords
+        one: NoSchema
         two: int = 2
 
-    class Odd(Action):
-        name = "odd"
-        web = "POST /odd"
+    class Untyped(Action):
+        name = "untyped"
+        web = "POST /untyped"
 
-        async def run(self, inputs: OddInputs) -> Answer:
+        async def run(self, inputs: UntypedInputs) -> Result:
             return {"one": "1"}
 
-    document = document_of(Odd)
+    document = document_of(Untyped)
 
-    schema = document["components"]["schemas"]["odd_Request"]
+    schema = document["components"]["schemas"]["untyped_Request"]
     assert schema == {"type": "object", "properties": {"one": {}, "two": {}}, "required": ["one"]}
-    answer = document["paths"]["/odd"]["post"]["responses"]["200"]
-    assert answer["content"] == {"application/json": {"schema": {}}}
-    assert "of action 'odd'" in caplog.text
+    response = document["paths"]["/untyped"]["post"]["responses"]["200"]
+    assert response["content"] == {"application/json": {"schema": {}}}
+    assert "of action 'untyped'" in caplog.text
 
 
-def test_plain_data_and_the_class_are_the_same() -> None:
+def test_plain_data_equals_the_class() -> None:
     """A package of actions need not depend on this one."""
-    given = {"errors": [NotFound, ErrorType.CONFLICT], "deprecated": True}
+    data = {"errors": [NotFound, ErrorType.CONFLICT], "deprecated": True}
 
-    assert Operation.parse(given) == Operation(
+    assert Operation.parse(data) == Operation(
         errors=[NotFound, ErrorType.CONFLICT], deprecated=True
     )
     assert Operation.parse(None) == Operation()

@@ -1,4 +1,4 @@
-"""The page at /docs, in a real browser that reaches nothing but our server."""
+"""The page at /docs, in a browser without access to other servers."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ WIDTH, HEIGHT = 1200, 1400
 
 
 class Browser:
-    """One page, and what it asked for and complained of."""
+    """A page, with its requests and its console messages."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.asked: list[str] = []
-        self.complaints: list[str] = []
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.on("console", lambda line: self.complaints.append(line.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.requests: list[str] = []
+        self.messages: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("console", lambda line: self.messages.append(line.text))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
 
     def block(self, operation: str) -> Locator:
-        """Return the part of the page about an operation: `GET /books`."""
+        """Return the section of an operation, such as `GET /books`."""
         method, path = operation.split()
         return self.page.locator(
             f".opblock-{method.lower()}", has=self.page.locator(f"[data-path='{path}']")
         )
 
     async def run(self, operation: str, **values: str) -> Response:
-        """Fill in the form of an operation, run it, and return what came back."""
+        """Fill in the form of an operation, send it, and return the response."""
         block = self.block(operation)
         await block.locator(".opblock-summary-control").click()
         await block.get_by_role("button", name="Try it out").click()
@@ -45,7 +45,7 @@ class Browser:
                 await block.locator("textarea.body-param__text").fill(value)
             else:
                 await block.locator(f"tr[data-param-name='{name}'] input").fill(value)
-        async with self.page.expect_response(lambda answer: "/api/" in answer.url) as waiting:
+        async with self.page.expect_response(lambda response: "/api/" in response.url) as waiting:
             await block.get_by_role("button", name="Execute").click()
         await block.locator(".live-responses-table").wait_for()
         return await waiting.value
@@ -53,7 +53,7 @@ class Browser:
 
 @pytest.fixture
 async def browser(program: Callable[[str], str]) -> AsyncIterator[Browser]:
-    """Give a browser that knows no name of the network."""
+    """Return a browser that resolves no host names."""
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
             executable_path=program("chromium"),
@@ -71,10 +71,10 @@ async def browser(program: Callable[[str], str]) -> AsyncIterator[Browser]:
         await chromium.close()
 
 
-async def test_the_page_shows_every_operation_and_asks_nobody_else(
+async def test_the_page_shows_every_operation_without_other_servers(
     serve: Serve, browser: Browser, application: str, tmp_path: Path
 ) -> None:
-    """It works on a train, and no stranger hears of who reads it."""
+    """It works without internet access, and leaks nothing."""
     served = serve(application, "standard")
 
     await browser.page.goto(f"{served.origin}/docs")
@@ -85,36 +85,38 @@ async def test_the_page_shows_every_operation_and_asks_nobody_else(
     operations = sum(map(len, document["paths"].values()))
     assert await browser.page.locator(".opblock").count() == operations
     assert await browser.page.title() == document["info"]["title"]
-    assert {url for url in browser.asked if not url.startswith((served.origin, "data:"))} == set()
-    # Nothing was refused by the Content-Security-Policy, and no script failed.
-    assert browser.complaints == []
+    assert {
+        url for url in browser.requests if not url.startswith((served.origin, "data:"))
+    } == set()
+    # No violation of the Content-Security-Policy, and no script error.
+    assert browser.messages == []
 
 
-async def test_actions_are_run_from_the_page_with_the_session_of_the_browser(
+async def test_the_page_calls_actions_with_the_session_of_the_browser(
     serve: Serve, browser: Browser, tmp_path: Path
 ) -> None:
-    """Who signs in on the page is signed in there, by the cookie that no script can see."""
+    """A sign-in on the page sets the cookie, which no script can read."""
     served = serve("specimen", "standard")
     await browser.page.goto(f"{served.origin}/docs")
 
-    stranger = await browser.run("GET /session")
+    anonymous = await browser.run("GET /session")
     signed_in = await browser.run("PUT /session", body='{"name": "Ada"}')
     await browser.page.reload()
-    known = await browser.run("GET /session")
+    viewed = await browser.run("GET /session")
     await browser.page.screenshot(path=tmp_path / "ran.png")
 
-    assert stranger.status == 401
+    assert anonymous.status == 401
     assert signed_in.status == 200
-    assert (known.status, await known.json()) == (200, {"name": "Ada"})
-    shown = browser.block("GET /session").locator(".live-responses-table")
-    assert "Ada" in await shown.inner_text()
+    assert (viewed.status, await viewed.json()) == (200, {"name": "Ada"})
+    table = browser.block("GET /session").locator(".live-responses-table")
+    assert "Ada" in await table.inner_text()
 
 
 async def test_inputs_are_filled_in_on_the_page(serve: Serve, browser: Browser) -> None:
-    """What a form of the page sends is what an action takes."""
+    """The action receives the values of the form."""
     served = serve("specimen", "standard")
     await browser.page.goto(f"{served.origin}/docs")
 
-    found = await browser.run("GET /books", text="Emma & others")
+    response = await browser.run("GET /books", text="Emma & others")
 
-    assert (await found.json())[0]["title"] == "Emma & others"
+    assert (await response.json())[0]["title"] == "Emma & others"

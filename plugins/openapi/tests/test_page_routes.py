@@ -1,4 +1,4 @@
-"""Where the page and what it is made of are found, and where they are not."""
+"""The routes of the page and its assets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def served(**environ: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Serve an application without actions of its own, and give somebody who visits it."""
+    """Serve an application without actions, and yield a client."""
     environ = {"PORT": "0", **environ}
     async with running_app(
         web_plugin, openapi_plugin, environ=environ, mode=RunMode.SERVER
@@ -37,46 +37,46 @@ async def served(**environ: str) -> AsyncIterator[httpx.AsyncClient]:
     ("page", "prefix"),
     [("/docs", "/api"), ("/docs", ""), ("/reference/api", "/api"), ("/a/b/c", "/v1/api")],
 )
-async def test_all_that_the_page_links_to_is_there(page: str, prefix: str) -> None:
-    """Wherever it is, and wherever the actions are."""
+async def test_all_links_of_the_page_work(page: str, prefix: str) -> None:
+    """For every path of the page, and every prefix of the actions."""
     async with served(ACTIONHERO_OPENAPI__PAGE_PATH=page, ACTIONHERO_WEB__PREFIX=prefix) as client:
-        answer = await client.get(page)
+        response = await client.get(page)
 
         links = [
             part.partition('"')[0]
-            for mark in ('src="', 'href="', 'data-document="')
-            for part in answer.text.split(mark)[1:]
+            for attribute in ('src="', 'href="', 'data-document="')
+            for part in response.text.split(attribute)[1:]
         ]
-        found = {
-            link: (await client.get(urljoin(str(answer.url), link))).status_code
+        statuses = {
+            link: (await client.get(urljoin(str(response.url), link))).status_code
             for link in links
             if not link.startswith("data:")
         }
-        assert (answer.status_code, answer.headers["Content-Type"]) == (
+        assert (response.status_code, response.headers["Content-Type"]) == (
             200,
             "text/html; charset=utf-8",
         )
-        assert len(found) == 4
-        assert set(found.values()) == {200}
+        assert len(statuses) == 4
+        assert set(statuses.values()) == {200}
 
 
-async def test_a_slash_behind_the_path_leads_to_the_page() -> None:
-    """The links of the page would lead elsewhere from there."""
+async def test_a_trailing_slash_redirects_to_the_page() -> None:
+    """The relative links of the page would not work there."""
     async with served() as client:
-        answer = await client.get("/docs/", follow_redirects=True)
+        response = await client.get("/docs/", follow_redirects=True)
 
-        assert (answer.url.path, answer.status_code) == ("/docs", 200)
+        assert (response.url.path, response.status_code) == ("/docs", 200)
 
 
-async def test_nothing_but_the_assets_is_served_below_the_page() -> None:
-    """No file of the package around them."""
+async def test_only_assets_are_served_below_the_page() -> None:
+    """No other file of the package."""
     async with served() as client:
         for name in ("page.py", "../page.py", "%2e%2e%2fpage.py", ".hidden"):
             assert (await client.get(f"/docs/{name}")).status_code == 404
 
 
-async def test_the_page_may_be_switched_off_and_the_document_with_it() -> None:
-    """`page = ""` for the one, `serve = false` for both."""
+async def test_the_page_and_the_document_can_be_disabled() -> None:
+    """`page_path = ""` disables the page, `serve = false` both."""
     async with served(ACTIONHERO_OPENAPI__PAGE_PATH="") as client:
         assert (await client.get("/docs")).status_code == 404
         assert (await client.get("/api/swagger")).status_code == 200
@@ -85,6 +85,6 @@ async def test_the_page_may_be_switched_off_and_the_document_with_it() -> None:
         assert (await client.get("/api/swagger")).status_code == 404
 
 
-def test_a_title_is_text() -> None:
-    """Whoever chose it."""
+def test_the_title_is_escaped() -> None:
+    """It may contain any text."""
     assert "<title>&lt;script&gt;</title>" in page_text("/docs", "/api", "<script>")

@@ -1,4 +1,4 @@
-"""A socket that says whatever it hears: what suites of RFC 6455, such as Autobahn's, are run on.
+"""A WebSocket echo server for conformance suites of RFC 6455, such as Autobahn's.
 
     cd tests/specimens/echo
     PYTHONPATH=.. actionhero start --port 9001

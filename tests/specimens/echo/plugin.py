@@ -1,4 +1,4 @@
-"""What this application adds to ActionHero."""
+"""The contributions of this application to ActionHero."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def echo(socket: EndpointSocket) -> None:
-    """Say whatever was heard."""
+    """Send every message back."""
     async for message in socket:
         await socket.send(message)
 

@@ -1,1 +1,1 @@
-"""A small application that keeps entries in a database, and things in sessions."""
+"""A small application with entries in a database, and values in sessions."""

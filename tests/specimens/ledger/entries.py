@@ -1,4 +1,4 @@
-"""Actions that write entries, each with another end."""
+"""Actions that write entries, each with a different result."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ released = asyncio.Event()
 
 
 class EntryInputs(Inputs):
-    """What is to be written down."""
+    """The contents of an entry."""
 
     text: str
     number: int = 0
 
 
 class Add(Action):
-    """Write an entry, and translate what only its author can."""
+    """Write an entry, and translate the violation of its constraint."""
 
     name = "entry:add"
     web = "POST /entries"
@@ -33,7 +33,7 @@ class Add(Action):
         try:
             entry = await Entry.create(text=inputs.text, number=inputs.number)
         except IntegrityError:
-            raise Conflict("That is written down already") from None
+            raise Conflict("The entry exists already") from None
         return int(entry.id)
 
 
@@ -48,7 +48,7 @@ class Count(Action):
 
 
 class Force(Action):
-    """Write an entry, and foresee nothing."""
+    """Write an entry, without handling any error."""
 
     name = "entry:force"
     web = "POST /entries/force"
@@ -58,7 +58,7 @@ class Force(Action):
 
 
 class Refuse(Action):
-    """Write an entry, then refuse."""
+    """Write an entry, then raise a typed error."""
 
     name = "entry:refuse"
     web = "POST /entries/refuse"
@@ -70,7 +70,7 @@ class Refuse(Action):
 
 
 class Crash(Action):
-    """Write an entry, then fail as nobody foresaw."""
+    """Write an entry, then raise an unexpected exception."""
 
     name = "entry:crash"
     web = "POST /entries/crash"
@@ -82,7 +82,7 @@ class Crash(Action):
 
 
 class Break(Action):
-    """Run SQL that is wrong."""
+    """Run invalid SQL."""
 
     name = "entry:break"
     web = "POST /entries/break"
@@ -93,7 +93,7 @@ class Break(Action):
 
 
 class Hold(Action):
-    """Write an entry, and hold on to the transaction until somebody says so."""
+    """Write an entry, and hold the transaction until `entry:release`."""
 
     name = "entry:hold"
     web = "POST /entries/hold"
@@ -106,7 +106,7 @@ class Hold(Action):
 
 
 class Slow(Action):
-    """Write an entry, and take longer than is allowed."""
+    """Write an entry, and exceed the timeout."""
 
     name = "entry:slow"
     web = "POST /entries/slow"
@@ -119,7 +119,7 @@ class Slow(Action):
 
 
 class Release(Action):
-    """Let those that hold on go."""
+    """Release the held transactions."""
 
     name = "entry:release"
     web = "POST /release"
@@ -129,7 +129,7 @@ class Release(Action):
 
 
 class Plain(Action):
-    """Answer without a database and without a session."""
+    """Return a value, without a database or a session."""
 
     name = "plain"
     web = "GET /plain"

@@ -1,4 +1,4 @@
-"""The one table."""
+"""The model of entries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tortoise.models import Model
 
 
 class Entry(Model):
-    """Something that was written down."""
+    """An entry of the ledger."""
 
     id = fields.IntField(primary_key=True)
     text = fields.CharField(max_length=100, unique=True)

@@ -1,4 +1,4 @@
-"""Actions that read and write sessions."""
+"""Actions that read and write the session."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from actionhero import Action, Call, Inputs
 
 
 class UserInputs(Inputs):
-    """Who signs in."""
+    """The user."""
 
     user: int
 
 
 class NoteInputs(Inputs):
-    """What is to be remembered."""
+    """A value for the session."""
 
     key: str
     value: Any = None
@@ -32,7 +32,7 @@ class SignIn(Action):
 
 
 class Recall(Action):
-    """Tell what is in the session."""
+    """Return the values in the session."""
 
     name = "visit:recall"
     web = "GET /session"
@@ -42,7 +42,7 @@ class Recall(Action):
 
 
 class Remember(Action):
-    """Put something into the session."""
+    """Store a value in the session."""
 
     name = "visit:remember"
     web = "POST /session"

@@ -1,4 +1,4 @@
-"""The action that gives the document."""
+"""The action that returns the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ class Swagger(Action):
     """Show the OpenAPI document of this API."""
 
     name = "swagger"
-    # Plain data, so that loading this in a worker does not load the door.
+    # Plain data, so that a worker does not import the HTTP server.
     web: ClassVar = "GET /swagger"
     openapi = Operation(errors=[])
 
     async def run(self, call: Call) -> dict[str, Any]:
         """Return the document."""
-        from actionhero_openapi.document import api_of
+        from actionhero_openapi.document import openapi_document
 
-        return api_of(call.get(Application)).document(call.connection)
+        return openapi_document(call.get(Application)).to_dict(call.connection)
 
 
 def actions_for(app: Application) -> list[type[Action]]:
-    """Return the actions that the settings want."""
+    """Return the actions enabled by the settings."""
     return [Swagger] if app.get(OpenApiSettings).serve else []

@@ -1,4 +1,4 @@
-"""What in a new OpenAPI document breaks clients that were written for an old one. Pure."""
+"""The comparison of two OpenAPI documents, for breaking changes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from actionhero_openapi.compatibility import Narrowing, resolved
+from actionhero_openapi.compatibility import SchemaComparison, resolve
 
 Document: TypeAlias = Mapping[str, Any]
 
@@ -15,31 +15,31 @@ _PARAMETER: Final = re.compile(r"\{([^}]*)\}")
 
 
 class Change(NamedTuple):
-    """One thing that breaks clients."""
+    """One breaking change."""
 
-    #: Method and path, as they were; `*` for what all operations share.
+    #: The old method and path; `*` for a component shared by the operations.
     operation: str
-    #: Where in the operation: `query limit`, `body /user/name`, `answer 200 /user/name`.
+    #: The place in the operation: `query limit`, `body /user/name`, `response 200 /user/name`.
     place: str
     change: str
 
 
 def breaking_changes(old: Document, new: Document) -> list[Change]:
-    """Return what in `new` breaks clients that were written for `old`, in the order of `old`.
+    """Return the changes in `new` that break clients of `old`, in the order of `old`.
 
-    What is added breaks nobody: an operation, an input that may be left out, a field of an answer,
-    a value that a field of an answer may have.
+    Additions are compatible: an operation, an optional input, a field of a response, a value of a
+    field of a response.
     """
     return list(_Comparison(old, new).changes())
 
 
 class _Operation(NamedTuple):
-    """One operation, as it stands in its document."""
+    """One operation of a document."""
 
     path: str
-    #: By place and name.
+    #: By location and name.
     parameters: dict[tuple[str, str], Mapping[str, Any]]
-    told: Mapping[str, Any]
+    definition: Mapping[str, Any]
 
 
 class _Comparison:
@@ -48,156 +48,166 @@ class _Comparison:
     def __init__(self, old: Document, new: Document) -> None:
         self._old = old
         self._new = new
-        self._shared: set[tuple[str, str]] = set()
+        self._compared_components: set[tuple[str, str]] = set()
 
     def changes(self) -> Iterator[Change]:
-        after = _operations(self._new)
-        for key, was in _operations(self._old).items():
-            label = f"{key[0].upper()} {was.path}"
-            now = after.get(key)
-            if now is None:
-                yield Change(label, "", "is gone")
-                continue
-            for place, change in self._operation(was, now):
-                yield Change(label, place, change)
-            yield from self._failures(was, now, label)
-
-    def _operation(self, was: _Operation, now: _Operation) -> Iterator[tuple[str, str]]:
-        old_id, new_id = was.told.get("operationId"), now.told.get("operationId")
-        if old_id is not None and old_id != new_id:
-            yield "", f"is called {new_id!r} now, and was {old_id!r}"
-        yield from self._security(was, now)
-        yield from self._parameters(was, now)
-        yield from self._body(was, now)
-        yield from self._answers(was, now)
-
-    def _security(self, was: _Operation, now: _Operation) -> Iterator[tuple[str, str]]:
-        allowed = _ways_in(was, self._old)
-        wanted = _ways_in(now, self._new)
-        if wanted and not any(way <= each for each in allowed or [frozenset()] for way in wanted):
-            yield "", f"needs {' or '.join('+'.join(sorted(way)) for way in wanted)} now"
-
-    def _parameters(self, was: _Operation, now: _Operation) -> Iterator[tuple[str, str]]:
-        comparison = Narrowing(self._old, self._new, is_sent=True)
-        renamed = dict(
-            zip(_PARAMETER.findall(was.path), _PARAMETER.findall(now.path), strict=False)
-        )
-        known = set()
-        for (place, name), old in was.parameters.items():
-            label = f"{place} {name}"
-            key = (place, renamed.get(name, name) if place == "path" else name)
-            known.add(key)
-            new = now.parameters.get(key)
+        new_operations = _operations(self._new)
+        for key, old in _operations(self._old).items():
+            label = f"{key[0].upper()} {old.path}"
+            new = new_operations.get(key)
             if new is None:
-                yield label, "is gone"
+                yield Change(label, "", "was removed")
+                continue
+            for place, change in self._operation(old, new):
+                yield Change(label, place, change)
+            yield from self._error_responses(old, new, label)
+
+    def _operation(self, old: _Operation, new: _Operation) -> Iterator[tuple[str, str]]:
+        old_id, new_id = old.definition.get("operationId"), new.definition.get("operationId")
+        if old_id is not None and old_id != new_id:
+            yield "", f"has operationId {new_id!r} now, was {old_id!r}"
+        yield from self._security(old, new)
+        yield from self._parameters(old, new)
+        yield from self._body(old, new)
+        yield from self._success_responses(old, new)
+
+    def _security(self, old: _Operation, new: _Operation) -> Iterator[tuple[str, str]]:
+        old_sets = _security_requirements(old, self._old) or [frozenset()]
+        new_sets = _security_requirements(new, self._new)
+        if new_sets and not any(schemes <= each for each in old_sets for schemes in new_sets):
+            alternatives = " or ".join("+".join(sorted(schemes)) for schemes in new_sets)
+            yield "", f"requires {alternatives} now"
+
+    def _parameters(self, old: _Operation, new: _Operation) -> Iterator[tuple[str, str]]:
+        comparison = SchemaComparison(self._old, self._new, is_request=True)
+        renamed = dict(
+            zip(_PARAMETER.findall(old.path), _PARAMETER.findall(new.path), strict=False)
+        )
+        old_keys = set()
+        for (location, name), old_parameter in old.parameters.items():
+            label = f"{location} {name}"
+            key = (location, renamed.get(name, name) if location == "path" else name)
+            old_keys.add(key)
+            parameter = new.parameters.get(key)
+            if parameter is None:
+                yield label, "was removed"
                 continue
             if key[1] != name:
-                yield label, f"is called {key[1]!r} now"
-            if new.get("required") and not old.get("required"):
+                yield label, f"was renamed to {key[1]!r}"
+            if parameter.get("required") and not old_parameter.get("required"):
                 yield label, "is required now"
-            if ("content" in old) != ("content" in new):
-                yield label, f"is read as {'JSON' if 'content' in new else 'plain text'} now"
-            for pointer, change in comparison.differences(_schema_of(old), _schema_of(new)):
+            if ("content" in old_parameter) != ("content" in parameter):
+                form = "JSON" if "content" in parameter else "plain text"
+                yield label, f"is parsed as {form} now"
+            for pointer, change in comparison.differences(
+                _schema_of(old_parameter), _schema_of(parameter)
+            ):
                 yield f"{label} {pointer}".rstrip(), change
-        for (place, name), new in now.parameters.items():
-            if (place, name) not in known and new.get("required"):
-                yield f"{place} {name}", "is new and required"
+        for (location, name), parameter in new.parameters.items():
+            if (location, name) not in old_keys and parameter.get("required"):
+                yield f"{location} {name}", "is new and required"
 
-    def _body(self, was: _Operation, now: _Operation) -> Iterator[tuple[str, str]]:
-        old = resolved(was.told.get("requestBody", {}), self._old)
-        new = resolved(now.told.get("requestBody", {}), self._new)
-        if old and not new:
-            yield "body", "is not read any more"
+    def _body(self, old: _Operation, new: _Operation) -> Iterator[tuple[str, str]]:
+        old_body = resolve(old.definition.get("requestBody", {}), self._old)
+        new_body = resolve(new.definition.get("requestBody", {}), self._new)
+        if old_body and not new_body:
+            yield "body", "is no longer read"
             return
-        found = False
+        has_changes = False
         empty = {"schema": {"type": "object", "properties": {}}}
-        media_types = old.get("content") or dict.fromkeys(new.get("content", ()), empty)
-        for media_type, before in media_types.items():
-            after = new.get("content", {}).get(media_type)
-            if after is None:
-                found = True
-                yield "body", f"may not be {media_type} any more"
+        media_types = old_body.get("content") or dict.fromkeys(new_body.get("content", ()), empty)
+        for media_type, old_content in media_types.items():
+            new_content = new_body.get("content", {}).get(media_type)
+            if new_content is None:
+                has_changes = True
+                yield "body", f"no longer accepts {media_type}"
                 continue
-            comparison = Narrowing(self._old, self._new, is_sent=True)
-            for pointer, change in comparison.differences(_schema_of(before), _schema_of(after)):
-                found = True
+            comparison = SchemaComparison(self._old, self._new, is_request=True)
+            for pointer, change in comparison.differences(
+                _schema_of(old_content), _schema_of(new_content)
+            ):
+                has_changes = True
                 yield f"body {pointer}".rstrip(), change
-        if new.get("required") and not old.get("required") and not found:
+        if new_body.get("required") and not old_body.get("required") and not has_changes:
             yield "body", "is required now"
 
-    def _answers(self, was: _Operation, now: _Operation) -> Iterator[tuple[str, str]]:
-        answers = now.told.get("responses", {})
-        for status, old in was.told.get("responses", {}).items():
+    def _success_responses(self, old: _Operation, new: _Operation) -> Iterator[tuple[str, str]]:
+        new_responses = new.definition.get("responses", {})
+        for status, old_response in old.definition.get("responses", {}).items():
             if not _is_success(status):
                 continue
-            new = answers.get(status, answers.get("2XX", answers.get("default")))
-            if new is None:
-                yield f"answer {status}", "is gone"
+            response = new_responses.get(
+                status, new_responses.get("2XX", new_responses.get("default"))
+            )
+            if response is None:
+                yield f"response {status}", "was removed"
             else:
-                yield from self._answer(status, old, new)
+                yield from self._response(status, old_response, response)
 
-    def _failures(self, was: _Operation, now: _Operation, label: str) -> Iterator[Change]:
-        """Yield what breaks clients that read failures. One that comes no more breaks nobody."""
-        answers = now.told.get("responses", {})
-        for status, old in was.told.get("responses", {}).items():
-            new = answers.get(status)
-            if new is None or _is_success(status):
+    def _error_responses(self, old: _Operation, new: _Operation, label: str) -> Iterator[Change]:
+        """Yield breaking changes of error responses. The removal of one is compatible."""
+        new_responses = new.definition.get("responses", {})
+        for status, old_response in old.definition.get("responses", {}).items():
+            response = new_responses.get(status)
+            if response is None or _is_success(status):
                 continue
             operation = label
-            if "$ref" in old and "$ref" in new:
-                # Most operations share them: each is told once.
-                pair = (old["$ref"], new["$ref"])
-                if pair in self._shared:
+            if "$ref" in old_response and "$ref" in response:
+                # Most operations share them, so each pair is reported once.
+                pair = (old_response["$ref"], response["$ref"])
+                if pair in self._compared_components:
                     continue
-                self._shared.add(pair)
+                self._compared_components.add(pair)
                 operation = "*"
-            for place, change in self._answer(status, old, new):
+            for place, change in self._response(status, old_response, response):
                 yield Change(operation, place, change)
 
-    def _answer(
+    def _response(
         self, status: str, old: Mapping[str, Any], new: Mapping[str, Any]
     ) -> Iterator[tuple[str, str]]:
-        contents = resolved(new, self._new).get("content", {})
-        for media_type, before in resolved(old, self._old).get("content", {}).items():
-            after = contents.get(media_type, contents.get("*/*"))
-            if after is None:
-                yield f"answer {status}", f"is not {media_type} any more"
+        contents = resolve(new, self._new).get("content", {})
+        for media_type, old_content in resolve(old, self._old).get("content", {}).items():
+            new_content = contents.get(media_type, contents.get("*/*"))
+            if new_content is None:
+                yield f"response {status}", f"is no longer {media_type}"
                 continue
-            comparison = Narrowing(self._old, self._new, is_sent=False)
-            for pointer, change in comparison.differences(_schema_of(before), _schema_of(after)):
-                yield f"answer {status} {pointer}".rstrip(), change
+            comparison = SchemaComparison(self._old, self._new, is_request=False)
+            for pointer, change in comparison.differences(
+                _schema_of(old_content), _schema_of(new_content)
+            ):
+                yield f"response {status} {pointer}".rstrip(), change
 
 
 def _operations(document: Document) -> dict[tuple[str, str], _Operation]:
-    """Return the operations by method and path, whatever the parameters of paths are called."""
-    found = {}
+    """Return the operations by method and path, without the names of path parameters."""
+    operations = {}
     for path, item in document.get("paths", {}).items():
         for method in _METHODS:
-            told = item.get(method)
-            if told is None:
+            definition = item.get(method)
+            if definition is None:
                 continue
             parameters = {
                 (each["in"], each["name"]): each
-                for given in (*item.get("parameters", ()), *told.get("parameters", ()))
-                for each in [resolved(given, document)]
+                for reference in (*item.get("parameters", ()), *definition.get("parameters", ()))
+                for each in [resolve(reference, document)]
             }
             shape = _PARAMETER.sub("{}", path)
-            found[method, shape] = _Operation(path, parameters, told)
-    return found
+            operations[method, shape] = _Operation(path, parameters, definition)
+    return operations
 
 
-def _ways_in(operation: _Operation, document: Document) -> list[frozenset[str]]:
-    """Return the sets of schemes of which a client needs one; none if it needs nothing."""
-    needs = operation.told.get("security", document.get("security", ()))
-    ways = [frozenset(need) for need in needs]
-    return [] if frozenset() in ways else ways
+def _security_requirements(operation: _Operation, document: Document) -> list[frozenset[str]]:
+    """Return the alternative sets of security schemes; none if the operation is public."""
+    requirements = operation.definition.get("security", document.get("security", ()))
+    sets = [frozenset(requirement) for requirement in requirements]
+    return [] if frozenset() in sets else sets
 
 
-def _schema_of(told: Mapping[str, Any]) -> Mapping[str, Any]:
+def _schema_of(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the schema of a parameter or of a media type."""
-    for media in told.get("content", {}).values():
+    for media in item.get("content", {}).values():
         return dict(media.get("schema", {}))
-    return dict(told.get("schema", {}))
+    return dict(item.get("schema", {}))
 
 
 def _is_success(status: str) -> bool:

@@ -1,4 +1,4 @@
-"""`actionhero openapi`: writes the document, or compares it with an earlier one."""
+"""`actionhero openapi`: writes the document, or checks it for breaking changes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from actionhero import MalformedRequest, RunMode
 from actionhero.cli import EXIT_FAILED, format_option, write_rows
 from actionhero.transport import dumps_pretty, loads
 from actionhero_openapi.breaking import breaking_changes
-from actionhero_openapi.document import api_of
+from actionhero_openapi.document import openapi_document
 
 if TYPE_CHECKING:
     from actionhero.cli import CommandContext
 
 
 class _Document(click.ParamType[dict[str, Any]]):
-    """The path of an OpenAPI document, read."""
+    """The path of an OpenAPI document; its value is the document."""
 
     name = "file"
     _path = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -34,8 +34,8 @@ class _Document(click.ParamType[dict[str, Any]]):
             self.fail(f"{str(path)!r} is not JSON: {error.message}", param, ctx)
         if not isinstance(document, dict) or not str(document.get("openapi")).startswith("3."):
             self.fail(
-                f"{str(path)!r} is not an OpenAPI 3 document; give one that 'actionhero openapi "
-                "--output' wrote",
+                f"{str(path)!r} is not an OpenAPI 3 document; use one written by "
+                "'actionhero openapi --output'",
                 param,
                 ctx,
             )
@@ -47,24 +47,24 @@ class _Document(click.ParamType[dict[str, Any]]):
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the document there instead.",
+    help="Write the document to this file instead of the standard output.",
 )
 @click.option(
     "--check",
     "old",
     metavar="OLD.json",
     type=_Document(),
-    help="List what breaks clients of this earlier document; exit 1 if anything does.",
+    help="List the changes that break clients of this earlier document; exit 1 if there are any.",
 )
 @format_option
 @click.pass_obj
 def openapi(
     context: CommandContext, output: Path | None, old: dict[str, Any] | None, format_: str
 ) -> None:
-    """Write the OpenAPI document of the actions, or look for breaking changes."""
+    """Write the OpenAPI document of the actions, or check it for breaking changes."""
     app = context.load(RunMode.CLI)
-    app.refuse_problems()
-    document = api_of(app).document()
+    app.raise_for_problems()
+    document = openapi_document(app).to_dict()
     if output is not None:
         _write(output, _text(document))
     elif old is None:
@@ -75,18 +75,18 @@ def openapi(
     if changes or format_ == "json":
         write_rows(
             [change._asdict() for change in changes],
-            {"operation": "Operation", "place": "Where", "change": "What breaks"},
+            {"operation": "Operation", "place": "Place", "change": "Breaking change"},
             format_,
         )
     if changes:
         count = "1 breaking change" if len(changes) == 1 else f"{len(changes)} breaking changes"
         click.echo(count, err=True)
         raise SystemExit(EXIT_FAILED)
-    click.echo("no breaking change", err=True)
+    click.echo("no breaking changes", err=True)
 
 
 def _text(document: dict[str, Any]) -> str:
-    """Return the document as it lies in a repository: a line for each thing that may change."""
+    """Return the document with one value on a line, for readable diffs."""
     return dumps_pretty(document).decode().replace("\r\n", "\n").rstrip("\n") + "\n"
 
 

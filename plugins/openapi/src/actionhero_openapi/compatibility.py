@@ -1,7 +1,7 @@
-"""Whether a JSON Schema still fits clients that were written for an earlier one. Pure.
+"""Compatibility of JSON Schemas: the differences that break clients of the old one.
 
-What a client sends must still be taken: the new schema may be wider. What a client reads must
-still be what it expects: the new schema may be narrower.
+A schema of requests may become wider: it still accepts the inputs of old clients. A schema of
+responses may become narrower: old clients still understand them.
 """
 
 from __future__ import annotations
@@ -12,201 +12,215 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 Schema: TypeAlias = Mapping[str, Any]
 
-#: Which limit of a value that is sent becomes narrower by growing, which by shrinking.
-_GROWING: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
-_SHRINKING: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
-#: Formats that say how text is shown, and refuse none.
-_SHOWN: Final = frozenset({"password", "binary", "int32", "int64", "float", "double"})
+#: The limits that make a schema narrower by an increase, and by a decrease.
+_LOWER_LIMITS: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
+_UPPER_LIMITS: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
+#: Formats that are hints for the display, and refuse no value.
+_DISPLAY_FORMATS: Final = frozenset({"password", "binary", "int32", "int64", "float", "double"})
 _TYPES: Final = {bool: "boolean", int: "integer", float: "number", str: "string",
                  list: "array", dict: "object", type(None): "null"}  # fmt: skip
 
 
 class Difference(NamedTuple):
-    """One thing by which a new schema breaks clients of the old one."""
+    """One difference of a new schema that breaks clients of the old one."""
 
-    #: Where: the names of properties, `/address/zip`; `*` stands for every item.
+    #: The names of properties, `/address/zip`; `*` stands for every item.
     pointer: str
     change: str
 
 
-class Narrowing:
+class SchemaComparison:
     """Compares schemas of two documents.
 
     Args:
         old: The document that clients were written for.
-        new: The document as it is now.
-        is_sent: Whether the schemas are of what clients send, and not of what they read.
+        new: The new document.
+        is_request: Whether the schemas are of requests, and not of responses.
     """
 
-    def __init__(self, old: Mapping[str, Any], new: Mapping[str, Any], *, is_sent: bool) -> None:
+    def __init__(self, old: Mapping[str, Any], new: Mapping[str, Any], *, is_request: bool) -> None:
         self._old = old
         self._new = new
-        self._is_sent = is_sent
-        #: What was found for each pair of schemas, as they are written.
-        self._known: dict[str, list[Difference]] = {}
+        self._is_request = is_request
+        #: The differences of each pair of schemas, by their JSON.
+        self._cache: dict[str, list[Difference]] = {}
 
     def differences(self, old: Schema, new: Schema, pointer: str = "") -> Iterator[Difference]:
-        """Yield what breaks, in the order of the old schema."""
-        pair = _text([old, new])
-        found = self._known.get(pair)
-        if found is None:
-            # Where a schema holds itself, the inner one differs by what the outer one does.
-            self._known[pair] = []
-            found = self._known[pair] = list(self._differences(old, new, ""))
-        for difference in found:
+        """Yield the breaking differences, in the order of the old schema."""
+        pair = _to_json([old, new])
+        differences = self._cache.get(pair)
+        if differences is None:
+            # In a recursive schema, the inner one has the differences of the outer one.
+            self._cache[pair] = []
+            differences = self._cache[pair] = list(self._differences(old, new, ""))
+        for difference in differences:
             yield Difference(pointer + difference.pointer, difference.change)
 
     def _differences(self, old: Schema, new: Schema, pointer: str) -> Iterator[Difference]:
-        before, after = list(_kinds(old, self._old)), list(_kinds(new, self._new))
-        # Each kind on the one side must find one on the other that takes it in.
-        inner, outer = (before, after) if self._is_sent else (after, before)
-        for kind in inner:
-            homes = [home for home in outer if _takes(home, kind)]
-            # Of two that differ equally much, what is marked as the same is the one to look at.
-            homes = [home for home in homes if _marks(home) == _marks(kind) != {}] or homes
-            if not homes:
-                yield Difference(pointer, self._lost(kind, outer))
+        old_variants = list(_variants(old, self._old))
+        new_variants = list(_variants(new, self._new))
+        # Each variant of the narrower side must be accepted by a variant of the wider side.
+        narrow, wide = (
+            (old_variants, new_variants) if self._is_request else (new_variants, old_variants)
+        )
+        for variant in narrow:
+            matches = [other for other in wide if _accepts_type(other, variant)]
+            # Of several, the one with the same discriminating constants is compared.
+            matches = [
+                other for other in matches if _constants(other) == _constants(variant) != {}
+            ] or matches
+            if not matches:
+                yield Difference(pointer, self._unmatched(variant, wide))
                 continue
-            pairs = [(kind, home) if self._is_sent else (home, kind) for home in homes]
-            yield from min((list(self._within(*pair, pointer)) for pair in pairs), key=len)
+            pairs = [
+                (variant, other) if self._is_request else (other, variant) for other in matches
+            ]
+            yield from min((list(self._same_type(*pair, pointer)) for pair in pairs), key=len)
 
-    def _lost(self, kind: Schema, outer: list[dict[str, Any]]) -> str:
-        told, others = _told(kind), " or ".join(dict.fromkeys(map(_told, outer)))
-        if self._is_sent:
-            return f"no longer takes {told}, only {others}"
-        return f"may now be {told}, and was {others}"
+    def _unmatched(self, variant: Schema, others: list[dict[str, Any]]) -> str:
+        type_name = _type_name(variant)
+        other_names = " or ".join(dict.fromkeys(map(_type_name, others)))
+        if self._is_request:
+            return f"no longer accepts {type_name}, only {other_names}"
+        return f"may be {type_name} now, was {other_names}"
 
-    def _within(self, old: Schema, new: Schema, pointer: str) -> Iterator[Difference]:
-        """Yield what differs between two schemas of one type."""
+    def _same_type(self, old: Schema, new: Schema, pointer: str) -> Iterator[Difference]:
+        """Yield the differences between two schemas of the same type."""
         yield from self._format(old, new, pointer)
-        if self._is_sent:
+        if self._is_request:
             yield from self._values(old, new, pointer)
         if "object" in {old.get("type"), new.get("type")}:
             yield from self._object(old, new, pointer)
         if "items" in old or "items" in new:
             yield from self.differences(
-                _schema(old, "items"), _schema(new, "items"), f"{pointer}/*"
+                _subschema(old, "items"), _subschema(new, "items"), f"{pointer}/*"
             )
-        old_first, new_first = old.get("prefixItems", ()), new.get("prefixItems", ())
-        for index, (was, now) in enumerate(zip(old_first, new_first, strict=False)):
-            yield from self.differences(was, now, f"{pointer}/{index}")
+        old_items, new_items = old.get("prefixItems", ()), new.get("prefixItems", ())
+        for index, (old_item, new_item) in enumerate(zip(old_items, new_items, strict=False)):
+            yield from self.differences(old_item, new_item, f"{pointer}/{index}")
 
     def _format(self, old: Schema, new: Schema, pointer: str) -> Iterator[Difference]:
-        """Yield what differs in how text is to be read."""
-        was, now = ({schema.get("format")} - _SHOWN for schema in (old, new))
-        narrower = now if self._is_sent else was
-        if was != now and narrower - {None}:
-            yield Difference(pointer, f"has format {_text(new.get('format'))} now")
+        """Yield a difference of the format of strings."""
+        old_format, new_format = (
+            {schema.get("format")} - _DISPLAY_FORMATS for schema in (old, new)
+        )
+        narrower = new_format if self._is_request else old_format
+        if old_format != new_format and narrower - {None}:
+            yield Difference(pointer, f"has format {_to_json(new.get('format'))} now")
 
     def _values(self, old: Schema, new: Schema, pointer: str) -> Iterator[Difference]:
-        """Yield what is refused of values that were taken."""
+        """Yield the restrictions that refuse values that were accepted."""
         if "enum" in new:
-            gone = [value for value in old.get("enum", ()) if value not in new["enum"]]
+            removed = [value for value in old.get("enum", ()) if value not in new["enum"]]
             if "enum" not in old:
-                yield Difference(pointer, f"takes only {_listed(new['enum'])} now")
-            elif gone:
-                yield Difference(pointer, f"no longer takes {_listed(gone)}")
-        for keyword in (*_GROWING, *_SHRINKING):
-            limit, was = new.get(keyword), old.get(keyword)
+                yield Difference(pointer, f"accepts only {_enumerate(new['enum'])} now")
+            elif removed:
+                yield Difference(pointer, f"no longer accepts {_enumerate(removed)}")
+        for keyword in (*_LOWER_LIMITS, *_UPPER_LIMITS):
+            limit, old_limit = new.get(keyword), old.get(keyword)
             if limit is None:
                 continue
-            if was is None:
-                # Nothing is shorter than nothing.
+            if old_limit is None:
+                # A minimum length or count of 0 restricts nothing.
                 if (
-                    keyword in _GROWING
+                    keyword in _LOWER_LIMITS
                     and limit == 0
                     and keyword.startswith("min")
                     and keyword != "minimum"
                 ):
                     continue
                 yield Difference(pointer, f"has {keyword} {limit} now")
-            elif limit > was if keyword in _GROWING else limit < was:
-                yield Difference(pointer, f"has {keyword} {limit} now, and had {was}")
+            elif limit > old_limit if keyword in _LOWER_LIMITS else limit < old_limit:
+                yield Difference(pointer, f"has {keyword} {limit} now, was {old_limit}")
         for keyword in ("pattern", "multipleOf"):
-            now, was = new.get(keyword), old.get(keyword)
-            if now is not None and now != was:
-                yield Difference(pointer, f"has {keyword} {_text(now)} now")
+            value = new.get(keyword)
+            if value is not None and value != old.get(keyword):
+                yield Difference(pointer, f"has {keyword} {_to_json(value)} now")
         if new.get("uniqueItems") and not old.get("uniqueItems"):
-            yield Difference(pointer, "refuses items that are equal now")
+            yield Difference(pointer, "refuses duplicate items now")
 
     def _object(self, old: Schema, new: Schema, pointer: str) -> Iterator[Difference]:
         properties = new.get("properties", {})
-        needed, was_needed = new.get("required", ()), old.get("required", ())
+        required, old_required = new.get("required", ()), old.get("required", ())
         for name, schema in old.get("properties", {}).items():
-            below = f"{pointer}/{name}"
+            property_pointer = f"{pointer}/{name}"
             if name not in properties:
-                yield Difference(below, "is gone")
+                yield Difference(property_pointer, "was removed")
                 continue
-            if self._is_sent and name in needed and name not in was_needed:
-                yield Difference(below, "is required now")
-            if not self._is_sent and name in was_needed and name not in needed:
-                yield Difference(below, "may be left out now")
-            yield from self.differences(schema, properties[name], below)
-        if self._is_sent:
-            for name in needed:
+            if self._is_request and name in required and name not in old_required:
+                yield Difference(property_pointer, "is required now")
+            if not self._is_request and name in old_required and name not in required:
+                yield Difference(property_pointer, "is optional now")
+            yield from self.differences(schema, properties[name], property_pointer)
+        if self._is_request:
+            for name in required:
                 if name not in old.get("properties", {}):
                     yield Difference(f"{pointer}/{name}", "is new and required")
-        yield from self._others(old, new, pointer)
+        yield from self._additional_properties(old, new, pointer)
 
-    def _others(self, old: Schema, new: Schema, pointer: str) -> Iterator[Difference]:
-        """Yield what differs for properties that have no name."""
-        was, now = old.get("additionalProperties", True), new.get("additionalProperties", True)
-        if was == now:
+    def _additional_properties(
+        self, old: Schema, new: Schema, pointer: str
+    ) -> Iterator[Difference]:
+        old_schema = old.get("additionalProperties", True)
+        new_schema = new.get("additionalProperties", True)
+        if old_schema == new_schema:
             return
-        if self._is_sent and now is False:
-            yield Difference(pointer, "refuses fields that it does not know now")
-        elif was is not False and now is not False:
-            yield from self.differences(_as_schema(was), _as_schema(now), f"{pointer}/*")
+        if self._is_request and new_schema is False:
+            yield Difference(pointer, "refuses unknown fields now")
+        elif old_schema is not False and new_schema is not False:
+            yield from self.differences(
+                _as_schema(old_schema), _as_schema(new_schema), f"{pointer}/*"
+            )
 
 
-def resolved(value: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a `$ref` of a document leads to, or the value itself; empty if to nothing."""
+def resolve(value: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the target of a `$ref`, or the value itself; empty if the target is missing."""
     steps = 0
     while "$ref" in value and steps < 100:
-        found: Any = document
+        target: Any = document
         for part in str(value["$ref"]).removeprefix("#/").split("/"):
             name = part.replace("~1", "/").replace("~0", "~")
-            found = found.get(name, {}) if isinstance(found, Mapping) else {}
-        value, steps = found if isinstance(found, Mapping) else {}, steps + 1
+            target = target.get(name, {}) if isinstance(target, Mapping) else {}
+        value, steps = target if isinstance(target, Mapping) else {}, steps + 1
     return value
 
 
-def _kinds(schema: Schema, document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
-    """Yield the kinds of values that a schema takes, each with one type, or none: anything."""
-    schema = resolved(schema, document)
-    for word in ("anyOf", "oneOf"):
-        if word in schema:
-            rest = {key: value for key, value in schema.items() if key != word}
-            for each in schema[word]:
-                yield from _kinds(_merged([rest, resolved(each, document)]), document)
+def _variants(schema: Schema, document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    """Yield the alternatives of a schema, each with one type, or none for any type."""
+    schema = resolve(schema, document)
+    for keyword in ("anyOf", "oneOf"):
+        if keyword in schema:
+            rest = {key: value for key, value in schema.items() if key != keyword}
+            for each in schema[keyword]:
+                yield from _variants(_merge([rest, resolve(each, document)]), document)
             return
     if "allOf" in schema:
         rest = {key: value for key, value in schema.items() if key != "allOf"}
-        yield from _kinds(
-            _merged([rest, *(resolved(each, document) for each in schema["allOf"])]), document
+        yield from _variants(
+            _merge([rest, *(resolve(each, document) for each in schema["allOf"])]), document
         )
         return
-    kind = dict(schema)
-    if "const" in kind:
-        kind["enum"] = [kind.pop("const")]
-    types = kind.get("type")
-    if types is None and "enum" in kind:
-        types = list(dict.fromkeys(_TYPES[type(value)] for value in kind["enum"]))
-    if types is None and "properties" in kind:
+    variant = dict(schema)
+    if "const" in variant:
+        variant["enum"] = [variant.pop("const")]
+    types = variant.get("type")
+    if types is None and "enum" in variant:
+        types = list(dict.fromkeys(_TYPES[type(value)] for value in variant["enum"]))
+    if types is None and "properties" in variant:
         types = "object"
-    if kind.pop("nullable", False):
-        # As OpenAPI 3.0 said it.
+    if variant.pop("nullable", False):
+        # The form of OpenAPI 3.0.
         types = [*([types] if isinstance(types, str) else types or ()), "null"]
     for type_ in types if isinstance(types, list) else [types]:
-        one = {key: value for key, value in kind.items() if key != "type"}
+        single = {key: value for key, value in variant.items() if key != "type"}
         if type_ is not None:
-            one["type"] = type_
+            single["type"] = type_
         if type_ == "null":
-            one = {"type": "null"}
-        yield one
+            single = {"type": "null"}
+        yield single
 
 
-def _merged(schemas: Iterable[Schema]) -> dict[str, Any]:
+def _merge(schemas: Iterable[Schema]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for schema in schemas:
         for key, value in schema.items():
@@ -219,13 +233,13 @@ def _merged(schemas: Iterable[Schema]) -> dict[str, Any]:
     return merged
 
 
-def _takes(outer: Schema, inner: Schema) -> bool:
-    wanted, given = outer.get("type"), inner.get("type")
-    return wanted is None or wanted == given or (wanted == "number" and given == "integer")
+def _accepts_type(outer: Schema, inner: Schema) -> bool:
+    accepted, type_ = outer.get("type"), inner.get("type")
+    return accepted is None or accepted == type_ or (accepted == "number" and type_ == "integer")
 
 
-def _marks(schema: Schema) -> dict[str, Any]:
-    """Return the properties that have one value, by which kinds of objects are told apart."""
+def _constants(schema: Schema) -> dict[str, Any]:
+    """Return the constant properties, which discriminate between kinds of objects."""
     return {
         name: each["const"]
         for name, each in schema.get("properties", {}).items()
@@ -233,7 +247,7 @@ def _marks(schema: Schema) -> dict[str, Any]:
     }
 
 
-def _schema(schema: Schema, keyword: str) -> Schema:
+def _subschema(schema: Schema, keyword: str) -> Schema:
     return _as_schema(schema.get(keyword, True))
 
 
@@ -241,13 +255,13 @@ def _as_schema(value: Any) -> Schema:
     return value if isinstance(value, Mapping) else {}
 
 
-def _told(kind: Schema) -> str:
-    return str(kind.get("type", "anything"))
+def _type_name(schema: Schema) -> str:
+    return str(schema.get("type", "anything"))
 
 
-def _listed(values: Iterable[Any]) -> str:
-    return ", ".join(map(_text, values))
+def _enumerate(values: Iterable[Any]) -> str:
+    return ", ".join(map(_to_json, values))
 
 
-def _text(value: Any) -> str:
+def _to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The API of an application, as a whole: `Api`, which gives its OpenAPI document."""
+"""`OpenApiDocument`: the OpenAPI document of an application."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from apispec import APISpec
 
 from actionhero import Application, Connection, __version__
 from actionhero.settings import AppSettings
-from actionhero_openapi.error_responses import responses_for, schemas_for
+from actionhero_openapi.error_responses import error_responses, error_schemas
 from actionhero_openapi.operation import operation_of
-from actionhero_openapi.operations import SESSION_SCHEME, Operations
+from actionhero_openapi.operations import SESSION_SCHEME, OperationBuilder
 from actionhero_openapi.settings import OpenApiSettings
 from actionhero_web import WebSettings, routes_of
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from actionhero.transport import RegisteredAction
 
 OPENAPI_VERSION: Final = "3.1.0"
-#: What cookies of sessions are called where nobody says otherwise.
+#: The name of the session cookie if the session store does not define one.
 COOKIE_NAME: Final = "__session"
 
 
-class Api:
-    """Makes the document when it is asked for, once.
+class OpenApiDocument:
+    """Builds the document on first use, and caches it.
 
     Args:
         app: The application.
@@ -34,26 +34,26 @@ class Api:
 
     def __init__(self, app: Application) -> None:
         self._app = app
-        #: Where handlers of aiohttp are looked for; `None` where nothing is served.
+        #: The served application, with the aiohttp handlers; `None` without a server.
         self.application: web.Application | None = None
         self._documents: dict[str, dict[str, Any]] = {}
 
-    def document(self, connection: Connection | None = None) -> dict[str, Any]:
-        """Return the document: read it, never write to it.
+    def to_dict(self, connection: Connection | None = None) -> dict[str, Any]:
+        """Return the document, which must not be changed.
 
         Args:
-            connection: Who asks: the name of the session's cookie may depend on how they came.
+            connection: The client; the name of its session cookie may depend on the request.
         """
         cookie = self._cookie_name(connection)
         document = self._documents.get(cookie)
         if document is None:
-            document = self._documents[cookie] = self._make(cookie)
+            document = self._documents[cookie] = self._build(cookie)
         return document
 
-    def _make(self, cookie: str) -> dict[str, Any]:
+    def _build(self, cookie: str) -> dict[str, Any]:
         settings = self._app.get(OpenApiSettings)
         web_settings = self._app.get(WebSettings)
-        operations = Operations(web_settings.error_format)
+        builder = OperationBuilder(web_settings.error_format)
         paths: dict[str, dict[str, Any]] = {}
         uses_session = False
         for action in self._app.actions:
@@ -63,11 +63,11 @@ class Api:
             for number, route in enumerate(routes_of(action), start=1):
                 identifier = action.name if number == 1 else f"{action.name}_{number}"
                 uses_session = uses_session or needs_session
-                paths.setdefault(route.path, {})[route.method.lower()] = operations.make(
+                paths.setdefault(route.path, {})[route.method.lower()] = builder.build(
                     action, route, identifier, needs_session=needs_session
                 )
         spec = APISpec(
-            title_of(self._app),
+            api_title(self._app),
             settings.version or self._app.get(AppSettings).version or __version__,
             OPENAPI_VERSION,
             info={"description": settings.description} if settings.description else {},
@@ -75,11 +75,11 @@ class Api:
         )
         for path, methods in paths.items():
             spec.path(path=path, operations=methods)
-        schemas = schemas_for(web_settings.error_format) | operations.components.schemas
+        schemas = error_schemas(web_settings.error_format) | builder.components.schemas
         for name, schema in sorted(schemas.items()):
             spec.components.schema(name, schema)
-        failures = responses_for(operations.failures, web_settings.error_format)
-        for name, response in failures.items():
+        responses = error_responses(builder.error_statuses, web_settings.error_format)
+        for name, response in responses.items():
             spec.components.response(name, response)
         if uses_session:
             spec.components.security_scheme(SESSION_SCHEME, _session_scheme(cookie))
@@ -87,17 +87,19 @@ class Api:
         if importlib.util.find_spec("aiohttp_apispec") is not None:
             from actionhero_openapi import aiohttp_handlers
 
-            aiohttp_handlers.add_to(document, self._aiohttp_application())
+            aiohttp_handlers.add_handlers(document, self._aiohttp_application())
         return document
 
     def _needs_session(self, action: RegisteredAction) -> bool:
-        around = (*self._app.pipeline.around, *action.middleware)
-        return any(getattr(item, "requires_session", False) for item in around)
+        middleware = (*self._app.pipeline.middleware, *action.middleware)
+        return any(getattr(item, "requires_session", False) for item in middleware)
 
     def _cookie_name(self, connection: Connection | None) -> str:
-        # A store need not tell sessions by cookies.
-        name_of = getattr(self._app.pipeline.store, "cookie_name", None)
-        return COOKIE_NAME if name_of is None else str(name_of(connection or Connection("cli")))
+        # A session store need not use cookies.
+        cookie_name = getattr(self._app.pipeline.session_store, "cookie_name", None)
+        if cookie_name is None:
+            return COOKIE_NAME
+        return str(cookie_name(connection or Connection("cli")))
 
     def _aiohttp_application(self) -> web.Application:
         if self.application is None:
@@ -107,15 +109,15 @@ class Api:
         return self.application
 
 
-def api_of(app: Application) -> Api:
-    """Return the one `Api` of an application."""
-    if not app.has(Api):
-        app.provide(Api, Api(app))
-    return app.get(Api)
+def openapi_document(app: Application) -> OpenApiDocument:
+    """Return the document of an application, always the same object."""
+    if not app.has(OpenApiDocument):
+        app.provide(OpenApiDocument, OpenApiDocument(app))
+    return app.get(OpenApiDocument)
 
 
-def title_of(app: Application) -> str:
-    """Return what the API is called."""
+def api_title(app: Application) -> str:
+    """Return the title of the API."""
     return app.get(OpenApiSettings).title or app.get(AppSettings).name
 
 
@@ -124,5 +126,5 @@ def _session_scheme(cookie: str) -> dict[str, Any]:
         "type": "apiKey",
         "in": "cookie",
         "name": cookie,
-        "description": "The cookie that came with signing in. Browsers send it by themselves.",
+        "description": "The session cookie, set by a sign-in. Browsers send it automatically.",
     }

@@ -1,4 +1,4 @@
-"""What an operation may be refused with: the statuses of the profile in use, and their bodies."""
+"""The error responses of operations: their statuses in the configured format, and their bodies."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 _E: Final = ErrorType
 
-#: What the server and the corridor answer by themselves, whatever the action is.
-ALWAYS: Final = (
+#: Errors of the server and the pipeline, possible for every action.
+SERVER_ERRORS: Final = (
     _E.REQUEST_MALFORMED,
     _E.ACTION_TIMEOUT,
     _E.ACTION_RUN,
     _E.SERVICE_UNAVAILABLE,
 )
-#: The same, where there is a body.
-OF_A_BODY: Final = (_E.REQUEST_TOO_LARGE, _E.MEDIA_TYPE)
-#: What actions and middleware raise, of which nothing is known unless their author tells.
-RAISED: Final = (
+#: Errors of the server for requests with a body.
+BODY_ERRORS: Final = (_E.REQUEST_TOO_LARGE, _E.MEDIA_TYPE)
+#: Errors of actions and middleware, possible unless the author lists the actual ones.
+ACTION_ERRORS: Final = (
     _E.ACTION_NOT_FOUND,
     _E.SESSION_NOT_FOUND,
     _E.CREDENTIALS,
@@ -37,77 +37,80 @@ RAISED: Final = (
     _E.CHANNEL_VALIDATION,
     _E.RATE_LIMITED,
 )
-#: Generators of clients lean on these, in both profiles.
-KEPT: Final = (400, 404, 422, 500)
+#: Statuses of every operation, which client generators depend on, in both formats.
+COMMON_STATUSES: Final = (400, 404, 422, 500)
 
 
-def statuses_of(
+def error_statuses(
     errors: Sequence[type[TypedError] | ErrorType] | None,
     method: str,
-    profile: ErrorFormat,
+    error_format: ErrorFormat,
     *,
     needs_session: bool,
     has_inputs: bool,
 ) -> list[int]:
-    """Return the statuses by which an operation may fail, in order.
+    """Return the error statuses of an operation, sorted.
 
     Args:
-        errors: What its author says that it raises; `None` if nothing is said.
-        method: Of its route.
-        profile: The profile in use.
-        needs_session: Whether middleware refuses who has no session.
-        has_inputs: Whether anything can be wrong with what is sent.
+        errors: The errors listed by its author; `None` without a list.
+        method: The method of its route.
+        error_format: The configured format.
+        needs_session: Whether middleware refuses calls without a session.
+        has_inputs: Whether the operation has inputs, which may be invalid.
     """
-    types: set[ErrorType] = {*ALWAYS, *(RAISED if errors is None else map(_type_of, errors))}
+    action_types = ACTION_ERRORS if errors is None else map(_type_of, errors)
+    types: set[ErrorType] = {*SERVER_ERRORS, *action_types}
     if method not in METHODS_WITHOUT_BODY:
-        types.update(OF_A_BODY)
+        types.update(BODY_ERRORS)
     if needs_session:
         types.add(_E.SESSION_NOT_FOUND)
     if has_inputs:
         types.add(_E.PARAM_REQUIRED)
-    return sorted({*KEPT, *(status_for(type_, profile)[0] for type_ in types)})
+    return sorted({*COMMON_STATUSES, *(status_for(type_, error_format)[0] for type_ in types)})
 
 
 def response_name(status: int) -> str:
-    """Return the name by which the answer with a status stands among the components."""
+    """Return the name of the response component for a status."""
     return f"Error{status}"
 
 
-def responses_for(statuses: Iterable[int], profile: ErrorFormat) -> dict[str, dict[str, Any]]:
-    """Return the answers with these statuses, as components, by their names."""
+def error_responses(
+    statuses: Iterable[int], error_format: ErrorFormat
+) -> dict[str, dict[str, Any]]:
+    """Return the response components for these statuses, by name."""
     return {
         response_name(status): {
             "description": "; ".join(dict.fromkeys(ERROR_MAPPINGS[type_].title for type_ in types))
             or HTTPStatus(status).phrase,
-            "content": _content(types, profile),
+            "content": _content(types, error_format),
         }
         for status in sorted(set(statuses))
-        for types in [_types_with(status, profile)]
+        for types in [_types_with_status(status, error_format)]
     }
 
 
-def schemas_for(profile: ErrorFormat) -> dict[str, dict[str, Any]]:
-    """Return the schemas of a failure's body, by name."""
-    names = sorted({status_for(type_, profile)[1] for type_ in ERROR_MAPPINGS})
-    return {"Error": _envelope(names), "InputProblem": _INPUT_PROBLEM}
+def error_schemas(error_format: ErrorFormat) -> dict[str, dict[str, Any]]:
+    """Return the schemas of the body of an error, by name."""
+    names = sorted({status_for(type_, error_format)[1] for type_ in ERROR_MAPPINGS})
+    return {"Error": _error_schema(names), "InputProblem": _INPUT_PROBLEM}
 
 
 def _type_of(error: type[TypedError] | ErrorType) -> ErrorType:
     return error if isinstance(error, ErrorType) else error.default_type
 
 
-def _types_with(status: int, profile: ErrorFormat) -> list[ErrorType]:
-    known = (_E.PARAM_REQUIRED, *ALWAYS, *OF_A_BODY, *RAISED)
-    return [type_ for type_ in known if status_for(type_, profile)[0] == status]
+def _types_with_status(status: int, error_format: ErrorFormat) -> list[ErrorType]:
+    types = (_E.PARAM_REQUIRED, *SERVER_ERRORS, *BODY_ERRORS, *ACTION_ERRORS)
+    return [type_ for type_ in types if status_for(type_, error_format)[0] == status]
 
 
-def _content(types: Sequence[ErrorType], profile: ErrorFormat) -> dict[str, Any]:
+def _content(types: Sequence[ErrorType], error_format: ErrorFormat) -> dict[str, Any]:
     media: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Error"}}
     for type_ in types[:1]:
         media["example"] = {
             "error": {
                 "message": ERROR_MAPPINGS[type_].title,
-                "type": status_for(type_, profile)[1],
+                "type": status_for(type_, error_format)[1],
                 "timestamp": 1767225600000,
                 "request_id": "019b76da-a800-7000-8000-000000000000",
             }
@@ -117,22 +120,22 @@ def _content(types: Sequence[ErrorType], profile: ErrorFormat) -> dict[str, Any]
 
 _INPUT_PROBLEM: Final[dict[str, Any]] = {
     "type": "object",
-    "description": "One thing that is wrong with the inputs.",
+    "description": "One problem of the inputs.",
     "required": ["pointer", "message", "type"],
     "properties": {
-        "pointer": {"type": "string", "description": "Where: an RFC 6901 pointer."},
+        "pointer": {"type": "string", "description": "The RFC 6901 pointer to the value."},
         "message": {"type": "string"},
-        "type": {"type": "string", "description": "Which rule was broken."},
+        "type": {"type": "string", "description": "The violated rule."},
     },
 }
 _PROBLEMS: Final[dict[str, Any]] = {
     "type": "array",
-    "description": "All that is wrong with the inputs.",
+    "description": "All problems of the inputs.",
     "items": {"$ref": "#/components/schemas/InputProblem"},
 }
 
 
-def _envelope(names: list[str]) -> dict[str, Any]:
+def _error_schema(names: list[str]) -> dict[str, Any]:
     error = {
         "type": "object",
         "required": ["message", "type", "timestamp", "request_id"],
@@ -140,18 +143,18 @@ def _envelope(names: list[str]) -> dict[str, Any]:
             "message": {"type": "string"},
             "type": {"type": "string", "enum": names},
             "timestamp": {"type": "integer", "description": "Milliseconds since the epoch."},
-            "key": {"type": "string", "description": "The input that is to blame."},
-            "value": {"description": "What was given for it."},
+            "key": {"type": "string", "description": "The name of the invalid input."},
+            "value": {"description": "The value of the invalid input."},
             "errors": _PROBLEMS,
-            "request_id": {"type": "string", "description": "What ties it to the server's log."},
-            "stack": {"type": "string", "description": "Only in development."},
+            "request_id": {"type": "string", "description": "The identifier in the server's log."},
+            "stack": {"type": "string", "description": "The traceback, in development only."},
         },
     }
     return {
         "type": "object",
-        # Not one of the contents of each answer: every client would have to tell the two apart.
-        "description": "A failure. Who asks for application/problem+json gets it as RFC 9457 has "
-        "it, with the statuses of HTTP.",
+        # As a content of each response, every client would have to distinguish two formats.
+        "description": "An error. With `Accept: application/problem+json` it has the format of "
+        "RFC 9457 and the statuses of HTTP.",
         "required": ["error"],
         "properties": {"error": error},
     }

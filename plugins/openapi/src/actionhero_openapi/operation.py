@@ -1,4 +1,4 @@
-"""What an author says of an action for documents of the API: `Operation`. It imports no server."""
+"""`Operation`: the author's description of an action for the document. It imports no server."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ _FORMS: Final = "Operation(deprecated=True), or a mapping such as {'deprecated':
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What cannot be read off an action: `openapi = Operation(deprecated=True)`, or a mapping.
+    """Facts that an action's code does not show: `openapi = Operation(deprecated=True)`.
+
+    A mapping with the same keys works too.
 
     Args:
-        errors: What the action and its middleware may raise: subclasses of `TypedError`, or
-            values of `ErrorType`. What the server itself may answer is always added. `None`:
-            whatever an action may be refused with.
-        statuses: Of a success, where the route chooses by the value.
-        examples: Inputs by a name for each.
-        tags: In place of the text before the colon of the action's name.
-        deprecated: Whether nobody should begin to use it.
-        hidden: Whether it is left out of the document.
+        errors: The errors that the action and its middleware raise: subclasses of `TypedError`,
+            or values of `ErrorType`. Errors of the server are always added. `None`: all errors.
+        statuses: The success statuses, if the route computes the status from the result.
+        examples: Example inputs by name.
+        tags: The tags; by default the part of the action's name before the colon.
+        deprecated: Whether the operation is deprecated.
+        hidden: Whether the document omits the operation.
 
     Raises:
-        ValueError: One of them is wrong; the message says what.
+        ValueError: An argument is invalid; the message names it.
     """
 
     errors: Sequence[type[TypedError] | ErrorType] | None = None
@@ -44,8 +45,8 @@ class Operation:
             is_class = isinstance(error, type) and issubclass(error, TypedError)
             if not is_class and not isinstance(error, ErrorType):
                 raise ValueError(
-                    f"{error!r} stands among the errors, and is neither a subclass of TypedError "
-                    "nor an ErrorType; write errors=[NotFound]"
+                    f"errors contains {error!r}, which is neither a subclass of TypedError nor an "
+                    "ErrorType; write errors=[NotFound]"
                 )
         for status in self.statuses:
             if type(status) is not int or not 200 <= status <= 599:
@@ -53,22 +54,22 @@ class Operation:
         if self.tags is not None and (
             isinstance(self.tags, str) or not all(type(tag) is str for tag in self.tags)
         ):
-            raise ValueError(f"tags are {self.tags!r}; write a list of texts")
+            raise ValueError(f"tags are {self.tags!r}; write a list of strings")
         examples: Any = self.examples
         if not isinstance(examples, Mapping) or not all(
             isinstance(example, Mapping) for example in examples.values()
         ):
             raise ValueError(
-                f"examples are {self.examples!r}; write inputs by a name for each, as in "
+                f"examples are {self.examples!r}; write inputs by name, as in "
                 "{'a guest': {'name': 'Ada'}}"
             )
 
     @classmethod
     def parse(cls, value: object) -> Operation:
-        """Return what an author wrote, as `Operation` or as plain data.
+        """Return an operation from an `Operation` or from plain data.
 
         Raises:
-            ValueError: It cannot be understood; the message says what is wrong.
+            ValueError: The value is invalid; the message contains the fault.
         """
         if value is None:
             return cls()
@@ -76,33 +77,36 @@ class Operation:
             return value
         if not isinstance(value, Mapping):
             raise ValueError(f"it is of type {type(value).__name__!r}; write {_FORMS}")
-        known = [each.name for each in fields(cls)]
-        unknown = [key for key in value if key not in known]
+        names = [each.name for each in fields(cls)]
+        unknown = [key for key in value if key not in names]
         if unknown:
-            raise ValueError(f"it has no {unknown[0]!r}; there are: {', '.join(known)}. Remove it")
+            raise ValueError(
+                f"it has the unknown key {unknown[0]!r}; available: {', '.join(names)}. Remove it"
+            )
         return cls(**value)
 
 
 def operation_of(action: RegisteredAction) -> Operation:
-    """Return what the author of an action says of it.
+    """Return the attribute `openapi` of an action.
 
     Raises:
-        PluginError: It cannot be understood. The message names action and file.
+        PluginError: The attribute is invalid. The message names action and file.
     """
     try:
         return Operation.parse(action.attribute("openapi"))
     except (TypeError, ValueError) as error:
         raise PluginError(
-            f"action {action.name!r} ({action.source}, {action.owner}) has a wrong openapi: {error}"
+            f"action {action.name!r} ({action.source}, {action.owner}) has an invalid openapi: "
+            f"{error}"
         ) from error
 
 
-def faults_in(actions: Iterable[RegisteredAction]) -> list[str]:
-    """Return what is wrong with what authors say of their actions, a sentence each."""
-    faults = []
+def operation_errors(actions: Iterable[RegisteredAction]) -> list[str]:
+    """Return an error message for each action with an invalid attribute `openapi`."""
+    errors = []
     for action in actions:
         try:
             operation_of(action)
         except PluginError as error:
-            faults.append(str(error))
-    return faults
+            errors.append(str(error))
+    return errors

@@ -1,4 +1,4 @@
-"""One action at one route, as an operation of the document."""
+"""`OperationBuilder`: builds the operation of an action at one of its routes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from aiohttp import web
 
 from actionhero import File, Stream
 from actionhero.transport import parts
-from actionhero_openapi.error_responses import response_name, statuses_of
+from actionhero_openapi.error_responses import error_statuses, response_name
 from actionhero_openapi.operation import operation_of
 from actionhero_openapi.schemas import (
     REF_TEMPLATE,
     Components,
     Schema,
-    answered,
-    as_text,
-    refer,
-    sent,
+    reference,
+    request_schema,
+    response_schema,
+    text_schema,
     without,
 )
 from actionhero_web import METHODS_WITHOUT_BODY, STATUSES_WITHOUT_BODY
@@ -38,20 +38,20 @@ EVENTS: Final = "text/event-stream"
 SESSION_SCHEME: Final = "sessionCookie"
 
 
-class Operations:
-    """Makes operations, and gathers the schemas that they refer to.
+class OperationBuilder:
+    """Builds operations, and collects the schemas that they refer to.
 
     Args:
-        profile: How failures are told.
+        error_format: The format of error responses.
     """
 
-    def __init__(self, profile: ErrorFormat) -> None:
+    def __init__(self, error_format: ErrorFormat) -> None:
         self.components = Components()
-        #: The statuses by which any of the operations may fail.
-        self.failures: set[int] = set()
-        self._profile = profile
+        #: The error statuses of all operations.
+        self.error_statuses: set[int] = set()
+        self._error_format = error_format
 
-    def make(
+    def build(
         self, action: RegisteredAction, route: Route, identifier: str, *, needs_session: bool
     ) -> dict[str, Any]:
         """Return the operation of an action at one of its routes.
@@ -59,60 +59,67 @@ class Operations:
         Args:
             action: The action.
             route: The route.
-            identifier: What the operation is called; no other has it.
-            needs_session: Whether middleware refuses who has no session.
+            identifier: The unique name of the operation.
+            needs_session: Whether middleware refuses calls without a session.
         """
-        said = operation_of(action)
-        tags = [action.name.partition(":")[0]] if said.tags is None else list(said.tags)
-        made: dict[str, Any] = {
+        declared = operation_of(action)
+        tags = [action.name.partition(":")[0]] if declared.tags is None else list(declared.tags)
+        operation: dict[str, Any] = {
             "operationId": identifier,
             "summary": action.name,
             "description": action.description,
             "tags": tags,
         }
-        if said.deprecated:
-            made["deprecated"] = True
+        if declared.deprecated:
+            operation["deprecated"] = True
         if needs_session:
-            made["security"] = [{SESSION_SCHEME: []}]
+            operation["security"] = [{SESSION_SCHEME: []}]
         name = identifier.replace(":", "_")
-        parameters, body = self._inputs(action, route, name, said)
+        parameters, body = self._inputs(action, route, name, declared)
         for parameter in parameters:
             examples = {
                 key: {"value": inputs[parameter["name"]]}
-                for key, inputs in said.examples.items()
+                for key, inputs in declared.examples.items()
                 if parameter["name"] in inputs
             }
             if examples:
                 parameter["examples"] = examples
         if parameters:
-            made["parameters"] = parameters
+            operation["parameters"] = parameters
         if body is not None:
-            made["requestBody"] = body
-        failures = statuses_of(
-            said.errors,
+            operation["requestBody"] = body
+        statuses = error_statuses(
+            declared.errors,
             route.method,
-            self._profile,
+            self._error_format,
             needs_session=needs_session,
             has_inputs=not action.inputs.is_empty or bool(route.parameters),
         )
-        self.failures.update(failures)
-        answers = self._answers(action, route, name, said)
-        responses = {
+        self.error_statuses.update(statuses)
+        responses = self._success_responses(action, route, name, declared)
+        error_responses = {
             str(status): {"$ref": f"#/components/responses/{response_name(status)}"}
-            for status in failures
+            for status in statuses
         }
-        made["responses"] = answers | {k: v for k, v in responses.items() if k not in answers}
-        return made
+        operation["responses"] = responses | {
+            status: response
+            for status, response in error_responses.items()
+            if status not in responses
+        }
+        return operation
 
-    # -- what is sent ------------------------------------------------------------------------
+    # -- requests --------------------------------------------------------------------------------
 
     def _inputs(
-        self, action: RegisteredAction, route: Route, name: str, said: Operation
+        self, action: RegisteredAction, route: Route, name: str, declared: Operation
     ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-        given = sent(_schema_of(action.inputs, action) or _bare(action.inputs.fields))
-        whole = self.components.inline(f"{name}_Request", given)
-        fields = {outside: field for field in action.inputs.fields for outside in field.names}
-        properties = self.components.resolve(whole).get("properties", {})
+        """Return the parameters, and the request body if there is one."""
+        schema = request_schema(
+            _schema_of(action.inputs, action) or _untyped_schema(action.inputs.fields)
+        )
+        inputs = self.components.inline(f"{name}_Request", schema)
+        fields = {alias: field for field in action.inputs.fields for alias in field.names}
+        properties = self.components.resolve(inputs).get("properties", {})
         parameters = [
             self._parameter("path", path, fields.get(path), properties) for path in route.parameters
         ]
@@ -126,105 +133,107 @@ class Operations:
                 if field.name not in in_path and field.name in properties
             ]
             if not action.inputs.fields:
-                # It takes whatever comes.
-                free = {"type": "object", "additionalProperties": True}
-                parameters.append({"in": "query", "name": "inputs", "schema": free})
+                # Any inputs are accepted.
+                any_object = {"type": "object", "additionalProperties": True}
+                parameters.append({"in": "query", "name": "inputs", "schema": any_object})
             return parameters, None
-        left = without(self.components.resolve(whole), in_path)
-        if action.inputs.fields and not left.get("properties"):
+        body = without(self.components.resolve(inputs), in_path)
+        if action.inputs.fields and not body.get("properties"):
             return parameters, None
         files = {
             field.name for field in action.inputs.fields if File in set(parts(field.annotation))
         }
         if files:
-            left = {
-                **left,
-                "properties": {key: as_text(value) for key, value in left["properties"].items()},
+            body = {
+                **body,
+                "properties": {
+                    key: text_schema(value) for key, value in body["properties"].items()
+                },
             }
         media: dict[str, Any] = {
-            "schema": refer(self.components.add(f"{name}_Request", left)),
+            "schema": reference(self.components.add(f"{name}_Request", body)),
         }
-        if said.examples:
+        if declared.examples:
             media["examples"] = {
                 key: {"value": {k: v for k, v in value.items() if k not in in_path}}
-                for key, value in said.examples.items()
+                for key, value in declared.examples.items()
             }
         return parameters, {
-            # Of alternatives, each may need something.
-            "required": bool(left.get("required")) or "anyOf" in left,
+            # Each of several alternatives may have required properties.
+            "required": bool(body.get("required")) or "anyOf" in body,
             "content": {MULTIPART if files else JSON: media},
         }
 
     def _parameter(
-        self, place: str, name: str, field: InputField | None, properties: dict[str, Schema]
+        self, location: str, name: str, field: InputField | None, properties: dict[str, Schema]
     ) -> dict[str, Any]:
-        found = properties.get(field.name if field is not None else name)
-        schema: Schema = {"type": "string"} if found is None else as_text(dict(found))
-        is_required = place == "path" or (field is not None and field.required)
-        made: dict[str, Any] = {"in": place, "name": name, "required": is_required}
+        declared = properties.get(field.name if field is not None else name)
+        schema: Schema = {"type": "string"} if declared is None else text_schema(dict(declared))
+        is_required = location == "path" or (field is not None and field.required)
+        parameter: dict[str, Any] = {"in": location, "name": name, "required": is_required}
         if "description" in schema:
-            made["description"] = schema.pop("description")
+            parameter["description"] = schema.pop("description")
         if schema.get("deprecated"):
-            made["deprecated"] = schema.pop("deprecated")
-        if place == "path" and schema.get("type") == "string":
-            # An empty segment is another path.
+            parameter["deprecated"] = schema.pop("deprecated")
+        if location == "path" and schema.get("type") == "string":
+            # A path with an empty segment is another path.
             schema["minLength"] = max(1, schema.get("minLength", 0))
         if field is not None and field.is_structure:
-            # Text for what is nested is read as JSON.
-            made["content"] = {JSON: {"schema": schema}}
+            # Nested inputs are JSON in the text of the parameter.
+            parameter["content"] = {JSON: {"schema": schema}}
         else:
-            made["schema"] = schema
-        return made
+            parameter["schema"] = schema
+        return parameter
 
-    # -- what is answered --------------------------------------------------------------------
+    # -- responses -------------------------------------------------------------------------------
 
-    def _answers(
-        self, action: RegisteredAction, route: Route, name: str, said: Operation
+    def _success_responses(
+        self, action: RegisteredAction, route: Route, name: str, declared: Operation
     ) -> dict[str, Any]:
-        """Return the answers of a success, by status."""
+        """Return the responses of a success, by status."""
         content = self._content(action, name)
         status = route.status
         if not callable(status):
             return {str(status): _success(status, route, content)}
-        if self._profile == "actionhero":
+        if self._error_format == "actionhero":
             return {"200": _success(200, route, content)}
-        answers: dict[str, Any] = {}
-        for chosen in said.statuses or (200,):
-            answer = _success(chosen, route, content)
-            if chosen in self.failures and JSON in answer.get("content", {}):
-                both = [content[JSON]["schema"], refer("Error")]
-                answer["content"] = {**content, JSON: {"schema": {"anyOf": both}}}
-            answers[str(chosen)] = answer
-        if not said.statuses:
-            # Which others there are, only the author knows.
-            answers["default"] = _success(0, route, content)
-        return answers
+        responses: dict[str, Any] = {}
+        for each in declared.statuses or (200,):
+            response = _success(each, route, content)
+            if each in self.error_statuses and JSON in response.get("content", {}):
+                alternatives = [content[JSON]["schema"], reference("Error")]
+                response["content"] = {**content, JSON: {"schema": {"anyOf": alternatives}}}
+            responses[str(each)] = response
+        if not declared.statuses:
+            # Other statuses are unknown, as the author declares none.
+            responses["default"] = _success(0, route, content)
+        return responses
 
     def _content(self, action: RegisteredAction, name: str) -> dict[str, Any]:
         if any(
             isinstance(part, type) and issubclass(part, (web.StreamResponse, Stream))
             for part in parts(action.output_type)
         ):
-            # What it is, the action says when it answers.
+            # The action sets the media type of each response.
             return {"*/*": {}}
         if action.streams:
             return self._stream(action, name)
-        schema = answered(_schema_of(action.outputs, action))
+        schema = response_schema(_schema_of(action.outputs, action))
         if not schema:
             return {JSON: {"schema": {}}}
-        return {JSON: {"schema": refer(self.components.add(f"{name}_Response", schema))}}
+        return {JSON: {"schema": reference(self.components.add(f"{name}_Response", schema))}}
 
     def _stream(self, action: RegisteredAction, name: str) -> dict[str, Any]:
-        # OpenAPI 3.1 has no word for a stream: tools take the schema for that of each event.
+        # OpenAPI 3.1 does not specify streams: tools use the schema for each event.
         data: Schema = {"type": "string"}
         [item, *_] = get_args(action.output_type) or [None]
         schema = _schema_of(type(action.outputs)(item), action)
         if schema and schema.get("type") != "string":
-            told = refer(self.components.add(f"{name}_Event", schema))
+            event_data = reference(self.components.add(f"{name}_Event", schema))
             data |= {
                 "contentMediaType": JSON,
-                # What fails on its way ends with an event of the kind `error`.
-                "contentSchema": {"anyOf": [told, refer("Error")]},
+                # An error during the stream is its last event, of the type `error`.
+                "contentSchema": {"anyOf": [event_data, reference("Error")]},
             }
         event = {
             "type": "object",
@@ -232,7 +241,7 @@ class Operations:
             "required": ["data"],
             "properties": {
                 "data": data,
-                "event": {"type": "string", "description": "What kind of event it is."},
+                "event": {"type": "string", "description": "The type of the event."},
                 "id": {"type": "string"},
                 "retry": {"type": "integer", "description": "Milliseconds."},
             },
@@ -240,28 +249,28 @@ class Operations:
         return {EVENTS: {"schema": event}}
 
 
-def _schema_of(given: InputSchema | OutputSchema, action: RegisteredAction) -> Schema:
-    """Return the schema of what an action takes or gives, empty if it has none."""
+def _schema_of(source: InputSchema | OutputSchema, action: RegisteredAction) -> Schema:
+    """Return the schema of the inputs or outputs of an action, empty if there is none."""
     try:
-        return given.json_schema(ref_template=REF_TEMPLATE)
+        return source.json_schema(ref_template=REF_TEMPLATE)
     except (NameError, RuntimeError, TypeError) as error:
-        # A name that only type checkers import, or a type that JSON Schema has no words for.
+        # A name imported for type checkers only, or a type without a JSON Schema.
         logger.warning(
-            "the document tells %r of action %r (%s) as anything: %s",
-            given.type, action.name, action.source, str(error).partition("\n")[0],
+            "no JSON Schema for %r of action %r (%s), so the document allows any value: %s",
+            source.type, action.name, action.source, str(error).partition("\n")[0],
         )  # fmt: skip
         return {}
 
 
-def _bare(fields: Sequence[InputField]) -> Schema:
-    """Return the schema of inputs of which no more is known than what they are called."""
+def _untyped_schema(fields: Sequence[InputField]) -> Schema:
+    """Return a schema with the names of the inputs, without their types."""
     properties: Schema = {field.name: {} for field in fields}
     return {"type": "object", "properties": properties,
             "required": [field.name for field in fields if field.required]}  # fmt: skip
 
 
 def _success(status: int, route: Route, content: dict[str, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": "successful operation"}
+    response: dict[str, Any] = {"description": "successful operation"}
     if status not in STATUSES_WITHOUT_BODY and route.method != "HEAD":
-        answer["content"] = content
-    return answer
+        response["content"] = content
+    return response

@@ -1,4 +1,4 @@
-"""The page that shows the document: Swagger UI, from the wheel."""
+"""The page that shows the document, with the Swagger UI in the wheel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from actionhero_openapi.document import title_of
+from actionhero_openapi.document import api_title
 from actionhero_openapi.settings import OpenApiSettings
 from actionhero_web import StaticFiles, WebSettings
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ASSETS: Final = Path(__file__).parent / "assets"
 
-# No script stands in it: the Content-Security-Policy of all our answers allows none.
+# Without inline scripts, as the Content-Security-Policy of the server forbids them.
 _PAGE: Final = """\
 <!doctype html>
 <html lang="en">
@@ -38,46 +38,46 @@ _PAGE: Final = """\
 
 
 def routes_for(app: Application) -> list[web.AbstractRouteDef]:
-    """Return the routes of the page, and of what it is made of."""
+    """Return the routes of the page and its assets."""
     settings = app.get(OpenApiSettings)
     if not settings.serve or not settings.page_path:
         return []
     page = settings.page_path
-    text = page_text(page, app.get(WebSettings).prefix, title_of(app))
+    text = page_text(page, app.get(WebSettings).prefix, api_title(app))
     assets = StaticFiles(ASSETS, page)
 
-    async def show(_: web.Request) -> web.StreamResponse:
+    async def get_page(_: web.Request) -> web.StreamResponse:
         return web.Response(
             text=text, content_type="text/html", headers={"Cache-Control": "no-cache"}
         )
 
-    async def show_asset(request: web.Request) -> web.StreamResponse:
+    async def get_asset(request: web.Request) -> web.StreamResponse:
         file = await assets.find(page + "/" + request.match_info["name"])
         if file is None:
             raise web.HTTPNotFound
         return await assets.respond(request, file)
 
-    async def lead(_: web.Request) -> web.StreamResponse:
-        # What the page links to is relative to a path without a slash at its end.
+    async def redirect(_: web.Request) -> web.StreamResponse:
+        # The links of the page are relative to a path without a trailing slash.
         return web.Response(status=308, headers={"Location": f"../{page.rpartition('/')[2]}"})
 
     return [
-        web.get(page, show),
-        web.get(page + "/", lead),
-        web.get(page + "/{name}", show_asset),
+        web.get(page, get_page),
+        web.get(page + "/", redirect),
+        web.get(page + "/{name}", get_asset),
     ]
 
 
 def page_text(path: str, prefix: str, title: str) -> str:
-    """Return the page, whose links are relative: it may be mounted below another path.
+    """Return the page. Its links are relative, so a proxy may serve it under another path.
 
     Args:
-        path: Where it is served.
-        prefix: The path below which the actions are.
-        title: What browsers call it.
+        path: The path of the page.
+        prefix: The prefix of the paths of the actions.
+        title: The title of the page.
     """
-    above, _, name = path.rpartition("/")
-    root = "../" * above.count("/")
+    parent, _, name = path.rpartition("/")
+    root = "../" * parent.count("/")
     return _PAGE.format(
         title=html.escape(title),
         assets=html.escape(name),

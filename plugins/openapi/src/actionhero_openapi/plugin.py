@@ -1,4 +1,4 @@
-"""What this package adds to ActionHero. Start reading here."""
+"""The contributions of this package to ActionHero. Start reading here."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def actionhero_actions(app: Application) -> Sequence[type[Action]]:
 
 @hookimpl
 def actionhero_validate(app: Application) -> Sequence[str]:
-    from actionhero_openapi.operation import faults_in
+    from actionhero_openapi.operation import operation_errors
 
-    return faults_in(app.actions)
+    return operation_errors(app.actions)
 
 
 @hookimpl
@@ -45,9 +45,9 @@ def actionhero_web_routes(app: Application) -> Sequence[web.AbstractRouteDef]:
 
 @hookimpl
 def actionhero_web_application(application: web.Application, app: Application) -> None:
-    from actionhero_openapi.document import api_of
+    from actionhero_openapi.document import openapi_document
 
-    api_of(app).application = application
+    openapi_document(app).application = application
 
 
 @hookimpl
@@ -58,6 +58,6 @@ def actionhero_commands(group: click.Group) -> None:
         LazyCommand(
             "openapi",
             "actionhero_openapi.commands:openapi",
-            "Write the OpenAPI document, or look for breaking changes.",
+            "Write the OpenAPI document, or check it for breaking changes.",
         )
     )

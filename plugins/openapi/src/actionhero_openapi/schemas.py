@@ -1,6 +1,6 @@
-"""JSON Schemas as they stand in a document: gathered under names, and fitted to where they are.
+"""JSON Schemas in a document: named components, and adaptations to their place.
 
-Pure: a schema goes in, another comes out, and none is changed.
+All functions return new schemas, and change none.
 """
 
 from __future__ import annotations
@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
-
-from actionhero.integers import LARGEST_INTEGER, SMALLEST_INTEGER
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -19,121 +17,124 @@ REF_TEMPLATE: Final = REF_PREFIX + "{model}"
 
 _NULL: Final = {"type": "null"}
 _EMPTY_OBJECT: Final = {"type": "object", "maxProperties": 0}
-#: What an integer is bounded by, if by anything.
-_LIMITS: Final = (
-    frozenset({"minimum", "exclusiveMinimum"}),
-    frozenset({"maximum", "exclusiveMaximum"}),
-)
+#: The range of integers in requests without limits of their own: signed 64-bit integers.
+SMALLEST_INTEGER: Final = -(2**63)
+LARGEST_INTEGER: Final = 2**63 - 1
+_LOWER_LIMITS: Final = frozenset({"minimum", "exclusiveMinimum"})
+_UPPER_LIMITS: Final = frozenset({"maximum", "exclusiveMaximum"})
 
 
 class Components:
-    """The schemas that have a name in the document.
+    """The named schemas of the document.
 
-    pydantic calls a model by its class. Where two have one name and are not the same, the second
-    is called by what it belongs to as well.
+    pydantic names a schema after the class of its model. Of two different schemas with the same
+    name, the second one also gets the name of the schema that contains it.
     """
 
     def __init__(self) -> None:
         self.schemas: dict[str, Schema] = {}
-        self._meanings: dict[str, str] = {}
+        self._contents: dict[str, str] = {}
 
     def add(self, name: str, schema: Mapping[str, Any]) -> str:
-        """Add a schema with all that stands in its `$defs`, and return its name here."""
-        whole, definitions = self._apart(name, schema)
-        own = self._place(name, "", _meaning(whole, definitions))
-        self.schemas[own] = whole
-        return own
+        """Add a schema and its `$defs`, and return its name in the document."""
+        body, definitions = self._extract(name, schema)
+        unique_name = self._unique_name(name, "", _canonical_text(body, definitions))
+        self.schemas[unique_name] = body
+        return unique_name
 
     def inline(self, name: str, schema: Mapping[str, Any]) -> Schema:
-        """Return a schema that stands where it is used, having added what is in its `$defs`."""
-        return self._apart(name, schema)[0]
+        """Add the `$defs` of a schema, and return the schema itself."""
+        return self._extract(name, schema)[0]
 
     def resolve(self, schema: Schema) -> Schema:
-        """Return what a schema refers to, or itself."""
+        """Return the target of a reference, or the schema itself."""
         while "$ref" in schema:
             schema = self.schemas[schema["$ref"].removeprefix(REF_PREFIX)]
         return schema
 
-    def _apart(self, owner: str, schema: Mapping[str, Any]) -> tuple[Schema, Mapping[str, Schema]]:
-        """Add the definitions of a schema; return what is left of it, and them."""
-        schema = _changed(schema, _without_titles)
+    def _extract(
+        self, owner: str, schema: Mapping[str, Any]
+    ) -> tuple[Schema, Mapping[str, Schema]]:
+        """Add the definitions of a schema; return the rest of it, and the definitions."""
+        schema = _transform(schema, _without_titles)
         definitions: Mapping[str, Schema] = schema.get("$defs", {})
         names = {
-            name: self._place(name, owner, _meaning({"$ref": REF_PREFIX + name}, definitions))
+            name: self._unique_name(
+                name, owner, _canonical_text({"$ref": REF_PREFIX + name}, definitions)
+            )
             for name in definitions
         }
         for name, definition in definitions.items():
-            self.schemas[names[name]] = _renamed(definition, names)
-        left = {key: value for key, value in schema.items() if key != "$defs"}
-        return _renamed(left, names), definitions
+            self.schemas[names[name]] = _rename_references(definition, names)
+        rest = {key: value for key, value in schema.items() if key != "$defs"}
+        return _rename_references(rest, names), definitions
 
-    def _place(self, name: str, owner: str, meaning: str) -> str:
-        """Return the name that something goes by: its own, unless that means something else."""
+    def _unique_name(self, name: str, owner: str, content: str) -> str:
+        """Return a name that no other content has, `name` if possible."""
         candidates = [name, f"{owner}_{name}"] if owner else [name]
         number = 1
         while True:
             for candidate in candidates:
-                if self._meanings.setdefault(candidate, meaning) == meaning:
+                if self._contents.setdefault(candidate, content) == content:
                     return candidate
             number += 1
             candidates = [f"{name}_{number}"]
 
 
-def refer(name: str) -> Schema:
-    """Return the schema that stands for the one of that name."""
+def reference(name: str) -> Schema:
+    """Return a reference to the schema with that name."""
     return {"$ref": REF_PREFIX + name}
 
 
-def sent(schema: Any) -> Any:
-    """Return a schema of what a client sends, with what every integer is bounded by told."""
+def request_schema(schema: Any) -> Any:
+    """Return the schema of a request, with limits for every integer."""
 
-    def bound(schema: Schema) -> Schema:
+    def add_limits(schema: Schema) -> Schema:
         if schema.get("type") == "integer":
-            smallest, largest = _LIMITS
-            if not smallest & schema.keys():
+            if not _LOWER_LIMITS & schema.keys():
                 schema["minimum"] = SMALLEST_INTEGER
-            if not largest & schema.keys():
+            if not _UPPER_LIMITS & schema.keys():
                 schema["maximum"] = LARGEST_INTEGER
             schema.setdefault("format", "int64")
         return schema
 
-    return _changed(schema, bound)
+    return _transform(schema, add_limits)
 
 
-def as_text(schema: Schema) -> Schema:
-    """Return a schema of what is sent as text, which cannot tell `null`."""
+def text_schema(schema: Schema) -> Schema:
+    """Return the schema of an input that is sent as text, which cannot be `null`."""
     if "anyOf" not in schema:
         return schema
-    kinds = [kind for kind in schema["anyOf"] if kind != _NULL]
+    variants = [variant for variant in schema["anyOf"] if variant != _NULL]
     rest = {key: value for key, value in schema.items() if key != "anyOf"}
     if rest.get("default", ...) is None:
         del rest["default"]
-    return {**kinds[0], **rest} if len(kinds) == 1 else {"anyOf": kinds, **rest}
+    return {**variants[0], **rest} if len(variants) == 1 else {"anyOf": variants, **rest}
 
 
-def answered(schema: Schema) -> Schema:
-    """Return a schema of an answer, where `None` is told as an empty object."""
+def response_schema(schema: Schema) -> Schema:
+    """Return the schema of a response, in which `None` is an empty object."""
     if schema == _NULL:
         return dict(_EMPTY_OBJECT)
     if _NULL in schema.get("anyOf", ()):
-        kinds = [_EMPTY_OBJECT if kind == _NULL else kind for kind in schema["anyOf"]]
-        return {**schema, "anyOf": kinds}
+        variants = [_EMPTY_OBJECT if each == _NULL else each for each in schema["anyOf"]]
+        return {**schema, "anyOf": variants}
     return schema
 
 
 def without(schema: Schema, names: Iterable[str]) -> Schema:
     """Return the schema of an object without some of its properties."""
-    gone = frozenset(names)
-    if not gone & schema.get("properties", {}).keys():
+    removed = frozenset(names)
+    if not removed & schema.get("properties", {}).keys():
         return schema
-    properties = {name: each for name, each in schema["properties"].items() if name not in gone}
-    required = [name for name in schema.get("required", ()) if name not in gone]
+    properties = {name: each for name, each in schema["properties"].items() if name not in removed}
+    required = [name for name in schema.get("required", ()) if name not in removed]
     rest = {key: value for key, value in schema.items() if key not in {"properties", "required"}}
     return rest | {"properties": properties} | ({"required": required} if required else {})
 
 
 def _without_titles(schema: Schema) -> Schema:
-    """Remove the titles that pydantic makes of names: generators call types by them, and clash."""
+    """Remove pydantic's generated titles: client generators use them as names, which clash."""
     if str(schema.get("title", "")).isidentifier() and ("properties" in schema or "enum" in schema):
         del schema["title"]
     for name, each in schema.get("properties", {}).items():
@@ -142,16 +143,16 @@ def _without_titles(schema: Schema) -> Schema:
     return schema
 
 
-def _meaning(schema: Schema, definitions: Mapping[str, Schema]) -> str:
-    """Return a text that is the same for two schemas if they, and all they refer to, are."""
-    needed: dict[str, Schema] = {}
-    waiting = list(_references(schema))
-    while waiting:
-        name = waiting.pop()
-        if name in definitions and name not in needed:
-            needed[name] = definitions[name]
-            waiting += _references(definitions[name])
-    return json.dumps([schema, needed], sort_keys=True)
+def _canonical_text(schema: Schema, definitions: Mapping[str, Schema]) -> str:
+    """Return the same text for schemas that are equal, together with all they refer to."""
+    targets: dict[str, Schema] = {}
+    pending = list(_references(schema))
+    while pending:
+        name = pending.pop()
+        if name in definitions and name not in targets:
+            targets[name] = definitions[name]
+            pending += _references(definitions[name])
+    return json.dumps([schema, targets], sort_keys=True)
 
 
 def _references(value: Any) -> Iterable[str]:
@@ -166,7 +167,7 @@ def _references(value: Any) -> Iterable[str]:
             yield from _references(item)
 
 
-def _renamed(schema: Any, names: Mapping[str, str]) -> Any:
+def _rename_references(schema: Any, names: Mapping[str, str]) -> Any:
     def rename(schema: Schema) -> Schema:
         for key, target in list(schema.items()):
             if key == "$ref":
@@ -181,24 +182,24 @@ def _renamed(schema: Any, names: Mapping[str, str]) -> Any:
                 schema[key] = {**target, "mapping": mapping}
         return schema
 
-    return _changed(schema, rename)
+    return _transform(schema, rename)
 
 
-#: Keywords whose values hold schemas by name, and those whose values are data.
+#: Keywords with schemas by name, and keywords with data.
 _BY_NAME: Final = frozenset({"properties", "$defs", "patternProperties", "dependentSchemas"})
 _DATA: Final = frozenset({"const", "default", "enum", "example", "examples", "required"})
 
 
-def _changed(value: Any, change: Callable[[Schema], Schema]) -> Any:
-    """Return a copy of a schema in which each schema was handed to `change`, the outermost last."""
+def _transform(value: Any, change: Callable[[Schema], Schema]) -> Any:
+    """Return a copy of a schema with `change` applied to each subschema, the outermost last."""
     if isinstance(value, list):
-        return [_changed(item, change) for item in value]
+        return [_transform(item, change) for item in value]
     if not isinstance(value, Mapping):
         return value
     copy: Schema = {}
     for key, item in value.items():
         if key in _BY_NAME:
-            copy[key] = {name: _changed(each, change) for name, each in item.items()}
+            copy[key] = {name: _transform(each, change) for name, each in item.items()}
         else:
-            copy[key] = item if key in _DATA else _changed(item, change)
+            copy[key] = item if key in _DATA else _transform(item, change)
     return change(copy)

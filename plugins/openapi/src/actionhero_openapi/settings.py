@@ -1,4 +1,4 @@
-"""The knobs of the document and its page: section `openapi`."""
+"""`OpenApiSettings`: the settings of the document and its page, section `openapi`."""
 
 from __future__ import annotations
 
@@ -8,29 +8,27 @@ from actionhero import Field, Settings
 
 
 class OpenApiSettings(Settings):
-    """What the document says of the API as a whole, and where it is served."""
+    """The description of the whole API, and the paths of the document and its page."""
 
     section: ClassVar[str] = "openapi"
 
     serve: bool = Field(
         default=True,
-        description="Whether the document is served, by the action swagger. "
+        description="Whether the action swagger serves the document. "
         "The command openapi writes it in any case.",
     )
     page_path: str = Field(
         default="/docs",
         pattern=r"^$|^(/[A-Za-z0-9._~-]+)+$",
-        description="The path of the page that shows the document. Empty for none.",
+        description="The path of the page that shows the document. Empty: no page.",
     )
-    title: str | None = Field(
-        default=None, description="The title of the API; where left out, app.name."
-    )
+    title: str | None = Field(default=None, description="The title of the API. Not set: app.name.")
     version: str | None = Field(
-        default=None, description="The version of the API; where left out, app.version."
+        default=None, description="The version of the API. Not set: app.version."
     )
-    description: str = Field(default="", description="What the API is for, in Markdown.")
+    description: str = Field(default="", description="The description of the API, in Markdown.")
     servers: list[str] = Field(
         default=[],
-        description="URLs below which the API is reached, such as https://example.com/api. "
-        "Where left out, web.prefix on the server that gave the document.",
+        description="The base URLs of the API, such as https://example.com/api. "
+        "Not set: web.prefix on the server that serves the document.",
     )

@@ -1,4 +1,4 @@
-"""Actions with inputs of every kind."""
+"""Actions with inputs and results of every kind."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from actionhero_web import Route
 
 
 class Genre(StrEnum):
-    """What a book is of."""
+    """The genre of a book."""
 
     NOVEL = "novel"
     POEMS = "poems"
 
 
 class Address(Inputs):
-    """Where somebody lives."""
+    """A postal address."""
 
     street: str = Field(max_length=100)
     zip: int | None = None
 
 
 class Author(Inputs):
-    """Who wrote a book."""
+    """The author of a book."""
 
     name: str = Field(min_length=1, examples=["Ada"])
     address: Address | None = None
@@ -52,7 +52,7 @@ class Author(Inputs):
 class BookInputs(Inputs):
     """A book."""
 
-    title: str = Field(min_length=1, max_length=200, description="As on its cover.")
+    title: str = Field(min_length=1, max_length=200, description="The title on the cover.")
     authors: list[Author] = Field(default=[], max_length=5)
     genre: Genre = Genre.NOVEL
     pages: int = Field(default=1, ge=1)
@@ -63,7 +63,7 @@ class BookInputs(Inputs):
 
 
 class Book(TypedDict):
-    """A book, as it is told."""
+    """A book, as a result."""
 
     id: int
     title: str
@@ -74,7 +74,7 @@ class Book(TypedDict):
 class BookAdd(Action):
     """Add a book.
 
-    It is on the shelf at once.
+    It is available immediately.
     """
 
     name = "book:add"
@@ -85,14 +85,14 @@ class BookAdd(Action):
 
     async def run(self, inputs: BookInputs) -> Book:
         if inputs.title == "taken":
-            raise Conflict("There is such a book")
+            raise Conflict("The book exists already")
         return {"id": 1, "title": inputs.title, "genre": inputs.genre}
 
 
 class BookEditInputs(Inputs):
-    """What is changed of a book."""
+    """The changes of a book."""
 
-    book: int = Field(ge=1, description="Which book.")
+    book: int = Field(ge=1, description="The id of the book.")
     title: str | None = Field(default=None, max_length=200)
 
 
@@ -109,7 +109,7 @@ class BookEdit(Action):
 
 
 class BookView(Action):
-    """Look at a book."""
+    """Show a book."""
 
     name = "book:view"
     web = [Route.get("/book/{book}"), Route.get("/books/{book}/cover")]
@@ -119,7 +119,7 @@ class BookView(Action):
 
 
 class SearchInputs(Inputs):
-    """What is looked for."""
+    """The criteria of a search."""
 
     text: str
     genre: Genre | None = None
@@ -133,7 +133,7 @@ class SearchInputs(Inputs):
 
 
 class BookSearch(Action):
-    """Look for books."""
+    """Search books."""
 
     name = "book:search"
     web = "GET /books"
@@ -154,23 +154,23 @@ class BookRemove(Action):
 
 
 class CoverInputs(Inputs):
-    """The picture on a book."""
+    """The cover of a book."""
 
     picture: File
     text: str | None = None
 
 
-class CoverShown(TypedDict):
+class Cover(TypedDict):
     size: int
 
 
 class BookCover(Action):
-    """Send the picture of a book."""
+    """Upload the cover of a book."""
 
     name = "book:cover"
     web = Route.post("/cover")
 
-    async def run(self, inputs: CoverInputs) -> CoverShown:
+    async def run(self, inputs: CoverInputs) -> Cover:
         return {"size": inputs.picture.size}
 
 
@@ -182,7 +182,7 @@ class Shelf(TypedDict):
 
 
 class ShelfPut(Action):
-    """Put a shelf up."""
+    """Create a shelf."""
 
     name = "shelf:put"
     web = Route.patch("/shelf/{id}")
@@ -210,7 +210,7 @@ class ShelfMove(Action):
 
 
 class Anything(Action):
-    """Take whatever comes."""
+    """Accept any inputs."""
 
     name = "anything"
     web = Route.post("/anything")
@@ -220,7 +220,7 @@ class Anything(Action):
 
 
 class Untyped(Action):
-    """Answer something."""
+    """Return a value without a type."""
 
     name = "untyped"
     web = "GET /untyped"
@@ -229,18 +229,18 @@ class Untyped(Action):
         return {"any": "thing"}
 
 
-class Peek(Action):
-    """Ask whether somebody is there."""
+class Check(Action):
+    """Check that the server responds."""
 
-    name = "peek"
-    web = Route.head("/peek")
+    name = "check"
+    web = Route.head("/check")
 
     async def run(self) -> None:
         pass
 
 
 class Page(Action):
-    """Answer a page that is no JSON."""
+    """Return a text response."""
 
     name = "page"
     web = "GET /page"
@@ -250,7 +250,7 @@ class Page(Action):
 
 
 class BookFollow(Action):
-    """Hear of each book as it comes."""
+    """Stream new books."""
 
     name = "book:follow"
     web = "GET /books/follow"
@@ -262,27 +262,27 @@ class BookFollow(Action):
 
 
 class FollowInputs(Inputs):
-    """How many are heard of."""
+    """The number of events."""
 
     count: int = Field(default=2, ge=1, le=5)
 
 
 class BookText(Action):
-    """Read a book, piece by piece."""
+    """Stream the text of a book."""
 
     name = "book:text"
     web = "GET /books/text"
 
     async def run(self) -> Stream:
-        async def pieces() -> AsyncIterator[str]:
+        async def chunks() -> AsyncIterator[str]:
             yield "It is a truth "
             yield "universally acknowledged"
 
-        return Stream(pieces(), "text/plain")
+        return Stream(chunks(), "text/plain")
 
 
 class Hidden(Action):
-    """Be there for who knows."""
+    """Be reachable without being in the document."""
 
     name = "hidden"
     web = "GET /hidden"
@@ -293,7 +293,7 @@ class Hidden(Action):
 
 
 class Chosen(Action):
-    """Choose the status by the value."""
+    """Compute the status from the result."""
 
     name = "chosen"
     web = Route.get("/chosen", status=lambda value: 202 if value["busy"] else 200)
@@ -304,19 +304,19 @@ class Chosen(Action):
 
 
 class ChosenInputs(Inputs):
-    """Which it is."""
+    """Whether the result is busy."""
 
     busy: bool = False
 
 
 class Busy(TypedDict):
-    """Whether it is."""
+    """A result with a status of its own."""
 
     busy: bool
 
 
 class SignInInputs(Inputs):
-    """Who signs in."""
+    """The user and the password."""
 
     name: str = Field(min_length=1, max_length=50)
     password: Secret[str] = Field(default="x", max_length=50)
@@ -328,25 +328,25 @@ class SignIn(Action):
     name = "session:create"
     web = Route.put("/session")
 
-    async def run(self, inputs: SignInInputs, call: Call) -> Signed:
+    async def run(self, inputs: SignInInputs, call: Call) -> SessionView:
         await call.session.regenerate()
         call.session["userId"] = inputs.name
         return {"name": inputs.name}
 
 
 class WhoAmI(Action):
-    """Tell who is signed in."""
+    """Show the user of the session."""
 
     name = "session:view"
     web = "GET /session"
     middleware = [RequireSession()]
     openapi = Operation(errors=[])
 
-    async def run(self, call: Call) -> Signed:
+    async def run(self, call: Call) -> SessionView:
         return {"name": call.session["userId"]}
 
 
-class Signed(TypedDict):
-    """Who is signed in."""
+class SessionView(TypedDict):
+    """The user of a session."""
 
     name: str

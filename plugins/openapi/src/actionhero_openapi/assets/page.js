@@ -9,6 +9,6 @@ SwaggerUIBundle({
   layout: "BaseLayout",
   deepLinking: true,
   displayRequestDuration: true,
-  // Nothing is asked of anybody else, not even whether the document is valid.
+  // No request to another server, not even to validate the document.
   validatorUrl: null,
 });

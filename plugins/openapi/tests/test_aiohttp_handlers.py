@@ -1,4 +1,4 @@
-"""Handlers of aiohttp with aiohttp-apispec's decorators are in the same document."""
+"""aiohttp handlers with decorators of aiohttp-apispec are in the document."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from plugins.openapi.tests.conftest import DocumentOf
 
 
-# Typed, which theirs are not.
+# The decorators have no types.
 Decorator = Callable[..., Callable[[Any], Any]]
 docs: Decorator = aiohttp_apispec.docs
 json_schema: Decorator = aiohttp_apispec.json_schema
@@ -36,7 +36,7 @@ class NoteSchema(Schema):
 
 
 class ErrorSchema(Schema):
-    why = fields.String()
+    reason = fields.String()
 
 
 @docs(
@@ -56,7 +56,7 @@ async def read_note(request: web.Request) -> web.Response:
 @docs(summary="Write a note")
 @json_schema(NoteSchema(), required=True)
 @querystring_schema(NoteSchema())
-@response_schema(NoteSchema(), 201, description="It is written.")
+@response_schema(NoteSchema(), 201, description="Created.")
 @response_schema(ErrorSchema(), 409)
 async def write_note(request: web.Request) -> web.Response:
     return web.json_response({}, status=201)
@@ -85,19 +85,19 @@ class Notes:
 
 @pytest.fixture
 def document(document_of: DocumentOf) -> dict[str, Any]:
-    """Give the document of an application with such handlers."""
+    """Return the document of an application with such handlers."""
     return document_of(Notes())
 
 
-def test_the_document_with_both_is_valid(document: dict[str, Any]) -> None:
-    """Their operations stand beside those of actions; who was not decorated does not."""
+def test_the_document_with_handlers_is_valid(document: dict[str, Any]) -> None:
+    """It contains decorated handlers and actions, but no other handlers."""
     validate(document)
     assert {"/notes/{note}", "/notes", "/look", "/status"} <= set(document["paths"])
     assert "/plain" not in document["paths"]
 
 
-def test_a_handler_is_told_with_its_whole_path(document: dict[str, Any]) -> None:
-    """It is not below the prefix of the actions."""
+def test_a_handler_has_an_absolute_path(document: dict[str, Any]) -> None:
+    """Without the prefix of the actions."""
     operation = document["paths"]["/notes/{note}"]["get"]
 
     assert operation["summary"] == "Read a note"
@@ -109,8 +109,8 @@ def test_a_handler_is_told_with_its_whole_path(document: dict[str, Any]) -> None
     assert document["paths"]["/look"]["get"]["summary"] == "Look"
 
 
-def test_its_schemas_are_converted(document: dict[str, Any]) -> None:
-    """Bodies, queries and answers, and a name of ours stays ours."""
+def test_schemas_of_handlers_are_converted(document: dict[str, Any]) -> None:
+    """Bodies, queries and responses; existing names are not replaced."""
     operation = document["paths"]["/notes"]["post"]
     schemas = document["components"]["schemas"]
 
@@ -118,7 +118,7 @@ def test_its_schemas_are_converted(document: dict[str, Any]) -> None:
     assert body == {"$ref": "#/components/schemas/Note"}
     assert schemas["Note"]["properties"]["text"]["type"] == "string"
     assert [parameter["name"] for parameter in operation["parameters"]] == ["text"]
-    assert operation["responses"]["201"]["description"] == "It is written."
-    refused = operation["responses"]["409"]["content"]["application/json"]["schema"]
-    assert refused == {"$ref": "#/components/schemas/Handler_Error"}
+    assert operation["responses"]["201"]["description"] == "Created."
+    conflict = operation["responses"]["409"]["content"]["application/json"]["schema"]
+    assert conflict == {"$ref": "#/components/schemas/Handler_Error"}
     assert "error" in schemas["Error"]["properties"]
