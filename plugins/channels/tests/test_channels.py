@@ -99,7 +99,7 @@ async def test_an_unknown_since_is_a_gap(
         ("a b", "Invalid channel name", "CONNECTION_CHANNEL_VALIDATION"),
         ("n" * 201, "Invalid channel name", "CONNECTION_CHANNEL_VALIDATION"),
         ("news\n", "Invalid channel name", "CONNECTION_CHANNEL_VALIDATION"),
-        ("nowhere", "Channel not found: nowhere", "CONNECTION_CHANNEL_AUTHORIZATION"),
+        ("unknown", "Channel not found: unknown", "CONNECTION_CHANNEL_AUTHORIZATION"),
         (
             "club",
             "Authentication required to join this channel",
@@ -246,5 +246,5 @@ async def test_broadcasts_are_captured(application: Any, folder: Path) -> None:
         await app.get(Channels).broadcast("news", 2)
 
         assert captured == [("news", 1, "me")]
-        with pytest.raises(ValueError, match=r"unknown channel 'nowhere' \(available: 'club'"):
-            await app.get(Channels).broadcast("nowhere", 1)
+        with pytest.raises(ValueError, match=r"unknown channel 'unknown' \(available: 'club'"):
+            await app.get(Channels).broadcast("unknown", 1)

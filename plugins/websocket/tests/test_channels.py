@@ -109,7 +109,7 @@ def test_invalid_channel_names_are_refused(server: ServerProcess, kind: str, cha
 
 @pytest.mark.parametrize(("fields", "message"), [
     ({}, "Channel not found: undefined"),
-    ({"channel": "nowhere"}, "Channel not found: nowhere"),
+    ({"channel": "unknown"}, "Channel not found: unknown"),
     ({"channel": "x" * 200}, f"Channel not found: {'x' * 200}"),
     ({"channel": "messages"}, "Authentication required to join this channel"),
 ])  # fmt: skip

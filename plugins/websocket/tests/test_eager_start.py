@@ -40,16 +40,16 @@ async def no_other_task_is_left() -> bool:
 
 async def test_a_coroutine_without_suspension_returns_its_result() -> None:
     """No task is left."""
-    seen: list[str] = []
+    trace: list[str] = []
 
     async def work() -> str:
-        seen.append("done")
+        trace.append("done")
         return "value"
 
     result = await in_callback(lambda loop: start_eagerly(work(), loop))
 
     assert result == "value"
-    assert seen == ["done"]
+    assert trace == ["done"]
     assert await no_other_task_is_left()
 
 
@@ -73,50 +73,50 @@ async def test_a_coroutine_without_suspension_can_use_its_task() -> None:
 async def test_a_suspended_coroutine_continues_in_its_task() -> None:
     """The current task is the same from the start."""
     event = asyncio.Event()
-    seen: list[asyncio.Task[Any] | None] = []
+    trace: list[asyncio.Task[Any] | None] = []
 
     async def work() -> None:
-        seen.append(asyncio.current_task())
+        trace.append(asyncio.current_task())
         await event.wait()
-        seen.append(asyncio.current_task())
+        trace.append(asyncio.current_task())
         await asyncio.sleep(0)
-        seen.append(asyncio.current_task())
+        trace.append(asyncio.current_task())
 
     task = await in_callback(lambda loop: start_eagerly(work(), loop))
     assert task is not None
     event.set()
     await task
 
-    assert seen == [task, task, task]
+    assert trace == [task, task, task]
     assert await no_other_task_is_left()
 
 
 async def test_sleep_zero_is_a_suspension() -> None:
     """Other callbacks run first."""
-    seen: list[str] = []
+    trace: list[str] = []
 
     async def work() -> None:
         await asyncio.sleep(0)
-        seen.append("work")
+        trace.append("work")
 
     def start_and_continue(loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
         task = start_eagerly(work(), loop)
-        seen.append("caller")
+        trace.append("caller")
         return task
 
     task = await in_callback(start_and_continue)
     assert task is not None
     await task
 
-    assert seen == ["caller", "work"]
+    assert trace == ["caller", "work"]
 
 
 async def test_each_coroutine_has_its_own_task() -> None:
     """Libraries store state by task, such as a database connection."""
-    seen: list[asyncio.Task[Any] | None] = []
+    trace: list[asyncio.Task[Any] | None] = []
 
     async def work() -> None:
-        seen.append(asyncio.current_task())
+        trace.append(asyncio.current_task())
 
     def start_two(loop: asyncio.AbstractEventLoop) -> None:
         start_eagerly(work(), loop)
@@ -124,7 +124,7 @@ async def test_each_coroutine_has_its_own_task() -> None:
 
     await in_callback(start_two)
 
-    one, other = seen
+    one, other = trace
     assert isinstance(one, asyncio.Task)
     assert one is not other
 
@@ -132,51 +132,51 @@ async def test_each_coroutine_has_its_own_task() -> None:
 async def test_each_coroutine_has_its_own_context() -> None:
     """Context variables persist across suspensions, and do not leak."""
     event = asyncio.Event()
-    seen: list[str] = []
+    trace: list[str] = []
 
     async def work(name: str) -> None:
-        seen.append(color.get())
+        trace.append(color.get())
         color.set(name)
         await event.wait()
-        seen.append(color.get())
+        trace.append(color.get())
 
     def start_two(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[None] | None]:
         tasks = [start_eagerly(work("red"), loop), start_eagerly(work("blue"), loop)]
-        seen.append(color.get())
+        trace.append(color.get())
         return tasks
 
     tasks = await in_callback(start_two)
     event.set()
     await asyncio.gather(*(task for task in tasks if task is not None))
 
-    assert seen == ["none", "none", "none", "red", "blue"]
+    assert trace == ["none", "none", "none", "red", "blue"]
 
 
 async def test_timeouts_work_inside() -> None:
     """`asyncio.timeout` uses the current task."""
-    seen: list[str] = []
+    trace: list[str] = []
 
     async def work() -> None:
         try:
             async with asyncio.timeout(0.01):
                 await asyncio.Event().wait()
         except TimeoutError:
-            seen.append("timed out")
+            trace.append("timed out")
 
     task = await in_callback(lambda loop: start_eagerly(work(), loop))
     assert task is not None
     await task
 
-    assert seen == ["timed out"]
+    assert trace == ["timed out"]
 
 
 async def test_task_groups_work_inside() -> None:
     """`asyncio.TaskGroup` uses the current task."""
-    seen: list[int] = []
+    trace: list[int] = []
 
     async def member(number: int) -> None:
         await asyncio.sleep(0)
-        seen.append(number)
+        trace.append(number)
 
     async def work() -> None:
         async with asyncio.TaskGroup() as group:
@@ -187,18 +187,18 @@ async def test_task_groups_work_inside() -> None:
     assert task is not None
     await task
 
-    assert seen == [0, 1, 2]
+    assert trace == [0, 1, 2]
 
 
 async def test_an_immediate_cancellation_reaches_the_awaited_future() -> None:
     """Before the next iteration of the event loop, as when a client disconnects."""
-    seen: list[Any] = []
+    trace: list[Any] = []
 
     async def inner() -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            seen.append("inner")
+            trace.append("inner")
             raise
 
     inner_task = asyncio.create_task(inner())
@@ -208,7 +208,7 @@ async def test_an_immediate_cancellation_reaches_the_awaited_future() -> None:
         try:
             await inner_task
         except asyncio.CancelledError as error:
-            seen.append(error.args)
+            trace.append(error.args)
             raise
 
     def start_and_cancel(loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
@@ -222,14 +222,14 @@ async def test_an_immediate_cancellation_reaches_the_awaited_future() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert seen == ["inner", ("disconnected",)]
+    assert trace == ["inner", ("disconnected",)]
     assert inner_task.cancelled()
     assert await no_other_task_is_left()
 
 
 async def test_a_cancellation_can_be_caught() -> None:
     """And undone by `uncancel`."""
-    seen: list[int] = []
+    trace: list[int] = []
 
     async def work() -> None:
         task = asyncio.current_task()
@@ -237,37 +237,37 @@ async def test_a_cancellation_can_be_caught() -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            seen.append(task.cancelling())
-            seen.append(task.uncancel())
+            trace.append(task.cancelling())
+            trace.append(task.uncancel())
 
     task = await in_callback(lambda loop: start_eagerly(work(), loop))
     assert task is not None
     task.cancel()
     await task
 
-    assert seen == [1, 0]
+    assert trace == [1, 0]
 
 
 async def test_a_self_cancellation_is_raised_at_the_next_suspension() -> None:
     """Not earlier."""
-    seen: list[str] = []
+    trace: list[str] = []
 
     async def work() -> None:
         task = asyncio.current_task()
         assert task is not None
         task.cancel()
-        seen.append("running")
+        trace.append("running")
         try:
             await asyncio.Event().wait()
         finally:
-            seen.append("cancelled")
+            trace.append("cancelled")
 
     task = await in_callback(lambda loop: start_eagerly(work(), loop))
     assert task is not None
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert seen == ["running", "cancelled"]
+    assert trace == ["running", "cancelled"]
 
 
 async def test_a_self_cancellation_without_suspension_leaves_no_task() -> None:
@@ -306,30 +306,30 @@ async def test_an_exception_is_set_on_the_task(suspends: bool) -> None:
 
 async def test_within_a_task_the_coroutine_has_its_own_task() -> None:
     """The current task of the caller does not change."""
-    seen: list[asyncio.Task[Any] | None] = []
+    trace: list[asyncio.Task[Any] | None] = []
     outer_task = asyncio.current_task()
 
     async def work() -> None:
-        seen.append(asyncio.current_task())
+        trace.append(asyncio.current_task())
 
     task = start_eagerly(work(), asyncio.get_running_loop())
     assert asyncio.current_task() is outer_task
     if task is not None:
         await task
 
-    assert len(seen) == 1
-    assert seen[0] is not outer_task
+    assert len(trace) == 1
+    assert trace[0] is not outer_task
 
 
 async def test_a_task_can_be_inspected() -> None:
     """From inside and from outside."""
-    seen: list[str] = []
+    trace: list[str] = []
 
     async def work() -> None:
         task = asyncio.current_task()
         assert task is not None
         task.set_name("worker")
-        seen.append(task.get_name())
+        trace.append(task.get_name())
         await asyncio.Event().wait()
 
     task = await in_callback(lambda loop: start_eagerly(work(), loop))
@@ -338,6 +338,6 @@ async def test_a_task_can_be_inspected() -> None:
     text = repr(task)
     task.cancel()
 
-    assert seen == ["worker"]
+    assert trace == ["worker"]
     assert "worker" in text
     assert "work()" in text

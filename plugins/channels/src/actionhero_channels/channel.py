@@ -21,7 +21,7 @@ class Subscription:
         subscriber: The subscriber.
         session: The session of its connection.
         channel: The name of the channel, as requested.
-        params: The values of the placeholders in its name, such as `{"id": "7"}` for `project:{id}`.
+        params: The values of the placeholders in its name, for `project:{id}` `{"id": "7"}`.
     """
 
     __slots__ = ("_app", "channel", "params", "presence_key", "session", "subscriber")

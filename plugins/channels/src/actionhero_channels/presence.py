@@ -48,10 +48,10 @@ if first then redis.call('PUBLISH', ARGV[4], ARGV[5]) end
 _LEAVE: Final = (
     _NOW
     + """
-local was = redis.call('ZREM', KEYS[2], ARGV[1])
+local removed = redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 if redis.call('ZCARD', KEYS[2]) > 0 then return end
-if redis.call('ZREM', KEYS[1], ARGV[2]) == 1 and was == 1 then
+if redis.call('ZREM', KEYS[1], ARGV[2]) == 1 and removed == 1 then
   redis.call('PUBLISH', ARGV[3], ARGV[4])
 end
 """
@@ -61,9 +61,9 @@ end
 _EXPIRE: Final = (
     _NOW
     + """
-local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
-if #gone > 0 then redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now) end
-return gone
+local expired = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
+if #expired > 0 then redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now) end
+return expired
 """
 )
 

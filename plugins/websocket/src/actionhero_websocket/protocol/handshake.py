@@ -97,12 +97,12 @@ def _negotiate_compression(offers: list[str] | tuple[str, ...]) -> tuple[int, st
 def _requested_window(parameters: list[str]) -> int:
     """Return the window of our compression that an offer requests; 0: it is not acceptable."""
     window_bits = WINDOW_BITS
-    seen: set[str] = set()
+    keys: set[str] = set()
     for parameter in parameters:
         key, equals, value = (part.strip().strip('"') for part in parameter.partition("="))
-        if key in seen:
+        if key in keys:
             return 0
-        seen.add(key)
+        keys.add(key)
         if key in {"server_no_context_takeover", "client_no_context_takeover"}:
             if equals:
                 return 0
