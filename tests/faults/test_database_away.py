@@ -117,5 +117,5 @@ async def test_a_start_without_postgresql_is_refused(
 
     assert ended.code == 69
     assert "Error: the database at postgres://" in ended.stderr
-    assert "start it, or set DATABASE_URL to one that runs" in ended.stderr
+    assert "start it, or set DATABASE_URL to one that is running" in ended.stderr
     assert "Traceback" not in ended.stderr
