@@ -1,4 +1,4 @@
-"""The greeting as a caller meets it."""
+"""The action `hello`, from the view of a caller."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from actionhero_hello import plugin
 
 
 async def test_someone_is_greeted_by_name() -> None:
-    """Whoever says a name is greeted with it."""
+    """The greeting contains the name."""
     async with running_app(plugin) as app:
         caller = app.connect()
 
@@ -20,8 +20,8 @@ async def test_someone_is_greeted_by_name() -> None:
 
 
 @pytest.mark.parametrize("name", ["A", "Ж" * 80, "Ada Lovelace", "<script>", "名前"])
-async def test_any_name_of_1_to_80_characters_will_do(name: str) -> None:
-    """A name is text: whatever it is made of, it comes back as it was given."""
+async def test_names_of_1_to_80_characters_are_valid(name: str) -> None:
+    """A name is any text, and is returned unchanged."""
     async with running_app(plugin) as app:
         caller = app.connect()
 
@@ -30,8 +30,8 @@ async def test_any_name_of_1_to_80_characters_will_do(name: str) -> None:
         assert greeting == {"greeting": f"Hello, {name}!"}
 
 
-async def test_without_a_name_nobody_is_greeted() -> None:
-    """A caller who forgets the name is told which input is missing."""
+async def test_a_missing_name_is_an_input_error() -> None:
+    """The error names the missing input."""
     async with running_app(plugin) as app:
         caller = app.connect()
 
@@ -42,8 +42,8 @@ async def test_without_a_name_nobody_is_greeted() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "A" * 81])
-async def test_an_empty_or_an_endless_name_is_refused(name: str) -> None:
-    """A name has 1 to 80 characters; any other is refused, and the input named."""
+async def test_empty_and_long_names_are_input_errors(name: str) -> None:
+    """A name has 1 to 80 characters; the error names the input."""
     async with running_app(plugin) as app:
         caller = app.connect()
 
@@ -53,8 +53,8 @@ async def test_an_empty_or_an_endless_name_is_refused(name: str) -> None:
         assert raised.value.key == "name"
 
 
-def test_the_action_is_open_to_doors_that_the_plugin_does_not_know() -> None:
-    """The route is plain data on the action: an HTTP server finds it, and none is needed."""
+def test_the_route_is_plain_data() -> None:
+    """An HTTP server finds the route on the action, and the plugin imports none."""
     [action] = plugin.actionhero_actions()
 
     assert action.name == "hello"

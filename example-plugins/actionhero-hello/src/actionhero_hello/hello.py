@@ -1,4 +1,4 @@
-"""The action that greets."""
+"""The action `hello`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from actionhero import Action, Call, Field, Inputs
 
 
 class HelloInputs(Inputs):
-    """Who to greet."""
+    """The inputs of `hello`."""
 
     name: str = Field(min_length=1, max_length=80, description="Who to greet.")
 
 
 class Greeting(TypedDict):
-    """A greeting, ready to be shown."""
+    """A greeting, as text."""
 
     greeting: str
 
@@ -23,7 +23,7 @@ class Hello(Action):
     """Greet someone by name."""
 
     name = "hello"
-    # Plain data: a package of actions needs no door to say where it would like to be reached.
+    # Plain data, so that the package does not depend on an HTTP server.
     web = "GET /hello"
 
     async def run(self, inputs: HelloInputs, call: Call) -> Greeting:

@@ -1,4 +1,4 @@
-"""What this package adds to ActionHero. Start reading here."""
+"""The contributions of this package to ActionHero."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def actionhero_actions() -> Sequence[type[Action]]:
-    # Imported here, so that listing the plugins costs nothing but this file.
+    # Imported here, so that a list of plugins imports only this file.
     from actionhero_hello.hello import Hello
 
     return [Hello]
