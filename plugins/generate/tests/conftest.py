@@ -1,4 +1,4 @@
-"""A folder to generate in, and the programs that look at what was generated."""
+"""A new project in a temporary folder, and programs that check it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Give a function that runs a module of Python in a folder below the test's own."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    """Return a function that runs a Python module in a subfolder of the temporary folder."""
+    inherited = {
+        name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ
+    }
 
     def run_module(
         module: str, *arguments: str, folder: str = "", **variables: str
@@ -27,7 +29,7 @@ def run(tmp_path: Path) -> Run:
         return subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=tmp_path / folder,
-            env={**kept, **variables},
+            env={**inherited, **variables},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -39,7 +41,7 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def application(run: Run, tmp_path: Path) -> Path:
-    """Give the folder of a new application, `guestbook`."""
-    made = run("actionhero", "new", "guestbook")
-    assert made.returncode == 0, made.stderr
+    """Return the folder of a new application, `guestbook`."""
+    process = run("actionhero", "new", "guestbook")
+    assert process.returncode == 0, process.stderr
     return tmp_path / "guestbook"

@@ -1,4 +1,4 @@
-"""`new` and `generate`, as who types them meets them."""
+"""The commands `new` and `generate`, in processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-PARTS = {
+COMPONENTS = {
     "action": "entry:create",
     "middleware": "SignedIn",
     "initializer": "mailer",
@@ -23,7 +23,7 @@ PARTS = {
     "task": "nightly",
     "migration": "entries",
 }
-MODELS = '''"""What is kept."""
+MODELS = '''"""The models of the guest book."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tortoise.models import Model
 
 
 class Entry(Model):
-    """A line of the guest book."""
+    """An entry of the guest book."""
 
     id = fields.IntField(primary_key=True)
     text = fields.CharField(max_length=500)
@@ -47,12 +47,12 @@ from actionhero_generate import Generator, Template
 @hookimpl
 def actionhero_generators() -> list[Generator]:
     template = Template("hat.txt.jinja", "{{ package_folder }}/{{ module }}.txt")
-    return [Generator(KIND, "What is worn.", (template,), home="guestbook", note="wear {{ name }}")]
+    return [Generator(TYPE, "A hat.", (template,), package="guestbook", note="wear {{ name }}")]
 """
 
 
 def files_in(folder: Path) -> dict[str, str]:
-    """Return all files with what is in them."""
+    """Return the content of all files."""
     return {
         str(path.relative_to(folder)): path.read_text("utf-8")
         for path in folder.rglob("*")
@@ -60,8 +60,8 @@ def files_in(folder: Path) -> dict[str, str]:
     }
 
 
-def assert_good(run: Run, folder: str) -> None:
-    """Look at a project with all the tools that its own settings name."""
+def assert_checks_pass(run: Run, folder: str) -> None:
+    """Run all tools that the settings of a project configure."""
     for module, *arguments in (
         ("pytest", "-q", "-p", "no:cacheprovider"),
         ("ruff", "check", "--no-cache"),
@@ -70,41 +70,42 @@ def assert_good(run: Run, folder: str) -> None:
         ("mypy",),
         ("basedpyright", "--level", "error", "--pythonpath", sys.executable),
     ):
-        ended = run(module, *arguments, folder=folder)
-        assert ended.returncode == 0, f"{module} {arguments}\n{ended.stdout}{ended.stderr}"
+        process = run(module, *arguments, folder=folder)
+        output = process.stdout + process.stderr
+        assert process.returncode == 0, f"{module} {arguments}\n{output}"
 
 
 @pytest.mark.timeout(400)
-def test_an_application_with_a_part_of_every_kind_passes_all_checks_unchanged(
+def test_an_application_with_all_component_types_passes_all_checks(
     run: Run, application: Path
 ) -> None:
-    """Its own tests, ruff, mypy and pyright find nothing, however many parts were added."""
+    """Its tests, ruff, mypy and pyright pass without changes."""
     (application / "guestbook" / "models.py").write_text(MODELS)
-    for kind, name in PARTS.items():
-        written = run("actionhero", "generate", kind, name, folder="guestbook")
-        assert written.returncode == 0, written.stderr
-        assert written.stdout.split()
-        for path in written.stdout.split():
+    for component, name in COMPONENTS.items():
+        process = run("actionhero", "generate", component, name, folder="guestbook")
+        assert process.returncode == 0, process.stderr
+        assert process.stdout.split()
+        for path in process.stdout.split():
             assert (application / path).is_file()
 
-    assert_good(run, "guestbook")
+    assert_checks_pass(run, "guestbook")
 
 
 @pytest.mark.timeout(400)
-def test_a_plugin_passes_all_checks_unchanged(run: Run) -> None:
-    """What is published has been tested, and is typed."""
+def test_a_plugin_passes_all_checks(run: Run) -> None:
+    """Its tests, ruff, mypy and pyright pass without changes."""
     assert run("actionhero", "new", "--plugin", "warm-greeter").returncode == 0
 
-    assert_good(run, "warm-greeter")
+    assert_checks_pass(run, "warm-greeter")
 
 
-def test_an_action_that_was_generated_is_called_by_its_name(run: Run, application: Path) -> None:
-    """Nothing has to be listed anywhere."""
+def test_a_generated_action_can_be_called(run: Run, application: Path) -> None:
+    """It needs no registration."""
     run("actionhero", "generate", "action", "entry:create", folder="guestbook")
 
-    called = run("actionhero", "call", "entry:create", "--text", "Hi", folder="guestbook")
+    process = run("actionhero", "call", "entry:create", "--text", "Hi", folder="guestbook")
 
-    assert (called.returncode, called.stdout) == (0, '{"text":"Hi"}\n'), called.stderr
+    assert (process.returncode, process.stdout) == (0, '{"text":"Hi"}\n'), process.stderr
 
 
 @pytest.mark.parametrize(
@@ -112,10 +113,10 @@ def test_an_action_that_was_generated_is_called_by_its_name(run: Run, applicatio
     [(["new", "guestbook"], ""), (["generate", "action", "greet"], "guestbook")],
     ids=["new", "generate"],
 )
-def test_a_file_that_is_there_is_not_overwritten_silently(
+def test_existing_files_are_not_overwritten_without_force(
     run: Run, application: Path, arguments: list[str], folder: str
 ) -> None:
-    """The files are named, nothing at all is written, and --force is offered."""
+    """The error names the files and --force, and nothing is written."""
     (application / "guestbook" / "actions" / "greet.py").write_text("mine")
     before = files_in(application)
 
@@ -132,76 +133,74 @@ def test_a_file_that_is_there_is_not_overwritten_silently(
     assert files_in(application)["guestbook/actions/greet.py"] != "mine"
 
 
-def test_a_dry_run_tells_the_same_files_and_writes_none(run: Run, application: Path) -> None:
-    """What would be there is known before it is."""
+def test_a_dry_run_lists_the_files_without_writing(run: Run, application: Path) -> None:
+    """The paths are the same as without --dry-run."""
     before = files_in(application)
 
-    dry = run("actionhero", "generate", "server", "lines", "--dry-run", folder="guestbook")
-    assert (dry.returncode, files_in(application)) == (0, before)
-    assert "nothing was written" in dry.stderr
+    dry_run = run("actionhero", "generate", "server", "lines", "--dry-run", folder="guestbook")
+    assert (dry_run.returncode, files_in(application)) == (0, before)
+    assert "nothing was written" in dry_run.stderr
 
-    wet = run("actionhero", "generate", "server", "lines", folder="guestbook")
-    assert wet.stdout == dry.stdout
+    process = run("actionhero", "generate", "server", "lines", folder="guestbook")
+    assert process.stdout == dry_run.stdout
 
 
-def test_a_module_is_not_hidden_by_a_folder_of_its_name(run: Run, application: Path) -> None:
-    """Who has all middleware in one module is told, before that module cannot be imported."""
+def test_a_folder_does_not_hide_a_module(run: Run, application: Path) -> None:
+    """A package with the same name would make the module unreachable."""
     (application / "guestbook" / "middleware.py").write_text("")
 
     refused = run("actionhero", "generate", "middleware", "SignedIn", folder="guestbook")
 
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "guestbook/middleware.py is there" in refused.stderr
+    assert "guestbook/middleware.py exists" in refused.stderr
 
 
-def test_a_kind_that_there_is_not_is_told_with_those_that_there_are(
-    run: Run, application: Path
-) -> None:
-    """A slip of the finger is wrong usage, and the list is at hand."""
+def test_an_unknown_component_is_a_usage_error(run: Run, application: Path) -> None:
+    """The error lists the component types."""
     refused = run("actionhero", "generate", "bird", "sparrow", folder="guestbook")
 
     assert refused.returncode == 2
-    assert "there is no kind 'bird'; there are: action, middleware" in refused.stderr
+    assert "unknown component 'bird'; available: action, middleware" in refused.stderr
 
 
-def test_without_an_application_there_is_nothing_to_add_to(run: Run) -> None:
-    """In any other folder, what to do is told."""
+def test_generate_needs_an_application(run: Run) -> None:
+    """The error explains how to create one."""
     refused = run("actionhero", "generate", "action", "greet")
 
     assert refused.returncode == 78
     assert "actionhero new NAME" in refused.stderr
 
 
-def test_a_migration_is_written_by_the_database(run: Run, application: Path) -> None:
-    """The kind is a name for `db make`, which knows the tables."""
+def test_a_migration_is_written_by_db_make(run: Run, application: Path) -> None:
+    """The component type is an alias of `db make`."""
     (application / "guestbook" / "models.py").write_text(MODELS)
 
-    dry = run("actionhero", "generate", "migration", "entries", "--dry-run", folder="guestbook")
-    assert (dry.returncode, dry.stderr) == (0, "would run: actionhero db make entries\n")
+    dry_run = run("actionhero", "generate", "migration", "entries", "--dry-run", folder="guestbook")
+    assert (dry_run.returncode, dry_run.stderr) == (0, "would run: actionhero db make entries\n")
     assert not (application / "guestbook" / "migrations").exists()
-    written = run("actionhero", "generate", "migration", "entries", folder="guestbook")
+    process = run("actionhero", "generate", "migration", "entries", folder="guestbook")
 
-    assert written.returncode == 0, written.stderr
+    assert process.returncode == 0, process.stderr
     assert list((application / "guestbook" / "migrations").glob("0001_*.py"))
 
 
-def test_a_plugin_adds_a_kind_of_its_own(run: Run, application: Path) -> None:
-    """The hook `actionhero_generators` gives kinds, with templates from the plugin's wheel."""
+def test_a_plugin_can_add_a_component_type(run: Run, application: Path) -> None:
+    """The hook `actionhero_generators` returns generators with their own templates."""
     package = application / "guestbook"
-    (package / "plugin.py").write_text(OWN_PLUGIN.replace("KIND", "'hat'"))
+    (package / "plugin.py").write_text(OWN_PLUGIN.replace("TYPE", "'hat'"))
     (package / "templates").mkdir()
     (package / "templates" / "hat.txt.jinja").write_text("A {{ title }}.\n")
 
-    written = run("actionhero", "generate", "hat", "top:hat", folder="guestbook")
+    process = run("actionhero", "generate", "hat", "top:hat", folder="guestbook")
 
-    assert (written.returncode, written.stdout) == (0, "guestbook/top_hat.txt\n"), written.stderr
-    assert "wear top:hat" in written.stderr
+    assert (process.returncode, process.stdout) == (0, "guestbook/top_hat.txt\n"), process.stderr
+    assert "wear top:hat" in process.stderr
     assert (package / "top_hat.txt").read_text() == "A top hat.\n"
 
 
-def test_two_plugins_do_not_have_one_kind(run: Run, application: Path) -> None:
-    """Both are named, and what to do."""
-    (application / "guestbook" / "plugin.py").write_text(OWN_PLUGIN.replace("KIND", "'action'"))
+def test_two_plugins_with_the_same_component_type_are_an_error(run: Run, application: Path) -> None:
+    """The error names both plugins."""
+    (application / "guestbook" / "plugin.py").write_text(OWN_PLUGIN.replace("TYPE", "'action'"))
 
     refused = run("actionhero", "generate", "action", "greet", folder="guestbook")
 
@@ -210,16 +209,16 @@ def test_two_plugins_do_not_have_one_kind(run: Run, application: Path) -> None:
     assert "actionhero-generate 0.1.0" in refused.stderr
 
 
-def test_help_does_not_wait_for_the_template_engine(run: Run) -> None:
-    """The list of commands costs what it did without this package."""
+def test_help_does_not_import_the_template_engine(run: Run) -> None:
+    """The package adds no import time to the list of commands."""
     code = (
         "import sys; from actionhero.cli import main\n"
         "try: main()\nfinally: print('jinja2' in sys.modules, file=sys.stderr)"
     )
 
-    ended = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True
     )
 
-    assert "generate" in ended.stdout
-    assert ended.stderr.strip().splitlines()[-1] == "False"
+    assert "generate" in process.stdout
+    assert process.stderr.strip().splitlines()[-1] == "False"

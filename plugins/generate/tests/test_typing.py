@@ -1,4 +1,4 @@
-"""Type checkers know what users write: wrong uses are errors."""
+"""Type checks of generated code: wrong uses are errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-#: Where an error is wanted it is told by its rule; a checker that finds none there says so.
+#: The comments name the rules of the expected errors; checkers report unused ignore comments.
 WRONG_USES = """
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def use(call: Call, app: RunningApp) -> None:
     GreetInputs(nam="Ada")  # CALL
     GreetInputs(name="Ada").nam  # ATTRIBUTE
 """
-#: mypy's names for them.
+#: The rules in the terms of mypy.
 RULES = {
     "MISC": "misc",
     "ARGUMENT": "arg-type",
@@ -46,27 +46,29 @@ RULES = {
 }
 
 
-def test_wrong_uses_are_errors_for_mypy(run: Run, application: Path) -> None:
-    """Each wrong line is found by its rule, and no other line."""
+def test_mypy_reports_wrong_uses(run: Run, application: Path) -> None:
+    """Each marked line has the expected error, and no other line has one."""
     text = WRONG_USES
     for mark, rule in RULES.items():
         text = text.replace(f"# {mark}\n", f"# type: ignore[{rule}]\n")
     (application / "guestbook" / "wrong.py").write_text(text)
 
-    checked = run("mypy", "--strict", folder="guestbook")
+    process = run("mypy", "--strict", folder="guestbook")
 
-    assert checked.returncode == 0, checked.stdout
+    assert process.returncode == 0, process.stdout
 
 
-def test_wrong_uses_are_errors_for_pyright(run: Run, application: Path) -> None:
-    """Each wrong line is found, and no other line."""
+def test_pyright_reports_wrong_uses(run: Run, application: Path) -> None:
+    """The marked lines have errors, and no other line has one."""
     (application / "guestbook" / "wrong.py").write_text(WRONG_USES)
 
-    checked = run(
+    process = run(
         *("basedpyright", "--level", "error", "--pythonpath", sys.executable, "guestbook/wrong.py"),
         folder="guestbook",
     )
 
-    found = {int(line.split(":")[1]) for line in checked.stdout.splitlines() if " - error" in line}
-    wanted = {n for n, line in enumerate(WRONG_USES.splitlines(), 1) if "  # " in line}
-    assert found == wanted, checked.stdout
+    reported = {
+        int(line.split(":")[1]) for line in process.stdout.splitlines() if " - error" in line
+    }
+    expected = {n for n, line in enumerate(WRONG_USES.splitlines(), 1) if "  # " in line}
+    assert reported == expected, process.stdout

@@ -1,6 +1,6 @@
 """Scaffolding: `actionhero new` and `actionhero generate`.
 
-`Generator` and `Template` are for plugins that add a component of their own.
+`Generator` and `Template` are for plugins that add component types.
 """
 
 from __future__ import annotations

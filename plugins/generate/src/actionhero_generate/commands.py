@@ -1,191 +1,194 @@
-"""`actionhero new` and `actionhero generate`."""
+"""The commands `actionhero new` and `actionhero generate`."""
 
 from __future__ import annotations
 
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from actionhero import ConfigurationError, PluginError
-from actionhero.cli import EXIT_FAILED
-from actionhero.plugins.discovery import find_plugins, load_application_plugin
-from actionhero.plugins.entry_points import entry_points
-from actionhero.plugins.host import PluginHost
-from actionhero_generate.drafts import Obstacle, draw, say, wanted, write
+from actionhero.cli import EXIT_FAILED, load_plugins
+from actionhero_generate.component_types import distribution_of
+from actionhero_generate.files import (
+    FileConflict,
+    render_files,
+    render_note,
+    select_files,
+    write_files,
+)
 from actionhero_generate.generator import Generator
-from actionhero_generate.kinds import package_of
-from actionhero_generate.names import NameFault, PartName, package_name, part_name
+from actionhero_generate.names import ComponentName, InvalidName, component_name, package_name
 from actionhero_generate.projects import APPLICATION, PLUGIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from actionhero.cli import CommandContext
-    from actionhero_generate.drafts import Draft
+    from actionhero_generate.files import RenderedFile
 
-_dry_run = click.option("--dry-run", is_flag=True, help="Tell the files, and write none.")
-_force = click.option("--force", is_flag=True, help="Overwrite files that are there.")
+_dry_run = click.option("--dry-run", is_flag=True, help="List the files without writing them.")
+_force = click.option("--force", is_flag=True, help="Overwrite existing files.")
 
 
-@click.command(short_help="Begin an application or a plugin.")
+@click.command(short_help="Create an application or a plugin.")
 @click.argument("name")
-@click.option("--plugin", is_flag=True, help="Begin a plugin, to be published and installed.")
+@click.option("--plugin", is_flag=True, help="Create a plugin for distribution.")
 @_dry_run
 @_force
 def new(name: str, plugin: bool, dry_run: bool, force: bool) -> None:
-    """Begin a project in a new folder NAME: an application, or with --plugin a plugin.
+    """Create a project in the new folder NAME: an application, or with --plugin a plugin.
 
-    The paths of its files are written to stdout. A file that is there is not overwritten.
+    The paths of the files are written to stdout. Existing files are not overwritten.
     """
     try:
         package = package_name(name)
-    except NameFault as fault:
-        raise click.BadParameter(str(fault), param_hint="'NAME'") from None
-    if plugin and (
-        taken := next((p for p in entry_points("actionhero") if p.name == package), None)
-    ):
+    except InvalidName as error:
+        raise click.BadParameter(str(error), param_hint="'NAME'") from None
+    if plugin and (installed := list(entry_points(group="actionhero", name=package))):
+        distribution = installed[0].dist
         raise click.BadParameter(
-            f"a plugin {package!r} is installed already, from {taken.distribution}; use another",
+            f"a plugin {package!r} is installed already"
+            f"{f', from {distribution.name}' if distribution else ''}; use another name",
             param_hint="'NAME'",
         )
     title = name.replace("-", " ").replace("_", " ")
-    words = {
+    variables = {
         "name": name,
         "package": package,
         "title": title,
         "class_name": "".join(word.capitalize() for word in title.split()),
     }
-    drafts = draw(PLUGIN if plugin else APPLICATION, words, Path(name), "actionhero_generate")
-    _put(drafts, dry_run=dry_run, force=force)
+    templates = PLUGIN if plugin else APPLICATION
+    files = render_files(templates, variables, Path(name), "actionhero_generate")
+    _write(files, dry_run=dry_run, force=force)
     if not dry_run:
         click.echo(f"next: cd {name}, and read README.md", err=True)
 
 
-@click.command(short_help="Add a part to the application: generate KIND NAME.")
-@click.argument("kind", required=False)
+@click.command(short_help="Add a component to the application: generate COMPONENT NAME.")
+@click.argument("component", required=False)
 @click.argument("name", required=False)
 @_dry_run
 @_force
 @click.pass_context
 def generate(
-    context: click.Context, kind: str | None, name: str | None, dry_run: bool, force: bool
+    context: click.Context, component: str | None, name: str | None, dry_run: bool, force: bool
 ) -> None:
-    """Add a part of a KIND to the application, with a test; without KIND, list the kinds.
+    """Add a COMPONENT to the application, with a test; without arguments, list the types.
 
-    The paths of its files are written to stdout. A file that is there is not overwritten.
+    The paths of the files are written to stdout. Existing files are not overwritten.
     """
     command_context: CommandContext = context.obj
     generators = _generators(command_context)
-    if kind is None:
-        for each in generators.values():
-            click.echo(f"{each.kind:<12} {each.summary}")
+    if component is None:
+        for generator in generators.values():
+            click.echo(f"{generator.component:<12} {generator.summary}")
         return
-    generator = generators.get(kind) or _refuse_kind(kind, generators)
+    generator = generators.get(component) or _refuse(component, generators)
     if name is None:
-        raise click.UsageError(f"what is the {kind} called? actionhero generate {kind} NAME")
+        raise click.UsageError(f"missing NAME: actionhero generate {component} NAME")
     try:
-        part = part_name(name)
-    except NameFault as fault:
-        raise click.BadParameter(str(fault), param_hint="'NAME'") from None
+        names = component_name(name)
+    except InvalidName as error:
+        raise click.BadParameter(str(error), param_hint="'NAME'") from None
     if generator.command:
-        _delegate(context, generator, part, dry_run=dry_run)
+        _delegate(context, generator, names, dry_run=dry_run)
         return
-    root, words = _surroundings(command_context, part)
-    drafts = draw(generator.templates, words, root, generator.home)
-    _put(drafts, dry_run=dry_run, force=force)
+    root, variables = _template_context(command_context, names)
+    files = render_files(generator.templates, variables, root, generator.package)
+    _write(files, dry_run=dry_run, force=force)
     if generator.note and not dry_run:
-        click.echo(say(generator.note, words), err=True)
+        click.echo(render_note(generator.note, variables), err=True)
 
 
 def _generators(context: CommandContext) -> dict[str, Generator]:
-    """Return all kinds, by what is typed for them."""
-    boot = context.sources().boot()
-    plugins, _ = find_plugins(boot)
-    # A fault of the application's own is no reason not to help with it.
-    application, _ = load_application_plugin(boot)
-    host = PluginHost()
-    host.register([*plugins, *([application] if application else [])])
-    before = len(host.problems)
-    found: dict[str, Generator] = {}
+    """Return the generators of all plugins, by component type.
+
+    Errors of the application are ignored: a component can be added in spite of them.
+    """
+    host = load_plugins(context.sources())
+    earlier_problems = len(host.problems)
+    generators: dict[str, Generator] = {}
     owners: dict[str, str] = {}
     for plugin, generator in host.collect("actionhero_generators", Generator):
-        if generator.kind in found:
+        component = generator.component
+        if component in generators:
             raise PluginError(
-                f"two plugins generate {generator.kind!r}: {owners[generator.kind]} and "
-                f"{plugin.owner}; put the name of one of them into plugins.disabled"
+                f"two plugins generate {component!r}: {owners[component]} and {plugin.owner}; "
+                "put the name of one of them into plugins.disabled"
             )
-        found[generator.kind], owners[generator.kind] = generator, plugin.owner
-    if problems := host.problems[before:]:
+        generators[component], owners[component] = generator, plugin.owner
+    if problems := host.problems[earlier_problems:]:
         raise PluginError("\n".join(problems))
-    return found
+    return generators
 
 
-def _refuse_kind(kind: str, generators: dict[str, Generator]) -> NoReturn:
-    message = f"there is no kind {kind!r}; there are: {', '.join(generators)}"
-    if package := package_of(kind):
-        message += f". Install {package} for it"
-    raise click.BadParameter(message, param_hint="'KIND'")
+def _refuse(component: str, generators: dict[str, Generator]) -> NoReturn:
+    message = f"unknown component {component!r}; available: {', '.join(generators)}"
+    if distribution := distribution_of(component):
+        message += f". Install {distribution} for it"
+    raise click.BadParameter(message, param_hint="'COMPONENT'")
 
 
 def _delegate(
-    context: click.Context, generator: Generator, part: PartName, *, dry_run: bool
+    context: click.Context, generator: Generator, names: ComponentName, *, dry_run: bool
 ) -> None:
-    """Let the command write that knows how."""
-    path = [*generator.command, part.module]
+    """Run the command that writes the files."""
+    arguments = [*generator.command, names.module]
     if dry_run:
-        click.echo(f"would run: actionhero {' '.join(path)}", err=True)
+        click.echo(f"would run: actionhero {' '.join(arguments)}", err=True)
         return
     root = context.find_root()
     command = root.command
     if not isinstance(command, click.Group):
-        raise TypeError("actionhero is a group of commands")
-    with command.make_context("actionhero", path, parent=root, obj=context.obj) as inner:
+        raise TypeError("the root command is not a group")
+    with command.make_context("actionhero", arguments, parent=root, obj=context.obj) as inner:
         command.invoke(inner)
 
 
-def _surroundings(context: CommandContext, part: PartName) -> tuple[Path, dict[str, Any]]:
-    """Return the folder below which files go, and what templates know."""
-    boot = context.sources().boot()
+def _template_context(context: CommandContext, names: ComponentName) -> tuple[Path, dict[str, Any]]:
+    """Return the folder for the files, and the variables of the templates."""
+    boot = context.sources().boot_settings()
     package = boot.package
     if package is None:
         raise ConfigurationError(
-            "there is no application to add to: no settings file here has app.package; go to its "
-            "folder, name it with --app PACKAGE, or begin one with 'actionhero new NAME'"
+            "no application found: no settings file in this folder sets app.package; change to the "
+            "folder of the application, pass --app PACKAGE, or create one with "
+            "'actionhero new NAME'"
         )
-    below = Path(*package.split("."))
-    folder = next((at for at in (Path("src"), Path()) if (boot.root / at / below).is_dir()), None)
+    relative = Path(*package.split("."))
+    folder = next(
+        (at for at in (Path("src"), Path()) if (boot.root / at / relative).is_dir()), None
+    )
     if folder is None:
         raise ConfigurationError(
-            f"app.package is {package!r}, and there is no folder {below} in {boot.root}, nor in "
-            "its folder src; go to the folder of the application, or name another with --app"
+            f"app.package is {package!r}, but there is no folder {relative} in {boot.root} or its "
+            "folder src; change to the folder of the application, or pass --app PACKAGE"
         )
     root = Path() if boot.root == Path.cwd() else boot.root
     return root, {
-        "name": part.name,
-        "title": part.title,
-        "module": part.module,
-        "class_name": part.class_name,
+        "name": names.name,
+        "title": names.title,
+        "module": names.module,
+        "class_name": names.class_name,
         "package": package,
-        "package_folder": (folder / below).as_posix(),
+        "package_folder": (folder / relative).as_posix(),
     }
 
 
-def _put(drafts: Sequence[Draft], *, dry_run: bool, force: bool) -> None:
-    """Write files, or tell what would be written."""
-    left: list[Draft] = _or_exit(lambda: wanted(drafts, force=force))
-    if not dry_run:
-        _or_exit(lambda: write(left))
-    for draft in left:
-        click.echo(draft.path.as_posix())
+def _write(files: Sequence[RenderedFile], *, dry_run: bool, force: bool) -> None:
+    """Write the files and print their paths, or exit with an error."""
+    try:
+        selected = select_files(files, force=force)
+        if not dry_run:
+            write_files(selected)
+    except FileConflict as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(EXIT_FAILED)
+    for file in selected:
+        click.echo(file.path.as_posix())
     if dry_run:
         click.echo("nothing was written", err=True)
-
-
-def _or_exit(step: Callable[[], Any]) -> Any:
-    try:
-        return step()
-    except Obstacle as obstacle:
-        click.echo(f"Error: {obstacle}", err=True)
-        sys.exit(EXIT_FAILED)

@@ -1,4 +1,4 @@
-"""`Generator`: a kind of part that can be written, and `Template`, each file of it."""
+"""Generators of components, and the templates of their files."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Template:
-    """One file that is written.
+    """The template of one file.
 
-    Both are jinja2. They know `name`, `title`, `module`, `class_name`, `package` and
-    `package_folder`.
+    Both fields are Jinja templates, with the variables `name`, `title`, `module`, `class_name`,
+    `package` and `package_folder`.
     """
 
-    #: The template's path below the folder `templates` of the package that brings it.
+    #: The path of the template in the folder `templates` of the generator's package.
     source: str
-    #: Where the file goes, below the folder of the settings file.
+    #: The path of the file, relative to the folder of the settings file.
     target: str
-    #: Whether a file that is there already is left alone, and is no fault.
-    kept: bool = False
+    #: Whether an existing file is kept without an error.
+    keep_existing: bool = False
 
 
 @dataclass(frozen=True)
 class Generator:
-    """A kind of part for `actionhero generate KIND NAME`."""
+    """A type of component, for `actionhero generate COMPONENT NAME`."""
 
-    #: What is typed.
-    kind: str
+    #: The name of the type: `action`.
+    component: str
     #: One line for listings.
     summary: str
-    #: The files; none where a command writes them.
+    #: The files; empty if a command writes them.
     templates: tuple[Template, ...] = ()
-    #: The package whose folder `templates` has them.
-    home: str = "actionhero_generate"
-    #: The command of `actionhero` that writes the files instead, such as `("db", "make")`.
+    #: The package with the folder `templates`.
+    package: str = "actionhero_generate"
+    #: The subcommand of `actionhero` that writes the files instead, such as `("db", "make")`.
     command: tuple[str, ...] = ()
-    #: What is said to the person when the files are there; jinja2 like the files.
+    #: A message after the files are written, as a Jinja template.
     note: str = ""

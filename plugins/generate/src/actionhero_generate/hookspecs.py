@@ -1,4 +1,4 @@
-"""What a plugin may contribute to `actionhero generate`."""
+"""The hooks of this package."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ hookspec = pluggy.HookspecMarker("actionhero")
 
 @hookspec
 def actionhero_generators() -> Sequence[Generator] | None:
-    """Further kinds of parts that `actionhero generate` can write.
+    """Add types of components to `actionhero generate`.
 
-    Called when that command runs, and at no other time.
+    Called when that command runs.
 
     Returns:
-        `Generator`s: a kind, what it is told of in listings, and the templates of its files,
-        which are part of the plugin's wheel. Two of one kind are an error that names both owners.
+        `Generator`s: the name of a type, its summary, and the templates of its files, which are
+        part of the plugin's wheel. Two generators of one type are an error that names both
+        plugins.
 
     Order:
-        Plugins in the order in which they were registered; it makes no difference.
+        The order of the plugins has no effect.
 
     Example:
         ```python
@@ -33,7 +34,7 @@ def actionhero_generators() -> Sequence[Generator] | None:
         def actionhero_generators():
             from actionhero_generate import Generator, Template
 
-            part = Template("report.py.jinja", "{{ package_folder }}/reports/{{ module }}.py")
-            return [Generator("report", "What is printed at night.", (part,), home="my_reports")]
+            report = Template("report.py.jinja", "{{ package_folder }}/reports/{{ module }}.py")
+            return [Generator("report", "A nightly report.", (report,), package="my_reports")]
         ```
     """

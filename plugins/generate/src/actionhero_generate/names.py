@@ -1,4 +1,4 @@
-"""What may be called how: names of projects and of their parts, and the words in them."""
+"""Names of projects and components, checked and converted."""
 
 from __future__ import annotations
 
@@ -9,82 +9,82 @@ import re
 import sys
 from dataclasses import dataclass
 
-_PART = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[:_-][A-Za-z0-9]+)*")
+_COMPONENT = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[:_-][A-Za-z0-9]+)*")
 _PROJECT = re.compile(r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*")
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-#: What is in the folder of every project already.
-_TAKEN = frozenset({"actionhero", "src", "tests", "docs"})
+_CASE_CHANGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+#: Folders and packages that every project has.
+_RESERVED = frozenset({"actionhero", "src", "tests", "docs"})
 
 
-class NameFault(ValueError):
-    """A name that cannot be used; the message says why, and what to do."""
+class InvalidName(ValueError):
+    """Raised for a name that cannot be used; the message has the reason and a remedy."""
 
 
 @dataclass(frozen=True)
-class PartName:
-    """What a part is called, in each place where it is."""
+class ComponentName:
+    """The name of a component in all its forms."""
 
-    #: As others call it: `user:create`.
+    #: The public name: `user:create`.
     name: str
-    #: Its file, without the ending: `user_create`.
+    #: The module: `user_create`.
     module: str
-    #: Its class: `UserCreate`.
+    #: The class: `UserCreate`.
     class_name: str
-    #: As a person says it: `user create`.
+    #: The words: `user create`.
     title: str
 
 
-def part_name(given: str) -> PartName:
-    """Return the name of a part in all its forms.
+def component_name(text: str) -> ComponentName:
+    """Return the name of a component in all its forms.
 
     Raises:
-        NameFault: It cannot be one.
+        InvalidName: It is not a valid name.
     """
-    if not _PART.fullmatch(given):
-        raise NameFault(
-            f"{given!r} is not a name; begin with a letter, and use letters and digits, "
+    if not _COMPONENT.fullmatch(text):
+        raise InvalidName(
+            f"invalid name {text!r}; start with a letter, and use letters and digits, "
             "with ':', '-' or '_' between words: user:create"
         )
-    humped = _HUMP.sub("-", given)
-    words = [word.lower() for word in re.split(r"[:_-]", humped)]
+    dashed = _CASE_CHANGE.sub("-", text)
+    words = [word.lower() for word in re.split(r"[:_-]", dashed)]
     module = "_".join(words)
     if keyword.iskeyword(module):
-        raise NameFault(f"{given!r} is a word of Python, and cannot name a module; use another")
+        raise InvalidName(f"{text!r} is a keyword of Python, so it cannot name a module")
     class_name = "".join(word.capitalize() for word in words)
     if keyword.iskeyword(class_name):
-        raise NameFault(f"{given!r} is a word of Python, and cannot name a class; use another")
-    return PartName(humped.lower().replace("_", "-"), module, class_name, " ".join(words))
+        raise InvalidName(f"{text!r} is a keyword of Python, so it cannot name a class")
+    return ComponentName(dashed.lower().replace("_", "-"), module, class_name, " ".join(words))
 
 
 def package_name(project: str) -> str:
     """Return the name of the package of a new project.
 
     Raises:
-        NameFault: It cannot be one, or something else is called so already.
+        InvalidName: It is not a valid name, or is used by another package.
     """
     if not _PROJECT.fullmatch(project):
-        raise NameFault(
-            f"{project!r} is not a name for a project; begin with a small letter, and use small "
+        raise InvalidName(
+            f"invalid project name {project!r}; start with a lower-case letter, and use lower-case "
             "letters and digits, with '-' or '_' between words: guest-book"
         )
     package = project.replace("-", "_")
     if keyword.iskeyword(package):
-        raise NameFault(f"{project!r} is a word of Python, and cannot be imported; use another")
+        raise InvalidName(f"{project!r} is a keyword of Python, so it cannot name a package")
     if package in sys.stdlib_module_names:
-        raise NameFault(
-            f"{project!r} would hide the module {package!r} of Python's own library; use another"
+        raise InvalidName(
+            f"{project!r} would hide the module {package!r} of the standard library; use another "
+            "name"
         )
-    if package in _TAKEN:
-        raise NameFault(f"{project!r} has a meaning of its own in every project; use another")
+    if package in _RESERVED:
+        raise InvalidName(f"{project!r} is reserved in every project; use another name")
     spec = importlib.util.find_spec(package)
     # A folder without modules, such as that of the project itself, hides nothing.
     if spec is not None and spec.origin is not None:
-        raise NameFault(
-            f"a package {package!r} is installed already, and only one of them could be imported; "
-            "use another"
-        )
+        raise InvalidName(f"a package {package!r} is installed already; use another name")
     try:
         version = importlib.metadata.version(project)
     except importlib.metadata.PackageNotFoundError:
         return package
-    raise NameFault(f"a distribution {project!r} is installed already, in version {version}")
+    raise InvalidName(
+        f"a distribution {project!r} is installed already, in version {version}; use another name"
+    )

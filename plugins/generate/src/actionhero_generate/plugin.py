@@ -1,4 +1,4 @@
-"""What this package adds to ActionHero. Start reading here."""
+"""The hooks by which this package extends ActionHero. Start reading here."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def actionhero_hookspecs() -> list[object]:
 
 @hookimpl
 def actionhero_generators() -> list[Generator]:
-    from actionhero_generate.kinds import kinds
+    from actionhero_generate.component_types import available_generators
 
-    return kinds()
+    return available_generators()
 
 
 @hookimpl
@@ -31,12 +31,12 @@ def actionhero_commands(group: click.Group) -> None:
     from actionhero.cli import LazyCommand
 
     group.add_command(
-        LazyCommand("new", "actionhero_generate.commands:new", "Begin an application or a plugin.")
+        LazyCommand("new", "actionhero_generate.commands:new", "Create an application or a plugin.")
     )
     group.add_command(
         LazyCommand(
             "generate",
             "actionhero_generate.commands:generate",
-            "Add a part to the application: generate KIND NAME.",
+            "Add a component to the application: generate COMPONENT NAME.",
         )
     )

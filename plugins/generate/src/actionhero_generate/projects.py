@@ -1,4 +1,4 @@
-"""The files of a new project: an application, or a plugin to publish."""
+"""The templates of a new project: an application, or a plugin for distribution."""
 
 from __future__ import annotations
 
