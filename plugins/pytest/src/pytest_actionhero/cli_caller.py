@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class _ParsingGroup(ActionGroup):
     """Parses a command line, and stores the action and its inputs."""
 
-    def take(self, context: click.Context, name: str, text: Mapping[str, list[Any]]) -> None:
+    def handle_action(
+        self, context: click.Context, name: str, text: Mapping[str, list[Any]]
+    ) -> None:
         """Store the action and its inputs."""
         context.meta["parsed"] = (name, text)
 
