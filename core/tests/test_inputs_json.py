@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import datetime
 import enum
+import io
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import AfterValidator, BaseModel, field_validator, model_validator
 
-from actionhero import ErrorType, Field, File, Inputs, InvalidInput, MalformedRequest
+from actionhero import (
+    Action,
+    ErrorType,
+    Field,
+    File,
+    Inputs,
+    InvalidInput,
+    MalformedRequest,
+    json,
+    logs,
+)
 from actionhero.inputs.payloads import JsonPayload
 from actionhero.inputs.schema import InputSchema
+from actionhero.testing import running_app
 
 
 class Address(BaseModel):
@@ -229,6 +241,42 @@ def test_integers_keep_all_their_digits() -> None:
     assert inputs.number == 2**63
     assert inputs.numbers == [1, 10**30]
     assert inputs.by_name == {"a": [-(2**70)]}
+
+
+class Numbers(Inputs):
+    numbers: list[int]
+
+
+class Echo(Action):
+    """Return the numbers."""
+
+    name = "echo"
+
+    async def run(self, inputs: Numbers) -> list[int]:
+        return inputs.numbers
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+async def test_integers_of_any_size_pass_through_a_call(
+    log_format: Literal["json", "console"],
+) -> None:
+    """From JSON through the action to JSON, and into the log line."""
+    stream = io.StringIO()
+    logs.configure("info", log_format, colors=False, stream=stream)
+    numbers = [2**63, -(2**64), 10**30, int("9" * 4300)]
+    body = json.dumps({"numbers": numbers})
+    try:
+        async with running_app(Echo) as app:
+            app.app.pipeline.call_log = logs.call_log
+            connection = app.connect().connection
+            outcome = await app.app.pipeline.execute(connection, "echo", JsonPayload(body))
+        logs.call_log.flush()
+    finally:
+        logs.shutdown()
+
+    assert outcome.value == numbers
+    assert json.encode(outcome.value) == body.removeprefix(b'{"numbers":').removesuffix(b"}")
+    assert str(10**30) in stream.getvalue()
 
 
 def test_a_file_cannot_be_sent_as_json() -> None:
