@@ -1,4 +1,4 @@
-"""An application with actions of every kind, as somebody at a shell meets it."""
+"""An application with actions of every kind, for the command line."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import Ended, Place
+    from tests.conftest import CompletedCommand, Place
 
 ACTIONS = '''
-"""Actions of every kind."""
+"""Actions with inputs and results of every kind."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Address(Inputs):
 
 
 class EchoInputs(Inputs):
-    name: str = Field(min_length=2, description="Who it is.")
-    count: int = Field(default=1, description="How often.")
+    name: str = Field(min_length=2, description="The name.")
+    count: int = Field(default=1, description="The count.")
     ratio: float | None = None
     loud: bool = False
     tags: list[str] = []
@@ -59,42 +59,42 @@ class EchoInputs(Inputs):
 
 
 class Echo(Action):
-    """Give back what was given.
+    """Return the inputs.
 
-    And a second sentence, for whoever asks.
+    And a second sentence.
     """
 
     name = "book:echo"
 
     async def run(self, inputs: EchoInputs, call: Call) -> dict[str, Any]:
-        given = {
+        result = {
             name: getattr(inputs, name)
             for name in inputs.model_fields_set
             if name not in ("file", "password")
         }
         if inputs.file is not None:
             text = (await inputs.file.read()).decode()
-            given["file"] = [inputs.file.name, inputs.file.content_type, text]
-        return given
+            result["file"] = [inputs.file.name, inputs.file.content_type, text]
+        return result
 
 
-class RivalInputs(Inputs):
+class OptionNamesInputs(Inputs):
     format: str = ""
     help: str = ""
     app: str = ""
 
 
-class Rival(Action):
-    """Take inputs that are called like options of ours."""
+class OptionNames(Action):
+    """Accept inputs with the names of options."""
 
-    name = "book:rival"
+    name = "book:options"
 
-    async def run(self, inputs: RivalInputs, call: Call) -> dict[str, str]:
+    async def run(self, inputs: OptionNamesInputs, call: Call) -> dict[str, str]:
         return inputs.model_dump()
 
 
 class Rows(Action):
-    """List what is in the book."""
+    """List the rows of the book."""
 
     name = "book:rows"
 
@@ -103,7 +103,7 @@ class Rows(Action):
 
 
 class Number(Action):
-    """Give a number."""
+    """Return a number."""
 
     name = "book:number"
 
@@ -112,23 +112,23 @@ class Number(Action):
 
 
 class Fail(Action):
-    """Fail as it was told to."""
+    """Fail with an error."""
 
     name = "book:fail"
 
-    async def run(self, inputs: HowInputs, call: Call) -> None:
+    async def run(self, inputs: FailInputs, call: Call) -> None:
         if inputs.how == "conflict":
-            raise Conflict("It is there already", key="how", value="conflict")
+            raise Conflict("It exists already", key="how", value="conflict")
         if inputs.how == "unavailable":
             raise ServiceUnavailable("The library is closed")
-        raise RuntimeError("insides")
+        raise RuntimeError("internal details")
 
 
-class HowInputs(Inputs):
+class FailInputs(Inputs):
     how: str
 
 
-class Told(Middleware):
+class PrintAfter(Middleware):
     async def after(self, call: Call, outcome: object) -> None:
         print(f"after {call.action.name}", file=__import__("sys").stderr, flush=True)
 
@@ -137,7 +137,7 @@ class Wait(Action):
     """Wait until it is cancelled."""
 
     name = "book:wait"
-    middleware = [Told()]
+    middleware = [PrintAfter()]
 
     async def run(self, call: Call) -> None:
         print("waiting", file=__import__("sys").stderr, flush=True)
@@ -147,7 +147,7 @@ class Wait(Action):
 
 @pytest.fixture
 def book(place: Place) -> Place:
-    """Give a folder with an application that is named in its settings file."""
+    """A folder with an application and its settings file."""
     place.write("book/__init__.py", "")
     place.write("book/actions.py", ACTIONS)
     place.write("actionhero.toml", 'app.package = "book"\n')
@@ -156,11 +156,11 @@ def book(place: Place) -> Place:
 
 @pytest.fixture
 def echoed(book: Place) -> Callable[..., Any]:
-    """Give a function that calls `book:echo`, and returns what it gave back."""
+    """A function that calls `book:echo` and returns its result."""
 
     def call(*options: str) -> Any:
-        ended: Ended = book.run("call", "book:echo", *options)
-        assert (ended.code, ended.stderr) == (0, ""), ended
-        return json.loads(ended.stdout)
+        command: CompletedCommand = book.run("call", "book:echo", *options)
+        assert (command.code, command.stderr) == (0, ""), command
+        return json.loads(command.stdout)
 
     return call

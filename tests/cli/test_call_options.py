@@ -1,4 +1,4 @@
-"""The options of `actionhero call NAME`, which are made from the action's inputs."""
+"""The options of `actionhero call NAME`, which are the inputs of the action."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from tests.conftest import Place
 
 
-def test_help_tells_what_an_action_takes(book: Place) -> None:
-    """Its description, and each input with its kind, its default and whether it must be given."""
-    ended = book.run("call", "book:echo", "--help")
+def test_help_lists_the_inputs_of_an_action(book: Place) -> None:
+    """Its description, and the type, the default and the requirement of each input."""
+    command = book.run("call", "book:echo", "--help")
 
-    assert (ended.code, ended.stderr) == (0, "")
-    text = re.sub(r"\s+", " ", ended.stdout)
-    assert "Give back what was given. And a second sentence, for whoever asks." in text
-    for told in (
-        "--name TEXT Who it is. [required]",
-        "--count INTEGER How often. [default: 1]",
+    assert (command.code, command.stderr) == (0, "")
+    text = re.sub(r"\s+", " ", command.stdout)
+    assert "Return the inputs. And a second sentence." in text
+    for option in (
+        "--name TEXT The name. [required]",
+        "--count INTEGER The count. [default: 1]",
         "--ratio NUMBER",
         "--loud [true|false] [default: false]",
         "--color TEXT [default: red]",
@@ -33,20 +33,20 @@ def test_help_tells_what_an_action_takes(book: Place) -> None:
         "--file PATH",
         "--password TEXT",
     ):
-        assert told in text, text
+        assert option in text, text
     assert "changeme" not in text
 
 
-def test_call_lists_the_actions(book: Place) -> None:
-    """Each with the first line of its description."""
+def test_help_of_call_lists_the_actions(book: Place) -> None:
+    """With the first line of their descriptions."""
     text = book.run("call", "--help").stdout
 
-    assert re.search(r"book:echo +Give back what was given\.\n", text), text
-    assert re.search(r"status +Show how this process is", text), text
+    assert re.search(r"book:echo +Return the inputs\.\n", text), text
+    assert re.search(r"status +Show the status of this process", text), text
 
 
 @pytest.mark.parametrize(
-    ("options", "given"),
+    ("options", "inputs"),
     [
         (["--count", "3", "--ratio", "0.5"], {"count": 3, "ratio": 0.5}),
         (["--count=-3"], {"count": -3}),
@@ -73,35 +73,35 @@ def test_call_lists_the_actions(book: Place) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_options_are_read_as_what_the_action_takes(
-    echoed: Callable[..., Any], options: list[str], given: dict[str, Any]
+def test_options_are_parsed_by_the_types_of_the_inputs(
+    echoed: Callable[..., Any], options: list[str], inputs: dict[str, Any]
 ) -> None:
     """Numbers, flags, lists, dates and JSON."""
-    assert echoed("--name", "Ada", *options) == {"name": "Ada", **given}
+    assert echoed("--name", "Ada", *options) == {"name": "Ada", **inputs}
 
 
-def test_inputs_may_be_called_like_options_of_ours(book: Place) -> None:
-    """Ours stands before NAME, the action's after it."""
-    ended = book.run(
-        *("call", "--format", "table", "book:rival"),
+def test_inputs_can_have_the_names_of_options(book: Place) -> None:
+    """The options of `call` precede NAME, the inputs follow it."""
+    command = book.run(
+        *("call", "--format", "table", "book:options"),
         *("--format", "a", "--help", "b", "--app", "c"),
     )
 
-    assert ended.code == 0, ended
-    rows = [line.split() for line in ended.stdout.splitlines()[2:]]
+    assert command.code == 0, command
+    rows = [line.split() for line in command.stdout.splitlines()[2:]]
     assert rows == [["format", "a"], ["help", "b"], ["app", "c"]]
 
 
-def test_help_can_still_be_had_where_an_input_is_called_help(book: Place) -> None:
-    """By the short option."""
-    ended = book.run("call", "book:rival", "-h")
+def test_the_short_help_option_works_with_an_input_called_help(book: Place) -> None:
+    """The long option is the input."""
+    command = book.run("call", "book:options", "-h")
 
-    assert ended.code == 0
-    assert "--help TEXT" in ended.stdout
+    assert command.code == 0
+    assert "--help TEXT" in command.stdout
 
 
-def test_a_file_is_given_by_its_path(book: Place, echoed: Callable[..., Any]) -> None:
-    """The action gets it as it would get an upload."""
+def test_files_are_passed_by_path(book: Place, echoed: Callable[..., Any]) -> None:
+    """The action receives them like uploaded files."""
     book.write("notes.txt", "a note")
 
     assert echoed("--name", "Ada", "--file", "notes.txt")["file"] == [
@@ -111,34 +111,34 @@ def test_a_file_is_given_by_its_path(book: Place, echoed: Callable[..., Any]) ->
     ]
 
 
-def test_a_file_that_cannot_be_read_is_wrong_usage(book: Place) -> None:
-    """With the reason."""
-    ended = book.run("call", "book:echo", "--name", "Ada", "--file", "nowhere.txt")
+def test_an_unreadable_file_is_invalid_usage(book: Place) -> None:
+    """The message contains the reason."""
+    command = book.run("call", "book:echo", "--name", "Ada", "--file", "missing.txt")
 
-    assert ended.code == 2
-    assert "cannot read 'nowhere.txt': No such file or directory" in ended.stderr
-    assert ended.stdout == ""
-
-
-def test_an_unknown_option_is_wrong_usage_with_a_suggestion(book: Place) -> None:
-    """Nothing is run."""
-    ended = book.run("call", "book:echo", "--nme", "Ada")
-
-    assert ended.code == 2
-    assert ended.stdout == ""
-    assert "No such option '--nme'. (Did you mean one of: '--name', '--numbers'?)" in ended.stderr
+    assert command.code == 2
+    assert "cannot read 'missing.txt': No such file or directory" in command.stderr
+    assert command.stdout == ""
 
 
-def test_an_argument_without_an_option_is_wrong_usage(book: Place) -> None:
-    """Inputs are named."""
-    ended = book.run("call", "book:echo", "Ada")
+def test_an_unknown_option_is_invalid_usage(book: Place) -> None:
+    """The message contains a suggestion."""
+    command = book.run("call", "book:echo", "--nme", "Ada")
 
-    assert ended.code == 2
-    assert "Got unexpected extra argument (Ada)" in ended.stderr
+    assert command.code == 2
+    assert command.stdout == ""
+    assert "No such option '--nme'. (Did you mean one of: '--name', '--numbers'?)" in command.stderr
+
+
+def test_a_positional_input_is_invalid_usage(book: Place) -> None:
+    """Inputs are options."""
+    command = book.run("call", "book:echo", "Ada")
+
+    assert command.code == 2
+    assert "Got unexpected extra argument (Ada)" in command.stderr
 
 
 def error_in(stderr: str) -> dict[str, Any]:
-    """Return the error of the envelope, which is all that stands there."""
+    """Return the error of the document, which is the only line."""
     [line] = stderr.splitlines()
     document = json.loads(line)
     assert list(document) == ["error"]
@@ -146,65 +146,65 @@ def error_in(stderr: str) -> dict[str, Any]:
     return error
 
 
-def test_missing_inputs_pass_the_corridor(book: Place) -> None:
-    """They end with 65, and are told as at every other door."""
-    ended = book.run("call", "book:echo")
+def test_missing_inputs_exit_with_65(book: Place) -> None:
+    """The error document is the same as over other transports."""
+    command = book.run("call", "book:echo")
 
-    assert (ended.code, ended.stdout) == (65, "")
-    error = error_in(ended.stderr)
+    assert (command.code, command.stdout) == (65, "")
+    error = error_in(command.stderr)
     assert error["message"] == "Missing required param: name"
     assert error["type"] == "CONNECTION_ACTION_PARAM_REQUIRED"
     assert error["key"] == "name"
     assert error["request_id"]
 
 
-def test_all_invalid_inputs_are_told_at_once(book: Place) -> None:
-    """Each by a pointer into the inputs; a secret value is not shown."""
-    ended = book.run(
+def test_all_invalid_inputs_are_reported_at_once(book: Place) -> None:
+    """Each has a pointer into the inputs."""
+    command = book.run(
         "call", "book:echo", "--name", "A", "--count", "many", "--address", '{"zip": 1}'
     )
 
-    assert (ended.code, ended.stdout) == (65, "")
-    problems = error_in(ended.stderr)["errors"]
+    assert (command.code, command.stdout) == (65, "")
+    problems = error_in(command.stderr)["errors"]
     assert [problem["pointer"] for problem in problems] == ["/name", "/count", "/address/city"]
 
 
 @pytest.mark.parametrize(
     ("how", "code", "message"),
     [
-        ("conflict", 1, "It is there already"),
+        ("conflict", 1, "It exists already"),
         ("unavailable", 69, "The library is closed"),
         ("crash", 1, None),
     ],
 )
-def test_an_action_that_fails_ends_with_the_code_of_its_failure(
+def test_errors_of_actions_determine_the_exit_code(
     book: Place, how: str, code: int, message: str | None
 ) -> None:
-    """The envelope goes to stderr, and nothing to stdout."""
-    ended = book.run("call", "book:fail", "--how", how, ACTIONHERO_ENV="production")
+    """The error document is on stderr, and stdout is empty."""
+    command = book.run("call", "book:fail", "--how", how, ACTIONHERO_ENV="production")
 
-    assert (ended.code, ended.stdout) == (code, "")
-    error = error_in(ended.stderr.splitlines()[-1])
+    assert (command.code, command.stdout) == (code, "")
+    error = error_in(command.stderr.splitlines()[-1])
     if message is None:
-        assert "insides" not in json.dumps(error)
+        assert "internal details" not in json.dumps(error)
     else:
         assert error["message"] == message
 
 
-def test_an_unknown_action_is_wrong_usage_in_the_words_of_every_door(book: Place) -> None:
-    """Whatever else stands behind it."""
-    ended = book.run("call", "book:nope", "--name", "Ada", "--loud")
+def test_an_unknown_action_is_invalid_usage(book: Place) -> None:
+    """The message is the same as over other transports."""
+    command = book.run("call", "book:nope", "--name", "Ada", "--loud")
 
-    assert (ended.code, ended.stdout) == (2, "")
-    error = error_in(ended.stderr)
+    assert (command.code, command.stdout) == (2, "")
+    error = error_in(command.stderr)
     assert error["message"].startswith("Action not found: book:nope; did you mean 'book:")
     assert error["type"] == "CONNECTION_ACTION_NOT_FOUND"
 
 
-def test_call_without_a_name_shows_help(book: Place) -> None:
-    """And is wrong usage."""
-    ended = book.run("call")
+def test_call_without_a_name_is_invalid_usage(book: Place) -> None:
+    """It shows the help."""
+    command = book.run("call")
 
-    assert ended.code == 2
-    assert "NAME" in ended.stderr
-    assert "book:echo" in ended.stderr
+    assert command.code == 2
+    assert "NAME" in command.stderr
+    assert "book:echo" in command.stderr

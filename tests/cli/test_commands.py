@@ -1,4 +1,4 @@
-"""The command line as a whole: its options, its errors, its signals, its completion."""
+"""The command line: options, errors, signals and completion."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ if TYPE_CHECKING:
 COMMANDS = ["actions", "call", "completion", "config", "doctor", "plugins", "routes", "start"]
 
 
-def test_help_lists_every_command_with_a_sentence(place: Place) -> None:
-    """Those of plugins too."""
-    ended = place.run("--help")
+def test_help_lists_every_command(place: Place) -> None:
+    """Including those of plugins."""
+    command = place.run("--help")
 
-    assert (ended.code, ended.stderr) == (0, "")
-    listed = re.findall(r"^  (\w+)  +[A-Z].*[.…]$", ended.stdout, re.MULTILINE)
+    assert (command.code, command.stderr) == (0, "")
+    listed = re.findall(r"^  (\w+)  +[A-Z].*[.…]$", command.stdout, re.MULTILINE)
     assert listed == [*COMMANDS, "version"]
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "version"])
-def test_every_command_has_help(place: Place, command: str) -> None:
-    """More than its one line."""
-    ended = place.run(command, "--help")
+@pytest.mark.parametrize("name", [*COMMANDS, "version"])
+def test_every_command_has_help(place: Place, name: str) -> None:
+    """With its usage."""
+    command = place.run(name, "--help")
 
-    assert (ended.code, ended.stderr) == (0, "")
-    assert ended.stdout.startswith(f"Usage: actionhero {command} ")
+    assert (command.code, command.stderr) == (0, "")
+    assert command.stdout.startswith(f"Usage: actionhero {name} ")
 
 
 @pytest.mark.parametrize("option", ["--version", "-V"])
 def test_version_is_one_word(place: Place, option: str) -> None:
     """For scripts."""
-    ended = place.run(option)
+    command = place.run(option)
 
-    assert (ended.code, ended.stderr) == (0, "")
-    assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", ended.stdout)
+    assert (command.code, command.stderr) == (0, "")
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", command.stdout)
 
 
-def test_without_a_server_there_is_nothing_to_start(place: Place) -> None:
-    """`--port` and `routes` come with the plugin that serves, and go with it."""
+def test_start_without_a_server_is_an_error(place: Place) -> None:
+    """`--port` and `routes` belong to the plugin of the server."""
     assert "--port" in place.run("start", "--help").stdout
 
     place.enabled.remove("web")
 
     assert "--port" not in place.run("start", "--help").stdout
     assert place.run("routes").code == 2
-    ended = place.run("start")
-    assert (ended.code, ended.stdout) == (78, "")
-    assert ended.stderr == (
-        "Error: there is no server to start; install one, such as actionhero-web, or take its "
-        "name out of plugins.disabled\n"
+    command = place.run("start")
+    assert (command.code, command.stdout) == (78, "")
+    assert command.stderr == (
+        "Error: there is no server to start; install one, such as actionhero-web, or remove its "
+        "name from plugins.disabled\n"
     )
 
 
@@ -66,65 +66,65 @@ def test_the_program_and_the_module_are_the_same(place: Place) -> None:
     """`actionhero` and `python -m actionhero`."""
     program = Path(sys.executable).with_name("actionhero")
 
-    told = subprocess.run([program, "--help"], cwd=place.folder, capture_output=True, check=True)
+    process = subprocess.run([program, "--help"], cwd=place.folder, capture_output=True, check=True)
 
-    assert told.stdout.startswith(b"Usage: actionhero [OPTIONS] COMMAND [ARGS]...")
+    assert process.stdout.startswith(b"Usage: actionhero [OPTIONS] COMMAND [ARGS]...")
     assert place.run("--help").stdout.startswith("Usage: actionhero [OPTIONS] COMMAND [ARGS]...")
 
 
-def test_an_unknown_command_is_wrong_usage(place: Place) -> None:
-    """With what was meant, if that can be told."""
-    ended = place.run("strat")
+def test_an_unknown_command_is_invalid_usage(place: Place) -> None:
+    """The message contains a suggestion."""
+    command = place.run("strat")
 
-    assert (ended.code, ended.stdout) == (2, "")
-    assert "No such command 'strat'" in ended.stderr
-    assert "start" in ended.stderr
+    assert (command.code, command.stdout) == (2, "")
+    assert "No such command 'strat'" in command.stderr
+    assert "start" in command.stderr
 
 
 @pytest.mark.parametrize("assignment", ["web", "web=1", "web.=1", "=1"])
-def test_set_wants_a_section_a_key_and_a_value(place: Place, assignment: str) -> None:
-    """What it is, and how it is written."""
-    ended = place.run("--set", assignment, "config")
+def test_set_requires_section_key_and_value(place: Place, assignment: str) -> None:
+    """The message contains the expected form."""
+    command = place.run("--set", assignment, "config")
 
-    assert (ended.code, ended.stdout) == (2, "")
-    assert f"{assignment!r} is not SECTION.KEY=VALUE" in ended.stderr
-
-
-def test_a_value_may_have_an_equals_sign(place: Place) -> None:
-    """Only the first one divides."""
-    ended = place.run("--set", "app.name=a=b", "call", "status")
-
-    assert json.loads(ended.stdout)["name"] == "a=b"
+    assert (command.code, command.stdout) == (2, "")
+    assert f"{assignment!r} is not SECTION.KEY=VALUE" in command.stderr
 
 
-def test_a_wrong_value_of_an_option_is_a_wrong_setting(place: Place) -> None:
-    """Named as it was given."""
-    ended = place.run("start", "--port", "many")
+def test_a_value_can_contain_an_equals_sign(place: Place) -> None:
+    """Only the first one is a separator."""
+    command = place.run("--set", "app.name=a=b", "call", "status")
 
-    assert (ended.code, ended.stdout) == (78, "")
-    assert ended.stderr.startswith("Error: ")
-    assert "web.port" in ended.stderr
-    assert "'many'" in ended.stderr
+    assert json.loads(command.stdout)["name"] == "a=b"
 
 
-def test_the_settings_file_may_lie_anywhere(book: Place, tmp_path: Path) -> None:
-    """Then the application is looked for beside it."""
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
+def test_an_invalid_value_of_an_option_is_an_invalid_setting(place: Place) -> None:
+    """The message names the setting."""
+    command = place.run("start", "--port", "many")
+
+    assert (command.code, command.stdout) == (78, "")
+    assert command.stderr.startswith("Error: ")
+    assert "web.port" in command.stderr
+    assert "'many'" in command.stderr
+
+
+def test_the_settings_file_can_be_selected(book: Place, tmp_path: Path) -> None:
+    """The application package is next to it."""
+    other_folder = tmp_path / "other"
+    other_folder.mkdir()
     file, folder = book.folder / "actionhero.toml", book.folder
-    book.folder = elsewhere
+    book.folder = other_folder
 
     for location in (str(file), str(folder)):
-        ended = book.run("--settings", location, "call", "book:number")
-        assert (ended.code, ended.stdout) == (0, "42\n"), ended
+        command = book.run("--settings", location, "call", "book:number")
+        assert (command.code, command.stdout) == (0, "42\n"), command
 
-    ended = book.run("--settings", "nowhere.toml", "call", "book:number")
-    assert ended.code == 78
-    assert ended.stderr == "Error: settings file 'nowhere.toml' does not exist\n"
+    command = book.run("--settings", "missing.toml", "call", "book:number")
+    assert command.code == 78
+    assert command.stderr == "Error: settings file 'missing.toml' does not exist\n"
 
 
-def test_the_application_may_be_named_in_any_way(book: Place) -> None:
-    """Its actions are found without being listed."""
+def test_the_application_can_be_selected_in_every_source(book: Place) -> None:
+    """Its actions are found automatically."""
     (book.folder / "actionhero.toml").unlink()
 
     assert book.run("call", "book:number").code == 2
@@ -133,33 +133,33 @@ def test_the_application_may_be_named_in_any_way(book: Place) -> None:
     assert book.run("call", "book:number", ACTIONHERO_APP__PACKAGE="book").stdout == "42\n"
 
 
-def test_log_level_says_how_much_is_told(book: Place) -> None:
-    """A call from the shell is silent by itself."""
+def test_the_log_level_can_be_set(book: Place) -> None:
+    """A call has no log output by default."""
     assert book.run("call", "book:number").stderr == ""
 
-    ended = book.run("--log-level", "info", "call", "book:number")
+    command = book.run("--log-level", "info", "call", "book:number")
 
-    assert ended.stdout == "42\n"
-    assert "book:number" in ended.stderr
+    assert command.stdout == "42\n"
+    assert "book:number" in command.stderr
     assert book.run("--log-level", "loud", "call", "book:number").code == 2
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_cancels_a_call(book: Place, number: int, code: int) -> None:
-    """What surrounds the action undoes what it began; nothing is told as if it were a value."""
+    """Middleware runs, and there is no result."""
     running = book.start("call", "book:wait")
     running.wait_for("waiting")
 
-    ended = running.stop(number)
+    command = running.stop(number)
 
-    assert (ended.code, ended.stdout) == (code, ""), ended
-    assert "after book:wait" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert (command.code, command.stdout) == (code, ""), command
+    assert "after book:wait" in command.stderr
+    assert "Traceback" not in command.stderr
 
 
-def test_a_pipe_that_is_closed_is_no_crash(place: Place) -> None:
-    """As with `actionhero config | head -1`, where the reader has enough."""
-    ended = subprocess.run(
+def test_a_closed_pipe_is_no_error(place: Place) -> None:
+    """As with `actionhero config | head -1`."""
+    command = subprocess.run(
         ["bash", "-c", f"'{sys.executable}' -m actionhero config web | true"],
         cwd=place.folder,
         env={"PATH": os.environ["PATH"], "ACTIONHERO_PLUGINS__ENABLED": "web"},
@@ -168,36 +168,36 @@ def test_a_pipe_that_is_closed_is_no_crash(place: Place) -> None:
         check=False,
     )
 
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert (command.returncode, command.stdout, command.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
-def test_completion_is_printed_for_each_shell(place: Place, shell: str) -> None:
-    """To be put where the shell looks."""
-    ended = place.run("completion", shell)
+def test_completion_supports_four_shells(place: Place, shell: str) -> None:
+    """The script is on stdout."""
+    command = place.run("completion", shell)
 
-    assert (ended.code, ended.stderr) == (0, "")
-    assert "_ACTIONHERO_COMPLETE" in ended.stdout
-    assert "actionhero" in ended.stdout
+    assert (command.code, command.stderr) == (0, "")
+    assert "_ACTIONHERO_COMPLETE" in command.stdout
+    assert "actionhero" in command.stdout
 
 
 def completed(place: Place, words: str) -> list[str]:
-    """Return what bash would offer for the last word."""
-    ended = place.run(
+    """Return the completions of bash for the last word."""
+    command = place.run(
         _ACTIONHERO_COMPLETE="bash_complete",
         COMP_WORDS=words,
         COMP_CWORD=str(len(words.split(" ")) - 1),
     )
-    assert (ended.code, ended.stderr) == (0, ""), ended
-    return [line.partition(",")[2] for line in ended.stdout.split()]
+    assert (command.code, command.stderr) == (0, ""), command
+    return [line.partition(",")[2] for line in command.stdout.split()]
 
 
 def test_words_are_completed(book: Place) -> None:
-    """Commands, also of plugins, the names of actions, and their options."""
+    """Commands of plugins, names of actions, and their options."""
     assert completed(book, "actionhero ro") == ["routes"]
     assert completed(book, "actionhero call he") == ["hello"]
     assert completed(book, "actionhero call ") == [
-        *("book:echo", "book:fail", "book:number", "book:rival", "book:rows", "book:wait"),
+        *("book:echo", "book:fail", "book:number", "book:options", "book:rows", "book:wait"),
         *("hello", "status"),
     ]
     assert completed(book, "actionhero call book:echo --na") == ["--name"]
@@ -205,34 +205,34 @@ def test_words_are_completed(book: Place) -> None:
     assert completed(book, "actionhero call hello --name A") == []
 
 
-def test_words_are_completed_with_the_options_before_them(book: Place) -> None:
-    """Those say which application it is."""
+def test_completion_parses_the_preceding_options(book: Place) -> None:
+    """They select the application."""
     (book.folder / "actionhero.toml").unlink()
 
     assert completed(book, "actionhero call book:n") == []
     assert completed(book, "actionhero --app book call book:n") == ["book:number"]
 
 
-def test_completion_is_silent_when_something_is_wrong(book: Place) -> None:
-    """A shell has no place for it."""
+def test_completion_prints_no_errors(book: Place) -> None:
+    """Shells cannot show them."""
     book.write("actionhero.toml", "[web\n")
 
     assert completed(book, "actionhero call he") == []
     assert "start" in completed(book, "actionhero st")
 
 
-def test_bash_completes_for_real(book: Place) -> None:
-    """With what `actionhero completion bash` prints."""
+def test_bash_runs_the_completion_script(book: Place) -> None:
+    """With the output of `actionhero completion bash`."""
     script = book.run("completion", "bash").stdout
-    typed = """
+    commands = """
         COMP_WORDS=(actionhero call hel) COMP_CWORD=2
         _actionhero_completion actionhero hel call
         echo "${COMPREPLY[@]}"
     """
     programs = Path(sys.executable).parent
 
-    told = subprocess.run(
-        ["bash", "-c", f"{script}\n{typed}"],
+    process = subprocess.run(
+        ["bash", "-c", f"{script}\n{commands}"],
         cwd=book.folder,
         env={
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
@@ -243,4 +243,4 @@ def test_bash_completes_for_real(book: Place) -> None:
         check=False,
     )
 
-    assert told.stdout == "hello\n", told
+    assert process.stdout == "hello\n", process

@@ -1,4 +1,4 @@
-"""What `actionhero` lists: tables for people, JSON for programs."""
+"""Listings of `actionhero`: tables for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -48,30 +48,30 @@ each_listing = pytest.mark.parametrize(
 
 
 @each_listing
-def test_a_listing_is_a_table_for_people(
+def test_listings_are_tables(
     book: Place, arguments: tuple[str, ...], headings: list[str], keys: set[str]
 ) -> None:
-    """A heading, a rule, and a line for each thing; in a pipe without colors, however long."""
-    ended = book.run(*arguments)
+    """A heading, a rule, and one line per row, without colors in a pipe."""
+    command = book.run(*arguments)
 
-    assert (ended.code, ended.stderr) == (0, ""), ended
-    heading, rule, *lines = ended.stdout.splitlines()
+    assert (command.code, command.stderr) == (0, ""), command
+    heading, rule, *lines = command.stdout.splitlines()
     assert heading.split() == headings
     assert set(rule) == {"─"}
     assert lines
     assert all(line == line.rstrip() for line in lines)
-    assert "\x1b" not in ended.stdout
+    assert "\x1b" not in command.stdout
 
 
 @each_listing
-def test_a_listing_is_json_for_programs(
+def test_listings_are_json_on_request(
     book: Place, arguments: tuple[str, ...], headings: list[str], keys: set[str]
 ) -> None:
-    """A list of objects on one line, and nothing beside it."""
-    ended = book.run(*arguments, "--format", "json")
+    """A list of objects on one line."""
+    command = book.run(*arguments, "--format", "json")
 
-    assert (ended.code, ended.stderr) == (0, ""), ended
-    [line] = ended.stdout.splitlines()
+    assert (command.code, command.stderr) == (0, ""), command
+    [line] = command.stdout.splitlines()
     rows = json.loads(line)
     assert rows
     for row in rows:
@@ -79,27 +79,27 @@ def test_a_listing_is_json_for_programs(
 
 
 def rows_of(place: Place, *arguments: str, **variables: str) -> list[dict[str, Any]]:
-    """Return what a command lists."""
+    """Return the rows of a listing."""
     rows: list[dict[str, Any]] = json.loads(
         place.run(*arguments, "--format", "json", **variables).stdout
     )
     return rows
 
 
-def test_actions_tell_what_they_take_and_where_they_are_from(book: Place) -> None:
-    """Inputs that may be left out stand in brackets."""
+def test_actions_are_listed_with_inputs_and_owners(book: Place) -> None:
+    """Optional inputs are in brackets."""
     rows = {row["name"]: row for row in rows_of(book, "actions")}
 
     assert list(rows) == sorted(rows)
     assert rows["book:fail"]["inputs"] == ["how"]
-    assert rows["book:rival"]["inputs"] == ["[format]", "[help]", "[app]"]
+    assert rows["book:options"]["inputs"] == ["[format]", "[help]", "[app]"]
     assert rows["hello"]["owner"].startswith("plugin 'hello' (actionhero-hello ")
     assert rows["book:fail"]["owner"] == "application 'book'"
     assert re.search(r"book/actions\.py:\d+$", rows["book:fail"]["source"])
 
 
-def test_plugins_tell_why_each_is_there(book: Place) -> None:
-    """Also of those that are not used, and of the application."""
+def test_plugins_are_listed_with_the_reasons_of_their_states(book: Place) -> None:
+    """Including disabled ones and the application."""
     book.enabled.remove("hello")
     rows = {row["name"]: row for row in rows_of(book, "plugins")}
 
@@ -113,8 +113,8 @@ def test_plugins_tell_why_each_is_there(book: Place) -> None:
     assert rows["application"]["reason"] == "named by app.package"
 
 
-def test_config_tells_where_every_value_is_from(book: Place) -> None:
-    """The last source wins."""
+def test_config_lists_the_origin_of_every_value(book: Place) -> None:
+    """Later sources override earlier ones."""
     settings = 'app.package = "book"\n[logs]\nlevel = "warn"\ncolors = "never"\n'
     book.write("actionhero.toml", settings)
     book.write(".env", "ACTIONHERO_LOGS__COLORS=always\n")
@@ -137,18 +137,18 @@ def test_config_tells_where_every_value_is_from(book: Place) -> None:
     assert rows["actions.timeout"]["origin"] == "default"
 
 
-def test_config_of_one_section_lists_that_alone(book: Place) -> None:
-    """An unknown one is wrong usage, with those that there are."""
+def test_config_can_be_limited_to_a_section(book: Place) -> None:
+    """An unknown section is invalid usage."""
     assert {row["section"] for row in rows_of(book, "config", "logs")} == {"logs"}
 
-    ended = book.run("config", "lgos")
+    command = book.run("config", "lgos")
 
-    assert ended.code == 2
-    assert "there is no section 'lgos'; there are: app, plugins, actions, " in ended.stderr
+    assert command.code == 2
+    assert "unknown section 'lgos'; there are: app, plugins, actions, " in command.stderr
 
 
-def test_a_value_may_be_told_as_a_table(book: Place) -> None:
-    """Rows where it is a list of objects, else names and values; markup is only text."""
+def test_results_of_calls_can_be_tables(book: Place) -> None:
+    """A list of objects is rows; other results are names and values. Markup is escaped."""
     rows = book.run("call", "--format", "table", "book:rows").stdout
     status = book.run("call", "--format", "table", "status").stdout
     number = book.run("call", "--format", "table", "book:number").stdout
@@ -163,17 +163,17 @@ def test_a_value_may_be_told_as_a_table(book: Place) -> None:
     assert re.search(r"^value +42$", number, re.MULTILINE)
 
 
-def test_json_of_a_call_is_one_line_of_its_value(book: Place) -> None:
-    """And nothing else, so that a program can read it."""
-    ended = book.run("call", "book:number")
+def test_the_json_of_a_call_is_one_line(book: Place) -> None:
+    """Programs read it."""
+    command = book.run("call", "book:number")
 
-    assert (ended.code, ended.stdout, ended.stderr) == (0, "42\n", "")
+    assert (command.code, command.stdout, command.stderr) == (0, "42\n", "")
 
 
 def on_terminal(place: Place, *arguments: str, columns: int = 80, **variables: str) -> str:
-    """Run `actionhero` on a terminal, and return what stands on it."""
-    ours, theirs = pty.openpty()
-    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    """Run `actionhero` on a terminal, and return its output."""
+    terminal, output = pty.openpty()
+    ioctl(output, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environ = {
         "PATH": os.environ["PATH"],
         "TERM": "xterm-256color",
@@ -185,26 +185,26 @@ def on_terminal(place: Place, *arguments: str, columns: int = 80, **variables: s
         cwd=place.folder,
         env=environ,
         stdin=subprocess.DEVNULL,
-        stdout=theirs,
+        stdout=output,
         stderr=subprocess.STDOUT,
     )
-    os.close(theirs)
+    os.close(output)
     written = b""
     while True:
         try:
-            piece = os.read(ours, 65536)
-        except OSError:  # the other end is closed
+            piece = os.read(terminal, 65536)
+        except OSError:  # the process has closed its end
             break
         if not piece:
             break
         written += piece
-    os.close(ours)
+    os.close(terminal)
     assert process.wait(60) == 0, written
     return written.decode().replace("\r\n", "\n")
 
 
-def test_names_stay_in_one_piece_on_a_narrow_terminal(book: Place) -> None:
-    """Sentences are folded, and nothing is cut off."""
+def test_names_are_not_wrapped_on_a_narrow_terminal(book: Place) -> None:
+    """Sentences are wrapped, and nothing is truncated."""
     plugins = on_terminal(book, "plugins")
     config = on_terminal(book, "config")
 
@@ -214,14 +214,14 @@ def test_names_stay_in_one_piece_on_a_narrow_terminal(book: Place) -> None:
 
 
 def test_json_on_a_terminal_is_indented(book: Place) -> None:
-    """For whoever reads it there."""
+    """For people."""
     assert on_terminal(book, "call", "book:rows").startswith("[\n  {\n    ")
 
 
-def test_no_color_is_honoured(book: Place) -> None:
-    """Errors are red on a terminal, unless somebody asked for no colors."""
+def test_no_color_is_supported(book: Place) -> None:
+    """Errors are red on a terminal by default."""
     colors = re.compile(r"\x1b\[[\d;]*3[0-7]m")
-    book.write("actionhero.toml", 'app.package = "nowhere"\n')
+    book.write("actionhero.toml", 'app.package = "missing"\n')
 
     assert colors.search(on_terminal(book, "plugins"))
     assert not colors.search(on_terminal(book, "plugins", NO_COLOR="1"))

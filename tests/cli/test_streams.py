@@ -1,4 +1,4 @@
-"""`actionhero call` of actions that answer in pieces."""
+"""`actionhero call` of streaming actions."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Open(Action):
         try:
             for number in range(inputs.count):
                 yield number
-            print("all there", file=sys.stderr, flush=True)
+            print("all items", file=sys.stderr, flush=True)
             await asyncio.Event().wait()
         finally:
             print("closed", file=sys.stderr, flush=True)
@@ -79,13 +79,13 @@ class Endless(Action):
 """
 
 
-SELF = f"{sys.executable} -m actionhero"
-SAY = 'echo "got $l" >&2'
+ACTIONHERO = f"{sys.executable} -m actionhero"
+ECHO = 'echo "got $l" >&2'
 
 
 @pytest.fixture
 def counting(place: Place) -> Place:
-    """Give a folder with an application whose actions stream."""
+    """A folder with an application whose actions stream."""
     place.write("counting/__init__.py", "")
     place.write("counting/actions.py", ACTIONS)
     place.write("actionhero.toml", 'app.package = "counting"\n')
@@ -93,75 +93,79 @@ def counting(place: Place) -> Place:
 
 
 def test_each_item_is_a_line_of_json(counting: Place) -> None:
-    """Names and identifiers are for who follows along over a network."""
-    ended = counting.run("call", "streaming:counter", "--count", "3")
+    """Without the names and identifiers of events."""
+    command = counting.run("call", "streaming:counter", "--count", "3")
 
-    assert (ended.code, ended.stderr) == (0, "")
-    assert ended.stdout == "".join(f'{{"index":{i},"total":3}}\n' for i in (1, 2, 3))
+    assert (command.code, command.stderr) == (0, "")
+    assert command.stdout == "".join(f'{{"index":{i},"total":3}}\n' for i in (1, 2, 3))
 
 
-def test_nothing_is_told_as_nothing(counting: Place) -> None:
-    """Not as an empty list."""
-    ended = counting.run("call", "streaming:counter", "--count", "0")
+def test_an_empty_stream_has_no_output(counting: Place) -> None:
+    """Not an empty list."""
+    command = counting.run("call", "streaming:counter", "--count", "0")
 
-    assert (ended.code, ended.stdout) == (0, "")
+    assert (command.code, command.stdout) == (0, "")
 
 
 def test_a_table_has_a_row_for_each_item(counting: Place) -> None:
-    """It is there when the stream has ended."""
-    ended = counting.run("call", "--format", "table", "streaming:counter", "--count", "2")
+    """It is printed at the end of the stream."""
+    command = counting.run("call", "--format", "table", "streaming:counter", "--count", "2")
 
-    lines = [line.split() for line in ended.stdout.splitlines()]
+    lines = [line.split() for line in command.stdout.splitlines()]
     assert (lines[0], lines[2:]) == (["index", "total"], [["1", "2"], ["2", "2"]])
 
 
-def test_a_failure_stands_on_stderr_after_what_came_before(counting: Place) -> None:
-    """With the exit code of a call that failed."""
-    ended = counting.run("call", "fails", "--count", "2")
+def test_an_error_follows_the_items_on_stderr(counting: Place) -> None:
+    """With the exit code of a failed call."""
+    command = counting.run("call", "fails", "--count", "2")
 
-    assert (ended.code, ended.stdout) == (1, "0\n1\n")
-    assert json.loads(ended.stderr)["error"]["message"] == "no more"
-
-
-def test_inputs_that_are_wrong_write_nothing_to_stdout(counting: Place) -> None:
-    """As for any other action."""
-    ended = counting.run("call", "streaming:counter", "--count", "many")
-
-    assert (ended.code, ended.stdout) == (65, "")
+    assert (command.code, command.stdout) == (1, "0\n1\n")
+    assert json.loads(command.stderr)["error"]["message"] == "no more"
 
 
-def test_chunks_are_written_as_they_are(counting: Place) -> None:
-    """So that they may be sent to a file."""
-    ended = counting.run("call", "export")
+def test_invalid_inputs_have_no_output(counting: Place) -> None:
+    """As for other actions."""
+    command = counting.run("call", "streaming:counter", "--count", "many")
 
-    assert (ended.code, ended.stdout) == (0, "grün,\0\ufffd")
-
-
-def test_an_interrupt_ends_the_stream(counting: Place) -> None:
-    """What was there is written already; the generator is closed."""
-    command = counting.start("call", "open", "--count", "2")
-    command.wait_for("all there")
-
-    ended = command.stop(signal.SIGINT)
-
-    assert (ended.code, ended.stdout) == (130, "0\n1\n")
-    assert "closed" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert (command.code, command.stdout) == (65, "")
 
 
-def test_a_reader_has_an_item_as_soon_as_it_is_there(counting: Place) -> None:
-    """Also through a pipe, while the stream goes on."""
-    counting.program = ("bash", "-c", f"{SELF} call open --count 1 | while read l; do {SAY}; done")
+def test_chunks_are_written_unchanged(counting: Place) -> None:
+    """They can be redirected to a file."""
+    command = counting.run("call", "export")
+
+    assert (command.code, command.stdout) == (0, "grün,\0\ufffd")
+
+
+def test_an_interrupt_closes_the_stream(counting: Place) -> None:
+    """The previous items have been written."""
+    running = counting.start("call", "open", "--count", "2")
+    running.wait_for("all items")
+
+    command = running.stop(signal.SIGINT)
+
+    assert (command.code, command.stdout) == (130, "0\n1\n")
+    assert "closed" in command.stderr
+    assert "Traceback" not in command.stderr
+
+
+def test_items_are_written_immediately(counting: Place) -> None:
+    """Also to a pipe."""
+    counting.program = (
+        "bash",
+        "-c",
+        f"{ACTIONHERO} call open --count 1 | while read l; do {ECHO}; done",
+    )
 
     counting.start().wait_for("got 0")
 
 
-def test_a_reader_that_goes_away_ends_the_stream(counting: Place) -> None:
-    """Without a word of complaint."""
-    counting.program = ("bash", "-c", f"set -o pipefail; {SELF} call endless | head -n 1")
+def test_a_closed_pipe_closes_the_stream(counting: Place) -> None:
+    """Without an error message."""
+    counting.program = ("bash", "-c", f"set -o pipefail; {ACTIONHERO} call endless | head -n 1")
 
-    ended = counting.run()
+    command = counting.run()
 
-    assert ended.code == 1
-    assert ended.stdout.count("\n") == 1
-    assert ended.stderr == "closed\n"
+    assert command.code == 1
+    assert command.stdout.count("\n") == 1
+    assert command.stderr == "closed\n"

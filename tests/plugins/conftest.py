@@ -1,4 +1,4 @@
-"""What is asked of every plugin that misbehaves: the commands that refuse, and those that tell."""
+"""The commands in the presence of an invalid plugin: some fail, others report its errors."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import Ended, Place
+    from tests.conftest import CompletedCommand, Place
 
-#: `call` and `start` refuse, the others work and tell what is wrong.
+#: `call` and `start` fail; the others work and report the errors.
 COMMANDS = {
     "help": ("--help",),
     "plugins": ("plugins",),
@@ -24,99 +24,104 @@ COMMANDS = {
 }
 
 
-class Meet(Protocol):
-    """Runs every command, and looks at what each makes of what is wrong."""
+class CheckCommands(Protocol):
+    """Runs every command, and checks its exit code and its messages."""
 
     def __call__(
         self,
-        *told: str,
-        help_tells: bool = True,
-        settings_are_wrong: bool = False,
+        *messages: str,
+        help_reports: bool = True,
+        has_invalid_settings: bool = False,
         call_works: bool = False,
-    ) -> dict[str, Ended]:
-        """Run every command, and return what came of each.
+    ) -> dict[str, CompletedCommand]:
+        """Run every command, and return the completed commands.
 
         Args:
-            told: What is told of it, a piece each; spacing is free, as where help is folded.
-            help_tells: Whether it is seen without loading the whole application.
-            settings_are_wrong: Whether `config` is to fail too.
-            call_works: Whether a call from the shell has nothing to do with it.
+            messages: Parts of the error message. White space is ignored, because help is wrapped.
+            help_reports: Whether the error is found without loading the whole application.
+            has_invalid_settings: Whether `config` fails, too.
+            call_works: Whether the error does not affect `call`.
         """
 
 
 @pytest.fixture
-def meet(place: Place) -> Meet:
-    """Give the one check that every kind of misbehaviour goes through."""
+def check_commands(place: Place) -> CheckCommands:
+    """The check of all commands, which is the same for all errors."""
 
     def check(
-        *told: str,
-        help_tells: bool = True,
-        settings_are_wrong: bool = False,
+        *messages: str,
+        help_reports: bool = True,
+        has_invalid_settings: bool = False,
         call_works: bool = False,
-    ) -> dict[str, Ended]:
+    ) -> dict[str, CompletedCommand]:
         running = {name: place.start(*arguments) for name, arguments in COMMANDS.items()}
-        ended = {name: command.wait() for name, command in running.items()}
+        commands = {name: command.wait() for name, command in running.items()}
 
-        wanted = {
+        codes = {
             "help": 0,
             "plugins": 0,
             "doctor": 1,
-            "config": 78 if settings_are_wrong else 0,
+            "config": 78 if has_invalid_settings else 0,
             "call": 0 if call_works else 78,
             "start": 78,
         }
-        assert {name: end.code for name, end in ended.items()} == wanted, told_by(ended)
-        # They still do what they are for.
-        assert "Commands:" in ended["help"].stdout
-        assert "actionhero_actions" in ended["plugins"].stdout or "core" in ended["plugins"].stdout
-        assert any(row["section"] == "app" for row in json.loads(ended["config"].stdout))
+        actual = {name: command.code for name, command in commands.items()}
+        assert actual == codes, output_of(commands)
+        # Their listings are complete.
+        assert "Commands:" in commands["help"].stdout
+        plugins = commands["plugins"].stdout
+        assert "actionhero_actions" in plugins or "core" in plugins
+        assert any(row["section"] == "app" for row in json.loads(commands["config"].stdout))
         if not call_works:
-            assert ended["call"].stdout == ""
-        assert ended["start"].stdout == ""
-        assert "listening" not in ended["start"].stderr
+            assert commands["call"].stdout == ""
+        assert commands["start"].stdout == ""
+        assert "listening" not in commands["start"].stderr
 
-        tells = {
-            "plugins": ended["plugins"].stderr,
-            "doctor": "\n".join(row["message"] for row in json.loads(ended["doctor"].stdout)),
-            "config": ended["config"].stderr,
-            "start": ended["start"].stderr,
+        doctor = json.loads(commands["doctor"].stdout)
+        reports = {
+            "plugins": commands["plugins"].stderr,
+            "doctor": "\n".join(row["message"] for row in doctor),
+            "config": commands["config"].stderr,
+            "start": commands["start"].stderr,
         }
         if not call_works:
-            tells["call"] = ended["call"].stderr
-        if help_tells:
-            tells["help"] = ended["help"].stdout
-        for name, text in tells.items():
-            for piece in told:
-                assert squeezed(piece) in squeezed(text), f"{name} does not tell {piece!r}:\n{text}"
-        for name, end in ended.items():
-            assert "Traceback" not in end.stdout + end.stderr, f"{name}:\n{end.stderr}"
-            assert not end.left_processes, f"{name} left a process"
+            reports["call"] = commands["call"].stderr
+        if help_reports:
+            reports["help"] = commands["help"].stdout
+        for name, text in reports.items():
+            for message in messages:
+                found = without_spaces(message) in without_spaces(text)
+                assert found, f"{name} does not report {message!r}:\n{text}"
+        for name, command in commands.items():
+            assert "Traceback" not in command.stdout + command.stderr, f"{name}:\n{command.stderr}"
+            assert not command.left_processes, f"{name} left a process"
         for name in ("start", "call"):
-            if ended[name].code:
-                assert ended[name].stderr.startswith("Error: "), ended[name].stderr
-        return ended
+            if commands[name].code:
+                assert commands[name].stderr.startswith("Error: "), commands[name].stderr
+        return commands
 
     return check
 
 
-def squeezed(text: str) -> str:
-    """Return `text` without spacing: help pages are folded at 80 columns."""
+def without_spaces(text: str) -> str:
+    """Return `text` without white space: help is wrapped at 80 columns."""
     return re.sub(r"\s+", "", text)
 
 
-def told_by(ended: dict[str, Ended]) -> str:
-    """Return all that was written, for whoever reads why a test failed."""
+def output_of(commands: dict[str, CompletedCommand]) -> str:
+    """Return the output of all commands, for the message of a failed assertion."""
     return "\n".join(
-        f"--- {name} → {end.code}\n{end.stdout}{end.stderr}" for name, end in ended.items()
+        f"--- {name} → {command.code}\n{command.stdout}{command.stderr}"
+        for name, command in commands.items()
     )
 
 
 @pytest.fixture
 def plugin_rows(place: Place) -> Callable[[], dict[str, dict[str, str]]]:
-    """Give a function that returns what `actionhero plugins` lists, by the name of the plugin."""
+    """A function that returns the rows of `actionhero plugins` by name."""
 
-    def listed() -> dict[str, dict[str, str]]:
+    def rows_by_name() -> dict[str, dict[str, str]]:
         rows = json.loads(place.run("plugins", "--format", "json").stdout)
         return {row["name"]: row for row in rows}
 
-    return listed
+    return rows_by_name

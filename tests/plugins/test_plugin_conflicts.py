@@ -1,4 +1,4 @@
-"""Plugins that are sound each by itself, and do not fit together."""
+"""Conflicts between valid plugins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.conftest import Place
-    from tests.plugins.conftest import Meet
+    from tests.plugins.conftest import CheckCommands
 
 ONE = "plugin 'one' (guest-one 1.0)"
 TWO = "plugin 'two' (guest-two 2.5)"
@@ -59,7 +59,7 @@ from actionhero import hookimpl
 def actionhero_commands(group):
     from actionhero.cli import LazyCommand
 
-    group.add_command(LazyCommand({command!r}, "nowhere:at_all", "Greet a guest."))
+    group.add_command(LazyCommand({command!r}, "missing:command", "Greet a guest."))
 """
 
 INITIALIZER = """
@@ -81,31 +81,31 @@ def actionhero_initializers():
 
 
 def install(place: Place, template: str, one: dict[str, object], two: dict[str, object]) -> None:
-    """Install two distributions, each with a plugin made from the template."""
+    """Install two distributions with plugins from a template."""
     place.install("guest-one", template.format(**one), plugin="one")
     place.install("guest-two", template.format(**two), plugin="two", version="2.5")
 
 
-def test_two_actions_of_one_name_are_both_told(place: Place, meet: Meet) -> None:
-    """With their owners and their files."""
+def test_duplicate_actions_are_an_error(place: Place, check_commands: CheckCommands) -> None:
+    """The message names the owners and the files of both."""
     install(place, ACTION, {"name": "greet", "web": None}, {"name": "greet", "web": None})
 
-    meet(
+    check_commands(
         "two actions are called 'greet': ",
         ONE,
         TWO,
         f"{place.site}/guest_one/plugin.py:",
         f"{place.site}/guest_two/plugin.py:",
         "rename one",
-        help_tells=False,
+        help_reports=False,
     )
 
 
-def test_an_action_called_like_one_of_ours_is_told(place: Place, meet: Meet) -> None:
-    """`status` is ours."""
+def test_actions_of_core_are_reserved(place: Place, check_commands: CheckCommands) -> None:
+    """`status` is an action of core."""
     place.install("guest-one", ACTION.format(name="status", web=None), plugin="one")
 
-    meet("two actions are called 'status': ", ONE, "plugin 'core'", help_tells=False)
+    check_commands("two actions are called 'status': ", ONE, "plugin 'core'", help_reports=False)
 
 
 @pytest.mark.parametrize(
@@ -116,66 +116,73 @@ def test_an_action_called_like_one_of_ours_is_told(place: Place, meet: Meet) -> 
         ("GET /guest%73", "GET /guests"),
     ],
 )
-def test_two_routes_that_match_the_same_request_are_both_told(
-    place: Place, meet: Meet, one: str, two: str
+def test_duplicate_routes_are_an_error(
+    place: Place, check_commands: CheckCommands, one: str, two: str
 ) -> None:
-    """However they are spelt."""
+    """In all notations."""
     install(place, ACTION, {"name": "one", "web": one}, {"name": "two", "web": two})
 
-    meet("match the same requests", ONE, TWO, one, two, help_tells=False)
+    check_commands("match the same requests", ONE, TWO, one, two, help_reports=False)
 
 
 @pytest.mark.parametrize(
-    ("web", "told"),
+    ("web", "message"),
     [
         ("guests", "the route 'guests' is not a method, a space and a path; write 'PUT /user'"),
-        ({"path": "/guests", "color": "red"}, "a route has no 'color'; there are: method, path, "),
+        (
+            {"path": "/guests", "color": "red"},
+            "unknown key 'color' of a route; remove it (available: method, path, status)",
+        ),
     ],
 )
-def test_a_malformed_route_is_told_with_the_action_and_its_file(
-    place: Place, meet: Meet, web: object, told: str
+def test_an_invalid_route_is_an_error(
+    place: Place, check_commands: CheckCommands, web: object, message: str
 ) -> None:
-    """By the plugin that owns the attribute, and named after who wrote it."""
+    """The message names the action, its file and its owner."""
     module = place.install("guest-one", ACTION.format(name="greet", web=web), plugin="one")
 
-    meet(f"action 'greet' ({module}:15, {ONE}) has a wrong web: ", told, help_tells=False)
-
-
-def test_two_plugins_with_one_section_of_settings_are_both_told(place: Place, meet: Meet) -> None:
-    """Nobody could say whose setting is meant."""
-    install(place, SETTINGS, {"section": "guest"}, {"section": "guest"})
-
-    meet(
-        f"two plugins have the settings section 'guest': {ONE} and {TWO}; rename one, or put the "
-        "name of one plugin into plugins.disabled",
-        help_tells=False,
+    check_commands(
+        f"action 'greet' ({module}:15, {ONE}) has an invalid web: ", message, help_reports=False
     )
 
 
-def test_two_plugins_with_one_command_are_both_told(place: Place, meet: Meet) -> None:
-    """The first keeps it, and nothing starts."""
+def test_duplicate_settings_sections_are_an_error(
+    place: Place, check_commands: CheckCommands
+) -> None:
+    """The message names both plugins."""
+    install(place, SETTINGS, {"section": "guest"}, {"section": "guest"})
+
+    check_commands(
+        f"two plugins have the settings section 'guest': {ONE} and {TWO}; rename one, or add the "
+        "name of one plugin to plugins.disabled",
+        help_reports=False,
+    )
+
+
+def test_duplicate_commands_are_an_error(place: Place, check_commands: CheckCommands) -> None:
+    """The first one is listed, and nothing starts."""
     install(place, COMMAND, {"command": "greet"}, {"command": "greet"})
 
-    ended = meet(
-        f"two plugins have the command 'greet': {ONE} and {TWO}; put the name of one of them into "
+    commands = check_commands(
+        f"two plugins have the command 'greet': {ONE} and {TWO}; add the name of one of them to "
         "plugins.disabled"
     )
 
-    assert ended["help"].stdout.count("Greet a guest.") == 1
+    assert commands["help"].stdout.count("Greet a guest.") == 1
 
 
-def test_a_command_called_like_one_of_ours_is_told(place: Place, meet: Meet) -> None:
-    """Ours stays what it is."""
+def test_commands_of_core_are_reserved(place: Place, check_commands: CheckCommands) -> None:
+    """They cannot be replaced."""
     place.install("guest-one", COMMAND.format(command="call"), plugin="one")
 
-    meet(
-        f"{ONE} has the command 'call', which is actionhero's own; give it another name, or put "
-        "the plugin's name into plugins.disabled"
+    check_commands(
+        f"{ONE} has the command 'call', which is a command of actionhero; rename it, or add the "
+        "plugin's name to plugins.disabled"
     )
 
 
-def test_initializers_that_wait_for_each_other_are_told(place: Place, meet: Meet) -> None:
-    """The circle is shown, and who is in it."""
+def test_cycles_of_initializers_are_an_error(place: Place, check_commands: CheckCommands) -> None:
+    """The message lists the cycle and its plugins."""
     install(
         place,
         INITIALIZER,
@@ -183,37 +190,39 @@ def test_initializers_that_wait_for_each_other_are_told(place: Place, meet: Meet
         {"name": "hen", "requires": ["egg"]},
     )
 
-    meet(
-        "initializers wait for each other in a circle: egg → hen → egg; ",
+    check_commands(
+        "initializers form a cycle: egg → hen → egg; ",
         "; remove one of them from requires or after",
         f"'egg' is guest_one.plugin.actionhero_initializers.<locals>.Guest, {ONE}",
         f"'hen' is guest_two.plugin.actionhero_initializers.<locals>.Guest, {TWO}",
-        help_tells=False,
+        help_reports=False,
     )
 
 
-def test_an_initializer_that_requires_what_is_not_there_is_told(place: Place, meet: Meet) -> None:
-    """Both names, and what there is."""
+def test_a_missing_requirement_of_an_initializer_is_an_error(
+    place: Place, check_commands: CheckCommands
+) -> None:
+    """The message has both names, and the known ones."""
     install(
         place, INITIALIZER, {"name": "egg", "requires": ["cock"]}, {"name": "hen", "requires": []}
     )
 
-    meet(
+    check_commands(
         f"initializer 'egg' (guest_one.plugin.actionhero_initializers.<locals>.Guest, {ONE}) "
         "requires 'cock', which no plugin provides; there are: egg, hen. Install the plugin that "
         "provides it, or remove it from requires",
-        help_tells=False,
+        help_reports=False,
     )
 
 
-def test_two_initializers_of_one_name_are_both_told(place: Place, meet: Meet) -> None:
-    """With the distribution of each."""
+def test_duplicate_initializers_are_an_error(place: Place, check_commands: CheckCommands) -> None:
+    """The message names both plugins."""
     install(place, INITIALIZER, {"name": "hen", "requires": []}, {"name": "hen", "requires": []})
 
-    meet(
+    check_commands(
         "two initializers are called 'hen': ",
         ONE,
         TWO,
         "rename one, or disable one of the plugins",
-        help_tells=False,
+        help_reports=False,
     )

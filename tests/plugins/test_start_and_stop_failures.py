@@ -1,4 +1,4 @@
-"""Plugins whose initializers or servers fail while an application starts or stops."""
+"""Initializers and servers of plugins that fail during the start or the stop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from actionhero.testing import free_port
 if TYPE_CHECKING:
     from tests.conftest import Place
 
-#: Three initializers that write down what becomes of them, and a server after that of `web`.
+#: Three initializers that write their steps to a file, and a server after that of `web`.
 PLUGIN = """
 from __future__ import annotations
 
@@ -39,34 +39,34 @@ def actionhero_initializers(app):
 
     [settings] = [section for section in app.settings if section.section == "guest"]
 
-    def note(name, step):
+    def record(name, step):
         with open("journal", "a") as journal:
             journal.write(f"{name} {step}\\n")
         if f"{name} {step}" == settings.fails:
             raise RuntimeError("rain")
 
-    class Noted(Initializer):
+    class RecordingInitializer(Initializer):
         async def initialize(self, app):
-            note(self.name, "initialize")
+            record(self.name, "initialize")
 
         async def start(self, app):
-            note(self.name, "start")
+            record(self.name, "start")
 
         async def stop(self, app):
-            note(self.name, "stop")
+            record(self.name, "stop")
 
         async def check(self):
             if f"{self.name} check" == settings.fails:
                 raise RuntimeError("drought")
 
-    class First(Noted):
+    class First(RecordingInitializer):
         name = "first"
 
-    class Second(Noted):
+    class Second(RecordingInitializer):
         name = "second"
         requires = ("first",)
 
-    class Third(Noted):
+    class Third(RecordingInitializer):
         name = "third"
         requires = ("second",)
 
@@ -79,22 +79,22 @@ def actionhero_servers(app):
 
     [settings] = [section for section in app.settings if section.section == "guest"]
 
-    class Door(Server):
-        name = "door"
+    class GuestServer(Server):
+        name = "guest"
 
         async def start(self, app):
             with open("journal", "a") as journal:
-                journal.write("door start\\n")
-            if settings.fails == "door start":
-                raise OSError("the lock is jammed")
+                journal.write("guest start\\n")
+            if settings.fails == "guest start":
+                raise OSError("address in use")
 
         async def close(self):
             with open("journal", "a") as journal:
-                journal.write("door close\\n")
-            if settings.fails == "door close":
-                raise OSError("the lock is jammed")
+                journal.write("guest close\\n")
+            if settings.fails == "guest close":
+                raise OSError("address in use")
 
-    return [Door()]
+    return [GuestServer()]
 """
 
 OWNER = "plugin 'guest' (guest-one 1.0)"
@@ -105,17 +105,17 @@ STOPPED = ["third stop", "second stop", "first stop"]
 
 @pytest.fixture
 def failing(place: Place) -> Place:
-    """Give a place where the plugin is installed."""
+    """A place with the installed plugin."""
     place.install("guest-one", PLUGIN, plugin="guest")
     return place
 
 
 def journal_of(place: Place) -> list[str]:
-    """Return what was written down, and begin a new page."""
+    """Return the recorded steps, and remove the file."""
     path = place.folder / "journal"
-    written = path.read_text().splitlines() if path.exists() else []
+    steps = path.read_text().splitlines() if path.exists() else []
     path.unlink(missing_ok=True)
-    return written
+    return steps
 
 
 FAILURES = [
@@ -129,52 +129,52 @@ FAILURES = [
 
 @pytest.mark.parametrize(("fails", "journal"), FAILURES)
 @pytest.mark.parametrize("arguments", [("start",), ("call", "status")], ids=" ".join)
-def test_what_had_begun_is_stopped_in_reverse_when_an_initializer_fails(
+def test_a_failing_initializer_stops_the_started_ones(
     failing: Place, arguments: tuple[str, ...], fails: str, journal: list[str]
 ) -> None:
-    """One line says which, whose and why; the process exits with 70 and leaves nothing."""
-    ended = failing.run("--set", f"guest.fails={fails}", *arguments)
+    """One line with the name, the plugin and the reason; exit code 70."""
+    command = failing.run("--set", f"guest.fails={fails}", *arguments)
 
-    assert ended.code == 70, ended
-    assert not ended.left_processes
-    assert ended.stdout == ""
-    assert "listening" not in ended.stderr
+    assert command.code == 70, command
+    assert not command.left_processes
+    assert command.stdout == ""
+    assert "listening" not in command.stderr
     place = f"guest_one.plugin.actionhero_initializers.<locals>.Second, {OWNER}"
-    assert ended.stderr.splitlines() == [
+    assert command.stderr.splitlines() == [
         f"Error: initializer 'second' ({place}) failed to {fails.split()[1]}: RuntimeError: rain"
     ]
     assert journal_of(failing) == journal
 
 
 @pytest.mark.parametrize("fails", [fails for fails, _ in FAILURES])
-def test_listings_work_while_an_initializer_fails(failing: Place, fails: str) -> None:
-    """They start nothing."""
+def test_listings_start_no_initializers(failing: Place, fails: str) -> None:
+    """They work while an initializer fails."""
     failing.write("actionhero.toml", f'guest.fails = "{fails}"\n')
     commands = [("--help",), ("plugins",), ("config",), ("actions",), ("routes",)]
 
     for running in [failing.start(*arguments) for arguments in commands]:
-        ended = running.wait()
-        assert (ended.code, ended.stderr) == (0, ""), ended
+        command = running.wait()
+        assert (command.code, command.stderr) == (0, ""), command
     assert journal_of(failing) == []
 
 
 @pytest.mark.parametrize(("fails", "journal"), FAILURES)
-def test_doctor_tells_an_initializer_that_fails(
+def test_doctor_reports_a_failing_initializer(
     failing: Place, fails: str, journal: list[str]
 ) -> None:
-    """And what had begun is stopped."""
-    ended = failing.run("--set", f"guest.fails={fails}", "doctor", "--format", "json")
+    """The started ones are stopped."""
+    command = failing.run("--set", f"guest.fails={fails}", "doctor", "--format", "json")
 
-    assert ended.code == 1, ended
-    [failed] = [row for row in json.loads(ended.stdout) if row["finding"] == "failed"]
+    assert command.code == 1, command
+    [failed] = [row for row in json.loads(command.stdout) if row["finding"] == "failed"]
     assert failed["check"] == "initializers"
     assert OWNER in failed["message"]
     assert f"failed to {fails.split()[1]}: RuntimeError: rain" in failed["message"]
     assert journal_of(failing) == journal
 
 
-def test_a_check_that_fails_is_seen_by_doctor_and_status(failing: Place) -> None:
-    """What depends on it may still work: nothing is refused."""
+def test_a_failing_health_check_is_reported(failing: Place) -> None:
+    """By `doctor` and `status`; the application starts nevertheless."""
     failing.write("actionhero.toml", 'guest.fails = "second check"\n')
 
     doctor = failing.run("doctor")
@@ -187,28 +187,28 @@ def test_a_check_that_fails_is_seen_by_doctor_and_status(failing: Place) -> None
     assert json.loads(status.stdout)["checks"] == {"first": True, "second": False, "third": True}
 
 
-def test_a_server_that_does_not_open_closes_what_was_opened_before(failing: Place) -> None:
-    """The other doors, then the initializers in reverse; the port is free again."""
+def test_a_failing_server_stops_the_started_parts(failing: Place) -> None:
+    """The other servers, then the initializers in reverse; the port is free again."""
     port = free_port()
 
-    ended = failing.run("--set", "guest.fails=door start", "start", "--port", str(port))
+    command = failing.run("--set", "guest.fails=guest start", "start", "--port", str(port))
 
-    assert ended.code == 70, ended
-    assert not ended.left_processes
-    place = f"guest_one.plugin.actionhero_servers.<locals>.Door, {OWNER}"
+    assert command.code == 70, command
+    assert not command.left_processes
+    place = f"guest_one.plugin.actionhero_servers.<locals>.GuestServer, {OWNER}"
     assert (
-        f"Error: server 'door' ({place}) failed to start: OSError: the lock is jammed"
-        in ended.stderr.splitlines()
+        f"Error: server 'guest' ({place}) failed to start: OSError: address in use"
+        in command.stderr.splitlines()
     )
-    assert "Traceback" not in ended.stderr
-    assert journal_of(failing) == [*STARTED, "door start", "door close", *STOPPED]
+    assert "Traceback" not in command.stderr
+    assert journal_of(failing) == [*STARTED, "guest start", "guest close", *STOPPED]
     with socket.create_server(("127.0.0.1", port)):
         pass
 
 
-def test_a_call_has_nothing_to_do_with_a_server_that_fails(failing: Place) -> None:
-    """Nor has `doctor`, who may look at a machine that serves already."""
-    failing.write("actionhero.toml", 'guest.fails = "door start"\n')
+def test_call_and_doctor_start_no_servers(failing: Place) -> None:
+    """The addresses may be in use by the running application."""
+    failing.write("actionhero.toml", 'guest.fails = "guest start"\n')
 
     assert failing.run("call", "status").code == 0
     assert journal_of(failing) == [*STARTED, *STOPPED]
@@ -217,31 +217,29 @@ def test_a_call_has_nothing_to_do_with_a_server_that_fails(failing: Place) -> No
 
 
 @pytest.mark.parametrize(
-    ("fails", "what"),
-    [("second stop", "initializer 'second'"), ("door close", "server 'door'")],
+    ("fails", "name"),
+    [("second stop", "initializer 'second'"), ("guest close", "server 'guest'")],
 )
-def test_all_the_rest_is_stopped_when_something_fails_to_stop(
-    failing: Place, fails: str, what: str
-) -> None:
-    """It was served and told to end: what failed is told, and the exit code is 70."""
+def test_a_failed_stop_stops_the_other_parts(failing: Place, fails: str, name: str) -> None:
+    """The failure is reported, and the exit code is 70."""
     running = failing.start("--set", f"guest.fails={fails}", "start")
     running.wait_for("listening on")
 
-    ended = running.stop(signal.SIGTERM)
+    command = running.stop(signal.SIGTERM)
 
-    assert ended.code == 70, ended
-    assert not ended.left_processes
-    assert f"Error: {what}" in ended.stderr
-    assert OWNER in ended.stderr
-    assert " failed to stop: " in ended.stderr
-    assert journal_of(failing) == [*STARTED, "door start", "door close", *STOPPED]
+    assert command.code == 70, command
+    assert not command.left_processes
+    assert f"Error: {name}" in command.stderr
+    assert OWNER in command.stderr
+    assert " failed to stop: " in command.stderr
+    assert journal_of(failing) == [*STARTED, "guest start", "guest close", *STOPPED]
 
 
-def test_a_call_that_succeeded_and_could_not_tidy_up_tells_both(failing: Place) -> None:
-    """The value is on stdout, the failure on stderr."""
-    ended = failing.run("--set", "guest.fails=second stop", "call", "hello", "--name", "Ada")
+def test_a_failed_stop_after_a_call_does_not_lose_the_result(failing: Place) -> None:
+    """The result is on stdout, the failure on stderr."""
+    command = failing.run("--set", "guest.fails=second stop", "call", "hello", "--name", "Ada")
 
-    assert ended.code == 70, ended
-    assert json.loads(ended.stdout) == {"greeting": "Hello, Ada!"}
-    assert "Error: initializer 'second'" in ended.stderr
+    assert command.code == 70, command
+    assert json.loads(command.stdout) == {"greeting": "Hello, Ada!"}
+    assert "Error: initializer 'second'" in command.stderr
     assert journal_of(failing) == [*STARTED, *STOPPED]

@@ -1,4 +1,4 @@
-"""Settings that are wrong, and applications that do not import."""
+"""Invalid settings, and applications that cannot be imported."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.conftest import Place
-    from tests.plugins.conftest import Meet
+    from tests.plugins.conftest import CheckCommands
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "messages"),
     [
         pytest.param(
             '[web]\nworkers = "many"\n',
@@ -24,111 +24,117 @@ if TYPE_CHECKING:
         pytest.param("[web]\nprot = 8080\n", ("actionhero.toml:2 web.prot", "port"), id="key"),
     ],
 )
-def test_a_wrong_setting_is_told_with_its_file_and_line(
-    place: Place, meet: Meet, settings: str, told: tuple[str, ...]
+def test_an_invalid_setting_is_reported_with_file_and_line(
+    place: Place, check_commands: CheckCommands, settings: str, messages: tuple[str, ...]
 ) -> None:
-    """Nothing starts; `config` shows what the defaults would be, and fails."""
+    """Nothing starts; `config` lists the defaults, and fails."""
     place.write("actionhero.toml", settings)
 
-    meet(*told, help_tells=False, settings_are_wrong=True)
+    check_commands(*messages, help_reports=False, has_invalid_settings=True)
 
 
-def test_all_wrong_settings_are_told_at_once(place: Place, meet: Meet) -> None:
-    """Whoever mends them need not start again and again."""
+def test_all_invalid_settings_are_reported_at_once(
+    place: Place, check_commands: CheckCommands
+) -> None:
+    """Users fix them in one go."""
     place.write("actionhero.toml", "[web]\nworkers = -1\n[logs]\nlevel = 'loud'\n")
 
-    meet("web.workers", "-1", "logs.level", "'loud'", help_tells=False, settings_are_wrong=True)
+    check_commands(
+        "web.workers", "-1", "logs.level", "'loud'", help_reports=False, has_invalid_settings=True
+    )
 
 
 @pytest.mark.parametrize("setting", ["plugins.disabled", "plugins.enabled"])
-def test_a_plugin_that_is_switched_and_not_installed_is_told(
-    place: Place, meet: Meet, setting: str
+def test_unknown_plugin_names_in_settings_are_an_error(
+    place: Place, check_commands: CheckCommands, setting: str
 ) -> None:
-    """It is a slip of the pen, or a package that was forgotten in a deployment."""
+    """A typing error, or a package that is missing in a deployment."""
     if setting == "plugins.enabled":
         place.enabled.append("guesst")
     else:
         place.write("actionhero.toml", 'plugins.disabled = ["guesst"]\n')
     place.install("guest-one", "", plugin="guest")
 
-    meet(
-        f"{setting} names 'guesst', which is not installed; there are: ",
+    check_commands(
+        f"{setting} contains 'guesst', which is not installed; there are: ",
         "guest, hello",
-        "Install it, or mend the setting",
+        "Install it, or fix the setting",
     )
 
 
-def test_an_application_that_is_not_there_is_told(place: Place, meet: Meet) -> None:
-    """With the folder that was looked in."""
+def test_a_missing_application_is_an_error(place: Place, check_commands: CheckCommands) -> None:
+    """The message contains the folder."""
     place.write("actionhero.toml", 'app.package = "guestbook"\n')
 
-    meet(
+    check_commands(
         f"application 'guestbook' was not found: there is no package 'guestbook' in {place.folder} "
-        "or its 'src'; mend app.package, or start in the folder of the application"
+        "or its 'src'; fix app.package, or start in the folder of the application"
     )
 
 
 @pytest.mark.parametrize(
-    ("module", "help_tells"), [("__init__", True), ("plugin", True), ("actions", False)]
+    ("module", "help_reports"), [("__init__", True), ("plugin", True), ("actions", False)]
 )
-def test_an_application_with_a_syntax_error_is_told(
-    place: Place, meet: Meet, module: str, help_tells: bool
+def test_an_application_with_a_syntax_error_is_an_error(
+    place: Place, check_commands: CheckCommands, module: str, help_reports: bool
 ) -> None:
-    """With the file and the line."""
+    """The message contains the file and the line."""
     place.write("actionhero.toml", 'app.package = "guestbook"\n')
     place.write("guestbook/__init__.py", "")
     path = place.write(f"guestbook/{module}.py", "def run(:\n")
 
-    meet(
-        "application 'guestbook' does not import: ",
+    check_commands(
+        "application 'guestbook' cannot be imported: ",
         "SyntaxError: ",
-        f"({path}:1); mend the module",
-        help_tells=help_tells,
+        f"({path}:1); fix the module",
+        help_reports=help_reports,
     )
 
 
-def test_an_application_that_ends_the_process_when_imported_is_told(
-    place: Place, meet: Meet
+def test_an_application_that_exits_during_its_import_is_an_error(
+    place: Place, check_commands: CheckCommands
 ) -> None:
-    """Such as a script that was taken for a package."""
+    """Such as a script in place of a package."""
     place.write("actionhero.toml", 'app.package = "guestbook"\n')
     place.write("guestbook/__init__.py", "raise SystemExit('usage: guestbook FILE')\n")
 
-    meet("application 'guestbook' does not import: ", "SystemExit: usage: guestbook FILE")
+    check_commands(
+        "application 'guestbook' cannot be imported: ", "SystemExit: usage: guestbook FILE"
+    )
 
 
 @pytest.mark.parametrize(
     "arguments", [("plugins",), ("doctor",), ("config",), ("call", "status"), ("start",)]
 )
-def test_a_settings_file_that_cannot_be_read_ends_every_command(
+def test_an_invalid_settings_file_ends_every_command(
     place: Place, arguments: tuple[str, ...]
 ) -> None:
-    """Which plugins there are to list stands in it."""
+    """It determines the plugins."""
     place.write("actionhero.toml", "[web\n")
 
-    ended = place.run(*arguments)
+    command = place.run(*arguments)
 
-    assert ended.code == 78, ended
-    assert ended.stdout == ""
-    assert ended.stderr.startswith("Error: ")
-    [line] = ended.stderr.splitlines()
+    assert command.code == 78, command
+    assert command.stdout == ""
+    assert command.stderr.startswith("Error: ")
+    [line] = command.stderr.splitlines()
     assert "settings file 'actionhero.toml' is not valid TOML: " in line
     assert "line 1" in line
-    assert "Traceback" not in ended.stderr
+    assert "Traceback" not in command.stderr
 
 
-def test_help_works_without_settings_that_can_be_read(place: Place) -> None:
-    """And says why commands are missing."""
+def test_help_works_with_an_invalid_settings_file(place: Place) -> None:
+    """It reports the error."""
     place.write("actionhero.toml", "[web\n")
 
-    ended = place.run("--help")
+    command = place.run("--help")
 
-    assert ended.code == 0
-    assert "settings file 'actionhero.toml' is not valid TOML: " in ended.stdout
+    assert command.code == 0
+    assert "settings file 'actionhero.toml' is not valid TOML: " in command.stdout
 
 
-def test_hooks_of_an_application_may_add_commands(place: Place) -> None:
-    """As those of any plugin: seen in `--help`, and run."""
+def test_hooks_of_an_application_can_add_commands(place: Place) -> None:
+    """They are listed by `--help`, and run."""
     place.write("actionhero.toml", 'app.package = "guestbook"\n')
     place.write("guestbook/__init__.py", "")
     place.write(
