@@ -1,4 +1,4 @@
-"""What is generated works where only wheels are installed: from an empty folder to an answer."""
+"""Generated projects work with installed wheels: from an empty folder to a response."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.wheels.test_wheels import asked, build, called
+from tests.wheels.test_wheels import build, call, request
 from tests.wheels.test_wheels import environment as environment  # a fixture
 
 if TYPE_CHECKING:
@@ -17,77 +17,77 @@ if TYPE_CHECKING:
     from tests.conftest import Place
     from tests.wheels.test_wheels import Environment
 
-#: Somebody at a socket, and a test of the other application: each prints what it was answered.
+#: A WebSocket client, and a test of another application: each prints the result.
 OVER_A_SOCKET = """
 import asyncio, json, sys
 from actionhero_websocket.client import connect
 
-async def ask() -> None:
+async def main() -> None:
     async with connect(sys.argv[1]) as client:
         print(json.dumps(await client.call("warm_greeter:greet", name="Ada")))
 
-asyncio.run(ask())
+asyncio.run(main())
 """
 IN_A_TEST = """
 import asyncio, json
 from actionhero.testing import running_app
 from warm_greeter import plugin
 
-async def ask() -> None:
+async def main() -> None:
     async with running_app(plugin) as app:
         print(json.dumps(await app.call("warm_greeter:greet", name="Ada")))
 
-asyncio.run(ask())
+asyncio.run(main())
 """
 
 
-def ran(folder: Path, *command: str | Path) -> str:
-    """Run a command that has to succeed, and return what it printed."""
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, f"{command}\n{ended.stdout}{ended.stderr}"
-    return ended.stdout
+def run(folder: Path, *command: str | Path) -> str:
+    """Run a command that has to succeed, and return its output."""
+    completed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, f"{command}\n{completed.stdout}{completed.stderr}"
+    return completed.stdout
 
 
-def begin(environment: Environment, place: Place, *arguments: str) -> Path:
-    """Begin a project, install it as its README says, and let its own tests pass."""
-    begun = place.run("new", *arguments)
-    assert begun.code == 0, begun.stderr
+def create(environment: Environment, place: Place, *arguments: str) -> Path:
+    """Create a project, install it as its README says, and run its own tests."""
+    created = place.run("new", *arguments)
+    assert created.code == 0, created.stderr
     project = place.folder / arguments[-1]
     environment.install_from(project.with_name(f"{project.name}[dev]"))
-    ran(project, environment.python, "-m", "pytest", "-q", "-W", "error")
+    run(project, environment.python, "-m", "pytest", "-q", "-W", "error")
     return project
 
 
-def test_a_new_application_is_tested_started_and_asked_without_an_edit(
+def test_a_new_application_passes_its_tests_and_responds(
     environment: Environment, place: Place, program: Callable[[str], str]
 ) -> None:
-    """From nothing to an answer that curl prints, with the commands that its README names."""
+    """From nothing to a response in curl, with the commands of its README."""
     environment.install("actionhero-generate")
 
-    place.folder = begin(environment, place, "guestbook")
+    place.folder = create(environment, place, "guestbook")
     added = place.run("generate", "action", "entry:create")
-    ran(place.folder, environment.python, "-m", "pytest", "-q", "-W", "error")
+    run(place.folder, environment.python, "-m", "pytest", "-q", "-W", "error")
 
     assert added.code == 0, added.stderr
-    assert called(place, "entry:create", "--text", "Hi") == {"text": "Hi"}
+    assert call(place, "entry:create", "--text", "Hi") == {"text": "Hi"}
     server = place.start("start")
     origin = server.wait_for(r"listening on (http://[\w.]+:\d+)")[1]
     curl = (program("curl"), "--silent", "--show-error", "--fail")
-    got = ran(place.folder, *curl, f"{origin}/api/greet?name=Ada")
-    posted = ran(place.folder, *curl, "--json", '{"text": "Hi"}', f"{origin}/api/entry/create")
-    assert json.loads(got) == {"greeting": "Hello, Ada!"}
+    greeting = run(place.folder, *curl, f"{origin}/api/greet?name=Ada")
+    posted = run(place.folder, *curl, "--json", '{"text": "Hi"}', f"{origin}/api/entry/create")
+    assert json.loads(greeting) == {"greeting": "Hello, Ada!"}
     assert json.loads(posted) == {"text": "Hi"}
     assert server.stop().code == 0
 
 
-def test_a_new_plugin_is_built_and_answers_over_every_door_of_another_application(
+def test_a_new_plugin_is_built_and_responds_over_every_transport(
     environment: Environment, place: Place
 ) -> None:
-    """HTTP, WebSocket, the shell, the queue and a test: its wheel is all that they need."""
+    """HTTP, WebSocket, the shell, the queue and a test need only its wheel."""
     environment.install("actionhero-generate", "actionhero-tasks", "actionhero-websocket")
-    wheel = build(begin(environment, place, "--plugin", "warm-greeter"))
+    wheel = build(create(environment, place, "--plugin", "warm-greeter"))
     environment.uninstall("warm-greeter")
-    # No source of it is left to be found by accident.
+    # Its sources are removed, so that they cannot be imported by accident.
     shutil.move(wheel, place.folder)
     shutil.rmtree(place.folder / "warm-greeter")
     assert place.run("new", "guestbook").code == 0
@@ -97,19 +97,21 @@ def test_a_new_plugin_is_built_and_answers_over_every_door_of_another_applicatio
     environment.install(str(wheel))
 
     ada = {"greeting": "Hello, Ada!"}
-    assert called(place, "warm_greeter:greet", "--name", "Ada") == ada
-    assert json.loads(ran(place.folder, environment.python, "-c", IN_A_TEST)) == ada
+    assert call(place, "warm_greeter:greet", "--name", "Ada") == ada
+    assert json.loads(run(place.folder, environment.python, "-c", IN_A_TEST)) == ada
     server = place.start("start")
     origin = server.wait_for(r"listening on http(://[\w.]+:\d+)")[1]
-    socket = ran(place.folder, environment.python, "-c", OVER_A_SOCKET, f"ws{origin}/api")
+    socket = run(place.folder, environment.python, "-c", OVER_A_SOCKET, f"ws{origin}/api")
     assert json.loads(socket) == ada
     job = place.run("enqueue", "warm_greeter:greet", "--name", "Ada")
     assert job.code == 0, job.stderr
     result = place.run("job", "result", job.stdout.strip(), "--wait", "30")
     assert (result.code, json.loads(result.stdout)) == (0, ada), result.stderr
     assert server.stop().code == 0
-    word = {"ACTIONHERO_WARM_GREETER__GREETING": "Ahoy"}
-    assert asked(place, "/api/warm-greeter/greet?name=Ada", "/api/greet?name=Bo", **word) == [
+    variables = {"ACTIONHERO_WARM_GREETER__GREETING": "Ahoy"}
+    assert request(
+        place, "/api/warm-greeter/greet?name=Ada", "/api/greet?name=Bo", **variables
+    ) == [
         (200, {"greeting": "Ahoy, Ada!"}),
         (200, {"greeting": "Hello, Bo!"}),
     ]

@@ -1,4 +1,4 @@
-"""Migrations come in the wheel of whoever has the models: up, down and up again, rows kept."""
+"""Migrations are in the wheel of their models: up, down and up again, without losing rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PYPROJECT = """
 """
 
 PLUGIN = '''
-    """What this package adds to ActionHero."""
+    """The contributions of this package to ActionHero."""
 
     from __future__ import annotations
 
@@ -65,7 +65,7 @@ from tortoise.models import Model
 
 """
 
-#: The models of each version; each comes with one migration more.
+#: The models of each version; each adds a migration.
 VERSIONS = {
     "initial": """
 class Book(Model):
@@ -114,14 +114,14 @@ class Loan(Model):
 
 @dataclass(frozen=True)
 class Shipped:
-    """A distribution that brings models and migrations.
+    """A distribution with models and migrations.
 
     Attributes:
         name: Its name.
-        label: That of its models.
+        label: The label of its models.
         oldest: Its first migration.
-        write: Writes a row as soon as the first has run.
-        read: Reads that row, whatever else has run.
+        write: The statement that writes a row, valid after the first migration.
+        read: The statement that reads that row, valid at every version.
     """
 
     name: str
@@ -152,7 +152,7 @@ SHIPPED = (
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give a test an empty database, once on each that there is."""
+    """Return the URL of an empty database: SQLite, and PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite://{tmp_path / 'shipped.sqlite3'}"
     server: ThrowAwayPostgres = request.getfixturevalue("postgres_server")
@@ -165,7 +165,7 @@ def installed(
     tmp_path_factory: pytest.TempPathFactory,
     wheel_folder: Path,
 ) -> Environment:
-    """Give a fresh environment with a distribution and what it needs, from nothing but wheels."""
+    """Return a fresh environment with a distribution and its dependencies, from wheels only."""
     name = request.param.name
     folder = tmp_path_factory.mktemp(name)
     environment = Environment(folder / "environment", wheel_folder)
@@ -178,7 +178,7 @@ def installed(
 
 
 def library(environment: Environment, folder: Path) -> Path:
-    """Make the plugin of somebody else, as they would, and return its wheel."""
+    """Build a third-party plugin, as its author would, and return the wheel."""
     project = folder / "actionhero-library"
     package = project / "src" / "actionhero_library"
     author = Place(folder, folder / "site", enabled=[], program=(str(environment.program),))
@@ -189,17 +189,17 @@ def library(environment: Environment, folder: Path) -> Path:
     environment.install_from(project)
     for name, models in VERSIONS.items():
         author.write(f"{package}/models.py", HEAD + models)
-        made = author.run("db", "make", "--label", "library", name)
-        assert made.code == 0, made
+        command = author.run("db", "make", "--label", "library", name)
+        assert command.code == 0, command
     environment.uninstall("actionhero-library")
     return build(project)
 
 
 @pytest.fixture
-def at(installed: Environment, place: Place) -> Place:
-    """Give a folder in which the `actionhero` of that environment is run."""
+def project(installed: Environment, place: Place) -> Place:
+    """Return a folder in which the `actionhero` of that environment runs."""
     place.program = (str(installed.program),)
-    # All that is installed is switched on.
+    # An empty list enables all installed plugins.
     place.enabled = []
     return place
 
@@ -211,8 +211,8 @@ EACH = pytest.mark.parametrize(
 )
 
 
-def asked(url: str, statement: str) -> list[tuple[Any, ...]]:
-    """Run a statement as a client of the database itself, and return its rows."""
+def query(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """Run a statement with a client of the database, and return its rows."""
     if url.startswith("sqlite"):
         connection = sqlite3.connect(url.removeprefix("sqlite://"))
         try:
@@ -221,90 +221,90 @@ def asked(url: str, statement: str) -> list[tuple[Any, ...]]:
         finally:
             connection.close()
 
-    async def ask() -> list[tuple[Any, ...]]:
+    async def fetch() -> list[tuple[Any, ...]]:
         connection = await asyncpg.connect(url)
         try:
             return [tuple(row) for row in await connection.fetch(statement)]
         finally:
             await connection.close()
 
-    return asyncio.run(ask())
+    return asyncio.run(fetch())
 
 
 def tables(url: str) -> set[str]:
     """Return the names of all tables."""
     if url.startswith("sqlite"):
-        return {row[0] for row in asked(url, "SELECT name FROM sqlite_master WHERE type='table'")}
-    rows = asked(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        return {row[0] for row in query(url, "SELECT name FROM sqlite_master WHERE type='table'")}
+    rows = query(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     return {row[0] for row in rows}
 
 
-def ran(place: Place, url: str, *arguments: str) -> str:
-    """Run `actionhero db …`, which is to succeed, and return what it printed."""
-    ended = place.run("db", *arguments, DATABASE_URL=url)
-    assert ended.code == 0, ended
-    return ended.stdout
+def db(place: Place, url: str, *arguments: str) -> str:
+    """Run `actionhero db …`, which has to succeed, and return its output."""
+    command = place.run("db", *arguments, DATABASE_URL=url)
+    assert command.code == 0, command
+    return command.stdout
 
 
 def applied(place: Place, url: str, label: str) -> dict[str, bool]:
-    """Return the migrations of a label, and whether each was run."""
-    listed = place.run("db", "status", "--format", "json", DATABASE_URL=url)
-    rows = json.loads(listed.stdout)
+    """Return the migrations of a label, and whether each is applied."""
+    command = place.run("db", "status", "--format", "json", DATABASE_URL=url)
+    rows = json.loads(command.stdout)
     states = {row["name"]: row["applied"] for row in rows if row["label"] == label}
-    assert listed.code == (0 if all(row["applied"] for row in rows) else 1), listed
+    assert command.code == (0 if all(row["applied"] for row in rows) else 1), command
     return states
 
 
 @EACH
-def test_from_empty_to_newest_down_and_up_again(at: Place, url: str, shipped: Shipped) -> None:
-    """Each step by the command, with a row in the table that is there at every version."""
-    names = list(applied(at, url, shipped.label))
+def test_migrations_run_up_down_and_up_again(project: Place, url: str, shipped: Shipped) -> None:
+    """Each step with the command, and a row in a table of every version."""
+    names = list(applied(project, url, shipped.label))
     assert names[0] == shipped.oldest
 
-    ran(at, url, "migrate", shipped.label, shipped.oldest)
-    asked(url, shipped.write)
-    row = asked(url, shipped.read)
-    ran(at, url, "migrate")
+    db(project, url, "migrate", shipped.label, shipped.oldest)
+    query(url, shipped.write)
+    row = query(url, shipped.read)
+    db(project, url, "migrate")
     newest = tables(url)
 
-    assert asked(url, shipped.read) == row != []
-    assert set(applied(at, url, shipped.label).values()) == {True}
+    assert query(url, shipped.read) == row != []
+    assert set(applied(project, url, shipped.label).values()) == {True}
 
-    ran(at, url, "rollback", shipped.label, shipped.oldest)
+    db(project, url, "rollback", shipped.label, shipped.oldest)
 
-    assert asked(url, shipped.read) == row
-    assert [name for name, run in applied(at, url, shipped.label).items() if run] == names[:1]
+    assert query(url, shipped.read) == row
+    assert [name for name, run in applied(project, url, shipped.label).items() if run] == names[:1]
 
-    ran(at, url, "migrate")
+    db(project, url, "migrate")
 
-    assert asked(url, shipped.read) == row
+    assert query(url, shipped.read) == row
     assert tables(url) == newest
 
-    ran(at, url, "rollback", shipped.label, "zero")
+    db(project, url, "rollback", shipped.label, "zero")
 
-    assert set(applied(at, url, shipped.label).values()) == {False}
+    assert set(applied(project, url, shipped.label).values()) == {False}
 
-    ran(at, url, "migrate")
+    db(project, url, "migrate")
 
     assert tables(url) == newest
-    assert asked(url, shipped.read) == []
-    assert ran(at, url, "migrate") == ""
+    assert query(url, shipped.read) == []
+    assert db(project, url, "migrate") == ""
 
 
 @EACH
-def test_two_processes_that_start_at_once_run_them_once(
-    at: Place, url: str, shipped: Shipped
+def test_two_starting_processes_run_migrations_once(
+    project: Place, url: str, shipped: Shipped
 ) -> None:
-    """Both serve, and only one of them tells that it has run something."""
-    names = list(applied(at, url, shipped.label))
+    """Both serve, and only one of them logs a migration."""
+    names = list(applied(project, url, shipped.label))
 
-    started = [at.start("start", "--port", "0", DATABASE_URL=url) for _ in range(2)]
+    started = [project.start("start", "--port", "0", DATABASE_URL=url) for _ in range(2)]
     for running in started:
         running.wait_for(r"listening on http://[\w.]+:(\d+)")
-    ended = [running.stop() for running in started]
+    commands = [running.stop() for running in started]
 
-    assert [end.code for end in ended] == [0, 0]
-    told = "".join(end.stderr for end in ended)
+    assert [command.code for command in commands] == [0, 0]
+    log = "".join(command.stderr for command in commands)
     for name in names:
-        assert told.count(f"{shipped.label}.{name}: done") == 1, told
-    assert set(applied(at, url, shipped.label).values()) == {True}
+        assert log.count(f"{shipped.label}.{name}: done") == 1, log
+    assert set(applied(project, url, shipped.label).values()) == {True}

@@ -1,4 +1,4 @@
-"""The packages as they are installed: from wheels, each alone, with no source tree in sight."""
+"""The packages as installed: from wheels, each on its own, without a source tree."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ UV = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("
 
 
 class Environment:
-    """A fresh environment of Python.
+    """A fresh Python environment.
 
     Args:
-        folder: Where it is made.
+        folder: Its folder.
         wheels: The folder of our wheels.
     """
 
@@ -37,11 +37,11 @@ class Environment:
 
     def install(self, *names: str) -> None:
         """Install packages of ours by their names, or others by the paths of their wheels."""
-        given = [name if "/" in name else str(self._wheel(name)) for name in names]
-        self._pip("install", "--find-links", str(self._wheels), *given)
+        requirements = [name if "/" in name else str(self._wheel(name)) for name in names]
+        self._pip("install", "--find-links", str(self._wheels), *requirements)
 
     def install_from(self, project: Path) -> None:
-        """Install a project from its folder, so that it is used as it is changed."""
+        """Install a project from its folder in editable mode."""
         self._pip("install", "--find-links", str(self._wheels), "--editable", str(project))
 
     def uninstall(self, name: str) -> None:
@@ -49,7 +49,7 @@ class Environment:
         self._pip("uninstall", name, *(() if UV else ("--yes",)))
 
     def distributions(self) -> set[str]:
-        """Return the names of all that is installed."""
+        """Return the names of all installed distributions."""
         code = (
             "import importlib.metadata as m, json;"
             "print(json.dumps([d.name for d in m.distributions()]))"
@@ -67,87 +67,85 @@ class Environment:
             self._run(str(self.python), "-m", "pip", command, "--quiet", *arguments)
 
     def _run(self, *command: str) -> str:
-        ended = subprocess.run(
+        completed = subprocess.run(
             command, cwd=self._wheels, capture_output=True, text=True, check=False
         )
-        assert ended.returncode == 0, f"{command}\n{ended.stdout}{ended.stderr}"
-        return ended.stdout
+        assert completed.returncode == 0, f"{command}\n{completed.stdout}{completed.stderr}"
+        return completed.stdout
 
 
 @pytest.fixture
 def environment(place: Place, tmp_path: Path, wheel_folder: Path) -> Environment:
-    """Give a fresh environment, whose `actionhero` is run in the folder of the place."""
-    made = Environment(tmp_path / "environment", wheel_folder)
-    place.program = (str(made.program),)
-    # All that is installed is switched on.
+    """Return a fresh environment, whose `actionhero` runs in the folder of `place`."""
+    environment = Environment(tmp_path / "environment", wheel_folder)
+    place.program = (str(environment.program),)
+    # An empty list enables all installed plugins.
     place.enabled = []
-    return made
+    return environment
 
 
-def called(place: Place, *arguments: str, **variables: str) -> Any:
-    """Return the value of a call from the shell."""
-    ended = place.run("call", *arguments, **variables)
-    assert (ended.code, ended.stderr) == (0, ""), ended
-    return json.loads(ended.stdout)
+def call(place: Place, *arguments: str, **variables: str) -> Any:
+    """Call an action from the shell, and return its result."""
+    command = place.run("call", *arguments, **variables)
+    assert (command.code, command.stderr) == (0, ""), command
+    return json.loads(command.stdout)
 
 
-def asked(place: Place, *paths: str, **variables: str) -> list[tuple[int, Any]]:
-    """Start the server, and return status and body of what is answered at each path."""
+def request(place: Place, *paths: str, **variables: str) -> list[tuple[int, Any]]:
+    """Start the server, and return status and body of the response for each path."""
     server = place.start("start", "--port", "0", **variables)
     port = int(server.wait_for(r"listening on http://[\w.]+:(\d+)")[1])
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    answers = []
+    responses = []
     for path in paths:
         client.request("GET", path)
         response = client.getresponse()
-        answers.append((response.status, json.loads(response.read())))
+        responses.append((response.status, json.loads(response.read())))
     client.close()
     assert server.stop().code == 0
-    return answers
+    return responses
 
 
 def names_of(place: Place, listing: str, **variables: str) -> list[str]:
     """Return the names in a listing."""
-    ended = place.run(listing, "--format", "json", **variables)
-    assert (ended.code, ended.stderr) == (0, ""), ended
-    return [row["name"] for row in json.loads(ended.stdout)]
+    command = place.run(listing, "--format", "json", **variables)
+    assert (command.code, command.stderr) == (0, ""), command
+    return [row["name"] for row in json.loads(command.stdout)]
 
 
-def test_each_package_adds_what_it_is_for_and_no_more(
-    environment: Environment, place: Place
-) -> None:
-    """Core alone calls actions; HTTP and greetings come with their packages, and go with them."""
+def test_a_package_adds_and_removes_its_capability(environment: Environment, place: Place) -> None:
+    """Core alone calls actions; HTTP and the greeting come and go with their packages."""
     environment.install("actionhero")
 
-    there = environment.distributions()
-    assert "aiohttp" not in there
-    assert not {name for name in there if name.startswith("actionhero-")}
-    assert called(place, "status")["healthy"] is True
+    distributions = environment.distributions()
+    assert "aiohttp" not in distributions
+    assert not {name for name in distributions if name.startswith("actionhero-")}
+    assert call(place, "status")["healthy"] is True
     assert names_of(place, "plugins") == ["core"]
     assert place.run("routes").code == 2
-    nothing = place.run("start")
-    assert nothing.code == 78
-    assert "there is no server to start; install one, such as actionhero-web" in nothing.stderr
+    start = place.run("start")
+    assert start.code == 78
+    assert "there is no server to start; install one, such as actionhero-web" in start.stderr
     assert place.run("doctor").code == 0
 
     environment.install("actionhero-web")
 
     assert names_of(place, "plugins") == ["core", "web"]
-    [(status, document), (nowhere, _)] = asked(place, "/api/status", "/api/hello?name=Ada")
+    [(status, document), (missing, _)] = request(place, "/api/status", "/api/hello?name=Ada")
     assert (status, document["name"]) == (200, "actionhero")
-    assert nowhere == 404
+    assert missing == 404
 
     environment.install("actionhero-hello")
 
     assert names_of(place, "plugins") == ["core", "hello", "web"]
-    assert called(place, "hello", "--name", "Ada") == {"greeting": "Hello, Ada!"}
-    assert asked(place, "/api/hello?name=Ada") == [(200, {"greeting": "Hello, Ada!"})]
+    assert call(place, "hello", "--name", "Ada") == {"greeting": "Hello, Ada!"}
+    assert request(place, "/api/hello?name=Ada") == [(200, {"greeting": "Hello, Ada!"})]
     assert place.run("doctor").code == 0
 
-    switched_off = {"ACTIONHERO_PLUGINS__DISABLED": "hello"}
-    assert names_of(place, "actions", **switched_off) == ["status"]
-    assert place.run("call", "hello", "--name", "Ada", **switched_off).code == 2
-    assert asked(place, "/api/hello?name=Ada", **switched_off)[0][0] == 404
+    disabled = {"ACTIONHERO_PLUGINS__DISABLED": "hello"}
+    assert names_of(place, "actions", **disabled) == ["status"]
+    assert place.run("call", "hello", "--name", "Ada", **disabled).code == 2
+    assert request(place, "/api/hello?name=Ada", **disabled)[0][0] == 404
 
     environment.uninstall("actionhero-hello")
 
@@ -174,7 +172,7 @@ PYPROJECT = """
 """
 
 PLUGIN = '''
-    """What this package adds to ActionHero."""
+    """The contributions of this package to ActionHero."""
 
     from __future__ import annotations
 
@@ -202,11 +200,11 @@ FORECAST = '''
 
 
     class ForecastInputs(Inputs):
-        city: str = Field(description="Where.")
+        city: str = Field(description="The city.")
 
 
     class Forecast(Action):
-        """Tell the weather of tomorrow."""
+        """Return the weather of tomorrow."""
 
         name = "weather:forecast"
         web = "GET /weather/{city}"
@@ -216,10 +214,10 @@ FORECAST = '''
 '''
 
 
-def test_a_plugin_of_somebody_else_is_built_installed_and_found(
+def test_a_third_party_plugin_is_built_installed_and_found(
     environment: Environment, place: Place, tmp_path: Path
 ) -> None:
-    """From an empty folder to an answer by every door, without a word to anybody."""
+    """From an empty folder to a response over each transport, without any registration."""
     project = tmp_path / "actionhero-weather"
     place.write(f"{project}/pyproject.toml", PYPROJECT)
     place.write(f"{project}/src/actionhero_weather/__init__.py", "")
@@ -233,8 +231,8 @@ def test_a_plugin_of_somebody_else_is_built_installed_and_found(
     assert row["state"] == "active"
     assert (row["distribution"], row["version"]) == ("actionhero-weather", "2.7.1")
     assert row["hooks"] == ["actionhero_actions"]
-    assert called(place, "weather:forecast", "--city", "Ulm") == "Rain in Ulm"
-    assert asked(place, "/api/weather/Ulm") == [(200, "Rain in Ulm")]
+    assert call(place, "weather:forecast", "--city", "Ulm") == "Rain in Ulm"
+    assert request(place, "/api/weather/Ulm") == [(200, "Rain in Ulm")]
     versions = json.loads(place.run("version", "--format", "json").stdout)
     assert {"name": "actionhero-weather", "version": "2.7.1"} in versions
 
@@ -252,8 +250,8 @@ def build(project: Path) -> Path:
     return wheel
 
 
-def test_every_wheel_has_its_types_and_no_tests(wheel_folder: Path) -> None:
-    """What a user installs is the package, its marker for type checkers, and its license."""
+def test_wheels_contain_types_and_no_tests(wheel_folder: Path) -> None:
+    """A wheel contains the package, its marker for type checkers, and its license."""
     import zipfile
 
     wheels = sorted(wheel_folder.glob("actionhero*.whl"))
@@ -266,6 +264,6 @@ def test_every_wheel_has_its_types_and_no_tests(wheel_folder: Path) -> None:
         tops = {name.partition("/")[0] for name in names}
         assert tops == {package, next(top for top in tops if top.endswith(".dist-info"))}
         assert any(name.endswith("licenses/LICENSE") for name in names)
-        # A template of a test is none.
+        # Templates of tests are allowed.
         modules = [name for name in names if name.endswith(".py")]
         assert not any("test_" in name or "conftest" in name for name in modules)
