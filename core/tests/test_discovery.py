@@ -151,9 +151,9 @@ def test_unknown_plugin_names_in_settings_are_an_error(install: Install, site: P
     _, problems = find_plugins(boot(site, enabled=("a", "x"), disabled=("y",)))
 
     assert problems == [
-        "plugins.disabled contains 'y', which is not installed; there are: a. Install it, or fix "
+        "plugins.disabled contains 'y', which is not installed; available: a. Install it, or fix "
         "the setting",
-        "plugins.enabled contains 'x', which is not installed; there are: a. Install it, or fix "
+        "plugins.enabled contains 'x', which is not installed; available: a. Install it, or fix "
         "the setting",
     ]
 

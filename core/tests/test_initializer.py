@@ -78,7 +78,7 @@ def test_a_missing_requirement_is_an_error() -> None:
 
     assert message.startswith("initializer 'web' (")
     assert message.endswith(
-        "requires 'redis', which no plugin provides; there are: db, web. Install the plugin that "
+        "requires 'redis', which no plugin provides; available: db, web. Install the plugin that "
         "provides it, or remove it from requires"
     )
 

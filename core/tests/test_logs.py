@@ -155,7 +155,7 @@ def test_an_unknown_level_is_an_error() -> None:
         logs.configure("verbose")
 
     assert str(raised.value) == (
-        "unknown log level 'verbose'; there are: debug, info, warn, error, fatal"
+        "unknown log level 'verbose'; available: debug, info, warn, error, fatal"
     )
 
 
@@ -164,7 +164,7 @@ def test_an_unknown_format_is_an_error() -> None:
     with pytest.raises(ValueError, match="log format") as raised:
         logs.configure("info", "xml")  # type: ignore[arg-type]
 
-    assert str(raised.value) == "unknown log format 'xml'; there are: console, json"
+    assert str(raised.value) == "unknown log format 'xml'; available: console, json"
 
 
 def test_lines_of_libraries_have_the_same_format(stream: io.StringIO) -> None:

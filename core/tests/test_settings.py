@@ -342,7 +342,7 @@ def test_settings_that_are_not_loaded_are_an_error() -> None:
         load(classes=[AppSettings]).get(WebSettings)
 
     assert str(caught.value) == (
-        "settings 'WebSettings' are not loaded; there are: AppSettings. Return the class from the "
+        "settings 'WebSettings' are not loaded; available: AppSettings. Return the class from the "
         "hook actionhero_settings, or enable its plugin"
     )
     assert WebSettings not in load(classes=[AppSettings])
@@ -476,7 +476,7 @@ def test_a_variable_of_an_unknown_field_is_an_error() -> None:
         load(classes=[OtherSettings])
 
     assert str(caught.value).endswith(
-        "map the variable 'PORT' to the unknown key 'prot'; there are: port"
+        "map the variable 'PORT' to the unknown key 'prot'; available: port"
     )
 
 
@@ -545,16 +545,16 @@ def test_one_error_is_one_line() -> None:
         ),
         (
             "ACTIONHERO_XYZ__Q",
-            "unknown section 'xyz'; there are: app, plugins, actions, errors, process, logs, "
+            "unknown section 'xyz'; available: app, plugins, actions, errors, process, logs, "
             f"web, store; {PLUGIN_HINT}",
         ),
         (
             "ACTIONHERO_ERRORS__XYZ",
-            "unknown setting 'errors.xyz'; there are: ACTIONHERO_ERRORS__SHOW_TRACEBACKS",
+            "unknown setting 'errors.xyz'; available: ACTIONHERO_ERRORS__SHOW_TRACEBACKS",
         ),
         (
             "ACTIONHERO_WEB__CORS__XYZ",
-            "unknown setting 'web.cors.xyz'; there are: ACTIONHERO_WEB__CORS__ORIGINS, "
+            "unknown setting 'web.cors.xyz'; available: ACTIONHERO_WEB__CORS__ORIGINS, "
             "ACTIONHERO_WEB__CORS__MAX_AGE, ACTIONHERO_WEB__CORS__TOKEN",
         ),
     ],
@@ -575,14 +575,14 @@ def test_unknown_variables_are_an_error(folder: Path, name: str, message: str) -
             "port = 1\n",
             "actionhero.toml:1 port: 'port' is not in a section; did you mean 'web.port'?",
         ),
-        ("x = 1\n", "actionhero.toml:1 x: 'x' is not in a section; there are: web"),
+        ("x = 1\n", "actionhero.toml:1 x: 'x' is not in a section; available: web"),
         (
             "web = 1\n",
             "actionhero.toml:1 web: section 'web' must be a table of settings",
         ),
         (
             "[mail]\n",
-            f"actionhero.toml:1 mail: unknown section 'mail'; there are: web; {PLUGIN_HINT}",
+            f"actionhero.toml:1 mail: unknown section 'mail'; available: web; {PLUGIN_HINT}",
         ),
         (
             "[web.cors]\norgins = 1\n",
@@ -682,7 +682,7 @@ def test_errors_name_the_command_line_and_code() -> None:
         f"command line wbe: unknown section 'wbe'; did you mean 'web'? {PLUGIN_HINT}"
     ]
     assert error_lines(classes=[StoreSettings], instances=[WebSettings(port=1)]) == [
-        f"code web: unknown section 'web'; there are: store; {PLUGIN_HINT}"
+        f"code web: unknown section 'web'; available: store; {PLUGIN_HINT}"
     ]
 
 

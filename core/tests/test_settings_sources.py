@@ -316,7 +316,7 @@ def test_an_unknown_environment_is_an_error(folder: Path) -> None:
     error = message(environ={"ACTIONHERO_ENV": "prod"})
 
     assert error == (
-        "ACTIONHERO_ENV: unknown environment 'prod'; there are: 'development', 'test', 'production'"
+        "ACTIONHERO_ENV: unknown environment 'prod'; available: 'development', 'test', 'production'"
     )
 
 

@@ -144,7 +144,7 @@ def test_config_can_be_limited_to_a_section(book: Place) -> None:
     command = book.run("config", "lgos")
 
     assert command.code == 2
-    assert "unknown section 'lgos'; there are: app, plugins, actions, " in command.stderr
+    assert "unknown section 'lgos'; available: app, plugins, actions, " in command.stderr
 
 
 def test_results_of_calls_can_be_tables(book: Place) -> None:

@@ -89,14 +89,14 @@ HOOKS = "from __future__ import annotations\nfrom actionhero import hookimpl\n\n
     [
         pytest.param(
             "@hookimpl\ndef actionhero_actoins(): ...\n",
-            "implements the unknown hook 'actionhero_actoins' (PATH:4); there are: "
+            "implements the unknown hook 'actionhero_actoins' (PATH:4); available: "
             "actionhero_actions, actionhero_commands, ",
             id="unknown hook",
         ),
         pytest.param(
             "@hookimpl\ndef actionhero_actions(application): ...\n",
             "implements 'actionhero_actions' (PATH:4) with the unknown argument 'application'; "
-            "there are: app. Remove it",
+            "available: app. Remove it",
             id="unknown argument",
         ),
         pytest.param(

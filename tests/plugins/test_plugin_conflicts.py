@@ -209,7 +209,7 @@ def test_a_missing_requirement_of_an_initializer_is_an_error(
 
     check_commands(
         f"initializer 'egg' (guest_one.plugin.actionhero_initializers.<locals>.Guest, {ONE}) "
-        "requires 'cock', which no plugin provides; there are: egg, hen. Install the plugin that "
+        "requires 'cock', which no plugin provides; available: egg, hen. Install the plugin that "
         "provides it, or remove it from requires",
         help_reports=False,
     )

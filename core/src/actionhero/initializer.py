@@ -104,7 +104,7 @@ def sort_initializers(
                 known = ", ".join(sorted(by_name)) or "none"
                 raise BootError(
                     f"initializer {initializer.name!r} ({describe(initializer)}) requires "
-                    f"{required!r}, which no plugin provides; there are: {known}. Install the "
+                    f"{required!r}, which no plugin provides; available: {known}. Install the "
                     "plugin that provides it, or remove it from requires"
                 )
         previous = [name for name in (*initializer.requires, *initializer.after) if name in by_name]
@@ -152,7 +152,7 @@ class Resources:
         except KeyError:
             known = ", ".join(sorted(known.__name__ for known in self._values)) or "nothing"
             raise BootError(
-                f"nothing provides {type_.__name__!r}; there are: {known}. Install and enable the "
+                f"nothing provides {type_.__name__!r}; available: {known}. Install and enable the "
                 "plugin whose initializer provides it, or call app.provide in one of yours"
             ) from None
         return value

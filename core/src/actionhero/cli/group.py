@@ -268,7 +268,11 @@ for _name, _target, _help in (
     ("config", "actionhero.cli.listings:config", "List the settings and their sources."),
     ("doctor", "actionhero.cli.doctor:doctor", "Check that the application can start."),
     ("version", "actionhero.cli.listings:version", "List the versions of installed packages."),
-    ("completion", "actionhero.cli.listings:completion", "Print the completion script of a shell."),
+    (
+        "completion",
+        "actionhero.cli.completion:completion",
+        "Print the completion script of a shell.",
+    ),
 ):
     group.add_command(LazyCommand(_name, _target, _help))
 

@@ -1,4 +1,4 @@
-"""The listings `actionhero actions`, `plugins`, `config` and `version`, and `completion`."""
+"""The listings `actionhero actions`, `plugins`, `config` and `version`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from importlib.metadata import PackageNotFoundError, requires
 from importlib.metadata import version as version_of
 
 import click
-from click.shell_completion import get_completion_class
 
 from actionhero.application import RunMode
 from actionhero.cli.exit_codes import EXIT_CONFIGURATION
-from actionhero.cli.group import CommandContext, group, red
+from actionhero.cli.group import CommandContext, red
 from actionhero.cli.output import format_option, write_rows
 from actionhero.plugins import VERSION
 
@@ -98,7 +97,7 @@ def config(context: CommandContext, section: str | None, format_: str) -> None:
         if not rows:
             known = ", ".join(dict.fromkeys(row.section for row in app.settings.rows()))
             raise click.BadParameter(
-                f"unknown section {section!r}; there are: {known}", param_hint="'SECTION'"
+                f"unknown section {section!r}; available: {known}", param_hint="'SECTION'"
             )
     for row in rows:
         row["setting"] = f"{row['section']}.{row['key']}"
@@ -141,23 +140,6 @@ def version(context: CommandContext, format_: str) -> None:
         except PackageNotFoundError:
             continue
     write_rows(rows, {"name": "Name", "version": "Version"}, format_)
-
-
-@click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish", "powershell"]))
-def completion(shell: str) -> None:
-    """Print the completion script of a shell, for `eval` or a file that the shell loads.
-
-    \b
-    bash:        eval "$(actionhero completion bash)"
-    zsh:         eval "$(actionhero completion zsh)"
-    fish:        actionhero completion fish | source
-    powershell:  actionhero completion powershell | Out-String | Invoke-Expression
-    """  # noqa: D301 - click's mark is the character itself
-    class_ = get_completion_class(shell)
-    if class_ is None:
-        raise click.UsageError(f"this version of click has no completion for {shell}")
-    click.echo(class_(group, {}, "actionhero", "_ACTIONHERO_COMPLETE").source())
 
 
 def _print_problems(problems: list[str]) -> None:

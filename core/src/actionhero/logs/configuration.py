@@ -112,9 +112,9 @@ def configure(
     """
     global _current
     if level not in LEVELS:
-        raise ValueError(f"unknown log level {level!r}; there are: {', '.join(LEVELS)}")
+        raise ValueError(f"unknown log level {level!r}; available: {', '.join(LEVELS)}")
     if format not in {"console", "json"}:
-        raise ValueError(f"unknown log format {format!r}; there are: console, json")
+        raise ValueError(f"unknown log format {format!r}; available: console, json")
     stream = sys.stderr if stream is None else stream
     if _current is None:
         _current = _Configuration(Handler(stream, call_log))

@@ -111,7 +111,7 @@ def find_plugins(boot: BootSettings) -> tuple[list[Plugin], list[str]]:
             known = ", ".join(names) or "none"
             setting = "plugins.disabled" if name in boot.disabled else "plugins.enabled"
             problems.append(
-                f"{setting} contains {name!r}, which is not installed; there are: {known}. "
+                f"{setting} contains {name!r}, which is not installed; available: {known}. "
                 "Install it, or fix the setting"
             )
     return plugins, problems

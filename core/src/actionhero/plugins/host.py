@@ -99,7 +99,7 @@ class PluginHost:
             if options["optionalhook"]:
                 return None
             return (
-                f"implements the unknown hook {name!r} ({location}); there are: "
+                f"implements the unknown hook {name!r} ({location}); available: "
                 f"{', '.join(sorted(self.hooks))}. Fix the name, or install the plugin that "
                 "specifies it"
             )
@@ -118,7 +118,7 @@ class PluginHost:
         if unknown := sorted(set(inspect.signature(function).parameters) - supported):
             return (
                 f"implements {name!r} ({location}) with the unknown argument "
-                f"{', '.join(map(repr, unknown))}; there are: "
+                f"{', '.join(map(repr, unknown))}; available: "
                 f"{', '.join(sorted(supported)) or 'no arguments'}. Remove it"
             )
         return None

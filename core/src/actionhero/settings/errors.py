@@ -68,12 +68,12 @@ def unknown_section(setting: SettingValue, sections: Mapping[str, type[Settings]
             return SettingError(str(origin), f"unknown setting; {form}")
     elif len(setting.path) == 1 and not isinstance(setting.value, dict):
         paths = [f"{name}.{section}" for name in sections if section in sections[name].model_fields]
-        hint = f"did you mean {paths[0]!r}?" if paths else f"there are: {', '.join(sections)}"
+        hint = f"did you mean {paths[0]!r}?" if paths else f"available: {', '.join(sections)}"
         return SettingError(str(origin), f"{section!r} is not in a section; {hint}")
     else:
         origin = _section_origin(setting)
     match = _closest(section, sections)
-    hint = f"did you mean {match!r}?" if match else f"there are: {', '.join(sections)};"
+    hint = f"did you mean {match!r}?" if match else f"available: {', '.join(sections)};"
     return SettingError(str(origin), f"unknown section {section!r}; {hint} {_PLUGIN_HINT}")
 
 
@@ -93,7 +93,7 @@ def unknown_key(
     if setting.origin.is_variable:
         names = tuple(variable_name(*path[:-1], name) for name in names)
         match = match and variable_name(*path[:-1], match)
-    hint = f"did you mean {match!r}?" if match else f"there are: {', '.join(names) or 'none'}"
+    hint = f"did you mean {match!r}?" if match else f"available: {', '.join(names) or 'none'}"
     origin = setting.origin.nested(path[len(setting.path) :])
     return SettingError(str(origin), f"unknown setting {'.'.join(path)!r}; {hint}")
 

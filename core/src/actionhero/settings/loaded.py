@@ -91,7 +91,7 @@ class LoadedSettings:
         except KeyError:
             known = ", ".join(known.__name__ for known in self._sections) or "none"
             raise BootError(
-                f"settings {section.__qualname__!r} are not loaded; there are: {known}. Return "
+                f"settings {section.__qualname__!r} are not loaded; available: {known}. Return "
                 f"the class from the hook actionhero_settings, or enable its plugin"
             ) from None
 

@@ -170,7 +170,7 @@ def _aliases(classes: Iterable[type[Settings]]) -> dict[str, tuple[str, str]]:
             if key not in model.model_fields:
                 raise ConfigurationError(
                     f"settings {_full_name(model)!r} map the variable {variable!r} to the unknown "
-                    f"key {key!r}; there are: {', '.join(model.model_fields) or 'none'}"
+                    f"key {key!r}; available: {', '.join(model.model_fields) or 'none'}"
                 )
             other = aliases.setdefault(variable, (model.section, key))
             if other != (model.section, key):

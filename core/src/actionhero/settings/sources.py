@@ -199,7 +199,7 @@ def _environment(
         origin = f"{relative_path(dotenv_path)}:{line} {ENVIRONMENT_VARIABLE}"
     if name and name not in ENVIRONMENTS:
         allowed = ", ".join(repr(name) for name in ENVIRONMENTS)
-        raise ConfigurationError(f"{origin}: unknown environment {name!r}; there are: {allowed}")
+        raise ConfigurationError(f"{origin}: unknown environment {name!r}; available: {allowed}")
     return cast("Environment", name or "development")
 
 
