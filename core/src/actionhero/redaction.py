@@ -38,8 +38,8 @@ _ELLIPSIS: Final = "…"
 
 _SCALARS: Final = frozenset({int, float, bool, type(None)})
 _SENSITIVE_PARAMETER: Final = r"([?&][\w.-]*(?:password|passwd|pwd|secret|token|key)=)"
-#: A query parameter that holds a secret, in running text.
-SECRET_IN_QUERY: Final = re.compile(_SENSITIVE_PARAMETER + r"[^&#\s]*", re.IGNORECASE)
+# A query parameter with a secret, in running text.
+_RUNNING_PARAMETER: Final = re.compile(_SENSITIVE_PARAMETER + r"[^&#\s]*", re.IGNORECASE)
 # In a text that is one URL, a space belongs to the value.
 _WHOLE_PARAMETER: Final = re.compile(_SENSITIVE_PARAMETER + r"[^&#]*", re.IGNORECASE)
 _URL_SEPARATOR: Final = re.compile(r"([;,]\s*(?=[A-Za-z][A-Za-z0-9+.-]*://))")
@@ -202,7 +202,7 @@ def mask_urls(text: str) -> str:
         end = _END_OF_URL.search(part)
         length = end.start() if end else len(part)
         parts += _mask_password("://" + part[:length]), part[length:]
-    return SECRET_IN_QUERY.sub(rf"\1{MASK}", "".join(parts))
+    return _RUNNING_PARAMETER.sub(rf"\1{MASK}", "".join(parts))
 
 
 def _mask_password(url: str) -> str:
