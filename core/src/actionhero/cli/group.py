@@ -271,7 +271,7 @@ for _name, _target, _help in (
     (
         "completion",
         "actionhero.cli.completion:completion",
-        "Print the completion script of a shell.",
+        "Print the completion script.",
     ),
 ):
     group.add_command(LazyCommand(_name, _target, _help))
