@@ -385,11 +385,11 @@ def test_variables_can_set_nested_keys(folder: Path) -> None:
 def test_well_known_variables_are_supported(folder: Path) -> None:
     """`PORT` sets the port; `ACTIONHERO_WEB__PORT` overrides it."""
     alone = last(read({"PORT": "1"}), "web", "port")
-    beside = last(read({"PORT": "1", "ACTIONHERO_WEB__PORT": "2"}), "web", "port")
+    both = last(read({"PORT": "1", "ACTIONHERO_WEB__PORT": "2"}), "web", "port")
     empty = list(read({"PORT": ""}).values({"PORT": ("web", "port")}))
 
     assert (alone.value, str(alone.origin)) == ("1", "PORT")
-    assert (beside.value, str(beside.origin)) == ("2", "ACTIONHERO_WEB__PORT")
+    assert (both.value, str(both.origin)) == ("2", "ACTIONHERO_WEB__PORT")
     assert empty == []
 
 

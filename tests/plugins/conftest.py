@@ -90,8 +90,8 @@ def check_commands(place: Place) -> CheckCommands:
             reports["help"] = commands["help"].stdout
         for name, text in reports.items():
             for message in messages:
-                found = without_spaces(message) in without_spaces(text)
-                assert found, f"{name} does not report {message!r}:\n{text}"
+                is_reported = without_spaces(message) in without_spaces(text)
+                assert is_reported, f"{name} does not report {message!r}:\n{text}"
         for name, command in commands.items():
             assert "Traceback" not in command.stdout + command.stderr, f"{name}:\n{command.stderr}"
             assert not command.left_processes, f"{name} left a process"

@@ -107,7 +107,7 @@ class App:
             Plugin(
                 name=getattr(item, "__name__", type(item).__name__).removesuffix(".plugin"),
                 module_name=getattr(item, "__name__", type(item).__module__),
-                reason="given in code",
+                reason="passed in code",
                 implementation=item,
             )
             for item in implementations

@@ -37,18 +37,18 @@ def entry_points(group: str) -> list[EntryPoint]:
     if any(os.path.isfile(folder) for folder in sys.path):
         # Archives, such as a zip application, are left to the standard library.
         return list(_from_importlib(group))
-    found: dict[str, list[EntryPoint]] = {}
+    by_distribution: dict[str, list[EntryPoint]] = {}
     for folder in dict.fromkeys(sys.path):
         for path in _metadata_folders(folder or "."):
             lines = _read(os.path.join(path, "entry_points.txt"))
             if f"[{group}]" not in lines:
                 continue
             name, version, requires = _metadata(path)
-            found.setdefault(
+            by_distribution.setdefault(
                 _normalize(name),
                 [EntryPoint(*entry, name, version, requires) for entry in _entries(lines, group)],
             )
-    return [entry for entries in found.values() for entry in entries]
+    return [entry for entries in by_distribution.values() for entry in entries]
 
 
 def _metadata_folders(folder: str) -> Iterator[str]:

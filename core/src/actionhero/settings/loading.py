@@ -42,9 +42,9 @@ def load_settings(
     aliases = _aliases(sections.values())
     values = [*sources.values(aliases), *_code_values(instances)]
     drafts = {name: _SectionDraft(model) for name, model in sections.items()}
-    found: list[SettingError] = []
+    problems: list[SettingError] = []
     for setting in values:
-        found += _add(setting, sections, drafts)
+        problems += _add(setting, sections, drafts)
     loaded: dict[type[Settings], Settings] = {}
     for draft in drafts.values():
         try:
@@ -52,11 +52,13 @@ def load_settings(
                 draft.values, context={"root": sources.root, "environment": sources.environment}
             )
         except ValidationError as error:
-            found += draft.validation_errors(error.errors(include_url=False, include_context=False))
+            problems += draft.validation_errors(
+                error.errors(include_url=False, include_context=False)
+            )
     # Outside of the `except`, so that the error of pydantic, which contains the values, is not
     # its context.
-    if found:
-        raise errors.configuration_error(found)
+    if problems:
+        raise errors.configuration_error(problems)
     contributions = {
         (name, key): tuple(settings)
         for name, draft in drafts.items()
