@@ -1,4 +1,4 @@
-"""The echo that suites of RFC 6455 are run on, and Autobahn's own cases, run on it."""
+"""The echo server for conformance suites of RFC 6455, and the cases of Autobahn."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pytest
 if TYPE_CHECKING:
     from tests.conftest import Place
 
-#: Sections of the suite: limits and speed, compression, compression with options. They take long.
+#: The slow sections of the suite: limits and speed, compression, compression with options.
 LIMITS, COMPRESSED, WINDOWS = "9.*", "12.*", "13.*"
-#: Of each of the long sections, those that are over soon.
+#: The fast cases of the slow sections.
 SHORT = (
     "9.1.1", "9.2.1", "9.3.1", "9.4.1", "9.5.6", "9.6.6", "9.7.1", "9.8.1", "12.1.1", "12.2.1",
     "13.1.1", "13.2.1", "13.3.1", "13.4.1", "13.5.1", "13.6.1", "13.7.1",
@@ -28,7 +28,7 @@ KOSOKU = Path(sys.executable).with_name("kosoku")
 
 @pytest.fixture
 def echo(place: Place, workspace: Path) -> str:
-    """Give the address of the echo, which is started."""
+    """Start the echo server, and return its URL."""
     specimens = workspace / "tests" / "specimens"
     shutil.copy(specimens / "echo" / "actionhero.toml", place.folder)
     place.enabled = ["web", "websocket"]
@@ -38,8 +38,8 @@ def echo(place: Place, workspace: Path) -> str:
 
 
 @pytest.mark.parametrize("content", ["grüße", b"\x00\xff", "", "x" * 2**20, bytes(2**24)])
-async def test_the_echo_says_what_it_heard(echo: str, content: str | bytes) -> None:
-    """Text as text and bytes as bytes, empty ones and those of 16 MiB, with compression agreed."""
+async def test_the_server_echoes_messages(echo: str, content: str | bytes) -> None:
+    """Text and bytes, from empty to 16 MiB, with negotiated compression."""
     async with (
         aiohttp.ClientSession() as client,
         client.ws_connect(echo, compress=15, max_msg_size=0) as socket,
@@ -48,13 +48,13 @@ async def test_the_echo_says_what_it_heard(echo: str, content: str | bytes) -> N
             await socket.send_str(content)
         else:
             await socket.send_bytes(content)
-        heard = await socket.receive()
+        message = await socket.receive()
 
-    assert heard.data == content
+    assert message.data == content
 
 
-def test_no_case_of_autobahn_fails(echo: str, tmp_path: Path) -> None:
-    """All sections but the long ones: of those, the short cases."""
+def test_all_cases_of_autobahn_pass(echo: str, tmp_path: Path) -> None:
+    """All fast sections, and the fast cases of the slow ones."""
     run_suite(echo, tmp_path, *("-x", LIMITS, "-x", COMPRESSED, "-x", WINDOWS, "-p", "4"))
     run_suite(echo, tmp_path, *(part for case in SHORT for part in ("-i", case)))
 
@@ -62,18 +62,18 @@ def test_no_case_of_autobahn_fails(echo: str, tmp_path: Path) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("section", [LIMITS, COMPRESSED, WINDOWS])
-def test_no_case_of_the_long_sections_fails(echo: str, tmp_path: Path, section: str) -> None:
+def test_all_cases_of_the_slow_sections_pass(echo: str, tmp_path: Path, section: str) -> None:
     """Messages of 16 MiB, and thousands of compressed ones."""
     run_suite(echo, tmp_path, "-i", section)
 
 
 def run_suite(echo: str, folder: Path, *options: str) -> None:
-    """Run cases on the echo. In a process of its own: the suite puts modules in others' place."""
-    ended = subprocess.run(
+    """Run cases in a separate process, as the suite replaces modules."""
+    completed = subprocess.run(
         [str(KOSOKU), *options, "-o", str(folder / "report"), echo],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "cases passed" in ended.stdout
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert "cases passed" in completed.stdout

@@ -1,4 +1,4 @@
-"""The ledger, served by a started process, and what may happen to it."""
+"""Fixtures that serve the ledger application in a process, and generate load."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from pathlib import Path
 
-    from tests.conftest import Place, Running
+    from tests.conftest import Place, RunningCommand
 
     from actionhero_db.testing import ThrowAwayPostgres
 
-#: How long an answer may take before the test gives up: nothing may hang.
-PATIENCE_SECONDS = 45.0
+#: The timeout of a request; no request may hang.
+TIMEOUT_SECONDS = 45.0
 
 
-class Served:
-    """A started process, and browsers for it."""
+class LedgerServer:
+    """A server process, and its browsers."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: RunningCommand) -> None:
         self.running = running
         port = running.wait_for(r"listening on http://[\w.]+:(\d+)")[1]
         self.root = f"http://127.0.0.1:{port}"
         self.url = f"{self.root}/api"
 
     def browser(self) -> httpx.AsyncClient:
-        """Return somebody new, with a cookie jar of their own."""
-        return httpx.AsyncClient(base_url=self.url, timeout=PATIENCE_SECONDS)
+        """Return a new client with its own cookies."""
+        return httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT_SECONDS)
 
     @property
-    def still_runs(self) -> bool:
-        """Whether it is the process that was started."""
+    def is_running(self) -> bool:
+        """Whether the process has not exited."""
         return self.running.process.poll() is None
 
 
 class Serve(Protocol):
-    """Starts the ledger; keyword arguments are variables of its environment."""
+    """Starts the ledger with environment variables."""
 
-    def __call__(self, **variables: str) -> Served: ...
+    def __call__(self, **variables: str) -> LedgerServer: ...
 
 
 @pytest.fixture
 def ledger(place: Place, workspace: Path) -> Place:
-    """Give a folder with the ledger; it has a database, and no sessions."""
+    """A folder with the ledger, with a database and without sessions."""
     shutil.copytree(
         workspace / "tests" / "specimens" / "ledger",
         place.folder / "ledger",
@@ -70,7 +70,7 @@ def ledger(place: Place, workspace: Path) -> Place:
 
 @pytest.fixture
 def visits(place: Place, workspace: Path) -> Place:
-    """Give a folder with the part of the ledger that has sessions, and no database."""
+    """A folder with the part of the ledger that has sessions and no database."""
     source = workspace / "tests" / "specimens" / "ledger"
     place.write("ledger/__init__.py", "")
     shutil.copy(source / "visits.py", place.folder / "ledger")
@@ -97,7 +97,7 @@ def visits(place: Place, workspace: Path) -> Place:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def each_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give a test an empty database, once on each that there is."""
+    """The URL of an empty database, of each supported kind."""
     if request.param == "sqlite":
         return f"sqlite://{tmp_path / 'ledger.sqlite3'}"
     server: ThrowAwayPostgres = request.getfixturevalue("postgres_server")
@@ -106,75 +106,76 @@ def each_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def serve(ledger: Place, each_url: str) -> Serve:
-    """Give a function that starts the ledger on each database."""
+    """A function that starts the ledger on each database."""
 
-    def start(**variables: str) -> Served:
-        return Served(ledger.start("start", DATABASE_URL=each_url, **variables))
+    def start(**variables: str) -> LedgerServer:
+        return LedgerServer(ledger.start("start", DATABASE_URL=each_url, **variables))
 
     return start
 
 
 @pytest.fixture
 def own_postgres() -> Iterator[ThrowAwayPostgres]:
-    """Give a test a PostgreSQL of its own, to end and start as it likes."""
+    """A PostgreSQL server for one test, which can stop and start it."""
     with throw_away_postgres() as server:
         yield server
 
 
 class Load:
-    """Clients that ask without a pause, and what they were answered."""
+    """Clients that send requests without a pause, and the statuses of the responses."""
 
     def __init__(self) -> None:
-        self.seen: collections.Counter[int] = collections.Counter()
+        self.statuses: collections.Counter[int] = collections.Counter()
         self._changed = asyncio.Condition()
-        self._ending = False
+        self._stopped = False
 
-    async def until(self, status: int, more: int) -> None:
-        """Return when a status was answered so many times more."""
+    async def wait_for(self, status: int, count: int) -> None:
+        """Wait for a number of further responses with a status."""
         async with self._changed:
-            wanted = self.seen[status] + more
-            await self._changed.wait_for(lambda: self.seen[status] >= wanted)
+            target = self.statuses[status] + count
+            await self._changed.wait_for(lambda: self.statuses[status] >= target)
 
-    async def run(self, ask: Callable[[int], Any]) -> None:
-        """Ask again and again, until `end`.
+    async def run(self, send: Callable[[int], Any]) -> None:
+        """Send requests until `stop`.
 
         Args:
-            ask: Asks once, given how often it did before; returns the answer.
+            send: Sends a request and returns the response; its argument is the number of previous
+                requests.
         """
         count = 0
-        while not self._ending:
-            response = await ask(count)
+        while not self._stopped:
+            response = await send(count)
             if response.status_code == 503:
                 assert int(response.headers["Retry-After"]) > 0
             count += 1
             async with self._changed:
-                self.seen[response.status_code] += 1
+                self.statuses[response.status_code] += 1
                 self._changed.notify_all()
 
-    def end(self) -> None:
-        """Let every client stop after the answer it waits for."""
-        self._ending = True
+    def stop(self) -> None:
+        """Stop every client after its pending response."""
+        self._stopped = True
 
 
-class UnderLoad(Protocol):
-    """Keeps several clients asking for as long as a block."""
+class GenerateLoad(Protocol):
+    """Runs several clients in a context."""
 
     def __call__(self, clients: Sequence[Callable[[int], Any]]) -> Any: ...
 
 
 @pytest.fixture
-def under_load() -> UnderLoad:
-    """Give a function that keeps several clients asking for as long as a block."""
+def generate_load() -> GenerateLoad:
+    """A function that runs several clients in a context."""
 
     @asynccontextmanager
-    async def load(clients: Sequence[Callable[[int], Any]]) -> AsyncIterator[Load]:
-        made = Load()
+    async def generate(clients: Sequence[Callable[[int], Any]]) -> AsyncIterator[Load]:
+        load = Load()
         async with asyncio.timeout(90), asyncio.TaskGroup() as group:
-            for ask in clients:
-                group.create_task(made.run(ask))
+            for send in clients:
+                group.create_task(load.run(send))
             try:
-                yield made
+                yield load
             finally:
-                made.end()
+                load.stop()
 
-    return load
+    return generate

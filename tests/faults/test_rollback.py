@@ -1,4 +1,4 @@
-"""Whatever ends a call over HTTP, its transaction leaves all it wrote or nothing."""
+"""The transactions of calls over HTTP: committed or rolled back, for every kind of end."""
 
 from __future__ import annotations
 
@@ -11,97 +11,97 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.faults.conftest import Serve, Served
+    from tests.faults.conftest import LedgerServer, Serve
 
 
-async def assert_nothing_was_kept(served: Served, text: str) -> None:
-    """See that no entry is there, and that its text is free.
+async def assert_rolled_back(server: LedgerServer, text: str) -> None:
+    """Assert that there is no entry with a text.
 
-    The text is unique: whoever writes it waits for one who has written it and not ended yet, and
-    conflicts with one who has kept it.
+    Texts are unique: writing one waits for an open transaction with the same text, and conflicts
+    with a committed one.
     """
-    async with served.browser() as browser:
-        again = await browser.post("/entries", json={"text": text})
-        counted = await browser.get("/entries")
+    async with server.browser() as browser:
+        created = await browser.post("/entries", json={"text": text})
+        count = await browser.get("/entries")
 
-    assert again.status_code == 200, again.text
-    assert counted.json() == 1
+    assert created.status_code == 200, created.text
+    assert count.json() == 1
 
 
-async def test_a_value_is_kept(serve: Serve) -> None:
-    """What was answered with a value is there, also after the server was killed."""
-    served = serve()
-    async with served.browser() as browser:
-        answer = await browser.post("/entries", json={"text": "kept"})
-        served.running.kill()
-    served = serve()
-    async with served.browser() as browser:
-        counted = await browser.get("/entries")
-        again = await browser.post("/entries", json={"text": "kept"})
+async def test_a_successful_call_is_committed(serve: Serve) -> None:
+    """The entry exists even after the server was killed."""
+    server = serve()
+    async with server.browser() as browser:
+        response = await browser.post("/entries", json={"text": "stored"})
+        server.running.kill()
+    server = serve()
+    async with server.browser() as browser:
+        count = await browser.get("/entries")
+        duplicate = await browser.post("/entries", json={"text": "stored"})
 
-    assert answer.status_code == 200
-    assert counted.json() == 1
-    assert again.status_code == 409
+    assert response.status_code == 200
+    assert count.json() == 1
+    assert duplicate.status_code == 409
 
 
 @pytest.mark.parametrize(("action", "status"), [("refuse", 409), ("crash", 500), ("slow", 408)])
-async def test_an_error_and_a_timeout_leave_nothing(serve: Serve, action: str, status: int) -> None:
-    """A refusal, an accident and the time limit: what was written before is gone."""
-    served = serve()
+async def test_a_failed_call_is_rolled_back(serve: Serve, action: str, status: int) -> None:
+    """After a typed error, an exception and a timeout."""
+    server = serve()
 
-    async with served.browser() as browser:
-        answer = await browser.post(f"/entries/{action}", json={"text": "gone"})
+    async with server.browser() as browser:
+        response = await browser.post(f"/entries/{action}", json={"text": "discarded"})
 
-    assert answer.status_code == status
-    await assert_nothing_was_kept(served, "gone")
+    assert response.status_code == status
+    await assert_rolled_back(server, "discarded")
 
 
-async def test_a_client_that_goes_away_leaves_nothing(
+async def test_the_call_of_a_disconnected_client_is_rolled_back(
     serve: Serve, program: Callable[[str], str]
 ) -> None:
-    """I kill curl in the middle of its call."""
-    served = serve()
+    """curl is killed during its call."""
+    server = serve()
     curl = await asyncio.create_subprocess_exec(
-        *(program("curl"), "-s", "--json", '{"text": "gone"}', f"{served.url}/entries/hold")
+        *(program("curl"), "-s", "--json", '{"text": "discarded"}', f"{server.url}/entries/hold")
     )
-    await asyncio.to_thread(served.running.wait_for, "holding gone")
+    await asyncio.to_thread(server.running.wait_for, "holding discarded")
 
     curl.kill()
     await curl.wait()
 
-    await assert_nothing_was_kept(served, "gone")
+    await assert_rolled_back(server, "discarded")
 
 
-async def test_a_stop_past_its_grace_time_leaves_nothing(serve: Serve) -> None:
-    """The server is stopped while a call never ends: the call is cut off, and rolled back."""
-    served = serve(ACTIONHERO_PROCESS__SHUTDOWN_TIMEOUT="300ms")
-    async with served.browser() as browser:
-        held = asyncio.create_task(browser.post("/entries/hold", json={"text": "gone"}))
-        await asyncio.to_thread(served.running.wait_for, "holding gone")
-        ended = await asyncio.to_thread(served.running.stop)
-        [outcome] = await asyncio.gather(held, return_exceptions=True)
+async def test_a_call_beyond_the_grace_period_is_rolled_back(serve: Serve) -> None:
+    """The shutdown of the server cancels a call that does not finish."""
+    server = serve(ACTIONHERO_PROCESS__SHUTDOWN_TIMEOUT="300ms")
+    async with server.browser() as browser:
+        holding = asyncio.create_task(browser.post("/entries/hold", json={"text": "discarded"}))
+        await asyncio.to_thread(server.running.wait_for, "holding discarded")
+        completed = await asyncio.to_thread(server.running.stop)
+        [outcome] = await asyncio.gather(holding, return_exceptions=True)
 
-    assert ended.code == 0
+    assert completed.code == 0
     assert isinstance(outcome, BaseException) or outcome.status_code >= 500
-    await assert_nothing_was_kept(serve(), "gone")
+    await assert_rolled_back(serve(), "discarded")
 
 
-async def test_a_stop_lets_a_call_end_that_does_so_in_time(serve: Serve) -> None:
-    """What was begun before the signal is kept if it ends within the grace time."""
-    served = serve()
-    async with served.browser() as browser, served.browser() as other:
-        # It is connected before the door closes.
+async def test_a_call_that_finishes_within_the_grace_period_is_committed(serve: Serve) -> None:
+    """It started before the signal."""
+    server = serve()
+    async with server.browser() as browser, server.browser() as other:
+        # It connects before the server stops accepting connections.
         await other.get("/plain")
-        held = asyncio.create_task(browser.post("/entries/hold", json={"text": "kept"}))
-        await asyncio.to_thread(served.running.wait_for, "holding kept")
-        released = asyncio.create_task(other.post("/release"))
-        served.running.process.send_signal(signal.SIGTERM)
-        await released
-        answer = await held
-    ended = await asyncio.to_thread(served.running.wait)
+        holding = asyncio.create_task(browser.post("/entries/hold", json={"text": "stored"}))
+        await asyncio.to_thread(server.running.wait_for, "holding stored")
+        releasing = asyncio.create_task(other.post("/release"))
+        server.running.process.send_signal(signal.SIGTERM)
+        await releasing
+        response = await holding
+    completed = await asyncio.to_thread(server.running.wait)
     async with serve().browser() as browser:
-        counted = await browser.get("/entries")
+        count = await browser.get("/entries")
 
-    assert answer.status_code == 200
-    assert ended.code == 0
-    assert counted.json() == 1
+    assert response.status_code == 200
+    assert completed.code == 0
+    assert count.json() == 1

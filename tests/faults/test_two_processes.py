@@ -1,4 +1,4 @@
-"""Two processes serve one application: sessions are shared, and no write is lost."""
+"""Two processes of one application: sessions are shared, and no write is lost."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 
     from actionhero_redis.testing import ThrowAwayRedis
 
-from tests.faults.conftest import Served
+from tests.faults.conftest import LedgerServer
 
 
-async def test_fifty_writes_at_once_through_two_processes_lose_none(
+async def test_concurrent_writes_through_two_processes_are_not_lost(
     visits: Place,
     redis_server: ThrowAwayRedis,
 ) -> None:
-    """Two tabs of one browser are served by two processes, and each key that was set is there."""
+    """Fifty requests with one session, to two processes, set all their keys."""
     one, two = (
-        Served(running)
+        LedgerServer(running)
         for running in [visits.start("start", REDIS_URL=redis_server.url) for _ in range(2)]
     )
     async with one.browser() as first, two.browser() as second:
         await first.put("/session", json={"user": 7})
         second.cookies = first.cookies
 
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             *(
                 (first if number % 2 else second).post(
                     "/session", json={"key": f"k{number}", "value": number}
@@ -38,24 +38,24 @@ async def test_fifty_writes_at_once_through_two_processes_lose_none(
         )
         sessions = [(await browser.get("/session")).json() for browser in (first, second)]
 
-    assert {answer.status_code for answer in answers} == {200}
-    wanted = {"userId": 7, **{f"k{number}": number for number in range(50)}}
-    assert sessions == [wanted, wanted]
+    assert {response.status_code for response in responses} == {200}
+    expected = {"userId": 7, **{f"k{number}": number for number in range(50)}}
+    assert sessions == [expected, expected]
 
 
-async def test_visitors_and_made_up_cookies_leave_nothing_in_redis(
+async def test_requests_without_a_session_store_nothing_in_redis(
     visits: Place,
     redis_server: ThrowAwayRedis,
 ) -> None:
-    """Hundreds who look around, with a cookie of their own making or none, cost no memory."""
-    served = Served(visits.start("start", REDIS_URL=redis_server.url))
-    async with served.browser() as browser:
-        made_up = {"Cookie": f"__session={'a' * 43}"}
-        answers = [await browser.get("/session") for _ in range(20)]
-        answers += [await browser.get("/session", headers=made_up) for _ in range(20)]
-    with redis.Redis.from_url(redis_server.url) as kept:
-        keys = kept.keys("*sessions*")
+    """Neither without a cookie nor with a forged one."""
+    server = LedgerServer(visits.start("start", REDIS_URL=redis_server.url))
+    async with server.browser() as browser:
+        forged = {"Cookie": f"__session={'a' * 43}"}
+        responses = [await browser.get("/session") for _ in range(20)]
+        responses += [await browser.get("/session", headers=forged) for _ in range(20)]
+    with redis.Redis.from_url(redis_server.url) as client:
+        keys = client.keys("*sessions*")
 
-    assert {(answer.status_code, answer.text) for answer in answers} == {(200, "{}")}
-    assert not any("set-cookie" in answer.headers for answer in answers)
+    assert {(response.status_code, response.text) for response in responses} == {(200, "{}")}
+    assert not any("set-cookie" in response.headers for response in responses)
     assert keys == []
