@@ -1,8 +1,8 @@
-"""The chat, served by started processes, and browsers for it.
+"""Fixtures that start the chat in a subprocess, and HTTP clients for it.
 
-Each test that asks for `chat` runs four times: on the embedded stores and on real servers, and in
-both profiles of errors. `ACTIONHERO_TEST_DATABASE` narrows the stores: `sqlite`, or `postgres` or
-the URL of a server.
+Each test that uses `chat` runs four times: with embedded stores and with real servers, in both
+error formats. `ACTIONHERO_TEST_DATABASE` restricts the stores: `sqlite`, or `postgres` or the URL
+of a server.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-#: How long anything may take before the test gives up.
-PATIENCE_SECONDS = 30.0
+#: The timeout of every single step.
+TIMEOUT_SECONDS = 30.0
 PLUGINS = "web,redis,sessions,db,channels,websocket,chat"
 PASSWORD = "correct horse"
 STORAGES = {"sqlite": ("embedded",), "": ("embedded", "servers")}
-PROFILES = ("standard", "actionhero")
-#: Nothing is asked by TLS, and making one of these for each browser takes the most time of a test.
+ERROR_FORMATS = ("standard", "actionhero")
+#: Shared by all clients: creating a context per client would dominate the time of a test.
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
-#: What a refusal is told as: status and type, in `standard` and in `actionhero`.
-REFUSALS = {
+#: Status and type of each kind of error, in the formats `standard` and `actionhero`.
+ERRORS = {
     "invalid": (
         (422, "CONNECTION_ACTION_PARAM_REQUIRED"),
         (406, "CONNECTION_ACTION_PARAM_REQUIRED"),
@@ -59,28 +59,28 @@ REFUSALS = {
     "method": ((405, "CONNECTION_METHOD_NOT_ALLOWED"), (404, "CONNECTION_ACTION_NOT_FOUND")),
 }
 
-#: The environment of a process on which nothing from outside has a say.
-KEPT = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "COVERAGE_PROCESS_START")
+#: The variables that a subprocess inherits.
+INHERITED_VARIABLES = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "COVERAGE_PROCESS_START")
 
 
 class Chat:
-    """A started `actionhero start` in a folder, and all that it has said."""
+    """A running `actionhero start` in a folder, and its log output."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str], port: int = 0) -> None:
         self.folder = folder
         self.environ = {
-            **{name: os.environ[name] for name in KEPT if name in os.environ},
+            **{name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ},
             "ACTIONHERO_PLUGINS__ENABLED": PLUGINS,
             "ACTIONHERO_LOGS__LEVEL": "debug",
-            # As little work as a hash can be: the tests make many.
+            # The cheapest hash: the tests compute many.
             "ACTIONHERO_CHAT__ARGON2_MEMORY_KIB": "8",
             "ACTIONHERO_CHAT__ARGON2_PASSES": "1",
             "ACTIONHERO_CHAT__ARGON2_LANES": "1",
             **environ,
         }
-        self.profile = self.environ.get("ACTIONHERO_WEB__ERROR_FORMAT", "standard")
+        self.error_format = self.environ.get("ACTIONHERO_WEB__ERROR_FORMAT", "standard")
         self.port = 0
-        self._said = ""
+        self._output = ""
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "actionhero", "start", "--port", str(port)],
@@ -96,55 +96,55 @@ class Chat:
 
     @property
     def url(self) -> str:
-        """Where its actions are."""
+        """The base URL of the actions."""
         return f"http://127.0.0.1:{self.port}/api"
 
     @property
-    def said(self) -> str:
-        """All that it has written to stderr."""
+    def output(self) -> str:
+        """The content of stderr so far."""
         with self._changed:
-            return self._said
+            return self._output
 
-    def listening(self) -> Chat:
-        """Return itself, as soon as it listens."""
+    def wait_until_listening(self) -> Chat:
+        """Wait until the server listens, and return this object."""
         self.port = int(self.wait_for(r"listening on http://127\.0\.0\.1:(\d+)/api")[1])
         return self
 
     def wait_for(self, pattern: str) -> re.Match[str]:
-        """Return the match of a pattern, as soon as it was said."""
+        """Wait until stderr matches a pattern, and return the match."""
 
-        def is_over() -> bool:
-            return re.search(pattern, self._said) is not None or not self._reader.is_alive()
+        def is_finished() -> bool:
+            return re.search(pattern, self._output) is not None or not self._reader.is_alive()
 
         with self._changed:
-            self._changed.wait_for(is_over, PATIENCE_SECONDS)
-        found = re.search(pattern, self.said)
-        if found is None:
-            pytest.fail(f"{pattern!r} was not said; there was:\n{self.said}")
-        return found
+            self._changed.wait_for(is_finished, TIMEOUT_SECONDS)
+        match = re.search(pattern, self.output)
+        if match is None:
+            pytest.fail(f"{pattern!r} does not match the output:\n{self.output}")
+        return match
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal, and return the exit code."""
+        """Send a signal, and return the exit code of the process."""
         self._process.send_signal(number)
-        code = self._process.wait(PATIENCE_SECONDS)
-        self._reader.join(PATIENCE_SECONDS)
+        code = self._process.wait(TIMEOUT_SECONDS)
+        self._reader.join(TIMEOUT_SECONDS)
         return code
 
     def close(self) -> None:
-        """End it, and all that it started."""
+        """Stop the process and its children."""
         if self._process.poll() is None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(PATIENCE_SECONDS)
+                self._process.wait(TIMEOUT_SECONDS)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._reader.join(PATIENCE_SECONDS)
+        self._reader.join(TIMEOUT_SECONDS)
         assert self._process.stderr is not None
         self._process.stderr.close()
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `actionhero` beside it, and return what came of it."""
+        """Run an `actionhero` command in the same folder and environment."""
         return subprocess.run(
             [sys.executable, "-m", "actionhero", *arguments],
             cwd=self.folder,
@@ -152,27 +152,27 @@ class Chat:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=TIMEOUT_SECONDS,
             check=False,
         )
 
     def redis(self) -> redis.Redis:
-        """Return a client of the Redis that it uses."""
+        """Return a client for the Redis server of the chat."""
         url = self.environ.get("REDIS_URL")
         if url is not None:
-            make: Any = redis.Redis
-            client: redis.Redis = make.from_url(url, decode_responses=True)
+            factory: Any = redis.Redis
+            client: redis.Redis = factory.from_url(url, decode_responses=True)
             return client
         path = (self.folder / ".actionhero" / "redis" / "socket").read_text()
         return redis.Redis(unix_socket_path=path, decode_responses=True)
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
-        """Run a statement on the database that it uses, and return the rows."""
+        """Run a statement on the database of the chat, and return the rows."""
         url = self.environ.get("DATABASE_URL")
         if url is not None:
             return asyncio.run(_execute(url, statement))
         path = self.folder / ".actionhero" / "database.sqlite3"
-        with contextlib.closing(sqlite3.connect(path, PATIENCE_SECONDS)) as database:
+        with contextlib.closing(sqlite3.connect(path, TIMEOUT_SECONDS)) as database:
             rows = database.execute(statement).fetchall()
             database.commit()
             return rows
@@ -181,189 +181,191 @@ class Chat:
         assert self._process.stderr is not None
         for line in self._process.stderr:
             with self._changed:
-                self._said += line.decode(errors="replace")
+                self._output += line.decode(errors="replace")
                 self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
 
 
 class StartChat(Protocol):
-    """Starts the chat in a folder; on the embedded stores, unless variables say otherwise."""
+    """Starts the chat in a folder, with embedded stores by default."""
 
     def __call__(self, folder: Path, *, port: int = 0, **environ: str) -> Chat: ...
 
 
-class OpenBrowser(Protocol):
-    """Opens a browser that nobody has used yet."""
+class OpenClient(Protocol):
+    """Creates an HTTP client without cookies."""
 
     def __call__(self) -> httpx.Client: ...
 
 
 class SignUp(Protocol):
-    """Makes a user, and tells who it is; what is not said is made up."""
+    """Creates a user, and returns it; omitted fields have defaults."""
 
     def __call__(
         self, *, name: str = ..., email: str = ..., password: str = ...
     ) -> dict[str, Any]: ...
 
 
-class Refused(Protocol):
-    """Asserts that an answer is a refusal, told in the profile of the server; returns the error."""
+class AssertError(Protocol):
+    """Asserts that a response is an error in the format of the server, and returns the error."""
 
     def __call__(
-        self, answer: httpx.Response, kind: str, message: str, **told: object
+        self, response: httpx.Response, kind: str, message: str, **fields: object
     ) -> dict[str, Any]: ...
 
 
-#: Starts the processes of all the tests: for a storage and a profile the same one each time.
-Sites = Callable[[str, str], Chat]
+#: Returns the shared chat of a storage and an error format.
+SharedChats = Callable[[str, str], Chat]
 
 
 def storages() -> tuple[str, ...]:
-    """Return on which stores the tests run."""
+    """Return the storages to run the tests with."""
     return STORAGES.get(os.environ.get(VARIABLE, ""), ("servers",))
 
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Callable[[int], dict[str, str]]]:
-    """Give a function that returns variables for an empty database and an empty Redis.
+    """Return a function that returns variables for an empty database and an empty Redis.
 
-    The servers are started when it is called first.
+    The servers are started at its first call.
     """
     with contextlib.ExitStack() as stack:
-        started: list[tuple[str, str]] = []
+        urls: list[tuple[str, str]] = []
 
         def variables(number: int) -> dict[str, str]:
-            if not started:
-                wanted = os.environ.get(VARIABLE, "")
-                is_url = "://" in wanted
-                database = wanted if is_url else stack.enter_context(throw_away_postgres()).url
-                started.append((database, stack.enter_context(throw_away_redis()).url))
-            database, store = started[0]
+            if not urls:
+                setting = os.environ.get(VARIABLE, "")
+                is_url = "://" in setting
+                database = setting if is_url else stack.enter_context(throw_away_postgres()).url
+                urls.append((database, stack.enter_context(throw_away_redis()).url))
+            database, redis_url = urls[0]
             return {
                 "DATABASE_URL": new_database(database),
-                "REDIS_URL": f"{store.removesuffix('/0')}/{number}",
+                "REDIS_URL": f"{redis_url.removesuffix('/0')}/{number}",
             }
 
         yield variables
 
 
 @pytest.fixture(scope="session")
-def sites(
+def shared_chats(
     tmp_path_factory: pytest.TempPathFactory, servers: Callable[[int], dict[str, str]]
-) -> Iterator[Sites]:
-    """Give a function that returns a started chat."""
-    started: dict[tuple[str, str], Chat] = {}
+) -> Iterator[SharedChats]:
+    """Return a function that returns a running chat."""
+    chats: dict[tuple[str, str], Chat] = {}
 
-    def site(storage: str, profile: str) -> Chat:
-        if (storage, profile) not in started:
-            environ = {"ACTIONHERO_WEB__ERROR_FORMAT": profile}
+    def shared_chat(storage: str, error_format: str) -> Chat:
+        if (storage, error_format) not in chats:
+            environ = {"ACTIONHERO_WEB__ERROR_FORMAT": error_format}
             if storage == "servers":
-                environ |= servers(len(started))
+                environ |= servers(len(chats))
             chat = Chat(tmp_path_factory.mktemp("chat"), environ)
-            started[storage, profile] = chat
-            chat.listening()
-        return started[storage, profile]
+            chats[storage, error_format] = chat
+            chat.wait_until_listening()
+        return chats[storage, error_format]
 
-    yield site
-    for chat in started.values():
+    yield shared_chat
+    for chat in chats.values():
         chat.close()
 
 
 @pytest.fixture(params=storages())
 def storage(request: pytest.FixtureRequest) -> str:
-    """Give the kind of stores."""
+    """Return the type of stores: `embedded` or `servers`."""
     name: str = request.param
     return name
 
 
-@pytest.fixture(params=PROFILES)
-def profile(request: pytest.FixtureRequest) -> str:
-    """Give the profile of errors."""
+@pytest.fixture(params=ERROR_FORMATS)
+def error_format(request: pytest.FixtureRequest) -> str:
+    """Return the value of `web.error_format`."""
     name: str = request.param
     return name
 
 
 @pytest.fixture
-def chat(storage: str, profile: str, sites: Sites) -> Chat:
-    """Give a chat that other tests use, too."""
-    return sites(storage, profile)
+def chat(storage: str, error_format: str, shared_chats: SharedChats) -> Chat:
+    """Return a running chat that other tests use as well."""
+    return shared_chats(storage, error_format)
 
 
 @pytest.fixture
-def open_browser(chat: Chat) -> Iterator[OpenBrowser]:
-    """Give a function that opens a browser at the chat; closed after the test."""
+def open_client(chat: Chat) -> Iterator[OpenClient]:
+    """Return a function that creates clients of the chat, which are closed after the test."""
     with contextlib.ExitStack() as stack:
 
-        def open_one() -> httpx.Client:
+        def new_client() -> httpx.Client:
             client = httpx.Client(
-                base_url=chat.url, timeout=PATIENCE_SECONDS, verify=TLS, trust_env=False
+                base_url=chat.url, timeout=TIMEOUT_SECONDS, verify=TLS, trust_env=False
             )
             return stack.enter_context(client)
 
-        yield open_one
+        yield new_client
 
 
 @pytest.fixture
-def browser(open_browser: OpenBrowser) -> httpx.Client:
-    """Give the browser of a visitor."""
-    return open_browser()
+def client(open_client: OpenClient) -> httpx.Client:
+    """Return a client without a session."""
+    return open_client()
 
 
 @pytest.fixture
-def sign_up(open_browser: OpenBrowser) -> SignUp:
-    """Give a function that makes a user."""
-    desk = open_browser()
+def sign_up(open_client: OpenClient) -> SignUp:
+    """Return a function that creates a user."""
+    client = open_client()
 
-    def make(
+    def sign_up(
         *, name: str = "Ada Lovelace", email: str = "", password: str = PASSWORD
     ) -> dict[str, Any]:
-        told = {"name": name, "email": email or unused_email(), "password": password}
-        answer = desk.put("/user", json=told)
-        assert answer.status_code == 200, answer.text
-        user: dict[str, Any] = answer.json()["user"]
+        inputs = {"name": name, "email": email or unused_email(), "password": password}
+        response = client.put("/user", json=inputs)
+        assert response.status_code == 200, response.text
+        user: dict[str, Any] = response.json()["user"]
         return user
 
-    return make
+    return sign_up
 
 
 @pytest.fixture
 def email() -> str:
-    """Give an e-mail address that nobody has used."""
+    """Return an unused e-mail address."""
     return unused_email()
 
 
 @pytest.fixture
 def user(sign_up: SignUp) -> dict[str, Any]:
-    """Give a user, whose password is `correct horse`."""
+    """Return a user with the password `correct horse`."""
     return sign_up()
 
 
 @pytest.fixture
-def member(browser: httpx.Client, user: dict[str, Any]) -> httpx.Client:
-    """Give the browser of `user`, who has signed in."""
-    answer = browser.put("/session", json={"email": user["email"], "password": PASSWORD})
-    assert answer.status_code == 200, answer.text
-    return browser
+def member(client: httpx.Client, user: dict[str, Any]) -> httpx.Client:
+    """Return a client that is signed in as `user`."""
+    response = client.put("/session", json={"email": user["email"], "password": PASSWORD})
+    assert response.status_code == 200, response.text
+    return client
 
 
 @pytest.fixture
-def refused(chat: Chat) -> Refused:
-    """Give a function that asserts a refusal."""
+def assert_error(chat: Chat) -> AssertError:
+    """Return a function that asserts an error response."""
 
-    def check(answer: httpx.Response, kind: str, message: str, **told: object) -> dict[str, Any]:
-        status, type_ = REFUSALS[kind][PROFILES.index(chat.profile)]
-        body = answer.json()
+    def check(
+        response: httpx.Response, kind: str, message: str, **fields: object
+    ) -> dict[str, Any]:
+        status, type_ = ERRORS[kind][ERROR_FORMATS.index(chat.error_format)]
+        body = response.json()
         error: dict[str, Any] = body["error"]
-        assert (answer.status_code, error["type"], error["message"]) == (status, type_, message)
+        assert (response.status_code, error["type"], error["message"]) == (status, type_, message)
         assert list(body) == ["error"]
-        assert {name: error[name] for name in ("key", "value") if name in error} == told
-        always = {"message", "type", "timestamp", "request_id", *told}
-        asked = {"errors"} if kind == "invalid" else set[str]()
-        assert set(error) - {"stack"} == always | asked
+        assert {name: error[name] for name in ("key", "value") if name in error} == fields
+        required = {"message", "type", "timestamp", "request_id", *fields}
+        optional = {"errors"} if kind == "invalid" else set[str]()
+        assert set(error) - {"stack"} == required | optional
         assert type(error["timestamp"]) is int
-        assert error["request_id"] == answer.headers["x-request-id"]
-        assert answer.headers["content-type"] == "application/json"
+        assert error["request_id"] == response.headers["x-request-id"]
+        assert response.headers["content-type"] == "application/json"
         return error
 
     return check
@@ -371,18 +373,18 @@ def refused(chat: Chat) -> Refused:
 
 @pytest.fixture
 def start_chat() -> Iterator[StartChat]:
-    """Give a function that starts a chat for one test alone; it has not listened yet."""
-    started: list[Chat] = []
+    """Return a function that starts a chat for one test. It may not listen yet."""
+    chats: list[Chat] = []
 
     def start(folder: Path, *, port: int = 0, **environ: str) -> Chat:
-        started.append(Chat(folder, environ, port))
-        return started[-1]
+        chats.append(Chat(folder, environ, port))
+        return chats[-1]
 
     yield start
-    for chat in started:
+    for chat in chats:
         chat.close()
-        # pytest shows this if the test failed.
-        print(chat.said)
+        # Shown by pytest if the test fails.
+        print(chat.output)
 
 
 async def _execute(url: str, statement: str) -> list[tuple[Any, ...]]:
@@ -395,5 +397,5 @@ async def _execute(url: str, statement: str) -> list[tuple[Any, ...]]:
 
 
 def unused_email() -> str:
-    """Return an e-mail address that nobody has used."""
+    """Return an unused e-mail address."""
     return f"{secrets.token_hex(8)}@example.com"

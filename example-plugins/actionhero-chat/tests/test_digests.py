@@ -1,4 +1,4 @@
-"""What the chat does in the background: digests of everybody, and what recurs."""
+"""Background work of the chat: digests and recurring actions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PLUGINS = (
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """Give the variables of a chat that needs no server."""
+    """Return the variables of a chat that needs no other server."""
     return {
         "ACTIONHERO_APP__DATA_DIR": str(tmp_path / "data"),
         "ACTIONHERO_CHAT__DEFAULT_USER": "false",
@@ -45,10 +45,10 @@ def environ(tmp_path: Path) -> dict[str, str]:
     }
 
 
-async def test_the_messages_of_everybody_are_counted_in_the_background(
+async def test_messages_of_all_users_are_counted_in_the_background(
     environ: dict[str, str],
 ) -> None:
-    """One job for each user, and all of them looked at as one."""
+    """There is one job per user, and one status for all of them."""
     async with running_app(*PLUGINS, environ=environ, mode=RunMode.SERVER) as app:
         users = [
             await User.create(name=name, email=f"{name}@example.com", password_hash="-")
@@ -56,21 +56,21 @@ async def test_the_messages_of_everybody_are_counted_in_the_background(
         ]
         await Message.create(user=users[1], body="hello")
 
-        begun = await app.call("users:digest")
-        async for job in app.get(Tasks).fan_out_jobs(begun["digests"]):
+        run = await app.call("users:digest")
+        async for job in app.get(Tasks).fan_out_jobs(run["digests"]):
             await app.get(Tasks).wait(job.id)
-        shown: dict[str, Any] = await app.call("digests:view", digests=begun["digests"])
+        status: dict[str, Any] = await app.call("digests:view", digests=run["digests"])
 
-        assert (shown["total"], shown["completed"], shown["failed"]) == (3, 3, 0)
-        counted = {each["user"]: each["messages"] for each in shown["digests"]}
-        assert counted == {users[0].id: 0, users[1].id: 1, users[2].id: 0}
+        assert (status["total"], status["completed"], status["failed"]) == (3, 3, 0)
+        counts = {each["user"]: each["messages"] for each in status["digests"]}
+        assert counts == {users[0].id: 0, users[1].id: 1, users[2].id: 0}
 
 
 @pytest.mark.parametrize(("hello", "recurring"), [("false", False), ("true", True)])
-async def test_old_messages_are_removed_once_an_hour_and_hello_is_said_if_wanted(
+async def test_cleanup_recurs_hourly_and_hello_only_with_its_setting(
     environ: dict[str, str], hello: str, recurring: bool
 ) -> None:
-    """Once a minute, if the setting says so."""
+    """`chat.hello` schedules `messages:hello`."""
     async with running_app(*PLUGINS, environ={**environ, "ACTIONHERO_CHAT__HELLO": hello}) as app:
         tasks = {action.name: task_of(action) for action in app.app.actions}
 

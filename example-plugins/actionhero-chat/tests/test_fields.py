@@ -1,4 +1,4 @@
-"""The inputs of the chat as a schema, and how their parts are told: what needs no server."""
+"""Tests of input schemas, row ids and timestamps, without a server."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def schema_of(inputs: Any, field: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_schema_tells_the_limits(inputs: Any, field: str, limits: dict[str, int]) -> None:
-    """Who reads the document of the API knows what fits before sending it."""
+def test_schemas_contain_the_limits(inputs: Any, field: str, limits: dict[str, int]) -> None:
+    """The API document describes the valid values."""
     schema = schema_of(inputs, field)
 
     names = ("minLength", "maxLength", "minimum", "maximum", "default")
@@ -52,8 +52,8 @@ def test_a_schema_tells_the_limits(inputs: Any, field: str, limits: dict[str, in
     assert schema["description"]
 
 
-def test_a_schema_tells_the_limits_of_what_may_be_left_out() -> None:
-    """All that can be changed may stay."""
+def test_schemas_contain_the_limits_of_optional_fields() -> None:
+    """No field of an edit is required."""
     schema = TypeAdapter(UserEditInputs).json_schema()
 
     assert "required" not in schema
@@ -62,33 +62,36 @@ def test_a_schema_tells_the_limits_of_what_may_be_left_out() -> None:
 
 
 @pytest.mark.parametrize("value", [1, "1", 2**31 - 1, str(2**31 - 1)])
-def test_an_id_is_a_number_or_its_text(value: object) -> None:
-    """As it stands in a path, or in JSON."""
+def test_row_ids_are_integers_or_their_decimal_text(value: object) -> None:
+    """A path contains text, JSON a number."""
     assert TypeAdapter(RowId).validate_python(value) == int(str(value))
 
 
 @pytest.mark.parametrize("value", [0, -1, 2**31, 10**50, 1.5, "", "abc", "1.5", None, [], {}])
-def test_whatever_is_no_id_is_refused_in_the_same_words(value: object) -> None:
-    """There is nothing to learn from them."""
-    with pytest.raises(ValidationError) as caught:
+def test_invalid_row_ids_have_one_error_message(value: object) -> None:
+    """The message does not depend on the value."""
+    with pytest.raises(ValidationError) as raised:
         TypeAdapter(RowId).validate_python(value)
 
-    assert [problem["msg"] for problem in caught.value.errors()] == ["Invalid input"]
+    assert [error["msg"] for error in raised.value.errors()] == ["Invalid input"]
 
 
-def test_a_moment_is_told_in_whole_milliseconds() -> None:
-    """Cut, never rounded up: nothing is told to be in the future."""
-    moment = datetime(2026, 1, 2, 3, 4, 5, 678_999, tzinfo=UTC)
+def test_timestamps_are_serialized_as_whole_milliseconds() -> None:
+    """They are rounded down, so that no timestamp is in the future."""
+    timestamp = datetime(2026, 1, 2, 3, 4, 5, 678_999, tzinfo=UTC)
 
-    assert timestamps.milliseconds(moment) == 1_767_323_045_678
-    assert timestamps.milliseconds(timestamps.EPOCH) == 0
-    assert timestamps.milliseconds(moment.astimezone()) == 1_767_323_045_678
+    assert timestamps.to_milliseconds(timestamp) == 1_767_323_045_678
+    assert timestamps.to_milliseconds(timestamps.EPOCH) == 0
+    assert timestamps.to_milliseconds(timestamp.astimezone()) == 1_767_323_045_678
 
 
-def test_what_comes_after_a_moment_is_later_even_if_the_clock_was_set_back() -> None:
-    """By a millisecond at least, since that is what is told."""
+def test_now_after_is_later_even_if_the_clock_was_set_back() -> None:
+    """The difference is at least a millisecond, the resolution of the wire format."""
     future = timestamps.now() + timedelta(days=1)
     past = timestamps.now() - timedelta(days=1)
 
-    assert timestamps.milliseconds(timestamps.after(future)) == timestamps.milliseconds(future) + 1
-    assert timestamps.after(past) > past + timedelta(hours=23)
+    assert (
+        timestamps.to_milliseconds(timestamps.now_after(future))
+        == timestamps.to_milliseconds(future) + 1
+    )
+    assert timestamps.now_after(past) > past + timedelta(hours=23)

@@ -1,4 +1,4 @@
-"""Files that are sent, and what is told of them."""
+"""Tests of file uploads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("name", "type_", "told"),
+    ("name", "type_", "expected_type"),
     [
         ("horn.svg", "image/svg+xml", "image/svg+xml"),
         ("assets/images/horn.svg", None, "image/svg+xml"),
@@ -22,92 +22,96 @@ if TYPE_CHECKING:
         ("Ж 名前.png", None, "image/png"),
     ],
 )
-def test_a_file_is_told_as_it_was_sent(
-    browser: httpx.Client, name: str, type_: str | None, told: str
+def test_file_name_type_and_size_are_returned(
+    client: httpx.Client, name: str, type_: str | None, expected_type: str
 ) -> None:
-    """Its name with all its folders, its type or the one of its name, and its size."""
+    """The name contains its folders. Without a type, the type follows from the name."""
     part = f'form-data; name="file"; filename="{name}"\r\n'
-    kind = f"Content-Type: {type_}\r\n" if type_ else ""
+    header = f"Content-Type: {type_}\r\n" if type_ else ""
     content = (
-        f"--b\r\nContent-Disposition: {part}{kind}\r\n<svg/>\r\n"
+        f"--b\r\nContent-Disposition: {part}{header}\r\n<svg/>\r\n"
         '--b\r\nContent-Disposition: form-data; name="stringParam"\r\n\r\nhello Ж\r\n--b--\r\n'
     ).encode()
 
-    answer = browser.post(
+    response = client.post(
         "/file", content=content, headers={"Content-Type": "multipart/form-data; boundary=b"}
     )
 
-    assert answer.status_code == 200, answer.text
-    file = {"name": name, "type": told, "size": 6}
-    assert answer.json() == {"params": {"stringParam": "hello Ж", "file": file}}
+    assert response.status_code == 200, response.text
+    file = {"name": name, "type": expected_type, "size": 6}
+    assert response.json() == {"params": {"stringParam": "hello Ж", "file": file}}
 
 
 @pytest.mark.parametrize("size", [0, 1, 3 * 1024 * 1024])
-def test_a_file_has_the_size_that_was_sent(browser: httpx.Client, size: int) -> None:
-    """One that is empty, and one that is too large for memory, too."""
-    answer = browser.post(
+def test_file_size_is_returned(client: httpx.Client, size: int) -> None:
+    """Empty files, and files that are not held in memory, are supported."""
+    response = client.post(
         "/file", files={"file": ("a.bin", b"x" * size)}, data={"stringParam": "a"}
     )
 
-    assert answer.json()["params"]["file"]["size"] == size
+    assert response.json()["params"]["file"]["size"] == size
 
 
-def test_what_is_missing_of_a_form_is_told(
-    browser: httpx.Client, refused: Callable[..., Any]
+def test_missing_form_fields_are_reported(
+    client: httpx.Client, assert_error: Callable[..., Any]
 ) -> None:
-    """The file first, then the text."""
+    """The file is reported before the text."""
     file = {"file": ("a.txt", b"a")}
 
-    answer = browser.post("/file", files={"other": ("a.txt", b"a")}, data={"stringParam": "a"})
-    refused(answer, "invalid", "Missing required param: file", key="file")
+    response = client.post("/file", files={"other": ("a.txt", b"a")}, data={"stringParam": "a"})
+    assert_error(response, "invalid", "Missing required param: file", key="file")
 
-    answer = browser.post("/file", files=file)
-    refused(answer, "invalid", "Missing required param: stringParam", key="stringParam")
+    response = client.post("/file", files=file)
+    assert_error(response, "invalid", "Missing required param: stringParam", key="stringParam")
 
-    answer = browser.post("/file", files=file, data={"stringParam": ""})
-    told = "String parameter is required"
-    refused(answer, "invalid", told, key="stringParam", value="")
+    response = client.post("/file", files=file, data={"stringParam": ""})
+    message = "String parameter is required"
+    assert_error(response, "invalid", message, key="stringParam", value="")
 
 
-def test_what_is_no_file_is_refused(browser: httpx.Client, refused: Callable[..., Any]) -> None:
-    """A text in a form, and whatever JSON holds."""
-    both = {"file": "text", "stringParam": "a"}
+def test_values_that_are_not_files_are_rejected(
+    client: httpx.Client, assert_error: Callable[..., Any]
+) -> None:
+    """This includes text fields of a form, and all JSON values."""
+    inputs = {"file": "text", "stringParam": "a"}
     message = "File is required"
 
-    answer = browser.post("/file", data=both)
-    refused(answer, "invalid", message, key="file", value="text")
+    response = client.post("/file", data=inputs)
+    assert_error(response, "invalid", message, key="file", value="text")
 
     for value in ("text", 7, None, ["a"], {"name": "a", "size": 1}):
-        answer = browser.post("/file", json={**both, "file": value})
-        refused(answer, "invalid", message, key="file", value=value)
+        response = client.post("/file", json={**inputs, "file": value})
+        assert_error(response, "invalid", message, key="file", value=value)
 
 
-def test_a_broken_form_is_refused(browser: httpx.Client, refused: Callable[..., Any]) -> None:
-    """It is no failure of ours."""
-    for content in (b"--b\r\nContent-Disposition: form-data; name=", b"nothing of the kind"):
-        answer = browser.post(
+def test_malformed_forms_are_rejected(
+    client: httpx.Client, assert_error: Callable[..., Any]
+) -> None:
+    """They are a client error."""
+    for content in (b"--b\r\nContent-Disposition: form-data; name=", b"not a form"):
+        response = client.post(
             "/file", content=content, headers={"Content-Type": "multipart/form-data; boundary=b"}
         )
 
-        refused(answer, "malformed", answer.json()["error"]["message"])
+        assert_error(response, "malformed", response.json()["error"]["message"])
 
 
-def test_a_body_that_is_too_large_is_refused(
-    browser: httpx.Client, refused: Callable[..., Any]
+def test_oversize_bodies_are_rejected(
+    client: httpx.Client, assert_error: Callable[..., Any]
 ) -> None:
-    """Before it is read."""
-    answer = browser.post(
+    """The body is not read."""
+    response = client.post(
         "/file", content=b"x" * 10_485_761, headers={"Content-Type": "application/octet-stream"}
     )
 
     message = "Payload Too Large — body of 10485761 bytes exceeds the 10485760 byte limit"
-    refused(answer, "too large", message)
+    assert_error(response, "too large", message)
 
 
-def test_a_body_of_a_kind_that_nobody_reads_is_refused(
-    browser: httpx.Client, refused: Callable[..., Any]
+def test_unsupported_media_types_are_rejected(
+    client: httpx.Client, assert_error: Callable[..., Any]
 ) -> None:
-    """It says so."""
-    answer = browser.post("/file", content=b"a", headers={"Content-Type": "text/csv"})
+    """The error is 415."""
+    response = client.post("/file", content=b"a", headers={"Content-Type": "text/csv"})
 
-    refused(answer, "media type", answer.json()["error"]["message"])
+    assert_error(response, "media type", response.json()["error"]["message"])

@@ -1,4 +1,4 @@
-"""Messages: written, read, listed, and removed when they are old."""
+"""Tests of creating, reading, listing and deleting messages."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ if TYPE_CHECKING:
 
     import httpx
 
-WRITTEN = {"id", "body", "user_id", "createdAt", "updatedAt"}
+MESSAGE_KEYS = {"id", "body", "user_id", "createdAt", "updatedAt"}
 
 
-def write(member: httpx.Client, body: str) -> dict[str, Any]:
-    answer = member.put("/message", json={"body": body})
-    assert answer.status_code == 200, answer.text
-    message: dict[str, Any] = answer.json()["message"]
+def create_message(member: httpx.Client, body: str) -> dict[str, Any]:
+    response = member.put("/message", json={"body": body})
+    assert response.status_code == 200, response.text
+    message: dict[str, Any] = response.json()["message"]
     return message
 
 
 @pytest.mark.parametrize("body", ["a", "a" * 1000, "🎉" * 1000, "  ", "<b>\n\t\x7f", "{0}"])
-def test_a_message_is_written_and_read(
+def test_messages_are_created_and_read(
     member: httpx.Client, user: dict[str, Any], body: str
 ) -> None:
-    """As it was written, with the name of who wrote it."""
-    answer = member.put("/message", json={"body": body})
+    """The body is unchanged, and a read message contains the name of its author."""
+    response = member.put("/message", json={"body": body})
 
-    assert answer.status_code == 200
-    assert set(answer.json()) == {"message"}
-    message = answer.json()["message"]
-    assert set(message) == WRITTEN
+    assert response.status_code == 200
+    assert set(response.json()) == {"message"}
+    message = response.json()["message"]
+    assert set(message) == MESSAGE_KEYS
     assert (message["body"], message["user_id"]) == (body, user["id"])
-    assert all(type(message[key]) is int for key in WRITTEN - {"body"})
+    assert all(type(message[key]) is int for key in MESSAGE_KEYS - {"body"})
     assert message["createdAt"] == message["updatedAt"] >= user["createdAt"]
-    read = member.get(f"/message/{message['id']}")
-    assert read.status_code == 200
-    assert read.json() == {"message": {**message, "user_name": user["name"]}}
+    response = member.get(f"/message/{message['id']}")
+    assert response.status_code == 200
+    assert response.json() == {"message": {**message, "user_name": user["name"]}}
 
 
 @pytest.mark.parametrize(
@@ -55,80 +55,80 @@ def test_a_message_is_written_and_read(
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_message_that_does_not_fit_is_refused(
+def test_invalid_messages_are_rejected(
     member: httpx.Client,
-    open_browser: Callable[[], httpx.Client],
-    refused: Callable[..., Any],
+    open_client: Callable[[], httpx.Client],
+    assert_error: Callable[..., Any],
     value: object,
     message: str,
 ) -> None:
-    """What is told of its value ends after a thousand characters."""
-    told = value[:1000] if isinstance(value, str) else value
+    """The value in the error is truncated to a thousand characters."""
+    reported = value[:1000] if isinstance(value, str) else value
 
-    for one in (member, open_browser()):
-        answer = one.put("/message", json={"body": value})
+    for one in (member, open_client()):
+        response = one.put("/message", json={"body": value})
 
-        refused(answer, "invalid", message, key="body", value=told)
+        assert_error(response, "invalid", message, key="body", value=reported)
 
 
-def test_a_message_needs_a_body_and_a_writer(
-    member: httpx.Client, open_browser: Callable[[], httpx.Client], refused: Callable[..., Any]
+def test_messages_require_a_body_and_a_session(
+    member: httpx.Client, open_client: Callable[[], httpx.Client], assert_error: Callable[..., Any]
 ) -> None:
-    """What is missing is told first, then who is."""
+    """Inputs are validated before the session is checked."""
     missing = "Missing required param: body"
-    refused(member.put("/message", json={}), "invalid", missing, key="body")
-    refused(open_browser().put("/message"), "invalid", missing, key="body")
-    answer = open_browser().put("/message", json={"body": "hello"})
-    refused(answer, "anonymous", "Session not found")
+    assert_error(member.put("/message", json={}), "invalid", missing, key="body")
+    assert_error(open_client().put("/message"), "invalid", missing, key="body")
+    response = open_client().put("/message", json={"body": "hello"})
+    assert_error(response, "anonymous", "Session not found")
 
 
-def test_messages_are_listed_the_newest_first_with_their_writers(
-    member: httpx.Client, sign_up: Callable[..., Any], open_browser: Callable[[], httpx.Client]
+def test_messages_are_listed_newest_first_with_their_authors(
+    member: httpx.Client, sign_up: Callable[..., Any], open_client: Callable[[], httpx.Client]
 ) -> None:
-    """Page by page."""
-    other, grace = open_browser(), sign_up(name="Grace")
+    """The list is paginated."""
+    other, grace = open_client(), sign_up(name="Grace")
     other.put("/session", json={"email": grace["email"], "password": "correct horse"})
-    mine = [write(member, f"mine {number}") for number in range(2)]
-    theirs = [write(other, f"theirs {number}") for number in range(2)]
+    own = [create_message(member, f"own {number}") for number in range(2)]
+    others = [create_message(other, f"other {number}") for number in range(2)]
     total = member.get("/messages/list").json()["pagination"]["total"]
 
-    answer = member.get("/messages/list", params={"page": 1, "limit": 3})
+    response = member.get("/messages/list", params={"page": 1, "limit": 3})
 
-    assert answer.status_code == 200
-    assert set(answer.json()) == {"messages", "pagination"}
-    assert answer.json()["messages"] == [
-        {**theirs[1], "user_name": "Grace"},
-        {**theirs[0], "user_name": "Grace"},
-        {**mine[1], "user_name": "Ada Lovelace"},
+    assert response.status_code == 200
+    assert set(response.json()) == {"messages", "pagination"}
+    assert response.json()["messages"] == [
+        {**others[1], "user_name": "Grace"},
+        {**others[0], "user_name": "Grace"},
+        {**own[1], "user_name": "Ada Lovelace"},
     ]
     pages = (total + 2) // 3
-    told = answer.json()["pagination"]
-    assert told == {"page": 1, "limit": 3, "total": total, "pages": pages}
+    pagination = response.json()["pagination"]
+    assert pagination == {"page": 1, "limit": 3, "total": total, "pages": pages}
     second = member.get("/messages/list?page=2&limit=3").json()
-    assert second["messages"][0] == {**mine[0], "user_name": "Ada Lovelace"}
-    assert second["pagination"] == {**told, "page": 2}
+    assert second["messages"][0] == {**own[0], "user_name": "Ada Lovelace"}
+    assert second["pagination"] == {**pagination, "page": 2}
     last = member.get("/messages/list", params={"page": pages, "limit": 3}).json()["messages"]
     assert len(last) == total - 3 * (pages - 1)
 
 
 @pytest.mark.parametrize("page", [10_000, 2**53 - 1])
-def test_a_page_past_the_end_is_empty(member: httpx.Client, page: int) -> None:
-    """It is no fault to look there."""
-    answer = member.get("/messages/list", params={"page": page})
+def test_pages_past_the_end_are_empty(member: httpx.Client, page: int) -> None:
+    """They are not an error."""
+    response = member.get("/messages/list", params={"page": page})
 
-    assert (answer.status_code, answer.json()["messages"]) == (200, [])
-    assert answer.json()["pagination"]["page"] == page
+    assert (response.status_code, response.json()["messages"]) == (200, [])
+    assert response.json()["pagination"]["page"] == page
 
 
-def test_a_page_has_ten_messages_if_nobody_says_otherwise(member: httpx.Client) -> None:
-    """And it is the first."""
+def test_the_default_page_is_the_first_with_ten_messages(member: httpx.Client) -> None:
+    """The limit can be between 1 and 100."""
     for number in range(11):
-        write(member, str(number))
+        create_message(member, str(number))
 
-    told = member.get("/messages/list").json()
+    result = member.get("/messages/list").json()
 
-    assert (told["pagination"]["page"], told["pagination"]["limit"]) == (1, 10)
-    assert [message["body"] for message in told["messages"]] == [str(n) for n in range(10, 0, -1)]
+    assert (result["pagination"]["page"], result["pagination"]["limit"]) == (1, 10)
+    assert [message["body"] for message in result["messages"]] == [str(n) for n in range(10, 0, -1)]
     assert len(member.get("/messages/list?limit=100").json()["messages"]) >= 11
     assert len(member.get("/messages/list?limit=1").json()["messages"]) == 1
 
@@ -150,89 +150,93 @@ NOT_A_NUMBER = "Invalid input: expected number, received NaN"
         ("limit", "1e400", NOT_A_NUMBER),
     ],
 )
-def test_a_page_that_cannot_be_is_refused(
+def test_invalid_pages_are_rejected(
     member: httpx.Client,
-    open_browser: Callable[[], httpx.Client],
-    refused: Callable[..., Any],
+    open_client: Callable[[], httpx.Client],
+    assert_error: Callable[..., Any],
     key: str,
     value: str,
     message: str,
 ) -> None:
-    """It says which of the two numbers, and how large it may be."""
-    for one in (member, open_browser()):
-        answer = one.get("/messages/list", params={key: value})
+    """The error contains the field and its limit."""
+    for one in (member, open_client()):
+        response = one.get("/messages/list", params={key: value})
 
-        refused(answer, "invalid", message, key=key, value=value)
+        assert_error(response, "invalid", message, key=key, value=value)
 
 
 @pytest.mark.parametrize("value", ["1.5", "9" * 40, "9" * 5000, "", " ", "true"])
-def test_what_is_no_whole_number_is_no_page(member: httpx.Client, profile: str, value: str) -> None:
-    """Whatever it is, it is a fault of the inputs and not ours."""
-    answer = member.get("/messages/list", params={"page": value})
-
-    assert answer.status_code == (422 if profile == "standard" else 406)
-    assert answer.json()["error"]["key"] == "page"
-
-
-def test_both_numbers_of_a_page_are_told(member: httpx.Client, refused: Callable[..., Any]) -> None:
-    """The first is in `message`, all are in `errors`."""
-    answer = member.get("/messages/list?limit=0&page=0")
-
-    error = refused(answer, "invalid", SMALL, key="page", value="0")
-    assert [problem["pointer"] for problem in error["errors"]] == ["/page", "/limit"]
-
-
-def test_a_stranger_reads_nothing(
-    member: httpx.Client, open_browser: Callable[[], httpx.Client], refused: Callable[..., Any]
+def test_pages_that_are_not_integers_are_rejected(
+    member: httpx.Client, error_format: str, value: str
 ) -> None:
-    """Neither the list, nor one that is there."""
-    message = write(member, "for members")
+    """They are a client error, whatever the value."""
+    response = member.get("/messages/list", params={"page": value})
 
-    refused(open_browser().get("/messages/list"), "anonymous", "Session not found")
-    refused(open_browser().get(f"/message/{message['id']}"), "anonymous", "Session not found")
+    assert response.status_code == (422 if error_format == "standard" else 406)
+    assert response.json()["error"]["key"] == "page"
+
+
+def test_errors_of_both_page_fields_are_reported(
+    member: httpx.Client, assert_error: Callable[..., Any]
+) -> None:
+    """`message` contains the first, `errors` all of them."""
+    response = member.get("/messages/list?limit=0&page=0")
+
+    error = assert_error(response, "invalid", SMALL, key="page", value="0")
+    assert [each["pointer"] for each in error["errors"]] == ["/page", "/limit"]
+
+
+def test_messages_require_a_session_to_be_read(
+    member: httpx.Client, open_client: Callable[[], httpx.Client], assert_error: Callable[..., Any]
+) -> None:
+    """This applies to the list and to existing messages."""
+    message = create_message(member, "for members")
+
+    assert_error(open_client().get("/messages/list"), "anonymous", "Session not found")
+    assert_error(open_client().get(f"/message/{message['id']}"), "anonymous", "Session not found")
 
 
 @pytest.mark.parametrize("name", ["messages:cleanup", "messages:hello"])
-def test_what_is_for_the_operator_has_no_door_on_the_street(
-    member: httpx.Client, refused: Callable[..., Any], name: str
+def test_operator_actions_have_no_route(
+    member: httpx.Client, assert_error: Callable[..., Any], name: str
 ) -> None:
-    """There is no route to it, whatever is tried."""
+    """No path and method calls them."""
     for path in (name, name.replace(":", "/"), name.replace(":", "%3A")):
         for method in ("GET", "POST", "PUT", "DELETE"):
-            refused(member.request(method, f"/{path}"), "no action", "Action not found")
+            assert_error(member.request(method, f"/{path}"), "no action", "Action not found")
 
 
-def test_the_operator_removes_what_is_old(chat: Any, member: httpx.Client) -> None:
-    """What was written since stays."""
-    old, new = write(member, "old"), write(member, "new")
+def test_cleanup_deletes_old_messages(chat: Any, member: httpx.Client) -> None:
+    """Newer messages are not deleted."""
+    old, new = create_message(member, "old"), create_message(member, "new")
     chat.execute(
         f"UPDATE messages SET created_at = '2001-01-01 00:00:00+00:00' WHERE id = {old['id']}"
     )
 
-    ended = chat.run("call", "messages:cleanup", "--age", "3600000")
+    process = chat.run("call", "messages:cleanup", "--age", "3600000")
 
-    assert (ended.returncode, json.loads(ended.stdout)) == (0, {"messagesDeleted": 1})
-    told = member.get("/messages/list").json()["messages"]
-    assert new["id"] in {message["id"] for message in told}
-    assert old["id"] not in {message["id"] for message in told}
-
-
-def test_the_operator_is_told_how_young_a_message_may_be(
-    sites: Callable[[str, str], Any], storage: str
-) -> None:
-    """A second is the least."""
-    ended = sites(storage, "standard").run("call", "messages:cleanup", "--age", "999")
-
-    assert (ended.returncode, ended.stdout) == (65, "")
-    assert "Too small: expected number to be >=1000" in ended.stderr
+    assert (process.returncode, json.loads(process.stdout)) == (0, {"messagesDeleted": 1})
+    ids = {message["id"] for message in member.get("/messages/list").json()["messages"]}
+    assert new["id"] in ids
+    assert old["id"] not in ids
 
 
-def test_the_operator_lets_everybody_hear_what_time_it_is(chat: Any, member: httpx.Client) -> None:
-    """In UTC, to the millisecond; it is a message of Admin like any other."""
-    ended = chat.run("call", "messages:hello")
+def test_cleanup_rejects_a_low_age(shared_chats: Callable[[str, str], Any], storage: str) -> None:
+    """The minimum is a second."""
+    process = shared_chats(storage, "standard").run("call", "messages:cleanup", "--age", "999")
 
-    assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout)["message"]
-    assert re.fullmatch(r"Hello! The current time is \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told)
+    assert (process.returncode, process.stdout) == (65, "")
+    assert "Too small: expected number to be >=1000" in process.stderr
+
+
+def test_hello_creates_a_message_with_the_current_time(chat: Any, member: httpx.Client) -> None:
+    """The time is in UTC with milliseconds, and the author is Admin."""
+    process = chat.run("call", "messages:hello")
+
+    assert process.returncode == 0, process.stderr
+    greeting = json.loads(process.stdout)["message"]
+    assert re.fullmatch(
+        r"Hello! The current time is \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", greeting
+    )
     newest = member.get("/messages/list").json()["messages"][0]
-    assert (newest["body"], newest["user_name"]) == (told, "Admin")
+    assert (newest["body"], newest["user_name"]) == (greeting, "Admin")

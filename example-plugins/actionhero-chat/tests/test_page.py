@@ -1,4 +1,4 @@
-"""The page of the chat, in a real browser."""
+"""Tests of the chat page in a browser."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from playwright.async_api import async_playwright, expect
 
-from actionhero_chat.channels import KEPT
+from actionhero_chat.channels import HISTORY_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 PASSWORD = "correct horse"
-#: The page waits up to eight seconds before it tries again to connect.
-PATIENCE_MS = 30_000
-MORE_THAN_IS_KEPT = 205
+#: The page waits up to eight seconds before it reconnects.
+TIMEOUT_MS = 30_000
+MORE_THAN_HISTORY = HISTORY_SIZE + 5
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -36,21 +36,21 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-SIZES = {"desk": (1200, 800), "phone": (360, 740)}
+SIZES = {"desktop": (1200, 800), "phone": (360, 740)}
 
 
 class Window:
-    """One page of the chat, and what the browser complained of."""
+    """A browser window with the chat page, and its console messages and script errors."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
-        self.complaints: list[str] = []
+        self.console_messages: list[str] = []
         self._url = url
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda line: self.complaints.append(line.text))
+        page.on("pageerror", lambda error: self.console_messages.append(str(error)))
+        page.on("console", lambda line: self.console_messages.append(line.text))
 
     async def sign_up(self, name: str) -> None:
-        """Open the page, and make a user."""
+        """Open the page, and sign up."""
         await self.page.goto(self._url)
         await self.page.get_by_role("button", name="Sign up instead").click()
         await self.page.get_by_label("Name").fill(name)
@@ -59,36 +59,36 @@ class Window:
         await self.page.keyboard.press("Enter")
         await expect(self.page.get_by_text("Connected", exact=True)).to_be_visible()
 
-    async def write(self, body: str) -> None:
-        """Write a message, by the keyboard."""
+    async def send(self, body: str) -> None:
+        """Send a message from the page, with the keyboard."""
         field = self.page.get_by_label("Write a message")
         await field.fill(body)
         await field.press("Enter")
         await expect(field).to_have_value("")
 
     async def post(self, body: str) -> None:
-        """Write a message past the page: with its cookie, over HTTP."""
+        """Send a message over HTTP, with the cookie of the page."""
         request = self.page.context.request
-        answer = await request.put(f"{self._url}/api/message", data={"body": body})
-        assert answer.ok, await answer.text()
+        response = await request.put(f"{self._url}/api/message", data={"body": body})
+        assert response.ok, await response.text()
 
-    async def shows(self, *bodies: str) -> None:
-        """Wait until exactly these are the messages."""
-        await expect(self.page.get_by_role("log").locator(".what")).to_have_text(list(bodies))
+    async def expect_messages(self, *bodies: str) -> None:
+        """Wait until the page shows exactly these messages."""
+        await expect(self.page.get_by_role("log").locator(".body")).to_have_text(list(bodies))
 
-    async def shows_people(self, *names: str) -> None:
-        """Wait until exactly these are here."""
-        region = self.page.get_by_role("region", name="Here now")
+    async def expect_members(self, *names: str) -> None:
+        """Wait until the page shows exactly these users as online."""
+        region = self.page.get_by_role("region", name="Online")
         await expect(region.get_by_role("listitem")).to_have_text(list(names))
 
 
 @pytest.fixture
 async def context() -> AsyncIterator[Callable[..., Awaitable[BrowserContext]]]:
-    """Give a function that opens a browser that nobody has used yet."""
+    """Return a function that opens a browser context without cookies."""
     program = shutil.which("chromium")
     if program is None:
-        (pytest.fail if IN_CI else pytest.skip)("there is no program 'chromium' on PATH")
-    expect.set_options(timeout=PATIENCE_MS)
+        (pytest.fail if IN_CI else pytest.skip)("program 'chromium' not found on PATH")
+    expect.set_options(timeout=TIMEOUT_MS)
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield chromium.new_context
@@ -96,120 +96,126 @@ async def context() -> AsyncIterator[Callable[..., Awaitable[BrowserContext]]]:
 
 
 @pytest.fixture
-def sign_up_at() -> Callable[..., Awaitable[None]]:
-    """Give a function that signs somebody up without a page, who listens until a stack is left."""
+def join() -> Callable[..., Awaitable[None]]:
+    """Return a function that signs up and subscribes a user without a page."""
 
-    async def join(stack: contextlib.AsyncExitStack, served: Any, name: str) -> None:
+    async def join_chat(stack: contextlib.AsyncExitStack, served: Any, name: str) -> None:
         jar = aiohttp.CookieJar(unsafe=True)
         http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
-        told = {"name": name, "email": f"{secrets.token_hex(8)}@example.com", "password": PASSWORD}
+        inputs = {
+            "name": name,
+            "email": f"{secrets.token_hex(8)}@example.com",
+            "password": PASSWORD,
+        }
         for path in ("user", "session"):
-            async with http.put(f"{served.url}/{path}", json=told) as answer:
-                assert answer.ok, await answer.text()
+            async with http.put(f"{served.url}/{path}", json=inputs) as response:
+                assert response.ok, await response.text()
         socket = await stack.enter_async_context(http.ws_connect(f"{_origin(served)}/ws"))
         await socket.send_json({"messageType": "subscribe", "messageId": 1, "channel": "messages"})
         while (await socket.receive_json()).get("messageId") != 1:
             pass
 
-    return join
+    return join_chat
 
 
 @pytest.fixture
 def served(start_chat: Any, tmp_path: Path) -> Any:
-    """Give a chat that nobody has written in yet."""
-    return start_chat(tmp_path).listening()
+    """Return a running chat without messages."""
+    return start_chat(tmp_path).wait_until_listening()
 
 
-async def opened(context: Any, served: Any, **options: Any) -> Window:
+async def open_window(context: Any, served: Any, **options: Any) -> Window:
     return Window(await (await context(**options)).new_page(), _origin(served))
 
 
-async def test_two_windows_chat_and_see_who_is_here(context: Any, served: Any) -> None:
-    """Nothing is complained of: no script failed, nothing was refused by the page's policy."""
-    ada, bob = await opened(context, served), await opened(context, served)
+async def test_two_windows_exchange_messages_and_show_online_users(
+    context: Any, served: Any
+) -> None:
+    """The console is empty: no script error, no violation of the content security policy."""
+    ada, bob = await open_window(context, served), await open_window(context, served)
     await ada.sign_up("Ada")
     await bob.sign_up("Bob")
 
-    await ada.write("hello Bob")
-    await bob.shows("hello Bob")
-    await bob.write("hello Ada")
+    await ada.send("hello Bob")
+    await bob.expect_messages("hello Bob")
+    await bob.send("hello Ada")
 
     for window in (ada, bob):
-        await window.shows("hello Bob", "hello Ada")
-        await window.shows_people("Ada", "Bob")
+        await window.expect_messages("hello Bob", "hello Ada")
+        await window.expect_members("Ada", "Bob")
     await bob.page.get_by_role("button", name="Sign out").click()
     await expect(bob.page.get_by_role("heading", name="Sign in")).to_be_visible()
-    await ada.shows_people("Ada")
-    assert ada.complaints == []
+    await ada.expect_members("Ada")
+    assert ada.console_messages == []
 
 
-async def test_a_closed_window_is_seen_to_leave(context: Any, served: Any) -> None:
-    """Without anybody signing out."""
-    ada, bob = await opened(context, served), await opened(context, served)
+async def test_closed_windows_are_removed_from_the_online_users(context: Any, served: Any) -> None:
+    """This does not require a sign-out."""
+    ada, bob = await open_window(context, served), await open_window(context, served)
     await ada.sign_up("Ada")
     await bob.sign_up("Bob")
-    await ada.shows_people("Ada", "Bob")
+    await ada.expect_members("Ada", "Bob")
 
     await bob.page.close()
 
-    await ada.shows_people("Ada")
+    await ada.expect_members("Ada")
 
 
-async def test_windows_come_back_after_a_restart_and_miss_nothing(
+async def test_windows_reconnect_after_a_restart_without_missing_messages(
     context: Any, served: Any, start_chat: Any, tmp_path: Path
 ) -> None:
-    """Nothing is doubled, and what was written before they were back arrives, too."""
+    """No message is shown twice, and messages from before the reconnect are shown, too."""
     if shutil.which("redis-server") is None:
-        (pytest.fail if IN_CI else pytest.skip)("there is no program 'redis-server' on PATH")
-    ada, bob = await opened(context, served), await opened(context, served)
+        (pytest.fail if IN_CI else pytest.skip)("program 'redis-server' not found on PATH")
+    ada, bob = await open_window(context, served), await open_window(context, served)
     await ada.sign_up("Ada")
     await bob.sign_up("Bob")
-    await ada.write("before")
-    await bob.shows("before")
+    await ada.send("before")
+    await bob.expect_messages("before")
 
     assert served.stop() == 0
     for window in (ada, bob):
         await expect(window.page.get_by_text("Connection lost")).to_be_visible()
-    start_chat(tmp_path, port=served.port).listening()
+    start_chat(tmp_path, port=served.port).wait_until_listening()
     await ada.post("meanwhile 1")
     await bob.post("meanwhile 2")
     for window in (ada, bob):
         await expect(window.page.get_by_text("Connected", exact=True)).to_be_visible()
-    await ada.write("after 1")
-    await bob.write("after 2")
+    await ada.send("after 1")
+    await bob.send("after 2")
 
     for window in (ada, bob):
-        await window.shows("before", "meanwhile 1", "meanwhile 2", "after 1", "after 2")
-        await window.shows_people("Ada", "Bob")
+        await window.expect_messages("before", "meanwhile 1", "meanwhile 2", "after 1", "after 2")
+        await window.expect_members("Ada", "Bob")
 
 
-async def test_how_the_server_is_is_told_as_soon_as_it_is_back(
+async def test_the_status_is_updated_on_reconnect(
     context: Any, served: Any, start_chat: Any, tmp_path: Path
 ) -> None:
-    """Not only at the next turn of the clock, which has none here: it was away until then."""
-    ada = await opened(context, served)
+    """It does not wait for the next interval, which is disabled in this test."""
+    ada = await open_window(context, served)
     await ada.page.add_init_script("window.setInterval = () => 0")
     await ada.sign_up("Ada")
     health = ada.page.locator("#health")
-    await expect(health).to_have_text("well")
+    await expect(health).to_have_text("healthy")
 
     assert served.stop() == 0
     await expect(ada.page.get_by_text("Connection lost")).to_be_visible()
-    await health.evaluate("(shown) => { shown.textContent = 'away'; }")
-    start_chat(tmp_path, port=served.port).listening()
+    await health.evaluate("(element) => { element.textContent = 'unavailable'; }")
+    start_chat(tmp_path, port=served.port).wait_until_listening()
 
     await expect(ada.page.get_by_text("Connected", exact=True)).to_be_visible()
-    await expect(health).to_have_text("well")
+    await expect(health).to_have_text("healthy")
 
 
-async def test_who_missed_more_than_is_kept_is_told(context: Any, served: Any) -> None:
-    """The page says where others may be missing, and shows them to who wants to see them."""
-    ada = await opened(context, served)
-    away = False
+async def test_missing_messages_beyond_the_history_are_marked(context: Any, served: Any) -> None:
+    """The page shows the position of the gap, with a button that loads the messages."""
+    ada = await open_window(context, served)
+    is_offline = False
     sockets: list[WebSocketRoute] = []
 
     async def route(socket: WebSocketRoute) -> None:
-        if away:
+        if is_offline:
             await socket.close()
         else:
             socket.connect_to_server()
@@ -217,49 +223,49 @@ async def test_who_missed_more_than_is_kept_is_told(context: Any, served: Any) -
 
     await ada.page.route_web_socket("**/ws", route)
     await ada.sign_up("Ada")
-    await ada.write("before")
-    away = True
+    await ada.send("before")
+    is_offline = True
     await sockets[-1].close()
     await expect(ada.page.get_by_text("Connection lost")).to_be_visible()
-    for number in range(MORE_THAN_IS_KEPT):
+    for number in range(MORE_THAN_HISTORY):
         await ada.post(f"meanwhile {number}")
-    away = False
+    is_offline = False
 
-    told = ada.page.get_by_text("Some messages may be missing here.")
-    await expect(told).to_be_visible()
-    missed = [f"meanwhile {number}" for number in range(MORE_THAN_IS_KEPT)]
-    await ada.shows("before", *missed[-KEPT:])
+    notice = ada.page.get_by_text("Some messages may be missing here.")
+    await expect(notice).to_be_visible()
+    bodies = [f"meanwhile {number}" for number in range(MORE_THAN_HISTORY)]
+    await ada.expect_messages("before", *bodies[-HISTORY_SIZE:])
     gap = ada.page.get_by_role("log").get_by_role("listitem").nth(1)
     await expect(gap).to_contain_text("Some messages may be missing here.")
 
-    await gap.get_by_role("button", name="Show them").press("Enter")
+    await gap.get_by_role("button", name="Load messages").press("Enter")
 
-    await ada.shows("before", *missed)
-    await expect(told).to_have_count(0)
+    await ada.expect_messages("before", *bodies)
+    await expect(notice).to_have_count(0)
     await expect(ada.page.get_by_role("log")).to_be_focused()
 
 
-async def test_many_people_are_shown_by_their_names(
-    context: Any, served: Any, sign_up_at: Any
+async def test_the_names_of_many_online_users_are_shown(
+    context: Any, served: Any, join: Any
 ) -> None:
-    """More than there may be messages in a second; nobody has said a word."""
+    """Their number exceeds the message rate limit of a socket, and none has sent a message."""
     names = [f"Guest {number:02}" for number in range(30)]
     async with contextlib.AsyncExitStack() as stack:
         for name in names:
-            await sign_up_at(stack, served, name)
-        ada = await opened(context, served)
+            await join(stack, served, name)
+        ada = await open_window(context, served)
 
         await ada.sign_up("Ada")
 
-        await ada.shows_people("Ada", *names)
-        await ada.write("hello everybody")
+        await ada.expect_members("Ada", *names)
+        await ada.send("hello all")
         await expect(ada.page.get_by_text("Connected", exact=True)).to_be_visible()
-    await ada.shows_people("Ada")
+    await ada.expect_members("Ada")
 
 
-async def test_what_is_wrong_in_a_form_is_told_at_its_field(context: Any, served: Any) -> None:
-    """The first wrong field has the focus, so that a screen reader reads what is wrong."""
-    page = (await opened(context, served)).page
+async def test_form_errors_are_shown_at_their_fields(context: Any, served: Any) -> None:
+    """The first invalid field has the focus, so that a screen reader announces its error."""
+    page = (await open_window(context, served)).page
     await page.goto(_origin(served))
     await page.get_by_role("button", name="Sign up instead").click()
     await page.get_by_label("E-mail").fill("no address")
@@ -271,11 +277,9 @@ async def test_what_is_wrong_in_a_form_is_told_at_its_field(context: Any, served
     await expect(page.get_by_label("Name")).to_be_focused()
 
 
-async def test_signed_out_in_one_window_is_signed_out_in_the_other(
-    context: Any, served: Any
-) -> None:
-    """At once, and the page says why."""
-    ada = await opened(context, served)
+async def test_sign_out_in_one_window_applies_to_the_other(context: Any, served: Any) -> None:
+    """The other page shows the reason immediately."""
+    ada = await open_window(context, served)
     await ada.sign_up("Ada")
     other = Window(await ada.page.context.new_page(), _origin(served))
     await other.page.goto(_origin(served))
@@ -290,27 +294,27 @@ async def test_signed_out_in_one_window_is_signed_out_in_the_other(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-async def test_nothing_is_cut_off(
+async def test_no_content_overflows_the_window(
     context: Any, served: Any, tmp_path: Path, size: str, scheme: str
 ) -> None:
-    """Long words, long names, other scripts: the page is never wider than the window."""
+    """This holds for long words, long names and other scripts."""
     width, height = SIZES[size]
     view = {"width": width, "height": height}
-    ada = await opened(context, served, viewport=view, color_scheme=scheme)
+    ada = await open_window(context, served, viewport=view, color_scheme=scheme)
     await ada.sign_up("W" * 40)
     for body in ("short", "x" * 1000, "two\nlines", "שלום עולם", "مرحبا", "👩‍👩‍👧‍👦 🎈" * 20):
         await ada.post(body)
-    await expect(ada.page.get_by_role("log").locator(".what")).to_have_count(6)
+    await expect(ada.page.get_by_role("log").locator(".body")).to_have_count(6)
     await ada.page.screenshot(path=tmp_path / f"{size}-{scheme}.png")
 
-    wide = "document.documentElement.scrollWidth"
-    assert await ada.page.evaluate(wide) <= width
-    for kind in (".message", "header", "#send", "aside"):
-        for box in await ada.page.locator(kind).all():
-            place = await box.bounding_box()
-            assert place is not None
-            assert place["x"] >= 0, kind
-            assert place["x"] + place["width"] <= width, kind
+    scroll_width = "document.documentElement.scrollWidth"
+    assert await ada.page.evaluate(scroll_width) <= width
+    for selector in (".message", "header", "#send", "aside"):
+        for box in await ada.page.locator(selector).all():
+            bounds = await box.bounding_box()
+            assert bounds is not None
+            assert bounds["x"] >= 0, selector
+            assert bounds["x"] + bounds["width"] <= width, selector
 
 
 def _origin(served: Any) -> str:

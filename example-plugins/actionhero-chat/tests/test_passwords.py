@@ -1,4 +1,4 @@
-"""Passwords are hashed, compared without telling who is here, and hashed anew when that is due."""
+"""Tests of password hashing: verification, timing and renewal of hashes."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ if TYPE_CHECKING:
 
     from actionhero.testing import RunningApp
 
-CHEAP = ChatSettings(argon2_memory_kib=8, argon2_passes=1, argon2_lanes=1)
-DEARER = ChatSettings(argon2_memory_kib=16, argon2_passes=2, argon2_lanes=1)
+LOW_COST = ChatSettings(argon2_memory_kib=8, argon2_passes=1, argon2_lanes=1)
+HIGH_COST = ChatSettings(argon2_memory_kib=16, argon2_passes=2, argon2_lanes=1)
 
 
 @pytest.fixture
 def passwords() -> Iterator[Passwords]:
-    made = Passwords(CHEAP)
-    yield made
-    made.close()
+    passwords = Passwords(LOW_COST)
+    yield passwords
+    passwords.close()
 
 
 @pytest.fixture
 def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Give the passwords that argon2 was asked about, as they come."""
-    asked: list[str] = []
+    """Return the passwords that argon2 verifies, in order."""
+    passwords: list[str] = []
     verify = PasswordHasher.verify
 
-    def listen(self: PasswordHasher, hash: str, password: str) -> bool:
-        asked.append(password)
+    def record(self: PasswordHasher, hash: str, password: str) -> bool:
+        passwords.append(password)
         return verify(self, hash, password)
 
-    monkeypatch.setattr(PasswordHasher, "verify", listen)
-    return asked
+    monkeypatch.setattr(PasswordHasher, "verify", record)
+    return passwords
 
 
 @pytest.fixture
@@ -72,84 +72,84 @@ async def app(tmp_path: Path) -> AsyncIterator[RunningApp]:
         yield running
 
 
-async def test_a_password_fits_its_own_hash_alone(passwords: Passwords) -> None:
-    """To the letter."""
+async def test_passwords_match_only_their_own_hash(passwords: Passwords) -> None:
+    """Case matters."""
     hash = await passwords.hash("correct horse")
 
-    assert await passwords.fits(hash, "correct horse")
-    assert not await passwords.fits(hash, "correct Horse")
-    assert not await passwords.fits(await passwords.hash("other"), "correct horse")
+    assert await passwords.verify(hash, "correct horse")
+    assert not await passwords.verify(hash, "correct Horse")
+    assert not await passwords.verify(await passwords.hash("other"), "correct horse")
 
 
 @pytest.mark.parametrize("hash", ["", "nonsense", "$argon2id$v=19$m=8,t=1,p=1$bad$bad"])
-async def test_nothing_fits_what_is_no_hash(passwords: Passwords, hash: str) -> None:
-    """A row that was spoiled lets nobody in, and breaks nothing."""
-    assert not await passwords.fits(hash, "")
-    assert not await passwords.fits(hash, "correct horse")
+async def test_invalid_hashes_match_no_password(passwords: Passwords, hash: str) -> None:
+    """A corrupt row prevents the sign-in without an exception."""
+    assert not await passwords.verify(hash, "")
+    assert not await passwords.verify(hash, "correct horse")
 
 
-async def test_without_a_hash_a_password_is_compared_all_the_same(
+async def test_a_password_without_a_hash_is_verified_too(
     passwords: Passwords, verified: list[str]
 ) -> None:
-    """So that it takes as long as with one."""
-    assert not await passwords.fits(None, "correct horse")
-    assert not await passwords.fits(None, "")
+    """The verification takes the same time."""
+    assert not await passwords.verify(None, "correct horse")
+    assert not await passwords.verify(None, "")
 
     assert verified == ["correct horse", ""]
 
 
-async def test_a_hash_costs_what_is_set_and_says_so(passwords: Passwords) -> None:
-    """One made at another cost is outdated."""
+async def test_hashes_have_the_configured_cost(passwords: Passwords) -> None:
+    """A hash with another cost needs a rehash."""
     hash = await passwords.hash("correct horse")
 
-    made = extract_parameters(hash)
-    assert (made.type, made.memory_cost, made.time_cost, made.parallelism) == (Type.ID, 8, 1, 1)
-    assert not passwords.is_outdated(hash)
-    dearer = Passwords(DEARER)
-    assert dearer.is_outdated(hash)
-    assert await dearer.fits(hash, "correct horse")
-    dearer.close()
+    cost = extract_parameters(hash)
+    assert (cost.type, cost.memory_cost, cost.time_cost, cost.parallelism) == (Type.ID, 8, 1, 1)
+    assert not passwords.needs_rehash(hash)
+    high_cost = Passwords(HIGH_COST)
+    assert high_cost.needs_rehash(hash)
+    assert await high_cost.verify(hash, "correct horse")
+    high_cost.close()
 
 
-async def test_an_unknown_address_takes_a_comparison_too(
+async def test_sign_in_with_an_unknown_address_verifies_the_password_too(
     app: RunningApp, verified: list[str]
 ) -> None:
-    """Who is here cannot be seen by how much is done before a refusal."""
+    """The work before the error does not reveal whether the user exists."""
     caller = app.connect()
     await caller.call("user:create", name="Ada", email="a@b.c", password="correct horse")
 
-    for email in ("a@b.c", "nobody@b.c"):
+    for email in ("a@b.c", "unknown@b.c"):
         with pytest.raises(InvalidCredentials, match="Invalid email or password"):
             await caller.call("session:create", email=email, password="wrong horse")
 
     assert verified == ["wrong horse", "wrong horse"]
 
 
-async def test_an_outdated_hash_is_renewed_by_who_signs_in(app: RunningApp) -> None:
-    """Only theirs, and only with the right password; it is no change that others would see."""
+async def test_outdated_hashes_are_renewed_at_sign_in(app: RunningApp) -> None:
+    """This requires the right password, and does not change `updatedAt`."""
     caller = app.connect()
-    made: dict[str, Any] = await caller.call(
+    result: dict[str, Any] = await caller.call(
         "user:create", name="Ada", email="a@b.c", password="correct horse"
     )
-    dearer = Passwords(DEARER)
-    outdated = await dearer.hash("correct horse")
-    dearer.close()
+    high_cost = Passwords(HIGH_COST)
+    outdated = await high_cost.hash("correct horse")
+    high_cost.close()
 
-    async def kept(hash: str | None = None) -> str:
+    async def stored_hash(hash: str | None = None) -> str:
         async with app.get(Database).activated():
             if hash is not None:
                 await User.filter(email="a@b.c").update(password_hash=hash)
             return (await User.get(email="a@b.c")).password_hash
 
-    await kept(outdated)
+    await stored_hash(outdated)
     with pytest.raises(InvalidCredentials):
         await caller.call("session:create", email="a@b.c", password="wrong horse")
-    assert await kept() == outdated
+    assert await stored_hash() == outdated
 
     signed_in = await caller.call("session:create", email="a@b.c", password="correct horse")
 
-    renewed = await kept()
+    renewed = await stored_hash()
     assert extract_parameters(renewed).memory_cost == 8
-    assert signed_in["user"] == made["user"]
+    assert signed_in["user"] == result["user"]
     await caller.call("session:create", email="a@b.c", password="correct horse")
-    assert await kept() == renewed
+    assert await stored_hash() == renewed

@@ -1,4 +1,4 @@
-"""What is kept when the server is stopped, seen by somebody with `curl` and nothing else."""
+"""Tests of data after a restart, with `curl` as the client."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 
 @pytest.fixture
 def curl(tmp_path: Path) -> Callable[..., tuple[int, Any]]:
-    """Give a function that runs `curl` with a cookie jar, and returns status and body."""
+    """Return a function that runs `curl` with a cookie jar, and returns status and body."""
     program = shutil.which("curl")
     if program is None:
-        (pytest.fail if IN_CI else pytest.skip)("there is no program 'curl' on PATH")
+        (pytest.fail if IN_CI else pytest.skip)("program 'curl' not found on PATH")
     jar = tmp_path / "jar"
 
-    def run(method: str, url: str, told: object = None) -> tuple[int, Any]:
-        body = [] if told is None else ["--json", json.dumps(told)]
-        ended = subprocess.run(
+    def run(method: str, url: str, document: object = None) -> tuple[int, Any]:
+        body = [] if document is None else ["--json", json.dumps(document)]
+        process = subprocess.run(
             [
                 *(str(program), "--silent", "--show-error", "--noproxy", "*", "--max-time", "30"),
                 *("--cookie", str(jar), "--cookie-jar", str(jar), "--request", method, *body),
@@ -40,73 +40,73 @@ def curl(tmp_path: Path) -> Callable[..., tuple[int, Any]]:
             text=True,
             check=True,
         )
-        text, _, status = ended.stdout.rpartition("\n")
+        text, _, status = process.stdout.rpartition("\n")
         return int(status), json.loads(text)
 
     return run
 
 
 def path_without_redis(folder: Path) -> str:
-    """Return a PATH on which there is Python, and no Redis."""
+    """Return a PATH with Python and without Redis."""
     folder.mkdir()
     (folder / "python").symlink_to(sys.executable)
     return str(folder)
 
 
-@pytest.mark.parametrize("has_redis", [True, False], ids=["redis-server", "nothing but Python"])
-def test_users_and_messages_are_there_after_a_restart(
+@pytest.mark.parametrize("has_redis", [True, False], ids=["redis-server", "no redis-server"])
+def test_users_and_messages_persist_across_a_restart(
     tmp_path: Path,
     start_chat: Callable[..., Any],
     curl: Callable[..., tuple[int, Any]],
     has_redis: bool,
 ) -> None:
-    """The session as well, where there is a program to keep it."""
+    """The session also persists, if there is a Redis server."""
     if has_redis and not any(map(shutil.which, PROGRAMS)):
-        reason = "there is no program 'redis-server' or 'valkey-server' on PATH"
+        reason = "neither 'redis-server' nor 'valkey-server' found on PATH"
         (pytest.fail if IN_CI else pytest.skip)(reason)
     environ = {} if has_redis else {"PATH": path_without_redis(tmp_path / "bin")}
     folder = tmp_path / "chat"
     folder.mkdir()
     ada = {"email": "ada@example.com", "password": "correct horse"}
-    chat = start_chat(folder, **environ).listening()
+    chat = start_chat(folder, **environ).wait_until_listening()
 
     assert curl("PUT", f"{chat.url}/user", {**ada, "name": "Ada"})[0] == 200
     assert curl("PUT", f"{chat.url}/message", {"body": "too early"})[0] == 401
     assert curl("PUT", f"{chat.url}/session", ada)[0] == 200
     assert curl("PUT", f"{chat.url}/message", {"body": "hello"})[0] == 200
-    listed = curl("GET", f"{chat.url}/messages/list")
-    assert [message["body"] for message in listed[1]["messages"]] == ["hello"]
+    messages = curl("GET", f"{chat.url}/messages/list")
+    assert [message["body"] for message in messages[1]["messages"]] == ["hello"]
     assert curl("DELETE", f"{chat.url}/session") == (200, {"success": True})
     assert curl("GET", f"{chat.url}/messages/list")[0] == 401
     assert curl("PUT", f"{chat.url}/session", ada)[0] == 200
-    assert ("fakeredis" in chat.said or "memory" in chat.said) is not has_redis
+    assert ("fakeredis" in chat.output or "memory" in chat.output) is not has_redis
 
     assert chat.stop(signal.SIGINT) == 0
-    chat = start_chat(folder, **environ).listening()
+    chat = start_chat(folder, **environ).wait_until_listening()
 
     again = curl("GET", f"{chat.url}/messages/list")
     if has_redis:
-        assert again == listed
+        assert again == messages
     else:
         assert again[0] == 401
         assert curl("PUT", f"{chat.url}/session", ada)[0] == 200
-        assert curl("GET", f"{chat.url}/messages/list") == listed
+        assert curl("GET", f"{chat.url}/messages/list") == messages
     assert chat.stop(signal.SIGINT) == 0
 
 
-def test_two_servers_that_start_at_once_make_one_default_user(
+def test_concurrent_servers_create_one_default_user(
     tmp_path: Path,
     storage: str,
     start_chat: Callable[..., Any],
     servers: Callable[[int], dict[str, str]],
 ) -> None:
-    """Nobody has to start one first; and a third finds it there."""
+    """A third server, started later, does not create another one."""
     environ = servers(9) if storage == "servers" else {}
 
     chats = [start_chat(tmp_path, **environ) for _ in range(2)]
     for chat in chats:
-        chat.listening()
-    start_chat(tmp_path, **environ).listening()
+        chat.wait_until_listening()
+    start_chat(tmp_path, **environ).wait_until_listening()
 
     query = "SELECT id, name, email FROM users"
     assert chats[0].execute(query) == [(1, "Admin", "admin@keryxjs.com")]

@@ -1,4 +1,4 @@
-"""What two do at once ends well, at the very moment at which it could not."""
+"""Tests of race conditions at sign-up and at the creation of the default user."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ PLUGINS = (
     channels_plugin,
     chat_plugin,
 )
-MANY = 100
+CALLERS = 100
 
 
 @pytest.fixture
 def environ(
     storage: str, tmp_path: Path, servers: Callable[[int], dict[str, str]]
 ) -> dict[str, str]:
-    """Give the variables of an application with an empty database."""
+    """Return the variables of an application with an empty database."""
     stores = servers(8) if storage == "servers" else {"ACTIONHERO_REDIS__MODE": "memory"}
     return {
         "ACTIONHERO_APP__DATA_DIR": str(tmp_path),
@@ -51,43 +51,43 @@ def environ(
     }
 
 
-async def test_who_found_an_address_free_may_still_come_too_late(
+async def test_concurrent_sign_ups_with_one_address_create_one_user(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hundred have looked before the first of them writes: the table lets one through."""
-    all_have_looked = asyncio.Barrier(MANY)
+    """All callers have checked the address before the first of them inserts its row."""
+    all_have_checked = asyncio.Barrier(CALLERS)
     hash = Passwords.hash
 
     async def wait(self: Passwords, password: str) -> str:
-        await all_have_looked.wait()
+        await all_have_checked.wait()
         return await hash(self, password)
 
     async with running_app(*PLUGINS, environ=environ) as app:
-        told = {"name": "Ada", "email": "ada@example.com", "password": "correct horse"}
-        callers = [app.connect() for _ in range(MANY)]
+        inputs = {"name": "Ada", "email": "ada@example.com", "password": "correct horse"}
+        callers = [app.connect() for _ in range(CALLERS)]
         with monkeypatch.context() as patched:
             patched.setattr(Passwords, "hash", wait)
-            signing_up = [caller.call("user:create", **told) for caller in callers]
-            outcomes = await asyncio.gather(*signing_up, return_exceptions=True)
+            calls = [caller.call("user:create", **inputs) for caller in callers]
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
 
-        refusals = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-        assert len(refusals) == MANY - 1
-        assert {(type(one), str(one)) for one in refusals} == {(Conflict, "User already exists")}
+        errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        assert len(errors) == CALLERS - 1
+        assert {(type(one), str(one)) for one in errors} == {(Conflict, "User already exists")}
 
 
-async def test_a_server_is_not_stopped_by_a_default_user_that_another_has_just_made(
+async def test_a_default_user_from_a_concurrent_server_does_not_stop_the_start(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was not there when this one looked, and is when it writes."""
+    """The user is created between the lookup and the insert."""
 
-    async def nobody(email: str) -> None:
+    async def find_none(email: str) -> None:
         return None
 
     async with running_app(*PLUGINS, environ=environ, mode=RunMode.SERVER):
         pass
 
     with monkeypatch.context() as patched:
-        patched.setattr(users, "find_by_email", nobody)
+        patched.setattr(users, "find_by_email", find_none)
         async with (
             running_app(*PLUGINS, environ=environ, mode=RunMode.SERVER) as app,
             app.get(Database).activated(),

@@ -1,4 +1,4 @@
-"""The routes of the chat: their methods, its health, and errors in the form of the standard."""
+"""Tests of routes, the status, and problem details."""
 
 from __future__ import annotations
 
@@ -27,42 +27,42 @@ METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH")
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_a_route_answers_to_its_own_methods(
-    browser: httpx.Client, refused: Callable[..., Any], profile: str, path: str
+def test_routes_accept_only_their_own_methods(
+    client: httpx.Client, assert_error: Callable[..., Any], error_format: str, path: str
 ) -> None:
-    """Any other is told which ones there are."""
+    """Other methods get an error with an `Allow` header."""
     for method in METHODS:
-        answer = browser.request(method, path)
+        response = client.request(method, path)
 
         if method in ROUTES[path]:
-            assert answer.status_code not in {404, 405}
+            assert response.status_code not in {404, 405}
         elif method == "HEAD":
-            assert answer.status_code == (405 if profile == "standard" else 404)
+            assert response.status_code == (405 if error_format == "standard" else 404)
         else:
-            refused(answer, "method", answer.json()["error"]["message"])
-        if answer.status_code == 405:
-            allowed = set(answer.headers["allow"].replace(" ", "").split(","))
+            assert_error(response, "method", response.json()["error"]["message"])
+        if response.status_code == 405:
+            allowed = set(response.headers["allow"].replace(" ", "").split(","))
             assert allowed - {"OPTIONS"} == ROUTES[path]
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_a_page_of_another_site_may_ask_and_gets_no_leave(
-    browser: httpx.Client, profile: str, path: str
+def test_preflight_requests_of_other_origins_are_not_allowed(
+    client: httpx.Client, error_format: str, path: str
 ) -> None:
-    """No other origin is allowed, unless it is set."""
+    """By default no other origin is allowed."""
     headers = {"Origin": "https://other.example", "Access-Control-Request-Method": "PUT"}
 
-    answer = browser.options(path, headers=headers)
+    response = client.options(path, headers=headers)
 
-    if profile == "standard":
-        assert (answer.status_code, answer.content) == (204, b"")
+    if error_format == "standard":
+        assert (response.status_code, response.content) == (204, b"")
     else:
-        assert (answer.status_code, answer.content) == (200, b"{}\r\n")
-    assert "access-control-allow-origin" not in answer.headers
+        assert (response.status_code, response.content) == (200, b"{}\r\n")
+    assert "access-control-allow-origin" not in response.headers
 
 
-def test_head_tells_what_get_would(member: httpx.Client) -> None:
-    """But the body."""
+def test_head_has_the_headers_of_get(member: httpx.Client) -> None:
+    """It has no body."""
     member.put("/message", json={"body": "hello"})
 
     head, get = member.head("/messages/list"), member.get("/messages/list")
@@ -72,40 +72,40 @@ def test_head_tells_what_get_would(member: httpx.Client) -> None:
     assert head.headers["content-type"] == get.headers["content-type"] == "application/json"
 
 
-def test_a_trailing_slash_is_the_same_route(member: httpx.Client) -> None:
-    """And another case is another."""
+def test_trailing_slashes_are_ignored(member: httpx.Client) -> None:
+    """Case is not ignored."""
     assert member.get("/messages/list/").status_code == 200
     assert member.get("/Messages/list").status_code == 404
 
 
-def test_the_status_tells_of_the_database_and_of_redis(chat: Any, browser: httpx.Client) -> None:
-    """By their names, for anybody."""
-    answer = browser.get("/status")
+def test_the_status_contains_the_database_and_redis(chat: Any, client: httpx.Client) -> None:
+    """It does not require a session."""
+    response = client.get("/status")
 
-    assert answer.status_code == 200
-    told = answer.json()
+    assert response.status_code == 200
+    status = response.json()
     keys = ["name", "pid", "version", "uptime", "consumedMemoryMB", "healthy", "checks"]
-    assert list(told) == keys
-    assert told["checks"] == {"database": True, "redis": True}
-    assert told["healthy"] is True
-    assert type(told["pid"]) is type(told["uptime"]) is int
-    assert told["uptime"] > 0
-    assert told["consumedMemoryMB"] == round(told["consumedMemoryMB"], 2) > 0
-    assert (told["name"], type(told["version"])) == ("actionhero", str)
+    assert list(status) == keys
+    assert status["checks"] == {"database": True, "redis": True}
+    assert status["healthy"] is True
+    assert type(status["pid"]) is type(status["uptime"]) is int
+    assert status["uptime"] > 0
+    assert status["consumedMemoryMB"] == round(status["consumedMemoryMB"], 2) > 0
+    assert (status["name"], type(status["version"])) == ("actionhero", str)
 
 
-def test_each_profile_writes_json_as_its_clients_know_it(
-    browser: httpx.Client, profile: str
+def test_json_is_formatted_according_to_the_error_format(
+    client: httpx.Client, error_format: str
 ) -> None:
-    """Compact, or with two spaces and a line's end."""
-    content = browser.get("/status").content
+    """It is compact, or indented by two spaces and terminated by a newline."""
+    content = client.get("/status").content
 
-    assert content.startswith(b'{"name":' if profile == "standard" else b'{\n  "name": ')
-    assert content.endswith(b"}" if profile == "standard" else b"}\r\n")
+    assert content.startswith(b'{"name":' if error_format == "standard" else b'{\n  "name": ')
+    assert content.endswith(b"}" if error_format == "standard" else b"}\r\n")
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "told", "status", "detail"),
+    ("method", "path", "document", "status", "detail"),
     [
         ("PUT", "/user", {"name": "ab"}, 422, None),
         ("GET", "/messages/list", None, 401, "Session not found"),
@@ -114,22 +114,22 @@ def test_each_profile_writes_json_as_its_clients_know_it(
         ("PATCH", "/user", None, 405, None),
     ],
 )
-def test_who_asks_for_it_is_told_by_the_standard(
-    browser: httpx.Client,
+def test_problem_details_are_sent_on_request(
+    client: httpx.Client,
     method: str,
     path: str,
-    told: object,
+    document: object,
     status: int,
     detail: str | None,
 ) -> None:
-    """With the standard's statuses, in both profiles (RFC 9457)."""
+    """The status is the standard one in both error formats (RFC 9457)."""
     headers = {"Accept": "application/problem+json"}
 
-    answer = browser.request(method, path, json=told, headers=headers)
+    response = client.request(method, path, json=document, headers=headers)
 
-    problem = answer.json()
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert (answer.status_code, problem["status"]) == (status, status)
+    problem = response.json()
+    assert response.headers["content-type"] == "application/problem+json"
+    assert (response.status_code, problem["status"]) == (status, status)
     assert {"type", "title", "status", "detail", "instance"} <= set(problem)
     assert "error" not in problem
     assert detail is None or problem["detail"] == detail
@@ -138,18 +138,18 @@ def test_who_asks_for_it_is_told_by_the_standard(
         assert pointers == ["/name", "/email", "/password"]
 
 
-def test_a_row_and_an_address_are_problems_as_well(
+def test_not_found_and_conflict_are_problem_details_too(
     member: httpx.Client, user: dict[str, Any]
 ) -> None:
-    """What the profile `actionhero` calls 500 is 404 and 409 here."""
+    """Statuses that are 500 in the format `actionhero` are 404 and 409 here."""
     headers = {"Accept": "application/problem+json"}
-    told = {"name": "Ada", "email": user["email"], "password": "correct horse"}
+    inputs = {"name": "Ada", "email": user["email"], "password": "correct horse"}
 
     missing = member.get("/user/2000000000", headers=headers)
-    taken = member.put("/user", json=told, headers=headers)
+    conflict = member.put("/user", json=inputs, headers=headers)
 
     assert (missing.status_code, missing.json()["detail"]) == (
         404,
         "User with id 2000000000 not found",
     )
-    assert (taken.status_code, taken.json()["detail"]) == (409, "User already exists")
+    assert (conflict.status_code, conflict.json()["detail"]) == (409, "User already exists")

@@ -1,4 +1,4 @@
-"""A password is in no answer, in no line of the log, and in no row."""
+"""Passwords are never in a response, in the log or in the database."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
 
     import httpx
 
-SECRET = "Xq7-never-tell-Zp9"
+SECRET = "Xq7-do-not-log-Zp9"
 JSON = {"Content-Type": "application/json"}
 
-#: Ways in which somebody may send it that end well, or not.
-SENT: dict[str, dict[str, Any]] = {
-    "alone": {"json": {"password": SECRET}},
-    "whole": {"json": {"name": "Ada", "email": "EMAIL", "password": SECRET}},
-    "bad neighbour": {"json": {"name": "a", "email": "EMAIL", "password": SECRET}},
+#: Requests that contain the password, valid and invalid ones.
+REQUESTS: dict[str, dict[str, Any]] = {
+    "no other field": {"json": {"password": SECRET}},
+    "complete": {"json": {"name": "Ada", "email": "EMAIL", "password": SECRET}},
+    "invalid other field": {"json": {"name": "a", "email": "EMAIL", "password": SECRET}},
     "too long": {"json": {"name": "Ada", "email": "EMAIL", "password": SECRET * 20}},
     "in a list": {"json": {"name": "Ada", "email": "EMAIL", "password": [SECRET]}},
     "nested": {"json": {"name": "Ada", "email": "EMAIL", "password": {"a": [{"b": SECRET}]}}},
     "as a key": {"json": {"name": "Ada", "email": "EMAIL", "password": {SECRET: 1}}},
     "broken json": {"content": f'{{"password": "{SECRET}"'.encode(), "headers": JSON},
-    "trailing": {"content": f'{{"password": "{SECRET}"}}}}'.encode(), "headers": JSON},
-    "bare": {"content": f'{{"password": {SECRET}}}'.encode(), "headers": JSON},
+    "trailing data": {"content": f'{{"password": "{SECRET}"}}}}'.encode(), "headers": JSON},
+    "unquoted": {"content": f'{{"password": {SECRET}}}'.encode(), "headers": JSON},
     "surrogate": {
         "content": f'{{"email": "a@b.c", "password": "{SECRET}\\ud800"}}'.encode(),
         "headers": JSON,
     },
     "nul": {"content": f'{{"password": "{SECRET}\\u0000"}}'.encode(), "headers": JSON},
-    "twice": {
+    "duplicate key": {
         "content": f'{{"password": "{SECRET}", "password": 7}}'.encode(),
         "headers": JSON,
     },
@@ -45,36 +45,38 @@ SENT: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("way", SENT)
-def test_a_password_is_told_nowhere(chat: Any, member: httpx.Client, email: str, way: str) -> None:
-    """However it is sent: right, wrong or broken; the log is as talkative as it can be."""
-    sent = {
+@pytest.mark.parametrize("variant", REQUESTS)
+def test_passwords_are_not_in_responses_or_logs(
+    chat: Any, member: httpx.Client, email: str, variant: str
+) -> None:
+    """This holds for valid and invalid requests, at the log level DEBUG."""
+    arguments = {
         key: json.loads(json.dumps(value).replace("EMAIL", email)) if key in {"json"} else value
-        for key, value in SENT[way].items()
+        for key, value in REQUESTS[variant].items()
     }
-    if "data" in sent and "email" in sent["data"]:
-        sent["data"] = {**sent["data"], "email": email}
+    if "data" in arguments and "email" in arguments["data"]:
+        arguments["data"] = {**arguments["data"], "email": email}
 
     for method, path in (("PUT", "/user"), ("PUT", "/session"), ("POST", "/user")):
         for accept in ("*/*", "application/problem+json"):
-            headers = {**sent.get("headers", {}), "Accept": accept}
-            request: dict[str, Any] = {**sent, "headers": headers}
-            answer = member.request(method, path, **request)
+            headers = {**arguments.get("headers", {}), "Accept": accept}
+            request: dict[str, Any] = {**arguments, "headers": headers}
+            response = member.request(method, path, **request)
 
-            assert answer.status_code < 500 or answer.json()["error"]["message"] in {
+            assert response.status_code < 500 or response.json()["error"]["message"] in {
                 "User already exists",
                 "Invalid email or password",
                 "Error: No values to set",
             }
-            assert SECRET not in answer.text
-            assert SECRET not in str(answer.headers)
-    # Lines are written in order: once the last one is there, so is all that came before.
+            assert SECRET not in response.text
+            assert SECRET not in str(response.headers)
+    # Log lines are written in order, so after this one all previous ones are complete.
     chat.wait_for(member.get("/status").headers["x-request-id"])
-    assert SECRET not in chat.said
+    assert SECRET not in chat.output
 
 
-def test_a_password_is_kept_nowhere(chat: Any, sign_up: Callable[..., Any]) -> None:
-    """There is its hash, made with a salt of its own."""
+def test_passwords_are_not_stored(chat: Any, sign_up: Callable[..., Any]) -> None:
+    """The table contains a hash with an individual salt."""
     users = [sign_up(password=SECRET) for _ in range(2)]
 
     ids = ", ".join(str(user["id"]) for user in users)
@@ -86,13 +88,13 @@ def test_a_password_is_kept_nowhere(chat: Any, sign_up: Callable[..., Any]) -> N
     assert len(hashes) == 2
 
 
-def test_a_failure_of_the_database_tells_nothing_of_it(
-    chat: Any, browser: httpx.Client, email: str
+def test_special_characters_in_names_are_stored_literally(
+    chat: Any, client: httpx.Client, email: str
 ) -> None:
-    """Neither what was asked, nor with which values, whatever a text is made of."""
+    """Names with SQL, format or lookup syntax are ordinary text."""
     for name in ("'; DROP TABLE users; --", "%s %(a)s ? $1", "\\x00", "${jndi:x}"):
-        told = {"name": name, "email": f"{len(name)}{email}", "password": SECRET}
-        answer = browser.put("/user", json=told)
+        inputs = {"name": name, "email": f"{len(name)}{email}", "password": SECRET}
+        response = client.put("/user", json=inputs)
 
-        assert (answer.status_code, answer.json()["user"]["name"]) == (200, name)
+        assert (response.status_code, response.json()["user"]["name"]) == (200, name)
     assert chat.execute("SELECT count(*) FROM users")[0][0] > 1

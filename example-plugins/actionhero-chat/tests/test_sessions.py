@@ -1,4 +1,4 @@
-"""Signing in and out, and that nobody gets into a session that is not theirs."""
+"""Tests of signing in and out, and of session security."""
 
 from __future__ import annotations
 
@@ -15,71 +15,73 @@ if TYPE_CHECKING:
 
 PASSWORD = "correct horse"
 REQUIRED = "This field is required and must be at least 3 characters long"
-REFUSED = "Invalid email or password"
-MADE_UP = "A" * 43
+INVALID_CREDENTIALS = "Invalid email or password"
+FORGED_ID = "A" * 43
 
 
-def sign_in(browser: httpx.Client, user: dict[str, Any]) -> httpx.Response:
-    answer = browser.put("/session", json={"email": user["email"], "password": PASSWORD})
-    assert answer.status_code == 200, answer.text
-    return answer
+def sign_in(client: httpx.Client, user: dict[str, Any]) -> httpx.Response:
+    response = client.put("/session", json={"email": user["email"], "password": PASSWORD})
+    assert response.status_code == 200, response.text
+    return response
 
 
-def with_cookie(browser: httpx.Client, cookie: str) -> httpx.Response:
-    browser.cookies.clear()
-    return browser.get("/messages/list", headers={"Cookie": f"__session={cookie}"})
+def with_cookie(client: httpx.Client, cookie: str) -> httpx.Response:
+    client.cookies.clear()
+    return client.get("/messages/list", headers={"Cookie": f"__session={cookie}"})
 
 
-def test_who_signs_in_is_told_who_they_are_and_what_is_kept(
-    browser: httpx.Client, user: dict[str, Any]
+def test_sign_in_returns_the_user_and_the_session(
+    client: httpx.Client, user: dict[str, Any]
 ) -> None:
-    """The user as at sign-up, and the session that the cookie brings back."""
-    answer = browser.put("/session", json={"email": user["email"].title(), "password": PASSWORD})
+    """The user is the same as at sign-up, and the session id is the value of the cookie."""
+    response = client.put("/session", json={"email": user["email"].title(), "password": PASSWORD})
 
-    assert answer.status_code == 200
-    assert set(answer.json()) == {"user", "session"}
-    assert answer.json()["user"] == user
-    session = answer.json()["session"]
+    assert response.status_code == 200
+    assert set(response.json()) == {"user", "session"}
+    assert response.json()["user"] == user
+    session = response.json()["session"]
     assert set(session) == {"id", "cookieName", "createdAt", "data"}
-    assert session["id"] == browser.cookies["__session"]
+    assert session["id"] == client.cookies["__session"]
     assert session["cookieName"] == "__session"
     assert session["data"] == {"userId": user["id"]}
     assert type(session["createdAt"]) is int
     assert session["createdAt"] >= user["createdAt"]
 
 
-def test_the_cookie_is_for_the_server_alone(browser: httpx.Client, user: dict[str, Any]) -> None:
-    """No script reads it, no other site sends it, and it holds 256 random bits."""
-    header = sign_in(browser, user).headers["set-cookie"]
+def test_the_session_cookie_has_secure_attributes(
+    client: httpx.Client, user: dict[str, Any]
+) -> None:
+    """It is HttpOnly and SameSite, and contains 256 random bits."""
+    header = sign_in(client, user).headers["set-cookie"]
 
     assert re.fullmatch(
         r"__session=[A-Za-z0-9_-]{43}; Max-Age=86400; Path=/; HttpOnly; SameSite=Strict", header
     )
 
 
-def test_an_unknown_address_and_a_wrong_password_are_refused_alike(
-    browser: httpx.Client, user: dict[str, Any], email: str, refused: Callable[..., Any]
+def test_an_unknown_address_and_a_wrong_password_have_the_same_error(
+    client: httpx.Client, user: dict[str, Any], email: str, assert_error: Callable[..., Any]
 ) -> None:
-    """Whether somebody is here is not told, and no session begins."""
-    for told in (
+    """The error does not reveal whether the user exists, and no session is created."""
+    for inputs in (
         {"email": email, "password": PASSWORD},
         {"email": user["email"], "password": "wrong horse"},
         {"email": user["email"], "password": PASSWORD + " "},
         {"email": user["email"], "password": PASSWORD.upper()},
     ):
-        answer = browser.put("/session", json=told)
+        response = client.put("/session", json=inputs)
 
-        refused(answer, "credentials", REFUSED)
-    refused(browser.get("/messages/list"), "anonymous", "Session not found")
+        assert_error(response, "credentials", INVALID_CREDENTIALS)
+    assert_error(client.get("/messages/list"), "anonymous", "Session not found")
 
 
 @pytest.mark.parametrize(
-    ("told", "key", "message"),
+    ("inputs", "key", "message"),
     [
         ({}, "email", "Missing required param: email"),
         ({"email": "a@b.c"}, "password", "Missing required param: password"),
         ({"email": "", "password": PASSWORD}, "email", REQUIRED),
-        ({"email": "nobody", "password": PASSWORD}, "email", "This is not a valid email"),
+        ({"email": "no-at-sign", "password": PASSWORD}, "email", "This is not a valid email"),
         (
             {"email": ["a@b.c"], "password": PASSWORD},
             "email",
@@ -92,156 +94,158 @@ def test_an_unknown_address_and_a_wrong_password_are_refused_alike(
         ),
     ],
 )
-def test_a_sign_in_that_does_not_fit_is_refused(
-    browser: httpx.Client,
-    refused: Callable[..., Any],
-    told: dict[str, Any],
+def test_invalid_sign_ins_are_rejected(
+    client: httpx.Client,
+    assert_error: Callable[..., Any],
+    inputs: dict[str, Any],
     key: str,
     message: str,
 ) -> None:
-    """Before anybody is looked for."""
-    answer = browser.put("/session", json=told)
+    """They are rejected before the user is looked up."""
+    response = client.put("/session", json=inputs)
 
-    value = {"value": told[key]} if key in told else {}
-    refused(answer, "invalid", message, key=key, **value)
-
-
-def test_a_form_signs_in_as_well(browser: httpx.Client, user: dict[str, Any]) -> None:
-    """A page needs no script."""
-    answer = browser.put("/session", data={"email": user["email"], "password": PASSWORD})
-
-    assert answer.status_code == 200
+    value = {"value": inputs[key]} if key in inputs else {}
+    assert_error(response, "invalid", message, key=key, **value)
 
 
-def test_who_signs_out_is_a_stranger(member: httpx.Client, refused: Callable[..., Any]) -> None:
-    """The cookie is taken away, and worth nothing to whoever kept it."""
+def test_sign_in_accepts_forms(client: httpx.Client, user: dict[str, Any]) -> None:
+    """A page can sign in without JavaScript."""
+    response = client.put("/session", data={"email": user["email"], "password": PASSWORD})
+
+    assert response.status_code == 200
+
+
+def test_sign_out_ends_the_session(member: httpx.Client, assert_error: Callable[..., Any]) -> None:
+    """The cookie is deleted, and its previous value is invalid."""
     cookie = member.cookies["__session"]
 
-    answer = member.delete("/session")
+    response = member.delete("/session")
 
-    assert (answer.status_code, answer.json()) == (200, {"success": True})
+    assert (response.status_code, response.json()) == (200, {"success": True})
     assert "__session" not in member.cookies or member.cookies["__session"] != cookie
-    refused(with_cookie(member, cookie), "anonymous", "Session not found")
+    assert_error(with_cookie(member, cookie), "anonymous", "Session not found")
 
 
-def test_a_stranger_cannot_sign_out(browser: httpx.Client, refused: Callable[..., Any]) -> None:
-    """There is nothing to end."""
-    refused(browser.delete("/session"), "anonymous", "Session not found")
-
-
-def test_two_browsers_of_one_user_are_two_sessions(
-    user: dict[str, Any], open_browser: Callable[[], httpx.Client], refused: Callable[..., Any]
+def test_sign_out_requires_a_session(
+    client: httpx.Client, assert_error: Callable[..., Any]
 ) -> None:
-    """Signing out at home leaves the phone signed in."""
-    home, phone = open_browser(), open_browser()
-    assert (
-        sign_in(home, user).json()["session"]["id"] != sign_in(phone, user).json()["session"]["id"]
-    )
-
-    home.delete("/session")
-
-    refused(home.get("/messages/list"), "anonymous", "Session not found")
-    assert phone.get("/messages/list").status_code == 200
+    """Without a session it is an error."""
+    assert_error(client.delete("/session"), "anonymous", "Session not found")
 
 
-def test_a_cookie_that_we_did_not_make_is_never_taken_on(
-    browser: httpx.Client, user: dict[str, Any], chat: Any
+def test_two_clients_of_one_user_have_two_sessions(
+    user: dict[str, Any], open_client: Callable[[], httpx.Client], assert_error: Callable[..., Any]
 ) -> None:
-    """Whoever plants one in a browser does not know the one that it gets."""
-    told = {"email": user["email"], "password": PASSWORD}
-    headers = {"Cookie": f"__session={MADE_UP}"}
+    """A sign-out ends only one of them."""
+    first, second = open_client(), open_client()
+    ids = {sign_in(one, user).json()["session"]["id"] for one in (first, second)}
+    assert len(ids) == 2
 
-    answer = browser.put("/session", json=told, headers=headers)
+    first.delete("/session")
 
-    assert answer.status_code == 200
-    assert answer.json()["session"]["id"] != MADE_UP
-    assert SimpleCookie(answer.headers["set-cookie"])["__session"].value != MADE_UP
-    with chat.redis() as kept:
-        assert [key for key in kept.scan_iter() if MADE_UP in key] == []
+    assert_error(first.get("/messages/list"), "anonymous", "Session not found")
+    assert second.get("/messages/list").status_code == 200
 
 
-def test_the_cookie_changes_at_each_sign_in_and_the_old_one_is_dead(
+def test_forged_session_ids_are_never_adopted(
+    client: httpx.Client, user: dict[str, Any], chat: Any
+) -> None:
+    """A planted cookie does not become the id of the session (session fixation)."""
+    inputs = {"email": user["email"], "password": PASSWORD}
+    headers = {"Cookie": f"__session={FORGED_ID}"}
+
+    response = client.put("/session", json=inputs, headers=headers)
+
+    assert response.status_code == 200
+    assert response.json()["session"]["id"] != FORGED_ID
+    assert SimpleCookie(response.headers["set-cookie"])["__session"].value != FORGED_ID
+    with chat.redis() as store:
+        assert [key for key in store.scan_iter() if FORGED_ID in key] == []
+
+
+def test_each_sign_in_replaces_the_session_id(
     user: dict[str, Any],
     sign_up: Callable[..., Any],
-    browser: httpx.Client,
-    open_browser: Callable[[], httpx.Client],
-    refused: Callable[..., Any],
+    client: httpx.Client,
+    open_client: Callable[[], httpx.Client],
+    assert_error: Callable[..., Any],
 ) -> None:
-    """Also where one user follows another in one browser."""
-    first = sign_in(browser, user).json()["session"]
+    """This holds for a second user in the same client, too."""
+    first = sign_in(client, user).json()["session"]
     other = sign_up()
 
-    second = sign_in(browser, other).json()["session"]
+    second = sign_in(client, other).json()["session"]
 
-    assert second["id"] not in {first["id"], MADE_UP}
+    assert second["id"] not in {first["id"], FORGED_ID}
     assert second["data"] == {"userId": other["id"]}
-    refused(with_cookie(open_browser(), first["id"]), "anonymous", "Session not found")
+    assert_error(with_cookie(open_client(), first["id"]), "anonymous", "Session not found")
 
 
-def test_a_cookie_that_was_changed_is_worth_nothing(
-    member: httpx.Client, open_browser: Callable[[], httpx.Client], refused: Callable[..., Any]
+def test_modified_cookies_are_invalid(
+    member: httpx.Client, open_client: Callable[[], httpx.Client], assert_error: Callable[..., Any]
 ) -> None:
-    """A letter more, less, or another one."""
+    """One character is added, removed or replaced."""
     cookie = member.cookies["__session"]
-    thief = open_browser()
-    other = "B" if cookie[0] == "A" else "A"
+    other_client = open_client()
+    first = "B" if cookie[0] == "A" else "A"
 
-    for tried in (other + cookie[1:], cookie[:-1], cookie + "A", cookie.swapcase(), "", "*", "%00"):
-        refused(with_cookie(thief, tried), "anonymous", "Session not found")
-    assert with_cookie(thief, cookie).status_code == 200
+    values = (first + cookie[1:], cookie[:-1], cookie + "A", cookie.swapcase(), "", "*", "%00")
+    for value in values:
+        assert_error(with_cookie(other_client, value), "anonymous", "Session not found")
+    assert with_cookie(other_client, cookie).status_code == 200
 
 
-def test_a_session_that_has_run_out_is_gone(
-    member: httpx.Client, chat: Any, refused: Callable[..., Any], user: dict[str, Any]
+def test_expired_sessions_are_invalid(
+    member: httpx.Client, chat: Any, assert_error: Callable[..., Any], user: dict[str, Any]
 ) -> None:
-    """Signing in again begins another one."""
+    """The next sign-in creates a new session."""
     cookie = member.cookies["__session"]
-    with chat.redis() as kept:
-        [key] = [key for key in kept.scan_iter() if cookie in key]
-        assert 0 < kept.pttl(key) <= 86_400_000
-        kept.pexpire(key, -1)
+    with chat.redis() as store:
+        [key] = [key for key in store.scan_iter() if cookie in key]
+        assert 0 < store.pttl(key) <= 86_400_000
+        store.pexpire(key, -1)
 
-    refused(member.get("/messages/list"), "anonymous", "Session not found")
+    assert_error(member.get("/messages/list"), "anonymous", "Session not found")
     assert sign_in(member, user).json()["session"]["id"] != cookie
 
 
-def test_a_call_makes_a_session_last_longer(member: httpx.Client, chat: Any) -> None:
-    """Who comes back in time stays signed in."""
-    with chat.redis() as kept:
-        [key] = [key for key in kept.scan_iter() if member.cookies["__session"] in key]
-        kept.pexpire(key, 60_000)
+def test_calls_extend_the_session(member: httpx.Client, chat: Any) -> None:
+    """Each call resets the expiry time."""
+    with chat.redis() as store:
+        [key] = [key for key in store.scan_iter() if member.cookies["__session"] in key]
+        store.pexpire(key, 60_000)
 
         assert member.get("/messages/list").status_code == 200
 
-        assert kept.pttl(key) > 86_000_000
+        assert store.pttl(key) > 86_000_000
 
 
-def test_nothing_is_kept_of_a_visitor(
-    browser: httpx.Client, chat: Any, user: dict[str, Any], email: str
+def test_anonymous_calls_store_no_session(
+    client: httpx.Client, chat: Any, user: dict[str, Any], email: str
 ) -> None:
-    """Whatever they try, but signing in."""
-    with chat.redis() as kept:
-        before = set(kept.scan_iter())
-        browser.get("/status")
-        browser.get("/messages/list")
-        browser.get("/nowhere")
-        browser.put("/user", json={"name": "Ada", "email": email, "password": PASSWORD})
-        browser.put("/session", json={"email": email, "password": "wrong horse"})
-        browser.put("/session", json={"email": user["email"], "password": "short"})
-        browser.delete("/session")
+    """Only a successful sign-in creates one."""
+    with chat.redis() as store:
+        before = set(store.scan_iter())
+        client.get("/status")
+        client.get("/messages/list")
+        client.get("/nowhere")
+        client.put("/user", json={"name": "Ada", "email": email, "password": PASSWORD})
+        client.put("/session", json={"email": email, "password": "wrong horse"})
+        client.put("/session", json={"email": user["email"], "password": "short"})
+        client.delete("/session")
 
-        assert set(kept.scan_iter()) == before
+        assert set(store.scan_iter()) == before
 
 
-def test_a_session_may_outlive_its_user(
-    member: httpx.Client, user: dict[str, Any], chat: Any, refused: Callable[..., Any]
+def test_sessions_of_deleted_users_are_handled(
+    member: httpx.Client, user: dict[str, Any], chat: Any, assert_error: Callable[..., Any]
 ) -> None:
-    """Somebody who was removed writes nothing and changes nothing, and meets no failure of ours."""
+    """Calls of a deleted user fail with a client error."""
     chat.execute(f"DELETE FROM users WHERE id = {user['id']}")
 
-    answer = member.put("/message", json={"body": "from beyond"})
-    changed = member.post("/user", json={"name": "Ghost"})
+    message_response = member.put("/message", json={"body": "hello"})
+    user_response = member.post("/user", json={"name": "Ada"})
 
-    refused(answer, "anonymous", "Session not found")
-    refused(changed, "no row", f"User with id {user['id']} not found")
+    assert_error(message_response, "anonymous", "Session not found")
+    assert_error(user_response, "no row", f"User with id {user['id']} not found")
     assert member.delete("/session").status_code == 200

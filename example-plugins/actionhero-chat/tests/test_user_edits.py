@@ -1,4 +1,4 @@
-"""Users change their name, their address and their password."""
+"""Tests of changing names, addresses and passwords."""
 
 from __future__ import annotations
 
@@ -13,100 +13,100 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("name", ["A", "a" * 256, "Ж名🎉"])
-def test_a_name_is_changed(member: httpx.Client, user: dict[str, Any], name: str) -> None:
-    """The rest stays, but for the moment of the change."""
-    answer = member.post("/user", json={"name": name})
+def test_names_can_be_changed(member: httpx.Client, user: dict[str, Any], name: str) -> None:
+    """Apart from `updatedAt`, other fields do not change."""
+    response = member.post("/user", json={"name": name})
 
-    assert answer.status_code == 200
-    changed = answer.json()["user"]
+    assert response.status_code == 200
+    changed = response.json()["user"]
     assert changed == {**user, "name": name, "updatedAt": changed["updatedAt"]}
     assert changed["updatedAt"] > user["updatedAt"]
     assert member.get(f"/user/{user['id']}").json()["user"]["name"] == name
 
 
-def test_every_change_is_later_than_the_one_before(member: httpx.Client) -> None:
-    """Even when they come as fast as they can."""
-    moments = [
+def test_updated_at_increases_with_every_edit(member: httpx.Client) -> None:
+    """This holds for edits in rapid succession."""
+    timestamps = [
         member.post("/user", json={"name": "Ada"}).json()["user"]["updatedAt"] for _ in range(20)
     ]
 
-    assert moments == sorted(set(moments))
+    assert timestamps == sorted(set(timestamps))
 
 
-def test_a_change_is_later_even_if_the_clock_was_set_back(
+def test_updated_at_increases_even_if_the_clock_was_set_back(
     chat: Any, member: httpx.Client, user: dict[str, Any]
 ) -> None:
-    """By a millisecond, if need be."""
-    moment = "2100-01-01 00:00:00+00:00"
-    chat.execute(f"UPDATE users SET updated_at = '{moment}' WHERE id = {user['id']}")
+    """The minimum difference is a millisecond."""
+    timestamp = "2100-01-01 00:00:00+00:00"
+    chat.execute(f"UPDATE users SET updated_at = '{timestamp}' WHERE id = {user['id']}")
 
     changed = member.post("/user", json={"name": "Ada"}).json()["user"]
 
     assert changed["updatedAt"] == 4_102_444_800_001
 
 
-def test_an_address_is_changed_and_signs_in(
-    member: httpx.Client, user: dict[str, Any], refused: Callable[..., Any], email: str
+def test_a_changed_address_is_used_to_sign_in(
+    member: httpx.Client, user: dict[str, Any], assert_error: Callable[..., Any], email: str
 ) -> None:
-    """In lower case; the old one is nobody's."""
-    answer = member.post("/user", json={"email": email.upper()})
+    """It is stored in lower case, and the previous one is invalid."""
+    response = member.post("/user", json={"email": email.upper()})
 
-    assert answer.json()["user"]["email"] == email
-    told = {"email": email, "password": "correct horse"}
-    assert member.put("/session", json=told).status_code == 200
-    answer = member.put("/session", json={**told, "email": user["email"]})
-    refused(answer, "credentials", "Invalid email or password")
-
-
-def test_ones_own_address_may_be_given_again(member: httpx.Client, user: dict[str, Any]) -> None:
-    """It is taken, but by oneself."""
-    answer = member.post("/user", json={"email": user["email"].title()})
-
-    assert (answer.status_code, answer.json()["user"]["email"]) == (200, user["email"])
+    assert response.json()["user"]["email"] == email
+    inputs = {"email": email, "password": "correct horse"}
+    assert member.put("/session", json=inputs).status_code == 200
+    response = member.put("/session", json={**inputs, "email": user["email"]})
+    assert_error(response, "credentials", "Invalid email or password")
 
 
-def test_somebody_elses_address_is_refused_and_nothing_is_changed(
+def test_users_can_submit_their_current_address(member: httpx.Client, user: dict[str, Any]) -> None:
+    """It is not a conflict with themselves."""
+    response = member.post("/user", json={"email": user["email"].title()})
+
+    assert (response.status_code, response.json()["user"]["email"]) == (200, user["email"])
+
+
+def test_the_address_of_another_user_is_a_conflict(
     member: httpx.Client,
     user: dict[str, Any],
-    refused: Callable[..., Any],
+    assert_error: Callable[..., Any],
     sign_up: Callable[..., Any],
 ) -> None:
-    """Neither is the name that came with it."""
-    taken = sign_up()["email"]
+    """No field is changed, not even the name from the same call."""
+    used_email = sign_up()["email"]
 
-    answer = member.post("/user", json={"name": "Changed", "email": taken.upper()})
+    response = member.post("/user", json={"name": "Changed", "email": used_email.upper()})
 
-    refused(answer, "conflict", "User already exists")
-    seen = member.get(f"/user/{user['id']}").json()["user"]
-    assert (seen["name"], seen["updatedAt"]) == (user["name"], user["updatedAt"])
+    assert_error(response, "conflict", "User already exists")
+    current = member.get(f"/user/{user['id']}").json()["user"]
+    assert (current["name"], current["updatedAt"]) == (user["name"], user["updatedAt"])
 
 
 @pytest.mark.parametrize("password", ["12345678", "p" * 256, "пароль🎉🎉"])
-def test_a_password_is_changed(
-    member: httpx.Client, user: dict[str, Any], refused: Callable[..., Any], password: str
+def test_passwords_can_be_changed(
+    member: httpx.Client, user: dict[str, Any], assert_error: Callable[..., Any], password: str
 ) -> None:
-    """The new one signs in, the old one no more."""
-    answer = member.post("/user", json={"password": password})
+    """The new password is valid, the previous one is not."""
+    response = member.post("/user", json={"password": password})
 
-    assert answer.status_code == 200
-    assert set(answer.json()["user"]) == set(user)
-    told = {"email": user["email"], "password": password}
-    assert member.put("/session", json=told).status_code == 200
-    answer = member.put("/session", json={**told, "password": "correct horse"})
-    refused(answer, "credentials", "Invalid email or password")
+    assert response.status_code == 200
+    assert set(response.json()["user"]) == set(user)
+    inputs = {"email": user["email"], "password": password}
+    assert member.put("/session", json=inputs).status_code == 200
+    response = member.put("/session", json={**inputs, "password": "correct horse"})
+    assert_error(response, "credentials", "Invalid email or password")
 
 
-@pytest.mark.parametrize("told", [{}, {"surprise": 1}, None])
-def test_a_change_of_nothing_is_refused(
-    member: httpx.Client, profile: str, told: dict[str, Any] | None
+@pytest.mark.parametrize("inputs", [{}, {"surprise": 1}, None])
+def test_edits_without_fields_are_rejected(
+    member: httpx.Client, error_format: str, inputs: dict[str, Any] | None
 ) -> None:
-    """In the words that the clients of each profile know."""
-    answer = member.post("/user", json=told) if told is not None else member.post("/user")
+    """The error depends on the error format."""
+    response = member.post("/user", json=inputs) if inputs is not None else member.post("/user")
 
-    error = answer.json()["error"]
-    assert (answer.status_code, error["type"], error["message"]) == (
+    error = response.json()["error"]
+    assert (response.status_code, error["type"], error["message"]) == (
         (422, "CONNECTION_ACTION_PARAM_VALIDATION", "No values to set")
-        if profile == "standard"
+        if error_format == "standard"
         else (500, "CONNECTION_ACTION_RUN", "Error: No values to set")
     )
 
@@ -121,7 +121,7 @@ def test_a_change_of_nothing_is_refused(
         ("name", True, "Invalid input: expected string, received boolean"),
         ("name", {}, "Invalid input: expected string, received object"),
         ("email", "", "Invalid email address"),
-        ("email", "nobody", "Invalid email address"),
+        ("email", "no-at-sign", "Invalid email address"),
         ("email", "a@b", "Invalid email address"),
         ("email", "a b@example.com", "Invalid email address"),
         ("email", "a@@example.com", "Invalid email address"),
@@ -131,20 +131,20 @@ def test_a_change_of_nothing_is_refused(
         ("email", ["a@example.com"], "Invalid input: expected string, received array"),
     ],
 )
-def test_a_change_that_does_not_fit_is_refused(
+def test_invalid_edits_are_rejected(
     member: httpx.Client,
-    open_browser: Callable[[], httpx.Client],
-    refused: Callable[..., Any],
+    open_client: Callable[[], httpx.Client],
+    assert_error: Callable[..., Any],
     field: str,
     value: object,
     message: str,
 ) -> None:
-    """To strangers in the same words: inputs are looked at first."""
-    for one in (member, open_browser()):
-        answer = one.post("/user", json={field: value})
+    """The error is the same without a session, because inputs are validated first."""
+    for one in (member, open_client()):
+        response = one.post("/user", json={field: value})
 
-        error = refused(answer, "invalid", message, key=field, value=value)
-        assert [problem["pointer"] for problem in error["errors"]] == [f"/{field}"]
+        error = assert_error(response, "invalid", message, key=field, value=value)
+        assert [each["pointer"] for each in error["errors"]] == [f"/{field}"]
 
 
 @pytest.mark.parametrize(
@@ -157,26 +157,26 @@ def test_a_change_that_does_not_fit_is_refused(
     ],
     ids=str,
 )
-def test_a_new_password_that_does_not_fit_is_refused_and_not_told(
-    member: httpx.Client, refused: Callable[..., Any], value: object, message: str
+def test_invalid_new_passwords_are_rejected_without_their_value(
+    member: httpx.Client, assert_error: Callable[..., Any], value: object, message: str
 ) -> None:
-    """There is no `value` in the answer."""
-    refused(member.post("/user", json={"password": value}), "invalid", message, key="password")
+    """The error has no `value`."""
+    assert_error(member.post("/user", json={"password": value}), "invalid", message, key="password")
 
 
-def test_a_stranger_changes_nothing(browser: httpx.Client, refused: Callable[..., Any]) -> None:
-    """Whoever has not signed in is told so."""
-    answer = browser.post("/user", json={"name": "Mallory"})
+def test_edits_require_a_session(client: httpx.Client, assert_error: Callable[..., Any]) -> None:
+    """Without a session, the error is 401."""
+    response = client.post("/user", json={"name": "Mallory"})
 
-    refused(answer, "anonymous", "Session not found")
+    assert_error(response, "anonymous", "Session not found")
 
 
 @pytest.mark.parametrize("field", ["name", "email", "password"])
-def test_null_is_no_way_to_leave_something_out(
-    member: httpx.Client, refused: Callable[..., Any], field: str
+def test_null_is_not_the_same_as_an_omitted_field(
+    member: httpx.Client, assert_error: Callable[..., Any], field: str
 ) -> None:
-    """Whoever says nothing of a field, changes nothing of it."""
-    answer = member.post("/user", json={field: None})
+    """Only an omitted field is unchanged; null is invalid."""
+    response = member.post("/user", json={field: None})
 
-    told = {"key": field} if field == "password" else {"key": field, "value": None}
-    refused(answer, "invalid", "Invalid input: expected string, received null", **told)
+    fields = {"key": field} if field == "password" else {"key": field, "value": None}
+    assert_error(response, "invalid", "Invalid input: expected string, received null", **fields)

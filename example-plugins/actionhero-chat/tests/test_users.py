@@ -1,4 +1,4 @@
-"""Users: they sign up, change what others know of them, and look at one another."""
+"""Tests of sign-up and of viewing users."""
 
 from __future__ import annotations
 
@@ -11,49 +11,49 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OWN = {"id", "name", "email", "createdAt", "updatedAt"}
+OWN_USER_KEYS = {"id", "name", "email", "createdAt", "updatedAt"}
 REQUIRED = "This field is required and must be at least 3 characters long"
 LONG_EMAIL = "a" * (320 - len("@example.com")) + "@example.com"
 
 
-def test_who_signs_up_is_told_who_they_are(browser: httpx.Client, email: str) -> None:
-    """Everything that was said comes back, but the password."""
-    answer = browser.put(
+def test_sign_up_returns_the_user(client: httpx.Client, email: str) -> None:
+    """The result contains all inputs except the password."""
+    response = client.put(
         "/user", json={"name": "Ada Ж 名前 🎉", "email": email, "password": "correct horse"}
     )
 
-    assert answer.status_code == 200
-    assert set(answer.json()) == {"user"}
-    user = answer.json()["user"]
-    assert set(user) == OWN
+    assert response.status_code == 200
+    assert set(response.json()) == {"user"}
+    user = response.json()["user"]
+    assert set(user) == OWN_USER_KEYS
     assert (user["name"], user["email"]) == ("Ada Ж 名前 🎉", email)
     assert all(type(user[key]) is int for key in ("id", "createdAt", "updatedAt"))
     assert user["createdAt"] == user["updatedAt"] > 1_700_000_000_000
-    assert "set-cookie" not in answer.headers or "__session" in answer.headers["set-cookie"]
+    assert "set-cookie" not in response.headers or "__session" in response.headers["set-cookie"]
 
 
-def test_an_address_is_kept_in_lower_case(sign_up: Callable[..., Any], email: str) -> None:
-    """However it is typed, it is the same address."""
+def test_addresses_are_stored_in_lower_case(sign_up: Callable[..., Any], email: str) -> None:
+    """Case does not distinguish addresses."""
     assert sign_up(email=email.upper())["email"] == email
 
 
-@pytest.mark.parametrize("typed", [str, str.upper, str.title])
-def test_an_address_signs_up_once(
-    browser: httpx.Client,
-    refused: Callable[..., Any],
+@pytest.mark.parametrize("change_case", [str, str.upper, str.title])
+def test_addresses_are_unique(
+    client: httpx.Client,
+    assert_error: Callable[..., Any],
     user: dict[str, Any],
-    typed: Callable[[str], str],
+    change_case: Callable[[str], str],
 ) -> None:
-    """In whatever case it is typed."""
-    told = {"name": "Another", "email": typed(user["email"]), "password": "correct horse"}
+    """Case is ignored."""
+    inputs = {"name": "Another", "email": change_case(user["email"]), "password": "correct horse"}
 
-    answer = browser.put("/user", json=told)
+    response = client.put("/user", json=inputs)
 
-    refused(answer, "conflict", "User already exists")
+    assert_error(response, "conflict", "User already exists")
 
 
-def test_two_may_have_one_name(sign_up: Callable[..., Any]) -> None:
-    """A name is not what anybody signs in with."""
+def test_names_are_not_unique(sign_up: Callable[..., Any]) -> None:
+    """Users sign in with their address, not with their name."""
     assert sign_up(name="Twin")["id"] != sign_up(name="Twin")["id"]
 
 
@@ -72,18 +72,18 @@ def test_two_may_have_one_name(sign_up: Callable[..., Any]) -> None:
     ],
     ids=str,
 )
-def test_what_fits_its_limits_is_taken(
-    browser: httpx.Client, email: str, fields: dict[str, Any]
+def test_values_within_the_limits_are_accepted(
+    client: httpx.Client, email: str, fields: dict[str, Any]
 ) -> None:
-    """The limits themselves are within; what is not known is left aside."""
-    told = {"name": "Ada", "email": email, "password": "correct horse", **fields}
-    told["email"] = f"{email[:8]}{told['email']}"
+    """The limits are inclusive. Unknown inputs are ignored."""
+    inputs = {"name": "Ada", "email": email, "password": "correct horse", **fields}
+    inputs["email"] = f"{email[:8]}{inputs['email']}"
 
-    answer = browser.put("/user", json=told)
+    response = client.put("/user", json=inputs)
 
-    assert answer.status_code == 200, answer.text
-    assert set(answer.json()["user"]) == OWN
-    assert answer.json()["user"]["name"] == told["name"]
+    assert response.status_code == 200, response.text
+    assert set(response.json()["user"]) == OWN_USER_KEYS
+    assert response.json()["user"]["name"] == inputs["name"]
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_what_fits_its_limits_is_taken(
         ("name", {"a": "b"}, "Invalid input: expected string, received object"),
         ("email", "", REQUIRED),
         ("email", "@.", REQUIRED),
-        ("email", "nobody", "This is not a valid email"),
-        ("email", "nobody@home", "This is not a valid email"),
-        ("email", "nobody.home", "This is not a valid email"),
+        ("email", "no-at-sign", "This is not a valid email"),
+        ("email", "ada@localhost", "This is not a valid email"),
+        ("email", "ada.example", "This is not a valid email"),
         ("email", "a" + LONG_EMAIL, "Email must be less than 320 characters"),
         ("email", None, "Invalid input: expected string, received null"),
         ("email", 7, "Invalid input: expected string, received number"),
@@ -112,20 +112,20 @@ def test_what_fits_its_limits_is_taken(
         ("email", {}, "Invalid input: expected string, received object"),
     ],
 )
-def test_a_name_and_an_address_that_do_not_fit_are_refused(
-    browser: httpx.Client,
-    refused: Callable[..., Any],
+def test_invalid_names_and_addresses_are_rejected(
+    client: httpx.Client,
+    assert_error: Callable[..., Any],
     email: str,
     field: str,
     value: object,
     message: str,
 ) -> None:
-    """It says which field, what was sent and what is wrong."""
-    told = {"name": "Ada", "email": email, "password": "correct horse", field: value}
+    """The error contains the field, the value and the reason."""
+    inputs = {"name": "Ada", "email": email, "password": "correct horse", field: value}
 
-    answer = browser.put("/user", json=told)
+    response = client.put("/user", json=inputs)
 
-    error = refused(answer, "invalid", message, key=field, value=value)
+    error = assert_error(response, "invalid", message, key=field, value=value)
     assert [(one["pointer"], one["message"]) for one in error["errors"]] == [(f"/{field}", message)]
     assert set(error["errors"][0]) == {"pointer", "message", "type"}
 
@@ -144,27 +144,27 @@ def test_a_name_and_an_address_that_do_not_fit_are_refused(
     ],
     ids=str,
 )
-def test_a_password_that_does_not_fit_is_refused_and_not_told(
-    browser: httpx.Client,
-    refused: Callable[..., Any],
+def test_invalid_passwords_are_rejected_without_their_value(
+    client: httpx.Client,
+    assert_error: Callable[..., Any],
     email: str,
     path: str,
     value: object,
     message: str,
 ) -> None:
-    """There is no `value` in the answer: what was sent may be somebody's password all the same."""
-    answer = browser.put(path, json={"name": "Ada", "email": email, "password": value})
+    """The error has no `value`: an invalid password can still be a secret."""
+    response = client.put(path, json={"name": "Ada", "email": email, "password": value})
 
-    refused(answer, "invalid", message, key="password")
+    assert_error(response, "invalid", message, key="password")
 
 
-def test_all_that_is_wrong_is_told_at_once(
-    browser: httpx.Client, refused: Callable[..., Any]
+def test_all_invalid_fields_are_reported_at_once(
+    client: httpx.Client, assert_error: Callable[..., Any]
 ) -> None:
-    """The first of the fields is the one in `message`, in whatever order they were sent."""
-    answer = browser.put("/user", json={"password": "short", "email": "nobody"})
+    """`message` is about the first declared field, whatever the order of the inputs."""
+    response = client.put("/user", json={"password": "short", "email": "no-at-sign"})
 
-    error = refused(answer, "invalid", "Missing required param: name", key="name")
+    error = assert_error(response, "invalid", "Missing required param: name", key="name")
     assert [(one["pointer"], one["message"]) for one in error["errors"]] == [
         ("/name", "Missing required param: name"),
         ("/email", "This is not a valid email"),
@@ -173,15 +173,15 @@ def test_all_that_is_wrong_is_told_at_once(
 
 
 @pytest.mark.parametrize("content", [b"", b"{}"])
-def test_who_says_nothing_is_told_what_is_missing(
-    browser: httpx.Client, refused: Callable[..., Any], content: bytes
+def test_missing_fields_of_an_empty_body_are_reported(
+    client: httpx.Client, assert_error: Callable[..., Any], content: bytes
 ) -> None:
     """An empty body is an empty object."""
     headers = {"Content-Type": "application/json"}
 
-    answer = browser.put("/user", content=content, headers=headers)
+    response = client.put("/user", content=content, headers=headers)
 
-    error = refused(answer, "invalid", "Missing required param: name", key="name")
+    error = assert_error(response, "invalid", "Missing required param: name", key="name")
     missing = [one["pointer"] for one in error["errors"]]
     assert missing == ["/name", "/email", "/password"]
 
@@ -201,87 +201,87 @@ def test_who_says_nothing_is_told_what_is_missing(
         b'{"name": ' + b"[" * 65 + b"]" * 65 + b"}",
     ],
 )
-def test_what_is_no_json_object_is_refused(
-    browser: httpx.Client, refused: Callable[..., Any], content: bytes
+def test_bodies_that_are_not_json_objects_are_rejected(
+    client: httpx.Client, assert_error: Callable[..., Any], content: bytes
 ) -> None:
-    """It says what is wrong with it, and is not taken for a failure of ours."""
+    """The error has a message, and is a client error."""
     headers = {"Content-Type": "application/json"}
 
-    answer = browser.put("/user", content=content, headers=headers)
+    response = client.put("/user", content=content, headers=headers)
 
-    refused(answer, "malformed", answer.json()["error"]["message"])
-    assert answer.json()["error"]["message"]
+    assert_error(response, "malformed", response.json()["error"]["message"])
+    assert response.json()["error"]["message"]
 
 
-def test_of_many_who_sign_up_at_once_with_one_address_one_succeeds(
-    browser: httpx.Client, refused: Callable[..., Any], email: str
+def test_one_of_many_concurrent_sign_ups_with_one_address_succeeds(
+    client: httpx.Client, assert_error: Callable[..., Any], email: str
 ) -> None:
-    """Ninety-nine are told so, and nobody meets the database."""
-    told = {"name": "Ada", "email": email, "password": "correct horse"}
+    """The others get a conflict, not a database error."""
+    inputs = {"name": "Ada", "email": email, "password": "correct horse"}
 
     def sign_up(number: int) -> httpx.Response:
-        return browser.put("/user", json=told)
+        return client.put("/user", json=inputs)
 
     with ThreadPoolExecutor(100) as threads:
-        answers = list(threads.map(sign_up, range(100)))
+        responses = list(threads.map(sign_up, range(100)))
 
-    taken = [answer for answer in answers if answer.status_code == 200]
-    others = [answer for answer in answers if answer.status_code != 200]
-    assert (len(taken), len(others)) == (1, 99)
-    for answer in others:
-        refused(answer, "conflict", "User already exists")
+    successes = [response for response in responses if response.status_code == 200]
+    failures = [response for response in responses if response.status_code != 200]
+    assert (len(successes), len(failures)) == (1, 99)
+    for response in failures:
+        assert_error(response, "conflict", "User already exists")
 
 
-def test_a_user_is_seen_by_others_without_the_address(
+def test_viewed_users_have_no_address(
     member: httpx.Client, user: dict[str, Any], sign_up: Callable[..., Any]
 ) -> None:
-    """Not even one's own is shown."""
-    for one in (user, sign_up(name="Somebody else")):
-        answer = member.get(f"/user/{one['id']}")
+    """This includes the caller's own user."""
+    for one in (user, sign_up(name="Grace")):
+        response = member.get(f"/user/{one['id']}")
 
-        assert answer.status_code == 200
+        assert response.status_code == 200
         del one["email"]
-        assert answer.json() == {"user": one}
+        assert response.json() == {"user": one}
 
 
 @pytest.mark.parametrize("path", ["user", "message"])
 @pytest.mark.parametrize(
     "id", ["abc", "0", "-1", "1.5", "1e3", "2147483648", "9" * 30, "9" * 5000, "7x", "%20", "null"]
 )
-def test_what_is_no_id_is_refused_to_members_and_strangers(
+def test_invalid_ids_are_rejected_with_and_without_a_session(
     member: httpx.Client,
-    open_browser: Callable[[], httpx.Client],
-    refused: Callable[..., Any],
+    open_client: Callable[[], httpx.Client],
+    assert_error: Callable[..., Any],
     path: str,
     id: str,
 ) -> None:
-    """Inputs are looked at before anybody is asked who they are."""
+    """Inputs are validated before the session is checked."""
     value = httpx.URL(f"http://x/{id}").path.removeprefix("/")[:1000]
 
-    for one in (member, open_browser()):
-        answer = one.get(f"/{path}/{id}")
+    for one in (member, open_client()):
+        response = one.get(f"/{path}/{id}")
 
-        error = refused(answer, "invalid", "Invalid input", key=path, value=value)
-        assert [problem["pointer"] for problem in error["errors"]] == [f"/{path}"]
+        error = assert_error(response, "invalid", "Invalid input", key=path, value=value)
+        assert [each["pointer"] for each in error["errors"]] == [f"/{path}"]
 
 
-@pytest.mark.parametrize(("path", "word"), [("user", "User"), ("message", "Message")])
+@pytest.mark.parametrize(("path", "noun"), [("user", "User"), ("message", "Message")])
 @pytest.mark.parametrize("id", [2147483647, 1999999999])
-def test_a_row_that_is_not_there_is_told_to_members_alone(
+def test_not_found_is_only_reported_with_a_session(
     member: httpx.Client,
-    open_browser: Callable[[], httpx.Client],
-    refused: Callable[..., Any],
+    open_client: Callable[[], httpx.Client],
+    assert_error: Callable[..., Any],
     path: str,
-    word: str,
+    noun: str,
     id: int,
 ) -> None:
-    """A stranger learns nothing of what is there."""
-    refused(member.get(f"/{path}/{id}"), "no row", f"{word} with id {id} not found")
-    refused(open_browser().get(f"/{path}/{id}"), "anonymous", "Session not found")
+    """Without a session, the existence of a row is not revealed."""
+    assert_error(member.get(f"/{path}/{id}"), "no row", f"{noun} with id {id} not found")
+    assert_error(open_client().get(f"/{path}/{id}"), "anonymous", "Session not found")
 
 
-def test_a_stranger_learns_nothing_of_who_is_there(
-    browser: httpx.Client, refused: Callable[..., Any], user: dict[str, Any]
+def test_existing_users_are_not_revealed_without_a_session(
+    client: httpx.Client, assert_error: Callable[..., Any], user: dict[str, Any]
 ) -> None:
-    """Somebody who is there is refused in the words of somebody who is not."""
-    refused(browser.get(f"/user/{user['id']}"), "anonymous", "Session not found")
+    """The error is the same as for a user that does not exist."""
+    assert_error(client.get(f"/user/{user['id']}"), "anonymous", "Session not found")

@@ -1,7 +1,7 @@
-"""The example application of ActionHero: people sign up, sign in, and write to one another.
+"""The example application of ActionHero: a chat with users, sessions and messages.
 
-Where to begin reading: `plugin.py` lists what it adds. `actions/` is what can be called, `ops/`
-what is written and read for it, `models.py` the tables.
+Start reading in `plugin.py`, the list of its contributions. `actions/` contains the actions, `ops/`
+the database operations that they share, and `models.py` the tables.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is heard as it happens: the channel `messages`."""
+"""The channel `messages`."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from actionhero_channels import Channel
 if TYPE_CHECKING:
     from actionhero_channels import Subscription
 
-#: How many of the newest messages somebody who comes back is told.
-KEPT = 200
+#: The number of broadcasts that a reconnecting subscriber can receive again.
+HISTORY_SIZE = 200
 
 
 class Messages(Channel):
-    """Every message, as it is written, and who comes and goes."""
+    """New messages, and the presence of their readers."""
 
     name = "messages"
-    history = KEPT
+    history = HISTORY_SIZE
 
     async def authorize(self, subscription: Subscription) -> None:
-        """Refuse who has not signed in."""
+        """Require a signed-in user."""
         if subscription.session.get("userId") is None:
             raise ChannelRefused("Authentication required to join this channel")
 
     async def presence_key(self, subscription: Subscription) -> str | None:
-        """Return the user's id: whoever has two windows open is here once."""
+        """Return the user's id, so that a user with two windows is one member."""
         return str(subscription.session["userId"])

@@ -1,6 +1,6 @@
-"""Kinds of inputs, with the words in which one that does not fit is refused.
+"""Types of input fields with their error messages.
 
-The words are those that clients of earlier ActionHero servers know.
+The messages are those of the original ActionHero, so that its clients can compare them.
 """
 
 from __future__ import annotations
@@ -18,122 +18,123 @@ if TYPE_CHECKING:
 
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 
-#: What a column of identifiers can hold.
-LARGEST_ID = 2**31 - 1
-#: 64 before the @ and 255 behind it (RFC 5321, 4.5.3.1).
-LONGEST_EMAIL = 320
+#: The largest value of an integer primary key.
+MAX_ID = 2**31 - 1
+#: 64 characters before the @ and 255 after it (RFC 5321, 4.5.3.1).
+MAX_EMAIL_LENGTH = 320
 
 
 @dataclass(frozen=True)
 class Text:
-    """A text of some length: `Annotated[str, Text(1, 256)]`.
+    """A text with a length limit: `Annotated[str, Text(1, 256)]`.
 
     Args:
-        least: How many characters it has at least.
-        most: How many it has at most; `None`: there is no limit.
-        too_short: What is said of one that has fewer.
-        too_long: What is said of one that has more.
-        format: What JSON Schema calls it, such as `email`. It is told, and checked elsewhere.
-        pattern: What it looks like, to JSON Schema. The same.
+        min_length: The minimum number of characters.
+        max_length: The maximum number of characters; `None`: no limit.
+        too_short: The message for a shorter text.
+        too_long: The message for a longer text.
+        format: The JSON Schema format, such as `email`. For documentation; not validated here.
+        pattern: The JSON Schema pattern. For documentation; not validated here.
     """
 
-    least: int
-    most: int | None = None
+    min_length: int
+    max_length: int | None = None
     too_short: str = ""
     too_long: str = ""
     format: str | None = None
     pattern: str | None = None
 
     def check(self, text: str) -> str:
-        """Return the text, if it fits."""
-        if len(text) < self.least:
-            told = self.too_short or f"Too small: expected string to have >={self.least} characters"
-            raise _refusal("string_too_short", told)
-        if self.most is not None and len(text) > self.most:
-            told = self.too_long or f"Too big: expected string to have <={self.most} characters"
-            raise _refusal("string_too_long", told)
+        """Return the text, or raise if its length is invalid."""
+        if len(text) < self.min_length:
+            default = f"Too small: expected string to have >={self.min_length} characters"
+            raise _validation_error("string_too_short", self.too_short or default)
+        if self.max_length is not None and len(text) > self.max_length:
+            default = f"Too big: expected string to have <={self.max_length} characters"
+            raise _validation_error("string_too_long", self.too_long or default)
         return text
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        text = core_schema.no_info_wrap_validator_function(_a_text, handler(source))
+        text = core_schema.no_info_wrap_validator_function(_validate_text, handler(source))
         return core_schema.no_info_after_validator_function(self.check, text)
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        told = {"maxLength": self.most, "format": self.format, "pattern": self.pattern}
-        given = {key: value for key, value in told.items() if value is not None}
-        return {**handler(schema), "minLength": self.least, **given}
+        keywords = {"maxLength": self.max_length, "format": self.format, "pattern": self.pattern}
+        optional = {key: value for key, value in keywords.items() if value is not None}
+        return {**handler(schema), "minLength": self.min_length, **optional}
 
 
 @dataclass(frozen=True)
-class Between:
-    """A whole number between two others, both included: `Annotated[int, Between(1, 100)]`.
+class IntRange:
+    """An integer in a range: `Annotated[int, IntRange(1, 100)]`.
 
     Args:
-        least: The smallest.
-        most: The largest.
+        minimum: The smallest allowed value.
+        maximum: The largest allowed value.
     """
 
-    least: int
-    most: int
+    minimum: int
+    maximum: int
 
     def check(self, number: int) -> int:
-        """Return the number, if it fits."""
-        if number < self.least:
-            told = f"Too small: expected number to be >={self.least}"
-            raise _refusal("greater_than_equal", told)
-        if number > self.most:
-            raise _refusal("less_than_equal", f"Too big: expected number to be <={self.most}")
+        """Return the number, or raise if it is out of range."""
+        if number < self.minimum:
+            message = f"Too small: expected number to be >={self.minimum}"
+            raise _validation_error("greater_than_equal", message)
+        if number > self.maximum:
+            message = f"Too big: expected number to be <={self.maximum}"
+            raise _validation_error("less_than_equal", message)
         return number
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        number = core_schema.no_info_wrap_validator_function(_a_whole_number, handler(source))
+        number = core_schema.no_info_wrap_validator_function(_validate_int, handler(source))
         return core_schema.no_info_after_validator_function(self.check, number)
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {**handler(schema), "minimum": self.least, "maximum": self.most}
+        return {**handler(schema), "minimum": self.minimum, "maximum": self.maximum}
 
 
 class _RowId:
-    """The identifier of a row. Whatever it is not, the words are the same."""
+    """The identifier of a row. Every invalid value has the same error message."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        return core_schema.no_info_wrap_validator_function(_an_id, handler(source))
+        return core_schema.no_info_wrap_validator_function(_validate_row_id, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {**handler(schema), "minimum": 1, "maximum": LARGEST_ID}
+        return {**handler(schema), "minimum": 1, "maximum": MAX_ID}
 
 
 def without_default(schema: dict[str, Any]) -> None:
-    """Leave the default out of a JSON schema: it stands for what was left out, and is no value."""
+    """Remove the default from a JSON schema: it is a placeholder for an omitted field."""
     schema.pop("default", None)
 
 
-def _an_address(text: str) -> str:
+def _validate_email_loosely(text: str) -> str:
     if "@" not in text or "." not in text:
-        raise _refusal("value_error", "This is not a valid email")
+        raise _validation_error("value_error", "This is not a valid email")
     return text.lower()
 
 
-def _a_real_address(text: str) -> str:
+def _validate_email_strictly(text: str) -> str:
     from email_validator import EmailNotValidError, validate_email
 
     try:
-        # Whether anybody reads what is sent there is not asked, so reserved names are fine too.
+        # Deliverability is not checked, so reserved domains are valid too.
         validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
-        raise _refusal("value_error", "Invalid email address") from None
+        raise _validation_error("value_error", "Invalid email address") from None
     return text.lower()
 
 
@@ -141,17 +142,19 @@ _REQUIRED = "This field is required and must be at least 3 characters long"
 
 RowId = Annotated[int, _RowId()]
 Name = Annotated[str, Text(3, 256, _REQUIRED, "Name must be less than 256 characters")]
-#: An e-mail address, as leniently as at sign-up; in lower case.
+#: An e-mail address with the loose validation of a sign-up; converted to lower case.
 Email = Annotated[
     str,
     Text(
-        *(3, LONGEST_EMAIL, _REQUIRED, f"Email must be less than {LONGEST_EMAIL} characters"),
+        *(3, MAX_EMAIL_LENGTH, _REQUIRED, f"Email must be less than {MAX_EMAIL_LENGTH} characters"),
         format="email",
     ),
-    AfterValidator(_an_address),
+    AfterValidator(_validate_email_loosely),
 ]
-#: An e-mail address that mail can be sent to; in lower case.
-Address = Annotated[str, Text(0, LONGEST_EMAIL, format="email"), AfterValidator(_a_real_address)]
+#: An e-mail address with valid syntax; converted to lower case.
+StrictEmail = Annotated[
+    str, Text(0, MAX_EMAIL_LENGTH, format="email"), AfterValidator(_validate_email_strictly)
+]
 Password = Annotated[
     str,
     Text(
@@ -162,65 +165,67 @@ Password = Annotated[
 ]
 
 
-def _a_channel_name(text: str) -> str:
+def _validate_channel_name(text: str) -> str:
     if not CHANNEL_NAME.fullmatch(text):
-        raise _refusal("string_pattern_mismatch", "Invalid channel name")
+        raise _validation_error("string_pattern_mismatch", "Invalid channel name")
     return text
 
 
 ChannelName = Annotated[
     str,
     Text(0, 200, too_long="Invalid channel name", pattern=f"^{CHANNEL_NAME.pattern}$"),
-    AfterValidator(_a_channel_name),
+    AfterValidator(_validate_channel_name),
 ]
 
 
-def _a_text(value: Any, inner: Callable[[Any], str]) -> str:
+def _validate_text(value: Any, inner: Callable[[Any], str]) -> str:
     try:
         return inner(value)
     except ValidationError:
-        told = f"Invalid input: expected string, received {_kind(value)}"
-        raise _refusal("string_type", told) from None
+        message = f"Invalid input: expected string, received {_json_type(value)}"
+        raise _validation_error("string_type", message) from None
 
 
-def _a_whole_number(value: Any, inner: Callable[[Any], int]) -> int:
+def _validate_int(value: Any, inner: Callable[[Any], int]) -> int:
     try:
         return inner(value)
     except ValidationError as error:
-        kind = error.errors(include_input=False, include_url=False)[0]["type"]
-        if kind == "int_from_float":
-            told = "Invalid input: expected int, received number"
-        elif kind == "int_parsing":
-            told = "Invalid input: expected number, received NaN"
+        error_type = error.errors(include_input=False, include_url=False)[0]["type"]
+        if error_type == "int_from_float":
+            message = "Invalid input: expected int, received number"
+        elif error_type == "int_parsing":
+            message = "Invalid input: expected number, received NaN"
         else:
-            told = f"Invalid input: expected number, received {_kind(value)}"
-        raise _refusal(kind, told) from None
+            message = f"Invalid input: expected number, received {_json_type(value)}"
+        raise _validation_error(error_type, message) from None
 
 
-def _an_id(value: Any, inner: Callable[[Any], int]) -> int:
+def _validate_row_id(value: Any, inner: Callable[[Any], int]) -> int:
     try:
         number = inner(value)
     except ValidationError as error:
-        kind = error.errors(include_input=False, include_url=False)[0]["type"]
-        raise _refusal(kind, "Invalid input") from None
-    if not 1 <= number <= LARGEST_ID:
-        raise _refusal("greater_than" if number < 1 else "less_than_equal", "Invalid input")
+        error_type = error.errors(include_input=False, include_url=False)[0]["type"]
+        raise _validation_error(error_type, "Invalid input") from None
+    if not 1 <= number <= MAX_ID:
+        raise _validation_error(
+            "greater_than" if number < 1 else "less_than_equal", "Invalid input"
+        )
     return number
 
 
-def _refusal(rule: str, told: str) -> PydanticCustomError:
-    # Braces in the text of one would be filled in; there are none in ours.
-    return PydanticCustomError(rule, told)  # pyright: ignore[reportArgumentType]
+def _validation_error(error_type: str, message: str) -> PydanticCustomError:
+    # Pydantic treats the message as a template; ours contain no braces.
+    return PydanticCustomError(error_type, message)  # pyright: ignore[reportArgumentType]
 
 
-def _kind(value: Any) -> str:
-    """Return what JSON calls the type of a value."""
+def _json_type(value: Any) -> str:
+    """Return the name of a value's JSON type."""
     if value is None:
         return "null"
-    kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    names: tuple[tuple[type | tuple[type, ...], str], ...] = (
         (bool, "boolean"),
         ((int, float), "number"),
         (str, "string"),
         ((list, tuple), "array"),
     )
-    return next((name for types, name in kinds if isinstance(value, types)), "object")
+    return next((name for types, name in names if isinstance(value, types)), "object")

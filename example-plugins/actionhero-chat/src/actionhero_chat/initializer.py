@@ -1,4 +1,4 @@
-"""`ChatInitializer`: provides `Passwords`, and makes the default user."""
+"""`ChatInitializer`: provides `Passwords`, and creates the default user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger("actionhero.chat")
 
 
 class ChatInitializer(Initializer):
-    """What the chat leans on beside the database and sessions."""
+    """Provides the password hasher, and creates the default user of a server."""
 
     name = "chat"
     requires = ("db",)
@@ -34,21 +34,21 @@ class ChatInitializer(Initializer):
         app.provide(Passwords, self._passwords)
 
     async def start(self, app: Application) -> None:
-        """Make the default user, if a server has none."""
+        """Create the default user, if this is a server and the user does not exist."""
         if app.mode is not RunMode.SERVER or not app.get(ChatSettings).default_user:
             return
         async with app.get(Database).activated():
             if await users.find_default() is not None:
                 return
-            nobody_knows = await app.get(Passwords).hash(secrets.token_urlsafe())
+            random_hash = await app.get(Passwords).hash(secrets.token_urlsafe())
             try:
-                await users.add(users.DEFAULT_NAME, users.DEFAULT_EMAIL, nobody_knows)
+                await users.create(users.DEFAULT_NAME, users.DEFAULT_EMAIL, random_hash)
             except Conflict:
-                # Another process of this server was quicker.
+                # Another process created the user in the meantime.
                 return
-        logger.info("made the default user %s", users.DEFAULT_EMAIL)
+        logger.info("created the default user %s", users.DEFAULT_EMAIL)
 
     async def stop(self, app: Application) -> None:
-        """End the threads that hash."""
+        """Stop the hashing threads."""
         if self._passwords is not None:
             self._passwords.close()

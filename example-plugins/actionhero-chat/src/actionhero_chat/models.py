@@ -1,4 +1,4 @@
-"""The tables: users, and what they wrote."""
+"""The database models: users and messages."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from tortoise.models import Model
 
 
 class User(Model):
-    """Somebody who has signed up."""
+    """A user who has signed up."""
 
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=256)
-    #: In lower case, so that nobody signs up twice.
+    #: Stored in lower case, so that uniqueness ignores case.
     email = fields.CharField(max_length=320, unique=True)
     password_hash = fields.CharField(max_length=255)
     created_at = fields.DatetimeField(auto_now_add=True)
     updated_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Where it is kept."""
+        """Table options."""
 
         table = "users"
 
 
 class Message(Model):
-    """What somebody wrote to everybody."""
+    """A message from a user to all users."""
 
     id = fields.IntField(primary_key=True)
     body = fields.TextField()
@@ -36,6 +36,6 @@ class Message(Model):
     updated_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Where it is kept."""
+        """Table options."""
 
         table = "messages"

@@ -1,4 +1,4 @@
-"""`Passwords`: hashes them with argon2id, beside the event loop."""
+"""`Passwords`: hashes passwords with argon2id in threads."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
     from actionhero_chat.settings import ChatSettings
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class Passwords:
-    """Hashes passwords and tells whether one fits: `call.get(Passwords)`.
+    """Hashes and verifies passwords: `call.get(Passwords)`.
 
-    Each hash takes a tenth of a second and much memory on purpose, so it is done in threads of its
-    own, and only so many at once.
+    A hash takes a tenth of a second and much memory by design. It is therefore computed in a thread
+    pool of limited size, outside the event loop.
 
     Args:
-        settings: How costly a hash is, and how many at once.
+        settings: The cost of a hash, and the number of concurrent hashes.
     """
 
     def __init__(self, settings: ChatSettings) -> None:
@@ -36,38 +36,39 @@ class Passwords:
             parallelism=settings.argon2_lanes,
         )
         self._threads = ThreadPoolExecutor(settings.hashes_at_once or os.cpu_count(), "passwords")
-        self._nobodys: str | None = None
+        self._dummy_hash: str | None = None
 
     async def hash(self, password: str) -> str:
-        """Return the hash of a password, with its salt and how it was made."""
-        return await self._apart(self._hasher.hash, password)
+        """Return the hash of a password, including its salt and parameters."""
+        return await self._run_in_thread(self._hasher.hash, password)
 
-    async def fits(self, hash: str | None, password: str) -> bool:
-        """Whether `password` is the one that was hashed.
+    async def verify(self, hash: str | None, password: str) -> bool:
+        """Return whether `password` matches a hash.
 
         Args:
-            hash: As `hash` returned it. `None` fits nothing, and takes as long: that there is no
-                such user must not be seen by the clock.
-            password: What was given.
+            hash: A result of `hash`. `None` matches no password and takes the same time, so that
+                the response time does not reveal whether the user exists.
+            password: The password to verify.
         """
-        return await self._apart(self._verify, hash, password)
+        return await self._run_in_thread(self._verify, hash, password)
 
-    def is_outdated(self, hash: str) -> bool:
-        """Whether `hash` was made at another cost than is set now."""
+    def needs_rehash(self, hash: str) -> bool:
+        """Return whether `hash` was computed with parameters other than the current settings."""
         return self._hasher.check_needs_rehash(hash)
 
     def close(self) -> None:
-        """End the threads. What is being hashed is finished."""
+        """Stop the threads after the hashes in progress; pending ones are cancelled."""
         self._threads.shutdown(cancel_futures=True)
 
     def _verify(self, hash: str | None, password: str) -> bool:
-        if hash is None and self._nobodys is None:
-            self._nobodys = self._hasher.hash(secrets.token_urlsafe())
+        if hash is None and self._dummy_hash is None:
+            self._dummy_hash = self._hasher.hash(secrets.token_urlsafe())
         try:
-            self._hasher.verify(hash or self._nobodys or "", password)
+            self._hasher.verify(hash or self._dummy_hash or "", password)
         except (VerificationError, InvalidHashError):
             return False
         return hash is not None
 
-    async def _apart(self, work: Callable[..., Answer], *given: object) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
+    async def _run_in_thread(self, function: Callable[..., Result], *arguments: object) -> Result:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, function, *arguments)

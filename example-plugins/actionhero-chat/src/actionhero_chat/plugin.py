@@ -1,4 +1,4 @@
-"""What this package adds to ActionHero. Start reading here."""
+"""The contributions of this package to ActionHero. Start reading here."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def actionhero_actions(app: Application) -> Sequence[type[Action]]:
     from actionhero_chat.actions import channels, digests, files, messages, sessions, streams, users
     from actionhero_chat.settings import ChatSettings
 
-    greets = app.get(ChatSettings).hello
+    is_hello_scheduled = app.get(ChatSettings).hello
 
     return [
         users.UserCreate,
@@ -54,7 +54,7 @@ def actionhero_actions(app: Application) -> Sequence[type[Action]]:
         messages.MessageView,
         messages.MessagesList,
         messages.MessagesCleanup,
-        messages.MessagesHelloEveryMinute if greets else messages.MessagesHello,
+        messages.MessagesHelloEveryMinute if is_hello_scheduled else messages.MessagesHello,
         digests.UserDigest,
         digests.UsersDigest,
         digests.DigestsView,
@@ -74,10 +74,10 @@ def actionhero_channels() -> Sequence[type[Channel]]:
 
 @hookimpl
 def actionhero_middleware(app: Application) -> Sequence[Middleware]:
-    from actionhero_chat.call_metrics import Pulse
+    from actionhero_chat.call_metrics import CallMetrics
 
-    app.provide(Pulse, pulse := Pulse())
-    return [pulse]
+    app.provide(CallMetrics, metrics := CallMetrics())
+    return [metrics]
 
 
 @hookimpl

@@ -1,3 +1,3 @@
-"""What can be called. Each module has one noun."""
+"""The actions, one module per resource."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""See who is here."""
+"""The action that lists the members of a channel."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from actionhero_sessions import RequireSession
 from actionhero_web import Route
 
 
-class Members(TypedDict):
-    """Who is in a channel."""
+class MemberList(TypedDict):
+    """The members of a channel."""
 
-    #: Their presence keys: of `messages`, the ids of users, as text.
+    #: Presence keys. In `messages` these are user ids as text.
     members: list[str]
 
 
 class ChannelMembersInputs(Inputs):
-    """Which channel is looked at."""
+    """The inputs of `channel:members`."""
 
     channel: ChannelName = Field(description="The name of the channel.")
 
 
 class ChannelMembers(Action):
-    """See who is in a channel."""
+    """List the members of a channel."""
 
     name = "channel:members"
     web = Route.get("/channel/{channel}/members")
-    openapi = Operation(errors=[], examples={"who reads": {"channel": "messages"}})
+    openapi = Operation(errors=[], examples={"readers": {"channel": "messages"}})
     middleware = [RequireSession()]
 
-    async def run(self, inputs: ChannelMembersInputs, call: Call) -> Members:
+    async def run(self, inputs: ChannelMembersInputs, call: Call) -> MemberList:
         return {"members": await call.get(Channels).members(inputs.channel)}

@@ -1,4 +1,4 @@
-"""Count what everybody has written: one job for each user, all of them counted as one."""
+"""Actions that count messages per user in the background: one job per user, one status for all."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from actionhero_tasks import Tasks
 
 
 class Digest(TypedDict):
-    """How much somebody has written."""
+    """The number of messages of one user."""
 
     user: int
     messages: int
 
 
-class DigestsBegun(TypedDict):
-    """What to ask for the digests by."""
+class DigestsId(TypedDict):
+    """The identifier of a run of `users:digest`."""
 
     digests: str
 
 
-class DigestsShown(TypedDict):
-    """How far the digests are."""
+class DigestsStatus(TypedDict):
+    """The progress of a run of `users:digest`."""
 
     total: int
     completed: int
     failed: int
-    #: Of those that are there already, a hundred at most.
+    #: The digests that are available so far, a hundred at most.
     digests: list[Any]
 
 
 class UserDigestInputs(Inputs):
-    """Whose messages are counted."""
+    """The inputs of `user:digest`."""
 
     user: RowId = Field(description="The id of the user.")
 
@@ -45,7 +45,7 @@ class UserDigest(Action):
     name = "user:digest"
 
     async def run(self, inputs: UserDigestInputs) -> Digest:
-        return {"user": inputs.user, "messages": await messages.count_of(inputs.user)}
+        return {"user": inputs.user, "messages": await messages.count_by_user(inputs.user)}
 
 
 class UsersDigest(Action):
@@ -53,23 +53,23 @@ class UsersDigest(Action):
 
     name = "users:digest"
 
-    async def run(self, call: Call) -> DigestsBegun:
-        everybody = ({"user": id} async for id in users.all_ids())
-        return {"digests": await call.get(Tasks).fan_out(UserDigest, everybody)}
+    async def run(self, call: Call) -> DigestsId:
+        payloads = ({"user": id} async for id in users.iter_ids())
+        return {"digests": await call.get(Tasks).fan_out(UserDigest, payloads)}
 
 
 class DigestsViewInputs(Inputs):
-    """Which digests are looked at."""
+    """The inputs of `digests:view`."""
 
-    digests: str = Field(min_length=1, description="What users:digest has answered.")
+    digests: str = Field(min_length=1, description="The identifier that users:digest returned.")
 
 
 class DigestsView(Action):
-    """Look how far the digests are."""
+    """Return the progress and the results of a run of users:digest."""
 
     name = "digests:view"
 
-    async def run(self, inputs: DigestsViewInputs, call: Call) -> DigestsShown:
+    async def run(self, inputs: DigestsViewInputs, call: Call) -> DigestsStatus:
         status = await call.get(Tasks).fan_out_status(inputs.digests)
         return {
             "total": status.total,

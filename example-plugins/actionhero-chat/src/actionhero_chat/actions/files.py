@@ -1,4 +1,4 @@
-"""Send a file."""
+"""The action that accepts a file upload."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from actionhero_openapi import Operation
 from actionhero_web import Route
 
 
-class UploadedFile(TypedDict):
-    """What arrived of a file."""
+class FileInfo(TypedDict):
+    """Name, type and size of an uploaded file."""
 
-    #: As the client has it, with its folders. Never a path of ours.
+    #: The name that the client sent, with its folders. Never a path on the server.
     name: str
     type: str
     #: In bytes.
     size: int
 
 
-class Upload(TypedDict):
-    """What arrived of a form."""
+class UploadParams(TypedDict):
+    """The fields of an uploaded form."""
 
     stringParam: str
-    file: UploadedFile
+    file: FileInfo
 
 
-class Uploaded(TypedDict):
-    """What arrived."""
+class UploadResult(TypedDict):
+    """The result of `fileUpload`."""
 
-    params: Upload
+    params: UploadParams
 
 
 class FileUploadInputs(Inputs):
-    """A form with a file."""
+    """The inputs of `fileUpload`: a form with a file."""
 
     file: File = Field(description="Any file.")
-    stringParam: Annotated[  # noqa: N815 - clients know it by this name
+    stringParam: Annotated[  # noqa: N815 - the wire format has this name
         str, Text(1, too_short="String parameter is required")
     ] = Field(description="Any text.")
 
 
 class FileUpload(Action):
-    """Send a file, and hear what has arrived of it."""
+    """Upload a file, and return its name, type and size."""
 
     name = "fileUpload"
     web = Route.post("/file")
     openapi = Operation(errors=[])
 
-    async def run(self, inputs: FileUploadInputs) -> Uploaded:
+    async def run(self, inputs: FileUploadInputs) -> UploadResult:
         file = inputs.file
         return {
             "params": {

@@ -1,4 +1,4 @@
-"""Write to everybody, read what was written, clean up."""
+"""Actions that create, read, list and delete messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypedDict
 
 from actionhero import Action, Call, Field, Inputs, NotFound
 from actionhero_channels import Channels
-from actionhero_chat.fields import Between, RowId, Text
+from actionhero_chat.fields import IntRange, RowId, Text
 from actionhero_chat.ops import messages, users
 from actionhero_db import Database, Page, Pagination
 from actionhero_openapi import Operation
@@ -17,94 +17,96 @@ from actionhero_web import Route
 if TYPE_CHECKING:
     from actionhero_chat.models import Message
 
-#: What every client takes for a whole number without a loss (RFC 8259, 6).
-LARGEST = 2**53 - 1
+#: The largest integer that every JSON client reads without loss of precision (RFC 8259, 6).
+MAX_SAFE_INTEGER = 2**53 - 1
 DAY_MS = 24 * 60 * 60 * 1000
 
 
-class WrittenMessageShown(TypedDict):
-    """A message, told to who wrote it."""
+class MessageCreated(TypedDict):
+    """The result of `message:create`."""
 
-    message: messages.WrittenMessage
+    message: messages.MessageData
 
 
-class ReadMessageShown(TypedDict):
-    """A message, told to who reads it."""
+class MessageDetails(TypedDict):
+    """The result of `message:view`, and the broadcast of a message."""
 
-    message: messages.ReadMessage
+    message: messages.MessageWithAuthor
 
 
 class MessageList(TypedDict):
-    """A page of messages, the newest first, and how many there are."""
+    """A page of messages, newest first, with the total number of messages."""
 
-    messages: list[messages.ReadMessage]
+    messages: list[messages.MessageWithAuthor]
     pagination: Pagination
 
 
 class MessagesDeleted(TypedDict):
-    """How many messages were removed."""
+    """The number of deleted messages."""
 
     messagesDeleted: int
 
 
 class Greeting(TypedDict):
-    """A greeting, and the time of day."""
+    """A greeting with the current time."""
 
     message: str
 
 
 class MessageCreateInputs(Inputs):
-    """What is written."""
+    """The inputs of `message:create`."""
 
     body: Annotated[
         str,
         Text(1, 1000, "Message body is required", "Message must be less than 1000 characters"),
-    ] = Field(description="What everybody will read.")
+    ] = Field(description="The text of the message.")
 
 
 class MessageCreate(Action):
-    """Write a message to everybody, who hear of it at once in the channel `messages`."""
+    """Write a message, and broadcast it in the channel `messages`."""
 
     name = "message:create"
     web = Route.put("/message")
     openapi = Operation(errors=[], examples={"a greeting": {"body": "Hello"}})
     middleware = [RequireSession()]
 
-    async def run(self, inputs: MessageCreateInputs, call: Call) -> WrittenMessageShown:
-        message = await messages.add(call.session["userId"], inputs.body)
-        await _let_all_hear(call, message)
-        return {"message": messages.written(message)}
+    async def run(self, inputs: MessageCreateInputs, call: Call) -> MessageCreated:
+        message = await messages.create(call.session["userId"], inputs.body)
+        await _broadcast(call, message)
+        return {"message": messages.serialize(message)}
 
 
 class MessageViewInputs(Inputs):
-    """Which message is read."""
+    """The inputs of `message:view`."""
 
     message: RowId = Field(description="The id of the message.")
 
 
 class MessageView(Action):
-    """Read a message."""
+    """Return a message."""
 
     name = "message:view"
     web = Route.get("/message/{message}")
     openapi = Operation(errors=[NotFound], examples={"the first": {"message": 1}})
     middleware = [RequireSession()]
 
-    async def run(self, inputs: MessageViewInputs) -> ReadMessageShown:
-        return {"message": messages.read(await messages.find(inputs.message))}
+    async def run(self, inputs: MessageViewInputs) -> MessageDetails:
+        return {"message": messages.serialize_with_author(await messages.find(inputs.message))}
 
 
 class MessagesListInputs(Page):
-    """Which part of the messages is read."""
+    """The inputs of `messages:list`."""
 
-    page: Annotated[int, Between(1, LARGEST)] = Field(default=1, description="Which page, from 1.")
-    limit: Annotated[int, Between(1, 100)] = Field(
-        default=10, description="How many messages a page has."
+    page: Annotated[int, IntRange(1, MAX_SAFE_INTEGER)] = Field(
+        default=1, description="The number of the page, from 1."
+    )
+    limit: Annotated[int, IntRange(1, 100)] = Field(
+        default=10, description="The number of messages per page."
     )
 
 
 class MessagesList(Action):
-    """Read the messages, the newest first."""
+    """List the messages, newest first."""
 
     name = "messages:list"
     web = Route.get("/messages/list")
@@ -112,31 +114,34 @@ class MessagesList(Action):
     middleware = [RequireSession()]
 
     async def run(self, inputs: MessagesListInputs) -> MessageList:
-        found, pagination = await messages.newest(inputs)
-        return {"messages": [messages.read(message) for message in found], "pagination": pagination}
+        rows, pagination = await messages.fetch_page(inputs)
+        return {
+            "messages": [messages.serialize_with_author(message) for message in rows],
+            "pagination": pagination,
+        }
 
 
 class MessagesCleanupInputs(Inputs):
-    """How old a message may become."""
+    """The inputs of `messages:cleanup`."""
 
-    age: Annotated[int, Between(1000, LARGEST)] = Field(
-        default=DAY_MS, description="The age from which on messages are removed, in milliseconds."
+    age: Annotated[int, IntRange(1000, MAX_SAFE_INTEGER)] = Field(
+        default=DAY_MS, description="The age in milliseconds above which messages are deleted."
     )
 
 
 class MessagesCleanup(Action):
-    """Remove old messages."""
+    """Delete old messages."""
 
     name = "messages:cleanup"
     task = {"every": timedelta(hours=1)}
 
     async def run(self, inputs: MessagesCleanupInputs) -> MessagesDeleted:
-        removed = await messages.remove_older(timedelta(milliseconds=inputs.age))
-        return {"messagesDeleted": removed}
+        count = await messages.delete_older_than(timedelta(milliseconds=inputs.age))
+        return {"messagesDeleted": count}
 
 
 class MessagesHello(Action):
-    """Let Admin say hello to everybody, and what time it is."""
+    """Write a message with the current time as the user Admin."""
 
     name = "messages:hello"
     task: ClassVar[dict[str, Any]] = {}
@@ -146,19 +151,19 @@ class MessagesHello(Action):
         greeting = f"Hello! The current time is {time}"
         admin = await users.find_default()
         if admin is not None:
-            await _let_all_hear(call, await messages.add(admin.id, greeting))
+            await _broadcast(call, await messages.create(admin.id, greeting))
         return {"message": greeting}
 
 
 class MessagesHelloEveryMinute(MessagesHello):
-    """Let Admin say hello to everybody, and what time it is."""
+    """Write a message with the current time as the user Admin."""
 
     task = {"every": timedelta(minutes=1)}
 
 
-async def _let_all_hear(call: Call, message: Message) -> None:
-    """Broadcast a message once it is kept; that nobody could be told undoes nothing."""
-    told: ReadMessageShown = {"message": messages.read(message)}
+async def _broadcast(call: Call, message: Message) -> None:
+    """Broadcast a message after the commit, so that a failed broadcast rolls nothing back."""
+    payload: MessageDetails = {"message": messages.serialize_with_author(message)}
     await call.get(Database).after_commit(
-        call.get(Channels).broadcast, "messages", told, f"user:{message.user_id}"
+        call.get(Channels).broadcast, "messages", payload, f"user:{message.user_id}"
     )

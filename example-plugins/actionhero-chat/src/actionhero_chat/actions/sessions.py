@@ -1,4 +1,4 @@
-"""Sign in, sign out."""
+"""Actions that sign in and sign out."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from actionhero_sessions import RequireSession, Sessions
 from actionhero_web import Route
 
 
-class SessionShown(TypedDict):
-    """A session, told to whose it is."""
+class SessionData(TypedDict):
+    """A session, as its own user sees it."""
 
-    #: `None` where no store keeps it: on the command line.
+    #: `None` without a session store, as on the command line.
     id: str | None
-    #: The cookie that brings it back.
+    #: The name of the session cookie.
     cookieName: str
     #: Milliseconds since the epoch.
     createdAt: int
     data: dict[str, Any]
 
 
-class SignedIn(TypedDict):
-    """Who has signed in, and their session."""
+class SessionCreated(TypedDict):
+    """The result of `session:create`: the signed-in user and the session."""
 
     user: users.OwnUser
-    session: SessionShown
+    session: SessionData
 
 
-class SignedOut(TypedDict):
-    """That somebody has signed out."""
+class SessionDestroyed(TypedDict):
+    """The result of `session:destroy`."""
 
     success: bool
 
 
 class SessionCreateInputs(Inputs):
-    """Who signs in."""
+    """The inputs of `session:create`."""
 
-    email: Email = Field(description="What you signed up with.")
+    email: Email = Field(description="The e-mail address of your account.")
     password: Secret[Password] = Field(description="Your password.")
 
 
@@ -55,21 +55,21 @@ class SessionCreate(Action):
         examples={"Ada": {"email": "ada@example.com", "password": "correct horse"}},
     )
 
-    async def run(self, inputs: SessionCreateInputs, call: Call) -> SignedIn:
+    async def run(self, inputs: SessionCreateInputs, call: Call) -> SessionCreated:
         passwords = call.get(Passwords)
         user = await users.find_by_email(inputs.email)
-        # Also without a user: who is here must not be seen by how long a refusal takes.
-        fits = await passwords.fits(user.password_hash if user else None, inputs.password)
-        if user is None or not fits:
+        # Verify without a user too: the response time must not reveal registered addresses.
+        is_valid = await passwords.verify(user.password_hash if user else None, inputs.password)
+        if user is None or not is_valid:
             raise InvalidCredentials("Invalid email or password")
-        if passwords.is_outdated(user.password_hash):
-            await users.rehash(user, await passwords.hash(inputs.password))
+        if passwords.needs_rehash(user.password_hash):
+            await users.replace_password_hash(user, await passwords.hash(inputs.password))
         session = call.session
-        # Whoever knew the identifier before must not be signed in with us.
+        # Against session fixation: the identifier from before the sign-in must not be signed in.
         await session.regenerate()
         session["userId"] = user.id
         return {
-            "user": users.own(user),
+            "user": users.serialize_own(user),
             "session": {
                 "id": session.id,
                 "cookieName": call.get(Sessions).cookie_name(call.connection),
@@ -87,6 +87,6 @@ class SessionDestroy(Action):
     openapi = Operation(errors=[])
     middleware = [RequireSession()]
 
-    async def run(self, call: Call) -> SignedOut:
+    async def run(self, call: Call) -> SessionDestroyed:
         await call.session.destroy()
         return {"success": True}

@@ -1,4 +1,4 @@
-"""What is answered piece by piece: a count, and how busy this server is."""
+"""Actions that return a stream of events: a counter, and the call metrics of the server."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from actionhero import Action, Call, Event, Field, Inputs
-from actionhero_chat.call_metrics import Pulse
-from actionhero_chat.fields import Between
+from actionhero_chat.call_metrics import CallMetrics
+from actionhero_chat.fields import IntRange
 from actionhero_openapi import Operation
 from actionhero_web import Route
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 COUNT_SECONDS = 0.1
-PULSE_SECONDS = 1.0
+METRICS_SECONDS = 1.0
 
 
 class Count(TypedDict):
-    """How far the count is."""
+    """One step of `streaming:counter`."""
 
     index: int
     total: int
 
 
 class StreamingCounterInputs(Inputs):
-    """How far is counted."""
+    """The inputs of `streaming:counter`."""
 
-    count: Annotated[int, Between(1, 100)] = Field(default=5, description="How far to count.")
+    count: Annotated[int, IntRange(1, 100)] = Field(default=5, description="The last number.")
 
 
 class StreamingCounter(Action):
-    """Count, ten times a second."""
+    """Count up from one, ten times a second."""
 
     name = "streaming:counter"
     web = Route.get("/streaming/counter")
@@ -40,35 +40,35 @@ class StreamingCounter(Action):
 
     async def run(self, inputs: StreamingCounterInputs) -> AsyncIterator[Event[Count]]:
         for index in range(1, inputs.count + 1):
-            told: Count = {"index": index, "total": inputs.count}
-            yield Event(told, event="counter")
+            count: Count = {"index": index, "total": inputs.count}
+            yield Event(count, event="counter")
             await asyncio.sleep(COUNT_SECONDS)
 
 
-class PulseTold(TypedDict):
-    """How busy this server was in the last second."""
+class LiveStatus(TypedDict):
+    """The load of this server in the last second."""
 
     callsPerSecond: float
-    #: The mean of the calls in that second; 0 if there were none.
+    #: The mean duration of the calls in that second; 0 without calls.
     latencyMs: float
 
 
 class StatusLive(Action):
-    """Tell once a second how busy this server is."""
+    """Stream the load of this server, once a second."""
 
     name = "status:live"
     web = Route.get("/status/live")
     openapi = Operation(errors=[])
 
-    async def run(self, call: Call) -> AsyncIterator[Event[PulseTold]]:
-        pulse = call.get(Pulse)
-        before = pulse.beat()
+    async def run(self, call: Call) -> AsyncIterator[Event[LiveStatus]]:
+        metrics = call.get(CallMetrics)
+        previous = metrics.snapshot()
         while True:
-            await asyncio.sleep(PULSE_SECONDS)
-            now = pulse.beat()
-            told: PulseTold = {
-                "callsPerSecond": round(now.calls_per_second(before), 2),
-                "latencyMs": round(now.latency_ms(before), 3),
+            await asyncio.sleep(METRICS_SECONDS)
+            current = metrics.snapshot()
+            status: LiveStatus = {
+                "callsPerSecond": round(current.calls_per_second(previous), 2),
+                "latencyMs": round(current.latency_ms(previous), 3),
             }
-            yield Event(told, event="pulse")
-            before = now
+            yield Event(status, event="metrics")
+            previous = current

@@ -1,4 +1,4 @@
-"""Sign up, change what others know of you, look at somebody."""
+"""Actions that create, edit and view users."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ from actionhero import (
     Secret,
     TypedError,
 )
-from actionhero_chat.fields import Address, Email, Name, Password, RowId, Text, without_default
+from actionhero_chat.fields import (
+    Email,
+    Name,
+    Password,
+    RowId,
+    StrictEmail,
+    Text,
+    without_default,
+)
 from actionhero_chat.ops import users
 from actionhero_chat.passwords import Passwords
 from actionhero_db import Database
@@ -25,24 +33,24 @@ from actionhero_sessions import RequireSession
 from actionhero_web import Route, WebSettings
 
 
-class OwnUserShown(TypedDict):
-    """A user, told to themselves."""
+class OwnUserResult(TypedDict):
+    """The caller's own user."""
 
     user: users.OwnUser
 
 
-class PublicUserShown(TypedDict):
-    """A user, told to others."""
+class PublicUserResult(TypedDict):
+    """A user, as other users see it."""
 
     user: users.PublicUser
 
 
 class UserCreateInputs(Inputs):
-    """Who signs up."""
+    """The inputs of `user:create`."""
 
-    name: Name = Field(description="What others read beside your messages.")
-    email: Email = Field(description="What you sign in with.")
-    password: Secret[Password] = Field(description="Known to nobody else.")
+    name: Name = Field(description="The name that other users see.")
+    email: Email = Field(description="The e-mail address to sign in with.")
+    password: Secret[Password] = Field(description="The password to sign in with.")
 
 
 class UserCreate(Action):
@@ -55,19 +63,20 @@ class UserCreate(Action):
         examples={"Ada": {"name": "Ada", "email": "ada@example.com", "password": "correct horse"}},
     )
 
-    async def run(self, inputs: UserCreateInputs, call: Call) -> OwnUserShown:
-        await users.refuse_taken(inputs.email)
+    async def run(self, inputs: UserCreateInputs, call: Call) -> OwnUserResult:
+        await users.require_unused_email(inputs.email)
         password_hash = await call.get(Passwords).hash(inputs.password)
-        return {"user": users.own(await users.add(inputs.name, inputs.email, password_hash))}
+        user = await users.create(inputs.name, inputs.email, password_hash)
+        return {"user": users.serialize_own(user)}
 
 
 class UserEditInputs(Inputs):
-    """What is to be changed; what is left out stays."""
+    """The inputs of `user:edit`. Omitted fields are not changed."""
 
     name: Annotated[str, Text(1, 256)] = Field(
         default="", json_schema_extra=without_default, description="Your new name."
     )
-    email: Address = Field(
+    email: StrictEmail = Field(
         default="", json_schema_extra=without_default, description="Your new e-mail address."
     )
     password: Secret[Annotated[str, Text(8, 256)]] = Field(
@@ -86,37 +95,38 @@ class UserEdit(Action):
     )
     middleware = [RequireSession()]
 
-    async def run(self, inputs: UserEditInputs, call: Call) -> OwnUserShown:
+    async def run(self, inputs: UserEditInputs, call: Call) -> OwnUserResult:
         values = inputs.model_dump(include={"name", "email"}, exclude_unset=True)
         if "password" in inputs.model_fields_set:
-            # Before the transaction: hashing takes long, and a transaction holds a connection.
+            # Before the transaction: hashing is slow, and a transaction occupies a connection.
             values["password_hash"] = await call.get(Passwords).hash(inputs.password)
         if not values:
-            raise _nothing_to_change(call)
+            raise _no_values_error(call)
         async with call.get(Database).transaction():
-            return {"user": users.own(await users.change(call.session["userId"], values))}
+            user = await users.update(call.session["userId"], values)
+            return {"user": users.serialize_own(user)}
 
 
 class UserViewInputs(Inputs):
-    """Who is looked at."""
+    """The inputs of `user:view`."""
 
     user: RowId = Field(description="The id of the user.")
 
 
 class UserView(Action):
-    """Look at a user."""
+    """Return a user."""
 
     name = "user:view"
     web = Route.get("/user/{user}")
     openapi = Operation(errors=[NotFound], examples={"the first": {"user": 1}})
     middleware = [RequireSession()]
 
-    async def run(self, inputs: UserViewInputs) -> PublicUserShown:
-        return {"user": users.public(await users.find(inputs.user))}
+    async def run(self, inputs: UserViewInputs) -> PublicUserResult:
+        return {"user": users.serialize_public(await users.find(inputs.user))}
 
 
-def _nothing_to_change(call: Call) -> TypedError:
+def _no_values_error(call: Call) -> TypedError:
     if call.get(WebSettings).error_format == "actionhero":
-        # Their clients know it as a failure of the action, in these words.
+        # Clients of the original ActionHero expect an error of the action with this message.
         return TypedError("Error: No values to set", type=ErrorType.ACTION_RUN)
     return InvalidInput("No values to set")

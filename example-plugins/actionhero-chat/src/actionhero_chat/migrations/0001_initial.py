@@ -1,4 +1,4 @@
-"""Users, and what they wrote."""
+"""The tables `users` and `messages`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    """Make the tables `users` and `messages`."""
+    """Create the tables `users` and `messages`."""
 
     initial = True
 
@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                     "email",
                     fields.CharField(
                         unique=True,
-                        description="In lower case, so that nobody signs up twice.",
+                        description="Stored in lower case, so that uniqueness ignores case.",
                         max_length=320,
                     ),
                 ),
@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 "table": "users",
                 "app": "chat",
                 "pk_attr": "id",
-                "table_description": "Somebody who has signed up.",
+                "table_description": "A user who has signed up.",
             },
             bases=["Model"],
         ),
@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
                 "table": "messages",
                 "app": "chat",
                 "pk_attr": "id",
-                "table_description": "What somebody wrote to everybody.",
+                "table_description": "A message from a user to all users.",
             },
             bases=["Model"],
         ),

@@ -1,3 +1,3 @@
-"""How the tables came to be what they are; made by `actionhero db make --label chat NAME`."""
+"""The database migrations, created with `actionhero db make --label chat NAME`."""
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""What is written and read for the actions, and how it is told. No action is known here."""
+"""Database operations of the actions, and the serialization of rows. No action is imported here."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Messages: written, found and cleaned up, and what callers are told of them."""
+"""Database operations on messages, and their serialization."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tortoise.exceptions import IntegrityError
 
 from actionhero import NotFound, SignInRequired
 from actionhero_chat.models import Message, User
-from actionhero_chat.ops.timestamps import milliseconds, now
+from actionhero_chat.ops.timestamps import now, to_milliseconds
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from actionhero_db import Page, Pagination
 
 
-class WrittenMessage(TypedDict):
-    """A message, as who wrote it is told."""
+class MessageData(TypedDict):
+    """A serialized message."""
 
     id: int
     body: str
@@ -27,50 +27,52 @@ class WrittenMessage(TypedDict):
     updatedAt: int
 
 
-class ReadMessage(WrittenMessage):
-    """A message, as everybody reads it."""
+class MessageWithAuthor(MessageData):
+    """A serialized message with the name of its author."""
 
     user_name: str
 
 
-def written(message: Message) -> WrittenMessage:
-    """Return what is told to who wrote a message."""
+def serialize(message: Message) -> MessageData:
+    """Return the data of a message."""
     return {
         "id": message.id,
         "body": message.body,
         "user_id": message.user_id,
-        "createdAt": milliseconds(message.created_at),
-        "updatedAt": milliseconds(message.updated_at),
+        "createdAt": to_milliseconds(message.created_at),
+        "updatedAt": to_milliseconds(message.updated_at),
     }
 
 
-def read(message: Message) -> ReadMessage:
-    """Return what is told to who reads a message, whose user was fetched with it."""
-    return {**written(message), "user_name": message.user.name}
+def serialize_with_author(message: Message) -> MessageWithAuthor:
+    """Return the data of a message with the name of its user, which must have been fetched."""
+    return {**serialize(message), "user_name": message.user.name}
 
 
-async def add(user_id: int, body: str) -> Message:
-    """Write a message, and return it with its user.
+async def create(user_id: int, body: str) -> Message:
+    """Create a message, and return it with its user.
 
     Raises:
-        SignInRequired: There is no such user any more: the session has outlived them.
+        SignInRequired: The user does not exist any more, although the session does.
     """
     user = await User.get_or_none(id=user_id)
     if user is None:
         raise SignInRequired
-    # One moment for both: left to themselves, the columns look at the clock one after the other.
-    made = now()
+    # One timestamp for both columns: their own defaults would read the clock twice.
+    timestamp = now()
     try:
-        return await Message.create(user=user, body=body, created_at=made, updated_at=made)
+        return await Message.create(
+            user=user, body=body, created_at=timestamp, updated_at=timestamp
+        )
     except IntegrityError:
         raise SignInRequired from None
 
 
 async def find(id: int) -> Message:
-    """Return a message, with its user.
+    """Return a message with its user.
 
     Raises:
-        NotFound: There is none.
+        NotFound: No message has that id.
     """
     message = await Message.get_or_none(id=id).select_related("user")
     if message is None:
@@ -78,16 +80,16 @@ async def find(id: int) -> Message:
     return message
 
 
-async def newest(page: Page) -> tuple[list[Message], Pagination]:
-    """Return a page of messages with their users, the newest first."""
+async def fetch_page(page: Page) -> tuple[list[Message], Pagination]:
+    """Return a page of messages with their users, newest first."""
     return await page.fetch(Message.all().order_by("-id").select_related("user"))
 
 
-async def remove_older(age: timedelta) -> int:
-    """Remove the messages that are older than `age`, and return how many that were."""
+async def delete_older_than(age: timedelta) -> int:
+    """Delete the messages that are older than `age`, and return their number."""
     return await Message.filter(created_at__lt=now() - age).delete()
 
 
-async def count_of(user_id: int) -> int:
-    """Return how many messages a user has written."""
+async def count_by_user(user_id: int) -> int:
+    """Return the number of messages of a user."""
     return await Message.filter(user_id=user_id).count()

@@ -1,4 +1,4 @@
-"""Moments, as callers are told them: whole milliseconds since the epoch."""
+"""Timestamps of rows, and their wire format: whole milliseconds since the epoch."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ MILLISECOND = timedelta(milliseconds=1)
 
 
 def now() -> datetime:
-    """Return the time of day."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)
 
 
-def milliseconds(moment: datetime) -> int:
-    """Return a moment as callers are told it."""
-    return (moment - EPOCH) // MILLISECOND
+def to_milliseconds(timestamp: datetime) -> int:
+    """Return a timestamp as whole milliseconds since the epoch, rounded down."""
+    return (timestamp - EPOCH) // MILLISECOND
 
 
-def after(moment: datetime) -> datetime:
-    """Return the time of day, or if that is not later by a millisecond, what is."""
-    return max(now(), moment + MILLISECOND)
+def now_after(timestamp: datetime) -> datetime:
+    """Return the current time, but at least one millisecond after `timestamp`."""
+    return max(now(), timestamp + MILLISECOND)

@@ -1,4 +1,4 @@
-"""Users: found, made and changed, and what others are told of them."""
+"""Database operations on users, and their serialization."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from tortoise.exceptions import IntegrityError
 
 from actionhero import Conflict, NotFound
 from actionhero_chat.models import User
-from actionhero_chat.ops.timestamps import after, milliseconds, now
+from actionhero_chat.ops.timestamps import now, now_after, to_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-#: Who speaks for the server. Nobody knows their password.
+#: The author of messages from the server. The password is random and not stored.
 DEFAULT_NAME = "Admin"
 DEFAULT_EMAIL = "admin@keryxjs.com"
 
-#: How many users are read at once.
-PAGE = 500
+#: The number of users that `iter_ids` fetches at once.
+PAGE_SIZE = 500
 
 
 class PublicUser(TypedDict):
-    """A user, as anybody who has signed in may see them."""
+    """A serialized user, as other users see it."""
 
     id: int
     name: str
@@ -32,29 +32,29 @@ class PublicUser(TypedDict):
 
 
 class OwnUser(PublicUser):
-    """A user, as they see themselves."""
+    """A serialized user, as the user sees it."""
 
     email: str
 
 
-def public(user: User) -> PublicUser:
-    """Return what others are told of a user."""
+def serialize_public(user: User) -> PublicUser:
+    """Return the data of a user that other users may see."""
     return {
         "id": user.id,
         "name": user.name,
-        "createdAt": milliseconds(user.created_at),
-        "updatedAt": milliseconds(user.updated_at),
+        "createdAt": to_milliseconds(user.created_at),
+        "updatedAt": to_milliseconds(user.updated_at),
     }
 
 
-def own(user: User) -> OwnUser:
-    """Return what users are told of themselves."""
+def serialize_own(user: User) -> OwnUser:
+    """Return the data of a user that only the user may see."""
     return {
         "id": user.id,
         "name": user.name,
         "email": user.email,
-        "createdAt": milliseconds(user.created_at),
-        "updatedAt": milliseconds(user.updated_at),
+        "createdAt": to_milliseconds(user.created_at),
+        "updatedAt": to_milliseconds(user.updated_at),
     }
 
 
@@ -62,7 +62,7 @@ async def find(id: int) -> User:
     """Return a user.
 
     Raises:
-        NotFound: There is none.
+        NotFound: No user has that id.
     """
     user = await User.get_or_none(id=id)
     if user is None:
@@ -71,62 +71,62 @@ async def find(id: int) -> User:
 
 
 async def find_by_email(email: str) -> User | None:
-    """Return the user with an e-mail address, if there is one."""
+    """Return the user with an e-mail address, or `None`."""
     return await User.get_or_none(email=email)
 
 
 async def find_default() -> User | None:
-    """Return the user who speaks for the server, if there is one."""
+    """Return the default user, or `None`."""
     return await find_by_email(DEFAULT_EMAIL)
 
 
-async def refuse_taken(email: str) -> None:
-    """Look whether an address is free, before work is spent on it. `add` is what decides.
+async def require_unused_email(email: str) -> None:
+    """Check that an e-mail address is unused, before a password is hashed. `create` decides.
 
     Raises:
-        Conflict: Somebody has it.
+        Conflict: A user has that e-mail address.
     """
     if await User.exists(email=email):
         raise Conflict("User already exists")
 
 
-async def add(name: str, email: str, password_hash: str) -> User:
-    """Make a user.
+async def create(name: str, email: str, password_hash: str) -> User:
+    """Create a user.
 
     Raises:
-        Conflict: Somebody has that e-mail address.
+        Conflict: A user has that e-mail address.
     """
-    # One moment for both: left to themselves, the columns look at the clock one after the other.
-    made = now()
+    # One timestamp for both columns: their own defaults would read the clock twice.
+    timestamp = now()
     try:
         return await User.create(
             name=name,
             email=email,
             password_hash=password_hash,
-            created_at=made,
-            updated_at=made,
+            created_at=timestamp,
+            updated_at=timestamp,
         )
     except IntegrityError:
-        # Of many who sign up at once with one address, the table lets one through.
+        # Of concurrent sign-ups with one address, the unique index accepts one.
         raise Conflict("User already exists") from None
 
 
-async def change(id: int, values: Mapping[str, Any]) -> User:
-    """Change columns of a user, in the transaction of the caller.
+async def update(id: int, values: Mapping[str, Any]) -> User:
+    """Update columns of a user, in the transaction of the caller.
 
     Args:
-        id: Whose.
-        values: What is new, by column.
+        id: The id of the user.
+        values: The new values by column.
 
     Raises:
-        Conflict: Somebody else has that e-mail address.
-        NotFound: There is no such user.
+        Conflict: Another user has that e-mail address.
+        NotFound: No user has that id.
     """
-    # Locked, so that `updated_at` grows also with those who write at the same time.
+    # Locked, so that `updated_at` also increases with concurrent updates.
     user = await User.select_for_update().get_or_none(id=id)
     if user is None:
         raise NotFound(f"User with id {id} not found")
-    for column, value in {**values, "updated_at": after(user.updated_at)}.items():
+    for column, value in {**values, "updated_at": now_after(user.updated_at)}.items():
         setattr(user, column, value)
     try:
         await user.save(update_fields=[*values, "updated_at"])
@@ -135,18 +135,18 @@ async def change(id: int, values: Mapping[str, Any]) -> User:
     return user
 
 
-async def rehash(user: User, password_hash: str) -> None:
-    """Keep a password hashed anew. The user has changed nothing, so `updated_at` stays."""
-    # Only in place of the hash that was looked at: the password may have been changed meanwhile.
+async def replace_password_hash(user: User, password_hash: str) -> None:
+    """Store a new hash of the same password. `updated_at` does not change."""
+    # Only if the hash is unchanged: a concurrent call may have changed the password.
     await User.filter(id=user.id, password_hash=user.password_hash).update(
         password_hash=password_hash
     )
 
 
-async def all_ids() -> AsyncIterator[int]:
-    """Yield the id of every user, a page at a time: there may be many."""
-    last = 0
-    while page := await User.filter(id__gt=last).order_by("id").limit(PAGE).only("id"):
+async def iter_ids() -> AsyncIterator[int]:
+    """Yield the id of every user, fetched page by page to limit memory."""
+    last_id = 0
+    while page := await User.filter(id__gt=last_id).order_by("id").limit(PAGE_SIZE).only("id"):
         for user in page:
             yield user.id
-        last = page[-1].id
+        last_id = page[-1].id

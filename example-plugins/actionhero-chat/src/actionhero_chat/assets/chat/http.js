@@ -1,17 +1,17 @@
-// Calls over HTTP: for what sets or ends the cookie, and what is read once.
+// Calls over HTTP: those that set or delete the cookie, and single reads.
 
-import { CallFailed } from "./socket.js";
+import { CallError } from "./socket.js";
 
-/** Run an action by its route, and return its answer. Throws `CallFailed`. */
+/** Call an action by its route, and return its result. Throws `CallError`. */
 export async function request(method, path, body) {
-  const answer = await fetch(`/api${path}`, {
+  const response = await fetch(`/api${path}`, {
     method,
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
-  const told = await answer.json();
-  if (told.error) {
-    throw new CallFailed(told.error);
+  const result = await response.json();
+  if (result.error) {
+    throw new CallError(result.error);
   }
-  return told;
+  return result;
 }

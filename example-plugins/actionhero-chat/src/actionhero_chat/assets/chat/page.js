@@ -1,173 +1,173 @@
-// The page: who you are, what is written, who is here, how the server is.
+// The chat page: sign-in, messages, online users and server status.
 
 import { request } from "./http.js";
 import { Plot } from "./plot.js";
-import { CallFailed, Socket } from "./socket.js";
+import { CallError, Socket } from "./socket.js";
 
 const CHANNEL = "messages";
-const NEWEST = 50;
-const STATUS_EVERY_MS = 5000;
-const LOOK_EVERY_MS = 250;
-const SIGN_IN_AGAIN = new Set(["CONNECTION_SESSION_NOT_FOUND", "CONNECTION_CHANNEL_AUTHORIZATION"]);
+const PAGE_SIZE = 50;
+const STATUS_INTERVAL_MS = 5000;
+const MEMBERS_INTERVAL_MS = 250;
+const SIGNED_OUT_ERRORS = new Set(["CONNECTION_SESSION_NOT_FOUND", "CONNECTION_CHANNEL_AUTHORIZATION"]);
 
-const at = (id) => document.getElementById(id);
+const byId = (id) => document.getElementById(id);
 const socket = new Socket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
-const names = new Map();
-const shown = new Set();
-let me = JSON.parse(localStorage.getItem("me") ?? "null");
-let signingUp = false;
-let entering = false;
+const userNames = new Map();
+const messageIds = new Set();
+let currentUser = JSON.parse(localStorage.getItem("me") ?? "null");
+let isSignUp = false;
+let isFirstConnection = false;
 
-// --- who you are -----------------------------------------------------------------------------
+// --- sign-in ---------------------------------------------------------------------------------
 
-async function begin() {
-  if (me !== null) {
+async function start() {
+  if (currentUser !== null) {
     try {
-      await enter();
+      await showChat();
       return;
     } catch (error) {
-      if (!(error instanceof CallFailed)) {
-        at("door-error").textContent = "The server cannot be reached.";
+      if (!(error instanceof CallError)) {
+        byId("sign-in-error").textContent = "The server is unavailable.";
       }
     }
   }
-  leave();
+  showSignIn();
 }
 
-async function enter() {
-  // Asked over HTTP: it tells whether the cookie still means somebody.
-  const { messages } = await request("GET", `/messages/list?limit=${NEWEST}`);
-  names.set(me.id, me.name);
-  at("my-name").textContent = me.name;
+async function showChat() {
+  // Over HTTP, to check that the session of the cookie is still valid.
+  const { messages } = await request("GET", `/messages/list?limit=${PAGE_SIZE}`);
+  userNames.set(currentUser.id, currentUser.name);
+  byId("my-name").textContent = currentUser.name;
   show("me", true);
-  show("door", false);
-  show("room", true);
-  show("here", true);
-  shown.clear();
-  at("messages").replaceChildren();
-  addAll(messages);
-  entering = true;
+  show("sign-in", false);
+  show("chat", true);
+  show("online", true);
+  messageIds.clear();
+  byId("messages").replaceChildren();
+  addMessages(messages);
+  isFirstConnection = true;
   socket.open();
   await socket.subscribe(CHANNEL);
-  at("body").focus();
+  byId("body").focus();
 }
 
-function leave(why = "") {
+function showSignIn(reason = "") {
   socket.close();
-  me = null;
+  currentUser = null;
   localStorage.removeItem("me");
-  at("connection").textContent = "Not signed in";
-  at("connection").dataset.state = "signed-out";
-  for (const id of ["me", "room", "here"]) {
+  byId("connection").textContent = "Not signed in";
+  byId("connection").dataset.state = "signed-out";
+  for (const id of ["me", "chat", "online"]) {
     show(id, false);
   }
-  at("messages").replaceChildren();
-  at("people").replaceChildren();
-  at("door-error").textContent = why;
-  show("door", true);
-  at(signingUp ? "name" : "email").focus();
+  byId("messages").replaceChildren();
+  byId("members").replaceChildren();
+  byId("sign-in-error").textContent = reason;
+  show("sign-in", true);
+  byId(isSignUp ? "name" : "email").focus();
 }
 
-at("door-switch").addEventListener("click", () => {
-  turn(!signingUp);
-  at(signingUp ? "name" : "email").focus();
+byId("sign-in-switch").addEventListener("click", () => {
+  setSignUp(!isSignUp);
+  byId(isSignUp ? "name" : "email").focus();
 });
 
-function turn(up) {
-  signingUp = up;
-  at("door-title").textContent = at("door-submit").textContent = signingUp ? "Sign up" : "Sign in";
-  at("door-switch").textContent = signingUp ? "Sign in instead" : "Sign up instead";
-  at("password").autocomplete = signingUp ? "new-password" : "current-password";
-  show("name-row", signingUp);
-  complain([]);
+function setSignUp(value) {
+  isSignUp = value;
+  byId("sign-in-title").textContent = byId("sign-in-submit").textContent = isSignUp ? "Sign up" : "Sign in";
+  byId("sign-in-switch").textContent = isSignUp ? "Sign in instead" : "Sign up instead";
+  byId("password").autocomplete = isSignUp ? "new-password" : "current-password";
+  show("name-row", isSignUp);
+  showErrors([]);
 }
 
-at("door-form").addEventListener("submit", async (event) => {
+byId("sign-in-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const { name, email, password } = Object.fromEntries(new FormData(event.target));
-  complain([]);
-  at("door-submit").disabled = true;
+  showErrors([]);
+  byId("sign-in-submit").disabled = true;
   try {
-    if (signingUp) {
+    if (isSignUp) {
       await request("PUT", "/user", { name, email, password });
     }
     const { user } = await request("PUT", "/session", { email, password });
-    me = { id: user.id, name: user.name };
-    localStorage.setItem("me", JSON.stringify(me));
-    at("password").value = "";
-    // Who has signed up signs in the next time.
-    turn(false);
-    await enter();
+    currentUser = { id: user.id, name: user.name };
+    localStorage.setItem("me", JSON.stringify(currentUser));
+    byId("password").value = "";
+    // The next visit is a sign-in.
+    setSignUp(false);
+    await showChat();
   } catch (error) {
-    complain(error.errors ?? [], error.message);
+    showErrors(error.errors ?? [], error.message);
   } finally {
-    at("door-submit").disabled = false;
+    byId("sign-in-submit").disabled = false;
   }
 });
 
-at("sign-out").addEventListener("click", async () => {
+byId("sign-out").addEventListener("click", async () => {
   try {
     await request("DELETE", "/session");
   } catch (error) {
-    if (!(error instanceof CallFailed)) {
+    if (!(error instanceof CallError)) {
       return;
     }
   }
-  leave();
+  showSignIn();
 });
 
-function complain(problems, message = "") {
-  const told = new Map(problems.map(({ pointer, message }) => [pointer.slice(1), message]));
+function showErrors(errors, message = "") {
+  const messages = new Map(errors.map(({ pointer, message }) => [pointer.slice(1), message]));
   let first = null;
   for (const name of ["name", "email", "password"]) {
-    const wrong = told.get(name) ?? "";
-    at(`${name}-error`).textContent = wrong;
-    at(name).setAttribute("aria-invalid", String(wrong !== ""));
-    first ??= wrong && at(name);
+    const text = messages.get(name) ?? "";
+    byId(`${name}-error`).textContent = text;
+    byId(name).setAttribute("aria-invalid", String(text !== ""));
+    first ??= text && byId(name);
   }
-  at("door-error").textContent = first ? "" : message;
+  byId("sign-in-error").textContent = first ? "" : message;
   if (first) {
     first.focus();
   }
 }
 
-// --- what is written -------------------------------------------------------------------------
+// --- messages --------------------------------------------------------------------------------
 
-function add(message) {
-  // A message may come twice: in the list, and as it was written.
-  if (shown.has(message.id)) {
+function addMessage(message) {
+  // A message may arrive twice: in a list and as a broadcast.
+  if (messageIds.has(message.id)) {
     return;
   }
-  shown.add(message.id);
-  names.set(message.user_id, message.user_name);
-  const list = at("messages");
-  const follows = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
-  const written = new Date(message.createdAt);
-  const time = make("time", "", written.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
-  time.dateTime = written.toISOString();
-  const item = make("li", "message");
-  item.classList.toggle("mine", message.user_id === me?.id);
+  messageIds.add(message.id);
+  userNames.set(message.user_id, message.user_name);
+  const list = byId("messages");
+  const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+  const date = new Date(message.createdAt);
+  const time = createElement("time", "", date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+  time.dateTime = date.toISOString();
+  const item = createElement("li", "message");
+  item.classList.toggle("own", message.user_id === currentUser?.id);
   item.dataset.id = message.id;
-  const what = make("span", "what", message.body);
-  what.dir = "auto";
-  item.append(make("span", "who", message.user_name), time, what);
-  put(item);
-  if (follows || message.user_id === me?.id) {
+  const body = createElement("span", "body", message.body);
+  body.dir = "auto";
+  item.append(createElement("span", "author", message.user_name), time, body);
+  insert(item);
+  if (isAtEnd || message.user_id === currentUser?.id) {
     list.scrollTop = list.scrollHeight;
   }
 }
 
-/** Add a page of messages, the newest first, which a screen reader does not read out. */
-function addAll(messages) {
-  const list = at("messages");
+/** Add a page of messages, newest first, without announcing them to a screen reader. */
+function addMessages(messages) {
+  const list = byId("messages");
   list.setAttribute("aria-live", "off");
-  messages.reverse().forEach(add);
+  messages.reverse().forEach(addMessage);
   setTimeout(() => list.setAttribute("aria-live", "polite"));
 }
 
-/** Put an item where its `id` belongs: nearly always at the end. */
-function put(item) {
-  const list = at("messages");
+/** Insert an item in the order of the ids, nearly always at the end. */
+function insert(item) {
+  const list = byId("messages");
   const id = Number(item.dataset.id);
   let after = list.lastElementChild;
   while (after !== null && Number(after.dataset.id) > id) {
@@ -176,205 +176,205 @@ function put(item) {
   after === null ? list.prepend(item) : after.after(item);
 }
 
-at("writing").addEventListener("submit", async (event) => {
+byId("compose").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const body = at("body").value.trim();
+  const body = byId("body").value.trim();
   if (!body) {
     return;
   }
-  at("writing-error").textContent = "";
-  at("send").disabled = true;
+  byId("compose-error").textContent = "";
+  byId("send").disabled = true;
   try {
     const { message } = await socket.call("message:create", { body });
-    at("body").value = "";
-    add({ ...message, user_name: me.name });
+    byId("body").value = "";
+    addMessage({ ...message, user_name: currentUser.name });
   } catch (error) {
-    if (SIGN_IN_AGAIN.has(error.type)) {
-      leave("You were signed out. Sign in again.");
+    if (SIGNED_OUT_ERRORS.has(error.type)) {
+      showSignIn("You were signed out. Sign in again.");
       return;
     }
-    // What was written stays in the field.
-    at("writing-error").textContent = `${error.message}. Your message was not sent.`;
+    // The text stays in the field.
+    byId("compose-error").textContent = `${error.message}. Your message was not sent.`;
   } finally {
-    at("send").disabled = false;
-    at("body").focus();
+    byId("send").disabled = false;
+    byId("body").focus();
   }
 });
 
-at("body").addEventListener("keydown", (event) => {
+byId("body").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
     event.preventDefault();
-    at("writing").requestSubmit();
+    byId("compose").requestSubmit();
   }
 });
 
-// --- live ------------------------------------------------------------------------------------
+// --- live updates ----------------------------------------------------------------------------
 
 socket.addEventListener("broadcast", ({ detail }) => {
   if (detail.channel !== CHANNEL) {
     return;
   }
   if (detail.sender === "presence") {
-    look();
+    updateMembers();
   } else {
-    add(detail.message.message);
+    addMessage(detail.message.message);
   }
 });
 
-socket.addEventListener("gap", readOn);
+socket.addEventListener("gap", loadMissing);
 
-/** Read what follows the newest message that is shown; if that is too much, mark where it begins. */
-async function readOn() {
-  // Looked at before what is replayed arrives: that does not tell what was written before it.
-  const newest = newestShown();
-  let reached = false;
+/** Load the messages after the newest one on the page; if they are too many, mark the gap. */
+async function loadMissing() {
+  // Read before replayed messages arrive: messages before those may be missing, too.
+  const newest = newestMessageId();
+  let isComplete = false;
   try {
-    reached = await readBackTo(newest, 1);
+    isComplete = await loadBackTo(newest, 1);
   } catch {
-    // What cannot be read now may be missing.
+    // Messages that cannot be loaded now may be missing.
   }
-  if (!reached && newest > 0) {
-    mark(newest);
+  if (!isComplete && newest > 0) {
+    markGap(newest);
   }
 }
 
-/** Show the newest messages, page by page; return whether an `id`, or the first of all, was reached. */
-async function readBackTo(id, pages) {
-  for (let page = 1; page <= pages; page++) {
-    const { messages } = await request("GET", `/messages/list?limit=${NEWEST}&page=${page}`);
-    const reached = messages.length < NEWEST || messages.some((message) => message.id <= id);
-    addAll(messages);
-    if (reached) {
+/** Add the newest messages, page by page; return whether `id` or the first message was reached. */
+async function loadBackTo(id, maxPages) {
+  for (let page = 1; page <= maxPages; page++) {
+    const { messages } = await request("GET", `/messages/list?limit=${PAGE_SIZE}&page=${page}`);
+    const isComplete = messages.length < PAGE_SIZE || messages.some((message) => message.id <= id);
+    addMessages(messages);
+    if (isComplete) {
       return true;
     }
   }
   return false;
 }
 
-function newestShown() {
-  return Math.floor(Number(at("messages").lastElementChild?.dataset.id ?? 0));
+function newestMessageId() {
+  return Math.floor(Number(byId("messages").lastElementChild?.dataset.id ?? 0));
 }
 
-/** Say that messages may be missing after the one with this `id`, and offer to read them. */
-function mark(id) {
-  const place = String(id + 0.5);
-  if (at("messages").querySelector(`[data-id="${place}"]`)) {
+/** Add an item which states that messages after `id` may be missing, with a button to load them. */
+function markGap(id) {
+  const position = String(id + 0.5);
+  if (byId("messages").querySelector(`[data-id="${position}"]`)) {
     return;
   }
-  const item = make("li", "gap");
-  item.dataset.id = place;
-  const button = make("button", "quiet", "Show them");
+  const item = createElement("li", "gap");
+  item.dataset.id = position;
+  const button = createElement("button", "quiet", "Load messages");
   button.type = "button";
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      await readBackTo(id, Infinity);
+      await loadBackTo(id, Infinity);
       item.remove();
-      at("messages").focus();
+      byId("messages").focus();
     } catch (error) {
       button.disabled = false;
-      at("writing-error").textContent = error.message;
+      byId("compose-error").textContent = error.message;
     }
   });
-  item.append(make("span", "", "Some messages may be missing here."), button);
-  put(item);
+  item.append(createElement("span", "", "Some messages may be missing here."), button);
+  insert(item);
 }
 
-socket.addEventListener("refused", ({ detail }) => {
-  if (SIGN_IN_AGAIN.has(detail.type)) {
-    leave("You were signed out. Sign in again.");
+socket.addEventListener("rejected", ({ detail }) => {
+  if (SIGNED_OUT_ERRORS.has(detail.type)) {
+    showSignIn("You were signed out. Sign in again.");
   } else {
-    at("connection").textContent = detail.message;
+    byId("connection").textContent = detail.message;
   }
 });
 
-// Signed out elsewhere: in another window, or by the server.
-socket.addEventListener("left", () => leave("You were signed out. Sign in again."));
+// Signed out in another window or by the server.
+socket.addEventListener("unsubscribed", () => showSignIn("You were signed out. Sign in again."));
 
 socket.addEventListener("state", ({ detail }) => {
-  if (me === null) {
+  if (currentUser === null) {
     return;
   }
-  at("connection").dataset.state = detail;
-  at("connection").textContent = { open: "Connected", connecting: "Connecting …", waiting: "Connection lost. Trying again …" }[detail] ?? "Not connected";
+  byId("connection").dataset.state = detail;
+  byId("connection").textContent = { open: "Connected", connecting: "Connecting …", waiting: "Connection lost. Trying again …" }[detail] ?? "Not connected";
   if (detail === "open") {
     showStatus();
-    look();
-    if (entering) {
-      // What was written after the first look, and before we were told of what is written.
-      entering = false;
-      readOn();
+    updateMembers();
+    if (isFirstConnection) {
+      // Messages from between the first load and the subscription.
+      isFirstConnection = false;
+      loadMissing();
     }
   }
 });
 
-// --- who is here -----------------------------------------------------------------------------
+// --- online users ----------------------------------------------------------------------------
 
-let looking = false;
-let lookAgain = false;
+let isUpdating = false;
+let isOutdated = false;
 
-/** Show who is here now; however many come and go meanwhile, that is asked once more. */
-async function look() {
-  lookAgain = true;
-  if (looking) {
+/** Show the online users. Changes during an update cause one further update, however many they are. */
+async function updateMembers() {
+  isOutdated = true;
+  if (isUpdating) {
     return;
   }
-  looking = true;
-  while (lookAgain) {
-    lookAgain = false;
+  isUpdating = true;
+  while (isOutdated) {
+    isOutdated = false;
     try {
-      await showPeople();
+      await showMembers();
     } catch {
-      // The connection is lost; when it is back, this is asked again.
+      // The connection is lost; the list is updated after the reconnect.
     }
-    await new Promise((done) => setTimeout(done, LOOK_EVERY_MS));
+    await new Promise((resolve) => setTimeout(resolve, MEMBERS_INTERVAL_MS));
   }
-  looking = false;
+  isUpdating = false;
 }
 
-async function showPeople() {
+async function showMembers() {
   const { members } = await socket.call("channel:members", { channel: CHANNEL });
-  const people = await Promise.all(members.map(Number).map(nameOf));
-  at("here-count").textContent = `(${people.length})`;
-  at("people").replaceChildren(...people.sort((a, b) => a.localeCompare(b)).map((name) => make("li", "", name)));
+  const names = await Promise.all(members.map(Number).map(fetchUserName));
+  byId("online-count").textContent = `(${names.length})`;
+  byId("members").replaceChildren(...names.sort((a, b) => a.localeCompare(b)).map((name) => createElement("li", "", name)));
 }
 
-async function nameOf(id) {
-  if (!names.has(id)) {
-    // Over HTTP: a hundred names at once would be too many messages for a socket.
-    names.set(id, (await request("GET", `/user/${id}`)).user.name);
+async function fetchUserName(id) {
+  if (!userNames.has(id)) {
+    // Over HTTP: a hundred names at once would exceed the message rate limit of a socket.
+    userNames.set(id, (await request("GET", `/user/${id}`)).user.name);
   }
-  return names.get(id);
+  return userNames.get(id);
 }
 
-// --- how the server is -----------------------------------------------------------------------
+// --- server status ---------------------------------------------------------------------------
 
-const calls = new Plot(at("calls-plot"), at("calls-now"), (value) => value.toFixed(value < 10 ? 1 : 0));
-const latency = new Plot(at("latency-plot"), at("latency-now"), (value) => `${value.toFixed(1)} ms`);
+const calls = new Plot(byId("calls-plot"), byId("calls-value"), (value) => value.toFixed(value < 10 ? 1 : 0));
+const latency = new Plot(byId("latency-plot"), byId("latency-value"), (value) => `${value.toFixed(1)} ms`);
 
-// The browser opens it again by itself when it ends.
-new EventSource("/api/status/live").addEventListener("pulse", ({ data }) => {
-  const pulse = JSON.parse(data);
-  calls.add(pulse.callsPerSecond);
-  latency.add(pulse.latencyMs);
+// The browser reconnects automatically.
+new EventSource("/api/status/live").addEventListener("metrics", ({ data }) => {
+  const metrics = JSON.parse(data);
+  calls.add(metrics.callsPerSecond);
+  latency.add(metrics.latencyMs);
 });
 
 async function showStatus() {
   try {
-    // Over the socket, if there is one: if it is dead without knowing, this finds out.
+    // Over the socket if it is open, so that a dead connection is detected.
     const status = socket.isOpen ? await socket.call("status") : await request("GET", "/status");
-    at("health").textContent = status.healthy ? "well" : "not well";
-    at("uptime").textContent = duration(status.uptime);
-    at("memory").textContent = `${status.consumedMemoryMB.toFixed(0)} MB`;
+    byId("health").textContent = status.healthy ? "healthy" : "unhealthy";
+    byId("uptime").textContent = formatDuration(status.uptime);
+    byId("memory").textContent = `${status.consumedMemoryMB.toFixed(0)} MB`;
   } catch {
-    at("health").textContent = "away";
+    byId("health").textContent = "unavailable";
   }
 }
 
 showStatus();
-setInterval(showStatus, STATUS_EVERY_MS);
+setInterval(showStatus, STATUS_INTERVAL_MS);
 
-function duration(milliseconds) {
+function formatDuration(milliseconds) {
   const minutes = Math.floor(milliseconds / 60000);
   if (minutes < 1) {
     return `${Math.floor(milliseconds / 1000)} s`;
@@ -382,17 +382,17 @@ function duration(milliseconds) {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-// --- small things ----------------------------------------------------------------------------
+// --- elements --------------------------------------------------------------------------------
 
 function show(id, visible) {
-  at(id).hidden = !visible;
+  byId(id).hidden = !visible;
 }
 
-function make(tag, kind, text = "") {
+function createElement(tag, className, text = "") {
   const element = document.createElement(tag);
-  element.className = kind;
+  element.className = className;
   element.textContent = text;
   return element;
 }
 
-begin();
+start();

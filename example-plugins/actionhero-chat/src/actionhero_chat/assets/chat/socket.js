@@ -1,13 +1,13 @@
-// One WebSocket to the server: calls, subscriptions, and coming back after it was lost.
+// A WebSocket client: calls, subscriptions, and reconnection.
 
-const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 8000;
-const PATIENCE_MS = 15000;
-/** What may be otherwise the next time: a server without its Redis, or too many messages. */
-const PASSING = new Set(["CONNECTION_SERVICE_UNAVAILABLE", "CONNECTION_SERVER_ERROR", "CONNECTION_RATE_LIMITED"]);
+const MIN_RETRY_MS = 250;
+const MAX_RETRY_MS = 8000;
+const RESPONSE_TIMEOUT_MS = 15000;
+/** Errors that may not occur again: a server without its Redis, or too many messages. */
+const TEMPORARY_ERRORS = new Set(["CONNECTION_SERVICE_UNAVAILABLE", "CONNECTION_SERVER_ERROR", "CONNECTION_RATE_LIMITED"]);
 
-/** What the server said of a call that failed. */
-export class CallFailed extends Error {
+/** The error of a call. */
+export class CallError extends Error {
   constructor(error) {
     super(error.message);
     this.type = error.type;
@@ -17,19 +17,19 @@ export class CallFailed extends Error {
 }
 
 /**
- * A connection that stays: it opens again when it was lost, and asks for what it has missed.
+ * A WebSocket that reconnects after a disconnect, and requests the messages that it missed.
  *
  * Events: `state` (detail: "connecting", "open", "waiting", "closed"), `broadcast`
  * (detail: channel, message, sender), `gap` (detail: channel) when messages may be missing,
- * `refused` (detail: the failure) when a channel may not be joined, `left` (detail: channel) when
- * it may not be stayed in.
+ * `rejected` (detail: the error) when the server refuses a subscription, `unsubscribed`
+ * (detail: channel) when the server ends one.
  */
 export class Socket extends EventTarget {
   #url;
   #socket = null;
-  #wanted = false;
-  #number = 0;
-  #waiting = new Map();
+  #enabled = false;
+  #lastMessageId = 0;
+  #pending = new Map();
   #channels = new Map();
   #attempts = 0;
   #timer = 0;
@@ -37,71 +37,71 @@ export class Socket extends EventTarget {
   constructor(url) {
     super();
     this.#url = url;
-    // Who has the network back need not wait.
-    addEventListener("online", () => this.#hurry());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
+    // Reconnect immediately when the network is back.
+    addEventListener("online", () => this.#reconnectNow());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#reconnectNow());
   }
 
   open() {
-    this.#wanted = true;
+    this.#enabled = true;
     this.#connect();
   }
 
   close() {
-    this.#wanted = false;
+    this.#enabled = false;
     clearTimeout(this.#timer);
     this.#channels.clear();
     this.#socket?.close(1000);
-    this.#tell("closed");
+    this.#dispatchState("closed");
   }
 
   get isOpen() {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** Run an action, and return its answer. Throws `CallFailed`, or an `Error` when the connection is lost. */
+  /** Call an action, and return its result. Throws `CallError`, or an `Error` when the connection is lost. */
   call(action, params = {}) {
-    return this.#ask({ messageType: "action", action, params });
+    return this.#send({ messageType: "action", action, params });
   }
 
-  /** Join a channel, for as long as this socket is wanted. */
+  /** Subscribe to a channel, until this socket is closed. */
   async subscribe(channel) {
     this.#channels.set(channel, this.#channels.get(channel) ?? null);
     if (this.isOpen) {
-      await this.#join(channel);
+      await this.#sendSubscribe(channel);
     }
   }
 
   #connect() {
     clearTimeout(this.#timer);
-    this.#tell("connecting");
+    this.#dispatchState("connecting");
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
     socket.addEventListener("open", async () => {
       try {
         for (const channel of this.#channels.keys()) {
-          await this.#join(channel);
+          await this.#sendSubscribe(channel);
         }
       } catch (error) {
-        if (error instanceof CallFailed && !PASSING.has(error.type)) {
-          this.dispatchEvent(new CustomEvent("refused", { detail: error }));
+        if (error instanceof CallError && !TEMPORARY_ERRORS.has(error.type)) {
+          this.dispatchEvent(new CustomEvent("rejected", { detail: error }));
         } else {
           socket.close();
         }
         return;
       }
       this.#attempts = 0;
-      this.#tell("open");
+      this.#dispatchState("open");
     });
-    socket.addEventListener("message", (event) => this.#take(JSON.parse(event.data)));
-    socket.addEventListener("close", () => this.#lost(socket));
+    socket.addEventListener("message", (event) => this.#handleMessage(JSON.parse(event.data)));
+    socket.addEventListener("close", () => this.#handleClose(socket));
   }
 
-  async #join(channel) {
+  async #sendSubscribe(channel) {
     const since = this.#channels.get(channel);
-    const { subscribed } = await this.#ask({ messageType: "subscribe", channel, since });
+    const { subscribed } = await this.#send({ messageType: "subscribe", channel, since });
     if (this.#channels.get(channel) === null) {
-      // Nothing was heard yet: from here it goes on, should the connection be lost before.
+      // No broadcast was received yet. If the connection is lost before the first, resume here.
       this.#channels.set(channel, subscribed.id);
     }
     if (subscribed.gap) {
@@ -109,23 +109,23 @@ export class Socket extends EventTarget {
     }
   }
 
-  #ask(message) {
+  #send(message) {
     return new Promise((resolve, reject) => {
       if (!this.isOpen) {
         reject(new Error("There is no connection"));
         return;
       }
-      const messageId = ++this.#number;
+      const messageId = ++this.#lastMessageId;
       const timer = setTimeout(() => {
-        // Nobody answers: what we have is no connection, whatever it says.
+        // No response: the connection is dead, even if its state is open.
         this.#socket?.close();
-      }, PATIENCE_MS);
-      this.#waiting.set(messageId, { resolve, reject, timer });
+      }, RESPONSE_TIMEOUT_MS);
+      this.#pending.set(messageId, { resolve, reject, timer });
       this.#socket.send(JSON.stringify({ messageId, ...message }));
     });
   }
 
-  #take(message) {
+  #handleMessage(message) {
     if (message.message !== undefined) {
       const { channel, id } = message.message;
       if (id && this.#channels.has(channel)) {
@@ -140,57 +140,57 @@ export class Socket extends EventTarget {
     }
     if (message.unsubscribed !== undefined && message.messageId === undefined) {
       this.#channels.delete(message.unsubscribed.channel);
-      this.dispatchEvent(new CustomEvent("left", { detail: message.unsubscribed }));
+      this.dispatchEvent(new CustomEvent("unsubscribed", { detail: message.unsubscribed }));
       return;
     }
     if (message.error !== undefined && message.messageId === undefined) {
-      // Such as too many messages a second: which of them it was is not told.
-      this.#refuseAll(new CallFailed(message.error));
+      // An error without a message id, such as too many messages per second, may concern any request.
+      this.#rejectAll(new CallError(message.error));
       return;
     }
-    const asked = this.#waiting.get(message.messageId);
-    if (asked === undefined) {
+    const request = this.#pending.get(message.messageId);
+    if (request === undefined) {
       return;
     }
-    this.#waiting.delete(message.messageId);
-    clearTimeout(asked.timer);
+    this.#pending.delete(message.messageId);
+    clearTimeout(request.timer);
     if (message.error) {
-      asked.reject(new CallFailed(message.error));
+      request.reject(new CallError(message.error));
     } else {
-      asked.resolve(message.response ?? message);
+      request.resolve(message.response ?? message);
     }
   }
 
-  #lost(socket) {
+  #handleClose(socket) {
     if (socket !== this.#socket) {
       return;
     }
-    this.#refuseAll(new Error("The connection was lost"));
-    if (!this.#wanted) {
+    this.#rejectAll(new Error("The connection was lost"));
+    if (!this.#enabled) {
       return;
     }
-    this.#tell("waiting");
-    // Longer each time, and not all at once: a server that comes back is not run over.
-    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#attempts++);
-    this.#timer = setTimeout(() => this.#connect(), longest * (0.5 + Math.random() / 2));
+    this.#dispatchState("waiting");
+    // Exponential backoff with jitter, so that a restarted server is not overloaded by its clients.
+    const delay = Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** this.#attempts++);
+    this.#timer = setTimeout(() => this.#connect(), delay * (0.5 + Math.random() / 2));
   }
 
-  #refuseAll(error) {
-    for (const asked of this.#waiting.values()) {
-      clearTimeout(asked.timer);
-      asked.reject(error);
+  #rejectAll(error) {
+    for (const request of this.#pending.values()) {
+      clearTimeout(request.timer);
+      request.reject(error);
     }
-    this.#waiting.clear();
+    this.#pending.clear();
   }
 
-  #hurry() {
-    if (this.#wanted && this.#socket?.readyState === WebSocket.CLOSED) {
+  #reconnectNow() {
+    if (this.#enabled && this.#socket?.readyState === WebSocket.CLOSED) {
       this.#attempts = 0;
       this.#connect();
     }
   }
 
-  #tell(state) {
+  #dispatchState(state) {
     this.dispatchEvent(new CustomEvent("state", { detail: state }));
   }
 }
