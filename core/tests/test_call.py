@@ -334,7 +334,7 @@ async def test_a_missing_resource_is_reported_in_the_log(
 
     assert isinstance(raised.value.__cause__, BootError)
     [record] = caplog.records
-    assert "nothing provides 'Pool'; there are: ActionsSettings, App, AppSettings" in record.message
+    assert "nothing provides 'Pool'; available: ActionsSettings, App, AppSettings" in record.message
     assert "Install and enable the plugin whose initializer provides it" in record.message
 
 

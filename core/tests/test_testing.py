@@ -188,7 +188,7 @@ async def test_initializers_run_during_the_block() -> None:
 async def test_the_error_of_a_missing_resource_lists_the_known_types() -> None:
     """They are those of the application."""
     async with running_app() as app:
-        with pytest.raises(BootError, match=r"nothing provides 'Pool'; there are: .*AppSettings"):
+        with pytest.raises(BootError, match=r"nothing provides 'Pool'; available: .*AppSettings"):
             app.get(Pool)
         assert app.get(AppSettings) is app.app.get(AppSettings)
 
