@@ -169,7 +169,7 @@ def test_invalid_pages_are_rejected(
 def test_pages_that_are_not_integers_are_rejected(
     member: httpx.Client, error_format: str, value: str
 ) -> None:
-    """They are a client error, whatever the value."""
+    """Every such value is a client error."""
     response = member.get("/messages/list", params={"page": value})
 
     assert response.status_code == (422 if error_format == "standard" else 406)

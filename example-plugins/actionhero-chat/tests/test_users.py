@@ -161,7 +161,7 @@ def test_invalid_passwords_are_rejected_without_their_value(
 def test_all_invalid_fields_are_reported_at_once(
     client: httpx.Client, assert_error: Callable[..., Any]
 ) -> None:
-    """`message` is about the first declared field, whatever the order of the inputs."""
+    """`message` is about the first declared field, independent of the order of the inputs."""
     response = client.put("/user", json={"password": "short", "email": "no-at-sign"})
 
     error = assert_error(response, "invalid", "Missing required param: name", key="name")
