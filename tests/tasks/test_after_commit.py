@@ -1,4 +1,4 @@
-"""A job that is enqueued in a transaction of the database waits for its commit."""
+"""Jobs that are enqueued in a database transaction are added after its commit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Member(Model):
 
 
 class Welcome(Action):
-    """Be enqueued."""
+    """Do nothing."""
 
     name = "welcome"
 
@@ -39,11 +39,11 @@ class Welcome(Action):
 
 
 class SignUpInputs(Inputs):
-    refused: bool = False
+    fail: bool = False
 
 
 class SignUp(Action):
-    """Enqueue in a transaction; tell how many jobs there are before it ends."""
+    """Enqueue in a nested transaction, and return the jobs before the commit."""
 
     name = "sign-up"
     middleware = [Transaction()]
@@ -51,12 +51,12 @@ class SignUp(Action):
     async def run(self, inputs: SignUpInputs, call: Call) -> dict[str, Any]:
         async with call.get(Database).transaction():
             id = await call.get(Tasks).enqueue(Welcome)
-        if inputs.refused:
-            raise Conflict("there is one already")
-        return {"id": id, "before": len(await jobs_in(call.get(Tasks)))}
+        if inputs.fail:
+            raise Conflict("it exists already")
+        return {"id": id, "before": len(await queue_counts(call.get(Tasks)))}
 
 
-async def jobs_in(tasks: Tasks) -> list[Any]:
+async def queue_counts(tasks: Tasks) -> list[Any]:
     return await tasks.use(lambda store: store.counts())
 
 
@@ -75,17 +75,16 @@ async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         yield app
 
 
-async def test_a_job_is_sent_after_the_commit(app: RunningApp) -> None:
-    """Also out of a transaction inside another one: the outermost counts."""
-    answer = await app.call("sign-up")
+async def test_a_job_is_enqueued_after_the_commit(app: RunningApp) -> None:
+    """In nested transactions, after the commit of the outermost."""
+    result = await app.call("sign-up")
 
-    assert answer["before"] == 0
-    assert (await app.get(Tasks).job(answer["id"])).action == "welcome"
+    assert result["before"] == 0
+    assert (await app.get(Tasks).job(result["id"])).action == "welcome"
 
 
-async def test_a_job_is_not_sent_if_nothing_is_kept(app: RunningApp) -> None:
-    """What was refused has no consequences."""
+async def test_no_job_is_enqueued_after_a_rollback(app: RunningApp) -> None:
     with pytest.raises(Conflict):
-        await app.call("sign-up", refused=True)
+        await app.call("sign-up", fail=True)
 
-    assert await jobs_in(app.get(Tasks)) == []
+    assert await queue_counts(app.get(Tasks)) == []

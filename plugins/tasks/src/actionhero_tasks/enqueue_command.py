@@ -24,7 +24,9 @@ OPTIONS = "actionhero_tasks.enqueue"
 class EnqueueGroup(ActionGroup):
     """The group `enqueue`, with a command for each action."""
 
-    def handle_action(self, context: click.Context, name: str, text: Mapping[str, list[Any]]) -> None:
+    def handle_action(
+        self, context: click.Context, name: str, text: Mapping[str, list[Any]]
+    ) -> None:
         """Enqueue the action, and print the id of the job."""
         app = loaded_app(context)
         try:

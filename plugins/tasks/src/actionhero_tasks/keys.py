@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def key_of(action: RegisteredAction, inputs: Any) -> str:
-    """Return a key that is equal for equal inputs, whatever their order.
+    """Return a key that is equal for equal inputs in any order.
 
     It is a digest, because a key is visible in the queue and inputs may be secret.
     """

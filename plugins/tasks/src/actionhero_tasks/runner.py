@@ -34,17 +34,18 @@ class JobConnection(Connection):
         on_progress: Called with the arguments of `call.progress`.
     """
 
-    __slots__ = ("_on_progress",)
+    __slots__ = ("_claim", "_on_progress")
 
     def __init__(
         self, claim: Claim, on_progress: Callable[[Claim, float, float | None], None]
     ) -> None:
         super().__init__("task", id=claim.id, raw=claim)
+        self._claim = claim
         self._on_progress = on_progress
 
     def progress(self, done: float, total: float | None = None) -> None:
         """Report the progress of the job."""
-        self._on_progress(self.raw, done, total)
+        self._on_progress(self._claim, done, total)
 
 
 class _JobPolicy:

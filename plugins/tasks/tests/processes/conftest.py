@@ -1,4 +1,4 @@
-"""A folder with an application, and the command line in processes of their own."""
+"""`Deployment`: an application in a folder, whose commands run in processes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from actionhero import Action, Call, Inputs
 
 
 def note(word):
-    """Write a line that is whole, whoever writes beside us."""
+    """Append a line to the journal atomically."""
     file = os.open("journal", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(file, f"{word} {os.getpid()}\\n".encode())
     os.close(file)
@@ -58,7 +58,7 @@ class WorkInputs(Inputs):
 
 
 class Work(Action):
-    """Take a while, without keeping others from it."""
+    """Sleep without blocking the event loop."""
 
     name = "work"
 
@@ -69,10 +69,10 @@ class Work(Action):
         return inputs.name
 
 
-class Hold(Action):
-    """Keep the whole interpreter."""
+class Block(Action):
+    """Block the event loop."""
 
-    name = "hold"
+    name = "block"
 
     async def run(self, inputs: WorkInputs) -> str:
         note(f"begin {inputs.name}")
@@ -81,10 +81,10 @@ class Hold(Action):
         return inputs.name
 
 
-class Seize(Action):
-    """Keep the whole interpreter from C, so that no other thread of it runs."""
+class HoldGil(Action):
+    """Hold the GIL in C code, so that no other thread runs."""
 
-    name = "seize"
+    name = "hold-gil"
 
     async def run(self, inputs: WorkInputs) -> str:
         note(f"begin {inputs.name}")
@@ -94,7 +94,7 @@ class Seize(Action):
 
 
 class Wait(Action):
-    """Go on when a file is there."""
+    """Wait for a file."""
 
     name = "wait"
 
@@ -106,20 +106,20 @@ class Wait(Action):
         return inputs.name
 
 
-class Poison(Action):
-    """End the process."""
+class Crash(Action):
+    """Kill the process."""
 
-    name = "poison"
+    name = "crash"
 
     async def run(self) -> None:
-        note("begin poison")
+        note("begin crash")
         os.kill(os.getpid(), signal.SIGKILL)
 '''
 
 
 @dataclass
 class Deployment:
-    """A folder with an application whose actions are `ACTIONS`."""
+    """An application with `ACTIONS` in a folder."""
 
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
@@ -128,17 +128,17 @@ class Deployment:
     _running: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def start(self, *arguments: str, clock: str | None = None) -> subprocess.Popen[str]:
-        """Start `actionhero` with arguments; its log is in `log`.
+        """Start `actionhero`; its log is appended to the file `log`.
 
         Args:
-            arguments: What follows the name of the program.
-            clock: How wrong its clock is, as `faketime` has it, such as `+2m`.
+            arguments: The arguments of the command line.
+            clock: The offset of its clock, in the format of `faketime`, such as `+2m`.
         """
         with (self.folder / "log").open("a") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "actionhero", *arguments],
                 cwd=self.folder,
-                env={**self._environ(), **wrong_clock(clock)},
+                env={**self._environ(), **shifted_clock(clock)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -149,7 +149,7 @@ class Deployment:
         return process
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `actionhero` with arguments to its end."""
+        """Run `actionhero` to its end."""
         return subprocess.run(
             [sys.executable, "-m", "actionhero", *arguments],
             cwd=self.folder,
@@ -161,13 +161,13 @@ class Deployment:
         )
 
     def enqueue(self, *arguments: str) -> str:
-        """Enqueue by the command line, and return the id."""
-        ended = self.run("enqueue", *arguments)
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout.strip()
+        """Enqueue with the command line, and return the id."""
+        process = self.run("enqueue", *arguments)
+        assert process.returncode == 0, process.stderr
+        return process.stdout.strip()
 
     def store(self) -> JobStore:
-        """Open the store of jobs, as another process."""
+        """Open the store of jobs in this process."""
         store = self._inner_store()
         outbox = store.outbox()
         if self.rabbitmq is None or outbox is None:
@@ -178,7 +178,7 @@ class Deployment:
         if self.redis is not None:
             url = self.redis.url
             return RedisStore(
-                lambda: redis.Redis.from_url(url), "works:{tasks}:", result_ttl_ms=3_600_000
+                lambda: redis.Redis.from_url(url), "sample_app:{tasks}:", result_ttl_ms=3_600_000
             )
         return SqliteStore(self.folder / ".actionhero" / "tasks", result_ttl_ms=3_600_000)
 
@@ -187,51 +187,45 @@ class Deployment:
         self.until(lambda: all(any(n.startswith(w) for n in self.journal()) for w in words), words)
 
     def wait_for_state(self, id: str, state: JobState) -> dict[str, Any]:
-        """Wait until a job has a state; return what `job status` says of it."""
+        """Wait until a job has a state; return the output of `job status`."""
         store = self.store()
         try:
             self.until(lambda: getattr(store.find(id), "state", None) is state, f"{id} {state}")
         finally:
             store.close()
-        told: dict[str, Any] = json.loads(self.run("job", "status", id, "--format", "json").stdout)
-        return told
+        status: dict[str, Any] = json.loads(
+            self.run("job", "status", id, "--format", "json").stdout
+        )
+        return status
 
-    def until(self, is_so: Callable[[], bool], what: object) -> None:
-        """Wait until something is so that another process does, and does not tell."""
+    def until(self, condition: Callable[[], bool], description: object) -> None:
+        """Poll until a condition is true."""
         deadline = time.monotonic() + TIMEOUT_SECONDS
-        while not is_so():
+        while not condition():
             if time.monotonic() > deadline:
                 log = (self.folder / "log").read_text()
-                pytest.fail(f"never: {what}\n{self.journal()}\n{log}")
+                pytest.fail(f"timed out: {description}\n{self.journal()}\n{log}")
             time.sleep(0.02)
 
     def journal(self) -> list[str]:
-        """Return the lines that actions have written."""
+        """Return the lines of the journal."""
         path = self.folder / "journal"
         return path.read_text().splitlines() if path.exists() else []
 
     def pid_of(self, word: str) -> int:
-        """Return the process that wrote the last line that begins with `word`."""
+        """Return the id of the process that wrote the last line that begins with `word`."""
         [*_, line] = [line for line in self.journal() if line.startswith(word)]
         return int(line.rpartition(" ")[2])
 
-    def time_of(self, id: str) -> int:
-        """Return the whole second in which a job was made, in milliseconds."""
-        store = self.store()
-        record = store.find(id)
-        store.close()
-        assert record is not None
-        return record.created_ms // 1000 * 1000
-
     def children(self, process: subprocess.Popen[str]) -> list[int]:
-        """Return the processes that a process has started and that are there."""
+        """Return the ids of the running child processes of a process."""
         try:
             return [child.pid for child in psutil.Process(process.pid).children()]
         except psutil.NoSuchProcess:
             return []
 
     def close(self) -> None:
-        """End what still runs."""
+        """Kill the running processes."""
         for process in self._running:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -243,7 +237,7 @@ class Deployment:
         return {
             **os.environ,
             "PYTHONPATH": str(self.folder),
-            "ACTIONHERO_APP__PACKAGE": "works",
+            "ACTIONHERO_APP__PACKAGE": "sample_app",
             "ACTIONHERO_PLUGINS__ENABLED": "tasks" if self.redis is None else "tasks,redis",
             **({} if self.redis is None else {"REDIS_URL": self.redis.url}),
             **(
@@ -253,22 +247,22 @@ class Deployment:
         }
 
 
-def wrong_clock(wrong: str | None) -> dict[str, str]:
-    """Return the variables with which a process, and those that it starts, has a wrong clock."""
-    if wrong is None:
+def shifted_clock(offset: str | None) -> dict[str, str]:
+    """Return the variables that shift the clock of a process and of its children."""
+    if offset is None:
         return {}
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
     if library is None:
         in_ci = os.environ.get("CI", "").lower() not in {"", "0", "false"}
         (pytest.fail if in_ci else pytest.skip)("libfaketime is not installed")
-    # Whatever is measured from one moment to another is still right.
-    return {"LD_PRELOAD": str(library), "FAKETIME": wrong, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    # The monotonic clock is not shifted.
+    return {"LD_PRELOAD": str(library), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    """Give an application in a folder; whatever was started there is ended."""
-    (tmp_path / "works.py").write_text(textwrap.dedent(ACTIONS))
+    """An application with the embedded store."""
+    (tmp_path / "sample_app.py").write_text(textwrap.dedent(ACTIONS))
     deployment = Deployment(tmp_path)
     yield deployment
     deployment.close()
@@ -276,30 +270,35 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 
 @pytest.fixture
 def redis_deployment(deployment: Deployment) -> Iterator[Deployment]:
-    """Give the same, with its jobs in a Redis that forgets nothing."""
+    """An application with Redis, which persists every write."""
     with throw_away_redis(options=["--appendfsync", "always"]) as server:
         deployment.redis = server
         yield deployment
 
 
 @pytest.fixture
-def rabbitmq_deployment(redis_deployment: Deployment, rabbitmq_server: ThrowAwayRabbitmq) -> Deployment:
-    """Give the same, and its jobs wait in RabbitMQ."""
+def rabbitmq_deployment(
+    redis_deployment: Deployment, rabbitmq_server: ThrowAwayRabbitmq
+) -> Deployment:
+    """An application with Redis and RabbitMQ."""
     redis_deployment.rabbitmq = rabbitmq_server
     return redis_deployment
 
 
 @pytest.fixture
-def rabbitmq_file_deployment(deployment: Deployment, rabbitmq_server: ThrowAwayRabbitmq) -> Deployment:
-    """Give a deployment with its jobs in a file, that wait in RabbitMQ."""
+def rabbitmq_file_deployment(
+    deployment: Deployment, rabbitmq_server: ThrowAwayRabbitmq
+) -> Deployment:
+    """An application with the embedded store and RabbitMQ."""
     deployment.rabbitmq = rabbitmq_server
     return deployment
 
 
 @pytest.fixture(
-    params=["deployment", "redis_deployment", "rabbitmq_deployment"], ids=["embedded", "redis", "rabbitmq"]
+    params=["deployment", "redis_deployment", "rabbitmq_deployment"],
+    ids=["embedded", "redis", "rabbitmq"],
 )
 def each_deployment(request: pytest.FixtureRequest) -> Deployment:
-    """Give a deployment with each of the stores, one after the other."""
+    """An application with each of the stores."""
     deployment: Deployment = request.getfixturevalue(request.param)
     return deployment

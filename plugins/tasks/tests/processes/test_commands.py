@@ -1,4 +1,4 @@
-"""The commands of the package, as an operator types them in."""
+"""The commands of the package."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LoginInputs(Inputs):
 
 
 class Login(Action):
-    """Refuse."""
+    """Fail for all names but one."""
 
     name = "login"
     task = {"queue": "logins"}
@@ -55,30 +55,30 @@ class Weekly(Action):
 '''
 
 
-def told(deployment: Deployment, *arguments: str) -> Any:
-    ended = deployment.run(*arguments, "--format", "json")
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout)
+def run_json(deployment: Deployment, *arguments: str) -> Any:
+    process = deployment.run(*arguments, "--format", "json")
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
 
 
-def test_an_operator_enqueues_looks_and_has_dead_letters_run_again(deployment: Deployment) -> None:
-    """From the command line alone; what is secret is never shown."""
-    (deployment.folder / "works.py").write_text(FAILING)
+def test_jobs_and_dead_letters_are_managed_on_the_command_line(deployment: Deployment) -> None:
+    """Secrets are never shown."""
+    (deployment.folder / "sample_app.py").write_text(FAILING)
     good = deployment.enqueue("login", "--name", "Ada", "--password", "hunter2")
     bad = deployment.enqueue("--queue", "late", "login", "--name", "Eve", "--password", "hunter2")
-    waiting = told(deployment, "tasks")
+    waiting = run_json(deployment, "tasks")
     table = deployment.run("tasks").stdout
     before = deployment.run("job", "result", good)
 
     server = deployment.start("start")
     result = deployment.run("job", "result", good, "--wait", "60")
     failed = deployment.wait_for_state(bad, JobState.DEAD)
-    [worker] = told(deployment, "tasks", "workers")
-    [dead] = told(deployment, "tasks", "dead")
-    refused = deployment.run("job", "result", bad)
-    again = deployment.run("tasks", "retry", bad)
+    [worker] = run_json(deployment, "tasks", "workers")
+    [dead] = run_json(deployment, "tasks", "dead")
+    error = deployment.run("job", "result", bad)
+    retried = deployment.run("tasks", "retry", bad)
     deployment.wait_for_state(bad, JobState.DEAD)
-    gone = [deployment.run("tasks", "discard", "--all").stdout for _ in range(2)]
+    discarded = [deployment.run("tasks", "discard", "--all").stdout for _ in range(2)]
     server.terminate()
 
     assert server.wait() == 0
@@ -97,15 +97,15 @@ def test_an_operator_enqueues_looks_and_has_dead_letters_run_again(deployment: D
     assert result.stdout.strip() == '{"welcome":"Ada"}'
     assert failed["inputs"] == {"name": "Eve", "password": "[redacted]"}
     assert (dead["id"], dead["error"], dead["attempts"]) == (bad, "not today", 1)
-    assert refused.stderr.strip() == f"job {bad} has failed: not today"
-    assert again.stdout.strip() == "1"
-    assert [line.strip() for line in gone] == ["1", "0"]
+    assert error.stderr.strip() == f"job {bad} has failed: not today"
+    assert retried.stdout.strip() == "1"
+    assert [line.strip() for line in discarded] == ["1", "0"]
     assert f"-{server.pid}-" in worker["worker"]
     assert "hunter2" not in (deployment.folder / "log").read_text()
 
 
-def test_what_cannot_be_enqueued_says_why_and_exits_as_a_call_would(deployment: Deployment) -> None:
-    """65 for inputs, 2 for what is unknown, 78 for what is wrong."""
+def test_errors_of_enqueue_have_the_exit_codes_of_a_call(deployment: Deployment) -> None:
+    """65 for invalid inputs, 2 for an unknown action, 78 for invalid settings."""
     inputs = deployment.run("enqueue", "work", "--seconds", "soon")
     unknown = deployment.run("enqueue", "wrok")
     deployment.environ["ACTIONHERO_TASKS__RETRIES"] = "-1"
@@ -117,24 +117,24 @@ def test_what_cannot_be_enqueued_says_why_and_exits_as_a_call_would(deployment: 
     assert "ACTIONHERO_TASKS__RETRIES" in settings.stderr
 
 
-def test_a_job_that_waits_can_be_cancelled(deployment: Deployment) -> None:
-    """Once; and nobody else's job, nor one that nobody knows."""
+def test_a_waiting_job_can_be_cancelled_once(deployment: Deployment) -> None:
+    """An unknown job is reported."""
     id = deployment.enqueue("--delay", "3600", "work")
 
     first, second = (deployment.run("job", "cancel", id) for _ in range(2))
-    unknown = deployment.run("job", "status", "nobody")
+    unknown = deployment.run("job", "status", "unknown-id")
 
     assert (first.returncode, second.returncode, unknown.returncode) == (0, 1, 1)
     assert "cannot be cancelled" in second.stderr
-    assert "there is no job 'nobody'" in unknown.stderr
-    assert told(deployment, "job", "status", id)["state"] == "cancelled"
+    assert "unknown job 'unknown-id'" in unknown.stderr
+    assert run_json(deployment, "job", "status", id)["state"] == "cancelled"
 
 
 def test_schedules_are_listed_with_their_next_time(deployment: Deployment) -> None:
-    """Whether anything runs or not."""
-    (deployment.folder / "works.py").write_text(FAILING)
+    """Without a running process."""
+    (deployment.folder / "sample_app.py").write_text(FAILING)
 
-    hourly, weekly = told(deployment, "tasks", "schedules")
+    hourly, weekly = run_json(deployment, "tasks", "schedules")
 
     assert (hourly["action"], hourly["every_seconds"]) == ("hourly", 3600)
     assert (weekly["cron"], weekly["timezone"]) == ("0 8 * * mon", "Europe/Lisbon")
@@ -142,20 +142,20 @@ def test_schedules_are_listed_with_their_next_time(deployment: Deployment) -> No
     assert weekly["next"][11:] in {"07:00:00+00:00", "08:00:00+00:00"}
 
 
-def test_in_production_a_file_is_not_taken_unless_it_was_chosen(deployment: Deployment) -> None:
-    """No other machine would see the jobs. It says what to set."""
+def test_in_production_sqlite_must_be_selected_explicitly(deployment: Deployment) -> None:
+    """Because other machines cannot access the file. The error has the setting."""
     deployment.environ["ACTIONHERO_ENV"] = "production"
     deployment.environ["ACTIONHERO_APP__SECRET_KEY"] = "long and random" * 4
-    refused = deployment.run("worker")
+    rejected = deployment.run("worker")
     deployment.environ["ACTIONHERO_TASKS__STORE"] = "embedded"
-    taken = deployment.run("enqueue", "work")
+    accepted = deployment.run("enqueue", "work")
 
-    assert (refused.returncode, taken.returncode) == (78, 0)
-    assert "set REDIS_URL, such as redis://localhost:6379/0, or" in refused.stderr
+    assert (rejected.returncode, accepted.returncode) == (78, 0)
+    assert "set REDIS_URL, such as redis://localhost:6379/0, or" in rejected.stderr
 
 
-def test_a_store_that_is_another_thing_is_told(deployment: Deployment) -> None:
-    """With 69: somebody has to look at it."""
+def test_a_file_that_is_not_a_database_exits_with_69(deployment: Deployment) -> None:
+    """The error is reported without a traceback."""
     folder = deployment.folder / ".actionhero" / "tasks"
     folder.mkdir(parents=True)
     (folder / "jobs.sqlite3").write_bytes(b"no database at all, but long enough" * 100)
@@ -165,37 +165,40 @@ def test_a_store_that_is_another_thing_is_told(deployment: Deployment) -> None:
     )
 
     assert (enqueued.returncode, listed.returncode, started.returncode) == (69, 69, 69)
-    for ended in (listed, started):
-        assert "file is not a database" in ended.stderr
-        assert "Traceback" not in ended.stderr
+    for process in (listed, started):
+        assert "file is not a database" in process.stderr
+        assert "Traceback" not in process.stderr
 
 
-def test_the_doctor_tells_of_jobs_that_nobody_runs(deployment: Deployment) -> None:
-    """And of dead letters, and where jobs are."""
+def test_the_doctor_warns_of_ready_jobs_without_a_worker(deployment: Deployment) -> None:
+    """And reports the store; without dead letters it does not mention them."""
     deployment.enqueue("work")
 
-    found = {row["check"]: row for row in told(deployment, "doctor", "--deploy")}
+    checks = {row["check"]: row for row in run_json(deployment, "doctor", "--deploy")}
 
-    assert found["tasks.store"]["finding"] == "warning"
-    assert "no other can run them" in found["tasks.store"]["message"]
-    assert found["tasks.workers"]["message"].startswith("1 jobs wait, and nobody runs any; start a")
-    assert "tasks.dead" not in found
+    assert checks["tasks.store"]["finding"] == "warning"
+    assert "workers on other machines cannot run them" in checks["tasks.store"]["message"]
+    message = checks["tasks.workers"]["message"]
+    assert message.startswith("1 jobs are ready, and no worker is running; start a")
+    assert "tasks.dead" not in checks
 
 
-def test_a_broker_that_is_away_is_told_at_the_start_and_a_job_is_taken(deployment: Deployment) -> None:
-    """With 69, and no password. What is enqueued meanwhile is kept."""
+def test_an_unavailable_broker_fails_the_start_of_a_worker_but_not_enqueueing(
+    deployment: Deployment,
+) -> None:
+    """The exit code is 69. The password is not shown."""
     deployment.environ["ACTIONHERO_TASKS__BROKER_URL"] = "amqp://shop:hunter2@127.0.0.1:1/shop"
 
     started, enqueued = deployment.run("worker"), deployment.run("enqueue", "work")
     doctor = deployment.run("doctor", "--deploy", "--format", "json")
 
-    found = {row["check"]: row for row in json.loads(doctor.stdout)}
+    checks = {row["check"]: row for row in json.loads(doctor.stdout)}
     assert (started.returncode, enqueued.returncode, doctor.returncode) == (69, 0, 1)
-    assert "the broker of jobs cannot be used: RabbitMQ at 127.0.0.1:1: " in started.stderr
-    assert "start it, or say where it is by ACTIONHERO_TASKS__BROKER_URL" in started.stderr
+    assert "cannot use the broker of jobs: RabbitMQ at 127.0.0.1:1: " in started.stderr
+    assert "start it, or set ACTIONHERO_TASKS__BROKER_URL to its URL" in started.stderr
     assert "Traceback" not in started.stderr + enqueued.stderr
-    assert "jobs are kept, and sent when it can" in enqueued.stderr
-    assert found["tasks.broker"]["finding"] == "failed"
-    assert "RabbitMQ at 127.0.0.1:1: " in found["tasks.broker"]["message"]
-    assert "although they wait in RabbitMQ" in found["tasks.store"]["message"]
+    assert "jobs are stored, and sent later" in enqueued.stderr
+    assert checks["tasks.broker"]["finding"] == "failed"
+    assert "RabbitMQ at 127.0.0.1:1: " in checks["tasks.broker"]["message"]
+    assert "even through RabbitMQ" in checks["tasks.store"]["message"]
     assert "hunter2" not in started.stderr + enqueued.stderr + doctor.stdout + doctor.stderr

@@ -1,4 +1,4 @@
-"""What becomes of jobs when processes are killed, stopped, or told to stop."""
+"""Jobs of processes that are killed, suspended or stopped."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from actionhero_tasks.job import JobState, NewJob
 if TYPE_CHECKING:
     from plugins.tasks.tests.processes.conftest import Deployment
 
-# The first one that takes RabbitMQ starts it, which on a loaded machine takes most of a minute.
+# The first test with RabbitMQ starts it, which takes most of a minute on a loaded machine.
 pytestmark = pytest.mark.timeout(240)
 
 
-def job_of(action: str, **inputs: object) -> NewJob:
-    """Return a job of an action, as it is enqueued."""
+def job_for(action: str, **inputs: object) -> NewJob:
+    """Return a job of an action, as `Tasks.enqueue` creates it."""
     id = new_identifier()
     return NewJob(id, "default", action, Envelope(action, inputs).write(id, "default"))
 
 
-def test_a_server_that_is_killed_runs_all_its_jobs_when_it_starts_again(deployment: Deployment) -> None:
-    """Those that ran, and those that waited."""
+def test_a_killed_server_runs_all_jobs_after_a_restart(deployment: Deployment) -> None:
+    """Running and waiting jobs."""
     names = [f"job-{number}" for number in range(6)]
     server = deployment.start("--set", "tasks.concurrency=2", "start")
     ids = [deployment.enqueue("wait", "--name", name) for name in names]
@@ -45,10 +45,10 @@ def test_a_server_that_is_killed_runs_all_its_jobs_when_it_starts_again(deployme
     assert sorted(ended) == [f"end {name}" for name in names]
 
 
-def test_a_worker_process_that_is_killed_is_replaced_and_its_job_runs_again(
+def test_a_killed_worker_process_is_replaced_and_its_job_runs_again(
     each_deployment: Deployment,
 ) -> None:
-    """Its parent sees to both at once."""
+    """At once, by its supervisor."""
     deployment = each_deployment
     parent = deployment.start("worker")
     id = deployment.enqueue("wait", "--name", "go")
@@ -56,47 +56,50 @@ def test_a_worker_process_that_is_killed_is_replaced_and_its_job_runs_again(
     first = deployment.pid_of("begin go")
     os.kill(first, signal.SIGKILL)
 
-    deployment.until(lambda: len(deployment.journal()) == 2, "begun again")
+    deployment.until(lambda: len(deployment.journal()) == 2, "the job has started again")
     (deployment.folder / "go").touch()
-    told = deployment.wait_for_state(id, JobState.DONE)
+    status = deployment.wait_for_state(id, JobState.DONE)
     parent.terminate()
 
     assert parent.wait() == 0
     assert deployment.pid_of("begin go") != first
-    assert told["attempts"] == 0
+    assert status["attempts"] == 0
 
 
-def test_a_job_that_ends_its_workers_is_a_dead_letter_and_others_run(each_deployment: Deployment) -> None:
-    """After three of them. What ran beside it is done."""
+def test_a_job_that_crashes_its_workers_is_dead_lettered_and_others_run(
+    each_deployment: Deployment,
+) -> None:
+    """After three crashes. Jobs that ran beside it are done."""
     deployment = each_deployment
     parent = deployment.start("worker")
-    poison = deployment.enqueue("poison")
+    crashing = deployment.enqueue("crash")
     others = [deployment.enqueue("work", "--name", f"n{n}", "--seconds", "0.1") for n in range(3)]
 
-    told = deployment.wait_for_state(poison, JobState.DEAD)
+    status = deployment.wait_for_state(crashing, JobState.DEAD)
     for id in others:
         deployment.wait_for_state(id, JobState.DONE)
     parent.terminate()
 
     assert parent.wait() == 0
-    assert told["error"]["message"] == "its worker ended 3 times while it ran"
-    assert len([line for line in deployment.journal() if line.startswith("begin poison")]) == 3
+    assert status["error"]["message"] == "its worker crashed 3 times while it ran"
+    assert len([line for line in deployment.journal() if line.startswith("begin crash")]) == 3
 
 
-def test_a_worker_that_is_told_to_stop_finishes_what_it_runs_and_takes_nothing_more(
+def test_a_stopping_worker_finishes_running_jobs_and_claims_no_more(
     each_deployment: Deployment,
 ) -> None:
-    """Eight run, thirty-two wait: those stay for somebody else, and nothing runs twice."""
+    """Eight jobs run, thirty-two remain ready, and no job runs twice."""
     deployment = each_deployment
     deployment.environ["ACTIONHERO_TASKS__CONCURRENCY"] = "8"
     store = deployment.store()
-    jobs = [job_of("wait", name="go") for _ in range(40)]
+    jobs = [job_for("wait", name="go") for _ in range(40)]
     store.add(jobs)
     parent = deployment.start("worker")
-    deployment.until(lambda: len(deployment.journal()) == 8, "eight have begun")
+    deployment.until(lambda: len(deployment.journal()) == 8, "eight jobs have started")
 
     parent.terminate()
-    deployment.until(lambda: "stopping on SIGTERM" in (deployment.folder / "log").read_text(), "told")
+    log = deployment.folder / "log"
+    deployment.until(lambda: "stopping on SIGTERM" in log.read_text(), "the worker is stopping")
     (deployment.folder / "go").touch()
 
     assert parent.wait() == 0
@@ -107,8 +110,10 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_runs_and_takes_nothing_m
     assert sorted(line.split()[0] for line in deployment.journal()) == ["begin"] * 8 + ["end"] * 8
 
 
-def test_what_has_not_ended_in_the_grace_time_goes_back_into_the_queue(each_deployment: Deployment) -> None:
-    """It is ready again when the process has ended, and that it began is not counted."""
+def test_a_job_that_exceeds_the_grace_time_returns_to_the_queue(
+    each_deployment: Deployment,
+) -> None:
+    """It is ready when the process has ended, and its delivery is not counted."""
     deployment = each_deployment
     deployment.environ["ACTIONHERO_PROCESS__SHUTDOWN_TIMEOUT"] = "0"
     parent = deployment.start("worker")
@@ -126,35 +131,37 @@ def test_what_has_not_ended_in_the_grace_time_goes_back_into_the_queue(each_depl
     assert record.deliveries == 0
 
 
-def test_a_job_is_nobody_elses_while_its_worker_is_stopped_or_busy(each_deployment: Deployment) -> None:
-    """Neither a stopped process nor one that keeps the interpreter is taken for dead."""
+def test_the_job_of_a_suspended_or_blocked_worker_is_not_reassigned(
+    each_deployment: Deployment,
+) -> None:
+    """Neither a suspended process nor one that blocks its event loop counts as dead."""
     deployment = each_deployment
     first = deployment.start("worker")
-    id = deployment.enqueue("hold", "--name", "slow", "--seconds", "1")
+    id = deployment.enqueue("block", "--name", "slow", "--seconds", "1")
     deployment.wait_for("begin slow")
     busy = deployment.pid_of("begin slow")
     os.kill(busy, signal.SIGSTOP)
     second = deployment.start("worker")
     other = deployment.enqueue("work", "--name", "other")
     deployment.wait_for_state(other, JobState.DONE)
-    # The second has looked around by then: it does so before it takes anything.
+    # The second worker has swept before it claimed the job.
     store = deployment.store()
     swept = store.sweep()
     store.close()
     os.kill(busy, signal.SIGCONT)
 
-    told = deployment.wait_for_state(id, JobState.DONE)
+    status = deployment.wait_for_state(id, JobState.DONE)
     for parent in (first, second):
         parent.terminate()
         assert parent.wait() == 0
 
     assert swept == 0
-    assert told["attempts"] == 0
+    assert status["attempts"] == 0
     assert len([line for line in deployment.journal() if line.startswith("begin slow")]) == 1
 
 
-def test_a_worker_without_its_parent_ends(deployment: Deployment) -> None:
-    """Nobody would watch over it. Its job goes back."""
+def test_a_worker_ends_with_its_supervisor(deployment: Deployment) -> None:
+    """Because nothing would monitor it. Its job returns to the queue."""
     deployment.environ["ACTIONHERO_PROCESS__SHUTDOWN_TIMEOUT"] = "0"
     parent = deployment.start("worker")
     id = deployment.enqueue("wait", "--name", "never")

@@ -1,4 +1,4 @@
-"""What jobs did in a database is there, whatever was killed meanwhile."""
+"""The effects of jobs in a database, while processes and servers are killed."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
     from plugins.tasks.tests.processes.conftest import Deployment
 
-#: How many jobs one worker process runs at once.
+#: How many jobs one worker process runs concurrently.
 CONCURRENCY = 8
-#: How many are enqueued in one step.
+#: How many jobs are enqueued in one step.
 STEP = 20
-#: How many may wait before more are enqueued, so that the trouble lasts as long as the work.
+#: Above this number of ready jobs enqueueing pauses, so that it lasts as long as the failures.
 BACKLOG = 200
-KEY_WINDOW_MS = 3_600_000
+WINDOW_MS = 3_600_000
 
 EFFECTS = '''
 import asyncio
@@ -55,7 +55,7 @@ class EffectInputs(Inputs):
 
 
 class Effect(Action):
-    """Write a line for each run, and one for each name."""
+    """Insert a row for each run, and one for each name."""
 
     name = "effect"
 
@@ -72,16 +72,16 @@ class Effect(Action):
 '''
 
 
-class Effects:
-    """The database of the effects."""
+class EffectsDatabase:
+    """The database in which the jobs write."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.ask("CREATE TABLE runs (name TEXT)")
-        self.ask("CREATE TABLE effects (name TEXT PRIMARY KEY)")
+        self.query("CREATE TABLE runs (name TEXT)")
+        self.query("CREATE TABLE effects (name TEXT PRIMARY KEY)")
 
-    def ask(self, query: str) -> list[str]:
-        """Return the first column of what a query finds."""
+    def query(self, query: str) -> list[str]:
+        """Return the first column of the rows of a query."""
 
         async def fetch() -> list[str]:
             connection = await asyncpg.connect(self.url)
@@ -99,33 +99,35 @@ def database() -> Iterator[str]:
         yield server.new_database()
 
 
-class Trouble:
-    """Two workers, jobs that somebody enqueues, and all that happens meanwhile.
+class ChaosTest:
+    """Two workers that run jobs, a thread that enqueues them, and failures of all kinds.
 
     Args:
-        deployment: Where they run, with its jobs in Redis.
-        effects: What the jobs do.
-        count: How many there are.
-        seconds: How long each takes.
+        deployment: An application with Redis.
+        effects: The database.
+        count: The number of jobs.
+        seconds: The duration of each job.
     """
 
-    def __init__(self, deployment: Deployment, effects: Effects, count: int, seconds: float) -> None:
+    def __init__(
+        self, deployment: Deployment, effects: EffectsDatabase, count: int, seconds: float
+    ) -> None:
         self.deployment = deployment
         self.effects = effects
         self.names = [f"n{number}" for number in range(count)]
         self.seconds = seconds
-        self.workers = [self.deploy(), self.deploy()]
+        self.workers = [self.start_worker(), self.start_worker()]
         self.killed = 0
-        #: When the last of it happened.
+        #: The time of the last failure.
         self.last = 0.0
-        #: By name: every id that was said to be kept.
+        #: The ids that `add` has returned, by name.
         self.ids: collections.defaultdict[str, set[str]] = collections.defaultdict(set)
 
-    def deploy(self) -> subprocess.Popen[str]:
+    def start_worker(self) -> subprocess.Popen[str]:
         return self.deployment.start("worker", "--concurrency", str(CONCURRENCY))
 
     def enqueue(self) -> None:
-        """Enqueue all, some at a time. Who gets no answer asks again, with the same keys."""
+        """Enqueue all jobs, in steps. A step that fails is repeated with the same keys."""
         store = self.deployment.store()
         for start in range(0, len(self.names), STEP):
             names = self.names[start : start + STEP]
@@ -142,69 +144,69 @@ class Trouble:
         store.close()
 
     def job(self, name: str) -> NewJob:
-        """Return a job of its own, and with the key of every other that does the same."""
+        """Return a new job whose key is its name."""
         id = new_identifier()
         body = Envelope("effect", {"name": name, "seconds": self.seconds}).write(id, "default")
-        return NewJob(
-            id, "default", "effect", body, key=name, deduplication_window_ms=KEY_WINDOW_MS
-        )
+        return NewJob(id, "default", "effect", body, key=name, deduplication_window_ms=WINDOW_MS)
 
     def kill_one(self) -> None:
-        """Kill the process that runs jobs, of one worker; its parent starts another."""
+        """Kill a worker process, which its supervisor replaces."""
         children = [child for worker in self.workers for child in self.deployment.children(worker)]
         if children:
             os.kill(random.choice(children), signal.SIGKILL)
             self.killed += 1
 
-    def lose_one(self) -> None:
-        """Kill a worker and its parent, as a machine that is gone would; start it elsewhere."""
+    def kill_supervisor(self) -> None:
+        """Kill a worker with its supervisor, as if its machine had failed; start another."""
         worker = self.workers.pop(0)
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
-        self.workers.append(self.deploy())
+        self.workers.append(self.start_worker())
         self.killed += 1
 
     def restart_redis(self) -> None:
-        """Kill Redis, and start it again with what it wrote down."""
+        """Kill Redis, and start it again with its data."""
         assert self.deployment.redis is not None
         self.deployment.redis.kill()
         time.sleep(0.5)
         self.deployment.redis.start()
 
-    def deploy_anew(self) -> None:
-        """Start a new worker, and tell an old one to stop."""
+    def replace_worker(self) -> None:
+        """Start a new worker, and stop an old one."""
         old = self.workers.pop(0)
-        self.workers.append(self.deploy())
+        self.workers.append(self.start_worker())
         old.terminate()
         assert old.wait() == 0
 
-    def pass_over(self, pause_seconds: float, least: int, most: int) -> float:
-        """Let all of it happen; return how long it took from the last of it until nothing waits.
+    def run(self, pause_seconds: float, min_kills: int, max_kills: int) -> float:
+        """Run all jobs; return the seconds from the last failure until the queue is empty.
 
         Args:
-            pause_seconds: How long to wait after each kill.
-            least: How many kills there are, even if all is enqueued before.
-            most: How many there are, even if not: who is killed all the time gets nothing done.
+            pause_seconds: The pause after each kill.
+            min_kills: The number of kills, even if all jobs are enqueued before.
+            max_kills: The number of kills after which enqueueing continues without further ones.
         """
         enqueuing = threading.Thread(target=self.enqueue)
         enqueuing.start()
         log = self.deployment.folder / "log"
-        self.deployment.until(lambda: log.read_text().count("running jobs from") == 2, "two workers")
         self.deployment.until(
-            lambda: self.effects.ask("SELECT name FROM runs LIMIT 1") != [], "a first effect"
+            lambda: log.read_text().count("running jobs from") == 2, "two workers"
         )
-        others = {
+        self.deployment.until(
+            lambda: self.effects.query("SELECT name FROM runs LIMIT 1") != [], "a first effect"
+        )
+        other_failures = {
             1: self.restart_redis,
             2: self.restart_redis,
-            # Last: whoever starts while Redis is away says so, and ends.
-            3: self.deploy_anew,
-            4: self.lose_one,
+            # Last, because a worker that starts during an outage of Redis exits.
+            3: self.replace_worker,
+            4: self.kill_supervisor,
         }
         number = 0
-        while number < least or (number < most and enqueuing.is_alive()):
+        while number < min_kills or (number < max_kills and enqueuing.is_alive()):
             number += 1
-            # The others are spread over the time that it takes at least.
-            others.pop(number * 5 // (least + 1), lambda: None)()
+            # The other failures are distributed over the minimum of kills.
+            other_failures.pop(number * 5 // (min_kills + 1), lambda: None)()
             self.kill_one()
             self.last = time.monotonic()
             time.sleep(pause_seconds)
@@ -214,7 +216,7 @@ class Trouble:
             lambda: not any(c.ready or c.delayed or c.running for c in store.counts()), "drained"
         )
         drained = time.monotonic() - self.last
-        # One that was running each time, three times, is taken for guilty; by hand it runs again.
+        # A job that was running during three kills is dead-lettered, and retried here.
         for job in store.jobs(JobState.DEAD):
             assert job.deliveries >= MAX_DELIVERIES
             store.retry(job.id)
@@ -224,53 +226,55 @@ class Trouble:
         store.close()
         return drained
 
-    def look(self) -> int:
-        """See that all that was kept was done, and no more; return how many ran twice."""
-        runs = self.effects.ask("SELECT name FROM runs")
-        effects = self.effects.ask("SELECT name FROM effects")
+    def check(self) -> int:
+        """Assert that all jobs ran, and return the number of repeated runs."""
+        runs = self.effects.query("SELECT name FROM runs")
+        effects = self.effects.query("SELECT name FROM effects")
         assert set(self.ids) == set(self.names) == set(effects)
         assert len(effects) == len(self.names)
-        # Whoever asked again was told the same job.
+        # A repeated step returned the same ids.
         assert all(len(ids) == 1 for ids in self.ids.values())
-        extra = len(runs) - len(effects)
-        assert extra <= CONCURRENCY * self.killed
+        repeated = len(runs) - len(effects)
+        assert repeated <= CONCURRENCY * self.killed
         for worker in self.workers:
             worker.terminate()
             assert worker.wait() == 0
-        return extra
+        return repeated
 
 
 @pytest.fixture
-def trouble_deployment(redis_deployment: Deployment, database: str) -> Deployment:
-    (redis_deployment.folder / "works.py").write_text(EFFECTS)
+def effects_deployment(redis_deployment: Deployment, database: str) -> Deployment:
+    (redis_deployment.folder / "sample_app.py").write_text(EFFECTS)
     redis_deployment.environ["EFFECTS_URL"] = database
     redis_deployment.environ["ACTIONHERO_LOGS__LEVEL"] = "warn"
     return redis_deployment
 
 
-def test_what_jobs_did_is_there_whatever_was_killed(trouble_deployment: Deployment, database: str) -> None:
-    """A short form: workers and Redis are killed, one is told to stop, one is lost for good."""
-    trouble = Trouble(trouble_deployment, Effects(database), 400, 0.05)
+def test_all_effects_are_stored_despite_failures(
+    effects_deployment: Deployment, database: str
+) -> None:
+    """A short version: workers, a supervisor and Redis are killed, and a worker is replaced."""
+    chaos = ChaosTest(effects_deployment, EffectsDatabase(database), 400, 0.05)
 
-    trouble.pass_over(pause_seconds=0.3, least=6, most=6)
+    chaos.run(pause_seconds=0.3, min_kills=6, max_kills=6)
 
-    trouble.look()
+    chaos.check()
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-def test_what_ten_thousand_jobs_did_is_there(trouble_deployment: Deployment) -> None:
-    """A worker is killed every three seconds; half a minute after the last, all is done."""
+def test_the_effects_of_ten_thousand_jobs_are_stored(effects_deployment: Deployment) -> None:
+    """A worker is killed every three seconds; 30 seconds after the last kill all jobs are done."""
     with throw_away_postgres() as server:
         url = server.new_database()
-        trouble_deployment.environ["EFFECTS_URL"] = url
-        trouble = Trouble(trouble_deployment, Effects(url), 10_000, 0.03)
+        effects_deployment.environ["EFFECTS_URL"] = url
+        chaos = ChaosTest(effects_deployment, EffectsDatabase(url), 10_000, 0.03)
 
-        drained = trouble.pass_over(pause_seconds=3, least=10, most=100)
-        extra = trouble.look()
+        drained = chaos.run(pause_seconds=3, min_kills=10, max_kills=100)
+        repeated = chaos.check()
 
     print(
-        f"{len(trouble.names)} effects, {extra} runs more; {trouble.killed} kills; "
+        f"{len(chaos.names)} effects, {repeated} repeated runs; {chaos.killed} kills; "
         f"drained after {drained:.1f} s"
     )
     assert drained <= 30

@@ -1,4 +1,4 @@
-"""Several schedulers, each killed in turn, with clocks minutes apart, make one run of each time."""
+"""Schedulers that are killed in turn, with clocks minutes apart, enqueue each time once."""
 
 from __future__ import annotations
 
@@ -35,59 +35,62 @@ class Tick(Action):
         os.close(file)
 '''
 
-#: How wrong the clocks of the three schedulers are, where the store has one of its own.
+#: The clock offsets of the three schedulers, if the store has its own clock.
 CLOCKS = ("-3m", "+2m", "+7m")
 
 
-def ticking(deployment: Deployment, every_seconds: int, ticks: int, kills: int) -> list[JobRecord]:
-    """Let three schedulers run, kill one after the other, and return the jobs that ran.
+def run_schedulers(
+    deployment: Deployment, every_seconds: int, times: int, kills: int
+) -> list[JobRecord]:
+    """Run three schedulers, kill one after the other, and return the jobs that ran.
 
     Args:
-        deployment: Where they run.
-        every_seconds: How far apart two times are.
-        ticks: For how many times.
-        kills: How many schedulers are killed meanwhile.
+        deployment: The application.
+        every_seconds: The interval between two times.
+        times: The number of times.
+        kills: The number of schedulers to kill.
     """
-    (deployment.folder / "works.py").write_text(TICKING)
+    (deployment.folder / "sample_app.py").write_text(TICKING)
     deployment.environ["EVERY_SECONDS"] = str(every_seconds)
     worker = deployment.start("worker")
-    # The clock of a file is that of its machine, and there is one.
+    # The embedded store uses the clock of the machine.
     clocks = CLOCKS if deployment.redis is not None else (None,) * 3
     schedulers: list[tuple[str | None, subprocess.Popen[str]]] = [
         (clock, deployment.start("scheduler", clock=clock)) for clock in clocks
     ]
     for number in range(1, kills + 1):
-        deployment.until(lambda: len(deployment.journal()) >= number * ticks // (kills + 1), "a tick")  # noqa: B023 - now
+        count = number * times // (kills + 1)
+        deployment.until(lambda: len(deployment.journal()) >= count, f"{count} runs")  # noqa: B023 - called at once
         clock, victim = schedulers.pop(0)
         victim.send_signal(signal.SIGKILL)
         victim.wait()
         schedulers.append((clock, deployment.start("scheduler", clock=clock)))
-    deployment.until(lambda: len(deployment.journal()) >= ticks, "enough ticks")
+    deployment.until(lambda: len(deployment.journal()) >= times, f"{times} runs")
     for _, scheduler in schedulers:
         scheduler.terminate()
         assert scheduler.wait() == 0
     store = deployment.store()
-    deployment.until(lambda: store.counts() == [], "all have run")
-    ran = [store.find(line.split()[1]) for line in deployment.journal()]
+    deployment.until(lambda: store.counts() == [], "all jobs have run")
+    records = [store.find(line.split()[1]) for line in deployment.journal()]
     store.close()
     worker.terminate()
     assert worker.wait() == 0
 
     assert not re.search("Traceback|ERROR", (deployment.folder / "log").read_text())
-    found = [job for job in ran if job is not None]
-    assert len(found) == len(ran)
-    return found
+    jobs = [record for record in records if record is not None]
+    assert len(jobs) == len(records)
+    return jobs
 
 
 def times_of(jobs: list[JobRecord]) -> list[int]:
-    """Return the time that each job is for, in seconds since the epoch."""
+    """Return the scheduled time of each job, in seconds since the epoch."""
     times = [datetime.fromisoformat((job.key or "").partition("@")[2]) for job in jobs]
     return sorted(int(time.timestamp()) for time in times)
 
 
-def test_a_time_is_run_once_though_schedulers_are_killed(each_deployment: Deployment) -> None:
-    """A short form: each of three is killed once, and there is no time left out."""
-    times = times_of(ticking(each_deployment, every_seconds=1, ticks=6, kills=3))
+def test_each_time_runs_once_despite_killed_schedulers(each_deployment: Deployment) -> None:
+    """A short version: each scheduler is killed once, and no time is missing."""
+    times = times_of(run_schedulers(each_deployment, every_seconds=1, times=6, kills=3))
 
     assert times == list(range(times[0], times[0] + len(times)))
     assert len(times) >= 6
@@ -95,16 +98,16 @@ def test_a_time_is_run_once_though_schedulers_are_killed(each_deployment: Deploy
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-def test_a_hundred_times_are_run_once_each(each_deployment: Deployment) -> None:
-    """All of a hundred, each once, and none later than five seconds."""
-    jobs = ticking(each_deployment, every_seconds=2, ticks=100, kills=12)
+def test_a_hundred_times_run_once_each(each_deployment: Deployment) -> None:
+    """At most five seconds late."""
+    jobs = run_schedulers(each_deployment, every_seconds=2, times=100, kills=12)
     times = times_of(jobs)
     late_ms = [
         (job.started_ms or 0) - time * 1000
         for job, time in zip(sorted(jobs, key=lambda job: job.key or ""), times, strict=True)
     ]
 
-    print(f"{len(jobs)} runs, the latest {max(late_ms)} ms after its time")
+    print(f"{len(jobs)} runs, at most {max(late_ms)} ms late")
     assert times == list(range(times[0], times[0] + 2 * len(times), 2))
     assert len(jobs) >= 100
     assert max(late_ms) <= 5000

@@ -1,0 +1,78 @@
+"""`WorkerSupervisor`: the replacement of worker processes."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actionhero import LifecycleError, RunMode
+from actionhero.transport import Backoff
+from actionhero_tasks.heartbeats import READY
+from actionhero_tasks.supervisor import WorkerSupervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actionhero.testing import RunningApp
+
+pytestmark = pytest.mark.usefixtures("limit")
+
+
+class FakeProcess:
+    """A process that has ended with exit code 1."""
+
+    pid = 1
+    returncode = 1
+
+    async def wait(self) -> int:
+        return self.returncode
+
+
+class FakeSupervisor(WorkerSupervisor):
+    """Starts fake processes, and stops after a number of them.
+
+    Args:
+        app: The application.
+        ready: The number of processes, from the first, that are ready before they end.
+        total: The number of processes.
+    """
+
+    def __init__(self, app: RunningApp, *, ready: int, total: int) -> None:
+        super().__init__(app.app)
+        self._restart_backoff = Backoff(0, 0)
+        self.ready = ready
+        self.total = total
+        self.started = 0
+
+    async def _start(self, worker_id: str, write_end: int) -> Any:
+        self.started += 1
+        if self.started <= self.ready:
+            os.write(write_end, READY)
+        if self.started == self.total:
+            self._stopping.set()
+        return FakeProcess()
+
+
+async def test_processes_are_replaced_after_any_number_of_failed_starts(
+    tasks_app: Callable[..., Any],
+) -> None:
+    """As in a long outage of a service that they require."""
+    async with tasks_app(mode=RunMode.CLI) as app:
+        supervisor = FakeSupervisor(app, ready=1, total=1_100)
+        code = await supervisor._run()
+
+    assert (code, supervisor.started) == (0, 1_100)
+
+
+async def test_failed_starts_are_an_error_if_no_process_was_ever_ready(
+    tasks_app: Callable[..., Any],
+) -> None:
+    """After three of them."""
+    async with tasks_app(mode=RunMode.CLI) as app:
+        supervisor = FakeSupervisor(app, ready=0, total=1_100)
+        with pytest.raises(LifecycleError, match="3 workers in a row ended before they were ready"):
+            await supervisor._run()
+
+    assert supervisor.started == 3
