@@ -18,8 +18,11 @@ def hooks() -> dict[str, str]:
     """Return the names of all hooks, and the modules that specify them."""
     specified = {}
     for pattern in ("core/src/*", "plugins/*/src/*"):
-        for path in sorted(ROOT.glob(f"{pattern}/hookspecs.py")):
-            module = importlib.import_module(f"{path.parent.name}.hookspecs")
+        for path in sorted(ROOT.glob(f"{pattern}/**/hookspecs.py")):
+            source = next(parent for parent in path.parents if parent.name == "src")
+            module = importlib.import_module(
+                ".".join(path.relative_to(source).with_suffix("").parts)
+            )
             marked = {name for name, value in vars(module).items() if is_hook(value)}
             specified.update(dict.fromkeys(sorted(marked), module.__name__))
     return specified

@@ -17,7 +17,7 @@ from tortoise.exceptions import (
     TransactionManagementError,
 )
 
-from actionhero_db.backends.base import Savepoint, logger, settle
+from actionhero_db.backends.backend import Savepoint, logger, settle
 from actionhero_db.error_translation import ConnectionUnavailable, UnstorableValue
 
 if TYPE_CHECKING:

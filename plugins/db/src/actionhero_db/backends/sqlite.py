@@ -17,7 +17,7 @@ from tortoise.exceptions import (
     TransactionManagementError,
 )
 
-from actionhero_db.backends.base import Savepoint, acquire_lock, logger, refuse_nul, settle
+from actionhero_db.backends.backend import Savepoint, acquire_lock, logger, refuse_nul, settle
 from actionhero_db.error_translation import UnstorableValue
 
 if TYPE_CHECKING:
