@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tortoise.transactions import in_transaction
 
-from actionhero_db.backends.backend import acquire_lock
+from actionhero_db.backends.limits import acquire_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg  # type: ignore[import-untyped]
@@ -17,11 +18,14 @@ from tortoise.exceptions import (
     TransactionManagementError,
 )
 
-from actionhero_db.backends.backend import Savepoint, logger, settle
+from actionhero_db.backends.limits import settle
+from actionhero_db.backends.savepoint import Savepoint
 from actionhero_db.error_translation import ConnectionUnavailable, UnstorableValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+logger = logging.getLogger("actionhero.db")
 
 #: The limit on returning connections to the pool at shutdown.
 CLOSE_SECONDS = 2.0

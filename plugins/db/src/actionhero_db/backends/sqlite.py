@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -17,16 +18,19 @@ from tortoise.exceptions import (
     TransactionManagementError,
 )
 
-from actionhero_db.backends.backend import Savepoint, acquire_lock, logger, refuse_nul, settle
+from actionhero_db.backends.limits import acquire_lock, settle
+from actionhero_db.backends.savepoint import Savepoint
 from actionhero_db.error_translation import UnstorableValue
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
     import aiosqlite
 
 _Method: TypeAlias = "Callable[..., Coroutine[None, None, Any]]"
+
+logger = logging.getLogger("actionhero.db")
 
 #: Parts of the messages of SQLite about a file that is locked or cannot be used.
 _UNAVAILABLE: Final = ("locked", "busy", "unable to open", "disk i/o", "readonly", "disk is full")
@@ -48,6 +52,21 @@ def translate_error(error: Exception) -> Exception:
     if isinstance(error, sqlite3.IntegrityError):
         return IntegrityError(error)
     return error
+
+
+def refuse_nul(values: Iterable[Any] | None) -> None:
+    """Refuse a text with a NUL character, as PostgreSQL does.
+
+    Raises:
+        UnstorableValue: One of the values contains a NUL.
+    """
+    for value in values or ():
+        if type(value) is str:
+            if "\x00" in value:
+                raise UnstorableValue("a text contains the character U+0000")
+        elif type(value) in {list, tuple}:
+            # The values of one row of an `executemany`.
+            refuse_nul(value)
 
 
 def _translating(method: _Method) -> _Method:

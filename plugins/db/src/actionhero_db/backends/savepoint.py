@@ -1,0 +1,49 @@
+"""`Savepoint`: a transaction inside another one, for both drivers."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
+
+from actionhero_db.backends.limits import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger("actionhero.db")
+
+
+class Savepoint(TransactionContext):
+    """A transaction inside another one: rolled back alone, committed with the outer one.
+
+    Args:
+        client: The transaction wrapper of the driver.
+        translate_error: Returns the exception to raise in place of an exception of the driver.
+    """
+
+    def __init__(
+        self, client: TransactionalDBClient, translate_error: Callable[[Exception], Exception]
+    ) -> None:
+        self.client = client
+        self._translate_error = translate_error
+
+    async def __aenter__(self) -> TransactionalDBClient:
+        try:
+            await settle(self.client.savepoint())
+        except Exception as error:
+            raise self._translate_error(error) from error
+        return self.client
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        if exc_type is None:
+            try:
+                await settle(self.client.release_savepoint())
+            except Exception as error:
+                raise self._translate_error(error) from error
+            return
+        try:
+            await settle(self.client.savepoint_rollback())
+        except Exception as error:  # noqa: BLE001 - the outer transaction meets the same error
+            logger.debug("rollback to a savepoint failed: %s", error)
