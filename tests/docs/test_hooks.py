@@ -265,7 +265,7 @@ async def test_validation_problems_prevent_the_start(tmp_path: Path) -> None:
     plugin = CompletePlugin(tmp_path)
     plugin.problems = ["action 'book:title' has an invalid title"]
 
-    with pytest.raises(Exception, match=r"invalid title \(found by plugin 'CompletePlugin'"):
+    with pytest.raises(Exception, match=r"invalid title \(reported by plugin 'CompletePlugin'"):
         async with running(plugin):
             pass
 
