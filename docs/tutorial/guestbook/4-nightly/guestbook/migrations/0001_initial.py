@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 ('text', fields.CharField(max_length=500)),
                 ('written_at', fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=True)),
             ],
-            options={'table': 'entry', 'app': 'guestbook', 'pk_attr': 'id', 'table_description': 'An entry in the book.'},
+            options={'table': 'entry', 'app': 'guestbook', 'pk_attr': 'id', 'table_description': 'An entry of the guest book.'},
             bases=['Model'],
         ),
     ]
