@@ -1,7 +1,7 @@
 """`entry_points`: the entry points of installed distributions, read from their metadata files.
 
 It replaces `importlib.metadata.entry_points`, which `actionhero --help` does not import: with it,
-the command takes 214 ms of user time instead of 161 ms (median of 20 runs each, 161 installed
+the command takes 130 ms of user time instead of 96 ms (median of 20 runs each, 161 installed
 distributions). Formats: the PyPA specifications *Recording installed projects*, *Entry points*
 and *Core metadata*.
 """
