@@ -20,8 +20,8 @@ BEGIN_SENDING: Final = (
 local limit, jobs = tonumber(ARGV[1]), {}
 for _, queue in ipairs(redis.call('SMEMBERS', P .. 'queues')) do
   if limit <= 0 then break end
-  for _, each in ipairs(redis.call('ZRANGE', P .. 'ready:' .. queue, 0, limit - 1)) do
-    local id = string.sub(each, 17)
+  for _, entry in ipairs(redis.call('ZRANGE', P .. 'ready:' .. queue, 0, limit - 1)) do
+    local id = string.sub(entry, 17)
     local job = load_job(id)
     redis.call('HSET', P .. 'job:' .. id, 'state', 'sending')
     move(id, job, 'sending')
@@ -124,14 +124,14 @@ if at <= #ARGV then
     end
   end
 elseif redis.call('ZCOUNT', P .. 'running:' .. worker_id, max_deliveries, '+inf') == 0 then
-  for _, each in ipairs(redis.call('ZRANGE', P .. 'suspect', 0, queues and 99 or 0)) do
-    local id = string.sub(each, 17)
+  for _, entry in ipairs(redis.call('ZRANGE', P .. 'suspect', 0, queues and 99 or 0)) do
+    local id = string.sub(entry, 17)
     local job = load_job(id)
     if queues == nil or queues[job.queue] then start(id, job) break end
   end
 end
 local ids = {}
-for index, each in ipairs(claims) do ids[index] = each[1] end
+for index, claim in ipairs(claims) do ids[index] = claim[1] end
 redis.call('HSET', P .. 'last:' .. worker_id, 'delivery_nonce', nonce,
            'delivery_ids', #ids > 0 and cjson.encode(ids) or '[]')
 return claims

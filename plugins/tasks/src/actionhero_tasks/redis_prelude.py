@@ -25,9 +25,10 @@ from __future__ import annotations
 
 from typing import Final
 
-#: The beginning of every script. `P` is the prefix of all keys, `now` the time of Redis. It has only
-#: the functions that add a job, because that is the most frequent script, and Redis creates the
-#: functions of a script on every call.
+#: The beginning of every script. `P` is the prefix of all keys, `now` the time of Redis.
+#:
+#: It has the functions that add a job and no others, because that is the most frequent script, and
+#: Redis creates the functions of a script on every call.
 ADD_PRELUDE: Final = """
 local P = KEYS[1]
 local time = redis.call('TIME')

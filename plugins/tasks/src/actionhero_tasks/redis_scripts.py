@@ -184,8 +184,8 @@ if last[1] == nonce then
 end
 local suspects = redis.call('ZCOUNT', P .. 'running:' .. worker_id, max_deliveries, '+inf')
 if limit > 0 and suspects == 0 then
-  for _, each in ipairs(redis.call('ZRANGE', P .. 'suspect', 0, queues and 99 or 0)) do
-    local id = string.sub(each, 17)
+  for _, entry in ipairs(redis.call('ZRANGE', P .. 'suspect', 0, queues and 99 or 0)) do
+    local id = string.sub(entry, 17)
     local matches = queues == nil
     for _, queue in ipairs(queues or {}) do
       matches = matches or redis.call('HGET', P .. 'job:' .. id, 'queue') == queue
@@ -210,7 +210,7 @@ if count > 0 then
   for index = 1, math.min(count, #candidates) do start(string.sub(candidates[index][2], 17)) end
 end
 local ids = {}
-for index, each in ipairs(claims) do ids[index] = each[1] end
+for index, claim in ipairs(claims) do ids[index] = claim[1] end
 redis.call('HSET', P .. 'last:' .. worker_id, 'nonce', nonce,
            'ids', #ids > 0 and cjson.encode(ids) or '[]')
 return {claims, rejected}
