@@ -18,8 +18,7 @@ from hooks_page import hooks_page
 from page_parts import sentences, table
 
 import actionhero
-from actionhero import ErrorType, LifecycleError, TypedError
-from actionhero.cli import exit_codes
+from actionhero import ErrorType, LifecycleError, TypedError, cli
 from actionhero.settings import CORE_SETTINGS, Settings, settings_reference
 from actionhero_channels.settings import ChannelsSettings
 from actionhero_chat.settings import ChatSettings
@@ -249,18 +248,18 @@ def errors_page() -> str:
                 mapping.title,
                 str(mapping.status),
                 f"{mapping.actionhero_status}{suffix}",
-                str(exit_codes.exit_code(type_)),
+                str(cli.exit_code(type_)),
             )
         )
     meanings = (
         ("0", "Success: the action returned a value, or the server shut down."),
-        (str(exit_codes.EXIT_FAILED), "The action failed, or a check of `doctor` failed."),
-        (str(exit_codes.EXIT_USAGE), "Wrong usage: an unknown command, option or action."),
-        (str(exit_codes.EXIT_DATA), "The inputs are invalid."),
-        (str(exit_codes.EXIT_UNAVAILABLE), "A service that the action needs is unavailable."),
+        (str(cli.EXIT_FAILED), "The action failed, or a check of `doctor` failed."),
+        (str(cli.EXIT_USAGE), "Usage error: an unknown command, option or action."),
+        (str(cli.EXIT_DATA), "The inputs are invalid."),
+        (str(cli.EXIT_UNAVAILABLE), "A service that the action needs is unavailable."),
         (str(LifecycleError.exit_code), "An initializer or a server failed to start or to stop."),
         (
-            str(exit_codes.EXIT_CONFIGURATION),
+            str(cli.EXIT_CONFIGURATION),
             "The settings or plugins are invalid, or the port is in use.",
         ),
         (

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, Field, computed_field
 
 from actionhero import json
-from actionhero.inputs.output_schema import OutputSchema
+from actionhero.inputs.schema import OutputSchema
 from actionhero.json import encode
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actionhero.testing import free_port, ports
+from actionhero.testing import free_port, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +23,8 @@ def test_free_ports_are_not_ephemeral() -> None:
     free_ports = [free_port() for _ in range(50)]
 
     assert len(set(free_ports)) > 1
-    if ports.EPHEMERAL.exists():
-        first, last = map(int, ports.EPHEMERAL.read_text().split())
+    if running.EPHEMERAL.exists():
+        first, last = map(int, running.EPHEMERAL.read_text().split())
         assert all(first <= port <= last for port in client_ports)
         assert not any(first <= port <= last for port in free_ports)
 
@@ -46,10 +46,10 @@ def test_the_ephemeral_range_of_the_system_is_avoided(
     path = tmp_path / "ip_local_port_range"
     if text is not None:
         path.write_text(text)
-    monkeypatch.setattr(ports, "EPHEMERAL", path)
+    monkeypatch.setattr(running, "EPHEMERAL", path)
     first, last = map(int, (text or "32768 65535").split())
 
-    chosen = set(ports._ports())
+    chosen = set(running._ports())
 
     assert free <= chosen
     assert not any(first <= port <= last for port in chosen)
@@ -61,7 +61,7 @@ def test_a_port_is_chosen_if_all_ports_are_ephemeral(
     """A port that a client may take is better than none."""
     path = tmp_path / "ip_local_port_range"
     path.write_text("1024 65535")
-    monkeypatch.setattr(ports, "EPHEMERAL", path)
+    monkeypatch.setattr(running, "EPHEMERAL", path)
 
     assert 10_000 <= free_port() <= 65_535
 

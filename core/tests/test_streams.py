@@ -21,8 +21,8 @@ from actionhero import (
     Stream,
     TypedError,
 )
-from actionhero.inputs.output_schema import OutputSchema
 from actionhero.inputs.payloads import EMPTY_PAYLOAD, ValuePayload
+from actionhero.inputs.schema import OutputSchema
 from actionhero.streams import Chunk
 from actionhero.testing import running_app
 

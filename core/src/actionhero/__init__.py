@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actionhero.plugins import VERSION
-from actionhero.plugins.lazy_names import lazy_names as lazy_names
+from actionhero.plugins import lazy_names as lazy_names
 
 __version__ = VERSION
 

@@ -11,9 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from actionhero.errors import ActionNotFound, PluginError
-from actionhero.inputs.output_schema import OutputSchema
-from actionhero.inputs.schema import InputSchema
-from actionhero.inputs.signature import annotations_of, parameters_of
+from actionhero.inputs.annotations import annotations_of, parameters_of
+from actionhero.inputs.schema import Inputs, InputSchema, OutputSchema
 from actionhero.middleware import Middleware
 from actionhero.streams import Stream
 
@@ -104,9 +103,10 @@ class RegisteredAction:
         parameters = parameters_of(run, where)
         self.takes_inputs = "inputs" in parameters
         self.takes_call = "call" in parameters
-        self.inputs_type, output_type = annotations_of(
+        inputs_type, output_type = annotations_of(
             run, action.__module__, action._local_names, where
         )
+        self.inputs_type = Inputs if inputs_type is None else inputs_type
         try:
             self.inputs = InputSchema(self.inputs_type)
         except Exception as error:

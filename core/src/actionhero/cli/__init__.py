@@ -7,26 +7,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actionhero.plugins.lazy_names import lazy_names
+from actionhero.plugins import lazy_names
 
 if TYPE_CHECKING:
     from actionhero.cli.call import ActionGroup as ActionGroup
     from actionhero.cli.call import loaded_app as loaded_app
-    from actionhero.cli.call import write_error as write_error
-    from actionhero.cli.exit_codes import EXIT_CONFIGURATION as EXIT_CONFIGURATION
-    from actionhero.cli.exit_codes import EXIT_DATA as EXIT_DATA
-    from actionhero.cli.exit_codes import EXIT_FAILED as EXIT_FAILED
-    from actionhero.cli.exit_codes import EXIT_UNAVAILABLE as EXIT_UNAVAILABLE
-    from actionhero.cli.exit_codes import EXIT_USAGE as EXIT_USAGE
-    from actionhero.cli.exit_codes import exit_code as exit_code
     from actionhero.cli.group import CommandContext as CommandContext
     from actionhero.cli.group import CommandGroup as CommandGroup
     from actionhero.cli.group import LazyCommand as LazyCommand
     from actionhero.cli.group import SettingOption as SettingOption
     from actionhero.cli.group import group as group
     from actionhero.cli.group import main as main
+    from actionhero.cli.output import EXIT_CONFIGURATION as EXIT_CONFIGURATION
+    from actionhero.cli.output import EXIT_DATA as EXIT_DATA
+    from actionhero.cli.output import EXIT_FAILED as EXIT_FAILED
+    from actionhero.cli.output import EXIT_UNAVAILABLE as EXIT_UNAVAILABLE
+    from actionhero.cli.output import EXIT_USAGE as EXIT_USAGE
     from actionhero.cli.output import configure_logs as configure_logs
+    from actionhero.cli.output import exit_code as exit_code
     from actionhero.cli.output import format_option as format_option
+    from actionhero.cli.output import write_error as write_error
     from actionhero.cli.output import write_json as write_json
     from actionhero.cli.output import write_rows as write_rows
     from actionhero.cli.start import announce as announce
@@ -35,15 +35,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
-        ".call": ["ActionGroup", "loaded_app", "write_error"],
-        ".exit_codes": [
-            "EXIT_CONFIGURATION",
-            "EXIT_DATA",
-            "EXIT_FAILED",
-            "EXIT_UNAVAILABLE",
-            "EXIT_USAGE",
-            "exit_code",
-        ],
+        ".call": ["ActionGroup", "loaded_app"],
         ".group": [
             "CommandContext",
             "CommandGroup",
@@ -52,7 +44,19 @@ __getattr__, __dir__, __all__ = lazy_names(
             "group",
             "main",
         ],
-        ".output": ["configure_logs", "format_option", "write_json", "write_rows"],
+        ".output": [
+            "EXIT_CONFIGURATION",
+            "EXIT_DATA",
+            "EXIT_FAILED",
+            "EXIT_UNAVAILABLE",
+            "EXIT_USAGE",
+            "configure_logs",
+            "exit_code",
+            "format_option",
+            "write_error",
+            "write_json",
+            "write_rows",
+        ],
         ".start": ["announce"],
         "actionhero.plugins.host": ["load_plugins"],
     },

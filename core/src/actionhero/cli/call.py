@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import mimetypes
 import os
-import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from actionhero import json
 from actionhero.application import RunMode
-from actionhero.cli.exit_codes import exit_code
 from actionhero.cli.group import CommandContext
-from actionhero.cli.output import StreamWriter, configure_logs, write_json, write_rows
+from actionhero.cli.output import (
+    StreamWriter,
+    configure_logs,
+    write_error,
+    write_json,
+    write_rows,
+)
 from actionhero.connection import Connection
 from actionhero.errors import ABSENT, BootError, ConnectionTypeNotFound
 from actionhero.files import File
@@ -24,7 +27,6 @@ from actionhero.inputs.annotations import members
 from actionhero.inputs.payloads import TextPayload
 from actionhero.process import run_interruptible
 from actionhero.streams import Stream
-from actionhero.transport.error_document import error_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from actionhero.action import RegisteredAction
     from actionhero.app import App
     from actionhero.call import Outcome
-    from actionhero.errors import TypedError
     from actionhero.inputs.schema import InputField
 
     Handler = Callable[[click.Context, str, Mapping[str, list[Any]]], None]
@@ -272,15 +273,3 @@ def _write_value(value: Any, format_: str, request_id: str) -> None:
             {"name": "Name", "value": "Value"},
             "table",
         )
-
-
-def write_error(error: TypedError, request_id: str, stack: str | None = None) -> NoReturn:
-    """Write the error document to stderr, and exit with the code of the error type."""
-    document = error_document(
-        error,
-        timestamp_ms=time.time_ns() // 1_000_000,
-        request_id=request_id,
-        stack=stack,
-    )
-    click.echo(json.dumps(document).decode(), err=True)
-    sys.exit(exit_code(error.type))

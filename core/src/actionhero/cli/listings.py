@@ -11,9 +11,8 @@ from importlib.metadata import version as version_of
 import click
 
 from actionhero.application import RunMode
-from actionhero.cli.exit_codes import EXIT_CONFIGURATION
 from actionhero.cli.group import CommandContext, red
-from actionhero.cli.output import format_option, write_rows
+from actionhero.cli.output import EXIT_CONFIGURATION, format_option, write_rows
 from actionhero.plugins import VERSION
 
 

@@ -1,20 +1,43 @@
-"""The output of commands: tables, JSON and streams on stdout, logs on stderr."""
+"""The output of commands: results on stdout, logs and errors on stderr, and exit codes."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from actionhero import json, logs
+from actionhero.errors import ErrorType
 from actionhero.settings import LoggerSettings
 from actionhero.streams import Chunk, Event
+from actionhero.transport.error_document import error_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from actionhero.application import Application
+    from actionhero.errors import TypedError
+
+# The exit codes of sysexits.h.
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_DATA = 65
+EXIT_UNAVAILABLE = 69
+EXIT_CONFIGURATION = 78
+
+_CODES = {
+    ErrorType.ACTION_NOT_FOUND: EXIT_USAGE,
+    ErrorType.PARAM_REQUIRED: EXIT_DATA,
+    ErrorType.PARAM_DEFAULT: EXIT_DATA,
+    ErrorType.PARAM_VALIDATION: EXIT_DATA,
+    ErrorType.PARAM_FORMATTING: EXIT_DATA,
+    ErrorType.CHANNEL_VALIDATION: EXIT_DATA,
+    ErrorType.REQUEST_MALFORMED: EXIT_DATA,
+    ErrorType.SERVICE_UNAVAILABLE: EXIT_UNAVAILABLE,
+    ErrorType.CONFIG_ERROR: EXIT_CONFIGURATION,
+}
 
 #: The longest text in a column that is not wrapped on a narrow terminal.
 MAX_NAME_LENGTH = 40
@@ -73,6 +96,23 @@ def write_json(value: Any) -> None:
     else:
         text = json.dumps(value).decode()
     click.echo(text)
+
+
+def write_error(error: TypedError, request_id: str, stack: str | None = None) -> NoReturn:
+    """Write the error document to stderr, and exit with the code of the error type."""
+    document = error_document(
+        error,
+        timestamp_ms=time.time_ns() // 1_000_000,
+        request_id=request_id,
+        stack=stack,
+    )
+    click.echo(json.dumps(document).decode(), err=True)
+    sys.exit(exit_code(error.type))
+
+
+def exit_code(type_: ErrorType) -> int:
+    """Return the exit code of an error type."""
+    return _CODES.get(type_, EXIT_FAILED)
 
 
 class StreamWriter:

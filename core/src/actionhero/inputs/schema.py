@@ -1,10 +1,11 @@
-"""The base model of inputs, and the schema that validates the payloads of one action."""
+"""The base model of inputs, and the schemas of the inputs and of the result of an action."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
 
 from actionhero import json
 from actionhero.errors import MalformedRequest, Problem
@@ -16,7 +17,7 @@ from actionhero.redaction import Secret, SecretMarker
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Field", "InputField", "InputSchema", "Inputs", "Secret", "SecretMarker"]
+__all__ = ["Field", "InputField", "InputSchema", "Inputs", "OutputSchema", "Secret", "SecretMarker"]
 
 
 class Inputs(BaseModel):
@@ -211,6 +212,28 @@ class InputSchema(InputFields):
             adapter = TypeAdapter(field.annotation)
             self._field_adapters[name] = adapter
         return adapter
+
+
+class OutputSchema:
+    """The return annotation of one action.
+
+    Args:
+        type_: The annotation; `None` without one.
+    """
+
+    def __init__(self, type_: Any) -> None:
+        self.type = type_
+
+    def json_schema(self, *, ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
+        """Return the JSON Schema (2020-12) of the result; `{}` if any value is possible."""
+        if self.type is None or self.type is Any:
+            return {}
+        try:
+            adapter: TypeAdapter[Any] = TypeAdapter(with_portable_typed_dicts(self.type))
+            return adapter.json_schema(mode="serialization", ref_template=ref_template)
+        except PydanticUserError:
+            # A response type of the transport, such as a file: no JSON, so no schema.
+            return {}
 
 
 def _parse_structure(texts: Sequence[Any], *, is_list: bool) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actionhero.plugins.lazy_names import lazy_names
+from actionhero.plugins import lazy_names
 
 if TYPE_CHECKING:
     from actionhero.settings.loaded import LoadedSettings as LoadedSettings

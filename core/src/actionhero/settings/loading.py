@@ -10,7 +10,7 @@ from actionhero.errors import ConfigurationError
 from actionhero.inputs.annotations import members
 from actionhero.settings import errors
 from actionhero.settings.loaded import LoadedSettings
-from actionhero.settings.text import annotation_at, is_unset, parse_text
+from actionhero.settings.model import annotation_at, is_unset, parse_text
 from actionhero.settings.values import Origin, OriginKind, SettingValue
 
 if TYPE_CHECKING:

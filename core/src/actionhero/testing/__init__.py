@@ -12,19 +12,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actionhero.plugins.lazy_names import lazy_names
+from actionhero.plugins import lazy_names
 
 if TYPE_CHECKING:
     from actionhero.testing.caller import Caller as Caller
-    from actionhero.testing.ports import free_port as free_port
     from actionhero.testing.running import RunningApp as RunningApp
+    from actionhero.testing.running import free_port as free_port
     from actionhero.testing.running import running_app as running_app
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         ".caller": ["Caller"],
-        ".ports": ["free_port"],
-        ".running": ["RunningApp", "running_app"],
+        ".running": ["RunningApp", "free_port", "running_app"],
     },
 )

@@ -1,8 +1,10 @@
-"""An application that runs during a block of a test."""
+"""An application that runs during a block of a test, and free ports for its servers."""
 
 from __future__ import annotations
 
 import contextlib
+import secrets
+import socket
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,11 +19,21 @@ from actionhero.settings.sources import read_sources
 from actionhero.testing.caller import Caller
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 
     from actionhero.settings import Settings
 
 Resource = TypeVar("Resource")
+
+#: The file with the first and the last ephemeral port of Linux:
+#: https://docs.kernel.org/networking/ip-sysctl.html, `ip_local_port_range`.
+EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+#: The first ephemeral port without that file: the default of Linux. Other systems start at 49152,
+#: as in RFC 6335.
+FIRST_EPHEMERAL = 32_768
+#: Lower ports are used by the services of a machine.
+FIRST = 10_000
+LAST = 65_535
 
 
 class RunningApp:
@@ -94,6 +106,22 @@ async def running_app(
             await app.stop()
 
 
+def free_port() -> int:
+    """Return a free TCP port of 127.0.0.1 that is not ephemeral.
+
+    A server on this port can be stopped and started again. The system chooses an ephemeral port for
+    port 0, and uses such ports for outgoing connections too: while the server is stopped, any
+    connection of this machine may take its port.
+    """
+    ports = _ports()
+    while True:
+        # Not `random`: with the same seed, parallel test processes would choose the same ports.
+        port = secrets.choice(ports)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+
+
 def _is_component(item: Any) -> bool:
     if isinstance(item, type):
         return issubclass(item, Action | Initializer)
@@ -120,3 +148,12 @@ def _component_plugin(plugins: Iterable[Any]) -> list[Any]:
             return [c for c in components if isinstance(c, Middleware)]
 
     return [Components()]
+
+
+def _ports() -> Sequence[int]:
+    first, last = FIRST_EPHEMERAL, LAST
+    with contextlib.suppress(OSError):
+        first, last = map(int, EPHEMERAL.read_text("ascii").split())
+    ports = [*range(FIRST, min(first, LAST + 1)), *range(max(last + 1, FIRST), LAST + 1)]
+    # If all ports are ephemeral, there is no better choice.
+    return ports or range(FIRST, LAST + 1)

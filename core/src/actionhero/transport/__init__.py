@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actionhero.plugins.lazy_names import lazy_names
+from actionhero.plugins import lazy_names
 
 if TYPE_CHECKING:
     from actionhero.action import RegisteredAction as RegisteredAction
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from actionhero.inputs.annotations import parts as parts
     from actionhero.inputs.fields import InputField as InputField
     from actionhero.inputs.fields import input_names as input_names
-    from actionhero.inputs.output_schema import OutputSchema as OutputSchema
     from actionhero.inputs.payloads import EMPTY_PAYLOAD as EMPTY_PAYLOAD
     from actionhero.inputs.payloads import InvalidPayload as InvalidPayload
     from actionhero.inputs.payloads import JsonPayload as JsonPayload
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from actionhero.inputs.payloads import ValuePayload as ValuePayload
     from actionhero.inputs.problems import pointer_to as pointer_to
     from actionhero.inputs.schema import InputSchema as InputSchema
+    from actionhero.inputs.schema import OutputSchema as OutputSchema
     from actionhero.json import dumps as dumps
     from actionhero.json import dumps_pretty as dumps_pretty
     from actionhero.json import encode as encode
@@ -76,7 +76,6 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.identifier": ["new_identifier"],
         "actionhero.inputs.annotations": ["members", "parts"],
         "actionhero.inputs.fields": ["InputField", "input_names"],
-        "actionhero.inputs.output_schema": ["OutputSchema"],
         "actionhero.inputs.payloads": [
             "EMPTY_PAYLOAD",
             "InvalidPayload",
@@ -88,7 +87,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "ValuePayload",
         ],
         "actionhero.inputs.problems": ["pointer_to"],
-        "actionhero.inputs.schema": ["InputSchema"],
+        "actionhero.inputs.schema": ["InputSchema", "OutputSchema"],
         "actionhero.json": ["dumps", "dumps_pretty", "encode", "loads"],
         "actionhero.logs": ["add_facts", "request_id"],
         "actionhero.pipeline": ["Pipeline"],
