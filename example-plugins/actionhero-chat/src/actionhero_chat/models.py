@@ -7,7 +7,7 @@ from tortoise.models import Model
 
 
 class User(Model):
-    """A user who has signed up."""
+    """A registered user."""
 
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=256)

@@ -27,7 +27,7 @@ class ChatSettings(Settings):
     hashes_at_once: int | None = Field(
         default=None,
         ge=1,
-        description="Maximum number of passwords that a process hashes at once; further ones wait. "
+        description="Maximum number of passwords that a process hashes at once; others wait. "
         "Default: the number of processors.",
     )
     default_user: bool = Field(

@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 "table": "users",
                 "app": "chat",
                 "pk_attr": "id",
-                "table_description": "A user who has signed up.",
+                "table_description": "A registered user.",
             },
             bases=["Model"],
         ),
