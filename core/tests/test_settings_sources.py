@@ -359,20 +359,6 @@ def test_later_sources_override_earlier_ones(folder: Path) -> None:
     ]
 
 
-def test_command_line_values_can_be_added_later(folder: Path) -> None:
-    """The original is unchanged."""
-    sources = read(command_line={"s": {"a": 1, "b": 1}})
-
-    added = sources.with_command_line({"s": {"b": 2}, "t": {"c": 3}})
-
-    assert {value.path: value.value for value in added.values({})} == {
-        ("s", "a"): 1,
-        ("s", "b"): 2,
-        ("t", "c"): 3,
-    }
-    assert last(sources, "s", "b").value == 1
-
-
 def test_variables_can_set_nested_keys(folder: Path) -> None:
     """Two underscores separate the levels; a whole value precedes its parts."""
     environ = {"ACTIONHERO_WEB__CORS__MAX_AGE": "1", "ACTIONHERO_WEB__CORS": "{}"}

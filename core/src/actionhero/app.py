@@ -11,7 +11,7 @@ from actionhero.connection import SessionStore
 from actionhero.errors import BootError, ConfigurationError, PluginError
 from actionhero.health import Health
 from actionhero.initializer import Initializer, Resources, sort_initializers
-from actionhero.lifecycle import DrainState, Lifecycle
+from actionhero.lifecycle import Lifecycle
 from actionhero.middleware import Middleware
 from actionhero.pipeline import Pipeline
 from actionhero.plugins.discovery import CORE, Plugin, find_plugins, load_application
@@ -175,7 +175,7 @@ class App:
     @property
     def is_stopping(self) -> bool:
         """Whether the shutdown has begun: no new calls are accepted."""
-        return self.lifecycle.drain.state is not DrainState.RUNNING
+        return not self.ready
 
     @property
     def grace_seconds(self) -> float:

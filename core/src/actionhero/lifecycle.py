@@ -30,7 +30,6 @@ class Phase(StrEnum):
     """The phase of an application."""
 
     LOADED = "loaded"
-    INITIALIZED = "initialized"
     STARTED = "started"
     STOPPED = "stopped"
 
@@ -62,39 +61,20 @@ class Lifecycle:
         self._started_initializers: list[Initializer] = []
         self._started_servers: list[Server] = []
 
-    async def initialize(self) -> None:
-        """Initialize all initializers.
-
-        Raises:
-            LifecycleError: One failed. The others have been stopped.
-        """
-        for initializer in self._initializers:
-            self._started_initializers.append(initializer)
-            try:
-                await initializer.initialize(self._app)
-            except BaseException as error:  # noqa: BLE001 - raised after the others have stopped
-                await self._abort("initialize", "initializer", initializer, error)
-        self.phase = Phase.INITIALIZED
-
     async def start(self) -> None:
-        """Start all initializers, then all servers.
+        """Initialize all initializers, start them, then start all servers.
 
         Raises:
             BootError: One failed. The others have been stopped.
         """
-        if self.phase is Phase.LOADED:
-            await self.initialize()
         for initializer in self._initializers:
-            try:
-                await initializer.start(self._app)
-            except BaseException as error:  # noqa: BLE001 - raised after the others have stopped
-                await self._abort("start", "initializer", initializer, error)
+            self._started_initializers.append(initializer)
+            await self._run("initialize", "initializer", initializer)
+        for initializer in self._initializers:
+            await self._run("start", "initializer", initializer)
         for server in self._servers:
             self._started_servers.append(server)
-            try:
-                await server.start(self._app)
-            except BaseException as error:  # noqa: BLE001 - raised after the others have stopped
-                await self._abort("start", "server", server, error)
+            await self._run("start", "server", server)
         self.phase = Phase.STARTED
 
     def disable_servers(self) -> None:
@@ -129,19 +109,20 @@ class Lifecycle:
             logger.error("%s failed to stop: %s", name, failure, exc_info=failure)
         return failures
 
-    async def _abort(
-        self, phase: str, kind: str, part: Initializer | Server, error: BaseException
-    ) -> None:
-        """Stop everything, then raise the error that prevented the start."""
-        await self._stop()
-        # Cancellation, and errors that name their remedy, are raised as they are.
-        if isinstance(error, asyncio.CancelledError | BootError) or not isinstance(
-            error, Exception
-        ):
-            raise error
-        raise LifecycleError(
-            f"{self._describe(kind, part)} failed to {phase}: {error_text(error)}"
-        ) from error
+    async def _run(self, method: str, kind: str, part: Initializer | Server) -> None:
+        """Call a method of an initializer or a server. If it fails, stop everything, and raise."""
+        try:
+            await getattr(part, method)(self._app)
+        except BaseException as error:
+            await self._stop()
+            # Cancellation, and errors that name their remedy, are raised as they are.
+            if isinstance(error, asyncio.CancelledError | BootError) or not isinstance(
+                error, Exception
+            ):
+                raise
+            raise LifecycleError(
+                f"{self._describe(kind, part)} failed to {method}: {error_text(error)}"
+            ) from error
 
     def _describe(self, kind: str, part: Initializer | Server) -> str:
         return f"{kind} {part.name!r} ({self._app.plugins.describe(part)})"
@@ -157,7 +138,6 @@ class DrainState(StrEnum):
 
     RUNNING = "running"
     DRAINING = "draining"
-    CLOSING = "closing"
     STOPPED = "stopped"
 
 
@@ -203,7 +183,6 @@ class Drain:
                 failures.append((self._describe(server), error))
         if servers:
             failures += await self._finish(servers, grace_seconds)
-        self.state = DrainState.CLOSING
         for server in reversed(servers):
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):

@@ -6,7 +6,6 @@ imported when it runs.
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ import click
 from actionhero.plugins import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from actionhero.app import App
     from actionhero.application import RunMode
@@ -46,21 +45,17 @@ class LazyCommand(click.Command):
     def load(self) -> click.Command:
         """Import the command, and add the options of plugins to it."""
         if self._command is None:
-            command = _load_target(self._target)
+            from pkgutil import resolve_name  # noqa: PLC0415
+
+            command: click.Command = resolve_name(self._target)
             for target in self.option_targets:
-                command.params.extend(_load_target(target)())
+                command.params.extend(resolve_name(target)())
             self._command = command
         return self._command
 
-    def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: Any,
-    ) -> click.Context:
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
         """Parse the arguments with the imported command, which then runs."""
-        return self.load().make_context(info_name, args, parent, **extra)
+        return self.load().make_context(*args, **options)
 
 
 class SettingOption(click.Option):
@@ -132,7 +127,7 @@ class CommandGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command = super().get_command(ctx, cmd_name)
         # `start` is a command of core with options of plugins.
-        if command is None or (isinstance(command, LazyCommand) and cmd_name == "start"):
+        if command is None or cmd_name == "start":
             self._load_plugins(ctx)
             command = super().get_command(ctx, cmd_name)
         return command
@@ -223,12 +218,6 @@ def red(text: str) -> str:
     return text if os.environ.get("NO_COLOR") else click.style(text, fg="red")
 
 
-def _load_target(target: str) -> Any:
-    """Return the attribute at `package.module:attribute`."""
-    module, _, attribute = target.partition(":")
-    return getattr(importlib.import_module(module), attribute)
-
-
 @click.group(
     cls=CommandGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -268,34 +257,42 @@ for _name, _target, _help in (
     ("config", "actionhero.cli.listings:config", "List the settings and their sources."),
     ("doctor", "actionhero.cli.doctor:doctor", "Check that the application can start."),
     ("version", "actionhero.cli.listings:version", "List the versions of installed packages."),
-    (
-        "completion",
-        "actionhero.cli.completion:completion",
-        "Print the completion script.",
-    ),
 ):
     group.add_command(LazyCommand(_name, _target, _help))
 
 
-def main(run: Callable[..., Any] = group) -> None:
+@group.command(short_help="Print the completion script.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish", "powershell"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell, for `eval` or a file that the shell loads.
+
+    \b
+    bash:        eval "$(actionhero completion bash)"
+    zsh:         eval "$(actionhero completion zsh)"
+    fish:        actionhero completion fish | source
+    powershell:  actionhero completion powershell | Out-String | Invoke-Expression
+    """  # noqa: D301 - click's mark is the character itself
+    from click.shell_completion import get_completion_class  # noqa: PLC0415
+
+    class_ = get_completion_class(shell)
+    if class_ is None:
+        raise click.UsageError(f"this version of click has no completion for {shell}")
+    click.echo(class_(group, {}, "actionhero", "_ACTIONHERO_COMPLETE").source())
+
+
+def main() -> None:
     """Run the command line, and exit: with 78 for invalid settings or plugins."""
     from actionhero.errors import BootError  # noqa: PLC0415
 
     try:
-        run(prog_name="actionhero")
+        group(prog_name="actionhero")
     except BootError as error:
-        _print_error(error)
+        first, *others = str(error).splitlines() or [type(error).__name__]
+        cause = error.__cause__
+        while cause is not None:
+            # Most messages end with their cause.
+            if str(cause) not in str(error):
+                others.append(f"caused by {type(cause).__name__}: {cause}")
+            cause = cause.__cause__
+        click.echo("\n       ".join([f"{red('Error:')} {first}", *others]), err=True)
         raise SystemExit(error.exit_code) from None
-
-
-def _print_error(error: Exception) -> None:
-    lines = str(error).splitlines() or [type(error).__name__]
-    click.echo(f"{red('Error:')} {lines[0]}", err=True)
-    for line in lines[1:]:
-        click.echo(f"       {line}", err=True)
-    cause = error.__cause__
-    while cause is not None:
-        # Most messages end with their cause.
-        if str(cause) not in str(error):
-            click.echo(f"       caused by {type(cause).__name__}: {cause}", err=True)
-        cause = cause.__cause__

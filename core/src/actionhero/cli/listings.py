@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, requires
 from importlib.metadata import version as version_of
 
 import click
+from packaging.requirements import Requirement
 
 from actionhero.application import RunMode
 from actionhero.cli.group import CommandContext, red
@@ -132,8 +133,7 @@ def version(context: CommandContext, format_: str) -> None:
     except PackageNotFoundError:
         requirements = []
     for requirement in requirements:
-        name = requirement.partition(";")[0].strip()
-        name = name[: next((i for i, c in enumerate(name) if c in "<>=!~ [("), len(name))]
+        name = Requirement(requirement).name
         try:
             rows.append({"name": name, "version": version_of(name)})
         except PackageNotFoundError:

@@ -128,7 +128,7 @@ def fields_of(type_: Any) -> Iterable[InputField]:
             default = ABSENT
             if not field.is_required() and field.default_factory is None:
                 default = field.default
-            yield InputField(
+            yield _field(
                 name=names[0],
                 names=frozenset([*names, name] if both else names),
                 attribute=name,
@@ -136,9 +136,6 @@ def fields_of(type_: Any) -> Iterable[InputField]:
                 description=field.description,
                 required=field.is_required(),
                 default=default,
-                secret=is_secret(annotation, ()),
-                is_list=is_sequence(annotation),
-                is_structure=is_structure(annotation),
             )
     elif is_typeddict(type_) or dataclasses.is_dataclass(type_):
         defaults = set()
@@ -152,20 +149,26 @@ def fields_of(type_: Any) -> Iterable[InputField]:
         for name, hint in get_type_hints(type_, include_extras=True).items():
             annotation = unwrap_required(hint)
             info = pydantic.fields.FieldInfo.from_annotation(annotation)
-            yield InputField(
+            is_optional = is_typeddict(type_) and is_optional_key(type_, name, hint)
+            yield _field(
                 name=name,
                 names=frozenset([name]),
                 attribute=name,
                 annotation=annotation,
                 description=info.description,
-                required=not (
-                    is_optional_key(type_, name, hint) if is_typeddict(type_) else name in defaults
-                ),
+                required=name not in defaults and not is_optional,
                 default=ABSENT,
-                secret=is_secret(annotation, ()),
-                is_list=is_sequence(annotation),
-                is_structure=is_structure(annotation),
             )
+
+
+def _field(annotation: Any, **properties: Any) -> InputField:
+    return InputField(
+        annotation=annotation,
+        secret=is_secret(annotation, ()),
+        is_list=is_sequence(annotation),
+        is_structure=is_structure(annotation),
+        **properties,
+    )
 
 
 def input_names(name: str, field: pydantic.fields.FieldInfo) -> list[str]:

@@ -12,7 +12,7 @@ from actionhero.errors import ABSENT, ErrorType, InvalidInput, MalformedRequest,
 from actionhero.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Set
+    from collections.abc import Callable, Container
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 #: The prefixes that pydantic adds to the message of a validator's `ValueError` or
 #: `AssertionError`.
-_PREFIXES: Final = {"value_error": "Value error, ", "assertion_error": "Assertion failed, "}
+VALIDATOR_PREFIXES: Final = {
+    "value_error": "Value error, ",
+    "assertion_error": "Assertion failed, ",
+}
 
 #: The types of errors whose messages come from the schema alone. Others may repeat the input.
 FIXED_MESSAGES: Final = frozenset(get_args(core_schema.ErrorType)) - {
@@ -67,7 +70,7 @@ class InputErrors:
                 return MalformedRequest(first["msg"])
             if first["type"] in _NOT_AN_OBJECT:
                 return not_an_object()
-        values: Any = None
+        values: Any = read_values
         if self._fields.is_open or any(len(detail["loc"]) > 1 for detail in details):
             values = read_values()
             if not isinstance(values, Mapping):
@@ -75,17 +78,11 @@ class InputErrors:
             problems = [self.problem(detail, values, detail["loc"]) for detail in details]
         else:
             problems = [problem_at(detail, detail["loc"]) for detail in details]
-        if other_problems:
-            return self.invalid([*other_problems, *problems], read_values)
-        # Sorted already: pydantic validates in order of declaration.
-        key = first_part(problems[0].pointer) or None
-        value: Any = ABSENT
-        if key is not None and self._has_value(key, problems[0]):
-            value = first["input"] if values is None else values.get(key, ABSENT)
-            value = self._fields.redact_value(key, value)
-            if not isinstance(value, str | int | float):
-                value = redact(value, self._fields.secret_names, limit=None)
-        return _invalid_input(problems, key, value)
+            if not other_problems:
+                # Only the first one is shown, which is first already: pydantic validates in the
+                # order of declaration.
+                values = {str(part): first["input"] for part in first["loc"]}
+        return self.invalid([*other_problems, *problems], values)
 
     def invalid(
         self, problems: list[Problem], values: Mapping[str, Any] | Callable[[], Any]
@@ -102,12 +99,20 @@ class InputErrors:
         )
         key = first_part(problems[0].pointer) or None
         value: Any = ABSENT
-        if key is not None and self._has_value(key, problems[0]):
+        # pydantic reports the whole of the inputs as the value of a missing field.
+        is_shown = key not in self._fields.secret_names and problems[0].type != "missing"
+        if key is not None and is_shown:
             values = values() if callable(values) else values
             if key in values:
                 value = self._fields.redact_value(key, values[key])
                 value = redact(value, self._fields.secret_names, limit=None)
-        return _invalid_input(problems, key, value)
+        return InvalidInput(
+            problems[0].message,
+            type=ErrorType.PARAM_REQUIRED,
+            key=key,
+            value=value,
+            problems=tuple(problems),
+        )
 
     def problem(self, detail: ErrorDetails, values: Any, location: Sequence[Any]) -> Problem:
         """Return the problem for one error of pydantic, at its place in `values`."""
@@ -130,11 +135,6 @@ class InputErrors:
                 problems.append(Problem(pointer_to((name,)), message, "extra_forbidden"))
         return problems
 
-    def _has_value(self, key: str, problem: Problem) -> bool:
-        """Return whether an error shows the value of an input: it is neither secret nor missing."""
-        # pydantic reports the whole of the inputs as the value of a missing field.
-        return key not in self._fields.secret_names and problem.type != "missing"
-
 
 def not_an_object() -> MalformedRequest:
     """Return the error of a body that is JSON, but not an object."""
@@ -146,8 +146,8 @@ def problem_at(detail: ErrorDetails, location: Iterable[Any]) -> Problem:
     kind, message = detail["type"], detail["msg"]
     if kind == "missing":
         message = f"Missing required param: {detail['loc'][-1]}"
-    elif kind in _PREFIXES:
-        message = message.removeprefix(_PREFIXES[kind])
+    elif kind in VALIDATOR_PREFIXES:
+        message = message.removeprefix(VALIDATOR_PREFIXES[kind])
     return Problem(pointer_to(location), message, kind)
 
 
@@ -157,7 +157,7 @@ def details_of(error: ValidationError) -> list[ErrorDetails]:
 
 
 def location_in(
-    values: Any, location: Sequence[Any], secrets: Set[str], *, missing: bool = False
+    values: Any, location: Sequence[Any], secrets: Container[str], *, missing: bool = False
 ) -> list[Any]:
     """Return the place of an error in `values`.
 
@@ -196,16 +196,6 @@ def pointer_to(location: Iterable[Any]) -> str:
 def first_part(pointer: str) -> str:
     """Return the first name in an RFC 6901 pointer; empty for the whole document."""
     return pointer[1:].partition("/")[0].replace("~1", "/").replace("~0", "~")
-
-
-def _invalid_input(problems: list[Problem], key: str | None, value: Any) -> InvalidInput:
-    return InvalidInput(
-        problems[0].message,
-        type=ErrorType.PARAM_REQUIRED,
-        key=key,
-        value=value,
-        problems=tuple(problems),
-    )
 
 
 def _contains(values: Any, part: Any) -> bool:

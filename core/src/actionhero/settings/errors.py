@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actionhero.errors import ConfigurationError
+from actionhero.inputs.problems import VALIDATOR_PREFIXES
 from actionhero.redaction import MASK, mask_url, mask_urls
 from actionhero.settings.model import Settings, contains_secret, mask_value
 from actionhero.settings.sources import PREFIX
@@ -24,8 +25,6 @@ _EXPECTED = {
     "time_delta_type": "a duration: seconds, or a number with ms, s, m, h or d, such as '20s'",
     "list_type": "a list: a,b in a variable, ['a', 'b'] in a file",
 }
-#: The prefixes that pydantic adds to the messages of validators, by type of error.
-_VALIDATOR_PREFIXES = {"value_error": "Value error, ", "assertion_error": "Assertion failed, "}
 
 _PLUGIN_HINT = (
     "if it belongs to a plugin, install and enable the plugin; otherwise remove the setting"
@@ -156,8 +155,8 @@ def _reason(detail: ErrorDetails, texts: list[str], *, is_secret: bool) -> str:
     kind = detail["type"]
     if kind in _EXPECTED:
         return f"should be {_EXPECTED[kind]}"
-    message = detail["msg"].removeprefix(_VALIDATOR_PREFIXES.get(kind, ""))
-    if kind not in _VALIDATOR_PREFIXES and message[1:2].islower():
+    message = detail["msg"].removeprefix(VALIDATOR_PREFIXES.get(kind, ""))
+    if kind not in VALIDATOR_PREFIXES and message[1:2].islower():
         message = message[0].lower() + message[1:]
     message = message.removeprefix("input ")
     # A validator may quote the value.

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from actionhero.errors import ConfigurationError
 from actionhero.inputs.annotations import members
+from actionhero.inputs.problems import location_in
 from actionhero.settings import errors
 from actionhero.settings.loaded import LoadedSettings
 from actionhero.settings.model import annotation_at, is_unset, parse_text
@@ -228,23 +229,13 @@ def _by_path(
     """
     groups: dict[tuple[str, ...], list[ErrorDetails]] = {}
     for detail in details:
-        location = detail["loc"]
-        path: tuple[str, ...] = ()
-        inner: Any = values
-        for count, part in enumerate(location, start=1):
-            if _has_key(inner, part):
-                inner = inner[part]
-            elif path and not (detail["type"] == "missing" and count == len(location)):
-                continue
-            path = (*path, str(part))
-        groups.setdefault(path, []).append(detail)
+        # The first part is the key of a setting, also if the invalid value is its default.
+        location = [str(part) for part in detail["loc"][:1]]
+        if location:
+            value, missing = values.get(location[0]), detail["type"] == "missing"
+            location += map(str, location_in(value, detail["loc"][1:], (), missing=missing))
+        groups.setdefault(tuple(location), []).append(detail)
     return groups
-
-
-def _has_key(value: Any, key: int | str) -> bool:
-    if isinstance(value, list):
-        return isinstance(key, int) and key < len(value)
-    return isinstance(value, dict) and key in value
 
 
 def _contains(value: Any, keys: tuple[str, ...]) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast, get_args
@@ -83,13 +83,6 @@ class Sources:
     dotenv: Mapping[str, Variable] = field(default_factory=dict, repr=False)
     environ: Mapping[str, Variable] = field(default_factory=dict, repr=False)
     command_line: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
-
-    def with_command_line(self, sections: Mapping[str, Mapping[str, Any]]) -> Sources:
-        """Return a copy with further values by section and key; `None` means unset."""
-        merged = {name: dict(keys) for name, keys in self.command_line.items()}
-        for name, keys in sections.items():
-            merged.setdefault(name, {}).update(keys)
-        return replace(self, command_line=merged)
 
     def values(self, aliases: Mapping[str, tuple[str, str]]) -> Iterator[SettingValue]:
         """Yield all values. Later ones override earlier ones.
