@@ -9,7 +9,7 @@ import pytest
 
 from actionhero import Conflict, ErrorType, InvalidInput, Problem, TypedError
 from actionhero.transport import error_document
-from actionhero.transport.error_document import VALUE_LIMIT, error_problems
+from actionhero.transport.error_documents import VALUE_LIMIT, error_problems
 
 
 def inner_document(error: TypedError, **more: Any) -> dict[str, Any]:

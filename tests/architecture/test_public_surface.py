@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import pkgutil
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -128,6 +129,16 @@ def test_public_names_exist(module: str) -> None:
     for name in getattr(package, "__all__", ()):
         assert getattr(package, name) is not None
         assert name in dir(package)
+
+
+@pytest.mark.parametrize("module", sorted(PUBLIC | {"actionhero_tasks.testing"}))
+def test_no_public_name_is_the_name_of_a_submodule(module: str) -> None:
+    """Importing the submodule would replace the name by the module."""
+    package = importlib.import_module(module)
+
+    submodules = {info.name for info in pkgutil.iter_modules(package.__path__)}
+
+    assert submodules.isdisjoint(getattr(package, "__all__", ()))
 
 
 @pytest.mark.parametrize("module", sorted(PUBLIC))

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from actionhero.cli.group import CommandGroup as CommandGroup
     from actionhero.cli.group import LazyCommand as LazyCommand
     from actionhero.cli.group import SettingOption as SettingOption
-    from actionhero.cli.group import group as group
     from actionhero.cli.group import main as main
     from actionhero.cli.output import EXIT_CONFIGURATION as EXIT_CONFIGURATION
     from actionhero.cli.output import EXIT_DATA as EXIT_DATA
@@ -41,7 +40,6 @@ __getattr__, __dir__, __all__ = lazy_names(
             "CommandGroup",
             "LazyCommand",
             "SettingOption",
-            "group",
             "main",
         ],
         ".output": [

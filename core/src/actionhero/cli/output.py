@@ -12,7 +12,7 @@ from actionhero import json, logs
 from actionhero.errors import ErrorType
 from actionhero.settings import LoggerSettings
 from actionhero.streams import Chunk, Event
-from actionhero.transport.error_document import error_document
+from actionhero.transport.error_documents import error_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

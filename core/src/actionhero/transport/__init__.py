@@ -58,8 +58,8 @@ if TYPE_CHECKING:
     from actionhero.timeouts import TimeoutQueue as TimeoutQueue
     from actionhero.transport.backoff import Backoff as Backoff
     from actionhero.transport.backoff import backoff_seconds as backoff_seconds
-    from actionhero.transport.error_document import error_document as error_document
-    from actionhero.transport.error_document import error_problems as error_problems
+    from actionhero.transport.error_documents import error_document as error_document
+    from actionhero.transport.error_documents import error_problems as error_problems
     from actionhero.transport.file_lock import FileLock as FileLock
     from actionhero.transport.file_lock import is_locked as is_locked
 
@@ -68,7 +68,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         ".backoff": ["Backoff", "backoff_seconds"],
         ".file_lock": ["FileLock", "is_locked"],
-        ".error_document": ["error_document", "error_problems"],
+        ".error_documents": ["error_document", "error_problems"],
         "actionhero.action": ["RegisteredAction"],
         "actionhero.error_handling": ["ErrorHandler", "INTERNAL_ERROR"],
         "actionhero.errors": ["ABSENT"],

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from actionhero import lazy_names
 
 if TYPE_CHECKING:
-    from actionhero_tasks.testing.drain import drain as drain
+    from actionhero_tasks.testing.draining import drain as drain
     from actionhero_tasks.testing.jobs import new_job as new_job
     from actionhero_tasks.testing.jobs import new_settlement as new_settlement
     from actionhero_tasks.testing.store_contract import StoreContract as StoreContract
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
-        ".drain": ["drain"],
+        ".draining": ["drain"],
         ".jobs": ["new_job", "new_settlement"],
         ".store_contract": ["StoreContract"],
     },

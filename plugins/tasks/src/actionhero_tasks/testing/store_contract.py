@@ -1,4 +1,4 @@
-"""`StoreContract`: the test suite of every store of jobs."""
+"""`StoreContract`: the test suite of every job store."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class StoreContract(WorkerContract):
         assert done.created_ms <= done.started_ms <= done.ended_ms
 
     def test_a_failed_job_is_delayed_and_runs_again_when_due(self, store: JobStore) -> None:
-        """Its error is stored meanwhile."""
+        """Its error is stored while it waits."""
         store.add([new_job()])
         [claim] = store.settle_and_claim("one", None, 1)[0]
 

@@ -1,4 +1,4 @@
-"""`drain`: runs waiting jobs in a test, for tests of actions that enqueue."""
+"""`drain`: runs all ready jobs, for tests of actions that enqueue jobs."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from actionhero_tasks.reports import Job
     from actionhero_tasks.store import JobStore
 
-#: How many jobs are claimed in one step.
+#: How many jobs are claimed at a time.
 BATCH: Final = 100
 
 
 async def drain(app: Application | RunningApp) -> list[Job]:
     """Run the ready jobs, and those that they enqueue, in order; return their status.
 
-    Delayed jobs are not run, nor are retries of failed jobs.
+    Delayed jobs and retries of failed jobs are not run.
 
     Args:
         app: A running application that runs no jobs itself, as in `RunMode.CLI`.
     """
-    running = app.app if isinstance(app, RunningApp) else app
-    tasks = running.get(Tasks)
-    runner = JobRunner(running, lambda *_: None)
+    application = app.app if isinstance(app, RunningApp) else app
+    tasks = application.get(Tasks)
+    runner = JobRunner(application, lambda *_: None)
     worker_id = new_worker_id()
     await tasks.use(lambda store: store.register_worker(worker_id))
     ids: list[str] = []
