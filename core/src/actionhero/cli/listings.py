@@ -9,7 +9,6 @@ from importlib.metadata import PackageNotFoundError, requires
 from importlib.metadata import version as version_of
 
 import click
-from packaging.requirements import Requirement
 
 from actionhero.application import RunMode
 from actionhero.cli.group import CommandContext, red
@@ -116,6 +115,8 @@ def config(context: CommandContext, section: str | None, format_: str) -> None:
 @click.pass_obj
 def version(context: CommandContext, format_: str) -> None:
     """List the versions of ActionHero, of Python, of plugins and of the dependencies of core."""
+    from packaging.requirements import Requirement  # noqa: PLC0415 - as slow as click
+
     from actionhero.plugins.discovery import find_plugins  # noqa: PLC0415 - imports all plugins
 
     rows: list[dict[str, str | None]] = [

@@ -62,7 +62,7 @@ class Handler(logging.Handler):
 
 
 class _Configuration:
-    """The handler that `configure` installed, and the state of logging before that."""
+    """Installs a handler, and holds the state of logging before that."""
 
     def __init__(self, handler: Handler) -> None:
         root = logging.getLogger()
@@ -71,12 +71,9 @@ class _Configuration:
         # The handler of `logging.basicConfig` would write every record twice.
         self.replaced = [h for h in root.handlers if type(h) is logging.StreamHandler]
         self.show_warning = warnings.showwarning
-
-    def install(self) -> None:
-        root = logging.getLogger()
         for replaced in self.replaced:
             root.removeHandler(replaced)
-        root.addHandler(self.handler)
+        root.addHandler(handler)
         warnings.showwarning = _log_warning
 
     def restore(self) -> None:
@@ -118,7 +115,6 @@ def configure(
     stream = sys.stderr if stream is None else stream
     if _current is None:
         _current = _Configuration(Handler(stream, call_log))
-        _current.install()
     handler = _current.handler
     call_log.flush()
     handler.stream = stream

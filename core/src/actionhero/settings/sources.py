@@ -246,19 +246,15 @@ def _is_setting(name: str, text: str) -> bool:
 def _plugin_names(setting: SettingValue, default: Any) -> Any:
     value = setting.value
     if setting.is_text:
+        # Imported here because most variables do not contain JSON.
+        import json
+
         if not value.strip():
             return default
-        value = _parse_json(value) if value.lstrip().startswith("[") else split_list(value)
+        try:
+            value = json.loads(value) if value.lstrip().startswith("[") else split_list(value)
+        except json.JSONDecodeError:
+            return default
     if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
         return tuple(value)
     return default
-
-
-def _parse_json(text: str) -> Any:
-    """Return the value of a JSON text; `None` if it is invalid."""
-    import json
-
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return None
