@@ -1,4 +1,4 @@
-"""`JobBroker`: dramatiq's actors and workers on a store of jobs."""
+"""`JobBroker`: dramatiq's actors and workers on a job store."""
 
 from __future__ import annotations
 

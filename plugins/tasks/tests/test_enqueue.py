@@ -73,7 +73,7 @@ async def test_unique_for_deduplicates_by_inputs(tasks_app: Callable[..., Any]) 
 
 
 async def test_a_job_can_be_delayed(tasks_app: Callable[..., Any]) -> None:
-    """By a duration or until a time; meanwhile it can be cancelled."""
+    """By a duration or until a time; before that it can be cancelled."""
     async with tasks_app(Sum) as app:
         tasks = app.get(Tasks)
         soon = await tasks.enqueue(Sum, {"a": 1}, delay=timedelta(milliseconds=50))

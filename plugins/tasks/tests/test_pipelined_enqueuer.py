@@ -116,7 +116,7 @@ async def test_a_script_that_redis_has_lost_is_loaded_again(
 async def test_an_outage_of_redis_is_reported_and_the_pipeline_reopened_after_it(
     tasks: Tasks, server: ThrowAwayRedis
 ) -> None:
-    """Enqueueing raises `ServiceUnavailable` meanwhile."""
+    """During the outage, enqueueing raises `ServiceUnavailable`."""
     await open_pipeline(tasks)
     server.kill()
     with pytest.raises(ServiceUnavailable):

@@ -1,4 +1,4 @@
-"""`JobBroker`: the store of jobs as a broker of dramatiq.
+"""`JobBroker`: the job store as a broker of dramatiq.
 
 dramatiq actors, native middleware and dramatiq workers can share the queues of the store, with the
 same leases and dead letters. Actions run without it: `Worker` claims jobs from the store directly.
@@ -34,7 +34,7 @@ _UNDECODABLE: Final = b'{"message":"it is not a dramatiq message","type":"CONNEC
 
 
 class JobBroker(Broker):
-    """A dramatiq broker over a store of jobs.
+    """A dramatiq broker over a job store.
 
     Args:
         store: The store; the caller closes it.
@@ -145,7 +145,7 @@ class JobConsumer(Consumer):
     """Consumes one queue, as a worker with its own id.
 
     Args:
-        store: The store of jobs.
+        store: The job store.
         queue_name: The queue.
         prefetch: How many messages may be unacknowledged.
         timeout: How many milliseconds to wait for a message.

@@ -1,4 +1,4 @@
-"""The application and the store of jobs for the commands of this package."""
+"""Access to the application and the job store, for the commands of this package."""
 
 from __future__ import annotations
 
@@ -44,4 +44,4 @@ def use_store(app: Application, function: Callable[[JobStore], Result]) -> Resul
         finally:
             store.close()
     except StoreUnavailable as error:
-        raise UnavailableError(f"cannot use the store of jobs: {error}") from error
+        raise UnavailableError(f"cannot use the job store: {error}") from error

@@ -65,7 +65,7 @@ def enqueue(
     Options of this command precede NAME, the action's inputs follow it.
     `actionhero enqueue NAME --help` lists them. A worker runs the job, or a server that runs jobs.
 
-    Exit codes: 0 success; 2 usage error; 65 invalid inputs; 69 the store of jobs cannot be reached;
+    Exit codes: 0 success; 2 usage error; 65 invalid inputs; 69 the job store cannot be reached;
     78 invalid settings or plugins.
     """
     if delay is not None and at is not None:

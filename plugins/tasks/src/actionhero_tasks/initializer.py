@@ -44,7 +44,7 @@ class TasksInitializer(Initializer):
                 "ACTIONHERO_TASKS__BROKER_URL to its URL"
             ) from error
         except StoreUnavailable as error:
-            raise UnavailableError(f"cannot use the store of jobs: {error}") from error
+            raise UnavailableError(f"cannot use the job store: {error}") from error
 
     async def stop(self, app: Application) -> None:
         """Close the store."""

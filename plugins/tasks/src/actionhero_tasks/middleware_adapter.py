@@ -21,7 +21,7 @@ class DramatiqMiddlewareAdapter:
     """Emits the signals of dramatiq's own worker.
 
     Args:
-        store: The store of jobs.
+        store: The job store.
         middleware: The middleware of all plugins, the outermost first.
     """
 

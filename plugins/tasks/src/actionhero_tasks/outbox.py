@@ -27,7 +27,7 @@ class Outbox(ABC):
     """The part of a store that tracks which ready jobs were sent to a message broker.
 
     A ready job is *unsent* at first. A process marks it as being sent, sends it, and marks it as
-    sent when the broker has stored the message; meanwhile no other process sends it. A worker that
+    sent when the broker has stored the message; until then no other process sends it. A worker that
     receives the message claims the job by its id, and only the first claim succeeds.
 
     Every method blocks, may be called from any thread, and is atomic, as those of the store.

@@ -1,4 +1,4 @@
-"""`Scheduler`: enqueues recurring actions, each time once, however many schedulers run.
+"""`Scheduler`: enqueues recurring actions, exactly once with any number of schedulers.
 
 Every scheduler tries to claim every time in the store, and the first succeeds. So there is no
 leader, and no failover. The time is that of the store's clock.
@@ -64,7 +64,7 @@ class Scheduler:
             try:
                 seconds = await self.enqueue_due()
             except ServiceUnavailable as error:
-                logger.warning("the store of jobs cannot be reached: %s", error.__cause__)
+                logger.warning("the job store cannot be reached: %s", error.__cause__)
             await asyncio.sleep(seconds)
 
     async def enqueue_due(self) -> float:

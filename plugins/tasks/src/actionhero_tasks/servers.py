@@ -88,7 +88,7 @@ class TaskServer(Server):
     def announcement(self) -> Sequence[str]:
         """Return a line with the queues and the concurrency."""
         queues = ", ".join(self._settings.queues) or "all queues"
-        return [f"running jobs from {queues}, {self._settings.concurrency} at once"]
+        return [f"running jobs from {queues}, up to {self._settings.concurrency} at once"]
 
 
 class SchedulerServer(Server):

@@ -20,20 +20,20 @@ def _parse_url(value: Any) -> BrokerUrl:
 
 
 class TasksSettings(Settings):
-    """The store of jobs, and how jobs run."""
+    """The job store, and how jobs run."""
 
     section: ClassVar[str] = "tasks"
 
     store: Literal["auto", "embedded", "redis"] = Field(
         default="auto",
-        description="The store of jobs: a file in the data folder (embedded), or the Redis of the "
+        description="The job store: a file in the data folder (embedded), or the Redis of the "
         "application. auto: redis if redis.url is set, otherwise embedded.",
     )
     broker_url: Annotated[BrokerUrl, PlainValidator(_parse_url)] | None = Field(
         default=None,
         description="The broker that delivers ready jobs to workers: amqp:// or amqps:// "
-        "(RabbitMQ), or postgresql://. By default workers poll the store, which has all jobs "
-        "in any case.",
+        "(RabbitMQ), or postgresql://. By default workers poll the store, which "
+        "contains all jobs in any case.",
     )
     run_in_server: bool | None = Field(
         default=None,
@@ -57,7 +57,7 @@ class TasksSettings(Settings):
         default=None,
         pattern=r"^(.+:)?\d{1,5}$",
         description="Where `actionhero worker` serves /livez and /readyz over HTTP: a port of "
-        "127.0.0.1, or a host and a port, such as 0.0.0.0:8081. By default it does not.",
+        "127.0.0.1, or a host and a port, such as 0.0.0.0:8081. Not set: no health endpoints.",
     )
     scheduler: bool = Field(
         default=False,
@@ -67,13 +67,13 @@ class TasksSettings(Settings):
     backoff: timedelta = Field(
         default=timedelta(seconds=10),
         ge=timedelta(0),
-        description="The delay before the first retry. It doubles with each retry, and is "
-        "extended by a random part of up to a half.",
+        description="The delay before the first retry. It doubles with each retry; random "
+        "jitter of up to 50 % is added.",
     )
     max_backoff: timedelta = Field(
         default=timedelta(hours=1),
         ge=timedelta(0),
-        description="The longest delay between two retries, before the random part.",
+        description="The longest delay between two retries, before jitter.",
     )
     result_ttl: timedelta = Field(
         default=timedelta(days=1),

@@ -55,7 +55,7 @@ def jobs_of(
     limit: int,
 ) -> list[JobRecord]:
     """Return jobs by state, the newest first."""
-    # The numbers are selected from an index alone, however many results the table has.
+    # The numbers are selected from an index alone, regardless of the size of the table.
     parts = " UNION ALL ".join(
         f"SELECT seq FROM jobs INDEXED BY {index} WHERE {condition} "
         "AND (:queue IS NULL OR queue = :queue) AND (:before IS NULL OR seq < :before)"

@@ -1,4 +1,4 @@
-"""`JobStore`: the interface of every store of jobs."""
+"""`JobStore`: the interface of every job store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
     from actionhero_tasks.outbox import Outbox
 
-#: A job that has crashed its worker so many times is dead-lettered.
+#: The number of worker crashes after which a job is dead-lettered.
 MAX_DELIVERIES = 3
 
 

@@ -1,4 +1,4 @@
-"""Opens the store of jobs, and the message broker, that the settings select."""
+"""Opens the job store, and the message broker, that the settings select."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class WorkerSupervisor(Supervisor):
         try:
             store = await asyncio.to_thread(open_store, self._app)
         except StoreUnavailable as error:
-            raise UnavailableError(f"cannot use the store of jobs: {error}") from error
+            raise UnavailableError(f"cannot use the job store: {error}") from error
         try:
             with StopSignals(loop, self._stop):
                 health_server = await self._start_health_server()

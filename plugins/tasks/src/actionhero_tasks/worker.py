@@ -37,13 +37,13 @@ class Worker:
     """Runs jobs from `start` to `close`.
 
     Args:
-        store: The store of jobs.
+        store: The job store.
         run: Runs a job, and returns its settlement.
         worker_id: A unique worker id.
         queues: The queues to claim from; `None`: all.
         concurrency: How many jobs run concurrently.
         sends_heartbeat: Whether the worker extends its own lease; not if a supervisor does.
-        on_poll: Called about once a second, in the thread, with whether the store is available.
+        on_poll: Called about once a second, in the thread; `True` if the store is available.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class Worker:
                 has_capacity = not self._stopping and active < self._concurrency
                 self._wait(has_capacity=has_capacity, claims=claims)
             except StoreUnavailable as error:
-                logger.warning("the store of jobs cannot be reached: %s; trying again", error)
+                logger.warning("the job store cannot be reached: %s; trying again", error)
                 self._on_poll(False)
                 if closing:
                     return

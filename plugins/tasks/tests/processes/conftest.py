@@ -167,7 +167,7 @@ class Deployment:
         return process.stdout.strip()
 
     def store(self) -> JobStore:
-        """Open the store of jobs in this process."""
+        """Open the job store in this process."""
         store = self._inner_store()
         outbox = store.outbox()
         if self.rabbitmq is None or outbox is None:
