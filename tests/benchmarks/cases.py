@@ -40,44 +40,44 @@ class Case:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         return f"{head}\r\n{body}".encode()
 
-    def check(self, peer: str, answer: bytes) -> None:
+    def check(self, peer: str, response: bytes) -> None:
         """Refuse an unexpected response: a wrong response is cheap.
 
         Args:
             peer: The server that sent the response.
-            answer: Head and body.
+            response: Head and body.
 
         Raises:
             RuntimeError: It is wrong; the message shows it.
         """
-        head, _, body = answer.partition(b"\r\n\r\n")
+        head, _, body = response.partition(b"\r\n\r\n")
         try:
             is_right = int(head.split()[1]) == self.status and self._fits(json.loads(body))
         except (IndexError, LookupError, TypeError, ValueError):
             is_right = False
         if not is_right:
-            raise RuntimeError(f"{peer} answers {self.name} with {answer[:2000]!r}")
+            raise RuntimeError(f"{peer} responds to {self.name} with {response[:2000]!r}")
 
-    def _fits(self, answer: Any) -> bool:
+    def _fits(self, response: Any) -> bool:
         if self.name == "W1":
-            return sorted(answer) == ["memory", "name", "pid", "uptime"]
+            return sorted(response) == ["memory", "name", "pid", "uptime"]
         if self.name == "W2":
-            user = answer["user"]
+            user = response["user"]
             named = user["name"] == "Mario Mario" and user["email"] == "mario@example.com"
             return named and isinstance(user["id"], int)
         if self.name == "W2b":
-            text = json.dumps(answer)
+            text = json.dumps(response)
             return all(key in text for key in ("name", "email", "password"))
         if self.name == "ready":
             return True
         if self.name == "list":
-            newest = answer["messages"][0]
-            whole = len(answer["messages"]) == ROWS and len(newest) == 6
-            return bool(whole and answer["pagination"]["limit"] == ROWS)
+            newest = response["messages"][0]
+            whole = len(response["messages"]) == ROWS and len(newest) == 6
+            return bool(whole and response["pagination"]["limit"] == ROWS)
         if self.name == "session":
-            return bool(sorted(answer["checks"]) == ["database", "redis"] and answer["healthy"])
+            return bool(sorted(response["checks"]) == ["database", "redis"] and response["healthy"])
         expected = {"id": 42, "name": "User 42", "email": "user42@example.com"}
-        return bool(answer == {"user": expected, "verbose": True})
+        return bool(response == {"user": expected, "verbose": True})
 
 
 W1: Final = Case("W1", "small JSON", "GET", "/api/about")

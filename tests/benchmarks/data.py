@@ -93,12 +93,12 @@ def _put(server: Server, path: str, value: Any, cookie: str = "Cookie: none=1") 
         {"Content-Type": "application/json", name: content},
         method="PUT",
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response)
 
 
 def _copy_session(url: str, cookie: str) -> None:
-    """Let the handlers by hand know the session, too: as one text, as one would do it."""
+    """Provide the session to the handlers written by hand too, as one JSON text."""
     import redis
 
     with redis.Redis.from_url(url) as client:

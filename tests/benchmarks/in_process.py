@@ -43,17 +43,17 @@ QUICK_TURNS = 5
 
 
 class Nowhere(asyncio.Transport):
-    """Takes answers, and keeps the last."""
+    """Counts responses, and stores the last one."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.answers = 0
+        self.responses = 0
         self.last = bytearray()
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        """Take a piece of an answer."""
+        """Receive a part of a response."""
         if data[:5] == b"HTTP/":
-            self.answers += 1
+            self.responses += 1
             self.last.clear()
         self.last += data
 
@@ -107,7 +107,7 @@ class Variant:
         self.requests = [self.case.request(number) for number in range(cases.DIFFERENT)]
 
     async def turn(self, count: int) -> float:
-        """Answer `count` requests, and return the microseconds of CPU time that each took."""
+        """Handle `count` requests, and return the microseconds of CPU time that each took."""
         self.prepare()
         protocol, wire = self.protocol, self.wire
         requests, self.requests = (
@@ -119,9 +119,9 @@ class Variant:
         )
         begun = time.process_time_ns()
         for request in requests:
-            expected = wire.answers + 1
+            expected = wire.responses + 1
             protocol.data_received(request)
-            while wire.answers < expected:  # noqa: ASYNC110 - the server runs in the same loop
+            while wire.responses < expected:  # noqa: ASYNC110 - the server runs in the same loop
                 await asyncio.sleep(0)
         self.finish()
         return (time.process_time_ns() - begun) / count / 1000

@@ -71,9 +71,9 @@ def load(server: Server, case: Case) -> float:
     before = server.cpu_seconds()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     spent = server.cpu_seconds() - before
-    answered = re.search(r"(\d+) requests in", done.stdout)
+    summary = re.search(r"(\d+) requests in", done.stdout)
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout)
-    count = int(answered[1]) if answered else 0
+    count = int(summary[1]) if summary else 0
     expected = 0 if case.status == 200 else count
     wrong = "Socket errors" in done.stdout or (int(refused[1]) if refused else 0) != expected
     if not count or wrong:

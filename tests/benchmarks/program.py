@@ -1,4 +1,4 @@
-"""A process on a core of its own: started, looked at through `/proc`, and ended."""
+"""A process on its own core, measured through `/proc`."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Program:
         return kilobytes["Pss"] / 1024, kilobytes["Rss"] / 1024
 
     def _wait_until_ready(self) -> None:
-        """Return when it can be used; where it is not known, at once."""
+        """Wait until it is ready; return immediately if that cannot be detected."""
 
     def _tree(self) -> list[int]:
         pids, waiting = [], [self._process.pid]
@@ -128,7 +128,7 @@ class Program:
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            # A session of its own, so that nothing of it stays behind.
+            # In its own session, so that all its child processes can be stopped.
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 

@@ -1,4 +1,4 @@
-"""A server process on a core of its own, and requests to it."""
+"""A server process on its own core, and requests to it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMMANDS: Final = {
 }  # fmt: skip
 
 _START_SECONDS: Final = 30.0
-#: How often is tried whether it answers.
+#: How often the server is polled at startup.
 _TRY_SECONDS: Final = 0.002
 
 
@@ -57,13 +57,13 @@ class Server(Program):
         arguments = [part.format(port=self.port) for part in parts]
         super().__init__(name, arguments, variables=variables, folder=folder)
         self._first = first
-        #: From the start of the process to its first right answer.
+        #: From the start of the process to its first correct response.
         self.seconds_to_answer = 0.0
 
     def ask(self, case: Case) -> bytes:
-        """Return the answer to one request, head and body."""
+        """Return the response to one request, head and body."""
         with socket.create_connection(("127.0.0.1", self.port), 5) as connection:
-            # So that the answer ends where the connection does.
+            # So that the response ends when the connection is closed.
             request = case.request().replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
             connection.sendall(request)
             return b"".join(iter(lambda: connection.recv(65536), b""))
@@ -77,8 +77,8 @@ class Server(Program):
 
     def _answers(self) -> bool:
         try:
-            answer = self.ask(self._first)
+            response = self.ask(self._first)
         except OSError:
             return False
-        self._first.check(self.name, answer)
+        self._first.check(self.name, response)
         return True

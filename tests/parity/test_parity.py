@@ -255,7 +255,7 @@ class TestCommandLine(ServerContract):
         inputs: dict[str, str],
         code: int,
     ) -> None:
-        """A script can distinguish wrong usage, invalid inputs and failed actions."""
+        """A script can distinguish usage errors, invalid inputs and failed actions."""
         await transport.call(action, {"journal": str(journal), **inputs})
 
         assert transport.exit_code == code

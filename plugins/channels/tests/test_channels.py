@@ -189,7 +189,7 @@ async def test_reauthorization_ends_refused_subscriptions(
 async def test_channels_without_subscribers_leave_no_state(
     running: AbstractAsyncContextManager[RunningApp],
 ) -> None:
-    """In the process and in Redis, even if subscribing was cancelled half way."""
+    """In the process and in Redis, even if subscribing was interrupted by a cancellation."""
     async with running as app:
         channels, clients = app.get(Channels), app.get(RedisClients)
         subscribers = [RecordingSubscriber() for _ in range(20)]

@@ -1,4 +1,4 @@
-"""`after` of channel middleware runs for each `before`, also after failures."""
+"""`after` of channel middleware runs for each `before`, even after failures."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ async def test_a_lost_connection_is_a_gap_without_history(
 
 
 async def test_data_loss_of_redis_is_a_gap(application: Any, redis_server: ThrowAwayRedis) -> None:
-    """The stream starts anew, and later broadcasts are delivered."""
+    """The stream starts over, and later broadcasts are delivered."""
     environ = {"REDIS_URL": redis_server.url}
     async with running_app(redis_plugin, plugin, application, environ=environ) as app:
         channels, clients, subscriber = (

@@ -192,8 +192,8 @@ async def test_no_migration_is_written_for_a_column_without_a_value_for_existing
 
     name = field.partition(" ")[0].replace("friend", "friend_id")
     assert str(raised.value) == (
-        f"the new column {name!r} must not be null and has no default, so existing rows would have "
-        "no value; give it default=… (aerich ignores db_default=…), or null=True"
+        f"the new column {name!r} is not nullable and has no default, so existing rows would have "
+        "no value; set default=… (aerich ignores db_default=…), or null=True"
     )
     assert set(notebook.migrations.rglob("*.py")) == files
     await assert_unchanged(notebook, INITIAL_INDEXES)

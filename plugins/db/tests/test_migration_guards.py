@@ -211,9 +211,9 @@ async def test_no_migration_is_written_for_a_column_without_a_value_for_existing
         await notebook.engine().make("notes", "change")
 
     assert str(raised.value) == (
-        f"the new field notes.User.{field.partition(' ')[0]} must not be null and has no "
-        "db_default, so existing rows would have no value; give it db_default=…, with which the "
-        "database fills them (default=… is known to Python only), or null=True"
+        f"the new field notes.User.{field.partition(' ')[0]} is not nullable and has no "
+        "db_default, so existing rows would have no value; set db_default=…, which the database "
+        "stores in them (default=… has no effect in the database), or null=True"
     )
     assert [path.name for path in notebook.migrations.glob("0*.py")] == ["0001_initial.py"]
 

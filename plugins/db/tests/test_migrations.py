@@ -127,7 +127,7 @@ async def test_a_failed_migration_that_is_not_atomic_lists_its_completed_steps(
 
     assert str(raised.value).endswith(
         "; it is not atomic, so its completed steps stay: Add field stars to Note; the failed step "
-        "may be half done. Fix the tables by hand, or restore a backup"
+        "may be partially applied. Fix the tables by hand, or restore a backup"
     )
 
 
@@ -324,7 +324,7 @@ async def test_migrations_are_only_written_into_source_packages(
     notebook = sqlite_notebook
     notebook.write(ONE, migrations=False)
 
-    with pytest.raises(MigrationRefused, match="are in no package, so there is no place for their"):
+    with pytest.raises(MigrationRefused, match="are not in a package, so their migrations cannot"):
         await notebook.engine().make("notes", "initial")
 
     installed = tmp_path / "site-packages"
@@ -337,7 +337,7 @@ async def test_migrations_are_only_written_into_source_packages(
     sys.path.insert(0, str(installed))
     try:
         notebook.models = Models("shop", ["shop.models"], "shop.migrations")
-        with pytest.raises(MigrationRefused, match="which the next installation replaces; make it"):
+        with pytest.raises(MigrationRefused, match="which the next installation replaces; run the"):
             await notebook.engine().make("shop", "initial")
     finally:
         sys.path.remove(str(installed))

@@ -120,11 +120,11 @@ def test_existing_files_are_not_overwritten_without_force(
     (application / "guestbook" / "actions" / "greet.py").write_text("mine")
     before = files_in(application)
 
-    refused = run("actionhero", *arguments, folder=folder)
+    process = run("actionhero", *arguments, folder=folder)
 
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "guestbook/actions/greet.py" in refused.stderr
-    assert "--force" in refused.stderr
+    assert (process.returncode, process.stdout) == (1, "")
+    assert "guestbook/actions/greet.py" in process.stderr
+    assert "--force" in process.stderr
     assert files_in(application) == before
 
     forced = run("actionhero", *arguments, "--force", folder=folder)
@@ -149,26 +149,26 @@ def test_a_folder_does_not_hide_a_module(run: Run, application: Path) -> None:
     """A package with the same name would make the module unreachable."""
     (application / "guestbook" / "middleware.py").write_text("")
 
-    refused = run("actionhero", "generate", "middleware", "SignedIn", folder="guestbook")
+    process = run("actionhero", "generate", "middleware", "SignedIn", folder="guestbook")
 
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "guestbook/middleware.py exists" in refused.stderr
+    assert (process.returncode, process.stdout) == (1, "")
+    assert "guestbook/middleware.py exists" in process.stderr
 
 
 def test_an_unknown_component_is_a_usage_error(run: Run, application: Path) -> None:
     """The error lists the component types."""
-    refused = run("actionhero", "generate", "bird", "sparrow", folder="guestbook")
+    process = run("actionhero", "generate", "bird", "sparrow", folder="guestbook")
 
-    assert refused.returncode == 2
-    assert "unknown component 'bird'; available: action, middleware" in refused.stderr
+    assert process.returncode == 2
+    assert "unknown component 'bird'; available: action, middleware" in process.stderr
 
 
 def test_generate_needs_an_application(run: Run) -> None:
     """The error explains how to create one."""
-    refused = run("actionhero", "generate", "action", "greet")
+    process = run("actionhero", "generate", "action", "greet")
 
-    assert refused.returncode == 78
-    assert "actionhero new NAME" in refused.stderr
+    assert process.returncode == 78
+    assert "actionhero new NAME" in process.stderr
 
 
 def test_a_migration_is_written_by_db_make(run: Run, application: Path) -> None:
@@ -202,11 +202,11 @@ def test_two_plugins_with_the_same_component_type_are_an_error(run: Run, applica
     """The error names both plugins."""
     (application / "guestbook" / "plugin.py").write_text(OWN_PLUGIN.replace("TYPE", "'action'"))
 
-    refused = run("actionhero", "generate", "action", "greet", folder="guestbook")
+    process = run("actionhero", "generate", "action", "greet", folder="guestbook")
 
-    assert refused.returncode == 78
-    assert "two plugins generate 'action'" in refused.stderr
-    assert "actionhero-generate 0.1.0" in refused.stderr
+    assert process.returncode == 78
+    assert "two plugins generate 'action'" in process.stderr
+    assert "actionhero-generate 0.1.0" in process.stderr
 
 
 def test_help_does_not_import_the_template_engine(run: Run) -> None:

@@ -25,7 +25,7 @@ from actionhero_sessions import plugin as sessions_plugin
 from actionhero_web import plugin as web_plugin
 
 HERE = Path(__file__).parent
-#: The limit on the start and the stop of a process.
+#: The timeout for starting and stopping a process.
 WAIT_SECONDS = 60.0
 
 Document = dict[str, Any]

@@ -103,7 +103,7 @@ NULL: Schema = {"type": "null"}
         ),
         (
             an_object(), {**an_object(), "additionalProperties": False},
-            "body", "refuses unknown fields now",
+            "body", "rejects unknown fields now",
         ),
         (
             an_object(tags={"type": "array"}), an_object(tags={"type": "array", "minItems": 1}),
@@ -114,7 +114,7 @@ NULL: Schema = {"type": "null"}
 def test_narrower_request_schemas_are_breaking(
     old: Schema, new: Schema, place: str, change: str
 ) -> None:
-    """They refuse inputs that were valid."""
+    """They reject inputs that were valid."""
     assert changes(document(old), document(new)) == [(place, change)]
     # The reverse is a wider schema.
     if "removed" not in change and "new" not in change:

@@ -81,7 +81,7 @@ def test_the_check_fails_on_breaking_changes(run: Any, tmp_path: Path) -> None:
     ],
 )
 def test_an_invalid_document_is_refused(run: Any, tmp_path: Path, text: str, message: str) -> None:
-    """With the exit code of wrong usage."""
+    """With the exit code of a usage error."""
     (tmp_path / "old.json").write_text(text)
 
     process = run("--check", "old.json")
@@ -92,7 +92,7 @@ def test_an_invalid_document_is_refused(run: Any, tmp_path: Path, text: str, mes
 
 
 def test_a_missing_file_is_refused(run: Any) -> None:
-    """With the exit code of wrong usage."""
+    """With the exit code of a usage error."""
     process = run("--check", "missing.json")
 
     assert process.returncode == 2

@@ -56,7 +56,7 @@ def test_an_invalid_url_is_refused_with_the_supported_ones(tmp_path: Path) -> No
     ],
 )
 def test_the_default_prefix_is_the_name_of_the_application(name: str, prefix: str) -> None:
-    """Two applications never share a prefix, also if their names are similar."""
+    """Two applications never share a prefix, even if their names are similar."""
     assert RedisSettings().prefix_for(name) == prefix
 
 

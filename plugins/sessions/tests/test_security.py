@@ -1,4 +1,4 @@
-"""Forged, stolen and ended identifiers give no access to a session."""
+"""Forged, stolen and ended identifiers do not grant access to a session."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ class Client:
         return self
 
     def read_exactly(self, count: int) -> bytes:
-        """Return so many bytes.
+        """Return that number of bytes.
 
         Raises:
             EOFError: The connection was closed before.
@@ -244,7 +244,7 @@ class ServerProcess:
             return self._stderr
 
     def wait_for(self, pattern: str, *, times: int = 1) -> list[re.Match[str]]:
-        """Wait for so many matches of a pattern in stderr, and return them."""
+        """Wait for a number of matches of a pattern in stderr, and return them."""
         matches: list[re.Match[str]] = []
 
         def is_complete() -> bool:

@@ -14,7 +14,7 @@ TEXT, PING, PONG, CLOSE = 1, 9, 10, 8
 
 
 def calls(client: Client, action: str, count: int, first: int = 0) -> None:
-    """Call an action so many times, with numbers as message ids."""
+    """Call an action `count` times, with numbers as message ids."""
     for number in range(first, first + count):
         client.send_json(messageType="action", action=action, messageId=number)
 
@@ -54,7 +54,7 @@ def test_sockets_that_continue_over_the_rate_are_closed(original_server: ServerP
 
 
 def test_pings_do_not_count_as_messages(original_server: ServerProcess) -> None:
-    """All are answered with a pong."""
+    """The response to each is a pong."""
     client = original_server.connect()
 
     for _ in range(100):

@@ -67,7 +67,7 @@ async def test_no_broadcast_is_lost_when_redis_crashes(
 
 
 async def _broadcast(senders: list[Client], redis: ThrowAwayRedis, count: int) -> set[str]:
-    """Broadcast so many messages, and restart Redis twice; return the acknowledged ids."""
+    """Broadcast `count` messages, and restart Redis twice; return the acknowledged ids."""
     acknowledged: set[str] = set()
     numbers = itertools.count()
     thirds = [asyncio.Event(), asyncio.Event()]

@@ -1,3 +1,3 @@
-"""The same work in three dresses: by hand on aiohttp, on FastAPI, and as an application of ours."""
+"""The same work implemented three times: on aiohttp, on FastAPI, and on ActionHero."""
 
 from __future__ import annotations

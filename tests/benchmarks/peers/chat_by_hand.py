@@ -1,4 +1,4 @@
-"""Two handlers of the chat as one would write them by hand: aiohttp, Tortoise ORM, redis-py."""
+"""Two handlers of the chat, written by hand with aiohttp, Tortoise ORM and redis-py."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ async def session_of(request: web.Request) -> dict[str, Any]:
     return orjson.loads(stored) if stored else {}
 
 
-def answer(value: Any, status: int = 200) -> web.Response:
-    """Return an answer in JSON."""
+def json_response(value: Any, status: int = 200) -> web.Response:
+    """Return a JSON response."""
     return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
 
 
 async def list_messages(request: web.Request) -> web.Response:
-    """Answer a page of messages, the newest first."""
+    """Return a page of messages, newest first."""
     session = await session_of(request)
     if "userId" not in session:
-        return answer({"error": "sign in"}, 401)
+        return json_response({"error": "sign in"}, 401)
     try:
         page, limit = int(request.query.get("page", 1)), int(request.query.get("limit", 10))
     except ValueError:
-        return answer({"error": "no number"}, 422)
+        return json_response({"error": "no number"}, 422)
     if page < 1 or not 1 <= limit <= 100:
-        return answer({"error": "out of range"}, 422)
+        return json_response({"error": "out of range"}, 422)
     total = await Message.all().count()
     rows = Message.all().order_by("-id").offset((page - 1) * limit).limit(limit)
     messages = [
@@ -79,7 +79,7 @@ async def list_messages(request: web.Request) -> web.Response:
         for message in await rows.select_related("user")
     ]
     pagination = {"page": page, "limit": limit, "total": total, "pages": -(-total // limit)}
-    return answer({"messages": messages, "pagination": pagination})
+    return json_response({"messages": messages, "pagination": pagination})
 
 
 async def is_well(check: Any) -> bool:
@@ -110,7 +110,7 @@ async def show_status(request: web.Request) -> web.Response:
         "healthy": database and store,
         "checks": {"database": database, "redis": store},
     }
-    return answer(status, 200 if database and store else 503)
+    return json_response(status, 200 if database and store else 503)
 
 
 def main() -> None:

@@ -52,13 +52,13 @@ async def refuse(request: Request, error: RequestValidationError) -> JSONRespons
 
 @app.get("/api/about")
 async def about() -> dict[str, object]:
-    """Answer W1."""
+    """Handle W1."""
     return {**work.about()}
 
 
 @app.post("/api/user")
 async def make_user(inputs: NewUser) -> Made:
-    """Answer W2 and W2b."""
+    """Handle W2 and W2b."""
     return Made(user=User(**work.new_user(inputs.name, inputs.email)))
 
 
@@ -75,7 +75,7 @@ for _thing in work.BEFORE:
 
 @app.get("/api/user/{id}")
 async def show_user(id: int, verbose: bool = False) -> Shown:
-    """Answer W3."""
+    """Handle W3."""
     return Shown(user=User(**work.user(id)), verbose=verbose)
 
 

@@ -41,7 +41,7 @@ class Shown(TypedDict):
 
 
 class ShowAbout(Action):
-    """Answer W1."""
+    """Handle W1."""
 
     name = "about"
     web = "GET /about"
@@ -51,7 +51,7 @@ class ShowAbout(Action):
 
 
 class MakeUser(Action):
-    """Answer W2 and W2b."""
+    """Handle W2 and W2b."""
 
     name = "user:create"
     web = "POST /user"
@@ -61,7 +61,7 @@ class MakeUser(Action):
 
 
 class ShowUser(Action):
-    """Answer W3."""
+    """Handle W3."""
 
     name = "user:view"
     web = "GET /user/{id}"

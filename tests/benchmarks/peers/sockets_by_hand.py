@@ -23,7 +23,7 @@ class NewUser(BaseModel):
 
 
 def act(message: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer to a message that calls an action."""
+    """Return the response to a message that calls an action."""
     number = message.get("messageId")
     try:
         inputs = NewUser.model_validate(message["params"])
@@ -34,7 +34,7 @@ def act(message: dict[str, Any]) -> dict[str, Any]:
 
 
 async def talk(request: web.Request) -> web.WebSocketResponse:
-    """Answer one socket."""
+    """Serve one socket."""
     socket = web.WebSocketResponse()
     await socket.prepare(request)
     try:
@@ -45,8 +45,11 @@ async def talk(request: web.Request) -> web.WebSocketResponse:
             channel = message.get("channel", "news")
             if message["messageType"] == "subscribe":
                 subscribers.setdefault(channel, set()).add(socket)
-                answer = {"messageId": message.get("messageId"), "subscribed": {"channel": channel}}
-                await socket.send_json(answer)
+                response = {
+                    "messageId": message.get("messageId"),
+                    "subscribed": {"channel": channel},
+                }
+                await socket.send_json(response)
             elif message["action"] == "publish":
                 broadcast = {"channel": channel, "message": message["params"]["text"]}
                 text = json.dumps({"message": broadcast})
@@ -61,7 +64,7 @@ async def talk(request: web.Request) -> web.WebSocketResponse:
 
 
 async def about(request: web.Request) -> web.Response:
-    """Answer that we are there."""
+    """Respond that the server is running."""
     return web.json_response(work.about())
 
 

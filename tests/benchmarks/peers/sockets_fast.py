@@ -16,13 +16,13 @@ subscribers: dict[str, set[WebSocket]] = {}
 
 @app.get("/api/about")
 async def about() -> dict[str, Any]:
-    """Answer that we are there."""
+    """Respond that the server is running."""
     return {**work.about()}
 
 
 @app.websocket("/ws")
 async def talk(socket: WebSocket) -> None:
-    """Answer one socket."""
+    """Serve one socket."""
     await socket.accept()
     try:
         while True:
@@ -30,8 +30,11 @@ async def talk(socket: WebSocket) -> None:
             channel = message.get("channel", "news")
             if message["messageType"] == "subscribe":
                 subscribers.setdefault(channel, set()).add(socket)
-                answer = {"messageId": message.get("messageId"), "subscribed": {"channel": channel}}
-                await socket.send_json(answer)
+                response = {
+                    "messageId": message.get("messageId"),
+                    "subscribed": {"channel": channel},
+                }
+                await socket.send_json(response)
             elif message["action"] == "publish":
                 broadcast = {"channel": channel, "message": message["params"]["text"]}
                 text = json.dumps({"message": broadcast})

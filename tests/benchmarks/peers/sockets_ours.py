@@ -19,7 +19,7 @@ class News(Channel):
 
 
 class MakeUser(Action):
-    """Answer a validated call."""
+    """Handle a validated call."""
 
     name = "user:create"
     websocket = True

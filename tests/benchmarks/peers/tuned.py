@@ -1,4 +1,4 @@
-"""The yardstick: aiohttp written by hand, as fast as its documented API lets it be."""
+"""The baseline: aiohttp handlers written by hand, as fast as its documented API permits."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def _refusal(error: ValidationError) -> web.Response:
 
 
 async def about(request: web.Request) -> web.Response:
-    """Answer W1."""
+    """Handle W1."""
     return _answer(work.about())
 
 
 async def make_user(request: web.Request) -> web.Response:
-    """Answer W2 and W2b."""
+    """Handle W2 and W2b."""
     try:
         inputs = _new_user_from_json(await request.read())
     except ValidationError as error:
@@ -57,7 +57,7 @@ async def make_user(request: web.Request) -> web.Response:
 
 
 async def show_user(request: web.Request) -> web.Response:
-    """Answer W3."""
+    """Handle W3."""
     try:
         inputs = _which_user({**request.query, **request.match_info})
     except ValidationError as error:

@@ -40,7 +40,7 @@ _numbers = itertools.count(1)
 
 
 def about() -> About:
-    """Return the small answer of `GET /api/about`."""
+    """Return the small response of `GET /api/about`."""
     return {
         "name": "bench",
         "uptime": time.time() - _started,

@@ -128,7 +128,7 @@ class LocalChannel:
         if not entries:
             latest = await self._broadcasts.latest_id(self.name)
             if parse_id(latest) < parse_id(last_id):
-                # Redis has lost its data: the stream starts anew.
+                # Redis has lost its data: the stream starts over.
                 self.last_id = STREAM_START
                 self._report_gap()
                 self._is_stale = True
@@ -140,7 +140,7 @@ class LocalChannel:
             await self._deliver(entry.delivery)
 
     async def read_backlog(self, since: str) -> tuple[list[Delivery], bool]:
-        """Return the broadcasts after `since` up to the last delivered one, and if some are lost.
+        """Return the broadcasts after `since` up to the last delivered, and whether some are lost.
 
         A subscriber that is added before the event loop runs other tasks misses nothing.
         """

@@ -30,7 +30,7 @@ class PubSubListener:
     """Receives published messages from Redis, and passes them to the local channels.
 
     Args:
-        clients: Redis.
+        clients: The Redis clients.
         broadcasts: Provides the Redis channel of each channel.
     """
 
@@ -42,7 +42,7 @@ class PubSubListener:
         self._pubsub: PubSub | None = None
         self._reading: asyncio.Task[None] | None = None
         self._has_channels = asyncio.Event()
-        # A cancellation alone may be lost: `wait_for` of Python 3.11 drops one now and then.
+        # A cancellation alone may be lost: `wait_for` of Python 3.11 sometimes drops it.
         self._closed = False
 
     @property

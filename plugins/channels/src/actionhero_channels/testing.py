@@ -58,7 +58,7 @@ class RecordingSubscriber:
         self._wake()
 
     async def wait_for(self, *, deliveries: int = 0, presence: int = 0, gaps: int = 0) -> None:
-        """Wait until at least so many of each were recorded."""
+        """Wait until at least that number of each is recorded."""
         async with self._changed:
             await self._changed.wait_for(
                 lambda: (

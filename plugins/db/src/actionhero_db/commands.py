@@ -27,18 +27,20 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-@click.group(short_help="Manage the database: make and run migrations.")
+@click.group(short_help="Manage the database: create and run migrations.")
 def db() -> None:
-    r"""Manage the tables of the database.
+    """Manage the tables of the database.
+
+    A migration is a file that describes a change of the tables. Each label has its own migrations.
+    The setting db.migrations selects the engine that creates and runs them:
 
     \b
-    A migration is a file that describes a change of the tables. Each plugin has its own, by label.
-    db.migrations selects the engine that makes and runs them:
-      tortoise  Tortoise's own, with guards: no row or index is lost, on SQLite and PostgreSQL.
-      aerich    for projects with files of aerich (actionhero-db[aerich]). On SQLite it cannot
-                change or drop a column, and a migration that fails half way stays half done. It
-                needs default=…, not db_default=…, for a new column that must not be null.
-    """
+    tortoise  the engine of Tortoise, with guards: it loses no row or index.
+    aerich    for projects with aerich's migrations (actionhero-db[aerich]). On
+              SQLite it cannot change or drop a column, and a failed migration
+              is not rolled back. A new column that is not nullable needs
+              default=…, not db_default=….
+    """  # noqa: D301 - click's mark is the character itself
 
 
 @db.command()
@@ -81,7 +83,7 @@ def status(context: CommandContext, format_: str) -> None:
 def make(context: CommandContext, name: str, label: str | None) -> None:
     """Write a migration called NAME for the changes of the models.
 
-    A change that existing rows cannot satisfy is refused: a new field that must not be null needs
+    A change that existing rows cannot satisfy is rejected: a new field that is not nullable needs
     db_default=….
     """
     app = _load(context)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class DatabaseContext(Middleware):
     """Activates Tortoise's context for each call, around all other middleware.
 
-    Every transport runs its calls in tasks of its own, so no context can be inherited.
+    Every transport runs its calls in its own tasks, so no context can be inherited.
 
     Args:
         app: The application.

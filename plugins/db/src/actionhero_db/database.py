@@ -31,7 +31,7 @@ _ENGINES = {
     Dialect.POSTGRES: "actionhero_db.backends.asyncpg",
     Dialect.MYSQL: "tortoise.backends.mysql",
 }
-#: The limit on closing the connections of another event loop.
+#: How long to wait while the connections of another event loop are closed.
 CLOSE_SECONDS = 3.0
 
 

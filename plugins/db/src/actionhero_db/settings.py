@@ -28,7 +28,7 @@ class DbSettings(Settings):
     url: Annotated[DatabaseUrl, PlainValidator(_parse_url)] | None = Field(
         default=None,
         description="The URL of the database: postgres://, sqlite:// or mysql://. Not set: a "
-        "SQLite file in the data folder, and none in production.",
+        "SQLite file in the data folder; required in production.",
     )
     pool_min: int = Field(
         default=1,
@@ -43,13 +43,13 @@ class DbSettings(Settings):
     pool_timeout: timedelta = Field(
         default=timedelta(seconds=10),
         gt=timedelta(0),
-        description="The limit on waiting for a free connection, or for another process that "
-        "writes to a SQLite file; then the response is 503.",
+        description="How long a call waits for a free connection, or for another process that "
+        "writes to a SQLite file, before it fails with 503.",
     )
     connect_timeout: timedelta = Field(
         default=timedelta(seconds=5),
         gt=timedelta(0),
-        description="The limit on connecting.",
+        description="The timeout for connecting to the database.",
     )
     auto_migrate: bool | None = Field(
         default=None,
@@ -58,13 +58,13 @@ class DbSettings(Settings):
     )
     migrations: Literal["tortoise", "aerich"] = Field(
         default="tortoise",
-        description="The engine that makes and runs migrations. aerich needs "
+        description="The engine that creates and runs migrations. aerich needs "
         "actionhero-db[aerich].",
     )
     migration_timeout: timedelta = Field(
         default=timedelta(seconds=60),
         gt=timedelta(0),
-        description="The limit on waiting for another process that runs migrations.",
+        description="How long to wait for another process that runs migrations.",
     )
 
     @model_validator(mode="after")

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 #: `postgres`, or the URL of a PostgreSQL server; empty for SQLite.
 VARIABLE = "ACTIONHERO_TEST_DATABASE"
-#: The limit on the start of a server.
+#: The timeout for starting a server.
 START_SECONDS = 30.0
 POLL_SECONDS = 0.02
 #: Much faster, and unsafe for data that must survive a crash.

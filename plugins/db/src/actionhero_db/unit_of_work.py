@@ -31,7 +31,7 @@ class UnitOfWork:
     Args:
         database: The database, as the key of the current unit.
         connection: The name of its connection.
-        wait_seconds: The limit on waiting for a concurrent unit.
+        wait_seconds: How long to wait for a concurrent unit.
         run_inner_callbacks: Whether the callbacks of inner units run when those end, without
             waiting for this one: for tests, which roll back every change.
     """

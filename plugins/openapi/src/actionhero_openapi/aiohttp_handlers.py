@@ -86,7 +86,7 @@ class _HandlerSpec(engine.AiohttpApiSpec):  # type: ignore[misc]
             self._register_route(route, route.method.lower(), handler)
 
     def _update_paths(self, data: dict[str, Any], method: str, url_path: str) -> None:
-        # aiohttp answers HEAD requests for every GET route.
+        # aiohttp handles HEAD requests for every GET route.
         if method not in _METHODS or method == "head":
             return
         operation = copy.deepcopy(

@@ -15,7 +15,7 @@ Schema: TypeAlias = Mapping[str, Any]
 #: The limits that make a schema narrower by an increase, and by a decrease.
 _LOWER_LIMITS: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _UPPER_LIMITS: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
-#: Formats that are hints for the display, and refuse no value.
+#: Formats that are hints for the display, and reject no value.
 _DISPLAY_FORMATS: Final = frozenset({"password", "binary", "int32", "int64", "float", "double"})
 _TYPES: Final = {bool: "boolean", int: "integer", float: "number", str: "string",
                  list: "array", dict: "object", type(None): "null"}  # fmt: skip
@@ -109,7 +109,7 @@ class SchemaComparison:
             yield Difference(pointer, f"has format {_to_json(new.get('format'))} now")
 
     def _values(self, old: Schema, new: Schema, pointer: str) -> Iterator[Difference]:
-        """Yield the restrictions that refuse values that were accepted."""
+        """Yield the restrictions that reject values that were accepted."""
         if "enum" in new:
             removed = [value for value in old.get("enum", ()) if value not in new["enum"]]
             if "enum" not in old:
@@ -137,7 +137,7 @@ class SchemaComparison:
             if value is not None and value != old.get(keyword):
                 yield Difference(pointer, f"has {keyword} {_to_json(value)} now")
         if new.get("uniqueItems") and not old.get("uniqueItems"):
-            yield Difference(pointer, "refuses duplicate items now")
+            yield Difference(pointer, "rejects duplicate items now")
 
     def _object(self, old: Schema, new: Schema, pointer: str) -> Iterator[Difference]:
         properties = new.get("properties", {})
@@ -166,7 +166,7 @@ class SchemaComparison:
         if old_schema == new_schema:
             return
         if self._is_request and new_schema is False:
-            yield Difference(pointer, "refuses unknown fields now")
+            yield Difference(pointer, "rejects unknown fields now")
         elif old_schema is not False and new_schema is not False:
             yield from self.differences(
                 _as_schema(old_schema), _as_schema(new_schema), f"{pointer}/*"

@@ -14,8 +14,8 @@ class OpenApiSettings(Settings):
 
     serve: bool = Field(
         default=True,
-        description="Whether the action swagger serves the document. "
-        "The command openapi writes it in any case.",
+        description="Whether the action `swagger` serves the document. "
+        "The command `actionhero openapi` writes it in any case.",
     )
     page_path: str = Field(
         default="/docs",

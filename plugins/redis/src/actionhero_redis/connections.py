@@ -162,7 +162,7 @@ class PrivateConnection(UnixDomainSocketConnection):
     async def _connect(self) -> None:
         # Not cached: after a restart the socket may have another path.
         socket = self._server.socket
-        # Without joining, this process is not a user, and the server could stop meanwhile.
+        # Without joining, this process is not a user, and the server could stop in the meantime.
         if socket is not None and self._server.joined:
             with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
                 await self._connect_to(socket)
@@ -202,7 +202,7 @@ def _sentinel_options(url: RedisUrl, options: dict[str, Any]) -> dict[str, Any]:
         for name, value in options.items()
         if name.startswith(("socket_connect", "ssl_")) or name == "protocol"
     }
-    # Sentinels respond at once, also for clients of blocking commands.
+    # Sentinels respond immediately, even to clients of blocking commands.
     shared["socket_timeout"] = options["socket_connect_timeout"]
     return {**shared, "ssl": url.tls, **url.sentinel_credentials}
 

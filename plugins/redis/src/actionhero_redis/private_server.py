@@ -1,15 +1,15 @@
 """`PrivateServer`: a Redis server on a Unix socket, shared by the processes of one data folder.
 
 Three file locks record which processes exist. The kernel releases them when a process ends,
-also when it is killed:
+even if it is killed:
 
 | file | held by | meaning |
 |---|---|---|
-| `start.lock` | the process that starts or stops the server, meanwhile | one process at a time |
+| `start.lock` | the process that is starting or stopping the server | mutual exclusion |
 | `users.lock` | every process that uses the server, shared | the last user stops the server |
 | `server.lock` | the server itself, which inherits it | the server is running |
 
-A running server without users was started by a process that has been killed.
+A running server without users was left behind by a process that was killed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ logger = logging.getLogger("actionhero.redis")
 
 #: How long to wait for the first response of a server.
 START_TIMEOUT_SECONDS: Final = 10.0
-#: The same, while the server is loading its data.
+#: How long to wait for it while the server is loading its data.
 LOAD_TIMEOUT_SECONDS: Final = 60.0
 #: How long to wait for a server to stop, before the next signal is sent.
 STOP_TIMEOUT_SECONDS: Final = 5.0
@@ -81,7 +81,7 @@ class PrivateServer:
         return self._users is not None
 
     def start(self) -> None:
-        """Join the server of this folder, or start it, also when it was lost meanwhile.
+        """Join the server of this folder; start it if it is not running.
 
         Raises:
             UnavailableError: The server does not start or respond, or the folder is not usable.

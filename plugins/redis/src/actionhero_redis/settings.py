@@ -76,7 +76,7 @@ class RedisSettings(Settings):
     timeout: timedelta = Field(
         default=timedelta(seconds=5),
         gt=timedelta(0),
-        description="The timeout for a response of Redis, except for blocking commands.",
+        description="The timeout for a response from Redis, except for blocking commands.",
     )
     retries: int = Field(
         default=3,

@@ -6,7 +6,7 @@ from actionhero import Initializer
 
 
 class SessionsInitializer(Initializer):
-    """Starts after Redis; the store has no connections of its own."""
+    """Starts after Redis; the store has no separate connections."""
 
     name = "sessions"
     requires = ("redis",)

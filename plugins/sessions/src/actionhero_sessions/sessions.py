@@ -47,7 +47,7 @@ class StoredSession(Session):
         self._next_id: str | None = None
         #: The identifier in the request.
         self._received_id = ""
-        #: Whether another call has ended that identifier; the response of that call has the next.
+        #: Whether another call has replaced that identifier; its response has the new one.
         self._is_replaced = False
         #: Whether there is a record in Redis.
         self.is_stored = False
@@ -61,7 +61,7 @@ class StoredSession(Session):
         self._changed_keys.add(key)
 
     async def regenerate(self) -> None:
-        """Give the session a new identifier and delete the old record immediately.
+        """Replace the identifier of the session, and delete the old record immediately.
 
         Over WebSocket, where no cookie can be set, the connection gets its own session with the
         same values, and the session of the cookie does not change.
@@ -177,7 +177,7 @@ class Sessions(SessionStore):
         return session
 
     async def save(self, connection: Connection, session: Session) -> None:
-        """Write the changed keys, and no others."""
+        """Write the changed keys only."""
         if not isinstance(session, StoredSession):
             return
         assigned, removed = session._changes()
@@ -185,7 +185,7 @@ class Sessions(SessionStore):
             # An empty session is not written.
             session._mark_saved()
             return
-        # Another call of the same WebSocket connection may have created it meanwhile.
+        # Another call of the same WebSocket connection may have created it in the meantime.
         id = session.id or connection.session_id or session._next_id or new_id()
         connection.session_id = id
         signed_in = self.user_key in assigned and session[self.user_key] is not None
@@ -199,7 +199,7 @@ class Sessions(SessionStore):
             if not (session._is_replaced and id == session._received_id):
                 self.cookie.set(connection, id)
         else:
-            # It has ended meanwhile; the response of the call that ended it sets the cookie.
+            # It was deleted in the meantime, by a call whose response sets the cookie.
             self._detach(connection, session)
         session._mark_saved()
 
@@ -218,7 +218,7 @@ class Sessions(SessionStore):
             self._mark_replaced(old, session)
         session._merge(record.values if record else {})
         if record is None:
-            # It has ended meanwhile: its values are not copied.
+            # It was deleted in the meantime: its values are not copied.
             self._detach(connection, session)
             session.id = new
             return
@@ -250,7 +250,7 @@ class Sessions(SessionStore):
         self.cookie.remove_header(connection)
 
     def _mark_replaced(self, id: str, replaced_by: StoredSession) -> None:
-        """Keep the responses of other running calls from setting an ended identifier.
+        """Prevent the responses of other running calls from setting a deleted identifier.
 
         Such a response would arrive after the cookie of the new session, and overwrite it.
         """

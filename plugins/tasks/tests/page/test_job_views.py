@@ -74,7 +74,7 @@ async def test_concurrent_requests_query_the_store_once(serve: Serve) -> None:
 
 
 async def test_secret_inputs_are_redacted(serve: Serve) -> None:
-    """In lists and details, also for jobs that another program enqueued."""
+    """In lists and details, even for jobs that another program enqueued."""
     async with serve() as page:
         [id] = await page.mail("ada")
         await page.wait(id)
@@ -201,7 +201,7 @@ async def test_dead_letters_are_discarded_and_delayed_jobs_cancelled(serve: Serv
 async def test_every_dead_letter_of_a_queue_is_retried_once(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In batches, also if the jobs fail again immediately."""
+    """In batches, even if the jobs fail again immediately."""
     monkeypatch.setattr(job_views, "BATCH_SIZE", 2)
     async with serve() as page:
         ids = await page.mail(*"abcde")

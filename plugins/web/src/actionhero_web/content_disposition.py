@@ -11,7 +11,7 @@ from actionhero_web.percent_encoding import percent_decode
 _PARAMETER: Final = re.compile(
     r";\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;]*))", re.DOTALL
 )
-# Browsers escape nothing by a backslash, curl these two. Any other backslash is literal.
+# curl escapes these two characters, browsers none. Any other backslash is literal.
 _ESCAPED: Final = re.compile(r"\\([\"\\])")
 _EXTENDED: Final = re.compile(r"utf-8'[^']*'(.*)", re.IGNORECASE)
 
@@ -19,8 +19,8 @@ _EXTENDED: Final = re.compile(r"utf-8'[^']*'(.*)", re.IGNORECASE)
 def parse_content_disposition(header: str) -> dict[str, str]:
     """Return the parameters of a `Content-Disposition` header, unchanged.
 
-    The name of a file may contain folders: it is untrusted, and must not be used as a path. Of
-    repeated parameters the first counts; `filename*`, in UTF-8, takes precedence over `filename`.
+    The name of a file may contain folders: it is untrusted, and must not be used as a path. The
+    first of repeated parameters is used; `filename*`, in UTF-8, takes precedence over `filename`.
     """
     parameters: dict[str, str] = {}
     for match in _PARAMETER.finditer(header):

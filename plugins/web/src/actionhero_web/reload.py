@@ -215,7 +215,7 @@ class SettingsFilter(DefaultFilter):
 
 
 def package_folders(package: str, root: Path) -> list[Path]:
-    """Return the folders of a package, also if it cannot be imported."""
+    """Return the folders of a package, even if it cannot be imported."""
     try:
         spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):

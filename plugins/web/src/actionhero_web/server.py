@@ -131,7 +131,7 @@ class WebServer(Server):
 
     @property
     def port(self) -> int:
-        """The TCP port of the server, also if the settings have port 0."""
+        """The TCP port of the server, even if the settings have port 0."""
         addresses = self._runner.addresses if self._runner is not None else []
         return next(int(address[1]) for address in addresses if isinstance(address, tuple))
 

@@ -47,7 +47,7 @@ class WebSettings(Settings):
         description="The largest request body, after decompression. 0 is no limit.",
     )
     file_memory_bytes: int = Field(
-        default=1024 * 1024, ge=0, description="Larger uploaded files are stored on disk."
+        default=1024 * 1024, ge=0, description="Uploaded files larger than this are stored on disk."
     )
     header_timeout: timedelta = Field(
         default=timedelta(seconds=10),
@@ -59,7 +59,7 @@ class WebSettings(Settings):
     )
     write_timeout: timedelta = Field(
         default=timedelta(seconds=30),
-        description="How long a client may read nothing of a response.",
+        description="How long a client may stop reading a response before it is disconnected.",
     )
     keepalive_timeout: timedelta = Field(
         default=timedelta(seconds=75), description="How long an idle connection stays open."

@@ -167,14 +167,14 @@ class Upgrades:
                 request_id=request_id,
             )
             headers, protocol = await upgrade.accept(upgrade_request)
-        except UpgradeRefused as refused:
+        except UpgradeRefused as error:
             return aiohttp_response(
-                refused.status,
-                refused.text.encode(),
+                error.status,
+                error.text.encode(),
                 (
                     *request_handler.header_templates.always,
                     (REQUEST_ID, request_id),
-                    *refused.headers.items(),
+                    *error.headers.items(),
                 ),
                 content_type="text/plain; charset=utf-8",
                 # The data after the request may already use the other protocol.

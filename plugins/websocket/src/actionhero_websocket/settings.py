@@ -37,7 +37,7 @@ class WebSocketSettings(Settings):
     send_buffer_bytes: int = Field(
         default=1024 * 1024,
         ge=1,
-        description="How much is buffered for a slow client before its socket is closed.",
+        description="How many bytes are buffered for a slow client before its socket is closed.",
     )
     ping_interval: timedelta = Field(
         default=timedelta(seconds=30),

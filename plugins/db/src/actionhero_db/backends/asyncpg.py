@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.db")
 
-#: The limit on returning connections to the pool at shutdown.
+#: How long a shutdown waits for connections to be returned to the pool.
 CLOSE_SECONDS = 2.0
 
 #: Errors of a server that is restarting, overloaded or out of space.
@@ -131,8 +131,8 @@ class PostgresClient(_ErrorTranslation, AsyncpgDBClient):
     """Tortoise's PostgreSQL client, with a limit on every wait.
 
     Args:
-        wait_seconds: The limit on waiting for a free connection.
-        connect_seconds: The limit on connecting.
+        wait_seconds: How long to wait for a free connection.
+        connect_seconds: The timeout for connecting.
         options: The address of the server, and the size of the pool.
     """
 
@@ -177,7 +177,7 @@ class PostgresClient(_ErrorTranslation, AsyncpgDBClient):
             raise translated from error
 
     def acquire_connection(self) -> Any:
-        """Return a context manager that gives a connection for one statement."""
+        """Return a context manager that provides a connection for one statement."""
         return _Lease(self)
 
     def _in_transaction(self) -> TransactionContext:
@@ -197,7 +197,7 @@ class PostgresTransaction(_ErrorTranslation, TransactionWrapper):
     """A connection with an open transaction."""
 
     def acquire_connection(self) -> Any:
-        """Return a context manager that gives the connection for one statement.
+        """Return a context manager that provides the connection for one statement.
 
         Raises:
             TransactionManagementError: The transaction has ended.

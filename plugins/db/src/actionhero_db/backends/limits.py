@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-#: The limit on a commit or a rollback, so that a server that hangs does not block the process.
+#: The timeout of a commit or a rollback, so that a server that hangs does not block the process.
 SETTLE_SECONDS = 10.0
 
 

@@ -115,7 +115,7 @@ class SqliteClient(TortoiseSqliteClient):
 
     Args:
         file_path: The file.
-        wait_seconds: The limit on waiting for the connection, and for other processes.
+        wait_seconds: How long to wait for the connection, and for other processes.
         options: `connection_name`, and pragmas.
     """
 
@@ -147,7 +147,7 @@ class SqliteClient(TortoiseSqliteClient):
             connection.stop()
 
     def acquire_connection(self) -> Any:
-        """Return a context manager that gives the connection for one statement."""
+        """Return a context manager that provides the connection for one statement."""
         return _Lease(self, self._lock)
 
     def _in_transaction(self) -> TransactionContext:
@@ -168,7 +168,7 @@ class SqliteTransaction(SqliteTransactionWrapper):
         self.wait_seconds: float = connection.wait_seconds
 
     def acquire_connection(self) -> Any:
-        """Return a context manager that gives the connection for one statement.
+        """Return a context manager that provides the connection for one statement.
 
         Raises:
             TransactionManagementError: The transaction has ended.

@@ -1,7 +1,7 @@
 """`AerichEngine`: aerich's migration files, run under the migration lock and in a transaction.
 
 aerich writes the files only. It takes no lock to run them, and on SQLite it leaves a failed
-migration half done.
+migration partially applied.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 #: The label of aerich's own table of applied migrations.
 AERICH_LABEL = "aerich"
-#: The SQL of a new column that must not be null.
+#: The SQL of a new column that is not nullable.
 _NOT_NULL_COLUMN = re.compile(r"""ALTER TABLE \S+ ADD ["`](\w+)["`] .*\bNOT NULL""", re.DOTALL)
 
 
@@ -147,20 +147,20 @@ class AerichEngine(Engine):
             path = folder / version
             statements = statements_in(await run.files(label)[path.stem].upgrade(run.client))
             try:
-                self._refuse_failing(statements)
+                self._reject_failing(statements)
             except MigrationRefused:
                 path.unlink()
                 raise
             return path
 
-    def _refuse_failing(self, statements: Iterable[str]) -> None:
-        """Refuse statements of aerich that would fail on tables with rows."""
+    def _reject_failing(self, statements: Iterable[str]) -> None:
+        """Reject statements of aerich that would fail on tables with rows."""
         for statement in statements:
             column = _NOT_NULL_COLUMN.search(statement)
             if column is not None and " DEFAULT " not in statement:
                 raise MigrationRefused(
-                    f"the new column {column[1]!r} must not be null and has no default, so "
-                    "existing rows would have no value; give it default=… (aerich ignores "
+                    f"the new column {column[1]!r} is not nullable and has no default, so "
+                    "existing rows would have no value; set default=… (aerich ignores "
                     "db_default=…), or null=True"
                 )
             if self.database.dialect is Dialect.SQLITE and " DROP FOREIGN KEY " in statement:

@@ -1,4 +1,4 @@
-"""`Engine`: the interface of the engines that make and run migrations."""
+"""`Engine`: the interface of the engines that create and run migrations."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class MigrationState:
 
 
 class Engine(ABC):
-    """Makes and runs the migrations of a database, on connections of its own.
+    """Creates and runs the migrations of a database, on its own connections.
 
     Args:
         database: The database.
-        settings: The limit on waiting for another process that runs migrations.
+        settings: The settings of the database.
     """
 
     def __init__(self, database: Database, settings: DbSettings) -> None:

@@ -198,5 +198,5 @@ def _failure_message(
     completed = ", ".join(progress[:-1]) or "none"
     return (
         f"{failed}; it is not atomic, so its completed steps stay: {completed}; the failed step "
-        "may be half done. Fix the tables by hand, or restore a backup"
+        "may be partially applied. Fix the tables by hand, or restore a backup"
     )

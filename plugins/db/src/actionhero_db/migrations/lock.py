@@ -32,7 +32,7 @@ async def migration_lock(
     Args:
         database: The database.
         client: A pool with at least two connections to a server; the lock holds one of them.
-        wait_seconds: The limit on waiting for another process.
+        wait_seconds: How long to wait for another process.
 
     Raises:
         UnavailableError: The other process took longer.

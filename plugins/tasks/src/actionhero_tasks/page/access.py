@@ -104,7 +104,7 @@ class Access:
     def cookie(self, request: web.Request, value: str, seconds: int) -> str:
         """Return the `Set-Cookie` header of a token; 0 seconds delete the cookie.
 
-        It has no `Path`: the default is the folder of the page as the browser sees it, also if a
+        It has no `Path`: the default is the folder of the page as the browser sees it, even if a
         proxy changes paths.
         """
         secure = "; Secure" if self._is_secure(request) else ""

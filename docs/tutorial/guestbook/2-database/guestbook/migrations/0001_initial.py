@@ -1,4 +1,4 @@
-# Written by 'actionhero db make'; change it if it has to do more.
+# Written by 'actionhero db make'; edit it as needed.
 # ruff: noqa
 # fmt: off
 from tortoise import migrations
