@@ -60,7 +60,6 @@ if TYPE_CHECKING:
 
 Response = Any
 
-
 #: Methods whose request body has no defined meaning.
 METHODS_WITHOUT_BODY = frozenset({"GET", "HEAD"})
 PROBLEM_JSON = "application/problem+json"

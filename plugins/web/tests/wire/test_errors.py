@@ -180,7 +180,7 @@ def test_the_stack_contains_no_secret(standard: HttpClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "shown"),
+    ("variables", "expected"),
     [
         ({"ACTIONHERO_ENV": "development"}, True),
         ({"ACTIONHERO_ENV": "test"}, False),
@@ -192,13 +192,13 @@ def test_the_stack_contains_no_secret(standard: HttpClient) -> None:
     ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
 )
 def test_the_stack_is_shown_to_local_clients_in_development_only(
-    serve: Serve, variables: dict[str, str], *, shown: bool
+    serve: Serve, variables: dict[str, str], *, expected: bool
 ) -> None:
     """Not in production and not on public addresses, unless the setting is explicit."""
     response = serve(**variables).get("/api/crash")
 
-    assert ("stack" in response.error) is shown
-    assert (b"SELECT" in response.body) is shown
+    assert ("stack" in response.error) is expected
+    assert (b"SELECT" in response.body) is expected
 
 
 def test_invalid_inputs_have_no_stack(standard: HttpClient) -> None:
