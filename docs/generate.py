@@ -149,7 +149,7 @@ API: dict[str, tuple[str, ...]] = {
     ),
     "Version": ("__version__",),
 }
-#: Descriptions of names without a class or docstring of their own.
+#: Descriptions of names without their own class or docstring.
 DESCRIPTIONS = {
     "Field": "The description of an input or a setting: default, constraints, text. From pydantic.",
     "Secret": "`password: Secret[str]` is an input whose value is redacted.",

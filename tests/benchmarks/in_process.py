@@ -1,4 +1,4 @@
-"""CPU time per request without sockets: the steadiest figures, and the ones to tune by.
+"""CPU time per request without sockets: the figures with the least variance, for tuning.
 
 Requests are fed to the server's protocol over a transport that goes nowhere. All variants live in
 one process and take turns, a few hundred requests each, so that a slower machine slows all

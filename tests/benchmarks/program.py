@@ -80,7 +80,7 @@ class Program:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process is there no more."""
+        """Whether the process has exited."""
         return self._process.poll() is not None
 
     def said(self) -> str:

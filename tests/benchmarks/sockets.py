@@ -31,7 +31,7 @@ QUICK_ROUNDS: Final = 5
 SECONDS: Final = 1
 CALLERS: Final = 50
 LISTENERS: Final = 1000
-#: How many idle sockets the memory of one is worked out from.
+#: The number of idle sockets whose memory is averaged.
 IDLE: Final = 2000
 #: The number of open sockets of one process in a broadcast.
 MANY: Final = 10_000
@@ -149,7 +149,7 @@ def _load(server: Server, program: Path, mode: str, count: int, *messages: str) 
 
 
 def _memory(server: Server) -> Reading:
-    """Return the KiB that a socket takes that has subscribed and says nothing."""
+    """Return the memory of an idle socket with a subscription, in KiB."""
 
     async def open_all() -> float:
         before = server.memory_mib()[1]

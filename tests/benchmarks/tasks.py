@@ -1,4 +1,4 @@
-"""Jobs: how fast they are enqueued, run and picked up; beside dramatiq and Celery, on one Redis.
+"""Jobs: the rate and latency of enqueuing and running, compared with dramatiq and Celery.
 
 One worker process has one core; Redis and the enqueuing process have the other. All
 have their default settings. The peers take turns, each right after the other.
@@ -29,7 +29,7 @@ ROUNDS: Final = 5
 QUICK_ROUNDS: Final = 3
 #: How many jobs are drained.
 JOBS: Final = 10_000
-#: How many are enqueued in one turn, one after the other.
+#: How many jobs are enqueued sequentially in one turn.
 ENQUEUED: Final = 1000
 TURNS: Final = 15
 PINGS: Final = 100
@@ -59,7 +59,7 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
     rounds = QUICK_ROUNDS if quick else ROUNDS
     readings: dict[str, Reading] = {}
     with ExitStack() as stack:
-        # Nothing is written to disk: that is the speed of a disk.
+        # Nothing is written to disk, whose speed is not measured here.
         store = stack.enter_context(throw_away_redis(options=["--appendonly", "no"]))
         _pin(store.pid)
         place = _Place(store.url, Path(stack.enter_context(tempfile.TemporaryDirectory())))
@@ -79,7 +79,7 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
 
 
 class _Place:
-    """A Redis, and a folder for notes."""
+    """A Redis server, and a folder for the files of workers."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self._url = url
@@ -106,7 +106,7 @@ class _Place:
         return _Enqueuer(peer, self.variables, self._folder)
 
     def empty(self) -> None:
-        """Forget all jobs."""
+        """Delete all jobs."""
         import redis
 
         with redis.Redis.from_url(self._url) as client:
@@ -155,7 +155,7 @@ class _Enqueuer:
         self._process.communicate()
 
     def do(self, name: str, *arguments: int) -> tuple[float, float]:
-        """Let a function of the peer run; return its seconds, of the clock and of the CPU."""
+        """Call a function of the peer; return its wall-clock and CPU seconds."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([name, *arguments]) + "\n")
@@ -209,7 +209,7 @@ def _pick_up(place: _Place) -> dict[str, Reading]:
     for peer in ("dramatiq", "ours"):
         place.empty()
         with place.worker(peer) as worker, place.enqueuer(peer) as enqueuer:
-            # Until the worker is there.
+            # Until the worker is ready.
             enqueuer.do("enqueue", JOBS)
             place.note("jobs", worker)
             for _ in range(PINGS):

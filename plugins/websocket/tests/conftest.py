@@ -378,7 +378,7 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """Yield the server of all tests without settings of their own."""
+    """Yield the server of all tests without their own settings."""
     yield from listening(start(tmp_path_factory.mktemp("shared"), DEFAULT_SETTINGS))
 
 

@@ -1,4 +1,4 @@
-"""`start_eagerly`: a coroutine runs as in a task of its own."""
+"""`start_eagerly`: a coroutine runs as in its own task."""
 
 from __future__ import annotations
 

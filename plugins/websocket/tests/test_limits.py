@@ -102,7 +102,7 @@ def test_concurrent_and_waiting_calls_are_limited(
 
 
 def test_control_frames_are_handled_while_calls_wait(server: ServerProcess) -> None:
-    """And a stream starts: streams have a limit of their own."""
+    """And a stream starts: streams have a separate limit."""
     client = server.connect()
     calls(client, "wait", 64)
 

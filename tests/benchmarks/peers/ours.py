@@ -71,7 +71,7 @@ class ShowUser(Action):
 
 
 def thing(name: str, path: str) -> type[Action]:
-    """Return an action that is never called, with inputs of its own."""
+    """Return an action that is never called, with its own inputs."""
 
     class ThingInputs(Inputs):
         id: int

@@ -17,7 +17,7 @@ REF_TEMPLATE: Final = REF_PREFIX + "{model}"
 
 _NULL: Final = {"type": "null"}
 _EMPTY_OBJECT: Final = {"type": "object", "maxProperties": 0}
-#: The range of integers in requests without limits of their own: signed 64-bit integers.
+#: The range of integers in requests without their own limits: signed 64-bit integers.
 SMALLEST_INTEGER: Final = -(2**63)
 LARGEST_INTEGER: Final = 2**63 - 1
 _LOWER_LIMITS: Final = frozenset({"minimum", "exclusiveMinimum"})

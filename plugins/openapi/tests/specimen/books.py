@@ -310,7 +310,7 @@ class ChosenInputs(Inputs):
 
 
 class Busy(TypedDict):
-    """A result with a status of its own."""
+    """A result with its own status."""
 
     busy: bool
 

@@ -106,7 +106,7 @@ def actionhero_web_upgrades(app: Application) -> Sequence[Upgrade] | None:
         Objects with their paths, and the method `accept`, which is called for each request with
         `Upgrade: websocket`. Other requests at these paths are handled as usual. Native
         middlewares of aiohttp do not run for upgrades. `actionhero-websocket` implements this
-        hook, and has a hook of its own for plugins that need only a socket.
+        hook, and has its own hook for plugins that need only a socket.
 
     Order:
         Plugins in the order of their registration. Two upgrades for the same path are an error

@@ -17,7 +17,7 @@ if sys.version_info >= (3, 12):
     ) -> Result | asyncio.Task[Result]:
         """Run `coroutine` up to its first suspension.
 
-        The coroutine runs as in a task of its own: with its own context, a current task, and
+        The coroutine runs as in its own task: with its own context, a current task, and
         cancellation.
 
         Args:
@@ -119,7 +119,7 @@ else:
     ) -> Result | asyncio.Task[Result]:
         """Run `coroutine` up to its first suspension.
 
-        The coroutine runs as in a task of its own: with its own context, a current task, and
+        The coroutine runs as in its own task: with its own context, a current task, and
         cancellation.
 
         Args:

@@ -17,7 +17,7 @@ hookspec = pluggy.HookspecMarker("actionhero")
 
 @hookspec
 def actionhero_websocket_endpoints(app: Application) -> Sequence[Endpoint] | None:
-    """Return endpoints for sockets with a protocol of their own.
+    """Return endpoints for sockets with their own protocol.
 
     Called once, when the server is created. These sockets have the same handshake, limits, pings
     and shutdown as all others; their messages are the plugin's own.

@@ -172,7 +172,7 @@ class Slow(Action):
 
 
 class OwnTimeout(Action):
-    """Wait, with a timeout of its own."""
+    """Wait, with its own timeout."""
 
     name = "own:timeout"
     websocket = True
