@@ -354,11 +354,7 @@ class Tasks:
     async def _add(self, jobs: list[NewJob]) -> list[str]:
         if len(jobs) == 1 and (id := await self.pipelined_enqueuer.add(jobs[0])) is not None:
             return [id]
-        return await self.use(functools.partial(_add, jobs))
-
-
-def _add(jobs: list[NewJob], store: JobStore) -> list[str]:
-    return store.add(jobs)
+        return await self.use(lambda store: store.add(jobs))
 
 
 def _read_page(id: str, state: JobState | None, offset: int, store: JobStore) -> list[JobRecord]:
