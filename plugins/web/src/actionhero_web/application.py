@@ -21,10 +21,10 @@ from actionhero import (
 )
 from actionhero.cli import configure_logs
 from actionhero.settings import AppSettings, read_sources
-from actionhero.transport import INTERNAL_ERROR, dumps, dumps_pretty, new_identifier
+from actionhero.transport import INTERNAL_ERROR, new_identifier
 from actionhero_web import health_endpoints
 from actionhero_web.action_routes import router_for
-from actionhero_web.error_mapping import error_document, status_for
+from actionhero_web.error_mapping import encode_error
 from actionhero_web.header_templates import REQUEST_ID, HeaderTemplates
 from actionhero_web.protocol import HttpServer
 from actionhero_web.request_handler import RequestHandler
@@ -271,16 +271,13 @@ def _create_error_response(application: web.Application) -> Callable[..., web.St
                 "the response to %s failed: %s", request.remote, exc, exc_info=exc,
                 extra={"request_id": request_id},
             )  # fmt: skip
-        status, _ = status_for(error.type, settings.error_format)
-        document = error_document(
-            error,
-            timestamp_ms=request_handler.now_ms(),
-            request_id=request_id,
-            error_format=settings.error_format,
+        encoded = encode_error(
+            error, accept="", error_format=settings.error_format, request_id=request_id
         )
-        body = dumps_pretty(document) if settings.error_format == "actionhero" else dumps(document)
         response = web.Response(
-            status=status, body=body, headers={"Content-Type": "application/json"}
+            status=encoded.status,
+            body=encoded.body,
+            headers={"Content-Type": encoded.content_type},
         )
         response.headers[REQUEST_ID] = request_id
         add_default_headers(response, request_handler.header_templates, request_id, ())

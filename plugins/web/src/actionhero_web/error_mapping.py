@@ -10,16 +10,20 @@ Its `type` is `urn:actionhero:error:` and the name of the error type, and never 
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from actionhero import ErrorType, TypedError
+from actionhero.transport import dumps, dumps_pretty, error_problems
 from actionhero.transport import error_document as core_error_document
-from actionhero.transport import error_problems
 
 ErrorFormat: TypeAlias = Literal["standard", "actionhero"]
 
 PROBLEM_TYPE_PREFIX: Final = "urn:actionhero:error:"
+
+#: The media type of problem details (RFC 9457).
+PROBLEM_JSON: Final = "application/problem+json"
 
 
 class ErrorMapping(NamedTuple):
@@ -122,3 +126,42 @@ def problem_details(error: TypedError, *, request_id: str) -> dict[str, Any]:
     if error.problems:
         document["errors"] = error_problems(error)
     return document
+
+
+class EncodedError(NamedTuple):
+    """An error as it is written to a response."""
+
+    status: int
+    body: bytes
+    content_type: str
+
+
+def encode_error(
+    error: TypedError,
+    *,
+    accept: str,
+    error_format: ErrorFormat,
+    request_id: str,
+    stack: str | None = None,
+) -> EncodedError:
+    """Encode an error in the format that the client accepts.
+
+    Args:
+        error: The error.
+        accept: The `Accept` header of the request, or an empty text.
+        error_format: The format of clients that do not accept problem details.
+        request_id: The request id.
+        stack: The traceback, if it may be shown.
+    """
+    if PROBLEM_JSON in accept.lower():
+        document = problem_details(error, request_id=request_id)
+        return EncodedError(document["status"], dumps(document), PROBLEM_JSON)
+    document = error_document(
+        error,
+        timestamp_ms=time.time_ns() // 1_000_000,
+        request_id=request_id,
+        stack=stack,
+        error_format=error_format,
+    )
+    body = dumps_pretty(document) if error_format == "actionhero" else dumps(document)
+    return EncodedError(status_for(error.type, error_format)[0], body, "application/json")

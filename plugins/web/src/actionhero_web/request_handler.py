@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -16,13 +15,11 @@ from actionhero import (
     Outcome,
     ServiceUnavailable,
     TypedError,
-    UnsupportedMediaType,
 )
 from actionhero.transport import (
     EMPTY_PAYLOAD,
     InvalidPayload,
     JsonPayload,
-    MixedPayload,
     TextPayload,
     dumps,
     dumps_pretty,
@@ -32,10 +29,10 @@ from actionhero.transport import (
 from actionhero_web.body import BodyReader
 from actionhero_web.compression import MINIMUM_BYTES
 from actionhero_web.cors import Cors, Headers
-from actionhero_web.error_mapping import error_document, problem_details, status_for
+from actionhero_web.error_mapping import encode_error, status_for
 from actionhero_web.header_templates import REQUEST_ID, HeaderTemplates
-from actionhero_web.media import MediaType, media_type_of, parse_form, parse_query
-from actionhero_web.multipart import Form, read_form
+from actionhero_web.media import MediaType, media_type_of, parse_query
+from actionhero_web.payload_reader import PayloadReader
 from actionhero_web.protocol import HttpProtocol, remote_address
 from actionhero_web.proxy import TrustedProxies
 from actionhero_web.response import (
@@ -55,6 +52,7 @@ from actionhero_web.streaming import StreamedResponse, Streams
 if TYPE_CHECKING:
     from actionhero import Application
     from actionhero.transport import Payload, RegisteredAction
+    from actionhero_web.multipart import Form
     from actionhero_web.router import Router
     from actionhero_web.settings import WebSettings
 
@@ -62,7 +60,6 @@ Response = Any
 
 #: Methods whose request body has no defined meaning.
 METHODS_WITHOUT_BODY = frozenset({"GET", "HEAD"})
-PROBLEM_JSON = "application/problem+json"
 
 
 class RequestHandler:
@@ -94,6 +91,7 @@ class RequestHandler:
         self._body = BodyReader(
             settings.body_limit_bytes, settings.body_idle_timeout.total_seconds()
         )
+        self._payloads = PayloadReader(self._body, settings.file_memory_bytes)
         self.cors = Cors(
             settings.allowed_origins,
             settings.allowed_methods,
@@ -150,7 +148,7 @@ class RequestHandler:
                     self._body.read_buffered(request) or await self._body.read(request)
                 )
             else:
-                payload, form = await self._read_payload(request, match, query)
+                payload, form = await self._payloads.read(request, match, query)
         except TypedError as error:
             payload = InvalidPayload(error)
         stream: StreamedResponse | None = None
@@ -208,37 +206,6 @@ class RequestHandler:
         request_id = client.request_id or new_identifier()
         return request_id, Connection("web", client.address, raw=request)
 
-    async def _read_payload(
-        self, request: web.BaseRequest, match: Match[RegisteredAction], query: str
-    ) -> tuple[Payload, Form | None]:
-        """Return the payload: the path overrides the body, and the body the query."""
-        path = match.parameters
-        if not request.body_exists:
-            if not query and not path:
-                return JsonPayload(b""), None
-            return TextPayload((parse_query(query) if query else {}) | path), None
-        content_type = request.headers.get("Content-Type")
-        media_type = media_type_of(content_type)
-        if media_type is MediaType.JSON:
-            body = await self._body.read(request)
-            if not query and not path:
-                return JsonPayload(body), None
-            return MixedPayload(path, body, parse_query(query) if query else {}), None
-        fields = parse_query(query) if query else {}
-        if media_type is MediaType.FORM:
-            return TextPayload(fields | parse_form(await self._body.read(request)) | path), None
-        if media_type is MediaType.MULTIPART:
-            form = await read_form(request, self._body, self._settings.file_memory_bytes)
-            return TextPayload(fields | form.fields | path), form
-        if not await self._body.read(request):
-            return TextPayload(fields | path), None
-        raise UnsupportedMediaType(
-            f"unsupported media type {content_type!r} of the body; send application/json, "
-            "application/x-www-form-urlencoded or multipart/form-data"
-            if content_type
-            else "the body has no Content-Type; send application/json"
-        )
-
     # -- responses -------------------------------------------------------------------------
 
     async def _value_response(
@@ -253,7 +220,10 @@ class RequestHandler:
             return await self._native_response(request, value, request_id, extra_headers)
         status = match.route.status
         try:
-            body = self._encode(value)
+            if self._legacy_format:
+                body = dumps_pretty({} if value is None else value)
+            else:
+                body = encode(value)
             if not isinstance(status, int):
                 # Clients of the original ActionHero expect 200 for every value.
                 status = 200 if self._legacy_format else checked_status(status(value))
@@ -269,11 +239,6 @@ class RequestHandler:
             )
             return empty_response(status, headers, closing=self.closes_connection(request))
         return await self._response(request, status, body, request_id, extra_headers)
-
-    def _encode(self, value: Any) -> bytes:
-        if self._legacy_format:
-            return dumps_pretty({} if value is None else value)
-        return encode(value)
 
     async def _native_response(
         self,
@@ -307,25 +272,16 @@ class RequestHandler:
         status, _ = status_for(error.type, self._error_format)
         if error.retry_after_seconds is not None or status == 503:
             extra_headers = (*extra_headers, ("Retry-After", str(error.retry_after_seconds or 1)))
-        if PROBLEM_JSON in request.headers.get("Accept", "").lower():
-            document = problem_details(error, request_id=request_id)
-            return await self._response(
-                request,
-                document["status"],
-                dumps(document),
-                request_id,
-                extra_headers,
-                PROBLEM_JSON,
-            )
-        document = error_document(
+        encoded = encode_error(
             error,
-            timestamp_ms=self.now_ms(),
+            accept=request.headers.get("Accept", ""),
+            error_format=self._error_format,
             request_id=request_id,
             stack=outcome.stack,
-            error_format=self._error_format,
         )
-        body = dumps_pretty(document) if self._legacy_format else dumps(document)
-        return await self._response(request, status, body, request_id, extra_headers)
+        return await self._response(
+            request, encoded.status, encoded.body, request_id, extra_headers, encoded.content_type
+        )
 
     async def _response(
         self,
@@ -408,12 +364,8 @@ class RequestHandler:
             headers.get("Access-Control-Request-Method"),
             headers.get("Access-Control-Request-Headers"),
         )
-        response_headers = (
-            *self.header_templates.always,
-            (REQUEST_ID, request_id),
-            *cors_headers,
-            *extra_headers,
-        )
+        request_headers = ((REQUEST_ID, request_id), *cors_headers, *extra_headers)
+        response_headers = (*self.header_templates.always, *request_headers)
         closing = self.closes_connection(request)
         if self._legacy_format:
             return aiohttp_response(200, b"{}\r\n", response_headers, closing=closing)
@@ -431,10 +383,6 @@ class RequestHandler:
         if self._proxies is None:
             return new_identifier()
         return self._forwarded_connection(request, self._proxies)[0]
-
-    def now_ms(self) -> int:
-        """Return milliseconds since the epoch."""
-        return time.time_ns() // 1_000_000
 
     async def error_response(
         self, request: web.BaseRequest, error: TypedError, extra_headers: Headers = ()
