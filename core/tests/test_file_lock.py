@@ -23,9 +23,14 @@ import os, sys, pathlib
 from actionhero.transport import FileLock
 lock = FileLock(pathlib.Path(sys.argv[1]))
 assert lock.try_lock()
-if "fork" in sys.argv and os.fork() == 0:
-    sys.stdin.read()
-    os._exit(0)
+if "fork" in sys.argv:
+    read, write = os.pipe()
+    if os.fork() == 0:
+        # After the fork handlers, which close the copy of the lock.
+        os.write(write, b"!")
+        sys.stdin.read()
+        os._exit(0)
+    os.read(read, 1)
 print("locked", flush=True)
 sys.stdin.read()
 """
