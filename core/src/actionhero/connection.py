@@ -54,7 +54,7 @@ class Connection:
         self.session_id: str | None = None
         #: Headers of the response, such as a cookie, for transports with headers.
         self.response_headers: tuple[tuple[str, str], ...] | None = None
-        #: The subscribed channels; `None` without any.
+        #: The subscribed channels; `None` if there are none.
         self.subscriptions: set[str] | None = None
 
     @property
@@ -98,7 +98,7 @@ class SessionStore(ABC):
         """Yield the identifier of each session that ends from now on, in any process.
 
         For transports whose connections outlive a call. `None` stands for all sessions: after an
-        interruption, any may have ended. A store without this knowledge yields nothing.
+        interruption, any may have ended. A store that cannot detect this yields nothing.
         """
         revoked: tuple[str | None, ...] = ()
         for id in revoked:

@@ -57,7 +57,7 @@ class Session(MutableMapping[str, Any]):
         return f"<{type(self).__name__} with {sorted(self._values)}>"
 
     async def regenerate(self) -> None:
-        """Give the session a new identifier and delete the old one: call this at sign-in."""
+        """Replace the identifier of the session and delete the old one: call this at sign-in."""
 
     async def destroy(self) -> None:
         """Delete the session: call this at sign-out."""

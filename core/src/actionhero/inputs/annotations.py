@@ -157,16 +157,16 @@ def parameters_of(run: Any, where: str) -> list[str]:
     """Return the parameters of `run`: `inputs`, `call`, both or none.
 
     Raises:
-        PluginError: There are others. The message begins with `where`.
+        PluginError: `run` has other parameters. The message begins with `where`.
     """
     _, *parameters = inspect.signature(run).parameters.values()
     names = [parameter.name for parameter in parameters]
     if names not in ([], ["inputs"], ["call"], ["inputs", "call"]) or any(
         parameter.kind is not parameter.POSITIONAL_OR_KEYWORD for parameter in parameters
     ):
-        written = ", ".join(["self", *map(str, parameters)])
+        signature = ", ".join(["self", *map(str, parameters)])
         raise PluginError(
-            f"{where} has run({written}); it is called with 'inputs' and 'call', in this order, "
+            f"{where} has run({signature}); it is called with 'inputs' and 'call', in this order, "
             "and either may be left out"
         )
     return names
@@ -182,13 +182,13 @@ def annotations_of(
     Args:
         run: The method of the action.
         module_name: The module of the action.
-        local_names: The names around a class that is defined in a function.
+        local_names: The local names of the function that defines the class, if there is one.
         where: The action, for error messages.
 
     Raises:
         PluginError: The annotation of `inputs` cannot be resolved.
     """
-    resolved: list[Any] = []
+    types_: list[Any] = []
     for name in ("inputs", "return"):
         annotation = run.__annotations__.get(name)
         if isinstance(annotation, str):
@@ -201,15 +201,15 @@ def annotations_of(
             except (AttributeError, NameError, SyntaxError, TypeError) as error:
                 if name == "return":
                     # Used by API documents only, which show an unresolved type as any value.
-                    resolved.append(None)
+                    types_.append(None)
                     continue
                 raise PluginError(
-                    f"{where} annotates inputs as {annotation!r}, and {error}; import that name "
+                    f"{where} annotates inputs as {annotation!r}, but {error}; import that name "
                     "outside of TYPE_CHECKING: it is needed at run time"
                 ) from error
             annotation = hints[name]
-        resolved.append(annotation)
-    return resolved[0], resolved[1]
+        types_.append(annotation)
+    return types_[0], types_[1]
 
 
 def _has_fields(type_: Any) -> bool:

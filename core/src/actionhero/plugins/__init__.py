@@ -18,13 +18,13 @@ def lazy_names(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Return `__getattr__`, `__dir__` and `__all__` of a package with lazily imported names.
 
-    So (PEP 562) a `plugin.py` that imports one name does not import the dependencies of all others.
+    This way (PEP 562), a `plugin.py` that imports one name does not import the libraries of others.
 
     Args:
         package: The `__name__` of the package.
-        modules: The public names by their module, in the form of `importlib.import_module`:
+        modules: The public names by module, in the form of `importlib.import_module`:
             `.channel` is relative to the package.
-        eager: Public names that are imported already.
+        eager: Public names that the package defines itself.
     """
     module_names = {name: module for module, names in modules.items() for name in names}
     public_names = sorted([*module_names, *eager])
@@ -33,7 +33,7 @@ def lazy_names(
         if name not in module_names:
             raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name)
         value = getattr(importlib.import_module(module_names[name], package), name)
-        # Later uses do not call this function.
+        # Cached: later uses find the attribute directly.
         setattr(sys.modules[package], name, value)
         return value
 
