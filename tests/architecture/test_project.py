@@ -44,6 +44,19 @@ def test_no_file_contains_a_path_of_this_machine() -> None:
     assert matches == set()
 
 
+def test_no_text_links_to_a_package_registry() -> None:
+    """A package is named, or linked at its own site: nothing of ours is published."""
+    link = re.compile(r"https?://(?:www\.)?(?:pypi|npmjs|registry\.npmjs)\.")
+
+    linking = [
+        str(path.relative_to(ROOT))
+        for path in texts()
+        if path != Path(__file__) and link.search(path.read_text("utf-8", errors="replace"))
+    ]
+
+    assert linking == []
+
+
 def test_no_file_contains_a_mark_of_unfinished_work() -> None:
     """Unfinished work is completed or removed, not marked."""
     mark = re.compile(r"\b(?:TODO|FIXME|XXX)\b")

@@ -21,17 +21,18 @@ let isFirstConnection = false;
 // --- sign-in ---------------------------------------------------------------------------------
 
 async function start() {
+  let reason = "";
   if (currentUser !== null) {
     try {
       await showChat();
       return;
     } catch (error) {
       if (!(error instanceof CallError)) {
-        byId("sign-in-error").textContent = "The server is unavailable.";
+        reason = "The server is unavailable.";
       }
     }
   }
-  showSignIn();
+  showSignIn(reason);
 }
 
 async function showChat() {
