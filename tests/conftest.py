@@ -185,7 +185,7 @@ class Place:
         Args:
             distribution: Its name, such as `guest-one`.
             source: The text of its `plugin.py`.
-            plugin: The name of its plugin; the distribution's where left out.
+            plugin: The name of its plugin; defaults to the name of the distribution.
             version: Its version.
             requires: Its only requirement.
 

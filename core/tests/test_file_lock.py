@@ -72,12 +72,22 @@ def test_a_shared_lock_admits_others_that_share(lock: FileLock, other: FileLock)
     """Several share, and none can be exclusive until the others have released."""
     assert lock.try_lock(shared=True)
     assert other.try_lock(shared=True)
-    assert not lock.try_lock()
 
     other.release()
 
     assert lock.try_lock()
     assert not other.try_lock(shared=True)
+
+
+def test_a_failed_conversion_releases_the_lock(lock: FileLock, other: FileLock) -> None:
+    """`flock` releases a lock before it converts it, so the object must not claim it."""
+    assert lock.try_lock(shared=True)
+    assert other.try_lock(shared=True)
+
+    assert not lock.try_lock()
+
+    assert not lock.is_held
+    assert other.try_lock()
 
 
 def test_waiting_ends_with_the_lock_or_after_the_time(lock: FileLock, other: FileLock) -> None:

@@ -355,6 +355,13 @@ def test_passwords_in_urls_in_running_text_are_masked(text: str, masked: str) ->
         ("http://[::1]:80/a@b", "http://[::1]:80/a@b", ...),
         ("postgres://u@tenant:pw@h/d", "postgres://u@tenant:******@h/d", ...),
         ("a://h1:6379,h2:6379/0", "a://h1:6379,h2:6379/0", ...),
+        ("postgres://app:/secret@db/x", "postgres://app:******@db/x", ...),
+        ("postgres://app:#secret@db/x", "postgres://app:******@db/x", ...),
+        ("postgres://app:123/4@db/x", "postgres://app:******@db/x", ...),
+        ("postgres://app:12?34@db", "postgres://app:******@db", ...),
+        ("https://h/cb#access_token=abc", "https://h/cb#access_token=******", ...),
+        ("amqp://h/x?pass=a;password=b", "amqp://h/x?pass=******", ...),
+        ("redis://h:6379/0", "redis://h:6379/0", ...),
         ("redis://:one@a, redis://:two@b", "redis://:******@a, redis://:******@b", ...),
     ],
 )

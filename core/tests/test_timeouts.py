@@ -10,6 +10,7 @@ import pytest
 
 from actionhero import Action, Call, ErrorType, Inputs, Middleware, Outcome, Timeout
 from actionhero.testing import running_app
+from actionhero.transport import TimeoutQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -366,3 +367,62 @@ def test_stopping_the_application_cancels_its_timers() -> None:
         assert [timer for timer in timers if not timer.cancelled()] == []
 
     run(test)
+
+
+def test_a_cancellation_in_a_callback_does_not_stop_the_queue() -> None:
+    """The next entries still expire, also those that are added later."""
+
+    async def test(clock: Clock) -> None:
+        expired: list[str] = []
+
+        def expire(entry: str) -> None:
+            expired.append(entry)
+            if entry == "first":
+                raise asyncio.CancelledError
+
+        clock.set_exception_handler(lambda *_: None)
+        queue = TimeoutQueue(1.0, expire)
+        queue.add("first")
+        queue.add("second")
+        clock.elapsed_seconds += 2
+        await until(lambda: expired == ["first", "second"])
+        queue.add("third")
+        clock.elapsed_seconds += 2
+
+        await until(lambda: expired == ["first", "second", "third"])
+
+        assert len(queue) == 0
+
+    run(test)
+
+
+def test_a_callback_can_clear_the_queue_and_add_to_it() -> None:
+    """One timer remains, for the new entry."""
+
+    async def test(clock: Clock) -> None:
+        expired: list[str] = []
+
+        def expire(entry: str) -> None:
+            expired.append(entry)
+            if entry == "first":
+                queue.clear()
+                queue.add("again")
+
+        queue = TimeoutQueue(1.0, expire)
+        queue.add("first")
+        queue.add("cleared")
+        clock.elapsed_seconds += 2
+        await until(lambda: expired == ["first"])
+        clock.elapsed_seconds += 2
+
+        await until(lambda: expired == ["first", "again"])
+
+        assert len(queue) == 0
+
+    run(test)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Run the event loop until `condition` holds; the test times out otherwise."""
+    while not condition():  # noqa: ASYNC110 - callbacks of the loop run in between
+        await asyncio.sleep(0)

@@ -37,7 +37,9 @@ _MAX_DEPTH: Final = 64
 _ELLIPSIS: Final = "…"
 
 _SCALARS: Final = frozenset({int, float, bool, type(None)})
-_SENSITIVE_PARAMETER: Final = r"([?&][\w.-]*(?:password|passwd|pwd|secret|token|key)=)"
+_SENSITIVE_PARAMETER: Final = (
+    r"([?&#;][\w.-]*(?:password|passphrase|passwd|pass|pwd|secret|token|key)=)"
+)
 # A query parameter with a secret, in running text.
 _RUNNING_PARAMETER: Final = re.compile(_SENSITIVE_PARAMETER + r"[^&#\s]*", re.IGNORECASE)
 # In a text that is one URL, a space belongs to the value.
@@ -46,7 +48,10 @@ _URL_SEPARATOR: Final = re.compile(r"([;,]\s*(?=[A-Za-z][A-Za-z0-9+.-]*://))")
 _END_OF_URL: Final = re.compile(r"[\s\"'<>]")
 _END_OF_AUTHORITY: Final = re.compile(r"[/?#]")
 _QUERY: Final = re.compile(r"\?[\w.%-]+=")
-_PORT: Final = re.compile(r"[0-9]{0,5}")
+_PORT: Final = re.compile(r"[0-9]{1,5}")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*$")
+# In their paths an `@` is common, and in their authority a password is not.
+_WEB_SCHEMES: Final = frozenset({"http", "https", "ws", "wss"})
 
 
 class SecretMarker:
@@ -201,25 +206,31 @@ def mask_urls(text: str) -> str:
     for part in rest:
         end = _END_OF_URL.search(part)
         length = end.start() if end else len(part)
-        parts += _mask_password("://" + part[:length]), part[length:]
+        scheme = _SCHEME.search(parts[-1])
+        url = f"{scheme[0] if scheme else ''}://{part[:length]}"
+        parts += _mask_password(url)[len(scheme[0]) if scheme else 0 :], part[length:]
     return _RUNNING_PARAMETER.sub(rf"\1{MASK}", "".join(parts))
 
 
 def _mask_password(url: str) -> str:
     """Mask the text between the first `:` of the user part and the last `@` of the authority."""
-    start = url.index("://") + len("://")
+    scheme_end = url.index("://")
+    start = scheme_end + len("://")
     rest = url[start:]
     end = _END_OF_AUTHORITY.search(rest)
     authority = rest[: end.start()] if end else rest
     user, colon, password = authority.partition(":")
-    is_port = _PORT.fullmatch(password) is not None and user != ""
-    if not colon or user.startswith("[") or is_port:
+    if not colon or user.startswith("["):
+        return url
+    scheme = _SCHEME.search(url[:scheme_end])
+    is_port = user != "" and _PORT.fullmatch(password) is not None
+    if is_port and scheme and scheme[0].lower() in _WEB_SCHEMES:
         return url
     # An `@` after the end of the authority may be part of an unencoded password, but not one in
     # the query, unless there is no other.
     query = _QUERY.search(rest)
     at = rest.rfind("@", 0, query.start()) if query else rest.rfind("@")
-    if at <= len(user):
+    if at <= len(user) and not is_port and password:
         at = rest.rfind("@")
     if at <= len(user):
         return url

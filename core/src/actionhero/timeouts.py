@@ -31,7 +31,7 @@ class TimeoutQueue(Generic[Entry]):
     Args:
         seconds: The timeout, in seconds.
         expire: Called with an entry that is not in the queue any more. An exception is logged.
-        loop: The event loop of the timer; the running one of the first `add` where left out.
+        loop: The event loop of the timer; defaults to the running loop at the first `add`.
     """
 
     __slots__ = ("_expire", "_timer", "_times", "loop", "seconds")
@@ -79,23 +79,27 @@ class TimeoutQueue(Generic[Entry]):
         return len(self._times)
 
     def _expire_due(self) -> None:
-        # Until this method returns, the expired handle prevents a second timer in `add`.
         assert self.loop is not None  # noqa: S101 - set by `add`, which set the timer
+        # Until the end, this handle prevents `add` from creating another.
+        timer = self._timer
         now = self.loop.time()
-        for _ in range(BATCH_SIZE):
-            if not self._times:
-                self._timer = None
-                return
-            entry, when = next(iter(self._times.items()))
-            if when > now:
-                self._timer = self.loop.call_at(when, self._expire_due)
-                return
-            del self._times[entry]
-            try:
-                self._expire(entry)
-            except Exception:
-                logger.exception("the timeout of %r failed", entry)
-        self._timer = self.loop.call_soon(self._expire_due)
+        try:
+            for _ in range(BATCH_SIZE):
+                if not self._times:
+                    return
+                entry, when = next(iter(self._times.items()))
+                if when > now:
+                    return
+                del self._times[entry]
+                try:
+                    self._expire(entry)
+                except Exception:
+                    logger.exception("the timeout of %r failed", entry)
+        finally:
+            # Also after a cancellation; `clear` and `add` in a callback have set a timer already.
+            if self._timer is timer:
+                first = next(iter(self._times.values()), None)
+                self._timer = None if first is None else self.loop.call_at(first, self._expire_due)
 
 
 class CallTimeout:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+from collections import deque
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import pytest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, RootModel
 
 from actionhero import Action, Call, ErrorType, Field, Inputs, InvalidInput, Secret, TypedError
 from actionhero.testing import running_app
@@ -114,6 +115,24 @@ class Point:
     y: tuple[int, ...] = ()
 
 
+class Numbers(RootModel[list[int]]):
+    """A list of numbers."""
+
+
+class ContainerInputs(Inputs):
+    queue: deque[int] = deque()
+    by_number: dict[int, str] = {}
+    listed: Numbers | None = None
+
+
+class TakeContainers(Action):
+    """Take integers in other containers."""
+
+    name = "containers"
+
+    async def run(self, inputs: ContainerInputs) -> None: ...
+
+
 class TakePoint(Action):
     """Take a dataclass."""
 
@@ -122,7 +141,7 @@ class TakePoint(Action):
     async def run(self, inputs: Point) -> None: ...
 
 
-ACTIONS = (Echo, Nested, Unlock, TakeAnyFields, TakeAnything, TakePoint)
+ACTIONS = (Echo, Nested, Unlock, TakeAnyFields, TakeAnything, TakeContainers, TakePoint)
 
 
 @pytest.fixture
@@ -346,3 +365,20 @@ def test_annotations_that_may_contain_integers(annotation: Any, expected: bool) 
 def test_types_of_inputs_that_may_contain_integers(inputs: Any, expected: bool) -> None:
     """Also types that are no models."""
     assert may_contain_integers(InputSchema(inputs)) is expected
+
+
+@pytest.mark.parametrize(
+    ("inputs", "pointer"),
+    [
+        ({"queue": [1, 2**63]}, "/queue/1"),
+        ({"by_number": {str(2**63): "x"}}, f"/by_number/{2**63}"),
+        ({"listed": [1, 2**63]}, "/listed/1"),
+    ],
+)
+async def test_integers_in_any_container_are_checked(
+    app: RunningApp, inputs: dict[str, Any], pointer: str
+) -> None:
+    """A queue, the keys of a mapping, and a root model, whose location has no name for the root."""
+    error = await execute(app, "containers", JsonPayload(json.dumps(inputs).encode()))
+
+    assert [problem[0] for problem in problems(error)] == [pointer]

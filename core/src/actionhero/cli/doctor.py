@@ -51,7 +51,7 @@ def examine(app: App, *, deploy: bool) -> list[Diagnosis]:
         diagnoses += [
             Diagnosis("plugins", Finding.OK, f"{len(active)} active"),
             Diagnosis("settings", Finding.OK, f"environment {app.environment}"),
-            Diagnosis("actions", Finding.OK, f"{len(app.actions)} actions"),
+            Diagnosis("actions", Finding.OK, f"{len(app.actions)} registered"),
         ]
     if deploy:
         diagnoses += _check_deployment(app)

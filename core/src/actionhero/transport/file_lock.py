@@ -45,7 +45,10 @@ class FileLock:
         self._descriptor: int | None = None
 
     def try_lock(self, *, shared: bool = False) -> bool:
-        """Acquire the lock without waiting, or convert a held lock, and return whether it is held.
+        """Acquire the lock without waiting, and return whether it is held in the requested mode.
+
+        A held lock is converted. If another process prevents that, the held lock is released, since
+        `flock` releases it first.
 
         Args:
             shared: Whether other processes may hold the lock too, if they share it as well.
@@ -54,23 +57,23 @@ class FileLock:
             OSError: The file cannot be opened, or its file system does not support locks.
         """
         while True:
-            descriptor = self._descriptor
-            if descriptor is None:
-                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            locked = False
+            is_conversion = self._descriptor is not None
+            if self._descriptor is None:
+                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+                self._descriptor = os.open(self.path, flags, 0o600)
             try:
-                locked = _lock(descriptor, shared=shared)
+                locked = _lock(self._descriptor, shared=shared)
                 # Otherwise its last holder removed the file, and others lock a new one.
-                exists = not locked or descriptor == self._descriptor or self._is_at(descriptor)
-            finally:
-                if not locked and self._descriptor is None:
-                    os.close(descriptor)
-            if exists:
-                if locked:
-                    self._descriptor = descriptor
-                    _held.add(self)
-                return locked
-            os.close(descriptor)
+                exists = not locked or is_conversion or self._is_at(self._descriptor)
+            except BaseException:
+                self.release()
+                raise
+            if locked and exists:
+                _held.add(self)
+                return True
+            self.release()
+            if not locked:
+                return False
 
     def wait(self, seconds: float, *, shared: bool = False) -> bool:
         """Acquire the lock, waiting up to `seconds`, and return whether it is held."""

@@ -7,12 +7,12 @@ import datetime
 import decimal
 import enum
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePath
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from actionhero import ErrorType, File, InvalidInput, Middleware, Problem
 from actionhero.transport import ABSENT, input_names, parts, pointer_to
@@ -40,7 +40,7 @@ _Location = tuple[Any, ...]
 
 
 class IntegerRange(Middleware):
-    """Refuses a call whose inputs contain an integer outside of a signed 64-bit integer.
+    """Refuses a call whose inputs contain an integer outside the range of a signed 64-bit integer.
 
     It runs before all other middleware, as a part of the validation. Actions whose inputs cannot
     contain integers are recognized by the annotations, once.
@@ -94,16 +94,22 @@ def _is_out_of_range(value: Any) -> bool:
 
 def _items(value: Any) -> Iterable[Any]:
     """Return the values in a model, a dataclass, a mapping or a collection."""
+    if isinstance(value, RootModel):
+        return [value.root]
     if isinstance(value, BaseModel):
         extra = value.__pydantic_extra__
         return [*value.__dict__.values(), *extra.values()] if extra else value.__dict__.values()
     if isinstance(value, Mapping):
-        return value.values()
-    if isinstance(value, list | tuple | set | frozenset):
-        return value
+        return [*value, *value.values()]
+    if _is_collection(value):
+        return list(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return [getattr(value, field.name) for field in dataclasses.fields(value)]
     return ()
+
+
+def _is_collection(value: Any) -> bool:
+    return isinstance(value, Collection) and not isinstance(value, _WITHOUT_INTEGERS)
 
 
 def _error(schema: InputSchema, inputs: Any) -> InvalidInput:
@@ -129,6 +135,8 @@ def _error(schema: InputSchema, inputs: Any) -> InvalidInput:
 
 def _locations(value: Any, secrets: frozenset[str], location: _Location) -> Iterator[_Location]:
     """Yield the location of each integer out of range, but none inside a secret."""
+    if isinstance(value, RootModel):
+        value = value.root
     if isinstance(value, int) or (location and location[-1] in secrets):
         if _is_out_of_range(value):
             yield location
@@ -147,8 +155,9 @@ def _named_items(value: Any) -> Iterable[tuple[Any, Any]]:
             for name, item in items.items()
         ]
     if isinstance(value, Mapping):
-        return value.items()
-    if isinstance(value, list | tuple | set | frozenset):
+        # A key out of range is reported at its own location.
+        return [*((key, key) for key in value if isinstance(key, int)), *value.items()]
+    if _is_collection(value):
         return enumerate(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]

@@ -75,7 +75,7 @@ def _check_page(app: Application) -> list[Diagnosis]:
     name = "tasks.operator_password"
     if settings.operator_password is None:
         if app.environment == "development":
-            message = f"is not set; {settings.page} is shown to this machine alone"
+            message = f"is not set; {settings.page} is available to clients on this machine only"
         else:
             message = f"is not set, so there is no page at {settings.page}"
         return [Diagnosis(name, Finding.OK, message)]

@@ -79,7 +79,7 @@ def worker(context: CommandContext) -> None:
 def scheduler(context: CommandContext) -> None:
     """Enqueue recurring actions until it is stopped.
 
-    Any number may run, on any number of machines: each time is enqueued once.
+    Several schedulers may run, also on several machines; each run is enqueued once.
     """
     app = context.load(RunMode.SCHEDULER)
     configure_logs(app)

@@ -63,7 +63,7 @@ def test_in_development_the_page_is_local(tmp_path: Path) -> None:
     """Without a page there is no check."""
     diagnoses = diagnose_password(tmp_path, ACTIONHERO_ENV="development")
 
-    assert diagnoses == [("ok", "is not set; /tasks is shown to this machine alone")]
+    assert diagnoses == [("ok", "is not set; /tasks is available to clients on this machine only")]
     assert diagnose_password(tmp_path, ACTIONHERO_TASKS__PAGE="") == []
     assert diagnose_password(tmp_path, deploy=False) == []
 
