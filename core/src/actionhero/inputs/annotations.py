@@ -204,7 +204,7 @@ def annotations_of(
                     types_.append(None)
                     continue
                 raise PluginError(
-                    f"{where} annotates inputs as {annotation!r}, but {error}; import that name "
+                    f"{where} annotates inputs as {annotation!r}, and {error}; import that name "
                     "outside of TYPE_CHECKING: it is needed at run time"
                 ) from error
             annotation = hints[name]
