@@ -293,6 +293,7 @@ async def test_the_page_is_usable_by_keyboard(serve: Serve, window: Any) -> None
         await keyboard.press("Escape")
         await expect(first.get_by_role("button", name="Discard")).to_be_focused()
         await keyboard.press("Enter")
+        await expect(tab.button("Back")).to_be_focused()
         await keyboard.press("Tab")
         await keyboard.press("Enter")
         await expect(first).to_have_count(0)
