@@ -84,33 +84,58 @@ class TextPayload:
         }
 
 
+class FormFields(dict[str, "list[Any]"]):
+    """The fields of a form: all values in order, texts and files, by name."""
+
+    __slots__ = ()
+
+
 class MixedPayload:
-    """A JSON object with texts: path parameters override the body, which overrides the query.
+    """Inputs of several sources: path parameters override the body, which overrides the query.
 
     Args:
-        path: The parameters of the path.
-        body: The object, in bytes.
-        query: The parameters of the query.
+        path: The parameters of the path, all texts of each name.
+        body: A JSON object in bytes (empty bytes are an empty object), an object that a decoder
+            has parsed, or the fields of a form.
+        query: The parameters of the query, all texts of each name.
+        headers: The values of the headers that `InputSchema.header_names` lists, by these names;
+            `None` over a transport without headers.
+        cookies: The values of the cookies that `InputSchema.cookie_names` lists, likewise.
     """
 
-    __slots__ = ("body", "path", "query")
+    __slots__ = ("body", "cookies", "headers", "path", "query")
 
     def __init__(
         self,
         path: Mapping[str, Sequence[Any]],
-        body: bytes,
+        body: bytes | FormFields | Mapping[str, Any],
         query: Mapping[str, Sequence[Any]],
+        *,
+        headers: Mapping[str, Sequence[str]] | None = None,
+        cookies: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.path = path
         self.body = body
         self.query = query
+        self.headers = headers
+        self.cookies = cookies
 
     def parse(self, schema: InputSchema) -> Any:
-        return schema.from_text_and_json(self.path, self.body or b"{}", self.query)
+        if isinstance(self.body, FormFields):
+            return schema.from_text({**self.query, **self.body, **self.path})
+        body = self.body if isinstance(self.body, bytes) else json.dumps(self.body)
+        return schema.from_text_and_json(self.path, body or b"{}", self.query)
 
     def preview(self) -> Mapping[str, Any]:
-        body = JsonPayload(self.body).preview()
-        return {**TextPayload(self.query).preview(), **body, **TextPayload(self.path).preview()}
+        body = self.body
+        values: Mapping[str, Any] = (
+            TextPayload(body).preview()
+            if isinstance(body, FormFields)
+            else JsonPayload(body).preview()
+            if isinstance(body, bytes)
+            else body
+        )
+        return {**TextPayload(self.query).preview(), **values, **TextPayload(self.path).preview()}
 
 
 class ValuePayload:

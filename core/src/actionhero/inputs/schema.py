@@ -60,6 +60,9 @@ class InputSchema(InputFields):
         self._errors = InputErrors(self)
         self._lists = frozenset(n for f in self.fields if f.is_list for n in f.names)
         self._structures = frozenset(n for f in self.fields if f.is_structure for n in f.names)
+        #: The names of the headers and of the cookies that are sources of fields.
+        self.header_names: frozenset[str] = frozenset()
+        self.cookie_names: frozenset[str] = frozenset()
         self._field_adapters: dict[str, TypeAdapter[Any]] = {}
         #: Whether JSON and the values parsed from it validate alike.
         self._has_scalars_only = model and all(is_scalar(f.annotation) for f in self.fields)

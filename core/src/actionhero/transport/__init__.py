@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from actionhero.inputs.fields import InputField as InputField
     from actionhero.inputs.fields import input_names as input_names
     from actionhero.inputs.payloads import EMPTY_PAYLOAD as EMPTY_PAYLOAD
+    from actionhero.inputs.payloads import FormFields as FormFields
     from actionhero.inputs.payloads import InvalidPayload as InvalidPayload
     from actionhero.inputs.payloads import JsonPayload as JsonPayload
     from actionhero.inputs.payloads import MixedPayload as MixedPayload
@@ -78,6 +79,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.inputs.fields": ["InputField", "input_names"],
         "actionhero.inputs.payloads": [
             "EMPTY_PAYLOAD",
+            "FormFields",
             "InvalidPayload",
             "JsonPayload",
             "MixedPayload",
