@@ -1,4 +1,4 @@
-"""Actions: the base class, registered actions with their call plans, and the registry."""
+"""Actions: the base class, registered actions, and their registry."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 from actionhero.errors import ActionNotFound, PluginError
 from actionhero.inputs.annotations import annotations_of, parameters_of
 from actionhero.inputs.schema import Inputs, InputSchema, OutputSchema
-from actionhero.middleware import Middleware
 from actionhero.streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from actionhero.call import Call
+    from actionhero.middleware import Middleware
+
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]*")
 
@@ -147,34 +147,6 @@ class RegisteredAction:
         return f"<action {self.name!r} of {self.owner}>"
 
 
-class CallPlan:
-    """The steps of a call of one action, prepared when the application loads.
-
-    Args:
-        action: The action.
-        middleware: The middleware around every call, the outermost first.
-        default_seconds: The time limit of actions without one; zero: no limit.
-    """
-
-    __slots__ = ("action", "afters", "befores", "run", "schema", "seconds", "streams")
-
-    def __init__(
-        self, action: RegisteredAction, middleware: Sequence[Middleware], default_seconds: float
-    ) -> None:
-        self.action = action
-        self.streams = action.streams
-        self.schema = action.inputs
-        limit = action.type.timeout
-        #: The time limit; zero: no limit.
-        self.seconds = default_seconds if limit is None else limit.total_seconds()
-        layers = (*middleware, *action.middleware)
-        #: `before` and `after` of each middleware; `None` where the class does not override it.
-        self.befores = tuple(_override(layer, "before") for layer in layers)
-        self.afters = tuple(_override(layer, "after") for layer in layers)
-        #: Calls `run` with the parameters that it declares.
-        self.run = _runner(action)
-
-
 class ActionRegistry:
     """All actions of an application, by name."""
 
@@ -271,20 +243,3 @@ def _middleware(action: type[Action], where: str) -> tuple[Middleware, ...]:
                 f"{where} lists {item!r} as middleware, which is not an instance of Middleware"
             )
     return tuple(action.middleware)
-
-
-def _override(layer: Middleware, method: str) -> Any:
-    """Return a method of a middleware, or `None` if it is the one of `Middleware`."""
-    if getattr(type(layer), method, None) is getattr(Middleware, method):
-        return None
-    return getattr(layer, method)
-
-
-def _runner(action: RegisteredAction) -> Callable[[Call], Any]:
-    """Return a function that calls `run` with the parameters that it declares."""
-    run = action.instance.run
-    if action.takes_inputs and action.takes_call:
-        return lambda call: run(call.inputs, call)
-    if action.takes_inputs:
-        return lambda call: run(call.inputs)
-    return run if action.takes_call else lambda call: run()

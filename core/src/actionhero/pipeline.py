@@ -7,8 +7,8 @@ from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from actionhero.action import CallPlan
 from actionhero.call import Call, Outcome
+from actionhero.call_plan import CallPlan
 from actionhero.error_handling import ErrorHandler
 from actionhero.errors import ActionNotFound, ServiceUnavailable, Timeout, TypedError
 from actionhero.identifier import new_identifier
