@@ -2,7 +2,7 @@
 
 Where to start reading:
 
-1. `pipeline.py`: the execution of a call.
+1. `pipeline/pipeline.py`: the execution of a call.
 2. `call.py`, `action.py`, `inputs/`: its parts.
 3. `plugins/hookspecs.py`: the contributions of plugins.
 4. `app.py`, `lifecycle.py`: how an application is assembled, started and stopped.

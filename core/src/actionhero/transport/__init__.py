@@ -12,8 +12,6 @@ from actionhero.plugins import lazy_names
 
 if TYPE_CHECKING:
     from actionhero.action import RegisteredAction as RegisteredAction
-    from actionhero.error_handling import INTERNAL_ERROR as INTERNAL_ERROR
-    from actionhero.error_handling import ErrorHandler as ErrorHandler
     from actionhero.errors import ABSENT as ABSENT
     from actionhero.health import Diagnosis as Diagnosis
     from actionhero.health import Finding as Finding
@@ -42,6 +40,8 @@ if TYPE_CHECKING:
     from actionhero.logs import add_facts as add_facts
     from actionhero.logs import request_id as request_id
     from actionhero.pipeline import Pipeline as Pipeline
+    from actionhero.pipeline.error_handling import INTERNAL_ERROR as INTERNAL_ERROR
+    from actionhero.pipeline.error_handling import ErrorHandler as ErrorHandler
     from actionhero.process import EXIT_SOFTWARE as EXIT_SOFTWARE
     from actionhero.process import STOP_SIGNALS as STOP_SIGNALS
     from actionhero.process import StopSignals as StopSignals
@@ -71,7 +71,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".file_lock": ["FileLock", "is_locked"],
         ".error_documents": ["error_document", "error_problems"],
         "actionhero.action": ["RegisteredAction"],
-        "actionhero.error_handling": ["ErrorHandler", "INTERNAL_ERROR"],
+        "actionhero.pipeline.error_handling": ["ErrorHandler", "INTERNAL_ERROR"],
         "actionhero.errors": ["ABSENT"],
         "actionhero.health": ["Diagnosis", "Finding", "Health"],
         "actionhero.identifier": ["new_identifier"],

@@ -8,12 +8,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actionhero.call import Call, Outcome
-from actionhero.call_plan import CallPlan
-from actionhero.error_handling import ErrorHandler
 from actionhero.errors import ActionNotFound, ServiceUnavailable, Timeout, TypedError
 from actionhero.identifier import new_identifier
 from actionhero.inputs.payloads import ValidatedPayload
 from actionhero.logs import request_id as current_request_id
+from actionhero.pipeline.call_plan import CallPlan
+from actionhero.pipeline.error_handling import ErrorHandler
 from actionhero.streams import Stream, consume, with_preparation
 from actionhero.timeouts import CallTimeouts
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from actionhero.action import ActionRegistry
     from actionhero.call import ResourceProvider
     from actionhero.connection import Connection, SessionStore
-    from actionhero.error_handling import Translation
     from actionhero.inputs.payloads import Payload
     from actionhero.logs import CallLog
     from actionhero.middleware import Middleware
+    from actionhero.pipeline.error_handling import Translation
     from actionhero.session import Session
     from actionhero.streams import Sink
     from actionhero.timeouts import PendingCall
