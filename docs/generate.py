@@ -5,7 +5,6 @@ A test compares the generated pages with the committed ones.
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import os
 import subprocess
@@ -14,11 +13,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from api_pages import api_page, packages_page
+from errors_page import errors_page
 from hooks_page import hooks_page
 from page_parts import sentences, table
 
-import actionhero
-from actionhero import ErrorType, LifecycleError, TypedError, cli
 from actionhero.settings import CORE_SETTINGS, Settings, settings_reference
 from actionhero_channels.settings import ChannelsSettings
 from actionhero_chat.settings import ChatSettings
@@ -27,7 +26,6 @@ from actionhero_openapi.settings import OpenApiSettings
 from actionhero_redis.settings import RedisSettings
 from actionhero_sessions.settings import SessionsSettings
 from actionhero_tasks.settings import TasksSettings
-from actionhero_web.error_mapping import ERROR_MAPPINGS
 from actionhero_web.settings import WebSettings
 from actionhero_websocket.settings import WebSocketSettings
 
@@ -91,71 +89,6 @@ COMMANDS = {
         "tasks discard",
     ),
     "actionhero-web": ("routes",),
-}
-#: The public modules of each distribution, other than `actionhero` itself.
-PUBLIC_MODULES: dict[str, tuple[str, ...]] = {
-    "actionhero": (
-        "actionhero.testing",
-        "actionhero.transport",
-        "actionhero.settings",
-        "actionhero.cli",
-    ),
-    "actionhero-channels": ("actionhero_channels",),
-    "actionhero-db": ("actionhero_db",),
-    "actionhero-generate": ("actionhero_generate",),
-    "actionhero-openapi": ("actionhero_openapi",),
-    "actionhero-redis": ("actionhero_redis",),
-    "actionhero-sessions": ("actionhero_sessions",),
-    "actionhero-tasks": ("actionhero_tasks",),
-    "actionhero-web": ("actionhero_web",),
-    "actionhero-websocket": ("actionhero_websocket", "actionhero_websocket.client"),
-    "pytest-actionhero": ("pytest_actionhero",),
-}
-#: The names of `actionhero`, in groups; `TypedError` and its subclasses are added.
-API: dict[str, tuple[str, ...]] = {
-    "Actions": (
-        "Action",
-        "Call",
-        "Event",
-        "Field",
-        "File",
-        "Inputs",
-        "Middleware",
-        "Outcome",
-        "Secret",
-        "Stream",
-    ),
-    "Connections and sessions": ("Connection", "Session", "SessionStore"),
-    "Plugins": (
-        "App",
-        "Application",
-        "Initializer",
-        "RunMode",
-        "Server",
-        "Settings",
-        "Supervisor",
-        "Transactions",
-        "hookimpl",
-        "hookspec",
-        "lazy_names",
-    ),
-    "Errors for clients": ("ErrorType", "Problem"),
-    "Errors for developers": (
-        "BootError",
-        "ConfigurationError",
-        "LifecycleError",
-        "PluginError",
-        "UnavailableError",
-    ),
-    "Version": ("__version__",),
-}
-#: Descriptions of names without their own class or docstring.
-DESCRIPTIONS = {
-    "Field": "The description of an input or a setting: default, constraints, text. From pydantic.",
-    "Secret": "`password: Secret[str]` is an input whose value is redacted.",
-    "__version__": "The version of ActionHero, as text.",
-    "hookimpl": "Marks a function of a `plugin.py` as the implementation of the hook of its name.",
-    "hookspec": "Marks a function as the specification of a hook.",
 }
 
 
@@ -229,79 +162,6 @@ def alias_note(aliases: Iterable[str]) -> str:
     return f" Also set by {names}." if names else ""
 
 
-# -- errors ------------------------------------------------------------------------------------
-
-
-def errors_page() -> str:
-    """Return the page of all error types with their statuses and exit codes."""
-    classes = {error.default_type: error for error in error_classes() if error is not TypedError}
-    rows = []
-    for type_ in ErrorType:
-        mapping = ERROR_MAPPINGS[type_]
-        error = classes.get(type_)
-        other_name = mapping.actionhero_name
-        suffix = "" if other_name is None else f" `{other_name.value}`"
-        rows.append(
-            (
-                f"`{type_.value}`",
-                f"`{error.__name__}`" if error else "",
-                mapping.title,
-                str(mapping.status),
-                f"{mapping.actionhero_status}{suffix}",
-                str(cli.exit_code(type_)),
-            )
-        )
-    meanings = (
-        ("0", "Success: the action returned a value, or the server shut down."),
-        (str(cli.EXIT_FAILED), "The action failed, or a check of `doctor` failed."),
-        (str(cli.EXIT_USAGE), "Usage error: an unknown command, option or action."),
-        (str(cli.EXIT_DATA), "The inputs are invalid."),
-        (str(cli.EXIT_UNAVAILABLE), "A service that the action needs is unavailable."),
-        (str(LifecycleError.exit_code), "An initializer or a server failed to start or to stop."),
-        (
-            str(cli.EXIT_CONFIGURATION),
-            "The settings or plugins are invalid, or the port is in use.",
-        ),
-        (
-            "130, 143",
-            "Ended immediately by a second SIGINT or SIGTERM; a call by the first one.",
-        ),
-    )
-    return "\n".join(
-        [
-            "# Errors and exit codes",
-            "",
-            "Each failed call has an error type.",
-            "HTTP maps it to a status, the command line to an exit code.",
-            "",
-            "## Types",
-            "",
-            "To report a failure, raise the class, or `TypedError(message, type=ErrorType.…)`.",
-            "`web.error_format` selects the statuses: `standard`, or `actionhero` for clients that",
-            "were written for earlier ActionHero servers.",
-            "With `actionhero`, some types have a different name, shown after the status.",
-            "Validation errors of inputs are always an `InvalidInput` with the type",
-            "`CONNECTION_ACTION_PARAM_REQUIRED`.",
-            "",
-            table(
-                ("Type", "Class", "Title", "`standard`", "`actionhero`", "Exit code"),
-                rows,
-            ),
-            "",
-            "## Exit codes",
-            "",
-            table(("Code", "Meaning"), meanings),
-            "",
-        ]
-    )
-
-
-def error_classes() -> list[type[TypedError]]:
-    """Return `TypedError` and its public subclasses, by name."""
-    values = (getattr(actionhero, name) for name in sorted(actionhero.__all__))
-    return [value for value in values if isinstance(value, type) and issubclass(value, TypedError)]
-
-
 # -- the command line --------------------------------------------------------------------------
 
 
@@ -343,87 +203,6 @@ def console(*arguments: str) -> list[str]:
         )
     text = [line.rstrip() for line in run.stdout.rstrip().splitlines()]
     return ["```console", f"$ actionhero {' '.join(arguments)}", *text, "```"]
-
-
-# -- API ---------------------------------------------------------------------------------------
-
-
-def api_page() -> str:
-    """Return the page of the public names of `actionhero`."""
-    groups = public_names()
-    lines = [
-        "# API",
-        "",
-        "The public names of `actionhero`.",
-        "Other names are internal and may change without notice.",
-    ]
-    for title, names in groups.items():
-        lines += ["", f"## {title}", "", table(("Name", "Description"), map(name_row, names))]
-    lines += ["", "## Details"]
-    for names in groups.values():
-        for name in names:
-            if name not in DESCRIPTIONS:
-                lines += ["", f"::: actionhero.{name}"]
-    return "\n".join(lines) + "\n"
-
-
-def public_names() -> dict[str, list[str]]:
-    """Return all names of `actionhero.__all__` in groups.
-
-    Raises:
-        ValueError: A name is in no group, or a group has a name that is not public.
-    """
-    groups = {title: list(names) for title, names in API.items()}
-    groups["Errors for clients"] += [error.__name__ for error in error_classes()]
-    grouped = [name for names in groups.values() for name in names]
-    if different := set(grouped).symmetric_difference(actionhero.__all__):
-        raise ValueError(f"names in API and in actionhero.__all__ differ: {sorted(different)}")
-    return groups
-
-
-def name_row(name: str) -> tuple[str, str]:
-    """Return the row of a public name."""
-    if name in DESCRIPTIONS:
-        return f"`{name}`", DESCRIPTIONS[name]
-    summary = (inspect.getdoc(getattr(actionhero, name)) or "").partition("\n\n")[0]
-    return f"`{name}`", " ".join(summary.split())
-
-
-def packages_page() -> str:
-    """Return the page of the public names of the other modules and packages."""
-    lines = [
-        "# API of the packages",
-        "",
-        "The public names of the packages other than [the core](api.md).",
-        "[Settings](settings.md) and [hooks](hooks.md) have their own pages.",
-        "",
-        "## Licences",
-        "",
-        "ActionHero is licensed under Apache-2.0.",
-        "Most of its dependencies have permissive licences; the exceptions are:",
-        "",
-        table(
-            ("Dependency", "Licence", "Required by"),
-            (
-                ("dramatiq", "LGPL-3.0-or-later", "`actionhero-tasks`"),
-                ("psycopg", "LGPL-3.0", "`actionhero-tasks[postgres]`"),
-                ("orjson", "MPL-2.0 in parts, otherwise Apache-2.0 or MIT", "`actionhero-web`"),
-            ),
-        ),
-    ]
-    for distribution, names in PUBLIC_MODULES.items():
-        lines += ["", f"## `{distribution}`"]
-        for name in names:
-            module = importlib.import_module(name)
-            for public in module.__all__:
-                if not is_settings(getattr(module, public)):
-                    lines += ["", f"::: {name}.{public}"]
-    return "\n".join(lines) + "\n"
-
-
-def is_settings(value: object) -> bool:
-    """Return whether a public name is a settings model, which has its own page."""
-    return isinstance(value, type) and issubclass(value, Settings)
 
 
 if __name__ == "__main__":

@@ -223,6 +223,17 @@ def test_a_plugin_with_a_failing_hook_has_failed() -> None:
     assert bad.state is PluginState.FAILED
 
 
+def test_a_result_that_would_be_ignored_is_an_error() -> None:
+    """Commands are added to the argument of the hook; a returned list would have no effect."""
+    host = host_of(plugin("a", returning("actionhero_commands", ["greet"])))
+
+    host.call("actionhero_commands", group=None)
+
+    [problem] = host.problems
+    assert "returned ['greet'] from 'actionhero_commands'" in problem
+    assert "use its arguments" in problem
+
+
 def test_keyboard_interrupts_during_a_hook_propagate() -> None:
     """They are no error of the plugin."""
 

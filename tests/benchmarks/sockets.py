@@ -94,7 +94,7 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
         )
         if "sockets.many" in keys:
             many = _load(ours, program, "fan", MANY, _SUBSCRIBE, _PUBLISH)
-            note = f"the last of {MANY} hears it"
+            note = f"until the last of {MANY} receives it"
             readings["sockets.many"] = Reading([many["max_ms"] / 1000], note)
         if "sockets.memory" in keys:
             readings["sockets.memory"] = _memory(ours)

@@ -230,7 +230,7 @@ def _wait(place: _Place, *options: str) -> Reading:
     with place.enqueuer("ours") as enqueuer:
         enqueuer.do("enqueue_waiting", WAITING)
     with place.worker("ours", *options) as worker:
-        return Reading([place.note("waiting", worker)], f"of {WAITING} that are there")
+        return Reading([place.note("waiting", worker)], f"of {WAITING} enqueued jobs")
 
 
 def _memory(place: _Place) -> Reading:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,28 @@ def test_a_new_application_passes_its_tests_and_responds(
     posted = run(place.folder, *curl, "--json", '{"text": "Hi"}', f"{origin}/api/entry/create")
     assert json.loads(greeting) == {"greeting": "Hello, Ada!"}
     assert json.loads(posted) == {"text": "Hi"}
+    assert server.stop().code == 0
+
+
+def test_a_new_server_needs_only_wheels(environment: Environment, place: Place) -> None:
+    """The server of `generate server` passes its own test, and responds over its own protocol."""
+    environment.install("actionhero-generate")
+    place.folder = create(environment, place, "guestbook")
+    added = place.run("generate", "server", "lines")
+    assert added.code == 0, added.stderr
+    run(place.folder, environment.python, "-m", "pytest", "-q", "-W", "error")
+    module = place.folder / "guestbook" / "servers" / "lines.py"
+    module.write_text(module.read_text().replace("port: ClassVar[int] = 7070", "port = 0"))
+
+    server = place.start("start")
+    port = int(server.wait_for(r"lines on port (\d+)")[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(b'greet {"name": "Ada"}\nmissing {}\n')
+        with client.makefile("rb") as lines:
+            greeting, missing = json.loads(lines.readline()), json.loads(lines.readline())
+
+    assert greeting == {"greeting": "Hello, Ada!"}
+    assert missing["error"]["type"] == "CONNECTION_ACTION_NOT_FOUND"
     assert server.stop().code == 0
 
 

@@ -159,16 +159,16 @@ PYPROJECT = """
     build-backend = "hatchling.build"
 
     [project]
-    name = "actionhero-weather"
+    name = "actionhero-{name}"
     version = "2.7.1"
     requires-python = ">=3.11"
     dependencies = ["actionhero>=0.1,<1"]
 
     [project.entry-points.actionhero]
-    weather = "actionhero_weather.plugin"
+    {name} = "actionhero_{name}.plugin"
 
     [tool.hatch.build.targets.wheel]
-    packages = ["src/actionhero_weather"]
+    packages = ["src/actionhero_{name}"]
 """
 
 PLUGIN = '''
@@ -181,7 +181,21 @@ PLUGIN = '''
     from actionhero import hookimpl
 
     if TYPE_CHECKING:
-        from actionhero import Action
+        from actionhero import Action, Initializer
+
+
+    @hookimpl
+    def actionhero_hookspecs() -> list[object]:
+        from actionhero_weather import hookspecs
+
+        return [hookspecs]
+
+
+    @hookimpl
+    def actionhero_initializers() -> list[Initializer]:
+        from actionhero_weather.forecast import StationsInitializer
+
+        return [StationsInitializer()]
 
 
     @hookimpl
@@ -191,12 +205,47 @@ PLUGIN = '''
         return [Forecast]
 '''
 
+HOOKSPECS = '''
+    """The hook of this package."""
+
+    from __future__ import annotations
+
+    from typing import TYPE_CHECKING
+
+    import pluggy
+
+    if TYPE_CHECKING:
+        from collections.abc import Sequence
+
+    hookspec = pluggy.HookspecMarker("actionhero")
+
+
+    @hookspec
+    def actionhero_weather_stations() -> Sequence[str] | None:
+        """The names of further stations."""
+'''
+
 FORECAST = '''
     """The weather of tomorrow."""
 
     from __future__ import annotations
 
-    from actionhero import Action, Call, Field, Inputs
+    from actionhero import Action, Application, Call, Field, Initializer, Inputs
+
+
+    class Stations:
+        def __init__(self, names: list[str]) -> None:
+            self.names = names
+
+
+    class StationsInitializer(Initializer):
+        """Collects the stations of all plugins."""
+
+        name = "weather"
+
+        async def initialize(self, app: Application) -> None:
+            found = app.plugins.collect("actionhero_weather_stations", str)
+            app.provide(Stations, Stations(["Ulm", *(name for _, name in found)]))
 
 
     class ForecastInputs(Inputs):
@@ -210,31 +259,57 @@ FORECAST = '''
         web = "GET /weather/{city}"
 
         async def run(self, inputs: ForecastInputs, call: Call) -> str:
-            return f"Rain in {inputs.city}"
+            known = inputs.city in call.get(Stations).names
+            return f"Rain in {inputs.city}" if known else f"No station in {inputs.city}"
 '''
 
+STATIONS = """
+    from actionhero import hookimpl
 
-def test_a_third_party_plugin_is_built_installed_and_found(
+
+    @hookimpl
+    def actionhero_weather_stations():
+        return ["Chur"]
+"""
+
+
+def test_third_party_plugins_are_built_installed_and_found(
     environment: Environment, place: Place, tmp_path: Path
 ) -> None:
-    """From an empty folder to a response over each transport, without any registration."""
-    project = tmp_path / "actionhero-weather"
-    place.write(f"{project}/pyproject.toml", PYPROJECT)
-    place.write(f"{project}/src/actionhero_weather/__init__.py", "")
-    place.write(f"{project}/src/actionhero_weather/plugin.py", PLUGIN)
-    place.write(f"{project}/src/actionhero_weather/forecast.py", FORECAST)
+    """From empty folders to a response over each transport, with a hook of a plugin's own."""
+    weather, alps = tmp_path / "actionhero-weather", tmp_path / "actionhero-alps"
+    for project, name in ((weather, "weather"), (alps, "alps")):
+        place.write(f"{project}/pyproject.toml", PYPROJECT.format(name=name))
+        place.write(f"{project}/src/actionhero_{name}/__init__.py", "")
+    place.write(f"{weather}/src/actionhero_weather/plugin.py", PLUGIN)
+    place.write(f"{weather}/src/actionhero_weather/hookspecs.py", HOOKSPECS)
+    place.write(f"{weather}/src/actionhero_weather/forecast.py", FORECAST)
+    place.write(f"{alps}/src/actionhero_alps/plugin.py", STATIONS)
 
-    environment.install("actionhero", "actionhero-web", str(build(project)))
+    environment.install("actionhero", "actionhero-web", str(build(weather)))
 
     rows = json.loads(place.run("plugins", "--format", "json").stdout)
     [row] = [row for row in rows if row["name"] == "weather"]
     assert row["state"] == "active"
     assert (row["distribution"], row["version"]) == ("actionhero-weather", "2.7.1")
-    assert row["hooks"] == ["actionhero_actions"]
+    assert "actionhero_actions" in row["hooks"]
     assert call(place, "weather:forecast", "--city", "Ulm") == "Rain in Ulm"
-    assert request(place, "/api/weather/Ulm") == [(200, "Rain in Ulm")]
+    assert request(place, "/api/weather/Ulm", "/api/weather/Chur") == [
+        (200, "Rain in Ulm"),
+        (200, "No station in Chur"),
+    ]
     versions = json.loads(place.run("version", "--format", "json").stdout)
     assert {"name": "actionhero-weather", "version": "2.7.1"} in versions
+
+    # The second plugin implements the hook of the first.
+    environment.install(str(build(alps)))
+    assert call(place, "weather:forecast", "--city", "Chur") == "Rain in Chur"
+
+    # Without the first, nothing knows the hook.
+    environment.uninstall("actionhero-weather")
+    problems = place.run("doctor")
+    assert problems.code != 0
+    assert "actionhero_weather_stations" in problems.stdout + problems.stderr
 
 
 def build(project: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -76,3 +77,26 @@ async def test_failed_starts_are_an_error_if_no_process_was_ever_ready(
             await supervisor._run()
 
     assert supervisor.started == 3
+
+
+class FailingSupervisor(WorkerSupervisor):
+    """Cannot start a process, as if the machine had no memory for it."""
+
+    pipe: os.stat_result
+
+    async def _start(self, worker_id: str, write_end: int) -> Any:
+        self.pipe = os.fstat(write_end)
+        raise OSError("Cannot allocate memory")
+
+
+async def test_a_process_that_cannot_be_started_leaves_no_open_pipe(
+    tasks_app: Callable[..., Any],
+) -> None:
+    """The error is raised, and both ends of the pipe for its heartbeats are closed."""
+    async with tasks_app(mode=RunMode.CLI) as app:
+        supervisor = FailingSupervisor(app.app)
+        with pytest.raises(OSError, match="Cannot allocate memory"):
+            await supervisor._run()
+
+    targets = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert f"pipe:[{supervisor.pipe.st_ino}]" not in targets

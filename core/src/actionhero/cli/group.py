@@ -163,7 +163,7 @@ class CommandGroup(click.Group):
         known = len(host.problems)
         for plugin, function in host.functions("actionhero_commands"):
             self._current_owner = plugin.owner
-            host.call_one(plugin, "actionhero_commands", function, {"group": self})
+            host.call_for_effect(plugin, "actionhero_commands", function, {"group": self})
         self.problems += host.problems[known:]
 
 

@@ -100,8 +100,8 @@ class PluginHost:
                 return None
             return (
                 f"implements the unknown hook {name!r} ({location}); available: "
-                f"{', '.join(sorted(self.hooks))}. Fix the name, or install the plugin that "
-                "specifies it"
+                f"{', '.join(sorted(self.hooks))}. Fix the name, or install and enable the plugin "
+                "that specifies it"
             )
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             return (
@@ -196,7 +196,16 @@ class PluginHost:
     def call(self, hook: str, **arguments: Any) -> None:
         """Call `hook` of every plugin for its side effects."""
         for plugin, function in self.functions(hook):
-            self.call_one(plugin, hook, function, arguments)
+            self.call_for_effect(plugin, hook, function, arguments)
+
+    def call_for_effect(
+        self, plugin: Plugin, hook: str, function: Any, arguments: dict[str, Any]
+    ) -> None:
+        """Call one implementation of a hook without a result; a result is an error."""
+        result = self.call_one(plugin, hook, function, arguments)
+        if result is not None:
+            expected = ", but the result of this hook is not used; use its arguments"
+            self._record_result(plugin, hook, function, result, expected)
 
     def call_one(self, plugin: Plugin, hook: str, function: Any, arguments: dict[str, Any]) -> Any:
         """Call one implementation with the arguments that it declares, and record its failure."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Models:
     """The models of a plugin; the hook `actionhero_db_models` returns them.
 
-    The names of modules import nothing, so a process without a database pays nothing.
+    The names of modules import nothing, so a process without a database has no import cost.
 
     Args:
         label: The name of the models in `fields.ForeignKeyField("chat.User")` and `db make`.

@@ -102,8 +102,10 @@ class WorkerSupervisor(Supervisor):
             read_end, write_end = os.pipe()
             heartbeat = self._heartbeats[worker_id] = HeartbeatReader(read_end)
             try:
-                process = await self._start(worker_id, write_end)
-                os.close(write_end)
+                try:
+                    process = await self._start(worker_id, write_end)
+                finally:
+                    os.close(write_end)
                 try:
                     code = await self._wait(process)
                 finally:
@@ -197,6 +199,11 @@ class WorkerSupervisor(Supervisor):
     async def _record_heartbeats(self, store: JobStore) -> None:
         while True:
             for worker_id in tuple(self._heartbeats):
-                with contextlib.suppress(StoreUnavailable):
+                try:
                     await asyncio.to_thread(store.record_heartbeat, worker_id)
+                except StoreUnavailable:
+                    continue
+                except Exception:
+                    # Without heartbeats, other workers would run the jobs of this one again.
+                    logger.exception("the heartbeat of worker %s was not recorded", worker_id)
             await asyncio.sleep(HEARTBEAT_SECONDS)

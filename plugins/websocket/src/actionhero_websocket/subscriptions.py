@@ -116,9 +116,12 @@ class Subscriptions:
         operations = self._operations[channel]
         try:
             while operations:
-                await operations.popleft()()
-                self._waiting -= 1
+                try:
+                    await operations.popleft()()
+                finally:
+                    self._waiting -= 1
         finally:
+            self._waiting -= len(operations)
             self._operations.pop(channel, None)
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
