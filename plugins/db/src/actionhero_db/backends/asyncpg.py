@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import TransactionContext
 from tortoise.connection import get_connections
-from tortoise.exceptions import (
-    DBConnectionError,
-    IntegrityError,
-    OperationalError,
-    TransactionManagementError,
-)
+from tortoise.exceptions import TransactionManagementError
 
 from actionhero_db.backends.limits import settle
+from actionhero_db.backends.pooled_connection import PooledConnection, is_stateless
+from actionhero_db.backends.postgres_errors import translate_error
 from actionhero_db.backends.savepoint import Savepoint
-from actionhero_db.error_translation import ConnectionUnavailable, UnstorableValue
+from actionhero_db.error_translation import ConnectionUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,70 +26,6 @@ logger = logging.getLogger("actionhero.db")
 
 #: How long a shutdown waits for connections to be returned to the pool.
 CLOSE_SECONDS = 2.0
-
-#: Errors of a server that is restarting, overloaded or out of space.
-_UNAVAILABLE: Final = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.IdleSessionTimeoutError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.DiskFullError,
-    asyncpg.ReadOnlySQLTransactionError,
-    # Another process has changed the tables; the statement is prepared again the next time.
-    asyncpg.InvalidCachedStatementError,
-    # The server closed the connection during an operation.
-    asyncpg.InternalClientError,
-)
-#: Errors while connecting that need a change of the settings or of the server.
-_REFUSED: Final = (
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-)
-#: Parts of the messages of asyncpg about a connection or a pool that is closed.
-_CLOSED: Final = ("closed", "closing", "terminated", "released back", "lost")
-
-#: The reason why a value does not fit its column.
-_UNSTORABLE: Final = {
-    asyncpg.CharacterNotInRepertoireError: "a text contains a character that cannot be stored",
-    asyncpg.UntranslatableCharacterError: "a text contains a character that cannot be stored",
-    asyncpg.NumericValueOutOfRangeError: "a number is too large",
-    asyncpg.StringDataRightTruncationError: "a text is too long",
-    asyncpg.DatetimeFieldOverflowError: "a date is out of range",
-    asyncpg.InvalidDatetimeFormatError: "a text is not a date",
-    asyncpg.InvalidTextRepresentationError: "a text does not match the type of its column",
-    asyncpg.UnterminatedCStringError: "a text contains a character that cannot be stored",
-}
-
-
-def translate_error(error: Exception) -> Exception:
-    """Return the exception to raise in place of one of the driver, without any sent value."""
-    if isinstance(error, DBConnectionError | OperationalError | TransactionManagementError):
-        return error
-    for type_, reason in _UNSTORABLE.items():
-        if isinstance(error, type_):
-            return UnstorableValue(reason)
-    if type(error) is asyncpg.DataError or isinstance(error, ValueError):
-        # Raised by the driver itself, before anything was sent.
-        return UnstorableValue("a value is too large for its column, or of another type")
-    if isinstance(error, asyncpg.DataError):
-        return OperationalError(type(error).__name__)
-    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
-        # It quotes the row.
-        error.detail = None
-        return IntegrityError(error)
-    if isinstance(error, asyncpg.InvalidTransactionStateError):
-        return TransactionManagementError(error)
-    if isinstance(error, _UNAVAILABLE + _REFUSED):
-        return DBConnectionError(f"{type(error).__name__}: {error.args[0] if error.args else ''}")
-    if isinstance(error, asyncpg.SyntaxOrAccessError):
-        return OperationalError(error)
-    if isinstance(error, asyncpg.InterfaceError) and any(part in str(error) for part in _CLOSED):
-        return DBConnectionError(str(error))
-    if isinstance(error, OSError):
-        return DBConnectionError(f"{type(error).__name__}: {error}")
-    return error
 
 
 class _ErrorTranslation:
@@ -136,6 +69,8 @@ class PostgresClient(_ErrorTranslation, AsyncpgDBClient):
         options: The address of the server, and the size of the pool.
     """
 
+    connection_class = PooledConnection
+
     def __init__(self, *, wait_seconds: float, connect_seconds: float, **options: Any) -> None:
         super().__init__(timeout=connect_seconds, **options)
         self.wait_seconds = wait_seconds
@@ -177,11 +112,45 @@ class PostgresClient(_ErrorTranslation, AsyncpgDBClient):
             raise translated from error
 
     def acquire_connection(self) -> Any:
-        """Return a context manager that provides a connection for one statement."""
+        """Return a context manager that provides a connection, which is reset afterwards."""
         return _Lease(self)
+
+    async def execute_insert(self, query: str, values: list[Any]) -> Any:
+        """Run an INSERT, and return the row of its RETURNING clause."""
+        return await self._execute("fetchrow", query, values)
+
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Any]:
+        """Run a statement, and return the number of rows, and the rows of a query."""
+        if query.lstrip()[:6].upper() not in {"INSERT", "UPDATE", "DELETE"}:
+            records = await self._execute("fetch", query, values)
+            return len(records), records
+        # Such as "UPDATE 3".
+        tag = (await self._execute("execute", query, values)).split(" ")
+        return int(tag[1]) if tag[1:] and tag[1].isdigit() else 0, []
+
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[Any]:
+        """Run a query, and return its rows as dictionaries."""
+        return [dict(record) for record in await self._execute("fetch", query, values)]
 
     def _in_transaction(self) -> TransactionContext:
         return _TransactionContext(self)
+
+    async def _execute(self, method: str, query: str, values: list[Any] | None) -> Any:
+        """Run one statement on a connection of its own."""
+        pool, connection = await self.acquire()
+        try:
+            result = await getattr(connection, method)(query, *(values or ()))
+            if is_stateless(query):
+                connection.skip_reset()
+        except Exception as error:
+            translated = translate_error(error)
+            if translated is error:
+                raise
+            # Without its cause, which may contain sent values.
+            raise translated from None
+        finally:
+            await release(pool, connection)
+        return result
 
     async def _close(self) -> None:
         pool, self._pool = self._pool, None
