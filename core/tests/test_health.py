@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from actionhero import Initializer
 from actionhero.health import Check, Health
+from actionhero.plugins import core_plugin
 from actionhero.testing import running_app
 
 if TYPE_CHECKING:
@@ -66,6 +67,52 @@ async def test_checks_have_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None
     assert check == Check("cache", False, "no response within 0 s")
 
 
+async def test_a_check_that_ignores_its_cancellation_delays_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The results of the others are returned at the time limit."""
+    monkeypatch.setattr("actionhero.health.CHECK_SECONDS", 0.01)
+    released, cancelled = asyncio.Event(), asyncio.Event()
+
+    class Stubborn(Cache):
+        async def check(self) -> None:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.set()
+                await released.wait()
+                raise ConnectionError("late") from None
+
+    checks = await Health([Stubborn(), Database()]).check()
+
+    assert [check.problem for check in checks] == [
+        "no response within 0 s",
+        "ConnectionRefusedError: connection to port 5432 refused",
+    ]
+    await cancelled.wait()
+    released.set()
+
+
+async def test_a_cancelled_status_cancels_its_checks() -> None:
+    """No check outlives the call that started it."""
+    started, cancelled = asyncio.Event(), asyncio.Event()
+
+    class Hanging(Cache):
+        async def check(self) -> None:
+            started.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+
+    task = asyncio.create_task(Health([Hanging()]).check())
+    await started.wait()
+    task.cancel()
+
+    await cancelled.wait()
+    assert task.cancelled()
+
+
 async def test_timeouts_of_drivers_keep_their_message() -> None:
     """It is distinct from that of the time limit."""
 
@@ -89,6 +136,19 @@ async def test_the_status_action_returns_all_checks() -> None:
     assert "5432" not in str(status)
     assert status["uptime"] >= 1
     assert status["consumedMemoryMB"] > 1
+
+
+async def test_the_memory_is_read_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading it takes longer than the rest of the action."""
+    values, now = iter([1.5, 2.5]), [100.0]
+    monkeypatch.setattr(core_plugin, "_resident_megabytes", lambda: next(values))
+    monkeypatch.setattr(core_plugin.time, "monotonic", lambda: now[0])
+    memory = core_plugin._ResidentMemory()
+
+    first, second = memory.megabytes(), memory.megabytes()
+    now[0] += 1
+
+    assert (first, second, memory.megabytes()) == (1.5, 1.5, 2.5)
 
 
 async def test_an_application_without_checks_is_healthy() -> None:

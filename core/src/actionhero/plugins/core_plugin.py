@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import sys
@@ -56,7 +57,7 @@ class ShowStatus(Action):
             "pid": os.getpid(),
             "version": settings.version or VERSION,
             "uptime": max(1, round((time.monotonic() - app.loaded_at) * 1000)),
-            "consumedMemoryMB": _resident_megabytes(),
+            "consumedMemoryMB": _memory.megabytes(),
             "healthy": all(check.healthy for check in checks),
             "checks": {check.name: check.healthy for check in checks},
         }
@@ -67,7 +68,25 @@ def actionhero_actions() -> Sequence[type[Action]]:
     return [ShowStatus]
 
 
+class _ResidentMemory:
+    """The resident memory of this process, read once a second at most: `/proc` is slow."""
+
+    def __init__(self) -> None:
+        self._megabytes = 0.0
+        self._read_at = -math.inf
+
+    def megabytes(self) -> float:
+        """Return the memory in MB, with two decimals."""
+        now = time.monotonic()
+        if now - self._read_at >= _MEMORY_SECONDS:
+            self._megabytes, self._read_at = _resident_megabytes(), now
+        return self._megabytes
+
+
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+#: How long a value of the resident memory is used.
+_MEMORY_SECONDS = 1.0
+_memory = _ResidentMemory()
 
 
 def _resident_megabytes() -> float:

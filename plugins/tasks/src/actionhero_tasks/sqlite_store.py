@@ -281,6 +281,17 @@ class SqliteStore(JobStore):
         with self._reading() as connection:
             connection.execute("PRAGMA schema_version").fetchone()
 
+    def ping_nowait(self) -> bool:
+        # Another thread holds the lock for the length of a transaction. Readers wait for nothing
+        # else, thanks to write-ahead logging.
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            self.ping()
+        finally:
+            self._lock.release()
+        return True
+
     def close(self) -> None:
         with self._lock:
             self._connection.close()

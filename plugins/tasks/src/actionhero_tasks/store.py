@@ -274,6 +274,17 @@ class JobStore(ABC):
     def ping(self) -> None:
         """Raise if the store cannot be used now."""
 
+    def ping_nowait(self) -> bool:
+        """Check the store without waiting, in any thread.
+
+        Returns:
+            Whether it was checked; otherwise only `ping` can check it now.
+
+        Raises:
+            StoreUnavailable: The store cannot be used now.
+        """
+        return False
+
     @abstractmethod
     def close(self) -> None:
         """Close connections. Jobs remain."""
