@@ -6,7 +6,7 @@ from page_parts import table
 
 import actionhero
 from actionhero import ErrorType, LifecycleError, TypedError, cli
-from actionhero_web.error_mapping import ERROR_MAPPINGS
+from actionhero_web.responses.error_mapping import ERROR_MAPPINGS
 
 
 def errors_page() -> str:

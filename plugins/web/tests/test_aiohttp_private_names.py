@@ -39,17 +39,14 @@ class Use(NamedTuple):
 #: `OWNERS` or the module from which the name is imported.
 PRIVATE_NAMES: Final[dict[str, tuple[str, ...]]] = {
     "actionhero_web/application.py": (
-        "Application._handle",
         "Application._loop",
         "Application._make_handler",
         "Application._make_request",
         "Application._set_loop",
-        "Request._message",
-        "RequestHandler._lingering_time",
     ),
-    "actionhero_web/body.py": ("Request._message", "Request._read_bytes"),
-    "actionhero_web/multipart.py": ("Request._message",),
-    "actionhero_web/protocol.py": (
+    "actionhero_web/bodies/body.py": ("Request._message", "Request._read_bytes"),
+    "actionhero_web/bodies/multipart.py": ("Request._message",),
+    "actionhero_web/connections/protocol.py": (
         "RequestHandler._current_request",
         "RequestHandler._loop",
         "RequestHandler._manager",
@@ -62,13 +59,18 @@ PRIVATE_NAMES: Final[dict[str, tuple[str, ...]]] = {
         "Server._kwargs",
         "Server._loop",
     ),
-    "actionhero_web/response.py": ("RequestHandler._drain_helper",),
-    "actionhero_web/upgrades.py": (
+    "actionhero_web/dispatch.py": (
+        "Application._handle",
         "Request._message",
+        "RequestHandler._lingering_time",
+    ),
+    "actionhero_web/responses/json_response.py": ("RequestHandler._drain_helper",),
+    "actionhero_web/connections/upgrades.py": (
         "RequestHandler._buffer_paused",
         "RequestHandler._message_tail",
         "RequestHandler._task_handler",
     ),
+    "actionhero_web/upgrade_handler.py": ("Request._message",),
     "actionhero_websocket/protocol/frames.py": ("aiohttp._websocket.helpers.websocket_mask",),
 }
 
@@ -145,7 +147,7 @@ _PRIVATE_PATH: Final = re.compile(r"aiohttp(\.\w+)*\._\w+(\.\w+)*", re.ASCII)
 
 
 def _sources() -> dict[str, Path]:
-    """Return the paths of all source files, by module: `actionhero_web/body.py`."""
+    """Return the paths of all source files, by module: `actionhero_web/bodies/body.py`."""
     folders = [PLUGINS / package / "src" for package in PACKAGES]
     return {
         path.relative_to(folder).as_posix(): path

@@ -9,8 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionhero_web import compression
-from actionhero_web.compression import compress, compress_async, negotiate_encoding, should_compress
+from actionhero_web.responses import compression
+from actionhero_web.responses.compression import (
+    compress,
+    compress_async,
+    negotiate_encoding,
+    should_compress,
+)
 
 
 @pytest.mark.parametrize(

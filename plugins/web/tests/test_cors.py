@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionhero_web.cors import Cors
+from actionhero_web.responses.cors import Cors
 
 PAGE = "https://app.example.com"
 UNLISTED = "https://evil.example"
@@ -26,7 +26,7 @@ def cors(*origins: str, headers: tuple[str, ...] = ("Content-Type",)) -> Cors:
 
 
 def actionhero_cors(*origins: str) -> Cors:
-    return Cors(origins, ("GET", "PUT"), ("Content-Type",), 600, error_format="actionhero")
+    return Cors(origins, ("GET", "PUT"), ("Content-Type",), 600, always_lists_methods=True)
 
 
 @pytest.mark.parametrize("origin", [None, PAGE, "null"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from actionhero.errors import (
     SignInRequired,
     TypedError,
 )
-from actionhero_web.error_mapping import ERROR_MAPPINGS, error_document, problem_details, status_for
+from actionhero_web.responses.error_mapping import ERROR_MAPPINGS, ErrorFormat
+from actionhero_web.responses.response_formats import FORMATS, PROBLEM_DETAILS
 
 T = ErrorType
 
@@ -77,39 +79,43 @@ def test_every_error_type_has_a_status_and_a_name_in_both_formats(error_type: Er
     """A new error type needs an entry in `EXPECTED`."""
     status, actionhero_status, actionhero_name = EXPECTED[error_type]
 
-    assert status_for(error_type, "standard") == (status, error_type.value)
-    assert status_for(error_type, "actionhero") == (actionhero_status, actionhero_name)
+    standard, actionhero = FORMATS["standard"], FORMATS["actionhero"]
+    assert standard.status_of(error_type) == status
+    assert standard.name_of(error_type) == error_type.value
+    assert actionhero.status_of(error_type) == actionhero_status
+    assert actionhero.name_of(error_type) == actionhero_name
     assert ERROR_MAPPINGS[error_type].title
 
 
 def test_the_format_actionhero_has_only_names_of_the_original() -> None:
     """Its clients know no others."""
-    names = {status_for(error_type, "actionhero")[1] for error_type in ErrorType}
+    names = {FORMATS["actionhero"].name_of(error_type) for error_type in ErrorType}
 
     assert names.isdisjoint(OWN_NAMES)
-    assert {status_for(error_type, "standard")[1] for error_type in ErrorType} > OWN_NAMES
+    assert {FORMATS["standard"].name_of(error_type) for error_type in ErrorType} > OWN_NAMES
 
 
-def standard_document(error: TypedError, **options: Any) -> dict[str, Any]:
-    defaults = {
-        "error_format": "standard",
-        "request_id": "r-1",
-        "timestamp_ms": 1700000000000,
-    }
-    document: dict[str, Any] = error_document(error, **{**defaults, **options})["error"]
-    return document
+def standard_document(
+    error: TypedError, *, error_format: ErrorFormat = "standard", stack: str | None = None
+) -> dict[str, Any]:
+    document = FORMATS[error_format].error_document(error, request_id="r-1", stack=stack)
+    content: dict[str, Any] = document["error"]
+    return content
 
 
 def test_the_error_document_has_four_required_keys() -> None:
     """They are in this order."""
+    before_ms = time.time_ns() // 1_000_000
+
     document = standard_document(Conflict("User already exists"))
 
     assert list(document.items()) == [
         ("message", "User already exists"),
         ("type", "CONNECTION_ACTION_CONFLICT"),
-        ("timestamp", 1700000000000),
+        ("timestamp", document["timestamp"]),
         ("request_id", "r-1"),
     ]
+    assert before_ms <= document["timestamp"] <= time.time_ns() // 1_000_000
 
 
 def test_the_error_document_lists_all_invalid_inputs() -> None:
@@ -204,7 +210,9 @@ def test_every_value_can_be_encoded(value: object) -> None:
 
 def test_problem_details_follow_rfc_9457() -> None:
     """Clients that accept `application/problem+json` get this document."""
-    document = problem_details(NotFound("User with id 7 not found"), request_id="a/b c")
+    document = PROBLEM_DETAILS.error_document(
+        NotFound("User with id 7 not found"), request_id="a/b c"
+    )
 
     assert document == {
         "type": "urn:actionhero:error:CONNECTION_ACTION_RECORD_NOT_FOUND",
@@ -219,10 +227,10 @@ def test_problem_details_list_all_invalid_inputs() -> None:
     """The items are the same as in the error document."""
     error = InvalidInput("No", problems=(Problem("/age", "Not a number", "int_parsing"),))
 
-    document = problem_details(error, request_id="1")
+    document = PROBLEM_DETAILS.error_document(error, request_id="1")
 
     assert document["status"] == 422
     assert document["errors"] == [
         {"pointer": "/age", "message": "Not a number", "type": "int_parsing"}
     ]
-    assert "errors" not in problem_details(SignInRequired(), request_id="1")
+    assert "errors" not in PROBLEM_DETAILS.error_document(SignInRequired(), request_id="1")

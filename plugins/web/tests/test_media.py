@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionhero.errors import MalformedRequest, RequestTooLarge, UnsupportedMediaType
-from actionhero_web.media import MediaType, media_type_of, parse_form, parse_query
+from actionhero_web.bodies.media import MediaType, media_type_of, parse_form, parse_query
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from actionhero_web.preconditions import entity_tag, evaluate
+from actionhero_web.files.preconditions import entity_tag, evaluate
 
 #: 2023-11-14 22:13:20.5 UTC.
 MODIFIED_NS = 1_700_000_000_500_000_000

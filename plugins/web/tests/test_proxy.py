@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from actionhero_web.proxy import ForwardedClient, TrustedProxies
+from actionhero_web.connections.proxy import ForwardedClient, TrustedProxies
 
 TRUSTED = TrustedProxies(["127.0.0.1", "10.0.0.0/8", "fd00::/8", "unix"])
 

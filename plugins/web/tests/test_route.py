@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionhero_web.route import METHODS, Route, Segment, check_status
+from actionhero_web.routes.route import METHODS, Route, Segment, check_status
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_arbitrary_data_is_handled(value: object) -> None:
 def test_importing_route_does_not_import_a_server() -> None:
     """Packages of actions stay light on the command line."""
     program = (
-        "import sys, actionhero_web.route; "
+        "import sys, actionhero_web.routes.route; "
         "print([name for name in ('aiohttp', 'pydantic', 'asyncio') if name in sys.modules])"
     )
 

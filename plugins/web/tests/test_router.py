@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionhero.errors import PluginError
-from actionhero_web.route import METHODS, Route
-from actionhero_web.router import Match, NoMatch, Router
+from actionhero_web.routes.route import METHODS, Route
+from actionhero_web.routes.router import Match, NoMatch, Router
 
 
 @dataclass(frozen=True)

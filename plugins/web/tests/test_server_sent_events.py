@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from actionhero import Event
 from actionhero.streams import Chunk
-from actionhero_web.server_sent_events import encode_event, format_event
+from actionhero_web.responses.server_sent_events import encode_event, format_event
 
 
 class Reading(BaseModel):

@@ -14,10 +14,10 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionhero_web import compression
-from actionhero_web.file_response import CHUNK_BYTES, StaticFile
-from actionhero_web.file_types import content_type_of
-from actionhero_web.static import COMPRESS_BYTES, StaticFiles
+from actionhero_web.files.file_response import CHUNK_BYTES, StaticFile
+from actionhero_web.files.file_types import content_type_of
+from actionhero_web.files.static import COMPRESS_BYTES, StaticFiles
+from actionhero_web.responses import compression
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -17,7 +17,7 @@ import asyncio
 import os
 
 from actionhero import hookimpl
-from actionhero_web.upgrades import Upgrade, UpgradeRefused
+from actionhero_web.connections.upgrades import Upgrade, UpgradeRefused
 
 
 class Upper(asyncio.Protocol):

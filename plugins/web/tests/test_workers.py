@@ -235,7 +235,8 @@ def test_without_gunicorn_the_error_names_the_extra(
 
 def test_importing_the_plugin_does_not_import_gunicorn() -> None:
     """A single process does not import the supervisors."""
-    code = "import sys, actionhero_web.plugin, actionhero_web.process_models; print([*sys.modules])"
+    names = "sys, actionhero_web.plugin, actionhero_web.processes.process_models"
+    code = f"import {names}; print([*sys.modules])"
     modules = subprocess.check_output([sys.executable, "-c", code], text=True)
 
     assert "gunicorn" not in modules

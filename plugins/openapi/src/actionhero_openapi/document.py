@@ -53,7 +53,7 @@ class OpenApiDocument:
     def _build(self, cookie: str) -> dict[str, Any]:
         settings = self._app.get(OpenApiSettings)
         web_settings = self._app.get(WebSettings)
-        builder = OperationBuilder(web_settings.error_format)
+        builder = OperationBuilder(web_settings.response_format)
         paths: dict[str, dict[str, Any]] = {}
         uses_session = False
         for action in self._app.actions:
@@ -75,10 +75,10 @@ class OpenApiDocument:
         )
         for path, methods in paths.items():
             spec.path(path=path, operations=methods)
-        schemas = error_schemas(web_settings.error_format) | builder.components.schemas
+        schemas = error_schemas(web_settings.response_format) | builder.components.schemas
         for name, schema in sorted(schemas.items()):
             spec.components.schema(name, schema)
-        responses = error_responses(builder.error_statuses, web_settings.error_format)
+        responses = error_responses(builder.error_statuses, web_settings.response_format)
         for name, response in responses.items():
             spec.components.response(name, response)
         if uses_session:

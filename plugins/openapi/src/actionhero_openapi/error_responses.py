@@ -6,12 +6,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ErrorType, TypedError
-from actionhero_web import ERROR_MAPPINGS, METHODS_WITHOUT_BODY, status_for
+from actionhero_web import ERROR_MAPPINGS, METHODS_WITHOUT_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from actionhero_web import ErrorFormat
+    from actionhero_web import ResponseFormat
 
 _E: Final = ErrorType
 
@@ -44,7 +44,7 @@ COMMON_STATUSES: Final = (400, 404, 422, 500)
 def error_statuses(
     errors: Sequence[type[TypedError] | ErrorType] | None,
     method: str,
-    error_format: ErrorFormat,
+    response_format: ResponseFormat,
     *,
     needs_session: bool,
     has_inputs: bool,
@@ -54,7 +54,7 @@ def error_statuses(
     Args:
         errors: The errors listed by its author; `None` without a list.
         method: The method of its route.
-        error_format: The configured format.
+        response_format: The configured format.
         needs_session: Whether middleware refuses calls without a session.
         has_inputs: Whether the operation has inputs, which may be invalid.
     """
@@ -66,7 +66,7 @@ def error_statuses(
         types.add(_E.SESSION_NOT_FOUND)
     if has_inputs:
         types.add(_E.PARAM_REQUIRED)
-    return sorted({*COMMON_STATUSES, *(status_for(type_, error_format)[0] for type_ in types)})
+    return sorted({*COMMON_STATUSES, *(response_format.status_of(type_) for type_ in types)})
 
 
 def response_name(status: int) -> str:
@@ -75,23 +75,23 @@ def response_name(status: int) -> str:
 
 
 def error_responses(
-    statuses: Iterable[int], error_format: ErrorFormat
+    statuses: Iterable[int], response_format: ResponseFormat
 ) -> dict[str, dict[str, Any]]:
     """Return the response components for these statuses, by name."""
     return {
         response_name(status): {
             "description": "; ".join(dict.fromkeys(ERROR_MAPPINGS[type_].title for type_ in types))
             or HTTPStatus(status).phrase,
-            "content": _content(types, error_format),
+            "content": _content(types, response_format),
         }
         for status in sorted(set(statuses))
-        for types in [_types_with_status(status, error_format)]
+        for types in [_types_with_status(status, response_format)]
     }
 
 
-def error_schemas(error_format: ErrorFormat) -> dict[str, dict[str, Any]]:
+def error_schemas(response_format: ResponseFormat) -> dict[str, dict[str, Any]]:
     """Return the schemas of the body of an error, by name."""
-    names = sorted({status_for(type_, error_format)[1] for type_ in ERROR_MAPPINGS})
+    names = sorted({response_format.name_of(type_) for type_ in ERROR_MAPPINGS})
     return {"Error": _error_schema(names), "InputProblem": _INPUT_PROBLEM}
 
 
@@ -99,18 +99,18 @@ def _type_of(error: type[TypedError] | ErrorType) -> ErrorType:
     return error if isinstance(error, ErrorType) else error.default_type
 
 
-def _types_with_status(status: int, error_format: ErrorFormat) -> list[ErrorType]:
+def _types_with_status(status: int, response_format: ResponseFormat) -> list[ErrorType]:
     types = (_E.PARAM_REQUIRED, *SERVER_ERRORS, *BODY_ERRORS, *ACTION_ERRORS)
-    return [type_ for type_ in types if status_for(type_, error_format)[0] == status]
+    return [type_ for type_ in types if response_format.status_of(type_) == status]
 
 
-def _content(types: Sequence[ErrorType], error_format: ErrorFormat) -> dict[str, Any]:
+def _content(types: Sequence[ErrorType], response_format: ResponseFormat) -> dict[str, Any]:
     media: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Error"}}
     for type_ in types[:1]:
         media["example"] = {
             "error": {
                 "message": ERROR_MAPPINGS[type_].title,
-                "type": status_for(type_, error_format)[1],
+                "type": response_format.name_of(type_),
                 "timestamp": 1767225600000,
                 "request_id": "019b76da-a800-7000-8000-000000000000",
             }

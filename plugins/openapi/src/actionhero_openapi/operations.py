@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from actionhero.transport import InputField, InputSchema, OutputSchema, RegisteredAction
     from actionhero_openapi.operation import Operation
-    from actionhero_web import ErrorFormat, Route
+    from actionhero_web import ResponseFormat, Route
 
 logger = logging.getLogger("actionhero.openapi")
 
@@ -42,14 +42,14 @@ class OperationBuilder:
     """Builds operations, and collects the schemas that they refer to.
 
     Args:
-        error_format: The format of error responses.
+        response_format: The format of responses.
     """
 
-    def __init__(self, error_format: ErrorFormat) -> None:
+    def __init__(self, response_format: ResponseFormat) -> None:
         self.components = Components()
         #: The error statuses of all operations.
         self.error_statuses: set[int] = set()
-        self._error_format = error_format
+        self._format = response_format
 
     def build(
         self, action: RegisteredAction, route: Route, identifier: str, *, needs_session: bool
@@ -91,7 +91,7 @@ class OperationBuilder:
         statuses = error_statuses(
             declared.errors,
             route.method,
-            self._error_format,
+            self._format,
             needs_session=needs_session,
             has_inputs=not action.inputs.is_empty or bool(route.parameters),
         )
@@ -195,8 +195,8 @@ class OperationBuilder:
         status = route.status
         if not callable(status):
             return {str(status): _success(status, route, content)}
-        if self._error_format == "actionhero":
-            return {"200": _success(200, route, content)}
+        if (computed := self._format.computed_status) is not None:
+            return {str(computed): _success(computed, route, content)}
         responses: dict[str, Any] = {}
         for each in declared.statuses or (200,):
             response = _success(each, route, content)

@@ -278,7 +278,7 @@ def sessions_for(app: Application) -> Sessions:
             trusted_proxies=web.trusted_proxies,
         ),
         settings.user_key,
-        always_set_cookie=web.error_format == "actionhero",
+        always_set_cookie=web.response_format.always_opens_session,
     )
     app.provide(Sessions, sessions)
     return sessions

@@ -6,7 +6,7 @@ import click
 
 from actionhero import RunMode
 from actionhero.cli import CommandContext, SettingOption, format_option, write_rows
-from actionhero_web.action_routes import routes_of
+from actionhero_web.routes.action_routes import routes_of
 from actionhero_web.settings import WebSettings
 
 

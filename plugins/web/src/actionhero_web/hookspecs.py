@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from actionhero import Application
-    from actionhero_web.static import StaticFiles
-    from actionhero_web.upgrades import Upgrade
+    from actionhero_web.connections.upgrades import Upgrade
+    from actionhero_web.files.static import StaticFiles
 
 hookspec = pluggy.HookspecMarker("actionhero")
 

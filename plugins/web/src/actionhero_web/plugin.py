@@ -28,7 +28,7 @@ def actionhero_settings() -> list[type[Settings]]:
 
 @hookimpl
 def actionhero_validate(app: Application) -> list[str]:
-    from actionhero_web.action_routes import route_errors
+    from actionhero_web.routes.action_routes import route_errors
 
     return route_errors(app)
 
@@ -42,7 +42,7 @@ def actionhero_servers(app: Application) -> list[Server]:
 
 @hookimpl
 def actionhero_supervisor(app: Application) -> Supervisor | None:
-    from actionhero_web.process_models import supervisor_for
+    from actionhero_web.processes.process_models import supervisor_for
 
     return supervisor_for(app)
 

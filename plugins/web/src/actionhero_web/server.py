@@ -14,9 +14,9 @@ from aiohttp import web
 from actionhero import Server
 from actionhero.settings import ErrorsSettings
 from actionhero_web.application import REQUEST_HANDLER, build_application
-from actionhero_web.examples import curl_commands
-from actionhero_web.listener import BACKLOG, HANDSHAKE_SECONDS, drain_backlog, listen
-from actionhero_web.protocol import HttpServer
+from actionhero_web.connections.listener import BACKLOG, HANDSHAKE_SECONDS, drain_backlog, listen
+from actionhero_web.connections.protocol import HttpServer
+from actionhero_web.routes.examples import curl_commands
 from actionhero_web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from actionhero import Application
-    from actionhero_web.listener import Listener
+    from actionhero_web.connections.listener import Listener
 
 logger = logging.getLogger("actionhero.web")
 
@@ -79,7 +79,7 @@ class WebServer(Server):
     async def stop_accepting(self) -> None:
         if self._runner is None or self._application is None:
             return
-        self._application[REQUEST_HANDLER].draining = True
+        self._application[REQUEST_HANDLER].writer.draining = True
         for listener in self._listeners:
             listener.stop_listening()
         # A parent that has passed its sockets does the same.

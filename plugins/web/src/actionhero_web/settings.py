@@ -9,8 +9,9 @@ from pydantic import field_validator
 
 from actionhero import Field, Settings
 from actionhero.settings import SettingsPath
-from actionhero_web.cors import Cors
-from actionhero_web.proxy import TrustedProxies
+from actionhero_web.connections.proxy import TrustedProxies
+from actionhero_web.responses.cors import Cors
+from actionhero_web.responses.response_formats import FORMATS, ResponseFormat
 
 
 class WebSettings(Settings):
@@ -124,6 +125,11 @@ class WebSettings(Settings):
         default="strict-origin-when-cross-origin",
         description="The header Referrer-Policy; empty for none.",
     )
+
+    @property
+    def response_format(self) -> ResponseFormat:
+        """The format of responses that `error_format` selects."""
+        return FORMATS[self.error_format]
 
     @field_validator("allowed_origins")
     @classmethod

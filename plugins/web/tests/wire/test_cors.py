@@ -192,7 +192,12 @@ def test_native_responses_have_cors_headers(with_listed_origins: HttpClient) -> 
         assert "Origin" in response.all("Vary")
 
 
-def test_pages_and_probes_have_no_cors_headers(with_any_origin: HttpClient) -> None:
-    """The settings apply to actions only."""
-    for target in ("/page", "/livez"):
-        assert cors(get(with_any_origin, OTHER, target)) == {}
+@pytest.mark.parametrize("target", ["/page", "/livez", "/readyz", "/nowhere", "/api/nowhere"])
+def test_pages_probes_and_errors_have_cors_headers(
+    with_listed_origins: HttpClient, target: str
+) -> None:
+    """The settings apply to every response."""
+    response = get(with_listed_origins, LISTED, target)
+
+    assert cors(response) == {"Allow-Origin": LISTED, "Allow-Credentials": "true"}
+    assert response.all("Vary").count("Origin") == 1

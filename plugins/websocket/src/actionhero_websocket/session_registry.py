@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ChannelRefused, Session
 from actionhero.transport import PendingCall, new_identifier
-from actionhero_web import WebSettings, error_document
+from actionhero_web import WebSettings
 from actionhero_websocket import messages
 from actionhero_websocket.exposure import is_exposed
 from actionhero_websocket.protocol import frames
@@ -53,7 +52,7 @@ class SessionRegistry:
         #: The exposed actions, by name.
         self.actions = {action.name: action for action in app.actions if is_exposed(action)}
         self.cancels_on_disconnect = web.cancel_on_disconnect
-        self._error_format = web.error_format
+        self._format = web.response_format
         #: Whether the grace period is over: calls that are cancelled now get an error response.
         self.is_closing = False
         self._running_calls = 0
@@ -91,12 +90,8 @@ class SessionRegistry:
         self, error: TypedError, *, request_id: str | None = None, stack: str | None = None
     ) -> dict[str, Any]:
         """Return the JSON document of an error; see `error_message`."""
-        return error_document(
-            error,
-            error_format=self._error_format,
-            request_id=request_id or new_identifier(),
-            timestamp_ms=time.time_ns() // 1_000_000,
-            stack=stack,
+        return self._format.error_document(
+            error, request_id=request_id or new_identifier(), stack=stack
         )
 
     # -- sessions and channels -----------------------------------------------------------------

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+def health_routes(app: Application) -> list[web.RouteDef]:
+    """Return the native routes of both probes."""
+    return [web.get("/livez", livez(app)), web.get("/readyz", readyz(app))]
+
+
 def livez(app: Application) -> Handler:
     """Return the handler of the liveness probe: always 200, regardless of dependencies."""
 

@@ -128,7 +128,6 @@ class HttpProtocol(RequestHandler):
         if manager is None:
             raise ConnectionResetError("the client has disconnected")
         response: web.StreamResponse = manager.error_response(request, status, exc, message)
-        response.force_close()
         return response
 
 
@@ -138,7 +137,8 @@ class HttpServer(Server):
     Args:
         handler: The handler of requests.
         settings: The timeouts.
-        error_response: Creates the response to an unparsable or unexpectedly failed request.
+        error_response: Creates the response to an unparsable or unexpectedly failed request, which
+            closes the connection.
         arguments: The arguments of aiohttp's `Server`.
     """
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from actionhero import MalformedRequest, RequestTooLarge, TypedError, UnsupportedMediaType
-from actionhero_web.percent_encoding import percent_decode
+from actionhero_web.routes.percent_encoding import percent_decode
 
 #: The maximum number of fields of a query or a form.
 FIELD_LIMIT: Final = 1000

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from actionhero_web.percent_encoding import percent_decode
+from actionhero_web.routes.percent_encoding import percent_decode
 
 #: The methods of routes. `OPTIONS` is handled by the server.
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

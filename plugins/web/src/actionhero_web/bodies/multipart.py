@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import BodyPartReader, MultipartReader
 
 from actionhero import File, MalformedRequest, RequestTooLarge, TypedError
-from actionhero_web.content_disposition import parse_content_disposition
-from actionhero_web.file_types import content_type_of
+from actionhero_web.bodies.content_disposition import parse_content_disposition
+from actionhero_web.files.file_types import content_type_of
 
 if TYPE_CHECKING:
     from aiohttp import StreamReader, web
 
-    from actionhero_web.body import BodyReader
+    from actionhero_web.bodies.body import BodyReader
 
 #: The maximum number of parts of a form.
 MAX_PARTS = 1000

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from actionhero_web.error_mapping import ErrorFormat
-
-Headers: TypeAlias = tuple[tuple[str, str], ...]
+    from actionhero_web.responses.encoded_response import Headers
 
 _VARY_BY_ORIGIN: Final = ("Vary", "Origin")
 _WITH_CREDENTIALS: Final = ("Access-Control-Allow-Credentials", "true")
@@ -31,7 +29,8 @@ class Cors:
         allowed_methods: Methods that a page may use.
         allowed_headers: Headers that a page may send; `*` for all.
         max_age_seconds: How long a browser may cache a preflight response.
-        error_format: With `actionhero`, every response has the headers for methods and headers.
+        always_lists_methods: Whether every response has the headers for methods and headers, as
+            clients of the format `actionhero` expect.
 
     Raises:
         ValueError: An origin is invalid; the message contains the reason.
@@ -44,7 +43,7 @@ class Cors:
         allowed_headers: Sequence[str] = ("Content-Type",),
         max_age_seconds: int = 7200,
         *,
-        error_format: ErrorFormat = "standard",
+        always_lists_methods: bool = False,
     ) -> None:
         origins = [_checked_origin(origin) for origin in allowed_origins]
         self._any = "*" in origins
@@ -53,8 +52,10 @@ class Cors:
         self._headers = ("Access-Control-Allow-Headers", ", ".join(allowed_headers))
         self._max_age = ("Access-Control-Max-Age", str(max_age_seconds))
         self._any_header = "*" in allowed_headers
-        self._legacy_format = error_format == "actionhero"
-        always = (self._methods, self._headers) if self._legacy_format else ()
+        self._always_lists_methods = always_lists_methods
+        #: Whether any response has a header.
+        self.has_headers = bool(origins) or always_lists_methods
+        always = (self._methods, self._headers) if always_lists_methods else ()
         self._for_unlisted = always + self._unlisted_headers()
         self._for_listed = {
             origin: (*always, *_listed_headers(origin)) for origin in sorted(self._listed)
@@ -84,7 +85,7 @@ class Cors:
         is_allowed = self._any or origin in self._listed
         if origin is None or requested_method is None or not is_allowed:
             return headers
-        if self._legacy_format:
+        if self._always_lists_methods:
             headers = headers[2:]
         if self._any_header and requested_headers and _HEADER_NAMES.fullmatch(requested_headers):
             allowed = ("Access-Control-Allow-Headers", requested_headers)
@@ -92,7 +93,7 @@ class Cors:
             headers = (self._methods, allowed, *headers, vary)
         else:
             headers = (self._methods, self._headers, *headers)
-        return headers if self._legacy_format else (*headers, self._max_age)
+        return headers if self._always_lists_methods else (*headers, self._max_age)
 
     def origin_allowed(self, origin: str | None, own_origin: str) -> bool:
         """Return whether a page of `origin` may open a WebSocket.
@@ -112,7 +113,7 @@ class Cors:
         headers: Headers = (("Access-Control-Allow-Origin", "*"),) if self._any else ()
         # A cache must not send this response to a listed origin. (Clients of the format
         # `actionhero` expect this header only for listed origins.)
-        if self._listed and not self._legacy_format:
+        if self._listed and not self._always_lists_methods:
             headers = (*headers, _VARY_BY_ORIGIN)
         return headers
 

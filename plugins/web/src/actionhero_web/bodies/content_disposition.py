@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from typing import Final
 
-from actionhero_web.percent_encoding import percent_decode
+from actionhero_web.routes.percent_encoding import percent_decode
 
 _PARAMETER: Final = re.compile(
     r";\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;]*))", re.DOTALL

@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 
 from actionhero import File
 from actionhero.transport import dumps, members
-from actionhero_web.action_routes import routes_of
+from actionhero_web.routes.action_routes import routes_of
 
 if TYPE_CHECKING:
     from actionhero import Application
     from actionhero.transport import InputField, RegisteredAction
-    from actionhero_web.route import Route
+    from actionhero_web.routes.route import Route
 
 #: The number of commands in an announcement.
 MAX_COMMANDS = 3

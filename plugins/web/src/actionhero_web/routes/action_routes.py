@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actionhero import PluginError
-from actionhero_web.route import Route
-from actionhero_web.router import Router
+from actionhero_web.routes.route import Route
+from actionhero_web.routes.router import Router
 
 if TYPE_CHECKING:
     from actionhero import Application

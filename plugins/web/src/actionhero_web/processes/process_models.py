@@ -27,7 +27,7 @@ def supervisor_for(app: Application) -> Supervisor | None:
 
 def _reloader(app: Application) -> Supervisor:
     try:
-        from actionhero_web.reload import ReloadedServer, Reloader, is_reloaded_process
+        from actionhero_web.processes.reload import ReloadedServer, Reloader, is_reloaded_process
     except ModuleNotFoundError as error:
         if error.name != "watchfiles":
             raise
@@ -40,7 +40,7 @@ def _reloader(app: Application) -> Supervisor:
 
 def _workers(app: Application, count: int) -> Supervisor:
     try:
-        from actionhero_web.workers import Workers
+        from actionhero_web.processes.workers import Workers
     except ModuleNotFoundError as error:
         # gunicorn needs `fcntl`, which does not exist on Windows.
         if error.name not in {"gunicorn", "fcntl"}:

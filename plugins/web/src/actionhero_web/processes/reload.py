@@ -23,7 +23,7 @@ from actionhero import Supervisor
 from actionhero.cli import announce
 from actionhero.settings import AppSettings
 from actionhero.transport import EXIT_SOFTWARE, StopSignals, exit_now, serve
-from actionhero_web.listener import Listener, listen
+from actionhero_web.connections.listener import Listener, listen
 from actionhero_web.server import WebServer
 from actionhero_web.settings import WebSettings
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from aiohttp.abc import AbstractStreamWriter
 
-    from actionhero_web.preconditions import Reply
+    from actionhero_web.files.preconditions import Reply
 
 CHUNK_BYTES: Final = 256 * 1024
 

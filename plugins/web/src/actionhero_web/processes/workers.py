@@ -34,7 +34,7 @@ from actionhero import (
 )
 from actionhero.cli import announce, configure_logs
 from actionhero.transport import EXIT_SOFTWARE, STOP_SIGNALS, add_facts, exit_now, exit_soon, serve
-from actionhero_web.listener import Listener, listen
+from actionhero_web.connections.listener import Listener, listen
 from actionhero_web.server import WebServer
 from actionhero_web.settings import WebSettings
 

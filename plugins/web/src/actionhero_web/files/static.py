@@ -11,11 +11,16 @@ from typing import Final
 
 from aiohttp import web
 
-from actionhero_web.compression import Encoding, compress, negotiate_encoding, should_compress
-from actionhero_web.file_response import FileResponse, StaticFile, read_file
-from actionhero_web.file_types import content_type_of
-from actionhero_web.percent_encoding import percent_decode
-from actionhero_web.preconditions import evaluate
+from actionhero_web.files.file_response import FileResponse, StaticFile, read_file
+from actionhero_web.files.file_types import content_type_of
+from actionhero_web.files.preconditions import evaluate
+from actionhero_web.responses.compression import (
+    Encoding,
+    compress,
+    negotiate_encoding,
+    should_compress,
+)
+from actionhero_web.routes.percent_encoding import percent_decode
 
 #: Files up to this size are compressed, and the compressed content is cached.
 COMPRESS_BYTES: Final = 1024 * 1024

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import HttpVersion11, web
 
 from actionhero import Stream
 from actionhero.transport import Chunk, dumps
-from actionhero_web.error_mapping import error_document
-from actionhero_web.header_templates import REQUEST_ID
-from actionhero_web.server_sent_events import HEARTBEAT, MEDIA_TYPE, format_event
+from actionhero_web.responses.server_sent_events import HEARTBEAT, MEDIA_TYPE, format_event
 
 if TYPE_CHECKING:
-    from actionhero import Connection, Outcome, TypedError
-    from actionhero.transport import RegisteredAction
-    from actionhero_web.cors import Headers
-    from actionhero_web.header_templates import HeaderTemplates
+    from actionhero import Outcome, TypedError
+    from actionhero_web.request_context import CallContext
+    from actionhero_web.responses.encoded_response import Headers
     from actionhero_web.settings import WebSettings
 
 #: The headers of an event stream.
@@ -30,44 +26,33 @@ _EVENT_HEADERS = (
 )
 
 
-class ResponsePolicy(Protocol):
-    """The part of the request handler that streamed responses need."""
+class StreamWriter(Protocol):
+    """The part of the write stage that streams need."""
 
-    @property
-    def header_templates(self) -> HeaderTemplates:
-        """The headers of every response."""
-
-    def cors_headers(self, request: web.BaseRequest) -> Headers:
-        """Return the CORS headers of the response to a request."""
-
-    def closes_connection(self, request: web.BaseRequest) -> bool:
-        """Whether the response closes its connection."""
+    def open_stream(
+        self, context: CallContext, media_type: str, headers: Headers
+    ) -> web.StreamResponse:
+        """Return the response of a stream, without its content."""
 
 
 class Streams:
     """The open streamed responses of one server, and their settings.
 
     Args:
-        policy: The headers of responses.
+        writer: Creates the responses.
         settings: The settings of the HTTP server.
     """
 
-    def __init__(self, policy: ResponsePolicy, settings: WebSettings) -> None:
-        self.policy = policy
-        self.error_format = settings.error_format
+    def __init__(self, writer: StreamWriter, settings: WebSettings) -> None:
+        self.writer = writer
+        self.format = settings.response_format
         self.heartbeat_seconds = settings.stream_heartbeat.total_seconds()
         self.cancels_on_disconnect = settings.cancel_on_disconnect
         self.responses: set[StreamedResponse] = set()
 
-    def open(
-        self,
-        request: web.BaseRequest,
-        connection: Connection,
-        request_id: str,
-        action: RegisteredAction,
-    ) -> StreamedResponse:
+    def open(self, context: CallContext) -> StreamedResponse:
         """Return the response to a request for an action that streams."""
-        return StreamedResponse(self, request, connection, request_id, action)
+        return StreamedResponse(self, context)
 
     def stop_events(self) -> None:
         """Stop all event streams, which may be infinite; their clients reconnect.
@@ -87,26 +72,14 @@ class StreamedResponse:
 
     Args:
         streams: All open streams.
-        request: The request.
-        connection: The client.
-        request_id: The identifier of the request.
-        action: The action.
+        context: The request.
     """
 
-    def __init__(
-        self,
-        streams: Streams,
-        request: web.BaseRequest,
-        connection: Connection,
-        request_id: str,
-        action: RegisteredAction,
-    ) -> None:
+    def __init__(self, streams: Streams, context: CallContext) -> None:
         self._streams = streams
-        self._policy = streams.policy
-        self._request = request
-        self._connection = connection
-        self._request_id = request_id
-        self._action = action
+        self._context = context
+        self._request = request = context.request
+        self._action = context.match.target
         self._response: web.StreamResponse | None = None
         self._prepare_lock = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
@@ -190,12 +163,8 @@ class StreamedResponse:
             self._heartbeat_task.cancel()
 
     def _error_event(self, error: TypedError, stack: str | None) -> bytes:
-        document = error_document(
-            error,
-            timestamp_ms=time.time_ns() // 1_000_000,
-            request_id=self._request_id,
-            stack=stack,
-            error_format=self._streams.error_format,
+        document = self._streams.format.error_document(
+            error, request_id=self._context.request_id, stack=stack
         )
         return b"event: error\ndata: %b\n\n" % dumps(document)
 
@@ -210,22 +179,11 @@ class StreamedResponse:
             return self._response
 
     def _create_response(self, media_type: str) -> web.StreamResponse:
-        request, policy = self._request, self._policy
-        response = web.StreamResponse()
-        for name, value in (
-            *policy.header_templates.always,
-            (REQUEST_ID, self._request_id),
-            *policy.cors_headers(request),
-            *(self._connection.response_headers or ()),
-        ):
-            response.headers.add(name, value)
-        response.headers["Content-Type"] = media_type
-        if self._action.is_generator:
-            response.headers.update(_EVENT_HEADERS)
-        # The unread rest of a body must not be parsed as the next request.
-        if policy.closes_connection(request) or not request.content.is_eof():
-            response.force_close()
-        elif self._action.is_generator and request.keep_alive and request.version == HttpVersion11:
+        request, is_events = self._request, self._action.is_generator
+        headers = _EVENT_HEADERS if is_events else ()
+        response = self._streams.writer.open_stream(self._context, media_type, headers)
+        is_kept_alive = request.keep_alive and response.keep_alive is None
+        if is_events and is_kept_alive and request.version == HttpVersion11:
             response.headers["Connection"] = "keep-alive"
         return response
 

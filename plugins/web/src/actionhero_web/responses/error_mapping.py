@@ -10,20 +10,11 @@ Its `type` is `urn:actionhero:error:` and the name of the error type, and never 
 
 from __future__ import annotations
 
-import time
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import quote
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from actionhero import ErrorType, TypedError
-from actionhero.transport import dumps, dumps_pretty, error_problems
-from actionhero.transport import error_document as core_error_document
+from actionhero import ErrorType
 
 ErrorFormat: TypeAlias = Literal["standard", "actionhero"]
-
-PROBLEM_TYPE_PREFIX: Final = "urn:actionhero:error:"
-
-#: The media type of problem details (RFC 9457).
-PROBLEM_JSON: Final = "application/problem+json"
 
 
 class ErrorMapping(NamedTuple):
@@ -77,91 +68,3 @@ ERROR_MAPPINGS: Final[dict[ErrorType, ErrorMapping]] = {
     _E.MEDIA_TYPE: ErrorMapping("Unsupported media type", 415, 415, _E.ACTION_RUN),
     _E.SERVICE_UNAVAILABLE: ErrorMapping("Service unavailable", 503, 503, _E.SERVER_ERROR),
 }
-
-_STATUSES_AND_NAMES: Final[dict[str, dict[ErrorType, tuple[int, str]]]] = {
-    "standard": {type: (mapping.status, type.value) for type, mapping in ERROR_MAPPINGS.items()},
-    "actionhero": {
-        type: (mapping.actionhero_status, (mapping.actionhero_name or type).value)
-        for type, mapping in ERROR_MAPPINGS.items()
-    },
-}
-
-
-def status_for(error_type: ErrorType, error_format: ErrorFormat) -> tuple[int, str]:
-    """Return the HTTP status and the name of an error type."""
-    return _STATUSES_AND_NAMES[error_format][error_type]
-
-
-def error_document(
-    error: TypedError,
-    *,
-    error_format: ErrorFormat,
-    request_id: str,
-    timestamp_ms: int,
-    stack: str | None = None,
-) -> dict[str, Any]:
-    """Return the JSON document of an error: that of every transport, with the name in a format."""
-    return core_error_document(
-        error,
-        timestamp_ms=timestamp_ms,
-        request_id=request_id,
-        stack=stack,
-        name=_STATUSES_AND_NAMES[error_format][error.type][1],
-    )
-
-
-def problem_details(error: TypedError, *, request_id: str) -> dict[str, Any]:
-    """Return the `application/problem+json` document of an error (RFC 9457).
-
-    `instance` is `urn:actionhero:request:` and the request id. `errors` lists invalid inputs.
-    """
-    mapping = ERROR_MAPPINGS[error.type]
-    document: dict[str, Any] = {
-        "type": PROBLEM_TYPE_PREFIX + error.type.value,
-        "title": mapping.title,
-        "status": mapping.status,
-        "detail": error.message,
-        "instance": f"urn:actionhero:request:{quote(request_id, safe=':@')}",
-    }
-    if error.problems:
-        document["errors"] = error_problems(error)
-    return document
-
-
-class EncodedError(NamedTuple):
-    """An error as it is written to a response."""
-
-    status: int
-    body: bytes
-    content_type: str
-
-
-def encode_error(
-    error: TypedError,
-    *,
-    accept: str,
-    error_format: ErrorFormat,
-    request_id: str,
-    stack: str | None = None,
-) -> EncodedError:
-    """Encode an error in the format that the client accepts.
-
-    Args:
-        error: The error.
-        accept: The `Accept` header of the request, or an empty text.
-        error_format: The format of clients that do not accept problem details.
-        request_id: The request id.
-        stack: The traceback, if it may be shown.
-    """
-    if PROBLEM_JSON in accept.lower():
-        document = problem_details(error, request_id=request_id)
-        return EncodedError(document["status"], dumps(document), PROBLEM_JSON)
-    document = error_document(
-        error,
-        timestamp_ms=time.time_ns() // 1_000_000,
-        request_id=request_id,
-        stack=stack,
-        error_format=error_format,
-    )
-    body = dumps_pretty(document) if error_format == "actionhero" else dumps(document)
-    return EncodedError(status_for(error.type, error_format)[0], body, "application/json")

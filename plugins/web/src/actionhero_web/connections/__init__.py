@@ -1,0 +1,1 @@
+"""The sockets, aiohttp's protocol, trusted proxies, and upgrades to WebSocket."""

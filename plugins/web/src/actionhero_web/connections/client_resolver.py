@@ -1,0 +1,45 @@
+"""`ClientResolver`: the client and the identifier of each request, with and without proxies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actionhero import Connection
+from actionhero.transport import new_identifier
+from actionhero_web.connections.protocol import remote_address
+from actionhero_web.connections.proxy import ForwardedClient, TrustedProxies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aiohttp import web
+
+
+class ClientResolver:
+    """Resolves the clients of requests.
+
+    Args:
+        trusted_proxies: The proxies whose forwarding headers are trusted.
+    """
+
+    def __init__(self, trusted_proxies: Iterable[str]) -> None:
+        self._proxies = TrustedProxies(trusted_proxies)
+        self._is_direct = not self._proxies.configured
+
+    def connect(self, request: web.BaseRequest) -> tuple[str, Connection]:
+        """Return the identifier of a request, and the connection for its call."""
+        if self._is_direct:
+            return new_identifier(), Connection("web", remote_address(request), raw=request)
+        client = self.client(request)
+        request_id = client.request_id or new_identifier()
+        return request_id, Connection("web", client.address, raw=request)
+
+    def client(self, request: web.BaseRequest) -> ForwardedClient:
+        """Return the client of a request."""
+        return self._proxies.client(remote_address(request), request.scheme, request.headers)
+
+    def request_id(self, request: web.BaseRequest) -> str:
+        """Return the identifier of a request, from a trusted proxy or newly created."""
+        if self._is_direct:
+            return new_identifier()
+        return self.client(request).request_id or new_identifier()

@@ -1,0 +1,110 @@
+"""The first stage: `Dispatcher` finds the action, native route, file or upgrade of a request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from actionhero import ActionNotFound, MalformedRequest, RequestTooLarge
+from actionhero_web.request_context import CallContext
+from actionhero_web.routes.request_target import path_below_mount, split_target
+from actionhero_web.routes.router import Match
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actionhero import TypedError
+    from actionhero.transport import RegisteredAction
+    from actionhero_web.request_handler import RequestHandler, Response
+    from actionhero_web.routes.router import Router
+    from actionhero_web.upgrade_handler import UpgradeHandler
+
+#: The errors of aiohttp's router that get our error document. Others are a plugin's own response.
+_TYPED_ERRORS: dict[int, Callable[[], TypedError]] = {
+    404: lambda: ActionNotFound("Action not found"),
+    413: lambda: RequestTooLarge("Payload Too Large"),
+}
+
+
+class Dispatcher:
+    """Dispatches requests: to actions directly, and the rest by aiohttp's router.
+
+    Args:
+        application: The aiohttp application.
+        router: The routes of the actions.
+        prefix: The prefix of their paths.
+        handler: The handler of requests for actions.
+        upgrades: The handler of requests for upgrades.
+    """
+
+    def __init__(
+        self,
+        application: web.Application,
+        router: Router[RegisteredAction],
+        prefix: str,
+        handler: RequestHandler,
+        upgrades: UpgradeHandler,
+    ) -> None:
+        self._application = application
+        self._match = router.match
+        self._prefix = prefix
+        self._prefix_length = len(prefix)
+        self._path_start = prefix + "/"
+        self._handler = handler
+        self._connect = handler.clients.connect
+        self._upgrades = upgrades
+        self._handle_native = application._handle
+        #: Whether requests for actions bypass aiohttp's router; native middlewares need it.
+        self.bypasses_aiohttp = False
+
+    async def dispatch(self, request: web.Request) -> Response:
+        """Return the response to a request that the server has received."""
+        path, query = split_target(request)
+        if path in self._upgrades.by_path and (upgrade := self._upgrades.find(request, path)):
+            return await self._upgrades.handle(request, upgrade, path, query)
+        if request._message.compression:
+            # aiohttp decompresses the unread rest of a body before it discards it, so a rejected
+            # decompression bomb would block all clients for seconds. Close the connection instead.
+            request.protocol._lingering_time = 0.0
+        if self.bypasses_aiohttp and (path.startswith(self._path_start) or path == self._prefix):
+            return await self._dispatch_action(request, path, query)
+        return await self._dispatch_native(request)
+
+    async def dispatch_routed(self, request: web.Request) -> Response:
+        """Return the response to a request that aiohttp has routed to the actions.
+
+        That is so with native middlewares, and for an application mounted in another one.
+        """
+        path, query = split_target(request)
+        if request.match_info.apps[0] is not self._application:
+            # The middlewares of the outer application may read our responses.
+            self._handler.writer.use_aiohttp_responses = True
+            path = self._prefix + path_below_mount(request, path)
+            upgrade = self._upgrades.find(request, path)
+            if upgrade is not None:
+                return await self._upgrades.handle(request, upgrade, path, query)
+        return await self._dispatch_action(request, path, query)
+
+    async def _dispatch_action(self, request: web.BaseRequest, path: str, query: str) -> Response:
+        request_id, connection = self._connect(request)
+        match = self._match(request.method, path[self._prefix_length :])
+        if isinstance(match, Match):
+            context = CallContext(request, request_id, connection, match, query)
+            return await self._handler.handle(context)
+        return await self._handler.refuse(request, request_id, connection, match)
+
+    async def _dispatch_native(self, request: web.Request) -> Any:
+        if request.headers.get("Expect", "100-continue").lower() != "100-continue":
+            # aiohttp repeats the value in its response, and fails on some values.
+            return await self._handler.error_response(
+                request, MalformedRequest("the Expect header must be '100-continue'")
+            )
+        try:
+            return await self._handle_native(request)
+        except web.HTTPMethodNotAllowed as error:
+            return await self._handler.method_not_allowed_response(request, error.headers["Allow"])
+        except web.HTTPException as error:
+            if error.status not in _TYPED_ERRORS:
+                raise
+            return await self._handler.error_response(request, _TYPED_ERRORS[error.status]())

@@ -1,0 +1,84 @@
+"""The third stage: `ResponseEncoder` encodes outcomes and errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from actionhero_web.responses.encoded_response import JSON, EncodedResponse, Headers
+from actionhero_web.responses.response_formats import PROBLEM_DETAILS, PROBLEM_JSON
+
+if TYPE_CHECKING:
+    from actionhero import Outcome
+    from actionhero.transport import Pipeline
+    from actionhero_web.request_context import CallContext, RequestContext
+    from actionhero_web.responses.response_formats import ResponseFormat
+
+#: Statuses without a body, by HTTP itself.
+STATUSES_WITHOUT_BODY = frozenset({204, 205, 304})
+
+
+class ResponseEncoder:
+    """Encodes responses.
+
+    Args:
+        format: The format of clients that accept no other.
+        pipeline: Logs results that cannot be encoded.
+    """
+
+    def __init__(self, format: ResponseFormat, pipeline: Pipeline) -> None:
+        #: The format of clients that accept no other.
+        self.format = format
+        self._pipeline = pipeline
+
+    def encode(
+        self, context: CallContext, outcome: Outcome
+    ) -> EncodedResponse | web.StreamResponse:
+        """Return the response for the outcome of a call.
+
+        A response of aiohttp's own class, which the action has returned, gets the cookie.
+        """
+        headers = context.connection.response_headers or ()
+        if outcome.error is not None:
+            return self.encode_error(context, outcome, headers)
+        value = outcome.value
+        # The base class of responses is an abstract one, so `isinstance` takes long.
+        if type(value) is not dict and isinstance(value, web.StreamResponse):
+            for name, text in () if value.prepared else headers:
+                value.headers.add(name, text)
+            return value
+        try:
+            body = self.format.dump_result(outcome)
+            status = context.match.route.status
+            if type(status) is not int:
+                status = self.format.status_of_result(status, value)
+        except Exception as error:  # noqa: BLE001 - the author's serializers and functions
+            failed = self._pipeline.encoding_error_outcome(context.match.target.name, error)
+            return self.encode_error(context, failed, headers)
+        if status in STATUSES_WITHOUT_BODY:
+            return EncodedResponse(status, b"", "", headers)
+        return EncodedResponse(status, body, JSON, headers)
+
+    def encode_error(
+        self, context: RequestContext, outcome: Outcome, headers: Headers = ()
+    ) -> EncodedResponse:
+        """Return the response for a failure, in the format that the client accepts.
+
+        Args:
+            context: The request.
+            outcome: The failure.
+            headers: The headers of the response.
+        """
+        error = outcome.error
+        assert error is not None  # noqa: S101 - only called for a failure
+        format = self._error_format(context)
+        status = format.status_of(error.type)
+        if error.retry_after_seconds is not None or status == 503:
+            headers = (*headers, ("Retry-After", str(error.retry_after_seconds or 1)))
+        document = format.error_document(error, request_id=context.request_id, stack=outcome.stack)
+        return EncodedResponse(status, format.dump(document), format.media_type, headers)
+
+    def _error_format(self, context: RequestContext) -> ResponseFormat:
+        accept = context.request.headers.get("Accept", "")
+        return PROBLEM_DETAILS if PROBLEM_JSON in accept.lower() else self.format

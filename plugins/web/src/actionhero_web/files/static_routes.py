@@ -1,0 +1,54 @@
+"""The native route of all folders of static files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from actionhero_web.files.static import StaticFiles
+from actionhero_web.routes.request_target import split_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from actionhero import Application
+    from actionhero_web.settings import WebSettings
+
+
+def static_routes(app: Application, settings: WebSettings) -> Iterator[web.RouteDef]:
+    """Yield the route of all folders of static files, if there are any."""
+    folders = []
+    if settings.static_folder is not None:
+        folders.append(StaticFiles(settings.static_folder, settings.static_route))
+    folders += [
+        item for _, item in app.plugins.collect("actionhero_web_static", StaticFiles, app=app)
+    ]
+    if not folders:
+        return
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        path, _ = split_target(request)
+        is_read = request.method in {"GET", "HEAD"}
+        # A native route for another method precedes files, but this route accepts every method.
+        allowed = set() if is_read else await _native_methods(request)
+        for folder in folders:
+            file = await folder.find(path)
+            if file is not None and is_read:
+                return await folder.respond(request, file)
+            if file is not None:
+                allowed |= {"GET", "HEAD"}
+        if allowed:
+            raise web.HTTPMethodNotAllowed(request.method, sorted(allowed))
+        raise web.HTTPNotFound
+
+    yield web.route("*", "/{tail:.*}", handle)
+
+
+async def _native_methods(request: web.Request) -> set[str]:
+    """Return the methods of native routes at the path of `request`."""
+    methods: set[str] = set()
+    for resource in request.app.router.resources():
+        _, allowed = await resource.resolve(request)
+        methods |= allowed
+    return methods - {"*"}

@@ -1,0 +1,1 @@
+"""The process models: several workers, and automatic restarts in development."""

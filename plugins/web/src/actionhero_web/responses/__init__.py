@@ -1,0 +1,1 @@
+"""The parts of responses: formats, headers, CORS, compression, streams."""

@@ -1,0 +1,1 @@
+"""The routes of actions, their router, and the paths of requests."""

@@ -1,0 +1,197 @@
+"""The fourth stage: `ResponseWriter` adds the headers of every response, and writes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import HttpVersion11, web
+from aiohttp.http import SERVER_SOFTWARE
+
+from actionhero_web.connections.protocol import HttpProtocol
+from actionhero_web.responses.compression import (
+    MINIMUM_BYTES,
+    compress_async,
+    negotiate_encoding,
+    should_compress,
+)
+from actionhero_web.responses.encoded_response import JSON, EncodedResponse
+from actionhero_web.responses.header_templates import REQUEST_ID
+from actionhero_web.responses.json_response import JsonResponse
+
+if TYPE_CHECKING:
+    from actionhero_web.request_context import CallContext, RequestContext
+    from actionhero_web.responses.cors import Cors
+    from actionhero_web.responses.encoded_response import Headers
+    from actionhero_web.responses.header_templates import HeaderTemplates
+
+#: `HEAD` has no body. The CORS headers of `OPTIONS` take the place of the usual ones.
+_METHODS_OF_AIOHTTP = frozenset({"HEAD", "OPTIONS"})
+
+
+class ResponseWriter:
+    """Decides headers, compression, and the end of the connection, once for every response.
+
+    Args:
+        header_templates: The headers of every response.
+        cors: The CORS headers.
+        compress: Whether large bodies are compressed.
+    """
+
+    def __init__(self, header_templates: HeaderTemplates, cors: Cors, *, compress: bool) -> None:
+        self.header_templates = header_templates
+        self.cors = cors
+        self._compress = compress
+        #: Whether every response must be one of aiohttp's own classes, for native middlewares.
+        self.use_aiohttp_responses = False
+        #: Whether the server shuts down: every response then closes its connection.
+        self.draining = False
+
+    async def write(
+        self, context: RequestContext, encoded: EncodedResponse | web.StreamResponse
+    ) -> Any:
+        """Return the response, complete, for aiohttp's protocol, which writes it.
+
+        Args:
+            context: The request.
+            encoded: The response, or the one of aiohttp's own class that an action has returned.
+        """
+        if isinstance(encoded, EncodedResponse):
+            response = self._respond(context, encoded)
+            if type(response) is JsonResponse:
+                return response
+        elif encoded.prepared:
+            return encoded
+        else:
+            response = encoded
+            self.add_headers(context.request, response, context.request_id)
+        if self._compress and isinstance(response, web.Response):
+            await self._compress_body(context.request, response)
+        return response
+
+    def write_failure(self, context: RequestContext, encoded: EncodedResponse) -> Any:
+        """Return a response that closes the connection."""
+        response = self._respond(context, encoded)
+        if isinstance(response, JsonResponse):
+            response.closing = True
+        else:
+            close_after(response)
+        return response
+
+    def open_stream(
+        self, context: CallContext, media_type: str, headers: Headers
+    ) -> web.StreamResponse:
+        """Return the response of a stream, without its content.
+
+        Args:
+            context: The request.
+            media_type: The media type of the stream.
+            headers: Its own headers.
+        """
+        response = web.StreamResponse()
+        for name, value in (*(context.connection.response_headers or ()), *headers):
+            response.headers.add(name, value)
+        response.headers["Content-Type"] = media_type
+        self.add_headers(context.request, response, context.request_id)
+        if not context.request.content.is_eof():
+            close_after(response)
+        return response
+
+    def add_headers(
+        self, request: web.BaseRequest, response: web.StreamResponse, request_id: str
+    ) -> None:
+        """Add the headers of every response, and decide whether it closes the connection.
+
+        Existing headers take precedence. Headers are not added twice: the response to an action
+        that native middlewares have seen comes here again, as every native response.
+        """
+        headers: Any = response.headers
+        if headers.get("Server") == SERVER_SOFTWARE:
+            # aiohttp has set it already; it exposes the versions of aiohttp and Python.
+            del headers["Server"]
+        for name, value in self.header_templates.always:
+            if name not in headers:
+                headers[name] = value
+        if REQUEST_ID not in headers:
+            headers[REQUEST_ID] = request_id
+        if self.cors.has_headers:
+            for name, value in self.cors.for_response(request.headers.get("Origin")):
+                if name == "Vary":
+                    add_vary(response, value)
+                elif name not in headers:
+                    headers[name] = value
+        if self._is_last_response(request):
+            close_after(response)
+
+    def _respond(self, context: RequestContext, encoded: EncodedResponse) -> Any:
+        """Return a `JsonResponse` if possible, which takes far less time than aiohttp's own."""
+        request = context.request
+        body = encoded.body
+        if (
+            encoded.content_type == JSON
+            and (len(body) < MINIMUM_BYTES or not self._compress)
+            and not self.use_aiohttp_responses
+            and request.version == HttpVersion11
+            and request.method not in _METHODS_OF_AIOHTTP
+        ):
+            headers = encoded.headers
+            if self.cors.has_headers:
+                headers = (*headers, *self.cors.for_response(request.headers.get("Origin")))
+            return JsonResponse(
+                encoded.status,
+                self.header_templates.json(encoded.status),
+                context.request_id,
+                body,
+                headers,
+                # The unread rest of a body must not be parsed as the next request.
+                closing=not request.content.is_eof() or self._is_last_response(request),
+            )
+        response = web.Response(status=encoded.status, body=body if encoded.content_type else None)
+        if encoded.content_type:
+            response.headers["Content-Type"] = encoded.content_type
+        else:
+            # aiohttp sets a default, also without a body.
+            response.headers.pop("Content-Type", None)
+        for name, value in encoded.headers:
+            response.headers.add(name, value)
+        self.add_headers(request, response, context.request_id)
+        if not request.content.is_eof():
+            close_after(response)
+        return response
+
+    def _is_last_response(self, request: web.BaseRequest) -> bool:
+        """Whether the server shuts down, and the client has sent no further request."""
+        if not self.draining:
+            return False
+        protocol = request.protocol
+        return not (isinstance(protocol, HttpProtocol) and protocol.has_pipelined_requests)
+
+    async def _compress_body(self, request: web.BaseRequest, response: web.Response) -> None:
+        """Compress the body if the client accepts it and it is worth compressing."""
+        headers, body = response.headers, response.body
+        is_encoded = response.compression or "Content-Encoding" in headers
+        if is_encoded or "Content-Range" in headers or not isinstance(body, bytes):
+            return
+        content_type = headers.get("Content-Type", "application/octet-stream")
+        if not should_compress(content_type, len(body)):
+            return
+        add_vary(response, "Accept-Encoding")
+        encoding = negotiate_encoding(request.headers.get("Accept-Encoding", ""))
+        if encoding is not None:
+            response.body = await compress_async(body, encoding)
+            headers.popall("Content-Length", None)
+            headers["Content-Encoding"] = encoding
+
+
+def close_after(response: web.StreamResponse) -> None:
+    """Close the connection after this response."""
+    response.force_close()
+    if response.headers.get("Connection", "").lower() != "upgrade":
+        # aiohttp may have decided on the header already.
+        response.headers["Connection"] = "close"
+
+
+def add_vary(response: web.StreamResponse, name: str) -> None:
+    """Add the name of a header of requests to `Vary`, unless it has it already."""
+    names = ",".join(response.headers.getall("Vary", ())).lower().split(",")
+    if name.lower() not in map(str.strip, names):
+        response.headers.add("Vary", name)
