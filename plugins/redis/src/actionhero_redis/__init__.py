@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from actionhero_redis.clients import RedisClients as RedisClients
     from actionhero_redis.clients import clients_for as clients_for
     from actionhero_redis.errors import TRANSIENT_ERRORS as TRANSIENT_ERRORS
+    from actionhero_redis.script import Script as Script
     from actionhero_redis.settings import RedisSettings as RedisSettings
     from actionhero_redis.store import select_store as select_store
 
@@ -18,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         ".clients": ["RedisClients", "clients_for"],
         ".errors": ["TRANSIENT_ERRORS"],
+        ".script": ["Script"],
         ".settings": ["RedisSettings"],
         ".store": ["select_store"],
     },

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from actionhero import RunMode, ServiceUnavailable
+from actionhero_redis.client_set import ClientSet
+from actionhero_redis.shareable import require_shareable
 from actionhero_redis.store import StoreKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     import redis
     from redis import asyncio as aio
@@ -21,46 +23,26 @@ if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_redis.connections import Connector
     from actionhero_redis.private_server import PrivateServer
+    from actionhero_redis.script import Script
     from actionhero_redis.settings import RedisSettings
     from actionhero_redis.store import Store
 
-
-class _ClientSet:
-    """The clients of one event loop, each created on first use."""
-
-    def __init__(self, connector: Connector) -> None:
-        self._connector = connector
-
-    @cached_property
-    def client(self) -> aio.Redis:
-        return self._connector.connect()
-
-    @cached_property
-    def blocking(self) -> aio.Redis:
-        return self._connector.connect(blocking=True)
-
-    @cached_property
-    def bytes(self) -> aio.Redis:
-        return self._connector.connect(decode=False)
-
-    @cached_property
-    def blocking_bytes(self) -> aio.Redis:
-        return self._connector.connect(blocking=True, decode=False)
-
-    async def aclose(self) -> None:
-        for client in vars(self).copy().values():
-            if client is not self._connector:
-                await client.aclose()
+    Value = str | bytes | int | float
 
 
 class RedisClients:
     """Clients of the application's Redis: `call.get(RedisClients)`.
 
-    Each event loop has its own set, created on first use, with one pool for each kind of client.
-    In a cluster these are cluster clients, which have the commands that a cluster supports.
+    `execute` and `run_script` send commands over one connection, without waiting for the replies
+    of others: the fastest way. The clients of redis-py have convenient methods, transactions,
+    blocking commands and subscriptions, and one pool of connections for each kind of client; in a
+    cluster they are cluster clients, which have the commands that a cluster supports.
+
+    Each event loop has its own set of both, created on first use.
 
     ```python
     redis = call.get(RedisClients)
+    await redis.execute("INCR", redis.key("visits", page))
     await redis.client.incr(redis.key("visits", page))
     ```
 
@@ -89,13 +71,70 @@ class RedisClients:
         self._settings = settings
         self._reachable = reachable
         self._on_load = on_load
-        self._sets: WeakKeyDictionary[asyncio.AbstractEventLoop, _ClientSet] = WeakKeyDictionary()
+        self._sets: WeakKeyDictionary[asyncio.AbstractEventLoop, ClientSet] = WeakKeyDictionary()
         self._closed = False
 
     @property
     def shared(self) -> bool:
         """Whether other processes see the data that this process writes; false for memory."""
         return self.store.shared
+
+    def execute(self, command: str, *arguments: Value, idempotent: bool = False) -> Awaitable[Any]:
+        """Send a command over the connection that all callers of this event loop share.
+
+        If Redis has been sent the command, and the connection is lost before the reply, the result
+        is unknown: the command is sent again only if it is idempotent, and once. Cancelling the
+        caller does not cancel the command.
+
+        Args:
+            command: The first word of the command, such as `"GET"`. Commands that block or change
+                the state of the connection, such as `BLPOP`, `SUBSCRIBE`, `MULTI` and `SELECT`,
+                are not supported: use the clients of redis-py.
+            arguments: The other words.
+            idempotent: Whether sending the command twice has the same effect and reply as sending
+                it once.
+
+        Returns:
+            The reply as Redis sends it in RESP2: bytes, an integer, a list of replies, or `None`.
+
+        Raises:
+            redis.exceptions.RedisError: Redis rejected the command, is unreachable, or did not
+                reply within `redis.timeout`.
+            ValueError: The command is not supported.
+            TypeError: An argument has another type.
+            ServiceUnavailable: The data is in the memory of another process, or the application
+                is shutting down.
+        """
+        require_shareable(command, arguments)
+        return self._set.commands.execute((command, *arguments), idempotent=idempotent)
+
+    async def run_script(
+        self, script: Script, keys: Sequence[str | bytes] = (), arguments: Sequence[Value] = ()
+    ) -> Any:
+        """Run a Lua script; only its digest is sent, unless Redis does not know it.
+
+        Args:
+            script: The script; create it once, for example as a constant of the module.
+            keys: Its `KEYS`, which must be in one slot of a cluster.
+            arguments: Its `ARGV`.
+
+        Returns:
+            Its result, as `execute` returns a reply.
+
+        Raises:
+            redis.exceptions.RedisError: As for `execute`.
+            ServiceUnavailable: As for `execute`.
+        """
+        execute, words = self._set.commands.execute, (len(keys), *keys, *arguments)
+        try:
+            return await execute(("EVALSHA", script.sha, *words), idempotent=script.idempotent)
+        except Exception as error:
+            from redis.exceptions import NoScriptError
+
+            if not isinstance(error, NoScriptError):
+                raise
+        # Redis was restarted, or failed over. This stores the script too.
+        return await execute(("EVAL", script.text, *words), idempotent=script.idempotent)
 
     @property
     def client(self) -> aio.Redis:
@@ -160,7 +199,7 @@ class RedisClients:
     async def check(self) -> None:
         """Raise the error of the driver if Redis does not respond."""
         if self._reachable:
-            await self.client.ping()
+            await self.execute("PING", idempotent=True)
 
     async def aclose(self) -> None:
         """Close the clients of the running event loop; another loop closes its own."""
@@ -185,14 +224,14 @@ class RedisClients:
     # -- created on first use ------------------------------------------------------------------
 
     @property
-    def _set(self) -> _ClientSet:
+    def _set(self) -> ClientSet:
         loop = asyncio.get_running_loop()
         clients = self._sets.get(loop)
         if clients is None:
             self.require_shared("this operation")
             if self._closed:
                 raise ServiceUnavailable("Redis is not available during shutdown")
-            clients = self._sets[loop] = _ClientSet(self._connector)
+            clients = self._sets[loop] = ClientSet(self._connector)
         return clients
 
     @cached_property

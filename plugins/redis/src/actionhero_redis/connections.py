@@ -10,12 +10,14 @@ import redis
 from redis import asyncio as aio
 from redis.asyncio.connection import UnixDomainSocketConnection
 from redis.asyncio.sentinel import SentinelConnectionPool
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException
 from redis.retry import Retry as BlockingRetry
 
 from actionhero import BootError
+from actionhero_redis.command_client import CommandClient
+from actionhero_redis.pipelined_connection import PipelinedConnection
 from actionhero_redis.store import Store, StoreKind
 from actionhero_redis.url import RedisUrl, Topology
 
@@ -62,29 +64,20 @@ class Connector:
         """
         options = self._options(blocking=blocking, decode=decode)
         options["retry"] = aio.retry.Retry(self._backoff(), self._settings.retries, RETRIED_ERRORS)
-        url = self._store.url
-        if url is not None and url.topology is Topology.CLUSTER:
-            return _cluster_client(url, options, self._settings.pool_size)
-        if url is not None and url.topology is Topology.SENTINEL:
-            return _sentinel_client(url, options, self._pool_options())
-        options |= self._pool_options()
-        if self._store.kind is StoreKind.MEMORY:
-            from fakeredis import FakeAsyncRedis
+        return self._client(options)
 
-            options.pop("retry")
-            options.pop("timeout")
-            return FakeAsyncRedis(
-                server=self._fake, connection_pool_class=aio.BlockingConnectionPool, **options
-            )
-        if url is None:
-            options |= {"connection_class": PrivateConnection, "server": self._private}
-        elif url.socket is not None:
-            options |= {"connection_class": UnixDomainSocketConnection, "path": url.socket}
-        else:
-            options |= url.addresses[0]._asdict()
-            if url.tls:
-                options["connection_class"] = aio.SSLConnection
-        return aio.Redis.from_pool(aio.BlockingConnectionPool(**options))
+    def connect_pipelined(self) -> PipelinedConnection | CommandClient:
+        """Return the connection for `RedisClients.execute`, which connects on demand."""
+        options = self._options(blocking=False, decode=False)
+        # One shape of replies for all of them, and no command is sent twice by redis-py.
+        options |= {"protocol": 2, "retry": aio.retry.Retry(NoBackoff(), 0)}
+        options["health_check_interval"] = 0
+        client = self._client(options)
+        url = self._store.url
+        is_cluster = url is not None and url.topology is Topology.CLUSTER
+        if is_cluster or self._store.kind is StoreKind.MEMORY:
+            return CommandClient(client, can_resend=self._settings.retries > 0)
+        return PipelinedConnection(client.connection_pool, self._settings)
 
     def connect_sync(self, *, blocking: bool = False, decode: bool = True) -> redis.Redis:
         """Return a client for code without an event loop; the caller closes it."""
@@ -121,6 +114,31 @@ class Connector:
         return redis.Redis.from_pool(
             redis.BlockingConnectionPool(**options, **self._pool_options())
         )
+
+    def _client(self, options: dict[str, Any]) -> aio.Redis:
+        url = self._store.url
+        if url is not None and url.topology is Topology.CLUSTER:
+            return _cluster_client(url, options, self._settings.pool_size)
+        if url is not None and url.topology is Topology.SENTINEL:
+            return _sentinel_client(url, options, self._pool_options())
+        options |= self._pool_options()
+        if self._store.kind is StoreKind.MEMORY:
+            from fakeredis import FakeAsyncRedis
+
+            options.pop("retry")
+            options.pop("timeout")
+            return FakeAsyncRedis(
+                server=self._fake, connection_pool_class=aio.BlockingConnectionPool, **options
+            )
+        if url is None:
+            options |= {"connection_class": PrivateConnection, "server": self._private}
+        elif url.socket is not None:
+            options |= {"connection_class": UnixDomainSocketConnection, "path": url.socket}
+        else:
+            options |= url.addresses[0]._asdict()
+            if url.tls:
+                options["connection_class"] = aio.SSLConnection
+        return aio.Redis.from_pool(aio.BlockingConnectionPool(**options))
 
     def _options(self, *, blocking: bool, decode: bool) -> dict[str, Any]:
         """Return the options of every connection; those in the URL take precedence."""

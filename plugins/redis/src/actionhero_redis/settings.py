@@ -81,8 +81,9 @@ class RedisSettings(Settings):
     retries: int = Field(
         default=3,
         ge=0,
-        description="How often a command is retried after its connection was lost. It may be "
-        "executed more than once.",
+        description="How often connecting is retried. A command of a redis-py client whose "
+        "connection was lost is sent again as often, and may be executed more than once; a "
+        "command of the shared connection only if it is idempotent, and once.",
     )
     retry_backoff: timedelta = Field(
         default=timedelta(milliseconds=50),
@@ -97,8 +98,8 @@ class RedisSettings(Settings):
     health_check_interval: timedelta = Field(
         default=timedelta(seconds=30),
         ge=timedelta(0),
-        description="A connection that was idle for this long is checked before it is used. "
-        "0: never.",
+        description="A connection that was idle for this long is checked: by a redis-py client "
+        "before it is used, the shared connection at once. 0: never.",
     )
 
     def prefix_for(self, application: str) -> str:
