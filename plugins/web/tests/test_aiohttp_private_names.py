@@ -59,6 +59,12 @@ PRIVATE_NAMES: Final[dict[str, tuple[str, ...]]] = {
         "Server._kwargs",
         "Server._loop",
     ),
+    "actionhero_web/files/file_response.py": (
+        "Request._cache",
+        "Response._chunk_size",
+        "Response._get_file_path_stat_encoding",
+        "Response._path",
+    ),
     "actionhero_web/dispatch.py": (
         "Application._handle",
         "Request._message",
@@ -90,7 +96,7 @@ UNDOCUMENTED_NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Server": ("connection_made", "connections", "shutdown"),
     "Request": ("content", "keep_alive", "protocol", "raw_path", "transport", "writer"),
-    "Writer": ("output_size",),
+    "Writer": ("length", "output_size"),
     "Message": ("compression", "headers", "upgrade"),
     "Content": ("exception", "is_eof", "read_nowait", "total_bytes"),
 }
@@ -397,6 +403,8 @@ async def main():
             behaviour["is_connected"] = protocol in protocol._manager._connections
             behaviour["upgraded"] = bool(protocol._upgraded)
             behaviour["queued"] = len(protocol._messages)
+            request._cache["http_range"] = slice(1, 2)
+            behaviour["range"] = str(request.http_range)
             request._read_bytes = b"stored"
             behaviour["read"] = (await request.read()).decode()
         else:
@@ -417,7 +425,9 @@ async def main():
             behaviour["has_waiter"] = isinstance(protocol._waiter, asyncio.Future)
             behaviour["idle"] = not protocol._request_in_progress and not protocol._messages
         protocol.connection_lost(None)
-    objects |= {"Application": application, "Server": handler}
+    file_response = web.FileResponse("file", chunk_size=5)
+    behaviour["file"] = [str(file_response._path), file_response._chunk_size]
+    objects |= {"Application": application, "Server": handler, "Response": file_response}
     expected = EXPECTED
     missing = [
         f"{owner}.{name}" for owner, names in expected.items() for name in names
@@ -455,11 +465,13 @@ BEHAVIOUR: Final[dict[str, object]] = {
     "is_connected": True,
     "upgraded": True,
     "queued": 0,
+    "range": "slice(1, 2, None)",
     "read": "stored",
     "compression": "gzip",
     "headers": "localhost",
     "has_waiter": True,
     "idle": True,
+    "file": ["file", 5],
     "handle_error": ["self", "request", "status", "exc", "message"],
     "make_handler": ["self", "loop", "access_log_class", "kwargs"],
     "kwargs": [],
@@ -595,6 +607,7 @@ def test_the_probe_checks_the_owners_of_all_listed_names() -> None:
         "Application",
         "Request",
         "RequestHandler",
+        "Response",
         "Server",
     }
     assert issubclass(web.Request, web.BaseRequest)

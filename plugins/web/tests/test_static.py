@@ -13,10 +13,11 @@ import pytest
 from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from yarl import URL
 
-from actionhero_web.files.file_response import CHUNK_BYTES, StaticFile
+from actionhero_web.files.file_response import CHUNK_BYTES, entity_tag
 from actionhero_web.files.file_types import content_type_of
-from actionhero_web.files.static import COMPRESS_BYTES, StaticFiles
+from actionhero_web.files.static import COMPRESS_BYTES, StaticFile, StaticFiles
 from actionhero_web.responses import compression
 
 if TYPE_CHECKING:
@@ -114,8 +115,8 @@ async def test_a_file_is_sent_with_caching_headers(client: aiohttp.ClientSession
     assert headers == {
         "content-type": "application/octet-stream",
         "content-length": "10",
-        "etag": '"loyw3v5n-a"',
-        "last-modified": "Tue, 14 Nov 2023 22:13:20 GMT",
+        "etag": '"17979cfe3d85cd15-a"',
+        "last-modified": "Tue, 14 Nov 2023 22:13:21 GMT",
         "cache-control": "public, max-age=3600",
         "accept-ranges": "bytes",
     }
@@ -126,17 +127,60 @@ async def test_a_file_is_sent_with_caching_headers(client: aiohttp.ClientSession
     [
         ("/", "<h1>front page</h1>"),
         ("/index.html", "<h1>front page</h1>"),
-        ("/docs", "<h1>docs</h1>"),
         ("/docs/", "<h1>docs</h1>"),
     ],
 )
 async def test_the_path_of_a_folder_serves_its_index(
     client: aiohttp.ClientSession, path: str, body: str
 ) -> None:
-    """The trailing slash is optional."""
+    """As HTML."""
     async with client.get(path) as response:
         assert await response.text() == body
         assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("/docs", "./docs/"),
+        ("/docs?a=/b", "./docs/?a=/b"),
+        ("/docs/a:b", "./a:b/"),
+        ("/docs/%C3%A4", "./%C3%A4/"),
+    ],
+)
+async def test_the_path_of_a_folder_without_slash_is_redirected(
+    client: aiohttp.ClientSession, folder: Path, path: str, location: str
+) -> None:
+    """Otherwise a browser resolves relative links in the index against the parent folder."""
+    for name in ("a:b", "ä"):
+        (folder / "docs" / name).mkdir()
+        (folder / "docs" / name / "index.html").write_text("<h1>docs</h1>")
+    url = URL(f"http://127.0.0.1:{client._base_url.port}{path}", encoded=True)
+
+    async with client.get(url, allow_redirects=False) as response:
+        assert (response.status, await response.read()) == (301, b"")
+        assert response.headers["Location"] == location
+    async with client.get(url) as redirected:
+        assert await redirected.text() == "<h1>docs</h1>"
+
+
+async def test_well_known_files_are_served(site: Site, folder: Path) -> None:
+    """At the top of the folder (RFC 8615); other hidden files in it are not served."""
+    for name in (".well-known", "docs/.well-known", ".well-known/.hidden"):
+        (folder / name).mkdir()
+        (folder / name / "security.txt").write_text("Contact: x")
+
+    assert (await site.send("/.well-known/security.txt")).endswith(b"Contact: x")
+    assert await site.status("/%2ewell-known/security.txt") == 200
+    for target in (
+        "/docs/.well-known/security.txt",
+        "/.well-known/.hidden/security.txt",
+        "/.well-known",
+        "/.well-known/",
+        "/.Well-Known/security.txt",
+        "/.well-known/../.env",
+    ):
+        assert await site.status(target) == 404
 
 
 async def test_head_gets_the_same_headers_without_the_body(client: aiohttp.ClientSession) -> None:
@@ -289,7 +333,7 @@ async def test_a_folder_may_have_its_own_path(folder: Path, route: str) -> None:
 
 
 async def test_an_unchanged_file_gets_304(client: aiohttp.ClientSession) -> None:
-    """The response has the headers of the file, but not `Cache-Control`."""
+    """The response has the headers of the file."""
     async with client.get("/", headers={"If-None-Match": '"x"'}) as first:
         tag, date = first.headers["ETag"], first.headers["Last-Modified"]
     for condition in ({"If-None-Match": f'"y", W/{tag}'}, {"If-Modified-Since": date}):
@@ -298,7 +342,7 @@ async def test_an_unchanged_file_gets_304(client: aiohttp.ClientSession) -> None
             assert again.headers["ETag"] == tag
             assert again.headers["Last-Modified"] == date
             assert again.headers["Content-Type"] == "text/html; charset=utf-8"
-            assert "Cache-Control" not in again.headers
+            assert again.headers["Cache-Control"] == "public, max-age=3600"
 
     assert first.status == 200
     assert parsedate_to_datetime(date).tzinfo is not None
@@ -317,11 +361,111 @@ async def test_a_range_request_gets_a_part_of_the_file(
         assert await response.read() == (folder / "large.bin").read_bytes()[CHUNK_BYTES - 1 :]
 
 
-async def test_an_unsatisfiable_range_gets_416(client: aiohttp.ClientSession) -> None:
-    """The response contains the size of the file."""
-    async with client.get("/data.unknown", headers={"Range": "bytes=10-"}) as response:
-        assert (response.status, await response.read()) == (416, b"")
-        assert response.headers["Content-Range"] == "bytes */10"
+@pytest.mark.parametrize(
+    ("range_header", "status", "body", "content_range"),
+    [
+        ("bytes=0-0", 206, b"0", "bytes 0-0/10"),
+        ("Bytes=5-8", 206, b"5678", "bytes 5-8/10"),
+        ("bytes=8-", 206, b"89", "bytes 8-9/10"),
+        ("bytes=-3", 206, b"789", "bytes 7-9/10"),
+        ("bytes=-100", 206, b"0123456789", "bytes 0-9/10"),
+        ("bytes=0-999999999999999999", 206, b"0123456789", "bytes 0-9/10"),
+        ("bytes=10-", 416, b"", "bytes */10"),
+        ("bytes=99-100", 416, b"", "bytes */10"),
+        ("bytes=-0", 200, b"0123456789", None),
+        ("bytes=9-5", 200, b"0123456789", None),
+        ("bytes=99-98", 200, b"0123456789", None),
+        ("bytes=-", 200, b"0123456789", None),
+        ("bytes=0-1,5-6", 200, b"0123456789", None),
+        ("lines=0-1", 200, b"0123456789", None),
+        ("bytes=a-b", 200, b"0123456789", None),
+        ("bytes=" + "9" * 5000 + "-", 200, b"0123456789", None),
+        ("", 200, b"0123456789", None),
+    ],
+)
+async def test_a_single_range_is_supported(
+    client: aiohttp.ClientSession,
+    range_header: str,
+    status: int,
+    body: bytes,
+    content_range: str | None,
+) -> None:
+    """Unsupported and invalid ranges get the whole file."""
+    async with client.get("/data.unknown", headers={"Range": range_header}) as response:
+        assert (response.status, await response.read()) == (status, body)
+        assert response.headers.get("Content-Range") == content_range
+        assert ("Cache-Control" in response.headers) is (status != 416)
+
+
+async def test_an_empty_file_has_no_satisfiable_range(client: aiohttp.ClientSession) -> None:
+    """Every range of it gets 416."""
+    for range_header in ("bytes=0-", "bytes=-5"):
+        async with client.get("/nothing.txt", headers={"Range": range_header}) as response:
+            assert response.status == 416
+
+
+async def test_head_ignores_the_range(client: aiohttp.ClientSession) -> None:
+    """Ranges are defined for `GET` only."""
+    for path in ("/data.unknown", "/page.html"):
+        for accepted in ("identity", "gzip"):
+            headers = {"Range": "bytes=0-1", "Accept-Encoding": accepted}
+            async with client.head(path, headers=headers) as response:
+                assert response.status == 200
+                assert "Content-Range" not in response.headers
+
+
+async def test_a_range_is_sent_only_if_if_range_matches(client: aiohttp.ClientSession) -> None:
+    """Otherwise the client would join parts of two versions."""
+    async with client.head("/data.unknown") as head:
+        tag, date = head.headers["ETag"], head.headers["Last-Modified"]
+    for condition, status in ((tag, 206), (f"W/{tag}", 200), ('"x"', 200), (date, 200), ("", 200)):
+        headers = {"Range": "bytes=1-2", "If-Range": condition}
+        async with client.get("/data.unknown", headers=headers) as response:
+            assert response.status == status
+
+
+@pytest.mark.parametrize("encoding", compression.AVAILABLE)
+async def test_the_entity_tag_differs_between_encodings(
+    client: aiohttp.ClientSession, encoding: str
+) -> None:
+    """A compressed file has a weak tag, with which no range of the file is sent."""
+    async with client.get("/page.html") as plain:
+        strong = plain.headers["ETag"]
+    async with client.get("/page.html", headers={"Accept-Encoding": encoding}) as compressed:
+        weak, date = compressed.headers["ETag"], compressed.headers["Last-Modified"]
+
+    assert weak == f"W/{strong}"
+    for condition in (weak, date):
+        for accepted in ("identity", encoding):
+            headers = {"Range": "bytes=9-", "If-Range": condition, "Accept-Encoding": accepted}
+            async with client.get("/page.html", headers=headers) as resumed:
+                assert resumed.status == 200
+    for tag in (weak, strong):
+        headers = {"If-None-Match": tag, "Accept-Encoding": encoding}
+        async with client.get("/page.html", headers=headers) as again:
+            assert again.status == 304
+            for name in ("ETag", "Last-Modified", "Cache-Control", "Vary"):
+                assert again.headers[name] == compressed.headers[name]
+    headers = {"If-Match": weak, "Accept-Encoding": encoding}
+    async with client.get("/page.html", headers=headers) as failed:
+        assert failed.status == 412
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "body"),
+    [("gzip", b"gz"), ("gzip;q=0", b"plain"), ("*", b"gz"), ("*;q=0", b"plain"), ("", b"plain")],
+)
+async def test_a_compressed_file_next_to_a_large_file_is_sent(
+    client: aiohttp.ClientSession, folder: Path, accept_encoding: str, body: bytes
+) -> None:
+    """If the client accepts its encoding."""
+    (folder / "long.txt").write_bytes(b"plain" * COMPRESS_BYTES)
+    (folder / "long.txt.gz").write_bytes(b"gz" * 10)
+
+    async with client.get("/long.txt", headers={"Accept-Encoding": accept_encoding}) as response:
+        assert (await response.read()).startswith(body)
+        assert response.headers["Vary"] == "Accept-Encoding"
+        assert response.headers.get("Content-Encoding") == ("gzip" if body == b"gz" else None)
 
 
 async def test_one_connection_carries_several_responses(site: Site) -> None:
@@ -408,34 +552,52 @@ async def test_a_large_file_is_not_compressed(site: Site, folder: Path) -> None:
     assert b"200 OK" in head
 
 
+@pytest.mark.parametrize("accept_encoding", ["identity", "gzip"])
 @pytest.mark.parametrize("change", ["replaced", "deleted"])
-async def test_a_file_that_changes_after_its_lookup_gets_503(folder: Path, change: str) -> None:
-    """The client retries, instead of getting a mixture of two versions."""
-    files = StaticFiles(folder)
-    file = await files.find("/page.html")
+async def test_a_file_may_change_after_its_lookup(
+    folder: Path, change: str, accept_encoding: str
+) -> None:
+    """The new version is sent with its own tag, and an error is not cached."""
+
+    class Changing(StaticFiles):
+        async def find(self, encoded_path: str) -> StaticFile | None:
+            file = await super().find(encoded_path)
+            if change == "replaced":
+                (folder / "page.html").write_text("something else")
+            else:
+                (folder / "page.html").unlink(missing_ok=True)
+            return file
+
+    file = await StaticFiles(folder).find("/page.html")
+    assert file is not None
+    async for site in serve(Changing(folder)):
+        response = await site.send("/page.html", f"Accept-Encoding: {accept_encoding}")
+
     if change == "replaced":
-        (folder / "page.html").write_text("something else")
+        assert response.endswith(b"something else")
+        assert f'ETag: "{entity_tag(file.status)}"'.encode() not in response
     else:
-        (folder / "page.html").unlink()
-
-    class Changed(Site):
-        async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-            assert file is not None
-            return await self.files.respond(request, file)
-
-    site = Changed(files)
-    runner = web.ServerRunner(web.Server(site.handle))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    site.port = runner.addresses[0][1]
-    responses = [await site.send("/"), await site.send("/", "Accept-Encoding: gzip")]
-    await runner.cleanup()
-
-    for response in responses:
-        assert response.startswith(b"HTTP/1.1 503 ")
-        assert b"Retry-After: 1" in response
+        assert response.startswith(b"HTTP/1.1 404 ")
+        assert b"Cache-Control" not in response
         assert b"ETag" not in response
-        assert b"Content-Encoding" not in response
+    assert b"Content-Encoding" not in response
+
+
+async def test_a_file_that_is_truncated_closes_the_connection(site: Site, folder: Path) -> None:
+    """The client does not take the next response for the rest of the file."""
+    path = folder / "huge.bin"
+    with path.open("wb") as huge:
+        huge.truncate(512 * 1024 * 1024)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(b"GET /huge.bin HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
+    await reader.readexactly(1000)
+
+    os.truncate(path, 0)
+    received = await reader.read()
+
+    assert len(received) < 512 * 1024 * 1024
+    assert b"HTTP/1.1" not in received
+    writer.close()
 
 
 async def test_a_disconnect_closes_the_file(site: Site, folder: Path) -> None:

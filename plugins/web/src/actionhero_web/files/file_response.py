@@ -1,150 +1,105 @@
-"""The response that sends a file: `FileResponse`. One chunk of it is in memory at a time."""
+"""The response that sends a file: aiohttp's `FileResponse`, with correct ranges and less memory."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import stat
-import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final
+import re
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from actionhero_web.responses.compression import Encoding, negotiate_encoding
 
+if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
 
-    from actionhero_web.files.preconditions import Reply
+#: aiohttp waits for a slow client after each write of more than 64 KiB, so that a client that does
+#: not read costs one chunk of memory.
+CHUNK_BYTES: Final = 68 * 1024
 
-CHUNK_BYTES: Final = 256 * 1024
+#: The size of written and unsent data above which a write waits.
+UNSENT_BYTES: Final = 16 * 1024
 
-_OPEN_FLAGS: Final = (
-    os.O_RDONLY
-    | getattr(os, "O_BINARY", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    # If a pipe has replaced the file in the meantime, do not wait for its writer.
-    | getattr(os, "O_NONBLOCK", 0)
+#: The encodings of compressed files next to a file.
+COMPRESSED_FILES: Final[tuple[Encoding, ...]] = ("br", "gzip")
+
+#: One range of bytes. Longer numbers exceed the size of any file.
+_RANGE: Final = re.compile(
+    r"bytes=(?:(\d{1,18})-(\d{0,18})|-0*[1-9]\d{0,17})", re.ASCII | re.IGNORECASE
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StaticFile:
-    """A file with the metadata of its lookup."""
+class FileResponse(web.FileResponse):
+    """Sends a file, or a range of it."""
 
-    path: str
-    size_bytes: int
-    modified_ns: int
-    content_type: str
-
-
-class FileResponse(web.StreamResponse):
-    """Sends a file, or a range of it, in chunks."""
-
-    def __init__(self, file: StaticFile, reply: Reply, headers: Mapping[str, str]) -> None:
-        super().__init__(status=reply.status, headers=headers)
-        self.content_length = reply.length
-        self._file = file
-        self._offset = reply.offset
-        self._count = reply.length
+    def set_status(self, status: int, reason: str | None = None) -> None:
+        """Set the status. Clients must not cache an error, such as that of a deleted file."""
+        super().set_status(status, reason)
+        if status >= 400:
+            self.headers.pop("Cache-Control", None)
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send the headers, and the body if there is one."""
-        if self.prepared or self._count == 0 or request.method == "HEAD":
-            return await super().prepare(request)
-        reader = _FileReader(self._file)
-        try:
-            chunk = await asyncio.to_thread(reader.start, self._offset, self._count)
-            if chunk is None:
-                self._set_unavailable()
-                return await super().prepare(request)
-            writer = await super().prepare(request)
-            await self._send(reader, chunk)
-            return writer
-        finally:
-            if not reader.closed:
-                # Shielded: the file is closed even if a disconnect cancels this task.
-                await asyncio.shield(asyncio.to_thread(reader.close))
+        """Send the headers and the file.
 
-    async def _send(self, reader: _FileReader, chunk: bytes) -> None:
-        remaining = self._count
-        while chunk:
-            await self.write(chunk)
-            remaining -= len(chunk)
-            if remaining <= 0:
-                return
-            chunk = await asyncio.to_thread(reader.read, remaining)
-        # The file was truncated. The client detects the truncated body.
-        raise ConnectionResetError(f"the file {self._file.path!r} was truncated while it was sent")
-
-    def _set_unavailable(self) -> None:
-        """Change to status 503: the file was replaced between its lookup and its opening."""
-        self.set_status(503)
-        for name in ("ETag", "Last-Modified", "Cache-Control", "Accept-Ranges", "Content-Range"):
-            self.headers.pop(name, None)
-        self.headers["Retry-After"] = "1"
-        self.content_length = 0
-
-
-class _FileReader:
-    """Reads a file, in threads.
-
-    The lock is for a task that is cancelled while its thread still opens or reads: `close` waits
-    for that thread, and a thread that starts later does not open the file.
-    """
-
-    def __init__(self, file: StaticFile) -> None:
-        self._file = file
-        self._lock = threading.Lock()
-        self._stream: BinaryIO | None = None
-        self.closed = False
-
-    def start(self, offset: int, count: int, *, whole: bool = False) -> bytes | None:
-        """Open the file and return its first chunk, or with `whole` all `count` bytes.
-
-        Returns:
-            The bytes; `None` if the file has changed since its lookup.
+        Raises:
+            ConnectionResetError: The file was truncated while it was sent. aiohttp ignores that,
+                and the client would take the next response for the rest of the file.
         """
-        with self._lock:
-            if self.closed:
-                return None
-            try:
-                self._stream = stream = os.fdopen(os.open(self._file.path, _OPEN_FLAGS), "rb")
-            except OSError:
-                return None
-            status = os.fstat(stream.fileno())
-            expected = (self._file.size_bytes, self._file.modified_ns)
-            if not stat.S_ISREG(status.st_mode) or (status.st_size, status.st_mtime_ns) != expected:
-                return None
-            stream.seek(offset)
-            size = count if whole else min(CHUNK_BYTES, count)
-            chunk = stream.read(size)
-            if size == count:
-                self._close()
-            return chunk
-
-    def read(self, max_bytes: int) -> bytes:
-        """Return the next chunk, of at most `max_bytes`; no bytes at the end of the file."""
-        with self._lock:
-            return b"" if self._stream is None else self._stream.read(min(CHUNK_BYTES, max_bytes))
-
-    def close(self) -> None:
-        """Close the file, if it is open. It cannot be opened again."""
-        with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        self.closed = True
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        writer = await super().prepare(request)
+        if writer is not None and writer.length and request.method != "HEAD":
+            request.protocol.force_close()
+            raise ConnectionResetError(f"the file {self._path} was truncated while it was sent")
+        return writer
 
 
-def read_file(file: StaticFile) -> bytes | None:
-    """Return the content of a file, in this thread; `None` if it has changed since its lookup."""
-    reader = _FileReader(file)
+async def correct_file_response(request: web.BaseRequest, response: web.FileResponse) -> None:
+    """Correct the ranges and the memory of a file response of aiohttp, also of an author's own one.
+
+    aiohttp compares no entity tag in `If-Range`, so that a client would join parts of two versions
+    of a file. It sends a part to `HEAD`, rejects ranges that are to be ignored, and ignores the
+    quality values of `Accept-Encoding` for compressed files (`.br`, `.gz`) next to the file
+    (RFC 9110, 12.5.3, 13.1.5 and 14.2).
+
+    Args:
+        request: The request.
+        response: The response, before it is prepared.
+    """
+    find = response._get_file_path_stat_encoding
+    response._get_file_path_stat_encoding = lambda accept_encoding: find(_accepted(accept_encoding))  # type: ignore[method-assign]
+    response._chunk_size = min(response._chunk_size, CHUNK_BYTES)
+    if request.transport is not None:
+        request.transport.set_write_buffer_limits(high=UNSENT_BYTES)
+    if "Range" in request.headers and not await _is_range_valid(request, response):
+        # The value of `request.http_range` without such a header.
+        request._cache["http_range"] = slice(None)
+
+
+async def _is_range_valid(request: web.BaseRequest, response: web.FileResponse) -> bool:
+    match = _RANGE.fullmatch(request.headers["Range"])
+    if match is None or request.method != "GET":
+        return False
+    first, last = match.groups()
+    if last and int(last) < int(first):
+        return False
+    condition = request.headers.get("If-Range")
+    if condition is None:
+        return True
     try:
-        return reader.start(0, file.size_bytes, whole=True)
-    finally:
-        reader.close()
+        status = await asyncio.to_thread(os.stat, response._path)
+    except OSError:
+        return False
+    # No dates, which are for responses without a tag.
+    return condition == f'"{entity_tag(status)}"'
+
+
+def _accepted(accept_encoding: str) -> str:
+    """Return the accepted encodings of compressed files."""
+    return ",".join(
+        name for name in COMPRESSED_FILES if negotiate_encoding(accept_encoding, (name,))
+    )
+
+
+def entity_tag(status: os.stat_result) -> str:
+    """Return the unquoted entity tag of a file, as aiohttp computes it."""
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}"

@@ -7,13 +7,13 @@ import os
 import stat
 from collections import OrderedDict
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from aiohttp import web
+from aiohttp import ETag, web
 
-from actionhero_web.files.file_response import FileResponse, StaticFile, read_file
+from actionhero_web.files.file_response import FileResponse, correct_file_response, entity_tag
 from actionhero_web.files.file_types import content_type_of
-from actionhero_web.files.preconditions import evaluate
+from actionhero_web.files.preconditions import is_not_modified, precondition_failed
 from actionhero_web.responses.compression import (
     Encoding,
     compress,
@@ -28,12 +28,26 @@ COMPRESS_BYTES: Final = 1024 * 1024
 #: The size of the cache of compressed content, for each folder.
 CACHE_BYTES: Final = 16 * 1024 * 1024
 
+#: The folder for files that clients expect at a fixed path (RFC 8615), the only name with a dot.
+_WELL_KNOWN: Final = ".well-known"
+
+
+class StaticFile(NamedTuple):
+    """A file, and its metadata at the lookup."""
+
+    path: str
+    status: os.stat_result
+    content_type: str
+    #: Whether it is the index of a folder whose path lacks the slash at the end: a browser would
+    #: resolve the relative links in the file against the parent folder.
+    needs_slash: bool
+
 
 class StaticFiles:
     """A folder whose files are served.
 
-    Names that start with a dot, directory listings, and files outside the folder, also by a
-    symbolic link, are not served: the response is 404.
+    Names that start with a dot, except for `/.well-known/`, directory listings, and files outside
+    the folder, also by a symbolic link, are not served: the response is 404.
 
     Args:
         folder: The folder of the files.
@@ -65,39 +79,57 @@ class StaticFiles:
     async def respond(self, request: web.BaseRequest, file: StaticFile) -> web.StreamResponse:
         """Return the response to a `GET` or `HEAD` request for a file.
 
-        It supports `If-None-Match`, `If-Modified-Since`, `If-Match`, `If-Unmodified-Since`, `Range`
-        with one range, `If-Range` and `Accept-Encoding`. It must not be compressed again. It is not
-        prepared yet, so headers can still be added.
+        It supports conditional requests, `Range` with one range, `If-Range` and `Accept-Encoding`.
+        It is not prepared yet, so headers can still be added.
         """
-        encoding = None
-        has_encodings = file.size_bytes <= COMPRESS_BYTES and should_compress(
-            file.content_type, file.size_bytes
-        )
-        if has_encodings:
-            encoding = negotiate_encoding(request.headers.get("Accept-Encoding", ""))
-        headers = request.headers
-        reply = evaluate(
-            request.method,
-            headers,
-            size_bytes=file.size_bytes,
-            modified_ns=file.modified_ns,
-            # A client that resumes a compressed download must not get a range of the plain file.
-            ranges=encoding is None or "If-Range" not in headers,
-        )
-        response_headers = {"Content-Type": file.content_type, **reply.headers}
-        if has_encodings:
-            response_headers["Vary"] = "Accept-Encoding"
-        if reply.status in {200, 206}:
-            response_headers["Cache-Control"] = self.cache_control
-        if reply.status == 200 and encoding is not None:
+        headers = {"Content-Type": file.content_type, "Cache-Control": self.cache_control}
+        if file.needs_slash:
+            # Relative, as a proxy may have removed the start of the path.
+            path, mark, query = request.raw_path.partition("?")
+            location = f"./{path.rpartition('/')[2]}/{mark}{query}"
+            return web.Response(status=301, headers={**headers, "Location": location})
+        if should_compress(file.content_type, file.status.st_size):
+            headers["Vary"] = "Accept-Encoding"
+            response = await self._compressed_response(request, file, headers)
+            if response is not None:
+                return response
+        file_response = FileResponse(file.path, headers=headers)
+        await correct_file_response(request, file_response)
+        return file_response
+
+    async def _compressed_response(
+        self,
+        request: web.BaseRequest,
+        file: StaticFile,
+        headers: dict[str, str],
+    ) -> web.Response | None:
+        """Return the response with compressed content; `None` if the file itself is to be sent."""
+        encoding = negotiate_encoding(request.headers.get("Accept-Encoding", ""))
+        if encoding is None or file.status.st_size > COMPRESS_BYTES:
+            return None
+        if (
+            request.method == "GET"
+            and "Range" in request.headers
+            and "If-Range" not in request.headers
+        ):
+            # A range is a part of the uncompressed file, unless it continues a compressed download.
+            return None
+        tag, modified = entity_tag(file.status), file.status.st_mtime
+        if precondition_failed(request, tag, modified):
+            return web.Response(status=412)
+        response = web.Response(headers=headers)
+        if is_not_modified(request, tag, modified):
+            response.set_status(304)
+        else:
             body = await self._compress(file, encoding)
-            if body is not None:
-                response_headers["Content-Encoding"] = encoding
-                del response_headers["Accept-Ranges"]
-                return web.Response(body=body, headers=response_headers)
-        if reply.status in {200, 206}:
-            return FileResponse(file, reply, response_headers)
-        return web.Response(status=reply.status, headers=response_headers)
+            if body is None:
+                return None
+            response.body = body
+            response.headers["Content-Encoding"] = encoding
+        # Weak, as the file has the strong tag: parts of both must not be joined.
+        response.etag = ETag(tag, is_weak=True)
+        response.last_modified = modified
+        return response
 
     def _path_names(self, encoded_path: str) -> list[str] | None:
         """Return the decoded names of a path below the folder; `None` if one is not public."""
@@ -110,16 +142,18 @@ class StaticFiles:
             names = [percent_decode(part) for part in parts]
         except ValueError:
             return None
-        return names if all(_is_public(name) for name in names) else None
+        return names if _are_public(names) else None
 
     def _look_up(self, names: list[str], *, is_folder: bool) -> StaticFile | None:
         name = names[-1] if names else ""
+        needs_slash = False
         try:
             root = os.path.realpath(self.folder)
             path = os.path.realpath(os.path.join(root, *names))
             status = os.stat(path)
             if stat.S_ISDIR(status.st_mode):
                 name = "index.html"
+                needs_slash = not is_folder
                 path = os.path.realpath(os.path.join(path, name))
                 status = os.stat(path)
             elif is_folder:
@@ -128,11 +162,11 @@ class StaticFiles:
             return None  # missing, not readable, a name too long, or circular links
         if not stat.S_ISREG(status.st_mode) or not _is_inside(path, root):
             return None
-        return StaticFile(path, status.st_size, status.st_mtime_ns, content_type_of(name))
+        return StaticFile(path, status, content_type_of(name), needs_slash)
 
     async def _compress(self, file: StaticFile, encoding: Encoding) -> bytes | None:
         """Return the compressed content; `None` if the file has changed since its lookup."""
-        key = (file.path, file.modified_ns, file.size_bytes, encoding)
+        key = (file.path, file.status.st_mtime_ns, file.status.st_size, encoding)
         body = self._compressed.get(key)
         if body is None:
             body = await asyncio.to_thread(_read_and_compress, file, encoding)
@@ -163,13 +197,17 @@ class _BodyCache:
             self._size_bytes -= len(evicted)
 
 
-def _is_public(name: str) -> bool:
-    if not name or name[0] == ".":
-        return False
-    # On Windows, a colon refers to another drive or stream.
-    return not any(separator in name for separator in ("/", "\\", "\0")) and (
-        os.name != "nt" or ":" not in name
-    )
+def _are_public(names: list[str]) -> bool:
+    """Return whether the names of a path are valid and not hidden."""
+    for position, name in enumerate(names):
+        if not name or (name[0] == "." and (position or name != _WELL_KNOWN)):
+            return False
+        # On Windows, a colon refers to another drive or stream.
+        if any(separator in name for separator in ("/", "\\", "\0")) or (
+            os.name == "nt" and ":" in name
+        ):
+            return False
+    return True
 
 
 def _is_inside(path: str, root: str) -> bool:
@@ -179,9 +217,18 @@ def _is_inside(path: str, root: str) -> bool:
             return False
     except ValueError:
         return False  # on another drive
-    return not any(name.startswith(".") for name in os.path.relpath(path, root).split(os.sep))
+    return _are_public(os.path.relpath(path, root).split(os.sep))
 
 
 def _read_and_compress(file: StaticFile, encoding: Encoding) -> bytes | None:
-    content = read_file(file)
-    return None if content is None else compress(content, encoding)
+    try:
+        with open(file.path, "rb") as stream:
+            status = os.fstat(stream.fileno())
+            if (status.st_size, status.st_mtime_ns) != (
+                file.status.st_size,
+                file.status.st_mtime_ns,
+            ):
+                return None
+            return compress(stream.read(file.status.st_size), encoding)
+    except OSError:
+        return None
