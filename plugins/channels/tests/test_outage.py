@@ -139,6 +139,23 @@ async def test_a_retried_broadcast_is_stored_once(
         assert [each.message for each in subscriber.deliveries] == ["once", "last"]
 
 
+async def test_broadcasts_work_after_redis_has_lost_its_scripts(
+    application: Any, redis_server: ThrowAwayRedis
+) -> None:
+    """As after a restart; each is delivered once."""
+    environ = {"REDIS_URL": redis_server.url}
+    async with running_app(redis_plugin, plugin, application, environ=environ) as app:
+        channels, subscriber = app.get(Channels), RecordingSubscriber()
+        await channels.subscribe(subscriber, "long", session=SESSION)
+
+        for number in range(3):
+            await app.get(RedisClients).client.script_flush()
+            await channels.broadcast("long", number)
+        await subscriber.wait_for(deliveries=3)
+
+        assert [each.message for each in subscriber.deliveries] == [0, 1, 2]
+
+
 async def test_broadcasts_during_an_outage_are_unavailable(
     application: Any, redis_server: ThrowAwayRedis
 ) -> None:

@@ -115,6 +115,34 @@ async def test_destroy_all_skips_sessions_of_another_user(site: Site) -> None:
         assert (await shared.get("/whoami")).json() == 8
 
 
+async def test_destroy_all_ends_thousands_of_sessions_in_parts(site: Site) -> None:
+    """Those that have expired in the meantime are not counted."""
+    async with site.browser() as browser:
+        await browser.put("/session", json={"user": 7})
+        with site.redis.pipeline(transaction=False) as pipeline:
+            for number in range(1201):
+                if number != 600:
+                    pipeline.hset(site.key(f"s{number}"), mapping={"created": 1, ":userId": "7"})
+                pipeline.zadd(site.key("of:7"), {f"s{number}": 2**42})
+            pipeline.execute()
+
+        assert (await browser.delete("/sessions")).json() == 1201
+
+    assert site.keys == []
+
+
+async def test_sessions_work_after_redis_has_lost_its_scripts(site: Site) -> None:
+    """As after a restart or a failover."""
+    async with site.browser() as browser:
+        await browser.put("/session", json={"user": 7})
+        site.redis.script_flush()
+        assert (await browser.get("/whoami")).json() == 7
+        site.redis.script_flush()
+        assert (await browser.post("/value/set", json={"key": "a", "value": 1})).is_success
+
+        assert (await browser.get("/values")).json() == {"userId": 7, "a": 1}
+
+
 async def test_a_session_is_indexed_again_before_its_entry_expires(site: Site) -> None:
     """So that `destroy_all` ends long sessions too."""
     async with site.browser() as browser:

@@ -7,10 +7,11 @@ no identifier, its place holds `-`. With history, the stream is the authority on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from actionhero.transport import new_identifier
 from actionhero_channels.delivery import STREAM_START, Delivery
+from actionhero_redis import Script
 
 if TYPE_CHECKING:
     from actionhero_redis import RedisClients
@@ -21,7 +22,9 @@ DEDUPLICATION_MS: Final = 60_000
 _NO_ID: Final = b"-"
 
 # One script, so that entries are published in the order of the stream.
-_APPEND_AND_PUBLISH: Final = """
+# The identifier of a nonce makes it idempotent.
+_APPEND_AND_PUBLISH: Final = Script(
+    """
 local id = redis.call('GET', KEYS[2])
 if id then return id end
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
@@ -30,7 +33,9 @@ id = redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[1], '*', 'p', previous, 'b'
 redis.call('SET', KEYS[2], id, 'PX', ARGV[4])
 redis.call('PUBLISH', ARGV[3], previous .. ' ' .. id .. ' ' .. ARGV[2])
 return id
-"""
+""",
+    idempotent=True,
+)
 
 
 class HistoryEntry(NamedTuple):
@@ -71,7 +76,8 @@ class Broadcasts:
             body: Its JSON; see `encode_body`.
             id: Its identifier.
         """
-        await self._clients.bytes.publish(self.redis_channel(channel), encode_published(body, id))
+        message = encode_published(body, id)
+        await self._clients.execute("PUBLISH", self.redis_channel(channel), message)
 
     async def append(self, channel: str, body: bytes, history: int) -> str:
         """Append a broadcast to the history and publish it, once even if Redis clients retry.
@@ -84,34 +90,29 @@ class Broadcasts:
         Returns:
             Its identifier.
         """
-        client: Any = self._clients.bytes
         nonce = self._key(channel, "sent", new_identifier())
-        redis_channel = self.redis_channel(channel)
-        id = await client.eval(
+        id = await self._clients.run_script(
             _APPEND_AND_PUBLISH,
-            2,
-            self._stream(channel),
-            nonce,
-            history,
-            body,
-            redis_channel,
-            DEDUPLICATION_MS,
+            (self._stream(channel), nonce),
+            (history, body, self.redis_channel(channel), DEDUPLICATION_MS),
         )
         return str(id.decode())
 
     async def latest_id(self, channel: str) -> str:
         """Return the identifier of the newest entry; `STREAM_START` if the history is empty."""
-        client: Any = self._clients.bytes
-        entries = await client.xrevrange(self._stream(channel), "+", "-", count=1)
+        entries = await self._clients.execute(
+            *("XREVRANGE", self._stream(channel), "+", "-", "COUNT", 1), idempotent=True
+        )
         return str(entries[0][0].decode()) if entries else STREAM_START
 
     async def entries_after(self, channel: str, id: str) -> list[HistoryEntry]:
         """Return the entries after an identifier, in order."""
-        client: Any = self._clients.bytes
-        entries = await client.xrange(self._stream(channel), f"({id}", "+")
+        entries = await self._clients.execute(
+            "XRANGE", self._stream(channel), f"({id}", "+", idempotent=True
+        )
         return [
-            HistoryEntry(fields[b"p"].decode(), Delivery(channel, fields[b"b"], id.decode()))
-            for id, fields in entries
+            HistoryEntry(previous.decode(), Delivery(channel, body, id.decode()))
+            for id, (_, previous, _, body) in entries
         ]
 
     def _stream(self, channel: str) -> str:

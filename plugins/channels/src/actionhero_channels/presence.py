@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actionhero.transport import dumps
 from actionhero_channels.broadcasts import encode_published
 from actionhero_channels.delivery import encode_body
+from actionhero_redis import Script
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 # KEYS: members, connections of one key. ARGV: connection, key, time to live, Redis channel, event.
 # One script, so that the event is published once even if the client retries it.
-_JOIN: Final = (
+_JOIN: Final = Script(
     _NOW
     + """
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
@@ -41,11 +42,12 @@ if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
 end
 if first then redis.call('PUBLISH', ARGV[4], ARGV[5]) end
-"""
+""",
+    idempotent=True,
 )
 
 # KEYS: as above. ARGV: connection, key, Redis channel, event.
-_LEAVE: Final = (
+_LEAVE: Final = Script(
     _NOW
     + """
 local removed = redis.call('ZREM', KEYS[2], ARGV[1])
@@ -54,11 +56,12 @@ if redis.call('ZCARD', KEYS[2]) > 0 then return end
 if redis.call('ZREM', KEYS[1], ARGV[2]) == 1 and removed == 1 then
   redis.call('PUBLISH', ARGV[3], ARGV[4])
 end
-"""
+""",
+    idempotent=True,
 )
 
 # KEYS: members. Returns the expired ones.
-_EXPIRE: Final = (
+_EXPIRE: Final = Script(
     _NOW
     + """
 local expired = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
@@ -67,11 +70,12 @@ return expired
 """
 )
 
-_MEMBERS: Final = (
+_MEMBERS: Final = Script(
     _NOW
     + """
 return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
-"""
+""",
+    idempotent=True,
 )
 
 
@@ -113,11 +117,11 @@ class Presence:
         expired: list[bytes] = await self._run(_EXPIRE, (self._members(channel),))
         for key in expired:
             event = _encode_event(channel, "leave", key.decode())
-            await self._clients.bytes.publish(self._broadcasts.redis_channel(channel), event)
+            redis_channel = self._broadcasts.redis_channel(channel)
+            await self._clients.execute("PUBLISH", redis_channel, event)
 
-    async def _run(self, script: str, keys: Sequence[str], *arguments: Any) -> Any:
-        client: Any = self._clients.bytes
-        return await client.eval(script, len(keys), *keys, *arguments)
+    async def _run(self, script: Script, keys: Sequence[str], *arguments: Any) -> Any:
+        return await self._clients.run_script(script, keys, arguments)
 
     def _members(self, channel: str) -> str:
         return self._clients.key("channels", f"{{{channel}}}", "members")

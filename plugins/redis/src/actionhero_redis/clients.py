@@ -12,6 +12,7 @@ from actionhero import RunMode, ServiceUnavailable
 from actionhero_redis.client_set import ClientSet
 from actionhero_redis.shareable import require_shareable
 from actionhero_redis.store import StoreKind
+from actionhero_redis.url import Topology
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -135,6 +136,12 @@ class RedisClients:
                 raise
         # Redis was restarted, or failed over. This stores the script too.
         return await execute(("EVAL", script.text, *words), idempotent=script.idempotent)
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether the keys of one command or script must be in one slot of a cluster."""
+        url = self.store.url
+        return url is not None and url.topology is Topology.CLUSTER
 
     @property
     def client(self) -> aio.Redis:

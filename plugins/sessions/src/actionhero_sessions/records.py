@@ -1,15 +1,17 @@
 """`Records`: the sessions in Redis. Each operation is one script, so it is atomic.
 
 A session is a hash with one field per session key, so that concurrent changes of different keys do
-not conflict. Each script uses one Redis key, because two keys may be on two servers of a cluster.
+not conflict. Each script uses one Redis key in a cluster, where two may be on two servers.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from actionhero.transport import dumps, loads
+from actionhero_redis import Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -20,15 +22,21 @@ if TYPE_CHECKING:
 _KEY = b":"
 _CREATED = b"created"
 _INDEXED = b"indexed"
+#: How many sessions are deleted by one script, which blocks Redis for about a millisecond.
+_DELETE_SLICE: Final = 500
 
-_LOAD = """
+_LOAD = Script(
+    """
 local fields = redis.call('HGETALL', KEYS[1])
 if #fields > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return fields
-"""
+""",
+    idempotent=True,
+)
 
 # A call that is still running must not create a deleted session again.
-_WRITE = """
+_WRITE = Script(
+    """
 if ARGV[2] == '' then
   if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 else
@@ -39,27 +47,43 @@ for i = 4, last, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 for i = last + 1, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 1
-"""
+""",
+    idempotent=True,
+)
 
-_POP = """
+# Not idempotent: after a lost reply, the values of the session would be lost too.
+_POP = Script(
+    """
 local fields = redis.call('HGETALL', KEYS[1])
 if redis.call('DEL', KEYS[1]) == 1 then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return fields
 """
+)
 
-# The session may belong to another user by now, or have no user.
-_DELETE = """
-if redis.call('HGET', KEYS[1], ARGV[3]) ~= ARGV[4] then return 0 end
-redis.call('DEL', KEYS[1])
-redis.call('PUBLISH', ARGV[1], ARGV[2])
-return 1
+# KEYS: sessions. ARGV: the Redis channel, the field of the user, the user, and an identifier for
+# each session. It may belong to another user by now, or have no user.
+_DELETE = Script(
+    """
+local count = 0
+for i, key in ipairs(KEYS) do
+  if redis.call('HGET', key, ARGV[2]) == ARGV[3] then
+    redis.call('DEL', key)
+    redis.call('PUBLISH', ARGV[1], ARGV[i + 3])
+    count = count + 1
+  end
+end
+return count
 """
+)
 
-_INDEX = """
+_INDEX = Script(
+    """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
-"""
+""",
+    idempotent=True,
+)
 
 
 class Record(NamedTuple):
@@ -155,23 +179,27 @@ class Records:
     async def delete_all(self, user: Any) -> int:
         """Delete every session of a user, and return their number."""
         clients = self._clients()
+        index = self._index_key(user)
+        arguments = (self.revocation_channel, self._user_field, dumps(user))
+        # In a cluster, the keys of one script must be on one server.
+        last = _DELETE_SLICE - 1
         count = 0
-        ids: Any = await clients.bytes.zrange(self._index_key(user), 0, -1)
-        for id in ids:
-            count += await self._run(
-                _DELETE,
-                self._key(id.decode()),
-                self.revocation_channel,
-                id,
-                self._user_field,
-                dumps(user),
+        while ids := await clients.execute("ZRANGE", index, 0, last, idempotent=True):
+            parts = [[id] for id in ids] if clients.is_cluster else [ids]
+            counts = await asyncio.gather(
+                *(
+                    clients.run_script(
+                        _DELETE, [self._key(id.decode()) for id in part], (*arguments, *part)
+                    )
+                    for part in parts
+                )
             )
-            await clients.bytes.zrem(self._index_key(user), id)
+            count += sum(counts)
+            await clients.execute("ZREM", index, *ids, idempotent=True)
         return count
 
-    async def _run(self, script: str, key: str, *arguments: Any) -> Any:
-        client: Any = self._clients().bytes
-        return await client.eval(script, 1, key, *arguments)
+    async def _run(self, script: Script, key: str, *arguments: Any) -> Any:
+        return await self._clients().run_script(script, (key,), arguments)
 
     def _key(self, id: str) -> str:
         return self._clients().key("sessions", id)
