@@ -241,7 +241,9 @@ def test_duplicate_names_are_refused() -> None:
     message = str(raised.value)
     assert message.startswith(f"two actions are called 'greet': Greet ({__file__}:")
     assert "plugin 'party') and " in message
-    assert message.endswith("plugin 'wake'); rename one, or disable one of the plugins")
+    assert message.endswith(
+        "plugin 'wake'); rename one, give one another version, or disable one of the plugins"
+    )
 
 
 async def test_all_errors_of_all_actions_are_reported_at_once() -> None:

@@ -131,7 +131,8 @@ def test_duplicate_routes_are_an_error(
         ("guests", "the route 'guests' is not a method, a space and a path; write 'PUT /user'"),
         (
             {"path": "/guests", "color": "red"},
-            "unknown key 'color' of a route; remove it (available: method, path, status)",
+            "unknown key 'color' of a route; remove it (available: method, path, status, "
+            "body_limit_bytes, parsed_body_limit_bytes)",
         ),
     ],
 )
@@ -223,6 +224,6 @@ def test_duplicate_initializers_are_an_error(place: Place, check_commands: Check
         "two initializers are called 'hen': ",
         ONE,
         TWO,
-        "rename one, or disable one of the plugins",
+        "rename one, give one another version, or disable one of the plugins",
         help_reports=False,
     )

@@ -22,6 +22,7 @@ __version__ = VERSION
 
 if TYPE_CHECKING:
     from actionhero.action import Action as Action
+    from actionhero.action_attributes import ActionAttribute as ActionAttribute
     from actionhero.app import App as App
     from actionhero.application import Application as Application
     from actionhero.application import RunMode as RunMode
@@ -74,6 +75,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         ".action": ["Action"],
+        ".action_attributes": ["ActionAttribute"],
         ".app": ["App"],
         ".application": ["Application", "RunMode"],
         ".call": ["Call", "Outcome"],

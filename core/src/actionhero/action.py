@@ -10,6 +10,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
+from actionhero.action_attributes import (
+    added_middleware,
+    deprecation_of,
+    requirements,
+    version_of,
+)
 from actionhero.errors import ActionNotFound, PluginError
 from actionhero.inputs.annotations import annotations_of, parameters_of
 from actionhero.inputs.schema import Inputs, InputSchema, OutputSchema
@@ -17,6 +23,7 @@ from actionhero.streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import date
 
     from actionhero.middleware import Middleware
 
@@ -52,6 +59,17 @@ class Action:
     middleware: ClassVar[Sequence[Middleware]] = ()
     #: The time limit of `run`; `None`: the setting `actions.timeout`; zero: no limit.
     timeout: ClassVar[timedelta | None] = None
+    #: The version of this action, if there are several with its name. Version 2 of `user:create`
+    #: is called `user:create@2` on every transport, and its HTTP paths begin with `/v2`; the name
+    #: without a suffix is version 1, and so is an action without a version.
+    version: ClassVar[int | None] = None
+    #: The date from which clients should no longer use this action (RFC 9745); it may be ahead.
+    deprecated: ClassVar[date | None] = None
+    #: The date from which this action may be gone (RFC 8594).
+    sunset: ClassVar[date | None] = None
+    #: The requirements of a call, one or several: middleware, or objects of a plugin that enforces
+    #: them, such as scopes.
+    requires: ClassVar[Any] = ()
     #: The names around a class that is defined in a function; its annotations may use them.
     _local_names: ClassVar[Mapping[str, Any]] = {}
 
@@ -89,7 +107,21 @@ class RegisteredAction:
                 f"{where} has the name {self.name!r}; use ASCII letters, digits and ':._-' only, "
                 "a letter or digit first"
             )
+        declared_version = version_of(action, f"action {self.name!r} ({self.source}, {owner})")
+        #: The name without the version.
+        self.base_name = self.name
+        #: The version; 1 for an action without one.
+        self.version = declared_version or 1
+        #: Whether the class declares a version.
+        self.has_version = declared_version is not None
+        if self.version > 1:
+            self.name = f"{self.base_name}@{self.version}"
         where = f"action {self.name!r} ({self.source}, {owner})"
+        #: The times of the deprecation and of the removal, if they are declared.
+        self.deprecated, self.sunset = deprecation_of(action, where)
+        #: The requirements of a call: those of its attributes, such as the group of its route, and
+        #: its own. Plugins read and enforce their own types of them.
+        self.requires = requirements(action)
         run = getattr(action, "run", None)
         if run is None or not (inspect.iscoroutinefunction(run) or inspect.isasyncgenfunction(run)):
             raise PluginError(
@@ -97,7 +129,8 @@ class RegisteredAction:
             )
         # Not `inspect.getdoc`, which returns the docstring of `Action` for a class without one.
         self.description: str = action.description or inspect.cleandoc(action.__doc__ or "")
-        self.middleware = _middleware(action, where)
+        enforcing = (item for item in self.requires if isinstance(item, Middleware))
+        self.middleware = (*added_middleware(action), *enforcing, *_middleware(action, where))
         #: Whether `run` is an async generator; its items are events.
         self.is_generator = inspect.isasyncgenfunction(run)
         parameters = parameters_of(run, where)
@@ -135,6 +168,11 @@ class RegisteredAction:
             ) from error
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """All names: version 1 is called `user:create@1`, too."""
+        return (self.name, f"{self.name}@1") if self.version == 1 else (self.name,)
+
+    @property
     def summary(self) -> str:
         """The first line of the description."""
         return self.description.strip().partition("\n")[0]
@@ -151,6 +189,7 @@ class ActionRegistry:
     """All actions of an application, by name."""
 
     def __init__(self) -> None:
+        #: By all names of each action.
         self._by_name: dict[str, RegisteredAction] = {}
         self._by_type: dict[type, RegisteredAction] = {}
 
@@ -165,9 +204,10 @@ class ActionRegistry:
             raise PluginError(
                 f"two actions are called {action.name!r}: {other.type.__qualname__} "
                 f"({other.source}, {other.owner}) and {action.type.__qualname__} "
-                f"({action.source}, {action.owner}); rename one, or disable one of the plugins"
+                f"({action.source}, {action.owner}); rename one, give one another version, or "
+                "disable one of the plugins"
             )
-        self._by_name[action.name] = action
+        self._by_name |= dict.fromkeys(action.names, action)
         self._by_type[action.type] = action
 
     def find(self, name: str) -> RegisteredAction:
@@ -179,7 +219,8 @@ class ActionRegistry:
         try:
             return self._by_name[name]
         except KeyError:
-            near = difflib.get_close_matches(name, self._by_name, n=3)
+            names = [action.name for action in self]
+            near = difflib.get_close_matches(name, names, n=3)
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise ActionNotFound(f"Action not found: {name}{hint}") from None
 
@@ -195,10 +236,10 @@ class ActionRegistry:
             raise ActionNotFound(f"Action not found: {type_.__qualname__}") from None
 
     def __iter__(self) -> Iterator[RegisteredAction]:
-        return iter(sorted(self._by_name.values(), key=lambda action: action.name))
+        return iter(sorted(self._by_type.values(), key=lambda action: action.name))
 
     def __len__(self) -> int:
-        return len(self._by_name)
+        return len(self._by_type)
 
     def __contains__(self, name: str) -> bool:
         return name in self._by_name

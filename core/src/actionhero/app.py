@@ -243,6 +243,7 @@ class App:
             show_tracebacks=self.get(ErrorsSettings).shows_tracebacks(self.environment),
             keep_tracebacks=self.environment != "production",
         )
+        self._check_requirements()
         for plugin, error in host.collect("actionhero_validate", str, app=self):
             self.problems.append(f"{error} (reported by {plugin.owner})")
         # Not collected for the command line, so that servers are not imported.
@@ -278,6 +279,19 @@ class App:
                 self.actions.add(RegisteredAction(action, owner))
             except PluginError as error:
                 self.problems.append(str(error))
+
+    def _check_requirements(self) -> None:
+        """Record a problem for each requirement of an action that nothing enforces."""
+        types = [t for _, t in self.plugins.collect("actionhero_requirement_types", type, app=self)]
+        for action in self.actions:
+            for item in action.requires:
+                if not isinstance(item, (Middleware, *types)):
+                    known = ", ".join(["Middleware", *sorted(type_.__name__ for type_ in types)])
+                    self.problems.append(
+                        f"action {action.name!r} ({action.source}, {action.owner}) requires "
+                        f"{item!r}, which no plugin enforces; install or enable the plugin of this "
+                        f"requirement, or remove it (enforced: instances of {known})"
+                    )
 
     def _instantiate(self, type_: type[Resource]) -> list[Resource]:
         """Return an instance of each subclass of `type_` that the application package defines."""

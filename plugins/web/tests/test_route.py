@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionhero_web.routes.route import METHODS, Route, Segment, check_status
+from actionhero_web.routes.path_template import Segment, SegmentKind
+from actionhero_web.routes.route import METHODS, Route, check_status
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,24 @@ def test_plain_data_may_contain_a_status() -> None:
     )
 
 
+def test_plain_data_may_contain_limits() -> None:
+    """Of the body, and of its parsed part."""
+    (route,) = Route.parse({"method": "POST", "path": "/", "body_limit_bytes": 5_000_000})
+
+    assert route == Route.post("/", body_limit_bytes=5_000_000)
+    assert route.parsed_body_limit_bytes is None
+
+
+def test_the_last_parameter_may_match_the_rest_of_the_path() -> None:
+    """Its name is that of an input."""
+    route = Route.get("/files/{name:path}")
+
+    assert route.segments[1] == Segment("name", SegmentKind.TAIL)
+    assert route.parameters == ("name",)
+    assert route.template == "/files/{name}"
+    assert str(route) == "GET /files/{name:path}"
+
+
 def test_an_action_may_have_several_routes() -> None:
     """A list contains routes and plain data, in order."""
     routes = Route.parse(["GET /user/{id}", Route.get("/people/{id}")])
@@ -76,7 +95,11 @@ def test_a_path_is_split_into_segments() -> None:
     """Text is decoded, and parameters have names."""
     route = Route.get("/caf%C3%A9/{id}/a%2Fb")
 
-    assert route.segments == (Segment("café", False), Segment("id", True), Segment("a/b", False))
+    assert route.segments == (
+        Segment("café", SegmentKind.LITERAL),
+        Segment("id", SegmentKind.PARAMETER),
+        Segment("a/b", SegmentKind.LITERAL),
+    )
     assert route.parameters == ("id",)
     assert Route.get("/").segments == ()
 
@@ -169,9 +192,28 @@ def test_a_path_is_split_into_segments() -> None:
         ),
         (
             {"method": "GET", "path": "/", "code": 201},
-            "unknown key 'code' of a route; remove it (available: method, path, status)",
+            "unknown key 'code' of a route; remove it (available: method, path, status, "
+            "body_limit_bytes, parsed_body_limit_bytes)",
         ),
         ({"method": "GET"}, "the route {'method': 'GET'} has no 'path'; add it"),
+        (
+            "GET /files/{rest:path}/size",
+            "the path '/files/{rest:path}/size' continues after {rest:path}, which matches the "
+            "rest of the path; move it to the end",
+        ),
+        (
+            "GET /files/{id:int}",
+            "the path '/files/{id:int}' has the parameter '{id:int}', but a parameter has no type "
+            "other than 'path'; write '{id}' and annotate the input as int",
+        ),
+        (
+            {"method": "POST", "path": "/", "body_limit_bytes": 0},
+            "body_limit_bytes is 0; write a number of bytes, 1 or more",
+        ),
+        (
+            {"method": "POST", "path": "/", "parsed_body_limit_bytes": "1 MB"},
+            "parsed_body_limit_bytes is '1 MB'; write a number of bytes, 1 or more",
+        ),
         (
             [],
             "the list of routes is empty; write 'PUT /user', Route.put('/user'), "

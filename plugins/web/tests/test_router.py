@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionhero.errors import PluginError
+from actionhero_web.routes.path_template import SegmentKind
 from actionhero_web.routes.route import METHODS, Route
 from actionhero_web.routes.router import Match, NoMatch, Router
 
@@ -217,41 +218,110 @@ def test_the_same_path_with_another_method_is_not_a_conflict() -> None:
     assert matched(routes.match("PUT", "/user"))[0] == "PUT /user"
 
 
+# --- the rest of the path -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "rest"),
+    [
+        ("/files/a", "a"),
+        ("/files/a/b/c", "a/b/c"),
+        ("/files/a/b/", "a/b"),
+        ("/files/a%20b/caf%C3%A9", "a b/café"),
+        # Generated clients encode the slash.
+        ("/files/a%2Fb", "a/b"),
+        ("/files/https://example.com/x", "https://example.com/x"),
+        ("/files/...", "..."),
+    ],
+)
+def test_the_last_parameter_takes_the_rest_of_the_path(path: str, rest: str) -> None:
+    """Decoded, without a trailing slash."""
+    result = router("GET /files/{name:path}", "GET /files").match("GET", path)
+
+    assert matched(result) == ("GET /files/{name:path}", {"name": [rest]})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/files/../secret",
+        "/files/a/../../secret",
+        "/files/%2e%2e/secret",
+        "/files/..%2Fsecret",
+        "/files/./a",
+        "/files//etc/passwd",
+        "/files/%2Fetc/passwd",
+        "/files/..",
+        "/files/",
+        "/files",
+        "/filesystem",
+    ],
+)
+def test_the_rest_of_the_path_stays_below_its_folder(path: str) -> None:
+    """An action may append it to a folder: it is not empty, not absolute, and does not go up."""
+    assert unmatched(router("GET /files/{name:path}").match("GET", path)).allowed == frozenset()
+
+
+def test_text_and_parameters_take_precedence_over_the_rest_of_the_path() -> None:
+    """At each segment; the rest is the last attempt."""
+    routes = router(
+        "GET /{any:path}", "GET /user/{id}", "GET /user/{id}/part", "GET /user/{rest:path}"
+    )
+
+    assert matched(routes.match("GET", "/user/7")) == ("GET /user/{id}", {"id": ["7"]})
+    assert matched(routes.match("GET", "/user/7/x")) == ("GET /user/{rest:path}", {"rest": ["7/x"]})
+    assert matched(routes.match("GET", "/user/7/part"))[0] == "GET /user/{id}/part"
+    assert matched(routes.match("HEAD", "/x/y")) == ("GET /{any:path}", {"any": ["x/y"]})
+    assert unmatched(routes.match("POST", "/x/y")).allow == "GET, HEAD, OPTIONS"
+
+
+def test_two_routes_for_the_rest_of_a_path_are_an_error() -> None:
+    """The names of the parameters make no difference."""
+    with pytest.raises(PluginError, match="match the same requests"):
+        router("GET /files/{a:path}", "GET /files/{b:path}")
+
+
 # --- comparison with a naive implementation -----------------------------------------------------
 
 _NAMES = st.sampled_from(["a", "b", "é", "x y", "a/b"])
 _TEMPLATES = st.lists(_NAMES | st.none(), max_size=4)
-_ROUTES = st.lists(st.tuples(st.sampled_from(METHODS[:4]), _TEMPLATES), max_size=12)
+_ROUTES = st.lists(
+    st.tuples(st.sampled_from(METHODS[:4]), _TEMPLATES, st.booleans()), max_size=12
+)
 
 
-def _route(method: str, template: list[str | None]) -> Route:
+def _route(method: str, template: list[str | None], has_tail: bool) -> Route:
     parts = [
         f"{{p{at}}}" if text is None else quote(text, safe="") for at, text in enumerate(template)
-    ]
+    ] + ["{tail:path}"] * has_tail
     return Route(method, "/" + "/".join(parts))
 
 
 def _shape(route: Route) -> tuple[object, ...]:
-    return (route.method, *(None if is_one else text for text, is_one in route.segments))
+    literal = SegmentKind.LITERAL
+    return (route.method, *(s.text if s.kind is literal else s.kind for s in route.segments))
 
 
-def _naive(routes: list[Route], method: str, path: str) -> Route | None:
-    """Return the matching route; of several, the one with the leftmost text."""
+def _naive(routes: list[Route], method: str, path: str) -> tuple[Route, list[str]] | None:
+    """Return the matching route, of several the one with the leftmost text, and the values."""
     parts = [unquote(part) for part in path.removesuffix("/").split("/")[1:]]
-
-    def matches(route: Route) -> bool:
-        return (
-            route.method == method
-            and len(route.segments) == len(parts)
-            and all(
-                is_one or text == part
-                for (text, is_one), part in zip(route.segments, parts, strict=True)
-            )
-        )
-
-    best = sorted(filter(matches, routes), key=lambda route: [one for _, one in route.segments])
-    if best:
-        return best[0]
+    matches = []
+    for route in routes:
+        kinds = [segment.kind for segment in route.segments]
+        split = list(parts)
+        if SegmentKind.TAIL in kinds and len(parts) >= len(kinds):
+            split[len(kinds) - 1 :] = ["/".join(parts[len(kinds) - 1 :])]
+        if route.method != method or len(split) != len(kinds):
+            continue
+        if all(
+            kind is not SegmentKind.LITERAL or text == part
+            for (text, kind), part in zip(route.segments, split, strict=True)
+        ):
+            values = [v for v, kind in zip(split, kinds, strict=True) if kind.value != "literal"]
+            matches.append(([list(SegmentKind).index(kind) for kind in kinds], str(route), values))
+    if matches:
+        _, name, values = min(matches)
+        return Route.parse(name)[0], values
     return _naive(routes, "GET", path) if method == "HEAD" else None
 
 
@@ -263,7 +333,7 @@ def _naive(routes: list[Route], method: str, path: str) -> Route | None:
     st.booleans(),
 )
 def test_the_router_agrees_with_a_naive_implementation(
-    template: list[tuple[str, list[str | None]]], method: str, parts: list[str], slash: bool
+    template: list[tuple[str, list[str | None], bool]], method: str, parts: list[str], slash: bool
 ) -> None:
     """For random routes and paths."""
     routes = list({_shape(route): route for route in (_route(*each) for each in template)}.values())
@@ -276,11 +346,11 @@ def test_the_router_agrees_with_a_naive_implementation(
         allowed = {each for each in METHODS if _naive(routes, each, path)}
         assert unmatched(result).allowed == (allowed | {"OPTIONS"} if allowed else set())
         return
+    route, values = expected
     name, parameters = matched(result)
-    assert name == str(expected)
-    values = [part for part, (_, one) in zip(parts, expected.segments, strict=True) if one]
+    assert name == str(route)
     assert parameters == {
-        name: [value] for name, value in zip(expected.parameters, values, strict=True)
+        name: [value] for name, value in zip(route.parameters, values, strict=True)
     }
 
 

@@ -72,7 +72,10 @@ class Pipeline:
         #: Middleware around every call, the outermost first.
         self.middleware = tuple(middleware)
         self._plans = {
-            action.name: CallPlan(action, self.middleware, timeout_seconds) for action in actions
+            name: plan
+            for action in actions
+            for plan in [CallPlan(action, self.middleware, timeout_seconds)]
+            for name in action.names
         }
 
     async def execute(

@@ -240,6 +240,32 @@ def actionhero_validate(app: Application) -> Sequence[str] | None:
 
 
 @hookspec
+def actionhero_requirement_types(app: Application) -> Sequence[type] | None:
+    """Types of requirements that the plugin enforces, in the attribute `requires` of actions.
+
+    Called once, when all actions are registered, in every process: import nothing heavy.
+
+    Args:
+        app: The application. `requires` of each of `app.actions` has the requirements of the
+            action and of the groups of its routes.
+
+    Returns:
+        Classes. The application does not start if an action requires something else, except for
+        middleware, which core runs: otherwise a disabled plugin would make such actions public.
+
+    Order:
+        The order of registration, which makes no difference.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_requirement_types():
+            return [Scope]
+        ```
+    """
+
+
+@hookspec
 def actionhero_servers(app: Application) -> Sequence[Server] | None:
     """Servers, each of which runs a transport.
 

@@ -40,7 +40,7 @@ class HttpCaller:
         if not routes:
             raise ValueError(f"action {action!r} has no route; set its attribute web")
         route = routes[0]
-        path = route.path
+        path = route.template
         for name in route.parameters:
             path = path.replace(f"{{{name}}}", quote(_text(inputs.pop(name)), safe=""))
         prefix = self._app.get(WebSettings).prefix

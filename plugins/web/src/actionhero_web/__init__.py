@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from actionhero import lazy_names
 from actionhero_web.routes.route import Route as Route
+from actionhero_web.routes.route_group import Routes as Routes
 
 if TYPE_CHECKING:
     from actionhero_web.application import REQUEST_HANDLER as REQUEST_HANDLER
@@ -50,5 +51,5 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".routes.action_routes": ["routes_of"],
         ".settings": ["WebSettings"],
     },
-    eager=["Route"],
+    eager=["Route", "Routes"],
 )

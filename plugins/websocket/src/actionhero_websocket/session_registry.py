@@ -50,7 +50,9 @@ class SessionRegistry:
         self.pending = PendingCall()
         self.sockets = SocketRegistry(self.settings)
         #: The exposed actions, by name.
-        self.actions = {action.name: action for action in app.actions if is_exposed(action)}
+        self.actions = {
+            name: action for action in app.actions if is_exposed(action) for name in action.names
+        }
         self.cancels_on_disconnect = web.cancel_on_disconnect
         self._format = web.response_format
         #: Whether the grace period is over: calls that are cancelled now get an error response.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actionhero import PluginError
@@ -16,28 +17,36 @@ if TYPE_CHECKING:
 def routes_of(action: RegisteredAction) -> tuple[Route, ...]:
     """Return the routes of one action; none if it has no attribute `web`.
 
+    The paths of version 2 and later begin with `/v2`. An action that declares `version = 1` has
+    each route twice, without and with `/v1`.
+
     Raises:
         PluginError: The attribute is not a route. The message names action and file.
     """
     declaration = action.attribute("web")
     if declaration is None or declaration is False:
         return ()
+    where = f"action {action.name!r} ({action.source}, {action.owner}) has an invalid web"
     try:
         routes = Route.parse(declaration)
-    except ValueError as error:
-        raise PluginError(
-            f"action {action.name!r} ({action.source}, {action.owner}) has an invalid web: {error}"
-        ) from error
+    except (TypeError, ValueError) as error:
+        raise PluginError(f"{where}: {error}") from error
     for route in routes:
         missing = [name for name in route.parameters if name not in action.inputs.names]
         if missing and action.inputs.fields:
             known = ", ".join(sorted(action.inputs.names))
             raise PluginError(
-                f"action {action.name!r} ({action.source}, {action.owner}) has an invalid web: "
+                f"{where}: "
                 f"the path {route.path!r} has the parameter {missing[0]!r}, but its inputs have "
                 f"no such field (available: {known}); fix the path or the inputs"
             )
-    return routes
+    if not action.has_version:
+        return routes
+    prefix = f"/v{action.version}"
+    versioned = tuple(
+        replace(route, path=prefix + route.path.removesuffix("/")) for route in routes
+    )
+    return (*routes, *versioned) if action.version == 1 else versioned
 
 
 def router_for(app: Application) -> Router[RegisteredAction]:

@@ -45,7 +45,7 @@ def _command(route: Route, action: RegisteredAction, address: str, options: str)
             if value is None:
                 return None
             values[field.name] = value
-    path = route.path
+    path = route.template
     for name in route.parameters:
         path = path.replace(f"{{{name}}}", str(values.pop(name, 1)))
     url = address + path

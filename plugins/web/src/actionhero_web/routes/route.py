@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
 
-from actionhero_web.routes.percent_encoding import percent_decode
+from actionhero import ActionAttribute
+from actionhero_web.routes.path_template import Segment, normalize_path, split_path
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from actionhero import Middleware
 
 #: The methods of routes. `OPTIONS` is handled by the server.
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -17,29 +23,36 @@ Status: TypeAlias = int | Callable[[Any], int]
 _ROUTE_FORMS: Final = (
     "'PUT /user', Route.put('/user'), a mapping with method and path, or a list of these"
 )
-_KEYS: Final = ("method", "path", "status")
+_LIMITS: Final = ("body_limit_bytes", "parsed_body_limit_bytes")
+_KEYS: Final = ("method", "path", "status", *_LIMITS)
 
 
-class Segment(NamedTuple):
-    """One segment of a path, between two slashes."""
+class RouteOptions(TypedDict, total=False):
+    """The options of a route, the same for all methods; see `Route`."""
 
-    #: The decoded text, or the name of the parameter.
-    text: str
-    is_parameter: bool
+    status: Status
+    body_limit_bytes: int | None
+    parsed_body_limit_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class Route(ActionAttribute):
     """A method and a path template, such as `GET /user/{id}`.
 
-    A parameter matches one whole segment. Paths are case-sensitive, a trailing slash is ignored,
-    and the server's prefix (`/api`) is not part of the path. `/user/:id` is the same as
-    `/user/{id}`.
+    A parameter matches one whole segment. `{path:path}` at the end matches the rest of the path,
+    one segment or more. Paths are case-sensitive, a trailing slash is ignored, and the server's
+    prefix (`/api`) is not part of the path. `/user/:id` is the same as `/user/{id}`.
 
     Args:
         method: One of `METHODS`, in any case. A route for `GET` handles `HEAD` too.
         path: The template. Text may be percent-encoded.
         status: The status of a success, 200 to 599; or a function of the returned value.
+        body_limit_bytes: The largest request body; `None`: the setting `web.body_limit_bytes`.
+        parsed_body_limit_bytes: The largest part of it that is parsed in memory, such as JSON;
+            `None`: the setting `web.parsed_body_limit_bytes`, or `body_limit_bytes` if that is
+            smaller.
+        middleware: The middleware of the group of routes; see `Routes`.
+        requires: The requirements of the group of routes; see `Routes`.
 
     Raises:
         ValueError: An argument is invalid; the message contains the reason.
@@ -48,41 +61,47 @@ class Route:
     method: str
     path: str
     status: Status = 200
+    body_limit_bytes: int | None = None
+    parsed_body_limit_bytes: int | None = None
+    middleware: tuple[Middleware, ...] = ()
+    requires: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "method", _validate_method(self.method))
-        object.__setattr__(self, "path", _validate_path(self.path))
+        object.__setattr__(self, "path", normalize_path(self.path))
         check_status(self.status)
+        for name in _LIMITS:
+            _check_limit(name, getattr(self, name))
 
     @classmethod
-    def get(cls, path: str, *, status: Status = 200) -> Route:
+    def get(cls, path: str, **options: Unpack[RouteOptions]) -> Route:
         """Return a route for `GET`; it handles `HEAD` too."""
-        return cls("GET", path, status)
+        return cls("GET", path, **options)
 
     @classmethod
-    def head(cls, path: str, *, status: Status = 200) -> Route:
+    def head(cls, path: str, **options: Unpack[RouteOptions]) -> Route:
         """Return a route for `HEAD`, which takes precedence over a route for `GET`."""
-        return cls("HEAD", path, status)
+        return cls("HEAD", path, **options)
 
     @classmethod
-    def post(cls, path: str, *, status: Status = 200) -> Route:
+    def post(cls, path: str, **options: Unpack[RouteOptions]) -> Route:
         """Return a route for `POST`."""
-        return cls("POST", path, status)
+        return cls("POST", path, **options)
 
     @classmethod
-    def put(cls, path: str, *, status: Status = 200) -> Route:
+    def put(cls, path: str, **options: Unpack[RouteOptions]) -> Route:
         """Return a route for `PUT`."""
-        return cls("PUT", path, status)
+        return cls("PUT", path, **options)
 
     @classmethod
-    def patch(cls, path: str, *, status: Status = 200) -> Route:
+    def patch(cls, path: str, **options: Unpack[RouteOptions]) -> Route:
         """Return a route for `PATCH`."""
-        return cls("PATCH", path, status)
+        return cls("PATCH", path, **options)
 
     @classmethod
-    def delete(cls, path: str, *, status: Status = 200) -> Route:
+    def delete(cls, path: str, **options: Unpack[RouteOptions]) -> Route:
         """Return a route for `DELETE`."""
-        return cls("DELETE", path, status)
+        return cls("DELETE", path, **options)
 
     @classmethod
     def parse(cls, value: object) -> tuple[Route, ...]:
@@ -90,7 +109,8 @@ class Route:
 
         Args:
             value: A route, `"PUT /user"`, a mapping with `method`, `path` and optionally `status`,
-                or a list or tuple of these: an action may have several routes.
+                `body_limit_bytes` and `parsed_body_limit_bytes`, or a list or tuple of these: an
+                action may have several routes.
 
         Raises:
             ValueError: The value is invalid; the message contains the reason.
@@ -104,12 +124,17 @@ class Route:
     @property
     def segments(self) -> tuple[Segment, ...]:
         """The segments of the path, with decoded text; none for `/`."""
-        return _split(self.path)
+        return split_path(self.path)
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names of the parameters, in the order of the path."""
         return tuple(segment.text for segment in self.segments if segment.is_parameter)
+
+    @property
+    def template(self) -> str:
+        """The path with all parameters as `{name}`, also the one for the rest of the path."""
+        return self.path.replace(":path}", "}")
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -142,6 +167,11 @@ def checked_status(status: int) -> int:
     return status
 
 
+def _check_limit(name: str, limit: object) -> None:
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise ValueError(f"{name} is {limit!r}; write a number of bytes, 1 or more")
+
+
 def _parse_one(value: object) -> Route:
     if isinstance(value, Route):
         return value
@@ -162,7 +192,7 @@ def _parse_mapping(value: Mapping[Any, Any]) -> Route:
     unknown = [key for key in value if key not in _KEYS]
     if unknown:
         raise ValueError(
-            f"unknown key {unknown[0]!r} of a route; remove it (available: method, path, status)"
+            f"unknown key {unknown[0]!r} of a route; remove it (available: {', '.join(_KEYS)})"
         )
     missing = [key for key in ("method", "path") if key not in value]
     if missing:
@@ -174,66 +204,3 @@ def _validate_method(method: object) -> str:
     if isinstance(method, str) and method.upper() in METHODS:
         return method.upper()
     raise ValueError(f"the method {method!r} is not supported; available: {', '.join(METHODS)}")
-
-
-def _validate_path(path: object) -> str:
-    if not isinstance(path, str):
-        raise ValueError(f"the path {path!r} is not text; write '/user/{{id}}'")
-    if not path.startswith("/"):
-        raise ValueError(f"the path {path!r} does not start with '/'; write '/user/{{id}}'")
-    for character in path:
-        if character in "?#\\" or character.isspace() or not character.isprintable():
-            raise ValueError(
-                f"the path {path!r} contains the invalid character {character!r}; "
-                "remove it, or write it percent-encoded"
-            )
-    path = "/".join(_normalize_parameter(segment) for segment in path.split("/"))
-    if len(path) > 1 and path.endswith("/"):
-        path = path[:-1]
-    _check_parameter_names(path, _split(path))
-    return path
-
-
-def _normalize_parameter(segment: str) -> str:
-    return f"{{{segment[1:]}}}" if segment.startswith(":") else segment
-
-
-def _check_parameter_names(path: str, segments: tuple[Segment, ...]) -> None:
-    names = set()
-    for name, is_parameter in segments:
-        if not is_parameter:
-            continue
-        if not name.isidentifier():
-            raise ValueError(
-                f"the path {path!r} has the parameter {name!r}, which cannot be the name "
-                "of an input; use letters, digits and '_'"
-            )
-        if name in names:
-            raise ValueError(
-                f"the path {path!r} has two parameters named {name!r}; rename one of them"
-            )
-        names.add(name)
-
-
-def _split(path: str) -> tuple[Segment, ...]:
-    if path == "/":
-        return ()
-    return tuple(_parse_segment(path, text) for text in path[1:].split("/"))
-
-
-def _parse_segment(path: str, text: str) -> Segment:
-    if not text:
-        raise ValueError(f"the path {path!r} has an empty segment ('//'); remove one slash")
-    if text[0] == "{" and text[-1] == "}" and "{" not in text[1:] and "}" not in text[:-1]:
-        return Segment(text[1:-1], is_parameter=True)
-    if "{" in text or "}" in text:
-        raise ValueError(
-            f"the path {path!r} has braces that do not enclose a whole segment; "
-            "a parameter is a whole segment: '/{id}/'"
-        )
-    try:
-        return Segment(percent_decode(text), is_parameter=False)
-    except ValueError as error:
-        raise ValueError(
-            f"the path {path!r} is not percent-encoded UTF-8: {error}; write '%' as '%25'"
-        ) from error

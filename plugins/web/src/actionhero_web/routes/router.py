@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from actionhero import PluginError
 from actionhero_web.routes.percent_encoding import percent_decode
+from actionhero_web.routes.path_template import SegmentKind
 from actionhero_web.routes.route import METHODS, Route
 
 if TYPE_CHECKING:
@@ -77,12 +78,16 @@ NOT_FOUND: Final = NoMatch(frozenset())
 MALFORMED: Final = NoMatch(frozenset(), is_malformed=True)
 
 
+#: Segments that change the folder (RFC 3986, section 5.2.4).
+_DOT_SEGMENTS: Final = frozenset({".", ".."})
+
+
 class Router(Generic[T]):
     """Finds the route of a request. A literal path takes one lookup in a dictionary.
 
-    At each segment, from left to right, literal text takes precedence over a parameter, which is
-    tried if the literal text leads to no route. A request for `HEAD` without a matching route for
-    `HEAD` gets the one for `GET`.
+    At each segment, from left to right, literal text takes precedence over a parameter, and that
+    over the rest of the path, which is tried if the other leads to no route. A request for `HEAD`
+    without a matching route for `HEAD` gets the one for `GET`.
 
     Args:
         routes: All routes, each with its target.
@@ -111,13 +116,10 @@ class Router(Generic[T]):
             if match is not None:
                 return match
         segments = encoded_path.split("/")
-        is_unroutable = segments.pop(0) != ""  # text before the first slash
-        if "" in segments:
-            if not segments[-1]:
-                segments.pop()  # a trailing slash is ignored
-            is_unroutable = is_unroutable or "" in segments
-        if is_unroutable:
+        if segments.pop(0) != "":  # text before the first slash
             return NOT_FOUND if _is_decodable(encoded_path) else MALFORMED
+        if segments and not segments[-1]:
+            segments.pop()  # a trailing slash is ignored
         if "%" in encoded_path or not encoded_path.isascii():
             try:
                 segments = [percent_decode(segment) for segment in segments]
@@ -150,13 +152,17 @@ class Router(Generic[T]):
 
     def _add(self, route: Route, target: T) -> None:
         node = self._trees.setdefault(route.method, _Node())
-        for text, is_parameter in route.segments:
-            if is_parameter:
-                if node.parameter is None:
-                    node.parameter = _Node()
+        root = node
+        for text, kind in route.segments:
+            if kind is SegmentKind.LITERAL:
+                node = node.literals.setdefault(text, _Node())
+            elif kind is SegmentKind.PARAMETER:
+                node.parameter = node.parameter or _Node()
                 node = node.parameter
             else:
-                node = node.literals.setdefault(text, _Node())
+                root.has_tails = True
+                node.tail = node.tail or _Node()
+                node = node.tail
         if node.match is not None:
             raise PluginError(_conflict_message(node.match.route, node.match.target, route, target))
         node.match = Match(route, target, {})
@@ -177,11 +183,15 @@ class Router(Generic[T]):
 class _Node(Generic[T]):
     """A node in the tree of segments."""
 
-    __slots__ = ("literals", "match", "names", "parameter")
+    __slots__ = ("has_tails", "literals", "match", "names", "parameter", "tail")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node[T]] = {}
         self.parameter: _Node[T] | None = None
+        #: The node after the rest of the path.
+        self.tail: _Node[T] | None = None
+        #: Whether a node of the tree has a tail; set at its root.
+        self.has_tails = False
         self.match: Match[T] | None = None
         self.names: tuple[str, ...] = ()
 
@@ -195,7 +205,7 @@ def _walk(tree: _Node[T], segments: list[str]) -> Match[T] | None:
         child = node.literals.get(segment)
         if child is None:
             child = node.parameter
-            if child is None:
+            if child is None or not segment:
                 break
             values.append(segment)
         elif node.parameter is not None:
@@ -204,11 +214,11 @@ def _walk(tree: _Node[T], segments: list[str]) -> Match[T] | None:
     else:
         if node.match is not None:
             return _matched(node, node.match, values)
-    return _search(tree, segments, 0, []) if has_fork else None
+    return _search(tree, segments, 0, []) if has_fork or tree.has_tails else None
 
 
 def _search(node: _Node[T], segments: list[str], depth: int, values: list[str]) -> Match[T] | None:
-    """Try all branches below `node`, literal text first."""
+    """Try all branches below `node`: literal text, the parameter, and the rest of the path."""
     if depth == len(segments):
         return None if node.match is None else _matched(node, node.match, values)
     segment = segments[depth]
@@ -216,9 +226,18 @@ def _search(node: _Node[T], segments: list[str], depth: int, values: list[str]) 
     literal = node.literals.get(segment)
     if literal is not None:
         match = _search(literal, segments, depth + 1, values)
-    if match is None and node.parameter is not None:
+    if match is None and node.parameter is not None and segment:
         match = _search(node.parameter, segments, depth + 1, [*values, segment])
+    if match is None and node.tail is not None and node.tail.match is not None:
+        rest = "/".join(segments[depth:])
+        if _is_safe(rest):
+            match = _matched(node.tail, node.tail.match, [*values, rest])
     return match
+
+
+def _is_safe(path: str) -> bool:
+    """Whether a decoded path stays below a folder that it is appended to."""
+    return not path.startswith("/") and _DOT_SEGMENTS.isdisjoint(path.split("/"))
 
 
 def _matched(node: _Node[T], match: Match[T], values: list[str]) -> Match[T]:
