@@ -46,6 +46,7 @@ API: dict[str, tuple[str, ...]] = {
     ),
     "Connections and sessions": ("Connection", "Session", "SessionStore"),
     "Plugins": (
+        "ActionAttribute",
         "App",
         "Application",
         "Initializer",

@@ -224,6 +224,6 @@ def test_duplicate_initializers_are_an_error(place: Place, check_commands: Check
         "two initializers are called 'hen': ",
         ONE,
         TWO,
-        "rename one, give one another version, or disable one of the plugins",
+        "rename one, or disable one of the plugins",
         help_reports=False,
     )
