@@ -19,13 +19,12 @@ from actionhero.action_attributes import (
 from actionhero.errors import ActionNotFound, PluginError
 from actionhero.inputs.annotations import annotations_of, parameters_of
 from actionhero.inputs.schema import Inputs, InputSchema, OutputSchema
+from actionhero.middleware import Middleware
 from actionhero.streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date
-
-    from actionhero.middleware import Middleware
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]*")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from actionhero.errors import PluginError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from actionhero.middleware import Middleware
 
 

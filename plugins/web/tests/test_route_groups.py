@@ -274,7 +274,7 @@ async def test_versions_have_paths_and_names() -> None:
         assert await app.call("user:create") == "first"
         assert await app.call("user:create@1") == "first"
         assert await app.call("user:create@2") == "second"
-        with pytest.raises(ActionNotFound, match=r"did you mean 'user:create@2' or 'user:create'\?"):
+        with pytest.raises(ActionNotFound, match="mean 'user:create@2' or 'user:create'"):
             await app.call("user:create@3")
         assert len(app.app.actions) == len(list(app.app.actions))
 

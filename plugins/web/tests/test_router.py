@@ -285,9 +285,7 @@ def test_two_routes_for_the_rest_of_a_path_are_an_error() -> None:
 
 _NAMES = st.sampled_from(["a", "b", "é", "x y", "a/b"])
 _TEMPLATES = st.lists(_NAMES | st.none(), max_size=4)
-_ROUTES = st.lists(
-    st.tuples(st.sampled_from(METHODS[:4]), _TEMPLATES, st.booleans()), max_size=12
-)
+_ROUTES = st.lists(st.tuples(st.sampled_from(METHODS[:4]), _TEMPLATES, st.booleans()), max_size=12)
 
 
 def _route(method: str, template: list[str | None], has_tail: bool) -> Route:

@@ -1,4 +1,7 @@
-"""The HTTP server of ActionHero. Importing `Route`, for authors of actions, imports no aiohttp."""
+"""The HTTP server of ActionHero.
+
+Importing `Route` and `Routes`, for authors of actions, imports no aiohttp.
+"""
 
 from __future__ import annotations
 

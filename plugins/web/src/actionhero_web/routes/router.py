@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
 from actionhero import PluginError
-from actionhero_web.routes.percent_encoding import percent_decode
 from actionhero_web.routes.path_template import SegmentKind
+from actionhero_web.routes.percent_encoding import percent_decode
 from actionhero_web.routes.route import METHODS, Route
 
 if TYPE_CHECKING:
