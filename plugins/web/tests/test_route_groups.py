@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator  # noqa: TC003 - read when the application loads
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,6 @@ from actionhero_web import Route, Routes
 from actionhero_web import plugin as web_plugin
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from actionhero.testing import RunningApp
 
 
@@ -277,6 +276,38 @@ async def test_versions_have_paths_and_names() -> None:
         with pytest.raises(ActionNotFound, match="mean 'user:create@2' or 'user:create'"):
             await app.call("user:create@3")
         assert len(app.app.actions) == len(list(app.app.actions))
+
+
+async def test_a_deprecated_action_has_headers() -> None:
+    """By RFC 9745 and RFC 8594, also in errors and streams."""
+
+    class Failing(Action):
+        name = "failing"
+        web = "GET /failing"
+        deprecated = date(2026, 1, 1)
+
+        async def run(self) -> None:
+            raise Forbidden("no")
+
+    class Streaming(Action):
+        name = "streaming"
+        web = "GET /streaming"
+        sunset = date(2026, 7, 1)
+
+        async def run(self) -> AsyncIterator[int]:
+            yield 1
+
+    async with served(First, Second, Failing, Streaming) as (_, client):
+        async with client.put("/api/user") as response:
+            assert response.headers["Deprecation"] == "@1767225600"
+            assert response.headers["Sunset"] == "Fri, 01 Jan 2027 12:00:00 GMT"
+        async with client.get("/api/failing") as response:
+            assert response.headers["Deprecation"] == "@1767225600"
+            assert "Sunset" not in response.headers
+        async with client.get("/api/streaming") as response:
+            assert response.headers["Sunset"] == "Wed, 01 Jul 2026 00:00:00 GMT"
+        async with client.put("/api/v2/user") as response:
+            assert "Deprecation" not in response.headers
 
 
 async def test_a_declared_version_1_has_both_paths() -> None:

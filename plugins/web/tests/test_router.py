@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from actionhero.errors import PluginError
 from actionhero_web.routes.path_template import SegmentKind
 from actionhero_web.routes.route import METHODS, Route
-from actionhero_web.routes.router import Match, NoMatch, Router
+from actionhero_web.routes.route_tree import Match
+from actionhero_web.routes.router import NoMatch, Router
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from aiohttp import web
 from actionhero import ActionNotFound, MalformedRequest, RequestTooLarge
 from actionhero_web.request_context import CallContext
 from actionhero_web.routes.request_target import path_below_mount, split_target
-from actionhero_web.routes.router import Match
+from actionhero_web.routes.route_tree import Match
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from actionhero import Connection
     from actionhero.transport import RegisteredAction
     from actionhero_web.bodies.multipart import Form
-    from actionhero_web.routes.router import Match
+    from actionhero_web.routes.route_tree import Match
 
 
 class RequestContext:

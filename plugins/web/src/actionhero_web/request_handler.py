@@ -71,6 +71,8 @@ class RequestHandler:
     async def handle(self, context: CallContext) -> Response:
         """Return the response to a request for an action."""
         action = context.match.target
+        if context.match.route.headers:
+            context.connection.response_headers = context.match.route.headers
         payload = await self._decoder.decode(context)
         stream = self.streams.open(context) if action.streams else None
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from actionhero import PluginError
@@ -40,6 +42,8 @@ def routes_of(action: RegisteredAction) -> tuple[Route, ...]:
                 f"the path {route.path!r} has the parameter {missing[0]!r}, but its inputs have "
                 f"no such field (available: {known}); fix the path or the inputs"
             )
+    if headers := deprecation_headers(action):
+        routes = tuple(replace(route, headers=headers) for route in routes)
     if not action.has_version:
         return routes
     prefix = f"/v{action.version}"
@@ -47,6 +51,20 @@ def routes_of(action: RegisteredAction) -> tuple[Route, ...]:
         replace(route, path=prefix + route.path.removesuffix("/")) for route in routes
     )
     return (*routes, *versioned) if action.version == 1 else versioned
+
+
+def deprecation_headers(action: RegisteredAction) -> tuple[tuple[str, str], ...]:
+    """Return the headers of the responses of a deprecated action.
+
+    `Deprecation` is a date of structured fields (RFC 9745), `Sunset` a date of HTTP (RFC 8594).
+    """
+    headers = []
+    if action.deprecated is not None:
+        headers.append(("Deprecation", f"@{int(action.deprecated.timestamp())}"))
+    if action.sunset is not None:
+        sunset = format_datetime(action.sunset.astimezone(UTC), usegmt=True)
+        headers.append(("Sunset", sunset))
+    return tuple(headers)
 
 
 def router_for(app: Application) -> Router[RegisteredAction]:

@@ -53,6 +53,7 @@ class Route(ActionAttribute):
             smaller.
         middleware: The middleware of the group of routes; see `Routes`.
         requires: The requirements of the group of routes; see `Routes`.
+        headers: Names and values of headers of each response, such as those of deprecated actions.
 
     Raises:
         ValueError: An argument is invalid; the message contains the reason.
@@ -65,6 +66,7 @@ class Route(ActionAttribute):
     parsed_body_limit_bytes: int | None = None
     middleware: tuple[Middleware, ...] = ()
     requires: tuple[Any, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "method", _validate_method(self.method))
