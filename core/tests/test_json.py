@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import json as standard_json
+import math
 import subprocess
 import sys
 import zipfile
@@ -33,25 +35,20 @@ SUITE = Path(__file__).parent / "json_suite" / "test_parsing.zip"
 with zipfile.ZipFile(SUITE) as archive:
     CASES = {name.removesuffix(".json"): archive.read(name) for name in archive.namelist()}
 
-#: Valid JSON that is refused, with the reason.
-REFUSED = {
-    "y_object_escaped_null_in_key": "a NUL character in a string",
-    "y_string_null_escape": "a NUL character in a string",
-}
-
+BOM_MESSAGE = "Invalid JSON: it starts with a byte order mark (BOM) of {}; send UTF-8 without a BOM"
 ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 def read(data: bytes) -> Any:
-    """Parse like a transport that validates from bytes: `check`, then pydantic."""
-    json.check(data)
+    """Parse like an action that validates from bytes: `check`, then pydantic."""
+    if json.check(data):
+        return json.loads(data)
     try:
         return ANYTHING.validate_json(data)
     except ValidationError as error:
-        detail = error.errors()[0]
-        if detail["type"] != "json_invalid":  # would be an input error
+        if error.errors()[0]["type"] != "json_invalid":  # would be an input error
             raise
-        raise MalformedRequest(detail["msg"]) from None
+        return json.loads(data)
 
 
 def read_without_orjson(data: bytes) -> Any:
@@ -99,14 +96,8 @@ def test_the_public_suite_is_complete() -> None:
 
 @pytest.mark.parametrize("name", [name for name in CASES if name[0] == "y"])
 def test_valid_json_is_parsed(name: str, reader: Callable[[bytes], Any]) -> None:
-    """All valid JSON is accepted, except the documented cases."""
-    data = CASES[name]
-
-    if name in REFUSED:
-        with pytest.raises(MalformedRequest, match=REFUSED[name]):
-            reader(data)
-    else:
-        assert reader(data) == standard_json.loads(data)
+    """All valid JSON is accepted. Inputs refuse NUL, with a pointer."""
+    assert reader(CASES[name]) == standard_json.loads(CASES[name])
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name[0] == "n"])
@@ -144,21 +135,16 @@ def test_parsing_is_the_same_with_and_without_orjson(data: bytes) -> None:
         (b"", "Invalid JSON: EOF while parsing a value at line 1 column 0"),
         (b'{"a": 1,}', "Invalid JSON: trailing comma at line 1 column 9"),
         (b'{"a":\n nul}', "Invalid JSON: expected ident at line 2 column 5"),
-        (b"\xef\xbb\xbf{}", "Invalid JSON: expected value at line 1 column 1"),
+        (b"\xef\xbb\xbf{}", BOM_MESSAGE.format("UTF-8")),
+        ('{"a":1}'.encode("utf-16"), BOM_MESSAGE.format("UTF-16")),
+        (codecs.BOM_UTF16_BE + '{"a":1}'.encode("utf-16-be"), BOM_MESSAGE.format("UTF-16")),
         (b'"\xff"', "Invalid JSON: invalid unicode code point at line 1 column 2"),
         ('{"a":1}'.encode("utf-16-le"), "Invalid JSON: key must be a string at line 1 column 2"),
         (b"[NaN]", "Invalid JSON: expected value at line 1 column 2"),
         (b"[Infinity]", "Invalid JSON: expected value at line 1 column 2"),
         (b"[-Infinity]", "Invalid JSON: invalid number at line 1 column 3"),
-        (b'["\\ud800"]', "Invalid JSON: unexpected end of hex escape at line 1 column 9"),
-        (b'["a",\n"b\\u0000c"]', "Invalid JSON: a NUL character in a string at line 2 column 3"),
-        (b'{"\\u0000":1}', "Invalid JSON: a NUL character in a string at line 1 column 3"),
-        (b'["\\\\\\u0000"]', "Invalid JSON: a NUL character in a string at line 1 column 5"),
-        (b"[1e999]", "Invalid JSON: a number too large for a float"),
-        (b"[-1.5E+000309]", "Invalid JSON: a number too large for a float"),
-        (b"[" + b"1" * 400 + b".5]", "Invalid JSON: a number too large for a float"),
-        (b"[" + b"1" * 250 + b"e99]", "Invalid JSON: a number too large for a float"),
-        (b"[" + b"1" * 4301 + b"]", "Invalid JSON: number out of range at line 1 column 4303"),
+        (b'["\\ud800", NaN]', "Invalid JSON: NaN is not JSON"),
+        (b'["\\ud800" 1]', "Invalid JSON: Expecting ',' delimiter: line 1 column 11 (char 10)"),
         (b"[" * 65 + b"]" * 65, "Invalid JSON: nested deeper than 64 levels"),
         (b'{"a":' * 65 + b"1" + b"}" * 65, "Invalid JSON: nested deeper than 64 levels"),
         (b"[[]," * 65 + b"1" + b"]" * 65, "Invalid JSON: nested deeper than 64 levels"),
@@ -195,6 +181,10 @@ def test_the_message_has_the_fault_and_the_position(
         b'"' + b"1" * 5000 + b'e9999"',
         b'{"a": 1, "a": 2}',
         b'["\\ud83d\\ude00"]',
+        b'["\\ud800", "\\udc00\\ud800"]',
+        b'{"\\u0000": "\\\\\\u0000"}',
+        b"[1e999, -1.5E+000309]",
+        b"[" + b"1" * 400 + b".5, " + b"1" * 250 + b"e99]",
     ],
 )
 def test_values_at_the_limits_are_accepted(data: bytes, reader: Callable[[bytes], Any]) -> None:
@@ -211,17 +201,21 @@ def test_text_is_parsed_like_bytes() -> None:
     assert value == {"name": "Zoë"}
 
 
+def test_huge_integers_are_infinities() -> None:
+    """Python converts 4300 digits at most; inputs refuse infinities, with a pointer."""
+    for read in READERS.values():
+        assert read(b"[1, " + b"1" * 4301 + b", -" + b"1" * 9999 + b"]") == [1, math.inf, -math.inf]
+
+
 def test_text_with_a_lone_surrogate_is_refused() -> None:
     """Such text cannot be encoded as UTF-8."""
-    with pytest.raises(MalformedRequest) as refusal:
+    with pytest.raises(MalformedRequest, match="invalid unicode code point at line 2 column 2"):
         json.loads('["a",\n"\ud800"]')
-
-    assert refusal.value.message == "Invalid JSON: a lone surrogate at line 2 column 2"
 
 
 def test_the_message_contains_no_content() -> None:
     """An invalid document may contain a password."""
-    for data in (b'{"password": "hunter22"', b'{"password": hunter22}', b'{"hunter22\\u0000": 1}'):
+    for data in (b'{"password": "hunter22"', b'{"password": hunter22}', b'{"hunter22\\u0000": }'):
         with pytest.raises(MalformedRequest) as refusal:
             json.loads(data)
 

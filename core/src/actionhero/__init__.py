@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from actionhero.files import File as File
     from actionhero.initializer import Initializer as Initializer
     from actionhero.initializer import Transactions as Transactions
+    from actionhero.inputs.headers import Cookie as Cookie
+    from actionhero.inputs.headers import Header as Header
     from actionhero.inputs.schema import Field as Field
     from actionhero.inputs.schema import Inputs as Inputs
     from actionhero.inputs.schema import Secret as Secret
@@ -108,6 +110,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ],
         ".files": ["File"],
         ".initializer": ["Initializer", "Transactions"],
+        ".inputs.headers": ["Cookie", "Header"],
         ".inputs.schema": ["Field", "Inputs", "Secret"],
         ".middleware": ["Middleware"],
         ".plugins.hookspecs": ["hookimpl", "hookspec"],

@@ -43,6 +43,11 @@ class File:
         while chunk := await self.read(size):
             yield chunk
 
+    def content(self) -> bytes:
+        """Return the whole file from the start. It blocks: for small files in memory."""
+        self._stream.seek(0)
+        return self._stream.read()
+
     def close(self) -> None:
         """Close the stream. The transport does this after the call."""
         self._stream.close()
@@ -61,6 +66,7 @@ class File:
 
         return core_schema.no_info_plain_validator_function(
             check,
+            metadata={"is_file": True},
             serialization=core_schema.plain_serializer_function_ser_schema(
                 lambda file: {"name": file.name, "type": file.content_type, "size": file.size}
             ),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
+import json
 import re
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum
 from itertools import accumulate
@@ -21,6 +24,8 @@ try:
 except ImportError:  # the writer of pydantic-core is used then
     orjson = None  # type: ignore[assignment]
 
+#: The message of the error of a document that is not an object.
+NOT_AN_OBJECT: Final = "the body must be a JSON object"
 #: The maximum nesting depth of arrays and objects.
 MAX_DEPTH: Final = 64
 
@@ -46,8 +51,7 @@ _CLASSES: Final = _translation(
 _OPENING, _CONSTANT, _ESCAPE = b"[!\\"
 
 # All bytes that no check looks at; a body without them is short.
-_NO_MARKS: Final = bytes(set(range(256)) - set(b"[{\\0123456789"))
-_BACKSLASH: Final = ord("\\")
+_NO_MARKS: Final = bytes(set(range(256)) - set(b"[{0123456789"))
 
 # Braces become brackets: the depth counts opening and closing ones alike.
 _BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
@@ -56,73 +60,82 @@ _ROUNDS: Final = 4
 _NOT_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
 
 _QUOTED: Final = re.compile(rb'"[^"]*+"')
-_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-# Backslashes pair up from the start of a run: only an odd one escapes the next character.
-_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
+#: NUL and halves of surrogate pairs, which escapes can express.
+_SPECIAL_ESCAPE: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _BIG_EXPONENT: Final = re.compile(rb"[0-9][eE]\+?0*+[1-9][0-9]{2}")
-# A match starts at the first digit of a run, so a long run is scanned once.
-_PERHAPS_TOO_BIG: Final = re.compile(
-    rb"(?<![0-9])[0-9]++(?:\.[0-9]++)?+[eE]\+?0*+[1-9][0-9]{2,}+"
-    rb"|(?<![0-9])[0-9]{200,}+(?:\.[0-9]++(?:[eE]\+?[0-9]++)?+|[eE]\+?[0-9]++)"
-)
+_HUGE_INTEGER: Final = re.compile(rb"[0-9]{4300}")
+_BYTE_ORDER_MARKS: Final = {
+    codecs.BOM_UTF8: "UTF-8",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 
 
 def loads(data: bytes | bytearray | str) -> Any:
-    """Parse a JSON document strictly: RFC 8259 in UTF-8, within the limits below.
+    """Parse a JSON document: RFC 8259 in UTF-8, nested at most `MAX_DEPTH` levels deep.
 
-    The last of duplicate keys wins. Integers keep all their digits.
+    The last of duplicate keys wins. Integers keep all their digits; a number that overflows a
+    float, and an integer of more than 4300 digits, become an infinity. Strings may contain NUL and
+    lone surrogates: inputs refuse these values, with a pointer.
 
     Raises:
-        MalformedRequest: The document is not JSON, has a byte order mark, is nested deeper than
-            `MAX_DEPTH`, or contains `NaN`, an infinity, a lone surrogate, a NUL in a string, an
-            integer of more than 4300 digits, or a number that overflows a float. The message
-            contains no part of the document.
+        MalformedRequest: The document is not JSON, has a byte order mark, is nested too deep, or
+            contains `NaN` or an infinity. The message contains no part of the document.
     """
-    body = _encoded(data) if isinstance(data, str) else data
-    if orjson is not None:
-        # With few brackets and digits, neither the depth nor an integer can exceed a limit.
-        marks = body.translate(None, _NO_MARKS)
-        if len(marks) < _ORJSON_DIGITS and _BACKSLASH not in marks:
-            try:
-                return orjson.loads(body)
-            except ValueError:
-                # The parser below has the better error message.
-                pass
-    # This parser refuses constants itself, so `_check` is enough.
-    _check(body, body.translate(_CLASSES))
+    body = data.encode(errors="surrogatepass") if isinstance(data, str) else data
+    # With few brackets and digits, neither the depth nor an integer can exceed a limit.
+    if orjson is not None and len(body.translate(None, _NO_MARKS)) < _ORJSON_DIGITS:
+        # The parser below has the better error message.
+        with suppress(ValueError):
+            return orjson.loads(body)
+    if body.translate(_CLASSES).count(_OPENING) > MAX_DEPTH:
+        _refuse_depth(body)
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise _syntax_error(error) from None
+        if _SPECIAL_ESCAPE.search(body) or _HUGE_INTEGER.search(body):
+            return _loads_leniently(body)
+        raise _syntax_error(error, body) from None
 
 
-def check(data: bytes | bytearray) -> None:
-    """Check a document for the faults that `loads` refuses and pydantic's `validate_json` accepts.
+def loads_object(data: bytes | bytearray | str) -> dict[str, Any]:
+    """Parse a JSON object like `loads`.
+
+    Raises:
+        MalformedRequest: See `loads`; or the document is not an object.
+    """
+    value = loads(data)
+    if not isinstance(value, dict):
+        raise MalformedRequest(NOT_AN_OBJECT)
+    return value
+
+
+def check(data: bytes | bytearray) -> bool:
+    """Check a document for what pydantic's `validate_json` accepts, and `loads` or inputs refuse.
 
     Together, this and `validate_json` are as strict as `loads`, without a tree in between. Pydantic
     reports other faults of the document as an error of the type `json_invalid`.
 
+    Returns:
+        Whether it may contain NUL, a lone surrogate or a number that overflows a float.
+
     Raises:
-        MalformedRequest: See `loads`.
+        MalformedRequest: It is nested too deep, or contains `NaN` or an infinity.
     """
     classes = data.translate(_CLASSES)
     # The search for an integer is eight times as fast as that for a string of one byte.
     if _CONSTANT in classes and (data.find(b"NaN") >= 0 or data.find(b"Infinity") >= 0):
-        _refuse_constant(data)
-    _check(data, classes)
-
-
-def _check(data: bytes | bytearray, classes: bytes | bytearray) -> None:
-    if _ESCAPE in classes and data.find(b"\\u0000") >= 0:
-        _refuse_nul(data)
+        # The letters may be part of a string; the parser decides.
+        loads(data)
     if classes.count(_OPENING) > MAX_DEPTH:
         _refuse_depth(data)
+    if _ESCAPE in classes and _SPECIAL_ESCAPE.search(data):
+        return True
     # An overflow of a float takes three digits in a row, in the exponent or in the number.
-    if classes.find(b"000") >= 0 and (
-        (classes.find(b"0e") >= 0 and _BIG_EXPONENT.search(data))
+    return classes.find(b"000") >= 0 and (
+        (classes.find(b"0e") >= 0 and _BIG_EXPONENT.search(data) is not None)
         or (len(data) > len(_LONG_NUMBER) and classes.find(_LONG_NUMBER) >= 0)
-    ):
-        _refuse_overflow(data)
+    )
 
 
 def dumps(value: Any) -> bytes:
@@ -153,30 +166,34 @@ def dumps_pretty(value: Any) -> bytes:
     return _with_pydantic(value, indent=2) + b"\r\n"
 
 
-def _encoded(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise _malformed("a lone surrogate", text[: error.start].encode()) from None
-
-
-def _syntax_error(error: ValueError) -> MalformedRequest:
+def _syntax_error(error: ValueError, data: bytes | bytearray) -> MalformedRequest:
+    for mark, encoding in _BYTE_ORDER_MARKS.items():
+        if data.startswith(mark):
+            return MalformedRequest(
+                f"Invalid JSON: it starts with a byte order mark (BOM) of {encoding}; "
+                "send UTF-8 without a BOM"
+            )
     # The message has the expected token and the position, but no part of the document.
     return MalformedRequest(f"Invalid JSON: {error}")
 
 
-def _refuse_constant(data: bytes | bytearray) -> None:
-    # The letters may be part of a string; the parser decides.
+def _loads_leniently(data: bytes | bytearray) -> Any:
+    """Parse a document with lone surrogates or huge integers, at the speed of `json`."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not JSON")
+
     try:
-        from_json(data, allow_inf_nan=False)
-    except ValueError as error:
-        raise _syntax_error(error) from None
+        return json.loads(data.decode(), parse_int=_integer, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise _syntax_error(ValueError(str(error)), data) from None
 
 
-def _refuse_nul(data: bytes | bytearray) -> None:
-    match = _NUL.search(data)
-    if match is not None:
-        raise _malformed("a NUL character in a string", data[: match.end() - len("\\u0000")])
+def _integer(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:
+        return float("-inf" if digits.startswith("-") else "inf")
 
 
 def _refuse_depth(data: bytes | bytearray) -> None:
@@ -192,18 +209,6 @@ def _refuse_depth(data: bytes | bytearray) -> None:
             return
     if max(accumulate(array("b", brackets.translate(_STEPS)))) > MAX_DEPTH - _ROUNDS:
         raise MalformedRequest(f"Invalid JSON: nested deeper than {MAX_DEPTH} levels")
-
-
-def _refuse_overflow(data: bytes | bytearray) -> None:
-    for number in _PERHAPS_TOO_BIG.findall(_STRING.sub(b"", data)):
-        if float(number) == float("inf"):
-            raise MalformedRequest("Invalid JSON: a number too large for a float")
-
-
-def _malformed(fault: str, before: bytes | bytearray) -> MalformedRequest:
-    line = before.count(b"\n") + 1
-    column = len(before) - before.rfind(b"\n")
-    return MalformedRequest(f"Invalid JSON: {fault} at line {line} column {column}")
 
 
 def _with_pydantic(value: Any, indent: int | None = None) -> bytes:

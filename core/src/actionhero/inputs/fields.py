@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, get_type_hints, is_typeddict
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    NamedTuple,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 import pydantic
 from pydantic import BaseModel
@@ -13,12 +22,15 @@ from actionhero.errors import ABSENT
 from actionhero.inputs.annotations import (
     is_optional_key,
     is_secret,
-    is_sequence,
-    is_structure,
     parts,
     unwrap_required,
 )
+from actionhero.inputs.core_schemas import Kind
+from actionhero.inputs.headers import Cookie, Header, Source, source_in
 from actionhero.redaction import REDACTED, redact
+
+if TYPE_CHECKING:
+    from actionhero.inputs.sources import InputReader
 
 
 class InputField(NamedTuple):
@@ -40,6 +52,8 @@ class InputField(NamedTuple):
     is_list: bool
     #: Whether its text is parsed as JSON.
     is_structure: bool
+    #: The header or cookie that has its value over HTTP; `None`: path, body and query.
+    source: Source | None
 
 
 class InputFields:
@@ -47,21 +61,22 @@ class InputFields:
 
     Args:
         type_: A pydantic model, or anything that pydantic's `TypeAdapter` takes.
+        reader: The reader of its inputs.
     """
 
-    def __init__(self, type_: Any) -> None:
+    def __init__(self, type_: Any, reader: InputReader) -> None:
         self.type = type_
-        self.fields = tuple(fields_of(type_))
-        self.names = frozenset(name for field in self.fields for name in field.names)
+        root = root_type(type_)
+        self.fields = tuple(fields_of(root, reader.kinds))
         #: The position of each field in the declaration, by every name of it.
         self.positions = {
             name: index for index, field in enumerate(self.fields) for name in field.names
-        }
-        is_model = isinstance(type_, type) and issubclass(type_, BaseModel)
-        #: Whether it is a model without fields.
-        self.is_empty = is_model and not self.fields
+        } or {name: index for index, name in enumerate(reader.kinds)}
+        self.names = frozenset(self.positions)
         #: Whether any name is accepted.
-        self.is_open = not is_model and not self.fields
+        self.is_open = reader.is_open
+        #: Whether there are no inputs.
+        self.is_empty = not self.names and not self.is_open
         #: The names that are redacted at any depth.
         self.secret_names = frozenset(secret_names_in(type_))
         self._containers_of_secrets = frozenset(
@@ -74,6 +89,16 @@ class InputFields:
         self.sensitive_names = self._containers_of_secrets.union(
             *(field.names for field in self.fields if field.secret)
         )
+        if not self.fields:
+            # The members of a union, for example, which have fields of their own.
+            self.sensitive_names |= self.secret_names
+        sources = [field for field in self.fields if field.source is not None]
+        #: The inputs from headers and from cookies, by the names of these.
+        self.headers = _by_source(sources, Header)
+        self.cookies = _by_source(sources, Cookie)
+        #: The names of the headers and cookies that a transport must pass in `MixedPayload`.
+        self.header_names = frozenset(self.headers)
+        self.cookie_names = frozenset(self.cookies)
 
     def redact(self, inputs: Any) -> dict[str, Any]:
         """Return validated inputs with secrets redacted and long values cut, for logs."""
@@ -116,8 +141,20 @@ class InputFields:
         return REDACTED if isinstance(value, str | bytes) else value
 
 
-def fields_of(type_: Any) -> Iterable[InputField]:
-    """Yield the fields of a model, a typed dictionary or a dataclass; nothing for other types."""
+def root_type(type_: Any) -> Any:
+    """Return the type inside a `RootModel`, or the type itself."""
+    while isinstance(type_, type) and issubclass(type_, pydantic.RootModel):
+        type_ = type_.model_fields["root"].annotation
+    return type_
+
+
+def fields_of(type_: Any, kinds: Mapping[str, Kind] = {}) -> Iterable[InputField]:
+    """Yield the fields of a model, a typed dictionary or a dataclass; nothing for other types.
+
+    Args:
+        type_: The type.
+        kinds: The kinds of the inputs, by name.
+    """
     if isinstance(type_, type) and issubclass(type_, BaseModel):
         for name, field in type_.model_fields.items():
             names = input_names(name, field)
@@ -129,6 +166,7 @@ def fields_of(type_: Any) -> Iterable[InputField]:
             if not field.is_required() and field.default_factory is None:
                 default = field.default
             yield _field(
+                kinds,
                 name=names[0],
                 names=frozenset([*names, name] if both else names),
                 attribute=name,
@@ -151,6 +189,7 @@ def fields_of(type_: Any) -> Iterable[InputField]:
             info = pydantic.fields.FieldInfo.from_annotation(annotation)
             is_optional = is_typeddict(type_) and is_optional_key(type_, name, hint)
             yield _field(
+                kinds,
                 name=name,
                 names=frozenset([name]),
                 attribute=name,
@@ -161,14 +200,26 @@ def fields_of(type_: Any) -> Iterable[InputField]:
             )
 
 
-def _field(annotation: Any, **properties: Any) -> InputField:
+def _field(kinds: Mapping[str, Kind], name: str, annotation: Any, **properties: Any) -> InputField:
+    kind = kinds.get(name, Kind())
+    metadata = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
     return InputField(
+        name=name,
         annotation=annotation,
         secret=is_secret(annotation, ()),
-        is_list=is_sequence(annotation),
-        is_structure=is_structure(annotation),
+        is_list=kind.is_list,
+        is_structure=kind.is_structure,
+        source=source_in(metadata),
         **properties,
     )
+
+
+def _by_source(fields: Iterable[InputField], type_: type[Source]) -> dict[str, InputField]:
+    return {
+        field.source.name_for(field.name): field
+        for field in fields
+        if isinstance(field.source, type_)
+    }
 
 
 def input_names(name: str, field: pydantic.fields.FieldInfo) -> list[str]:

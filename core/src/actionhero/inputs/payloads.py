@@ -103,7 +103,7 @@ class MixedPayload:
         cookies: The values of the cookies that `InputSchema.cookie_names` lists, likewise.
     """
 
-    __slots__ = ("body", "cookies", "headers", "path", "query")
+    __slots__ = ("_others", "body", "cookies", "headers", "path", "query")
 
     def __init__(
         self,
@@ -119,23 +119,38 @@ class MixedPayload:
         self.query = query
         self.headers = headers
         self.cookies = cookies
+        #: The texts from headers and cookies, by input.
+        self._others: dict[str, Sequence[Any]] = {}
 
     def parse(self, schema: InputSchema) -> Any:
-        if isinstance(self.body, FormFields):
-            return schema.from_text({**self.query, **self.body, **self.path})
-        body = self.body if isinstance(self.body, bytes) else json.dumps(self.body)
-        return schema.from_text_and_json(self.path, body or b"{}", self.query)
+        path, body, query = self.path, self.body, self.query
+        if isinstance(body, bytes):
+            body = json.loads_object(body) if body else {}
+        if self.headers is not None or self.cookies is not None:
+            hidden = self._read_headers(schema)
+            path, query, body = (_without(hidden, source) for source in (path, query, body))
+        return schema.from_sources(
+            path, body, query, self._others, form=isinstance(body, FormFields)
+        )
+
+    def _read_headers(self, schema: InputSchema) -> set[str]:
+        """Read the inputs from headers and cookies; return all names of these inputs."""
+        hidden: set[str] = set()
+        for fields, texts in ((schema.headers, self.headers), (schema.cookies, self.cookies)):
+            if texts is not None:
+                hidden.update(*(field.names for field in fields.values()))
+                self._others |= {fields[name].name: values for name, values in texts.items()}
+        return hidden
 
     def preview(self) -> Mapping[str, Any]:
         body = self.body
-        values: Mapping[str, Any] = (
-            TextPayload(body).preview()
-            if isinstance(body, FormFields)
-            else JsonPayload(body).preview()
-            if isinstance(body, bytes)
-            else body
-        )
-        return {**TextPayload(self.query).preview(), **values, **TextPayload(self.path).preview()}
+        if isinstance(body, bytes):
+            body = JsonPayload(body).preview()
+        elif isinstance(body, FormFields):
+            body = TextPayload(body).preview()
+        sources = (self.query, self.path, self._others)
+        query, path, others = (TextPayload(source).preview() for source in sources)
+        return {**query, **body, **path, **others}
 
 
 class ValuePayload:
@@ -189,6 +204,13 @@ class InvalidPayload:
 
     def preview(self) -> Mapping[str, Any]:
         return {}
+
+
+def _without(names: set[str], source: Any) -> Any:
+    """Return a source of inputs without some names."""
+    if names.isdisjoint(source):
+        return source
+    return type(source)((name, source[name]) for name in source if name not in names)
 
 
 #: The payload of a call without inputs.

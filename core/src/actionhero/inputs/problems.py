@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic_core import core_schema
 
+from actionhero import json
 from actionhero.errors import ABSENT, ErrorType, InvalidInput, MalformedRequest, Problem
 from actionhero.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Container
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
     from actionhero.inputs.fields import InputFields
+    from actionhero.inputs.unsupported import Unsupported
 
 #: The prefixes that pydantic adds to the message of a validator's `ValueError` or
 #: `AssertionError`.
@@ -27,12 +29,21 @@ VALIDATOR_PREFIXES: Final = {
 }
 
 #: The types of errors whose messages come from the schema alone. Others may repeat the input.
-FIXED_MESSAGES: Final = frozenset(get_args(core_schema.ErrorType)) - {
+FIXED_MESSAGES: Final = frozenset(
+    (*get_args(core_schema.ErrorType), "nul", "lone_surrogate", "number_out_of_range")
+) - {
     "assertion_error",
     "union_tag_invalid",
     "value_error",
 }
 
+#: Pydantic names the types of Python where values, not bytes, are validated.
+_JSON_MESSAGES: Final = {
+    "dict_type": "Input should be an object",
+    "list_type": "Input should be a valid array",
+}
+_INTEGER_TYPES: Final = frozenset({"enum", "int_from_float", "int_type", "literal_error"})
+_LARGEST_EXACT: Final = 2**53
 _NOT_AN_OBJECT: Final = frozenset(
     {"model_type", "model_attributes_type", "dict_type", "dataclass_type", "mapping_type"}
 )
@@ -50,48 +61,57 @@ class InputErrors:
     def __init__(self, fields: InputFields) -> None:
         self._fields = fields
 
+    def needs_values(self, details: Sequence[ErrorDetails]) -> bool:
+        """Return whether `from_validation` needs the invalid inputs."""
+        return self._fields.is_open or any(
+            len(detail["loc"]) != 1 or is_integral(detail) for detail in details
+        )
+
     def from_validation(
         self,
-        error: ValidationError,
-        read_values: Callable[[], Any],
+        details: Sequence[ErrorDetails],
+        values: Mapping[str, Any] | None,
         other_problems: Sequence[Problem] = (),
     ) -> InvalidInput | MalformedRequest:
-        """Return the error for an error of pydantic.
+        """Return the error for the errors of pydantic.
 
         Args:
-            error: The error of pydantic.
-            read_values: Returns the invalid inputs by name. Not called for most errors.
+            details: The errors of pydantic.
+            values: The invalid inputs by name; `None` if they are not needed.
             other_problems: More problems of the same inputs.
         """
-        details = error.errors(include_url=False, include_context=False)
         first = details[0]
-        if not first["loc"]:
-            if first["type"] == "json_invalid":
-                return MalformedRequest(first["msg"])
-            if first["type"] in _NOT_AN_OBJECT:
-                return not_an_object()
-        values: Any = read_values
-        if self._fields.is_open or any(len(detail["loc"]) > 1 for detail in details):
-            values = read_values()
-            if not isinstance(values, Mapping):
-                return not_an_object()
-            problems = [self.problem(detail, values, detail["loc"]) for detail in details]
-        else:
+        if not first["loc"] and first["type"] in _NOT_AN_OBJECT:
+            return MalformedRequest(json.NOT_AN_OBJECT)
+        if values is None:
             problems = [problem_at(detail, detail["loc"]) for detail in details]
-            if not other_problems:
-                # Only the first one is shown, which is first already: pydantic validates in the
-                # order of declaration.
-                values = {str(part): first["input"] for part in first["loc"]}
+            # Only the first one is shown, which is first already: pydantic validates in the order
+            # of declaration.
+            values = {str(first["loc"][0]): first["input"]}
+        else:
+            problems = [self.problem(detail, values, detail["loc"]) for detail in details]
         return self.invalid([*other_problems, *problems], values)
 
-    def invalid(
-        self, problems: list[Problem], values: Mapping[str, Any] | Callable[[], Any]
+    def unsupported(
+        self,
+        unsupported: Iterable[Unsupported],
+        values: Mapping[str, Any],
+        other_problems: Sequence[Problem] = (),
     ) -> InvalidInput:
+        """Return the error of inputs with values that JSON can express and inputs refuse."""
+        secrets = self._fields.secret_names
+        problems = [
+            Problem(pointer_to(location_in(values, item.location, secrets)), *item[1:])
+            for item in unsupported
+        ]
+        return self.invalid([*other_problems, *problems], values)
+
+    def invalid(self, problems: list[Problem], values: Mapping[str, Any]) -> InvalidInput:
         """Return the error with all `problems`, sorted by order of declaration.
 
         Args:
             problems: At least one.
-            values: The invalid inputs by name, or a function that returns them.
+            values: The invalid inputs by name.
         """
         positions = self._fields.positions
         problems.sort(
@@ -101,11 +121,9 @@ class InputErrors:
         value: Any = ABSENT
         # pydantic reports the whole of the inputs as the value of a missing field.
         is_shown = key not in self._fields.secret_names and problems[0].type != "missing"
-        if key is not None and is_shown:
-            values = values() if callable(values) else values
-            if key in values:
-                value = self._fields.redact_value(key, values[key])
-                value = redact(value, self._fields.secret_names, limit=None)
+        if key is not None and is_shown and key in values:
+            value = self._fields.redact_value(key, values[key])
+            value = redact(value, self._fields.secret_names, limit=None)
         return InvalidInput(
             problems[0].message,
             type=ErrorType.PARAM_REQUIRED,
@@ -136,11 +154,6 @@ class InputErrors:
         return problems
 
 
-def not_an_object() -> MalformedRequest:
-    """Return the error of a body that is JSON, but not an object."""
-    return MalformedRequest("the body must be a JSON object")
-
-
 def problem_at(detail: ErrorDetails, location: Iterable[Any]) -> Problem:
     """Return one of pydantic's errors as a problem at `location`."""
     kind, message = detail["type"], detail["msg"]
@@ -148,12 +161,48 @@ def problem_at(detail: ErrorDetails, location: Iterable[Any]) -> Problem:
         message = f"Missing required param: {detail['loc'][-1]}"
     elif kind in VALIDATOR_PREFIXES:
         message = message.removeprefix(VALIDATOR_PREFIXES[kind])
+    else:
+        message = _JSON_MESSAGES.get(kind, message)
     return Problem(pointer_to(location), message, kind)
 
 
 def details_of(error: ValidationError) -> list[ErrorDetails]:
-    """Return pydantic's errors without the inputs."""
-    return error.errors(include_input=False, include_url=False, include_context=False)
+    """Return the errors of pydantic."""
+    return error.errors(include_url=False, include_context=False)
+
+
+def is_integral(detail: ErrorDetails) -> bool:
+    """Return whether an error is a float without fraction in the place of an integer.
+
+    JSON does not distinguish `436.0` from `436`, and by JSON Schema both are integers. Beyond 2**53
+    a float does not identify an integer.
+    """
+    value = detail["input"]
+    return (
+        type(value) is float
+        and detail["type"] in _INTEGER_TYPES
+        and value.is_integer()
+        and abs(value) <= _LARGEST_EXACT
+    )
+
+
+def convert_integers(details: Iterable[ErrorDetails], values: Any) -> bool:
+    """Convert the floats in `values` that are integers by `is_integral`, in place.
+
+    Returns:
+        Whether there were any.
+    """
+    integral = [detail for detail in details if is_integral(detail)]
+    changed = False
+    for detail in integral:
+        *way, last = location_in(values, detail["loc"], ()) or [None]
+        container = values
+        for part in way:
+            container = container[part]
+        if _contains(container, last) and type(container[last]) is float:
+            container[last] = int(container[last])
+            changed = True
+    return changed
 
 
 def location_in(

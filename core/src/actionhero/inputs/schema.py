@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from copy import deepcopy
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from actionhero import json
-from actionhero.errors import MalformedRequest, Problem
-from actionhero.inputs.annotations import is_scalar, is_secret, with_portable_typed_dicts
+from actionhero.inputs.annotations import is_secret, with_portable_typed_dicts
 from actionhero.inputs.fields import InputField, InputFields
-from actionhero.inputs.problems import InputErrors, details_of, not_an_object, pointer_to
+from actionhero.inputs.problems import (
+    InputErrors,
+    convert_integers,
+    details_of,
+)
+from actionhero.inputs.sources import InputReader
+from actionhero.inputs.unsupported import find_unsupported
+from actionhero.inputs.validators import MixedValidator, TextValidator
 from actionhero.redaction import Secret, SecretMarker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from actionhero.errors import Problem
+    from actionhero.inputs.core_schemas import CoreSchema
 
 __all__ = ["Field", "InputField", "InputSchema", "Inputs", "OutputSchema", "Secret", "SecretMarker"]
 
@@ -49,23 +60,17 @@ class InputSchema(InputFields):
     """
 
     def __init__(self, type_: Any) -> None:
-        super().__init__(type_)
-        model = isinstance(type_, type) and issubclass(type_, BaseModel)
-        self._adapter: TypeAdapter[Any] | None = (
-            None if model else TypeAdapter(with_portable_typed_dicts(type_))
-        )
-        validator = type_.__pydantic_validator__ if model else self._adapter.validator  # type: ignore[union-attr]
+        self._adapter: TypeAdapter[Any] = TypeAdapter(with_portable_typed_dicts(type_))
+        self._core_schema = cast("CoreSchema", self._adapter.core_schema)
+        self._reader = InputReader(self._core_schema)
+        super().__init__(type_, self._reader)
+        validator = self._adapter.validator
         self._validate_json = validator.validate_json
         self._validate_python = validator.validate_python
         self._errors = InputErrors(self)
-        self._lists = frozenset(n for f in self.fields if f.is_list for n in f.names)
-        self._structures = frozenset(n for f in self.fields if f.is_structure for n in f.names)
-        #: The names of the headers and of the cookies that are sources of fields.
-        self.header_names: frozenset[str] = frozenset()
-        self.cookie_names: frozenset[str] = frozenset()
-        self._field_adapters: dict[str, TypeAdapter[Any]] = {}
+        model = isinstance(type_, type) and issubclass(type_, BaseModel)
         #: Whether JSON and the values parsed from it validate alike.
-        self._has_scalars_only = model and all(is_scalar(f.annotation) for f in self.fields)
+        self._is_native = model and self._reader.is_native
 
     def from_json(self, body: bytes) -> Any:
         """Validate a JSON object strictly: a string is not a number.
@@ -74,11 +79,20 @@ class InputSchema(InputFields):
             MalformedRequest: The bytes are not valid JSON, or not an object.
             InvalidInput: The object is invalid; `problems` lists all errors.
         """
-        json.check(body)
+        if json.check(body):
+            self._refuse_unsupported(json.loads_object(body))
         try:
             return self._validate_json(body, strict=True)
         except ValidationError as error:
-            raise self._errors.from_validation(error, lambda: json.loads(body)) from None
+            details = details_of(error)
+        values = None
+        if self._errors.needs_values(details):
+            values = json.loads_object(body)
+            # Pydantic does not parse the digits of a huge integer.
+            self._refuse_unsupported(values)
+            if convert_integers(details, values):
+                return self._from_object(values)
+        raise self._errors.from_validation(details, values)
 
     def from_parsed(self, values: Mapping[str, Any]) -> Any:
         """Validate an object that was parsed from JSON, as strictly as `from_json`.
@@ -89,13 +103,20 @@ class InputSchema(InputFields):
         Raises:
             InvalidInput: The object is invalid; `problems` lists all errors.
         """
-        if not self._has_scalars_only:
-            # A date, for example, is a string in JSON, and only a date in strict Python.
-            return self.from_json(json.dumps(values))
+        self._refuse_unsupported(values)
+        return self._from_object(values)
+
+    def _from_object(self, values: Mapping[str, Any]) -> Any:
         try:
-            return self._validate_python(values, strict=True)
+            if self._is_native:
+                return self._validate_python(values, strict=True)
+            # A date, for example, is a string in JSON, and only a date in strict Python.
+            return self._validate_json(json.dumps(values), strict=True)
         except ValidationError as error:
-            raise self._errors.from_validation(error, lambda: values) from None
+            details = details_of(error)
+        if convert_integers(details, copy := deepcopy(values)):
+            return self._from_object(copy)
+        raise self._errors.from_validation(details, values)
 
     def from_text(self, text: Mapping[str, Sequence[Any]]) -> Any:
         """Validate texts of a path, a query, a form or a command line.
@@ -107,11 +128,14 @@ class InputSchema(InputFields):
         Raises:
             InvalidInput: A text cannot be converted to the type of its field.
         """
-        values = self._values(text)
+        return self._from_texts(self._reader.values(text))
+
+    def _from_texts(self, values: dict[str, Any]) -> Any:
+        self._refuse_unsupported(values)
         try:
-            return self._validate_python(values)
+            return self._text_validator.validate(values)
         except ValidationError as error:
-            raise self._errors.from_validation(error, lambda: values) from None
+            raise self._errors.from_validation(details_of(error), values) from None
 
     def from_values(self, values: Mapping[str, Any], *, refuse_unknown: bool) -> Any:
         """Validate Python values, with pydantic's conversions.
@@ -121,100 +145,77 @@ class InputSchema(InputFields):
                 `refuse_unknown` is set.
         """
         problems = self._errors.unknown_names(values) if refuse_unknown else []
+        self._refuse_unsupported(values, problems)
         try:
             inputs = self._validate_python(dict(values))
         except ValidationError as error:
-            raise self._errors.from_validation(error, lambda: values, problems) from None
+            raise self._errors.from_validation(details_of(error), values, problems) from None
         if problems:
             raise self._errors.invalid(problems, values)
         return inputs
 
-    def from_text_and_json(
+    def from_sources(
         self,
         path: Mapping[str, Sequence[Any]],
-        body: bytes,
+        body: Mapping[str, Any],
         query: Mapping[str, Sequence[Any]],
+        others: Mapping[str, Sequence[Any]],
+        *,
+        form: bool = False,
     ) -> Any:
-        """Validate a JSON object with texts: `path` overrides `body`, which overrides `query`.
+        """Validate inputs of several sources: `path` overrides `body`, which overrides `query`.
 
-        Each text is converted to the type of its field; then the whole is validated strictly.
+        Args:
+            path: All texts of each parameter of the path.
+            body: An object that was parsed from JSON, or all texts of each field of a form.
+            query: All texts of each parameter of the query.
+            others: Texts that override all of these, from headers and cookies.
+            form: Whether the body is a form.
 
         Raises:
-            MalformedRequest: The bytes are not valid JSON, or not an object.
             InvalidInput: The inputs are invalid; `problems` lists all errors.
         """
-        merged = json.loads(body)
-        if not isinstance(merged, dict):
-            raise not_an_object()
-        problems: list[Problem] = []
-        invalid_names: set[str] = set()
-        values = self._values({n: t for n, t in query.items() if n not in merged} | dict(path))
-        for name, value in values.items():
-            if name not in self.names:
-                continue
-            try:
-                merged[name] = self._to_json_value(name, value)
-            except ValidationError as error:
-                problems += [
-                    self._errors.problem(detail, values, (name, *detail["loc"]))
-                    for detail in details_of(error)
-                ]
-                invalid_names.add(name)
-                merged.pop(name, None)
+        merge, values = self._reader.merge, self._reader.values
+        merged = values(query)
+        text_names = merged.keys() - body.keys()
+        if body:
+            merged = merge(merged, values(body) if form else body)
+        if path or others:
+            parameters = {**values(path), **values(others)}
+            text_names |= parameters.keys()
+            merged = merge(merged, parameters)
+        if form or not body:
+            return self._from_texts(merged)
+        self._refuse_unsupported(merged)
         try:
-            inputs = self._validate_json(json.dumps(merged), strict=True)
+            return self._mixed_validator.validate(merged, text_names)
         except ValidationError as error:
-            problems += [
-                self._errors.problem(detail, merged, detail["loc"])
-                for detail in details_of(error)
-                if not (detail["loc"] and str(detail["loc"][0]) in invalid_names)
-            ]
-            raise self._errors.invalid(problems, merged | values) from None
-        if problems:
-            raise self._errors.invalid(problems, merged | values)
-        return inputs
+            details = details_of(error)
+        if convert_integers(details, copy := deepcopy(merged)):
+            try:
+                return self._mixed_validator.validate(copy, text_names)
+            except ValidationError as error:
+                details = details_of(error)
+        raise self._errors.from_validation(details, merged)
 
     def json_schema(self, *, ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
         """Return the JSON Schema (2020-12) of the payload, before conversions."""
-        adapter = self._adapter if self._adapter is not None else TypeAdapter(self.type)
-        return adapter.json_schema(mode="validation", ref_template=ref_template)
+        return self._adapter.json_schema(mode="validation", ref_template=ref_template)
 
-    def _values(self, text: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-        """Return one value for each name: the last text, a list of texts, or parsed JSON."""
-        for name, texts in text.items():
-            for item in texts:
-                # The JSON reader refuses it too, and databases cannot store it in text.
-                if type(item) is str and "\0" in item:
-                    problem = Problem(pointer_to((name,)), "Input contains a NUL character", "nul")
-                    raise self._errors.invalid([problem], {})
-        if not self._lists and not self._structures:
-            return {name: texts[-1] for name, texts in text.items()}
-        values: dict[str, Any] = {}
-        for name, texts in text.items():
-            value = list(texts) if name in self._lists else texts[-1]
-            if name in self._structures:
-                value = _parse_structure(texts, is_list=name in self._lists)
-            values[name] = value
-        return values
+    @cached_property
+    def _text_validator(self) -> TextValidator:
+        # Built with the first text: an application that starts has no use for it yet.
+        return TextValidator(self._core_schema)
 
-    def _to_json_value(self, name: str, value: Any) -> Any:
-        """Return the text of the field `name` as a JSON value that validates strictly."""
-        adapter = self._field_adapter(name)
-        validated = adapter.validate_python(value)
-        try:
-            # Text that validates strictly stays text: dates, identifiers, secrets.
-            adapter.validate_json(json.dumps(value), strict=True)
-        except ValidationError:
-            return adapter.dump_python(validated, mode="json")
-        return value
+    @cached_property
+    def _mixed_validator(self) -> MixedValidator:
+        return MixedValidator(self._core_schema, is_open=self._reader.is_open)
 
-    def _field_adapter(self, name: str) -> TypeAdapter[Any]:
-        adapter = self._field_adapters.get(name)
-        if adapter is None:
-            field = self.fields[self.positions[name]]
-            adapter = TypeAdapter(field.annotation)
-            self._field_adapters[name] = adapter
-        return adapter
+    def _refuse_unsupported(
+        self, values: Mapping[str, Any], other_problems: Sequence[Problem] = ()
+    ) -> None:
+        if unsupported := find_unsupported(values):
+            raise self._errors.unsupported(unsupported, values, other_problems)
 
 
 class OutputSchema:
@@ -237,17 +238,3 @@ class OutputSchema:
         except PydanticUserError:
             # A response type of the transport, such as a file: no JSON, so no schema.
             return {}
-
-
-def _parse_structure(texts: Sequence[Any], *, is_list: bool) -> Any:
-    """Return the value of a nested field: its text as JSON, or a list of the texts."""
-    if len(texts) == 1 or not is_list:
-        text = texts[-1]
-        if not isinstance(text, str):
-            return [text] if is_list else text
-        try:
-            value = json.loads(text.encode(errors="surrogatepass"))
-        except MalformedRequest:
-            return list(texts) if is_list else text
-        return value if isinstance(value, list) or not is_list else [value]
-    return [_parse_structure([item], is_list=False) for item in texts]

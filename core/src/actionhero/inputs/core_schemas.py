@@ -1,0 +1,220 @@
+"""The core schemas of pydantic: the fields of inputs, and the kinds of their types.
+
+pydantic resolves annotations to core schemas: aliases of types, generics, forward references and
+the hooks of foreign types included. Source: `pydantic_core.core_schema`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+CoreSchema = Mapping[str, Any]
+Definitions = Mapping[str, CoreSchema]
+#: The way to a value: names of objects and positions in lists.
+Path = tuple[str | int, ...]
+
+#: Schemas with the fields of an object.
+FIELD_SCHEMAS: Final = frozenset({"model-fields", "typed-dict", "dataclass-args"})
+#: The keys of a schema that contain no schemas.
+_OPAQUE: Final = frozenset(
+    {"cls", "config", "default", "expected", "function", "members", "metadata", "serialization"}
+)
+
+_ANY: Final = {"type": "any"}
+_LISTS: Final = frozenset({"deque", "frozenset", "generator", "list", "set", "tuple"})
+_OBJECTS: Final = FIELD_SCHEMAS | {"dict"}
+#: Types that an empty text may be a value of; unknown ones are among them.
+_TEXTS: Final = frozenset({"any", "bytes", "custom", "function-plain", "is-instance", "str"})
+#: Types whose JSON values validate alike in JSON and in strict Python.
+_NATIVE: Final = frozenset({"any", "bool", "float", "int", "none", "str"})
+
+
+class Kind(NamedTuple):
+    """What the texts of an input are converted to, before validation."""
+
+    #: Whether repeated texts make a list.
+    is_list: bool = False
+    #: Whether a text may be a JSON object, or a JSON array of objects or arrays.
+    is_structure: bool = False
+    #: Whether a single text may be the value itself.
+    is_scalar: bool = False
+    #: Whether an empty text is a value, or an item of the list.
+    has_empty_text: bool = False
+    #: Whether a file is a value, or an item of the list.
+    is_file: bool = False
+    #: Whether bytes are a value, or an item of the list.
+    is_bytes: bool = False
+
+    def merge(self, other: Kind) -> Kind:
+        """Return the kind of a value that is of either kind."""
+        return Kind(*(mine or theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+class SchemaField(NamedTuple):
+    """One field in a core schema."""
+
+    name: str
+    #: The places of its value in the inputs; the first place with a value is used.
+    paths: tuple[Path, ...]
+    schema: CoreSchema
+
+
+class Shape(NamedTuple):
+    """One form that inputs may have: the fields of a model, or the values of a dictionary."""
+
+    fields: tuple[SchemaField, ...]
+    #: The schema of values with other names; `None` if other names are ignored.
+    others: CoreSchema | None
+
+
+def definitions_of(schema: CoreSchema) -> dict[str, CoreSchema]:
+    """Return the shared schemas in `schema`, by reference."""
+    return {item["ref"]: item for item in schema.get("definitions", ())}
+
+
+def rewrite(schema: Any, change: Callable[[dict[str, Any]], Any]) -> Any:
+    """Return a copy of a schema in which `change` was applied to every schema, the inner first."""
+    if isinstance(schema, Mapping):
+        copy = {
+            key: value if key in _OPAQUE else rewrite(value, change)
+            for key, value in schema.items()
+        }
+        return change(copy) if isinstance(schema.get("type"), str) else copy
+    if isinstance(schema, list | tuple):
+        return type(schema)(rewrite(item, change) for item in schema)
+    return schema
+
+
+def alternatives(schema: CoreSchema) -> list[CoreSchema]:
+    """Return the schemas that a value is validated with next: one, several of a union, or none."""
+    match schema["type"]:
+        case "union":
+            return [item[0] if isinstance(item, tuple) else item for item in schema["choices"]]
+        case "tagged-union":
+            return list(schema["choices"].values())
+        case "json-or-python":
+            return [schema["json_schema"]]
+        case "lax-or-strict":
+            return [schema["lax_schema"]]
+        case "chain":
+            return [schema["steps"][0]]
+        case "json":
+            return []
+    inner = schema.get("schema")
+    return [] if inner is None else [inner]
+
+
+def shapes_of(schema: CoreSchema, definitions: Definitions) -> Iterator[Shape]:
+    """Yield the forms that inputs of the schema may have."""
+    for config, leaf in _leaves(schema, definitions, {}, frozenset()):
+        if leaf["type"] in FIELD_SCHEMAS:
+            config = {**config, **leaf.get("config", {})}
+            behaviour = leaf.get("extra_behavior") or leaf.get("extras_behavior")
+            is_open = (behaviour or config.get("extra_fields_behavior")) == "allow"
+            others = (leaf.get("extras_schema") or _ANY) if is_open else None
+            yield Shape(tuple(_fields(leaf, config)), others)
+        elif leaf["type"] == "dict":
+            yield Shape((), leaf.get("values_schema") or _ANY)
+        else:
+            yield Shape((), _ANY)
+
+
+def kind_of(schema: CoreSchema, definitions: Definitions) -> Kind:
+    """Return the kind of a value."""
+    kind = Kind()
+    for _, leaf in _leaves(schema, definitions, {}, frozenset()):
+        kind = kind.merge(_kind_of_leaf(leaf, definitions))
+    return kind
+
+
+def is_native(schema: CoreSchema, definitions: Definitions) -> bool:
+    """Return whether JSON and the values parsed from it validate alike, if strictly."""
+    for _, leaf in _leaves(schema, definitions, {}, frozenset()):
+        match leaf["type"]:
+            case "list":
+                items = [leaf.get("items_schema", _ANY)]
+            case "dict":
+                items = [leaf.get("values_schema", _ANY)]
+                if leaf.get("keys_schema", _ANY)["type"] not in {"any", "str"}:
+                    # Keys are texts in JSON, which are converted.
+                    return False
+            case "literal":
+                items = []
+                if not all(type(value) in {bool, int, str} for value in leaf["expected"]):
+                    return False
+            case type_:
+                items = []
+                if type_ not in _NATIVE:
+                    return False
+        # An item may contain the list again.
+        if any(item["type"] == "definition-ref" for item in items):
+            return False
+        if not all(is_native(item, definitions) for item in items):
+            return False
+    return True
+
+
+def _leaves(
+    schema: CoreSchema, definitions: Definitions, config: CoreSchema, seen: frozenset[str]
+) -> Iterator[tuple[CoreSchema, CoreSchema]]:
+    """Yield the innermost schemas of a value, with the configuration of their model."""
+    if schema["type"] == "definition-ref":
+        reference = schema["schema_ref"]
+        if reference not in seen:
+            yield from _leaves(definitions[reference], definitions, config, seen | {reference})
+        return
+    if schema["type"] in {"model", "dataclass"}:
+        config = schema.get("config", {})
+    inner = alternatives(schema)
+    if not inner:
+        yield config, schema
+    for item in inner:
+        yield from _leaves(item, definitions, config, seen)
+
+
+def _fields(schema: CoreSchema, config: CoreSchema) -> Iterator[SchemaField]:
+    fields = schema["fields"]
+    named = fields.items() if isinstance(fields, Mapping) else ((f["name"], f) for f in fields)
+    by_name = config.get("validate_by_name", config.get("populate_by_name", False))
+    by_alias = config.get("validate_by_alias", True)
+    for name, field in named:
+        alias = field.get("validation_alias") if by_alias else None
+        paths: list[Path] = []
+        if isinstance(alias, str):
+            paths = [(alias,)]
+        elif alias:
+            paths = (
+                [tuple(path) for path in alias] if isinstance(alias[0], list) else [tuple(alias)]
+            )
+        if not paths or (by_name and (name,) not in paths):
+            paths.append((name,))
+        yield SchemaField(name, tuple(paths), field["schema"])
+
+
+def _kind_of_leaf(leaf: CoreSchema, definitions: Definitions) -> Kind:
+    type_ = leaf["type"]
+    if type_ in _LISTS:
+        items = leaf.get("items_schema", _ANY)
+        kind = Kind()
+        for item in items if isinstance(items, list) else [items]:
+            kind = kind.merge(kind_of(item, definitions))
+        is_structure = kind.is_structure or kind.is_list
+        return kind._replace(is_list=True, is_structure=is_structure, is_scalar=False)
+    if type_ in _OBJECTS:
+        return Kind(is_structure=True)
+    if type_ == "none":
+        return Kind()
+    if (leaf.get("metadata") or {}).get("is_file"):
+        return Kind(is_file=True)
+    if type_ == "any":
+        return Kind(is_scalar=True, has_empty_text=True, is_file=True)
+    has_empty_text = type_ in _TEXTS or any(value == "" for value in literal_values(leaf))
+    return Kind(is_scalar=True, has_empty_text=has_empty_text, is_bytes=type_ == "bytes")
+
+
+def literal_values(schema: CoreSchema) -> list[Any]:
+    """Return the values of a literal or of an enumeration; nothing for other schemas."""
+    values = schema.get("expected" if schema["type"] == "literal" else "members", ())
+    return [value.value if isinstance(value, Enum) else value for value in values]

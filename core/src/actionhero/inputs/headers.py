@@ -1,0 +1,59 @@
+"""`Header` and `Cookie`: sources of single inputs, beside the path, the body and the query."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Source:
+    """The header or cookie of an HTTP request with the value of an input.
+
+    Over HTTP, the value comes from there and from nowhere else. Other transports have no headers:
+    there it is an input like any other, an option on the command line.
+
+    Args:
+        name: The name of the header or cookie; by default that of the input, in a header with
+            hyphens in place of underscores.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name
+
+    def name_for(self, field_name: str) -> str:
+        """Return the name of the header or cookie of the input `field_name`."""
+        return self.name or field_name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
+
+
+class Header(Source):
+    """The header of an input: `token: Annotated[str, Header("X-Token")]`.
+
+    A list has the values of all headers of that name. Names of headers are case-insensitive.
+    """
+
+    __slots__ = ()
+
+    def name_for(self, field_name: str) -> str:
+        """Return the name of the header of the input `field_name`."""
+        return self.name or field_name.replace("_", "-")
+
+
+class Cookie(Source):
+    """The cookie of an input: `theme: Annotated[str, Cookie()] = "light"`."""
+
+    __slots__ = ()
+
+
+def source_in(metadata: Any) -> Source | None:
+    """Return the header or cookie in the metadata of a field, if there is one."""
+    return next((item for item in metadata if isinstance(item, Source)), None)
