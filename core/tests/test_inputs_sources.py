@@ -486,6 +486,7 @@ def test_unsupported_values_are_input_errors(
 
     assert problems(error) == [(pointer, type_)]
     assert error.key == pointer.split("/")[1]
+    assert repr(error.value) == "ABSENT"
     if not beside:
         with pytest.raises(InvalidInput) as raised:
             JsonPayload(json).parse(InputSchema(Numbers))

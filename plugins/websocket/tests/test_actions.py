@@ -158,9 +158,8 @@ def test_messages_other_than_objects_have_an_unknown_type(
 
 
 @pytest.mark.parametrize("text", [
-    b"", b"{", b"{'a': 1}", b"invalid", b'{"messageId": NaN}', b'{"messageId": "\\ud800"}',
-    b'{"messageId": "a\\u0000b"}', b"[" * 65 + b"]" * 65, b'{"messageId": 1e999}',
-    b"\xef\xbb\xbf{}",
+    b"", b"{", b"{'a': 1}", b"invalid", b'{"messageId": NaN}', b"[" * 65 + b"]" * 65,
+    b"\xef\xbb\xbf{}", b'{"messageId": 1, "params": ' + b"[" * 60_000,
 ])  # fmt: skip
 def test_invalid_json_is_an_error(server: ServerProcess, text: bytes) -> None:
     """JSON is parsed as strictly as over HTTP; the response has no message id."""
@@ -173,6 +172,41 @@ def test_invalid_json_is_an_error(server: ServerProcess, text: bytes) -> None:
     assert response["error"]["message"].startswith("SyntaxError: ")
     assert response["error"]["type"] == "CONNECTION_ACTION_RUN"
     assert "response" in client.call("over:socket")
+
+
+@pytest.mark.parametrize("nested", [b"[" * 65 + b"]" * 65, b'{"a}":' * 99 + b"1" + b"}" * 99])
+def test_messages_nested_too_deep_have_an_error_with_their_id(
+    server: ServerProcess, nested: bytes
+) -> None:
+    """Before and after the nested values."""
+    client = server.connect()
+    for message in (b'{"params": %b, "messageId": 7}', b'{"messageId": 7, "x": [], "params": %b}'):
+        client.send_frame(TEXT, message % nested)
+
+        response = client.read_json()
+
+        assert response["messageId"] == 7
+        assert "nested deeper than 64 levels" in response["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "type_"),
+    [("a\\u0000", "nul"), ("\\ud800", "lone_surrogate"), ("\\udc00x", "lone_surrogate")],
+)
+def test_unsupported_texts_are_invalid_inputs(server: ServerProcess, name: str, type_: str) -> None:
+    """Valid JSON, with the id of the message and a pointer."""
+    client = server.connect()
+    message = (
+        '{"messageType": "action", "action": "greet", "messageId": 5, "params": {"name": "%s"}}'
+    )
+    client.send_frame(TEXT, (message % name).encode())
+
+    response = client.read_json()
+
+    assert response["messageId"] == 5
+    assert response["error"]["key"] == "name"
+    assert response["error"]["errors"][0]["pointer"] == "/name"
+    assert response["error"]["errors"][0]["type"] == type_
 
 
 def test_all_invalid_inputs_are_reported(server: ServerProcess) -> None:

@@ -99,6 +99,8 @@ class InputFields:
         #: The names of the headers and cookies that a transport must pass in `MixedPayload`.
         self.header_names = frozenset(self.headers)
         self.cookie_names = frozenset(self.cookies)
+        #: Whether there are any of these.
+        self.has_headers = bool(sources)
 
     def redact(self, inputs: Any) -> dict[str, Any]:
         """Return validated inputs with secrets redacted and long values cut, for logs."""

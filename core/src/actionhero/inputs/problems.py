@@ -104,7 +104,8 @@ class InputErrors:
             Problem(pointer_to(location_in(values, item.location, secrets)), *item[1:])
             for item in unsupported
         ]
-        return self.invalid([*other_problems, *problems], values)
+        # Without the value, which the response could not show as it is.
+        return self.invalid([*other_problems, *problems], {})
 
     def invalid(self, problems: list[Problem], values: Mapping[str, Any]) -> InvalidInput:
         """Return the error with all `problems`, sorted by order of declaration.

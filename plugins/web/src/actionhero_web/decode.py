@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from actionhero import TypedError, UnsupportedMediaType
 from actionhero.transport import (
     EMPTY_PAYLOAD,
+    FormFields,
     InvalidPayload,
     JsonPayload,
     MixedPayload,
@@ -19,8 +20,9 @@ from actionhero_web.bodies.multipart import read_form
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from actionhero.transport import Payload
+    from actionhero.transport import Payload, RegisteredAction
     from actionhero_web.request_context import CallContext
+    from actionhero_web.routes.router import Match
     from actionhero_web.settings import WebSettings
 
 #: Methods whose request body has no defined meaning.
@@ -46,13 +48,16 @@ class RequestDecoder:
         A request that cannot be decoded has a payload with the error: the pipeline logs the call,
         and authentication takes precedence over the error.
         """
-        request, query = context.request, context.query
-        path = context.match.parameters
+        request, query, match = context.request, context.query, context.match
+        path = match.parameters
         try:
+            if match.target.inputs.has_headers:
+                return self._with_headers(request, await self._decode_sources(context), match)
             if request.method in METHODS_WITHOUT_BODY:
+                if query and path:
+                    return MixedPayload(path, b"", parse_query(query))
                 if query:
-                    fields = parse_query(query)
-                    return TextPayload(fields | path if path else fields)
+                    return TextPayload(parse_query(query))
                 return TextPayload(path) if path else EMPTY_PAYLOAD
             if (
                 not query
@@ -62,43 +67,50 @@ class RequestDecoder:
                 # The usual request with a body: parsed and validated in one step.
                 body = self._body.read_buffered(request) or await self._body.read(request)
                 return JsonPayload(body)
-            return await self._decode_body(context)
+            return await self._decode_sources(context)
         except TypedError as error:
             return InvalidPayload(error)
 
-    async def _decode_body(self, context: CallContext) -> Payload:
-        """Return the payload of a request with a body.
+    async def _decode_sources(self, context: CallContext) -> MixedPayload:
+        """Return the payload of a request with inputs of several sources.
 
         Raises:
             TypedError: The body cannot be decoded, is too large, or has another media type.
         """
-        request, query = context.request, context.query
-        path = context.match.parameters
-        if not request.body_exists:
-            if not query and not path:
-                return JsonPayload(b"")
-            return TextPayload((parse_query(query) if query else {}) | path)
+        body = await self._decode_body(context)
+        return MixedPayload(context.match.parameters, body, parse_query(context.query))
+
+    async def _decode_body(self, context: CallContext) -> bytes | FormFields:
+        request = context.request
+        if request.method in METHODS_WITHOUT_BODY or not request.body_exists:
+            return b""
         content_type = request.headers.get("Content-Type")
         media_type = media_type_of(content_type)
         if media_type is MediaType.JSON:
-            body = await self._body.read(request)
-            if not query and not path:
-                return JsonPayload(body)
-            return MixedPayload(path, body, parse_query(query) if query else {})
-        fields = parse_query(query) if query else {}
+            return await self._body.read(request)
         if media_type is MediaType.FORM:
-            return TextPayload(fields | parse_form(await self._body.read(request)) | path)
+            return FormFields(parse_form(await self._body.read(request)))
         if media_type is MediaType.MULTIPART:
             form = context.form = await read_form(request, self._body, self._memory_bytes)
-            return TextPayload(fields | form.fields | path)
+            return FormFields(form.fields)
         if not await self._body.read(request):
-            return TextPayload(fields | path)
+            return b""
         raise UnsupportedMediaType(
             f"unsupported media type {content_type!r} of the body; send application/json, "
             "application/x-www-form-urlencoded or multipart/form-data"
             if content_type
             else "the body has no Content-Type; send application/json"
         )
+
+    def _with_headers(
+        self, request: web.BaseRequest, payload: MixedPayload, match: Match[RegisteredAction]
+    ) -> MixedPayload:
+        """Add the headers and cookies that are sources of inputs to a payload."""
+        schema, headers = match.target.inputs, request.headers
+        payload.headers = {n: headers.getall(n) for n in schema.header_names if n in headers}
+        cookies = request.cookies
+        payload.cookies = {n: [cookies[n]] for n in schema.cookie_names if n in cookies}
+        return payload
 
     def check_length(self, request: web.BaseRequest) -> None:
         """Validate the declared length of the body of a request that is not decoded.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ErrorType, MalformedRequest, TypedError
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
 
 #: Stands for an absent `messageId`, which the response does not have either.
 NO_ID: Final = ABSENT
+#: The number of strings and brackets of a malformed message that are searched for its id.
+MAX_TOKENS: Final = 100_000
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 def response(id: Any, value: Any) -> bytes:
@@ -69,6 +74,30 @@ def unsubscribed(id: Any, channel: str) -> bytes:
 def gap(channel: str) -> bytes:
     """Return the notice that messages of a channel may have been lost."""
     return dumps({"gap": {"channel": channel}})
+
+
+def read_id(data: bytes | bytearray) -> Any:
+    """Return the `messageId` of a message that is nested too deep, or `NO_ID`.
+
+    Objects and arrays inside the message are left out: the rest is parsed like any message.
+    """
+    pieces = []
+    depth = start = 0
+    for match in islice(_TOKEN.finditer(data), MAX_TOKENS):
+        token = match[0]
+        if token in b"[{":
+            depth += 1
+            if depth == 2:
+                pieces.append(data[start : match.start()] + b"null")
+        elif token in b"]}":
+            depth -= 1
+            if depth == 1:
+                start = match.end()
+    try:
+        message = loads(b"".join(pieces) + data[start:])
+    except MalformedRequest:
+        return NO_ID
+    return message.get("messageId", NO_ID) if isinstance(message, dict) else NO_ID
 
 
 def invalid_json(cause: MalformedRequest) -> TypedError:

@@ -73,7 +73,7 @@ class WebSocketSession(Socket):
             if opcode == frames.TEXT and not _is_utf8(content):
                 self.fail(frames.INVALID_TEXT, "Received text that is not UTF-8")
             else:
-                self._send_error(messages.NO_ID, messages.invalid_json(error))
+                self._send_error(messages.read_id(content), messages.invalid_json(error))
             return
         if type(message) is not dict:
             message = {}
