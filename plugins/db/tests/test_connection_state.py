@@ -68,7 +68,7 @@ async def in_transaction(client: Any, people: Any) -> None:
         await transaction.execute_query("SELECT pg_advisory_lock(2)")
 
 
-async def raw_model(client: Any, people: Any) -> None:
+async def own_sql_of_a_model(client: Any, people: Any) -> None:
     await people.Person.raw(
         "SELECT person.*, set_config('app.user', 'ada', false) FROM person WHERE age = 0"
     )
@@ -95,7 +95,7 @@ def statement(sql: str) -> Callable[[Any, Any], Awaitable[None]]:
         listen,
         plain_and_set,
         in_transaction,
-        raw_model,
+        own_sql_of_a_model,
         annotation,
         statement("SET search_path TO pg_catalog"),
         statement("LISTEN news"),

@@ -6,13 +6,13 @@ import asyncio
 import dataclasses
 import functools
 import threading
-from collections.abc import AsyncIterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from actionhero import NotFound, ServiceUnavailable, Transactions
 from actionhero.settings import AppSettings
 from actionhero.transport import new_identifier, request_id
+from actionhero_tasks.batching import in_batches
 from actionhero_tasks.encryption import Encryption
 from actionhero_tasks.envelope import encode_job
 from actionhero_tasks.job import JobState, NewJob, StoreUnavailable
@@ -26,7 +26,7 @@ from actionhero_tasks.store_factory import open_store
 from actionhero_tasks.task import task_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 
     from actionhero import Action, Application
     from actionhero.transport import RegisteredAction
@@ -156,7 +156,7 @@ class Tasks:
             next_job = self._new_job(then, {"fan_out_id": id}, None, None, None, None, None)
         await self.use(lambda store: store.open_batch(id, next_job))
         try:
-            async for items in _in_batches(inputs, batch):
+            async for items in in_batches(inputs, batch):
                 jobs = [
                     self._new_job(action, item, None, None, queue, None, None) for item in items
                 ]
@@ -375,28 +375,6 @@ class Tasks:
 
 def _read_page(id: str, state: JobState | None, offset: int, store: JobStore) -> list[JobRecord]:
     return store.batch_jobs(id, state, offset=offset, limit=PAGE)
-
-
-async def _in_batches(
-    items: Iterable[Any] | AsyncIterable[Any], count: int
-) -> AsyncIterator[list[Any]]:
-    batch: list[Any] = []
-    async for item in _each(items):
-        batch.append(item)
-        if len(batch) == count:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-async def _each(items: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[Any]:
-    if isinstance(items, AsyncIterable):
-        async for item in items:
-            yield item
-        return
-    for item in items:
-        yield item
 
 
 def _delay_ms(delay: timedelta | None, at: datetime | None) -> int:
