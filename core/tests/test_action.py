@@ -49,8 +49,7 @@ def test_registered_actions_have_name_description_and_types() -> None:
     assert action.summary == "Greet someone by name."
     assert action.inputs_type is Person
     assert action.output_type == dict[str, str]
-    assert action.takes_inputs
-    assert action.takes_call
+    assert action.signature.names == ("inputs", "call")
     assert not action.streams
     assert action.owner == "plugin 'party'"
     path, _, line = action.source.rpartition(":")

@@ -17,8 +17,8 @@ from actionhero.action_attributes import (
     version_of,
 )
 from actionhero.errors import ActionNotFound, PluginError
-from actionhero.inputs.annotations import annotations_of, parameters_of
-from actionhero.inputs.schema import Inputs, InputSchema, OutputSchema
+from actionhero.inputs.schema import InputSchema, OutputSchema
+from actionhero.inputs.signature import RunSignature
 from actionhero.middleware import Middleware
 from actionhero.streams import Stream
 
@@ -34,7 +34,8 @@ class Action:
     """One operation: subclass it, give it a `name`, and write `run`.
 
     The docstring is the description in API documents, `--help` and listings. The annotation of
-    `inputs` in `run` is the schema of the inputs, the return annotation that of the result. A
+    `inputs` in `run` is the schema of the inputs, the return annotation that of the result. Other
+    parameters of `run` are fields of the inputs: `run(self, id: int, verbose: bool = False)`. A
     plugin validates its attributes, such as `web` or `task`, when the application loads.
 
     Example:
@@ -132,13 +133,12 @@ class RegisteredAction:
         self.middleware = (*added_middleware(action), *enforcing, *_middleware(action, where))
         #: Whether `run` is an async generator; its items are events.
         self.is_generator = inspect.isasyncgenfunction(run)
-        parameters = parameters_of(run, where)
-        self.takes_inputs = "inputs" in parameters
-        self.takes_call = "call" in parameters
-        inputs_type, output_type = annotations_of(
-            run, action.__module__, action._local_names, where
+        #: The parameters of `run`.
+        self.signature = RunSignature(
+            run, action.__name__, action.__module__, action._local_names, where
         )
-        self.inputs_type = Inputs if inputs_type is None else inputs_type
+        self.inputs_type = self.signature.inputs_type
+        output_type = self.signature.output_type
         try:
             self.inputs = InputSchema(self.inputs_type)
         except Exception as error:

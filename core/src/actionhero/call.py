@@ -8,7 +8,7 @@ from actionhero.identifier import new_identifier
 from actionhero.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable
+    from collections.abc import AsyncIterable, Awaitable, Mapping
 
     from actionhero.connection import Connection
     from actionhero.errors import TypedError
@@ -157,12 +157,14 @@ class Call:
     ) -> list[Result]: ...
     @overload
     async def run(self, action: WithoutInputs[AsyncIterable[Result]]) -> list[Result]: ...
+    @overload
+    async def run(self, action: type, inputs: Mapping[str, Any]) -> Any: ...
     async def run(self, action: type, inputs: Any = None) -> Any:
         """Run another action with the same connection and session, and return its result.
 
         The call goes through the pipeline, with the middleware and the time limit of the other
-        action. The inputs are an instance, so they are not validated again. The items of a stream
-        become a list, events become their data.
+        action. The inputs are an instance, which is not validated again, or a mapping of values by
+        name, which is validated. The items of a stream become a list, events become their data.
 
         Raises:
             TypedError: The other action failed.

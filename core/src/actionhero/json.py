@@ -84,7 +84,8 @@ def loads(data: bytes | bytearray | str) -> Any:
     """
     body = data.encode(errors="surrogatepass") if isinstance(data, str) else data
     # With few brackets and digits, neither the depth nor an integer can exceed a limit.
-    if orjson is not None and len(body.translate(None, _NO_MARKS)) < _ORJSON_DIGITS:
+    is_small = len(body.translate(None, _NO_MARKS)) < _ORJSON_DIGITS
+    if is_small and orjson is not None:
         # The parser below has the better error message.
         with suppress(ValueError):
             return orjson.loads(body)

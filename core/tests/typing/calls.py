@@ -44,6 +44,13 @@ class Count(Action):
         return 1
 
 
+class Repeat(Action):
+    name = "repeat"
+
+    async def run(self, text: str, call: Call, times: int = 2) -> str:
+        return text * times
+
+
 class Tick(Action):
     name = "tick"
 
@@ -87,6 +94,7 @@ async def inside(call: Call, app: RunningApp) -> None:
     assert_type(await caller.run(Spell, ada), list[str])
     assert_type(await caller.run(Bell), list[bytes])
 
+    await call.run(Repeat, {"text": "a"})
     await call.run(Greet, OtherInputs(number=1))  # type: ignore[misc]
     await call.run(Greet)  # type: ignore[arg-type]
     await call.run(Shout, OtherInputs(number=1))  # type: ignore[misc]

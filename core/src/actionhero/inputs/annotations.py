@@ -1,9 +1,8 @@
-"""Type annotations: their members, whether they are secret, lists or nested, and those of `run`."""
+"""Type annotations: their members, and whether they are secret, lists or nested."""
 
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import operator
 import sys
 import types
@@ -20,8 +19,6 @@ from typing import (
     get_type_hints,
     is_typeddict,
 )
-
-from actionhero.errors import PluginError
 
 
 def parts(annotation: Any) -> Iterable[Any]:
@@ -151,65 +148,6 @@ def is_optional_key(typed_dict: Any, name: str, hint: Any) -> bool:
     if get_origin(hint) in {Required, NotRequired}:
         return get_origin(hint) is NotRequired
     return name in typed_dict.__optional_keys__
-
-
-def parameters_of(run: Any, where: str) -> list[str]:
-    """Return the parameters of `run`: `inputs`, `call`, both or none.
-
-    Raises:
-        PluginError: `run` has other parameters. The message begins with `where`.
-    """
-    _, *parameters = inspect.signature(run).parameters.values()
-    names = [parameter.name for parameter in parameters]
-    if names not in ([], ["inputs"], ["call"], ["inputs", "call"]) or any(
-        parameter.kind is not parameter.POSITIONAL_OR_KEYWORD for parameter in parameters
-    ):
-        signature = ", ".join(["self", *map(str, parameters)])
-        raise PluginError(
-            f"{where} has run({signature}); it is called with 'inputs' and 'call', in this order, "
-            "and either may be left out"
-        )
-    return names
-
-
-def annotations_of(
-    run: Any, module_name: str, local_names: Mapping[str, Any], where: str
-) -> tuple[Any, Any]:
-    """Return the type of `inputs` and the return type, `None` without annotation.
-
-    The annotation of `call` is not resolved: its name may be imported for type checkers only.
-
-    Args:
-        run: The method of the action.
-        module_name: The module of the action.
-        local_names: The local names of the function that defines the class, if there is one.
-        where: The action, for error messages.
-
-    Raises:
-        PluginError: The annotation of `inputs` cannot be resolved.
-    """
-    types_: list[Any] = []
-    for name in ("inputs", "return"):
-        annotation = run.__annotations__.get(name)
-        if isinstance(annotation, str):
-            holder = type("holder", (), {"__annotations__": {name: annotation}})
-            namespace = getattr(sys.modules.get(module_name), "__dict__", {})
-            # The names of the module of `run`, not those of a decorator's module.
-            namespace = getattr(inspect.unwrap(run), "__globals__", namespace)
-            try:
-                hints = get_type_hints(holder, namespace, dict(local_names), include_extras=True)
-            except (AttributeError, NameError, SyntaxError, TypeError) as error:
-                if name == "return":
-                    # Used by API documents only, which show an unresolved type as any value.
-                    types_.append(None)
-                    continue
-                raise PluginError(
-                    f"{where} annotates inputs as {annotation!r}, and {error}; import that name "
-                    "outside of TYPE_CHECKING: it is needed at run time"
-                ) from error
-            annotation = hints[name]
-        types_.append(annotation)
-    return types_[0], types_[1]
 
 
 def _has_fields(type_: Any) -> bool:

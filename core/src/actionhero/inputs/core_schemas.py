@@ -67,6 +67,8 @@ class Shape(NamedTuple):
     fields: tuple[SchemaField, ...]
     #: The schema of values with other names; `None` if other names are ignored.
     others: CoreSchema | None
+    #: Whether the validated inputs are a mapping.
+    is_mapping: bool = True
 
 
 def definitions_of(schema: CoreSchema) -> dict[str, CoreSchema]:
@@ -114,7 +116,7 @@ def shapes_of(schema: CoreSchema, definitions: Definitions) -> Iterator[Shape]:
             behaviour = leaf.get("extra_behavior") or leaf.get("extras_behavior")
             is_open = (behaviour or config.get("extra_fields_behavior")) == "allow"
             others = (leaf.get("extras_schema") or _ANY) if is_open else None
-            yield Shape(tuple(_fields(leaf, config)), others)
+            yield Shape(tuple(_fields(leaf, config)), others, leaf["type"] == "typed-dict")
         elif leaf["type"] == "dict":
             yield Shape((), leaf.get("values_schema") or _ANY)
         else:

@@ -75,6 +75,8 @@ class InputFields:
         self.names = frozenset(self.positions)
         #: Whether any name is accepted.
         self.is_open = reader.is_open
+        #: Whether the validated inputs may be a mapping.
+        self.is_mapping = reader.is_mapping and root is type_
         #: Whether there are no inputs.
         self.is_empty = not self.names and not self.is_open
         #: The names that are redacted at any depth.

@@ -170,7 +170,10 @@ class ValuePayload:
 
 
 class ValidatedPayload:
-    """An instance of the inputs, which is not validated again."""
+    """An instance of the inputs, which is not validated again; or a mapping of Python values.
+
+    A mapping is validated where the inputs are a model or a dataclass.
+    """
 
     __slots__ = ("instance",)
 
@@ -178,9 +181,12 @@ class ValidatedPayload:
         self.instance = instance
 
     def parse(self, schema: InputSchema) -> Any:
-        if self.instance is None:
+        instance = self.instance
+        if instance is None:
             return schema.from_values({}, refuse_unknown=False)
-        return self.instance
+        if isinstance(instance, Mapping) and not schema.is_mapping:
+            return schema.from_values(instance, refuse_unknown=True)
+        return instance
 
     def preview(self) -> Mapping[str, Any]:
         # The pipeline has the instance, unless it is a mapping.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from actionhero.errors import Problem
-    from actionhero.inputs.core_schemas import CoreSchema
 
 __all__ = ["Field", "InputField", "InputSchema", "Inputs", "OutputSchema", "Secret", "SecretMarker"]
 
@@ -61,7 +60,7 @@ class InputSchema(InputFields):
 
     def __init__(self, type_: Any) -> None:
         self._adapter: TypeAdapter[Any] = TypeAdapter(with_portable_typed_dicts(type_))
-        self._core_schema = cast("CoreSchema", self._adapter.core_schema)
+        self._core_schema = self._adapter.core_schema
         self._reader = InputReader(self._core_schema)
         super().__init__(type_, self._reader)
         validator = self._adapter.validator

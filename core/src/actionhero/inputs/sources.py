@@ -41,6 +41,8 @@ class InputReader:
         self.is_native = all(
             is_native(field.schema, definitions) for shape in shapes for field in shape.fields
         )
+        #: Whether the validated inputs may be a mapping.
+        self.is_mapping = any(shape.is_mapping for shape in shapes)
         #: Whether inputs with other names are validated.
         self.is_open = any(shape.others is not None for shape in shapes)
         for shape in shapes:

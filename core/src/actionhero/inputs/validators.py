@@ -48,8 +48,8 @@ class TextObject(dict[str, Any]):
     """An object, parsed from a text, among inputs with undeclared names."""
 
 
-_MARKS: Final = {str: TextValue, list: TextList, dict: TextObject}
-_UNMARK: Final = {TextValue: str.__str__, TextList: list, TextObject: dict}
+_MARKS: Final[dict[Any, Any]] = {str: TextValue, list: TextList, dict: TextObject}
+_UNMARK: Final[dict[Any, Any]] = {TextValue: str.__str__, TextList: list, TextObject: dict}
 
 
 class TextValidator:

@@ -50,9 +50,24 @@ def _override(layer: Middleware, method: str) -> Any:
 
 def _runner(action: RegisteredAction) -> Callable[[Call], Any]:
     """Return a function that calls `run` with the parameters that it declares."""
-    run = action.instance.run
-    if action.takes_inputs and action.takes_call:
-        return lambda call: run(call.inputs, call)
-    if action.takes_inputs:
-        return lambda call: run(call.inputs)
-    return run if action.takes_call else lambda call: run()
+    run, signature = action.instance.run, action.signature
+    names, fields = signature.names, signature.fields
+    if not signature.keywords and not fields:
+        if names == ("inputs", "call"):
+            return lambda call: run(call.inputs, call)
+        if names == ("call", "inputs"):
+            return lambda call: run(call, call.inputs)
+        if names == ("inputs",):
+            return lambda call: run(call.inputs)
+        return run if names == ("call",) else lambda call: run()
+
+    def run_by_name(call: Call) -> Any:
+        inputs = call.inputs
+        arguments = {name: getattr(inputs, name) for name in fields}
+        if "call" in names:
+            arguments["call"] = call
+        if "inputs" in names:
+            arguments["inputs"] = inputs
+        return run(**arguments)
+
+    return run_by_name

@@ -10,7 +10,7 @@ from actionhero.inputs.payloads import ValidatedPayload, ValuePayload
 from actionhero.streams import Chunk, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable
+    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Mapping
 
     from actionhero.app import App
     from actionhero.call import Outcome, WithInputs, WithoutInputs
@@ -97,6 +97,8 @@ class Caller:
     ) -> list[Result]: ...
     @overload
     async def run(self, action: WithoutInputs[AsyncIterable[Result]]) -> list[Result]: ...
+    @overload
+    async def run(self, action: type, inputs: Mapping[str, Any]) -> Any: ...
     async def run(self, action: type, inputs: Any = None) -> Any:
         """Call an action by its class, and return its result; inputs and result are typed.
 

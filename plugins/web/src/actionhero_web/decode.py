@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from actionhero.transport import Payload, RegisteredAction
     from actionhero_web.request_context import CallContext
-    from actionhero_web.routes.router import Match
+    from actionhero_web.routes.route_tree import Match
     from actionhero_web.settings import WebSettings
 
 #: Methods whose request body has no defined meaning.

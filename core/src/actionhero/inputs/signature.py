@@ -1,0 +1,138 @@
+"""The signature of `run`: the parameters of an action, and the types of its inputs and result."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any, Final, get_type_hints
+
+from pydantic import BaseModel, create_model
+
+from actionhero.errors import PluginError
+from actionhero.inputs.fields import fields_of
+from actionhero.inputs.schema import Inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The parameters of `run` that are no fields of the inputs.
+RESERVED: Final = frozenset({"call", "inputs"})
+
+
+class RunSignature:
+    """The parameters of `run`, and the types of the inputs and of the result of the action.
+
+    Args:
+        run: The method of the action.
+        class_name: The name of the class of the action.
+        module_name: Its module.
+        local_names: The local names of the function that defines the class, if there is one.
+        where: The action, for error messages.
+
+    Raises:
+        PluginError: The signature is not supported, or an annotation cannot be resolved.
+    """
+
+    def __init__(
+        self,
+        run: Any,
+        class_name: str,
+        module_name: str,
+        local_names: Mapping[str, Any],
+        where: str,
+    ) -> None:
+        self._run = run
+        self._module_name = module_name
+        self._local_names = local_names
+        self._where = where
+        _, *parameters = inspect.signature(run).parameters.values()
+        self._check(parameters)
+        #: The names of all parameters, in order.
+        self.names = tuple(parameter.name for parameter in parameters)
+        #: Those that are passed by name only.
+        self.keywords = frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+        fields = [parameter for parameter in parameters if parameter.name not in RESERVED]
+        #: The names of the parameters that are fields of the inputs.
+        self.fields = tuple(parameter.name for parameter in fields)
+        #: The type of the inputs: the annotation of `inputs`, with the parameters as fields.
+        self.inputs_type = self._resolve("inputs", Inputs)
+        if fields:
+            self.inputs_type = self._with_fields(f"{class_name}Inputs", fields)
+        try:
+            #: The return annotation; `None` without one.
+            self.output_type = self._resolve("return", None)
+        except PluginError:
+            # Used by API documents only, which show an unresolved type as any value.
+            self.output_type = None
+
+    def _check(self, parameters: list[inspect.Parameter]) -> None:
+        for parameter in parameters:
+            name = parameter.name
+            if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
+                fault = f"'{parameter}', which names no input; declare each input as a parameter"
+            elif parameter.kind is parameter.POSITIONAL_ONLY:
+                fault = f"{name!r} before '/'; inputs are passed by name, so leave the '/' out"
+            elif name.startswith("_"):
+                fault = f"{name!r}; the name of an input cannot start with an underscore"
+            elif name not in RESERVED and parameter.annotation is parameter.empty:
+                fault = f"{name!r} without annotation; declare its type, as in '{name}: str'"
+            else:
+                continue
+            raise PluginError(f"{self._where} has run{inspect.signature(self._run)} with {fault}")
+
+    def _with_fields(self, name: str, parameters: list[inspect.Parameter]) -> type[BaseModel]:
+        """Return a model of the inputs with the parameters as fields."""
+        base = self.inputs_type
+        if not (isinstance(base, type) and issubclass(base, BaseModel)):
+            raise PluginError(
+                f"{self._where} takes {parameters[0].name!r} beside inputs of {base!r}; only a "
+                "pydantic model can have more fields"
+            )
+        taken = {alias for field in fields_of(base) for alias in (*field.names, field.attribute)}
+        for parameter in parameters:
+            if parameter.name in taken:
+                raise PluginError(
+                    f"{self._where} takes {parameter.name!r}, which is a field of "
+                    f"{base.__qualname__} already; remove one of them"
+                )
+        fields: Any = {
+            parameter.name: (
+                self._resolve(parameter.name, Any),
+                ... if parameter.default is parameter.empty else parameter.default,
+            )
+            for parameter in parameters
+        }
+        with warnings.catch_warnings():
+            # A field hides a method of models that nothing uses here, such as `copy`.
+            warnings.simplefilter("ignore", UserWarning)
+            try:
+                return create_model(name, __base__=base, __module__=self._module_name, **fields)
+            except Exception as error:
+                names = ", ".join(fields)
+                raise PluginError(
+                    f"{self._where} takes {names}, which cannot be fields of its inputs: {error}"
+                ) from error
+
+    def _resolve(self, name: str, default: Any) -> Any:
+        """Return the type of a parameter or of the result; `default` without annotation.
+
+        The annotation of `call` is not resolved: its name may be imported for type checkers only.
+        """
+        annotation = self._run.__annotations__.get(name)
+        if annotation is None:
+            return default
+        if not isinstance(annotation, str):
+            return annotation
+        holder = type("holder", (), {"__annotations__": {name: annotation}})
+        namespace = getattr(sys.modules.get(self._module_name), "__dict__", {})
+        # The names of the module of `run`, not those of a decorator's module.
+        namespace = getattr(inspect.unwrap(self._run), "__globals__", namespace)
+        try:
+            hints = get_type_hints(holder, namespace, dict(self._local_names), include_extras=True)
+        except (AttributeError, NameError, SyntaxError, TypeError) as error:
+            raise PluginError(
+                f"{self._where} annotates {name} as {annotation!r}, and {error}; import that name "
+                "outside of TYPE_CHECKING: it is needed at run time"
+            ) from error
+        return hints[name]
