@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from actionhero import Field, Inputs
 
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from tortoise.models import Model
     from tortoise.queryset import QuerySet
 
-    Row = TypeVar("Row", bound=Model)
+    Record = TypeVar("Record", bound=Model)
+    Row = TypeVar("Row")
 
 
 class Pagination(TypedDict):
@@ -30,25 +31,61 @@ class Page(Inputs):
 
     ```python
     async def run(self, inputs: Page) -> MessageList:
-        messages, pagination = await inputs.fetch(Message.all().order_by("-id"))
-        return {"messages": [view(message) for message in messages], "pagination": pagination}
+        messages, pagination = await inputs.fetch_rows(Message.all().order_by("-id"), MessageRow)
+        return {"messages": messages, "pagination": pagination}
     ```
+
+    Every page counts all rows, which takes the longer the more there are: `CursorPage` does not.
     """
 
     page: int = Field(default=1, ge=1, description="The number of the page, from 1.")
     limit: int = Field(default=10, ge=1, le=100, description="The number of rows on a page.")
 
-    async def fetch(self, rows: QuerySet[Row]) -> tuple[list[Row], Pagination]:
-        """Return the rows of this page, and its position.
+    async def fetch_rows(
+        self, query: QuerySet[Any], row_type: type[Row]
+    ) -> tuple[list[Row], Pagination]:
+        """Return the rows of this page as instances of `row_type`, and its position.
+
+        This takes a fraction of the time of `fetch`; see `fetch_rows` of this package.
+
+        Args:
+            query: All rows, in a stable order.
+            row_type: A TypedDict, a dataclass, a named tuple or a pydantic model.
+
+        Raises:
+            TypeError: The fields of `row_type` cannot be read from the query.
+        """
+        from actionhero_db.rows import reader_of, select
+
+        reader = reader_of(row_type)
+        total = await self._count(query)
+        offset = (self.page - 1) * self.limit
+        # No query beyond the end, so no offset is too large for the database.
+        if offset >= total:
+            return [], self._pagination(total)
+        records, conversions = await select(query, reader.columns, self.limit, offset)
+        return reader.read(records, conversions), self._pagination(total)
+
+    async def fetch(self, rows: QuerySet[Record]) -> tuple[list[Record], Pagination]:
+        """Return the rows of this page as instances of their model, and its position.
 
         Args:
             rows: All rows, in a stable order.
         """
-        total = await rows.count()
+        total = await self._count(rows)
         offset = (self.page - 1) * self.limit
-        # No query beyond the end, so no offset is too large for the database.
         page_rows = await rows.offset(offset).limit(self.limit) if offset < total else []
-        return page_rows, {
+        return page_rows, self._pagination(total)
+
+    async def _count(self, query: QuerySet[Any]) -> int:
+        from actionhero_db.rows import count_rows
+
+        if query._limit is not None or query._offset is not None:
+            return await query.count()
+        return await count_rows(query)
+
+    def _pagination(self, total: int) -> Pagination:
+        return {
             "page": self.page,
             "limit": self.limit,
             "total": total,

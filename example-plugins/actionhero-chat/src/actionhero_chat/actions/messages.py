@@ -91,7 +91,7 @@ class MessageView(Action):
     middleware = [RequireSession()]
 
     async def run(self, inputs: MessageViewInputs) -> MessageDetails:
-        return {"message": messages.serialize_with_author(await messages.find(inputs.message))}
+        return {"message": await messages.find(inputs.message)}
 
 
 class MessagesListInputs(Page):
@@ -115,10 +115,7 @@ class MessagesList(Action):
 
     async def run(self, inputs: MessagesListInputs) -> MessageList:
         rows, pagination = await messages.fetch_page(inputs)
-        return {
-            "messages": [messages.serialize_with_author(message) for message in rows],
-            "pagination": pagination,
-        }
+        return {"messages": rows, "pagination": pagination}
 
 
 class MessagesCleanupInputs(Inputs):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from tortoise.exceptions import IntegrityError
 
 from actionhero import NotFound, SignInRequired
 from actionhero_chat.models import Message, User
 from actionhero_chat.ops.timestamps import now, to_milliseconds
+from actionhero_db import Column, fetch_rows
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -23,14 +24,14 @@ class MessageData(TypedDict):
     body: str
     user_id: int
     #: Milliseconds since the epoch, as in `updatedAt`.
-    createdAt: int
-    updatedAt: int
+    createdAt: Annotated[int, Column("created_at", to_milliseconds)]
+    updatedAt: Annotated[int, Column("updated_at", to_milliseconds)]
 
 
 class MessageWithAuthor(MessageData):
     """A serialized message with the name of its author."""
 
-    user_name: str
+    user_name: Annotated[str, Column("user__name")]
 
 
 def serialize(message: Message) -> MessageData:
@@ -68,21 +69,21 @@ async def create(user_id: int, body: str) -> Message:
         raise SignInRequired from None
 
 
-async def find(id: int) -> Message:
-    """Return a message with its user.
+async def find(id: int) -> MessageWithAuthor:
+    """Return a message with the name of its author.
 
     Raises:
         NotFound: No message has that id.
     """
-    message = await Message.get_or_none(id=id).select_related("user")
-    if message is None:
+    rows = await fetch_rows(Message.filter(id=id), MessageWithAuthor)
+    if not rows:
         raise NotFound(f"Message with id {id} not found")
-    return message
+    return rows[0]
 
 
-async def fetch_page(page: Page) -> tuple[list[Message], Pagination]:
-    """Return a page of messages with their users, newest first."""
-    return await page.fetch(Message.all().order_by("-id").select_related("user"))
+async def fetch_page(page: Page) -> tuple[list[MessageWithAuthor], Pagination]:
+    """Return a page of messages with the names of their authors, newest first."""
+    return await page.fetch_rows(Message.all().order_by("-id"), MessageWithAuthor)
 
 
 async def delete_older_than(age: timedelta) -> int:
