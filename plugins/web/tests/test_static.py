@@ -64,7 +64,8 @@ class Site:
     async def send(self, target: str, *headers: str, method: str = "GET") -> bytes:
         """Send a request without normalization, and return the complete response."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        lines = [f"{method} {target} HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""]
+        line = f"{method} {target} HTTP/1.1"
+        lines = [line, "Host: localhost", "Connection: close", *headers, "", ""]
         writer.write("\r\n".join(lines).encode())
         response = await reader.read()
         writer.close()
@@ -472,12 +473,12 @@ async def test_one_connection_carries_several_responses(site: Site) -> None:
     """After every kind of response, the next request is handled."""
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     requests = [
-        "HEAD /large.bin HTTP/1.1\r\nHost: x\r\n",
-        "GET /data.unknown HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\n",
-        "GET /data.unknown HTTP/1.1\r\nHost: x\r\nRange: bytes=99-\r\n",
-        'GET /data.unknown HTTP/1.1\r\nHost: x\r\nIf-Match: "x"\r\n',
-        "GET /nothing.txt HTTP/1.1\r\nHost: x\r\n",
-        "GET /data.unknown HTTP/1.1\r\nHost: x\r\nConnection: close\r\n",
+        "HEAD /large.bin HTTP/1.1\r\nHost: localhost\r\n",
+        "GET /data.unknown HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: *\r\n",
+        "GET /data.unknown HTTP/1.1\r\nHost: localhost\r\nRange: bytes=99-\r\n",
+        'GET /data.unknown HTTP/1.1\r\nHost: localhost\r\nIf-Match: "x"\r\n',
+        "GET /nothing.txt HTTP/1.1\r\nHost: localhost\r\n",
+        "GET /data.unknown HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n",
     ]
     writer.write("\r\n".join([*requests, ""]).encode())
 
@@ -605,7 +606,7 @@ async def test_a_disconnect_closes_the_file(site: Site, folder: Path) -> None:
     with (folder / "huge.bin").open("wb") as huge:
         huge.truncate(512 * 1024 * 1024)
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
-    writer.write(b"GET /huge.bin HTTP/1.1\r\nHost: x\r\n\r\n")
+    writer.write(b"GET /huge.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await reader.readexactly(1000)
     assert _is_open(folder / "huge.bin")
 

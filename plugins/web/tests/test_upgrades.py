@@ -51,7 +51,7 @@ def request_upgrade(
     """Send a request for an upgrade, together with data for the new protocol."""
     client = server.socket()
     client.sendall(
-        f"GET {target} HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\n"
+        f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
         f"Upgrade: {upgrade}\r\n\r\n".encode()
         + data
     )
@@ -113,7 +113,7 @@ def test_a_rejected_upgrade_gets_an_http_response(server: ServerProcess) -> None
     assert response.startswith(b"HTTP/1.1 418 ")
     assert b"X-Required: token" in response
     assert b"text/plain; charset=utf-8" in response
-    assert response.endswith(b"No token for http://example.com")
+    assert response.endswith(b"No token for http://localhost")
 
 
 @pytest.mark.parametrize(("target", "upgrade"), [
@@ -143,12 +143,12 @@ def test_an_upgrade_during_shutdown_is_rejected(server: ServerProcess) -> None:
     server.wait_for("waiting")
     with server.socket() as client:
         # The connection is open before the server stops accepting connections.
-        client.sendall(b"GET /api/process HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /api/process HTTP/1.1\r\nHost: localhost\r\n\r\n")
         client.recv(65536)
         server.process.terminate()
         server.wait_for("stopping")
         client.sendall(
-            b"GET /upper?token HTTP/1.1\r\nHost: x\r\n"
+            b"GET /upper?token HTTP/1.1\r\nHost: localhost\r\n"
             b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
         )
         response = client.recv(65536)

@@ -14,6 +14,7 @@ from actionhero.cli import configure_logs
 from actionhero.settings import read_sources
 from actionhero.transport import INTERNAL_ERROR, new_identifier
 from actionhero_web.connections.protocol import HttpServer
+from actionhero_web.connections.request_head import RejectedRequest
 from actionhero_web.dispatch import Dispatcher
 from actionhero_web.files.static_routes import static_routes
 from actionhero_web.request_handler import RequestHandler
@@ -48,7 +49,8 @@ with warnings.catch_warnings():
         ) -> HttpServer:
             self._set_loop(loop)
             self.freeze()
-            settings = self[APP].get(WebSettings)
+            app = self[APP]
+            settings = app.get(WebSettings)
             arguments.pop("access_log_class", None)
             # aiohttp's access log costs more than all the rest of a response, and the pipeline
             # logs each call.
@@ -65,6 +67,7 @@ with warnings.catch_warnings():
                 request_factory=self._make_request,
                 loop=self._loop,
                 settings=settings,
+                hosts=settings.hosts(app.environment),
                 error_response=_create_error_response(self[REQUEST_HANDLER]),
                 **arguments,
             )
@@ -157,7 +160,11 @@ def _create_error_response(handler: RequestHandler) -> Callable[..., Any]:
         request: web.BaseRequest, status: int, exc: BaseException | None, message: str | None
     ) -> Any:
         error: TypedError
-        if status == 400:
+        if isinstance(exc, RejectedRequest):
+            request_id = new_identifier()
+            error = exc
+            logger.debug("rejected a request from %s: %s", request.remote, error.message)
+        elif status == 400:
             # An unparsable request has no headers with a request id.
             request_id = new_identifier()
             error = MalformedRequest(f"the request cannot be parsed: {_first_line(exc, message)}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from actionhero_web.connections.request_head import RejectedRequest
 from actionhero_web.responses.encoded_response import JSON, EncodedResponse, Headers
 from actionhero_web.responses.response_formats import PROBLEM_DETAILS, PROBLEM_JSON
 
@@ -73,7 +74,9 @@ class ResponseEncoder:
         error = outcome.error
         assert error is not None  # noqa: S101 - only called for a failure
         format = self._error_format(context)
-        status = format.status_of(error.type)
+        status = (
+            error.status if isinstance(error, RejectedRequest) else format.status_of(error.type)
+        )
         if error.retry_after_seconds is not None or status == 503:
             headers = (*headers, ("Retry-After", str(error.retry_after_seconds or 1)))
         document = format.error_document(error, request_id=context.request_id, stack=outcome.stack)

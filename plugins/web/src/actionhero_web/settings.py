@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import timedelta
 from typing import ClassVar, Literal
 
@@ -9,6 +10,7 @@ from pydantic import field_validator
 
 from actionhero import Field, Settings
 from actionhero.settings import SettingsPath
+from actionhero_web.connections.allowed_hosts import LOCAL_HOSTS, AllowedHosts, is_host_name
 from actionhero_web.connections.proxy import TrustedProxies
 from actionhero_web.responses.cors import Cors
 from actionhero_web.responses.response_formats import FORMATS, ResponseFormat
@@ -79,6 +81,12 @@ class WebSettings(Settings):
     cancel_on_disconnect: bool = Field(
         default=True, description="Whether a call is cancelled when its client disconnects."
     )
+    allowed_hosts: list[str] = Field(
+        default=[],
+        description="The names by which clients address the server, in the header Host, without "
+        "port: 'example.com', '.example.com' with subdomains, or '*' for any. Empty: in production "
+        "any; otherwise localhost, IP addresses, and the names of this machine and of web.host.",
+    )
     allowed_origins: list[str] = Field(
         default=[],
         description="Origins whose pages may read responses; * for all, without credentials.",
@@ -130,6 +138,21 @@ class WebSettings(Settings):
     def response_format(self) -> ResponseFormat:
         """The format of responses that `error_format` selects."""
         return FORMATS[self.error_format]
+
+    def hosts(self, environment: str) -> AllowedHosts:
+        """Return the names by which clients may address the server in an environment."""
+        if self.allowed_hosts:
+            return AllowedHosts(self.allowed_hosts)
+        if environment == "production":
+            return AllowedHosts(["*"])
+        own = [name for name in (socket.gethostname(), self.host) if is_host_name(name)]
+        return AllowedHosts([*LOCAL_HOSTS, *own], addresses=True)
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: list[str]) -> list[str]:
+        AllowedHosts(hosts)
+        return hosts
 
     @field_validator("allowed_origins")
     @classmethod

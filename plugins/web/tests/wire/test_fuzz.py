@@ -261,7 +261,7 @@ def fuzz_bytes(server: HttpClient, count: int) -> None:
         for line in received.split(b"\r\n"):
             if line.startswith(b"HTTP/1."):
                 status = int(line.split()[1])
-                assert status < 500 or status == 503, received
+                assert status < 500 or status in {501, 503, 505}, received
         assert not TRACEBACK_LINE.search(received)
 
     every_response_is_valid()
@@ -305,7 +305,7 @@ def encode_request(
     body: bytes, chunked: bool,
 ) -> bytes:  # fmt: skip
     lines = [f"{name}: {value}".encode("latin-1") for name, value in extra]
-    lines += [b"Host: x", b"Content-Type: " + media_type.encode()]
+    lines += [b"Host: localhost", b"Content-Type: " + media_type.encode()]
     if chunked:
         lines.append(b"Transfer-Encoding: chunked")
         body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"

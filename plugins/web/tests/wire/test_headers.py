@@ -103,30 +103,37 @@ def test_304_has_security_headers(with_files: HttpClient) -> None:
     assert_headers(response)
 
 
+#: The beginning of a valid head.
+HEAD = b"POST /api/echo HTTP/1.1\r\nHost: localhost\r\n"
+
+
 @pytest.mark.parametrize(
-    "sent",
+    ("status", "sent"),
     [
-        b"invalid\r\n\r\n", b"GET / HTCPCP/1.0\r\n\r\n",
-        b"GET /api/status HTTP/1.1\r\nno colon\r\n\r\n",
-        b"GET /api/status HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 20_000 + b"\r\n\r\n",
-        b"GET /api/" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /api/status HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
-        b"POST /api/echo HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
-        b"POST /api/echo HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
-        b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
-        b"GET /api/status HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 1000 + b"\r\n",
+        (400, b"invalid\r\n\r\n"), (400, b"GET / HTCPCP/1.0\r\n\r\n"),
+        (400, b"GET /api/status HTTP/1.1\r\nno colon\r\n\r\n"),
+        (431, HEAD + b"A: " + b"x" * 20_000 + b"\r\n\r\n"),
+        (414, b"GET /api/" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        (400, HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx"),
+        (400, HEAD + b"Content-Length: x\r\n\r\n"),
+        (400, HEAD + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}"),
+        (400, HEAD + b"Content-Type: a/b\r\nContent-Type: c/d\r\n\r\n"),
+        (400, b"GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"),
+        (431, HEAD + b"A: b\r\n" * 1000 + b"\r\n"),
     ],
     ids=["invalid", "version", "colon", "long header", "long path", "two lengths", "length",
-         "length and chunks", "space", "tls", "many headers"],
+         "length and chunks", "two types", "space", "tls", "many headers"],
 )  # fmt: skip
-def test_an_unparsable_request_gets_our_error_document(parser: HttpClient, sent: bytes) -> None:
+def test_an_unparsable_request_gets_our_error_document(
+    parser: HttpClient, status: int, sent: bytes
+) -> None:
     """With all headers, and without the received data."""
     received = parser.send_bytes(sent)
 
     head, _, body = received.partition(b"\r\n\r\n")
-    assert head.split()[1] == b"400", received[:200]
-    assert body.startswith(b'{"error":{"message":"the request cannot be parsed: ')
+    assert head.split()[1] == b"%d" % status, received[:200]
+    assert body.startswith(b'{"error":{"message":"')
     assert b'"type":"CONNECTION_REQUEST_MALFORMED"' in body
     for name in SECURITY:
         assert f"\r\n{name}: ".lower().encode() in head.lower()
@@ -196,7 +203,9 @@ def test_unusual_headers_are_handled(parser: HttpClient) -> None:
         b"Cookie: =;;=\xff", b"X-Forwarded-For: \xff", b"If-None-Match: \xff", b"Range: \xff",
     ):  # fmt: skip
         received = parser.send_bytes(
-            b"GET /api/user/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + header + b"\r\n\r\n"
+            b"GET /api/user/me HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            + header
+            + b"\r\n\r\n"
         )
 
         assert received.startswith(b"HTTP/1.1 200 ") or received.split()[1] == b"400", header

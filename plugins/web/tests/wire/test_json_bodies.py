@@ -261,7 +261,7 @@ def test_the_default_limit_is_10_mib(standard: HttpClient) -> None:
     """A larger body is rejected before it is sent."""
     limit = 10 * 1024 * 1024
     headers = (
-        b"POST /api/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"POST /api/echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b"Connection: close\r\nContent-Length: %d\r\n\r\n" % (limit + 1)
     )
 
@@ -366,7 +366,7 @@ def test_an_unknown_compression_is_an_error(client: HttpClient) -> None:
 def test_malformed_chunks_are_400(parser: HttpClient, body: bytes) -> None:
     """With both parsers, with our error document, and the connection is closed."""
     head = (
-        b"POST /api/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"POST /api/echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b"Transfer-Encoding: chunked\r\n\r\n"
     )
 
@@ -381,7 +381,7 @@ def test_malformed_chunks_are_400(parser: HttpClient, body: bytes) -> None:
 def test_expect_100_continue_gets_100(client: HttpClient) -> None:
     """Before the body is received."""
     head = (
-        b"POST /api/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"POST /api/echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b"Content-Length: 13\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
     )
     with client.connected() as connection:
@@ -397,7 +397,7 @@ def test_expect_100_continue_gets_100(client: HttpClient) -> None:
 def test_expect_100_continue_with_a_large_body_gets_413(limited: HttpClient) -> None:
     """Without `100 Continue`."""
     head = (
-        b"POST /api/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"POST /api/echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b"Content-Length: 1300\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
     )
     with limited.connected() as connection:

@@ -88,8 +88,8 @@ def test_the_status_of_a_success_is_200_or_that_of_the_route(client: HttpClient)
 @pytest.mark.parametrize(("method", "status"), [("DELETE", 204), ("POST", 205)])
 def test_a_status_without_a_body_has_no_body(client: HttpClient, method: str, status: int) -> None:
     """The next response on the connection is correct."""
-    first = f"{method} /api/created HTTP/1.1\r\nHost: x\r\n\r\n"
-    second = "GET /api/user/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    first = f"{method} /api/created HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    second = "GET /api/user/me HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
     received = client.send_bytes((first + second).encode())
 
@@ -176,10 +176,10 @@ def test_a_stream_response_of_aiohttp_is_sent(client: HttpClient) -> None:
 def test_a_native_response_preserves_the_connection(client: HttpClient) -> None:
     """Also after an unread body."""
     post = (
-        b"POST /api/native/text HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+        b"POST /api/native/text HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n"
         b"Content-Type: application/json\r\n\r\n{}"
     )
-    get = b"GET /api/user/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    get = b"GET /api/user/me HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
     received = client.send_bytes(post + get)
 

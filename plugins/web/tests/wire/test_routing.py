@@ -191,8 +191,8 @@ def test_head_gets_the_response_to_get_without_the_body(client: HttpClient, targ
 
 def test_head_preserves_the_connection(client: HttpClient) -> None:
     """The next response follows directly."""
-    head = b"HEAD /api/value/large HTTP/1.1\r\nHost: x\r\n\r\n"
-    get = b"GET /api/user/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    head = b"HEAD /api/value/large HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    get = b"GET /api/user/me HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
     received = client.send_bytes(head + get)
 
@@ -227,9 +227,9 @@ def test_options_is_200_with_an_empty_object_in_the_format_actionhero(original: 
 
 def test_a_request_in_absolute_form_is_routed_by_its_path(client: HttpClient) -> None:
     """Proxies receive requests in this form."""
-    line = b"GET http://example.com/api/user/a%2Fb?x=1 HTTP/1.1\r\n"
+    line = b"GET http://localhost/api/user/a%2Fb?x=1 HTTP/1.1\r\n"
 
-    received = client.send_bytes(line + b"Host: x\r\nConnection: close\r\n\r\n")
+    received = client.send_bytes(line + b"Host: localhost\r\nConnection: close\r\n\r\n")
 
     assert received.startswith(b"HTTP/1.1 200 ")
     assert b"a/b" in received
@@ -245,7 +245,7 @@ def test_an_http_1_0_client_gets_a_response(client: HttpClient) -> None:
 
 def test_pipelined_requests_get_responses_in_order(client: HttpClient) -> None:
     """Twenty requests on one connection."""
-    line = b"GET /api/user/%d HTTP/1.1\r\nHost: x\r\n%b\r\n"
+    line = b"GET /api/user/%d HTTP/1.1\r\nHost: localhost\r\n%b\r\n"
     requests = b"".join(
         line % (number, b"Connection: close\r\n" * (number == 19)) for number in range(20)
     )

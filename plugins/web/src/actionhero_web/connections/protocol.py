@@ -1,4 +1,4 @@
-"""aiohttp's HTTP protocol, extended with timeouts for slow clients and our error responses.
+"""aiohttp's HTTP protocol, with checked requests, timeouts for slow clients, and our errors.
 
 It depends on private names of aiohttp, as a few other modules do. All of them are listed in
 `tests/test_aiohttp_private_names.py`, which fails if aiohttp renames one, if a module uses one that
@@ -10,8 +10,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+from aiohttp import HttpVersion11
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import ERROR, RequestHandler, RequestPayloadError, _ErrInfo
 from aiohttp.web_server import Server
+
+from actionhero import MalformedRequest
+from actionhero_web.connections.framing import CheckedHeaders, RequestFramer
+from actionhero_web.connections.half_close import DisconnectProbe
+from actionhero_web.connections.request_head import RejectedRequest
 
 if TYPE_CHECKING:
     import asyncio
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from actionhero_web.connections.allowed_hosts import AllowedHosts
     from actionhero_web.settings import WebSettings
 
 logger = logging.getLogger("actionhero.web")
@@ -33,10 +41,25 @@ _data_received = RequestHandler.data_received
 class HttpProtocol(RequestHandler):
     """One connection."""
 
-    __slots__ = ("_headers_since", "_writing_paused_since", "remote")
+    __slots__ = (
+        "_body",
+        "_framer",
+        "_has_eof",
+        "_headers_since",
+        "_rejection",
+        "_writing_paused_since",
+        "remote",
+    )
 
     def __init__(self, manager: HttpServer, **arguments: Any) -> None:
         super().__init__(manager, **arguments)
+        self._framer = RequestFramer(manager.checked_headers)
+        #: The content of the request whose body is received.
+        self._body: Any = None
+        #: The error that follows the requests received so far.
+        self._rejection: RejectedRequest | None = None
+        #: Whether the client has closed its side of the connection.
+        self._has_eof = False
         #: The start of the wait for request headers; 0 outside of such a wait.
         self._headers_since = 0.0
         #: The time at which writing was paused, as the client reads too slowly; 0 if it is not.
@@ -51,12 +74,90 @@ class HttpProtocol(RequestHandler):
         self.remote = peer[0] if isinstance(peer, tuple) and peer else None
 
     def data_received(self, data: bytes) -> None:
-        _data_received(self, data)
+        if not data or self._framer.is_request(data):
+            # aiohttp calls this without data to continue with the data that it has stored.
+            _data_received(self, data)
+        elif self._rejection is None:
+            self._receive(data)
+        if self._rejection is not None:
+            self._reject()
         if self._headers_since:
             if self._messages:
                 self._headers_since = 0.0
         elif not self._messages and self._current_request is None and not self._upgraded:
             self._headers_since = self._loop.time()
+
+    def _receive(self, data: bytes) -> None:
+        """Pass data that is not exactly one usual request to aiohttp's parser, if it is valid."""
+        framer = self._framer
+        if self._payload_parser is not None:
+            # A WebSocket of aiohttp.
+            _data_received(self, data)
+            return
+        try:
+            for part in framer.split(data):
+                _data_received(self, part)
+                if framer.in_body and self._messages and self._request_count == framer.count:
+                    self._body = self._messages[-1][1]
+                elif framer.in_upgrade and not self._upgraded:
+                    framer.decline_upgrade()
+                elif framer.in_upgrade and type(self._parser) is not _UpgradingParser:
+                    self._parser = _UpgradingParser(self, self._parser)
+        except RejectedRequest as error:
+            self._rejection = error
+        except MalformedRequest as error:
+            self._fail_body(error.message)
+
+    def _reject(self) -> None:
+        """Respond with the error, once aiohttp has emitted all requests before it."""
+        error = self._rejection
+        if error is None or self._request_count != self._framer.count:
+            return
+        self._request_count += 1
+        self._messages.append((_ErrInfo(error.status, error, error.message), EMPTY_PAYLOAD))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail_body(self, message: str) -> None:
+        """End the body that is received with an error; the connection closes after its response."""
+        # All further data is ignored.
+        self._rejection = RejectedRequest(400, message)
+        self._framer.count = -1
+        body, self._body = self._body, None
+        if body is None:
+            self.force_close()
+        else:
+            body.set_exception(RequestPayloadError(message))
+
+    def eof_received(self) -> bool:
+        """Keep the connection for the response if the client closes only its side of it.
+
+        A client that leaves looks the same at first (RFC 9112 §9.6).
+        """
+        self._has_eof = True
+        is_waiting = self._waiter is not None and not self._waiter.done()
+        request = self._current_request
+        if self.transport is None or is_waiting:
+            return False
+        if request is not None and request.writer.output_size and not self._is_writing:
+            # A response that waits for events: the client is gone.
+            return False
+        if self._framer.in_body:
+            self._fail_body("the connection was closed within the body")
+        DisconnectProbe(self).start()
+        return True
+
+    def finish_after_eof(self) -> None:
+        """Close the connection of a client that sends no further request."""
+        if not self._messages and self._waiter is not None:
+            self.force_close()
+
+    def resume_after_upgrade(self, data: bytes) -> None:
+        """Handle the data that was received after a request whose upgrade was declined."""
+        if self._buffer_paused:
+            self._resume_reading_for_buffer()
+        if data and self.transport is not None:
+            self.data_received(data)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -69,8 +170,10 @@ class HttpProtocol(RequestHandler):
     @property
     def is_busy(self) -> bool:
         """Whether a request is in progress or queued, or a response is not completely sent."""
-        if self._request_in_progress or self._messages:
-            return True
+        return bool(self._request_in_progress or self._messages) or self._is_writing
+
+    @property
+    def _is_writing(self) -> bool:
         transport: Any = self.transport
         return transport is not None and transport.get_write_buffer_size() > 0
 
@@ -95,6 +198,8 @@ class HttpProtocol(RequestHandler):
                 self.transport.abort()
         elif self._waiter is None:
             self._headers_since = 0.0
+        elif self._has_eof:
+            self.finish_after_eof()
         elif self._headers_since and now - self._headers_since > header_timeout_seconds:
             logger.debug("a client sent no complete headers within %g s", header_timeout_seconds)
             self.force_close()
@@ -124,11 +229,36 @@ class HttpProtocol(RequestHandler):
         """Return our error response to an unparsable request or an unexpected exception."""
         if request.writer.output_size > 0:
             raise ConnectionError("the response has started and cannot become an error response")
+        if request._message is ERROR:
+            # An unparsable request, for which aiohttp assumes HTTP/1.0.
+            request._version = HttpVersion11
         manager: Any = self._manager
         if manager is None:
             raise ConnectionResetError("the client has disconnected")
         response: web.StreamResponse = manager.error_response(request, status, exc, message)
         return response
+
+
+class _UpgradingParser:
+    """Takes the place of aiohttp's parser after a request for an upgrade.
+
+    If the upgrade is declined, the data after it is checked as all other requests.
+    """
+
+    def __init__(self, protocol: HttpProtocol, parser: Any) -> None:
+        self._protocol = protocol
+        self._parser = parser
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._parser, name)
+
+    def set_upgraded(self, upgraded: bool) -> None:
+        protocol = self._protocol
+        protocol._parser = self._parser
+        self._parser.set_upgraded(upgraded)
+        protocol._framer.decline_upgrade()
+        data, protocol._message_tail = protocol._message_tail, b""
+        protocol._loop.call_soon(protocol.resume_after_upgrade, data)
 
 
 class HttpServer(Server):
@@ -137,6 +267,7 @@ class HttpServer(Server):
     Args:
         handler: The handler of requests.
         settings: The timeouts.
+        hosts: The names of the server.
         error_response: Creates the response to an unparsable or unexpectedly failed request, which
             closes the connection.
         arguments: The arguments of aiohttp's `Server`.
@@ -147,10 +278,12 @@ class HttpServer(Server):
         handler: Any,
         *,
         settings: WebSettings,
+        hosts: AllowedHosts,
         error_response: Callable[..., web.StreamResponse],
         **arguments: Any,
     ) -> None:
         super().__init__(handler, **arguments)
+        self.checked_headers = CheckedHeaders(hosts)
         self.error_response = error_response
         self._header_timeout_seconds = settings.header_timeout.total_seconds()
         self._write_timeout_seconds = settings.write_timeout.total_seconds()
