@@ -13,7 +13,7 @@ from actionhero import App, Application, MalformedRequest, RunMode, TypedError
 from actionhero.cli import configure_logs
 from actionhero.settings import read_sources
 from actionhero.transport import INTERNAL_ERROR, new_identifier
-from actionhero_web.connections.protocol import HttpServer
+from actionhero_web.connections.http_server import HttpServer
 from actionhero_web.connections.request_head import RejectedRequest
 from actionhero_web.dispatch import Dispatcher
 from actionhero_web.files.static_routes import static_routes

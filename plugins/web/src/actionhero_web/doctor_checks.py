@@ -15,6 +15,15 @@ def diagnose(app: Application, *, deploy: bool) -> list[Diagnosis]:
     """Return the diagnoses: the HTTP parser, and for deployment the exposed settings."""
     diagnoses = [_check_parser()]
     settings = app.get(WebSettings)
+    if deploy and not settings.allowed_hosts:
+        diagnoses.append(
+            Diagnosis(
+                "web.allowed_hosts",
+                Finding.WARNING,
+                "is empty, so requests for any host are handled; list the names of this server, "
+                "or set ['*'] if a proxy checks the header Host",
+            )
+        )
     if deploy and "*" in settings.allowed_origins:
         diagnoses.append(
             Diagnosis(

@@ -14,8 +14,8 @@ from aiohttp import web
 from actionhero import Server
 from actionhero.settings import ErrorsSettings
 from actionhero_web.application import REQUEST_HANDLER, build_application
+from actionhero_web.connections.http_server import HttpServer
 from actionhero_web.connections.listener import BACKLOG, HANDSHAKE_SECONDS, drain_backlog, listen
-from actionhero_web.connections.protocol import HttpServer
 from actionhero_web.routes.examples import curl_commands
 from actionhero_web.settings import WebSettings
 

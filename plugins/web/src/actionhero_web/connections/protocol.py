@@ -13,26 +13,21 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import HttpVersion11
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import ERROR, RequestHandler, RequestPayloadError, _ErrInfo
-from aiohttp.web_server import Server
 
 from actionhero import MalformedRequest
-from actionhero_web.connections.framing import CheckedHeaders, RequestFramer
+from actionhero_web.connections.framing import RequestFramer
 from actionhero_web.connections.half_close import DisconnectProbe
 from actionhero_web.connections.request_head import RejectedRequest
+from actionhero_web.connections.upgrading_parser import UpgradingParser
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
     from aiohttp import web
 
-    from actionhero_web.connections.allowed_hosts import AllowedHosts
-    from actionhero_web.settings import WebSettings
+    from actionhero_web.connections.http_server import HttpServer
 
 logger = logging.getLogger("actionhero.web")
-
-#: The interval at which connections are checked for stalled clients.
-SWEEP_SECONDS = 1.0
 
 # Looked up once, as it is called for all received data.
 _data_received = RequestHandler.data_received
@@ -43,17 +38,18 @@ class HttpProtocol(RequestHandler):
 
     __slots__ = (
         "_body",
-        "_framer",
         "_has_eof",
         "_headers_since",
         "_rejection",
         "_writing_paused_since",
+        "framer",
         "remote",
     )
 
     def __init__(self, manager: HttpServer, **arguments: Any) -> None:
         super().__init__(manager, **arguments)
-        self._framer = RequestFramer(manager.checked_headers)
+        #: Splits the received data into requests.
+        self.framer = RequestFramer(manager.checked_headers)
         #: The content of the request whose body is received.
         self._body: Any = None
         #: The error that follows the requests received so far.
@@ -74,7 +70,7 @@ class HttpProtocol(RequestHandler):
         self.remote = peer[0] if isinstance(peer, tuple) and peer else None
 
     def data_received(self, data: bytes) -> None:
-        if not data or self._framer.is_request(data):
+        if not data or self.framer.is_request(data):
             # aiohttp calls this without data to continue with the data that it has stored.
             _data_received(self, data)
         elif self._rejection is None:
@@ -89,7 +85,7 @@ class HttpProtocol(RequestHandler):
 
     def _receive(self, data: bytes) -> None:
         """Pass data that is not exactly one usual request to aiohttp's parser, if it is valid."""
-        framer = self._framer
+        framer = self.framer
         if self._payload_parser is not None:
             # A WebSocket of aiohttp.
             _data_received(self, data)
@@ -101,8 +97,9 @@ class HttpProtocol(RequestHandler):
                     self._body = self._messages[-1][1]
                 elif framer.in_upgrade and not self._upgraded:
                     framer.decline_upgrade()
-                elif framer.in_upgrade and type(self._parser) is not _UpgradingParser:
-                    self._parser = _UpgradingParser(self, self._parser)
+                elif framer.in_upgrade and not isinstance(self._parser, UpgradingParser):
+                    parser: Any = UpgradingParser(self, self._parser)
+                    self._parser = parser
         except RejectedRequest as error:
             self._rejection = error
         except MalformedRequest as error:
@@ -111,7 +108,7 @@ class HttpProtocol(RequestHandler):
     def _reject(self) -> None:
         """Respond with the error, once aiohttp has emitted all requests before it."""
         error = self._rejection
-        if error is None or self._request_count != self._framer.count:
+        if error is None or self._request_count != self.framer.count:
             return
         self._request_count += 1
         self._messages.append((_ErrInfo(error.status, error, error.message), EMPTY_PAYLOAD))
@@ -122,18 +119,15 @@ class HttpProtocol(RequestHandler):
         """End the body that is received with an error; the connection closes after its response."""
         # All further data is ignored.
         self._rejection = RejectedRequest(400, message)
-        self._framer.count = -1
+        self.framer.count = -1
         body, self._body = self._body, None
         if body is None:
             self.force_close()
         else:
             body.set_exception(RequestPayloadError(message))
 
-    def eof_received(self) -> bool:
-        """Keep the connection for the response if the client closes only its side of it.
-
-        A client that leaves looks the same at first (RFC 9112 §9.6).
-        """
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep the connection for the response if the client closes its side (RFC 9112 §9.6)."""
         self._has_eof = True
         is_waiting = self._waiter is not None and not self._waiter.done()
         request = self._current_request
@@ -142,7 +136,7 @@ class HttpProtocol(RequestHandler):
         if request is not None and request.writer.output_size and not self._is_writing:
             # A response that waits for events: the client is gone.
             return False
-        if self._framer.in_body:
+        if self.framer.in_body:
             self._fail_body("the connection was closed within the body")
         DisconnectProbe(self).start()
         return True
@@ -237,97 +231,6 @@ class HttpProtocol(RequestHandler):
             raise ConnectionResetError("the client has disconnected")
         response: web.StreamResponse = manager.error_response(request, status, exc, message)
         return response
-
-
-class _UpgradingParser:
-    """Takes the place of aiohttp's parser after a request for an upgrade.
-
-    If the upgrade is declined, the data after it is checked as all other requests.
-    """
-
-    def __init__(self, protocol: HttpProtocol, parser: Any) -> None:
-        self._protocol = protocol
-        self._parser = parser
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._parser, name)
-
-    def set_upgraded(self, upgraded: bool) -> None:
-        protocol = self._protocol
-        protocol._parser = self._parser
-        self._parser.set_upgraded(upgraded)
-        protocol._framer.decline_upgrade()
-        data, protocol._message_tail = protocol._message_tail, b""
-        protocol._loop.call_soon(protocol.resume_after_upgrade, data)
-
-
-class HttpServer(Server):
-    """All connections of one server.
-
-    Args:
-        handler: The handler of requests.
-        settings: The timeouts.
-        hosts: The names of the server.
-        error_response: Creates the response to an unparsable or unexpectedly failed request, which
-            closes the connection.
-        arguments: The arguments of aiohttp's `Server`.
-    """
-
-    def __init__(
-        self,
-        handler: Any,
-        *,
-        settings: WebSettings,
-        hosts: AllowedHosts,
-        error_response: Callable[..., web.StreamResponse],
-        **arguments: Any,
-    ) -> None:
-        super().__init__(handler, **arguments)
-        self.checked_headers = CheckedHeaders(hosts)
-        self.error_response = error_response
-        self._header_timeout_seconds = settings.header_timeout.total_seconds()
-        self._write_timeout_seconds = settings.write_timeout.total_seconds()
-        self._sweep_seconds = min(
-            SWEEP_SECONDS, self._header_timeout_seconds / 4, self._write_timeout_seconds / 4
-        )
-        self._timer: asyncio.TimerHandle | None = None
-
-    def __call__(self) -> HttpProtocol:
-        return HttpProtocol(self, loop=self._loop, **self._kwargs)
-
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        if self._timer is None:
-            self._timer = self._loop.call_later(self._sweep_seconds, self._sweep)
-
-    def _sweep(self) -> None:
-        self._timer = None
-        now = self._loop.time()
-        for connection in self.protocols:
-            connection.sweep(now, self._header_timeout_seconds, self._write_timeout_seconds)
-        if self._connections:
-            self._timer = self._loop.call_later(self._sweep_seconds, self._sweep)
-
-    @property
-    def protocols(self) -> list[HttpProtocol]:
-        """The open connections."""
-        return [item for item in self.connections if isinstance(item, HttpProtocol)]
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether any connection is busy."""
-        return any(connection.is_busy for connection in self.protocols)
-
-    def cancel_requests(self) -> None:
-        """Cancel every request in progress."""
-        for connection in self.protocols:
-            connection.cancel_request()
-
-    async def shutdown(self, timeout: float | None = None) -> None:
-        await super().shutdown(timeout)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 def remote_address(request: web.BaseRequest) -> str | None:

@@ -1,0 +1,95 @@
+"""`HttpServer`: all connections of one server, which are checked for stalled clients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp.web_server import Server
+
+from actionhero_web.connections.framing import CheckedHeaders
+from actionhero_web.connections.protocol import HttpProtocol
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from aiohttp import web
+    from aiohttp.web_protocol import RequestHandler
+
+    from actionhero_web.connections.allowed_hosts import AllowedHosts
+    from actionhero_web.settings import WebSettings
+
+#: The interval at which connections are checked for stalled clients.
+SWEEP_SECONDS: Final = 1.0
+
+
+class HttpServer(Server):
+    """All connections of one server.
+
+    Args:
+        handler: The handler of requests.
+        settings: The timeouts.
+        hosts: The names of the server.
+        error_response: Creates the response to an unparsable or unexpectedly failed request, which
+            closes the connection.
+        arguments: The arguments of aiohttp's `Server`.
+    """
+
+    def __init__(
+        self,
+        handler: Any,
+        *,
+        settings: WebSettings,
+        hosts: AllowedHosts,
+        error_response: Callable[..., web.StreamResponse],
+        **arguments: Any,
+    ) -> None:
+        super().__init__(handler, **arguments)
+        self.checked_headers = CheckedHeaders(hosts)
+        self.error_response = error_response
+        self._header_timeout_seconds = settings.header_timeout.total_seconds()
+        self._write_timeout_seconds = settings.write_timeout.total_seconds()
+        self._sweep_seconds = min(
+            SWEEP_SECONDS, self._header_timeout_seconds / 4, self._write_timeout_seconds / 4
+        )
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __call__(self) -> HttpProtocol:
+        """Return the protocol of a new connection."""
+        return HttpProtocol(self, loop=self._loop, **self._kwargs)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Add a connection."""
+        super().connection_made(handler, transport)
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._sweep_seconds, self._sweep)
+
+    def _sweep(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        for connection in self.protocols:
+            connection.sweep(now, self._header_timeout_seconds, self._write_timeout_seconds)
+        if self._connections:
+            self._timer = self._loop.call_later(self._sweep_seconds, self._sweep)
+
+    @property
+    def protocols(self) -> list[HttpProtocol]:
+        """The open connections."""
+        return [item for item in self.connections if isinstance(item, HttpProtocol)]
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether any connection is busy."""
+        return any(connection.is_busy for connection in self.protocols)
+
+    def cancel_requests(self) -> None:
+        """Cancel every request in progress."""
+        for connection in self.protocols:
+            connection.cancel_request()
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        """Close all connections."""
+        await super().shutdown(timeout)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
