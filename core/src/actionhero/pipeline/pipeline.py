@@ -69,6 +69,7 @@ class Pipeline:
         #: The store of sessions; `None`: a session lives as long as its connection.
         self.session_store = session_store
         self._timeouts = CallTimeouts()
+        self._result_types: tuple[type[Exception], ...] = ()
         #: Middleware around every call, the outermost first.
         self.middleware = tuple(middleware)
         self._plans = {
@@ -237,6 +238,13 @@ class Pipeline:
         """
         self._error_handler.translate(type_, translation)
 
+    def return_when_raised(self, type_: type[Exception]) -> None:
+        """Treat exceptions of `type_` as results: to raise one is the same as to return it.
+
+        For transports whose own responses are exceptions.
+        """
+        self._result_types = (*self._result_types, type_)
+
     @property
     def show_tracebacks(self) -> bool:
         """Whether outcomes contain the traceback of their error, as text."""
@@ -343,6 +351,9 @@ class Pipeline:
     def _failed(
         self, plan: CallPlan, call: Call, payload: Payload, error: BaseException
     ) -> Outcome:
+        if isinstance(error, self._result_types):
+            error.__traceback__ = None
+            return Outcome(error)
         if isinstance(error, TypedError) and call.inputs is None:
             return self._error_handler.reject(error, plan.action, payload)
         return self._error_handler.handle(error, plan.action, payload, call.inputs)

@@ -14,7 +14,6 @@ from actionhero.cli import configure_logs
 from actionhero.settings import read_sources
 from actionhero.transport import INTERNAL_ERROR, new_identifier
 from actionhero_web.connections.http_server import HttpServer
-from actionhero_web.connections.request_head import RejectedRequest
 from actionhero_web.dispatch import Dispatcher
 from actionhero_web.files.static_routes import static_routes
 from actionhero_web.request_handler import RequestHandler
@@ -160,9 +159,8 @@ def _create_error_response(handler: RequestHandler) -> Callable[..., Any]:
         request: web.BaseRequest, status: int, exc: BaseException | None, message: str | None
     ) -> Any:
         error: TypedError
-        if isinstance(exc, RejectedRequest):
-            request_id = new_identifier()
-            error = exc
+        if isinstance(exc, TypedError):
+            request_id, error = new_identifier(), exc
             logger.debug("rejected a request from %s: %s", request.remote, error.message)
         elif status == 400:
             # An unparsable request has no headers with a request id.

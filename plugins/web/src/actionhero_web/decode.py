@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 from typing import TYPE_CHECKING
 
-from actionhero import TypedError, UnsupportedMediaType
+from actionhero import ErrorType, ServiceUnavailable, TypedError, UnsupportedMediaType
 from actionhero.transport import (
     EMPTY_PAYLOAD,
     FormFields,
@@ -16,6 +18,7 @@ from actionhero.transport import (
 from actionhero_web.bodies.body import BodyReader
 from actionhero_web.bodies.media import MediaType, media_type_of, parse_form, parse_query
 from actionhero_web.bodies.multipart import read_form
+from actionhero_web.responses.http_error import HttpError
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -24,6 +27,11 @@ if TYPE_CHECKING:
     from actionhero_web.request_context import CallContext
     from actionhero_web.routes.route_tree import Match
     from actionhero_web.settings import WebSettings
+
+logger = logging.getLogger("actionhero.web")
+
+#: The disk or its quota is full, or the file system allows no larger file.
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 #: Methods whose request body has no defined meaning.
 METHODS_WITHOUT_BODY = frozenset({"GET", "HEAD"})
@@ -70,6 +78,10 @@ class RequestDecoder:
             return await self._decode_sources(context)
         except TypedError as error:
             return InvalidPayload(error)
+        except ConnectionError:
+            raise
+        except OSError as error:
+            return InvalidPayload(_disk_error(error, context.request_id))
 
     async def _decode_sources(self, context: CallContext) -> MixedPayload:
         """Return the payload of a request with inputs of several sources.
@@ -120,3 +132,13 @@ class RequestDecoder:
         """
         if request.method not in METHODS_WITHOUT_BODY:
             self._body.check_length(request)
+
+
+def _disk_error(error: OSError, request_id: str) -> TypedError:
+    """Log that an upload cannot be stored, and return the error for its client."""
+    logger.error("an upload cannot be stored: %s", error, extra={"request_id": request_id})
+    if error.errno in _NO_SPACE:
+        return HttpError(
+            507, "The server has no space to store the upload", type=ErrorType.SERVICE_UNAVAILABLE
+        )
+    return ServiceUnavailable("The server cannot store the upload")

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from actionhero import ActionNotFound, MalformedRequest, RequestTooLarge
+from actionhero import ActionNotFound, RequestTooLarge, TypedError
 from actionhero_web.request_context import CallContext
+from actionhero_web.responses.http_error import HttpError
 from actionhero_web.routes.request_target import path_below_mount, split_target
+from actionhero_web.routes.route import METHODS
 from actionhero_web.routes.route_tree import Match
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actionhero import TypedError
     from actionhero.transport import RegisteredAction
     from actionhero_web.request_handler import RequestHandler, Response
     from actionhero_web.routes.router import Router
@@ -94,17 +95,28 @@ class Dispatcher:
             return await self._handler.handle(context)
         return await self._handler.refuse(request, request_id, connection, match)
 
-    async def _dispatch_native(self, request: web.Request) -> Any:
+    async def _dispatch_native(self, request: web.Request) -> Response:
+        """Return the response of a native route, or that of a file."""
+        handler = self._handler
+        if request.raw_path == "*":
+            # `OPTIONS *` is for the server as a whole (RFC 9110 §9.3.7).
+            return await handler.options_response(request, ", ".join((*METHODS, "OPTIONS")))
         if request.headers.get("Expect", "100-continue").lower() != "100-continue":
             # aiohttp repeats the value in its response, and fails on some values.
-            return await self._handler.error_response(
-                request, MalformedRequest("the Expect header must be '100-continue'")
+            return await handler.error_response(
+                request, HttpError(417, "the Expect header must be '100-continue'")
             )
         try:
-            return await self._handle_native(request)
+            response: Any = await self._handle_native(request)
         except web.HTTPMethodNotAllowed as error:
-            return await self._handler.method_not_allowed_response(request, error.headers["Allow"])
+            methods = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
+            if request.method == "OPTIONS":
+                return await handler.options_response(request, methods)
+            return await handler.method_not_allowed_response(request, methods)
         except web.HTTPException as error:
-            if error.status not in _TYPED_ERRORS:
-                raise
-            return await self._handler.error_response(request, _TYPED_ERRORS[error.status]())
+            if error.status in _TYPED_ERRORS:
+                return await handler.error_response(request, _TYPED_ERRORS[error.status]())
+            response = error
+        except TypedError as error:
+            return await handler.error_response(request, error)
+        return await handler.checked_response(request, response)

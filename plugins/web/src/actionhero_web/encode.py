@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from actionhero_web.connections.request_head import RejectedRequest
 from actionhero_web.responses.encoded_response import JSON, EncodedResponse, Headers
+from actionhero_web.responses.native_response import check_native_response
+from actionhero_web.responses.negotiation import preferred_media_type
 from actionhero_web.responses.response_formats import PROBLEM_DETAILS, PROBLEM_JSON
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from actionhero.transport import Pipeline
     from actionhero_web.request_context import CallContext, RequestContext
     from actionhero_web.responses.response_formats import ResponseFormat
+
+#: The media types of errors.
+_ERROR_TYPES = (JSON, PROBLEM_JSON)
+_VARY_BY_ACCEPT = ("Vary", "Accept")
 
 #: Statuses without a body, by HTTP itself.
 STATUSES_WITHOUT_BODY = frozenset({204, 205, 304})
@@ -44,12 +49,13 @@ class ResponseEncoder:
         if outcome.error is not None:
             return self.encode_error(context, outcome, headers)
         value = outcome.value
-        # The base class of responses is an abstract one, so `isinstance` takes long.
-        if type(value) is not dict and isinstance(value, web.StreamResponse):
-            for name, text in () if value.prepared else headers:
-                value.headers.add(name, text)
-            return value
         try:
+            # The base class of responses is an abstract one, so `isinstance` takes long.
+            if type(value) is not dict and isinstance(value, web.StreamResponse):
+                check_native_response(context.request, value)
+                for name, text in () if value.prepared else headers:
+                    value.headers.add(name, text)
+                return value
             body = self.format.dump_result(outcome)
             status = context.match.route.status
             if type(status) is not int:
@@ -74,9 +80,8 @@ class ResponseEncoder:
         error = outcome.error
         assert error is not None  # noqa: S101 - only called for a failure
         format = self._error_format(context)
-        status = (
-            error.status if isinstance(error, RejectedRequest) else format.status_of(error.type)
-        )
+        status = format.status_of_error(error)
+        headers = (*headers, _VARY_BY_ACCEPT)
         if error.retry_after_seconds is not None or status == 503:
             headers = (*headers, ("Retry-After", str(error.retry_after_seconds or 1)))
         document = format.error_document(error, request_id=context.request_id, stack=outcome.stack)
@@ -84,4 +89,6 @@ class ResponseEncoder:
 
     def _error_format(self, context: RequestContext) -> ResponseFormat:
         accept = context.request.headers.get("Accept", "")
-        return PROBLEM_DETAILS if PROBLEM_JSON in accept.lower() else self.format
+        if not accept or preferred_media_type(accept, _ERROR_TYPES) == JSON:
+            return self.format
+        return PROBLEM_DETAILS

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from aiohttp import web
+
 from actionhero import (
     ActionNotFound,
     MalformedRequest,
@@ -20,12 +22,12 @@ from actionhero_web.encode import ResponseEncoder
 from actionhero_web.request_context import RequestContext
 from actionhero_web.responses.cors import Cors
 from actionhero_web.responses.header_templates import HeaderTemplates
+from actionhero_web.responses.json_response import JsonResponse
+from actionhero_web.responses.native_response import check_native_response
 from actionhero_web.responses.streaming import Streams
 from actionhero_web.write import ResponseWriter
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from actionhero import Application, Connection
     from actionhero_web.request_context import CallContext
     from actionhero_web.responses.encoded_response import Headers
@@ -46,6 +48,7 @@ class RequestHandler:
     def __init__(self, app: Application, settings: WebSettings) -> None:
         self._pipeline = app.pipeline
         self._execute = app.pipeline.execute
+        self._pipeline.return_when_raised(web.HTTPException)
         self._format = settings.response_format
         #: The clients of requests.
         self.clients = ClientResolver(settings.trusted_proxies)
@@ -56,6 +59,7 @@ class RequestHandler:
             settings.allowed_methods,
             settings.allowed_headers,
             int(settings.preflight_max_age.total_seconds()),
+            exposed_headers=settings.exposed_headers,
             always_lists_methods=self._format.always_lists_methods,
         )
         self.writer = ResponseWriter(
@@ -131,6 +135,32 @@ class RequestHandler:
         return await self.writer.write(
             context, self.encoder.encode_error(context, outcome, headers)
         )
+
+    async def options_response(self, request: web.BaseRequest, allow: str) -> Response:
+        """Return the response to `OPTIONS` outside of the actions.
+
+        Args:
+            request: The request.
+            allow: The methods that are possible.
+        """
+        context = RequestContext(request, self.clients.request_id(request))
+        encoded = self._format.options_response(allow, self._preflight_headers(request))
+        assert encoded is not None  # noqa: S101 - there are methods
+        return await self.writer.write(context, encoded)
+
+    async def checked_response(self, request: web.BaseRequest, response: Any) -> Response:
+        """Return the response of a native handler, or 500 if it cannot be sent."""
+        if isinstance(response, JsonResponse):
+            return response
+        try:
+            if not isinstance(response, web.StreamResponse):
+                raise TypeError(f"the handler has returned {response!r} instead of a response")
+            check_native_response(request, response)
+        except (TypeError, ValueError) as error:
+            context = RequestContext(request, self.clients.request_id(request))
+            outcome = self._pipeline.error_outcome(f"{request.method} {request.path}", error)
+            return await self.writer.write(context, self.encoder.encode_error(context, outcome))
+        return response
 
     async def method_not_allowed_response(self, request: web.BaseRequest, allow: str) -> Response:
         """Return the response to a request for a path without a native route for its method."""

@@ -99,6 +99,16 @@ class WebSettings(Settings):
         default=["Content-Type"],
         description="Headers that pages of allowed origins may send; * for any.",
     )
+    exposed_headers: list[str] = Field(
+        default=[
+            "X-Request-Id",
+            "Retry-After",
+            "Content-Disposition",
+            "RateLimit",
+            "RateLimit-Policy",
+        ],
+        description="Headers of responses that pages of allowed origins may read.",
+    )
     preflight_max_age: timedelta = Field(
         default=timedelta(hours=2),
         description="How long a browser may cache a preflight response.",
@@ -119,8 +129,9 @@ class WebSettings(Settings):
     content_security_policy: str = Field(
         default="default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
         "font-src 'self' data:; img-src 'self' data: blob:; connect-src 'self'; "
-        "worker-src blob:",
-        description="The header Content-Security-Policy; empty for none.",
+        "worker-src blob:; object-src 'none'; base-uri 'self'; form-action 'self'",
+        description="The header Content-Security-Policy; empty for none. The directive "
+        "frame-ancestors is added by frame_options.",
     )
     frame_options: str = Field(
         default="DENY", description="The header X-Frame-Options; empty for none."

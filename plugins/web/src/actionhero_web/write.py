@@ -15,7 +15,7 @@ from actionhero_web.responses.compression import (
     should_compress,
 )
 from actionhero_web.responses.encoded_response import JSON, EncodedResponse
-from actionhero_web.responses.header_templates import REQUEST_ID
+from actionhero_web.responses.header_templates import CHALLENGE, REQUEST_ID
 from actionhero_web.responses.json_response import JsonResponse
 
 if TYPE_CHECKING:
@@ -70,12 +70,7 @@ class ResponseWriter:
 
     def write_failure(self, context: RequestContext, encoded: EncodedResponse) -> Any:
         """Return a response that closes the connection."""
-        response = self._respond(context, encoded)
-        if isinstance(response, JsonResponse):
-            response.closing = True
-        else:
-            close_after(response)
-        return response
+        return self._respond(context, encoded, closing=True)
 
     def open_stream(
         self, context: CallContext, media_type: str, headers: Headers
@@ -108,9 +103,13 @@ class ResponseWriter:
         if headers.get("Server") == SERVER_SOFTWARE:
             # aiohttp has set it already; it exposes the versions of aiohttp and Python.
             del headers["Server"]
-        for name, value in self.header_templates.always:
+        templates = self.header_templates
+        pairs = templates.framed if "X-Frame-Options" in headers else templates.always
+        for name, value in pairs:
             if name not in headers:
                 headers[name] = value
+        if response.status == 401 and CHALLENGE not in headers:
+            headers[CHALLENGE] = templates.challenge
         if REQUEST_ID not in headers:
             headers[REQUEST_ID] = request_id
         if self.cors.has_headers:
@@ -122,18 +121,26 @@ class ResponseWriter:
         if self._is_last_response(request):
             close_after(response)
 
-    def _respond(self, context: RequestContext, encoded: EncodedResponse) -> Any:
-        """Return a `JsonResponse` if possible, which takes far less time than aiohttp's own."""
+    def _respond(
+        self, context: RequestContext, encoded: EncodedResponse, *, closing: bool = False
+    ) -> Any:
+        """Return a `JsonResponse` if possible, which takes far less time than aiohttp's own.
+
+        It is possible for requests in HTTP/1.0 only if the connection is closed. The status line
+        has the version 1.1 then too, which is that of the server (RFC 9110 §2.5).
+        """
         request = context.request
         body = encoded.body
         if (
             encoded.content_type == JSON
             and (len(body) < MINIMUM_BYTES or not self._compress)
             and not self.use_aiohttp_responses
-            and request.version == HttpVersion11
+            and (closing or request.version == HttpVersion11)
             and request.method not in _METHODS_OF_AIOHTTP
         ):
             headers = encoded.headers
+            if encoded.status == 401 and not any(name == CHALLENGE for name, _ in headers):
+                headers = (*headers, (CHALLENGE, self.header_templates.challenge))
             if self.cors.has_headers:
                 headers = (*headers, *self.cors.for_response(request.headers.get("Origin")))
             return JsonResponse(
@@ -143,7 +150,7 @@ class ResponseWriter:
                 body,
                 headers,
                 # The unread rest of a body must not be parsed as the next request.
-                closing=not request.content.is_eof() or self._is_last_response(request),
+                closing=closing or not request.content.is_eof() or self._is_last_response(request),
             )
         response = web.Response(status=encoded.status, body=body if encoded.content_type else None)
         if encoded.content_type:
@@ -154,7 +161,7 @@ class ResponseWriter:
         for name, value in encoded.headers:
             response.headers.add(name, value)
         self.add_headers(request, response, context.request_id)
-        if not request.content.is_eof():
+        if closing or not request.content.is_eof():
             close_after(response)
         return response
 

@@ -12,13 +12,15 @@ if TYPE_CHECKING:
 LISTED = "https://app.example.com"
 OTHER = "https://evil.example.com"
 PREFIX = "Access-Control-"
+EXPOSED = "Access-Control-Expose-Headers"
 
 
 def cors(response: Response) -> dict[str, str]:
+    """Return the CORS headers, except for the exposed headers, which have a test of their own."""
     return {
         name.removeprefix(PREFIX): value
         for name, value in response.headers
-        if name.startswith(PREFIX)
+        if name.startswith(PREFIX) and name != EXPOSED
     }
 
 
@@ -201,3 +203,45 @@ def test_pages_probes_and_errors_have_cors_headers(
 
     assert cors(response) == {"Allow-Origin": LISTED, "Allow-Credentials": "true"}
     assert response.all("Vary").count("Origin") == 1
+
+
+@pytest.mark.parametrize("target", ["/api/user/me", "/api/nowhere", "/page"])
+def test_pages_may_read_the_exposed_headers(
+    serve: Serve, with_listed_origins: HttpClient, with_any_origin: HttpClient, target: str
+) -> None:
+    """Those of `web.exposed_headers`, for allowed origins."""
+    configured = serve(web__allowed_origins="*", web__exposed_headers="X-One, X-Two")
+    default = "X-Request-Id, Retry-After, Content-Disposition, RateLimit, RateLimit-Policy"
+
+    assert get(with_listed_origins, LISTED, target).all(EXPOSED) == [default]
+    assert get(with_any_origin, OTHER, target).all(EXPOSED) == [default]
+    assert get(configured, OTHER, target).all(EXPOSED) == ["X-One, X-Two"]
+    assert get(with_listed_origins, OTHER, target).all(EXPOSED) == []
+
+
+def test_an_unparsable_request_is_answered_with_cors_headers(with_any_origin: HttpClient) -> None:
+    """As far as they do not depend on the origin, which was not read."""
+    received = with_any_origin.send_bytes(b"invalid\r\n\r\n")
+
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nAccess-Control-Allow-Origin: *\r\n" in received
+
+
+@pytest.mark.parametrize("target", ["/hello.txt", "/page"])
+def test_files_and_native_routes_have_a_preflight_response(
+    serve: Serve, tmp_path_factory: pytest.TempPathFactory, target: str
+) -> None:
+    """Status 204 with `Allow`, as for actions; an unknown path has none."""
+    folder = tmp_path_factory.mktemp("static")
+    (folder / "hello.txt").write_text("hello")
+    client = serve(web__allowed_origins=LISTED, web__static_folder=str(folder))
+    headers = {"Origin": LISTED, "Access-Control-Request-Method": "GET"}
+
+    response = client.send("OPTIONS", target, None, headers)
+
+    assert (response.status, response.body) == (204, b"")
+    assert response.all("Allow") == ["GET, HEAD, OPTIONS"]
+    assert cors(response)["Allow-Origin"] == LISTED
+    assert cors(response)["Max-Age"] == "7200"
+    assert response.all("Vary") == ["Origin"]
+    assert client.send("OPTIONS", "/nowhere", None, headers).status == 404

@@ -289,9 +289,11 @@ def test_an_exception_in_a_native_handler_is_an_internal_error(client: HttpClien
     assert re.fullmatch(r"[0-9a-f-]{36}", response.error["request_id"])
 
 
-def test_a_raised_redirect_is_an_unexpected_exception(client: HttpClient) -> None:
-    """To respond with an aiohttp response, return it."""
-    response = client.get("/api/raised")
+def test_a_native_handler_may_raise_typed_errors(client: HttpClient) -> None:
+    """The response is the same as that of an action."""
+    expected = client.get("/api/fail/class/Conflict")
 
-    assert status_and_type(response) == (500, RUN)
-    assert response.error["message"] == "Internal error"
+    response = client.get("/native/typed-error")
+
+    assert status_and_type(response) == status_and_type(expected)
+    assert response.error["message"] == "taken"

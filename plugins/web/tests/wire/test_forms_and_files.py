@@ -322,3 +322,30 @@ def test_a_hundred_megabytes_are_received_with_constant_memory(serve: Serve) -> 
     assert response.json["size"] == size
     assert response.json["sha256"] == digest.hexdigest()
     assert client.peak_memory_kib() - before < 30 * 1024
+
+
+@pytest.mark.parametrize("error_format", ["standard", "actionhero"])
+def test_an_upload_is_refused_with_507_if_the_disk_is_full(serve: Serve, error_format: str) -> None:
+    """It is no fault of the client, and is logged."""
+    client = serve(web__error_format=error_format, WIRE_FILE_LIMIT=str(2 * MIB))
+    client.new_log_text()
+
+    response = upload(client, form(file(b"x" * (3 * MIB))))
+
+    assert response.status == 507
+    assert response.error["message"] == "The server has no space to store the upload"
+    assert "File too large" in client.new_log_text()
+    assert upload(client, form(file(b"x" * (MIB + 1)))).status == 200
+
+
+def test_an_upload_is_refused_with_503_if_it_cannot_be_stored(serve: Serve) -> None:
+    """For example without a folder for temporary files."""
+    client = serve(WIRE_TEMPORARY_FOLDER="/missing")
+    client.new_log_text()
+
+    response = upload(client, form(file(b"x" * (3 * MIB))))
+
+    assert response.status == 503
+    assert response.header("Retry-After") == "1"
+    assert "an upload cannot be stored" in client.new_log_text()
+    assert upload(client, form(file(b"x" * 1000))).status == 200

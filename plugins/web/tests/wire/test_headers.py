@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 SECURITY = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self' "
     "'unsafe-inline'; font-src 'self' data:; img-src 'self' data: blob:; connect-src 'self'; "
-    "worker-src blob:",
+    "worker-src blob:; object-src 'none'; base-uri 'self'; form-action 'self'; "
+    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
@@ -132,7 +133,8 @@ def test_an_unparsable_request_gets_our_error_document(
     received = parser.send_bytes(sent)
 
     head, _, body = received.partition(b"\r\n\r\n")
-    assert head.split()[1] == b"%d" % status, received[:200]
+    assert head.startswith(b"HTTP/1.1 %d " % status), received[:200]
+    assert b"\r\nConnection: close" in head
     assert body.startswith(b'{"error":{"message":"')
     assert b'"type":"CONNECTION_REQUEST_MALFORMED"' in body
     for name in SECURITY:
@@ -209,3 +211,93 @@ def test_unusual_headers_are_handled(parser: HttpClient) -> None:
         )
 
         assert received.startswith(b"HTTP/1.1 200 ") or received.split()[1] == b"400", header
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "form-action 'self'; frame-ancestors 'none'"),
+        ({"web__frame_options": "SAMEORIGIN"}, "form-action 'self'; frame-ancestors 'self'"),
+        ({"web__frame_options": ""}, "form-action 'self'"),
+        (
+            {"web__content_security_policy": "default-src *"},
+            "default-src *; frame-ancestors 'none'",
+        ),
+        (
+            {"web__content_security_policy": "frame-ancestors https://example.com"},
+            "frame-ancestors https://example.com",
+        ),
+    ],
+)
+def test_the_policy_for_frames_follows_the_frame_options(
+    serve: Serve, variables: dict[str, str], expected: str
+) -> None:
+    """Browsers ignore `X-Frame-Options` where the policy has `frame-ancestors`."""
+    policy = serve(**variables).get("/api/user/me").header("Content-Security-Policy") or ""
+
+    assert policy.endswith(expected)
+
+
+def test_a_response_with_frame_options_of_its_own_can_be_framed(standard: HttpClient) -> None:
+    """The policy does not override the author's header."""
+    response = standard.get("/api/native/headers")
+
+    assert response.header("X-Frame-Options") == "SAMEORIGIN"
+    assert "frame-ancestors" not in (response.header("Content-Security-Policy") or "")
+
+
+@pytest.mark.parametrize("target", ["/api/fail/class/SignInRequired", "/api/native/unauthorized"])
+def test_401_has_a_challenge(standard: HttpClient, target: str) -> None:
+    """HTTP requires one; browsers show no dialog for this scheme."""
+    response = standard.get(target)
+
+    assert response.status == 401
+    assert response.all("WWW-Authenticate") == ['Session realm="wireapp"']
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("application/json", "application/json"),
+        ("application/problem+json", "application/problem+json"),
+        ("application/json, application/problem+json", "application/problem+json"),
+        ("application/problem+json;q=0.5, application/json", "application/json"),
+        ("application/problem+json;q=0", "application/json"),
+        ("application/problem+json, */*;q=0.1", "application/problem+json"),
+        ("text/html, */*;q=0.8", "application/json"),
+        ("application/x-problem+json", "application/json"),
+        ('text/plain;a="application/problem+json"', "application/json"),
+        ("APPLICATION/PROBLEM+JSON", "application/problem+json"),
+    ],
+)
+def test_problem_details_are_negotiated_by_quality(
+    client: HttpClient, accept: str, media_type: str
+) -> None:
+    """A cache can distinguish the two documents."""
+    for target in ("/api/nowhere", "/nowhere", "/api/account"):
+        response = client.send("GET", target, None, {"Accept": accept} if accept else {})
+
+        assert response.header("Content-Type") == media_type
+        assert response.all("Vary") == ["Accept"]
+    assert client.get("/api/user/me").all("Vary") == []
+
+
+def test_options_for_the_whole_server(parser: HttpClient) -> None:
+    """`OPTIONS *` lists the methods of the server."""
+    received = parser.send_bytes(
+        b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+
+    assert received.startswith(b"HTTP/1.1 204 ")
+    assert b"\r\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" in received
+
+
+def test_an_unknown_expectation_fails(parser: HttpClient) -> None:
+    """In the same way for actions, native routes and unknown paths."""
+    for target in ("/page", "/nowhere"):
+        response = parser.send("GET", target, None, {"Expect": "something"})
+
+        assert response.status == 417
+        assert response.error["type"] == "CONNECTION_REQUEST_MALFORMED"

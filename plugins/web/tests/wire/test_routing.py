@@ -146,7 +146,7 @@ def test_a_native_route_with_another_method_is_405_with_allow(standard: HttpClie
         response = standard.send("POST", target)
 
         assert response.status == 405
-        assert response.header("Allow") == "GET,HEAD"
+        assert response.header("Allow") == "GET, HEAD, OPTIONS"
         assert response.error["type"] == "CONNECTION_METHOD_NOT_ALLOWED"
 
 

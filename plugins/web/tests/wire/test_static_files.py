@@ -124,10 +124,10 @@ def test_other_methods_are_not_allowed_for_files(site: HttpClient) -> None:
         response = site.send(method, "/page.html")
 
         assert response.status == (405 if site.error_format == "standard" else 404)
-        assert response.header("Allow") == "GET,HEAD"
+        assert response.header("Allow") == "GET, HEAD, OPTIONS"
         assert site.send(method, "/nowhere").status == 404
         assert site.send(method, "/nowhere").header("Allow") is None
-    assert site.send("POST", "/page").header("Allow") == "GET,HEAD"
+    assert site.send("POST", "/page").header("Allow") == "GET, HEAD, OPTIONS"
 
 
 @pytest.mark.parametrize(

@@ -86,10 +86,8 @@ async def read_form(request: web.BaseRequest, body: BodyReader, memory_bytes: in
                 form.add(name, await _read_text(name, part, body))
             else:
                 form.add(name, await _read_file(file_name, part, body, memory_bytes))
-    except TypedError:
-        form.close()
-        raise
-    except asyncio.CancelledError:
+    except (TypedError, OSError, asyncio.CancelledError):
+        # An `OSError` is a fault of our disk, or the loss of the connection.
         form.close()
         raise
     except Exception as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from actionhero import MalformedRequest
+from actionhero_web.responses.http_error import HttpError
 
 if TYPE_CHECKING:
     from actionhero_web.connections.allowed_hosts import AllowedHosts
@@ -53,17 +53,8 @@ _PROBED_PATHS: Final = frozenset((b"/livez", b"/readyz"))
 _UPGRADES: Final = frozenset((b"websocket", b"tcp"))
 
 
-class RejectedRequest(MalformedRequest):
-    """Raised for a request head that is not handled.
-
-    Args:
-        status: The HTTP status of the response, in both error formats.
-        message: The reason.
-    """
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+class RejectedRequest(HttpError):
+    """Raised for a request head that is not handled."""
 
 
 class RequestHead(NamedTuple):

@@ -130,7 +130,7 @@ def _negotiate(accept_encoding: str, available: tuple[Encoding, ...]) -> Encodin
     qualities: dict[str, float] = {}
     for element in accept_encoding.lower().split(","):
         name, _, parameters = element.partition(";")
-        qualities[_KNOWN_NAMES.get(name.strip(), name.strip())] = _quality(parameters)
+        qualities[_KNOWN_NAMES.get(name.strip(), name.strip())] = quality_of(parameters)
     default_quality = qualities.get("*", 0.0)
     best: Encoding | None = None
     best_quality = 0.0
@@ -142,7 +142,7 @@ def _negotiate(accept_encoding: str, available: tuple[Encoding, ...]) -> Encodin
     return best if best_quality >= qualities.get("identity", 0.0) else None
 
 
-def _quality(parameters: str) -> float:
+def quality_of(parameters: str) -> float:
     """Return the quality value (`q=0.5`); 1 if absent, 0 if invalid."""
     for parameter in parameters.split(";"):
         name, _, value = parameter.strip().partition("=")

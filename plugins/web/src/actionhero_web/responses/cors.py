@@ -29,6 +29,7 @@ class Cors:
         allowed_methods: Methods that a page may use.
         allowed_headers: Headers that a page may send; `*` for all.
         max_age_seconds: How long a browser may cache a preflight response.
+        exposed_headers: Headers of responses that a page may read.
         always_lists_methods: Whether every response has the headers for methods and headers, as
             clients of the format `actionhero` expect.
 
@@ -43,6 +44,7 @@ class Cors:
         allowed_headers: Sequence[str] = ("Content-Type",),
         max_age_seconds: int = 7200,
         *,
+        exposed_headers: Sequence[str] = (),
         always_lists_methods: bool = False,
     ) -> None:
         origins = [_checked_origin(origin) for origin in allowed_origins]
@@ -55,10 +57,13 @@ class Cors:
         self._always_lists_methods = always_lists_methods
         #: Whether any response has a header.
         self.has_headers = bool(origins) or always_lists_methods
+        exposed = ("Access-Control-Expose-Headers", ", ".join(exposed_headers))
+        self._exposed: Headers = (exposed,) if exposed_headers else ()
         always = (self._methods, self._headers) if always_lists_methods else ()
         self._for_unlisted = always + self._unlisted_headers()
         self._for_listed = {
-            origin: (*always, *_listed_headers(origin)) for origin in sorted(self._listed)
+            origin: (*always, *_listed_headers(origin), *self._exposed)
+            for origin in sorted(self._listed)
         }
 
     def for_response(self, origin: str | None) -> Headers:
@@ -110,7 +115,9 @@ class Cors:
         return _normalize(origin) == _normalize(own_origin)
 
     def _unlisted_headers(self) -> Headers:
-        headers: Headers = (("Access-Control-Allow-Origin", "*"),) if self._any else ()
+        headers: Headers = ()
+        if self._any:
+            headers = (("Access-Control-Allow-Origin", "*"), *self._exposed)
         # A cache must not send this response to a listed origin. (Clients of the format
         # `actionhero` expect this header only for listed origins.)
         if self._listed and not self._always_lists_methods:

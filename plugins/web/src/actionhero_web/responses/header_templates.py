@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 #: The usual spelling: header names are case-insensitive in HTTP, but not for every reader.
 REQUEST_ID = "X-Request-Id"
 
+#: A response with status 401 must have this header (RFC 9110 §11.6.1).
+CHALLENGE = "WWW-Authenticate"
+
+_FRAME_SOURCES = {"DENY": "'none'", "SAMEORIGIN": "'self'"}
+
 
 class HeaderTemplates:
     """The headers of all responses of one server.
@@ -29,7 +34,9 @@ class HeaderTemplates:
             # The default of aiohttp exposes the versions of aiohttp and Python.
             "Server": "actionhero",
             "X-SERVER-NAME": _printable(server_name),
-            "Content-Security-Policy": settings.content_security_policy,
+            "Content-Security-Policy": _with_frame_ancestors(
+                settings.content_security_policy, settings.frame_options
+            ),
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": settings.frame_options,
             "Strict-Transport-Security": settings.strict_transport_security,
@@ -37,6 +44,13 @@ class HeaderTemplates:
         }
         #: Name and value of each header of every response, without empty values.
         self.always = tuple((name, value) for name, value in pairs.items() if value)
+        # A policy for frames takes precedence over `X-Frame-Options`, also over the author's own.
+        framed = pairs | {"Content-Security-Policy": settings.content_security_policy}
+        #: The same for responses with a header `X-Frame-Options` of their own.
+        self.framed = tuple((name, value) for name, value in framed.items() if value)
+        realm = _printable(server_name).replace("\\", "?").replace('"', "?")
+        #: The value of `CHALLENGE`. Browsers show no dialog for a scheme that they do not know.
+        self.challenge = f'Session realm="{realm}"'
         self._always_encoded = _encode(self.always)
         self._cache: dict[int, bytes] = {}
         self._second = 0
@@ -68,6 +82,14 @@ class HeaderTemplates:
 
 def _encode(pairs: Iterable[tuple[str, str]]) -> bytes:
     return "".join(f"{name}: {value}\r\n" for name, value in pairs).encode()
+
+
+def _with_frame_ancestors(policy: str, frame_options: str) -> str:
+    """Add the directive that corresponds to `X-Frame-Options`, unless the policy has it."""
+    source = _FRAME_SOURCES.get(frame_options.upper())
+    if not policy or source is None or "frame-ancestors" in policy.lower():
+        return policy
+    return f"{policy.rstrip('; ')}; frame-ancestors {source}"
 
 
 def _printable(text: str) -> str:

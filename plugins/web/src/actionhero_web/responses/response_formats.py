@@ -16,6 +16,7 @@ from actionhero.transport import dumps, dumps_pretty, encode, error_problems
 from actionhero.transport import error_document as core_error_document
 from actionhero_web.responses.encoded_response import JSON, EncodedResponse, Headers
 from actionhero_web.responses.error_mapping import ERROR_MAPPINGS
+from actionhero_web.responses.http_error import HttpError
 from actionhero_web.routes.route import checked_status
 
 if TYPE_CHECKING:
@@ -43,7 +44,11 @@ class ResponseFormat(ABC):
 
     @abstractmethod
     def status_of(self, error_type: ErrorType) -> int:
-        """Return the status of an error."""
+        """Return the status of a type of errors."""
+
+    def status_of_error(self, error: TypedError) -> int:
+        """Return the status of an error: that of its type, unless it has its own."""
+        return error.status if isinstance(error, HttpError) else self.status_of(error.type)
 
     @abstractmethod
     def error_document(
@@ -160,10 +165,12 @@ class ProblemDetails(StandardFormat):
     def error_document(
         self, error: TypedError, *, request_id: str, stack: str | None = None
     ) -> dict[str, Any]:
+        is_http = isinstance(error, HttpError)
+        title = error.title if is_http else ERROR_MAPPINGS[error.type].title
         document: dict[str, Any] = {
             "type": PROBLEM_TYPE_PREFIX + error.type.value,
-            "title": ERROR_MAPPINGS[error.type].title,
-            "status": self.status_of(error.type),
+            "title": title,
+            "status": self.status_of_error(error),
             "detail": error.message,
             "instance": f"urn:actionhero:request:{quote(request_id, safe=':@')}",
         }

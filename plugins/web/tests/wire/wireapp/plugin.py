@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import resource
+import tempfile
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from actionhero import hookimpl
+from actionhero import Conflict, hookimpl
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
+
+
+if limit := os.environ.get("WIRE_FILE_LIMIT"):
+    # A full disk, for files of the server process only.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+if folder := os.environ.get("WIRE_TEMPORARY_FOLDER"):
+    tempfile.tempdir = folder
 
 
 async def page(_: web.Request) -> web.Response:
@@ -21,9 +30,50 @@ async def failing_page(_: web.Request) -> web.Response:
     raise RuntimeError("SELECT everything")
 
 
+async def no_response(_: web.Request) -> None:
+    pass
+
+
+async def text_response(_: web.Request) -> str:
+    return "not a response"
+
+
+#: Returned more than once, which is a mistake.
+SHARED = web.Response(text="shared")
+SHARED_REDIRECT = web.HTTPFound("/elsewhere")
+
+
+async def shared_response(_: web.Request) -> web.Response:
+    return SHARED
+
+
+async def shared_redirect(_: web.Request) -> web.Response:
+    raise SHARED_REDIRECT
+
+
+async def invalid_header(_: web.Request) -> web.Response:
+    return web.Response(headers={"X-Name": "a\r\nb"})
+
+
+async def typed_error(_: web.Request) -> web.Response:
+    raise Conflict("taken")
+
+
+HANDLERS: dict[str, Any] = {
+    "/page": page,
+    "/failing-page": failing_page,
+    "/native/none": no_response,
+    "/native/str": text_response,
+    "/native/shared": shared_response,
+    "/native/shared-redirect": shared_redirect,
+    "/native/crlf": invalid_header,
+    "/native/typed-error": typed_error,
+}
+
+
 @hookimpl
 def actionhero_web_routes() -> list[web.AbstractRouteDef]:
-    return [web.get("/page", page), web.get("/failing-page", failing_page)]
+    return [web.get(path, handler) for path, handler in HANDLERS.items()]
 
 
 @web.middleware

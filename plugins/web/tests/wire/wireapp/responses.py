@@ -13,10 +13,10 @@ from uuid import UUID
 from aiohttp import web
 
 # By its own name: within an action `web` is the attribute with its routes.
-from aiohttp.web import StreamResponse  # noqa: TC002
+from aiohttp.web import StreamResponse
 from pydantic import BaseModel, Field
 
-from actionhero import Action, Inputs, InvalidInput
+from actionhero import Action, Call, Inputs, InvalidInput
 from actionhero_web import Route
 
 if TYPE_CHECKING:
@@ -135,6 +135,18 @@ class ComputedStatus(Action):
         return {"status": int(inputs.name) if inputs.name.isdigit() else inputs.name}
 
 
+#: Returned more than once, which is a mistake.
+SHARED = web.Response(text="shared")
+SHARED_REDIRECT = web.HTTPFound("/elsewhere")
+SHARED_STREAM = web.StreamResponse()
+
+
+def _with_invalid_cookie() -> web.Response:
+    response = web.Response()
+    response.set_cookie("name", "value", path="/\r\nX-Injected: yes")
+    return response
+
+
 NATIVE: dict[str, Callable[[], StreamResponse]] = {
     "text": lambda: web.Response(text="plain <b>text</b>"),
     "headers": lambda: web.Response(
@@ -146,6 +158,22 @@ NATIVE: dict[str, Callable[[], StreamResponse]] = {
     "teapot": lambda: web.Response(status=418, body=b"\x00\xff"),
     "large": lambda: web.Response(text="compress me " * 1000),
     "image": lambda: web.Response(body=b"\x89PNG" * 1000, content_type="image/png"),
+    "unauthorized": lambda: web.Response(status=401),
+    "shared": lambda: SHARED,
+    "shared-redirect": lambda: SHARED_REDIRECT,
+    "shared-stream": lambda: SHARED_STREAM,
+    "status-99": lambda: web.Response(status=99),
+    "status-199": lambda: web.Response(status=199),
+    "status-600": lambda: web.Response(status=600),
+    "status-1000": lambda: web.Response(status=1000),
+    "crlf": lambda: web.Response(headers={"X-Name": "a\r\nSet-Cookie: b=c"}),
+    "nul": lambda: web.Response(headers={"X-Name": "a\0b"}),
+    "space": lambda: web.Response(headers={"X Name": "a"}),
+    "empty-name": lambda: web.Response(headers={"": "a"}),
+    "redirect-header": lambda: web.HTTPFound("/a", headers={"X-Name": "a\nb"}),
+    "length": lambda: web.Response(headers={"Content-Length": "many"}),
+    "cookie": _with_invalid_cookie,
+    "reason": lambda: web.Response(reason="a\0b"),
     "stream": lambda: web.StreamResponse(headers={"Content-Type": "text/event-stream"}),
 }
 
@@ -158,6 +186,22 @@ class Native(Action):
 
     async def run(self, inputs: NameInputs) -> StreamResponse:
         return create(NATIVE, inputs.name)
+
+
+class Written(Action):
+    """Write the response, and return it."""
+
+    name = "written"
+    web = "GET /written/{name}"
+
+    async def run(self, inputs: NameInputs, call: Call) -> StreamResponse:
+        response = StreamResponse()
+        await response.prepare(call.connection.raw)
+        if inputs.name != "prepared":
+            await response.write(b"written")
+        if inputs.name == "complete":
+            await response.write_eof()
+        return response
 
 
 class RaisedRedirect(Action):

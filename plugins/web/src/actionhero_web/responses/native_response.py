@@ -1,0 +1,57 @@
+"""The check of responses of aiohttp's own classes that an action or a handler has returned."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from aiohttp import web
+
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+
+#: The request that a response was returned for, stored in the response.
+_REQUEST: Final = web.ResponseKey("actionhero_request", web.BaseRequest)
+
+
+def check_native_response(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Check a response before it is sent: aiohttp would close the connection, or wait for ever.
+
+    Args:
+        request: The request that it was returned for.
+        response: The response.
+
+    Raises:
+        ValueError: It was returned for another request, or its status, a header or a cookie cannot
+            be written. The message contains the reason.
+    """
+    owner = response.get(_REQUEST)
+    if owner is request:
+        return
+    is_of_request = not response.prepared or (
+        # The handler has begun to send it, or has sent all of it.
+        response.task is request.task or request.writer.output_size > 0
+    )
+    if owner is not None or not is_of_request:
+        raise ValueError(
+            "the response was returned for another request already; "
+            "create a new one for each request"
+        )
+    response[_REQUEST] = request
+    if response.prepared:
+        return
+    if not 200 <= response.status <= 599:
+        raise ValueError(f"the response has the invalid status {response.status}")
+    if not _VALUE.fullmatch(response.reason or ""):
+        raise ValueError("the reason of the response contains a control character")
+    for name, value in response.headers.items():
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"the name of the header {name!r} of the response is invalid")
+        if not _VALUE.fullmatch(value):
+            raise ValueError(f"the header {name!r} of the response contains a control character")
+    length = response.headers.get("Content-Length", "0")
+    if not (length.isascii() and length.isdigit()):
+        raise ValueError(f"the header 'Content-Length' of the response is {length!r}")
+    for name, cookie in response.cookies.items():
+        if not _VALUE.fullmatch(cookie.OutputString()):
+            raise ValueError(f"the cookie {name!r} of the response contains a control character")

@@ -1,0 +1,111 @@
+"""Authors' responses of aiohttp's own classes: raised, returned twice, and invalid ones."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from plugins.web.tests.wire.conftest import HttpClient, Response
+
+
+def assert_internal_error(client: HttpClient, response: Response, logged: str) -> None:
+    """Check that the client gets our error document, and the developer the reason."""
+    assert response.status == 500
+    assert response.error["request_id"] == response.header("X-Request-Id")
+    assert response.error["message"] == "Internal error"
+    text = client.new_log_text()
+    assert re.search(logged, text), text
+
+
+def test_a_raised_redirect_is_sent(client: HttpClient) -> None:
+    """To raise a response of aiohttp is the same as to return it; it is no failure."""
+    client.new_log_text()
+
+    response = client.get("/api/raised")
+
+    assert response.status == 302
+    assert response.header("Location") == "/elsewhere"
+    assert response.header("X-Request-Id")
+    assert client.new_log_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/api/native/shared", 200),
+        ("/api/native/shared-redirect", 302),
+        ("/api/native/shared-stream", 200),
+        ("/native/shared", 200),
+        ("/native/shared-redirect", 302),
+    ],
+)
+def test_a_response_is_sent_once(client: HttpClient, target: str, status: int) -> None:
+    """A further client gets an error instead of waiting for ever."""
+    first = client.get(target)
+    client.new_log_text()
+
+    second = client.get(target)
+
+    # Another test may have requested it before.
+    assert first.status in {status, 500}
+    assert_internal_error(client, second, "was returned for another request already")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("status-99", "the invalid status 99"),
+        ("status-199", "the invalid status 199"),
+        ("status-600", "the invalid status 600"),
+        ("status-1000", "the invalid status 1000"),
+        ("crlf", "the header 'X-Name' of the response contains a control character"),
+        ("nul", "the header 'X-Name' of the response contains a control character"),
+        ("space", "the name of the header 'X Name' of the response is invalid"),
+        ("empty-name", "the name of the header '' of the response is invalid"),
+        ("redirect-header", "the header 'X-Name' of the response contains a control character"),
+        ("length", "the header 'Content-Length' of the response is 'many'"),
+        ("cookie", "the cookie 'name' of the response contains a control character"),
+        ("reason", "the reason of the response contains a control character"),
+    ],
+)
+def test_an_invalid_response_is_an_internal_error(
+    client: HttpClient, name: str, reason: str
+) -> None:
+    """It is checked before it is sent, and logged with the reason."""
+    client.new_log_text()
+
+    response = client.get(f"/api/native/{name}")
+
+    assert_internal_error(client, response, f"action 'native'.*{reason}")
+    assert response.header("X-Injected") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("none", "the handler has returned None instead of a response"),
+        ("str", "the handler has returned 'not a response' instead of a response"),
+        ("crlf", "the header 'X-Name' of the response contains a control character"),
+    ],
+)
+def test_an_invalid_response_of_a_native_handler_is_an_internal_error(
+    client: HttpClient, name: str, reason: str
+) -> None:
+    """The client gets our error document."""
+    client.new_log_text()
+
+    response = client.get(f"/native/{name}")
+
+    assert_internal_error(client, response, f"GET /native/{name} failed: {reason}")
+
+
+@pytest.mark.parametrize("name", ["prepared", "written", "complete"])
+def test_an_action_may_write_its_response(client: HttpClient, name: str) -> None:
+    """A response that was begun for this request is not one of another request."""
+    response = client.get(f"/api/written/{name}")
+
+    assert response.status == 200
+    assert response.body == (b"" if name == "prepared" else b"written")
