@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from actionhero_web.application import REQUEST_HANDLER as REQUEST_HANDLER
     from actionhero_web.application import build_application as build_application
     from actionhero_web.bodies.body import BodyReader as BodyReader
+    from actionhero_web.bodies.decoder import BodyDecoder as BodyDecoder
     from actionhero_web.bodies.media import MediaType as MediaType
     from actionhero_web.bodies.media import media_type_of as media_type_of
     from actionhero_web.bodies.media import parse_form as parse_form
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from actionhero_web.encode import STATUSES_WITHOUT_BODY as STATUSES_WITHOUT_BODY
     from actionhero_web.files.static import StaticFiles as StaticFiles
     from actionhero_web.responses.cors import Cors as Cors
+    from actionhero_web.responses.encoder import BodyEncoder as BodyEncoder
     from actionhero_web.responses.error_mapping import ERROR_MAPPINGS as ERROR_MAPPINGS
     from actionhero_web.responses.error_mapping import ErrorFormat as ErrorFormat
     from actionhero_web.responses.response_formats import ResponseFormat as ResponseFormat
@@ -40,6 +42,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         ".application": ["REQUEST_HANDLER", "build_application"],
         ".bodies.body": ["BodyReader"],
+        ".bodies.decoder": ["BodyDecoder"],
         ".bodies.media": ["MediaType", "media_type_of", "parse_form"],
         ".connections.protocol": ["remote_address"],
         ".connections.proxy": ["ForwardedClient", "TrustedProxies"],
@@ -48,6 +51,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".encode": ["STATUSES_WITHOUT_BODY"],
         ".files.static": ["StaticFiles"],
         ".responses.cors": ["Cors"],
+        ".responses.encoder": ["BodyEncoder"],
         ".responses.error_mapping": ["ERROR_MAPPINGS", "ErrorFormat"],
         ".responses.response_formats": ["ResponseFormat"],
         ".responses.server_sent_events": ["encode_event"],

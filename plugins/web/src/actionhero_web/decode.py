@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from actionhero import ErrorType, ServiceUnavailable, TypedError, UnsupportedMediaType
+from actionhero import ErrorType, MalformedRequest, ServiceUnavailable, TypedError
 from actionhero.transport import (
     EMPTY_PAYLOAD,
     FormFields,
@@ -21,9 +23,12 @@ from actionhero_web.bodies.multipart import read_form
 from actionhero_web.responses.http_error import HttpError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from aiohttp import web
 
     from actionhero.transport import Payload, RegisteredAction
+    from actionhero_web.bodies.decoder import BodyDecoder
     from actionhero_web.request_context import CallContext
     from actionhero_web.routes.route_tree import Match
     from actionhero_web.settings import WebSettings
@@ -33,8 +38,14 @@ logger = logging.getLogger("actionhero.web")
 #: The disk or its quota is full, or the file system allows no larger file.
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
+#: The media types that need no plugin.
+BUILT_IN_TYPES = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+
 #: Methods whose request body has no defined meaning.
 METHODS_WITHOUT_BODY = frozenset({"GET", "HEAD"})
+
+
+Body: TypeAlias = "bytes | FormFields | Mapping[str, Any]"
 
 
 class RequestDecoder:
@@ -42,13 +53,23 @@ class RequestDecoder:
 
     Args:
         settings: The limits of bodies.
+        decoders: The decoders of plugins, by media type.
     """
 
-    def __init__(self, settings: WebSettings) -> None:
+    def __init__(self, settings: WebSettings, decoders: Mapping[str, BodyDecoder]) -> None:
         self._body = BodyReader(
             settings.body_limit_bytes, settings.body_idle_timeout.total_seconds()
         )
         self._memory_bytes = settings.file_memory_bytes
+        #: The decoders of bodies: our own by kind, those of plugins by media type.
+        self._decoders: dict[MediaType | str, Callable[[CallContext], Awaitable[Body]]] = {
+            MediaType.JSON: self._decode_json,
+            MediaType.FORM: self._decode_form,
+            MediaType.MULTIPART: self._decode_multipart,
+        }
+        for media_type, decoder in decoders.items():
+            self._decoders[media_type] = partial(self._decode_with, decoder, media_type)
+        self._accepted = ", ".join((*BUILT_IN_TYPES, *decoders))
 
     async def decode(self, context: CallContext) -> Payload:
         """Return the payload of a request: the path overrides the body, and the body the query.
@@ -82,6 +103,8 @@ class RequestDecoder:
             raise
         except OSError as error:
             return InvalidPayload(_disk_error(error, context.request_id))
+        except Exception as error:  # noqa: BLE001 - a decoder of a plugin; the pipeline logs it
+            return InvalidPayload(error)
 
     async def _decode_sources(self, context: CallContext) -> MixedPayload:
         """Return the payload of a request with inputs of several sources.
@@ -92,27 +115,56 @@ class RequestDecoder:
         body = await self._decode_body(context)
         return MixedPayload(context.match.parameters, body, parse_query(context.query))
 
-    async def _decode_body(self, context: CallContext) -> bytes | FormFields:
+    async def _decode_body(self, context: CallContext) -> Body:
         request = context.request
         if request.method in METHODS_WITHOUT_BODY or not request.body_exists:
             return b""
-        content_type = request.headers.get("Content-Type")
-        media_type = media_type_of(content_type)
-        if media_type is MediaType.JSON:
-            return await self._body.read(request)
-        if media_type is MediaType.FORM:
-            return FormFields(parse_form(await self._body.read(request)))
-        if media_type is MediaType.MULTIPART:
-            form = context.form = await read_form(request, self._body, self._memory_bytes)
-            return FormFields(form.fields)
+        content_type = request.headers.get("Content-Type", "")
+        media_type = content_type.partition(";")[0].strip().lower()
+        decode = self._decoders.get(media_type)
+        if decode is None:
+            decode = self._decoders.get(media_type_of(content_type))
+        if decode is not None:
+            return await decode(context)
         if not await self._body.read(request):
             return b""
-        raise UnsupportedMediaType(
-            f"unsupported media type {content_type!r} of the body; send application/json, "
-            "application/x-www-form-urlencoded or multipart/form-data"
+        problem = (
+            f"unsupported media type {content_type!r} of the body"
             if content_type
-            else "the body has no Content-Type; send application/json"
+            else "the body has no Content-Type"
         )
+        raise HttpError(
+            415,
+            f"{problem}; send one of: {self._accepted}",
+            type=ErrorType.MEDIA_TYPE,
+            headers=(("Accept", self._accepted),),
+        )
+
+    async def _decode_json(self, context: CallContext) -> Body:
+        return await self._body.read(context.request)
+
+    async def _decode_form(self, context: CallContext) -> Body:
+        return FormFields(parse_form(await self._body.read(context.request)))
+
+    async def _decode_multipart(self, context: CallContext) -> Body:
+        form = await read_form(context.request, self._body, self._memory_bytes)
+        context.form = form
+        return FormFields(form.fields)
+
+    async def _decode_with(
+        self, decoder: BodyDecoder, media_type: str, context: CallContext
+    ) -> Body:
+        """Decode a body with the decoder of a plugin."""
+        body = await self._body.read(context.request)
+        if not body:
+            return b""
+        try:
+            value: object = decoder.decode(body)
+        except ValueError as error:
+            raise MalformedRequest(f"the body is not valid {media_type}") from error
+        if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+            raise MalformedRequest("the body must be an object, with texts as keys")
+        return value
 
     def _with_headers(
         self, request: web.BaseRequest, payload: MixedPayload, match: Match[RegisteredAction]

@@ -6,19 +6,24 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from actionhero.transport import loads
 from actionhero_web.responses.encoded_response import JSON, EncodedResponse, Headers
+from actionhero_web.responses.http_error import HttpError
 from actionhero_web.responses.native_response import check_native_response
 from actionhero_web.responses.negotiation import preferred_media_type
 from actionhero_web.responses.response_formats import PROBLEM_DETAILS, PROBLEM_JSON
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from actionhero import Outcome
     from actionhero.transport import Pipeline
     from actionhero_web.request_context import CallContext, RequestContext
+    from actionhero_web.responses.encoder import BodyEncoder
     from actionhero_web.responses.response_formats import ResponseFormat
 
-#: The media types of errors.
-_ERROR_TYPES = (JSON, PROBLEM_JSON)
+#: The media types of errors that need no plugin, the default first.
+ERROR_TYPES = (JSON, PROBLEM_JSON)
 _VARY_BY_ACCEPT = ("Vary", "Accept")
 
 #: Statuses without a body, by HTTP itself.
@@ -31,12 +36,18 @@ class ResponseEncoder:
     Args:
         format: The format of clients that accept no other.
         pipeline: Logs results that cannot be encoded.
+        encoders: The encoders of plugins, by media type.
     """
 
-    def __init__(self, format: ResponseFormat, pipeline: Pipeline) -> None:
+    def __init__(
+        self, format: ResponseFormat, pipeline: Pipeline, encoders: Mapping[str, BodyEncoder]
+    ) -> None:
         #: The format of clients that accept no other.
         self.format = format
         self._pipeline = pipeline
+        self._encoders = encoders
+        self._result_types = (JSON, *encoders)
+        self._error_types = (*ERROR_TYPES, *encoders)
 
     def encode(
         self, context: CallContext, outcome: Outcome
@@ -57,15 +68,21 @@ class ResponseEncoder:
                     value.headers.add(name, text)
                 return value
             body = self.format.dump_result(outcome)
+            media_type = JSON
+            if self._encoders:
+                media_type = self._preferred(context, self._result_types)
+                headers = (*headers, _VARY_BY_ACCEPT)
+                if media_type != JSON:
+                    body = self._encoders[media_type].encode(loads(body))
             status = context.match.route.status
             if type(status) is not int:
                 status = self.format.status_of_result(status, value)
         except Exception as error:  # noqa: BLE001 - the author's serializers and functions
             failed = self._pipeline.encoding_error_outcome(context.match.target.name, error)
-            return self.encode_error(context, failed, headers)
+            return self.encode_error(context, failed, context.connection.response_headers or ())
         if status in STATUSES_WITHOUT_BODY:
             return EncodedResponse(status, b"", "", headers)
-        return EncodedResponse(status, body, JSON, headers)
+        return EncodedResponse(status, body, media_type, headers)
 
     def encode_error(
         self, context: RequestContext, outcome: Outcome, headers: Headers = ()
@@ -79,16 +96,22 @@ class ResponseEncoder:
         """
         error = outcome.error
         assert error is not None  # noqa: S101 - only called for a failure
-        format = self._error_format(context)
+        media_type = self._preferred(context, self._error_types)
+        format = PROBLEM_DETAILS if media_type == PROBLEM_JSON else self.format
         status = format.status_of_error(error)
         headers = (*headers, _VARY_BY_ACCEPT)
+        if isinstance(error, HttpError):
+            headers = (*headers, *error.headers)
         if error.retry_after_seconds is not None or status == 503:
             headers = (*headers, ("Retry-After", str(error.retry_after_seconds or 1)))
         document = format.error_document(error, request_id=context.request_id, stack=outcome.stack)
-        return EncodedResponse(status, format.dump(document), format.media_type, headers)
+        encoder = self._encoders.get(media_type)
+        body = format.dump(document) if encoder is None else encoder.encode(document)
+        return EncodedResponse(status, body, media_type, headers)
 
-    def _error_format(self, context: RequestContext) -> ResponseFormat:
-        accept = context.request.headers.get("Accept", "")
-        if not accept or preferred_media_type(accept, _ERROR_TYPES) == JSON:
-            return self.format
-        return PROBLEM_DETAILS
+    def _preferred(self, context: RequestContext, media_types: tuple[str, ...]) -> str:
+        headers = context.request.headers
+        # Those of a request that cannot be parsed are an empty dictionary.
+        if "Accept" not in headers:
+            return media_types[0]
+        return preferred_media_type(",".join(headers.getall("Accept")), media_types)

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from actionhero import Application
+    from actionhero_web.bodies.decoder import BodyDecoder
     from actionhero_web.connections.upgrades import Upgrade
     from actionhero_web.files.static import StaticFiles
+    from actionhero_web.responses.encoder import BodyEncoder
 
 hookspec = pluggy.HookspecMarker("actionhero")
 
@@ -63,6 +65,56 @@ def actionhero_web_application(application: web.Application, app: Application) -
         @hookimpl
         def actionhero_web_application(application):
             application.middlewares.append(tracing_middleware)
+        ```
+    """
+
+
+@hookspec
+def actionhero_web_decoders(app: Application) -> Sequence[BodyDecoder] | None:
+    """Decoders of request bodies of other media types than JSON and forms.
+
+    Called once, when the aiohttp application is built.
+
+    Args:
+        app: The application.
+
+    Returns:
+        Decoders, each with its media types.
+
+    Order:
+        Plugins in the order of their registration. Two decoders of one media type are an error
+        that names both plugins.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_web_decoders():
+            return [MessagePackDecoder()]
+        ```
+    """
+
+
+@hookspec
+def actionhero_web_encoders(app: Application) -> Sequence[BodyEncoder] | None:
+    """Encoders of results and errors in other media types than JSON.
+
+    Called once, when the aiohttp application is built.
+
+    Args:
+        app: The application.
+
+    Returns:
+        Encoders, each with its media type. A client selects one with the header `Accept`.
+
+    Order:
+        Plugins in the order of their registration. Two encoders of one media type are an error
+        that names both plugins.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_web_encoders():
+            return [MessagePackEncoder()]
         ```
     """
 

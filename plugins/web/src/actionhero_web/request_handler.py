@@ -16,6 +16,7 @@ from actionhero import (
     TypedError,
 )
 from actionhero.settings import AppSettings
+from actionhero_web.codecs import decoders_of, encoders_of
 from actionhero_web.connections.client_resolver import ClientResolver
 from actionhero_web.decode import RequestDecoder
 from actionhero_web.encode import ResponseEncoder
@@ -52,8 +53,8 @@ class RequestHandler:
         self._format = settings.response_format
         #: The clients of requests.
         self.clients = ClientResolver(settings.trusted_proxies)
-        self._decoder = RequestDecoder(settings)
-        self.encoder = ResponseEncoder(self._format, app.pipeline)
+        self._decoder = RequestDecoder(settings, decoders_of(app))
+        self.encoder = ResponseEncoder(self._format, app.pipeline, encoders_of(app))
         self._cors = Cors(
             settings.allowed_origins,
             settings.allowed_methods,

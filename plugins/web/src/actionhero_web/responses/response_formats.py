@@ -165,8 +165,9 @@ class ProblemDetails(StandardFormat):
     def error_document(
         self, error: TypedError, *, request_id: str, stack: str | None = None
     ) -> dict[str, Any]:
-        is_http = isinstance(error, HttpError)
-        title = error.title if is_http else ERROR_MAPPINGS[error.type].title
+        title = ERROR_MAPPINGS[error.type].title
+        if isinstance(error, HttpError):
+            title = error.title
         document: dict[str, Any] = {
             "type": PROBLEM_TYPE_PREFIX + error.type.value,
             "title": title,
