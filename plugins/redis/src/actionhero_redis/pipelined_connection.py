@@ -197,9 +197,13 @@ class _ReplyProtocol(asyncio.Protocol):
         self._schedule_health_check()
 
     def send(self, command: _Command) -> None:
-        """Write a command, together with the others of this iteration of the event loop."""
+        """Write a command; under load, together with others of this turn of the event loop."""
+        is_first = not self.pending
         self.pending.append(command)
         self._timeouts.add(command.future)
+        if is_first:
+            self._transport.write(command.packed)
+            return
         if not self._unwritten:
             self._loop.call_soon(self._write)
         self._unwritten.append(command.packed)

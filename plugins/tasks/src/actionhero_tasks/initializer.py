@@ -49,7 +49,6 @@ class TasksInitializer(Initializer):
     async def stop(self, app: Application) -> None:
         """Close the store."""
         if self._tasks is not None:
-            self._tasks.pipelined_enqueuer.close()
             await asyncio.to_thread(self._tasks.close)
 
     async def check(self) -> None:

@@ -160,7 +160,3 @@ class StoreUnavailable(Exception):
 
 class BrokerUnavailable(StoreUnavailable):
     """Raised if a broker cannot be reached; the store still has all jobs."""
-
-
-class PipelineBroken(Exception):
-    """Raised for a job that may not have been added because the connection failed."""

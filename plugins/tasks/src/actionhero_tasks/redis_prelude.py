@@ -16,6 +16,7 @@ All keys have one hash tag, so that they are on one node of a cluster:
 | `queues`, `workers` | the names of queues; worker ids, by the end of their lease |
 | `key:KEY` | the job that has a deduplication key |
 | `batch:ID`, `of:ID` | the counts of a fan-out; its jobs, by age |
+| `of:ID:STATE` | its jobs that are done, dead or cancelled, by age |
 | `fire_times`, `schedule:NAME` | the last time of each schedule; its jobs that have not ended |
 | `totals` | how many runs were done, and how many failed |
 | `last:WORKER` | the last claims of a worker, to repeat a lost reply |
@@ -124,7 +125,7 @@ local function move(id, job, state)
     redis.call('ZADD', P .. 'ended', now, id)
   end
   redis.call('ZADD', state_key(REPORTED[state] or state, queue), seq, id)
-  if job.batch ~= '' then count_in_batch(job.batch, old, state) end
+  if job.batch ~= '' then count_in_batch(id, job, old, state) end
   if job.schedule ~= '' and (state == 'done' or state == 'cancelled' or state == 'dead') then
     redis.call('SREM', P .. 'schedule:' .. job.schedule, id)
   end
@@ -143,6 +144,8 @@ local function load_job(id)
   return job
 end
 
+local COUNTED = {done = 'completed', dead = 'failed', cancelled = 'failed'}
+
 local function check_batch(batch)
   local key = P .. 'batch:' .. batch
   local values = redis.call('HMGET', key, 'total', 'completed', 'failed', 'closed', 'ended_ms',
@@ -152,6 +155,9 @@ local function check_batch(batch)
   redis.call('HSET', key, 'ended_ms', now)
   redis.call('PEXPIRE', key, values[6])
   redis.call('PEXPIRE', P .. 'of:' .. batch, values[6])
+  for state in pairs(COUNTED) do
+    redis.call('PEXPIRE', P .. 'of:' .. batch .. ':' .. state, values[6])
+  end
   local next_job = redis.call('HMGET', key, 'then_id', 'then_queue', 'then_action', 'then_body',
                               'then_priority')
   if next_job[1] then
@@ -160,15 +166,29 @@ local function check_batch(batch)
   end
 end
 
-local COUNTED = {done = 'completed', dead = 'failed', cancelled = 'failed'}
-
-count_in_batch = function(batch, old, state)
-  local key = P .. 'batch:' .. batch
-  if redis.call('EXISTS', key) == 0 then return end
-  if COUNTED[old] then redis.call('HINCRBY', key, COUNTED[old], -1) end
+count_in_batch = function(id, job, old, state)
+  local key, index = P .. 'batch:' .. job.batch, P .. 'of:' .. job.batch .. ':'
+  local ttl = redis.call('PTTL', key)
+  if ttl == -2 then return end
+  if COUNTED[old] then
+    redis.call('HINCRBY', key, COUNTED[old], -1)
+    redis.call('ZREM', index .. old, id)
+  end
   if COUNTED[state] then
     redis.call('HINCRBY', key, COUNTED[state], 1)
-    check_batch(batch)
+    redis.call('ZADD', index .. state, job.seq, id)
+    -- A job that was retried after the end of the fan-out.
+    if ttl > 0 then redis.call('PEXPIRE', index .. state, ttl) end
+    check_batch(job.batch)
+  end
+end
+
+local function delete_job(id, job)
+  redis.call('ZREM', state_key(job.state, job.queue), id)
+  redis.call('DEL', P .. 'job:' .. id)
+  if job.batch ~= '' then
+    redis.call('ZREM', P .. 'of:' .. job.batch, id)
+    redis.call('ZREM', P .. 'of:' .. job.batch .. ':' .. job.state, id)
   end
 end
 """

@@ -88,10 +88,7 @@ local expired = redis.call('ZRANGEBYSCORE', P .. 'ended', '-inf', now - tonumber
                            'LIMIT', 0, tonumber(ARGV[4]))
 for _, id in ipairs(expired) do
   local job = load_job(id)
-  if job then
-    redis.call('ZREM', state_key(job.state, job.queue), id)
-    redis.call('DEL', P .. 'job:' .. id)
-  end
+  if job then delete_job(id, job) end
   redis.call('ZREM', P .. 'ended', id)
 end
 return count
@@ -261,8 +258,7 @@ DISCARD: Final = (
     + """
 local job = load_job(ARGV[1])
 if not job or job.state ~= 'dead' then return 0 end
-redis.call('ZREM', state_key('dead', job.queue), ARGV[1])
-redis.call('DEL', P .. 'job:' .. ARGV[1])
+delete_job(ARGV[1], job)
 return 1
 """
 )

@@ -5,41 +5,50 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import logging
 import secrets
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from redis.exceptions import NoScriptError, RedisError
 
-from actionhero.transport import Backoff
+from actionhero import ServiceUnavailable
+from actionhero_redis import Script
 from actionhero_tasks import redis_scripts as scripts
-from actionhero_tasks.job import BatchRecord, Claim, QueueCounts, StoreUnavailable, Totals
+from actionhero_tasks.job import (
+    BatchRecord,
+    Claim,
+    JobState,
+    QueueCounts,
+    StoreUnavailable,
+    Totals,
+)
 from actionhero_tasks.redis_outbox import SCRIPTS, RedisOutbox
-from actionhero_tasks.redis_pipeline import RedisPipeline
 from actionhero_tasks.redis_values import record_of, values_of
 from actionhero_tasks.store import MAX_DELIVERIES, JobStore
+from actionhero_tasks.wake_listener import WakeListener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import redis
 
-    from actionhero_tasks.job import JobRecord, JobState, NewJob, Settlement
+    from actionhero_redis import RedisClients
+    from actionhero_tasks.job import JobRecord, NewJob, Settlement
     from actionhero_tasks.outbox import Outbox
-    from actionhero_tasks.store import EnqueuePipeline
+
+logger = logging.getLogger("actionhero.tasks")
 
 #: How long the lease of a worker is valid after a heartbeat.
 LEASE_MS: Final = 10_000
 #: How often a waiting worker polls, because a pub/sub message may be lost.
 POLL_SECONDS: Final = 1.0
-#: How long to wait for the end of the listener thread.
-JOIN_SECONDS: Final = 5.0
 #: How many results are deleted by one script, which blocks Redis.
 MAX_DELETED: Final = 1000
 #: How many jobs of a fan-out are read in one step.
 PAGE: Final = 500
-#: The first and the longest delay before the listener reconnects.
-RECONNECT_SECONDS: Final = (0.05, 1.0)
+#: The states by which the jobs of a fan-out are indexed.
+_INDEXED: Final = frozenset({JobState.DONE, JobState.DEAD, JobState.CANCELLED})
 _SCRIPTS: Final = (
     *("ADD", "OPEN_BATCH", "CLOSE_BATCH", "ENQUEUE_SCHEDULED", "LAST_FIRE_TIME"),
     *("SETTLE_AND_CLAIM", "REMOVE_WORKER", "SWEEP"),
@@ -61,6 +70,7 @@ class RedisStore(JobStore):
         prefix: The prefix of all keys, with a hash tag, such as `app:{tasks}:`.
         result_ttl_ms: How long jobs are stored after they have ended; dead-lettered ones remain.
         lease_ms: How long the lease of a worker is valid after a heartbeat.
+        clients: The clients of the application, whose pipelined connection adds single jobs.
     """
 
     kind: ClassVar[str] = "redis"
@@ -72,8 +82,12 @@ class RedisStore(JobStore):
         *,
         result_ttl_ms: int,
         lease_ms: int = LEASE_MS,
+        clients: RedisClients | None = None,
     ) -> None:
         super().__init__()
+        self._clients = clients
+        # An id is added once.
+        self._add = Script(scripts.ADD, idempotent=True)
         self._connect = connect
         self._client: Any = connect()
         self._prefix = prefix
@@ -85,7 +99,7 @@ class RedisStore(JobStore):
         #: A nonce for the current step of each worker. It is reused until there is a reply, so that
         #: the claims of a lost reply are returned again.
         self._nonces: dict[str, str] = {}
-        self._listener: _Listener | None = None
+        self._listener: WakeListener | None = None
         self._lock = threading.Lock()
 
     # -- adding jobs ---------------------------------------------------------------------------
@@ -94,9 +108,15 @@ class RedisStore(JobStore):
         ids = self._run("ADD", *itertools.chain.from_iterable(map(values_of, jobs))) if jobs else []
         return [id.decode() for id in ids]
 
-    def open_pipeline(self) -> EnqueuePipeline | None:
-        with self._errors():
-            return RedisPipeline.open(self._connect(), scripts.ADD, self._prefix)
+    async def add_pipelined(self, job: NewJob) -> str | None:
+        if self._clients is None:
+            return None
+        try:
+            [id] = await self._clients.run_script(self._add, (self._prefix,), values_of(job))
+        except (RedisError, ServiceUnavailable) as error:
+            logger.debug("a job was not added over the pipelined connection: %s", error)
+            return None
+        return str(id.decode())
 
     # -- schedules -----------------------------------------------------------------------------
 
@@ -128,9 +148,15 @@ class RedisStore(JobStore):
     def batch_jobs(
         self, id: str, state: JobState | None = None, *, offset: int = 0, limit: int = 100
     ) -> list[JobRecord]:
+        if state in _INDEXED:
+            index = self._key("of", id, str(state))
+            with self._errors():
+                ids = self._client.zrange(index, offset, offset + limit - 1)
+            records = self._records([id.decode() for id in ids])
+            return [record for record in records if record.state is state]
         jobs: list[JobRecord] = []
         start = 0
-        # There is no index by state: the pages of all jobs are filtered.
+        # There is no index by other states: the pages of all jobs are filtered.
         while len(jobs) < offset + limit:
             with self._errors():
                 page = self._client.zrange(self._key("of", id), start, start + PAGE - 1)
@@ -322,7 +348,7 @@ class RedisStore(JobStore):
     def _listen(self) -> None:
         with self._lock:
             if self._listener is None:
-                self._listener = _Listener(self._connect, self._key("wake"), self.notify)
+                self._listener = WakeListener(self._connect, self._key("wake"), self.notify)
                 self._listener.start()
 
     @contextlib.contextmanager
@@ -331,42 +357,3 @@ class RedisStore(JobStore):
             yield
         except RedisError as error:
             raise StoreUnavailable(f"Redis: {error}") from error
-
-
-class _Listener(threading.Thread):
-    """Notifies waiting workers of messages in a pub/sub channel: there may be ready jobs.
-
-    Args:
-        connect: Returns a new client.
-        channel: The channel.
-        notify: Wakes the workers.
-    """
-
-    def __init__(
-        self, connect: Callable[[], redis.Redis], channel: str, notify: Callable[[], None]
-    ) -> None:
-        super().__init__(name="actionhero-tasks-wake", daemon=True)
-        self._connect = connect
-        self._channel = channel
-        self._notify = notify
-        self._stopped = threading.Event()
-
-    def run(self) -> None:
-        backoff = Backoff(*RECONNECT_SECONDS)
-        while not self._stopped.is_set():
-            try:
-                with self._connect() as client, client.pubsub() as subscriber:
-                    subscriber.subscribe(self._channel)
-                    # There may have been messages before.
-                    self._notify()
-                    backoff.reset()
-                    while not self._stopped.is_set():
-                        if subscriber.get_message(timeout=0.2) is not None:
-                            self._notify()
-            except (RedisError, OSError):
-                self._stopped.wait(backoff.next_seconds())
-
-    def stop(self) -> None:
-        self._stopped.set()
-        if self.is_alive():
-            self.join(JOIN_SECONDS)

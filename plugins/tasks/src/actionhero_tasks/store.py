@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    import asyncio
     import threading
     from collections.abc import Sequence
 
@@ -26,36 +25,12 @@ if TYPE_CHECKING:
 MAX_DELIVERIES = 3
 
 
-class EnqueuePipeline(ABC):
-    """A connection that adds jobs from an event loop: they are pipelined, and no thread waits."""
-
-    @property
-    @abstractmethod
-    def is_open(self) -> bool:
-        """Whether jobs can be added."""
-
-    @abstractmethod
-    async def start(self) -> None:
-        """Attach the connection to the running event loop."""
-
-    @abstractmethod
-    def add(self, job: NewJob) -> asyncio.Future[str]:
-        """Add one job, as `JobStore.add` does.
-
-        Returns:
-            A future of its id, or of `PipelineBroken`: the job may or may not have been added.
-        """
-
-    @abstractmethod
-    def close(self) -> None:
-        """Close the connection."""
-
-
 class JobStore(ABC):
     """Stores jobs, the workers that run them, schedules and fan-outs.
 
-    Every method blocks, may be called from any thread, and is atomic: if the process ends during
-    a call, either everything was written or nothing. Times are those of the store's clock.
+    Every method but `add_pipelined` blocks, may be called from any thread, and is atomic: if the
+    process ends during a call, either everything was written or nothing. Times are those of the
+    store's clock.
 
     A *worker id* is the unique name of one run of one worker process.
 
@@ -85,8 +60,13 @@ class JobStore(ABC):
         earlier job is returned. Adding an id twice adds one job.
         """
 
-    def open_pipeline(self) -> EnqueuePipeline | None:
-        """Return a new connection for single jobs, or `None` if the store has none."""
+    async def add_pipelined(self, job: NewJob) -> str | None:
+        """Add one job as `add` does, but without blocking: called on an event loop.
+
+        Returns:
+            Its id; `None` if the store does not support it or there was an error: the job may or
+            may not have been added, and `add` then adds it once.
+        """
         return None
 
     # -- schedules -----------------------------------------------------------------------------

@@ -120,15 +120,17 @@ def _open_inner(app: Application) -> JobStore:
 
 
 def _open_redis_store(app: Application, result_ttl_ms: int) -> JobStore:
-    from actionhero_redis import clients_for, select_store
+    from actionhero_redis import RedisClients, clients_for, select_store
     from actionhero_tasks.redis_store import RedisStore
 
-    clients = clients_for(app, select_store(app))
+    is_provided = app.has(RedisClients)
+    clients = app.get(RedisClients) if is_provided else clients_for(app, select_store(app))
     return RedisStore(
         lambda: clients.connect_sync(decode=False),
         # With one hash tag, because the keys of a script must be on one node of a cluster.
         f"{clients.prefix}{{tasks}}:",
         result_ttl_ms=result_ttl_ms,
+        clients=clients if is_provided else None,
     )
 
 

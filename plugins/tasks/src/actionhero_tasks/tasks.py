@@ -17,7 +17,6 @@ from actionhero_tasks.encryption import Encryption
 from actionhero_tasks.envelope import encode_job
 from actionhero_tasks.job import JobState, NewJob, StoreUnavailable
 from actionhero_tasks.keys import key_of
-from actionhero_tasks.pipelined_enqueuer import PipelinedEnqueuer
 from actionhero_tasks.reports import FanOut, Job, job_of
 from actionhero_tasks.request_context import current_call
 from actionhero_tasks.settings import TasksSettings
@@ -64,7 +63,6 @@ class Tasks:
         self._store: JobStore | None = None
         # One thread, because a store has one connection.
         self._executor = SingleThreadExecutor("tasks")
-        self.pipelined_enqueuer = PipelinedEnqueuer(self._run_in_store)
 
     # -- enqueueing ----------------------------------------------------------------------------
 
@@ -368,8 +366,12 @@ class Tasks:
         return await self._executor.run(lambda: function(self.store))
 
     async def _add(self, jobs: list[NewJob]) -> list[str]:
-        if len(jobs) == 1 and (id := await self.pipelined_enqueuer.add(jobs[0])) is not None:
-            return [id]
+        # Opened by the first job: a command line call needs no second connection for it.
+        store = self._store
+        if store is not None and len(jobs) == 1:
+            id = await store.add_pipelined(jobs[0])
+            if id is not None:
+                return [id]
         return await self.use(lambda store: store.add(jobs))
 
 

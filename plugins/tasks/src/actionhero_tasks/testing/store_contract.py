@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from actionhero_tasks.job import JobState, SettlementKind
+from actionhero_tasks.testing.fan_out_contract import FanOutContract
 from actionhero_tasks.testing.jobs import new_job, new_settlement
 from actionhero_tasks.testing.stores import TIMEOUT_SECONDS
 from actionhero_tasks.testing.worker_contract import WorkerContract
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from actionhero_tasks.store import JobStore
 
 
-class StoreContract(WorkerContract):
+class StoreContract(FanOutContract, WorkerContract):
     """Inherit from it in a class whose name begins with `Test`.
 
     Define the fixtures `open_store` and `kill_worker`.
@@ -136,68 +137,6 @@ class StoreContract(WorkerContract):
         assert store.add([first, second]) == [first.id, second.id]
 
         assert [claim.id for claim in store.settle_and_claim("one", None, 10)[0]] == [second.id]
-
-    # -- fan-outs ------------------------------------------------------------------------------
-
-    def test_a_fan_out_counts_its_jobs_and_adds_the_next_job_once(self, store: JobStore) -> None:
-        """When it is closed and all jobs have ended, successfully or not."""
-        after = new_job(action="after", priority=3)
-        jobs = [new_job(batch="b") for _ in range(4)]
-        store.open_batch("b", after)
-        store.add(jobs)
-        claims = store.settle_and_claim("one", None, 3)[0]
-        dead = new_settlement(claims[1], SettlementKind.DEAD)
-        store.settle_and_claim("one", None, 0, [new_settlement(claims[0]), dead])
-        store.cancel(jobs[3].id)
-
-        early = store.batch("b")
-        store.settle_and_claim("one", None, 0, [new_settlement(claims[2])])
-        assert store.settle_and_claim("one", None, 10) == ([], [])
-        store.close_batch("b")
-        done = store.batch("b")
-        [next_job] = store.settle_and_claim("one", None, 10)[0]
-        store.retry(jobs[1].id)
-        [again] = store.settle_and_claim("one", None, 10)[0]
-        store.settle_and_claim("one", None, 0, [new_settlement(again)])
-        retried = store.batch("b")
-
-        assert early is not None
-        assert done is not None
-        assert retried is not None
-        assert (early.total, early.completed, early.failed) == (4, 1, 2)
-        assert (early.closed, early.ended_ms) == (False, None)
-        assert (done.completed, done.failed, done.closed) == (2, 2, True)
-        assert done.ended_ms is not None
-        assert (next_job.id, next_job.action, next_job.body) == (after.id, "after", after.body)
-        assert (retried.completed, retried.failed) == (3, 1)
-        assert store.settle_and_claim("one", None, 10) == ([], [])
-
-    def test_the_jobs_of_a_fan_out_are_listed_by_age_and_state(self, store: JobStore) -> None:
-        """In pages."""
-        jobs = [new_job(batch="b") for _ in range(5)]
-        store.open_batch("b", None)
-        store.add([*jobs, new_job()])
-        claims = store.settle_and_claim("one", None, 3)[0]
-        store.settle_and_claim("one", None, 0, [new_settlement(claim) for claim in claims])
-
-        all_jobs = store.batch_jobs("b")
-        page = store.batch_jobs("b", offset=1, limit=2)
-        done = store.batch_jobs("b", JobState.DONE, offset=2)
-
-        assert [job.id for job in all_jobs] == [job.id for job in jobs]
-        assert [job.id for job in page] == [job.id for job in jobs[1:3]]
-        assert [job.id for job in done] == [jobs[2].id]
-        assert all_jobs[0].batch == "b"
-        assert store.batch("unknown") is None
-        assert store.batch_jobs("unknown") == []
-
-    def test_an_empty_fan_out_ends_when_it_is_closed(self, store: JobStore) -> None:
-        """The next job is added."""
-        after = new_job()
-        store.open_batch("b", after)
-        store.close_batch("b")
-
-        assert [claim.id for claim in store.settle_and_claim("one", None, 10)[0]] == [after.id]
 
     # -- deduplication keys --------------------------------------------------------------------
 
