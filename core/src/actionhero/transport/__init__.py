@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from actionhero.identifier import new_identifier as new_identifier
     from actionhero.inputs.annotations import members as members
     from actionhero.inputs.annotations import parts as parts
+    from actionhero.inputs.annotations import (
+        with_portable_typed_dicts as with_portable_typed_dicts,
+    )
     from actionhero.inputs.fields import InputField as InputField
     from actionhero.inputs.fields import input_names as input_names
     from actionhero.inputs.payloads import EMPTY_PAYLOAD as EMPTY_PAYLOAD
@@ -75,7 +78,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.errors": ["ABSENT"],
         "actionhero.health": ["Diagnosis", "Finding", "Health"],
         "actionhero.identifier": ["new_identifier"],
-        "actionhero.inputs.annotations": ["members", "parts"],
+        "actionhero.inputs.annotations": ["members", "parts", "with_portable_typed_dicts"],
         "actionhero.inputs.fields": ["InputField", "input_names"],
         "actionhero.inputs.payloads": [
             "EMPTY_PAYLOAD",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from actionhero_openapi.compatibility import SchemaComparison, resolve
@@ -61,6 +61,21 @@ class _Comparison:
             for place, change in self._operation(old, new):
                 yield Change(label, place, change)
             yield from self._error_responses(old, new, label)
+        yield from self._renamed_schemas(new_operations)
+
+    def _renamed_schemas(self, new_operations: Container[tuple[str, str]]) -> Iterator[Change]:
+        """Yield the schemas that have another name: generators name types after them."""
+        old_schemas, new_schemas = _schemas_of(self._old), _schemas_of(self._new)
+        used = [
+            each.definition for key, each in _operations(self._old).items() if key in new_operations
+        ]
+        for name in sorted(_used_schemas(used, self._old) - new_schemas.keys()):
+            for other, schema in new_schemas.items():
+                if other not in old_schemas and schema == old_schemas[name]:
+                    yield Change("*", f"schema {name}", f"was renamed to {other!r}")
+                    break
+            else:
+                yield Change("*", f"schema {name}", "was renamed, or is no longer used")
 
     def _operation(self, old: _Operation, new: _Operation) -> Iterator[tuple[str, str]]:
         old_id, new_id = old.definition.get("operationId"), new.definition.get("operationId")
@@ -194,6 +209,30 @@ def _operations(document: Document) -> dict[tuple[str, str], _Operation]:
             shape = _PARAMETER.sub("{}", path)
             operations[method, shape] = _Operation(path, parameters, definition)
     return operations
+
+
+def _schemas_of(document: Document) -> Mapping[str, Any]:
+    schemas: Mapping[str, Any] = document.get("components", {}).get("schemas", {})
+    return schemas
+
+
+def _used_schemas(value: Any, document: Document) -> set[str]:
+    """Return the names of the schemas that a part of a document refers to."""
+    targets: set[str] = set()
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, list):
+            pending += item
+        elif isinstance(item, Mapping):
+            target = item.get("$ref")
+            if isinstance(target, str) and target not in targets:
+                targets.add(target)
+                pending.append(resolve(item, document))
+            pending += [each for key, each in item.items() if key != "$ref"]
+    prefix = "#/components/schemas/"
+    names = {target.removeprefix(prefix) for target in targets if target.startswith(prefix)}
+    return names & _schemas_of(document).keys()
 
 
 def _security_requirements(operation: _Operation, document: Document) -> list[frozenset[str]]:

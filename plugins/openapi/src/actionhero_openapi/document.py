@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from apispec import APISpec
@@ -16,9 +17,14 @@ from actionhero_openapi.settings import OpenApiSettings
 from actionhero_web import WebSettings, routes_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aiohttp import web
 
     from actionhero.transport import RegisteredAction
+    from actionhero_web import Route
+
+logger = logging.getLogger("actionhero.openapi")
 
 OPENAPI_VERSION: Final = "3.1.0"
 #: The name of the session cookie if the session store does not define one.
@@ -53,18 +59,20 @@ class OpenApiDocument:
     def _build(self, cookie: str) -> dict[str, Any]:
         settings = self._app.get(OpenApiSettings)
         web_settings = self._app.get(WebSettings)
-        builder = OperationBuilder(web_settings.response_format)
-        paths: dict[str, dict[str, Any]] = {}
+        actions = [action for action in self._app.actions if not operation_of(action).hidden]
+        builder = OperationBuilder(web_settings.response_format, actions)
+        paths = _Paths()
         uses_session = False
-        for action in self._app.actions:
-            if operation_of(action).hidden:
-                continue
+        for action in actions:
             needs_session = self._needs_session(action)
-            for number, route in enumerate(routes_of(action), start=1):
-                identifier = action.name if number == 1 else f"{action.name}_{number}"
+            for identifier, route in _identified_routes(action):
+                path_names = paths.names(route)
                 uses_session = uses_session or needs_session
-                paths.setdefault(route.path, {})[route.method.lower()] = builder.build(
-                    action, route, identifier, needs_session=needs_session
+                paths.add(
+                    route,
+                    builder.build(
+                        action, route, identifier, path_names, needs_session=needs_session
+                    ),
                 )
         spec = APISpec(
             api_title(self._app),
@@ -73,7 +81,7 @@ class OpenApiDocument:
             info={"description": settings.description} if settings.description else {},
             servers=[{"url": url} for url in settings.servers or [web_settings.prefix or "/"]],
         )
-        for path, methods in paths.items():
+        for path, methods in paths.items.items():
             spec.path(path=path, operations=methods)
         schemas = error_schemas(web_settings.response_format) | builder.components.schemas
         for name, schema in sorted(schemas.items()):
@@ -107,6 +115,43 @@ class OpenApiDocument:
 
             self.application = build_application(self._app)
         return self.application
+
+
+class _Paths:
+    """The operations by path and method.
+
+    Paths that differ only in the names of parameters are the same path in OpenAPI: operations at
+    them have the names of the first one.
+    """
+
+    def __init__(self) -> None:
+        self.items: dict[str, dict[str, Any]] = {}
+        self._templates: dict[tuple[str | None, ...], Route] = {}
+
+    def names(self, route: Route) -> tuple[str, ...]:
+        """Return the names of the path parameters of a route in the document."""
+        return self._first(route).parameters
+
+    def add(self, route: Route, operation: dict[str, Any]) -> None:
+        """Add the operation of a route."""
+        methods = self.items.setdefault(self._first(route).template, {})
+        if methods.setdefault(route.method.lower(), operation) is not operation:
+            # `/files/{name}` and `/files/{rest:path}`: only their values differ.
+            logger.warning("no operation for '%s': OpenAPI cannot distinguish its path", route)
+
+    def _first(self, route: Route) -> Route:
+        shape = tuple(None if each.is_parameter else each.text for each in route.segments)
+        return self._templates.setdefault(shape, route)
+
+
+def _identified_routes(action: RegisteredAction) -> Iterator[tuple[str, Route]]:
+    """Yield the routes of an action with the unique name of each operation."""
+    routes = routes_of(action)
+    # A declared version 1 has each route without and with the version.
+    count = len(routes) // 2 if action.has_version and action.version == 1 else len(routes)
+    for number, route in enumerate(routes):
+        name = action.name if number < count else f"{action.name}@1"
+        yield (name if number % count == 0 else f"{name}_{number % count + 1}"), route
 
 
 def openapi_document(app: Application) -> OpenApiDocument:

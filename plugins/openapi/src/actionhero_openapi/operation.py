@@ -23,11 +23,14 @@ class Operation:
     Args:
         errors: The errors that the action and its middleware raise: subclasses of `TypedError`,
             or values of `ErrorType`. Errors of the server are always added. `None`: all errors.
-        statuses: The success statuses, if the route computes the status from the result.
+        statuses: The success statuses, if the route computes the status from the result, or the
+            action returns a response of aiohttp.
         examples: Example inputs by name.
         tags: The tags; by default the part of the action's name before the colon.
         deprecated: Whether the operation is deprecated.
         hidden: Whether the document omits the operation.
+        media_types: The media types of a result with its own media type: a `Stream` of chunks, or
+            a response of aiohttp.
 
     Raises:
         ValueError: An argument is invalid; the message names it.
@@ -39,6 +42,7 @@ class Operation:
     tags: Sequence[str] | None = None
     deprecated: bool = False
     hidden: bool = False
+    media_types: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for error in self.errors or ():
@@ -51,6 +55,12 @@ class Operation:
         for status in self.statuses:
             if type(status) is not int or not 200 <= status <= 599:
                 raise ValueError(f"the status {status!r} is not a number from 200 to 599")
+        if isinstance(self.media_types, str) or not all(
+            isinstance(item, str) and "/" in item for item in self.media_types
+        ):
+            raise ValueError(
+                f"media_types are {self.media_types!r}; write a list such as ['text/csv']"
+            )
         if self.tags is not None and (
             isinstance(self.tags, str) or not all(type(tag) is str for tag in self.tags)
         ):

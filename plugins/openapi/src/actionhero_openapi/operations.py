@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Any, Final, get_args
+import re
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from typing import TYPE_CHECKING, Any, Final, Union, get_args, get_origin
 
 from aiohttp import web
 
-from actionhero import File, Stream
-from actionhero.transport import parts
+from actionhero import Stream
+from actionhero.transport import members
 from actionhero_openapi.error_responses import error_statuses, response_name
 from actionhero_openapi.operation import operation_of
-from actionhero_openapi.schemas import (
-    REF_TEMPLATE,
-    Components,
-    Schema,
-    reference,
-    request_schema,
-    response_schema,
-    text_schema,
-    without,
-)
-from actionhero_web import METHODS_WITHOUT_BODY, STATUSES_WITHOUT_BODY
+from actionhero_openapi.request_parts import JSON, RequestParts
+from actionhero_openapi.schemas import Components, Schema, reference, response_schema
+from actionhero_openapi.type_schemas import TypeSchemas
+from actionhero_web import STATUSES_WITHOUT_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from actionhero.transport import InputField, InputSchema, OutputSchema, RegisteredAction
+    from actionhero.transport import RegisteredAction
     from actionhero_openapi.operation import Operation
+    from actionhero_openapi.type_schemas import Mode
     from actionhero_web import ResponseFormat, Route
 
-logger = logging.getLogger("actionhero.openapi")
-
-JSON: Final = "application/json"
-MULTIPART: Final = "multipart/form-data"
 EVENTS: Final = "text/event-stream"
 SESSION_SCHEME: Final = "sessionCookie"
+#: The names of the schemas of errors.
+ERROR_SCHEMAS: Final = ("Error", "InputProblem")
+
+#: Objects whose media type, and perhaps status, the action sets.
+_NATIVE: Final = (web.StreamResponse, Stream)
+_ANY_CONTENT: Final[dict[str, Any]] = {"*/*": {}}
+#: The headers of deprecated actions (RFC 9745 and RFC 8594).
+_HEADERS: Final = {
+    "Deprecation": "The date of the deprecation, in seconds since the epoch: `@1767225600`.",
+    "Sunset": "The date from which the operation may be gone.",
+}
 
 
 class OperationBuilder:
@@ -43,16 +45,30 @@ class OperationBuilder:
 
     Args:
         response_format: The format of responses.
+        actions: The actions in the document.
     """
 
-    def __init__(self, response_format: ResponseFormat) -> None:
-        self.components = Components()
+    def __init__(
+        self, response_format: ResponseFormat, actions: Sequence[RegisteredAction]
+    ) -> None:
+        types: dict[tuple[str, Mode], Any] = {}
+        for action in actions:
+            types[action.name, "validation"] = action.inputs.type
+            types[action.name, "serialization"] = _result_type(action)
+        self._types = TypeSchemas(types, ERROR_SCHEMAS)
+        self.components = Components(self._types.definitions)
         #: The error statuses of all operations.
         self.error_statuses: set[int] = set()
         self._format = response_format
 
     def build(
-        self, action: RegisteredAction, route: Route, identifier: str, *, needs_session: bool
+        self,
+        action: RegisteredAction,
+        route: Route,
+        identifier: str,
+        path_names: Sequence[str],
+        *,
+        needs_session: bool,
     ) -> dict[str, Any]:
         """Return the operation of an action at one of its routes.
 
@@ -60,30 +76,25 @@ class OperationBuilder:
             action: The action.
             route: The route.
             identifier: The unique name of the operation.
+            path_names: The names of the path parameters in the document.
             needs_session: Whether middleware refuses calls without a session.
         """
         declared = operation_of(action)
-        tags = [action.name.partition(":")[0]] if declared.tags is None else list(declared.tags)
+        tag = action.base_name.partition(":")[0]
         operation: dict[str, Any] = {
             "operationId": identifier,
             "summary": action.name,
-            "description": action.description,
-            "tags": tags,
+            "description": _description(action),
+            "tags": [tag] if declared.tags is None else list(declared.tags),
+            # An explicit empty list: the operation is public.
+            "security": [{SESSION_SCHEME: []}] if needs_session else [],
         }
-        if declared.deprecated:
+        if declared.deprecated or action.deprecated is not None:
             operation["deprecated"] = True
-        if needs_session:
-            operation["security"] = [{SESSION_SCHEME: []}]
-        name = identifier.replace(":", "_")
-        parameters, body = self._inputs(action, route, name, declared)
-        for parameter in parameters:
-            examples = {
-                key: {"value": inputs[parameter["name"]]}
-                for key, inputs in declared.examples.items()
-                if parameter["name"] in inputs
-            }
-            if examples:
-                parameter["examples"] = examples
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", identifier.replace("@", "_v"))
+        inputs = self._types.get(action.name, "validation")
+        request = RequestParts(self.components, inputs, action, route, declared)
+        parameters, body = request.build(name, path_names)
         if parameters:
             operation["parameters"] = parameters
         if body is not None:
@@ -108,90 +119,35 @@ class OperationBuilder:
         }
         return operation
 
-    # -- requests --------------------------------------------------------------------------------
-
-    def _inputs(
-        self, action: RegisteredAction, route: Route, name: str, declared: Operation
-    ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-        """Return the parameters, and the request body if there is one."""
-        schema = request_schema(
-            _schema_of(action.inputs, action) or _untyped_schema(action.inputs.fields)
-        )
-        inputs = self.components.inline(f"{name}_Request", schema)
-        fields = {alias: field for field in action.inputs.fields for alias in field.names}
-        properties = self.components.resolve(inputs).get("properties", {})
-        parameters = [
-            self._parameter("path", path, fields.get(path), properties) for path in route.parameters
-        ]
-        in_path = {fields[path].name for path in route.parameters if path in fields}
-        if action.inputs.is_empty:
-            return parameters, None
-        if route.method in METHODS_WITHOUT_BODY:
-            parameters += [
-                self._parameter("query", field.name, field, properties)
-                for field in action.inputs.fields
-                if field.name not in in_path and field.name in properties
-            ]
-            if not action.inputs.fields:
-                # Any inputs are accepted.
-                any_object = {"type": "object", "additionalProperties": True}
-                parameters.append({"in": "query", "name": "inputs", "schema": any_object})
-            return parameters, None
-        body = without(self.components.resolve(inputs), in_path)
-        if action.inputs.fields and not body.get("properties"):
-            return parameters, None
-        files = {
-            field.name for field in action.inputs.fields if File in set(parts(field.annotation))
-        }
-        if files:
-            body = {
-                **body,
-                "properties": {
-                    key: text_schema(value) for key, value in body["properties"].items()
-                },
-            }
-        media: dict[str, Any] = {
-            "schema": reference(self.components.add(f"{name}_Request", body)),
-        }
-        if declared.examples:
-            media["examples"] = {
-                key: {"value": {k: v for k, v in value.items() if k not in in_path}}
-                for key, value in declared.examples.items()
-            }
-        return parameters, {
-            # Each of several alternatives may have required properties.
-            "required": bool(body.get("required")) or "anyOf" in body,
-            "content": {MULTIPART if files else JSON: media},
-        }
-
-    def _parameter(
-        self, location: str, name: str, field: InputField | None, properties: dict[str, Schema]
-    ) -> dict[str, Any]:
-        declared = properties.get(field.name if field is not None else name)
-        schema: Schema = {"type": "string"} if declared is None else text_schema(dict(declared))
-        is_required = location == "path" or (field is not None and field.required)
-        parameter: dict[str, Any] = {"in": location, "name": name, "required": is_required}
-        if "description" in schema:
-            parameter["description"] = schema.pop("description")
-        if schema.get("deprecated"):
-            parameter["deprecated"] = schema.pop("deprecated")
-        if location == "path" and schema.get("type") == "string":
-            # A path with an empty segment is another path.
-            schema["minLength"] = max(1, schema.get("minLength", 0))
-        if field is not None and field.is_structure:
-            # Nested inputs are JSON in the text of the parameter.
-            parameter["content"] = {JSON: {"schema": schema}}
-        else:
-            parameter["schema"] = schema
-        return parameter
-
     # -- responses -------------------------------------------------------------------------------
 
     def _success_responses(
         self, action: RegisteredAction, route: Route, name: str, declared: Operation
     ) -> dict[str, Any]:
         """Return the responses of a success, by status."""
-        content = self._content(action, name)
+        responses: dict[str, Any] = {}
+        content = self._content(action, name, declared)
+        if content:
+            responses = self._responses_with(content, route, declared)
+        if _returns(action, web.StreamResponse):
+            native = _native_content(declared)
+            for status in declared.statuses:
+                responses.setdefault(str(status), _success(status, route, native))
+            if not declared.statuses:
+                description = "A response with its own status, headers and content."
+                responses["default"] = {"description": description, "content": native}
+        for response in responses.values():
+            if route.headers:
+                response["headers"] = {
+                    header: {"description": _HEADERS[header], "schema": {"type": "string"}}
+                    for header, _ in route.headers
+                }
+        return responses
+
+    def _responses_with(
+        self, content: dict[str, Any], route: Route, declared: Operation
+    ) -> dict[str, Any]:
+        """Return the responses with a result as their content, by status."""
         status = route.status
         if not callable(status):
             return {str(status): _success(status, route, content)}
@@ -209,27 +165,29 @@ class OperationBuilder:
             responses["default"] = _success(0, route, content)
         return responses
 
-    def _content(self, action: RegisteredAction, name: str) -> dict[str, Any]:
-        if any(
-            isinstance(part, type) and issubclass(part, (web.StreamResponse, Stream))
-            for part in parts(action.output_type)
-        ):
-            # The action sets the media type of each response.
-            return {"*/*": {}}
-        if action.streams:
-            return self._stream(action, name)
-        schema = response_schema(_schema_of(action.outputs, action))
-        if not schema:
-            return {JSON: {"schema": {}}}
-        return {JSON: {"schema": reference(self.components.add(f"{name}_Response", schema))}}
+    def _content(self, action: RegisteredAction, name: str, declared: Operation) -> dict[str, Any]:
+        """Return the content of a success; empty if the action returns only aiohttp responses."""
+        if action.streams and not _returns(action, Stream):
+            return self._events(action, name)
+        content: dict[str, Any] = {}
+        if _returns(action, Stream):
+            content = dict(_native_content(declared))
+        if _result_type(action) is None and _returns(action, *_NATIVE):
+            return content
+        schema = response_schema(self._types.get(action.name, "serialization"))
+        if "$ref" in schema or not schema:
+            return content | {JSON: {"schema": self.components.response(schema)}}
+        component = self.components.add(f"{name}_Response", self.components.response(schema))
+        return content | {JSON: {"schema": reference(component)}}
 
-    def _stream(self, action: RegisteredAction, name: str) -> dict[str, Any]:
+    def _events(self, action: RegisteredAction, name: str) -> dict[str, Any]:
         # OpenAPI 3.1 does not specify streams: tools use the schema for each event.
         data: Schema = {"type": "string"}
-        [item, *_] = get_args(action.output_type) or [None]
-        schema = _schema_of(type(action.outputs)(item), action)
+        schema = self._types.get(action.name, "serialization")
         if schema and schema.get("type") != "string":
-            event_data = reference(self.components.add(f"{name}_Event", schema))
+            event_data = self.components.response(schema)
+            if "$ref" not in schema:
+                event_data = reference(self.components.add(f"{name}_Event", event_data))
             data |= {
                 "contentMediaType": JSON,
                 # An error during the stream is its last event, of the type `error`.
@@ -249,24 +207,44 @@ class OperationBuilder:
         return {EVENTS: {"schema": event}}
 
 
-def _schema_of(source: InputSchema | OutputSchema, action: RegisteredAction) -> Schema:
-    """Return the schema of the inputs or outputs of an action, empty if there is none."""
-    try:
-        return source.json_schema(ref_template=REF_TEMPLATE)
-    except (NameError, RuntimeError, TypeError) as error:
-        # A name imported for type checkers only, or a type without a JSON Schema.
-        logger.warning(
-            "no JSON Schema for %r of action %r (%s), so the document allows any value: %s",
-            source.type, action.name, action.source, str(error).partition("\n")[0],
-        )  # fmt: skip
-        return {}
+def _returns(action: RegisteredAction, *types: type) -> bool:
+    """Whether the return annotation has a member that is a subclass of one of the types."""
+    return any(
+        isinstance(member, type) and issubclass(member, types)
+        for member in members(action.output_type)
+    )
 
 
-def _untyped_schema(fields: Sequence[InputField]) -> Schema:
-    """Return a schema with the names of the inputs, without their types."""
-    properties: Schema = {field.name: {} for field in fields}
-    return {"type": "object", "properties": properties,
-            "required": [field.name for field in fields if field.required]}  # fmt: skip
+def _result_type(action: RegisteredAction) -> Any:
+    """Return the type of the result, or of an item of a stream, without aiohttp's responses."""
+    annotation = action.output_type
+    if action.streams and not _returns(action, Stream):
+        origin = get_origin(annotation)
+        is_stream = isinstance(origin, type) and issubclass(
+            origin, (AsyncIterable, AsyncIterator, AsyncGenerator)
+        )
+        return get_args(annotation)[0] if is_stream else Any
+    if not _returns(action, *_NATIVE):
+        return Any if annotation is None else annotation
+    others = [
+        member
+        for member in members(annotation)
+        if not (isinstance(member, type) and issubclass(member, _NATIVE))
+    ]
+    return Union[tuple(others)] if others else None  # noqa: UP007 - of a list
+
+
+def _native_content(declared: Operation) -> dict[str, Any]:
+    return {media_type: {} for media_type in declared.media_types} or _ANY_CONTENT
+
+
+def _description(action: RegisteredAction) -> str:
+    lines = [action.description]
+    if action.deprecated is not None:
+        lines.append(f"Deprecated from {action.deprecated:%Y-%m-%d}.")
+    if action.sunset is not None:
+        lines.append(f"It may be gone from {action.sunset:%Y-%m-%d}.")
+    return "\n\n".join(line for line in lines if line)
 
 
 def _success(status: int, route: Route, content: dict[str, Any]) -> dict[str, Any]:

@@ -1,18 +1,16 @@
-"""JSON Schemas in a document: named components, and adaptations to their place.
+"""JSON Schemas in a document: adaptations to their place, references, and their component.
 
 All functions return new schemas, and change none.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 Schema: TypeAlias = dict[str, Any]
 
 REF_PREFIX: Final = "#/components/schemas/"
-#: For `json_schema(ref_template=…)`.
 REF_TEMPLATE: Final = REF_PREFIX + "{model}"
 
 _NULL: Final = {"type": "null"}
@@ -22,63 +20,72 @@ SMALLEST_INTEGER: Final = -(2**63)
 LARGEST_INTEGER: Final = 2**63 - 1
 _LOWER_LIMITS: Final = frozenset({"minimum", "exclusiveMinimum"})
 _UPPER_LIMITS: Final = frozenset({"maximum", "exclusiveMaximum"})
+#: The values of a schema with one of these are listed.
+_LISTED: Final = frozenset({"const", "enum"})
+#: Formats that any text has.
+_FREE_FORMATS: Final = frozenset({None, "password"})
+#: Every text without NUL, which is refused in all inputs.
+TEXT_PATTERN: Final = "^[^\\u0000]*$"
 
 
 class Components:
     """The named schemas of the document.
 
-    pydantic names a schema after the class of its model. Of two different schemas with the same
-    name, the second one also gets the name of the schema that contains it.
+    Args:
+        definitions: The schemas of models, by name. Only those that are referred to are part of
+            the document.
     """
 
-    def __init__(self) -> None:
-        self.schemas: dict[str, Schema] = {}
-        self._contents: dict[str, str] = {}
+    def __init__(self, definitions: Mapping[str, Schema]) -> None:
+        self._definitions = definitions
+        self._added: dict[str, Schema] = {}
+        self._used: set[str] = set()
+        self._in_requests: set[str] = set()
 
-    def add(self, name: str, schema: Mapping[str, Any]) -> str:
-        """Add a schema and its `$defs`, and return its name in the document."""
-        body, definitions = self._extract(name, schema)
-        unique_name = self._unique_name(name, "", _canonical_text(body, definitions))
-        self.schemas[unique_name] = body
-        return unique_name
+    def add(self, name: str, schema: Schema) -> str:
+        """Add a schema, and return its name in the document."""
+        unique, number = name, 1
+        while unique in self._definitions or self._added.get(unique, schema) != schema:
+            number += 1
+            unique = f"{name}_{number}"
+        self._added[unique] = schema
+        return unique
 
-    def inline(self, name: str, schema: Mapping[str, Any]) -> Schema:
-        """Add the `$defs` of a schema, and return the schema itself."""
-        return self._extract(name, schema)[0]
+    def request(self, schema: Schema) -> Schema:
+        """Return the schema of a part of a request, and use the models in it for requests."""
+        self._use(schema, self._in_requests)
+        return self.response(limited(schema))
+
+    def response(self, schema: Schema) -> Schema:
+        """Return the schema of a part of a response, and use the models in it."""
+        self._use(schema, self._used)
+        return schema
 
     def resolve(self, schema: Schema) -> Schema:
         """Return the target of a reference, or the schema itself."""
         while "$ref" in schema:
-            schema = self.schemas[schema["$ref"].removeprefix(REF_PREFIX)]
+            name = schema["$ref"].removeprefix(REF_PREFIX)
+            rest = {key: value for key, value in schema.items() if key != "$ref"}
+            schema = {**(self._definitions.get(name) or self._added[name]), **rest}
         return schema
 
-    def _extract(
-        self, owner: str, schema: Mapping[str, Any]
-    ) -> tuple[Schema, Mapping[str, Schema]]:
-        """Add the definitions of a schema; return the rest of it, and the definitions."""
-        schema = _transform(schema, _without_titles)
-        definitions: Mapping[str, Schema] = schema.get("$defs", {})
-        names = {
-            name: self._unique_name(
-                name, owner, _canonical_text({"$ref": REF_PREFIX + name}, definitions)
-            )
-            for name in definitions
+    @property
+    def schemas(self) -> dict[str, Schema]:
+        """All named schemas of the document."""
+        models = {
+            name: limited(schema) if name in self._in_requests else schema
+            for name, schema in self._definitions.items()
+            if name in self._used
         }
-        for name, definition in definitions.items():
-            self.schemas[names[name]] = _rename_references(definition, names)
-        rest = {key: value for key, value in schema.items() if key != "$defs"}
-        return _rename_references(rest, names), definitions
+        return models | self._added
 
-    def _unique_name(self, name: str, owner: str, content: str) -> str:
-        """Return a name that no other content has, `name` if possible."""
-        candidates = [name, f"{owner}_{name}"] if owner else [name]
-        number = 1
-        while True:
-            for candidate in candidates:
-                if self._contents.setdefault(candidate, content) == content:
-                    return candidate
-            number += 1
-            candidates = [f"{name}_{number}"]
+    def _use(self, schema: Schema, used: set[str]) -> None:
+        pending = list(references(schema))
+        while pending:
+            name = pending.pop()
+            if name in self._definitions and name not in used:
+                used.add(name)
+                pending += references(self._definitions[name])
 
 
 def reference(name: str) -> Schema:
@@ -86,19 +93,24 @@ def reference(name: str) -> Schema:
     return {"$ref": REF_PREFIX + name}
 
 
-def request_schema(schema: Any) -> Any:
-    """Return the schema of a request, with limits for every integer."""
+def limited(schema: Schema) -> Schema:
+    """Return the schema of a request, with the limits of every integer and every text."""
 
     def add_limits(schema: Schema) -> Schema:
+        if _LISTED & schema.keys():
+            return schema
         if schema.get("type") == "integer":
             if not _LOWER_LIMITS & schema.keys():
                 schema["minimum"] = SMALLEST_INTEGER
             if not _UPPER_LIMITS & schema.keys():
                 schema["maximum"] = LARGEST_INTEGER
             schema.setdefault("format", "int64")
+        elif schema.get("type") == "string" and schema.get("format") in _FREE_FORMATS:
+            schema.setdefault("pattern", TEXT_PATTERN)
         return schema
 
-    return _transform(schema, add_limits)
+    changed: Schema = transform(schema, add_limits)
+    return changed
 
 
 def text_schema(schema: Schema) -> Schema:
@@ -133,41 +145,22 @@ def without(schema: Schema, names: Iterable[str]) -> Schema:
     return rest | {"properties": properties} | ({"required": required} if required else {})
 
 
-def _without_titles(schema: Schema) -> Schema:
-    """Remove pydantic's generated titles: client generators use them as names, which clash."""
-    if str(schema.get("title", "")).isidentifier() and ("properties" in schema or "enum" in schema):
-        del schema["title"]
-    for name, each in schema.get("properties", {}).items():
-        if isinstance(each, dict) and each.get("title") == name.title().replace("_", " ").strip():
-            del each["title"]
-    return schema
-
-
-def _canonical_text(schema: Schema, definitions: Mapping[str, Schema]) -> str:
-    """Return the same text for schemas that are equal, together with all they refer to."""
-    targets: dict[str, Schema] = {}
-    pending = list(_references(schema))
-    while pending:
-        name = pending.pop()
-        if name in definitions and name not in targets:
-            targets[name] = definitions[name]
-            pending += _references(definitions[name])
-    return json.dumps([schema, targets], sort_keys=True)
-
-
-def _references(value: Any) -> Iterable[str]:
+def references(value: Any) -> Iterable[str]:
+    """Yield the names of the schemas that a schema refers to."""
     if isinstance(value, Mapping):
         target = value.get("$ref")
         if isinstance(target, str):
             yield target.removeprefix(REF_PREFIX)
         for item in value.values():
-            yield from _references(item)
+            yield from references(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _references(item)
+            yield from references(item)
 
 
-def _rename_references(schema: Any, names: Mapping[str, str]) -> Any:
+def rename_references(schema: Any, names: Mapping[str, str]) -> Any:
+    """Return a schema with other names of the schemas that it refers to."""
+
     def rename(schema: Schema) -> Schema:
         for key, target in list(schema.items()):
             if key == "$ref":
@@ -182,7 +175,7 @@ def _rename_references(schema: Any, names: Mapping[str, str]) -> Any:
                 schema[key] = {**target, "mapping": mapping}
         return schema
 
-    return _transform(schema, rename)
+    return transform(schema, rename)
 
 
 #: Keywords with schemas by name, and keywords with data.
@@ -190,16 +183,16 @@ _BY_NAME: Final = frozenset({"properties", "$defs", "patternProperties", "depend
 _DATA: Final = frozenset({"const", "default", "enum", "example", "examples", "required"})
 
 
-def _transform(value: Any, change: Callable[[Schema], Schema]) -> Any:
+def transform(value: Any, change: Callable[[Schema], Schema]) -> Any:
     """Return a copy of a schema with `change` applied to each subschema, the outermost last."""
     if isinstance(value, list):
-        return [_transform(item, change) for item in value]
+        return [transform(item, change) for item in value]
     if not isinstance(value, Mapping):
         return value
     copy: Schema = {}
     for key, item in value.items():
         if key in _BY_NAME:
-            copy[key] = {name: _transform(each, change) for name, each in item.items()}
+            copy[key] = {name: transform(each, change) for name, each in item.items()}
         else:
-            copy[key] = item if key in _DATA else _transform(item, change)
+            copy[key] = item if key in _DATA else transform(item, change)
     return change(copy)

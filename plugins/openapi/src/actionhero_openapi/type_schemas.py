@@ -1,0 +1,185 @@
+"""`TypeSchemas`: the JSON Schemas of the inputs and results of all actions, generated together.
+
+Only together have their models names that are unique, and as short as possible: `Book`;
+`Book-Input` and `Book-Output` if the two differ; `shop__models__Book` if there is another `Book`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import SecretBytes, SecretStr, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
+from pydantic_core import PydanticSerializationError
+
+from actionhero.transport import with_portable_typed_dicts
+from actionhero_openapi.ecma_patterns import ecma_pattern
+from actionhero_openapi.schemas import (
+    REF_TEMPLATE,
+    Schema,
+    references,
+    rename_references,
+    transform,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+logger = logging.getLogger("actionhero.openapi")
+
+Mode = Literal["validation", "serialization"]
+_MODES: Final[tuple[Mode, ...]] = ("validation", "serialization")
+
+
+class TypeSchemas:
+    """The JSON Schemas of types, and the definitions of the models in them.
+
+    Whether the schemas of requests and responses of a model differ depends on the model only, and
+    not on its uses: both are generated for every type. So another action does not change names.
+
+    Args:
+        types: The types, by the name of their action and their mode: of inputs, or of results.
+        reserved_names: Names that models cannot have.
+    """
+
+    def __init__(
+        self, types: Mapping[tuple[str, Mode], Any], reserved_names: Iterable[str]
+    ) -> None:
+        inputs: list[tuple[tuple[str, Mode], Mode, TypeAdapter[Any]]] = []
+        for key, type_ in types.items():
+            action, mode = key
+            try:
+                adapter: TypeAdapter[Any] = TypeAdapter(with_portable_typed_dicts(type_))
+                _generate(adapter, mode)
+            except (NameError, RuntimeError, TypeError) as error:
+                # A name imported for type checkers only, or a type without a JSON Schema.
+                logger.warning(
+                    "no JSON Schema for %r of action %r, so the document allows any value: %s",
+                    type_, action, str(error).partition("\n")[0],
+                )  # fmt: skip
+                continue
+            inputs += [(key, each, adapter) for each in _MODES if _has_schema(adapter, each)]
+        schemas, document = TypeAdapter.json_schemas(
+            inputs, ref_template=REF_TEMPLATE, schema_generator=_Generator
+        )
+        names = {name: f"{name}Model" for name in reserved_names}
+        definitions = {
+            names.get(name, name): rename_references(transform(schema, _clean), names)
+            for name, schema in document.get("$defs", {}).items()
+        }
+        self._schemas: dict[tuple[str, Mode], Schema] = {
+            key: _without_secrets(rename_references(transform(schema, _clean), names), definitions)
+            for (key, mode), schema in schemas.items()
+            if mode == key[1]
+        }
+        #: The definitions of all models, by name.
+        self.definitions: dict[str, Schema] = {
+            name: _without_secrets(schema, definitions) for name, schema in definitions.items()
+        }
+
+    def get(self, action: str, mode: Mode) -> Schema:
+        """Return the schema of a type, a reference for a model; empty if any value is allowed."""
+        return self._schemas.get((action, mode), {})
+
+
+class _Generator(GenerateJsonSchema):
+    """pydantic's generator, without defaults that are not JSON, or that are secret."""
+
+    ignored_warning_kinds: set[JsonSchemaWarningKind] = {
+        "non-serializable-default",
+        "skipped-choice",
+    }
+
+    def encode_default(self, dft: Any) -> Any:
+        if _has_secret(dft):
+            raise PydanticSerializationError("the default is secret")
+        value = super().encode_default(dft)
+        if not _is_json(value):
+            raise PydanticSerializationError("the default is not JSON")
+        return value
+
+
+def _generate(adapter: TypeAdapter[Any], mode: Mode) -> Schema:
+    return adapter.json_schema(mode=mode, schema_generator=_Generator)
+
+
+def _has_schema(adapter: TypeAdapter[Any], mode: Mode) -> bool:
+    try:
+        _generate(adapter, mode)
+    except (NameError, RuntimeError, TypeError):
+        return False
+    return True
+
+
+def _has_secret(value: Any) -> bool:
+    if isinstance(value, SecretStr | SecretBytes):
+        return True
+    if isinstance(value, Mapping):
+        return any(map(_has_secret, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(map(_has_secret, value))
+    return hasattr(value, "__pydantic_fields__") and _has_secret(vars(value))
+
+
+def _is_json(value: Any) -> bool:
+    """Whether a value has no infinities and no NaN."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, Mapping):
+        return all(map(_is_json, value.values()))
+    return not isinstance(value, list) or all(map(_is_json, value))
+
+
+def _clean(schema: Schema) -> Schema:
+    """Remove generated titles, and translate the pattern.
+
+    Client generators use titles as names, which clash.
+    """
+    if str(schema.get("title", "")).isidentifier() and ("properties" in schema or "enum" in schema):
+        del schema["title"]
+    for name, each in schema.get("properties", {}).items():
+        if isinstance(each, dict) and each.get("title") == name.title().replace("_", " ").strip():
+            del each["title"]
+    if isinstance(schema.get("pattern"), str):
+        pattern = ecma_pattern(schema.pop("pattern"))
+        if pattern is not None:
+            schema["pattern"] = pattern
+    return schema
+
+
+def _without_secrets(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
+    """Remove the defaults of secrets, and of values that contain one."""
+
+    def change(schema: Schema) -> Schema:
+        if "default" in schema and _is_secret(schema, definitions, set()):
+            del schema["default"]
+        return schema
+
+    changed: Schema = transform(schema, change)
+    return changed
+
+
+def _is_secret(schema: Any, definitions: Mapping[str, Schema], seen: set[str]) -> bool:
+    """Whether a value of this schema is secret, or contains a secret."""
+    if isinstance(schema, list):
+        return any(_is_secret(item, definitions, seen) for item in schema)
+    if not isinstance(schema, Mapping):
+        return False
+    if schema.get("writeOnly") is True or schema.get("format") == "password":
+        return True
+    for name in references({"$ref": schema.get("$ref")}):
+        if name not in seen:
+            seen.add(name)
+            if _is_secret(definitions.get(name, {}), definitions, seen):
+                return True
+    return any(
+        _is_secret(
+            list(item.values()) if key == "properties" else item, definitions, seen
+        )
+        for key, item in schema.items()
+        if key in {"properties", "items", "prefixItems", "anyOf", "oneOf", "allOf",
+                   "additionalProperties"}
+    )  # fmt: skip
