@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from actionhero_openapi.schemas import JSON_TYPES
+
 Schema: TypeAlias = Mapping[str, Any]
 
 #: The limits that make a schema narrower by an increase, and by a decrease.
@@ -17,8 +19,6 @@ _LOWER_LIMITS: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", 
 _UPPER_LIMITS: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 #: Formats that are hints for the display, and reject no value.
 _DISPLAY_FORMATS: Final = frozenset({"password", "binary", "int32", "int64", "float", "double"})
-_TYPES: Final = {bool: "boolean", int: "integer", float: "number", str: "string",
-                 list: "array", dict: "object", type(None): "null"}  # fmt: skip
 
 
 class Difference(NamedTuple):
@@ -205,7 +205,7 @@ def _variants(schema: Schema, document: Mapping[str, Any]) -> Iterable[dict[str,
         variant["enum"] = [variant.pop("const")]
     types = variant.get("type")
     if types is None and "enum" in variant:
-        types = list(dict.fromkeys(_TYPES[type(value)] for value in variant["enum"]))
+        types = list(dict.fromkeys(JSON_TYPES[type(value)] for value in variant["enum"]))
     if types is None and "properties" in variant:
         types = "object"
     if variant.pop("nullable", False):

@@ -83,6 +83,8 @@ class OpenApiDocument:
         )
         for path, methods in paths.items.items():
             spec.path(path=path, operations=methods)
+        for tag in sorted(paths.tags):
+            spec.tag({"name": tag, "description": f"The actions of the group `{tag}`."})
         schemas = error_schemas(web_settings.response_format) | builder.components.schemas
         for name, schema in sorted(schemas.items()):
             spec.components.schema(name, schema)
@@ -126,6 +128,7 @@ class _Paths:
 
     def __init__(self) -> None:
         self.items: dict[str, dict[str, Any]] = {}
+        self.tags: set[str] = set()
         self._templates: dict[tuple[str | None, ...], Route] = {}
 
     def names(self, route: Route) -> tuple[str, ...]:
@@ -134,6 +137,7 @@ class _Paths:
 
     def add(self, route: Route, operation: dict[str, Any]) -> None:
         """Add the operation of a route."""
+        self.tags.update(operation["tags"])
         methods = self.items.setdefault(self._first(route).template, {})
         if methods.setdefault(route.method.lower(), operation) is not operation:
             # `/files/{name}` and `/files/{rest:path}`: only their values differ.

@@ -126,8 +126,9 @@ class OperationBuilder:
     ) -> dict[str, Any]:
         """Return the responses of a success, by status."""
         responses: dict[str, Any] = {}
-        content = self._content(action, name, declared)
-        if content:
+        if route.method == "HEAD" or route.status in STATUSES_WITHOUT_BODY:
+            responses = self._responses_with({}, route, declared)
+        elif content := self._content(action, name, declared):
             responses = self._responses_with(content, route, declared)
         if _returns(action, web.StreamResponse):
             native = _native_content(declared)

@@ -13,6 +13,9 @@ Schema: TypeAlias = dict[str, Any]
 REF_PREFIX: Final = "#/components/schemas/"
 REF_TEMPLATE: Final = REF_PREFIX + "{model}"
 
+#: The types of JSON Schema of parsed values.
+JSON_TYPES: Final = {bool: "boolean", int: "integer", float: "number", str: "string",
+                     list: "array", dict: "object", type(None): "null"}  # fmt: skip
 _NULL: Final = {"type": "null"}
 _EMPTY_OBJECT: Final = {"type": "object", "maxProperties": 0}
 #: The range of integers in requests without their own limits: signed 64-bit integers.

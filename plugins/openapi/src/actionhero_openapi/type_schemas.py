@@ -18,6 +18,7 @@ from pydantic_core import PydanticSerializationError
 from actionhero.transport import with_portable_typed_dicts
 from actionhero_openapi.ecma_patterns import ecma_pattern
 from actionhero_openapi.schemas import (
+    JSON_TYPES,
     REF_TEMPLATE,
     Schema,
     references,
@@ -134,7 +135,7 @@ def _is_json(value: Any) -> bool:
 
 
 def _clean(schema: Schema) -> Schema:
-    """Remove generated titles, and translate the pattern.
+    """Remove generated titles, complete tuples, and translate the pattern.
 
     Client generators use titles as names, which clash.
     """
@@ -143,11 +144,26 @@ def _clean(schema: Schema) -> Schema:
     for name, each in schema.get("properties", {}).items():
         if isinstance(each, dict) and each.get("title") == name.title().replace("_", " ").strip():
             del each["title"]
+    if "prefixItems" in schema and "items" not in schema:
+        # Tools that do not support tuples need it; the length is limited to the items above.
+        schema["items"] = {"anyOf": _unique(schema["prefixItems"])}
+    if "enum" in schema and len({type(value) for value in schema["enum"]}) > 1:
+        # Generators make one class of an enumeration, so its values need one type.
+        groups: dict[type, list[Any]] = {}
+        for value in schema.pop("enum"):
+            groups.setdefault(type(value), []).append(value)
+        schema["anyOf"] = [
+            {"type": JSON_TYPES[type_], "enum": values} for type_, values in groups.items()
+        ]
     if isinstance(schema.get("pattern"), str):
         pattern = ecma_pattern(schema.pop("pattern"))
         if pattern is not None:
             schema["pattern"] = pattern
     return schema
+
+
+def _unique(schemas: list[Schema]) -> list[Schema]:
+    return [schema for index, schema in enumerate(schemas) if schema not in schemas[:index]]
 
 
 def _without_secrets(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
