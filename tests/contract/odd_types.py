@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator  # noqa: TC003 - read when the applica
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
-from ipaddress import IPv4Address  # noqa: TC003 - read when the application loads
+from ipaddress import IPv4Address
 from typing import Annotated, Any, ClassVar, Generic, Literal, NotRequired, TypedDict, TypeVar
-from uuid import UUID  # noqa: TC003 - read when the application loads
+from uuid import UUID
 
 from aiohttp import web
 from pydantic import AliasChoices, AliasPath, ConfigDict, SecretStr, computed_field
@@ -121,7 +121,7 @@ class Everything(Inputs):
     anything: Any = None
     data: bytes = b""
     error: Error | None = None
-    password: Secret[str] = "hunter2"  # noqa: S105 - a default that must not be published
+    password: Secret[str] = "hunter2"
     token: SecretStr = SecretStr("hunter3")
     class_: str = Field(default="", alias="class")
     dollar: str = Field(default="", alias="$ref")

@@ -7,7 +7,7 @@ const client = createClient<paths>({ baseUrl: `${origin}/api` });
 // The body is checked against the inputs of the action; some of them are optional.
 const added = await client.PUT("/book", { body: { title: "Persuasion", genre: "novel" } });
 if (added.error) throw new Error(added.error.error.message);
-const book: components["schemas"]["book_add_Response"] = added.data;
+const book: components["schemas"]["Book"] = added.data;
 
 const viewed = await client.GET("/book/{book}", { params: { path: { book: book.id } } });
 const books = await client.GET("/books", { params: { query: { text: "Emma", limit: 3 } } });

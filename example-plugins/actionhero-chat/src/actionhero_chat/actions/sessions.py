@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from actionhero import Action, Call, Field, Inputs, InvalidCredentials, Secret
 from actionhero_chat.fields import Email, Password
@@ -13,16 +13,22 @@ from actionhero_sessions import RequireSession, Sessions
 from actionhero_web import Route
 
 
+class SessionValues(TypedDict):
+    """The data of a session."""
+
+    userId: int
+
+
 class SessionData(TypedDict):
     """A session, as its own user sees it."""
 
-    #: `None` without a session store, as on the command line.
-    id: str | None
+    #: Empty without a session store, as on the command line.
+    id: str
     #: The name of the session cookie.
     cookieName: str
     #: Milliseconds since the epoch.
     createdAt: int
-    data: dict[str, Any]
+    data: SessionValues
 
 
 class SessionCreated(TypedDict):
@@ -71,10 +77,10 @@ class SessionCreate(Action):
         return {
             "user": users.serialize_own(user),
             "session": {
-                "id": session.id,
+                "id": session.id or "",
                 "cookieName": call.get(Sessions).cookie_name(call.connection),
                 "createdAt": session.created_ms,
-                "data": dict(session),
+                "data": {"userId": user.id},
             },
         }
 
