@@ -66,7 +66,7 @@ class Reversed(Action):
     name = "reversed"
 
     async def run(self, call: Call, inputs: Edit) -> str:
-        return inputs.name + call.action.name
+        return f"{inputs.name}{call.action.name}"
 
 
 class Outer(Action):

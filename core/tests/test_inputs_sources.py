@@ -159,9 +159,9 @@ def test_the_body_overrides_the_query_by_any_name_of_the_field() -> None:
     assert mixed(Camel, {}, b'{"userId": 1}', {"user_id": "2"}).user_id == 1
     assert mixed(Camel, {}, b'{"user_id": 1}', {"userId": "2"}).user_id == 1
     assert mixed(Choices, {}, b'{"user_id": 1}', {"userId": "2"}).user_id == 1
-    assert mixed(Nested, {}, b'{"user_id": 1}', {"user": '{"id": 2, "name": "Ada"}'}) == Nested(
-        user={"id": 1, "name": "Ada"}
-    )
+    assert mixed(
+        Nested, {}, b'{"user_id": 1}', {"user": '{"id": 2, "name": "Ada"}'}
+    ) == Nested.model_validate({"user": {"id": 1, "name": "Ada"}})
 
 
 def test_undeclared_names_are_merged_too() -> None:
@@ -335,8 +335,8 @@ def test_texts_of_any_type(type_: Any, text: dict[str, str], value: Any, body: b
     (name,) = text
     attribute = {"json": "json_"}.get(name, name)
 
-    for sources in ((text, body, {}), ({}, body, text)):
-        assert getattr(mixed(type_, *sources), attribute) == value
+    for path, query in ((text, {}), ({}, text)):
+        assert getattr(mixed(type_, path, body, query), attribute) == value
 
 
 def test_empty_texts_of_required_inputs_are_missing() -> None:
@@ -445,7 +445,10 @@ def test_floats_without_fraction_are_integers(reader: str, values: Any, value: A
 
 def test_floats_without_fraction_are_integers_at_any_depth() -> None:
     """In objects and lists inside the inputs; the values of the transport are not changed."""
-    values = {"tree": {"value": 1.0, "children": [{"value": 2.0}]}, "numbers": [3.0]}
+    values: dict[str, Any] = {
+        "tree": {"value": 1.0, "children": [{"value": 2.0}]},
+        "numbers": [3.0],
+    }
 
     for reader in READERS.values():
         assert reader(values).tree.children[0].value == 2
@@ -496,11 +499,12 @@ def test_unsupported_values_are_input_errors(
 @pytest.mark.parametrize("text", ["a\0", "\ud800"])
 def test_unsupported_texts_are_input_errors(text: str) -> None:
     """From every source, and inside JSON in a text."""
-    for sources in (
+    every_source: list[Any] = [
         ({"name": text},),
         ({}, FormFields({"name": [text]})),
         ({}, b"", {"name": text}),
-    ):
+    ]
+    for sources in every_source:
         assert refusal(Values, *sources).key == "name"
     inner = '{"value": 1, "x": "\\u0000"}'
     assert problems(refusal(Numbers, {}, b"", {"tree": inner})) == [("/tree/x", "nul")]

@@ -28,6 +28,13 @@ class ActionOfInputsAndCall(Protocol[Input_contra, Output_co]):
         """Run the action."""
 
 
+class ActionOfCallAndInputs(Protocol[Input_contra, Output_co]):
+    """An action with `run(call, inputs)`."""
+
+    def run(self, call: Call, inputs: Input_contra) -> Output_co:
+        """Run the action."""
+
+
 class ActionOfInputs(Protocol[Input_contra, Output_co]):
     """An action with `run(inputs)`."""
 
@@ -51,7 +58,9 @@ class ActionOfNothing(Protocol[Output_co]):
 
 #: Classes of actions by the parameters of `run`, which returns an awaitable or an async iterable.
 WithInputs: TypeAlias = (
-    type[ActionOfInputsAndCall[Input, Result]] | type[ActionOfInputs[Input, Result]]
+    type[ActionOfInputsAndCall[Input, Result]]
+    | type[ActionOfCallAndInputs[Input, Result]]
+    | type[ActionOfInputs[Input, Result]]
 )
 WithoutInputs: TypeAlias = type[ActionOfCall[Result]] | type[ActionOfNothing[Result]]
 

@@ -202,8 +202,14 @@ def _kind_of_leaf(leaf: CoreSchema, definitions: Definitions) -> Kind:
         kind = Kind()
         for item in items if isinstance(items, list) else [items]:
             kind = kind.merge(kind_of(item, definitions))
-        is_structure = kind.is_structure or kind.is_list
-        return kind._replace(is_list=True, is_structure=is_structure, is_scalar=False)
+        # One text is no tuple of several items, unless it is an array.
+        is_tuple = isinstance(items, list) and len(items) > 1
+        return kind._replace(
+            is_list=True,
+            is_structure=kind.is_structure or kind.is_list,
+            is_scalar=False,
+            has_empty_text=kind.has_empty_text and not is_tuple,
+        )
     if type_ in _OBJECTS:
         return Kind(is_structure=True)
     if type_ == "none":
