@@ -11,6 +11,7 @@ from aiohttp.web import NotAppKeyWarning
 
 from actionhero import Connection
 from actionhero.transport import dumps
+from actionhero_web import SIGNED_IN
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -65,7 +66,11 @@ class SessionStorage(aiohttp_session.AbstractStorage):
     async def load_session(self, request: web.Request) -> aiohttp_session.Session:
         """Return the session of a request."""
         connection = Connection("web", request.remote, raw=request)
-        return _SessionProxy(await self._sessions.open(connection), connection)
+        session = await self._sessions.open(connection)
+        if connection.session_id:
+            # Caches do not store the response, even if no cookie is set.
+            request[SIGNED_IN] = True
+        return _SessionProxy(session, connection)
 
     async def save_session(
         self,

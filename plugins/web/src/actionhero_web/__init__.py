@@ -1,6 +1,6 @@
 """The HTTP server of ActionHero.
 
-Importing `Route` and `Routes`, for authors of actions, imports no aiohttp.
+Importing `Route`, `Routes` and `Cache`, for authors of actions, imports no aiohttp.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actionhero import lazy_names
+from actionhero_web.responses.caching import Cache as Cache
 from actionhero_web.routes.route import Route as Route
 from actionhero_web.routes.route_group import Routes as Routes
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from actionhero_web.decode import METHODS_WITHOUT_BODY as METHODS_WITHOUT_BODY
     from actionhero_web.encode import STATUSES_WITHOUT_BODY as STATUSES_WITHOUT_BODY
     from actionhero_web.files.static import StaticFiles as StaticFiles
+    from actionhero_web.responses.cache_headers import SIGNED_IN as SIGNED_IN
     from actionhero_web.responses.cors import Cors as Cors
     from actionhero_web.responses.encoder import BodyEncoder as BodyEncoder
     from actionhero_web.responses.error_mapping import ERROR_MAPPINGS as ERROR_MAPPINGS
@@ -50,6 +52,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".decode": ["METHODS_WITHOUT_BODY"],
         ".encode": ["STATUSES_WITHOUT_BODY"],
         ".files.static": ["StaticFiles"],
+        ".responses.cache_headers": ["SIGNED_IN"],
         ".responses.cors": ["Cors"],
         ".responses.encoder": ["BodyEncoder"],
         ".responses.error_mapping": ["ERROR_MAPPINGS", "ErrorFormat"],
@@ -58,5 +61,5 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".routes.action_routes": ["routes_of"],
         ".settings": ["WebSettings"],
     },
-    eager=["Route", "Routes"],
+    eager=["Cache", "Route", "Routes"],
 )

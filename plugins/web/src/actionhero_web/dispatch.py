@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from actionhero import ActionNotFound, RequestTooLarge, TypedError
+from actionhero_web.files.file_response import correct_file_response
 from actionhero_web.request_context import CallContext
 from actionhero_web.responses.http_error import HttpError
 from actionhero_web.routes.request_target import path_below_mount, split_target
@@ -108,6 +109,8 @@ class Dispatcher:
             )
         try:
             response: Any = await self._handle_native(request)
+            if type(response) is web.FileResponse:
+                await correct_file_response(request, response)
         except web.HTTPMethodNotAllowed as error:
             methods = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
             if request.method == "OPTIONS":

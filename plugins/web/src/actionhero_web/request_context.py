@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from actionhero import Connection
     from actionhero.transport import RegisteredAction
     from actionhero_web.bodies.multipart import Form
+    from actionhero_web.responses.caching import Cache
     from actionhero_web.routes.route_tree import Match
 
 
@@ -26,6 +27,16 @@ class RequestContext:
     def __init__(self, request: web.BaseRequest, request_id: str) -> None:
         self.request = request
         self.request_id = request_id
+
+    @property
+    def cache(self) -> Cache | None:
+        """How the response is cached; `None` for a route without `Cache`, and outside of routes."""
+        return None
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether the response is for one client, so that it is not cached by default."""
+        return False
 
 
 class CallContext(RequestContext):
@@ -57,3 +68,13 @@ class CallContext(RequestContext):
         self.query = query
         #: The multipart form to close after the call, once the decode stage has read one.
         self.form: Form | None = None
+
+    @property
+    def cache(self) -> Cache | None:
+        """How the route caches its responses; `None` without `Cache`."""
+        return self.match.route.cache
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether the client has a session or sends credentials."""
+        return bool(self.connection.session_id) or "Authorization" in self.request.headers

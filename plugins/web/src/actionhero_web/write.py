@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import HttpVersion11, web
+from aiohttp import ETag, HttpVersion11, web
 from aiohttp.http import SERVER_SOFTWARE
 
 from actionhero_web.connections.protocol import HttpProtocol
+from actionhero_web.files.file_response import correct_file_response
+from actionhero_web.responses.cache_headers import (
+    SIGNED_IN,
+    add_cache_headers,
+    add_vary,
+    cache_headers,
+    revalidate,
+)
 from actionhero_web.responses.compression import (
     MINIMUM_BYTES,
+    Encoding,
     compress_async,
     negotiate_encoding,
     should_compress,
@@ -55,6 +64,7 @@ class ResponseWriter:
             context: The request.
             encoded: The response, or the one of aiohttp's own class that an action has returned.
         """
+        request, cache = context.request, context.cache
         if isinstance(encoded, EncodedResponse):
             response = self._respond(context, encoded)
             if type(response) is JsonResponse:
@@ -63,9 +73,14 @@ class ResponseWriter:
             return encoded
         else:
             response = encoded
-            self.add_headers(context.request, response, context.request_id)
-        if self._compress and isinstance(response, web.Response):
-            await self._compress_body(context.request, response)
+            self.add_headers(request, response, context.request_id, context)
+        if isinstance(response, web.Response):
+            encoding = self._negotiate_encoding(request, response)
+            is_current = cache is not None and cache.etag and revalidate(request, response)
+            if encoding is not None and not is_current:
+                await _compress_body(response, encoding)
+        elif isinstance(response, web.FileResponse):
+            await correct_file_response(request, response)
         return response
 
     def write_failure(self, context: RequestContext, encoded: EncodedResponse) -> Any:
@@ -86,18 +101,28 @@ class ResponseWriter:
         for name, value in (*(context.connection.response_headers or ()), *headers):
             response.headers.add(name, value)
         response.headers["Content-Type"] = media_type
-        self.add_headers(context.request, response, context.request_id)
+        self.add_headers(context.request, response, context.request_id, context)
         if not context.request.content.is_eof():
             close_after(response)
         return response
 
     def add_headers(
-        self, request: web.BaseRequest, response: web.StreamResponse, request_id: str
+        self,
+        request: web.BaseRequest,
+        response: web.StreamResponse,
+        request_id: str,
+        context: RequestContext | None = None,
     ) -> None:
         """Add the headers of every response, and decide whether it closes the connection.
 
         Existing headers take precedence. Headers are not added twice: the response to an action
         that native middlewares have seen comes here again, as every native response.
+
+        Args:
+            request: The request.
+            response: The response.
+            request_id: The identifier of the request.
+            context: The request for an action; `None` for a native response.
         """
         headers: Any = response.headers
         if headers.get("Server") == SERVER_SOFTWARE:
@@ -118,6 +143,11 @@ class ResponseWriter:
                     add_vary(response, value)
                 elif name not in headers:
                     headers[name] = value
+        if context is None:
+            is_signed_in = SIGNED_IN in request or "Authorization" in request.headers
+            add_cache_headers(response, None, is_signed_in=is_signed_in)
+        else:
+            add_cache_headers(response, context.cache, is_signed_in=context.is_signed_in)
         if self._is_last_response(request):
             close_after(response)
 
@@ -135,12 +165,16 @@ class ResponseWriter:
             encoded.content_type == JSON
             and (len(body) < MINIMUM_BYTES or not self._compress)
             and not self.use_aiohttp_responses
+            and context.cache is None
             and (closing or request.version == HttpVersion11)
             and request.method not in _METHODS_OF_AIOHTTP
         ):
             headers = encoded.headers
             if encoded.status == 401 and not any(name == CHALLENGE for name, _ in headers):
                 headers = (*headers, (CHALLENGE, self.header_templates.challenge))
+            is_signed_in = context.is_signed_in
+            if headers or is_signed_in:
+                headers = cache_headers(headers, is_signed_in=is_signed_in)
             if self.cors.has_headers:
                 headers = (*headers, *self.cors.for_response(request.headers.get("Origin")))
             return JsonResponse(
@@ -160,7 +194,7 @@ class ResponseWriter:
             response.headers.pop("Content-Type", None)
         for name, value in encoded.headers:
             response.headers.add(name, value)
-        self.add_headers(request, response, context.request_id)
+        self.add_headers(request, response, context.request_id, context)
         if closing or not request.content.is_eof():
             close_after(response)
         return response
@@ -172,21 +206,30 @@ class ResponseWriter:
         protocol = request.protocol
         return not (isinstance(protocol, HttpProtocol) and protocol.has_pipelined_requests)
 
-    async def _compress_body(self, request: web.BaseRequest, response: web.Response) -> None:
-        """Compress the body if the client accepts it and it is worth compressing."""
+    def _negotiate_encoding(
+        self, request: web.BaseRequest, response: web.Response
+    ) -> Encoding | None:
+        """Return the encoding in which the body is to be compressed; `None` for none."""
         headers, body = response.headers, response.body
         is_encoded = response.compression or "Content-Encoding" in headers
         if is_encoded or "Content-Range" in headers or not isinstance(body, bytes):
-            return
+            return None
         content_type = headers.get("Content-Type", "application/octet-stream")
-        if not should_compress(content_type, len(body)):
-            return
+        if not (self._compress and should_compress(content_type, len(body))):
+            return None
         add_vary(response, "Accept-Encoding")
         encoding = negotiate_encoding(request.headers.get("Accept-Encoding", ""))
-        if encoding is not None:
-            response.body = await compress_async(body, encoding)
-            headers.popall("Content-Length", None)
-            headers["Content-Encoding"] = encoding
+        if encoding is not None and (tag := response.etag) is not None:
+            # The strong tag of an author is that of the uncompressed body.
+            response.etag = ETag(tag.value, is_weak=True)
+        return encoding
+
+
+async def _compress_body(response: web.Response, encoding: Encoding) -> None:
+    assert isinstance(response.body, bytes)  # noqa: S101 - checked by `_negotiate_encoding`
+    response.body = await compress_async(response.body, encoding)
+    response.headers.popall("Content-Length", None)
+    response.headers["Content-Encoding"] = encoding
 
 
 def close_after(response: web.StreamResponse) -> None:
@@ -195,10 +238,3 @@ def close_after(response: web.StreamResponse) -> None:
     if response.headers.get("Connection", "").lower() != "upgrade":
         # aiohttp may have decided on the header already.
         response.headers["Connection"] = "close"
-
-
-def add_vary(response: web.StreamResponse, name: str) -> None:
-    """Add the name of a header of requests to `Vary`, unless it has it already."""
-    names = ",".join(response.headers.getall("Vary", ())).lower().split(",")
-    if name.lower() not in map(str.strip, names):
-        response.headers.add("Vary", name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
 
 from actionhero import ActionAttribute
+from actionhero_web.responses.caching import Cache
 from actionhero_web.routes.path_template import Segment, normalize_path, split_path
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _ROUTE_FORMS: Final = (
     "'PUT /user', Route.put('/user'), a mapping with method and path, or a list of these"
 )
 _LIMITS: Final = ("body_limit_bytes", "parsed_body_limit_bytes")
-_KEYS: Final = ("method", "path", "status", *_LIMITS)
+_KEYS: Final = ("method", "path", "status", *_LIMITS, "cache")
 
 
 class RouteOptions(TypedDict, total=False):
@@ -33,6 +34,7 @@ class RouteOptions(TypedDict, total=False):
     status: Status
     body_limit_bytes: int | None
     parsed_body_limit_bytes: int | None
+    cache: Cache | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Route(ActionAttribute):
         parsed_body_limit_bytes: The largest part of it that is parsed in memory, such as JSON;
             `None`: the setting `web.parsed_body_limit_bytes`, or `body_limit_bytes` if that is
             smaller.
+        cache: How caches store the successful responses; only for `GET` and `HEAD`.
         middleware: The middleware of the group of routes; see `Routes`.
         requires: The requirements of the group of routes; see `Routes`.
         headers: Names and values of headers of each response, such as those of deprecated actions.
@@ -64,6 +67,7 @@ class Route(ActionAttribute):
     status: Status = 200
     body_limit_bytes: int | None = None
     parsed_body_limit_bytes: int | None = None
+    cache: Cache | None = None
     middleware: tuple[Middleware, ...] = ()
     requires: tuple[Any, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
@@ -74,6 +78,7 @@ class Route(ActionAttribute):
         check_status(self.status)
         for name in _LIMITS:
             _check_limit(name, getattr(self, name))
+        _check_cache(self.method, self.cache)
 
     @classmethod
     def get(cls, path: str, **options: Unpack[RouteOptions]) -> Route:
@@ -111,8 +116,8 @@ class Route(ActionAttribute):
 
         Args:
             value: A route, `"PUT /user"`, a mapping with `method`, `path` and optionally `status`,
-                `body_limit_bytes` and `parsed_body_limit_bytes`, or a list or tuple of these: an
-                action may have several routes.
+                `body_limit_bytes`, `parsed_body_limit_bytes` and `cache`, or a list or tuple of
+                these: an action may have several routes.
 
         Raises:
             ValueError: The value is invalid; the message contains the reason.
@@ -172,6 +177,17 @@ def checked_status(status: int) -> int:
 def _check_limit(name: str, limit: object) -> None:
     if limit is not None and (type(limit) is not int or limit < 1):
         raise ValueError(f"{name} is {limit!r}; write a number of bytes, 1 or more")
+
+
+def _check_cache(method: str, cache: object) -> None:
+    if cache is None:
+        return
+    if not isinstance(cache, Cache):
+        raise ValueError(
+            f"the cache {cache!r} is not of type 'Cache'; write cache=Cache(max_age=60)"
+        )
+    if method not in {"GET", "HEAD"}:
+        raise ValueError(f"responses to {method} are not cached; remove cache, or use GET")
 
 
 def _parse_one(value: object) -> Route:
