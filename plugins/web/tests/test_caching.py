@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.web import FileResponse, Response
 
 from actionhero import (
     Action,
@@ -132,8 +133,8 @@ class Native(Action):
     name = "native"
     web = Route.get("/native", cache=Cache(60))
 
-    async def run(self) -> web.Response:
-        return web.Response(
+    async def run(self) -> Response:
+        return Response(
             text=LONG, headers={"ETag": '"mine"', "Cache-Control": "public, max-age=5, s-maxage=9"}
         )
 
@@ -144,8 +145,8 @@ class Cookies(Action):
     name = "cookies"
     web = Route.get("/cookies", cache=Cache(60, public=True))
 
-    async def run(self) -> web.Response:
-        response = web.Response(text="x")
+    async def run(self) -> Response:
+        response = Response(text="x")
         response.set_cookie("a", "b")
         return response
 
@@ -181,8 +182,8 @@ class Download(Action):
     name = "download"
     web = Route.get("/download", cache=Cache(60))
 
-    async def run(self) -> web.FileResponse:
-        return web.FileResponse(__file__)
+    async def run(self) -> FileResponse:
+        return FileResponse(__file__)
 
 
 async def get_page(request: web.Request) -> web.Response:
@@ -232,7 +233,7 @@ async def serving(*plugins: Any) -> AsyncIterator[aiohttp.ClientSession]:
     parts = (web_plugin, Plugin(), *plugins, *ACTIONS)
     settings = [WebSettings(port=0)]
     async with running_app(*parts, settings=settings, mode=RunMode.SERVER) as app:
-        [server] = app.app.servers
+        server: Any = app.app.servers[0]
         url = server.addresses[0].removesuffix("/api")
         async with aiohttp.ClientSession(
             url, auto_decompress=False, skip_auto_headers=["Accept-Encoding"]

@@ -150,13 +150,13 @@ async def test_the_path_of_a_folder_serves_its_index(
     ],
 )
 async def test_the_path_of_a_folder_without_slash_is_redirected(
-    client: aiohttp.ClientSession, folder: Path, path: str, location: str
+    site: Site, client: aiohttp.ClientSession, folder: Path, path: str, location: str
 ) -> None:
     """Otherwise a browser resolves relative links in the index against the parent folder."""
     for name in ("a:b", "ä"):
         (folder / "docs" / name).mkdir()
         (folder / "docs" / name / "index.html").write_text("<h1>docs</h1>")
-    url = URL(f"http://127.0.0.1:{client._base_url.port}{path}", encoded=True)
+    url = URL(f"http://127.0.0.1:{site.port}{path}", encoded=True)
 
     async with client.get(url, allow_redirects=False) as response:
         assert (response.status, await response.read()) == (301, b"")

@@ -76,5 +76,9 @@ class CallContext(RequestContext):
 
     @property
     def is_signed_in(self) -> bool:
-        """Whether the client has a session or sends credentials."""
-        return bool(self.connection.session_id) or "Authorization" in self.request.headers
+        """Whether the client has a session or sends credentials, as far as the server knows."""
+        return bool(
+            self.connection.session_id
+            or self.match.target.requires
+            or "Authorization" in self.request.headers
+        )

@@ -64,7 +64,7 @@ class ResponseWriter:
             context: The request.
             encoded: The response, or the one of aiohttp's own class that an action has returned.
         """
-        request, cache = context.request, context.cache
+        request = context.request
         if isinstance(encoded, EncodedResponse):
             response = self._respond(context, encoded)
             if type(response) is JsonResponse:
@@ -76,6 +76,7 @@ class ResponseWriter:
             self.add_headers(request, response, context.request_id, context)
         if isinstance(response, web.Response):
             encoding = self._negotiate_encoding(request, response)
+            cache = context.cache
             is_current = cache is not None and cache.etag and revalidate(request, response)
             if encoding is not None and not is_current:
                 await _compress_body(response, encoding)

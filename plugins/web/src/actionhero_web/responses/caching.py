@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 #: A length of time; a number is in seconds, as in the header.
 Age: TypeAlias = timedelta | int
@@ -43,11 +43,12 @@ class Cache:
     def __post_init__(self) -> None:
         for name in ("max_age", "stale_while_revalidate"):
             object.__setattr__(self, name, _seconds(name, getattr(self, name)))
-        if isinstance(self.vary, str) or not all(map(_TOKEN.fullmatch, self.vary)):
+        vary: Any = self.vary
+        if isinstance(vary, str) or not all(map(_TOKEN.fullmatch, vary)):
             raise ValueError(
-                f"vary={self.vary!r} is not a tuple of header names; write ('Accept-Language',)"
+                f"vary={vary!r} is not a tuple of header names; write ('Accept-Language',)"
             )
-        object.__setattr__(self, "vary", tuple(self.vary))
+        object.__setattr__(self, "vary", tuple(vary))
         if self.stale_while_revalidate is not None and self.max_age is None:
             raise ValueError("stale_while_revalidate has no effect without max_age; add max_age")
         if self.no_store and (self.public or self.max_age is not None):
@@ -103,7 +104,7 @@ def cache_control(
     return ", ".join(["private", *filter(None, kept)])
 
 
-def _seconds(name: str, age: Age | None) -> int | None:
+def _seconds(name: str, age: Any) -> int | None:
     if isinstance(age, timedelta):
         age = int(age.total_seconds())
     if age is not None and (not isinstance(age, int) or isinstance(age, bool) or age < 0):
