@@ -35,9 +35,11 @@ API: dict[str, tuple[str, ...]] = {
     "Actions": (
         "Action",
         "Call",
+        "Cookie",
         "Event",
         "Field",
         "File",
+        "Header",
         "Inputs",
         "Middleware",
         "Outcome",
