@@ -157,3 +157,10 @@ def soak(session: nox.Session) -> None:
     """Run the tests that take minutes."""
     install(session, *PACKAGES, groups=("test", "workspace"))
     session.run("pytest", "-m", "soak", "--timeout=1800", *session.posargs)
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """Check the OpenAPI documents with linters and client generators of others, from npm."""
+    install(session, *PACKAGES, groups=("test", "workspace"))
+    session.run("pytest", "-m", "contract", "tests/contract", *session.posargs)
