@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 import aiohttp
+import pytest
 import pytest_asyncio
 from pydantic import BaseModel, ConfigDict, HttpUrl, Json
 from pydantic.alias_generators import to_camel
@@ -20,7 +22,7 @@ import actionhero_channels.plugin as channels_plugin
 import actionhero_redis.plugin as redis_plugin
 import actionhero_web.plugin as web_plugin
 import actionhero_websocket.plugin as websocket_plugin
-from actionhero import Action, Call, Cookie, Header, InvalidInput, Secret
+from actionhero import Action, Call, Cookie, Field, Header, InvalidInput, Secret
 from actionhero.application import RunMode
 from actionhero.testing import RunningApp, running_app
 from actionhero_websocket.client import CallFailed, Client, connect
@@ -324,6 +326,64 @@ async def test_the_public_json_suite_as_body_and_as_value(transports: Transports
                     # Most documents are no objects, and an empty body is an empty object.
                     allowed |= {400} if document.strip() else {200}
                 assert response.status in allowed, (name, body[:80], response.status, text)
+
+
+async def test_parts_with_json_are_parsed(transports: Transports) -> None:
+    """With and without a file name; a text field has the text as it is."""
+    for filename in ("blob", None):
+        form = aiohttp.FormData()
+        for name, value in (("words", ["a", "b"]), ("numbers", [1]), ("item", {"number": 1})):
+            content = json.dumps(value)
+            form.add_field(name, content, filename=filename, content_type="application/json")
+        form.add_field("text", '["a"]', filename=filename, content_type="text/plain")
+        form.add_field("labels", b"", filename="", content_type="application/octet-stream")
+
+        assert await transports.request("POST", "/echo", data=form) == {
+            "text": '["a"]',
+            "words": ["a", "b"],
+            "numbers": [1],
+            "item": {"number": 1, "name": "none"},
+        }
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+    lives: int
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+    tricks: list[str] = []
+
+
+class Pet(Action):
+    """Return a pet."""
+
+    name = "pet"
+
+    async def run(self, inputs: Annotated[Cat | Dog, Field(discriminator="kind")]) -> Any:
+        return inputs
+
+
+class Labels(Action):
+    """Return the numbers."""
+
+    name = "labels"
+
+    async def run(self, inputs: dict[str, list[int]]) -> Any:
+        return inputs
+
+
+async def test_unions_and_dictionaries_are_inputs_of_the_command_line() -> None:
+    """The options are the names of all members, or any names."""
+    async with running_app(Pet, Labels) as app:
+        cli = CliCaller(app.app)
+
+        assert await cli.call("pet", kind="cat", lives=9) == {"kind": "cat", "lives": 9}
+        assert (await cli.call("pet", kind="dog", tricks=["a", "b"]))["tricks"] == ["a", "b"]
+        assert await cli.call("labels", a=1, b=[2, 3]) == {"a": [1], "b": [2, 3]}
+        with pytest.raises(InvalidInput, match="--legs"):
+            await cli.call("pet", kind="cat", lives=9, legs=4)
 
 
 async def test_headers_and_cookies_are_inputs(transports: Transports) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +9,7 @@ import click
 from actionhero import json
 from actionhero.application import RunMode
 from actionhero.cli.group import CommandContext
+from actionhero.cli.input_options import input_options
 from actionhero.cli.output import (
     StreamWriter,
     configure_logs,
@@ -20,10 +18,8 @@ from actionhero.cli.output import (
     write_rows,
 )
 from actionhero.connection import Connection
-from actionhero.errors import ABSENT, BootError, ConnectionTypeNotFound
-from actionhero.files import File
+from actionhero.errors import BootError, ConnectionTypeNotFound
 from actionhero.identifier import new_identifier
-from actionhero.inputs.annotations import members
 from actionhero.inputs.payloads import TextPayload
 from actionhero.process import run_interruptible
 from actionhero.streams import Stream
@@ -34,7 +30,6 @@ if TYPE_CHECKING:
     from actionhero.action import RegisteredAction
     from actionhero.app import App
     from actionhero.call import Outcome
-    from actionhero.inputs.schema import InputField
 
     Handler = Callable[[click.Context, str, Mapping[str, list[Any]]], None]
 
@@ -129,82 +124,19 @@ def _command(action: RegisteredAction, handler: Handler) -> click.Command:
         text = {
             name.partition(":")[2]: list(value) if isinstance(value, tuple) else [value]
             for name, value in values.items()
-            if value is not None and value != ()
+            if value is not None and value != () and name != "others"
         }
+        text.update(values.get("others") or {})
         handler(context, action.name, text)
 
     return click.Command(
         action.name,
         callback=callback,
-        params=[_option(number, field) for number, field in enumerate(action.inputs.fields)],
+        params=input_options(action.inputs),
         help=action.description,
         short_help=action.summary,
+        context_settings={"ignore_unknown_options": action.inputs.is_open},
     )
-
-
-def _option(number: int, field: InputField) -> click.Option:
-    # A name of our own, because the name of a field is perhaps not an identifier.
-    declarations = [f"input{number}:{field.name}"]
-    names = dict.fromkeys((field.name, field.name.replace("_", "-")))
-    declarations += [f"--{name}" for name in names]
-    notes = [field.description or ""]
-    if field.required:
-        notes.append("[required]")
-    elif field.default not in (ABSENT, None) and not field.secret:
-        notes.append(f"[default: {_default_text(field.default)}]")
-    types = [type_ for type_ in members(field.annotation) if isinstance(type_, type)]
-    attributes: dict[str, Any] = {"help": " ".join(filter(None, notes)), "type": click.STRING}
-    if bool in types:
-        # Both `--verbose` and `--verbose false`; the pipeline parses the value.
-        attributes |= {"is_flag": False, "flag_value": "true", "metavar": "[true|false]"}
-    elif File in types:
-        attributes |= {"type": _FilePath(), "metavar": "PATH"}
-    else:
-        attributes["metavar"] = _metavar(field, types)
-    if field.is_list:
-        attributes["multiple"] = True
-    return _InputOption(declarations, **attributes)
-
-
-class _InputOption(click.Option):
-    """An option with the name `input<n>:<field>`, which click would reject."""
-
-    def _parse_decls(self, decls: Any, expose_value: bool) -> tuple[str, list[str], list[str]]:
-        first, *rest = decls
-        _, options, secondary = super()._parse_decls(rest, expose_value)
-        return first, options, secondary
-
-
-class _FilePath(click.ParamType[File]):
-    """The path of a file, which the action receives like an uploaded file."""
-
-    name = "path"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> File:
-        path = Path(value)
-        try:
-            stream = path.open("rb")
-        except OSError as error:
-            self.fail(f"cannot read {value!r}: {error.strerror}", param, ctx)
-        content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        return File(path.name, content_type, os.fstat(stream.fileno()).st_size, stream)
-
-
-def _metavar(field: InputField, types: list[type]) -> str:
-    if field.is_structure:
-        return "JSON"
-    if any(issubclass(type_, int) for type_ in types):
-        return "INTEGER"
-    if any(issubclass(type_, float) for type_ in types):
-        return "NUMBER"
-    return "TEXT"
-
-
-def _default_text(default: Any) -> str:
-    try:
-        return default if isinstance(default, str) else json.dumps(default).decode()
-    except TypeError:
-        return str(default)
 
 
 def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import (
     Annotated,
     Any,
-    Final,
     NotRequired,
     Required,
     Union,
@@ -45,20 +44,6 @@ def members(annotation: Any) -> Iterable[Any]:
                 yield from members(argument)
     else:
         yield annotation
-
-
-#: Strict validation treats these types alike in JSON and in Python.
-_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
-
-
-def is_scalar(annotation: Any) -> bool:
-    """Return whether a type is `str`, `int`, `float`, `bool` or `None`, or a union of these."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return is_scalar(get_args(annotation)[0])
-    if origin in (Union, types.UnionType):
-        return all(map(is_scalar, get_args(annotation)))
-    return annotation in _SCALARS
 
 
 def is_secret(annotation: Any, metadata: Iterable[Any]) -> bool:

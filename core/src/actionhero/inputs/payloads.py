@@ -216,7 +216,8 @@ def _without(names: set[str], source: Any) -> Any:
     """Return a source of inputs without some names."""
     if names.isdisjoint(source):
         return source
-    return type(source)((name, source[name]) for name in source if name not in names)
+    rest = {name: source[name] for name in source if name not in names}
+    return FormFields(rest) if isinstance(source, FormFields) else rest
 
 
 #: The payload of a call without inputs.

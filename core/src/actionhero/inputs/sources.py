@@ -161,8 +161,13 @@ def _content(item: Any, kind: Kind) -> Any:
     if kind.is_bytes:
         return content
     text = content.decode(errors="surrogateescape")
-    essence = item.content_type.partition(";")[0].strip().lower()
-    return JsonText(text) if essence == "application/json" or essence.endswith("+json") else text
+    return JsonText(text) if is_json(item.content_type) else text
+
+
+def is_json(content_type: str) -> bool:
+    """Return whether a media type is that of JSON."""
+    essence = content_type.partition(";")[0].strip().lower()
+    return essence == "application/json" or essence.endswith("+json")
 
 
 def _container_kind(path: Path) -> Kind | None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from actionhero.inputs.problems import pointer_to as pointer_to
     from actionhero.inputs.schema import InputSchema as InputSchema
     from actionhero.inputs.schema import OutputSchema as OutputSchema
+    from actionhero.inputs.sources import JsonText as JsonText
     from actionhero.json import dumps as dumps
     from actionhero.json import dumps_pretty as dumps_pretty
     from actionhero.json import encode as encode
@@ -92,6 +93,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "ValuePayload",
         ],
         "actionhero.inputs.problems": ["pointer_to"],
+        "actionhero.inputs.sources": ["JsonText"],
         "actionhero.inputs.schema": ["InputSchema", "OutputSchema"],
         "actionhero.json": ["dumps", "dumps_pretty", "encode", "loads"],
         "actionhero.logs": ["add_facts", "request_id"],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import BodyPartReader, MultipartReader
 
 from actionhero import File, MalformedRequest, RequestTooLarge, TypedError
+from actionhero.transport import JsonText
 from actionhero_web.bodies.content_disposition import parse_content_disposition
 from actionhero_web.files.file_types import content_type_of
 
@@ -141,9 +142,12 @@ async def _read_text(name: str, part: BodyPartReader, body: BodyReader) -> str:
     data = part.decode(b"".join(chunks))
     charset = part.get_charset(default="utf-8")
     try:
-        return bytes(data).decode(charset)
+        text = bytes(data).decode(charset)
     except (UnicodeDecodeError, LookupError):
         raise MalformedRequest(f"the form field {name!r} is not {charset} text") from None
+    media_type = part.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    is_json = media_type == "application/json" or media_type.endswith("+json")
+    return JsonText(text) if is_json else text
 
 
 async def _read_file(name: str, part: BodyPartReader, body: BodyReader, memory_bytes: int) -> File:
