@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import SecretBytes, SecretStr, TypeAdapter
+from pydantic import BaseModel, SecretBytes, SecretStr, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import PydanticSerializationError
 
@@ -95,12 +96,9 @@ class _Generator(GenerateJsonSchema):
     }
 
     def encode_default(self, dft: Any) -> Any:
-        if _has_secret(dft):
-            raise PydanticSerializationError("the default is secret")
-        value = super().encode_default(dft)
-        if not _is_json(value):
-            raise PydanticSerializationError("the default is not JSON")
-        return value
+        if _is_unpublishable(dft):
+            raise PydanticSerializationError("the default is secret, or is not JSON")
+        return super().encode_default(dft)
 
 
 def _generate(adapter: TypeAdapter[Any], mode: Mode) -> Schema:
@@ -115,23 +113,17 @@ def _has_schema(adapter: TypeAdapter[Any], mode: Mode) -> bool:
     return True
 
 
-def _has_secret(value: Any) -> bool:
+def _is_unpublishable(value: Any) -> bool:
+    """Whether a value has a secret, an infinity or a NaN, at any depth."""
     if isinstance(value, SecretStr | SecretBytes):
         return True
+    if isinstance(value, float | Decimal):
+        return not math.isfinite(value)
     if isinstance(value, Mapping):
-        return any(map(_has_secret, value.values()))
+        return any(map(_is_unpublishable, value.values()))
     if isinstance(value, list | tuple | set | frozenset):
-        return any(map(_has_secret, value))
-    return hasattr(value, "__pydantic_fields__") and _has_secret(vars(value))
-
-
-def _is_json(value: Any) -> bool:
-    """Whether a value has no infinities and no NaN."""
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, Mapping):
-        return all(map(_is_json, value.values()))
-    return not isinstance(value, list) or all(map(_is_json, value))
+        return any(map(_is_unpublishable, value))
+    return isinstance(value, BaseModel) and _is_unpublishable(vars(value))
 
 
 def _clean(schema: Schema) -> Schema:
