@@ -74,8 +74,13 @@ class Case:
             newest = response["messages"][0]
             whole = len(response["messages"]) == ROWS and len(newest) == 6
             return bool(whole and response["pagination"]["limit"] == ROWS)
-        if self.name == "session":
-            return bool(sorted(response["checks"]) == ["database", "redis"] and response["healthy"])
+        if self.name == "status":
+            return bool({"database", "redis"} <= response["checks"].keys() and response["healthy"])
+        if self.name == "create":
+            message = response["message"]
+            return len(message) == 5 and message["body"].startswith("Hello")
+        if self.name == "feed":
+            return len(response["messages"]) == ROWS and bool(response["pagination"]["next"])
         expected = {"id": 42, "name": "User 42", "email": "user42@example.com"}
         return bool(response == {"user": expected, "verbose": True})
 
@@ -95,4 +100,10 @@ def list_messages(cookie: str) -> Case:
 
 def status_with_session(cookie: str) -> Case:
     """Return the request for the status, with that cookie."""
-    return Case("session", "status with a session", "GET", "/api/status", headers=(cookie,))
+    return Case("status", "status with a session", "GET", "/api/status", headers=(cookie,))
+
+
+def create_message(cookie: str) -> Case:
+    """Return the request that writes a message, with that cookie."""
+    body = '{"body":"Hello for the %04dth time"}'
+    return Case("create", "a new message", "PUT", "/api/message", body, headers=(cookie,))

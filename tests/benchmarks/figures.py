@@ -70,6 +70,9 @@ def quartile(values: Sequence[float]) -> float:
 
 _FASTAPI = "vs FastAPI + uvicorn"
 _TUNED = "vs tuned aiohttp"
+_FASTAPI_DATA = "vs FastAPI, SQLAlchemy"
+_LITESTAR = "vs Litestar, SQLAlchemy"
+_BY_HAND = "vs aiohttp, Tortoise ORM, by hand"
 
 FIGURES = (
     Figure("in_process.W2", f"W2 in process, {_TUNED}", 0.85, 1.1),
@@ -86,18 +89,32 @@ FIGURES = (
     Figure("over_http.W2.tuned", f"W2 over HTTP, {_TUNED}"),
     Figure("over_http.W2b.tuned", f"W2b over HTTP, {_TUNED}"),
     Figure("over_http.W3.tuned", f"W3 over HTTP, {_TUNED}"),
+    Figure("data.status.FastAPI", f"status with a session {_FASTAPI_DATA}", 3.0, 4.5),
+    Figure("data.list.FastAPI", f"messages:list of 50 rows {_FASTAPI_DATA}", 2.5, 5.0),
+    Figure("data.create.FastAPI", f"message:create {_FASTAPI_DATA}", 2.5, 3.0),
+    Figure("data.status.Litestar", f"status with a session {_LITESTAR}"),
+    Figure("data.list.Litestar", f"messages:list of 50 rows {_LITESTAR}"),
+    Figure("data.create.Litestar", f"message:create {_LITESTAR}"),
+    Figure("data.status.by hand", f"status with a session {_BY_HAND}", 0.8, 0.9),
+    Figure("data.list.by hand", f"messages:list of 50 rows {_BY_HAND}", 0.8, 0.9),
+    Figure("data.create.by hand", f"message:create {_BY_HAND}"),
+    Figure("data.status.drivers", "status with a session vs drivers only"),
+    Figure("data.list.drivers", "messages:list of 50 rows vs drivers only"),
+    Figure("data.create.drivers", "message:create vs drivers only"),
     Figure(
-        "data.list",
-        "messages:list of 50 rows vs hand-written handler",
-        1.25,
-        1.1,
+        "growth.cursor_page",
+        "a page by cursor of 1,000,000 rows vs of 1,000",
+        1.2,
+        1.05,
         lower_is_better=True,
     ),
+    Figure("growth.page", "a page with a total, the same", lower_is_better=True),
     Figure(
-        "data.session",
-        "status with a session vs hand-written handler",
-        1.25,
-        1.1,
+        "growth.sessions",
+        "ending 100,000 sessions of one user",
+        5.0,
+        1.0,
+        "s",
         lower_is_better=True,
     ),
     Figure("sockets.calls.by hand", "calls of 50 sockets vs aiohttp, hand-written", 1.6, 2.1),

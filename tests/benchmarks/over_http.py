@@ -66,7 +66,7 @@ def load(server: Server, case: Case) -> float:
         *(["-s", str(_SCRIPT)] if case.body else []),
         *(part for line in case.headers for part in ("-H", line)),
         f"http://127.0.0.1:{server.port}{case.target}",
-        *(["--", case.body] if case.body else []),
+        *(["--", case.method, case.body] if case.body else []),
     ]  # fmt: skip
     before = server.cpu_seconds()
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,11 +1,11 @@
--- wrk -s post.lua URL -- BODY: sends BODY by POST; %04d in it is another number in each request.
+-- wrk -s post.lua URL -- METHOD BODY: sends BODY; %04d in it is another number in each request.
 local requests, last = {}, 0
 
 function init(args)
-   wrk.method = "POST"
+   wrk.method = args[1]
    wrk.headers["Content-Type"] = "application/json"
    for number = 1, 1000 do
-      requests[number] = wrk.format(nil, nil, nil, string.format(args[1], number))
+      requests[number] = wrk.format(nil, nil, nil, string.format(args[2], number))
    end
 end
 

@@ -2,8 +2,8 @@
 
     nox -s bench                 everything, a quarter of an hour or more
     nox -s bench -- --quick      fewer rounds
-    nox -s bench -- in_process   one kind: in_process, over_http, data, sockets, tasks,
-                                 cold_start or command_line
+    nox -s bench -- in_process   one kind: in_process, over_http, data, growth, sockets,
+                                 tasks, cold_start or command_line
     nox -s bench -- --markdown   the table for the documentation
 
 Exits with 1 if a figure is beyond its limit. It needs Linux, two cores, `taskset` and `wrk`.
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from tests.benchmarks.figures import Reading
 
 #: The modules that measure.
-KINDS = ("in_process", "over_http", "data", "sockets", "tasks", "cold_start", "command_line")
+KINDS = (
+    *("in_process", "over_http", "data", "growth", "sockets", "tasks", "cold_start"),
+    "command_line",
+)
 
 #: How often a figure is measured at most: the machine is noisy, and one bad moment proves nothing.
 ATTEMPTS = 3

@@ -1,4 +1,4 @@
-"""Two handlers of the chat, written by hand with aiohttp, Tortoise ORM and redis-py."""
+"""Three handlers of the chat, written by hand with aiohttp, Tortoise ORM and redis-py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import uvloop
 from aiohttp import web
 from tortoise.context import TortoiseContext
 
-from actionhero_chat.models import Message
+from actionhero_chat.models import Message, User
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -82,6 +82,29 @@ async def list_messages(request: web.Request) -> web.Response:
     return json_response({"messages": messages, "pagination": pagination})
 
 
+async def create_message(request: web.Request) -> web.Response:
+    """Write a message, and broadcast it."""
+    session = await session_of(request)
+    user = await User.get_or_none(id=session["userId"]) if "userId" in session else None
+    if user is None:
+        return json_response({"error": "sign in"}, 401)
+    body = orjson.loads(await request.read()).get("body")
+    if not isinstance(body, str) or not 1 <= len(body) <= 1000:
+        return json_response({"error": "no text"}, 422)
+    now = datetime.now(UTC)
+    message = await Message.create(user=user, body=body, created_at=now, updated_at=now)
+    serialized = {
+        "id": message.id,
+        "body": message.body,
+        "user_id": user.id,
+        "createdAt": (now - EPOCH) // MILLISECOND,
+        "updatedAt": (now - EPOCH) // MILLISECOND,
+    }
+    broadcast = orjson.dumps({"message": {**serialized, "user_name": user.name}})
+    await request.app[REDIS].publish("messages", broadcast)
+    return json_response({"message": serialized})
+
+
 async def is_well(check: Any) -> bool:
     """Return whether a service responds."""
     try:
@@ -117,11 +140,15 @@ def main() -> None:
     """Serve on the given port."""
     application = web.Application()
     application.add_routes(
-        [web.get("/api/messages/list", list_messages), web.get("/api/status", show_status)]
+        [
+            web.get("/api/messages/list", list_messages),
+            web.put("/api/message", create_message),
+            web.get("/api/status", show_status),
+        ]
     )
     application.cleanup_ctx.append(connect)
     uvloop.install()
-    web.run_app(application, port=int(sys.argv[1]), access_log=None, print=None)
+    web.run_app(application, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def main() -> None:
     """Serve on the given port."""
     application = web.Application()
     application.add_routes([web.get("/ws", talk), web.get("/api/about", about)])
-    web.run_app(application, port=int(sys.argv[1]), access_log=None, print=None)
+    web.run_app(application, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from tortoise.fields import DatetimeField
 from tortoise.queryset import AwaitableQuery, QuerySet
+from tortoise.timezone import get_default_timezone, get_use_tz
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -82,12 +84,27 @@ def prepare_rows(
         ]
         # As in Tortoise, a function that is not a method changes nothing.
         conversions = tuple(
-            (position, function)
+            (position, _conversion(function))
             for position, function in enumerate(functions)
             if not isinstance(function, types.LambdaType)
         )
         return _build(selection, key, values, conversions)
     return prepared, values
+
+
+def _conversion(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function with the result of a method of a field, in less time if there is one."""
+    if getattr(function, "__func__", None) is not DatetimeField.to_python_value or not get_use_tz():
+        return function
+    zone = get_default_timezone()
+
+    def convert(value: Any) -> Any:
+        # That of PostgreSQL has a time zone; the method determines that in several steps.
+        if type(value) is datetime.datetime and value.tzinfo is not None:
+            return value.astimezone(zone)
+        return function(value)
+
+    return convert
 
 
 def prepare_count(query: QuerySet[Any]) -> tuple[Prepared, list[Any]]:
