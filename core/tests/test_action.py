@@ -12,10 +12,12 @@ import pytest
 
 from actionhero import Action, Field, Inputs, InvalidInput, Middleware, Secret
 from actionhero.action import ActionRegistry, RegisteredAction
-from actionhero.errors import ActionNotFound
+from actionhero.errors import ActionNotFound, PluginError
 from actionhero.testing import running_app
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from actionhero import Call
     from actionhero.connection import Connection as Unimportable
 
@@ -112,8 +114,8 @@ def test_usual_names_are_accepted(action_name: str) -> None:
     assert register(Usual).name == action_name
 
 
-def test_types_of_call_and_result_may_be_imported_for_type_checking_only() -> None:
-    """The type of `call` is not resolved; an unknown result is any value."""
+def test_the_type_of_the_result_must_be_importable() -> None:
+    """Without its type, undeclared data would leave."""
 
     class Quiet(Action):
         name = "quiet"
@@ -121,11 +123,24 @@ def test_types_of_call_and_result_may_be_imported_for_type_checking_only() -> No
         async def run(self, inputs: Person, call: Call) -> Unimportable:
             raise NotImplementedError
 
-    action = register(Quiet)
+    with pytest.raises(PluginError, match=r"annotates its result as 'Unimportable'.*TYPE_CHECKING"):
+        register(Quiet)
+
+
+def test_types_of_call_and_streams_may_be_imported_for_type_checking_only() -> None:
+    """The type of `call` is not resolved, and the abstract collections are known."""
+
+    class Counts(Action):
+        name = "counts"
+
+        async def run(self, inputs: Person, call: Unimportable) -> AsyncGenerator[int]:
+            yield 1
+
+    action = register(Counts)
 
     assert action.inputs_type is Person
-    assert action.output_type is None
-    assert action.outputs.json_schema() == {}
+    assert action.outputs.type is int
+    assert action.outputs.json_schema() == {"type": "integer"}
 
 
 def test_actions_are_listed_by_name() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from actionhero import (
     Action,
-    ActionNotFound,
     Application,
     BootError,
     Call,
@@ -149,7 +149,7 @@ async def test_a_nested_call_has_its_own_middleware_and_the_same_connection() ->
 
 
 async def test_an_action_that_is_not_registered_cannot_be_called() -> None:
-    """The class alone is not enough: its plugin must be active."""
+    """The class alone is not enough. The client has not asked for it: it gets no 404."""
 
     class Outer(Action):
         name = "outer"
@@ -158,8 +158,10 @@ async def test_an_action_that_is_not_registered_cannot_be_called() -> None:
             await call.run(Greet, Person(name="Ada"))
 
     async with running_app(Outer) as app:
-        with pytest.raises(ActionNotFound, match="Action not found: Greet"):
+        with pytest.raises(TypedError, match=r"^Internal error$") as raised:
             await app.call("outer")
+
+    assert "call.run(Greet): Action not found: Greet" in str(raised.value.__cause__)
 
 
 async def test_nested_calls_can_run_concurrently() -> None:
@@ -306,7 +308,7 @@ async def test_get_returns_resources_by_type() -> None:
     class Ask(Action):
         name = "ask"
 
-        async def run(self, call: Call) -> list[object]:
+        async def run(self, call: Call) -> Any:
             return [call.get(Pool), call.get(AppSettings), call.get(Application)]
 
     async with running_app(Ask, PoolInitializer) as app:

@@ -122,7 +122,7 @@ async def test_the_final_outcome_decides_whether_changes_are_saved() -> None:
 
     class Invert(Middleware):
         async def after(self, call: Call, outcome: Outcome) -> Outcome:
-            return Outcome(error=Conflict("no")) if outcome.ok else Outcome("recovered")
+            return Outcome(error=Conflict("no")) if outcome.ok else Outcome()
 
     store = MemoryStore()
     async with running_app(store, SignIn, SignInAndFail, Invert()) as app:
@@ -226,7 +226,7 @@ async def test_changes_of_a_cancelled_call_are_not_saved() -> None:
 
     class Recover(Middleware):
         async def after(self, call: Call, outcome: Outcome) -> Outcome:
-            return Outcome("recovered")
+            return Outcome()
 
     store = MemoryStore()
     async with running_app(store, Slow, Recover()) as app:

@@ -399,7 +399,8 @@ def test_durations_are_formatted_with_units(text: str, formatted: str) -> None:
     """The formatted text is a valid value."""
     rows = load({"ACTIONHERO_ACTIONS__TIMEOUT": text}).rows()
 
-    assert [row.value for row in rows if row.section == "actions"] == [formatted]
+    [timeout] = [row.value for row in rows if (row.section, row.key) == ("actions", "timeout")]
+    assert timeout == formatted
 
 
 def test_the_reference_lists_defaults_and_types() -> None:

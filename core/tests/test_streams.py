@@ -22,8 +22,8 @@ from actionhero import (
     TypedError,
 )
 from actionhero.inputs.payloads import EMPTY_PAYLOAD, ValuePayload
-from actionhero.inputs.schema import OutputSchema
-from actionhero.streams import Chunk
+from actionhero.outputs import OutputSchema
+from actionhero.streams import Chunk, Item
 from actionhero.testing import running_app
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ async def test_the_action_waits_for_the_sink() -> None:
 
     async def sink(item: Any) -> None:
         await asyncio.sleep(0)
-        notes.append(f"sent {item}")
+        notes.append(f"sent {item.value}")
 
     async with running_app(Recorded) as app:
         outcome = await app.app.pipeline.execute(
@@ -117,8 +117,8 @@ async def test_an_error_after_some_items_is_the_outcome() -> None:
     """The items were sent before."""
     sent: list[int] = []
 
-    async def sink(item: int) -> None:
-        sent.append(item)
+    async def sink(item: Item) -> None:
+        sent.append(item.value)
 
     async with running_app(Fails) as app:
         outcome = await app.app.pipeline.execute(
@@ -148,8 +148,8 @@ async def test_after_runs_after_the_last_item() -> None:
         async def after(self, call: Call, outcome: Outcome) -> None:
             notes.append("after")
 
-    async def sink(item: int) -> None:
-        notes.append(item)
+    async def sink(item: Item) -> None:
+        notes.append(item.value)
 
     async with running_app(Count, Around()) as app:
         await app.app.pipeline.execute(
@@ -295,8 +295,8 @@ async def test_a_sink_can_end_the_stream() -> None:
     """The action is closed, and the call succeeds."""
     sent: list[Any] = []
 
-    async def sink(item: Any) -> bool:
-        sent.append(item)
+    async def sink(item: Item) -> bool:
+        sent.append(item.value)
         return False
 
     async with running_app(Endless) as app:

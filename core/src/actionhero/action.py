@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from actionhero.action_attributes import (
     added_middleware,
@@ -17,9 +17,10 @@ from actionhero.action_attributes import (
     version_of,
 )
 from actionhero.errors import ActionNotFound, PluginError
-from actionhero.inputs.schema import InputSchema, OutputSchema
+from actionhero.inputs.schema import InputSchema
 from actionhero.inputs.signature import RunSignature
 from actionhero.middleware import Middleware
+from actionhero.outputs import OutputSchema, item_type_of
 from actionhero.streams import Stream
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ class Action:
     #: The requirements of a call, one or several: middleware, or objects of a plugin that enforces
     #: them, such as scopes.
     requires: ClassVar[Any] = ()
+    #: Whether results with undeclared data are filtered (`filter`) or an error (`strict`); `None`:
+    #: the setting `actions.validate_outputs`.
+    validate_outputs: ClassVar[Literal["filter", "strict"] | None] = None
     #: The names around a class that is defined in a function; its annotations may use them.
     _local_names: ClassVar[Mapping[str, Any]] = {}
 
@@ -148,7 +152,15 @@ class RegisteredAction:
         self.output_type = output_type
         #: Whether it streams: `run` is a generator, or is annotated to return a `Stream`.
         self.streams = self.is_generator or Stream in (output_type, *get_args(output_type))
-        self.outputs = OutputSchema(output_type)
+        #: The schema of the result; that of its items if `run` is a generator.
+        self.outputs = OutputSchema(
+            item_type_of(output_type) if self.is_generator else output_type, where
+        )
+        mode = action.validate_outputs
+        if mode not in (None, "filter", "strict"):
+            raise PluginError(
+                f"{where} has validate_outputs = {mode!r}; write 'filter' or 'strict'"
+            )
         limit = action.timeout
         if limit is not None and not isinstance(limit, timedelta):
             raise PluginError(
@@ -175,6 +187,12 @@ class RegisteredAction:
     def summary(self) -> str:
         """The first line of the description."""
         return self.description.strip().partition("\n")[0]
+
+    def declared(self, value: Any) -> Any:
+        """Return a result without the data that the return annotation does not declare."""
+        if self.is_generator and isinstance(value, list):
+            return [self.outputs.declared(item) for item in value]
+        return self.outputs.declared(value)
 
     def attribute(self, name: str) -> Any:
         """Return the attribute `name` of the class, which belongs to a plugin, or `None`."""

@@ -239,6 +239,7 @@ class App:
             self._resources,
             middleware=[item for _, item in middleware],
             timeout_seconds=self.get(ActionsSettings).timeout.total_seconds(),
+            validate_outputs=self.get(ActionsSettings).validate_outputs,
             session_store=session_store,
             show_tracebacks=self.get(ErrorsSettings).shows_tracebacks(self.environment),
             keep_tracebacks=self.environment != "production",

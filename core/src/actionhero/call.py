@@ -198,13 +198,13 @@ class Outcome:
     """The outcome of a call: a value or an error.
 
     Args:
-        value: The result of `run`.
+        value: The result of `run`, as a value of the annotated type once the call has ended.
         error: The error, if the call failed.
         stack: The traceback of the error without secrets, if tracebacks are shown.
         cancelled: Whether the call was cancelled, by a disconnect or a shutdown.
     """
 
-    __slots__ = ("cancelled", "error", "stack", "value")
+    __slots__ = ("body", "cancelled", "error", "stack", "value")
 
     def __init__(
         self,
@@ -215,6 +215,8 @@ class Outcome:
         cancelled: bool = False,
     ) -> None:
         self.value = value
+        #: The value as JSON, by the return annotation; transports use `encode_outcome`.
+        self.body: bytes | None = None
         self.error = error
         self.stack = stack
         self.cancelled = cancelled

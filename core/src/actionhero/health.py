@@ -53,19 +53,24 @@ class Health:
         ]
 
 
-async def _check(initializer: Initializer) -> Exception | bool:
+async def _check(initializer: Initializer) -> BaseException | bool:
     """Return the exception of a check, or `True`."""
     try:
         await initializer.check()
-    except Exception as error:  # noqa: BLE001 - any error of a driver means that it is unusable
+    except (GeneratorExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
         return error
     return True
 
 
-def _problem(result: Exception | bool | None) -> str | None:
+def _problem(result: BaseException | bool | None) -> str | None:
     if result is None:
         return f"no response within {CHECK_SECONDS:.0f} s"
-    return f"{type(result).__name__}: {result}" if isinstance(result, Exception) else None
+    return f"{type(result).__name__}: {result}" if isinstance(result, BaseException) else None
 
 
 class Finding(StrEnum):

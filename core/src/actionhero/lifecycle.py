@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("actionhero.lifecycle")
 
 #: The name of an initializer or a server, and its error.
-Failure = tuple[str, Exception]
+Failure = tuple[str, BaseException]
+
+#: They end a task or the process, and are raised as they are.
+_PROCESS_ENDS = asyncio.CancelledError | GeneratorExit | KeyboardInterrupt | SystemExit
 
 #: The time limit for closing a server, after the grace period. With the default grace period of
 #: 20 s the shutdown takes less than 25 s, before a platform kills the process after 30 s.
@@ -101,7 +104,8 @@ class Lifecycle:
             initializer = self._started_initializers.pop()
             try:
                 await initializer.stop(self._app)
-            except Exception as error:  # noqa: BLE001 - the others must be stopped, too
+            except BaseException as error:  # noqa: BLE001 - the others must be stopped, too
+                _raise_cancellation(error)
                 failures.append((self._describe("initializer", initializer), error))
         self._app.pipeline.close()
         self.phase = Phase.STOPPED
@@ -115,10 +119,8 @@ class Lifecycle:
             await getattr(part, method)(self._app)
         except BaseException as error:
             await self._stop()
-            # Cancellation, and errors that name their remedy, are raised as they are.
-            if isinstance(error, asyncio.CancelledError | BootError) or not isinstance(
-                error, Exception
-            ):
+            # So are errors that name their remedy.
+            if isinstance(error, BootError | _PROCESS_ENDS):
                 raise
             raise LifecycleError(
                 f"{self._describe(kind, part)} failed to {method}: {error_text(error)}"
@@ -128,7 +130,17 @@ class Lifecycle:
         return f"{kind} {part.name!r} ({self._app.plugins.describe(part)})"
 
 
-def error_text(error: Exception) -> str:
+def _raise_cancellation(error: BaseException) -> None:
+    """Raise `error` if the task that stops the application is cancelled; else it is a failure."""
+    task = asyncio.current_task()
+    is_cancelled = task is not None and task.cancelling() > 0
+    if isinstance(error, GeneratorExit) or (
+        is_cancelled and isinstance(error, asyncio.CancelledError)
+    ):
+        raise error
+
+
+def error_text(error: BaseException) -> str:
     """Return the type and the text of an error, or its type alone if it has no text."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
@@ -179,7 +191,8 @@ class Drain:
         for server in servers:
             try:
                 await server.stop_accepting()
-            except Exception as error:  # noqa: BLE001 - the others must be stopped, too
+            except BaseException as error:  # noqa: BLE001 - the others must be stopped, too
+                _raise_cancellation(error)
                 failures.append((self._describe(server), error))
         if servers:
             failures += await self._finish(servers, grace_seconds)
@@ -187,7 +200,8 @@ class Drain:
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await server.close()
-            except Exception as error:  # noqa: BLE001 - the others must be closed, too
+            except BaseException as error:  # noqa: BLE001 - the others must be closed, too
+                _raise_cancellation(error)
                 failures.append((self._describe(server), error))
         self.state = DrainState.STOPPED
         return failures
@@ -208,7 +222,5 @@ class Drain:
         return [
             (self._describe(server), error)
             for task, server in tasks.items()
-            if task.done()
-            and not task.cancelled()
-            and isinstance(error := task.exception(), Exception)
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None
         ]

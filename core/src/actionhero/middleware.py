@@ -1,4 +1,4 @@
-"""The base class of middleware, which runs before and after actions."""
+"""The base class of middleware, which authorizes calls and runs around actions."""
 
 from __future__ import annotations
 
@@ -16,6 +16,17 @@ class Middleware:
 
     #: Whether it refuses calls without a session, for API documents.
     requires_session: ClassVar[bool] = False
+
+    async def authorize(self, call: Call) -> None:
+        """Check that the caller may call the action, before the inputs are validated.
+
+        All of these run before the first `before`, from the outermost middleware to the innermost.
+        A caller who is refused learns nothing of the inputs, and the body of the request is not
+        parsed. `call.inputs` is `None`.
+
+        Raises:
+            TypedError: To refuse the call. No other method of any middleware runs.
+        """
 
     async def before(self, call: Call) -> None:
         """Run before the action, from the outermost middleware to the innermost.

@@ -54,8 +54,9 @@ def serve(
 ) -> int:
     """Start `app`, serve until SIGINT or SIGTERM, stop, and return the exit code: 0.
 
-    A second signal exits immediately with 130 or 143. A process that hangs during the shutdown,
-    even with a blocked event loop, exits with 70 after the time limit.
+    A `KeyboardInterrupt` or `SystemExit` that code of the application raises stops it in the same
+    way. A second signal exits immediately with 130 or 143. A process that hangs during the
+    shutdown, even with a blocked event loop, exits with 70 after the time limit.
 
     With a parent, a second SIGTERM has no effect. SIGINT is ignored: a terminal sends it to every
     process, and the parent forwards it. If the parent ends, the process stops.
@@ -77,13 +78,37 @@ def serve(
         # `runner.run` is not used, because it would replace the handler of SIGINT.
         loop = runner.get_loop()
         with StopSignals(loop, service.stop, limit_seconds=limit, parent=parent):
-            loop.run_until_complete(service.run())
+            _run_to_the_end(loop, loop.create_task(service.run()), service.interrupt)
         code = 0
     finally:
         # Closing waits for tasks and threads, which may never end.
         with ExitTimer(EXIT_SECONDS, code):
             runner.close()
     return code
+
+
+def _run_to_the_end(
+    loop: asyncio.AbstractEventLoop,
+    task: asyncio.Task[Result],
+    on_interrupt: Callable[[BaseException], object],
+) -> Result:
+    """Run `task` until it is done, and return its result.
+
+    An event loop stops at a `KeyboardInterrupt` or a `SystemExit` of any task or callback. It is
+    started again, so that `task` can end in order.
+
+    Args:
+        loop: The event loop.
+        task: The task, which ends soon after `on_interrupt`.
+        on_interrupt: Called with such an error.
+    """
+    while True:
+        try:
+            return loop.run_until_complete(task)
+        except (KeyboardInterrupt, SystemExit) as error:
+            if task.done():
+                raise
+            on_interrupt(error)
 
 
 class _Service:
@@ -105,6 +130,9 @@ class _Service:
 
     def stop(self, number: int) -> None:
         self._stop(f"on {signal.Signals(number).name}")
+
+    def interrupt(self, error: BaseException) -> None:
+        self._stop(f"because a task has raised {type(error).__name__}")
 
     async def run(self) -> None:
         heartbeat_task = asyncio.create_task(self._send_heartbeats())
@@ -245,16 +273,18 @@ def run_interruptible(work: Coroutine[Any, Any, Result]) -> Result:
     """Run `work` on an event loop of its own, and return its result.
 
     SIGINT and SIGTERM cancel it. Then the process exits with 130 or 143. A second signal exits
-    immediately.
+    immediately. A `KeyboardInterrupt` that `work` raises is handled like SIGINT.
     """
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         task = loop.create_task(work)
         with StopSignals(loop, lambda _: task.cancel()) as signals:
             try:
-                return loop.run_until_complete(task)
+                return _run_to_the_end(loop, task, lambda _: task.cancel())
             except asyncio.CancelledError:
                 sys.exit(128 + signals.received if signals.received is not None else 1)
+            except KeyboardInterrupt:
+                sys.exit(128 + signal.SIGINT)
 
 
 def exit_now(number: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json  # not `actionhero.json`, which imports pydantic
 from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar, get_args
 
@@ -60,6 +61,10 @@ class Event(Generic[Content]):
     def __repr__(self) -> str:
         return f"Event({self.data!r}, event={self.event!r}, id={self.id!r}, retry={self.retry!r})"
 
+    def with_data(self, data: Content) -> Event[Content]:
+        """Return the event with other data."""
+        return self if data is self.data else Event(data, self.event, self.id, self.retry)
+
     def _parts(self) -> tuple[object, ...]:
         return self.data, self.event, self.id, self.retry
 
@@ -90,6 +95,18 @@ class Stream:
         self.chunks = chunks
         self.media_type = media_type
 
+    def chunk(self, content: Any) -> Chunk:
+        """Return a chunk as transports receive it.
+
+        Raises:
+            TypeError: It is neither bytes nor text.
+        """
+        if not isinstance(content, bytes | str):
+            raise TypeError(
+                f"the chunks of a Stream are bytes or text, not {type(content).__qualname__!r}"
+            )
+        return Chunk(content, self.media_type)
+
 
 class Chunk(NamedTuple):
     """A chunk of a `Stream`, as transports receive it."""
@@ -98,14 +115,37 @@ class Chunk(NamedTuple):
     media_type: str
 
 
-#: Receives each item of a stream: a `Chunk`, or a value that the action yields. The action waits
-#: until the sink returns. `False` closes the action.
+class Item(NamedTuple):
+    """An item of a stream of events, as transports receive it."""
+
+    #: The value that the action yields, perhaps an `Event`; its data has the annotated type.
+    value: Any
+    #: The data as JSON, by the return annotation.
+    body: bytes
+
+    @property
+    def data(self) -> Any:
+        """The data in Python."""
+        return self.value.data if isinstance(self.value, Event) else self.value
+
+    @property
+    def text(self) -> str:
+        """The data as text: text unchanged, other values as JSON."""
+        body = self.body
+        if isinstance(self.data, str) and body[:1] == b'"':
+            text: str = json.loads(body)
+            return text
+        return body.decode()
+
+
+#: Receives each item of a stream: a `Chunk` or an `Item`. The action waits until the sink returns.
+#: `False` closes the action.
 Sink: TypeAlias = Callable[[Any], Awaitable[bool | None]]
 
 
 async def consume(
     items: AsyncIterable[Any],
-    media_type: str | None,
+    prepare: Callable[[Any], Chunk | Item],
     sink: Sink | None,
     restart_timeout: Callable[[], object] | None,
 ) -> list[Any]:
@@ -113,7 +153,7 @@ async def consume(
 
     Args:
         items: The items; closed at the end, also after an error.
-        media_type: The media type of chunks; `None` for events.
+        prepare: Returns an item as transports receive it, or raises an error if it is invalid.
         sink: Receives the items.
         restart_timeout: Called before and after each item is sent.
     """
@@ -122,14 +162,10 @@ async def consume(
         async for item in items:
             if restart_timeout is not None:
                 restart_timeout()
-            if media_type is not None and not isinstance(item, bytes | str):
-                raise TypeError(
-                    f"the chunks of a Stream are bytes or text, not {type(item).__qualname__!r}"
-                )
             if sink is None:
                 collected.append(item.data if isinstance(item, Event) else item)
                 continue
-            if await sink(item if media_type is None else Chunk(item, media_type)) is False:
+            if await sink(prepare(item)) is False:
                 break
             if restart_timeout is not None:
                 restart_timeout()

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actionhero import json
 from actionhero.application import RunMode
 from actionhero.cli.group import CommandContext
 from actionhero.cli.input_options import input_options
@@ -21,6 +20,7 @@ from actionhero.connection import Connection
 from actionhero.errors import BootError, ConnectionTypeNotFound
 from actionhero.identifier import new_identifier
 from actionhero.inputs.payloads import TextPayload
+from actionhero.outputs import outcome_value
 from actionhero.process import run_interruptible
 from actionhero.streams import Stream
 
@@ -154,9 +154,15 @@ def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> No
         write_error(outcome.error, request_id, outcome.stack)
     if stream is not None and (outcome.value is None or isinstance(outcome.value, Stream)):
         if stream.items:
-            _write_value(stream.items, format_, request_id)
+            _write_value(stream.items, format_)
     else:
-        _write_value(outcome.value, format_, request_id)
+        try:
+            value = outcome_value(outcome)
+        except TypeError:
+            # For example a file, or a redirect of the HTTP transport.
+            unsupported = "This response type is not supported on the command line"
+            write_error(ConnectionTypeNotFound(unsupported), request_id)
+        _write_value(value, format_)
     if stop_error is not None:
         raise stop_error
 
@@ -184,22 +190,13 @@ async def _execute(
     return outcome, stop_error
 
 
-def _write_value(value: Any, format_: str, request_id: str) -> None:
-    try:
-        encoded = json.encode(value)
-    except TypeError:
-        # For example a file, or a redirect of the HTTP transport.
-        write_error(
-            ConnectionTypeNotFound("This response type is not supported on the command line"),
-            request_id,
-        )
-    plain = json.loads(encoded)
+def _write_value(value: Any, format_: str) -> None:
     if format_ == "json":
-        write_json(plain)
-    elif isinstance(plain, list) and plain and all(isinstance(row, dict) for row in plain):
-        write_rows(plain, {key: key for row in plain for key in row}, "table")
+        write_json(value)
+    elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+        write_rows(value, {key: key for row in value for key in row}, "table")
     else:
-        pairs = plain.items() if isinstance(plain, dict) else [("value", plain)]
+        pairs = value.items() if isinstance(value, dict) else [("value", value)]
         write_rows(
             [{"name": key, "value": item} for key, item in pairs],
             {"name": "Name", "value": "Value"},

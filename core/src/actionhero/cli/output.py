@@ -7,11 +7,12 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from pydantic_core import from_json
 
 from actionhero import json, logs
 from actionhero.errors import ErrorType
 from actionhero.settings import LoggerSettings
-from actionhero.streams import Chunk, Event
+from actionhero.streams import Chunk, Item
 from actionhero.transport.error_documents import error_document
 
 if TYPE_CHECKING:
@@ -128,16 +129,15 @@ class StreamWriter:
         #: The error that ended the output: the reader has closed the pipe.
         self.error: OSError | None = None
 
-    async def __call__(self, item: Any) -> bool:
+    async def __call__(self, item: Chunk | Item) -> bool:
         """Write or collect an item, and return whether the reader still reads."""
         if isinstance(item, Chunk):
             # Unchanged: `actionhero call export > file` writes the file.
             return self._write(item.content, newline=False)
-        content = item.data if isinstance(item, Event) else item
         if self.items is not None:
-            self.items.append(content)
+            self.items.append(from_json(item.body))
             return True
-        return self._write(json.encode(content), newline=True)
+        return self._write(item.body, newline=True)
 
     def _write(self, content: bytes | str, *, newline: bool) -> bool:
         try:

@@ -9,7 +9,7 @@ from actionhero import json
 from actionhero.errors import MalformedRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from actionhero.inputs.schema import InputSchema
 
@@ -218,6 +218,27 @@ def _without(names: set[str], source: Any) -> Any:
         return source
     rest = {name: source[name] for name in source if name not in names}
     return FormFields(rest) if isinstance(source, FormFields) else rest
+
+
+class DeferredPayload:
+    """Inputs that the transport reads once the caller is authorized.
+
+    For actions with middleware that has `authorize`; see `Pipeline.authorizes`.
+
+    Args:
+        read: Returns the payload.
+    """
+
+    __slots__ = ("read",)
+
+    def __init__(self, read: Callable[[], Awaitable[Payload]]) -> None:
+        self.read = read
+
+    def parse(self, schema: InputSchema) -> Any:
+        raise TypeError("the payload has not been read")
+
+    def preview(self) -> Mapping[str, Any]:
+        return {}
 
 
 #: The payload of a call without inputs.

@@ -1,4 +1,4 @@
-"""The base model of inputs, and the schemas of the inputs and of the result of an action."""
+"""The base model of inputs, and the schema of the inputs of an action."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic.errors import PydanticUserError
 
 from actionhero import json
 from actionhero.inputs.annotations import is_secret, with_portable_typed_dicts
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from actionhero.errors import Problem
 
-__all__ = ["Field", "InputField", "InputSchema", "Inputs", "OutputSchema", "Secret", "SecretMarker"]
+__all__ = ["Field", "InputField", "InputSchema", "Inputs", "Secret", "SecretMarker"]
 
 
 class Inputs(BaseModel):
@@ -215,25 +214,3 @@ class InputSchema(InputFields):
     ) -> None:
         if unsupported := find_unsupported(values):
             raise self._errors.unsupported(unsupported, values, other_problems)
-
-
-class OutputSchema:
-    """The return annotation of one action.
-
-    Args:
-        type_: The annotation; `None` without one.
-    """
-
-    def __init__(self, type_: Any) -> None:
-        self.type = type_
-
-    def json_schema(self, *, ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
-        """Return the JSON Schema (2020-12) of the result; `{}` if any value is possible."""
-        if self.type is None or self.type is Any:
-            return {}
-        try:
-            adapter: TypeAdapter[Any] = TypeAdapter(with_portable_typed_dicts(self.type))
-            return adapter.json_schema(mode="serialization", ref_template=ref_template)
-        except PydanticUserError:
-            # A response type of the transport, such as a file: no JSON, so no schema.
-            return {}

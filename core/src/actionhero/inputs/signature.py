@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import collections.abc
 import inspect
 import sys
 import warnings
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, get_type_hints
 
 from pydantic import BaseModel, create_model
@@ -59,12 +61,9 @@ class RunSignature:
         self.inputs_type = self._resolve("inputs", Inputs)
         if fields:
             self.inputs_type = self._with_fields(f"{class_name}Inputs", fields)
-        try:
-            #: The return annotation; `None` without one.
-            self.output_type = self._resolve("return", None)
-        except PluginError:
-            # Used by API documents only, which show an unresolved type as any value.
-            self.output_type = None
+        #: The return annotation; `None` without one. It is the contract of results, so one that
+        #: cannot be resolved is an error.
+        self.output_type = self._resolve("return", None)
 
     def _check(self, parameters: list[inspect.Parameter]) -> None:
         for parameter in parameters:
@@ -119,20 +118,25 @@ class RunSignature:
 
         The annotation of `call` is not resolved: its name may be imported for type checkers only.
         """
-        annotation = self._run.__annotations__.get(name)
-        if annotation is None:
+        if name not in self._run.__annotations__:
             return default
+        annotation = self._run.__annotations__[name]
+        if annotation is None:
+            return NoneType
         if not isinstance(annotation, str):
             return annotation
         holder = type("holder", (), {"__annotations__": {name: annotation}})
         namespace = getattr(sys.modules.get(self._module_name), "__dict__", {})
         # The names of the module of `run`, not those of a decorator's module.
         namespace = getattr(inspect.unwrap(self._run), "__globals__", namespace)
+        # Linters move these imports below TYPE_CHECKING; their meaning is clear without.
+        namespace = {**vars(collections.abc), **namespace}
         try:
             hints = get_type_hints(holder, namespace, dict(self._local_names), include_extras=True)
         except (AttributeError, NameError, SyntaxError, TypeError) as error:
+            subject = "its result" if name == "return" else name
             raise PluginError(
-                f"{self._where} annotates {name} as {annotation!r}, and {error}; import that name "
-                "outside of TYPE_CHECKING: it is needed at run time"
+                f"{self._where} annotates {subject} as {annotation!r}, and {error}; import that "
+                "name outside of TYPE_CHECKING: it is needed at run time"
             ) from error
         return hints[name]

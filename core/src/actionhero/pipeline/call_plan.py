@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from actionhero.call import Outcome
 from actionhero.middleware import Middleware
 
 if TYPE_CHECKING:
@@ -20,32 +21,105 @@ class CallPlan:
         action: The action.
         middleware: The middleware around every call, the outermost first.
         default_seconds: The time limit of actions without one; zero: no limit.
+        validate_outputs: The check of results of actions without a choice: `filter` or `strict`.
     """
 
-    __slots__ = ("action", "afters", "befores", "run", "schema", "seconds", "streams")
+    __slots__ = (
+        "action",
+        "afters",
+        "authorizations",
+        "befores",
+        "has_afters",
+        "outputs",
+        "response_types",
+        "run",
+        "schema",
+        "seconds",
+        "streams",
+    )
 
     def __init__(
-        self, action: RegisteredAction, middleware: Sequence[Middleware], default_seconds: float
+        self,
+        action: RegisteredAction,
+        middleware: Sequence[Middleware],
+        default_seconds: float,
+        validate_outputs: str,
     ) -> None:
         self.action = action
         self.streams = action.streams
         self.schema = action.inputs
+        self.outputs = action.outputs
+        self.outputs.strict = (action.type.validate_outputs or validate_outputs) == "strict"
+        #: The classes of responses of transports, which are not checked.
+        self.response_types: tuple[type, ...] = ()
         limit = action.type.timeout
         #: The time limit; zero: no limit.
         self.seconds = default_seconds if limit is None else limit.total_seconds()
         layers = (*middleware, *action.middleware)
+        #: `authorize` of the middleware that overrides it.
+        self.authorizations = tuple(filter(None, (_override(item, "authorize") for item in layers)))
         #: `before` and `after` of each middleware; `None` where the class does not override it.
         self.befores = tuple(_override(layer, "before") for layer in layers)
         self.afters = tuple(_override(layer, "after") for layer in layers)
+        self.has_afters = any(self.afters)
         #: Calls `run` with the parameters that it declares.
         self.run = _runner(action)
+
+    def complete(self, value: Any, *, encode: bool) -> Outcome:
+        """Return the outcome of a call with a result, checked against the return annotation.
+
+        Args:
+            value: The result of `run`, or the list of the items of a stream.
+            encode: Whether the outcome leaves the process.
+
+        Raises:
+            OutputMismatch: The result does not match.
+            TypeError: The result cannot be serialized.
+        """
+        outputs = self.outputs
+        if outputs.is_open or (type(value) is not dict and isinstance(value, self.response_types)):
+            return Outcome(value)
+        if self.action.is_generator and isinstance(value, list):
+            items = [outputs.item(item) for item in value]
+            outcome = Outcome([item.data for item in items])
+            outcome.body = b"[%b]" % b",".join(
+                b"null" if item.data is None else item.body for item in items
+            )
+            return outcome
+        value = outputs.conform(value)
+        outcome = Outcome(value)
+        if encode:
+            outcome.body = outputs.encode(value)
+        return outcome
+
+    def complete_again(self, outcome: Outcome, result: Any, *, encode: bool) -> None:
+        """Check the value of a successful outcome after middleware has had it.
+
+        Args:
+            outcome: The outcome, perhaps replaced, or with another value.
+            result: The value before, which was checked; `after` may have changed a part of it.
+            encode: Whether the outcome leaves the process.
+
+        Raises:
+            OutputMismatch: The value does not match the return annotation.
+            TypeError: The value cannot be serialized.
+        """
+        value, outputs = outcome.value, self.outputs
+        if value is result and (value is None or not (self.streams or outputs.is_plain)):
+            # Not `conform`, because checking twice could convert twice.
+            if outcome.body is not None:
+                outcome.body = outputs.encode(value)
+            return
+        checked = self.complete(value, encode=encode)
+        outcome.value, outcome.body = checked.value, checked.body
 
 
 def _override(layer: Middleware, method: str) -> Any:
     """Return a method of a middleware, or `None` if it is the one of `Middleware`."""
     if getattr(type(layer), method, None) is getattr(Middleware, method):
         return None
-    return getattr(layer, method)
+    # Middleware need not be a subclass, and then perhaps has no `authorize`.
+    return getattr(layer, method, None)
 
 
 def _runner(action: RegisteredAction) -> Callable[[Call], Any]:

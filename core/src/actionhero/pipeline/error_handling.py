@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from actionhero.call import Outcome
-from actionhero.errors import ABSENT, ServiceUnavailable, TypedError
+from actionhero.errors import ABSENT, ServiceUnavailable, Timeout, TypedError
 from actionhero.inputs.problems import FIXED_MESSAGES
 from actionhero.inputs.scrubber import Scrubber
+from actionhero.outputs import OutputMismatch
 
 if TYPE_CHECKING:
     from actionhero.action import RegisteredAction
+    from actionhero.call import Call
     from actionhero.inputs.payloads import Payload
 
 Translation = Callable[[Any], TypedError]
@@ -34,6 +37,8 @@ class ErrorHandler:
 
     def __init__(self, *, show_tracebacks: bool, keep_tracebacks: bool) -> None:
         self.show_tracebacks = show_tracebacks
+        #: Exceptions that are results.
+        self.result_types: tuple[type[Exception], ...] = ()
         self._keep_tracebacks = keep_tracebacks
         self._translations: dict[type[Exception], Translation] = {
             ConnectionError: lambda _: ServiceUnavailable(
@@ -47,6 +52,39 @@ class ErrorHandler:
         The translation of a subclass takes precedence over that of its base.
         """
         self._translations[type_] = translation
+
+    def failed(self, error: BaseException, call: Call, payload: Payload) -> Outcome:
+        """Return the outcome of a call that raised `error`. Never raises.
+
+        Args:
+            error: The error.
+            call: The call.
+            payload: The inputs before validation.
+        """
+        action = call.action
+        if isinstance(error, self.result_types):
+            error.__traceback__ = None
+            return Outcome(error)
+        interrupt_process(error)
+        try:
+            if isinstance(error, asyncio.CancelledError):
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    error = ServiceUnavailable("The call was cancelled")
+                    return Outcome(error=error, cancelled=True)
+                # The call itself was not cancelled, but something that `run` awaited.
+            if isinstance(error, TypedError) and call.inputs is None:
+                return self.reject(error, action, payload)
+            return self.handle(error, action, payload, call.inputs)
+        except Exception:
+            # For example a translation, or the `__str__` of the author's error.
+            logger.exception("the error of action %r cannot be handled", action.name)
+            return Outcome(error=TypedError(INTERNAL_ERROR))
+
+    def timed_out(self, action: RegisteredAction, seconds: float) -> Outcome:
+        """Return the outcome of a call that has exceeded its time limit."""
+        message = f"Action {action.name!r} timed out after {seconds * 1000:.0f}ms"
+        return Outcome(error=Timeout(message))
 
     def reject(self, error: TypedError, action: RegisteredAction, payload: Payload) -> Outcome:
         """Return the outcome of a call that failed before validation ended.
@@ -83,6 +121,8 @@ class ErrorHandler:
             stack = scrubber.scrub("".join(traceback.format_exception(error)))
         if typed is None:
             typed = TypedError(INTERNAL_ERROR)
+            if isinstance(error, OutputMismatch) and (error.shown or self.show_tracebacks):
+                typed = TypedError(scrubber.scrub(str(error)))
             if self._keep_tracebacks:
                 typed.__cause__ = error
             logger.error(
@@ -104,20 +144,21 @@ class ErrorHandler:
             typed.__traceback__ = None
         return Outcome(error=typed, stack=stack)
 
-    def handle_outside_call(self, error: Exception, operation: str) -> Outcome:
+    def handle_outside_call(self, error: BaseException, operation: str) -> Outcome:
         """Return the outcome of an operation outside of a call, and log unexpected errors."""
+        interrupt_process(error)
         typed = error if isinstance(error, TypedError) else self._translated(error)
         if typed is None:
             logger.error("%s failed: %s", operation, error, exc_info=error)
             typed = TypedError(INTERNAL_ERROR)
         return Outcome(error=typed, stack=self._stack(error))
 
-    def handle_encoding_error(self, error: Exception, name: str) -> Outcome:
+    def handle_encoding_error(self, error: BaseException, name: str) -> Outcome:
         """Return the outcome of a call whose result the transport cannot encode; log the error."""
         logger.error("the result of action %r cannot be encoded: %s", name, error, exc_info=error)
         return Outcome(error=TypedError(INTERNAL_ERROR), stack=self._stack(error))
 
-    def _stack(self, error: Exception) -> str | None:
+    def _stack(self, error: BaseException) -> str | None:
         return "".join(traceback.format_exception(error)) if self.show_tracebacks else None
 
     def _translated(self, error: BaseException) -> TypedError | None:
@@ -126,6 +167,23 @@ class ErrorHandler:
             if translation is not None:
                 return translation(error)
         return None
+
+
+def interrupt_process(error: BaseException) -> None:
+    """Raise a `KeyboardInterrupt` of a call again, outside of it, so that the process stops.
+
+    `serve` then stops the application in order.
+    """
+    if isinstance(error, Exception):
+        return
+    if isinstance(error, BaseExceptionGroup) and error.subgroup(KeyboardInterrupt):
+        error = KeyboardInterrupt(str(error))
+    if isinstance(error, KeyboardInterrupt):
+        asyncio.get_running_loop().call_soon(_raise, error)
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 def _scrubber(secrets: frozenset[str], payload: Payload, inputs: Any) -> Scrubber:

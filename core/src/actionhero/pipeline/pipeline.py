@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actionhero.call import Call, Outcome
-from actionhero.errors import ActionNotFound, ServiceUnavailable, Timeout, TypedError
+from actionhero.errors import ActionNotFound, InvalidInput
 from actionhero.identifier import new_identifier
-from actionhero.inputs.payloads import ValidatedPayload
+from actionhero.inputs.payloads import EMPTY_PAYLOAD, DeferredPayload, ValidatedPayload
 from actionhero.logs import request_id as current_request_id
 from actionhero.pipeline.call_plan import CallPlan
-from actionhero.pipeline.error_handling import ErrorHandler
-from actionhero.streams import Stream, consume, with_preparation
+from actionhero.pipeline.completion import (
+    run_afters,
+    save_changes,
+    save_session,
+    write_log_line,
+)
+from actionhero.pipeline.error_reporting import ErrorReporting
+from actionhero.pipeline.streaming import run_stream
 from actionhero.timeouts import CallTimeouts
 
 if TYPE_CHECKING:
@@ -23,18 +30,18 @@ if TYPE_CHECKING:
     from actionhero.action import ActionRegistry
     from actionhero.call import ResourceProvider
     from actionhero.connection import Connection, SessionStore
+    from actionhero.errors import TypedError
     from actionhero.inputs.payloads import Payload
     from actionhero.logs import CallLog
     from actionhero.middleware import Middleware
-    from actionhero.pipeline.error_handling import Translation
     from actionhero.session import Session
     from actionhero.streams import Sink
-    from actionhero.timeouts import PendingCall
+    from actionhero.timeouts import CallTimeout, PendingCall
 
 Resource = TypeVar("Resource")
 
 
-class Pipeline:
+class Pipeline(ErrorReporting):
     """The pipeline of one application.
 
     Args:
@@ -42,6 +49,7 @@ class Pipeline:
         resources: The resources behind `call.get`.
         middleware: Middleware around every call, the outermost first.
         timeout_seconds: The time limit of actions without one; zero: no limit.
+        validate_outputs: The check of results of actions without a choice: `filter` or `strict`.
         session_store: The store of sessions; `None`: a session lives as long as its connection.
         call_log: The log with one line per call.
         show_tracebacks: Whether outcomes contain the traceback of their error, as text.
@@ -55,27 +63,25 @@ class Pipeline:
         *,
         middleware: Iterable[Middleware] = (),
         timeout_seconds: float = 300.0,
+        validate_outputs: str = "filter",
         session_store: SessionStore | None = None,
         call_log: CallLog | None = None,
         show_tracebacks: bool = False,
         keep_tracebacks: bool = True,
     ) -> None:
         self.actions = actions
-        self._error_handler = ErrorHandler(
-            show_tracebacks=show_tracebacks, keep_tracebacks=keep_tracebacks
-        )
+        super().__init__(show_tracebacks=show_tracebacks, keep_tracebacks=keep_tracebacks)
         self.call_log = call_log
         self._resources = resources
         #: The store of sessions; `None`: a session lives as long as its connection.
         self.session_store = session_store
         self._timeouts = CallTimeouts()
-        self._result_types: tuple[type[Exception], ...] = ()
         #: Middleware around every call, the outermost first.
         self.middleware = tuple(middleware)
         self._plans = {
             name: plan
             for action in actions
-            for plan in [CallPlan(action, self.middleware, timeout_seconds)]
+            for plan in [CallPlan(action, self.middleware, timeout_seconds, validate_outputs)]
             for name in action.names
         }
 
@@ -90,12 +96,14 @@ class Pipeline:
         session: Session | None = None,
         limit_seconds: float | None = None,
         pending: PendingCall | None = None,
+        in_process: bool = False,
     ) -> Outcome:
         """Call the action `name` for `connection`, and return the outcome.
 
-        1. find the action, 2. open the session, 3. validate the payload, 4. `before` of each
-        middleware, inwards, 5. run, with a time limit, 6. `after`, outwards, 7. the outcome, which
-        the transport translates into its response. Only cancellations are raised.
+        1. find the action, 2. open the session, 3. `authorize` of each middleware, 4. validate the
+        payload, 5. `before` of each middleware, inwards, 6. run, with a time limit, and check the
+        result, 7. `after`, outwards, 8. the outcome, which the transport translates into its
+        response. Only cancellations are raised.
 
         Args:
             connection: The client.
@@ -106,6 +114,7 @@ class Pipeline:
             session: The session of the enclosing call, which saves its changes.
             limit_seconds: A time limit instead of that of the action; zero: no limit.
             pending: The state of a call that the transport starts eagerly, in a context of its own.
+            in_process: Whether the result stays in the process, so that it is not encoded.
         """
         plan = self._plans.get(name)
         if plan is None:
@@ -132,19 +141,27 @@ class Pipeline:
                 if store is not None:
                     session = await store.open(connection)
                 call._session = session
+                if plan.authorizations:
+                    requested, payload = payload, EMPTY_PAYLOAD
+                    for authorize in plan.authorizations:
+                        await authorize(call)
+                    payload = await _read(requested, timeout)
                 call.inputs = payload.parse(plan.schema)
                 for before in plan.befores:
                     entered += 1
                     if before is not None:
                         await before(call)
                 if plan.streams:
-                    outcome = Outcome(await self._stream(plan, call, sink, timeout, store))
+                    restart = None if timeout is None else timeout.restart
+                    save = None if store is None else partial(save_changes, store, call)
+                    outcome = await run_stream(plan, call, sink, restart, save)
                 else:
-                    outcome = Outcome(await plan.run(call))
-            except asyncio.CancelledError as error:
-                outcome = self._interrupted(plan, call, payload, error)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - all errors become outcomes here
-                outcome = self._failed(plan, call, payload, error)
+                    outcome = plan.complete(await plan.run(call), encode=not in_process)
+            except GeneratorExit:
+                # The coroutine is being closed, and must not wait any more.
+                raise
+            except BaseException as error:  # noqa: BLE001 - all errors become outcomes here
+                outcome = self._errors.failed(error, call, payload)
             finally:
                 if starting is not None:
                     starting.limit_seconds = 0.0
@@ -153,13 +170,18 @@ class Pipeline:
                     timeout.cancel()
             # Even if `run` has caught our cancellation, the call took too long.
             if timeout is not None and timeout.expired and timeout.uncancel():
-                outcome = Outcome(error=_timed_out(plan, seconds))
-            if entered:
-                outcome = await self._run_afters(plan, call, payload, outcome, entered)
+                outcome = self._errors.timed_out(plan.action, seconds)
+            if entered and plan.has_afters:
+                outcome = await run_afters(
+                    plan, call, payload, outcome, self._errors.failed,
+                    entered=entered, encode=not in_process,
+                )  # fmt: skip
             if store is not None and session is not None and session.changed and outcome.ok:
-                outcome = await self._save(store, session, plan, call, payload, outcome)
+                outcome = await save_session(
+                    store, session, call, payload, outcome, self._errors.failed
+                )
             if started and log is not None:
-                _write_log_line(log, started, outcome, call, payload)
+                write_log_line(log, started, outcome, call, payload)
             if outcome.cancelled:
                 # Transactions are rolled back now; the canceller has to see the cancellation.
                 raise asyncio.CancelledError
@@ -176,17 +198,30 @@ class Pipeline:
 
     async def nested(self, call: Call, action: type, inputs: Any) -> Outcome:
         """Call `action` inside `call`: same connection, same session, same request."""
+        # These errors are not those of the client, who has asked for something else.
         try:
-            name = self.actions.of_type(action).name
-        except ActionNotFound as error:
-            return Outcome(error=error)
+            registered = self.actions.of_type(action)
+            if inputs is None:
+                inputs = registered.inputs.from_values({}, refuse_unknown=False)
+        except (ActionNotFound, InvalidInput) as error:
+            raise TypeError(f"call.run({action.__qualname__}): {error.message}") from None
         return await self.execute(
             call.connection,
-            name,
+            registered.name,
             ValidatedPayload(inputs),
             request_id=call.request_id,
             session=call._session,
+            in_process=True,
         )
+
+    def authorizes(self, name: str) -> bool:
+        """Return whether middleware of the action `name` has `authorize`.
+
+        Its transport may then pass a `DeferredPayload`, which is read once the caller is
+        authorized.
+        """
+        plan = self._plans.get(name)
+        return plan is not None and bool(plan.authorizations)
 
     def refuse(
         self, connection: Connection, error: TypedError, *, request_id: str | None, name: str = ""
@@ -217,42 +252,10 @@ class Pipeline:
             with suppress(Exception):
                 await self.session_store.open(connection)
 
-    def error_outcome(self, operation: str, error: Exception) -> Outcome:
-        """Return the outcome of an operation of a transport that failed outside of a call.
-
-        Args:
-            operation: For the log, such as `"joining the channel 'news'"`.
-            error: The error.
-        """
-        return self._error_handler.handle_outside_call(error, operation)
-
-    def encoding_error_outcome(self, name: str, error: Exception) -> Outcome:
-        """Return the outcome of a call of `name` whose result the transport cannot encode."""
-        return self._error_handler.handle_encoding_error(error, name)
-
-    def translate(self, type_: type[Exception], translation: Translation) -> None:
-        """Translate exceptions of `type_` and its subclasses to a `TypedError`.
-
-        For plugins that know a driver: a lost connection is a 503, not an error of the action. The
-        translation of a subclass takes precedence over that of its base.
-        """
-        self._error_handler.translate(type_, translation)
-
-    def return_when_raised(self, type_: type[Exception]) -> None:
-        """Treat exceptions of `type_` as results: to raise one is the same as to return it.
-
-        For transports whose own responses are exceptions.
-        """
-        self._result_types = (*self._result_types, type_)
-
-    @property
-    def show_tracebacks(self) -> bool:
-        """Whether outcomes contain the traceback of their error, as text."""
-        return self._error_handler.show_tracebacks
-
-    @show_tracebacks.setter
-    def show_tracebacks(self, show: bool) -> None:
-        self._error_handler.show_tracebacks = show
+    def add_response_type(self, type_: type) -> None:
+        """Add a class of responses of a transport, which is not checked against annotations."""
+        for plan in self._plans.values():
+            plan.response_types = (*plan.response_types, type_)
 
     def resource(self, type_: type[Resource]) -> Resource:
         """Return the resource that an initializer provides as `type_`."""
@@ -262,76 +265,6 @@ class Pipeline:
         """Cancel the timers on the event loop."""
         self._timeouts.close()
 
-    async def _save(
-        self,
-        store: SessionStore,
-        session: Session,
-        plan: CallPlan,
-        call: Call,
-        payload: Payload,
-        outcome: Outcome,
-    ) -> Outcome:
-        """Save the changes of the session, and return the outcome, an error if that fails."""
-        try:
-            if not outcome.cancelled:
-                await store.save(call.connection, session)
-        except asyncio.CancelledError as error:
-            return self._interrupted(plan, call, payload, error)
-        except Exception as error:  # noqa: BLE001 - without its session, the result is not valid
-            return self._failed(plan, call, payload, error)
-        return outcome
-
-    async def _stream(
-        self,
-        plan: CallPlan,
-        call: Call,
-        sink: Sink | None,
-        timeout: Any,
-        store: SessionStore | None,
-    ) -> Any:
-        """Pass the items of a stream to `sink`. The time limit applies from item to item."""
-        value = None
-        if plan.action.is_generator:
-            items, media_type = plan.run(call), None
-        else:
-            value = await plan.run(call)
-            if not isinstance(value, Stream):
-                return value
-            items, media_type = value.chunks, value.media_type
-        if sink is not None and store is not None:
-
-            async def save_session() -> None:
-                if call._session is not None and call._session.changed:
-                    await store.save(call.connection, call._session)
-
-            # A transport can send a cookie before the first item only.
-            sink = with_preparation(sink, save_session)
-        collected = await consume(items, media_type, sink, timeout and timeout.restart)
-        return collected if sink is None else value
-
-    async def _run_afters(
-        self, plan: CallPlan, call: Call, payload: Payload, outcome: Outcome, entered: int
-    ) -> Outcome:
-        """Run `after` of every middleware whose `before` was entered, in reverse order."""
-        for after in plan.afters[entered - 1 :: -1]:
-            if after is None:
-                continue
-            try:
-                replacement = await after(call, outcome)
-            except asyncio.CancelledError as error:
-                cancelled = outcome.cancelled
-                outcome = self._interrupted(plan, call, payload, error)
-                outcome.cancelled |= cancelled
-            except Exception as error:  # noqa: BLE001 - an outcome like any other error
-                cancelled = outcome.cancelled
-                outcome = self._failed(plan, call, payload, error)
-                outcome.cancelled = cancelled
-            else:
-                if replacement is not None and replacement is not outcome:
-                    replacement.cancelled = outcome.cancelled
-                    outcome = replacement
-        return outcome
-
     def _not_found(self, name: str) -> TypedError:
         try:
             self.actions.find(name)
@@ -339,44 +272,13 @@ class Pipeline:
             return error
         return ActionNotFound(f"Action not found: {name}")
 
-    def _interrupted(
-        self, plan: CallPlan, call: Call, payload: Payload, error: asyncio.CancelledError
-    ) -> Outcome:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            return Outcome(error=ServiceUnavailable("The call was cancelled"), cancelled=True)
-        # The call itself was not cancelled, but something that `run` awaited.
-        return self._failed(plan, call, payload, error)
 
-    def _failed(
-        self, plan: CallPlan, call: Call, payload: Payload, error: BaseException
-    ) -> Outcome:
-        if isinstance(error, self._result_types):
-            error.__traceback__ = None
-            return Outcome(error)
-        if isinstance(error, TypedError) and call.inputs is None:
-            return self._error_handler.reject(error, plan.action, payload)
-        return self._error_handler.handle(error, plan.action, payload, call.inputs)
-
-
-def _timed_out(plan: CallPlan, seconds: float) -> Timeout:
-    return Timeout(f"Action '{plan.action.name}' timed out after {seconds * 1000:.0f}ms")
-
-
-def _write_log_line(
-    log: CallLog, started: float, outcome: Outcome, call: Call, payload: Payload
-) -> None:
-    schema = call.action.inputs
-    inputs = call.inputs
-    error = outcome.error
-    log.write(
-        action=call.action.name,
-        transport=call.connection.transport,
-        outcome="cancelled" if outcome.cancelled else "ok" if error is None else error.type,
-        milliseconds=(perf_counter() - started) * 1000,
-        request_id=call.request_id,
-        remote=call.connection.remote,
-        inputs=schema.redact_payload(payload.preview())
-        if inputs is None
-        else schema.redact(inputs),
-    )
+async def _read(payload: Payload, timeout: CallTimeout | None) -> Payload:
+    """Return the payload of an authorized call; a deferred one is read now."""
+    if not isinstance(payload, DeferredPayload):
+        return payload
+    read = await payload.read()
+    if timeout is not None:
+        # The time of the client is not that of the action.
+        timeout.restart()
+    return read

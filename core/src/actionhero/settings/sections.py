@@ -128,6 +128,12 @@ class ActionsSettings(Settings):
         ge=timedelta(0),
         description="The time limit of an action. 0 is no limit.",
     )
+    validate_outputs: Literal["filter", "strict"] = Field(
+        default="filter",
+        description="The check of results against the return annotation. `filter` leaves out "
+        "what it does not declare. `strict`, for development and tests, makes it an error that "
+        "names the field. A value of another type is an error in both.",
+    )
 
 
 class ErrorsSettings(Settings):

@@ -40,7 +40,8 @@ class Caller:
         Raises:
             TypedError: The action failed, or an input is invalid or not declared.
         """
-        return (await self.outcome(action, **inputs)).unwrap()
+        value = (await self.outcome(action, **inputs)).unwrap()
+        return self._app.actions.find(action).declared(value)
 
     async def stream(self, action: str, /, **inputs: Any) -> AsyncGenerator[Any]:
         """Call an action that streams, and yield its items.
@@ -55,7 +56,7 @@ class Caller:
         items: asyncio.Queue[Any] = asyncio.Queue()
 
         async def sink(item: Any) -> None:
-            items.put_nowait(item.content if isinstance(item, Chunk) else item)
+            items.put_nowait(item.content if isinstance(item, Chunk) else item.value)
             await items.join()
 
         task = asyncio.create_task(
@@ -105,6 +106,8 @@ class Caller:
         Raises:
             TypedError: The action failed.
         """
-        name = self._app.actions.of_type(action).name
-        outcome = await self._app.pipeline.execute(self.connection, name, ValidatedPayload(inputs))
-        return outcome.unwrap()
+        registered = self._app.actions.of_type(action)
+        outcome = await self._app.pipeline.execute(
+            self.connection, registered.name, ValidatedPayload(inputs)
+        )
+        return registered.declared(outcome.unwrap())

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from actionhero.inputs.fields import InputField as InputField
     from actionhero.inputs.fields import input_names as input_names
     from actionhero.inputs.payloads import EMPTY_PAYLOAD as EMPTY_PAYLOAD
+    from actionhero.inputs.payloads import DeferredPayload as DeferredPayload
     from actionhero.inputs.payloads import FormFields as FormFields
     from actionhero.inputs.payloads import InvalidPayload as InvalidPayload
     from actionhero.inputs.payloads import JsonPayload as JsonPayload
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from actionhero.inputs.payloads import ValuePayload as ValuePayload
     from actionhero.inputs.problems import pointer_to as pointer_to
     from actionhero.inputs.schema import InputSchema as InputSchema
-    from actionhero.inputs.schema import OutputSchema as OutputSchema
     from actionhero.inputs.sources import JsonText as JsonText
     from actionhero.json import dumps as dumps
     from actionhero.json import dumps_pretty as dumps_pretty
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from actionhero.json import loads as loads
     from actionhero.logs import add_facts as add_facts
     from actionhero.logs import request_id as request_id
+    from actionhero.outputs import OutputSchema as OutputSchema
+    from actionhero.outputs import encode_outcome as encode_outcome
+    from actionhero.outputs import outcome_value as outcome_value
     from actionhero.pipeline import Pipeline as Pipeline
     from actionhero.pipeline.error_handling import INTERNAL_ERROR as INTERNAL_ERROR
     from actionhero.pipeline.error_handling import ErrorHandler as ErrorHandler
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
     from actionhero.redaction import mask_url as mask_url
     from actionhero.redaction import mask_urls as mask_urls
     from actionhero.streams import Chunk as Chunk
+    from actionhero.streams import Item as Item
     from actionhero.timeouts import PendingCall as PendingCall
     from actionhero.timeouts import TimeoutQueue as TimeoutQueue
     from actionhero.transport.backoff import Backoff as Backoff
@@ -83,6 +87,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.inputs.fields": ["InputField", "input_names"],
         "actionhero.inputs.payloads": [
             "EMPTY_PAYLOAD",
+            "DeferredPayload",
             "FormFields",
             "InvalidPayload",
             "JsonPayload",
@@ -94,9 +99,10 @@ __getattr__, __dir__, __all__ = lazy_names(
         ],
         "actionhero.inputs.problems": ["pointer_to"],
         "actionhero.inputs.sources": ["JsonText"],
-        "actionhero.inputs.schema": ["InputSchema", "OutputSchema"],
+        "actionhero.inputs.schema": ["InputSchema"],
         "actionhero.json": ["dumps", "dumps_pretty", "encode", "loads"],
         "actionhero.logs": ["add_facts", "request_id"],
+        "actionhero.outputs": ["OutputSchema", "encode_outcome", "outcome_value"],
         "actionhero.pipeline": ["Pipeline"],
         "actionhero.process": [
             "EXIT_SOFTWARE",
@@ -109,7 +115,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "serve",
         ],
         "actionhero.redaction": ["MASK", "REDACTED", "mask_url", "mask_urls"],
-        "actionhero.streams": ["Chunk"],
+        "actionhero.streams": ["Chunk", "Item"],
         "actionhero.timeouts": ["PendingCall", "TimeoutQueue"],
     },
 )

@@ -9,7 +9,7 @@ import click
 
 from actionhero import Connection, InvalidInput
 from actionhero.cli import ActionGroup
-from actionhero.transport import TextPayload, encode
+from actionhero.transport import TextPayload, outcome_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,8 @@ class CliCaller:
         """
         name, text = self._parse([action, *_options(inputs)])
         outcome = await self._app.pipeline.execute(Connection("cli"), name, TextPayload(text))
-        return json.loads(encode(outcome.unwrap()))
+        outcome.unwrap()
+        return outcome_value(outcome)
 
     def _parse(self, arguments: list[str]) -> tuple[str, Mapping[str, list[Any]]]:
         """Return the action and its inputs."""

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BaseModel
 
 from actionhero import (
     Action,
@@ -106,6 +106,68 @@ class Ok(_Greets):
     name = "contract:ok"
     web = "POST /contract/ok"
     middleware = [Recorder("outer"), Recorder("inner")]
+
+
+class Greeting(BaseModel):
+    """The declared result."""
+
+    greeting: str
+
+
+class StoredGreeting(Greeting):
+    """A result with data that is not declared."""
+
+    undeclared: str
+
+
+class Filtered(Action):
+    """Return an instance of a subclass of the declared type."""
+
+    name = "contract:filtered"
+    web = "POST /contract/filtered"
+    middleware = [Recorder("outer")]
+
+    async def run(self, inputs: JournalInputs, call: Call) -> Greeting:
+        """Return undeclared data."""
+        record(inputs, "run")
+        return StoredGreeting(greeting=f"Hello, {inputs.name}!", undeclared=INTERNAL_TEXT)
+
+
+class Misfits(Action):
+    """Return a result of another type."""
+
+    name = "contract:misfit"
+    web = "POST /contract/misfit"
+    middleware = [Recorder("outer")]
+
+    async def run(self, inputs: JournalInputs, call: Call) -> Greeting:
+        """Return a value that does not match the annotation."""
+        record(inputs, "run")
+        return Greeting.model_construct(greeting=[INTERNAL_TEXT])
+
+
+class StrangersRefused(Middleware):
+    """Refuses every caller before the validation."""
+
+    async def authorize(self, call: Call) -> None:
+        """Refuse the call.
+
+        Raises:
+            Forbidden: Always.
+        """
+        _refuse()
+
+
+class Unauthorized(Action):
+    """Refuse callers before their inputs are validated."""
+
+    name = "contract:unauthorized"
+    web = "POST /contract/unauthorized"
+    middleware = [Recorder("outer"), StrangersRefused()]
+
+    async def run(self, inputs: JournalInputs, call: Call) -> None:
+        """Never called."""
+        record(inputs, "run")
 
 
 class SeveralInputs(JournalInputs):
@@ -238,7 +300,7 @@ class ErrorReplaced(_Refuses):
     web = "POST /contract/error-replaced"
     middleware = [
         Recorder("outer"),
-        Recorder("replacing", after=lambda outcome: Outcome({"recovered": True})),
+        Recorder("replacing", after=lambda outcome: Outcome({"recovered": "yes"})),
     ]
 
 
@@ -281,6 +343,9 @@ class NestedFails(Action):
 def actionhero_actions() -> Sequence[type[Action]]:
     return [
         Ok,
+        Filtered,
+        Misfits,
+        Unauthorized,
         Several,
         TakesSecret,
         Refused,

@@ -224,6 +224,27 @@ CASES = (
         hidden=(INTERNAL_TEXT, "Traceback"),
     ),
     Case(
+        "undeclared data",
+        "contract:filtered",
+        CallResult({"greeting": "Hello, Ada!"}),
+        ("before outer", "run", "after outer: value"),
+        hidden=(INTERNAL_TEXT, "undeclared"),
+    ),
+    Case(
+        "result of another type",
+        "contract:misfit",
+        _INTERNAL,
+        ("before outer", "run", f"after outer: {_FAILED}"),
+        hidden=(INTERNAL_TEXT,),
+    ),
+    Case(
+        "refused before the validation",
+        "contract:unauthorized",
+        _failed("You are not on the list", ErrorType.FORBIDDEN),
+        (),
+        {"name": "A"},
+    ),
+    Case(
         "timeout",
         "contract:timeout",
         _failed("Action 'contract:timeout' timed out after 50ms", ErrorType.ACTION_TIMEOUT),
@@ -250,7 +271,7 @@ CASES = (
     Case(
         "error replaced",
         "contract:error-replaced",
-        CallResult({"recovered": True}),
+        CallResult({"recovered": "yes"}),
         (
             "before outer",
             "before replacing",

@@ -23,8 +23,8 @@ class RequireSession(Middleware):
     def __init__(self, key: str | None = None) -> None:
         self._key = key
 
-    async def before(self, call: Call) -> None:
-        """Check the user.
+    async def authorize(self, call: Call) -> None:
+        """Check the user, before the inputs are validated.
 
         Raises:
             SignInRequired: The session has no user.

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from actionhero import ActionNotFound, Connection, Outcome, ServiceUnavailable, Session, TypedError
-from actionhero.transport import encode, new_identifier
+from actionhero.transport import encode_outcome, new_identifier
 from actionhero_tasks.envelope import Envelope, UndecodableJob, encode_error
 from actionhero_tasks.job import Settlement, SettlementKind
 from actionhero_tasks.retries import RetryPolicy, retry_decision
@@ -147,8 +147,8 @@ class JobRunner:
     def _settle(self, claim: Claim, outcome: Outcome, policy: _JobPolicy) -> Settlement:
         if outcome.error is None:
             try:
-                result = encode(outcome.value)
-            except TypeError as failure:
+                result = encode_outcome(outcome)
+            except Exception as failure:  # noqa: BLE001 - the author's serializers
                 outcome = self._pipeline.encoding_error_outcome(claim.action, failure)
             else:
                 return Settlement(claim.id, claim.token, SettlementKind.DONE, result=result)

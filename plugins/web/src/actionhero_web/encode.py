@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from actionhero.transport import loads
+from actionhero.transport import outcome_value
 from actionhero_web.responses.encoded_response import JSON, EncodedResponse, Headers
 from actionhero_web.responses.http_error import HttpError
 from actionhero_web.responses.native_response import check_native_response
@@ -73,7 +73,7 @@ class ResponseEncoder:
                 media_type = self._preferred(context, self._result_types)
                 headers = (*headers, _VARY_BY_ACCEPT)
                 if media_type != JSON:
-                    body = self._encoders[media_type].encode(loads(body))
+                    body = self._encoders[media_type].encode(outcome_value(outcome))
             status = context.match.route.status
             if type(status) is not int:
                 status = self.format.status_of_result(status, value)

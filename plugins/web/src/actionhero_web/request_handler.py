@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -16,6 +17,7 @@ from actionhero import (
     TypedError,
 )
 from actionhero.settings import AppSettings
+from actionhero.transport import DeferredPayload
 from actionhero_web.codecs import decoders_of, encoders_of
 from actionhero_web.connections.client_resolver import ClientResolver
 from actionhero_web.decode import RequestDecoder
@@ -30,6 +32,7 @@ from actionhero_web.write import ResponseWriter
 
 if TYPE_CHECKING:
     from actionhero import Application, Connection
+    from actionhero.transport import Payload
     from actionhero_web.request_context import CallContext
     from actionhero_web.responses.encoded_response import Headers
     from actionhero_web.routes.router import NoMatch
@@ -50,6 +53,7 @@ class RequestHandler:
         self._pipeline = app.pipeline
         self._execute = app.pipeline.execute
         self._pipeline.return_when_raised(web.HTTPException)
+        app.pipeline.add_response_type(web.StreamResponse)
         self._format = settings.response_format
         #: The clients of requests.
         self.clients = ClientResolver(settings.trusted_proxies)
@@ -78,7 +82,12 @@ class RequestHandler:
         action = context.match.target
         if context.match.route.headers:
             context.connection.response_headers = context.match.route.headers
-        payload = await self._decoder.decode(context)
+        payload: Payload
+        if self._pipeline.authorizes(action.name):
+            # The body of a caller who is refused is not read.
+            payload = DeferredPayload(partial(self._decoder.decode, context))
+        else:
+            payload = await self._decoder.decode(context)
         stream = self.streams.open(context) if action.streams else None
         try:
             outcome = await self._execute(

@@ -226,7 +226,7 @@ def respond(
         respond(session, id, action, Outcome(error=unsupported), pending)
         return
     try:
-        body = messages.response(id, value)
+        body = messages.response(id, outcome)
     except Exception as encoding_error:  # noqa: BLE001 - the author's serializers
         failed = session.registry.pipeline.encoding_error_outcome(action.name, encoding_error)
         respond(session, id, action, failed, pending)

@@ -7,10 +7,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ErrorType, MalformedRequest, TypedError
-from actionhero.transport import ABSENT, dumps, encode, loads
+from actionhero.transport import ABSENT, dumps, encode_outcome, loads, outcome_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from actionhero import Outcome
 
 #: Stands for an absent `messageId`, which the response does not have either.
 NO_ID: Final = ABSENT
@@ -19,26 +21,24 @@ MAX_TOKENS: Final = 100_000
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
-def response(id: Any, value: Any) -> bytes:
-    """Return the response of an action.
+def response(id: Any, outcome: Outcome) -> bytes:
+    """Return the response of an action that has succeeded.
 
     Args:
         id: The `messageId` of the request, or `NO_ID`.
-        value: The value that the action returned.
+        outcome: The outcome.
 
     Raises:
         TypeError: The value is not JSON serializable.
     """
-    if type(value) is dict:
-        # The usual case, kept fast.
-        if id is NO_ID:
-            return dumps({"response": value})
-        return dumps({"messageId": id, "response": value})
-    body = encode(value)
+    body = encode_outcome(outcome)
     if body[:1] == b"[":
         # Clients of the original ActionHero expect a list as an object with its indexes as keys.
-        return _message(id, response={str(index): item for index, item in enumerate(loads(body))})
-    return _message(id)[:-1] + b'%b"response":%b}' % (b"" if id is NO_ID else b",", body)
+        items = enumerate(outcome_value(outcome))
+        return _message(id, response={str(index): item for index, item in items})
+    if id is NO_ID:
+        return b'{"response":%b}' % body
+    return b'{"messageId":%b,"response":%b}' % (dumps(id), body)
 
 
 def error(id: Any, document: Mapping[str, Any]) -> bytes:

@@ -140,7 +140,9 @@ class Subscriptions:
             result = await registry.channels.subscribe(
                 session, channel, session=user_session, since=since
             )
-        except Exception as error:  # noqa: BLE001 - the author's `authorize` and middleware
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - the author's `authorize` and middleware
             self._send_failure(id, f"subscribing to channel {channel!r}", error)
             return
         finally:
@@ -178,7 +180,9 @@ class Subscriptions:
     async def _unsubscribe(self, id: Any, channel: str) -> None:
         try:
             await self._registry.channels.unsubscribe(self._session, channel)
-        except Exception as error:  # noqa: BLE001 - as above
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
             self._send_failure(id, f"unsubscribing from channel {channel!r}", error)
             return
         self._session.send_text(messages.unsubscribed(id, channel))
@@ -188,7 +192,9 @@ class Subscriptions:
         try:
             user_session = await registry.load_session(session.connection)
             ended = await registry.channels.reauthorize(session, user_session)
-        except Exception as error:  # noqa: BLE001 - as above
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
             registry.pipeline.error_outcome("authorizing subscriptions again", error)
             # Without an authorization, all subscriptions end.
             await registry.channels.unsubscribe_all(session)

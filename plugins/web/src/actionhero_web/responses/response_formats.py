@@ -12,7 +12,13 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote
 
-from actionhero.transport import dumps, dumps_pretty, encode, error_problems
+from actionhero.transport import (
+    dumps,
+    dumps_pretty,
+    encode_outcome,
+    error_problems,
+    outcome_value,
+)
 from actionhero.transport import error_document as core_error_document
 from actionhero_web.responses.encoded_response import JSON, EncodedResponse, Headers
 from actionhero_web.responses.error_mapping import ERROR_MAPPINGS
@@ -71,12 +77,12 @@ class ResponseFormat(ABC):
         return dumps(value)
 
     def dump_result(self, outcome: Outcome) -> bytes:
-        """Serialize the value of an outcome as JSON.
+        """Return the value of an outcome as JSON, by the return annotation of the action.
 
         Raises:
             TypeError: It cannot be serialized.
         """
-        return encode(outcome.value)
+        return encode_outcome(outcome)
 
     def status_of_result(self, status: Status, value: Any) -> int:
         """Return the status of a success.
@@ -144,7 +150,7 @@ class ActionHeroFormat(StandardFormat):
         return dumps_pretty(value)
 
     def dump_result(self, outcome: Outcome) -> bytes:
-        return dumps_pretty({} if outcome.value is None else outcome.value)
+        return dumps_pretty(outcome_value(outcome))
 
     def method_not_allowed_message(self, method: str, allow: str) -> str:
         return "Action not found"

@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from actionhero import Event
-from actionhero.transport import Chunk, encode
+from actionhero.transport import Chunk, Item, encode
 
 MEDIA_TYPE: Final = "text/event-stream"
 #: A comment, which clients ignore; it keeps a connection from looking idle.
@@ -19,11 +19,17 @@ _LINE_END: Final = re.compile("\r\n|\r|\n")
 def format_event(item: Any) -> str:
     """Return an item of a stream as an event, with the empty line at its end.
 
+    Args:
+        item: An `Item` of an action, or an event or value of the server.
+
     Raises:
         TypeError: The data cannot be encoded as JSON.
     """
+    text = None
+    if isinstance(item, Item):
+        item, text = item.value, item.text
     if not isinstance(item, Event):
-        return _data_lines(item) + "\n"
+        return _data_lines(item, text) + "\n"
     fields = ""
     if item.event is not None:
         fields += f"event: {item.event}\n"
@@ -31,7 +37,7 @@ def format_event(item: Any) -> str:
         fields += f"id: {item.id}\n"
     if item.retry is not None:
         fields += f"retry: {item.retry.total_seconds() * 1000:.0f}\n"
-    return f"{fields}{_data_lines(item.data)}\n"
+    return f"{fields}{_data_lines(item.data, text)}\n"
 
 
 def encode_event(item: Any) -> str:
@@ -42,8 +48,8 @@ def encode_event(item: Any) -> str:
     return content if isinstance(content, str) else content.decode(errors="replace")
 
 
-def _data_lines(data: Any) -> str:
-    if not isinstance(data, str):
-        # JSON text contains no line ends: they are escaped in strings.
-        return f"data: {encode(data).decode()}\n"
-    return "".join(f"data: {line}\n" for line in _LINE_END.split(data))
+def _data_lines(data: Any, text: str | None) -> str:
+    if text is None:
+        text = data if isinstance(data, str) else encode(data).decode()
+    # JSON contains no line ends: they are escaped in strings.
+    return "".join(f"data: {line}\n" for line in _LINE_END.split(text))

@@ -1,0 +1,33 @@
+"""The JSON of outcomes, for transports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import from_json
+
+from actionhero import json
+
+if TYPE_CHECKING:
+    from actionhero.call import Outcome
+
+
+def encode_outcome(outcome: Outcome) -> bytes:
+    """Return the result of a call as compact JSON, by the return annotation of the action.
+
+    `None` becomes `{}`.
+
+    Raises:
+        TypeError: The action has no return annotation, and returns a value that is not JSON, such
+            as a response of a transport.
+    """
+    return json.encode(outcome.value) if outcome.body is None else outcome.body
+
+
+def outcome_value(outcome: Outcome) -> Any:
+    """Return the result of a call in JSON types, as `encode_outcome` writes them.
+
+    Raises:
+        TypeError: See `encode_outcome`.
+    """
+    return from_json(encode_outcome(outcome))

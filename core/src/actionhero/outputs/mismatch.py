@@ -1,0 +1,57 @@
+"""`OutputMismatch`: the error of a result that does not match the return annotation."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from actionhero.inputs.problems import pointer_to
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+#: How many errors the message of a mismatch lists.
+_MAX_ERRORS: Final = 5
+
+#: The parts of pydantic's warning; the value between them may be secret.
+_WARNING: Final = re.compile(r"Expected `(?P<expected>[^`]+)`")
+_FIELD: Final = re.compile(r"\[field_name='(?P<field>\w+)'")
+_TYPE: Final = re.compile(r".*input_type=(?P<type>[\w.]+)\]", re.DOTALL)
+
+
+class OutputMismatch(TypeError):
+    """Raised for a result that does not match the return annotation.
+
+    The message names the fields and contains no values.
+
+    Args:
+        errors: The errors, as `/pointer: message`.
+        shown: Whether clients receive the message in every environment.
+    """
+
+    def __init__(self, errors: list[str], *, shown: bool = False) -> None:
+        rest = len(errors) - _MAX_ERRORS
+        if rest > 0:
+            errors = [*errors[:_MAX_ERRORS], f"and {rest} more"]
+        super().__init__(
+            f"the result does not match the return annotation of run: {'; '.join(errors)}"
+        )
+        self.shown = shown
+
+
+def messages(error: ValidationError) -> list[str]:
+    """Return the errors of a validation without the values."""
+    details = error.errors(include_url=False, include_input=False, include_context=False)
+    return [f"{pointer_to(detail['loc']) or '/'}: {detail['msg']}" for detail in details]
+
+
+def warnings(text: str) -> list[str]:
+    """Return the warnings of pydantic's serializer without the values."""
+    messages = []
+    for warning in text.split("PydanticSerializationUnexpectedValue(")[1:]:
+        expected, field, actual = (part.search(warning) for part in (_WARNING, _FIELD, _TYPE))
+        place = f"/{field['field']}" if field else "/"
+        type_ = f", not {actual['type']}" if actual else ""
+        if expected:
+            messages.append(f"{place}: expected {expected['expected']}{type_}")
+    return messages or ["a value has another type"]

@@ -1,0 +1,115 @@
+"""The end of a call: `after` of its middleware, its session, and its log line."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actionhero.call import Call, Outcome
+    from actionhero.connection import SessionStore
+    from actionhero.inputs.payloads import Payload
+    from actionhero.logs import CallLog
+    from actionhero.pipeline.call_plan import CallPlan
+    from actionhero.session import Session
+
+    #: Returns the outcome of a call that raised an error.
+    Failed = Callable[[BaseException, Call, Payload], Outcome]
+
+
+async def run_afters(
+    plan: CallPlan,
+    call: Call,
+    payload: Payload,
+    outcome: Outcome,
+    failed: Failed,
+    *,
+    entered: int,
+    encode: bool,
+) -> Outcome:
+    """Run `after` of every middleware whose `before` was entered, in reverse order.
+
+    Args:
+        plan: The plan of the call.
+        call: The call.
+        payload: The inputs before validation.
+        outcome: The outcome so far.
+        failed: Returns the outcome of an error.
+        entered: How many middlewares were entered.
+        encode: Whether the outcome leaves the process.
+    """
+    result = outcome.value
+    for after in plan.afters[entered - 1 :: -1]:
+        if after is None:
+            continue
+        cancelled = outcome.cancelled
+        try:
+            replacement = await after(call, outcome)
+            if replacement is not None:
+                outcome = replacement
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - an outcome like any other error
+            outcome = failed(error, call, payload)
+        outcome.cancelled |= cancelled
+    if outcome.ok and not outcome.cancelled:
+        try:
+            plan.complete_again(outcome, result, encode=encode)
+        except Exception as error:  # noqa: BLE001 - an outcome like any other error
+            return failed(error, call, payload)
+    return outcome
+
+
+async def save_session(
+    store: SessionStore,
+    session: Session,
+    call: Call,
+    payload: Payload,
+    outcome: Outcome,
+    failed: Failed,
+) -> Outcome:
+    """Save the changes of the session, and return the outcome, an error if that fails."""
+    try:
+        if not outcome.cancelled:
+            await store.save(call.connection, session)
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - without its session, the result is invalid
+        return failed(error, call, payload)
+    return outcome
+
+
+async def save_changes(store: SessionStore, call: Call) -> None:
+    """Save the session of a call that is not over, if it has changed."""
+    if call._session is not None and call._session.changed:
+        await store.save(call.connection, call._session)
+
+
+def write_log_line(
+    log: CallLog, started: float, outcome: Outcome, call: Call, payload: Payload
+) -> None:
+    """Write the log line of a call.
+
+    Args:
+        log: The log.
+        started: The start of the call, from `perf_counter`.
+        outcome: The outcome.
+        call: The call.
+        payload: The inputs before validation.
+    """
+    schema = call.action.inputs
+    inputs = call.inputs
+    error = outcome.error
+    log.write(
+        action=call.action.name,
+        transport=call.connection.transport,
+        outcome="cancelled" if outcome.cancelled else "ok" if error is None else error.type,
+        milliseconds=(perf_counter() - started) * 1000,
+        request_id=call.request_id,
+        remote=call.connection.remote,
+        inputs=schema.redact_payload(payload.preview())
+        if inputs is None
+        else schema.redact(inputs),
+    )

@@ -1,0 +1,62 @@
+"""The part of the pipeline by which transports and plugins report and translate errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actionhero.pipeline.error_handling import ErrorHandler
+
+if TYPE_CHECKING:
+    from actionhero.call import Outcome
+    from actionhero.pipeline.error_handling import Translation
+
+
+class ErrorReporting:
+    """Reports errors outside of calls, and translates those of drivers.
+
+    Args:
+        show_tracebacks: Whether outcomes contain the traceback of their error, as text.
+        keep_tracebacks: Whether errors keep their traceback, for tests that raise them again.
+    """
+
+    def __init__(self, *, show_tracebacks: bool, keep_tracebacks: bool) -> None:
+        self._errors = ErrorHandler(
+            show_tracebacks=show_tracebacks, keep_tracebacks=keep_tracebacks
+        )
+
+    def error_outcome(self, operation: str, error: BaseException) -> Outcome:
+        """Return the outcome of an operation of a transport that failed outside of a call.
+
+        Args:
+            operation: For the log, such as `"joining the channel 'news'"`.
+            error: The error.
+        """
+        return self._errors.handle_outside_call(error, operation)
+
+    def encoding_error_outcome(self, name: str, error: BaseException) -> Outcome:
+        """Return the outcome of a call of `name` whose result the transport cannot encode."""
+        return self._errors.handle_encoding_error(error, name)
+
+    def translate(self, type_: type[Exception], translation: Translation) -> None:
+        """Translate exceptions of `type_` and its subclasses to a `TypedError`.
+
+        For plugins that know a driver: a lost connection is a 503, not an error of the action. The
+        translation of a subclass takes precedence over that of its base.
+        """
+        self._errors.translate(type_, translation)
+
+    def return_when_raised(self, type_: type[Exception]) -> None:
+        """Treat exceptions of `type_` as results: to raise one is the same as to return it.
+
+        For transports whose own responses are exceptions.
+        """
+        self._errors.result_types = (*self._errors.result_types, type_)
+
+    @property
+    def show_tracebacks(self) -> bool:
+        """Whether outcomes contain the traceback of their error, as text."""
+        return self._errors.show_tracebacks
+
+    @show_tracebacks.setter
+    def show_tracebacks(self, show: bool) -> None:
+        self._errors.show_tracebacks = show
