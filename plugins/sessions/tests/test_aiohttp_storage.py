@@ -125,3 +125,25 @@ async def test_aiohttp_session_can_be_set_up_for_all_routes(serve: Serve) -> Non
             "userId": 7,
         }
         assert (await browser.get("/values")).json() == {"count": 1, "userId": 7}
+
+
+@pytest.mark.parametrize("plugin", [Handlers(), SessionSetup()])
+async def test_a_response_with_a_session_is_not_stored_by_caches(
+    serve: Serve, plugin: object
+) -> None:
+    """Even if the handler changes nothing, and sets no cookie."""
+    async with serve(plugin) as site, site.browser() as browser:
+        await browser.put("/session", json={"user": 7})
+
+        for _ in range(2):
+            response = await browser.post(f"{site.url}/handlers/count")
+
+            assert response.headers["Cache-Control"] == "no-store"
+            assert "Cookie" in response.headers["Vary"]
+        if isinstance(plugin, Handlers):
+            unchanged = await browser.post(f"{site.url}/handlers/show")
+            assert "Set-Cookie" not in unchanged.headers
+            assert unchanged.headers["Cache-Control"] == "no-store"
+            async with site.browser() as other:
+                anonymous = await other.post(f"{site.url}/handlers/show")
+            assert "Cache-Control" not in anonymous.headers

@@ -159,3 +159,23 @@ async def test_concurrent_changes_of_different_keys_are_all_saved(site: Site) ->
             "userId": 7,
             **{f"k{n}": n for n in range(50)},
         }
+
+
+async def test_a_response_to_a_signed_in_client_is_not_stored_by_caches(site: Site) -> None:
+    """It would otherwise be sent to the next user of the browser, or with its cookie to others."""
+    async with site.browser() as browser:
+        anonymous = await browser.get("/plain")
+        signed_in = [
+            await browser.put("/session", json={"user": 7}),
+            await browser.get("/plain"),
+        ]
+        signed_out = await browser.delete("/session")
+
+    assert "Cache-Control" not in anonymous.headers
+    assert "Cookie" not in anonymous.headers.get("Vary", "")
+    for response in signed_in:
+        assert response.headers["Cache-Control"] == "no-store"
+        assert "Cookie" in response.headers["Vary"]
+    assert "Set-Cookie" in signed_out.headers
+    assert signed_out.headers["Cache-Control"] in {"private", "no-store"}
+    assert "Cookie" in signed_out.headers["Vary"]
