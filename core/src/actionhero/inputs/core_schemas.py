@@ -29,6 +29,8 @@ _OBJECTS: Final = FIELD_SCHEMAS | {"dict"}
 _TEXTS: Final = frozenset({"any", "bytes", "custom", "function-plain", "is-instance", "str"})
 #: Types whose JSON values validate alike in JSON and in strict Python.
 _NATIVE: Final = frozenset({"any", "bool", "float", "int", "none", "str"})
+#: Schemas that may treat JSON and Python differently.
+_BRANCHES: Final = frozenset({"chain", "function-wrap", "json-or-python", "lax-or-strict"})
 
 
 class Kind(NamedTuple):
@@ -131,31 +133,22 @@ def kind_of(schema: CoreSchema, definitions: Definitions) -> Kind:
     return kind
 
 
-def is_native(schema: CoreSchema, definitions: Definitions) -> bool:
+def is_native(schema: CoreSchema) -> bool:
     """Return whether JSON and the values parsed from it validate alike, if strictly."""
-    for _, leaf in _leaves(schema, definitions, {}, frozenset()):
-        match leaf["type"]:
-            case "list":
-                items = [leaf.get("items_schema", _ANY)]
-            case "dict":
-                items = [leaf.get("values_schema", _ANY)]
-                if leaf.get("keys_schema", _ANY)["type"] not in {"any", "str"}:
-                    # Keys are texts in JSON, which are converted.
-                    return False
-            case "literal":
-                items = []
-                if not all(type(value) in {bool, int, str} for value in leaf["expected"]):
-                    return False
-            case type_:
-                items = []
-                if type_ not in _NATIVE:
-                    return False
-        # An item may contain the list again.
-        if any(item["type"] == "definition-ref" for item in items):
-            return False
-        if not all(is_native(item, definitions) for item in items):
-            return False
-    return True
+    type_ = schema["type"]
+    if type_ in _BRANCHES:
+        return False
+    if inner := alternatives(schema):
+        return all(map(is_native, inner))
+    if type_ == "list":
+        return is_native(schema.get("items_schema", _ANY))
+    if type_ == "dict":
+        # Keys are texts in JSON, which are converted.
+        keys = schema.get("keys_schema", _ANY)["type"]
+        return keys in {"any", "str"} and is_native(schema.get("values_schema", _ANY))
+    if type_ == "literal":
+        return all(type(value) in {bool, int, str} for value in schema["expected"])
+    return type_ in _NATIVE
 
 
 def _leaves(

@@ -37,11 +37,22 @@ FIXED_MESSAGES: Final = frozenset(
     "value_error",
 }
 
-#: Pydantic names the types of Python where values, not bytes, are validated.
+#: Where values, not bytes, are validated, pydantic names the types of Python: a list, not an array.
+#: Clients get the same messages in any case.
 _JSON_MESSAGES: Final = {
-    "dict_type": "Input should be an object",
-    "list_type": "Input should be a valid array",
-}
+    **dict.fromkeys(
+        ("counter_type", "dataclass_type", "dict_type", "frozen_dict_type", "model_attributes_type",
+         "model_type", "ordered_dict_type"),
+        "Input should be an object",
+    ),
+    **dict.fromkeys(
+        ("deque_type", "frozen_set_type", "iterable_type", "list_type", "set_type", "tuple_type"),
+        "Input should be a valid array",
+    ),
+    "named_tuple_type": "Input should be an array or an object",
+    "none_required": "Input should be null",
+    "time_delta_type": "Input should be a valid duration",
+}  # fmt: skip
 _INTEGER_TYPES: Final = frozenset({"enum", "int_from_float", "int_type", "literal_error"})
 _LARGEST_EXACT: Final = 2**53
 _NOT_AN_OBJECT: Final = frozenset(
@@ -162,6 +173,8 @@ def problem_at(detail: ErrorDetails, location: Iterable[Any]) -> Problem:
         message = f"Missing required param: {detail['loc'][-1]}"
     elif kind in VALIDATOR_PREFIXES:
         message = message.removeprefix(VALIDATOR_PREFIXES[kind])
+    elif kind == "time_delta_parsing":
+        message = message.replace("a valid timedelta", "a valid duration", 1)
     else:
         message = _JSON_MESSAGES.get(kind, message)
     return Problem(pointer_to(location), message, kind)

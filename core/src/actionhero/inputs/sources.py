@@ -38,9 +38,7 @@ class InputReader:
         self.kinds: dict[str, Kind] = {}
         self._other_kind = _TEXT
         #: Whether JSON and the values parsed from it validate alike in every field.
-        self.is_native = all(
-            is_native(field.schema, definitions) for shape in shapes for field in shape.fields
-        )
+        self.is_native = all(is_native(field.schema) for shape in shapes for field in shape.fields)
         #: Whether the validated inputs may be a mapping.
         self.is_mapping = any(shape.is_mapping for shape in shapes)
         #: Whether inputs with other names are validated.

@@ -182,7 +182,7 @@ class MixedValidator:
         if self._is_open:
             text = _before(_unmark, text)
         strict = rewrite(schema, _for_json)
-        if not is_native(schema, self._definitions):
+        if not is_native(schema):
             # A date, for example, is a string in JSON, and only a date in strict Python.
             strict = _before(_dumps, {"type": "json", "schema": strict})
         return core_schema.tagged_union_schema({_TEXT: text, _JSON: strict}, choose)
