@@ -27,6 +27,7 @@ class Connection:
 
     __slots__ = (
         "_id",
+        "is_cross_site",
         "raw",
         "remote",
         "response_headers",
@@ -48,6 +49,8 @@ class Connection:
         self.remote = remote
         self.raw = raw
         self._id = id
+        #: Whether a page of another site sent the request: the call cannot change a session.
+        self.is_cross_site = False
         #: The session, if it lives as long as the connection.
         self.session: Session | None = None
         #: The identifier of the stored session: `None` if unknown, empty if there is none.
@@ -93,6 +96,13 @@ class SessionStore(ABC):
     @abstractmethod
     async def save(self, connection: Connection, session: Session) -> None:
         """Save the changes of `session`. Called after a successful call that changed it."""
+
+    def has_session(self, connection: Connection) -> bool:
+        """Return whether the request of `connection` has the identifier of a session.
+
+        For transports that refuse requests from pages of other sites.
+        """
+        return False
 
     async def revocations(self) -> AsyncGenerator[str | None, None]:
         """Yield the identifier of each session that ends from now on, in any process.

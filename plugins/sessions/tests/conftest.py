@@ -134,9 +134,17 @@ class Plain(Action):
         return "plain"
 
 
+class Nothing(Action):
+    name = "nothing"
+    web = "POST /nothing"
+
+    async def run(self) -> None:
+        pass
+
+
 ACTIONS = (
     SignIn, SignOut, SignOutEverywhere, WhoAmI, SetValue, RemoveValue, GetValues, SetValueAndFail,
-    RegenerateAndFail, SetUnserializable, Plain,
+    RegenerateAndFail, SetUnserializable, Plain, Nothing,
 )  # fmt: skip
 
 

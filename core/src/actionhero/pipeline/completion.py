@@ -5,6 +5,8 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from actionhero.errors import Forbidden
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -73,7 +75,7 @@ async def save_session(
     """Save the changes of the session, and return the outcome, an error if that fails."""
     try:
         if not outcome.cancelled:
-            await store.save(call.connection, session)
+            await _save(store, session, call)
     except GeneratorExit:
         raise
     except BaseException as error:  # noqa: BLE001 - without its session, the result is invalid
@@ -84,7 +86,13 @@ async def save_session(
 async def save_changes(store: SessionStore, call: Call) -> None:
     """Save the session of a call that is not over, if it has changed."""
     if call._session is not None and call._session.changed:
-        await store.save(call.connection, call._session)
+        await _save(store, call._session, call)
+
+
+async def _save(store: SessionStore, session: Session, call: Call) -> None:
+    if call.connection.is_cross_site:
+        raise Forbidden("A page of another site cannot change the session")
+    await store.save(call.connection, session)
 
 
 def write_log_line(

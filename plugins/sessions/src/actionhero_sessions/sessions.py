@@ -145,6 +145,10 @@ class Sessions(SessionStore):
 
     # -- called by the pipeline ----------------------------------------------------------------
 
+    def has_session(self, connection: Connection) -> bool:
+        """Return whether the request has a session cookie of the right format."""
+        return bool(self.cookie.read(connection))
+
     async def open(self, connection: Connection) -> Session:
         """Return the session of `connection`; without a cookie, Redis is not used."""
         if connection.transport not in COOKIE_TRANSPORTS:

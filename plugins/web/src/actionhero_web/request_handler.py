@@ -10,6 +10,7 @@ from aiohttp import web
 
 from actionhero import (
     ActionNotFound,
+    Forbidden,
     MalformedRequest,
     MethodNotAllowed,
     Outcome,
@@ -17,9 +18,10 @@ from actionhero import (
     TypedError,
 )
 from actionhero.settings import AppSettings
-from actionhero.transport import DeferredPayload
+from actionhero.transport import DeferredPayload, InvalidPayload
 from actionhero_web.codecs import decoders_of, encoders_of
 from actionhero_web.connections.client_resolver import ClientResolver
+from actionhero_web.cross_origin import CrossOriginProtection, remove_cookies
 from actionhero_web.decode import RequestDecoder
 from actionhero_web.encode import ResponseEncoder
 from actionhero_web.request_context import RequestContext
@@ -72,6 +74,12 @@ class RequestHandler:
             self._cors,
             compress=settings.compress,
         )
+        store = app.pipeline.session_store
+        self._cross_origin = (
+            CrossOriginProtection(self._cors, store)
+            if settings.cross_origin_protection and store is not None
+            else None
+        )
         #: The open streamed responses.
         self.streams = Streams(self.writer, settings)
         #: Whether the grace period is over: a call cancelled now gets 503.
@@ -83,11 +91,17 @@ class RequestHandler:
         if context.match.route.headers:
             context.connection.response_headers = context.match.route.headers
         payload: Payload
-        if self._pipeline.authorizes(action.name):
-            # The body of a caller who is refused is not read.
-            payload = DeferredPayload(partial(self._decoder.decode, context))
-        else:
-            payload = await self._decoder.decode(context)
+        try:
+            if self._cross_origin is not None:
+                self._cross_origin.check(context.request, context.connection)
+            if self._pipeline.authorizes(action.name):
+                # The body of a caller who is refused is not read.
+                payload = DeferredPayload(partial(self._decoder.decode, context))
+            else:
+                payload = await self._decoder.decode(context)
+        except Forbidden as error:
+            # The pipeline logs the call.
+            payload = InvalidPayload(error)
         stream = self.streams.open(context) if action.streams else None
         try:
             outcome = await self._execute(
@@ -111,6 +125,8 @@ class RequestHandler:
                 stream.close()
         if stream is not None and stream.handles(outcome):
             return await stream.finish(outcome)
+        if context.connection.is_cross_site:
+            remove_cookies(context.connection)
         encoded = self.encoder.encode(context, outcome)
         return await self.writer.write(context, encoded)
 

@@ -109,6 +109,12 @@ class WebSettings(Settings):
         ],
         description="Headers of responses that pages of allowed origins may read.",
     )
+    cross_origin_protection: bool = Field(
+        default=True,
+        description="Whether requests from pages of other sites, except for allowed origins, may "
+        "neither use nor change a session. Safe methods and requests with the header "
+        "Authorization are exempt.",
+    )
     preflight_max_age: timedelta = Field(
         default=timedelta(hours=2),
         description="How long a browser may cache a preflight response.",

@@ -100,6 +100,10 @@ class Cors:
             headers = (self._methods, self._headers, *headers)
         return headers if self._always_lists_methods else (*headers, self._max_age)
 
+    def lists(self, origin: str | None) -> bool:
+        """Return whether an origin is listed; `*` lists none."""
+        return origin in self._listed
+
     def origin_allowed(self, origin: str | None, own_origin: str) -> bool:
         """Return whether a page of `origin` may open a WebSocket.
 

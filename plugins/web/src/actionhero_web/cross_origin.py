@@ -1,0 +1,74 @@
+"""`CrossOriginProtection`: keeps pages of other sites from using the session of a user.
+
+A browser sends the session cookie with some requests of other sites, and stores the cookie in the
+response. It reports the sender in `Sec-Fetch-Site` and `Origin`, which a page cannot change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from actionhero import Forbidden
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from actionhero import Connection, SessionStore
+    from actionhero_web.responses.cors import Cors
+
+#: Methods that change nothing (RFC 9110 §9.2.1).
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_SITES: Final = frozenset({"same-origin", "none"})
+
+
+class CrossOriginProtection:
+    """Detects requests of pages of other sites.
+
+    Args:
+        cors: The allowed origins, whose pages may use sessions. `*` allows no page to do so.
+        store: The store of sessions.
+    """
+
+    def __init__(self, cors: Cors, store: SessionStore) -> None:
+        self._cors = cors
+        self._store = store
+
+    def check(self, request: web.BaseRequest, connection: Connection) -> None:
+        """Mark the connection if the request is from a page of another site.
+
+        Such a call cannot change a session, and its response sets no cookie.
+
+        Raises:
+            Forbidden: The request has a session.
+        """
+        if request.method in _SAFE_METHODS or not self._is_cross_site(request):
+            return
+        connection.is_cross_site = True
+        if self._store.has_session(connection):
+            raise Forbidden("The request is from a page of another site")
+
+    def _is_cross_site(self, request: web.BaseRequest) -> bool:
+        headers = request.headers
+        site = headers.get("Sec-Fetch-Site")
+        origin = headers.get("Origin")
+        if site in _OWN_SITES or (site is None and origin is None):
+            # Without any header, the client is not a browser.
+            return False
+        if "Authorization" in headers or self._cors.lists(origin):
+            # A page cannot send credentials of its own without a preflight request.
+            return False
+        # Not by the scheme, which is that of the last proxy.
+        return site is not None or _host(origin) != _host(f"//{headers.get('Host', '')}")
+
+
+def remove_cookies(connection: Connection) -> None:
+    """Remove cookies from the response to a page of another site."""
+    connection.response_headers = tuple(
+        header for header in connection.response_headers or () if header[0] != "Set-Cookie"
+    )
+
+
+def _host(origin: str | None) -> str:
+    """Return host and port of an origin, in the form that browsers send."""
+    _, _, host = (origin or "").lower().partition("//")
+    return host.removesuffix(":80").removesuffix(":443")
