@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 from typing import Annotated, Any, ClassVar, Generic, Literal, NotRequired, TypedDict, TypeVar
 from uuid import UUID
 
-from aiohttp import web
+from aiohttp.web import Response
 from pydantic import AliasChoices, AliasPath, ConfigDict, SecretStr, computed_field
 from pydantic.alias_generators import to_camel
 
@@ -223,8 +223,8 @@ class Redirect(Action):
     web = Route.get("/redirect")
     openapi = Operation(statuses=[302], errors=[])
 
-    async def run(self) -> web.Response:
-        return web.Response(status=302, headers={"Location": "/"})
+    async def run(self) -> Response:
+        return Response(status=302, headers={"Location": "/"})
 
 
 class Perhaps(Action):
@@ -233,7 +233,7 @@ class Perhaps(Action):
     name = "odd:perhaps"
     web = Route.get("/perhaps")
 
-    async def run(self) -> Tree | web.Response:
+    async def run(self) -> Tree | Response:
         return Tree(name="x")
 
 

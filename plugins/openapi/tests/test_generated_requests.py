@@ -107,8 +107,7 @@ def send_requests(
 
 def settings(served: Served, session: str | None) -> str:
     """Return the settings of schemathesis."""
-    # A NUL in a text is refused before validation.
-    text = "[generation]\nallow-x00 = false\n"
+    text = ""
     if session is not None:
         text += f'[auth.openapi.sessionCookie]\napi_key = "{session}"\n'
     if served.application == "chat":
@@ -116,7 +115,7 @@ def settings(served: Served, session: str | None) -> str:
         text += (
             f"[[operations]]\ninclude-operation-id = {json.dumps(SLOW)}\n"
             "generation.max-examples = 2\nphases.coverage.enabled = false\n"
-            # The schema cannot express that at least one input is required.
+            # Unknown inputs are ignored, so the schema cannot express that one is required.
             '[[operations]]\ninclude-operation-id = "user:edit"\n'
             f"checks.positive_data_acceptance.expected-statuses = {[200, 401, 409, no_change]}\n"
             # In a form all fields are text, and unknown names are valid or not.

@@ -8,7 +8,7 @@ from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 import pytest
-from aiohttp import web
+from aiohttp.web import Response
 from openapi_spec_validator import validate
 from pydantic import AliasChoices, AliasPath, ConfigDict, SecretStr, computed_field
 from pydantic.alias_generators import to_camel
@@ -393,8 +393,8 @@ def test_a_response_of_aiohttp_has_any_status(document_of: DocumentOf) -> None:
         name = "redirect"
         web = "GET /redirect"
 
-        async def run(self) -> web.Response:
-            return web.Response(status=302)
+        async def run(self) -> Response:
+            return Response(status=302)
 
     class Listed(Redirect):
         name = "listed"
@@ -405,7 +405,7 @@ def test_a_response_of_aiohttp_has_any_status(document_of: DocumentOf) -> None:
         name = "perhaps"
         web = "GET /perhaps"
 
-        async def run(self) -> Book | web.Response:
+        async def run(self) -> Book | Response:
             return Book(title="x")
 
     paths = document_of(Redirect, Listed, Perhaps)["paths"]

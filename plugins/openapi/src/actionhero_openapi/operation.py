@@ -55,9 +55,7 @@ class Operation:
         for status in self.statuses:
             if type(status) is not int or not 200 <= status <= 599:
                 raise ValueError(f"the status {status!r} is not a number from 200 to 599")
-        if isinstance(self.media_types, str) or not all(
-            isinstance(item, str) and "/" in item for item in self.media_types
-        ):
+        if isinstance(self.media_types, str) or not all("/" in item for item in self.media_types):
             raise ValueError(
                 f"media_types are {self.media_types!r}; write a list such as ['text/csv']"
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
+from pydantic import ConfigDict
+
 from actionhero import (
     Action,
     Call,
@@ -72,6 +74,8 @@ class UserCreate(Action):
 
 class UserEditInputs(Inputs):
     """The inputs of `user:edit`. Omitted fields are not changed."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     name: Annotated[str, Text(1, 256)] = Field(
         default="", json_schema_extra=without_default, description="Your new name."
