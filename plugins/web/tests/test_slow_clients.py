@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import socket
+import psutil
 
+if TYPE_CHECKING:
     from plugins.web.tests.conftest import ServerProcess, StartServer
 
 HEADERS = b"POST /api/length HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -86,6 +88,35 @@ def test_an_unread_response_closes_the_connection(start_server: StartServer) -> 
         response = read_to_end(stalled)
 
     assert len(response) < 50_000_000
+    assert_still_serves(server)
+
+
+def test_an_unread_file_costs_little_memory(start_server: StartServer) -> None:
+    """At most 0.15 MiB for each client that reads nothing of it."""
+    server = start_server(settings='web.static_folder = "assets"')
+    (server.folder / "assets").mkdir()
+    with (server.folder / "assets" / "large.bin").open("wb") as file:
+        file.truncate(64 * 1024 * 1024)
+    process = psutil.Process(server.process.pid)
+
+    def stalled_client() -> socket.socket:
+        client = stack.enter_context(server.socket())
+        client.sendall(b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        # The server writes until the buffers of both sockets are full.
+        assert client.recv(1, socket.MSG_PEEK)
+        return client
+
+    with ExitStack() as stack:
+        for _ in range(20):
+            stalled_client()
+        assert server.get("/api/process")[0] == 200
+        before_bytes = process.memory_info().rss
+        for _ in range(200):
+            stalled_client()
+        assert server.get("/api/process")[0] == 200
+        after_bytes = process.memory_info().rss
+
+    assert (after_bytes - before_bytes) / 200 <= 0.15 * 1024 * 1024
     assert_still_serves(server)
 
 
