@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import aiohttp
 import pytest
@@ -186,6 +187,21 @@ class Download(Action):
         return FileResponse(__file__)
 
 
+class Huge(Action):
+    """Returns a file that a test has created."""
+
+    name = "huge"
+    web = "GET /huge"
+    path: ClassVar = Path()
+
+    async def run(self) -> FileResponse:
+        return FileResponse(self.path)
+
+
+async def get_huge(_: web.Request) -> web.FileResponse:
+    return web.FileResponse(Huge.path)
+
+
 async def get_page(request: web.Request) -> web.Response:
     if "Cookie" in request.headers:
         request[SIGNED_IN] = True
@@ -205,7 +221,7 @@ class Plugin:
 
     @hookimpl
     def actionhero_web_routes(self) -> list[Any]:
-        return [web.get("/page", get_page), web.get("/file", get_file)]
+        return [web.get("/page", get_page), web.get("/file", get_file), web.get("/huge", get_huge)]
 
     @hookimpl
     def actionhero_web_static(self) -> list[StaticFiles]:
@@ -225,7 +241,7 @@ class CookieSignal:
 
 
 ACTIONS = (Plain, SignIn, Public, Revalidated, Untagged, NotStored, Failing, Native, Cookies,
-           Report, Own, Download)  # fmt: skip
+           Report, Own, Download, Huge)  # fmt: skip
 
 
 @asynccontextmanager
@@ -438,6 +454,22 @@ async def test_the_ranges_of_authors_files_are_correct(
     ):
         async with client.get(path, headers=headers) as response:
             assert response.status == status
+
+
+@pytest.mark.parametrize("path", ["/api/huge", "/huge"])
+async def test_an_authors_file_that_is_truncated_closes_the_connection(
+    client: aiohttp.ClientSession, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client does not take the next response for the rest of the file."""
+    huge = tmp_path / "huge.bin"
+    monkeypatch.setattr(Huge, "path", huge)
+    with huge.open("wb") as file:
+        file.truncate(512 * 1024 * 1024)
+
+    async with client.get(path) as response:
+        os.truncate(huge, 0)
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.read()
 
 
 @pytest.mark.parametrize(

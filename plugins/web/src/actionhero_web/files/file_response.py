@@ -31,7 +31,7 @@ _RANGE: Final = re.compile(
 
 
 class FileResponse(web.FileResponse):
-    """Sends a file, or a range of it."""
+    """Sends a file, or a range of it; see `correct_file_response`."""
 
     def set_status(self, status: int, reason: str | None = None) -> None:
         """Set the status. Clients must not cache an error, such as that of a deleted file."""
@@ -39,27 +39,15 @@ class FileResponse(web.FileResponse):
         if status >= 400:
             self.headers.pop("Cache-Control", None)
 
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send the headers and the file.
-
-        Raises:
-            ConnectionResetError: The file was truncated while it was sent. aiohttp ignores that,
-                and the client would take the next response for the rest of the file.
-        """
-        writer = await super().prepare(request)
-        if writer is not None and writer.length and request.method != "HEAD":
-            request.protocol.force_close()
-            raise ConnectionResetError(f"the file {self._path} was truncated while it was sent")
-        return writer
-
 
 async def correct_file_response(request: web.BaseRequest, response: web.FileResponse) -> None:
-    """Correct the ranges and the memory of a file response of aiohttp, also of an author's own one.
+    """Correct a file response of aiohttp, also one of an author's own: its ranges and its memory.
 
     aiohttp compares no entity tag in `If-Range`, so that a client would join parts of two versions
     of a file. It sends a part to `HEAD`, rejects ranges that are to be ignored, and ignores the
     quality values of `Accept-Encoding` for compressed files (`.br`, `.gz`) next to the file
-    (RFC 9110, 12.5.3, 13.1.5 and 14.2).
+    (RFC 9110, 12.5.3, 13.1.5 and 14.2). If the file is truncated while it is sent, aiohttp leaves
+    the connection open, and the client takes the next response for the rest of the file.
 
     Args:
         request: The request.
@@ -67,6 +55,16 @@ async def correct_file_response(request: web.BaseRequest, response: web.FileResp
     """
     find = response._get_file_path_stat_encoding
     response._get_file_path_stat_encoding = lambda accept_encoding: find(_accepted(accept_encoding))  # type: ignore[method-assign]
+    prepare = response.prepare
+
+    async def prepare_completely(request: web.BaseRequest) -> AbstractStreamWriter | None:
+        writer = await prepare(request)
+        if writer is not None and writer.length and request.method != "HEAD":
+            request.protocol.force_close()
+            raise ConnectionResetError(f"the file {response._path} was truncated while it was sent")
+        return writer
+
+    response.prepare = prepare_completely  # type: ignore[method-assign]
     response._chunk_size = min(response._chunk_size, CHUNK_BYTES)
     if request.transport is not None:
         request.transport.set_write_buffer_limits(high=UNSENT_BYTES)
