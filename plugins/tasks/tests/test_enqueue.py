@@ -39,6 +39,28 @@ class Other(Action):
         pass
 
 
+class OtherNow(Action):
+    """Do nothing, in a later version."""
+
+    name = "other"
+    version = 2
+
+    async def run(self) -> None:
+        pass
+
+
+async def test_a_job_has_the_version_of_its_action(tasks_app: Callable[..., Any]) -> None:
+    """The name without a version is version 1."""
+    async with tasks_app(Other, OtherNow) as app:
+        tasks = app.get(Tasks)
+        identifiers = [
+            await tasks.enqueue(name) for name in ("other", "other@1", "other@2", OtherNow)
+        ]
+        jobs = [await tasks.job(identifier) for identifier in identifiers]
+
+    assert [job.action for job in jobs] == ["other", "other", "other@2", "other@2"]
+
+
 async def test_a_deduplication_key_suppresses_further_jobs(tasks_app: Callable[..., Any]) -> None:
     """The id of the first job is returned. Keys are separate for each action."""
     async with tasks_app(Sum, Other) as app:
