@@ -280,6 +280,37 @@ async def test_pages_contain_rows(blog: Any, built: list[str]) -> None:
         assert (pagination["total"], pagination["pages"]) == (3, 2)
 
 
+async def test_a_page_of_a_simple_query_is_one_statement(
+    blog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The total is part of it, with the same conditions."""
+    client = blog.Post._meta.db
+    statements: list[str] = []
+    run = type(client).execute_query
+
+    async def counted(self: Any, query: str, values: Any = None) -> Any:
+        statements.append(query)
+        return await run(self, query, values)
+
+    monkeypatch.setattr(type(client), "execute_query", counted)
+    simple = blog.Post.filter(id__lt=3, title__gte="post").order_by("-id")
+    annotated = blog.Post.annotate(n=Count("id")).filter(n=1).order_by("id")
+    none = blog.Post.annotate(n=Count("id")).filter(n=7).order_by("id")
+    pages = [
+        await Page(limit=1, page=number).fetch_rows(query, PostData)
+        for query, number in ((simple, 1), (simple, 2), (simple, 9), (annotated, 2), (none, 1))
+    ]
+
+    assert [([row.id for row in rows], p["total"]) for rows, p in pages] == [
+        ([2], 2),
+        ([1], 2),
+        ([], 2),
+        ([2], 3),
+        ([], 0),
+    ]
+    assert len(statements) == 1 + 1 + 2 + 2 + 2
+
+
 async def test_the_total_of_a_limited_query_is_limited(blog: Any) -> None:
     """As with `count` of Tortoise."""
     _, pagination = await Page().fetch_rows(blog.Post.all().limit(2), PostData)

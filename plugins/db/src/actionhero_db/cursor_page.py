@@ -80,15 +80,15 @@ class CursorPage(Inputs):
         # The values for the cursors, after the columns of the row.
         columns = reader.columns | {f"_order_{name}": name for name in order.names}
         page = order.page(query, cursor)
-        records, conversions = await select(page, columns, self.limit + 1)
+        records, prepared = await select(page, columns, self.limit + 1)
         records, has_more = self._page_of(records, cursor)
         first = len(reader.columns)
         edges = [list(record)[first:] for record in records[:1] + records[-1:]]
-        for position, function in conversions:
+        for position, function in prepared.conversions:
             for edge in edges if position >= first else ():
                 edge[position - first] = function(edge[position - first])
         pagination = self._pagination(order, cursor, edges, has_more)
-        return reader.read(records, conversions), pagination
+        return reader.read(records, prepared.conversions), pagination
 
     async def fetch(self, rows: QuerySet[Record]) -> tuple[list[Record], CursorPagination]:
         """Return the rows of this page as instances of their model, and its neighbours.

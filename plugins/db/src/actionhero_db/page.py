@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
 
 from actionhero import Field, Inputs
 
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
     Record = TypeVar("Record", bound=Model)
     Row = TypeVar("Row")
+
+
+#: The largest offset that every database accepts.
+MAX_OFFSET: Final = 2**63 - 1
 
 
 class Pagination(TypedDict):
@@ -58,13 +62,20 @@ class Page(Inputs):
         from actionhero_db.rows import reader_of, select
 
         reader = reader_of(row_type)
-        total = await self._count(query)
         offset = (self.page - 1) * self.limit
-        # No query beyond the end, so no offset is too large for the database.
-        if offset >= total:
-            return [], self._pagination(total)
-        records, conversions = await select(query, reader.columns, self.limit, offset)
-        return reader.read(records, conversions), self._pagination(total)
+        is_limited = query._limit is not None or query._offset is not None
+        if is_limited or offset > MAX_OFFSET:
+            total = await self._count(query)
+            if offset >= total:
+                return [], self._pagination(total)
+        # The total of a simple query comes with its rows, in one statement.
+        records, prepared = await select(
+            query, reader.columns, self.limit, offset, total=not is_limited
+        )
+        if not is_limited:
+            has_total = prepared.has_total and records
+            total = records[0][-1] if has_total else await self._count(query)
+        return reader.read(records, prepared.conversions), self._pagination(total)
 
     async def fetch(self, rows: QuerySet[Record]) -> tuple[list[Record], Pagination]:
         """Return the rows of this page as instances of their model, and its position.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tortoise.expressions import Q
     from tortoise.models import Model
+    from tortoise.queryset import CountQuery
 
 #: Types whose values always become one parameter.
 _PLAIN: Final = frozenset(
@@ -57,10 +58,17 @@ class Prepared:
     sql: str
     #: The positions of columns that the driver does not convert, with their functions.
     conversions: Sequence[tuple[int, Callable[[Any], Any]]] = ()
+    #: Whether the last value of each row is the number of all rows, without the limit.
+    has_total: bool = False
 
 
 def prepare_rows(
-    query: QuerySet[Any], columns: Mapping[str, str], limit: int | None, offset: int | None
+    query: QuerySet[Any],
+    columns: Mapping[str, str],
+    limit: int | None,
+    offset: int | None,
+    *,
+    total: bool = False,
 ) -> tuple[Prepared, list[Any]]:
     """Return the prepared query for some columns, and its parameters.
 
@@ -69,11 +77,17 @@ def prepare_rows(
         columns: The names of the columns, with the fields of the model or its relations.
         limit: The maximum number of rows; `None`: all.
         offset: The number of skipped rows.
+        total: Whether each row ends with the number of all rows, if the shape is known; see
+            `Prepared.has_total`.
 
     Raises:
         tortoise.exceptions.FieldError: A field does not exist.
     """
-    key, values = _shape(query, (*columns.items(), bool(limit), bool(offset)))
+    key, values = _shape(query, (*columns.items(), bool(limit), bool(offset), total))
+    # Only then it is known to be a query with one total.
+    with_total = total and key is not None
+    if with_total:
+        values *= 2
     values += [number for number in (limit, offset) if number]
     prepared = None if key is None else _prepared.get(key)
     if prepared is None:
@@ -88,7 +102,7 @@ def prepare_rows(
             for position, function in enumerate(functions)
             if not isinstance(function, types.LambdaType)
         )
-        return _build(selection, key, values, conversions)
+        return _build(selection, key, values, conversions, query.count() if with_total else None)
     return prepared, values
 
 
@@ -112,7 +126,7 @@ def prepare_count(query: QuerySet[Any]) -> tuple[Prepared, list[Any]]:
     key, values = _shape(query, ("count",))
     prepared = None if key is None else _prepared.get(key)
     if prepared is None:
-        return _build(query.count(), key, values, ())
+        return _build(query.count(), key, values)
     return prepared, values
 
 
@@ -120,12 +134,17 @@ def _build(
     query: AwaitableQuery[Any],
     key: Any,
     values: list[Any],
-    conversions: Sequence[tuple[int, Callable[[Any], Any]]],
+    conversions: Sequence[tuple[int, Callable[[Any], Any]]] = (),
+    count: CountQuery | None = None,
 ) -> tuple[Prepared, list[Any]]:
     query._choose_db_if_not_chosen()
     query._make_query()
+    if count is not None:
+        count._db = query._db
+        count._make_query()
+        query.query._select_other(count.query.as_("_total"))  # type: ignore[arg-type]
     sql, parameters = query.query.get_parameterized_sql()
-    prepared = Prepared(sql, conversions)
+    prepared = Prepared(sql, conversions, has_total=count is not None)
     # It can be used again only if the parameters are the values of the shape.
     if key is not None and _types(parameters) == _types(values) and parameters == values:
         if len(_prepared) >= _MAX_PREPARED:

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from tortoise.exceptions import FieldError
 
-from actionhero_db.prepared_query import prepare_count, prepare_rows
+from actionhero_db.prepared_query import Prepared, prepare_count, prepare_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -60,21 +60,35 @@ async def fetch_rows(query: QuerySet[Any], row_type: type[Row]) -> list[Row]:
         TypeError: `row_type` has no fields, or its fields cannot be read from the query.
     """
     reader = reader_of(row_type)
-    records, conversions = await select(query, reader.columns, query._limit, query._offset)
-    return reader.read(records, conversions)
+    records, prepared = await select(query, reader.columns, query._limit, query._offset)
+    return reader.read(records, prepared.conversions)
 
 
 async def count_rows(query: QuerySet[Any]) -> int:
     """Return the number of rows of a query without a limit."""
     prepared, parameters = prepare_count(query)
-    _, [record] = await query._choose_db().execute_query(prepared.sql, parameters)
-    return int(next(iter(_values(record))))
+    records: Any
+    _, records = await query._choose_db().execute_query(prepared.sql, parameters)
+    # A query with groups has the same number in each of its rows.
+    return int(next(iter(_values(records[0])))) if records else 0
 
 
 async def select(
-    query: QuerySet[Any], columns: Mapping[str, str], limit: int | None, offset: int | None = None
-) -> tuple[list[Any], Iterable[tuple[int, Callable[[Any], Any]]]]:
-    """Return the values of some columns, a sequence for each row, and functions to convert them.
+    query: QuerySet[Any],
+    columns: Mapping[str, str],
+    limit: int | None,
+    offset: int | None = None,
+    *,
+    total: bool = False,
+) -> tuple[list[Any], Prepared]:
+    """Return the values of some columns, a sequence for each row, and the prepared query.
+
+    Args:
+        query: The rows.
+        columns: The names of the columns, with the fields of the model.
+        limit: The maximum number of rows; `None`: all.
+        offset: The number of skipped rows.
+        total: Whether to add the number of all rows, if the prepared query `has_total`.
 
     Raises:
         TypeError: The columns cannot be read from the query.
@@ -85,9 +99,10 @@ async def select(
             "prefetch_related from the query, or fetch its models"
         )
     if limit == 0:
-        return [], ()
+        # To Tortoise, zero is no limit.
+        return [], Prepared("")
     try:
-        prepared, parameters = prepare_rows(query, columns, limit, offset)
+        prepared, parameters = prepare_rows(query, columns, limit, offset, total=total)
     except (FieldError, ValueError) as error:
         names = ", ".join(map(repr, columns.values()))
         raise TypeError(
@@ -98,7 +113,7 @@ async def select(
     _, records = await query._choose_db().execute_query(prepared.sql, parameters)
     if records and isinstance(records[0], dict):
         records = [tuple(record.values()) for record in records]
-    return list(records), prepared.conversions
+    return list(records), prepared
 
 
 class RowReader(Generic[Row]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypedDict
+from typing import Annotated, Any, ClassVar, TypedDict
 
 from actionhero import Action, Call, Field, Inputs, NotFound
 from actionhero_channels import Channels
@@ -13,9 +13,6 @@ from actionhero_db import Database, Page, Pagination
 from actionhero_openapi import Operation
 from actionhero_sessions import RequireSession
 from actionhero_web import Route
-
-if TYPE_CHECKING:
-    from actionhero_chat.models import Message
 
 #: The largest integer that every JSON client reads without loss of precision (RFC 8259, 6).
 MAX_SAFE_INTEGER = 2**53 - 1
@@ -71,9 +68,9 @@ class MessageCreate(Action):
     middleware = [RequireSession()]
 
     async def run(self, inputs: MessageCreateInputs, call: Call) -> MessageCreated:
-        message = await messages.create(call.session["userId"], inputs.body)
-        await _broadcast(call, message)
-        return {"message": messages.serialize(message)}
+        message, author = await messages.create(call.session["userId"], inputs.body)
+        await _broadcast(call, message, author)
+        return {"message": message}
 
 
 class MessageViewInputs(Inputs):
@@ -148,7 +145,7 @@ class MessagesHello(Action):
         greeting = f"Hello! The current time is {time}"
         admin = await users.find_default()
         if admin is not None:
-            await _broadcast(call, await messages.create(admin.id, greeting))
+            await _broadcast(call, *await messages.create(admin.id, greeting))
         return {"message": greeting}
 
 
@@ -158,9 +155,9 @@ class MessagesHelloEveryMinute(MessagesHello):
     task = {"every": timedelta(minutes=1)}
 
 
-async def _broadcast(call: Call, message: Message) -> None:
+async def _broadcast(call: Call, message: messages.MessageData, author: str) -> None:
     """Broadcast a message after the commit, so that a failed broadcast rolls nothing back."""
-    payload: MessageDetails = {"message": messages.serialize_with_author(message)}
+    payload: MessageDetails = {"message": {**message, "user_name": author}}
     await call.get(Database).after_commit(
-        call.get(Channels).broadcast, "messages", payload, f"user:{message.user_id}"
+        call.get(Channels).broadcast, "messages", payload, f"user:{message['user_id']}"
     )

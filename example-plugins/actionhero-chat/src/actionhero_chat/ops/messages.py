@@ -34,6 +34,10 @@ class MessageWithAuthor(MessageData):
     user_name: Annotated[str, Column("user__name")]
 
 
+class _Author(TypedDict):
+    name: str
+
+
 def serialize(message: Message) -> MessageData:
     """Return the data of a message."""
     return {
@@ -45,28 +49,24 @@ def serialize(message: Message) -> MessageData:
     }
 
 
-def serialize_with_author(message: Message) -> MessageWithAuthor:
-    """Return the data of a message with the name of its user, which must have been fetched."""
-    return {**serialize(message), "user_name": message.user.name}
-
-
-async def create(user_id: int, body: str) -> Message:
-    """Create a message, and return it with its user.
+async def create(user_id: int, body: str) -> tuple[MessageData, str]:
+    """Create a message, and return it with the name of its author.
 
     Raises:
         SignInRequired: The user does not exist any more, although the session does.
     """
-    user = await User.get_or_none(id=user_id)
-    if user is None:
+    authors = await fetch_rows(User.filter(id=user_id), _Author)
+    if not authors:
         raise SignInRequired
     # One timestamp for both columns: their own defaults would read the clock twice.
     timestamp = now()
     try:
-        return await Message.create(
-            user=user, body=body, created_at=timestamp, updated_at=timestamp
+        message = await Message.create(
+            user_id=user_id, body=body, created_at=timestamp, updated_at=timestamp
         )
     except IntegrityError:
         raise SignInRequired from None
+    return serialize(message), authors[0]["name"]
 
 
 async def find(id: int) -> MessageWithAuthor:

@@ -30,8 +30,8 @@ _HARMLESS_NAMES: Final = frozenset(_HARMLESS.split()) | {""}
 class PooledConnection(asyncpg.Connection):  # type: ignore[misc]
     """A connection whose return to the pool needs no round trip after `skip_reset`.
 
-    asyncpg sends four statements whenever a connection is returned, in case that somebody changed
-    a setting, subscribed to notifications or acquired advisory locks.
+    asyncpg sends four statements whenever a connection is returned, for settings, subscriptions,
+    cursors and advisory locks of its last user.
     """
 
     _needs_reset = True
