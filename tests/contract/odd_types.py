@@ -14,7 +14,18 @@ from aiohttp.web import Response
 from pydantic import AliasChoices, AliasPath, ConfigDict, SecretStr, computed_field
 from pydantic.alias_generators import to_camel
 
-from actionhero import Action, Event, Field, File, Inputs, NotFound, Secret, Stream
+from actionhero import (
+    Action,
+    Cookie,
+    Event,
+    Field,
+    File,
+    Header,
+    Inputs,
+    NotFound,
+    Secret,
+    Stream,
+)
 from actionhero_openapi import Operation
 from actionhero_web import Route, Routes
 
@@ -177,6 +188,34 @@ class EditNow(Action):
 
     async def run(self, inputs: Camel) -> Camel:
         return inputs
+
+
+class Sourced(Inputs):
+    """Inputs from headers and cookies."""
+
+    token: Annotated[str, Header("X-Token")]
+    theme: Annotated[str, Cookie()] = "light"
+    page: int = 1
+
+
+class Source(Action):
+    """Read a header and a cookie."""
+
+    name = "odd:source"
+    web = "POST /source"
+
+    async def run(self, inputs: Sourced) -> str:
+        return inputs.token
+
+
+class Parameters(Action):
+    """Take inputs as parameters."""
+
+    name = "odd:parameters"
+    web = "PUT /parameters/{id}"
+
+    async def run(self, id: int, names: list[str], tree: Tree | None = None) -> int:
+        return id
 
 
 class Choices(Inputs):

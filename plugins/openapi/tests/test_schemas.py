@@ -116,6 +116,53 @@ def test_inputs_and_results_of_a_model_have_two_names_if_they_differ(
     }
 
 
+class Tree(Inputs):
+    """A recursive model."""
+
+    name: str
+    children: list[Tree] = []
+    other: Branch | None = None
+
+
+class Branch(Inputs):
+    """A model that refers to the one that refers to it."""
+
+    tree: Tree
+
+
+class PricedTree(Inputs):
+    """A recursive model that differs."""
+
+    price: Price
+    children: list[PricedTree] = []
+
+
+def test_recursive_models_have_one_name(document_of: DocumentOf) -> None:
+    """Unless they contain something that differs."""
+
+    class Grow(Action):
+        name = "grow"
+        web = "POST /grow"
+
+        async def run(self, inputs: Branch) -> list[Tree]:
+            return []
+
+    class Sell(Action):
+        name = "sell"
+        web = "GET /sell"
+
+        async def run(self) -> PricedTree:
+            raise NotImplementedError
+
+    schemas = document_of(Grow, Sell)["components"]["schemas"]
+
+    assert {"Tree", "Branch", "PricedTree-Output"} <= set(schemas)
+    assert not {"Tree-Input", "Tree-Output", "PricedTree"} & set(schemas)
+    assert schemas["Tree"]["properties"]["children"]["items"] == {
+        "$ref": "#/components/schemas/Tree"
+    }
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 def test_two_models_with_one_name_have_the_names_of_their_modules(
     document_of: DocumentOf, reverse: bool

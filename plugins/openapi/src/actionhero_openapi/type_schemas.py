@@ -67,7 +67,7 @@ class TypeSchemas:
         schemas, document = TypeAdapter.json_schemas(
             inputs, ref_template=REF_TEMPLATE, schema_generator=_Generator
         )
-        names = {name: f"{name}Model" for name in reserved_names}
+        names = _shorter_names(document.get("$defs", {}), reserved_names)
         definitions = {
             names.get(name, name): rename_references(transform(schema, _clean), names)
             for name, schema in document.get("$defs", {}).items()
@@ -85,6 +85,34 @@ class TypeSchemas:
     def get(self, action: str, mode: Mode) -> Schema:
         """Return the schema of a type, a reference for a model; empty if any value is allowed."""
         return self._schemas.get((action, mode), {})
+
+
+def _shorter_names(
+    definitions: Mapping[str, Schema], reserved_names: Iterable[str]
+) -> dict[str, str]:
+    """Return other names of definitions: one for inputs and results that do not differ.
+
+    pydantic considers recursive models as different, because they refer to themselves by name.
+    """
+    bases = {
+        base
+        for name in definitions
+        for base in [name.removesuffix("-Input")]
+        if base != name and base not in definitions and f"{base}-Output" in definitions
+    }
+    while True:
+        names = {f"{base}-{mode}": base for base in bases for mode in ("Input", "Output")}
+        different = {
+            base
+            for base in bases
+            if rename_references(definitions[f"{base}-Input"], names)
+            != rename_references(definitions[f"{base}-Output"], names)
+        }
+        if not different:
+            break
+        bases -= different
+    reserved = {name: f"{name}Model" for name in reserved_names}
+    return reserved | {name: reserved.get(base, base) for name, base in names.items()}
 
 
 class _Generator(GenerateJsonSchema):
