@@ -55,6 +55,8 @@ with warnings.catch_warnings():
             # logs each call.
             arguments |= {
                 "access_log": None,
+                # The reader of bodies decompresses them, within their limits.
+                "auto_decompress": False,
                 "handler_cancellation": settings.cancel_on_disconnect,
                 "keepalive_timeout": settings.keepalive_timeout.total_seconds(),
                 # After an early response, the rest of the request is read and discarded, so that

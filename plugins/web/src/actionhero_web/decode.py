@@ -57,9 +57,8 @@ class RequestDecoder:
     """
 
     def __init__(self, settings: WebSettings, decoders: Mapping[str, BodyDecoder]) -> None:
-        self._body = BodyReader(
-            settings.body_limit_bytes, settings.body_idle_timeout.total_seconds()
-        )
+        #: Reads bodies within their limits.
+        self.body = BodyReader(settings)
         self._memory_bytes = settings.file_memory_bytes
         #: The decoders of bodies: our own by kind, those of plugins by media type.
         self._decoders: dict[MediaType | str, Callable[[CallContext], Awaitable[Body]]] = {
@@ -94,8 +93,10 @@ class RequestDecoder:
                 and media_type_of(request.headers.get("Content-Type")) is MediaType.JSON
             ):
                 # The usual request with a body: parsed and validated in one step.
-                body = self._body.read_buffered(request) or await self._body.read(request)
-                return JsonPayload(body)
+                body, limit = self.body, self.body.parsed_limit(match.route)
+                return JsonPayload(
+                    body.read_buffered(request, limit) or await body.read(request, limit)
+                )
             return await self._decode_sources(context)
         except TypedError as error:
             return InvalidPayload(error)
@@ -126,7 +127,7 @@ class RequestDecoder:
             decode = self._decoders.get(media_type_of(content_type))
         if decode is not None:
             return await decode(context)
-        if not await self._body.read(request):
+        if not await self._read(context):
             return b""
         problem = (
             f"unsupported media type {content_type!r} of the body"
@@ -140,14 +141,24 @@ class RequestDecoder:
             headers=(("Accept", self._accepted),),
         )
 
+    async def _read(self, context: CallContext) -> bytes:
+        limit = self.body.parsed_limit(context.match.route)
+        return await self.body.read(context.request, limit)
+
     async def _decode_json(self, context: CallContext) -> Body:
-        return await self._body.read(context.request)
+        return await self._read(context)
 
     async def _decode_form(self, context: CallContext) -> Body:
-        return FormFields(parse_form(await self._body.read(context.request)))
+        return FormFields(parse_form(await self._read(context)))
 
     async def _decode_multipart(self, context: CallContext) -> Body:
-        form = await read_form(context.request, self._body, self._memory_bytes)
+        route = context.match.route
+        form = await read_form(
+            self.body.stream(context.request, self.body.limit(route)),
+            context.request.headers["Content-Type"],
+            memory_bytes=self._memory_bytes,
+            fields_limit_bytes=self.body.parsed_limit(route),
+        )
         context.form = form
         return FormFields(form.fields)
 
@@ -155,7 +166,7 @@ class RequestDecoder:
         self, decoder: BodyDecoder, media_type: str, context: CallContext
     ) -> Body:
         """Decode a body with the decoder of a plugin."""
-        body = await self._body.read(context.request)
+        body = await self._read(context)
         if not body:
             return b""
         try:
@@ -175,15 +186,6 @@ class RequestDecoder:
         cookies = request.cookies
         payload.cookies = {n: [cookies[n]] for n in schema.cookie_names if n in cookies}
         return payload
-
-    def check_length(self, request: web.BaseRequest) -> None:
-        """Validate the declared length of the body of a request that is not decoded.
-
-        Raises:
-            RequestTooLarge: It is larger than the limit.
-        """
-        if request.method not in METHODS_WITHOUT_BODY:
-            self._body.check_length(request)
 
 
 def _disk_error(error: OSError, request_id: str) -> TypedError:

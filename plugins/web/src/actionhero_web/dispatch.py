@@ -9,7 +9,6 @@ from aiohttp import web
 from actionhero import ActionNotFound, RequestTooLarge, TypedError
 from actionhero_web.files.file_response import correct_file_response
 from actionhero_web.request_context import CallContext
-from actionhero_web.responses.http_error import HttpError
 from actionhero_web.routes.request_target import path_below_mount, split_target
 from actionhero_web.routes.route import METHODS
 from actionhero_web.routes.route_tree import Match
@@ -65,10 +64,6 @@ class Dispatcher:
         path, query = split_target(request)
         if path in self._upgrades.by_path and (upgrade := self._upgrades.find(request, path)):
             return await self._upgrades.handle(request, upgrade, path, query)
-        if request._message.compression:
-            # aiohttp decompresses the unread rest of a body before it discards it, so a rejected
-            # decompression bomb would block all clients for seconds. Close the connection instead.
-            request.protocol._lingering_time = 0.0
         if self.bypasses_aiohttp and (path.startswith(self._path_start) or path == self._prefix):
             return await self._dispatch_action(request, path, query)
         return await self._dispatch_native(request)
@@ -96,17 +91,22 @@ class Dispatcher:
             return await self._handler.handle(context)
         return await self._handler.refuse(request, request_id, connection, match)
 
+    def _guard_body(self, request: web.Request) -> None:
+        """Apply the limits of bodies to all that a native handler or middleware reads."""
+        path, _ = split_target(request)
+        match = None
+        if path.startswith(self._path_start):
+            match = self._match(request.method, path[self._prefix_length :])
+        self._handler.body.guard(request, match.route if isinstance(match, Match) else None)
+
     async def _dispatch_native(self, request: web.Request) -> Response:
         """Return the response of a native route, or that of a file."""
         handler = self._handler
         if request.raw_path == "*":
             # `OPTIONS *` is for the server as a whole (RFC 9110 §9.3.7).
             return await handler.options_response(request, ", ".join((*METHODS, "OPTIONS")))
-        if request.headers.get("Expect", "100-continue").lower() != "100-continue":
-            # aiohttp repeats the value in its response, and fails on some values.
-            return await handler.error_response(
-                request, HttpError(417, "the Expect header must be '100-continue'")
-            )
+        if request.body_exists:
+            self._guard_body(request)
         try:
             response: Any = await self._handle_native(request)
             if type(response) is web.FileResponse:

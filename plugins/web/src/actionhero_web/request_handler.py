@@ -22,7 +22,7 @@ from actionhero.transport import DeferredPayload, InvalidPayload
 from actionhero_web.codecs import decoders_of, encoders_of
 from actionhero_web.connections.client_resolver import ClientResolver
 from actionhero_web.cross_origin import CrossOriginProtection, remove_cookies
-from actionhero_web.decode import RequestDecoder
+from actionhero_web.decode import METHODS_WITHOUT_BODY, RequestDecoder
 from actionhero_web.encode import ResponseEncoder
 from actionhero_web.request_context import RequestContext
 from actionhero_web.responses.cors import Cors
@@ -60,6 +60,8 @@ class RequestHandler:
         #: The clients of requests.
         self.clients = ClientResolver(settings.trusted_proxies)
         self._decoder = RequestDecoder(settings, decoders_of(app))
+        #: Reads bodies within their limits.
+        self.body = self._decoder.body
         self.encoder = ResponseEncoder(self._format, app.pipeline, encoders_of(app))
         self._cors = Cors(
             settings.allowed_origins,
@@ -154,7 +156,8 @@ class RequestHandler:
             error = ActionNotFound("Action not found")
         try:
             # 413 takes precedence over 404 and 405.
-            self._decoder.check_length(request)
+            if request.method not in METHODS_WITHOUT_BODY:
+                self.body.check_length(request, self.body.limit_bytes)
         except TypedError as too_large:
             error = too_large
         outcome = self._pipeline.refuse(connection, error, request_id=request_id)

@@ -49,6 +49,12 @@ class WebSettings(Settings):
         ge=0,
         description="The largest request body, after decompression. 0 is no limit.",
     )
+    parsed_body_limit_bytes: int = Field(
+        default=1024 * 1024,
+        ge=0,
+        description="The largest part of a request body that is parsed in memory: JSON, forms, and "
+        "the fields of multipart forms without their files. 0 is no limit.",
+    )
     file_memory_bytes: int = Field(
         default=1024 * 1024, ge=0, description="Uploaded files larger than this are stored on disk."
     )
@@ -59,6 +65,16 @@ class WebSettings(Settings):
     body_idle_timeout: timedelta = Field(
         default=timedelta(seconds=20),
         description="How long a client may pause while sending a body.",
+    )
+    body_minimum_bytes_per_second: int = Field(
+        default=500,
+        ge=0,
+        description="How fast a client must send a body on average, after body_rate_grace. 0 is "
+        "any rate.",
+    )
+    body_rate_grace: timedelta = Field(
+        default=timedelta(seconds=20),
+        description="How long a client may be slower than body_minimum_bytes_per_second.",
     )
     write_timeout: timedelta = Field(
         default=timedelta(seconds=30),

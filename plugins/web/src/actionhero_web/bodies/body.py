@@ -1,116 +1,247 @@
-"""The reader of request bodies, with a size limit and an idle timeout."""
+"""The reader of request bodies: size limits, decompression, an idle timeout and a minimum rate."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp.client_exceptions import ClientPayloadError
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 
-from actionhero import MalformedRequest, RequestTooLarge, Timeout
+from actionhero import MalformedRequest, RequestTooLarge, Timeout, UnsupportedMediaType
+from actionhero_web.bodies.body_stream import BodyStream
+from actionhero_web.bodies.content_coding import ContentDecoder, decoder_for
+from actionhero_web.bodies.media import MediaType, media_type_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from aiohttp import web
+    from aiohttp import StreamReader, web
+
+    from actionhero_web.routes.route import Route
+    from actionhero_web.settings import WebSettings
+
+#: The bytes that are decompressed before other requests are continued.
+YIELD_BYTES: Final = 512 * 1024
 
 
 class BodyReader:
     """Reads request bodies within limits.
 
     Args:
-        limit_bytes: The largest body, after decompression; 0 for no limit.
-        idle_seconds: How long a client may pause.
+        settings: The limits.
     """
 
-    def __init__(self, limit_bytes: int, idle_seconds: float) -> None:
-        self.limit_bytes = limit_bytes
-        self.idle_seconds = idle_seconds
+    def __init__(self, settings: WebSettings) -> None:
+        #: The largest body, after decompression; 0 for no limit.
+        self.limit_bytes = settings.body_limit_bytes
+        #: The largest body, or part of it, that is parsed in memory; 0 for no limit.
+        self.parsed_limit_bytes = _smaller(
+            settings.parsed_body_limit_bytes, settings.body_limit_bytes
+        )
+        self._idle_seconds = settings.body_idle_timeout.total_seconds()
+        self._minimum_rate = settings.body_minimum_bytes_per_second
+        self._grace_seconds = settings.body_rate_grace.total_seconds()
 
-    def read_buffered(self, request: web.BaseRequest) -> bytes:
-        """Return the body if it is completely received and within the limit, else no bytes.
+    def limit(self, route: Route) -> int:
+        """Return the largest body of a route; 0 for no limit."""
+        own = route.body_limit_bytes
+        return self.limit_bytes if own is None else own
 
-        This covers most requests: a small body arrives with the headers, and needs no waiting.
+    def parsed_limit(self, route: Route) -> int:
+        """Return the largest body of a route that is parsed in memory; 0 for no limit."""
+        own = route.parsed_body_limit_bytes
+        if own is not None:
+            return own
+        if route.body_limit_bytes is None:
+            return self.parsed_limit_bytes
+        return _smaller(self.parsed_limit_bytes, route.body_limit_bytes)
+
+    def read_buffered(self, request: web.BaseRequest, limit_bytes: int) -> bytes:
+        """Return the body if it is completely received, within the limit and not compressed.
+
+        Otherwise no bytes. This covers most requests: a small body arrives with the headers, and
+        needs no waiting.
         """
         content = request.content
-        if not content.is_eof() or content.total_bytes > (self.limit_bytes or content.total_bytes):
+        if not content.is_eof() or content.total_bytes > (limit_bytes or content.total_bytes):
             return b""
-        if content.exception() is not None:
+        if content.exception() is not None or "Content-Encoding" in request.headers:
             return b""
         # Stored, so that an action can verify a signature with `await connection.raw.read()`.
         body = request._read_bytes = content.read_nowait()
         return body
 
-    async def read(self, request: web.BaseRequest) -> bytes:
-        """Return the whole body.
+    async def read(self, request: web.BaseRequest, limit_bytes: int) -> bytes:
+        """Return the whole body, decompressed.
+
+        Args:
+            request: The request.
+            limit_bytes: The largest body, after decompression; 0 for no limit.
 
         Raises:
             RequestTooLarge: It is larger than the limit.
             MalformedRequest: Its framing or its compression is invalid.
-            Timeout: The client paused for too long.
+            HttpError: It has a `Content-Encoding` that is not supported.
+            Timeout: The client paused for too long, or sends too slowly.
         """
-        content = request.content
-        if content.is_eof() and content.exception() is None:
-            # It arrived with the headers: no waiting, no timeout.
-            body = content.read_nowait()
-            self.check_length(request)
-            self.check_size(len(body))
-        else:
-            body = b"".join([chunk async for chunk in self.chunks(request)])
-        if not body and request._message.compression:
-            # aiohttp reads a gzip body that is cut short within its header as an empty one.
-            raise MalformedRequest("the compressed body is empty or truncated")
+        body = b"".join([chunk async for chunk in self.chunks(request, limit_bytes)])
         request._read_bytes = body
         return body
 
-    async def chunks(self, request: web.BaseRequest) -> AsyncIterator[bytes]:
-        """Yield the body in chunks, as they arrive."""
-        self.check_length(request)
-        self.send_continue(request)
-        size = 0
-        content = request.content
-        while True:
-            try:
-                async with asyncio.timeout(self.idle_seconds):
-                    chunk = await content.readany()
-            except TimeoutError:
-                raise self.idle_timeout() from None
-            except (RequestPayloadError, ClientPayloadError, HttpProcessingError) as error:
-                raise MalformedRequest(f"the body cannot be read: {_reason(error)}") from error
-            if not chunk:
-                return
-            size += len(chunk)
-            self.check_size(size)
-            yield chunk
+    def stream(self, request: web.BaseRequest, limit_bytes: int) -> BodyStream:
+        """Return the body as a stream, whose reads raise the errors of `read`."""
+        return BodyStream(self.chunks(request, limit_bytes), request.content)
 
-    def check_length(self, request: web.BaseRequest) -> None:
+    def guard(self, request: web.BaseRequest, route: Route | None) -> None:
+        """Apply the limits to all that a native handler reads of the body of its request.
+
+        Args:
+            request: A request with a body.
+            route: The route of the action, if native middlewares precede one.
+        """
+        content_type = request.headers.get("Content-Type")
+        try:
+            is_parsed = media_type_of(content_type) in {MediaType.JSON, MediaType.FORM}
+        except UnsupportedMediaType:
+            # The handler decides on the charset.
+            is_parsed = True
+        if route is None:
+            limit = self.parsed_limit_bytes if is_parsed else self.limit_bytes
+        else:
+            limit = self.parsed_limit(route) if is_parsed else self.limit(route)
+        content = request.content
+        request._payload = BodyStream(self.chunks(request, limit, continues=False), content)
+
+    async def chunks(
+        self, request: web.BaseRequest, limit_bytes: int, *, continues: bool = True
+    ) -> AsyncIterator[bytes]:
+        """Yield the decompressed body in chunks, as they arrive.
+
+        Args:
+            request: The request.
+            limit_bytes: The largest body, after decompression; 0 for no limit.
+            continues: Whether to send `100 Continue`; for native routes, aiohttp sends it.
+        """
+        content = request.content
+        if isinstance(content, BodyStream):
+            # Guarded already, and routed to an action by aiohttp.
+            while chunk := await content.readany():
+                yield chunk
+            return
+        decoder = self._decoder(request)
+        self.check_length(request, limit_bytes)
+        if continues:
+            send_continue(request)
+        received = size = 0
+        pace = _Pace(self._idle_seconds, self._minimum_rate, self._grace_seconds)
+        while chunk := await pace.read(content):
+            received += len(chunk)
+            check_size(received, limit_bytes)
+            if decoder is None:
+                yield chunk
+                continue
+            for piece in decoder.decode(chunk):
+                size += len(piece)
+                check_size(size, limit_bytes)
+                if size % YIELD_BYTES < len(piece):
+                    # Decompression may take long, in which other requests must be continued.
+                    await asyncio.sleep(0)
+                yield piece
+        if decoder is not None:
+            decoder.finish()
+
+    def check_length(self, request: web.BaseRequest, limit_bytes: int) -> None:
         """Reject a body whose `Content-Length` is too large, before any of it is read."""
         length = request.content_length
-        if self.limit_bytes and length is not None and length > self.limit_bytes:
-            raise self._too_large(length)
+        if limit_bytes and length is not None and length > limit_bytes:
+            raise _too_large(length, limit_bytes)
 
-    def check_size(self, size: int) -> None:
-        """Reject a body of which `size` bytes were read, if that is above the limit."""
-        if self.limit_bytes and size > self.limit_bytes:
-            raise self._too_large(None)
+    def _decoder(self, request: web.BaseRequest) -> ContentDecoder | None:
+        codings = request.headers.getall("Content-Encoding", None)
+        if codings is None:
+            return None
+        if request._message.compression and getattr(request.protocol, "decompresses", True):
+            # Mounted in another application, whose server decompresses bodies.
+            return None
+        return decoder_for(", ".join(codings))
 
-    def send_continue(self, request: web.BaseRequest) -> None:
-        """Send `100 Continue` to a client that waits for it before it sends the body."""
-        expect = request.headers.get("Expect")
-        if expect is not None and expect.lower() == "100-continue" and request.transport:
-            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def idle_timeout(self) -> Timeout:
-        """Return the error for a client that paused for too long."""
-        return Timeout(f"The body paused for more than {self.idle_seconds:g} s")
+class _Pace:
+    """Reads from a client, and checks that it sends fast enough.
 
-    def _too_large(self, length: int | None) -> RequestTooLarge:
-        body = "body" if length is None else f"body of {length} bytes"
-        return RequestTooLarge(
-            f"Payload Too Large — {body} exceeds the {self.limit_bytes} byte limit"
-        )
+    The time in which this server does not read does not count.
+
+    Args:
+        idle_seconds: How long the client may pause.
+        minimum_rate: The bytes per second that it must send on average; 0 for any.
+        grace_seconds: The time that it has in addition.
+    """
+
+    def __init__(self, idle_seconds: float, minimum_rate: int, grace_seconds: float) -> None:
+        self._idle_seconds = idle_seconds
+        self._minimum_rate = minimum_rate
+        self._grace_seconds = self._left_seconds = grace_seconds
+
+    async def read(self, content: StreamReader) -> bytes:
+        """Return the next data; empty at the end.
+
+        Raises:
+            Timeout: The client paused for too long, or sends too slowly.
+            MalformedRequest: The framing of the body is invalid.
+        """
+        try:
+            if content.is_eof():
+                data: bytes = await content.readany()
+                return data
+            return await self._wait(content)
+        except (RequestPayloadError, ClientPayloadError, HttpProcessingError) as error:
+            raise MalformedRequest(f"the body cannot be read: {_reason(error)}") from error
+
+    async def _wait(self, content: StreamReader) -> bytes:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        limited = bool(self._minimum_rate) and self._left_seconds < self._idle_seconds
+        seconds = self._left_seconds if limited else self._idle_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                data: bytes = await content.readany()
+        except TimeoutError:
+            if limited:
+                message = f"The body arrives at less than {self._minimum_rate} bytes per second"
+                raise Timeout(message) from None
+            raise Timeout(f"The body paused for more than {self._idle_seconds:g} s") from None
+        if self._minimum_rate:
+            # At most the grace, so that a fast beginning does not allow a slow rest.
+            left = self._left_seconds + len(data) / self._minimum_rate - (loop.time() - start)
+            self._left_seconds = min(left, self._grace_seconds)
+        return data
+
+
+def send_continue(request: web.BaseRequest) -> None:
+    """Send `100 Continue` to a client that waits for it before it sends the body."""
+    expect = request.headers.get("Expect")
+    if expect is None or expect.lower() != "100-continue" or request.version < (1, 1):
+        return
+    if request.transport is not None and not request.content.total_bytes:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def check_size(size: int, limit_bytes: int) -> None:
+    """Reject a body of which `size` bytes were read, if that is above the limit."""
+    if limit_bytes and size > limit_bytes:
+        raise _too_large(None, limit_bytes)
+
+
+def _smaller(limit: int, other: int) -> int:
+    """Return the smaller of two limits, of which 0 is none."""
+    return min(limit, other) if limit and other else limit or other
+
+
+def _too_large(length: int | None, limit_bytes: int) -> RequestTooLarge:
+    body = "body" if length is None else f"body of {length} bytes"
+    return RequestTooLarge(f"Payload Too Large — {body} exceeds the {limit_bytes} byte limit")
 
 
 def _reason(error: BaseException) -> str:

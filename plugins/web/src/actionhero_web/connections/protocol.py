@@ -46,6 +46,9 @@ class HttpProtocol(RequestHandler):
         "remote",
     )
 
+    #: Whether aiohttp has decompressed the bodies of requests.
+    decompresses = False
+
     def __init__(self, manager: HttpServer, **arguments: Any) -> None:
         super().__init__(manager, **arguments)
         #: Splits the received data into requests.
