@@ -44,8 +44,12 @@ PRIVATE_NAMES: Final[dict[str, tuple[str, ...]]] = {
         "Application._make_request",
         "Application._set_loop",
     ),
-    "actionhero_web/bodies/body.py": ("Request._message", "Request._read_bytes"),
-    "actionhero_web/bodies/multipart.py": ("Request._message",),
+    "actionhero_web/bodies/body.py": (
+        "Request._message",
+        "Request._payload",
+        "Request._read_bytes",
+    ),
+    "actionhero_web/bodies/body_stream.py": ("Content._wait",),
     "actionhero_web/connections/half_close.py": ("RequestHandler._current_request",),
     "actionhero_web/connections/http_server.py": (
         "Server._connections",
@@ -78,11 +82,7 @@ PRIVATE_NAMES: Final[dict[str, tuple[str, ...]]] = {
         "RequestHandler._message_tail",
         "RequestHandler._parser",
     ),
-    "actionhero_web/dispatch.py": (
-        "Application._handle",
-        "Request._message",
-        "RequestHandler._lingering_time",
-    ),
+    "actionhero_web/dispatch.py": ("Application._handle",),
     "actionhero_web/responses/json_response.py": ("RequestHandler._drain_helper",),
     "actionhero_web/connections/upgrades.py": (
         "RequestHandler._buffer_paused",
@@ -621,6 +621,7 @@ def test_the_probe_checks_the_owners_of_all_listed_names() -> None:
 
     assert {owner for owner in owners if not owner.startswith("aiohttp.")} <= {
         "Application",
+        "Content",
         "Request",
         "RequestHandler",
         "Response",

@@ -95,13 +95,13 @@ def test_a_multipart_form_is_parsed(client: HttpClient) -> None:
 
 def test_a_text_part_may_have_its_own_charset(client: HttpClient) -> None:
     """The default is UTF-8."""
-    body = form(part('name="text"', b"h\xe4", "Content-Type: text/plain; charset=latin-1"))
+    body = form(part('name="text"', b"h\xe4", "Content-Type: text/plain; charset=iso-8859-1"))
     invalid = form(part('name="text"', b"h\xe4"))
     unknown = form(part('name="text"', b"x", "Content-Type: text/plain; charset=klingon"))
 
     assert client.send("POST", "/api/echo", body, MULTIPART).json == {"text": "hä"}
     assert client.send("POST", "/api/echo", invalid, MULTIPART).status == 400
-    assert client.send("POST", "/api/echo", unknown, MULTIPART).status == 400
+    assert client.send("POST", "/api/echo", unknown, MULTIPART).status == 415
 
 
 def test_an_action_gets_a_file_with_name_type_and_size(client: HttpClient) -> None:
@@ -242,7 +242,6 @@ def test_a_file_may_be_sent_in_chunks_and_compressed(client: HttpClient) -> None
         form(b"--the-boundary\r\nno colon\r\n\r\nx\r\n"),
         form(part('name="file"', b"x", "A: \x00")),
         form(part('name="file"', b"x", "Content-Type: multipart/mixed; boundary=b")),
-        form(part('name="text"', b"x", "Content-Transfer-Encoding: rot13")),
         form(part('name="file"; filename="a"', b"x", *["A: b"] * 200)),
         form(part(f'name="file"; filename="{"x" * 9000}"', b"x")),
     ],

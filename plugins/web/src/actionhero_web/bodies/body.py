@@ -64,7 +64,7 @@ class BodyReader:
         Otherwise no bytes. This covers most requests: a small body arrives with the headers, and
         needs no waiting.
         """
-        content = request.content
+        content = request._payload
         if not content.is_eof() or content.total_bytes > (limit_bytes or content.total_bytes):
             return b""
         if content.exception() is not None or "Content-Encoding" in request.headers:
@@ -92,7 +92,7 @@ class BodyReader:
 
     def stream(self, request: web.BaseRequest, limit_bytes: int) -> BodyStream:
         """Return the body as a stream, whose reads raise the errors of `read`."""
-        return BodyStream(self.chunks(request, limit_bytes), request.content)
+        return BodyStream(self.chunks(request, limit_bytes), request._payload)
 
     def guard(self, request: web.BaseRequest, route: Route | None) -> None:
         """Apply the limits to all that a native handler reads of the body of its request.
@@ -111,10 +111,10 @@ class BodyReader:
             limit = self.parsed_limit_bytes if is_parsed else self.limit_bytes
         else:
             limit = self.parsed_limit(route) if is_parsed else self.limit(route)
-        content = request.content
+        content = request._payload
         request._payload = BodyStream(self.chunks(request, limit, continues=False), content)
 
-    async def chunks(
+    def chunks(
         self, request: web.BaseRequest, limit_bytes: int, *, continues: bool = True
     ) -> AsyncIterator[bytes]:
         """Yield the decompressed body in chunks, as they arrive.
@@ -124,16 +124,19 @@ class BodyReader:
             limit_bytes: The largest body, after decompression; 0 for no limit.
             continues: Whether to send `100 Continue`; for native routes, aiohttp sends it.
         """
-        content = request.content
+        content = request._payload
         if isinstance(content, BodyStream):
             # Guarded already, and routed to an action by aiohttp.
-            while chunk := await content.readany():
-                yield chunk
-            return
+            return content.iter_any()
+        return self._decoded_chunks(request, content, limit_bytes, continues=continues)
+
+    async def _decoded_chunks(
+        self, request: web.BaseRequest, content: StreamReader, limit_bytes: int, *, continues: bool
+    ) -> AsyncIterator[bytes]:
         decoder = self._decoder(request)
         self.check_length(request, limit_bytes)
         if continues:
-            send_continue(request)
+            _send_continue(request, content)
         received = size = 0
         pace = _Pace(self._idle_seconds, self._minimum_rate, self._grace_seconds)
         while chunk := await pace.read(content):
@@ -219,12 +222,12 @@ class _Pace:
         return data
 
 
-def send_continue(request: web.BaseRequest) -> None:
+def _send_continue(request: web.BaseRequest, content: StreamReader) -> None:
     """Send `100 Continue` to a client that waits for it before it sends the body."""
     expect = request.headers.get("Expect")
     if expect is None or expect.lower() != "100-continue" or request.version < (1, 1):
         return
-    if request.transport is not None and not request.content.total_bytes:
+    if request.transport is not None and not content.total_bytes:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 

@@ -22,7 +22,7 @@ class _NoFlowControl:
     def pause_reading(self) -> None:
         """Do nothing."""
 
-    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002
+    def resume_reading(self, resume_parser: bool = True) -> None:
         """Do nothing."""
 
 

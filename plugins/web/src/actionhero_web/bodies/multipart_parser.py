@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from aiohttp import StreamReader
 
-#: The largest headers of a part, in bytes.
+#: The largest header of a part, and all of its headers, in bytes.
+HEADER_LIMIT_BYTES: Final = 8190
 HEADERS_LIMIT_BYTES: Final = 16 * 1024
 
 _HEADER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
@@ -152,6 +153,8 @@ class _TruncatedForm(MalformedRequest):
 def _parse_headers(data: bytes) -> dict[str, str]:
     headers: dict[str, str] = {}
     for line in data.split(b"\r\n"):
+        if len(line) > HEADER_LIMIT_BYTES:
+            raise MalformedRequest("a header of a part of the form is too large")
         match = _HEADER.fullmatch(line)
         if match is None:
             reason = "has a line end of LF only" if b"\n" in line else "is malformed"

@@ -59,6 +59,41 @@ async def typed_error(_: web.Request) -> web.Response:
     raise Conflict("taken")
 
 
+async def read_body(request: web.Request) -> web.Response:
+    return web.Response(text=str(len(await request.read())))
+
+
+async def read_json(request: web.Request) -> web.Response:
+    return web.json_response(len(await request.json()))
+
+
+async def read_post(request: web.Request) -> web.Response:
+    return web.json_response(len(await request.post()))
+
+
+async def read_parts(request: web.Request) -> web.Response:
+    size = 0
+    async for part in await request.multipart():
+        while chunk := await part.read_chunk():
+            size += len(chunk)
+    return web.json_response(size)
+
+
+async def read_content(request: web.Request) -> web.Response:
+    size = 0
+    async for chunk in request.content.iter_chunked(1000):
+        size += len(chunk)
+    return web.json_response(size)
+
+
+BODY_HANDLERS: dict[str, Any] = {
+    "/body/read": read_body,
+    "/body/json": read_json,
+    "/body/post": read_post,
+    "/body/multipart": read_parts,
+    "/body/content": read_content,
+    "/body/unread": page,
+}
 HANDLERS: dict[str, Any] = {
     "/page": page,
     "/failing-page": failing_page,
@@ -73,7 +108,10 @@ HANDLERS: dict[str, Any] = {
 
 @hookimpl
 def actionhero_web_routes() -> list[web.AbstractRouteDef]:
-    return [web.get(path, handler) for path, handler in HANDLERS.items()]
+    return [
+        *(web.get(path, handler) for path, handler in HANDLERS.items()),
+        *(web.post(path, handler) for path, handler in BODY_HANDLERS.items()),
+    ]
 
 
 @web.middleware
