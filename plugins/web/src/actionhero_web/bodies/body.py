@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from aiohttp.client_exceptions import ClientPayloadError
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web_protocol import RequestPayloadError
-
-from actionhero import MalformedRequest, RequestTooLarge, Timeout, UnsupportedMediaType
+from actionhero import RequestTooLarge, UnsupportedMediaType
 from actionhero_web.bodies.body_stream import BodyStream
 from actionhero_web.bodies.content_coding import ContentDecoder, decoder_for
 from actionhero_web.bodies.media import MediaType, media_type_of
+from actionhero_web.bodies.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -138,7 +135,7 @@ class BodyReader:
         if continues:
             _send_continue(request, content)
         received = size = 0
-        pace = _Pace(self._idle_seconds, self._minimum_rate, self._grace_seconds)
+        pace = Pace(self._idle_seconds, self._minimum_rate, self._grace_seconds)
         while chunk := await pace.read(content):
             received += len(chunk)
             check_size(received, limit_bytes)
@@ -171,57 +168,6 @@ class BodyReader:
         return decoder_for(", ".join(codings))
 
 
-class _Pace:
-    """Reads from a client, and checks that it sends fast enough.
-
-    The time in which this server does not read does not count.
-
-    Args:
-        idle_seconds: How long the client may pause.
-        minimum_rate: The bytes per second that it must send on average; 0 for any.
-        grace_seconds: The time that it has in addition.
-    """
-
-    def __init__(self, idle_seconds: float, minimum_rate: int, grace_seconds: float) -> None:
-        self._idle_seconds = idle_seconds
-        self._minimum_rate = minimum_rate
-        self._grace_seconds = self._left_seconds = grace_seconds
-
-    async def read(self, content: StreamReader) -> bytes:
-        """Return the next data; empty at the end.
-
-        Raises:
-            Timeout: The client paused for too long, or sends too slowly.
-            MalformedRequest: The framing of the body is invalid.
-        """
-        try:
-            if content.is_eof():
-                data: bytes = await content.readany()
-                return data
-            return await self._wait(content)
-        except (RequestPayloadError, ClientPayloadError, HttpProcessingError) as error:
-            raise MalformedRequest(f"the body cannot be read: {_reason(error)}") from error
-
-    async def _wait(self, content: StreamReader) -> bytes:
-        loop = asyncio.get_running_loop()
-        start = loop.time()
-        limited = bool(self._minimum_rate) and self._left_seconds < self._idle_seconds
-        seconds = self._left_seconds if limited else self._idle_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                data: bytes = await content.readany()
-        except TimeoutError:
-            if limited:
-                message = f"The body arrives at less than {self._minimum_rate} bytes per second"
-                raise Timeout(message) from None
-            raise Timeout(f"The body paused for more than {self._idle_seconds:g} s") from None
-        if self._minimum_rate:
-            # At most the grace, so that a fast beginning does not allow a slow rest.
-            left = self._left_seconds + len(data) / self._minimum_rate - (loop.time() - start)
-            self._left_seconds = min(left, self._grace_seconds)
-        return data
-
-
 def _send_continue(request: web.BaseRequest, content: StreamReader) -> None:
     """Send `100 Continue` to a client that waits for it before it sends the body."""
     expect = request.headers.get("Expect")
@@ -245,8 +191,3 @@ def _smaller(limit: int, other: int) -> int:
 def _too_large(length: int | None, limit_bytes: int) -> RequestTooLarge:
     body = "body" if length is None else f"body of {length} bytes"
     return RequestTooLarge(f"Payload Too Large — {body} exceeds the {limit_bytes} byte limit")
-
-
-def _reason(error: BaseException) -> str:
-    cause = error.__cause__ or error
-    return str(getattr(cause, "message", "") or cause).splitlines()[0] if str(cause) else "invalid"

@@ -8,6 +8,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import File, MalformedRequest, RequestTooLarge
+from actionhero.transport import JsonText
 from actionhero_web.bodies.body import check_size
 from actionhero_web.bodies.content_disposition import parse_content_disposition
 from actionhero_web.bodies.multipart_parser import MultipartParser, boundary_of
@@ -114,7 +115,9 @@ class _FormReader:
         if name == CHARSET_FIELD:
             codec_of(text)
             self._charset = text
-        self.form.add(name, text)
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        is_json = media_type == "application/json" or media_type.endswith("+json")
+        self.form.add(name, JsonText(text) if is_json else text)
 
     async def _read_file(
         self, name: str, headers: dict[str, str], chunks: AsyncIterator[bytes]
