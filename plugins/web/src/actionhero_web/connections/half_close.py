@@ -6,9 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from aiohttp import web
+    from collections.abc import Callable
 
-    from actionhero_web.connections.protocol import HttpProtocol
+    from aiohttp import web
+    from aiohttp.web_protocol import RequestHandler
 
 #: The beginning of every response, sent ahead of it byte by byte.
 _START: Final = b"HTTP/1."
@@ -25,10 +26,12 @@ class DisconnectProbe:
 
     Args:
         protocol: The connection, whose client has closed its side of it.
+        finish: Called between requests: ends the connection if no request is left.
     """
 
-    def __init__(self, protocol: HttpProtocol) -> None:
+    def __init__(self, protocol: RequestHandler, finish: Callable[[], None]) -> None:
         self._protocol = protocol
+        self._finish = finish
         self._transport: Any = protocol.transport
         #: The request whose response has begun with these bytes.
         self._request: web.BaseRequest | None = None
@@ -46,7 +49,7 @@ class DisconnectProbe:
             return
         request = protocol._current_request
         if request is None:
-            protocol.finish_after_eof()
+            self._finish()
         elif not request.writer.output_size and self._begins(request):
             protocol.transport = self  # type: ignore[assignment]
             self._transport.write(_START[self._sent : self._sent + 1])

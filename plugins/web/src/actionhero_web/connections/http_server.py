@@ -45,7 +45,7 @@ class HttpServer(Server):
         **arguments: Any,
     ) -> None:
         super().__init__(handler, **arguments)
-        self.checked_headers = CheckedHeaders(hosts)
+        self._checked_headers = CheckedHeaders(hosts)
         self.error_response = error_response
         self._header_timeout_seconds = settings.header_timeout.total_seconds()
         self._write_timeout_seconds = settings.write_timeout.total_seconds()
@@ -56,7 +56,7 @@ class HttpServer(Server):
 
     def __call__(self) -> HttpProtocol:
         """Return the protocol of a new connection."""
-        return HttpProtocol(self, loop=self._loop, **self._kwargs)
+        return HttpProtocol(self, self._checked_headers, loop=self._loop, **self._kwargs)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Add a connection."""

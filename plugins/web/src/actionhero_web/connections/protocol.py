@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     import asyncio
 
     from aiohttp import web
+    from aiohttp.web_server import Server
 
-    from actionhero_web.connections.http_server import HttpServer
+    from actionhero_web.connections.framing import CheckedHeaders
 
 logger = logging.getLogger("actionhero.web")
 
@@ -34,7 +35,13 @@ _data_received = RequestHandler.data_received
 
 
 class HttpProtocol(RequestHandler):
-    """One connection."""
+    """One connection.
+
+    Args:
+        manager: The server, `HttpServer`.
+        checked_headers: The headers that all connections have found valid.
+        arguments: The arguments of aiohttp's protocol.
+    """
 
     __slots__ = (
         "_body",
@@ -49,10 +56,10 @@ class HttpProtocol(RequestHandler):
     #: Whether aiohttp has decompressed the bodies of requests.
     decompresses = False
 
-    def __init__(self, manager: HttpServer, **arguments: Any) -> None:
+    def __init__(self, manager: Server, checked_headers: CheckedHeaders, **arguments: Any) -> None:
         super().__init__(manager, **arguments)
         #: Splits the received data into requests.
-        self.framer = RequestFramer(manager.checked_headers)
+        self.framer = RequestFramer(checked_headers)
         #: The content of the request whose body is received.
         self._body: Any = None
         #: The error that follows the requests received so far.
@@ -101,7 +108,7 @@ class HttpProtocol(RequestHandler):
                 elif framer.in_upgrade and not self._upgraded:
                     framer.decline_upgrade()
                 elif framer.in_upgrade and not isinstance(self._parser, UpgradingParser):
-                    parser: Any = UpgradingParser(self, self._parser)
+                    parser: Any = UpgradingParser(self, self._parser, self._decline_upgrade)
                     self._parser = parser
         except RejectedRequest as error:
             self._rejection = error
@@ -141,15 +148,20 @@ class HttpProtocol(RequestHandler):
             return False
         if self.framer.in_body:
             self._fail_body("the connection was closed within the body")
-        DisconnectProbe(self).start()
+        DisconnectProbe(self, self._finish_after_eof).start()
         return True
 
-    def finish_after_eof(self) -> None:
+    def _finish_after_eof(self) -> None:
         """Close the connection of a client that sends no further request."""
         if not self._messages and self._waiter is not None:
             self.force_close()
 
-    def resume_after_upgrade(self, data: bytes) -> None:
+    def _decline_upgrade(self, data: bytes) -> None:
+        """Check the data after a declined upgrade as all other requests."""
+        self.framer.decline_upgrade()
+        self._loop.call_soon(self._resume_after_upgrade, data)
+
+    def _resume_after_upgrade(self, data: bytes) -> None:
         """Handle the data that was received after a request whose upgrade was declined."""
         if self._buffer_paused:
             self._resume_reading_for_buffer()
@@ -196,7 +208,7 @@ class HttpProtocol(RequestHandler):
         elif self._waiter is None:
             self._headers_since = 0.0
         elif self._has_eof:
-            self.finish_after_eof()
+            self._finish_after_eof()
         elif self._headers_since and now - self._headers_since > header_timeout_seconds:
             logger.debug("a client sent no complete headers within %g s", header_timeout_seconds)
             self.force_close()

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from actionhero_web.connections.protocol import HttpProtocol
+    from collections.abc import Callable
+
+    from aiohttp.web_protocol import RequestHandler
 
 
 class UpgradingParser:
     """Takes the place of aiohttp's parser after a request for an upgrade.
 
-    If the upgrade is declined, the data after it is checked as all other requests.
+    Args:
+        protocol: The connection.
+        parser: The parser of aiohttp.
+        decline: Called with the data after the request when the upgrade was declined.
     """
 
-    def __init__(self, protocol: HttpProtocol, parser: Any) -> None:
+    def __init__(
+        self, protocol: RequestHandler, parser: Any, decline: Callable[[bytes], None]
+    ) -> None:
         self._protocol = protocol
         self._parser = parser
+        self._decline = decline
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._parser, name)
@@ -27,6 +34,5 @@ class UpgradingParser:
         protocol = self._protocol
         protocol._parser = self._parser
         self._parser.set_upgraded(upgraded)
-        protocol.framer.decline_upgrade()
         data, protocol._message_tail = protocol._message_tail, b""
-        asyncio.get_running_loop().call_soon(protocol.resume_after_upgrade, data)
+        self._decline(data)
