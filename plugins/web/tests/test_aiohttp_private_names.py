@@ -76,6 +76,8 @@ PRIVATE_NAMES: Final[dict[str, tuple[str, ...]]] = {
         "Request._cache",
         "Response._chunk_size",
         "Response._get_file_path_stat_encoding",
+        "Response._sendfile",
+        "Response._sendfile_fallback",
         "Response._path",
     ),
     "actionhero_web/connections/upgrading_parser.py": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -64,7 +64,16 @@ async def correct_file_response(request: web.BaseRequest, response: web.FileResp
             raise ConnectionResetError(f"the file {response._path} was truncated while it was sent")
         return writer
 
+    async def send(
+        request: web.BaseRequest, file: IO[Any], offset: int, count: int
+    ) -> AbstractStreamWriter:
+        writer = await web.StreamResponse.prepare(response, request)
+        assert writer is not None  # noqa: S101 - the response was not prepared before
+        return await response._sendfile_fallback(writer, file, offset, count)
+
     response.prepare = prepare_completely  # type: ignore[method-assign]
+    # The `sendfile` of asyncio, which uvloop does not have, does not count the bytes.
+    response._sendfile = send  # type: ignore[method-assign]
     response._chunk_size = min(response._chunk_size, CHUNK_BYTES)
     if request.transport is not None:
         request.transport.set_write_buffer_limits(high=UNSENT_BYTES)
