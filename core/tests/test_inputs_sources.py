@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 from typing_extensions import TypedDict
 
 from actionhero import Cookie, Field, File, Header, Inputs, InvalidInput, RequestTooLarge, Secret
@@ -187,6 +188,29 @@ def test_undeclared_names_are_merged_too() -> None:
     assert problems(refusal(dict[str, date], {"a": "2026-01-02"}, b'{"b": 7}')) == [
         ("/b", "date_type")
     ]
+
+
+@pydantic_dataclass
+class Aliased:
+    user_id: int = Field(alias="userId")
+    y: int = 0
+
+
+def test_dataclasses_of_pydantic_have_aliases() -> None:
+    """As models have."""
+    schema = InputSchema(Aliased)
+
+    assert [field.name for field in schema.fields] == ["userId", "y"]
+    assert mixed(Aliased, {"userId": "7"}, b'{"userId": 8, "y": 1}') == Aliased(userId=7, y=1)
+
+
+def test_unions_with_dictionaries_are_merged() -> None:
+    """A member has declared names, the other one has any."""
+    union: Any = ByMail | dict[str, int]
+
+    assert mixed(union, {"kind": "mail"}, b'{"mail": "a"}') == ByMail(kind="mail", mail="a")
+    assert mixed(union, {"a": "1"}, b'{"b": 2}') == {"a": 1, "b": 2}
+    assert ("/b", "int_type") in problems(refusal(union, {"a": "1"}, b'{"b": "2"}'))
 
 
 # -- one validation, in the model ------------------------------------------------------------------

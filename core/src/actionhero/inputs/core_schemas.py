@@ -114,15 +114,25 @@ def shapes_of(schema: CoreSchema, definitions: Definitions) -> Iterator[Shape]:
     """Yield the forms that inputs of the schema may have."""
     for config, leaf in _leaves(schema, definitions, {}, frozenset()):
         if leaf["type"] in FIELD_SCHEMAS:
-            config = {**config, **leaf.get("config", {})}
-            behaviour = leaf.get("extra_behavior") or leaf.get("extras_behavior")
-            is_open = (behaviour or config.get("extra_fields_behavior")) == "allow"
-            others = (leaf.get("extras_schema") or _ANY) if is_open else None
-            yield Shape(tuple(_fields(leaf, config)), others, leaf["type"] == "typed-dict")
+            others = (leaf.get("extras_schema") or _ANY) if is_open(leaf, config) else None
+            fields = tuple(_fields(leaf, {**config, **leaf.get("config", {})}))
+            yield Shape(fields, others, leaf["type"] == "typed-dict")
         elif leaf["type"] == "dict":
             yield Shape((), leaf.get("values_schema") or _ANY)
         else:
             yield Shape((), _ANY)
+
+
+def is_open(schema: CoreSchema, config: CoreSchema) -> bool:
+    """Return whether a schema with fields accepts other names.
+
+    Args:
+        schema: The schema.
+        config: The configuration of its model.
+    """
+    config = {**config, **schema.get("config", {})}
+    behaviour = schema.get("extra_behavior") or config.get("extra_fields_behavior")
+    return bool(behaviour == "allow")
 
 
 def kind_of(schema: CoreSchema, definitions: Definitions) -> Kind:

@@ -17,6 +17,7 @@ from typing import (
 
 import pydantic
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from actionhero.errors import ABSENT
 from actionhero.inputs.annotations import (
@@ -159,12 +160,13 @@ def fields_of(type_: Any, kinds: Mapping[str, Kind] = {}) -> Iterable[InputField
         type_: The type.
         kinds: The kinds of the inputs, by name.
     """
-    if isinstance(type_, type) and issubclass(type_, BaseModel):
-        for name, field in type_.model_fields.items():
+    # Models, and dataclasses of pydantic.
+    if isinstance(type_, type) and "__pydantic_fields__" in vars(type_):
+        config = getattr(type_, "model_config", None) or getattr(type_, "__pydantic_config__", {})
+        both = config.get("populate_by_name") or config.get("validate_by_name")
+        fields: Mapping[str, FieldInfo] = vars(type_)["__pydantic_fields__"]
+        for name, field in fields.items():
             names = input_names(name, field)
-            both = type_.model_config.get("populate_by_name") or type_.model_config.get(
-                "validate_by_name"
-            )
             annotation = field.rebuild_annotation()
             default = ABSENT
             if not field.is_required() and field.default_factory is None:
@@ -190,7 +192,7 @@ def fields_of(type_: Any, kinds: Mapping[str, Kind] = {}) -> Iterable[InputField
             }
         for name, hint in get_type_hints(type_, include_extras=True).items():
             annotation = unwrap_required(hint)
-            info = pydantic.fields.FieldInfo.from_annotation(annotation)
+            info = FieldInfo.from_annotation(annotation)
             is_optional = is_typeddict(type_) and is_optional_key(type_, name, hint)
             yield _field(
                 kinds,
@@ -226,7 +228,7 @@ def _by_source(fields: Iterable[InputField], type_: type[Source]) -> dict[str, I
     }
 
 
-def input_names(name: str, field: pydantic.fields.FieldInfo) -> list[str]:
+def input_names(name: str, field: FieldInfo) -> list[str]:
     """Return the names that clients use for a field of a model: its own, or its aliases."""
     alias = field.validation_alias if field.validation_alias is not None else field.alias
     if alias is None:

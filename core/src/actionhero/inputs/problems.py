@@ -54,7 +54,7 @@ _JSON_MESSAGES: Final = {
     "time_delta_type": "Input should be a valid duration",
 }  # fmt: skip
 _INTEGER_TYPES: Final = frozenset({"enum", "int_from_float", "int_type", "literal_error"})
-_LARGEST_EXACT: Final = 2**53
+_FIRST_INEXACT: Final = 2**53
 _NOT_AN_OBJECT: Final = frozenset(
     {"model_type", "model_attributes_type", "dict_type", "dataclass_type", "mapping_type"}
 )
@@ -188,15 +188,15 @@ def details_of(error: ValidationError) -> list[ErrorDetails]:
 def is_integral(detail: ErrorDetails) -> bool:
     """Return whether an error is a float without fraction in the place of an integer.
 
-    JSON does not distinguish `436.0` from `436`, and by JSON Schema both are integers. Beyond 2**53
-    a float does not identify an integer.
+    JSON does not distinguish `436.0` from `436`, and by JSON Schema both are integers. From 2**53
+    on, a float does not identify an integer.
     """
     value = detail["input"]
     return (
         type(value) is float
         and detail["type"] in _INTEGER_TYPES
         and value.is_integer()
-        and abs(value) <= _LARGEST_EXACT
+        and abs(value) < _FIRST_INEXACT
     )
 
 

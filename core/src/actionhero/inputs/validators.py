@@ -18,6 +18,7 @@ from actionhero.inputs.core_schemas import (
     CoreSchema,
     definitions_of,
     is_native,
+    is_open,
     literal_values,
     rewrite,
 )
@@ -76,7 +77,7 @@ class MixedValidator:
         self._definitions = definitions_of(schema)
         self._is_open = is_open
         root = schema["schema"] if schema["type"] == "definitions" else schema
-        mixed = self._mixed(root, frozenset())
+        mixed = self._mixed(root, {}, frozenset())
         if self._definitions:
             mixed = core_schema.definitions_schema(
                 mixed,
@@ -109,39 +110,41 @@ class MixedValidator:
         finally:
             _text_names.reset(token)
 
-    def _mixed(self, schema: CoreSchema, seen: frozenset[str]) -> Any:
+    def _mixed(self, schema: CoreSchema, config: CoreSchema, seen: frozenset[str]) -> Any:
         """Return the schema with a choice between text and JSON in each of its fields."""
         type_ = schema["type"]
+        if type_ in {"model", "dataclass"}:
+            config = schema.get("config", {})
         if type_ == "definition-ref":
             reference = schema["schema_ref"]
             if reference in seen:
                 return rewrite(schema, _for_text)
-            return self._mixed(self._definitions[reference], seen | {reference})
+            return self._mixed(self._definitions[reference], config, seen | {reference})
         copy = {**schema, "strict": False}
         if type_ in FIELD_SCHEMAS:
-            return self._with_choices(copy)
+            return self._with_choices(copy, is_open=is_open(schema, config))
         if type_ == "dict":
             return copy | {"values_schema": self._choice_by_type(schema.get("values_schema"))}
         if type_ == "union":
             copy["choices"] = [
-                (self._mixed(item[0], seen), item[1])
+                (self._mixed(item[0], config, seen), item[1])
                 if isinstance(item, tuple)
-                else self._mixed(item, seen)
+                else self._mixed(item, config, seen)
                 for item in schema["choices"]
             ]
             return copy
         if type_ == "tagged-union":
             choices = schema["choices"].items()
-            copy["choices"] = {tag: self._mixed(choice, seen) for tag, choice in choices}
+            copy["choices"] = {tag: self._mixed(choice, config, seen) for tag, choice in choices}
             return _with_text_tags(copy)
         if type_ == "json-or-python":
-            return self._mixed(schema["python_schema"], seen)
+            return self._mixed(schema["python_schema"], config, seen)
         if "schema" not in schema or schema.get("custom_init"):
             # Such a class validates its own inputs, without a difference between text and JSON.
             return rewrite(schema, _for_text)
-        return copy | {"schema": self._mixed(schema["schema"], seen)}
+        return copy | {"schema": self._mixed(schema["schema"], config, seen)}
 
-    def _with_choices(self, schema: dict[str, Any]) -> Any:
+    def _with_choices(self, schema: dict[str, Any], *, is_open: bool) -> Any:
         fields = schema["fields"]
         if isinstance(fields, Mapping):
             schema["fields"] = {
@@ -152,7 +155,7 @@ class MixedValidator:
             schema["fields"] = [
                 field | {"schema": self._choice_by_name(field["name"], field)} for field in fields
             ]
-        if self._is_open:
+        if is_open:
             schema["extras_schema"] = self._choice_by_type(schema.get("extras_schema"))
         return schema
 
