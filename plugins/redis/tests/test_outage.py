@@ -40,10 +40,19 @@ class Visit(Action):
     """Count a visit."""
 
     name = "visit"
+    pipelined = False
 
     async def run(self, call: Call) -> int:
         redis = call.get(RedisClients)
+        if self.pipelined:
+            return int(await redis.execute("INCR", redis.key("visits")))
         return int(await redis.client.incr(redis.key("visits")))
+
+
+@pytest.fixture(params=["redis-py", "pipelined"])
+def each_client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client of redis-py, and the pipelined connection."""
+    monkeypatch.setattr(Visit, "pipelined", request.param == "pipelined")
 
 
 @contextlib.asynccontextmanager
@@ -53,6 +62,7 @@ async def counting_app(server: ThrowAwayRedis, **environ: str) -> AsyncIterator[
         yield app
 
 
+@pytest.mark.usefixtures("each_client")
 async def test_calls_recover_from_a_restart_under_load(redis_server: ThrowAwayRedis) -> None:
     """During the outage every error is `ServiceUnavailable`; afterwards calls succeed."""
     async with counting_app(redis_server) as app, asyncio.timeout(60):
@@ -86,6 +96,7 @@ async def test_calls_recover_from_a_restart_under_load(redis_server: ThrowAwayRe
         assert set(outcomes) == {"ok", ErrorType.SERVICE_UNAVAILABLE}
 
 
+@pytest.mark.usefixtures("each_client")
 async def test_clients_see_no_internals(redis_server: ThrowAwayRedis) -> None:
     """The error has no host, no port and no driver message, but a time to retry."""
     async with counting_app(redis_server) as app:
@@ -98,6 +109,7 @@ async def test_clients_see_no_internals(redis_server: ThrowAwayRedis) -> None:
         assert outcome.error.retry_after_seconds == 1
 
 
+@pytest.mark.usefixtures("each_client")
 async def test_calls_to_a_hanging_server_time_out(redis_server: ThrowAwayRedis) -> None:
     """The server accepts connections and does not respond."""
     async with counting_app(redis_server) as app:
@@ -112,6 +124,7 @@ async def test_calls_to_a_hanging_server_time_out(redis_server: ThrowAwayRedis) 
         assert await app.call("visit") > 0
 
 
+@pytest.mark.usefixtures("each_client")
 @pytest.mark.parametrize(
     "setting", [("maxmemory", "1"), ("min-replicas-to-write", "3")], ids=["full", "few replicas"]
 )
@@ -189,6 +202,7 @@ async def test_an_unreachable_server_refuses_to_start(redis_server: ThrowAwayRed
     assert "hunter2" not in message
 
 
+@pytest.mark.usefixtures("each_client")
 async def test_a_wrong_password_refuses_to_start() -> None:
     """The message contains the error of the server."""
     with throw_away_redis(options=["--requirepass", "right"]) as server:
@@ -202,6 +216,7 @@ async def test_a_wrong_password_refuses_to_start() -> None:
             assert await app.call("visit") == 1
 
 
+@pytest.mark.usefixtures("each_client")
 async def test_an_optional_server_may_start_later(
     redis_server: ThrowAwayRedis, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -222,12 +237,14 @@ async def test_an_optional_server_may_start_later(
         assert await app.call("visit") == 1
 
 
+@pytest.mark.usefixtures("each_client")
 async def test_a_unix_socket_works_like_a_port() -> None:
     """Also after a restart."""
     with throw_away_redis(on_socket=True) as server:
         async with counting_app(server) as app:
             assert await app.call("visit") == 1
-            server.stop()
+            # In a thread, so that the event loop receives the end of the connection.
+            await asyncio.to_thread(server.stop)
             server.start()
             assert await app.call("visit") == 2
 

@@ -41,6 +41,7 @@ async def use(clients: RedisClients) -> None:
     key = clients.key("x")
     await clients.client.set(key, "1")
     assert await clients.bytes.get(key) == b"1"
+    assert await clients.execute("GET", key) == b"1"
     assert await clients.blocking.blpop([clients.key("none")], timeout=0.01) is None
     subscriber = clients.pubsub(ignore_subscribe_messages=True)
     try:
