@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_tasks import sqlite_schema as schema
@@ -10,6 +11,7 @@ from actionhero_tasks.job import JobRecord, JobState, QueueCounts, Totals
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
 
 STATES: Final = {
     schema.READY: JobState.READY,
@@ -22,18 +24,21 @@ STATES: Final = {
     schema.SENDING: JobState.READY,
     schema.SENT: JobState.READY,
 }
-_ENDED: Final = f"state IN ({schema.DONE}, {schema.CANCELLED})"
-#: The index that has the jobs of one state only, and its condition.
-_INDEXES: Final = {
-    schema.READY: ("ready_of_queue", f"state = {schema.READY}"),
-    schema.SUSPECT: ("suspect", f"state = {schema.SUSPECT}"),
-    schema.SENDING: ("sending", f"state = {schema.SENDING}"),
-    schema.SENT: ("sent", f"state = {schema.SENT}"),
-    schema.DELAYED: ("delayed", f"state = {schema.DELAYED}"),
-    schema.RUNNING: ("running", f"state = {schema.RUNNING}"),
-    schema.DEAD: ("dead", f"state = {schema.DEAD}"),
-    schema.DONE: ("ended", f"{_ENDED} AND state = {schema.DONE}"),
-    schema.CANCELLED: ("ended", f"{_ENDED} AND state = {schema.CANCELLED}"),
+_ENDED: Final = f"ended WHERE state IN ({schema.DONE}, {schema.CANCELLED}) AND state ="
+#: The jobs of one state, from an index that has them only.
+_SOURCES: Final = {
+    number: f"jobs INDEXED BY {index} {number}"
+    for number, index in {
+        schema.READY: "ready_of_queue WHERE state =",
+        schema.SUSPECT: "suspect WHERE state =",
+        schema.SENDING: "sending WHERE state =",
+        schema.SENT: "sent WHERE state =",
+        schema.DELAYED: "delayed WHERE state =",
+        schema.RUNNING: "running WHERE state =",
+        schema.DEAD: "dead WHERE state =",
+        schema.DONE: _ENDED,
+        schema.CANCELLED: _ENDED,
+    }.items()
 }
 _FIELDS: Final = [field.name for field in dataclasses.fields(JobRecord)]
 #: The columns of a job, in the order of the fields of `JobRecord`.
@@ -55,19 +60,47 @@ def jobs_of(
     limit: int,
 ) -> list[JobRecord]:
     """Return jobs by state, the newest first."""
-    # The numbers are selected from an index alone, regardless of the size of the table.
-    parts = " UNION ALL ".join(
-        f"SELECT seq FROM jobs INDEXED BY {index} WHERE {condition} "
-        "AND (:queue IS NULL OR queue = :queue) AND (:before IS NULL OR seq < :before)"
-        for number, (index, condition) in _INDEXES.items()
-        if STATES[number] is state
-    )
-    query = (
-        f"SELECT {COLUMNS} FROM jobs WHERE seq IN "
-        f"(SELECT seq FROM ({parts}) ORDER BY seq DESC LIMIT :limit) ORDER BY seq DESC"
-    )
-    parameters = {"queue": queue, "before": before, "limit": limit}
-    return [record_of(row) for row in connection.execute(query, parameters)]
+    numbers = [
+        seq
+        for number, name in STATES.items()
+        if name is state
+        for seq in _newest(connection, number, queue, before, limit)
+    ]
+    newest = ", ".join(map(str, heapq.nlargest(limit, numbers)))
+    query = f"SELECT {COLUMNS} FROM jobs WHERE seq IN ({newest}) ORDER BY seq DESC"
+    return [record_of(row) for row in connection.execute(query)]
+
+
+def _newest(
+    connection: sqlite3.Connection, state: int, queue: str | None, before: int | None, limit: int
+) -> Iterator[int]:
+    """Yield the numbers of the newest jobs of a state, and more, from its index alone."""
+    source = _SOURCES[state]
+    older = "" if before is None else f" AND seq < {before}"
+    end = f"{older} ORDER BY seq DESC LIMIT {limit}"
+    condition = "" if queue is None else " AND queue = ?"
+    parts: list[tuple[Any, ...]] = [() if queue is None else (queue,)]
+    if state == schema.READY:
+        # Its index is sorted by age within each of these.
+        condition = " AND queue = ? AND priority = ?"
+        parts = [part for part in _ready_parts(connection) if queue in (None, part[0])]
+    query = f"SELECT seq FROM {source}{condition}{end}"
+    for part in parts:
+        yield from (seq for (seq,) in connection.execute(query, part))
+
+
+def _ready_parts(connection: sqlite3.Connection) -> Iterator[tuple[str, int]]:
+    """Yield the queues and priorities of ready jobs: two steps in the index for each."""
+    select = f"SELECT queue, priority FROM {_SOURCES[schema.READY]}"
+    end = "ORDER BY queue, priority LIMIT 1"
+    part = connection.execute(f"{select} {end}").fetchone()
+    while part is not None:
+        yield part
+        # Not a comparison of rows: SQLite would read all jobs of the same queue.
+        part = (
+            connection.execute(f"{select} AND queue = ? AND priority > ? {end}", part).fetchone()
+            or connection.execute(f"{select} AND queue > ? {end}", part[:1]).fetchone()
+        )
 
 
 def batch_jobs_of(
@@ -86,9 +119,8 @@ def counts_of(connection: sqlite3.Connection, now: int) -> list[QueueCounts]:
     """Return the number of jobs by queue, without jobs that are done or cancelled."""
     counts: dict[str, dict[str, Any]] = {}
     parts = " UNION ALL ".join(
-        f"SELECT queue, {number}, COUNT(*), {failed}, MIN(seq) FROM jobs INDEXED BY {index} "
-        f"WHERE {condition} GROUP BY queue"
-        for number, (index, condition) in _INDEXES.items()
+        f"SELECT queue, {number}, COUNT(*), {failed}, MIN(seq) FROM {source} GROUP BY queue"
+        for number, source in _SOURCES.items()
         if number not in {schema.DONE, schema.CANCELLED}
         for failed in ("SUM(attempts > 0)" if number == schema.DELAYED else "0",)
     )

@@ -161,3 +161,25 @@ def test_opening_waits_for_another_process_that_creates_the_file(
 
     store.ping()
     store.close()
+
+
+@pytest.mark.parametrize("queue", [None, "b"])
+def test_the_newest_ready_jobs_are_listed_from_an_index(
+    store: SqliteStore, queue: str | None
+) -> None:
+    """Of several queues and priorities; the number of steps does not depend on that of the jobs."""
+    jobs = [new_job(queue="abc"[number % 3], priority=number % 2) for number in range(3000)]
+    store.add(jobs)
+    ids = [job.id for job in reversed(jobs) if queue in (None, job.queue)]
+    steps = 0
+
+    def count_steps() -> None:
+        nonlocal steps
+        steps += 100
+
+    store._connection.set_progress_handler(count_steps, 100)
+    newest = store.jobs(JobState.READY, queue, limit=10)
+    older = store.jobs(JobState.READY, queue, before=newest[-1].seq, limit=10)
+
+    assert [job.id for job in [*newest, *older]] == ids[:20]
+    assert steps < 8000
