@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -154,6 +156,42 @@ def test_an_idle_connection_is_closed_after_the_keep_alive_timeout(
 
     assert response.startswith(b"HTTP/1.1 200 ")
     assert b"Connection: close" not in response
+
+
+def test_exhausted_file_descriptors_are_logged_once(start_server: StartServer) -> None:
+    """The event loop does not report that it cannot accept connections."""
+    server = start_server()
+    limit = len(os.listdir(f"/proc/{server.process.pid}/fd")) + 30
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+
+    with ExitStack() as clients:
+        for _ in range(26):
+            clients.enter_context(server.socket())
+        server.wait_for(f"nearly all of the {limit} file descriptors are in use")
+
+    assert server.get("/api/process") == (200, server.process.pid)
+    assert server.stop() == 0
+    assert server.stderr.count("file descriptors") == 1
+
+
+def test_a_half_closed_client_gets_its_response(start_server: StartServer) -> None:
+    """Also after a long call; the call of a client that has left is cancelled."""
+    server = start_server()
+    head = b"GET /api/wait HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with server.socket() as waiting, server.socket() as leaving:
+        waiting.sendall(head)
+        waiting.shutdown(socket.SHUT_WR)
+        leaving.sendall(head)
+        leaving.shutdown(socket.SHUT_WR)
+        server.wait_for("waiting", times=2)
+        leaving.close()
+        server.wait_for("after wait")
+        assert server.get("/api/release")[0] == 200
+
+        response = read_to_end(waiting)
+
+    assert response.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert response.endswith(b'"waited"')
 
 
 def assert_still_serves(server: ServerProcess) -> None:

@@ -61,7 +61,7 @@ with warnings.catch_warnings():
                 "keepalive_timeout": settings.keepalive_timeout.total_seconds(),
                 # After an early response, the rest of the request is read and discarded, so that
                 # the client can read the response.
-                "lingering_time": min(10.0, settings.body_idle_timeout.total_seconds()),
+                "lingering_time": min(5.0, settings.body_idle_timeout.total_seconds()),
             }
             return HttpServer(
                 self[DISPATCHER].dispatch,

@@ -82,14 +82,13 @@ class RequestFramer:
         """Return whether `data` is exactly one request, with headers that were checked before."""
         if not self.between_requests:
             return False
-        line_end = data.find(b"\r\n")
+        line = PLAIN_REQUEST_LINE.match(data)
+        if line is None:
+            return False
+        line_end = line.end()
         end = data.find(b"\r\n\r\n", line_end) + 4
         length = self._lengths.get(data[line_end:end])
-        if (
-            length is None
-            or len(data) != end + length
-            or PLAIN_REQUEST_LINE.fullmatch(data, 0, line_end) is None
-        ):
+        if length is None or len(data) != end + length:
             return False
         self.count += 1
         return True
@@ -148,7 +147,7 @@ class RequestFramer:
             self._chunks = ChunkedBody()
             return head, data[end:]
         if is_reusable and not self._has_upgrade:
-            self._checked.remember(head[head.index(b"\r\n") :], length)
+            self._checked.remember(head[head.index(b"\r\n") + 2 :], length)
         part = data[: end + length]
         self._left = end + length - len(part)
         self._set_state()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import resource
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp.web_server import Server
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 
     from actionhero_web.connections.allowed_hosts import AllowedHosts
     from actionhero_web.settings import WebSettings
+
+#: A warning follows if no more file descriptors than these are left, at most once in an interval.
+RESERVED_DESCRIPTORS: Final = 8
+WARNING_SECONDS: Final = 60.0
+
+logger = logging.getLogger("actionhero.web")
 
 #: The interval at which connections are checked for stalled clients.
 SWEEP_SECONDS: Final = 1.0
@@ -53,6 +61,7 @@ class HttpServer(Server):
             SWEEP_SECONDS, self._header_timeout_seconds / 4, self._write_timeout_seconds / 4
         )
         self._timer: asyncio.TimerHandle | None = None
+        self._next_descriptor_warning = 0.0
 
     def __call__(self) -> HttpProtocol:
         """Return the protocol of a new connection."""
@@ -61,8 +70,27 @@ class HttpServer(Server):
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Add a connection."""
         super().connection_made(handler, transport)
+        self._check_descriptors(transport)
         if self._timer is None:
             self._timer = self._loop.call_later(self._sweep_seconds, self._sweep)
+
+    def _check_descriptors(self, transport: asyncio.Transport) -> None:
+        """Log that hardly any further connection can be accepted; the event loop does not."""
+        connection = transport.get_extra_info("socket")
+        if connection is None:
+            return
+        # The system assigns the smallest unused number.
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if not 0 < limit - connection.fileno() <= RESERVED_DESCRIPTORS:
+            return
+        now = self._loop.time()
+        if now >= self._next_descriptor_warning:
+            self._next_descriptor_warning = now + WARNING_SECONDS
+            logger.warning(
+                "nearly all of the %d file descriptors are in use, so connections may not be "
+                "accepted; raise the limit of the process (ulimit -n)",
+                limit,
+            )
 
     def _sweep(self) -> None:
         self._timer = None

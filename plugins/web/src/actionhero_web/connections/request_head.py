@@ -31,9 +31,9 @@ _METHODS: Final = frozenset(
     b"SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE".split()
 )
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
-#: The usual request line, up to its line end.
+#: The usual request line, with its line end.
 PLAIN_REQUEST_LINE: Final = re.compile(
-    rb"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /[!\"$-~]{0,8170} HTTP/1\.1"
+    rb"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /[!\"$-~]{0,8170} HTTP/1\.1\r\n"
 )
 _REQUEST_LINE: Final = re.compile(rb"(" + _TOKEN + rb"+) ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])")
 _PARTIAL_REQUEST_LINE: Final = re.compile(
