@@ -1,4 +1,4 @@
-"""Names and contents of schemas: what an action accepts and returns, by the letter."""
+"""Names and contents of schemas: the accepted inputs and the results, by the letter."""
 
 from __future__ import annotations
 

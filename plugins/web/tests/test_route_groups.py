@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import AsyncIterator  # noqa: TC003 - read when the application loads
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
@@ -391,3 +393,52 @@ async def test_an_action_gets_the_rest_of_the_path() -> None:
     async with served(ShowFile) as (_, client):
         assert await text_of(client, "/api/files/a/b%20c/d.txt") == "a/b c/d.txt"
         assert await text_of(client, "/api/files") == 404
+
+
+# --- limits -------------------------------------------------------------------------------------
+
+
+class TextInputs(Inputs):
+    text: str
+
+
+class Small(Action):
+    """Accept a small body."""
+
+    name = "small"
+    web = Route.post("/small", body_limit_bytes=100)
+
+    async def run(self, inputs: TextInputs) -> int:
+        return len(inputs.text)
+
+
+class Large(Action):
+    """Accept a body above the limit of the settings."""
+
+    name = "large"
+    web = Routes(prefix="/large").post(
+        "/{text}", body_limit_bytes=30_000_000, parsed_body_limit_bytes=3_000_000
+    )
+
+    async def run(self, inputs: Rest) -> int:
+        return len(inputs.rest)
+
+
+class Rest(Inputs):
+    text: str
+    rest: str = ""
+
+
+async def test_a_route_has_limits_of_its_own() -> None:
+    """Smaller or larger than those of the settings, also with a path parameter."""
+    async with served(Small, Large) as (_, client):
+        for path, name, size, status in (
+            ("/api/small", "text", 50, 200),
+            ("/api/small", "text", 101, 413),
+            ("/api/large/x", "rest", 2_000_000, 200),
+            ("/api/large/x", "rest", 3_000_001, 413),
+        ):
+            body = io.BytesIO(json.dumps({name: "x" * size}).encode())
+            headers = {"Content-Type": "application/json"}
+            async with client.post(path, data=body, headers=headers) as response:
+                assert response.status == status, (path, size)
