@@ -41,6 +41,8 @@ _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 #: The media types that need no plugin.
 BUILT_IN_TYPES = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
 
+_USUAL_JSON = frozenset({"application/json", "application/json; charset=utf-8"})
+
 #: Methods whose request body has no defined meaning.
 METHODS_WITHOUT_BODY = frozenset({"GET", "HEAD"})
 
@@ -70,6 +72,23 @@ class RequestDecoder:
             self._decoders[media_type] = partial(self._decode_with, decoder, media_type)
         self._accepted = ", ".join((*BUILT_IN_TYPES, *decoders))
 
+    def decode_buffered(self, context: CallContext) -> Payload | None:
+        """Return the payload of the usual request with a body; `None` for others.
+
+        It is JSON without a query and without path parameters, whose body arrived with the
+        headers: it is parsed and validated in one step, by the pipeline.
+        """
+        if context.query or context.match.parameters or context.match.target.inputs.has_headers:
+            return None
+        request = context.request
+        if request.method in METHODS_WITHOUT_BODY:
+            return None
+        if request.headers.get("Content-Type") not in _USUAL_JSON:
+            return None
+        limit = self.body.parsed_limit(context.match.route)
+        body = self.body.read_buffered(request, limit)
+        return JsonPayload(body) if body else None
+
     async def decode(self, context: CallContext) -> Payload:
         """Return the payload of a request: the path overrides the body, and the body the query.
 
@@ -92,11 +111,7 @@ class RequestDecoder:
                 and not path
                 and media_type_of(request.headers.get("Content-Type")) is MediaType.JSON
             ):
-                # The usual request with a body: parsed and validated in one step.
-                body, limit = self.body, self.body.parsed_limit(match.route)
-                return JsonPayload(
-                    body.read_buffered(request, limit) or await body.read(request, limit)
-                )
+                return JsonPayload(await self._read(context))
             return await self._decode_sources(context)
         except TypedError as error:
             return InvalidPayload(error)
@@ -129,14 +144,11 @@ class RequestDecoder:
             return await decode(context)
         if not await self._read(context):
             return b""
-        problem = (
-            f"unsupported media type {content_type!r} of the body"
-            if content_type
-            else "the body has no Content-Type"
-        )
         raise HttpError(
             415,
-            f"{problem}; send one of: {self._accepted}",
+            f"unsupported media type {content_type!r} of the body; send one of: {self._accepted}"
+            if content_type
+            else "the body has no Content-Type; send application/json",
             type=ErrorType.MEDIA_TYPE,
             headers=(("Accept", self._accepted),),
         )

@@ -14,7 +14,7 @@ from actionhero_web.routes.route import METHODS
 from actionhero_web.routes.route_tree import Match
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from actionhero.transport import RegisteredAction
     from actionhero_web.request_handler import RequestHandler, Response
@@ -83,13 +83,16 @@ class Dispatcher:
                 return await self._upgrades.handle(request, upgrade, path, query)
         return await self._dispatch_action(request, path, query)
 
-    async def _dispatch_action(self, request: web.BaseRequest, path: str, query: str) -> Response:
+    def _dispatch_action(
+        self, request: web.BaseRequest, path: str, query: str
+    ) -> Awaitable[Response]:
+        # Not a coroutine itself, as one more takes time in every request.
         request_id, connection = self._connect(request)
         match = self._match(request.method, path[self._prefix_length :])
         if isinstance(match, Match):
             context = CallContext(request, request_id, connection, match, query)
-            return await self._handler.handle(context)
-        return await self._handler.refuse(request, request_id, connection, match)
+            return self._handler.handle(context)
+        return self._handler.refuse(request, request_id, connection, match)
 
     def _guard_body(self, request: web.Request) -> None:
         """Apply the limits of bodies to all that a native handler or middleware reads."""

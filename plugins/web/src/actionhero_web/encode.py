@@ -67,13 +67,14 @@ class ResponseEncoder:
                 for name, text in () if value.prepared else headers:
                     value.headers.add(name, text)
                 return value
-            body = self.format.dump_result(outcome)
             media_type = JSON
             if self._encoders:
                 media_type = self._preferred(context, self._result_types)
                 headers = (*headers, _VARY_BY_ACCEPT)
-                if media_type != JSON:
-                    body = self._encoders[media_type].encode(outcome_value(outcome))
+            if media_type == JSON:
+                body = self.format.dump_result(outcome)
+            else:
+                body = self._encoders[media_type].encode(outcome_value(outcome))
             status = context.match.route.status
             if type(status) is not int:
                 status = self.format.status_of_result(status, value)

@@ -100,7 +100,8 @@ class RequestHandler:
                 # The body of a caller who is refused is not read.
                 payload = DeferredPayload(partial(self._decoder.decode, context))
             else:
-                payload = await self._decoder.decode(context)
+                buffered = self._decoder.decode_buffered(context)
+                payload = buffered or await self._decoder.decode(context)
         except Forbidden as error:
             # The pipeline logs the call.
             payload = InvalidPayload(error)
@@ -130,7 +131,8 @@ class RequestHandler:
         if context.connection.is_cross_site:
             remove_cookies(context.connection)
         encoded = self.encoder.encode(context, outcome)
-        return await self.writer.write(context, encoded)
+        response = self.writer.write_json(context, encoded)
+        return response or await self.writer.write(context, encoded)
 
     async def refuse(
         self, request: web.BaseRequest, request_id: str, connection: Connection, no_match: NoMatch

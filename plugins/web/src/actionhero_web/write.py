@@ -19,13 +19,13 @@ from actionhero_web.responses.cache_headers import (
 from actionhero_web.responses.compression import (
     MINIMUM_BYTES,
     Encoding,
-    compress_async,
     negotiate_encoding,
     should_compress,
 )
 from actionhero_web.responses.encoded_response import JSON, EncodedResponse
 from actionhero_web.responses.header_templates import CHALLENGE, REQUEST_ID
 from actionhero_web.responses.json_response import JsonResponse
+from actionhero_web.responses.native_response import close_after, compress_body
 
 if TYPE_CHECKING:
     from actionhero_web.request_context import CallContext, RequestContext
@@ -79,10 +79,61 @@ class ResponseWriter:
             cache = context.cache
             is_current = cache is not None and cache.etag and revalidate(request, response)
             if encoding is not None and not is_current:
-                await _compress_body(response, encoding)
+                await compress_body(response, encoding)
         elif isinstance(response, web.FileResponse):
             await correct_file_response(request, response)
         return response
+
+    def write_json(
+        self,
+        context: RequestContext,
+        encoded: EncodedResponse | web.StreamResponse,
+        *,
+        closing: bool = False,
+    ) -> JsonResponse | None:
+        """Return the response as a `JsonResponse`, which takes far less time than aiohttp's own.
+
+        It is possible for requests in HTTP/1.0 only if the connection is closed. The status line
+        has the version 1.1 then too, which is that of the server (RFC 9110 §2.5).
+
+        Args:
+            context: The request.
+            encoded: The response.
+            closing: Whether it closes the connection in any case.
+
+        Returns:
+            The response; `None` if only `write` can write it.
+        """
+        request = context.request
+        if not isinstance(encoded, EncodedResponse):
+            return None
+        body = encoded.body
+        if (
+            encoded.content_type == JSON
+            and (len(body) < MINIMUM_BYTES or not self._compress)
+            and not self.use_aiohttp_responses
+            and context.cache is None
+            and (closing or request.version == HttpVersion11)
+            and request.method not in _METHODS_OF_AIOHTTP
+        ):
+            headers = encoded.headers
+            if encoded.status == 401 and not any(name == CHALLENGE for name, _ in headers):
+                headers = (*headers, (CHALLENGE, self.header_templates.challenge))
+            is_signed_in = context.is_signed_in
+            if headers or is_signed_in:
+                headers = cache_headers(headers, is_signed_in=is_signed_in)
+            if self.cors.has_headers:
+                headers = (*headers, *self.cors.for_response(request.headers.get("Origin")))
+            return JsonResponse(
+                encoded.status,
+                self.header_templates.json(encoded.status),
+                context.request_id,
+                body,
+                headers,
+                # The unread rest of a body must not be parsed as the next request.
+                closing=closing or not request.content.is_eof() or self._is_last_response(request),
+            )
+        return None
 
     def write_failure(self, context: RequestContext, encoded: EncodedResponse) -> Any:
         """Return a response that closes the connection."""
@@ -155,39 +206,12 @@ class ResponseWriter:
     def _respond(
         self, context: RequestContext, encoded: EncodedResponse, *, closing: bool = False
     ) -> Any:
-        """Return a `JsonResponse` if possible, which takes far less time than aiohttp's own.
-
-        It is possible for requests in HTTP/1.0 only if the connection is closed. The status line
-        has the version 1.1 then too, which is that of the server (RFC 9110 §2.5).
-        """
         request = context.request
-        body = encoded.body
-        if (
-            encoded.content_type == JSON
-            and (len(body) < MINIMUM_BYTES or not self._compress)
-            and not self.use_aiohttp_responses
-            and context.cache is None
-            and (closing or request.version == HttpVersion11)
-            and request.method not in _METHODS_OF_AIOHTTP
-        ):
-            headers = encoded.headers
-            if encoded.status == 401 and not any(name == CHALLENGE for name, _ in headers):
-                headers = (*headers, (CHALLENGE, self.header_templates.challenge))
-            is_signed_in = context.is_signed_in
-            if headers or is_signed_in:
-                headers = cache_headers(headers, is_signed_in=is_signed_in)
-            if self.cors.has_headers:
-                headers = (*headers, *self.cors.for_response(request.headers.get("Origin")))
-            return JsonResponse(
-                encoded.status,
-                self.header_templates.json(encoded.status),
-                context.request_id,
-                body,
-                headers,
-                # The unread rest of a body must not be parsed as the next request.
-                closing=closing or not request.content.is_eof() or self._is_last_response(request),
-            )
-        response = web.Response(status=encoded.status, body=body if encoded.content_type else None)
+        if json_response := self.write_json(context, encoded, closing=closing):
+            return json_response
+        response = web.Response(
+            status=encoded.status, body=encoded.body if encoded.content_type else None
+        )
         if encoded.content_type:
             response.headers["Content-Type"] = encoded.content_type
         else:
@@ -224,18 +248,3 @@ class ResponseWriter:
             # The strong tag of an author is that of the uncompressed body.
             response.etag = ETag(tag.value, is_weak=True)
         return encoding
-
-
-async def _compress_body(response: web.Response, encoding: Encoding) -> None:
-    assert isinstance(response.body, bytes)  # noqa: S101 - checked by `_negotiate_encoding`
-    response.body = await compress_async(response.body, encoding)
-    response.headers.popall("Content-Length", None)
-    response.headers["Content-Encoding"] = encoding
-
-
-def close_after(response: web.StreamResponse) -> None:
-    """Close the connection after this response."""
-    response.force_close()
-    if response.headers.get("Connection", "").lower() != "upgrade":
-        # aiohttp may have decided on the header already.
-        response.headers["Connection"] = "close"

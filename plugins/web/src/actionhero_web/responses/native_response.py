@@ -1,11 +1,16 @@
-"""The check of responses of aiohttp's own classes that an action or a handler has returned."""
+"""Functions for responses of aiohttp's own classes: their check, and changes of their headers."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
+
+from actionhero_web.responses.compression import compress_async
+
+if TYPE_CHECKING:
+    from actionhero_web.responses.compression import Encoding
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
@@ -55,3 +60,19 @@ def check_native_response(request: web.BaseRequest, response: web.StreamResponse
     for name, cookie in response.cookies.items():
         if not _VALUE.fullmatch(cookie.OutputString()):
             raise ValueError(f"the cookie {name!r} of the response contains a control character")
+
+
+def close_after(response: web.StreamResponse) -> None:
+    """Close the connection after this response."""
+    response.force_close()
+    if response.headers.get("Connection", "").lower() != "upgrade":
+        # aiohttp may have decided on the header already.
+        response.headers["Connection"] = "close"
+
+
+async def compress_body(response: web.Response, encoding: Encoding) -> None:
+    """Compress the body of a response."""
+    assert isinstance(response.body, bytes)  # noqa: S101 - checked by the caller
+    response.body = await compress_async(response.body, encoding)
+    response.headers.popall("Content-Length", None)
+    response.headers["Content-Encoding"] = encoding
