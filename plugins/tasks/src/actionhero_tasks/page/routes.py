@@ -80,8 +80,7 @@ class Page:
         self._access = Access(app)
         self._limiter = SignInLimiter()
         self._views = JobViews(app)
-        idle_seconds = app.get(WebSettings).body_idle_timeout.total_seconds()
-        self._body_reader = BodyReader(BODY_LIMIT_BYTES, idle_seconds)
+        self._body_reader = BodyReader(app.get(WebSettings))
         self._read_handlers: dict[str, Callable[[web.Request], Awaitable[Any]]] = {
             "api/overview": self._overview,
             "api/jobs": self._jobs,
@@ -152,7 +151,7 @@ class Page:
         return render_sign_in(self._name, self._folder)
 
     async def _sign_in(self, request: web.Request, tokens: SignedTokens) -> web.StreamResponse:
-        fields = parse_form(await self._body_reader.read(request)) if _is_form(request) else {}
+        fields = parse_form(await self._read_body(request)) if _is_form(request) else {}
         password = fields.get("password", [""])[-1]
         address = self._access.client(request).address
         # No `await` between the check and the count: concurrent attempts are all counted.
@@ -226,8 +225,11 @@ class Page:
 
         return change
 
+    async def _read_body(self, request: web.Request) -> bytes:
+        return await self._body_reader.read(request, BODY_LIMIT_BYTES)
+
     async def _read_json(self, request: web.Request) -> dict[str, Any]:
-        body = loads(await self._body_reader.read(request))
+        body = loads(await self._read_body(request))
         if not isinstance(body, dict):
             raise MalformedRequest("the body must be a JSON object")
         return body

@@ -124,7 +124,7 @@ class BodyReader:
         content = request._payload
         if isinstance(content, BodyStream):
             # Guarded already, and routed to an action by aiohttp.
-            return content.iter_any()
+            return _limited(content, limit_bytes)
         return self._decoded_chunks(request, content, limit_bytes, continues=continues)
 
     async def _decoded_chunks(
@@ -166,6 +166,14 @@ class BodyReader:
             # Mounted in another application, whose server decompresses bodies.
             return None
         return decoder_for(", ".join(codings))
+
+
+async def _limited(content: StreamReader, limit_bytes: int) -> AsyncIterator[bytes]:
+    size = 0
+    while chunk := await content.readany():
+        size += len(chunk)
+        check_size(size, limit_bytes)
+        yield chunk
 
 
 def _send_continue(request: web.BaseRequest, content: StreamReader) -> None:
