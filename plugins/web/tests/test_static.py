@@ -206,6 +206,20 @@ async def test_a_large_file_is_sent_completely(client: aiohttp.ClientSession, fo
         assert await response.read() == (folder / "large.bin").read_bytes()
 
 
+async def test_the_connection_continues_after_a_large_file(site: Site) -> None:
+    """With the event loop of asyncio too."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    for connection in ("keep-alive", "keep-alive", "close"):
+        writer.write(
+            f"GET /large.bin HTTP/1.1\r\nHost: x\r\nConnection: {connection}\r\n\r\n".encode()
+        )
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert len(await reader.readexactly(3 * CHUNK_BYTES + 17)) == 3 * CHUNK_BYTES + 17
+    assert await reader.read() == b""
+    writer.close()
+
+
 async def test_an_empty_file_is_sent(client: aiohttp.ClientSession) -> None:
     """The response has an empty body."""
     async with client.get("/nothing.txt") as response:

@@ -7,12 +7,16 @@ import os
 import re
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from aiohttp import web
+from aiohttp import web, web_fileresponse
 
 from actionhero_web.responses.compression import Encoding, negotiate_encoding
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
+
+# `sendfile`, which only the event loop of asyncio supports, has no timeout for a client that does
+# not read, and does not count the bytes. The same as the environment variable AIOHTTP_NOSENDFILE.
+web_fileresponse.NOSENDFILE = True  # type: ignore[misc]
 
 #: aiohttp waits for a slow client after each write of more than 64 KiB, so that a client that does
 #: not read costs one chunk of memory.
