@@ -173,7 +173,7 @@ async def test_every_exception_of_a_session_store_is_an_outcome(
 
 
 async def test_an_error_whose_text_cannot_be_read_is_an_outcome() -> None:
-    """Whatever `__str__` of the author does."""
+    """Its `__str__` raises."""
 
     class Unreadable(Exception):
         def __str__(self) -> str:
@@ -250,7 +250,7 @@ async def test_a_panic_at_the_start_is_an_error_of_the_initializer() -> None:
 
 @pytest.mark.parametrize("error", [PANIC, asyncio.CancelledError()])
 async def test_a_failing_health_check_is_unhealthy(error: BaseException) -> None:
-    """Whatever it raises."""
+    """With any exception."""
 
     class Pool(Initializer):
         name = "pool"

@@ -186,7 +186,7 @@ async def outcome_of(action: type[Action], *settings: Any) -> Outcome:
 async def test_results_are_encoded_by_the_return_annotation(
     annotation: Any, value: Any, expected: bytes
 ) -> None:
-    """What is not declared does not leave; models accept dictionaries and objects."""
+    """Undeclared data does not leave; models accept dictionaries and objects."""
     outcome = await outcome_of(returning(annotation, value))
 
     assert outcome.error is None

@@ -122,7 +122,8 @@ class OutputSchema:
         if self._natives and isinstance(value, self._natives):
             return None
         try:
-            return self._to_json(value)
+            body: bytes = self._to_json(value)
+            return body
         except ValueError:
             pass
         # It may be a lone surrogate, which `dumps` replaces.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from actionhero.call import Call
     from actionhero.pipeline.call_plan import CallPlan
-    from actionhero.streams import Sink
+    from actionhero.streams import Chunk, Item, Sink
 
 
 async def run_stream(
@@ -32,9 +32,9 @@ async def run_stream(
         save_session: Saves the session, before the first item.
     """
     value: Any = None
-    outputs = plan.outputs
+    prepare: Callable[[Any], Chunk | Item] = plan.outputs.item
     if plan.action.is_generator:
-        items, prepare = plan.run(call), outputs.item
+        items = plan.run(call)
     else:
         value = await plan.run(call)
         if not isinstance(value, Stream):
