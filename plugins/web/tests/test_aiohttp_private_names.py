@@ -128,7 +128,6 @@ IMPORTED_NAMES: Final = frozenset(
         "aiohttp.http_parser.HttpRequestParserPy",
         "aiohttp.streams.EMPTY_PAYLOAD",
         "aiohttp.web_protocol.ERROR",
-        "aiohttp.web_fileresponse.NOSENDFILE",
         "aiohttp.web_protocol.RequestHandler",
         "aiohttp.web_protocol.RequestPayloadError",
         "aiohttp.web_protocol._ErrInfo",

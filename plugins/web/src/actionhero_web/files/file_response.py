@@ -7,16 +7,12 @@ import os
 import re
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from aiohttp import web, web_fileresponse
+from aiohttp import web
 
 from actionhero_web.responses.compression import Encoding, negotiate_encoding
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
-
-# `sendfile`, which only the event loop of asyncio supports, has no timeout for a client that does
-# not read, and does not count the bytes. The same as the environment variable AIOHTTP_NOSENDFILE.
-web_fileresponse.NOSENDFILE = True  # type: ignore[misc]
 
 #: aiohttp waits for a slow client after each write of more than 64 KiB, so that a client that does
 #: not read costs one chunk of memory.
@@ -69,14 +65,14 @@ async def correct_file_response(request: web.BaseRequest, response: web.FileResp
         return writer
 
     async def send(
-        request: web.BaseRequest, file: IO[Any], offset: int, count: int
+        request: web.BaseRequest, fobj: IO[Any], offset: int, count: int
     ) -> AbstractStreamWriter:
         writer = await web.StreamResponse.prepare(response, request)
         assert writer is not None  # noqa: S101 - the response was not prepared before
-        return await response._sendfile_fallback(writer, file, offset, count)
+        return await response._sendfile_fallback(writer, fobj, offset, count)
 
     response.prepare = prepare_completely  # type: ignore[method-assign]
-    # The `sendfile` of asyncio, which uvloop does not have, does not count the bytes.
+    # The `sendfile` of asyncio, which uvloop lacks, counts no bytes and has no timeout.
     response._sendfile = send  # type: ignore[method-assign]
     response._chunk_size = min(response._chunk_size, CHUNK_BYTES)
     if request.transport is not None:
