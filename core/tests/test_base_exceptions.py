@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actionhero import Action, Call, Connection, Initializer, Middleware, Outcome, TypedError
+from actionhero import (
+    Action,
+    Call,
+    Connection,
+    Initializer,
+    LifecycleError,
+    Middleware,
+    Outcome,
+    TypedError,
+)
 from actionhero.inputs.payloads import EMPTY_PAYLOAD
-from actionhero.lifecycle import LifecycleError
 from actionhero.testing import running_app
 
 if TYPE_CHECKING:
@@ -166,7 +174,8 @@ async def test_every_exception_of_a_session_store_is_an_outcome(
             call.session["user"] = 1
 
     async with running_app(SignIn) as app:
-        app.app.pipeline.session_store = BrokenStore(method, error)
+        store: Any = BrokenStore(method, error)
+        app.app.pipeline.session_store = store
         outcome = await app.connect().outcome("sign:in")
 
     assert isinstance(outcome.error, TypedError)
@@ -175,11 +184,11 @@ async def test_every_exception_of_a_session_store_is_an_outcome(
 async def test_an_error_whose_text_cannot_be_read_is_an_outcome() -> None:
     """Its `__str__` raises."""
 
-    class Unreadable(Exception):
+    class Untranslatable(Exception):
         def __str__(self) -> str:
             raise RuntimeError("no text")
 
-    async with running_app(raising(Unreadable(), streams=False)) as app:
+    async with running_app(raising(Untranslatable(), streams=False)) as app:
         app.app.pipeline.show_tracebacks = True
         outcome = await app.connect().outcome("work")
 

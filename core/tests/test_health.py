@@ -142,7 +142,7 @@ async def test_the_memory_is_read_once_a_second(monkeypatch: pytest.MonkeyPatch)
     """Reading it takes longer than the rest of the action."""
     values, now = iter([1.5, 2.5]), [100.0]
     monkeypatch.setattr(core_plugin, "_resident_megabytes", lambda: next(values))
-    monkeypatch.setattr(core_plugin.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("actionhero.plugins.core_plugin.time.monotonic", lambda: now[0])
     memory = core_plugin._ResidentMemory()
 
     first, second = memory.megabytes(), memory.megabytes()

@@ -74,7 +74,7 @@ async def port(request: pytest.FixtureRequest) -> AsyncIterator[int]:
         yield server.port
 
 
-JSON = {"Content-Type": "application/json"}
+JSON: dict[str, Any] = {"Content-Type": "application/json"}
 REQUESTS: list[Any] = [
     pytest.param({"json": {"amount": "many"}}, id="invalid"),
     pytest.param({"json": {"amount": 1}}, id="valid"),

@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from pydantic_core import from_json
 
 from actionhero import json, logs
 from actionhero.errors import ErrorType
@@ -135,7 +134,9 @@ class StreamWriter:
             # Unchanged: `actionhero call export > file` writes the file.
             return self._write(item.content, newline=False)
         if self.items is not None:
-            self.items.append(from_json(item.body))
+            from actionhero.outputs import decode  # noqa: PLC0415 - imports pydantic
+
+            self.items.append(decode(item.body))
             return True
         return self._write(item.body, newline=True)
 

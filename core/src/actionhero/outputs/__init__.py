@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from actionhero.outputs.compilation import item_type_of
-from actionhero.outputs.encoding import encode_outcome, outcome_value
+from actionhero.outputs.encoding import decode, encode_outcome, outcome_value
 from actionhero.outputs.mismatch import OutputMismatch
 from actionhero.outputs.schema import OutputSchema
 
-__all__ = ["OutputMismatch", "OutputSchema", "encode_outcome", "item_type_of", "outcome_value"]
+__all__ = [
+    "OutputMismatch",
+    "OutputSchema",
+    "decode",
+    "encode_outcome",
+    "item_type_of",
+    "outcome_value",
+]

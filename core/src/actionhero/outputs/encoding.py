@@ -30,4 +30,9 @@ def outcome_value(outcome: Outcome) -> Any:
     Raises:
         TypeError: See `encode_outcome`.
     """
-    return from_json(encode_outcome(outcome))
+    return decode(encode_outcome(outcome))
+
+
+def decode(body: bytes) -> Any:
+    """Return the JSON value of a body that was encoded here."""
+    return from_json(body)

@@ -209,7 +209,7 @@ class Subscriptions:
     def _send_error(self, id: Any, error: TypedError) -> None:
         self._session.send_text(self._registry.error_message(id, error))
 
-    def _send_failure(self, id: Any, operation: str, error: Exception) -> None:
+    def _send_failure(self, id: Any, operation: str, error: BaseException) -> None:
         outcome = self._registry.pipeline.error_outcome(operation, error)
         if outcome.error is not None:
             message = self._registry.error_message(id, outcome.error, stack=outcome.stack)

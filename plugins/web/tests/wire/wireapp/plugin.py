@@ -7,7 +7,7 @@ import resource
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from actionhero import Conflict, hookimpl
 
@@ -74,6 +74,7 @@ async def read_post(request: web.Request) -> web.Response:
 async def read_parts(request: web.Request) -> web.Response:
     size = 0
     async for part in await request.multipart():
+        assert isinstance(part, BodyPartReader)
         while chunk := await part.read_chunk():
             size += len(chunk)
     return web.json_response(size)

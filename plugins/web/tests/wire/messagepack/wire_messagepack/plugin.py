@@ -27,7 +27,8 @@ class MessagePackEncoder(BodyEncoder):
     media_type = MEDIA_TYPE
 
     def encode(self, value: Any) -> bytes:
-        return msgpack.packb(value)
+        body: bytes = msgpack.packb(value)
+        return body
 
 
 @hookimpl
