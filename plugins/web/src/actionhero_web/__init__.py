@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from actionhero_web.bodies.media import MediaType as MediaType
     from actionhero_web.bodies.media import media_type_of as media_type_of
     from actionhero_web.bodies.media import parse_form as parse_form
-    from actionhero_web.connections.protocol import remote_address as remote_address
+    from actionhero_web.connections.client_resolver import remote_address as remote_address
     from actionhero_web.connections.proxy import ForwardedClient as ForwardedClient
     from actionhero_web.connections.proxy import TrustedProxies as TrustedProxies
     from actionhero_web.connections.upgrades import Upgrade as Upgrade
@@ -46,7 +46,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".bodies.body": ["BodyReader"],
         ".bodies.decoder": ["BodyDecoder"],
         ".bodies.media": ["MediaType", "media_type_of", "parse_form"],
-        ".connections.protocol": ["remote_address"],
+        ".connections.client_resolver": ["remote_address"],
         ".connections.proxy": ["ForwardedClient", "TrustedProxies"],
         ".connections.upgrades": ["Upgrade", "UpgradeRefused", "UpgradeRequest"],
         ".decode": ["METHODS_WITHOUT_BODY"],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from actionhero import Connection
 from actionhero.transport import new_identifier
-from actionhero_web.connections.protocol import remote_address
+from actionhero_web.connections.protocol import HttpProtocol
 from actionhero_web.connections.proxy import ForwardedClient, TrustedProxies
 
 if TYPE_CHECKING:
@@ -43,3 +43,9 @@ class ClientResolver:
         if self._is_direct:
             return new_identifier()
         return self.client(request).request_id or new_identifier()
+
+
+def remote_address(request: web.BaseRequest) -> str | None:
+    """Return the address of the peer; our protocol has it precomputed."""
+    protocol = request.protocol
+    return protocol.remote if isinstance(protocol, HttpProtocol) else request.remote

@@ -246,9 +246,3 @@ class HttpProtocol(RequestHandler):
             raise ConnectionResetError("the client has disconnected")
         response: web.StreamResponse = manager.error_response(request, status, exc, message)
         return response
-
-
-def remote_address(request: web.BaseRequest) -> str | None:
-    """Return the address of the peer; our protocol has it precomputed."""
-    protocol = request.protocol
-    return protocol.remote if isinstance(protocol, HttpProtocol) else request.remote
