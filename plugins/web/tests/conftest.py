@@ -65,7 +65,7 @@ class Wait(Action):
     """Wait for a call of `release`."""
 
     name = "wait"
-    web = "GET /wait"
+    web = ["GET /wait", "POST /wait"]
     middleware = [LogAfter()]
 
     async def run(self, call: Call) -> str:

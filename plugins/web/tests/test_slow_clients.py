@@ -194,6 +194,26 @@ def test_a_half_closed_client_gets_its_response(start_server: StartServer) -> No
     assert response.endswith(b'"waited"')
 
 
+def test_a_half_closed_client_with_a_body_gets_its_response_once(
+    start_server: StartServer,
+) -> None:
+    """The end of the data arrives with the body, after which the server resumes reading."""
+    server = start_server()
+    head = b"POST /api/wait HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with server.socket() as client:
+        client.sendall(head + b"Content-Length: 2\r\n\r\n{}")
+        client.shutdown(socket.SHUT_WR)
+        server.wait_for("waiting")
+        # The first bytes of the response are sent ahead.
+        assert client.recv(1) + client.recv(1) == b"HT"
+        assert server.get("/api/release")[0] == 200
+
+        response = read_to_end(client)
+
+    assert response.startswith(b"TP/1.1 200 OK\r\n")
+    assert response.endswith(b'"waited"')
+
+
 def assert_still_serves(server: ServerProcess) -> None:
     """Assert that another client gets a response, and that the server stops cleanly."""
     assert server.get("/api/process") == (200, server.process.pid)

@@ -138,6 +138,9 @@ class HttpProtocol(RequestHandler):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the connection for the response if the client closes its side (RFC 9112 §9.6)."""
+        if self._has_eof:
+            # The event loop reports it again after reading was paused and resumed.
+            return True
         self._has_eof = True
         is_waiting = self._waiter is not None and not self._waiter.done()
         request = self._current_request
