@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from actionhero import App, Application, MalformedRequest, RunMode, TypedError
 from actionhero.cli import configure_logs
 from actionhero.settings import read_sources
 from actionhero.transport import INTERNAL_ERROR, new_identifier
+from actionhero_web.bodies.native_request import NativeRequest
 from actionhero_web.connections.http_server import HttpServer
 from actionhero_web.dispatch import Dispatcher
 from actionhero_web.files.static_routes import static_routes
@@ -65,7 +67,7 @@ with warnings.catch_warnings():
             }
             return HttpServer(
                 self[DISPATCHER].dispatch,
-                request_factory=self._make_request,
+                request_factory=partial(self._make_request, _cls=NativeRequest),
                 loop=self._loop,
                 settings=settings,
                 hosts=settings.hosts(app.environment),

@@ -76,6 +76,35 @@ def test_a_native_multipart_form_is_limited(parser: HttpClient) -> None:
         assert (accepted.status, rejected.status) == (200, 413)
 
 
+@pytest.mark.parametrize("charset", ["punycode", "idna", "hex", "unknown"])
+def test_native_routes_refuse_slow_and_unknown_charsets(parser: HttpClient, charset: str) -> None:
+    """In the body and in a part of a form: Python's codec `punycode` takes minutes for 1 MB."""
+    content = b"a" * 300_000 + b"-" + b"99" * 150_000
+    parameter = {"Content-Type": f"application/json; charset={charset}"}
+    urlencoded = {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
+    in_part = part('name="a"', content, f"Content-Type: text/plain; charset={charset}")
+    seconds = parser.cpu_seconds()
+
+    responses = [
+        parser.send("POST", "/body/json", content, parameter),
+        parser.send("POST", "/body/post", content, urlencoded),
+        send_form(parser, in_part, target="/body/post"),
+    ]
+
+    assert [response.status for response in responses] == [415, 415, 415]
+    assert responses[0].error["message"] == f"unsupported charset {charset!r}; send utf-8"
+    assert parser.cpu_seconds() - seconds < 2
+
+
+def test_native_routes_decode_other_charsets(parser: HttpClient) -> None:
+    """For example those of webhooks."""
+    headers = {"Content-Type": "application/json; charset=windows-1252"}
+
+    response = parser.send("POST", "/body/json", b'"\x80"', headers)
+
+    assert response.body == b"1"
+
+
 @pytest.mark.parametrize("target", [*TARGETS, "/body/unread"])
 def test_a_decompression_bomb_uses_neither_memory_nor_time(parser: HttpClient, target: str) -> None:
     """It is decompressed up to the limit."""
