@@ -128,6 +128,10 @@ class RequestHandler:
                 stream.close()
         if stream is not None and stream.handles(outcome):
             return await stream.finish(outcome)
+        if outcome.error is not None and context.request.writer.output_size > 0:
+            # The action has begun to write its own response: only a truncated one shows the error.
+            context.request.protocol.force_close()
+            raise ConnectionResetError("the action has failed; its response is truncated")
         if context.connection.is_cross_site:
             remove_cookies(context.connection)
         encoded = self.encoder.encode(context, outcome)

@@ -67,6 +67,8 @@ def test_a_response_is_sent_once(client: HttpClient, target: str, status: int) -
         ("empty-name", "the name of the header '' of the response is invalid"),
         ("redirect-header", "the header 'X-Name' of the response contains a control character"),
         ("length", "the header 'Content-Length' of the response is 'many'"),
+        ("longer-length", "is 50, but its body has 5 bytes; remove the header"),
+        ("chunked", "the header 'Transfer-Encoding', which the server sets; remove it"),
         ("cookie", "the cookie 'name' of the response contains a control character"),
         ("reason", "the reason of the response contains a control character"),
     ],
@@ -109,3 +111,13 @@ def test_an_action_may_write_its_response(client: HttpClient, name: str) -> None
 
     assert response.status == 200
     assert response.body == (b"" if name == "prepared" else b"written")
+
+
+def test_the_response_of_a_failed_action_is_truncated(client: HttpClient) -> None:
+    """An error document within the body that the action has begun would be read as its content."""
+    client.new_log_text()
+
+    response = client.send_bytes(b"GET /api/written/failed HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+    assert response.endswith(b"\r\n\r\n7\r\nwritten\r\n")
+    assert "action 'written' failed: in the middle" in client.new_log_text()

@@ -57,6 +57,16 @@ def check_native_response(request: web.BaseRequest, response: web.StreamResponse
     length = response.headers.get("Content-Length", "0")
     if not (length.isascii() and length.isdigit()):
         raise ValueError(f"the header 'Content-Length' of the response is {length!r}")
+    body = response.body if isinstance(response, web.Response) else None
+    if isinstance(body, bytes) and body and length != "0" and int(length) != len(body):
+        raise ValueError(
+            f"the header 'Content-Length' of the response is {length}, but its body has "
+            f"{len(body)} bytes; remove the header"
+        )
+    if "Transfer-Encoding" in response.headers:
+        raise ValueError(
+            "the response has the header 'Transfer-Encoding', which the server sets; remove it"
+        )
     for name, cookie in response.cookies.items():
         if not _VALUE.fullmatch(cookie.OutputString()):
             raise ValueError(f"the cookie {name!r} of the response contains a control character")

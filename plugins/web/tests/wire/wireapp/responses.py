@@ -172,6 +172,8 @@ NATIVE: dict[str, Callable[[], StreamResponse]] = {
     "empty-name": lambda: web.Response(headers={"": "a"}),
     "redirect-header": lambda: web.HTTPFound("/a", headers={"X-Name": "a\nb"}),
     "length": lambda: web.Response(headers={"Content-Length": "many"}),
+    "longer-length": lambda: web.Response(text="short", headers={"Content-Length": "50"}),
+    "chunked": lambda: web.Response(text="a", headers={"Transfer-Encoding": "chunked"}),
     "cookie": _with_invalid_cookie,
     "reason": lambda: web.Response(reason="a\0b"),
     "stream": lambda: web.StreamResponse(headers={"Content-Type": "text/event-stream"}),
@@ -199,6 +201,8 @@ class Written(Action):
         await response.prepare(call.connection.raw)
         if inputs.name != "prepared":
             await response.write(b"written")
+        if inputs.name == "failed":
+            raise RuntimeError("in the middle")
         if inputs.name == "complete":
             await response.write_eof()
         return response
