@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -125,4 +126,12 @@ class Dispatcher:
             response = error
         except TypedError as error:
             return await handler.error_response(request, error)
+        except (Exception, asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as error:
+            # aiohttp would close the connection, and log nothing.
+            response = await handler.internal_error_response(request, error)
+            if request.writer.output_size > 0:
+                raise ConnectionResetError("the response is truncated") from error
+            return response
         return await handler.checked_response(request, response)

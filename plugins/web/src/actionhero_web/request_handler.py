@@ -192,10 +192,16 @@ class RequestHandler:
                 raise TypeError(f"the handler has returned {response!r} instead of a response")
             check_native_response(request, response)
         except (TypeError, ValueError) as error:
-            context = RequestContext(request, self.clients.request_id(request))
-            outcome = self._pipeline.error_outcome(f"{request.method} {request.path}", error)
-            return await self.writer.write(context, self.encoder.encode_error(context, outcome))
+            return await self.internal_error_response(request, error)
         return response
+
+    async def internal_error_response(
+        self, request: web.BaseRequest, error: BaseException
+    ) -> Response:
+        """Log an unexpected error of a native handler, and return the response to its request."""
+        context = RequestContext(request, self.clients.request_id(request))
+        outcome = self._pipeline.error_outcome(f"{request.method} {request.path}", error)
+        return await self.writer.write(context, self.encoder.encode_error(context, outcome))
 
     async def method_not_allowed_response(self, request: web.BaseRequest, allow: str) -> Response:
         """Return the response to a request for a path without a native route for its method."""

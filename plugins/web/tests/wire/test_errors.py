@@ -289,6 +289,17 @@ def test_an_exception_in_a_native_handler_is_an_internal_error(client: HttpClien
     assert re.fullmatch(r"[0-9a-f-]{36}", response.error["request_id"])
 
 
+def test_a_base_exception_in_a_native_handler_is_logged(client: HttpClient) -> None:
+    """aiohttp would close the connection without a response."""
+    client.new_log_text()
+
+    response = client.get("/panicking-page")
+
+    assert status_and_type(response) == (500, RUN)
+    assert response.error["message"] == "Internal error"
+    assert "GET /panicking-page failed: out of bounds" in client.new_log_text()
+
+
 def test_a_native_handler_may_raise_typed_errors(client: HttpClient) -> None:
     """The response is the same as that of an action."""
     expected = client.get("/api/fail/class/Conflict")

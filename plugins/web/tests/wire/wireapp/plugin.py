@@ -30,6 +30,14 @@ async def failing_page(_: web.Request) -> web.Response:
     raise RuntimeError("SELECT everything")
 
 
+class Panic(BaseException):
+    """As raised by a library in Rust."""
+
+
+async def panicking_page(_: web.Request) -> web.Response:
+    raise Panic("out of bounds")
+
+
 async def no_response(_: web.Request) -> None:
     pass
 
@@ -98,6 +106,7 @@ BODY_HANDLERS: dict[str, Any] = {
 HANDLERS: dict[str, Any] = {
     "/page": page,
     "/failing-page": failing_page,
+    "/panicking-page": panicking_page,
     "/native/none": no_response,
     "/native/str": text_response,
     "/native/shared": shared_response,
