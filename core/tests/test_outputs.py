@@ -7,7 +7,7 @@ import datetime
 import decimal
 import enum
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NamedTuple, TypedDict, TypeVar
 
 import pytest
@@ -16,9 +16,11 @@ from pydantic.alias_generators import to_camel
 
 from actionhero import (
     Action,
+    Application,
     Call,
     Conflict,
     Connection,
+    ConnectionTypeNotFound,
     Event,
     Inputs,
     Middleware,
@@ -26,6 +28,7 @@ from actionhero import (
     PluginError,
     Stream,
     TypedError,
+    hookimpl,
 )
 from actionhero.action import RegisteredAction
 from actionhero.inputs.payloads import EMPTY_PAYLOAD
@@ -500,6 +503,105 @@ async def test_responses_of_transports_are_not_checked(annotation: Any) -> None:
 
     assert outcome.value is response
     assert outcome.body is None
+
+
+class MappingResponse(MutableMapping[str, Any]):
+    """A response of a transport that is a mapping, like those of aiohttp."""
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        raise NotImplementedError
+
+    def __delitem__(self, key: str) -> None:
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+class RaisedResponse(Exception):
+    """A response of a transport that can be raised."""
+
+
+class ResponsesPlugin:
+    """Registers the responses, like a transport."""
+
+    @hookimpl
+    def actionhero_validate(self, app: Application) -> list[str]:
+        app.pipeline.add_response_type(MappingResponse)
+        app.pipeline.return_when_raised(RaisedResponse)
+        return []
+
+
+def other_outcome(outcome: Outcome) -> Outcome:
+    """Return another outcome with the same value."""
+    return Outcome(outcome.value)
+
+
+def respond(outcome: Outcome) -> Outcome:
+    """Return an outcome with another response."""
+    return Outcome(MappingResponse())
+
+
+@pytest.mark.parametrize(
+    ("annotation", "plugins"),
+    [
+        (MappingResponse, []),
+        (User | MappingResponse, []),
+        (MappingResponse, [ResponsesPlugin()]),
+        (Any, [ResponsesPlugin()]),
+        (None, [ResponsesPlugin()]),
+        (User, [ResponsesPlugin()]),
+    ],
+)
+@pytest.mark.parametrize("after", [None, other_outcome, respond, lambda outcome: None])
+async def test_responses_of_transports_cannot_be_encoded(
+    annotation: Any, plugins: list[Any], after: Any
+) -> None:
+    """Whatever the annotation; a mapping would be written as an empty object."""
+    action = returning(annotation, MappingResponse(), after=after)
+
+    async with running_app(*plugins, action) as app:
+        outcome = await app.app.pipeline.execute(Connection("test"), "show", EMPTY_PAYLOAD)
+
+    assert isinstance(outcome.value, MappingResponse)
+    for encode in (encode_outcome, outcome_value):
+        with pytest.raises(ConnectionTypeNotFound, match="does not support the type of the result"):
+            encode(outcome)
+
+
+@pytest.mark.parametrize("annotation", [Any, User])
+async def test_raised_responses_cannot_be_encoded(annotation: Any) -> None:
+    """To raise one is the same as to return it."""
+
+    class Show(Action):
+        name = "show"
+
+        async def run(self) -> Any:
+            raise RaisedResponse
+
+    Show.run.__annotations__["return"] = annotation
+    async with running_app(ResponsesPlugin(), Show) as app:
+        outcome = await app.app.pipeline.execute(Connection("test"), "show", EMPTY_PAYLOAD)
+
+    assert isinstance(outcome.value, RaisedResponse)
+    with pytest.raises(ConnectionTypeNotFound):
+        encode_outcome(outcome)
+
+
+async def test_values_in_place_of_a_response_are_encoded() -> None:
+    """`after` can replace a response."""
+    action = returning(Any, MappingResponse(), after=lambda _: Outcome({"a": 1}))
+
+    async with running_app(ResponsesPlugin(), action) as app:
+        outcome = await app.app.pipeline.execute(Connection("test"), "show", EMPTY_PAYLOAD)
+
+    assert encode_outcome(outcome) == b'{"a":1}'
 
 
 async def test_values_beside_a_response_are_checked() -> None:

@@ -204,7 +204,7 @@ class Outcome:
         cancelled: Whether the call was cancelled, by a disconnect or a shutdown.
     """
 
-    __slots__ = ("body", "cancelled", "error", "stack", "value")
+    __slots__ = ("body", "cancelled", "error", "is_response", "stack", "value")
 
     def __init__(
         self,
@@ -217,6 +217,8 @@ class Outcome:
         self.value = value
         #: The value as JSON, by the return annotation; transports use `encode_outcome`.
         self.body: bytes | None = None
+        #: Whether the value is a response of a transport, which other transports cannot encode.
+        self.is_response = False
         self.error = error
         self.stack = stack
         self.cancelled = cancelled

@@ -9,7 +9,9 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
 
+import actionhero_web.plugin
 from actionhero import (
     Action,
     ActionNotFound,
@@ -275,6 +277,48 @@ async def test_a_job_with_a_permanent_error_is_dead_lettered_without_retries(
     assert job.error is not None
     assert job.error["message"] == "it exists already"
     assert (again, job_again.attempts, discarded) == (True, 1, True)
+
+
+class Page(Action):
+    """Return a response of HTTP."""
+
+    name = "page"
+
+    async def run(self) -> web.StreamResponse:
+        return web.json_response({"a": 1})
+
+
+class OpenPage(Action):
+    """Return a response of HTTP without an annotation."""
+
+    name = "open-page"
+
+    async def run(self) -> Any:
+        return web.json_response({"a": 1})
+
+
+class Redirect(Action):
+    """Raise a response of HTTP."""
+
+    name = "redirect"
+
+    async def run(self) -> None:
+        raise web.HTTPFound("/elsewhere")
+
+
+@pytest.mark.parametrize("action", [Page, OpenPage, Redirect])
+async def test_a_job_with_a_response_of_http_is_dead_lettered_without_retries(
+    tasks_app: Callable[..., Any], action: type[Action]
+) -> None:
+    """It would fail again."""
+    plugins = (actionhero_web.plugin,)
+    async with tasks_app(action, plugins=plugins, environ={"ACTIONHERO_WEB__PORT": "0"}) as app:
+        tasks = app.get(Tasks)
+        job = await tasks.wait(await tasks.enqueue(action))
+
+    assert (job.state, job.attempts, job.result) == (JobState.DEAD, 1, None)
+    assert job.error is not None
+    assert job.error["type"] == "CONNECTION_TYPE_NOT_FOUND"
 
 
 async def test_a_job_past_its_time_limit_is_cancelled_and_retried(

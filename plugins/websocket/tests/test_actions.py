@@ -90,9 +90,11 @@ def test_large_values_are_sent(server: ServerProcess) -> None:
     assert server.connect().call("value", kind="large")["response"] == "x" * 100_000
 
 
-def test_http_responses_are_an_error(server: ServerProcess) -> None:
-    """A response object of aiohttp is not supported over WebSocket."""
-    error = server.connect().call("value", kind="http")["error"]
+@pytest.mark.parametrize("action", ["value", "annotated-response", "redirect"])
+def test_http_responses_are_an_error(server: ServerProcess, action: str) -> None:
+    """A response object of aiohttp is not supported over WebSocket, returned or raised."""
+    inputs = {"kind": "http"} if action == "value" else {}
+    error = server.connect().call(action, **inputs)["error"]
 
     assert error["type"] == "CONNECTION_TYPE_NOT_FOUND"
 

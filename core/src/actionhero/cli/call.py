@@ -158,7 +158,7 @@ def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> No
     else:
         try:
             value = outcome_value(outcome)
-        except TypeError:
+        except (ConnectionTypeNotFound, TypeError):
             # For example a file, or a redirect of the HTTP transport.
             unsupported = "This response type is not supported on the command line"
             write_error(ConnectionTypeNotFound(unsupported), request_id)

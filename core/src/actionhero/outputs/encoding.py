@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json
 
 from actionhero import json
+from actionhero.errors import ConnectionTypeNotFound
 
 if TYPE_CHECKING:
     from actionhero.call import Outcome
@@ -18,9 +19,12 @@ def encode_outcome(outcome: Outcome) -> bytes:
     `None` becomes `{}`.
 
     Raises:
-        TypeError: The action has no return annotation, and returns a value that is not JSON, such
-            as a response of a transport.
+        ConnectionTypeNotFound: The value is a response of a transport, such as a file.
+        TypeError: The action has no return annotation, and returns a value that is not JSON.
     """
+    if outcome.is_response:
+        # It may be a mapping, which would be written as an empty object.
+        raise ConnectionTypeNotFound("This transport does not support the type of the result")
     return json.encode(outcome.value) if outcome.body is None else outcome.body
 
 
@@ -28,6 +32,7 @@ def outcome_value(outcome: Outcome) -> Any:
     """Return the result of a call in JSON types, as `encode_outcome` writes them.
 
     Raises:
+        ConnectionTypeNotFound: See `encode_outcome`.
         TypeError: See `encode_outcome`.
     """
     return decode(encode_outcome(outcome))

@@ -77,8 +77,11 @@ class CallPlan:
             TypeError: The result cannot be serialized.
         """
         outputs = self.outputs
-        if outputs.is_open or (type(value) is not dict and isinstance(value, self.response_types)):
-            return Outcome(value)
+        is_response = self._is_response(value)
+        if outputs.is_open or is_response:
+            outcome = Outcome(value)
+            outcome.is_response = is_response
+            return outcome
         if self.action.is_generator and isinstance(value, list):
             items = [outputs.item(item) for item in value]
             outcome = Outcome([item.data for item in items])
@@ -90,6 +93,7 @@ class CallPlan:
         outcome = Outcome(value)
         if encode:
             outcome.body = outputs.encode(value)
+            outcome.is_response = outcome.body is None
         return outcome
 
     def complete_again(self, outcome: Outcome, result: Any, *, encode: bool) -> None:
@@ -107,11 +111,23 @@ class CallPlan:
         value, outputs = outcome.value, self.outputs
         if value is result and (value is None or not (self.streams or outputs.is_plain)):
             # Not `conform`, because checking twice could convert twice.
-            if outcome.body is not None:
-                outcome.body = outputs.encode(value)
+            if not outcome.is_response:
+                self._encode(outcome, encode=encode)
             return
         checked = self.complete(value, encode=encode)
         outcome.value, outcome.body = checked.value, checked.body
+        outcome.is_response = checked.is_response
+
+    def _encode(self, outcome: Outcome, *, encode: bool) -> None:
+        """Encode the checked value of an outcome, unless it is a response of a transport."""
+        outcome.is_response = self._is_response(outcome.value)
+        if encode and not outcome.is_response and not self.outputs.is_open:
+            outcome.body = self.outputs.encode(outcome.value)
+            outcome.is_response = outcome.body is None
+
+    def _is_response(self, value: Any) -> bool:
+        # The base class of aiohttp's responses is an abstract one, so `isinstance` takes long.
+        return type(value) is not dict and isinstance(value, self.response_types)
 
 
 def _override(layer: Middleware, method: str) -> Any:

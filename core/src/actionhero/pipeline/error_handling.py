@@ -9,7 +9,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from actionhero.call import Outcome
-from actionhero.errors import ABSENT, ServiceUnavailable, Timeout, TypedError
+from actionhero.errors import (
+    ABSENT,
+    ConnectionTypeNotFound,
+    ServiceUnavailable,
+    Timeout,
+    TypedError,
+)
 from actionhero.inputs.problems import FIXED_MESSAGES
 from actionhero.inputs.scrubber import Scrubber
 from actionhero.outputs import OutputMismatch
@@ -64,7 +70,9 @@ class ErrorHandler:
         action = call.action
         if isinstance(error, self.result_types):
             error.__traceback__ = None
-            return Outcome(error)
+            outcome = Outcome(error)
+            outcome.is_response = True
+            return outcome
         interrupt_process(error)
         try:
             if isinstance(error, asyncio.CancelledError):
@@ -155,6 +163,10 @@ class ErrorHandler:
 
     def handle_encoding_error(self, error: BaseException, name: str) -> Outcome:
         """Return the outcome of a call whose result the transport cannot encode; log the error."""
+        if isinstance(error, ConnectionTypeNotFound):
+            # The result is valid for another transport.
+            logger.warning("the result of action %r cannot be encoded: %s", name, error)
+            return Outcome(error=error)
         logger.error("the result of action %r cannot be encoded: %s", name, error, exc_info=error)
         return Outcome(error=TypedError(INTERNAL_ERROR), stack=self._stack(error))
 

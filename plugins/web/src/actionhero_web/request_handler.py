@@ -54,8 +54,6 @@ class RequestHandler:
     def __init__(self, app: Application, settings: WebSettings) -> None:
         self._pipeline = app.pipeline
         self._execute = app.pipeline.execute
-        self._pipeline.return_when_raised(web.HTTPException)
-        app.pipeline.add_response_type(web.StreamResponse)
         self._format = settings.response_format
         #: The clients of requests.
         self.clients = ClientResolver(settings.trusted_proxies)

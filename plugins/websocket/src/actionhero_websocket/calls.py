@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
-from aiohttp.web import StreamResponse
-
 from actionhero import (
     ConnectionTypeNotFound,
     ErrorType,
@@ -214,14 +212,14 @@ def respond(
     pending: PendingCall,
 ) -> None:
     """Send the response of a call that did not stream."""
-    error, value = outcome.error, outcome.value
+    error = outcome.error
     if error is not None:
         document = session.registry.error_document(
             error, request_id=pending.identify(), stack=outcome.stack
         )
         session.send_text(messages.error(id, document))
         return
-    if type(value) is not dict and isinstance(value, StreamResponse):
+    if outcome.is_response:
         unsupported = ConnectionTypeNotFound("The response of this action requires HTTP")
         respond(session, id, action, Outcome(error=unsupported), pending)
         return

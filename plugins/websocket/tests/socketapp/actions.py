@@ -111,6 +111,26 @@ class Value(Action):
         return values[inputs.kind]
 
 
+class AnnotatedResponse(Action):
+    """Return a response of HTTP."""
+
+    name = "annotated-response"
+    websocket = True
+
+    async def run(self) -> web.StreamResponse:
+        return web.json_response({"a": 1})
+
+
+class Redirect(Action):
+    """Raise a response of HTTP."""
+
+    name = "redirect"
+    websocket = True
+
+    async def run(self) -> None:
+        raise web.HTTPFound("/elsewhere")
+
+
 class Fail(Action):
     """Raise an unexpected exception."""
 
