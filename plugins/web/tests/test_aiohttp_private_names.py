@@ -50,6 +50,11 @@ PRIVATE_NAMES: Final[dict[str, tuple[str, ...]]] = {
         "Request._read_bytes",
     ),
     "actionhero_web/bodies/body_stream.py": ("Content._wait",),
+    "actionhero_web/bodies/native_request.py": (
+        "Request._match_info",
+        "Request._prepare_hook",
+        "RequestHandler._manager",
+    ),
     "actionhero_web/connections/half_close.py": ("RequestHandler._current_request",),
     "actionhero_web/connections/http_server.py": (
         "Server._connections",
@@ -111,7 +116,7 @@ UNDOCUMENTED_NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Server": ("connection_made", "connections", "shutdown"),
     "Request": ("content", "keep_alive", "protocol", "raw_path", "transport", "writer"),
-    "Writer": ("length", "output_size"),
+    "Writer": ("length", "output_size", "set_eof"),
     "Message": ("compression", "headers", "upgrade"),
     "Content": ("exception", "is_eof", "read_nowait", "total_bytes"),
 }

@@ -35,6 +35,8 @@ class RequestId:
         self.set = self._current.set
         #: Resets the token that `set` returned.
         self.reset = self._current.reset
+        #: Returns what was set; in a call, that is the call.
+        self.source = self._current.get
 
     def get(self) -> str | None:
         """Return the identifier of the current request; `None`: there is no request."""

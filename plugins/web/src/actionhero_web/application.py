@@ -19,7 +19,7 @@ from actionhero_web.connections.http_server import HttpServer
 from actionhero_web.dispatch import Dispatcher
 from actionhero_web.files.static_routes import static_routes
 from actionhero_web.request_handler import RequestHandler
-from actionhero_web.responses.header_templates import REQUEST_ID
+from actionhero_web.response_preparer import ResponsePreparer
 from actionhero_web.routes.action_routes import router_for
 from actionhero_web.routes.health_endpoints import health_routes
 from actionhero_web.settings import WebSettings
@@ -35,6 +35,9 @@ APP: web.AppKey[Application] = web.AppKey("actionhero", Application)
 DISPATCHER: web.AppKey[Dispatcher] = web.AppKey("actionhero_dispatcher", Dispatcher)
 REQUEST_HANDLER: web.AppKey[RequestHandler] = web.AppKey(
     "actionhero_request_handler", RequestHandler
+)
+RESPONSE_PREPARER: web.AppKey[ResponsePreparer] = web.AppKey(
+    "actionhero_response_preparer", ResponsePreparer
 )
 
 with warnings.catch_warnings():
@@ -72,6 +75,7 @@ with warnings.catch_warnings():
                 settings=settings,
                 hosts=settings.hosts(app.environment),
                 error_response=_create_error_response(self[REQUEST_HANDLER]),
+                prepare_response=self[RESPONSE_PREPARER].prepare,
                 **arguments,
             )
 
@@ -93,6 +97,7 @@ def build_application(app: Application) -> web.Application:
     application[APP] = app
     application[DISPATCHER] = dispatcher
     application[REQUEST_HANDLER] = handler
+    application[RESPONSE_PREPARER] = preparer = ResponsePreparer(dispatcher, handler)
 
     router = application.router
     router.add_routes(health_routes(app))
@@ -109,15 +114,11 @@ def build_application(app: Application) -> web.Application:
     handler.writer.use_aiohttp_responses = is_extended
     dispatcher.bypasses_aiohttp = bool(settings.prefix) and not is_extended
 
-    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-        request_id = response.headers.get(REQUEST_ID) or handler.clients.request_id(request)
-        handler.writer.add_headers(request, response, request_id)
-
     async def stop_streams(_: web.Application) -> None:
         # Other servers wait for open responses after this.
         handler.streams.stop_events()
 
-    application.on_response_prepare.append(add_headers)
+    application.on_response_prepare.append(preparer.on_response_prepare)
     application.on_shutdown.append(stop_streams)
     return application
 

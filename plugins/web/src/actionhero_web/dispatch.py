@@ -75,7 +75,7 @@ class Dispatcher:
         That is so with native middlewares, and for an application mounted in another one.
         """
         path, query = split_target(request)
-        if request.match_info.apps[0] is not self._application:
+        if self._is_mounted(request):
             # The middlewares of the outer application may read our responses.
             self._handler.writer.use_aiohttp_responses = True
             path = self._prefix + path_below_mount(request, path)
@@ -94,6 +94,25 @@ class Dispatcher:
             context = CallContext(request, request_id, connection, match, query)
             return self._handler.handle(context)
         return self._handler.refuse(request, request_id, connection, match)
+
+    def match(
+        self, request: web.Request, *, is_routed: bool
+    ) -> tuple[Match[RegisteredAction] | None, str]:
+        """Return the route of a request for an action, and the undecoded query.
+
+        Args:
+            request: The request.
+            is_routed: Whether aiohttp has routed the request.
+        """
+        path, query = split_target(request)
+        if is_routed and self._is_mounted(request):
+            path = self._prefix + path_below_mount(request, path)
+        match = self._match(request.method, path[self._prefix_length :])
+        return match if isinstance(match, Match) else None, query
+
+    def _is_mounted(self, request: web.Request) -> bool:
+        """Whether another aiohttp application has routed the request to ours."""
+        return request.match_info.apps[0] is not self._application
 
     def _guard_body(self, request: web.Request) -> None:
         """Apply the limits of bodies to all that a native handler or middleware reads."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from plugins.web.tests.wire.conftest import HttpClient, Response
+    from plugins.web.tests.wire.conftest import HttpClient, Response, Serve
 
 
 def assert_internal_error(client: HttpClient, response: Response, logged: str) -> None:
@@ -121,3 +121,49 @@ def test_the_response_of_a_failed_action_is_truncated(client: HttpClient) -> Non
 
     assert response.endswith(b"\r\n\r\n7\r\nwritten\r\n")
     assert "action 'written' failed: in the middle" in client.new_log_text()
+
+
+def test_a_written_response_has_the_headers_of_its_call(serve: Serve) -> None:
+    """Those of the route, of CORS, and the identifier of the request, which the log has too."""
+    origin = "https://app.example.com"
+    client = serve(web__allowed_origins=origin)
+    client.new_log_text()
+
+    response = client.get("/api/written/written", origin=origin, authorization="Bearer a")
+
+    assert response.all("X-Route") == ["written"]
+    assert response.header("Access-Control-Allow-Origin") == origin
+    assert response.all("Cache-Control") == ["no-store"]
+    assert response.all("Vary") == ["Origin", "Cookie"]
+    request_id = response.header("X-Request-Id")
+    assert request_id
+    assert f"writes for {request_id}" in client.new_log_text()
+
+
+@pytest.mark.parametrize("middleware", [{}, {"WIRE_MIDDLEWARE": "1"}])
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        "HEAD /api/written/written",
+        "HEAD /api/written/complete",
+        "HEAD /api/written/compressed",
+        "HEAD /native/written",
+        "GET /api/written/no-content",
+        "HEAD /api/written/no-content",
+    ],
+)
+def test_a_written_response_has_no_body_where_http_has_none(
+    serve: Serve, request_line: str, middleware: dict[str, str]
+) -> None:
+    """A client would take the body for the next response on the connection."""
+    client = serve(**middleware)
+    first = f"{request_line} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n"
+    last = "GET /page HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+    received = client.send_bytes((first + last).encode())
+
+    head, _, rest = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 20")
+    assert b"\r\nServer: actionhero\r\n" in head + b"\r\n"
+    assert rest.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert rest.endswith(b"a page")

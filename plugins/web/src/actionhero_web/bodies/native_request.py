@@ -1,9 +1,9 @@
-"""`NativeRequest`: aiohttp's request, whose client selects only codecs that are fast."""
+"""`NativeRequest`: aiohttp's request, with our checks of charsets and our headers of responses."""
 
 from __future__ import annotations
 
 import codecs
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import BodyPartReader, MultipartReader, web
 
@@ -31,6 +31,13 @@ class NativeRequest(web.Request):
         reader = await super().multipart()
         reader.part_reader_cls = _PartReader
         return reader
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        await super()._prepare_hook(response)
+        server: Any = self.protocol._manager
+        if self._match_info is None and server is not None:
+            # aiohttp has not routed the request, so it does not know whose signals to send.
+            server.prepare_response(self, response)
 
 
 class _PartReader(BodyPartReader):

@@ -40,6 +40,7 @@ class HttpServer(Server):
         hosts: The names of the server.
         error_response: Creates the response to an unparsable or unexpectedly failed request, which
             closes the connection.
+        prepare_response: Completes a response of aiohttp's own class before its headers are sent.
         arguments: The arguments of aiohttp's `Server`.
     """
 
@@ -50,11 +51,13 @@ class HttpServer(Server):
         settings: WebSettings,
         hosts: AllowedHosts,
         error_response: Callable[..., web.StreamResponse],
+        prepare_response: Callable[[web.Request, web.StreamResponse], None],
         **arguments: Any,
     ) -> None:
         super().__init__(handler, **arguments)
         self._checked_headers = CheckedHeaders(hosts)
         self.error_response = error_response
+        self.prepare_response = prepare_response
         self._header_timeout_seconds = settings.header_timeout.total_seconds()
         self._write_timeout_seconds = settings.write_timeout.total_seconds()
         self._sweep_seconds = min(

@@ -1,9 +1,10 @@
-"""Functions for responses of aiohttp's own classes: their check, and changes of their headers."""
+"""Functions for responses of aiohttp's own classes: their check, and changes of them."""
 
 from __future__ import annotations
 
+import asyncio
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+
+#: Statuses that are not followed by a body (RFC 9112 §6.3).
+BODILESS_STATUSES: Final = frozenset({204, 304})
 
 #: The request that a response was returned for, stored in the response.
 _REQUEST: Final = web.ResponseKey("actionhero_request", web.BaseRequest)
@@ -78,6 +82,31 @@ def close_after(response: web.StreamResponse) -> None:
     if response.headers.get("Connection", "").lower() != "upgrade":
         # aiohttp may have decided on the header already.
         response.headers["Connection"] = "close"
+
+
+def discard_body(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Discard the body that is written: the client would take it for the next response.
+
+    Args:
+        request: The request.
+        response: The response, whose headers are not sent yet.
+    """
+    finish = response.write_eof
+    writer: Any = request.writer
+
+    async def write(_: bytes | bytearray | memoryview) -> None:
+        if request.transport is None or request.transport.is_closing():
+            raise ConnectionResetError("the client has disconnected")
+        # Otherwise the author of an endless response would stop the server.
+        await asyncio.sleep(0)
+
+    async def write_eof(_: bytes = b"") -> None:
+        # First, as a compressed body ends with some bytes even if it is empty.
+        writer.set_eof()
+        await finish()
+
+    response.write = write  # type: ignore[method-assign, assignment]
+    response.write_eof = write_eof  # type: ignore[method-assign, assignment]
 
 
 async def compress_body(response: web.Response, encoding: Encoding) -> None:

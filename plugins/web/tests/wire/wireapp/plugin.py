@@ -63,6 +63,13 @@ async def invalid_header(_: web.Request) -> web.Response:
     return web.Response(headers={"X-Name": "a\r\nb"})
 
 
+async def written_response(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    await response.write(b"written")
+    return response
+
+
 async def typed_error(_: web.Request) -> web.Response:
     raise Conflict("taken")
 
@@ -113,6 +120,7 @@ HANDLERS: dict[str, Any] = {
     "/native/shared-redirect": shared_redirect,
     "/native/crlf": invalid_header,
     "/native/typed-error": typed_error,
+    "/native/written": written_response,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 Value = TypeVar("Value")
+
+logger = logging.getLogger("wireapp")
 
 
 class Size(Enum):
@@ -194,10 +197,15 @@ class Written(Action):
     """Write the response, and return it."""
 
     name = "written"
-    web = "GET /written/{name}"
+    web = Route.get("/written/{name}", headers=(("X-Route", "written"),))
 
     async def run(self, inputs: NameInputs, call: Call) -> StreamResponse:
         response = StreamResponse()
+        logger.warning("writes for %s", call.request_id)
+        if inputs.name == "no-content":
+            response.set_status(204)
+        if inputs.name == "compressed":
+            response.enable_compression()
         await response.prepare(call.connection.raw)
         if inputs.name != "prepared":
             await response.write(b"written")
