@@ -16,6 +16,7 @@ import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse
 
 from actionhero.testing import Caller, running_app
+from actionhero.transport import outcome_value
 from pytest_actionhero import (
     CallFailure,
     CallResult,
@@ -49,7 +50,7 @@ class InProcessClient(TransportClient):
     async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
         outcome = await self.caller.outcome(action, **inputs)
         if outcome.error is None:
-            return CallResult(outcome.value)
+            return CallResult(outcome_value(outcome))
         error = outcome.error
         # Without the cause, which is available to tests only.
         text = f"{error!r} {error.__dict__}"

@@ -132,7 +132,7 @@ def test_duplicate_routes_are_an_error(
         (
             {"path": "/guests", "color": "red"},
             "unknown key 'color' of a route; remove it (available: method, path, status, "
-            "body_limit_bytes, parsed_body_limit_bytes)",
+            "body_limit_bytes, parsed_body_limit_bytes, cache)",
         ),
     ],
 )

@@ -104,7 +104,7 @@ def test_oversize_bodies_are_rejected(
         "/file", content=b"x" * 10_485_761, headers={"Content-Type": "application/octet-stream"}
     )
 
-    message = "Payload Too Large — body of 10485761 bytes exceeds the 10485760 byte limit"
+    message = "Payload Too Large — body of 10485761 bytes exceeds the 1048576 byte limit"
     assert_error(response, "too large", message)
 
 

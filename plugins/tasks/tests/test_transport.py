@@ -56,6 +56,8 @@ class QueueClient(TransportClient):
 class TestQueue(ServerContract):
     """With the embedded store."""
 
+    validates_before_authorization = True
+
     @pytest.fixture
     async def transport(self, tasks_app: Callable[..., Any]) -> AsyncIterator[TransportClient]:
         async with tasks_app(plugins=(contract_actions,), retries=0) as app:
@@ -64,6 +66,8 @@ class TestQueue(ServerContract):
 
 class TestQueueInRedis(ServerContract):
     """With the Redis store."""
+
+    validates_before_authorization = True
 
     @pytest.fixture
     async def transport(

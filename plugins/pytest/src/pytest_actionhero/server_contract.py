@@ -26,7 +26,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -115,6 +115,8 @@ class Case:
     inputs: Mapping[str, str] = field(default_factory=dict)
     #: Texts that the response must not contain.
     hidden: tuple[str, ...] = ()
+    #: Valid inputs in place of `inputs`, for a transport that validates them first.
+    valid_inputs: Mapping[str, str] | None = None
 
 
 def _failed(
@@ -243,6 +245,7 @@ CASES = (
         _failed("You are not on the list", ErrorType.FORBIDDEN),
         (),
         {"name": "A"},
+        valid_inputs={"name": "Ada"},
     ),
     Case(
         "timeout",
@@ -313,6 +316,9 @@ CASES = (
 class ServerContract:
     """Inherit from it in a class `Test…`, and define the fixture `transport`."""
 
+    #: Whether a call is validated when it is accepted, and authorized when it runs, as in a queue.
+    validates_before_authorization: ClassVar[bool] = False
+
     @pytest.fixture
     def transport(self) -> TransportClient:
         """Return a client of the tested server."""
@@ -328,7 +334,10 @@ class ServerContract:
         self, transport: TransportClient, case: Case, journal: Path
     ) -> None:
         """Message, type, key, value and problems are those of all transports."""
-        result = await transport.call(case.action, {"journal": str(journal), **case.inputs})
+        inputs = case.inputs
+        if self.validates_before_authorization and case.valid_inputs is not None:
+            inputs = case.valid_inputs
+        result = await transport.call(case.action, {"journal": str(journal), **inputs})
 
         _expect("result", result, replace(case.result, text=result.text))
         _expect("journal", _entries(journal), case.journal)

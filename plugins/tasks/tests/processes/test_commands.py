@@ -28,7 +28,7 @@ class Login(Action):
     name = "login"
     task = {"queue": "logins"}
 
-    async def run(self, inputs: LoginInputs) -> None:
+    async def run(self, inputs: LoginInputs) -> dict[str, str]:
         if inputs.name == "Ada":
             return {"welcome": inputs.name}
         raise Conflict("not today")

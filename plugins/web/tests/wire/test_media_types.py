@@ -1,4 +1,4 @@
-"""Bodies of other media types, with decoders and encoders of a third-party plugin."""
+"""Bodies of other media types, with `actionhero_web_decoders` and `actionhero_web_encoders`."""
 
 from __future__ import annotations
 

@@ -26,9 +26,8 @@ class MessagePackEncoder(BodyEncoder):
 
     media_type = MEDIA_TYPE
 
-    def encode(self, value: Any) -> bytes:
-        body: bytes = msgpack.packb(value)
-        return body
+    def encode(self, value: Any) -> Any:
+        return msgpack.packb(value)
 
 
 @hookimpl
