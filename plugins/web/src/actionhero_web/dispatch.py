@@ -128,9 +128,9 @@ class Dispatcher:
         if request.raw_path == "*":
             # `OPTIONS *` is for the server as a whole (RFC 9110 §9.3.7).
             return await handler.options_response(request, ", ".join((*METHODS, "OPTIONS")))
-        if request.body_exists:
-            self._guard_body(request)
         try:
+            if request.body_exists:
+                self._guard_body(request)
             response: Any = await self._handle_native(request)
             if type(response) is web.FileResponse:
                 await correct_file_response(request, response)

@@ -408,6 +408,21 @@ def test_expect_100_continue_with_a_large_body_gets_413(limited: HttpClient) -> 
         assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
 
 
+@pytest.mark.parametrize("path", ["/body/read", "/body/unread", "/nowhere"])
+def test_expect_100_continue_with_a_large_body_gets_413_outside_of_actions(
+    client: HttpClient, path: str
+) -> None:
+    """Without `100 Continue`, as in actions."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 11000000\r\n"
+        "Expect: 100-continue\r\nConnection: close\r\n\r\n"
+    )
+    with client.connected() as connection:
+        connection.sendall(head.encode())
+
+        assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
 def test_an_invalid_unread_body_is_not_logged_as_an_error(client: HttpClient) -> None:
     """The response is sent, and the error is the client's."""
     headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}

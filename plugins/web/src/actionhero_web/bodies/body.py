@@ -97,6 +97,10 @@ class BodyReader:
         Args:
             request: A request with a body.
             route: The route of the action, if native middlewares precede one.
+
+        Raises:
+            RequestTooLarge: Its `Content-Length` is larger than the limit. That is checked before
+                aiohttp sends `100 Continue`.
         """
         content_type = request.headers.get("Content-Type")
         try:
@@ -108,6 +112,7 @@ class BodyReader:
             limit = self.parsed_limit_bytes if is_parsed else self.limit_bytes
         else:
             limit = self.parsed_limit(route) if is_parsed else self.limit(route)
+        self.check_length(request, limit)
         content = request._payload
         request._payload = BodyStream(self.chunks(request, limit, continues=False), content)
 
