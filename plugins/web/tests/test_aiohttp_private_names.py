@@ -43,6 +43,7 @@ PRIVATE_NAMES: Final[dict[str, tuple[str, ...]]] = {
         "Application._make_handler",
         "Application._make_request",
         "Application._set_loop",
+        "Request._headers",
     ),
     "actionhero_web/bodies/body.py": (
         "Request._message",

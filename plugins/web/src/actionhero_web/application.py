@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from actionhero import App, Application, MalformedRequest, RunMode, TypedError
 from actionhero.cli import configure_logs
@@ -16,6 +17,7 @@ from actionhero.settings import read_sources
 from actionhero.transport import INTERNAL_ERROR, new_identifier
 from actionhero_web.bodies.native_request import NativeRequest
 from actionhero_web.connections.http_server import HttpServer
+from actionhero_web.connections.request_head import RejectedRequest
 from actionhero_web.dispatch import Dispatcher
 from actionhero_web.files.static_routes import static_routes
 from actionhero_web.request_handler import RequestHandler
@@ -164,6 +166,9 @@ def _create_error_response(handler: RequestHandler) -> Callable[..., Any]:
         request: web.BaseRequest, status: int, exc: BaseException | None, message: str | None
     ) -> Any:
         error: TypedError
+        if isinstance(exc, RejectedRequest) and exc.origin is not None:
+            # An unparsable request has no headers.
+            request._headers = CIMultiDictProxy(CIMultiDict({"Origin": exc.origin}))
         if isinstance(exc, TypedError):
             request_id, error = new_identifier(), exc
             logger.debug("rejected a request from %s: %s", request.remote, error.message)

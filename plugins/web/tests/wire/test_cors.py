@@ -227,6 +227,31 @@ def test_an_unparsable_request_is_answered_with_cors_headers(with_any_origin: Ht
     assert b"\r\nAccess-Control-Allow-Origin: *\r\n" in received
 
 
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /%% HTTP/1.1\r\nOrigin: ORIGIN\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: evil.example\r\norigin:ORIGIN \r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: ORIGIN\r\nX: %b" % (b"a" * 9000), 431),
+        (b"FOO / HTTP/1.1\r\nHost: localhost\r\nOrigin: ORIGIN\r\n\r\n", 501),
+    ],
+    ids=["host missing", "host", "size", "method"],
+)
+def test_a_rejected_request_is_answered_with_cors_headers(
+    serve: Serve, head: bytes, status: int
+) -> None:
+    """Those of its origin, if that was received."""
+    client = serve(web__allowed_origins=LISTED, web__allowed_hosts="localhost")
+
+    listed = client.send_bytes(head.replace(b"ORIGIN", LISTED.encode()))
+    other = client.send_bytes(head.replace(b"ORIGIN", OTHER.encode()))
+
+    assert listed.startswith(b"HTTP/1.1 %d " % status)
+    assert f"\r\nAccess-Control-Allow-Origin: {LISTED}\r\n".encode() in listed
+    assert b"Access-Control-Allow-Origin" not in other
+    assert other.count(b"\r\nVary: Origin\r\n") == 1
+
+
 @pytest.mark.parametrize("target", ["/hello.txt", "/page"])
 def test_files_and_native_routes_have_a_preflight_response(
     serve: Serve, tmp_path_factory: pytest.TempPathFactory, target: str

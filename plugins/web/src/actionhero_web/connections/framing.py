@@ -8,7 +8,9 @@ from actionhero_web.connections.chunked import ChunkedBody
 from actionhero_web.connections.request_head import (
     PLAIN_REQUEST_LINE,
     PartialHead,
+    RejectedRequest,
     check_request_head,
+    origin_of,
 )
 
 if TYPE_CHECKING:
@@ -122,10 +124,19 @@ class RequestFramer:
                 yield data
                 return
             else:
-                part, data = self._read_head(data)
+                part, data = self._read_checked_head(data)
                 if not part:
                     return
                 yield part
+
+    def _read_checked_head(self, data: bytes) -> tuple[bytes, bytes]:
+        try:
+            return self._read_head(data)
+        except RejectedRequest as error:
+            # Its response has CORS headers, too.
+            if self._partial is not None:
+                error.origin = origin_of(bytes(self._partial.data))
+            raise
 
     def _read_head(self, data: bytes) -> tuple[bytes, bytes]:
         """Return the next head, with its body as far as received, and the data after both."""
@@ -139,9 +150,9 @@ class RequestFramer:
                 self.between_requests = True
             return b"", b""
         data = bytes(self._partial.data)
-        self._partial = None
         head = data[:end]
         length, self._has_upgrade, is_reusable = check_request_head(head, self._checked.hosts)
+        self._partial = None
         self.count += 1
         if length is None:
             self._chunks = ChunkedBody()

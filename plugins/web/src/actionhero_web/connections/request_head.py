@@ -42,6 +42,7 @@ _PARTIAL_REQUEST_LINE: Final = re.compile(
 _HEADER: Final = re.compile(rb"(" + _TOKEN + rb"+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
 _PARTIAL_HEADER: Final = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*\r?")
 _ABSOLUTE_FORM: Final = re.compile(rb"https?://([^/?#]*)(?:[/?][^#]*)?", re.IGNORECASE)
+_ORIGIN: Final = re.compile(rb"\r\nOrigin:[ \t]*([!-~]+)[ \t]*(?=\r\n)", re.IGNORECASE)
 
 #: The headers that this module evaluates.
 _EVALUATED: Final = frozenset(
@@ -55,6 +56,9 @@ _UPGRADES: Final = frozenset((b"websocket", b"tcp"))
 
 class RejectedRequest(HttpError):
     """Raised for a request head that is not handled."""
+
+    #: The header `Origin` of the request, as far as it was received; `None` without one.
+    origin: str | None = None
 
 
 class RequestHead(NamedTuple):
@@ -84,6 +88,12 @@ def check_request_head(head: bytes, hosts: AllowedHosts) -> RequestHead:
     line, *lines = head[:-4].split(b"\r\n")
     minor_version, allows_any_host = _check_request_line(line, hosts)
     return _check_headers(lines, minor_version, hosts, allows_any_host=allows_any_host)
+
+
+def origin_of(head: bytes) -> str | None:
+    """Return the header `Origin` of a head that may be invalid; `None` unless there is one."""
+    origins = _ORIGIN.findall(head.partition(b"\r\n\r\n")[0] + b"\r\n")
+    return origins[0].decode() if len(origins) == 1 else None
 
 
 class PartialHead:
