@@ -197,7 +197,7 @@ class Written(Action):
     """Write the response, and return it."""
 
     name = "written"
-    web = Route.get("/written/{name}", headers=(("X-Route", "written"),))
+    web = Route("GET", "/written/{name}", headers=(("X-Route", "written"),))
 
     async def run(self, inputs: NameInputs, call: Call) -> StreamResponse:
         response = StreamResponse()
