@@ -73,20 +73,22 @@ class RequestDecoder:
         self._accepted = ", ".join((*BUILT_IN_TYPES, *decoders))
 
     def decode_buffered(self, context: CallContext) -> Payload | None:
-        """Return the payload of the usual request with a body; `None` for others.
+        """Return the payload of the usual request, which needs no waiting; `None` for others.
 
-        It is JSON without a query and without path parameters, whose body arrived with the
-        headers: it is parsed and validated in one step, by the pipeline.
+        It has no body, or JSON without a query and without path parameters, whose body arrived
+        with the headers: that is parsed and validated in one step, by the pipeline.
         """
-        if context.query or context.match.parameters or context.match.target.inputs.has_headers:
+        match, query = context.match, context.query
+        if match.target.inputs.has_headers:
             return None
         request = context.request
         if request.method in METHODS_WITHOUT_BODY:
+            return _payload_without_body(match.parameters, query)
+        if query or match.parameters:
             return None
         if request.headers.get("Content-Type") not in _USUAL_JSON:
             return None
-        limit = self.body.parsed_limit(context.match.route)
-        body = self.body.read_buffered(request, limit)
+        body = self.body.read_buffered(request, self.body.parsed_limit(match.route))
         return JsonPayload(body) if body else None
 
     async def decode(self, context: CallContext) -> Payload:
@@ -101,11 +103,7 @@ class RequestDecoder:
             if match.target.inputs.has_headers:
                 return self._with_headers(request, await self._decode_sources(context), match)
             if request.method in METHODS_WITHOUT_BODY:
-                if query and path:
-                    return MixedPayload(path, b"", parse_query(query))
-                if query:
-                    return TextPayload(parse_query(query))
-                return TextPayload(path) if path else EMPTY_PAYLOAD
+                return _payload_without_body(path, query)
             if (
                 not query
                 and not path
@@ -198,6 +196,17 @@ class RequestDecoder:
         cookies = request.cookies
         payload.cookies = {n: [cookies[n]] for n in schema.cookie_names if n in cookies}
         return payload
+
+
+def _payload_without_body(path: Mapping[str, list[str]], query: str) -> Payload:
+    try:
+        if query and path:
+            return MixedPayload(path, b"", parse_query(query))
+        if query:
+            return TextPayload(parse_query(query))
+    except TypedError as error:
+        return InvalidPayload(error)
+    return TextPayload(path) if path else EMPTY_PAYLOAD
 
 
 def _disk_error(error: OSError, request_id: str) -> TypedError:

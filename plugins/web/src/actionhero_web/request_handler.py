@@ -54,6 +54,10 @@ class RequestHandler:
     def __init__(self, app: Application, settings: WebSettings) -> None:
         self._pipeline = app.pipeline
         self._execute = app.pipeline.execute
+        #: The names of the actions whose body is read only once the caller is authorized.
+        self._authorized = frozenset(
+            name for action in app.actions for name in action.names if app.pipeline.authorizes(name)
+        )
         self._format = settings.response_format
         #: The clients of requests.
         self.clients = ClientResolver(settings.trusted_proxies)
@@ -94,7 +98,7 @@ class RequestHandler:
         try:
             if self._cross_origin is not None:
                 self._cross_origin.check(context.request, context.connection)
-            if self._pipeline.authorizes(action.name):
+            if action.name in self._authorized:
                 # The body of a caller who is refused is not read.
                 payload = DeferredPayload(partial(self._decoder.decode, context))
             else:
