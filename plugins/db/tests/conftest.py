@@ -17,7 +17,7 @@ from actionhero_db.testing import postgres_server, postgres_url  # noqa: F401 - 
 from actionhero_db.url import DatabaseUrl
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from actionhero_db.migrations.engine import Engine
@@ -210,22 +210,43 @@ class Person(Model):
 """
 
 
-class People:
-    """A plugin with one model, `Person`."""
+class ModelsPlugin:
+    """A plugin with the models of one module.
+
+    Args:
+        module: The module, whose name is the label of its models.
+    """
 
     def __init__(self, module: Any) -> None:
-        self.Person = module.Person
-        self._module = module.__name__
+        self.module = module
 
     @hookimpl
     def actionhero_db_models(self) -> list[Models]:
-        return [Models(f"label_{self._module}", [self._module])]
+        return [Models(self.module.__name__, [self.module.__name__])]
 
 
 @pytest.fixture
-def people(importable: Path) -> People:
+def models_plugin(importable: Path) -> Callable[[str], ModelsPlugin]:
+    """Return a function that makes a plugin of a text of models; `LABEL` is their label."""
+
+    def create(models: str) -> ModelsPlugin:
+        name = f"models{next(_numbers)}"
+        (importable / f"{name}.py").write_text(models.replace("LABEL", name), encoding="utf-8")
+        importlib.invalidate_caches()
+        return ModelsPlugin(importlib.import_module(name))
+
+    return create
+
+
+class People(ModelsPlugin):
+    """A plugin with one model, `Person`."""
+
+    def __init__(self, module: Any) -> None:
+        super().__init__(module)
+        self.Person = module.Person
+
+
+@pytest.fixture
+def people(models_plugin: Callable[[str], ModelsPlugin]) -> People:
     """Return a plugin with the model `Person`, which has a unique e-mail address."""
-    name = f"people{next(_numbers)}"
-    (importable / f"{name}.py").write_text(PEOPLE, encoding="utf-8")
-    importlib.invalidate_caches()
-    return People(importlib.import_module(name))
+    return People(models_plugin(PEOPLE).module)

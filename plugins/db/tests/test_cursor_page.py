@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import base64
-import importlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from tortoise.functions import Count
 
-from actionhero import Action, InvalidInput, hookimpl
+from actionhero import Action, InvalidInput
 from actionhero.testing import running_app
-from actionhero_db import CursorPage, Models, plugin
+from actionhero_db import CursorPage, plugin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
 MODELS = """
 from enum import Enum, IntEnum
@@ -71,19 +69,11 @@ class ItemRow:
 
 
 @pytest.fixture
-async def shop(importable: Path, each_url: str) -> AsyncIterator[Any]:
+async def shop(models_plugin: Callable[[str], Any], each_url: str) -> AsyncIterator[Any]:
     """Return the module of the models of an application with eleven items; many are equal."""
-    name = f"shop_{uuid4().hex}"
-    (importable / f"{name}.py").write_text(MODELS.replace("LABEL", name), encoding="utf-8")
-    importlib.invalidate_caches()
-    module = importlib.import_module(name)
-
-    class Shop:
-        @hookimpl
-        def actionhero_db_models(self) -> list[Models]:
-            return [Models(name, [name])]
-
-    async with running_app(plugin, Shop(), environ={"DATABASE_URL": each_url}):
+    models = models_plugin(MODELS)
+    module = models.module
+    async with running_app(plugin, models, environ={"DATABASE_URL": each_url}):
         for number in range(COUNT):
             await add(module, number)
         yield module

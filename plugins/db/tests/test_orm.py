@@ -181,9 +181,9 @@ async def test_two_plugins_with_one_label_are_refused(people: Any) -> None:
     class Other:
         @hookimpl
         def actionhero_db_models(self) -> list[Models]:
-            return [Models(f"label_{people.Person.__module__}", ["other"])]
+            return [Models(people.module.__name__, ["other"])]
 
-    with pytest.raises(PluginError, match="two plugins have models with the label 'label_people"):
+    with pytest.raises(PluginError, match="two plugins have models with the label 'models"):
         async with running_app(plugin, people, Other()):
             pass
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, NotRequired, TypedDict
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from pydantic import BaseModel
 from tortoise.expressions import Q
 from tortoise.functions import Count
 
-from actionhero import hookimpl
 from actionhero.testing import running_app
-from actionhero_db import Column, Models, fetch_rows, plugin, prepared_query
+from actionhero_db import Column, fetch_rows, plugin, prepared_query
 from actionhero_db.page import Page
 from actionhero_db.prepared_query import prepare_count, prepare_rows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable, Sequence
 
 MODELS = """
 from enum import Enum
@@ -96,19 +93,11 @@ class PostModel(BaseModel):
 
 
 @pytest.fixture
-async def blog(importable: Path, each_url: str) -> AsyncIterator[Any]:
+async def blog(models_plugin: Callable[[str], Any], each_url: str) -> AsyncIterator[Any]:
     """Return the module of the models of an application with three posts."""
-    name = f"blog_{uuid4().hex}"
-    (importable / f"{name}.py").write_text(MODELS.replace("LABEL", name), encoding="utf-8")
-    importlib.invalidate_caches()
-    module = importlib.import_module(name)
-
-    class Blog:
-        @hookimpl
-        def actionhero_db_models(self) -> list[Models]:
-            return [Models(name, [name])]
-
-    async with running_app(plugin, Blog(), environ={"DATABASE_URL": each_url}):
+    models = models_plugin(MODELS)
+    module = models.module
+    async with running_app(plugin, models, environ={"DATABASE_URL": each_url}):
         ada = await module.Author.create(name="Ada")
         for number in range(3):
             await module.Post.create(

@@ -123,7 +123,7 @@ async def test_production_accepts_an_explicit_file(people: Any, tmp_path: Path) 
         "DATABASE_URL": f"sqlite://{tmp_path / 'explicit.sqlite3'}",
     }
 
-    with pytest.raises(ConfigurationError, match="pending: tables of 'label_people"):
+    with pytest.raises(ConfigurationError, match="pending: tables of 'models"):
         async with running_app(plugin, people, environ=environ):
             pass
     async with running_app(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,14 +12,13 @@ import orjson
 import redis.asyncio
 import uvloop
 from aiohttp import web
+from tests.benchmarks.peers.status_document import responds, status_document
 from tortoise.context import TortoiseContext
 
 from actionhero_chat.models import Message, User
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-STARTED = time.monotonic()
 #: The time to live of a session, in seconds.
 TTL_SECONDS = 86400
 
@@ -105,34 +103,14 @@ async def create_message(request: web.Request) -> web.Response:
     return json_response({"message": serialized})
 
 
-async def is_well(check: Any) -> bool:
-    """Return whether a service responds."""
-    try:
-        async with asyncio.timeout(5):
-            await check
-    except Exception:  # noqa: BLE001 - any error of a driver means unavailable
-        return False
-    return True
-
-
 async def show_status(request: web.Request) -> web.Response:
     """Return the status of this process, and renew the session."""
     await session_of(request)
     connection = request.app[DATABASE].connections.get("default")
     database, store = await asyncio.gather(
-        is_well(connection.execute_query("SELECT 1")), is_well(request.app[REDIS].ping())
+        responds(connection.execute_query("SELECT 1")), responds(request.app[REDIS].ping())
     )
-    with open("/proc/self/statm", "rb") as statm:  # noqa: ASYNC230 - never waits
-        held = int(statm.read().split()[1]) * PAGE_BYTES
-    status = {
-        "name": "by hand",
-        "pid": os.getpid(),
-        "version": "1.0",
-        "uptime": round((time.monotonic() - STARTED) * 1000),
-        "consumedMemoryMB": round(held / 1_000_000, 2),
-        "healthy": database and store,
-        "checks": {"database": database, "redis": store},
-    }
+    status = status_document("by hand", database=database, redis=store)
     return json_response(status, 200 if database and store else 503)
 
 

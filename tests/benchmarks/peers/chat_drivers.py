@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,11 +19,10 @@ import hiredis
 import httptools
 import orjson
 import uvloop
+from tests.benchmarks.peers.status_document import status_document
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-STARTED = time.monotonic()
 LIST = """
 SELECT m.id, m.body, m.user_id, m.created_at, m.updated_at, u.name
 FROM messages m JOIN users u ON u.id = m.user_id ORDER BY m.id DESC LIMIT $1 OFFSET $2
@@ -113,18 +111,7 @@ class Service:
     async def _status(self, session: Any, query: bytes, body: bytes) -> Any:
         pong = self._redis.execute("PING")
         one = await self._pool.fetchval("SELECT 1")
-        with open("/proc/self/statm", "rb") as statm:  # noqa: ASYNC230 - never waits
-            held = int(statm.read().split()[1]) * PAGE_BYTES
-        checks = {"database": one == 1, "redis": await pong == b"PONG"}
-        return {
-            "name": "drivers",
-            "pid": os.getpid(),
-            "version": "1.0",
-            "uptime": round((time.monotonic() - STARTED) * 1000),
-            "consumedMemoryMB": round(held / 1_000_000, 2),
-            "healthy": all(checks.values()),
-            "checks": checks,
-        }
+        return status_document("drivers", database=one == 1, redis=await pong == b"PONG")
 
     async def _list(self, session: Any, query: bytes, body: bytes) -> Any:
         assert "userId" in session

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,11 +12,10 @@ import redis.asyncio
 from sqlalchemy import DateTime, ForeignKey, Text, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column, relationship
+from tests.benchmarks.peers.status_document import responds, status_document
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-STARTED = time.monotonic()
 #: The time to live of a session, in seconds.
 TTL_SECONDS = 86400
 
@@ -101,25 +99,6 @@ def serialize(message: Message) -> dict[str, Any]:
 async def read_status(database: AsyncSession) -> dict[str, Any]:
     """Return the status of this process."""
     is_database, is_redis = await asyncio.gather(
-        _is_well(database.execute(text("SELECT 1"))), _is_well(client.ping())
+        responds(database.execute(text("SELECT 1"))), responds(client.ping())
     )
-    with open("/proc/self/statm", "rb") as statm:  # noqa: ASYNC230 - never waits
-        held = int(statm.read().split()[1]) * PAGE_BYTES
-    return {
-        "name": "SQLAlchemy",
-        "pid": os.getpid(),
-        "version": "1.0",
-        "uptime": round((time.monotonic() - STARTED) * 1000),
-        "consumedMemoryMB": round(held / 1_000_000, 2),
-        "healthy": is_database and is_redis,
-        "checks": {"database": is_database, "redis": is_redis},
-    }
-
-
-async def _is_well(check: Any) -> bool:
-    try:
-        async with asyncio.timeout(5):
-            await check
-    except Exception:  # noqa: BLE001 - any error of a driver means unavailable
-        return False
-    return True
+    return status_document("SQLAlchemy", database=is_database, redis=is_redis)
