@@ -31,12 +31,17 @@ from actionhero import (
     hookimpl,
 )
 from actionhero.action import RegisteredAction
+from actionhero.app import App
+from actionhero.cli.doctor import examine
+from actionhero.health import Finding
 from actionhero.inputs.payloads import EMPTY_PAYLOAD
 from actionhero.outputs import OutputMismatch, OutputSchema, encode_outcome, outcome_value
-from actionhero.settings import ActionsSettings, ErrorsSettings
+from actionhero.settings import ActionsSettings, ErrorsSettings, read_sources
 from actionhero.testing import running_app
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from actionhero.streams import Chunk, Item
 
 
@@ -626,6 +631,24 @@ def test_unsupported_annotations_are_named() -> None:
 
     with pytest.raises(PluginError, match=r"action 'show' .* cannot be serialized: .*Response"):
         action.outputs.prepare()
+
+
+class Guest:
+    """A plugin with an action whose results cannot be serialized."""
+
+    @hookimpl
+    def actionhero_actions(self) -> list[type[Action]]:
+        return [returning(Unknown, {})]
+
+
+def test_doctor_reports_unsupported_annotations(tmp_path: Path) -> None:
+    """A process compiles an annotation on the first call of its action."""
+    app = App.from_plugins([Guest()], read_sources(tmp_path))
+
+    [finding] = [item for item in examine(app, deploy=False) if item.check == "results"]
+
+    assert finding.finding is Finding.FAILED
+    assert "action 'show'" in finding.message
 
 
 def test_an_unknown_mode_is_refused() -> None:

@@ -10,7 +10,7 @@ import click
 
 from actionhero.application import RunMode
 from actionhero.cli.output import configure_logs, format_option, write_rows
-from actionhero.errors import BootError
+from actionhero.errors import BootError, PluginError
 from actionhero.health import Diagnosis, Finding, Health
 from actionhero.settings import AppSettings
 
@@ -52,6 +52,7 @@ def examine(app: App, *, deploy: bool) -> list[Diagnosis]:
             Diagnosis("plugins", Finding.OK, f"{len(active)} active"),
             Diagnosis("settings", Finding.OK, f"environment {app.environment}"),
             Diagnosis("actions", Finding.OK, f"{len(app.actions)} registered"),
+            *_check_results(app),
         ]
     if deploy:
         diagnoses += _check_deployment(app)
@@ -59,6 +60,17 @@ def examine(app: App, *, deploy: bool) -> list[Diagnosis]:
     diagnoses += [item for _, item in collected]
     if not app.problems:
         diagnoses += asyncio.run(_check_initializers(app))
+    return diagnoses
+
+
+def _check_results(app: App) -> list[Diagnosis]:
+    """Compile all return annotations, which a process does on the first call of each action."""
+    diagnoses = []
+    for action in app.actions:
+        try:
+            action.outputs.prepare()
+        except PluginError as error:
+            diagnoses.append(Diagnosis("results", Finding.FAILED, str(error)))
     return diagnoses
 
 
