@@ -22,16 +22,13 @@ class RequestContext:
         request_id: The identifier of the request, created here or by a trusted proxy.
     """
 
-    __slots__ = ("request", "request_id")
+    __slots__ = ("cache", "request", "request_id")
 
     def __init__(self, request: web.BaseRequest, request_id: str) -> None:
         self.request = request
         self.request_id = request_id
-
-    @property
-    def cache(self) -> Cache | None:
-        """How the response is cached; `None` for a route without `Cache`, and outside of routes."""
-        return None
+        #: How the response is cached; `None` for a route without `Cache`, and outside of routes.
+        self.cache: Cache | None = None
 
     @property
     def is_signed_in(self) -> bool:
@@ -66,13 +63,9 @@ class CallContext(RequestContext):
         self.connection = connection
         self.match = match
         self.query = query
+        self.cache = match.route.cache
         #: The multipart form to close after the call, once the decode stage has read one.
         self.form: Form | None = None
-
-    @property
-    def cache(self) -> Cache | None:
-        """How the route caches its responses; `None` without `Cache`."""
-        return self.match.route.cache
 
     @property
     def is_signed_in(self) -> bool:
