@@ -130,6 +130,7 @@ def test_a_known_path_with_another_method_is_405_with_allow(standard: HttpClient
         ("PATCH", "/api/user/you"): "GET, HEAD, OPTIONS",
         ("TRACE", "/api/status"): "GET, HEAD, OPTIONS",
         ("PROPFIND", "/api/status/"): "GET, HEAD, OPTIONS",
+        ("QUERY", "/api/status"): "GET, HEAD, OPTIONS",
     }
 
     for (method, target), allow in cases.items():
