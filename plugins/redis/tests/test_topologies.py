@@ -42,7 +42,7 @@ async def use(clients: RedisClients) -> None:
     await clients.client.set(key, "1")
     assert await clients.bytes.get(key) == b"1"
     assert await clients.execute("GET", key) == b"1"
-    assert await clients.blocking.blpop([clients.key("none")], timeout=0.01) is None
+    # Before any other use of its client.
     subscriber = clients.pubsub(ignore_subscribe_messages=True)
     try:
         await subscriber.subscribe(clients.key("news"))
@@ -54,6 +54,7 @@ async def use(clients: RedisClients) -> None:
         assert message["data"] == "hello"
     finally:
         await subscriber.aclose()
+    assert await clients.blocking.blpop([clients.key("none")], timeout=0.01) is None
 
     def increase() -> int:
         with clients.connect_sync() as client:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import redis
 from redis import asyncio as aio
+from redis.asyncio.cluster import ClusterPubSub
 from redis.asyncio.connection import UnixDomainSocketConnection
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
@@ -239,6 +240,19 @@ class _Cluster(aio.RedisCluster):
         except RedisClusterException as error:
             raise RedisConnectionError(str(error)) from error
         return cluster
+
+    def pubsub(self, *args: Any, **options: Any) -> ClusterPubSub:
+        """Return a subscriber, which discovers the servers first."""
+        return _ClusterPubSub(self, *args, **options)
+
+
+class _ClusterPubSub(ClusterPubSub):
+    """A subscriber that can be the first user of its client."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        # redis-py looks up the server of the channel in a table that is still empty.
+        await self.cluster.initialize()
+        return await super().execute_command(*args, **options)
 
 
 def _cluster_client(url: RedisUrl, options: dict[str, Any], size: int) -> aio.Redis:
