@@ -107,8 +107,9 @@ class SessionStore(ABC):
     async def revocations(self) -> AsyncGenerator[str | None, None]:
         """Yield the identifier of each session that ends from now on, in any process.
 
-        For transports whose connections outlive a call. `None` stands for all sessions: after an
-        interruption, any may have ended. A store that cannot detect this yields nothing.
+        For transports whose connections outlive a call. `None` stands for all sessions: before
+        the first, and during an interruption, any may have ended. A store that cannot detect this
+        yields nothing.
         """
         revoked: tuple[str | None, ...] = ()
         for id in revoked:

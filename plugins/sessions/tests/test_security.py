@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -186,16 +186,12 @@ async def test_ended_sessions_are_reported_to_transports(site: Site) -> None:
     """Without knowledge of the channel."""
     from actionhero_sessions import Sessions
 
-    revocations = site.app.get(Sessions).revocations()
-    revoked = asyncio.ensure_future(anext(revocations))
-    async with site.browser() as browser:
-        await browser.put("/session", json={"user": 7})
-        cookie = browser.cookies["__session"]
-        channel = site.app.get(Sessions).revocation_channel
-        # Redis has no event for a new subscription.
-        while site.redis.pubsub_numsub(channel)[0][1] == 0:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-        await browser.delete("/session")
+    async with aclosing(site.app.get(Sessions).revocations()) as revocations:
+        # The subscription has begun.
+        assert await anext(revocations) is None
+        async with site.browser() as browser:
+            await browser.put("/session", json={"user": 7})
+            cookie = browser.cookies["__session"]
+            await browser.delete("/session")
 
-    assert await revoked == cookie
-    await revocations.aclose()
+        assert await anext(revocations) == cookie

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from actionhero_redis.script import Script as Script
     from actionhero_redis.settings import RedisSettings as RedisSettings
     from actionhero_redis.store import select_store as select_store
+    from actionhero_redis.subscription import channel_messages as channel_messages
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
@@ -22,5 +23,6 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".script": ["Script"],
         ".settings": ["RedisSettings"],
         ".store": ["select_store"],
+        ".subscription": ["channel_messages"],
     },
 )

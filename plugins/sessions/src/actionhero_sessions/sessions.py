@@ -122,9 +122,9 @@ class Sessions(SessionStore):
 
     def revocations(self) -> AsyncGenerator[str | None, None]:
         """Yield the identifier of each session that ends from now on; see `SessionStore`."""
-        from actionhero_sessions.revocation import revocations  # noqa: PLC0415 - imports redis-py
+        from actionhero_redis import channel_messages  # noqa: PLC0415 - imports redis-py
 
-        return revocations(self._records.clients, self.revocation_channel)
+        return channel_messages(self._records.clients, self.revocation_channel)
 
     async def destroy_all(self, user: Any) -> int:
         """Delete every session of a user: sign out everywhere.

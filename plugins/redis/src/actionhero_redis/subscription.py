@@ -1,4 +1,4 @@
-"""`revocations`: a subscription to the identifiers of sessions that end."""
+"""`channel_messages`: a subscription to a Redis channel that survives lost connections."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ from redis import exceptions
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from actionhero_redis import RedisClients
+    from actionhero_redis.clients import RedisClients
 
-logger = logging.getLogger("actionhero.sessions")
+logger = logging.getLogger("actionhero.redis")
 
 #: How long to wait before the next attempt to subscribe, after a lost connection.
 RETRY_SECONDS: Final = 1.0
 
 
-async def revocations(clients: RedisClients, channel: str) -> AsyncGenerator[str | None, None]:
-    """Yield the messages of a Redis channel, and `None` whenever messages may have been missed."""
-    was_subscribed = False
+async def channel_messages(clients: RedisClients, channel: str) -> AsyncGenerator[str | None, None]:
+    """Yield the messages of a Redis channel, and `None` whenever a subscription begins.
+
+    Messages that were published before a `None` may have been missed. The generator ends when it
+    is closed; close it with `contextlib.aclosing`.
+
+    Args:
+        clients: The clients of Redis.
+        channel: The Redis channel, such as `clients.key("news")`.
+    """
     while True:
         pubsub = clients.pubsub()
         try:
@@ -31,12 +38,9 @@ async def revocations(clients: RedisClients, channel: str) -> AsyncGenerator[str
                     yield _decode(message["data"])
                 elif message["type"] == "subscribe":
                     # Also sent after redis-py has reconnected.
-                    if was_subscribed:
-                        yield None
-                    was_subscribed = True
+                    yield None
         except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
-            logger.debug("the subscription to ended sessions is interrupted: %s", error)
-            was_subscribed = True
+            logger.debug("the subscription to %r is interrupted: %s", channel, error)
         finally:
             await pubsub.aclose()
         await asyncio.sleep(RETRY_SECONDS)
