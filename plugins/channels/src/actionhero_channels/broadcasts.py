@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from actionhero.transport import new_identifier
-from actionhero_channels.delivery import STREAM_START, Delivery
+from actionhero_channels.delivery import STREAM_START, Delivery, parse_id
 from actionhero_redis import Script
 
 if TYPE_CHECKING:
@@ -38,12 +38,14 @@ return id
 )
 
 
-class HistoryEntry(NamedTuple):
-    """A broadcast in the history of a channel."""
+class HistoryRead(NamedTuple):
+    """The entries of the history of a channel after an identifier."""
 
-    #: The identifier of the entry before it, which may have been trimmed from the stream.
-    previous: str
-    delivery: Delivery
+    #: In order.
+    deliveries: list[Delivery]
+    #: Whether entries between the identifier and the first of these are missing, or the
+    #: identifier itself is newer than the history: it was trimmed, or Redis has lost data.
+    gap: bool
 
 
 class PublishedMessage(NamedTuple):
@@ -105,15 +107,22 @@ class Broadcasts:
         )
         return str(entries[0][0].decode()) if entries else STREAM_START
 
-    async def entries_after(self, channel: str, id: str) -> list[HistoryEntry]:
-        """Return the entries after an identifier, in order."""
-        entries = await self._clients.execute(
-            "XRANGE", self._stream(channel), f"({id}", "+", idempotent=True
+    async def entries_after(self, channel: str, id: str) -> HistoryRead:
+        """Return the entries after an identifier, in order, and whether some are missing."""
+        # The entry itself is read too: one reply then decides whether there is a gap.
+        rows = await self._clients.execute(
+            *("XRANGE", self._stream(channel), id, "+"), idempotent=True
         )
-        return [
-            HistoryEntry(previous.decode(), Delivery(channel, body, id.decode()))
-            for id, (_, previous, _, body) in entries
+        if not rows:
+            return HistoryRead([], parse_id(id) != parse_id(STREAM_START))
+        first_id, (_, previous, _, _) = rows[0]
+        is_stored = parse_id(first_id.decode()) == parse_id(id)
+        follows = is_stored or parse_id(previous.decode()) == parse_id(id)
+        deliveries = [
+            Delivery(channel, body, entry_id.decode())
+            for entry_id, (_, _, _, body) in rows[is_stored:]
         ]
+        return HistoryRead(deliveries, not follows)
 
     def _stream(self, channel: str) -> str:
         return self._key(channel, "history")

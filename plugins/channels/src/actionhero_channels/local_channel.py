@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from actionhero_channels.delivery import STREAM_START, parse_id
 
 if TYPE_CHECKING:
-    from actionhero_channels.broadcasts import Broadcasts, HistoryEntry, PublishedMessage
+    from actionhero_channels.broadcasts import Broadcasts, PublishedMessage
     from actionhero_channels.delivery import Delivery
     from actionhero_channels.subscriber import Subscriber
 
@@ -22,6 +23,14 @@ BATCH_SIZE: Final = 256
 RECENT_IDS: Final = 32
 #: The delay before the history is read again after a failure.
 RETRY_SECONDS: Final = 0.2
+
+
+@dataclass(eq=False)
+class Recording:
+    """The deliveries during a read of the history, with their gaps."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    gap: bool = False
 
 
 class LocalChannel:
@@ -47,6 +56,10 @@ class LocalChannel:
         self._broadcasts = broadcasts
         self._recent_ids: deque[str] = deque(maxlen=RECENT_IDS)
         self._catching_up: asyncio.Task[None] | None = None
+        #: Held during deliveries with history, which must not overtake each other.
+        self._delivering = asyncio.Lock()
+        #: One for each subscriber that is resuming.
+        self._recordings: list[Recording] = []
         #: Whether the stream may have entries that are newer than the last read.
         self._is_stale = False
 
@@ -71,8 +84,9 @@ class LocalChannel:
             # It is in the stream too, which is being read, or will be.
             self._is_stale = True
         elif message.previous == self.last_id:
-            self.last_id = delivery.id
-            await self._deliver(delivery)
+            # It is free: only a catch-up holds it otherwise.
+            async with self._delivering:
+                await self._deliver_entry(delivery)
         elif parse_id(delivery.id) > parse_id(self.last_id) or message.previous == STREAM_START:
             self.catch_up()
 
@@ -90,7 +104,10 @@ class LocalChannel:
         """Deliver the entries published during an outage; without history, report a gap."""
         if not self._history:
             self._report_gap()
-        elif self.last_id is not None:
+        elif self.last_id is None:
+            # The position that is being loaded may be older than entries of the outage.
+            self._is_stale = True
+        else:
             self.catch_up()
 
     def catch_up(self) -> None:
@@ -109,83 +126,73 @@ class LocalChannel:
 
     async def _catch_up(self) -> None:
         try:
-            while True:
-                self._is_stale = False
-                try:
-                    await self._deliver_new_entries()
-                except Exception as error:  # noqa: BLE001 - any error is retried
-                    logger.warning("channel %r: reading the history failed: %s", self.name, error)
-                    await asyncio.sleep(RETRY_SECONDS)
-                    continue
-                if not self._is_stale:
-                    return
+            # A published message may be in the middle of its delivery.
+            async with self._delivering:
+                while True:
+                    self._is_stale = False
+                    try:
+                        await self._deliver_new_entries()
+                    except Exception as error:  # noqa: BLE001 - any error is retried
+                        logger.warning(
+                            "channel %r: reading the history failed: %s", self.name, error
+                        )
+                        await asyncio.sleep(RETRY_SECONDS)
+                        continue
+                    if not self._is_stale:
+                        return
         finally:
             self._catching_up = None
 
     async def _deliver_new_entries(self) -> None:
         last_id = self.last_id or STREAM_START
-        entries = await self._broadcasts.entries_after(self.name, last_id)
-        if not entries:
+        deliveries, gap = await self._broadcasts.entries_after(self.name, last_id)
+        if gap and not deliveries:
+            # Redis has lost the newest entries, and continues after the newest of the others,
+            # which were delivered.
             latest = await self._broadcasts.latest_id(self.name)
             if parse_id(latest) < parse_id(last_id):
-                # Redis has lost its data: the stream starts over.
-                self.last_id = STREAM_START
+                self.last_id = latest
                 self._report_gap()
-                self._is_stale = True
+            self._is_stale = True
             return
-        if entries[0].previous != last_id:
+        if gap:
             self._report_gap()
-        for entry in entries:
-            self.last_id = entry.delivery.id
-            await self._deliver(entry.delivery)
+        for delivery in deliveries:
+            await self._deliver_entry(delivery)
 
     async def read_backlog(self, since: str) -> tuple[list[Delivery], bool]:
         """Return the broadcasts after `since` up to the last delivered, and whether some are lost.
 
         A subscriber that is added before the event loop runs other tasks misses nothing.
         """
-        await self._catch_up_to(since)
-        backlog: list[HistoryEntry] = []
-        start, is_first = since, True
-        gap = False
-        while True:
-            entries = await self._broadcasts.entries_after(self.name, start)
-            last_id = self.last_id or STREAM_START
-            if is_first:
-                gap = await self._has_gap(since, entries)
-                is_first = False
-                last_id = self.last_id or STREAM_START
-            backlog += entries
-            if backlog:
-                start = backlog[-1].delivery.id or start
-            # Entries that were delivered during the read belong to the backlog too.
-            if not entries or parse_id(start) >= parse_id(last_id):
-                break
-        last_id = self.last_id or STREAM_START
-        deliveries = [
-            entry.delivery
-            for entry in backlog
-            if parse_id(entry.delivery.id or STREAM_START) <= parse_id(last_id)
-        ]
-        return deliveries, gap
+        if parse_id(since) > parse_id(self.last_id or STREAM_START):
+            # The subscriber received it in another process.
+            await self._wait_until_current()
+        recording = Recording()
+        self._recordings.append(recording)
+        try:
+            stored, gap = await self._broadcasts.entries_after(self.name, since)
+        finally:
+            self._recordings.remove(recording)
+        # From here on nothing is awaited, so `last_id` stays the last delivery. What was delivered
+        # until now was stored before the read, or is recorded.
+        delivered = parse_id(self.last_id or STREAM_START)
+        read = _position(stored[-1]) if stored else parse_id(since)
+        backlog = [each for each in stored if _position(each) <= delivered]
+        backlog += [each for each in recording.deliveries if _position(each) > read]
+        return backlog, gap or recording.gap
 
-    async def _has_gap(self, since: str, entries: list[HistoryEntry]) -> bool:
-        if entries:
-            return entries[0].previous != since
-        if since == await self._broadcasts.latest_id(self.name):
-            return False
-        # Unless an entry has arrived in the meantime.
-        entries = await self._broadcasts.entries_after(self.name, since)
-        return not entries or entries[0].previous != since
+    async def _wait_until_current(self) -> None:
+        """Wait until the present entries of the history are delivered."""
+        self.catch_up()
+        if self._catching_up is not None:
+            await asyncio.wait({self._catching_up})
 
-    async def _catch_up_to(self, since: str) -> None:
-        """Deliver the entries up to `since`, which the subscriber received in another process."""
-        while parse_id(since) > parse_id(self.last_id or STREAM_START):
-            if parse_id(since) > parse_id(await self._broadcasts.latest_id(self.name)):
-                return
-            self.catch_up()
-            if self._catching_up is not None:
-                await asyncio.wait({self._catching_up})
+    async def _deliver_entry(self, delivery: Delivery) -> None:
+        self.last_id = delivery.id
+        for recording in self._recordings:
+            recording.deliveries.append(delivery)
+        await self._deliver(delivery)
 
     async def _deliver(self, delivery: Delivery) -> None:
         subscribers = self.subscribers
@@ -196,5 +203,11 @@ class LocalChannel:
                 await asyncio.sleep(0)
 
     def _report_gap(self) -> None:
+        for recording in self._recordings:
+            recording.gap = True
         for subscriber in tuple(self.subscribers):
             subscriber.gap(self.name)
+
+
+def _position(delivery: Delivery) -> tuple[int, int]:
+    return parse_id(delivery.id or STREAM_START)
