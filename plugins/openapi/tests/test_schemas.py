@@ -247,6 +247,31 @@ def test_the_defaults_of_secrets_are_not_published(document_of: DocumentOf) -> N
     assert [name for name, schema in properties.items() if "default" in schema] == ["five"]
 
 
+def test_results_have_the_values_that_are_sent(document_of: DocumentOf) -> None:
+    """Secrets, without their defaults, and null for an infinity."""
+
+    class Token(Inputs):
+        token: Secret[str] = "hunter2"
+        pin: Secret[int] = 42
+        limit: float = float("inf")
+
+    class Issue(Action):
+        name = "it"
+        web = "POST /token"
+
+        async def run(self, inputs: Token) -> Token:
+            return inputs
+
+    schemas = document_of(Issue)["components"]["schemas"]
+
+    assert schemas["it_Request"]["properties"]["pin"]["writeOnly"] is True
+    assert schemas["Token-Output"]["properties"] == {
+        "token": {"type": "string", "format": "password", "writeOnly": False},
+        "pin": {"type": "integer", "writeOnly": False},
+        "limit": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+    }
+
+
 def test_defaults_that_json_does_not_have_are_omitted(document_of: DocumentOf) -> None:
     """An infinite default is not null."""
 
@@ -464,6 +489,7 @@ def test_a_response_of_aiohttp_has_any_status(document_of: DocumentOf) -> None:
     assert successes("/redirect")["default"]["content"] == {"*/*": {}}
     assert set(successes("/redirect")) == {"default"}
     assert set(successes("/listed")) == {"302", "304"}
+    assert not any("content" in response for response in successes("/listed").values())
     assert set(successes("/perhaps")) == {"200", "default"}
     assert successes("/perhaps")["200"]["content"]["application/json"]["schema"] == {
         "$ref": "#/components/schemas/Book"

@@ -250,6 +250,6 @@ def _description(action: RegisteredAction) -> str:
 
 def _success(status: int, route: Route, content: dict[str, Any]) -> dict[str, Any]:
     response: dict[str, Any] = {"description": "successful operation"}
-    if status not in STATUSES_WITHOUT_BODY and route.method != "HEAD":
+    if status not in STATUSES_WITHOUT_BODY and status // 100 != 3 and route.method != "HEAD":
         response["content"] = content
     return response

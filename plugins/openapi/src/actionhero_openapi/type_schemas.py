@@ -30,6 +30,8 @@ from actionhero_openapi.schemas import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pydantic_core.core_schema import WithDefaultSchema
+
 logger = logging.getLogger("actionhero.openapi")
 
 Mode = Literal["validation", "serialization"]
@@ -123,6 +125,21 @@ class _Generator(GenerateJsonSchema):
         "skipped-choice",
     }
 
+    def generate_inner(self, schema: Any) -> Schema:
+        generated = super().generate_inner(schema)
+        if self.mode == "serialization" and "writeOnly" in generated:
+            # A secret in a result is sent.
+            generated["writeOnly"] = False
+        return generated
+
+    def default_schema(self, schema: WithDefaultSchema) -> Schema:
+        generated = super().default_schema(schema)
+        default = schema.get("default")
+        is_infinite = isinstance(default, float) and _is_unpublishable(default)
+        # JSON has no infinity.
+        nullable = {"anyOf": [generated, {"type": "null"}]}
+        return nullable if is_infinite and self.mode == "serialization" else generated
+
     def encode_default(self, dft: Any) -> Any:
         if _is_unpublishable(dft):
             raise PydanticSerializationError("the default is secret, or is not JSON")
@@ -204,7 +221,7 @@ def _is_secret(schema: Any, definitions: Mapping[str, Schema], seen: set[str]) -
         return any(_is_secret(item, definitions, seen) for item in schema)
     if not isinstance(schema, Mapping):
         return False
-    if schema.get("writeOnly") is True or schema.get("format") == "password":
+    if "writeOnly" in schema or schema.get("format") == "password":
         return True
     for name in references({"$ref": schema.get("$ref")}):
         if name not in seen:
