@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator  # noqa: TC003 - resolved at run time
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,6 +39,8 @@ FAILURES = [
     pytest.param(PANIC, id="panic"),
     pytest.param(BaseExceptionGroup("several", [PANIC]), id="group"),
     pytest.param(SystemExit(3), id="exit"),
+    pytest.param(GeneratorExit("not a close"), id="generator-exit"),
+    pytest.param(StopIteration(1), id="stop-iteration"),
     pytest.param(asyncio.CancelledError(), id="cancellation-of-something-else"),
 ]
 
@@ -353,7 +356,7 @@ def test_an_interrupt_leads_to_an_orderly_shutdown(
 
 
 async def test_a_coroutine_that_is_closed_does_not_wait() -> None:
-    """`GeneratorExit` is no error of the call."""
+    """Then `GeneratorExit` is no error of the call; it comes from outside of its context."""
     recorded = Recorded()
 
     class Waits(Action):
@@ -366,7 +369,7 @@ async def test_a_coroutine_that_is_closed_does_not_wait() -> None:
         # `close` of a coroutine raises `GeneratorExit` in it.
         pipeline: Any = app.app.pipeline
         coroutine = pipeline.execute(Connection("test"), "waits", EMPTY_PAYLOAD, limit_seconds=0)
-        coroutine.send(None)
+        copy_context().run(coroutine.send, None)
         coroutine.close()
 
     assert recorded.steps == ["before"]

@@ -51,15 +51,13 @@ async def run_afters(
             replacement = await after(call, outcome)
             if replacement is not None:
                 outcome = replacement
-        except GeneratorExit:
-            raise
         except BaseException as error:  # noqa: BLE001 - an outcome like any other error
             outcome = failed(error, call, payload)
         outcome.cancelled |= cancelled
     if outcome.ok and not outcome.cancelled:
         try:
             plan.complete_again(outcome, result, encode=encode)
-        except Exception as error:  # noqa: BLE001 - an outcome like any other error
+        except BaseException as error:  # noqa: BLE001 - an outcome like any other error
             return failed(error, call, payload)
     return outcome
 
@@ -76,8 +74,6 @@ async def save_session(
     try:
         if not outcome.cancelled:
             await _save(store, session, call)
-    except GeneratorExit:
-        raise
     except BaseException as error:  # noqa: BLE001 - without its session, the result is invalid
         return failed(error, call, payload)
     return outcome

@@ -18,6 +18,7 @@ from actionhero.errors import (
 )
 from actionhero.inputs.problems import FIXED_MESSAGES
 from actionhero.inputs.scrubber import Scrubber
+from actionhero.logs import request_id as current_request_id
 from actionhero.outputs import OutputMismatch
 
 if TYPE_CHECKING:
@@ -60,13 +61,19 @@ class ErrorHandler:
         self._translations[type_] = translation
 
     def failed(self, error: BaseException, call: Call, payload: Payload) -> Outcome:
-        """Return the outcome of a call that raised `error`. Never raises.
+        """Return the outcome of a call that raised `error`.
 
         Args:
             error: The error.
             call: The call.
             payload: The inputs before validation.
+
+        Raises:
+            GeneratorExit: The coroutine of the call is being closed, and must not wait any more.
         """
+        if isinstance(error, GeneratorExit) and current_request_id.source() is not call:
+            # Not by the code of the call, which runs in the context of the call.
+            raise error
         action = call.action
         if isinstance(error, self.result_types):
             error.__traceback__ = None
@@ -163,6 +170,7 @@ class ErrorHandler:
 
     def handle_encoding_error(self, error: BaseException, name: str) -> Outcome:
         """Return the outcome of a call whose result the transport cannot encode; log the error."""
+        interrupt_process(error)
         if isinstance(error, ConnectionTypeNotFound):
             # The result is valid for another transport.
             logger.warning("the result of action %r cannot be encoded: %s", name, error)

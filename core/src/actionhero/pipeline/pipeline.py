@@ -122,7 +122,7 @@ class Pipeline(ErrorReporting):
             # The name is from the client, so its length in the log is limited.
             return self.refuse(connection, error, request_id=request_id, name=name[:100])
         call = Call(self, plan.action, connection, request_id)
-        token = current_request_id.set(call)
+        token: Any = current_request_id.set(call)
         log = self.call_log
         started = perf_counter() if log is not None and log.enabled else 0.0
         store = self.session_store if session is None else None
@@ -132,6 +132,7 @@ class Pipeline(ErrorReporting):
         starting = pending if pending is not None and pending.eager else None
         if pending is not None:
             pending.call = call
+            token = None
         if starting is not None:
             starting.limit_seconds = seconds
         elif seconds:
@@ -157,9 +158,6 @@ class Pipeline(ErrorReporting):
                     outcome = await run_stream(plan, call, sink, restart, save)
                 else:
                     outcome = plan.complete(await plan.run(call), encode=not in_process)
-            except GeneratorExit:
-                # The coroutine is being closed, and must not wait any more.
-                raise
             except BaseException as error:  # noqa: BLE001 - all errors become outcomes here
                 outcome = self._errors.failed(error, call, payload)
             finally:
@@ -186,8 +184,12 @@ class Pipeline(ErrorReporting):
                 # Transactions are rolled back now; the canceller has to see the cancellation.
                 raise asyncio.CancelledError
             return outcome
+        except GeneratorExit:
+            # The coroutine is being closed, outside of its context.
+            token = None
+            raise
         finally:
-            if pending is None:
+            if token is not None:
                 current_request_id.reset(token)
 
     def start_timeout(self, pending: PendingCall, task: asyncio.Task[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 from collections.abc import Mapping
@@ -113,11 +114,11 @@ class RequestDecoder:
             return await self._decode_sources(context)
         except TypedError as error:
             return InvalidPayload(error)
-        except ConnectionError:
+        except (ConnectionError, asyncio.CancelledError, GeneratorExit):
             raise
         except OSError as error:
             return InvalidPayload(_disk_error(error, context.request_id))
-        except Exception as error:  # noqa: BLE001 - a decoder of a plugin; the pipeline logs it
+        except BaseException as error:  # noqa: BLE001 - of a decoder; the pipeline logs it
             return InvalidPayload(error)
 
     async def _decode_sources(self, context: CallContext) -> MixedPayload:

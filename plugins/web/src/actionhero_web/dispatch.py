@@ -145,9 +145,13 @@ class Dispatcher:
             response = error
         except TypedError as error:
             return await handler.error_response(request, error)
-        except (Exception, asyncio.CancelledError, GeneratorExit):
+        except Exception:
             raise
         except BaseException as error:
+            task = asyncio.current_task(request.task.get_loop())
+            if task is None or task.cancelling():
+                # The coroutine is being closed or cancelled.
+                raise
             # aiohttp would close the connection, and log nothing.
             response = await handler.internal_error_response(request, error)
             if request.writer.output_size > 0:

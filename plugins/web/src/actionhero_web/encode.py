@@ -78,7 +78,7 @@ class ResponseEncoder:
             status = context.match.route.status
             if type(status) is not int:
                 status = self.format.status_of_result(status, value)
-        except Exception as error:  # noqa: BLE001 - the author's serializers and functions
+        except BaseException as error:  # noqa: BLE001 - the author's serializers and functions
             failed = self._pipeline.encoding_error_outcome(context.match.target.name, error)
             return self.encode_error(context, failed, context.connection.response_headers or ())
         if status in STATUSES_WITHOUT_BODY:

@@ -289,15 +289,24 @@ def test_an_exception_in_a_native_handler_is_an_internal_error(client: HttpClien
     assert re.fullmatch(r"[0-9a-f-]{36}", response.error["request_id"])
 
 
-def test_a_base_exception_in_a_native_handler_is_logged(client: HttpClient) -> None:
-    """aiohttp would close the connection without a response."""
-    client.new_log_text()
+@pytest.mark.parametrize(
+    "name",
+    ["Panic", "GeneratorExit", "SystemExit", "StopIteration", "StopAsyncIteration",
+     "CancelledError"],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/native/raise", "/api/raise/run", "/api/raise/status"])
+def test_exceptions_outside_of_exception_are_logged_errors(
+    standard: HttpClient, path: str, name: str
+) -> None:
+    """aiohttp would close the connection without a response, and some would stop the server."""
+    standard.new_log_text()
 
-    response = client.get("/panicking-page")
+    response = standard.get(f"{path}?name={name}")
 
     assert status_and_type(response) == (500, RUN)
     assert response.error["message"] == "Internal error"
-    assert "GET /panicking-page failed: out of bounds" in client.new_log_text()
+    assert "out of bounds" in standard.new_log_text()
+    assert standard.is_alive
 
 
 def test_a_native_handler_may_raise_typed_errors(client: HttpClient) -> None:

@@ -18,12 +18,25 @@ from actionhero.errors import (
     SignInRequired,
     Timeout,
 )
+from actionhero_web import Route
 
 CLASSES: dict[str, type[TypedError]] = {
     error_class.__name__: error_class
     for error_class in (
         ChannelRefused, Conflict, Forbidden, InvalidCredentials, InvalidInput, NotFound,
         RateLimited, ServiceUnavailable, Timeout,
+    )
+}  # fmt: skip
+
+
+class Panic(BaseException):
+    """As raised by a library in Rust."""
+
+
+BASE_EXCEPTIONS: dict[str, type[BaseException]] = {
+    error_class.__name__: error_class
+    for error_class in (
+        Panic, GeneratorExit, SystemExit, StopIteration, StopAsyncIteration, asyncio.CancelledError,
     )
 }  # fmt: skip
 
@@ -82,6 +95,34 @@ class Crash(Action):
 
     async def run(self) -> None:
         raise RuntimeError("SELECT token FROM users WHERE id = 7")
+
+
+class Name(Inputs):
+    name: str
+
+
+class RaiseInRun(Action):
+    """Raise an exception outside of `Exception`."""
+
+    name = "raise:run"
+    web = "GET /raise/run"
+
+    async def run(self, inputs: Name) -> None:
+        raise BASE_EXCEPTIONS[inputs.name]("out of bounds")
+
+
+def raising_status(name: str) -> int:
+    raise BASE_EXCEPTIONS[name]("out of bounds")
+
+
+class RaiseInStatus(Action):
+    """Raise an exception in the function for the status."""
+
+    name = "raise:status"
+    web = Route.get("/raise/status", status=raising_status)
+
+    async def run(self, inputs: Name) -> str:
+        return inputs.name
 
 
 class Password(Inputs):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import BodyPartReader, web
 
 from actionhero import Conflict, hookimpl
+from wireapp.failures import BASE_EXCEPTIONS
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
@@ -30,12 +31,8 @@ async def failing_page(_: web.Request) -> web.Response:
     raise RuntimeError("SELECT everything")
 
 
-class Panic(BaseException):
-    """As raised by a library in Rust."""
-
-
-async def panicking_page(_: web.Request) -> web.Response:
-    raise Panic("out of bounds")
+async def raising_page(request: web.Request) -> web.Response:
+    raise BASE_EXCEPTIONS[request.query["name"]]("out of bounds")
 
 
 async def no_response(_: web.Request) -> None:
@@ -113,7 +110,7 @@ BODY_HANDLERS: dict[str, Any] = {
 HANDLERS: dict[str, Any] = {
     "/page": page,
     "/failing-page": failing_page,
-    "/panicking-page": panicking_page,
+    "/native/raise": raising_page,
     "/native/none": no_response,
     "/native/str": text_response,
     "/native/shared": shared_response,
