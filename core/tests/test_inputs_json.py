@@ -8,7 +8,13 @@ import io
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import AfterValidator, BaseModel, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from actionhero import (
     Action,
@@ -150,6 +156,50 @@ def test_pointers_contain_no_names_of_union_members() -> None:
     numbers = refusal(b'{"pet": {"kind": "dog", "name": "Rex"}, "number": [1, "x"]}', schema)
     assert problems(numbers) == [("/number", "int_type"), ("/number/1", "int_type")]
     assert numbers.key == "number"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Version(enum.Enum):
+    FIRST = 1.0
+
+
+@pytest.mark.parametrize(
+    ("annotation", "accepted", "refused"),
+    [
+        (Literal[1, 2], ["1", "1.0"], ["true", '"1"']),
+        (Literal[True], ["true"], ["1", "1.0"]),
+        (Literal["1", 1], ["1", '"1"'], ["true"]),
+        (Literal[1, True], ["1", "true"], ["0", "false"]),
+        (Level, ["1", "2.0"], ["true", '"1"']),
+        (Version, ["1.0", "1"], ["true"]),
+        (Level | bool, ["1", "true"], ['"1"']),
+        (dict[str, Literal[1]], ['{"a": 1}'], ['{"a": true}']),
+    ],
+)
+@pytest.mark.parametrize("source", ["body", "message", "body and query"])
+def test_numbers_are_not_booleans(
+    annotation: Any, accepted: list[str], refused: list[str], source: str
+) -> None:
+    """`True` equals 1 in Python, but not in JSON."""
+    schema = InputSchema(create_model("Levels", __base__=Inputs, value=annotation))
+
+    def parse(text: str) -> Any:
+        values = {"value": json.loads(text.encode())}
+        if source == "body":
+            return schema.from_json(json.dumps(values)).value
+        if source == "message":
+            return schema.from_parsed(values).value
+        return schema.from_sources({}, values, {"page": ["1"]}, {}).value
+
+    for text in accepted:
+        assert (type(parse(text)) is bool) is (text == "true")
+    for text in refused:
+        with pytest.raises(InvalidInput, match="Input should be "):
+            parse(text)
 
 
 def test_inputs_may_be_a_union_of_models() -> None:

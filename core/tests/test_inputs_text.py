@@ -82,6 +82,16 @@ def test_text_is_converted_to_the_type_of_the_field(name: str, text: str, value:
     assert getattr(read(SCHEMA, **{name: text}), name) == value
 
 
+@pytest.mark.parametrize("text", ["1_0", "\uff11\uff10", "0x1", "1 0"])
+@pytest.mark.parametrize("name", ["number", "ratio", "price", "numbers", "address", "labels"])
+def test_text_that_is_a_number_in_python_alone_is_refused(name: str, text: str) -> None:
+    """Clients write numbers as JSON does; spaces around them and a plus sign are accepted."""
+    place = {"address": '{"zip": "1", "floor": "%s"}', "labels": '{"a": "%s"}'}.get(name, "%s")
+
+    assert refusal(SCHEMA, **{name: place % text}).key == name
+    assert read(SCHEMA, **{name: place % " +7 "}) == read(SCHEMA, **{name: place % "7"})
+
+
 def test_the_last_of_repeated_values_wins() -> None:
     """A field that is not a list gets the last value."""
     assert read(number=["1", "2", "3"]).number == 3

@@ -202,7 +202,7 @@ class InvalidPayload:
 
     __slots__ = ("error",)
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         self.error = error
 
     def parse(self, schema: InputSchema) -> Any:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from actionhero import json
 from actionhero.inputs.annotations import is_secret, with_portable_typed_dicts
+from actionhero.inputs.exact_values import with_exact_values
 from actionhero.inputs.fields import InputField, InputFields
 from actionhero.inputs.problems import (
     InputErrors,
@@ -18,7 +19,7 @@ from actionhero.inputs.problems import (
 )
 from actionhero.inputs.sources import InputReader
 from actionhero.inputs.unsupported import find_unsupported
-from actionhero.inputs.validators import MixedValidator, TextValidator
+from actionhero.inputs.validators import MixedValidator, TextValidator, validator_of
 from actionhero.redaction import Secret, SecretMarker
 
 if TYPE_CHECKING:
@@ -59,10 +60,12 @@ class InputSchema(InputFields):
 
     def __init__(self, type_: Any) -> None:
         self._adapter: TypeAdapter[Any] = TypeAdapter(with_portable_typed_dicts(type_))
-        self._core_schema = self._adapter.core_schema
+        self._core_schema = with_exact_values(self._adapter.core_schema)
         self._reader = InputReader(self._core_schema)
         super().__init__(type_, self._reader)
-        validator = self._adapter.validator
+        validator: Any = self._adapter.validator
+        if self._core_schema is not self._adapter.core_schema:
+            validator = validator_of(self._core_schema)
         self._validate_json = validator.validate_json
         self._validate_python = validator.validate_python
         self._errors = InputErrors(self)

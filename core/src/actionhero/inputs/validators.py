@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Set
 from contextvars import ContextVar
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from pydantic_core import PydanticCustomError, SchemaValidator, core_schema
 
@@ -22,6 +22,7 @@ from actionhero.inputs.core_schemas import (
     literal_values,
     rewrite,
 )
+from actionhero.inputs.exact_values import before, with_plain_digits
 
 #: The types of the values in a parsed JSON document.
 _JSON_TYPES: Final = frozenset({bool, dict, float, int, list, str, type(None)})
@@ -61,7 +62,9 @@ class TextValidator:
     """
 
     def __init__(self, schema: CoreSchema) -> None:
-        self.validate: Callable[[Any], Any] = _validator(rewrite(schema, _for_text)).validate_python
+        self.validate: Callable[[Any], Any] = validator_of(
+            rewrite(schema, _for_text)
+        ).validate_python
 
 
 class MixedValidator:
@@ -87,7 +90,7 @@ class MixedValidator:
                     for reference, item in self._definitions.items()
                 ],
             )
-        self._validate = _validator(mixed).validate_python
+        self._validate = validator_of(mixed).validate_python
 
     def validate(self, values: dict[str, Any], text_names: Set[str]) -> Any:
         """Return the validated inputs.
@@ -183,11 +186,11 @@ class MixedValidator:
             return {**schema, "schema": self._choice(schema["schema"], choose)}
         text: Any = rewrite(schema, _for_text)
         if self._is_open:
-            text = _before(_unmark, text)
+            text = before(_unmark, text)
         strict = rewrite(schema, _for_json)
         if not is_native(schema):
             # A date, for example, is a string in JSON, and only a date in strict Python.
-            strict = _before(_dumps, {"type": "json", "schema": strict})
+            strict = before(_dumps, {"type": "json", "schema": strict})
         return core_schema.tagged_union_schema({_TEXT: text, _JSON: strict}, choose)
 
 
@@ -198,7 +201,8 @@ def _dumps(value: Any) -> bytes:
         raise PydanticCustomError("json_type", "Input is not a value of JSON") from None
 
 
-def _validator(schema: Any) -> SchemaValidator:
+def validator_of(schema: Any) -> SchemaValidator:
+    """Return the validator of a core schema."""
     # str(error) may be logged.
     config = core_schema.CoreConfig(hide_input_in_errors=True)
     # By default, models are validated by the validators of their classes, not by their schemas.
@@ -219,6 +223,9 @@ def _for_text(schema: dict[str, Any]) -> dict[str, Any]:
     match schema["type"]:
         case "float":
             schema.setdefault("allow_inf_nan", False)
+            return with_plain_digits(schema)
+        case "complex" | "decimal" | "int":
+            return with_plain_digits(schema)
         case "literal" | "enum":
             return _with_texts(schema, literal_values(schema))
         case "tagged-union":
@@ -231,7 +238,7 @@ def _with_texts(schema: dict[str, Any], values: Collection[Any]) -> dict[str, An
     table = _texts_of(values)
     if not table:
         return schema
-    return _before(lambda value: _from_text(table, value), schema)
+    return before(lambda value: _from_text(table, value), schema)
 
 
 def _with_text_tags(schema: dict[str, Any]) -> dict[str, Any]:
@@ -244,16 +251,7 @@ def _with_text_tags(schema: dict[str, Any]) -> dict[str, Any]:
         tag = value.get(name) if isinstance(value, dict) else None
         return {**value, name: _from_text(table, tag)} if isinstance(tag, str) else value
 
-    return _before(read, schema)
-
-
-def _before(function: Callable[[Any], Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of values that `function` converts first."""
-    reference = {"ref": schema["ref"]} if "ref" in schema else {}
-    return {
-        **core_schema.no_info_before_validator_function(function, cast("Any", schema)),
-        **reference,
-    }
+    return before(read, schema)
 
 
 def _texts_of(values: Collection[Any]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import BodyPartReader, web
 
 from actionhero import Conflict, hookimpl
-from wireapp.failures import BASE_EXCEPTIONS
+
+from .failures import BASE_EXCEPTIONS  # noqa: TID252 - an application in itself
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
