@@ -208,7 +208,7 @@ async def test_channels_without_subscribers_leave_no_state(
 
         assert channels.subscriber_counts == {}
         assert channels._subscriptions == {}
-        assert channels._listener.redis_channels == []
+        assert channels._local_channels.listener.redis_channels == []
         assert await channels.members("club") == []
         assert await clients.client.keys("*members*") == []
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from actionhero import Session
 from actionhero.testing import running_app
 from actionhero_channels import Channels, plugin
-from actionhero_channels.local_channel import BATCH_SIZE
+from actionhero_channels.recipients import BATCH_SIZE
 from actionhero_channels.testing import RecordingSubscriber
 from actionhero_redis import RedisClients
 from actionhero_redis import plugin as redis_plugin

@@ -145,5 +145,5 @@ async def test_after_is_called_when_redis_is_unreachable(
 
         assert calls[3:] == ["after inner", "after outer"]
         assert (channels.subscriber_counts, channels._subscriptions) == ({}, {})
-        assert channels._listener.redis_channels == []
+        assert channels._local_channels.listener.redis_channels == []
         assert not subscriber.connection.subscriptions

@@ -15,6 +15,8 @@ from actionhero_redis import plugin as redis_plugin
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from actionhero_channels import Delivery, Subscription
+
 MEMORY = {"ACTIONHERO_REDIS__MODE": "memory"}
 
 
@@ -26,6 +28,13 @@ def channel(channel_name: str, length: int = 0) -> type[Channel]:
         history = length
 
     return Sample
+
+
+class AsyncVisible(channel("a")):  # type: ignore[misc]
+    """Its coroutines would all be true."""
+
+    async def visible(self, delivery: Delivery, subscription: Subscription) -> bool:
+        return False
 
 
 class ChannelsPlugin:
@@ -65,6 +74,7 @@ async def test_literal_names_have_precedence() -> None:
         ([channel("")], r"has no name; set name"),
         ([channel("{a}:{a}")], r"a duplicate placeholder; rename one"),
         ([channel("a", -1)], r"has history = -1"),
+        ([AsyncVisible], r"has an async method visible; define it with def"),
     ],
 )
 async def test_invalid_channels_are_refused_at_startup(

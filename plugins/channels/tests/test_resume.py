@@ -1,4 +1,4 @@
-"""Resumed subscriptions lose and repeat nothing, whatever happens during their reads."""
+"""Resumed subscriptions lose and repeat nothing, also with events during their reads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Reads:
 
     def __init__(self, clients: RedisClients, monkeypatch: pytest.MonkeyPatch) -> None:
         self._execute = clients.execute
-        #: What happens during the read with this number; a string names the moment.
+        #: The event during the read with a number: before it or after it.
         self.during: dict[tuple[int, str], Callable[[], Awaitable[Any]]] = {}
         self.count = 0
         self.is_active = False
@@ -79,7 +79,7 @@ class Scene:
     @property
     def local(self) -> LocalChannel:
         """The channel in this process."""
-        local: LocalChannel = self.channels._local_channels["long"]
+        local: LocalChannel = self.channels._local_channels.by_name["long"]
         return local
 
     async def resume(self, since: str) -> tuple[Any, RecordingSubscriber]:
@@ -168,7 +168,7 @@ async def test_the_history_does_not_overtake_a_delivery(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A delivery to many subscribers lets other tasks run, such as a read of the history."""
-    monkeypatch.setattr("actionhero_channels.local_channel.BATCH_SIZE", 1)
+    monkeypatch.setattr("actionhero_channels.recipients.BATCH_SIZE", 1)
 
     class First(RecordingSubscriber):
         """Unsubscribes others and starts the read, in the middle of the first delivery."""

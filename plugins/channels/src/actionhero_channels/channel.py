@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from actionhero import Application, Connection, Session
+    from actionhero_channels.delivery import Delivery
     from actionhero_channels.subscriber import Subscriber
 
 Resource = TypeVar("Resource")
@@ -24,7 +26,8 @@ class Subscription:
         params: The values of the placeholders in its name, for `project:{id}` `{"id": "7"}`.
     """
 
-    __slots__ = ("_app", "channel", "params", "presence_key", "session", "subscriber")
+    __slots__ = ("_app", "channel", "is_active", "params", "presence_key", "session", "settled",
+                 "subscriber")  # fmt: skip
 
     def __init__(
         self,
@@ -41,6 +44,10 @@ class Subscription:
         self.params = params
         #: The presence key; `None` until the subscription is active, and if it has no presence.
         self.presence_key: str | None = None
+        #: Whether it was authorized, and receives broadcasts.
+        self.is_active = False
+        #: Set once it is active or refused.
+        self.settled = asyncio.Event()
 
     @property
     def connection(self) -> Connection:
@@ -112,3 +119,16 @@ class Channel:
             The key, or `None` to hide the subscription from presence.
         """
         return subscription.connection.id
+
+    def visible(self, delivery: Delivery, subscription: Subscription) -> bool:
+        """Return whether a subscriber receives a broadcast; by default, each receives all.
+
+        Called for each broadcast and subscriber, and for each broadcast of a backlog, if a
+        subclass overrides it. Presence events are broadcasts too, with the sender `presence`. An
+        exception hides the broadcast from the subscriber, and is logged.
+
+        Args:
+            delivery: The broadcast. Its `message` is decoded once for all subscribers.
+            subscription: The subscription, with the session that it was authorized with.
+        """
+        return True

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ChannelRefused, ErrorType, TypedError
 from actionhero.transport import new_identifier
+from actionhero_channels.authorization import authorize, run_after
 from actionhero_channels.broadcasts import Broadcasts
 from actionhero_channels.channel import Subscription
 from actionhero_channels.delivery import encode_body, parse_id
 from actionhero_channels.errors import translate_redis_errors
-from actionhero_channels.local_channel import LocalChannel
+from actionhero_channels.local_channels import LocalChannels
+from actionhero_channels.memberships import Memberships
 from actionhero_channels.presence import Presence
 from actionhero_channels.presence_heartbeat import PresenceHeartbeat
-from actionhero_channels.pubsub_listener import PubSubListener
 from actionhero_channels.registry import CHANNEL_NAME
 from actionhero_channels.subscriber import SubscribeResult
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from actionhero import Application, Session
     from actionhero_channels.channel import Channel
+    from actionhero_channels.delivery import Delivery
+    from actionhero_channels.local_channel import LocalChannel
     from actionhero_channels.registry import ChannelRegistry
     from actionhero_channels.settings import ChannelsSettings
     from actionhero_channels.subscriber import Subscriber
     from actionhero_redis import RedisClients
-
-logger = logging.getLogger("actionhero.channels")
 
 #: How long a new subscription waits for Redis.
 SUBSCRIBE_TIMEOUT_SECONDS: Final = 5.0
@@ -64,12 +63,15 @@ class Channels:
         self._broadcasts = Broadcasts(clients)
         ttl_ms = int(settings.presence_ttl.total_seconds() * 1000)
         self._presence = Presence(clients, self._broadcasts, ttl_ms)
-        self._listener = PubSubListener(clients, self._broadcasts)
-        self._local_channels: dict[str, LocalChannel] = {}
-        #: By subscriber and channel; `None` for a subscription that is not active yet.
-        self._subscriptions: dict[Subscriber, dict[str, Subscription | None]] = {}
+        self._local_channels = LocalChannels(clients, self._broadcasts)
+        #: By subscriber and channel, with those that are not active yet.
+        self._subscriptions: dict[Subscriber, dict[str, Subscription]] = {}
+        self._memberships = Memberships(self._presence, self._subscriptions)
         self._heartbeat = PresenceHeartbeat(
-            self._presence, self._subscriptions, settings.presence_heartbeat.total_seconds()
+            self._presence,
+            self._memberships,
+            self._subscriptions,
+            settings.presence_heartbeat.total_seconds(),
         )
         #: Cleanup that finishes even if its caller is cancelled.
         self._cleanups: set[asyncio.Task[None]] = set()
@@ -152,11 +154,12 @@ class Channels:
         """
         if not CHANNEL_NAME.fullmatch(channel):
             raise TypedError("Invalid channel name", type=ErrorType.CHANNEL_VALIDATION)
-        subscriptions = self._subscriptions.get(subscriber, {})
-        if channel in subscriptions:
-            return SubscribeResult()
+        while (existing := self._find(subscriber, channel)) is not None:
+            if existing.is_active:
+                return SubscribeResult()
+            await existing.settled.wait()
         limit = self._settings.max_subscriptions
-        if len(subscriptions) >= limit:
+        if len(self._subscriptions.get(subscriber, ())) >= limit:
             raise TypedError(
                 f"Too many subscriptions (max {limit})", type=ErrorType.CHANNEL_VALIDATION
             )
@@ -165,17 +168,21 @@ class Channels:
             raise ChannelRefused(f"Channel not found: {channel}")
         subscription = Subscription(self._app, subscriber, session, channel, match.params)
         # Reserved now: concurrent subscriptions of this connection count towards the limit.
-        self._subscriptions.setdefault(subscriber, {})[channel] = None
+        self._subscriptions.setdefault(subscriber, {})[channel] = subscription
         try:
-            await self._authorize(match.channel, subscription)
+            await authorize(match.channel, subscription)
             try:
-                return await self._activate(match.channel, subscription, since)
+                result = await self._activate(match.channel, subscription, since)
             except BaseException:
-                await self._run_after(match.channel, subscription)
+                await run_after(match.channel, subscription)
                 raise
+            subscription.is_active = True
         except BaseException:
             self._forget(subscriber, channel)
             raise
+        finally:
+            subscription.settled.set()
+        return result
 
     async def unsubscribe(self, subscriber: Subscriber, channel: str) -> None:
         """Unsubscribe a connection; does nothing if it is not subscribed.
@@ -187,42 +194,34 @@ class Channels:
         """
         if not CHANNEL_NAME.fullmatch(channel):
             raise TypedError("Invalid channel name", type=ErrorType.CHANNEL_VALIDATION)
-        subscription = self._subscriptions.get(subscriber, {}).get(channel)
-        if subscription is not None:
+        subscription = self._find(subscriber, channel)
+        if subscription is not None and subscription.is_active:
             await self._deactivate(subscription)
 
     async def unsubscribe_all(self, subscriber: Subscriber) -> None:
-        """Unsubscribe a connection from all channels."""
-        for subscription in tuple(self._subscriptions.get(subscriber, {}).values()):
-            if subscription is not None:
-                await self._deactivate(subscription)
+        """Unsubscribe a connection from all channels.
+
+        A call of `subscribe` that is running continues; cancel it before.
+        """
+        for channel in tuple(self._subscriptions.get(subscriber, ())):
+            await self.unsubscribe(subscriber, channel)
 
     async def reauthorize(self, subscriber: Subscriber, session: Session) -> list[str]:
         """Authorize the subscriptions of a connection again, with its new session.
 
+        Subscriptions that are being authorized with the old session are included.
+
         Returns:
             The channels that it was unsubscribed from.
         """
-        ended = []
-        for channel, old in tuple(self._subscriptions.get(subscriber, {}).items()):
-            match = self._registry.find(channel)
-            if old is None or match is None:
-                continue
-            new = Subscription(self._app, subscriber, session, channel, old.params)
-            new.presence_key = old.presence_key
-            try:
-                await self._authorize(match.channel, new)
-            except TypedError:
-                ended.append(channel)
-                await self._deactivate(old)
-                continue
-            if self._subscriptions.get(subscriber, {}).get(channel) is not old:
-                await self._run_after(match.channel, new)
-                continue
-            self._subscriptions[subscriber][channel] = new
-            await self._run_after(match.channel, old)
-            await self._join_presence(match.channel, new, old_key=old.presence_key)
-        return ended
+        subscriptions = self._subscriptions.get(subscriber, {})
+        # Those that are not active yet come last, as they are awaited.
+        channels = sorted(subscriptions, key=lambda name: not subscriptions[name].is_active)
+        return [
+            channel
+            for channel in channels
+            if not await self._reauthorize(subscriber, channel, session)
+        ]
 
     async def close(self) -> None:
         """End all subscriptions, and the connection to Redis."""
@@ -231,101 +230,90 @@ class Channels:
         await self._heartbeat.stop()
         if self._cleanups:
             await asyncio.wait(self._cleanups)
-        await self._listener.close()
+        await self._local_channels.listener.close()
 
     @property
     def subscriber_counts(self) -> Mapping[str, int]:
         """The number of subscribers in this process, by channel."""
-        return {name: len(local.subscribers) for name, local in self._local_channels.items()}
+        local_channels = self._local_channels.by_name.items()
+        return {name: len(local.recipients) for name, local in local_channels}
 
     # -- subscriptions -------------------------------------------------------------------------
-
-    async def _authorize(self, channel: Channel, subscription: Subscription) -> None:
-        """Run `before` of the middleware, then `authorize` of the channel."""
-        entered = 0
-        try:
-            for middleware in channel.middleware:
-                await middleware.before(subscription)
-                entered += 1
-            await channel.authorize(subscription)
-        except BaseException:
-            await self._run_after(channel, subscription, entered)
-            raise
-
-    async def _run_after(
-        self, channel: Channel, subscription: Subscription, entered: int | None = None
-    ) -> None:
-        """Run `after` of the middleware whose `before` has returned."""
-        for middleware in reversed(channel.middleware[:entered]):
-            try:
-                await middleware.after(subscription)
-            except Exception:
-                logger.exception("channel %r: %s.after failed", subscription.channel, middleware)
 
     async def _activate(
         self, channel: Channel, subscription: Subscription, since: str | None
     ) -> SubscribeResult:
-        name, subscriber = subscription.channel, subscription.subscriber
-        async with translate_redis_errors(), self._local_channel(channel, name) as local:
+        name, connection = subscription.channel, subscription.connection
+        async with translate_redis_errors(), self._local_channels.open(channel, name) as local:
             async with asyncio.timeout(SUBSCRIBE_TIMEOUT_SECONDS):
                 await local.confirmed.wait()
                 await local.load_position()
-                result = await self._read_backlog(channel, local, since)
+                backlog, gap = await self._read_backlog(channel, local, since)
             # No other task runs between the backlog and this, so no broadcast is lost.
-            if channel.history:
-                result = result._replace(last_id=local.last_id)
-            local.subscribers[subscriber] = None
-            self._subscriptions[subscriber][name] = subscription
-            connection = subscriber.connection
+            local.recipients.add(subscription)
+            visible = local.recipients.visible_to(subscription, backlog)
+            result = SubscribeResult(visible, gap, local.last_id)
             if connection.subscriptions is None:
                 connection.subscriptions = set()
             connection.subscriptions.add(name)
             try:
                 await self._join_presence(channel, subscription)
             except BaseException:
-                local.subscribers.pop(subscriber, None)
-                self._forget(subscriber, name)
-                await self._shielded(self._leave_presence(subscription))
+                local.recipients.remove(subscription.subscriber)
+                await self._shielded(self._memberships.leave(subscription))
                 raise
         return result
 
     async def _read_backlog(
         self, channel: Channel, local: LocalChannel, since: str | None
-    ) -> SubscribeResult:
+    ) -> tuple[list[Delivery], bool]:
         if since is None:
-            return SubscribeResult()
+            return [], False
         try:
             parse_id(since)
         except ValueError:
-            return SubscribeResult(gap=True)
+            return [], True
         if not channel.history:
-            return SubscribeResult(gap=True)
-        backlog, gap = await local.read_backlog(since)
-        return SubscribeResult(backlog, gap)
+            return [], True
+        return await local.read_backlog(since)
 
-    async def _join_presence(
-        self, channel: Channel, subscription: Subscription, *, old_key: str | None = None
-    ) -> None:
-        key = await channel.presence_key(subscription)
-        name, connection = subscription.channel, subscription.connection.id
+    async def _reauthorize(self, subscriber: Subscriber, channel: str, session: Session) -> bool:
+        """Authorize a subscription again; return `False` if it was ended for that."""
+        match = self._registry.find(channel)
+        local = self._local_channels.by_name
+        while match is not None and (old := self._find(subscriber, channel)) is not None:
+            if not old.is_active:
+                await old.settled.wait()
+                continue
+            new = Subscription(self._app, subscriber, session, channel, old.params)
+            try:
+                await authorize(match.channel, new)
+            except TypedError:
+                if self._find(subscriber, channel) is old:
+                    await self._deactivate(old)
+                    return False
+                continue
+            if self._find(subscriber, channel) is not old:
+                # It has ended, or was authorized with another session in the meantime.
+                await run_after(match.channel, new)
+                continue
+            new.presence_key = old.presence_key
+            new.is_active = True
+            new.settled.set()
+            self._subscriptions[subscriber][channel] = new
+            local[channel].recipients.add(new)
+            await run_after(match.channel, old)
+            await self._join_presence(match.channel, new)
+            break
+        return True
+
+    async def _join_presence(self, channel: Channel, subscription: Subscription) -> None:
+        old_key, key = subscription.presence_key, await channel.presence_key(subscription)
         if old_key is not None and old_key != key:
-            await self._presence.leave(name, old_key, connection)
-        subscription.presence_key = key
+            await self._memberships.leave(subscription)
         if key is not None:
             self._heartbeat.start()
-            await self._presence.join(name, key, connection)
-            if self._subscriptions.get(subscription.subscriber, {}).get(name) is not subscription:
-                # It ended in the meantime, and its removal came before our `join`.
-                await self._presence.leave(name, key, connection)
-
-    async def _leave_presence(self, subscription: Subscription) -> None:
-        name, key = subscription.channel, subscription.presence_key
-        if key is None:
-            return
-        try:
-            await self._presence.leave(name, key, subscription.connection.id)
-        except Exception as error:  # noqa: BLE001 - the entry expires
-            logger.warning("channel %r: removing a member failed: %s", name, error)
+        await self._memberships.join(subscription, key)
 
     async def _shielded(self, cleanup: Coroutine[Any, Any, None]) -> None:
         """Run a cleanup to its end, and wait for it unless the caller is cancelled."""
@@ -335,22 +323,25 @@ class Channels:
         await asyncio.shield(task)
 
     async def _deactivate(self, subscription: Subscription) -> None:
-        await self._shielded(self._deactivate_now(subscription))
-
-    async def _deactivate_now(self, subscription: Subscription) -> None:
-        name, subscriber = subscription.channel, subscription.subscriber
-        match = self._registry.find(name)
-        local = self._local_channels.get(name)
-        if match is None or local is None or subscriber not in local.subscribers:
-            return
+        """End the active subscription of a connection; the caller has not awaited since."""
+        local = self._local_channels.by_name[subscription.channel]
         local.pending_subscribers += 1
-        del local.subscribers[subscriber]
-        self._forget(subscriber, name)
+        local.recipients.remove(subscription.subscriber)
+        subscription.is_active = False
+        self._forget(subscription.subscriber, subscription.channel)
+        await self._shielded(self._clean_up(subscription, local))
+
+    async def _clean_up(self, subscription: Subscription, local: LocalChannel) -> None:
         try:
-            await self._leave_presence(subscription)
-            await self._run_after(match.channel, subscription)
+            await self._memberships.leave(subscription)
+            match = self._registry.find(subscription.channel)
+            if match is not None:
+                await run_after(match.channel, subscription)
         finally:
-            await self._release(local)
+            await self._local_channels.release(local)
+
+    def _find(self, subscriber: Subscriber, channel: str) -> Subscription | None:
+        return self._subscriptions.get(subscriber, {}).get(channel)
 
     def _forget(self, subscriber: Subscriber, channel: str) -> None:
         subscriptions = self._subscriptions.get(subscriber)
@@ -360,29 +351,3 @@ class Channels:
                 del self._subscriptions[subscriber]
         if subscriber.connection.subscriptions is not None:
             subscriber.connection.subscriptions.discard(channel)
-
-    # -- local channels ------------------------------------------------------------------------
-
-    @asynccontextmanager
-    async def _local_channel(self, channel: Channel, name: str) -> AsyncIterator[LocalChannel]:
-        """Yield the local channel, which stays open as long as it has subscribers."""
-        local = self._local_channels.get(name)
-        is_new = local is None
-        if local is None:
-            local = self._local_channels[name] = LocalChannel(
-                name, history=channel.history > 0, broadcasts=self._broadcasts
-            )
-        local.pending_subscribers += 1
-        try:
-            if is_new:
-                self._clients.require_shared("a channel")
-                await self._listener.add(local)
-            yield local
-        finally:
-            await self._release(local)
-
-    async def _release(self, local: LocalChannel) -> None:
-        local.pending_subscribers -= 1
-        if local.is_empty and self._local_channels.get(local.name) is local:
-            del self._local_channels[local.name]
-            await self._listener.remove(local)

@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from actionhero_channels.delivery import STREAM_START, parse_id
+from actionhero_channels.recipients import Recipients
 
 if TYPE_CHECKING:
     from actionhero_channels.broadcasts import Broadcasts, PublishedMessage
+    from actionhero_channels.channel import Channel
     from actionhero_channels.delivery import Delivery
-    from actionhero_channels.subscriber import Subscriber
 
 logger = logging.getLogger("actionhero.channels")
 
-#: How many deliveries are made before other tasks run; each takes some microseconds.
-BATCH_SIZE: Final = 256
 #: How many identifiers are remembered to drop duplicates of broadcasts without history.
 RECENT_IDS: Final = 32
 #: The delay before the history is read again after a failure.
@@ -37,14 +36,14 @@ class LocalChannel:
     """One channel in this process.
 
     Args:
-        name: Its name.
-        history: Whether it has a history.
+        channel: The channel of the author.
+        name: The name, with the values of its placeholders.
         broadcasts: Reads the history.
     """
 
-    def __init__(self, name: str, *, history: bool, broadcasts: Broadcasts) -> None:
+    def __init__(self, channel: Channel, name: str, broadcasts: Broadcasts) -> None:
         self.name = name
-        self.subscribers: dict[Subscriber, None] = {}
+        self.recipients = Recipients(channel, name)
         #: How many subscribers are being added or removed.
         self.pending_subscribers = 0
         #: Set once Redis has confirmed the subscription of this process.
@@ -52,7 +51,7 @@ class LocalChannel:
         #: With history: the identifier of the last entry that was delivered here. `None` until it
         #: is known where to start.
         self.last_id: str | None = None
-        self._history = history
+        self._history = channel.history > 0
         self._broadcasts = broadcasts
         self._recent_ids: deque[str] = deque(maxlen=RECENT_IDS)
         self._catching_up: asyncio.Task[None] | None = None
@@ -66,7 +65,7 @@ class LocalChannel:
     @property
     def is_empty(self) -> bool:
         """Whether it has no subscribers, not even pending ones."""
-        return not self.subscribers and not self.pending_subscribers
+        return not self.recipients and not self.pending_subscribers
 
     async def receive(self, message: PublishedMessage) -> None:
         """Deliver a published message if it is the next in order; else read the history."""
@@ -76,7 +75,7 @@ class LocalChannel:
                 if delivery.id in self._recent_ids:
                     return
                 self._recent_ids.append(delivery.id)
-            await self._deliver(delivery)
+            await self.recipients.deliver(delivery)
             return
         if delivery.id is None:
             return
@@ -174,8 +173,8 @@ class LocalChannel:
             stored, gap = await self._broadcasts.entries_after(self.name, since)
         finally:
             self._recordings.remove(recording)
-        # From here on nothing is awaited, so `last_id` stays the last delivery. What was delivered
-        # until now was stored before the read, or is recorded.
+        # From here on nothing is awaited, so `last_id` stays the last delivery. All deliveries
+        # until now were stored before the read, or are recorded.
         delivered = parse_id(self.last_id or STREAM_START)
         read = _position(stored[-1]) if stored else parse_id(since)
         backlog = [each for each in stored if _position(each) <= delivered]
@@ -192,21 +191,12 @@ class LocalChannel:
         self.last_id = delivery.id
         for recording in self._recordings:
             recording.deliveries.append(delivery)
-        await self._deliver(delivery)
-
-    async def _deliver(self, delivery: Delivery) -> None:
-        subscribers = self.subscribers
-        for number, subscriber in enumerate(tuple(subscribers), 1):
-            if subscriber in subscribers:
-                subscriber.deliver(delivery)
-            if number % BATCH_SIZE == 0:
-                await asyncio.sleep(0)
+        await self.recipients.deliver(delivery)
 
     def _report_gap(self) -> None:
         for recording in self._recordings:
             recording.gap = True
-        for subscriber in tuple(self.subscribers):
-            subscriber.gap(self.name)
+        self.recipients.report_gap()
 
 
 def _position(delivery: Delivery) -> tuple[int, int]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from actionhero_channels.channel import Subscription
+    from actionhero_channels.memberships import Memberships
     from actionhero_channels.presence import Presence
     from actionhero_channels.subscriber import Subscriber
 
@@ -21,18 +22,20 @@ class PresenceHeartbeat:
 
     Args:
         presence: The members of channels, in all processes.
-        subscriptions: The subscriptions of this process by subscriber and channel; `None` for
-            those that are not active yet.
+        memberships: The presence of the subscriptions of this process.
+        subscriptions: The subscriptions of this process, by subscriber and channel.
         interval_seconds: The interval.
     """
 
     def __init__(
         self,
         presence: Presence,
-        subscriptions: Mapping[Subscriber, Mapping[str, Subscription | None]],
+        memberships: Memberships,
+        subscriptions: Mapping[Subscriber, Mapping[str, Subscription]],
         interval_seconds: float,
     ) -> None:
         self._presence = presence
+        self._memberships = memberships
         self._subscriptions = subscriptions
         self._interval_seconds = interval_seconds
         self._task: asyncio.Task[None] | None = None
@@ -55,7 +58,7 @@ class PresenceHeartbeat:
             channels: set[str] = set()
             for by_channel in tuple(self._subscriptions.values()):
                 for subscription in tuple(by_channel.values()):
-                    if subscription is not None:
+                    if subscription.is_active:
                         channels.add(subscription.channel)
                         await self._refresh(subscription)
             for channel in channels:
@@ -65,16 +68,10 @@ class PresenceHeartbeat:
                     logger.warning("channel %r: expiring members failed: %s", channel, error)
 
     async def _refresh(self, subscription: Subscription) -> None:
-        key = subscription.presence_key
+        channel, key = subscription.channel, subscription.presence_key
         if key is None:
             return
-        channel, connection = subscription.channel, subscription.connection.id
         try:
-            await self._presence.join(channel, key, connection)
-            current = self._subscriptions.get(subscription.subscriber, {}).get(channel)
-            # A subscription that was authorized again in the meantime is another object.
-            if current is None or current.presence_key != key:
-                # It ended in the meantime, and its removal came before our refresh.
-                await self._presence.leave(channel, key, connection)
+            await self._memberships.refresh(subscription, key)
         except Exception as error:  # noqa: BLE001 - retried with the next heartbeat
             logger.warning("channel %r: refreshing a member failed: %s", channel, error)

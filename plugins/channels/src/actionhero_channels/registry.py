@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -133,6 +134,8 @@ def _problem_of(type_: type[Channel]) -> str | None:
     history: object = type_.history
     if not isinstance(history, int) or history < 0:
         return f"has history = {history!r}; set it to a number of broadcasts, or 0"
+    if inspect.iscoroutinefunction(type_.visible):
+        return "has an async method visible; define it with def, without async"
     return None
 
 
