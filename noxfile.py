@@ -14,8 +14,6 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["tests", "lint", "types"]
 
 ROOT = Path(__file__).parent
-#: The data folder of `demo`.
-DEMO = ROOT / ".demo"
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 
 #: Each package's `pyproject.toml` and its folder, by the name of its distribution.
@@ -57,9 +55,7 @@ def build(session: nox.Session) -> list[str]:
     folder = Path(session.virtualenv.location) / "wheels"
     shutil.rmtree(folder, ignore_errors=True)
     for package, _ in PACKAGES.values():
-        session.run_install(
-            "uv", "build", "--quiet", "--wheel", "--out-dir", str(folder), str(package)
-        )
+        session.run_install("uv", "build", "--quiet", "--wheel", f"--out-dir={folder}", package)
     session.env["WHEEL_FOLDER"] = str(folder.resolve())
     return [str(wheel.resolve()) for wheel in sorted(folder.glob("*.whl"))]
 
@@ -70,8 +66,8 @@ def demo(session: nox.Session) -> None:
     folders = [str(PACKAGES[name][0]) for name in needs("actionhero-chat")]
     session.install(*(part for folder in folders for part in ("-e", folder)))
     # A folder of its own: no other settings file applies, and the next start finds the data.
-    DEMO.mkdir(exist_ok=True)
-    session.chdir(DEMO)
+    (ROOT / ".demo").mkdir(exist_ok=True)
+    session.chdir(ROOT / ".demo")
     # It prints its URLs. Open calls finish before it stops, so stopping takes a moment.
     session.run(
         "actionhero", "start", *session.posargs, interrupt_timeout=30.0, terminate_timeout=5.0
@@ -164,3 +160,10 @@ def contract(session: nox.Session) -> None:
     """Check the OpenAPI documents with linters and client generators of others, from npm."""
     install(session, *PACKAGES, groups=("test", "workspace"))
     session.run("pytest", "-m", "contract", "tests/contract", *session.posargs)
+
+
+@nox.session
+def javascript(session: nox.Session) -> None:
+    """Build the JavaScript client into `actionhero-websocket`, and run its tests."""
+    install(session, *PACKAGES, groups=("test", "workspace"))
+    session.run("pytest", "tests/clients", *session.posargs, env={"UPDATE_SERVED_CLIENT": "1"})

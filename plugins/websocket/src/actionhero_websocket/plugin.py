@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actionhero import hookimpl
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from actionhero import Application, Server, Settings
-    from actionhero_web import Upgrade
+    from actionhero_web import StaticFiles, Upgrade
 
 
 @hookimpl
@@ -39,6 +40,16 @@ def actionhero_servers(app: Application) -> list[Server]:
     from actionhero_websocket.server import WebSocketServer
 
     return [WebSocketServer(app)]
+
+
+@hookimpl
+def actionhero_web_static(app: Application) -> list[StaticFiles]:
+    from actionhero_web import StaticFiles
+    from actionhero_websocket.settings import WebSocketSettings
+
+    if not app.get(WebSocketSettings).serve_client:
+        return []
+    return [StaticFiles(Path(__file__).parent / "static", "/actionhero")]
 
 
 @hookimpl

@@ -59,3 +59,7 @@ class WebSocketSettings(Settings):
         default=False,
         description="Whether messages are compressed for clients that offer it.",
     )
+    serve_client: bool = Field(
+        default=True,
+        description="Whether the JavaScript client is served at /actionhero/client.js.",
+    )

@@ -1,0 +1,388 @@
+// The connection: sent and waiting requests, reconnects, the rate of messages, and heartbeats.
+
+import { CallFailed, ConnectionLost, type ErrorDocument, RATE_LIMITED } from "./errors.js";
+import { Backoff, Pacer } from "./rate.js";
+
+/** The part of the standard `WebSocket` that the client uses. */
+export interface WebSocketLike {
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+  send(text: string): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** The state of the connection: `waiting` is between two attempts to connect. */
+export type State = "idle" | "connecting" | "open" | "waiting" | "closed";
+
+export interface StateEvent {
+  state: State;
+  /** The close code, if a connection has ended. */
+  code?: number;
+  reason?: string;
+  /** The milliseconds until the next attempt to connect. */
+  retryInMs?: number;
+}
+
+export interface ConnectionOptions {
+  /** Creates the socket; for headers in Node.js, and for Node.js before 22. */
+  createSocket?: (url: string) => WebSocketLike;
+  /** The rate that the client keeps to; 0: no limit. Default: 20, as on the server. */
+  messagesPerSecond?: number;
+  /** The limit of the first delay before a reconnect, in milliseconds. Default: 200. */
+  minBackoffMs?: number;
+  /** The limit of all delays, in milliseconds. Default: 10,000. */
+  maxBackoffMs?: number;
+  /**
+   * After this time without a message, the server is asked for one; if there is none, the client
+   * reconnects. In milliseconds; 0: never. Default: 30,000.
+   */
+  heartbeatMs?: number;
+  /** Whether to reconnect, also after the close code `code`. Default: true. */
+  reconnect?: boolean | ((code: number, reason: string) => boolean);
+}
+
+/** A message of the server. */
+export interface Reply {
+  messageId?: unknown;
+  response?: unknown;
+  error?: ErrorDocument;
+  /** With `error`: the channel, if the message had a list of channels. */
+  channel?: string;
+  streaming?: boolean;
+  chunk?: string;
+  subscribed?: unknown;
+  message?: { channel: string; message: unknown; sender: string; id?: string };
+  gap?: { channel: string };
+  unsubscribed?: { channel: string };
+}
+
+/** A message to the server, and what happens with the replies. */
+export interface Request {
+  message: object;
+  onReply(reply: Reply): void;
+  onError(error: Error, channel?: string): void;
+  /** The number of replies, if it is not one. */
+  replies?: number;
+  /** Whether it is sent again if the connection is lost before the reply. */
+  idempotent?: boolean | undefined;
+  /** Whether it is sent again if it has exceeded the rate. */
+  retryRateLimited?: boolean | undefined;
+  /** Whether it is valid for the current connection only. */
+  isBound?: boolean;
+}
+
+/** How long the server may take to answer a heartbeat, at most. */
+const HEARTBEAT_TIMEOUT_MS = 10_000;
+/** The close codes that answer a message of the client; the same message would cause them again. */
+const CAUSED_BY_MESSAGE = new Set([1002, 1003, 1007, 1008, 1009]);
+const POLICY_VIOLATION = 1008;
+const ABNORMAL = 1006;
+
+export class Connection {
+  state: State = "idle";
+  reconnections = 0;
+  readonly #options: Required<ConnectionOptions>;
+  readonly #pacer: Pacer;
+  readonly #backoff: Backoff;
+  #socket: WebSocketLike | undefined;
+  #lastId = 0;
+  /** The requests that are not sent yet, in order. */
+  #queue: Request[] = [];
+  /** The requests without a final reply, by their id. */
+  #sent = new Map<number, Request>();
+  #wasOpen = false;
+  #lastReceived = 0;
+  #timers: Partial<Record<"retry" | "flush" | "heartbeat", ReturnType<typeof setTimeout>>> = {};
+  #stopListening: () => void;
+
+  /**
+   * @param url An absolute URL.
+   * @param options The options.
+   * @param events `onOpen` is called for each new connection, before requests are sent;
+   *   `onMessage` with messages that are not a reply.
+   */
+  constructor(
+    readonly url: string,
+    options: ConnectionOptions,
+    readonly events: {
+      onState(event: StateEvent): void;
+      onOpen(isReconnect: boolean): void;
+      onMessage(reply: Reply): void;
+    },
+  ) {
+    this.#options = {
+      createSocket: (url) => new WebSocket(url),
+      messagesPerSecond: 20,
+      minBackoffMs: 200,
+      maxBackoffMs: 10_000,
+      heartbeatMs: 30_000,
+      reconnect: true,
+      ...options,
+    };
+    this.#pacer = new Pacer(this.#options.messagesPerSecond);
+    this.#backoff = new Backoff(this.#options.minBackoffMs, this.#options.maxBackoffMs);
+    this.#stopListening = onNetworkChange(() => this.#checkNow());
+  }
+
+  /** Send a request, as soon as there is a connection and the rate allows it. */
+  send(request: Request): void {
+    this.#queue.push(request);
+    this.open();
+    this.#flush();
+  }
+
+  /** Send a request before all that wait. */
+  sendFirst(request: Request): void {
+    this.#queue.unshift(request);
+    this.#flush();
+  }
+
+  /** Ignore further replies to a request; it is not sent if it was not yet. */
+  forget(request: Request): void {
+    this.#queue = this.#queue.filter((each) => each !== request);
+    for (const [id, each] of this.#sent) {
+      if (each === request) {
+        this.#sent.delete(id);
+      }
+    }
+  }
+
+  /** Connect, unless there is a connection or an attempt. */
+  open(): void {
+    if (this.state === "idle") {
+      this.#connect();
+    } else if (this.state === "closed") {
+      this.#failAll(new ConnectionLost("the client is closed", false));
+    }
+  }
+
+  /** Close the connection, and open a new one. */
+  reconnect(): void {
+    if (this.state !== "closed") {
+      this.#disconnect(1000);
+      this.#loseRequests(1000, "");
+      this.#backoff.reset();
+      this.#connect();
+    }
+  }
+
+  /** Close the connection for good. */
+  close(): void {
+    if (this.state !== "closed") {
+      this.#disconnect(1000);
+      this.#end(new ConnectionLost("the client is closed", false), { state: "closed" });
+    }
+  }
+
+  // --- connecting ----------------------------------------------------------------------------
+
+  #connect(): void {
+    clearTimeout(this.#timers.retry);
+    this.#setState({ state: "connecting" });
+    const socket = this.#options.createSocket(this.url);
+    this.#socket = socket;
+    socket.onopen = () => this.#handleOpen();
+    socket.onmessage = (event: { data: string }) => this.#handleMessage(JSON.parse(event.data));
+    socket.onclose = (event: { code: number; reason: string }) =>
+      this.#handleClose(event.code, String(event.reason));
+    // A close event follows.
+    socket.onerror = () => {};
+  }
+
+  #handleOpen(): void {
+    const isReconnect = this.#wasOpen;
+    this.#wasOpen = true;
+    this.reconnections += Number(isReconnect);
+    this.#pacer.reset();
+    this.#setState({ state: "open" });
+    this.events.onOpen(isReconnect);
+    this.#flush();
+    this.#startHeartbeat();
+  }
+
+  #handleClose(code: number, reason: string): void {
+    this.#disconnect();
+    this.#loseRequests(code, reason);
+    const { reconnect } = this.#options;
+    if (!(typeof reconnect === "function" ? reconnect(code, reason) : reconnect)) {
+      const error = new ConnectionLost(`the connection was lost (${code})`, false, code, reason);
+      this.#end(error, { state: "closed", code, reason });
+      return;
+    }
+    if (code === POLICY_VIOLATION) {
+      this.#backoff.exhaust();
+    }
+    const retryInMs = this.#backoff.next();
+    this.#timers.retry = setTimeout(() => this.#connect(), retryInMs);
+    this.#setState({ state: "waiting", code, reason, retryInMs });
+  }
+
+  /** Detach the socket: nothing that it does later has an effect. */
+  #disconnect(code?: number): void {
+    clearTimeout(this.#timers.retry);
+    clearTimeout(this.#timers.flush);
+    clearTimeout(this.#timers.heartbeat);
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (socket) {
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      if (code) {
+        socket.close(code);
+      }
+    }
+  }
+
+  /** The network has changed, or the page is visible again. */
+  #checkNow(): void {
+    if (this.state === "waiting") {
+      this.#connect();
+    } else if (this.state === "open") {
+      this.#probe();
+    }
+  }
+
+  #setState(event: StateEvent): void {
+    this.state = event.state;
+    this.events.onState(event);
+  }
+
+  // --- requests ------------------------------------------------------------------------------
+
+  #flush(): void {
+    clearTimeout(this.#timers.flush);
+    while (this.state === "open" && this.#queue.length) {
+      const delay = this.#pacer.delay(performance.now());
+      if (delay) {
+        this.#timers.flush = setTimeout(() => this.#flush(), delay);
+        return;
+      }
+      this.#transmit(this.#queue.shift()!);
+    }
+  }
+
+  #transmit(request: Request): void {
+    const messageId = ++this.#lastId;
+    let text: string;
+    try {
+      text = JSON.stringify({ messageId, ...request.message });
+    } catch (error) {
+      request.onError(error as Error);
+      return;
+    }
+    this.#pacer.count(performance.now());
+    this.#sent.set(messageId, request);
+    this.#socket!.send(text);
+  }
+
+  #handleMessage(reply: Reply): void {
+    this.#lastReceived = performance.now();
+    this.#backoff.reset();
+    const id = reply.messageId as number;
+    const request = this.#sent.get(id);
+    const isRateLimited = reply.error?.type === RATE_LIMITED;
+    if (isRateLimited) {
+      this.#pacer.slowDown(this.#lastReceived);
+    }
+    if (!request) {
+      if (id === undefined) {
+        this.events.onMessage(reply);
+      }
+      return;
+    }
+    const isOneOfMany = reply.channel ?? reply.subscribed;
+    if (!reply.streaming && !(isOneOfMany && request.replies && --request.replies)) {
+      this.#sent.delete(id);
+    }
+    if (isRateLimited && request.retryRateLimited) {
+      this.sendFirst(request);
+    } else if (reply.error) {
+      request.onError(new CallFailed(reply.error), reply.channel);
+    } else {
+      request.onReply(reply);
+    }
+  }
+
+  /** Fail the requests without a reply, or queue them again. */
+  #loseRequests(code: number, reason: string): void {
+    const lost = [...this.#sent.values()];
+    this.#sent.clear();
+    const isRepeated = (request: Request) => request.idempotent && !CAUSED_BY_MESSAGE.has(code);
+    this.#queue = [...lost.filter(isRepeated), ...this.#queue].filter((each) => !each.isBound);
+    const error = new ConnectionLost(`the connection was lost (${code})`, true, code, reason);
+    for (const request of lost) {
+      if (!isRepeated(request)) {
+        request.onError(error);
+      }
+    }
+  }
+
+  #failAll(error: Error): void {
+    const requests = [...this.#sent.values(), ...this.#queue];
+    this.#sent.clear();
+    this.#queue = [];
+    for (const request of requests) {
+      request.onError(error);
+    }
+  }
+
+  #end(error: ConnectionLost, event: StateEvent): void {
+    this.#loseRequests(error.code ?? 1000, error.reason ?? "");
+    this.#failAll(error);
+    this.#stopListening();
+    this.#setState(event);
+  }
+
+  // --- heartbeats ----------------------------------------------------------------------------
+
+  #startHeartbeat(): void {
+    this.#lastReceived = performance.now();
+    if (this.#options.heartbeatMs) {
+      this.#scheduleHeartbeat();
+    }
+  }
+
+  /** Probe when there was no message for the time; messages do not move the timer, only this. */
+  #scheduleHeartbeat(): void {
+    const due = this.#lastReceived + this.#options.heartbeatMs - performance.now();
+    const check = () => {
+      const isDue = this.#lastReceived + this.#options.heartbeatMs <= performance.now();
+      isDue ? this.#probe() : this.#scheduleHeartbeat();
+    };
+    this.#timers.heartbeat = setTimeout(check, Math.max(0, due));
+  }
+
+  /** Ask the server for a message, and reconnect if there is none. */
+  #probe(): void {
+    // The server does not know this type, and so answers with an error.
+    const done = () => {};
+    this.sendFirst({ message: { messageType: "ping" }, isBound: true, onReply: done, onError: done });
+    clearTimeout(this.#timers.heartbeat);
+    const sentAt = performance.now();
+    this.#timers.heartbeat = setTimeout(() => {
+      if (this.#lastReceived >= sentAt) {
+        this.#startHeartbeat();
+      } else {
+        // The close event of a dead connection may come minutes later.
+        this.#disconnect(1000);
+        this.#handleClose(ABNORMAL, "the server does not answer");
+      }
+    }, Math.min(HEARTBEAT_TIMEOUT_MS, this.#options.heartbeatMs || Infinity));
+  }
+}
+
+/** Call `check` when the network is available again, or the page visible; return how to stop. */
+function onNetworkChange(check: () => void): () => void {
+  if (typeof addEventListener !== "function") {
+    return () => {};
+  }
+  const checkVisible = () => document.hidden || check();
+  const page = typeof document === "object" ? document : undefined;
+  addEventListener("online", check);
+  page?.addEventListener("visibilitychange", checkVisible);
+  return () => {
+    removeEventListener("online", check);
+    page?.removeEventListener("visibilitychange", checkVisible);
+  };
+}

@@ -1,0 +1,208 @@
+// The client with a started server, in Node.js.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CallFailed, ConnectionLost } from "../dist/index.js";
+import { connect, once, server } from "./server.js";
+
+async function collect(iterable) {
+  const items = [];
+  for await (const item of iterable) {
+    items.push(item);
+  }
+  return items;
+}
+
+async function take(iterable, count) {
+  const items = [];
+  for await (const item of iterable) {
+    if (items.push(item) === count) {
+      return items;
+    }
+  }
+  assert.fail(`the iteration has ended after ${items.length} items`);
+}
+
+// --- calls -----------------------------------------------------------------------------------
+
+test("a call resolves with the response, or is rejected with the error of the server", async () => {
+  const client = connect();
+
+  assert.deepEqual(await client.call("who"), { user: null });
+  await assert.rejects(client.call("say", { channel: "room:1", text: "" }), (error) => {
+    assert.ok(error instanceof CallFailed);
+    assert.equal(error.type, "CONNECTION_ACTION_PARAM_REQUIRED");
+    assert.deepEqual([error.key, error.value, error.errors[0].pointer], ["text", "", "/text"]);
+    assert.equal(error.requestId, error.document.request_id);
+    return true;
+  });
+  await assert.rejects(client.call("nonesuch"), { type: "CONNECTION_ACTION_NOT_FOUND" });
+  await assert.rejects(client.call("who", { big: 1n }), TypeError);
+});
+
+test("calls keep to the rate of the server", async () => {
+  const client = connect();
+
+  const results = await Promise.all(Array.from({ length: 45 }, () => client.call("who", {}, { retryRateLimited: true })));
+
+  assert.equal(results.length, 45);
+});
+
+test("a signal or a time limit ends the wait", async () => {
+  const client = connect();
+  const reason = new Error("changed my mind");
+  const controller = new AbortController();
+  const waiting = client.call("slow", { name: "aborted" }, { signal: controller.signal });
+  await client.call("who");
+
+  controller.abort(reason);
+
+  await assert.rejects(waiting, reason);
+  await assert.rejects(client.call("who", {}, { signal: controller.signal }), reason);
+  await assert.rejects(client.call("slow", { name: "late" }, { timeoutMs: 50 }), { name: "TimeoutError" });
+  await assert.rejects(collect(client.stream("count", {}, { signal: controller.signal })), reason);
+  assert.throws(() => client.subscribe("live", { signal: controller.signal }), reason);
+});
+
+test("a closed client rejects calls and ends subscriptions", async () => {
+  const client = connect();
+  const room = client.subscribe("room:closed");
+  await room.ready;
+  const waiting = client.call("slow", { name: "closed" });
+  await client.call("who");
+
+  await client[Symbol.asyncDispose]();
+
+  await assert.rejects(waiting, (error) => error instanceof ConnectionLost && error.sent);
+  await assert.rejects(client.call("who"), (error) => error instanceof ConnectionLost && !error.sent);
+  await assert.rejects(client.open(), ConnectionLost);
+  assert.deepEqual(await collect(room), []);
+  assert.equal(client.state, "closed");
+});
+
+// --- streams ---------------------------------------------------------------------------------
+
+test("a stream is iterated, until its end or its error", async () => {
+  const client = connect();
+
+  const events = await collect(client.stream("count", { to: 2 }));
+
+  assert.deepEqual(events, [
+    { data: 1, event: "number", id: "1" },
+    { data: 2, event: "number", id: "2" },
+  ]);
+  assert.deepEqual(await collect(client.chunks("text")), ["one, ", "two"]);
+  await assert.rejects(collect(client.stream("count", { fails: true })), { message: "no more numbers" });
+  await assert.rejects(collect(client.stream("count", { to: "a" })), { key: "to" });
+  await assert.rejects(client.call("count"), /streams; use stream/);
+  await assert.rejects(collect(client.stream("who")), /does not stream; use call/);
+});
+
+test("leaving the loop or aborting the signal ends a stream", async () => {
+  const client = connect();
+  const controller = new AbortController();
+
+  assert.deepEqual(await take(client.stream("endless"), 2), [{ data: "two\nlines" }, { data: "two\nlines" }]);
+  await assert.rejects(async () => {
+    for await (const _ of client.stream("endless", {}, { signal: controller.signal })) {
+      controller.abort();
+    }
+  }, { name: "AbortError" });
+});
+
+// --- channels --------------------------------------------------------------------------------
+
+test("a subscription receives broadcasts, as an iterable and by handlers", async () => {
+  const client = connect();
+  const room = client.subscribe("room:1");
+  const handled = [];
+  await room.ready;
+
+  await client.call("say", { channel: "room:1", text: "Hello", count: 3 });
+
+  const broadcasts = await take(room, 3);
+  assert.deepEqual(broadcasts.map(({ message }) => message), ["Hello 0", "Hello 1", "Hello 2"]);
+  assert.deepEqual(broadcasts[2], {
+    channel: "room:1", message: "Hello 2", sender: "say", id: room.lastId, afterGap: false,
+  });
+  // Leaving the loop has ended the subscription; another one resumes anywhere.
+  const again = client.subscribe("room:1", { since: broadcasts[0].id });
+  again.on("message", ({ message }) => handled.push(message));
+  assert.throws(() => client.subscribe("room:1"), /already/);
+  await once(again, "message", ({ message }) => message === "Hello 2");
+  assert.deepEqual(handled, ["Hello 1", "Hello 2"]);
+  again.unsubscribe();
+  await client.call("say", { channel: "room:1", text: "unheard" });
+  await client.call("who");
+  assert.deepEqual(handled, ["Hello 1", "Hello 2"]);
+});
+
+test("broadcasts that arrive before their handler are not lost", async () => {
+  const client = connect();
+  const room = client.subscribe("room:early");
+  await room.ready;
+  await client.call("say", { channel: "room:early", text: "early" });
+  await client.call("who");
+
+  assert.equal((await once(room, "message")).message, "early");
+});
+
+test("the members of a channel follow the presence events", async () => {
+  const [first, second] = [connect(), connect()];
+  const loadMembers = async () => (await first.call("present", { channel: "room:2" })).members;
+  const room = first.subscribe("room:2", { loadMembers });
+  await once(room, "presence", ({ event }) => event === "load");
+  const own = [...room.members];
+
+  const joined = once(room, "presence", ({ event }) => event === "join");
+  second.subscribe("room:2");
+  const { key } = await joined;
+  assert.equal(own.length, 1);
+  assert.deepEqual([...room.members], [...own, key]);
+  const left = once(room, "presence", ({ event }) => event === "leave");
+  second.close();
+  assert.equal((await left).key, key);
+  assert.deepEqual([...room.members], own);
+});
+
+test("a refused subscription ends with the error of the server", async () => {
+  const client = connect();
+  const members = client.subscribe("members");
+  const end = once(members, "end");
+
+  await assert.rejects(members.ready, { type: "CONNECTION_CHANNEL_AUTHORIZATION" });
+
+  await assert.rejects(collect(members), CallFailed);
+  assert.equal((await end).error.type, "CONNECTION_CHANNEL_AUTHORIZATION");
+  assert.equal(client.state, "open");
+});
+
+test("the end of a session ends its subscriptions, and is an event", async () => {
+  const response = await fetch(`${server.url}/api/session`, { method: "PUT" });
+  const headers = { cookie: response.headers.getSetCookie()[0].split(";")[0] };
+  const client = connect({}, headers);
+  const members = client.subscribe("members");
+  await members.ready;
+  assert.deepEqual(await client.call("who"), { user: 7 });
+  const events = [once(client, "sessionEnd"), once(members, "end")];
+
+  await fetch(`${server.url}/api/session`, { method: "DELETE", headers });
+
+  const [sessionEnd, { error }] = await Promise.all(events);
+  assert.deepEqual(sessionEnd, { channel: "members" });
+  assert.match(error.message, /ended the subscription/);
+  assert.deepEqual(await client.call("who"), { user: null });
+});
+
+test("a reconnect on request keeps the subscriptions", async () => {
+  const client = connect();
+  const room = client.subscribe("room:3");
+  await room.ready;
+
+  client.reconnect();
+
+  await once(client, "state", ({ state }) => state === "open");
+  await client.call("say", { channel: "room:3", text: "after" });
+  assert.deepEqual((await take(room, 1)).map(({ message }) => message), ["after"]);
+  assert.equal(client.reconnections, 1);
+});

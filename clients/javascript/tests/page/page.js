@@ -1,0 +1,3 @@
+import * as actionhero from "/actionhero/client.js";
+
+window.actionhero = actionhero;

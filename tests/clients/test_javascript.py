@@ -1,0 +1,54 @@
+"""The JavaScript client: its types, the served file, and its tests in Node.js and Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+CLIENT = ROOT / "clients" / "javascript"
+SERVED = ROOT / "plugins/websocket/src/actionhero_websocket/static/client.js"
+#: The limit of the minified file, which browsers receive compressed to less than half.
+MAX_BYTES = 13_000
+
+
+def run(*command: str) -> None:
+    """Run a command in the folder of the client; it must succeed."""
+    process = subprocess.run(
+        command,
+        cwd=CLIENT,
+        env={**os.environ, "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, f"{command}\n{process.stdout}\n{process.stderr}"
+
+
+def test_the_client_is_built_and_passes_its_tests(program: Callable[[str], str]) -> None:
+    """One test, as its steps share a folder. `nox -s javascript` also updates the served file."""
+    npm = program("npm")
+    program("chromium")
+
+    run(npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+    run(npm, "run", "build")
+    run(npm, "run", "typecheck")
+    built = CLIENT / "dist" / "client.min.js"
+    if os.environ.get("UPDATE_SERVED_CLIENT"):
+        shutil.copy(built, SERVED)
+    run(npm, "test")
+
+    assert SERVED.read_bytes() == built.read_bytes(), "run nox -s javascript, and commit the file"
+    assert len(built.read_bytes()) < MAX_BYTES
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    """The packages are installed from the registry that the user has configured."""
+    assert '"resolved"' not in (CLIENT / "package-lock.json").read_text("utf-8")
