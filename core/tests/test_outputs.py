@@ -532,6 +532,9 @@ class MappingResponse(MutableMapping[str, Any]):
 class RaisedResponse(Exception):
     """A response of a transport that can be raised."""
 
+    def __init__(self, status: int = 200) -> None:
+        self.status = status
+
 
 class ResponsesPlugin:
     """Registers the responses, like a transport."""
@@ -539,6 +542,7 @@ class ResponsesPlugin:
     @hookimpl
     def actionhero_validate(self, app: Application) -> list[str]:
         app.pipeline.add_response_type(MappingResponse)
+        app.pipeline.add_response_type(RaisedResponse)
         app.pipeline.return_when_raised(RaisedResponse)
         return []
 
@@ -685,3 +689,31 @@ def test_long_lists_of_errors_are_cut() -> None:
     """A list of a thousand invalid rows has one line in the log."""
     with pytest.raises(OutputMismatch, match=r"; and 15 more$"):
         OutputSchema(list[int]).conform(["x"] * 20)
+
+
+@pytest.mark.parametrize("is_raised", [False, True])
+@pytest.mark.parametrize(("status", "ok"), [(204, True), (302, True), (400, False), (503, False)])
+async def test_a_response_with_the_status_of_an_error_is_a_failure(
+    status: int, ok: bool, is_raised: bool
+) -> None:
+    """A transaction is rolled back, and changes of the session are not saved."""
+    seen: list[bool] = []
+
+    class Watch(Middleware):
+        async def after(self, call: Call, outcome: Outcome) -> None:
+            seen.append(outcome.ok)
+
+    class Show(Action):
+        name = "show"
+        middleware = [Watch()]
+
+        async def run(self) -> Any:
+            if is_raised:
+                raise RaisedResponse(status)
+            return RaisedResponse(status)
+
+    async with running_app(ResponsesPlugin(), Show) as app:
+        outcome = await app.app.pipeline.execute(Connection("test"), "show", EMPTY_PAYLOAD)
+
+    assert isinstance(outcome.value, RaisedResponse)
+    assert [outcome.ok, *seen] == [ok, ok]

@@ -10,6 +10,7 @@ import pytest
 from actionhero import (
     Action,
     ActionNotFound,
+    Application,
     Call,
     Conflict,
     Connection,
@@ -144,6 +145,32 @@ async def test_an_unknown_action_is_an_outcome_with_a_suggestion() -> None:
 
     assert raised.value.message == "Action not found: wrok; did you mean 'work'?"
     assert raised.value.type is ErrorType.ACTION_NOT_FOUND
+
+
+@pytest.mark.parametrize("by", ["name", "class"])
+async def test_an_unknown_action_inside_of_a_call_is_an_internal_error(
+    by: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client has called an action that exists."""
+
+    class Unregistered(Action):
+        name = "unregistered"
+
+        async def run(self) -> None: ...
+
+    class Outer(Action):
+        name = "outer"
+
+        async def run(self, call: Call) -> None:
+            registry = call.get(Application).actions
+            registry.find("inner") if by == "name" else registry.of_type(Unregistered)
+
+    async with running_app(Outer) as app:
+        outcome = await app.connect().outcome("outer")
+
+    assert outcome.error is not None
+    assert (outcome.error.type, outcome.error.message) == (ErrorType.ACTION_RUN, "Internal error")
+    assert "action 'outer' failed: Action not found" in caplog.text
 
 
 async def test_after_replaces_a_value() -> None:

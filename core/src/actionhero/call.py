@@ -225,8 +225,14 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether the call succeeded."""
-        return self.error is None
+        """Whether the call succeeded.
+
+        A response of a transport whose `status` is 400 or above is a failure like an error.
+        """
+        if self.error is not None or not self.is_response:
+            return self.error is None
+        status = getattr(self.value, "status", None)
+        return not isinstance(status, int) or status < 400
 
     def unwrap(self) -> Any:
         """Return the value.
@@ -240,4 +246,4 @@ class Outcome:
 
     def __repr__(self) -> str:
         # Not the value: it may be long, or secret.
-        return f"<Outcome {'value' if self.ok else repr(self.error)}>"
+        return f"<Outcome {'value' if self.error is None else repr(self.error)}>"

@@ -105,11 +105,10 @@ def write_log_line(
     """
     schema = call.action.inputs
     inputs = call.inputs
-    error = outcome.error
     log.write(
         action=call.action.name,
         transport=call.connection.transport,
-        outcome="cancelled" if outcome.cancelled else "ok" if error is None else error.type,
+        outcome="ok" if outcome.ok and not outcome.cancelled else _name_of(outcome),
         milliseconds=(perf_counter() - started) * 1000,
         request_id=call.request_id,
         remote=call.connection.remote,
@@ -117,3 +116,11 @@ def write_log_line(
         if inputs is None
         else schema.redact(inputs),
     )
+
+
+def _name_of(outcome: Outcome) -> str:
+    """Return the name of the outcome of a call without success, for its log line."""
+    if outcome.cancelled:
+        return "cancelled"
+    # Without an error, it is a response of the author.
+    return f"status {outcome.value.status}" if outcome.error is None else outcome.error.type

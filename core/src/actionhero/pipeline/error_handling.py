@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from actionhero.call import Outcome
 from actionhero.errors import (
     ABSENT,
+    ActionNotFound,
     ConnectionTypeNotFound,
     ServiceUnavailable,
     Timeout,
@@ -131,6 +132,9 @@ class ErrorHandler:
         scrubber = _scrubber(secrets, payload, inputs)
         # Before the traceback is formatted: a translation may remove values from the error's text.
         typed = error if isinstance(error, TypedError) else self._translated(error)
+        if isinstance(error, ActionNotFound):
+            # The client has called an action that exists, and cannot know of another one.
+            typed = None
         stack = None
         if self.show_tracebacks:
             stack = scrubber.scrub("".join(traceback.format_exception(error)))

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 class Transaction(Middleware):
     """Runs an action in a transaction: `middleware = [Transaction()]`.
 
-    It commits when the action returns a value, and rolls back on an error, a timeout and a
-    cancellation. Inside another transaction, as with `call.run`, it is a savepoint: its writes can
-    be rolled back alone, and are committed with the outer transaction only.
+    It commits when the action returns a value, and rolls back on an error, a response with the
+    status of an error, a timeout and a cancellation. Inside another transaction, as with
+    `call.run`, it is a savepoint: its writes can be rolled back alone, and are committed with the
+    outer transaction only.
 
     The call holds a connection for the whole transaction; a SQLite file has only one. Do slow work
     before it, or use `database.transaction()` for a part of `run`.
