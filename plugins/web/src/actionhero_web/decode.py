@@ -24,7 +24,7 @@ from actionhero_web.bodies.multipart import read_form
 from actionhero_web.responses.http_error import HttpError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from aiohttp import web
 
@@ -196,7 +196,19 @@ class RequestDecoder:
         payload.headers = {n: headers.getall(n) for n in schema.header_names if n in headers}
         cookies = request.cookies
         payload.cookies = {n: [cookies[n]] for n in schema.cookie_names if n in cookies}
+        for kind, sources in (("header", payload.headers), ("cookie", payload.cookies)):
+            for name, values in sources.items():
+                _check_encoding(f"the {kind} {name!r}", values)
         return payload
+
+
+def _check_encoding(source: str, values: Iterable[str]) -> None:
+    """Refuse values whose bytes are not UTF-8, which aiohttp decodes to surrogates."""
+    for value in values:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise MalformedRequest(f"{source} is not UTF-8; send ASCII or UTF-8") from None
 
 
 def _payload_without_body(path: Mapping[str, list[str]], query: str) -> Payload:

@@ -10,7 +10,7 @@ from aiohttp import web
 from actionhero import ActionNotFound, RequestTooLarge, TypedError
 from actionhero_web.files.file_response import correct_file_response
 from actionhero_web.request_context import CallContext
-from actionhero_web.routes.request_target import path_below_mount, split_target
+from actionhero_web.routes.request_target import is_server_wide, path_below_mount, split_target
 from actionhero_web.routes.route import METHODS
 from actionhero_web.routes.route_tree import Match
 
@@ -125,8 +125,7 @@ class Dispatcher:
     async def _dispatch_native(self, request: web.Request) -> Response:
         """Return the response of a native route, or that of a file."""
         handler = self._handler
-        if request.raw_path == "*":
-            # `OPTIONS *` is for the server as a whole (RFC 9110 §9.3.7).
+        if is_server_wide(request):
             return await handler.options_response(request, ", ".join((*METHODS, "OPTIONS")))
         try:
             if request.body_exists:

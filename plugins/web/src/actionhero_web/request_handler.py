@@ -138,7 +138,14 @@ class RequestHandler:
             remove_cookies(context.connection)
         encoded = self.encoder.encode(context, outcome)
         response = self.writer.write_json(context, encoded)
-        return response or await self.writer.write(context, encoded)
+        if response is not None:
+            return response
+        try:
+            return await self.writer.write(context, encoded)
+        except (TypedError, OSError) as error:
+            # The file of a response is missing, or cannot be read.
+            outcome = self._pipeline.error_outcome(f"the response of {action.name!r}", error)
+            return await self.writer.write(context, self.encoder.encode_error(context, outcome))
 
     async def refuse(
         self, request: web.BaseRequest, request_id: str, connection: Connection, no_match: NoMatch

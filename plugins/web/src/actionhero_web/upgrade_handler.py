@@ -17,6 +17,7 @@ from actionhero_web.connections.upgrades import (
 from actionhero_web.request_context import RequestContext
 from actionhero_web.responses.encoded_response import EncodedResponse
 from actionhero_web.responses.header_templates import REQUEST_ID
+from actionhero_web.responses.native_response import check_header
 
 if TYPE_CHECKING:
     from actionhero import Application
@@ -93,6 +94,8 @@ class UpgradeHandler:
             )
             # Closed, as the data after the request may already use the other protocol.
             return self._writer.write_failure(RequestContext(request, request_id), encoded)
+        for name, value in headers.items():
+            check_header(name, value)
         lines = [
             "HTTP/1.1 101 Switching Protocols",
             f"Upgrade: {PROTOCOL}",
@@ -101,9 +104,7 @@ class UpgradeHandler:
             *(f"{name}: {value}" for name, value in self._writer.header_templates.always),
             f"{REQUEST_ID}: {request_id}",
         ]
-        switch_protocol(
-            request.protocol, ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"), protocol
-        )
+        switch_protocol(request.protocol, ("\r\n".join(lines) + "\r\n\r\n").encode(), protocol)
         return _UpgradedResponse()
 
     def _validate(self, request: web.BaseRequest) -> None:

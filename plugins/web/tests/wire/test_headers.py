@@ -200,6 +200,55 @@ def test_large_headers_are_accepted(client: HttpClient) -> None:
     assert (long.status, many.status) == (200, 200)
 
 
+def test_lists_in_several_headers_are_one_list(parser: HttpClient) -> None:
+    """Proxies split `Cookie` (RFC 9113 §8.2.3), and clients may split every list."""
+    tag = parser.get("/api/native/file").header("ETag") or ""
+
+    def send(target: str, name: str, *values: str) -> Response:
+        return parser.send("GET", target, None, [(name, value) for value in values])
+
+    cookies = send("/api/sources", "Cookie", "first=1", "", "second=2; third=3")
+    encoded = send("/api/value/large", "Accept-Encoding", "br;q=0", "gzip")
+    problem = send("/api/nowhere", "Accept", "text/html", "application/problem+json")
+    current = send("/api/native/file", "if-none-match", '"other"', tag)
+    stale = send("/api/native/file", "If-Match", '"other"', '"another"')
+    matching = send("/api/native/file", "If-Match", '"other"', tag)
+
+    assert cookies.json == ["", "1", "2"]
+    assert encoded.header("Content-Encoding") == "gzip"
+    assert problem.header("Content-Type") == "application/problem+json"
+    assert [current.status, stale.status, matching.status] == [304, 412, 200]
+
+
+def test_a_request_with_repeated_headers_is_followed_by_others(parser: HttpClient) -> None:
+    """Its body and the next requests are delimited by what was received."""
+    request = (
+        b"POST /api/echo HTTP/1.1\r\nHost: localhost\r\nCookie: a=1\r\nCookie: b=2\r\n"
+        b'Content-Type: application/json\r\nContent-Length: 13\r\n\r\n{"number": 7}'
+    )
+    last = b"GET /api/user/me HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+    received = parser.send_bytes(request + request + last)
+
+    assert received.count(b'{"number":7}') == 2
+    assert received.count(b"HTTP/1.1 200 OK") == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "source"), [(b"X-Token: \xe4", "header 'X-Token'"), (b"Cookie: first=\xe4", "cookie")]
+)
+def test_an_input_from_a_header_that_is_not_utf_8_is_malformed(
+    parser: HttpClient, line: bytes, source: str
+) -> None:
+    """The message names the header, not a character of it."""
+    head = b"GET /api/sources HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+
+    received = parser.send_bytes(head + line + b"\r\n\r\n")
+
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert source.encode() in received
+
+
 def test_unusual_headers_are_handled(parser: HttpClient) -> None:
     """Invalid UTF-8, empty and repeated headers."""
     for header in (

@@ -63,6 +63,7 @@ def test_a_response_is_sent_once(client: HttpClient, target: str, status: int) -
         ("status-1000", "the invalid status 1000"),
         ("crlf", "the header 'X-Name' of the response contains a control character"),
         ("nul", "the header 'X-Name' of the response contains a control character"),
+        ("surrogate", "the header 'X-Name' of the response contains .* half of a surrogate pair"),
         ("space", "the name of the header 'X Name' of the response is invalid"),
         ("empty-name", "the name of the header '' of the response is invalid"),
         ("redirect-header", "the header 'X-Name' of the response contains a control character"),
@@ -167,3 +168,32 @@ def test_a_written_response_has_no_body_where_http_has_none(
     assert b"\r\nServer: actionhero\r\n" in head + b"\r\n"
     assert rest.startswith(b"HTTP/1.1 200 OK\r\n")
     assert rest.endswith(b"a page")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/api/native/missing-file",
+        "/api/native/folder-file",
+        "/api/native/long-file",
+        "/native/missing-file",
+    ],
+)
+def test_a_response_with_a_missing_file_is_not_found(client: HttpClient, target: str) -> None:
+    """The client gets our error document, which caches do not store, and the developer the path."""
+    client.new_log_text()
+
+    response = client.get(target)
+
+    assert response.status == 404
+    assert response.error["message"] == "File not found"
+    assert response.header("Cache-Control") is None
+    assert f"GET {target} responds with a file that does not exist" in client.new_log_text()
+
+
+def test_a_header_outside_of_ascii_is_sent_as_utf_8(standard: HttpClient) -> None:
+    """As aiohttp does; in HTTP, such bytes have no defined meaning (RFC 9110 §5.5)."""
+    value = standard.get("/api/native/utf-8").header("X-Name")
+
+    assert value is not None
+    assert value.encode("latin-1").decode() == "\u20ac"

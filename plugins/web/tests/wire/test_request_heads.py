@@ -201,6 +201,7 @@ ACCEPTED: dict[str, tuple[int, bytes]] = {
     "query": (200, request_line(b'GET /api/user/me?a={}|"^`\\ HTTP/1.1')),
     "absolute form": (200, request_line(b"GET http://localhost:1/api/user/me HTTP/1.1")),
     "absolute form in capitals": (200, request_line(b"GET HTTP://LOCALHOST/api/user/me HTTP/1.1")),
+    "OPTIONS of a URL without a path": (204, request_line(b"OPTIONS http://localhost HTTP/1.1")),
     "OPTIONS of a path": (204, request_line(b"OPTIONS /api/user/me HTTP/1.1")),
     "method of WebDAV": (405, request_line(b"PROPFIND /api/user/me HTTP/1.1")),
     "Host in capitals": (200, host(b"LOCALHOST")),

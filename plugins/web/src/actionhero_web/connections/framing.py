@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from actionhero_web.connections.chunked import ChunkedBody
+from actionhero_web.connections.repeated_headers import combine_repeated_headers
 from actionhero_web.connections.request_head import (
     PLAIN_REQUEST_LINE,
     PartialHead,
@@ -150,19 +151,20 @@ class RequestFramer:
                 self.between_requests = True
             return b"", b""
         data = bytes(self._partial.data)
-        head = data[:end]
+        head, data = data[:end], data[end:]
         length, self._has_upgrade, is_reusable = check_request_head(head, self._checked.hosts)
+        received, head = head, combine_repeated_headers(head)
         self._partial = None
         self.count += 1
         if length is None:
             self._chunks = ChunkedBody()
-            return head, data[end:]
-        if is_reusable and not self._has_upgrade:
+            return head, data
+        if is_reusable and not self._has_upgrade and head is received:
             self._checked.remember(head[head.index(b"\r\n") + 2 :], length)
-        part = data[: end + length]
-        self._left = end + length - len(part)
+        body = data[:length]
+        self._left = length - len(body)
         self._set_state()
-        return part, data[len(part) :]
+        return head + body, data[len(body) :]
 
     def _set_state(self) -> None:
         if not self.in_body:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
 import os
 import re
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
+from actionhero import ErrorType
 from actionhero_web.responses.compression import Encoding, negotiate_encoding
+from actionhero_web.responses.http_error import HttpError
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
+
+logger = logging.getLogger("actionhero.web")
 
 #: aiohttp waits for a slow client after each write of more than 64 KiB, so that a client that does
 #: not read costs one chunk of memory.
@@ -23,6 +29,9 @@ UNSENT_BYTES: Final = 16 * 1024
 
 #: The encodings of compressed files next to a file.
 COMPRESSED_FILES: Final[tuple[Encoding, ...]] = ("br", "gzip")
+
+#: The errors of a name without a file.
+_NOT_FOUND: Final = frozenset({errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR})
 
 #: One range of bytes. Longer numbers exceed the size of any file.
 _RANGE: Final = re.compile(
@@ -40,7 +49,9 @@ class FileResponse(web.FileResponse):
             self.headers.pop("Cache-Control", None)
 
 
-async def correct_file_response(request: web.BaseRequest, response: web.FileResponse) -> None:
+async def correct_file_response(
+    request: web.BaseRequest, response: web.FileResponse, status: os.stat_result | None = None
+) -> None:
     """Correct a file response of aiohttp, also one of an author's own: its ranges and its memory.
 
     aiohttp compares no entity tag in `If-Range`, so that a client would join parts of two versions
@@ -52,9 +63,16 @@ async def correct_file_response(request: web.BaseRequest, response: web.FileResp
     Args:
         request: The request.
         response: The response, before it is prepared.
+        status: The status of the file, if it has been looked up already.
+
+    Raises:
+        HttpError: There is no such file (404).
+        OSError: The file cannot be read.
     """
     find = response._get_file_path_stat_encoding
     response._get_file_path_stat_encoding = lambda accept_encoding: find(_accepted(accept_encoding))  # type: ignore[method-assign]
+    if status is None:
+        status = await asyncio.to_thread(_look_up, request, response)
     prepare = response.prepare
 
     async def prepare_completely(request: web.BaseRequest) -> AbstractStreamWriter | None:
@@ -77,12 +95,33 @@ async def correct_file_response(request: web.BaseRequest, response: web.FileResp
     response._chunk_size = min(response._chunk_size, CHUNK_BYTES)
     if request.transport is not None:
         request.transport.set_write_buffer_limits(high=UNSENT_BYTES)
-    if "Range" in request.headers and not await _is_range_valid(request, response):
+    if "Range" in request.headers and not _is_range_valid(request, status):
         # The value of `request.http_range` without such a header.
         request._cache["http_range"] = slice(None)
 
 
-async def _is_range_valid(request: web.BaseRequest, response: web.FileResponse) -> bool:
+def _look_up(request: web.BaseRequest, response: web.FileResponse) -> os.stat_result:
+    """Return the status of the file that is sent; aiohttp's response to an error has no content."""
+    path = None
+    try:
+        path, status, _ = response._get_file_path_stat_encoding(
+            request.headers.get("Accept-Encoding", "")
+        )
+    except OSError as error:
+        if error.errno not in _NOT_FOUND:
+            raise
+    if path is None:
+        logger.warning(
+            "%s %s responds with a file that does not exist, or with a folder: %s",
+            request.method, request.path, response._path,
+        )  # fmt: skip
+        raise HttpError(404, "File not found", type=ErrorType.RECORD_NOT_FOUND)
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    return status
+
+
+def _is_range_valid(request: web.BaseRequest, status: os.stat_result) -> bool:
     match = _RANGE.fullmatch(request.headers["Range"])
     if match is None or request.method != "GET":
         return False
@@ -90,14 +129,8 @@ async def _is_range_valid(request: web.BaseRequest, response: web.FileResponse) 
     if last and int(last) < int(first):
         return False
     condition = request.headers.get("If-Range")
-    if condition is None:
-        return True
-    try:
-        status = await asyncio.to_thread(os.stat, response._path)
-    except OSError:
-        return False
     # No dates, which are for responses without a tag.
-    return condition == f'"{entity_tag(status)}"'
+    return condition is None or condition == f'"{entity_tag(status)}"'
 
 
 def _accepted(accept_encoding: str) -> str:

@@ -94,7 +94,7 @@ class StaticFiles:
             if response is not None:
                 return response
         file_response = FileResponse(file.path, headers=headers)
-        await correct_file_response(request, file_response)
+        await correct_file_response(request, file_response, file.status)
         return file_response
 
     async def _compressed_response(

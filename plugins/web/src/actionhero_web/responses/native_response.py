@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from actionhero_web.responses.compression import Encoding
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+#: Lone surrogates cannot be encoded. Other characters outside of ASCII are sent as UTF-8.
+_VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
+_INVALID: Final = "a control character, or a half of a surrogate pair"
 
 #: Statuses that are not followed by a body (RFC 9112 §6.3).
 BODILESS_STATUSES: Final = frozenset({204, 304})
@@ -52,12 +54,9 @@ def check_native_response(request: web.BaseRequest, response: web.StreamResponse
     if not 200 <= response.status <= 599:
         raise ValueError(f"the response has the invalid status {response.status}")
     if not _VALUE.fullmatch(response.reason or ""):
-        raise ValueError("the reason of the response contains a control character")
+        raise ValueError(f"the reason of the response contains {_INVALID}")
     for name, value in response.headers.items():
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"the name of the header {name!r} of the response is invalid")
-        if not _VALUE.fullmatch(value):
-            raise ValueError(f"the header {name!r} of the response contains a control character")
+        check_header(name, value)
     length = response.headers.get("Content-Length", "0")
     if not (length.isascii() and length.isdigit()):
         raise ValueError(f"the header 'Content-Length' of the response is {length!r}")
@@ -73,7 +72,19 @@ def check_native_response(request: web.BaseRequest, response: web.StreamResponse
         )
     for name, cookie in response.cookies.items():
         if not _VALUE.fullmatch(cookie.OutputString()):
-            raise ValueError(f"the cookie {name!r} of the response contains a control character")
+            raise ValueError(f"the cookie {name!r} of the response contains {_INVALID}")
+
+
+def check_header(name: str, value: str) -> None:
+    """Check a header of a response.
+
+    Raises:
+        ValueError: Its name or its value cannot be written; the message contains the name.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"the name of the header {name!r} of the response is invalid")
+    if not _VALUE.fullmatch(value):
+        raise ValueError(f"the header {name!r} of the response contains {_INVALID}")
 
 
 def close_after(response: web.StreamResponse) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+#: A URL without a path and a query.
+_ORIGIN: Final = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 
 
 def split_target(request: web.BaseRequest) -> tuple[str, str]:
@@ -17,6 +21,15 @@ def split_target(request: web.BaseRequest) -> tuple[str, str]:
     # The absolute form (`GET http://host/path`) or `OPTIONS *`.
     url = request.rel_url
     return url.raw_path, url.raw_query_string
+
+
+def is_server_wide(request: web.BaseRequest) -> bool:
+    """Return whether an `OPTIONS` request is for the server as a whole (RFC 9110 §9.3.7).
+
+    Its target is `*`, or, from a client of a proxy, a URL without a path (RFC 9112 §3.2.4).
+    """
+    target = request.raw_path
+    return target == "*" or (request.method == "OPTIONS" and _ORIGIN.fullmatch(target) is not None)
 
 
 def path_below_mount(request: web.Request, path: str) -> str:

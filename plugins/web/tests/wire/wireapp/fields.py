@@ -6,13 +6,13 @@ import hashlib
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from aiohttp import web
 from pydantic import field_validator
 
-from actionhero import Action, Call, Field, File, Inputs, Secret
+from actionhero import Action, Call, Cookie, Field, File, Header, Inputs, Secret
 
 
 class Color(Enum):
@@ -155,3 +155,19 @@ class Client(Action):
 
     async def run(self, call: Call) -> dict[str, Any]:
         return {"remote": call.connection.remote, "request_id": call.request_id}
+
+
+class SourceInputs(Inputs):
+    token: Annotated[str, Header("X-Token")] = ""
+    first: Annotated[str, Cookie()] = ""
+    second: Annotated[str, Cookie()] = ""
+
+
+class Sources(Action):
+    """Return the inputs from headers and cookies."""
+
+    name = "sources"
+    web = "GET /sources"
+
+    async def run(self, inputs: SourceInputs) -> list[str]:
+        return [inputs.token, inputs.first, inputs.second]

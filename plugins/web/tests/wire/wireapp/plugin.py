@@ -100,6 +100,10 @@ async def read_content(request: web.Request) -> web.Response:
     return web.json_response(size)
 
 
+async def missing_file(_: web.Request) -> web.FileResponse:
+    return web.FileResponse("missing")
+
+
 BODY_HANDLERS: dict[str, Any] = {
     "/body/read": read_body,
     "/body/json": read_json,
@@ -109,6 +113,7 @@ BODY_HANDLERS: dict[str, Any] = {
     "/body/unread": page,
 }
 HANDLERS: dict[str, Any] = {
+    "/native/missing-file": missing_file,
     "/page": page,
     "/failing-page": failing_page,
     "/native/raise": raising_page,
