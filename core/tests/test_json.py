@@ -35,6 +35,7 @@ SUITE = Path(__file__).parent / "json_suite" / "test_parsing.zip"
 with zipfile.ZipFile(SUITE) as archive:
     CASES = {name.removesuffix(".json"): archive.read(name) for name in archive.namelist()}
 
+TOO_DEEP = "the JSON document is nested deeper than 64 levels"
 BOM_MESSAGE = "Invalid JSON: it starts with a byte order mark (BOM) of {}; send UTF-8 without a BOM"
 ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -102,8 +103,8 @@ def test_valid_json_is_parsed(name: str, reader: Callable[[bytes], Any]) -> None
 
 @pytest.mark.parametrize("name", [name for name in CASES if name[0] == "n"])
 def test_invalid_json_is_refused(name: str, reader: Callable[[bytes], Any]) -> None:
-    """Invalid JSON is a malformed request."""
-    with pytest.raises(MalformedRequest, match=r"^Invalid JSON: "):
+    """Invalid JSON is a malformed request. Two documents are nested too deep for a closer look."""
+    with pytest.raises(MalformedRequest, match=rf"^Invalid JSON: |^{TOO_DEEP}$"):
         reader(CASES[name])
 
 
@@ -145,12 +146,12 @@ def test_parsing_is_the_same_with_and_without_orjson(data: bytes) -> None:
         (b"[-Infinity]", "Invalid JSON: invalid number at line 1 column 3"),
         (b'["\\ud800", NaN]', "Invalid JSON: NaN is not JSON"),
         (b'["\\ud800" 1]', "Invalid JSON: Expecting ',' delimiter: line 1 column 11 (char 10)"),
-        (b"[" * 65 + b"]" * 65, "Invalid JSON: nested deeper than 64 levels"),
-        (b'{"a":' * 65 + b"1" + b"}" * 65, "Invalid JSON: nested deeper than 64 levels"),
-        (b"[[]," * 65 + b"1" + b"]" * 65, "Invalid JSON: nested deeper than 64 levels"),
-        (b'["]",' * 65 + b"1" + b"]" * 65, "Invalid JSON: nested deeper than 64 levels"),
-        (b'["\\"]\\\\",' * 65 + b"1" + b"]" * 65, "Invalid JSON: nested deeper than 64 levels"),
-        (b"[" * 100_000, "Invalid JSON: nested deeper than 64 levels"),
+        (b"[" * 65 + b"]" * 65, TOO_DEEP),
+        (b'{"a":' * 65 + b"1" + b"}" * 65, TOO_DEEP),
+        (b"[[]," * 65 + b"1" + b"]" * 65, TOO_DEEP),
+        (b'["]",' * 65 + b"1" + b"]" * 65, TOO_DEEP),
+        (b'["\\"]\\\\",' * 65 + b"1" + b"]" * 65, TOO_DEEP),
+        (b"[" * 100_000, TOO_DEEP),
     ],
 )
 def test_the_message_has_the_fault_and_the_position(

@@ -209,7 +209,7 @@ def _refuse_depth(data: bytes | bytearray) -> None:
         if not brackets:
             return
     if max(accumulate(array("b", brackets.translate(_STEPS)))) > MAX_DEPTH - _ROUNDS:
-        raise MalformedRequest(f"Invalid JSON: nested deeper than {MAX_DEPTH} levels")
+        raise MalformedRequest(f"the JSON document is nested deeper than {MAX_DEPTH} levels")
 
 
 def _with_pydantic(value: Any, indent: int | None = None) -> bytes:

@@ -160,8 +160,7 @@ def test_messages_other_than_objects_have_an_unknown_type(
 
 
 @pytest.mark.parametrize("text", [
-    b"", b"{", b"{'a': 1}", b"invalid", b'{"messageId": NaN}', b"[" * 65 + b"]" * 65,
-    b"\xef\xbb\xbf{}", b'{"messageId": 1, "params": ' + b"[" * 60_000,
+    b"", b"{", b"{'a': 1}", b"invalid", b'{"messageId": NaN}', b"\xef\xbb\xbf{}",
 ])  # fmt: skip
 def test_invalid_json_is_an_error(server: ServerProcess, text: bytes) -> None:
     """JSON is parsed as strictly as over HTTP; the response has no message id."""
@@ -177,18 +176,36 @@ def test_invalid_json_is_an_error(server: ServerProcess, text: bytes) -> None:
 
 
 @pytest.mark.parametrize("nested", [b"[" * 65 + b"]" * 65, b'{"a}":' * 99 + b"1" + b"}" * 99])
+@pytest.mark.parametrize("id", [7, [1, {"a": "]"}], {}, None, "]"])
 def test_messages_nested_too_deep_have_an_error_with_their_id(
-    server: ServerProcess, nested: bytes
+    server: ServerProcess, nested: bytes, id: Any
 ) -> None:
-    """Before and after the nested values."""
+    """Before and after the nested values; they are valid JSON, and not called invalid."""
     client = server.connect()
-    for message in (b'{"params": %b, "messageId": 7}', b'{"messageId": 7, "x": [], "params": %b}'):
-        client.send_frame(TEXT, message % nested)
+    encoded = json.dumps(id).encode()
+    for message in (
+        b'{"params": %b, "messageId": %b}' % (nested, encoded),
+        b'{"messageId": %b, "x": [], "params": %b}' % (encoded, nested),
+    ):
+        client.send_frame(TEXT, message)
 
         response = client.read_json()
 
-        assert response["messageId"] == 7
-        assert "nested deeper than 64 levels" in response["error"]["message"]
+        assert response["messageId"] == id
+        text = "the JSON document is nested deeper than 64 levels"
+        assert response["error"]["message"] == text
+
+
+@pytest.mark.parametrize("text", [
+    b"[" * 65 + b"]" * 65, b'{"messageId": 1, "params": ' + b"[" * 60_000,
+    b'{"messageId": ' + b"[" * 65 + b"]" * 65 + b"}",
+])  # fmt: skip
+def test_ids_that_cannot_be_read_are_left_out(server: ServerProcess, text: bytes) -> None:
+    """Of messages that are nested too deep."""
+    client = server.connect()
+    client.send_frame(TEXT, text)
+
+    assert list(client.read_json()) == ["error"]
 
 
 @pytest.mark.parametrize(

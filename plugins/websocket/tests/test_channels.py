@@ -170,6 +170,65 @@ def test_unsubscribe_is_handled_while_calls_wait(server: ServerProcess) -> None:
     assert confirmation == {"unsubscribed": {"channel": "news"}}
 
 
+# -- lists of channels ---------------------------------------------------------------------------
+
+
+def test_a_list_of_channels_has_a_confirmation_or_an_error_for_each(server: ServerProcess) -> None:
+    """With the id of the message; the errors have the channel."""
+    client = server.connect()
+    channels = ["news", "log:a", "unknown", "a b", 5, "messages"]
+
+    client.send_json(messageType="subscribe", messageId=7, channels=channels)
+    replies = [client.read_json() for _ in channels]
+
+    assert {reply["messageId"] for reply in replies} == {7}
+    errors = {reply["channel"]: reply["error"]["message"] for reply in replies if "error" in reply}
+    assert errors == {
+        "unknown": "Channel not found: unknown",
+        "a b": "Invalid channel name",
+        5: "Invalid channel name",
+        "messages": "Authentication required to join this channel",
+    }
+    confirmed = {reply["subscribed"]["channel"] for reply in replies if "subscribed" in reply}
+    assert confirmed == {"news", "log:a"}
+
+
+def test_a_list_of_channels_is_resumed_by_channel(server: ServerProcess) -> None:
+    """`since` is an object; a channel that is not in it is not resumed."""
+    client, other = server.connect(), server.connect()
+    position = subscribe(client, "log:list-a", since=None)["subscribed"]["id"]
+    other.call("broadcast", channel="log:list-a", message="missed")
+    since = {"log:list-a": position, "log:list-b": None}
+
+    resumed = server.connect()
+    channels = [*since, "log:list-c"]
+    resumed.send_json(messageType="subscribe", channels=channels, since=since)
+    replies = [resumed.read_json() for _ in range(4)]
+
+    results = [reply["subscribed"] for reply in replies if "subscribed" in reply]
+    assert {result["channel"]: "gap" in result for result in results} == {
+        "log:list-a": True, "log:list-b": True, "log:list-c": False,
+    }  # fmt: skip
+    assert [reply["message"]["message"] for reply in replies if "message" in reply] == ["missed"]
+
+
+@pytest.mark.parametrize("fields", [
+    {"channels": []}, {"channels": "news"}, {"channels": None}, {"channels": {"news": 1}},
+    {"channels": ["news"] * 101}, {"channels": ["news"], "channel": "news"},
+])  # fmt: skip
+def test_invalid_lists_of_channels_are_refused(
+    server: ServerProcess, fields: dict[str, Any]
+) -> None:
+    """With one error."""
+    client = server.connect()
+
+    reply = client.request(messageType="subscribe", messageId=7, **fields)
+
+    assert reply["messageId"] == 7
+    assert reply["error"]["message"].startswith("Invalid channels: send a list of 1 to 100 names")
+    assert "response" in client.call("over:socket")
+
+
 # -- presence -----------------------------------------------------------------------------------
 
 

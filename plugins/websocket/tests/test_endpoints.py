@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import select
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from plugins.websocket.tests.conftest import ServerProcess, StartServer
+import pytest
+from plugins.websocket.tests.conftest import frame
 
-TEXT, BINARY, CLOSE = 1, 2, 8
+if TYPE_CHECKING:
+    from plugins.websocket.tests.conftest import Frame, ServerProcess, StartServer
+
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
 def test_endpoints_receive_text_and_binary_messages(server: ServerProcess) -> None:
@@ -51,6 +55,79 @@ def test_fast_senders_are_slowed_down(server: ServerProcess) -> None:
     for content in contents:
         client.send_frame(BINARY, content, mask=bytes(4))
         assert client.read_frame().content == content
+
+
+@pytest.mark.parametrize(("last", "code"), [
+    (frame(CLOSE, b"\x0b\xb8"), 3000),
+    (frame(CLOSE, b"\x00\x00"), 1002),
+    (frame(TEXT, "x", reserved=1), 1002),
+    (frame(TEXT, b"\xff"), 1007),
+    (frame(TEXT, b"x", fin=False) * 2, 1002),
+    (frame(BINARY, b"x" * 65537), 1009),
+])  # fmt: skip
+@pytest.mark.parametrize("path", ["/echo", "/slow-echo"])
+def test_messages_before_the_end_are_answered(
+    server: ServerProcess, path: str, last: bytes, code: int
+) -> None:
+    """Although a close frame or an invalid one is in the same packet."""
+    client = server.connect(path)
+
+    client.send_bytes(frame(TEXT, "one"), frame(TEXT, "two"), last)
+    frames = [client.read_frame() for _ in range(3)]
+
+    assert [item.content for item in frames[:2]] == [b"one", b"two"]
+    assert (frames[2].opcode, frames[2].code) == (CLOSE, code)
+    assert client.is_closed()
+
+
+def test_a_handler_that_receives_nothing_does_not_delay_the_reply(server: ServerProcess) -> None:
+    """Only an unanswered message does, until a timeout."""
+    client = server.connect("/silent")
+
+    client.send_frame(CLOSE, b"\x03\xe8")
+
+    assert client.read_frame().code == 1000
+    assert client.is_closed()
+
+
+def test_handlers_receive_messages_at_the_rate(start_server: StartServer) -> None:
+    """Others wait, and none is lost; an endpoint may have its own rate."""
+    server = start_server("[websocket]\nmessages_per_second = 20\n")
+    client, other = server.connect("/echo"), server.connect("/fast-echo")
+    messages = [str(number) for number in range(25)]
+
+    for each in (client, other):
+        each.send_bytes(*(frame(TEXT, message) for message in messages))
+    received = [client.read_frame().content.decode() for _ in range(20)]
+    fast = [other.read_frame().content.decode() for _ in messages]
+    client.send_frame(PING)
+    received_before_pong = 0
+    while (next_frame := client.read_frame()).opcode != PONG:
+        received_before_pong += 1
+        received.append(next_frame.content.decode())
+    received += [client.read_frame().content.decode() for _ in range(5 - received_before_pong)]
+
+    assert fast == received == messages
+    # The others wait for the next second.
+    assert received_before_pong == 0
+
+
+def test_clients_that_continue_over_the_rate_are_closed(start_server: StartServer) -> None:
+    """With 1008, once the messages before are answered."""
+    server = start_server("[websocket]\nmessages_per_second = 10\nrate_timeout = 0.1\n")
+    client = server.connect("/echo")
+
+    received: list[Frame] = []
+    while not received or received[-1].opcode != CLOSE:
+        client.send_frame(TEXT, str(len(received)))
+        while select.select([client.socket], [], [], 0.01)[0]:
+            received.append(client.read_frame())
+            if received[-1].opcode == CLOSE:
+                break
+    close = received.pop()
+
+    assert len(received) > 10
+    assert (close.code, close.reason) == (1008, "WebSocket rate limit exceeded")
 
 
 def test_conflicting_endpoints_are_refused_at_startup(start_server: StartServer) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from plugins.websocket.tests.conftest import frame
+
+from actionhero_websocket.rate import MessageRate
 
 if TYPE_CHECKING:
     from plugins.websocket.tests.conftest import Client, ServerProcess, StartServer
@@ -22,45 +25,131 @@ def calls(client: Client, action: str, count: int, first: int = 0) -> None:
 # -- messages per second ---------------------------------------------------------------------------
 
 
-def test_messages_over_the_rate_are_dropped(original_server: ServerProcess) -> None:
-    """Twenty per second are handled; the others get an error, and the socket stays open."""
+def test_messages_over_the_rate_have_an_error_with_their_id(original_server: ServerProcess) -> None:
+    """Twenty per second are handled, of sixty at once, and the socket stays open."""
     client = original_server.connect()
 
-    calls(client, "over:socket", 23)
-    messages = [client.read_json() for _ in range(23)]
+    calls(client, "over:socket", 60)
+    messages = [client.read_json() for _ in range(60)]
 
     ids = [message["messageId"] for message in messages if "response" in message]
-    errors = [message["error"] for message in messages if "error" in message]
+    refused = [message for message in messages if "error" in message]
     assert ids == list(range(20))
-    assert [list(error) for error in errors] == [["message", "type", "timestamp", "request_id"]] * 3
-    assert {error["message"] for error in errors} == {"WebSocket rate limit exceeded"}
-    assert {error["type"] for error in errors} == {"CONNECTION_RATE_LIMITED"}
-    assert all(list(message) == ["error"] for message in messages if "error" in message)
+    assert [message["messageId"] for message in refused] == list(range(20, 60))
+    assert {tuple(message["error"]) for message in refused} == {
+        ("message", "type", "timestamp", "request_id")
+    }
+    assert {message["error"]["message"] for message in refused} == {"WebSocket rate limit exceeded"}
+    assert {message["error"]["type"] for message in refused} == {"CONNECTION_RATE_LIMITED"}
     client.send_frame(PING, "ping")
     assert client.read_frame().opcode == PONG
 
 
-def test_sockets_that_continue_over_the_rate_are_closed(original_server: ServerProcess) -> None:
-    """With 1008, after ten consecutive messages."""
+def test_malformed_messages_count_towards_the_rate(original_server: ServerProcess) -> None:
+    """With their id, if there is one."""
     client = original_server.connect()
 
-    calls(client, "over:socket", 30)
+    client.send_bytes(*[frame(TEXT, "{")] * 20)
+    client.send_frame(TEXT, '{"messageId": 5, "params": %s}' % ("[" * 65 + "]" * 65))
+    client.send_frame(TEXT, "{")
+    replies = [client.read_json() for _ in range(22)]
+
+    refused = [reply for reply in replies if reply["error"]["type"] == "CONNECTION_RATE_LIMITED"]
+    assert [reply.get("messageId") for reply in refused] == [5, None]
+
+
+def test_sockets_that_continue_over_the_rate_are_closed(start_server: StartServer) -> None:
+    """With 1008, once the accepted calls are answered; a burst closes nothing."""
+    server = start_server("[websocket]\nmessages_per_second = 2\nrate_timeout = 0.2\n")
+    client = server.connect()
+    calls(client, "wait", 1)
+    server.wait_for("waiting for release")
 
     refused = 0
-    while (frame := client.read_frame()).opcode == TEXT:
-        refused += b"rate limit exceeded" in frame.content
-    assert refused == 10
-    assert (frame.code, frame.reason) == (1008, "WebSocket rate limit exceeded")
+    before_pong: list[Any] = [None]
+    while before_pong:
+        calls(client, "over:socket", 1, first=1)
+        client.send_frame(PING)
+        before_pong = []
+        while (received := client.read_frame()).opcode != PONG:
+            before_pong.append(received.json)
+        refused += "error" in str(before_pong)
+    # From now on, messages are ignored.
+    server.connect().call("release")
+    response, close = client.read_json(), client.read_frame()
+
+    assert refused > 1
+    assert response["messageId"] == 0
+    assert (close.code, close.reason) == (1008, "WebSocket rate limit exceeded")
 
 
-def test_pings_do_not_count_as_messages(original_server: ServerProcess) -> None:
-    """The response to each is a pong."""
+def test_rates_are_exceeded_without_interruption() -> None:
+    """A second without a message over the limit ends the time over it."""
+    rate = MessageRate(2)
+
+    def count(*times: float) -> list[bool]:
+        return [rate.count(time) for time in times]
+
+    assert count(100.0, 100.1, 100.2, 100.9) == [False, False, True, True]
+    assert count(101.0, 101.1, 101.2) == [False, False, True]
+    assert rate.exceeded_seconds(101.2) == pytest.approx(1.0)
+    assert count(102.0, 102.1) == [False, False]
+    assert rate.exceeded_seconds(102.1) == pytest.approx(1.9)
+    assert count(103.0, 103.1, 103.2) == [False, False, True]
+    assert rate.exceeded_seconds(103.2) == 0.0
+    assert count(105.5, 105.6, 105.7) == [False, False, True]
+    assert rate.exceeded_seconds(105.7) == 0.0
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_clients_can_subscribe_to_all_channels_at_once(
+    original_server: ServerProcess, as_list: bool
+) -> None:
+    """Messages about channels have a separate rate; calls are not affected."""
+    client = original_server.connect()
+    channels = [f"many:{number}" for number in range(100)]
+
+    for kind in ("subscribe", "unsubscribe"):
+        if as_list:
+            client.send_json(messageType=kind, messageId=1, channels=channels)
+        else:
+            for channel in channels:
+                client.send_json(messageType=kind, messageId=1, channel=channel)
+        replies = [client.read_json() for _ in channels]
+        assert {reply["messageId"] for reply in replies} == {1}
+        assert {reply[f"{kind}d"]["channel"] for reply in replies} == set(channels)
+        if not as_list:
+            break
+    assert "response" in client.call("over:socket")
+
+
+def test_messages_about_channels_over_their_rate_have_an_error(
+    original_server: ServerProcess,
+) -> None:
+    """As many as there can be subscriptions are handled per second."""
     client = original_server.connect()
 
-    for _ in range(100):
-        client.send_frame(PING)
+    for number in range(102):
+        client.send_json(messageType="unsubscribe", messageId=number, channel="news")
+    replies = [client.read_json() for _ in range(102)]
 
-    assert {client.read_frame().opcode for _ in range(100)} == {PONG}
+    refused = [reply["messageId"] for reply in replies if "error" in reply]
+    assert refused == [100, 101]
+
+
+def test_all_but_the_last_ping_of_a_flood_may_stay_unanswered(server: ServerProcess) -> None:
+    """RFC 6455 5.5.3; pings do not count as messages."""
+    client = server.connect()
+    pings = [frame(PING, str(number)) for number in range(20_000)]
+
+    client.send_bytes(*pings, frame(PING, "last"))
+    pongs = [client.read_frame()]
+    while pongs[-1].content != b"last":
+        pongs.append(client.read_frame())
+
+    assert {pong.opcode for pong in pongs} == {PONG}
+    assert len(pongs) < 1000
+    assert "response" in client.call("over:socket")
 
 
 def test_the_rate_limit_can_be_disabled(server: ServerProcess) -> None:

@@ -35,6 +35,9 @@ class CallingSession(Protocol):
     connection: Connection
     is_closing: bool
 
+    def end_if_idle(self) -> None:
+        """Close the socket if that has waited for the end of the calls."""
+
     def send_text(self, body: bytes) -> None:
         """Send a text message, encoded as UTF-8."""
 
@@ -53,7 +56,7 @@ class OpenCall:
         pending: The state of the call for the pipeline.
     """
 
-    __slots__ = ("_action", "_id", "_inputs", "_is_streaming", "_session", "pending",
+    __slots__ = ("_action", "_id", "_inputs", "_is_streaming", "pending", "session",
                  "task")  # fmt: skip
 
     def __init__(
@@ -64,7 +67,7 @@ class OpenCall:
         inputs: Payload,
         pending: PendingCall,
     ) -> None:
-        self._session = session
+        self.session = session
         self._id = id
         self._action = action
         self._inputs = inputs
@@ -75,7 +78,7 @@ class OpenCall:
 
     def execute(self) -> Coroutine[Any, Any, Outcome]:
         """Return the coroutine of the call."""
-        session, action = self._session, self._action
+        session, action = self.session, self._action
         return session.registry.execute(
             session.connection,
             action.name,
@@ -86,7 +89,7 @@ class OpenCall:
 
     def respond(self, outcome: Outcome) -> None:
         """Send the response."""
-        session, id, action = self._session, self._id, self._action
+        session, id, action = self.session, self._id, self._action
         error = outcome.error
         if action.streams and error is None and self._has_streamed(outcome.value):
             session.send_text(messages.stream_end(id))
@@ -100,14 +103,14 @@ class OpenCall:
 
     async def _send_chunk(self, item: Any) -> bool:
         self._is_streaming = True
-        session = self._session
+        session = self.session
         session.send_text(messages.chunk(self._id, encode_event(item)))
         # Backpressure: a slow client slows down the action.
         await session.drained()
         return not session.is_closing
 
     def _send_stream_error(self, error: TypedError, stack: str | None) -> None:
-        session, id = self._session, self._id
+        session, id = self.session, self._id
         document = session.registry.error_document(
             error, request_id=self.pending.identify(), stack=stack
         )
@@ -143,27 +146,27 @@ class CallQueue:
         registry = self._registry
         inputs = ParsedPayload(params) if type(params) is dict else _payload_of_other(params)
         if len(self._running) >= self._limit:
-            call = OpenCall(session, id, action, inputs, PendingCall(eager=False))
-            return self._enqueue(call)
+            pending = PendingCall(eager=not action.streams)
+            return self._enqueue(OpenCall(session, id, action, inputs, pending))
         if action.streams:
-            call = OpenCall(session, id, action, inputs, PendingCall(eager=False))
-            started = start_eagerly(call.execute(), registry.loop)
-            if isinstance(started, Outcome):
-                call.respond(started)
-                return True
-        else:
-            pending = registry.pending
-            coroutine = registry.execute(session.connection, action.name, inputs, pending=pending)
-            started = start_eagerly(coroutine, registry.loop)
-            # Most calls finish with their first step: no state of them remains.
-            if isinstance(started, Outcome):
-                respond(session, id, action, started, pending)
-                pending.call = None
-                return True
-            registry.pending = PendingCall()
-            call = OpenCall(session, id, action, inputs, pending)
-        self._track(call, started)
+            self._start(OpenCall(session, id, action, inputs, PendingCall(eager=False)))
+            return True
+        pending = registry.pending
+        coroutine = registry.execute(session.connection, action.name, inputs, pending=pending)
+        started = start_eagerly(coroutine, registry.loop)
+        # Most calls finish with their first step: no state of them remains.
+        if isinstance(started, Outcome):
+            respond(session, id, action, started, pending)
+            pending.call = None
+            return True
+        registry.pending = PendingCall()
+        self._track(OpenCall(session, id, action, inputs, pending), started)
         return True
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no call runs or waits."""
+        return not self._running
 
     def cancel(self) -> None:
         """Cancel the running calls, and discard the waiting ones."""
@@ -180,6 +183,13 @@ class CallQueue:
         self._waiting.append(call)
         return True
 
+    def _start(self, call: OpenCall) -> None:
+        started = start_eagerly(call.execute(), self._registry.loop)
+        if isinstance(started, Outcome):
+            call.respond(started)
+        else:
+            self._track(call, started)
+
     def _track(self, call: OpenCall, task: asyncio.Task[Outcome]) -> None:
         call.task = task
         self._registry.pipeline.start_timeout(call.pending, task)
@@ -188,7 +198,7 @@ class CallQueue:
         task.add_done_callback(lambda task: self._finish(call, task))
 
     def _finish(self, call: OpenCall, task: asyncio.Task[Outcome]) -> None:
-        """Send the response of a call, and start the next."""
+        """Send the response of a call, and start the next ones."""
         try:
             if not task.cancelled():
                 call.respond(task.result())
@@ -198,10 +208,11 @@ class CallQueue:
                 call.respond(Outcome(error=error))
         finally:
             self._running.discard(call)
-            if self._waiting:
-                following = self._waiting.popleft()
-                self._track(following, self._registry.loop.create_task(following.execute()))
+            # Eagerly: a call of a message that arrives now must not start before them.
+            while self._waiting and len(self._running) < self._limit:
+                self._start(self._waiting.popleft())
             self._registry.call_finished()
+            call.session.end_if_idle()
 
 
 def respond(

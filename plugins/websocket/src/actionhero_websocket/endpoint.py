@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from actionhero_websocket.protocol import frames
 from actionhero_websocket.protocol.socket import Socket
+from actionhero_websocket.rate import MessageRate
 
 if TYPE_CHECKING:
     from actionhero_web import UpgradeRequest
@@ -20,6 +21,8 @@ logger = logging.getLogger("actionhero.websocket")
 
 #: How much may be buffered for the handler before reading from the client pauses.
 RECEIVE_BUFFER_BYTES: Final = 256 * 1024
+#: The memory of a buffered message in addition to its content.
+MESSAGE_OVERHEAD_BYTES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,14 @@ class Endpoint:
         serve: Awaited with an `EndpointSocket`. When it returns, the socket is closed with 1000;
             if it raises, the exception is logged and the socket is closed with 1011. It is
             cancelled when the client disconnects.
+        messages_per_second: How many messages per second the handler receives at most; reading
+            from a faster client is slowed down, and its socket is closed with 1008 after
+            `websocket.rate_timeout`. 0: no limit; `None`: `websocket.messages_per_second`.
     """
 
     path: str
     serve: Callable[[EndpointSocket], Awaitable[None]]
+    messages_per_second: int | None = None
 
 
 class EndpointSocket(Socket):
@@ -49,15 +56,18 @@ class EndpointSocket(Socket):
         sockets: The registry of sockets.
         request: The request of the handshake.
         window_bits: The negotiated compression window, as a base-two logarithm; 0: none.
-        serve: The handler.
+        endpoint: The endpoint.
     """
 
     __slots__ = (
         "_buffered_bytes",
+        "_endpoint",
+        "_is_handling",
         "_is_reading_paused",
         "_messages",
+        "_rate",
         "_received",
-        "_serve",
+        "_receiving_rate",
         "_task",
     )
 
@@ -65,13 +75,20 @@ class EndpointSocket(Socket):
         self,
         sockets: SocketOwner,
         request: UpgradeRequest,
-        serve: Callable[[EndpointSocket], Awaitable[None]],
+        endpoint: Endpoint,
         *,
         window_bits: int = 0,
     ) -> None:
         super().__init__(sockets, request, window_bits=window_bits)
-        self._serve = serve
+        self._endpoint = endpoint
+        limit = endpoint.messages_per_second
+        if limit is None:
+            limit = sockets.settings.messages_per_second
+        #: The messages of the client, and those that the handler has received.
+        self._rate, self._receiving_rate = MessageRate(limit), MessageRate(limit)
         self._messages: deque[str | bytes] = deque()
+        #: Whether the handler has received a message, and has not called `receive` again.
+        self._is_handling = False
         self._buffered_bytes = 0
         self._is_reading_paused = False
         self._received: asyncio.Future[None] | None = None
@@ -89,13 +106,20 @@ class EndpointSocket(Socket):
 
     async def receive(self) -> str | bytes | None:
         """Return the next message, `str` or `bytes`; `None` when the socket is closed."""
+        loop = asyncio.get_running_loop()
+        self._is_handling = False
+        self.end_if_idle()
         while not self._messages:
-            if self.is_closing:
+            if self.is_ending:
                 return None
-            self._received = asyncio.get_running_loop().create_future()
+            self._received = loop.create_future()
             await self._received
+        if delay := self._receiving_rate.delay(loop.time()):
+            await asyncio.sleep(delay)
+        self._receiving_rate.count(loop.time())
+        self._is_handling = True
         message = self._messages.popleft()
-        self._buffered_bytes -= len(message)
+        self._buffered_bytes -= len(message) + MESSAGE_OVERHEAD_BYTES
         if self._is_reading_paused and self._buffered_bytes <= RECEIVE_BUFFER_BYTES // 2:
             self._is_reading_paused = False
             if self.transport is not None and not self.transport.is_closing():
@@ -120,6 +144,10 @@ class EndpointSocket(Socket):
 
     def on_message(self, opcode: int, content: bytearray) -> None:
         """Buffer a message for the handler."""
+        now = asyncio.get_running_loop().time()
+        if self._rate.count(now) and self._rate.exceeded_seconds(now) >= self.sockets.rate_seconds:
+            self.close_when_idle(frames.POLICY_VIOLATION, "WebSocket rate limit exceeded")
+            return
         message: str | bytes
         if opcode == frames.TEXT:
             try:
@@ -130,13 +158,21 @@ class EndpointSocket(Socket):
         else:
             message = bytes(content)
         self._messages.append(message)
-        self._buffered_bytes += len(message)
+        self._buffered_bytes += len(message) + MESSAGE_OVERHEAD_BYTES
         if self._buffered_bytes > RECEIVE_BUFFER_BYTES and not self._is_reading_paused:
             self._is_reading_paused = True
             self.transport.pause_reading()
         self._notify()
 
-    def on_closing(self) -> None:
+    def is_busy(self) -> bool:
+        """Return whether the handler has not handled all messages."""
+        return bool(self._messages) or self._is_handling
+
+    def on_close_frame(self, reply: Callable[[], None]) -> None:
+        """Reply once the handler has handled the messages before the close frame."""
+        self.end(reply, self.sockets.replying)
+
+    def on_ending(self) -> None:
         """Wake up `receive`."""
         self._notify()
 
@@ -153,11 +189,14 @@ class EndpointSocket(Socket):
 
     async def _run(self) -> None:
         try:
-            await self._serve(self)
+            await self._endpoint.serve(self)
         except asyncio.CancelledError:
-            pass
+            return
         except Exception as error:
             logger.exception("endpoint %r failed: %s", self.request.path, error)
-            self.close(frames.INTERNAL_ERROR, "Internal error")
+            code, reason = frames.INTERNAL_ERROR, "Internal error"
         else:
-            self.close(frames.NORMAL)
+            code, reason = frames.NORMAL, ""
+        # If the client has closed or failed already, with the code of that.
+        self.end_now()
+        self.close(code, reason)

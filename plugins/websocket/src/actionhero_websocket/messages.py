@@ -79,30 +79,40 @@ def gap(channel: str) -> bytes:
 def read_id(data: bytes | bytearray) -> Any:
     """Return the `messageId` of a message that is nested too deep, or `NO_ID`.
 
-    Objects and arrays inside the message are left out: the rest is parsed like any message.
+    The rest of the message is parsed like any other, with the index of each object and array
+    inside the message in place of it.
     """
-    pieces = []
+    pieces: list[bytes | bytearray] = []
+    nested: list[bytes | bytearray] = []
     depth = start = 0
     for match in islice(_TOKEN.finditer(data), MAX_TOKENS):
         token = match[0]
         if token in b"[{":
             depth += 1
             if depth == 2:
-                pieces.append(data[start : match.start()] + b"null")
+                pieces.append(data[start : match.start()] + b"[%d]" % len(nested))
+                start = match.start()
         elif token in b"]}":
             depth -= 1
             if depth == 1:
+                nested.append(data[start : match.end()])
                 start = match.end()
     try:
         message = loads(b"".join(pieces) + data[start:])
-    except MalformedRequest:
+        if not isinstance(message, dict):
+            return NO_ID
+        id = message.get("messageId", NO_ID)
+        return loads(nested[id[0]]) if isinstance(id, list) else id
+    except (MalformedRequest, IndexError):
         return NO_ID
-    return message.get("messageId", NO_ID) if isinstance(message, dict) else NO_ID
 
 
-def invalid_json(cause: MalformedRequest) -> TypedError:
-    """Return the error of a message that is not JSON."""
-    return TypedError(f"SyntaxError: {cause.message}", type=ErrorType.ACTION_RUN)
+def malformed(cause: MalformedRequest) -> TypedError:
+    """Return the error of a message that is not JSON, or is nested too deep."""
+    text = cause.message
+    if text.startswith("Invalid JSON"):
+        text = f"SyntaxError: {text}"
+    return TypedError(text, type=ErrorType.ACTION_RUN)
 
 
 def unknown_type() -> TypedError:

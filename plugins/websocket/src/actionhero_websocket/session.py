@@ -17,6 +17,7 @@ from actionhero_websocket import messages
 from actionhero_websocket.calls import CallQueue
 from actionhero_websocket.protocol import frames
 from actionhero_websocket.protocol.socket import Socket
+from actionhero_websocket.rate import MessageRate
 from actionhero_websocket.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
     from actionhero_web import UpgradeRequest
     from actionhero_websocket.session_registry import SessionRegistry
 
-#: How many consecutive messages may exceed the rate before the socket is closed.
-MAX_EXCESS_MESSAGES: Final = 10
-RATE_WINDOW_SECONDS: Final = 1.0
-
+#: Their values may be unhashable.
+_SUBSCRIPTION_KINDS: Final = ("subscribe", "unsubscribe")
 #: The keys under which a delivery caches its frames, by compression window.
 _CACHE_KEYS: Final = tuple(f"websocket {window_bits}" for window_bits in range(16))
 
@@ -41,8 +40,8 @@ class WebSocketSession(Socket):
         window_bits: The negotiated compression window, as a base-two logarithm; 0: none.
     """
 
-    __slots__ = ("_calls", "_excess_messages", "_messages_in_window", "_streams", "_window_end",
-                 "buffered", "connection", "registry", "subscriptions")  # fmt: skip
+    __slots__ = ("_calls", "_rate", "_streams", "_subscription_rate", "buffered", "connection",
+                 "registry", "subscriptions")  # fmt: skip
 
     def __init__(
         self, registry: SessionRegistry, request: UpgradeRequest, *, window_bits: int = 0
@@ -57,49 +56,46 @@ class WebSocketSession(Socket):
         self.buffered: dict[str, list[Delivery]] | None = None
         self._calls = CallQueue(registry, registry.settings.max_concurrent_calls)
         self._streams: CallQueue | None = None
-        self._window_end = 0.0
-        #: Messages in this window, and consecutive messages over the limit.
-        self._messages_in_window = self._excess_messages = 0
+        #: The rate of messages about channels, and that of all others.
+        self._subscription_rate = MessageRate(registry.subscriptions_per_second)
+        self._rate = MessageRate(registry.settings.messages_per_second)
 
     # -- receiving -----------------------------------------------------------------------------
 
     def on_message(self, opcode: int, content: bytearray) -> None:
         """Handle a message of the client."""
-        if self.registry.messages_per_second and self._exceeds_rate():
-            return
         try:
             message = loads(content)
         except MalformedRequest as error:
             if opcode == frames.TEXT and not _is_utf8(content):
                 self.fail(frames.INVALID_TEXT, "Received text that is not UTF-8")
             else:
-                self._send_error(messages.read_id(content), messages.invalid_json(error))
+                id = messages.read_id(content)
+                if not self._exceeds(self._rate, id):
+                    self._send_error(id, messages.malformed(error))
             return
         if type(message) is not dict:
             message = {}
         id = message.get("messageId", messages.NO_ID)
         kind = message.get("messageType")
+        is_subscription = kind in _SUBSCRIPTION_KINDS
+        if self._exceeds(self._subscription_rate if is_subscription else self._rate, id):
+            return
         if kind == "action":
             self._handle_call(id, message)
-        elif kind in ("subscribe", "unsubscribe"):
+        elif is_subscription:
             self._handle_subscription(id, message, subscribe=kind == "subscribe")
         else:
             self._send_error(id, messages.unknown_type())
 
-    def _exceeds_rate(self) -> bool:
+    def _exceeds(self, rate: MessageRate, id: Any) -> bool:
         """Count a message; return whether it exceeds the rate, and send the error if it does."""
         now = self.registry.loop.time()
-        if now >= self._window_end:
-            self._window_end = now + RATE_WINDOW_SECONDS
-            self._messages_in_window = 0
-        self._messages_in_window += 1
-        if self._messages_in_window <= self.registry.messages_per_second:
-            self._excess_messages = 0
+        if not rate.count(now):
             return False
-        self._excess_messages += 1
-        self._send_error(messages.NO_ID, RateLimited("WebSocket rate limit exceeded"))
-        if self._excess_messages >= MAX_EXCESS_MESSAGES:
-            self.close(frames.POLICY_VIOLATION, "WebSocket rate limit exceeded")
+        self._send_error(id, RateLimited("WebSocket rate limit exceeded"))
+        if rate.exceeded_seconds(now) >= self.sockets.rate_seconds:
+            self.close_when_idle(frames.POLICY_VIOLATION, "WebSocket rate limit exceeded")
         return True
 
     # -- calls ---------------------------------------------------------------------------------
@@ -167,6 +163,14 @@ class WebSocketSession(Socket):
         self.send_text(self.registry.error_message(id, error, request_id=request_id))
 
     # -- closing -------------------------------------------------------------------------------
+
+    def is_busy(self) -> bool:
+        """Return whether a call or a message about a channel is not answered yet."""
+        return not (
+            self._calls.is_empty
+            and (self._streams is None or self._streams.is_empty)
+            and (self.subscriptions is None or self.subscriptions.is_empty)
+        )
 
     def cancel_calls(self) -> None:
         """Cancel the running calls, and discard the waiting ones."""

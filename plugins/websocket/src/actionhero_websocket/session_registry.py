@@ -41,7 +41,10 @@ class SessionRegistry:
     def __init__(self, app: Application) -> None:
         web = app.get(WebSettings)
         self.settings = app.get(WebSocketSettings)
-        self.messages_per_second = self.settings.messages_per_second
+        self.max_subscriptions = _max_subscriptions(app)
+        limit = self.settings.messages_per_second
+        #: The rate of messages about channels, at which a client can subscribe to all at once.
+        self.subscriptions_per_second = limit and max(limit, self.max_subscriptions)
         self.pipeline = app.pipeline
         self.execute = app.pipeline.execute
         #: The event loop of the server, set by `start`.
@@ -186,6 +189,13 @@ class SessionRegistry:
             self.sockets.abort_all()
             for task in (*self._cleanups, *([self._watching] if self._watching else [])):
                 task.cancel()
+
+
+def _max_subscriptions(app: Application) -> int:
+    from actionhero_channels import ChannelsSettings  # noqa: PLC0415 - it may be disabled
+
+    settings = app.get(ChannelsSettings) if app.has(ChannelsSettings) else ChannelsSettings()
+    return settings.max_subscriptions
 
 
 def registry_for(app: Application) -> SessionRegistry:

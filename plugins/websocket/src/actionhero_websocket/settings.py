@@ -21,7 +21,13 @@ class WebSocketSettings(Settings):
     messages_per_second: int = Field(
         default=20,
         ge=0,
-        description="How many messages a client may send per second. 0 disables the limit.",
+        description="How many messages a client may send per second; messages about channels "
+        "count separately, up to channels.max_subscriptions. 0 disables the limit.",
+    )
+    rate_timeout: timedelta = Field(
+        default=timedelta(seconds=10),
+        gt=timedelta(0),
+        description="How long a client may exceed the rate before its socket is closed.",
     )
     max_concurrent_calls: int = Field(
         default=32, ge=1, description="How many calls of one client run concurrently; others wait."

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from actionhero import ChannelRefused, ErrorType, RateLimited, ServiceUnavailable, TypedError
+from actionhero.transport import ABSENT
 from actionhero_websocket import messages
 from actionhero_websocket.protocol import frames
 
@@ -42,8 +43,23 @@ class SubscribingSession(Protocol):
     def send_texts(self, bodies: Iterable[bytes]) -> None:
         """Send several text messages in one write."""
 
-    def close(self, code: int, reason: str = "") -> None:
-        """Close the socket."""
+    def close_when_idle(self, code: int, reason: str = "") -> None:
+        """Close the socket once the messages before are answered."""
+
+    def end_if_idle(self) -> None:
+        """Close the socket if that has waited for the end of the operations."""
+
+
+class _Request(NamedTuple):
+    """A request to subscribe to a channel, or to unsubscribe from it."""
+
+    #: The `messageId` of the message.
+    id: Any
+    channel: Any = None
+    #: The identifier of the last broadcast received, `None`, or `ABSENT`.
+    since: Any = ABSENT
+    #: Whether its message has a list of channels, so that an error has to name the channel.
+    is_of_list: bool = False
 
 
 class Subscriptions:
@@ -69,23 +85,43 @@ class Subscriptions:
     # -- receiving -----------------------------------------------------------------------------
 
     def submit(self, id: Any, message: dict[str, Any], *, subscribe: bool) -> None:
-        """Handle a message: subscribe or unsubscribe."""
-        channel = message.get("channel")
-        if "channel" not in message:
-            self._send_error(id, ChannelRefused("Channel not found: undefined"))
-        elif not isinstance(channel, str) or not _CHANNEL_NAME.fullmatch(channel):
+        """Handle a message: subscribe to a channel or to several, or unsubscribe."""
+        since = message.get("since", ABSENT)
+        if "channels" not in message:
+            if "channel" in message:
+                self._submit(_Request(id, message["channel"], since), subscribe=subscribe)
+            else:
+                self._send_error(_Request(id), ChannelRefused("Channel not found: undefined"))
+            return
+        channels = message["channels"]
+        limit = self._registry.max_subscriptions
+        if not isinstance(channels, list) or not 0 < len(channels) <= limit or "channel" in message:
+            text = f"Invalid channels: send a list of 1 to {limit} names, and no channel"
+            self._send_error(_Request(id), TypedError(text, type=ErrorType.CHANNEL_VALIDATION))
+            return
+        for channel in channels:
+            own = since.get(str(channel), ABSENT) if isinstance(since, dict) else since
+            self._submit(_Request(id, channel, own, is_of_list=True), subscribe=subscribe)
+
+    def _submit(self, request: _Request, *, subscribe: bool) -> None:
+        channel = request.channel
+        if not isinstance(channel, str) or not _CHANNEL_NAME.fullmatch(channel):
             invalid = TypedError("Invalid channel name", type=ErrorType.CHANNEL_VALIDATION)
-            self._send_error(id, invalid)
+            self._send_error(request, invalid)
         elif not subscribe:
-            self._enqueue(channel, lambda: self._unsubscribe(id, channel))
+            self._enqueue(channel, lambda: self._unsubscribe(request))
         elif self._registry.is_draining:
-            self._send_error(id, ServiceUnavailable("The server is shutting down"))
-        elif self._waiting >= WAITING_LIMIT:
-            limited = RateLimited(f"Too many subscriptions are waiting (max {WAITING_LIMIT})")
-            self._send_error(id, limited)
+            self._send_error(request, ServiceUnavailable("The server is shutting down"))
+        elif self._waiting >= (limit := max(WAITING_LIMIT, self._registry.max_subscriptions)):
+            limited = RateLimited(f"Too many subscriptions are waiting (max {limit})")
+            self._send_error(request, limited)
         else:
-            has_since, since = "since" in message, message.get("since")
-            self._enqueue(channel, lambda: self._subscribe(id, channel, since, has_since=has_since))
+            self._enqueue(channel, lambda: self._subscribe(request))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no message about a channel waits for its answer."""
+        return not self._operations
 
     def reauthorize(self) -> None:
         """Authorize all subscriptions again, in a task: their session was revoked."""
@@ -123,14 +159,17 @@ class Subscriptions:
         finally:
             self._waiting -= len(operations)
             self._operations.pop(channel, None)
+            self._session.end_if_idle()
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _subscribe(self, id: Any, channel: str, since: Any, *, has_since: bool) -> None:
-        registry, session = self._registry, self._session
+    async def _subscribe(self, request: _Request) -> None:
+        registry, session, channel = self._registry, self._session, request.channel
+        has_since = request.since is not ABSENT
+        since = request.since if has_since else None
         try:
             if since is not None:
                 self._start_buffering(channel, since)
@@ -143,7 +182,7 @@ class Subscriptions:
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:  # noqa: BLE001 - the author's `authorize` and middleware
-            self._send_failure(id, f"subscribing to channel {channel!r}", error)
+            self._send_failure(request, f"subscribing to channel {channel!r}", error)
             return
         finally:
             buffered = self._stop_buffering(channel)
@@ -152,7 +191,7 @@ class Subscriptions:
             # Also for `null`, with which a client announces that it may resume later.
             facts |= {"gap": result.gap, "id": result.last_id}
         # In one write: the limit of the send buffer does not apply to a requested backlog.
-        bodies = [messages.subscribed(id, facts)]
+        bodies = [messages.subscribed(request.id, facts)]
         bodies += [delivery.json for delivery in (*result.backlog, *buffered)]
         session.send_texts(bodies)
 
@@ -177,15 +216,16 @@ class Subscriptions:
             self._session.buffered = None
         return deliveries
 
-    async def _unsubscribe(self, id: Any, channel: str) -> None:
+    async def _unsubscribe(self, request: _Request) -> None:
+        channel = request.channel
         try:
             await self._registry.channels.unsubscribe(self._session, channel)
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:  # noqa: BLE001 - as above
-            self._send_failure(id, f"unsubscribing from channel {channel!r}", error)
+            self._send_failure(request, f"unsubscribing from channel {channel!r}", error)
             return
-        self._session.send_text(messages.unsubscribed(id, channel))
+        self._session.send_text(messages.unsubscribed(request.id, channel))
 
     async def _reauthorize(self) -> None:
         registry, session = self._registry, self._session
@@ -198,7 +238,7 @@ class Subscriptions:
             registry.pipeline.error_outcome("authorizing subscriptions again", error)
             # Without an authorization, all subscriptions end.
             await registry.channels.unsubscribe_all(session)
-            session.close(frames.TRY_AGAIN_LATER, "Channels are not available")
+            session.close_when_idle(frames.TRY_AGAIN_LATER, "Channels are not available")
             return
         self.session_ids = {user_session.id} if user_session.id is not None else set()
         for channel in ended:
@@ -206,11 +246,13 @@ class Subscriptions:
 
     # -- errors --------------------------------------------------------------------------------
 
-    def _send_error(self, id: Any, error: TypedError) -> None:
-        self._session.send_text(self._registry.error_message(id, error))
-
-    def _send_failure(self, id: Any, operation: str, error: BaseException) -> None:
+    def _send_failure(self, request: _Request, operation: str, error: BaseException) -> None:
         outcome = self._registry.pipeline.error_outcome(operation, error)
         if outcome.error is not None:
-            message = self._registry.error_message(id, outcome.error, stack=outcome.stack)
-            self._session.send_text(message)
+            self._send_error(request, outcome.error, outcome.stack)
+
+    def _send_error(self, request: _Request, error: TypedError, stack: str | None = None) -> None:
+        document = self._registry.error_document(error, stack=stack)
+        if request.is_of_list:
+            document = {"channel": request.channel, **document}
+        self._session.send_text(messages.error(request.id, document))

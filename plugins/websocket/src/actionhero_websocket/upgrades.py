@@ -64,8 +64,10 @@ class EndpointUpgrade(Upgrade):
         """Negotiate the handshake, and return the headers and the socket."""
         compress = self._registry.settings.compress
         headers, window_bits = negotiate(request, self._cors, compress=compress)
-        sockets, serve = self._registry.sockets, self._endpoint.serve
-        return headers, EndpointSocket(sockets, request, serve, window_bits=window_bits)
+        socket = EndpointSocket(
+            self._registry.sockets, request, self._endpoint, window_bits=window_bits
+        )
+        return headers, socket
 
 
 def create_upgrades(app: Application) -> list[Upgrade]:

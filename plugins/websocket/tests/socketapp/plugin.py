@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,19 @@ async def echo(socket: EndpointSocket) -> None:
     """Send each message back."""
     async for message in socket:
         await socket.send(message)
+
+
+async def slow_echo(socket: EndpointSocket) -> None:
+    """Send each message back, after the event loop has done something else."""
+    async for message in socket:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        await socket.send(message)
+
+
+async def silent(socket: EndpointSocket) -> None:
+    """Receive nothing."""
+    await asyncio.Event().wait()
 
 
 async def fail(socket: EndpointSocket) -> None:
@@ -36,4 +50,12 @@ def actionhero_websocket_endpoints() -> list[Endpoint]:
         if "SOCKETAPP_CONFLICT" in os.environ
         else []
     )
-    return [Endpoint("/echo", echo), Endpoint("/fail", fail), Endpoint("/once", once), *conflict]
+    return [
+        Endpoint("/echo", echo),
+        Endpoint("/fast-echo", echo, messages_per_second=0),
+        Endpoint("/slow-echo", slow_echo),
+        Endpoint("/silent", silent),
+        Endpoint("/fail", fail),
+        Endpoint("/once", once),
+        *conflict,
+    ]

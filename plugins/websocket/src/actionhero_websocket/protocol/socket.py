@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from actionhero_websocket.protocol import frames
 from actionhero_websocket.protocol.frames import FrameError, FrameReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from actionhero.transport import TimeoutQueue
     from actionhero_web import UpgradeRequest
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: How much may be buffered for a client before `drained` waits.
 PAUSE_BYTES: Final = 65536
+#: How many pings of one read are each answered; of more, the last one is (RFC 6455 5.5.3).
+MAX_PONGS: Final = 16
 
 _PING: Final = frames.frame(frames.PING, b"")
 
@@ -26,8 +29,14 @@ class SocketOwner(Protocol):
 
     settings: WebSocketSettings
     send_buffer_bytes: int
+    #: How long a client may exceed the rate of messages before its socket is closed.
+    rate_seconds: float
     #: The sockets with an incomplete frame.
     unfinished: TimeoutQueue[Socket]
+    #: The sockets that the server closes once their messages are answered.
+    ending: TimeoutQueue[Socket]
+    #: The sockets whose client has sent a close frame, which is replied to then.
+    replying: TimeoutQueue[Socket]
     #: The sockets that have sent a close frame.
     closing: TimeoutQueue[Socket]
 
@@ -47,6 +56,9 @@ class Socket(asyncio.Protocol):
     No method waits, and there is no task: a frame is written when it is sent, or the connection is
     closed because too much is buffered already.
 
+    It ends in two steps: first, messages are ignored (`is_ending`); once the messages before are
+    answered, or after a timeout, the close frame is sent, and nothing more (`is_closing`).
+
     Args:
         sockets: The registry of sockets.
         request: The request of the handshake.
@@ -56,10 +68,12 @@ class Socket(asyncio.Protocol):
     __slots__ = (
         "_drained",
         "_is_paused",
+        "_pending_close",
         "_reader",
         "_unfinished",
         "close_code",
         "is_closing",
+        "is_ending",
         "request",
         "sockets",
         "transport",
@@ -73,8 +87,12 @@ class Socket(asyncio.Protocol):
         #: The window of our compression, as a base-two logarithm; 0: no compression.
         self.window_bits = window_bits
         self.transport: Any = None
-        #: Whether closing has started: nothing more is sent, and messages are ignored.
+        #: Whether messages are ignored from now on.
+        self.is_ending = False
+        #: Whether the close frame has been sent: nothing more is.
         self.is_closing = False
+        #: Sends the close frame, once the messages before are answered.
+        self._pending_close: Callable[[], None] | None = None
         #: The close code of the client, or ours, or 1006; `None` before closing has started.
         self.close_code: int | None = None
         #: The number of pings since the last pong.
@@ -95,8 +113,16 @@ class Socket(asyncio.Protocol):
     def on_message(self, opcode: int, content: bytearray) -> None:
         """Handle a message. Text is not decoded, and may be invalid UTF-8."""
 
-    def on_closing(self) -> None:
-        """Handle the start of closing: nothing more is sent, and messages are ignored."""
+    def is_busy(self) -> bool:
+        """Return whether messages are not answered yet; their end is reported to `end_if_idle`."""
+        return False
+
+    def on_close_frame(self, reply: Callable[[], None]) -> None:
+        """Handle a close frame of the client: send the reply."""
+        reply()
+
+    def on_ending(self) -> None:
+        """Handle the end of receiving: messages are ignored from now on."""
 
     def on_disconnect(self) -> None:
         """Handle the end of the connection."""
@@ -159,22 +185,49 @@ class Socket(asyncio.Protocol):
         self._send_close(code, reason)
         self.sockets.closing.add(self)
 
+    def close_when_idle(self, code: int, reason: str = "") -> None:
+        """Ignore further messages, and close once the messages before are answered."""
+        self.end(partial(self.close, code, reason), self.sockets.ending)
+
     def fail(self, code: int, reason: str) -> None:
-        """Send a close frame, and ignore all further data: it cannot be decoded."""
-        if self.is_closing or self.transport is None:
-            return
-        self._send_close(code, reason)
+        """Ignore all further data, which cannot be decoded, and close as `close_when_idle` does."""
         self._reader = None
-        # Not `transport.close`: a client that is still sending would get a reset, and miss the
-        # close frame.
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self.sockets.closing.add(self)
+        self.end(partial(self._close_failed, code, reason), self.sockets.ending)
+
+    def end(self, close: Callable[[], None], timeouts: TimeoutQueue[Socket]) -> None:
+        """Ignore further messages, and call `close` once the messages before are answered.
+
+        Args:
+            close: Sends the close frame.
+            timeouts: The queue with the time limit.
+        """
+        if self.is_ending or self.transport is None:
+            return
+        self.is_ending = True
+        self.on_ending()
+        if self.is_busy():
+            self._pending_close = close
+            timeouts.add(self)
+        else:
+            close()
+
+    def end_if_idle(self) -> None:
+        """Send the close frame if it has waited for this: all messages are answered."""
+        if self._pending_close is not None and not self.is_busy():
+            self.end_now()
+
+    def end_now(self) -> None:
+        """Send the close frame, although messages may not be answered."""
+        close, self._pending_close = self._pending_close, None
+        self.sockets.ending.discard(self)
+        self.sockets.replying.discard(self)
+        if close is not None:
+            close()
 
     def abort(self) -> None:
         """Close the connection immediately."""
         if self.transport is not None:
-            self.is_closing = True
+            self.is_ending = self.is_closing = True
             self.transport.abort()
 
     def abort_soon(self) -> None:
@@ -189,17 +242,38 @@ class Socket(asyncio.Protocol):
         self.abort()
 
     def _send_close(self, code: int, reason: str) -> None:
-        self.is_closing = True
+        was_ending, self.is_ending, self.is_closing = self.is_ending, True, True
         self.close_code = code
         if not self.transport.is_closing():
             self.transport.write(frames.close_frame(code, reason))
         self._notify_drained()
-        self.on_closing()
+        if not was_ending:
+            self.on_ending()
+
+    def _close_failed(self, code: int, reason: str) -> None:
+        if self.is_closing or self.transport is None:
+            return
+        self._send_close(code, reason)
+        # Not `transport.close`: a client that is still sending would get a reset, and miss the
+        # close frame.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.sockets.closing.add(self)
 
     def _handle_close(self, content: bytearray) -> None:
-        """Reply to a close frame, and close the connection."""
         self._reader = None
         code = int.from_bytes(content[:2]) if content else frames.NO_CODE
+        reply = partial(self._reply_to_close, code)
+        if self.is_ending:
+            self._pending_close = None
+            reply()
+        else:
+            self.on_close_frame(reply)
+
+    def _reply_to_close(self, code: int) -> None:
+        """Reply to a close frame, unless it is a reply itself, and close the connection."""
+        if self.transport is None:
+            return
         if not self.is_closing:
             self._send_close(code, "")
         self.close_code = code
@@ -227,16 +301,22 @@ class Socket(asyncio.Protocol):
             return
         text = reader.read_single_text(data)
         if text is not None:
-            if not self.is_closing:
+            if not self.is_ending:
                 self.on_message(frames.TEXT, text)
             return
+        pings = 0
+        last_ping: bytearray | None = None
         try:
             for opcode, content in reader.feed(data):
                 if opcode <= frames.BINARY:
-                    if not self.is_closing:
+                    if not self.is_ending:
                         self.on_message(opcode, content)
                 elif opcode == frames.PING:
-                    self.write(frames.frame(frames.PONG, content))
+                    pings += 1
+                    if pings <= MAX_PONGS:
+                        self.write(frames.frame(frames.PONG, content))
+                    else:
+                        last_ping = content
                 elif opcode == frames.PONG:
                     self.unanswered_pings = 0
                 else:
@@ -246,6 +326,8 @@ class Socket(asyncio.Protocol):
         except FrameError as error:
             self.fail(error.code, error.reason)
             return
+        if last_ping is not None:
+            self.write(frames.frame(frames.PONG, last_ping))
         if reader.remainder is not self._unfinished:
             # The timeout starts with the first byte of a frame, however slowly the others arrive.
             self._unfinished = reader.remainder
@@ -270,8 +352,8 @@ class Socket(asyncio.Protocol):
         """Clean up: the connection is closed."""
         if self.transport is None:
             return
-        self.transport = self._reader = self._unfinished = None
-        self.is_closing = True
+        self.transport = self._reader = self._unfinished = self._pending_close = None
+        self.is_ending = self.is_closing = True
         if self.close_code is None:
             self.close_code = frames.ABNORMAL
         self.sockets.remove(self)

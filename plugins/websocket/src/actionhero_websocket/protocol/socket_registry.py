@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: How many pings may stay unanswered.
 MAX_UNANSWERED_PINGS: Final = 2
+#: How long the accepted messages of a socket may take before the server closes it.
+ENDING_SECONDS: Final = 5.0
 #: How many sockets are closed before other tasks run.
 BATCH_SIZE: Final = 200
 
@@ -30,6 +32,7 @@ class SocketRegistry:
     def __init__(self, settings: WebSocketSettings) -> None:
         self.settings = settings
         self.send_buffer_bytes = settings.send_buffer_bytes
+        self.rate_seconds = settings.rate_timeout.total_seconds()
         self._open: set[Socket] = set()
         self._pings: TimeoutQueue[Socket] | None = None
         if seconds := settings.ping_interval.total_seconds():
@@ -42,6 +45,11 @@ class SocketRegistry:
         self.closing: TimeoutQueue[Socket] = TimeoutQueue(
             settings.close_timeout.total_seconds(), _abort
         )
+        #: The sockets that are closed once their messages are answered.
+        self.ending: TimeoutQueue[Socket] = TimeoutQueue(ENDING_SECONDS, _end_now)
+        #: The same, for a close frame of the client.
+        self.replying: TimeoutQueue[Socket] = TimeoutQueue(self.closing.seconds, _end_now)
+        self._timeouts = (self.unfinished, self.closing, self.ending, self.replying)
         self._all_closed: asyncio.Event | None = None
         self._received: list[tuple[Socket, bytes]] = []
 
@@ -72,9 +80,10 @@ class SocketRegistry:
     def remove(self, socket: Socket) -> None:
         """Remove a socket whose connection is closed."""
         self._open.discard(socket)
-        for queue in (self._pings, self.unfinished, self.closing):
-            if queue is not None:
-                queue.discard(socket)
+        if self._pings is not None:
+            self._pings.discard(socket)
+        for queue in self._timeouts:
+            queue.discard(socket)
         if not self._open and self._all_closed is not None:
             self._all_closed.set()
 
@@ -92,9 +101,10 @@ class SocketRegistry:
         """Close all connections immediately."""
         for socket in list(self._open):
             socket.abort()
-        for queue in (self._pings, self.unfinished, self.closing):
-            if queue is not None:
-                queue.clear()
+        if self._pings is not None:
+            self._pings.clear()
+        for queue in self._timeouts:
+            queue.clear()
 
     def __iter__(self) -> Iterator[Socket]:
         return iter(list(self._open))
@@ -114,6 +124,10 @@ class SocketRegistry:
 
 def _fail_unfinished(socket: Socket) -> None:
     socket.fail(frames.POLICY_VIOLATION, "Frame timeout")
+
+
+def _end_now(socket: Socket) -> None:
+    socket.end_now()
 
 
 def _abort(socket: Socket) -> None:
