@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import pytest
 from openapi_spec_validator import validate
 
-from actionhero import Action, Call, Field, File, Inputs, Middleware, NotFound, Stream
+from actionhero import (
+    Action,
+    Call,
+    Field,
+    File,
+    Inputs,
+    Middleware,
+    NotFound,
+    Stream,
+    hookimpl,
+)
 from actionhero.plugins.core_plugin import ShowStatus
 from actionhero_openapi import Operation
 from actionhero_openapi.document import openapi_document
 from actionhero_sessions import RequireSession
-from actionhero_web import Route
+from actionhero_web import BodyDecoder, BodyEncoder, Cache, Route
 
 if TYPE_CHECKING:
     from plugins.openapi.tests.conftest import DocumentOf, LoadApp
@@ -360,6 +370,70 @@ def test_settings_describe_the_api(document_of: DocumentOf) -> None:
         "description": "The guest list.",
     }
     assert document["servers"] == [{"url": "https://example.com/api"}]
+
+
+class MessagePackDecoder(BodyDecoder):
+    """Decodes requests."""
+
+    media_types = ("application/msgpack", "application/x-msgpack")
+
+    def decode(self, body: bytes) -> dict[str, Any]:
+        return {}
+
+
+class MessagePackEncoder(BodyEncoder):
+    """Encodes responses."""
+
+    media_type = "application/msgpack"
+
+    def encode(self, value: Any) -> bytes:
+        return b""
+
+
+class MessagePackPlugin:
+    """A plugin with another media type."""
+
+    @hookimpl
+    def actionhero_web_decoders(self) -> list[BodyDecoder]:
+        return [MessagePackDecoder()]
+
+    @hookimpl
+    def actionhero_web_encoders(self) -> list[BodyEncoder]:
+        return [MessagePackEncoder()]
+
+
+def test_the_media_types_of_plugins_are_documented(document_of: DocumentOf) -> None:
+    """Wherever a body may be JSON, errors included."""
+    document = document_of(EditGuest, MessagePackPlugin())
+
+    validate(document)
+    operation = document["paths"]["/guest/{guest}"]["post"]
+    accepted = operation["requestBody"]["content"]
+    assert list(accepted) == ["application/json", "application/msgpack", "application/x-msgpack"]
+    assert accepted["application/msgpack"] == accepted["application/json"]
+    returned = ["application/json", "application/msgpack"]
+    assert list(operation["responses"]["200"]["content"]) == returned
+    for response in document["components"]["responses"].values():
+        assert list(response["content"]) == returned
+
+
+def test_a_cached_route_may_respond_without_content(document_of: DocumentOf) -> None:
+    """With 304, if the client has the current version."""
+
+    class Show(Action):
+        name = "show"
+        web = [
+            Route.get("/cached", cache=Cache(max_age=60)),
+            Route.get("/untagged", cache=Cache(max_age=60, etag=False)),
+        ]
+
+        async def run(self) -> int:
+            return 1
+
+    paths = document_of(Show)["paths"]
+
+    assert "content" not in paths["/cached"]["get"]["responses"]["304"]
+    assert "304" not in paths["/untagged"]["get"]["responses"]
 
 
 def test_the_document_is_cached(load_app: LoadApp) -> None:

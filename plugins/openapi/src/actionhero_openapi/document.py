@@ -11,6 +11,7 @@ from apispec import APISpec
 from actionhero import Application, Connection, __version__
 from actionhero.settings import AppSettings
 from actionhero_openapi.error_responses import error_responses, error_schemas
+from actionhero_openapi.media_types import add_media_types
 from actionhero_openapi.operation import operation_of
 from actionhero_openapi.operations import SESSION_SCHEME, OperationBuilder
 from actionhero_openapi.settings import OpenApiSettings
@@ -94,6 +95,7 @@ class OpenApiDocument:
         if uses_session:
             spec.components.security_scheme(SESSION_SCHEME, _session_scheme(cookie))
         document: dict[str, Any] = spec.to_dict()
+        add_media_types(document, self._app)
         if importlib.util.find_spec("aiohttp_apispec") is not None:
             from actionhero_openapi import aiohttp_handlers
 

@@ -130,6 +130,9 @@ class OperationBuilder:
             responses = self._responses_with({}, route, declared)
         elif content := self._content(action, name, declared):
             responses = self._responses_with(content, route, declared)
+        if route.cache is not None and route.cache.etag:
+            description = "The client has this version already: its `If-None-Match` has the `ETag`."
+            responses["304"] = {"description": description}
         if _returns(action, web.StreamResponse):
             native = _native_content(declared)
             for status in declared.statuses:

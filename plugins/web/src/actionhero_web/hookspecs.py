@@ -73,7 +73,7 @@ def actionhero_web_application(application: web.Application, app: Application) -
 def actionhero_web_decoders(app: Application) -> Sequence[BodyDecoder] | None:
     """Decoders of request bodies of other media types than JSON and forms.
 
-    Called once, when the aiohttp application is built.
+    Called when the aiohttp application is built, and for the OpenAPI document.
 
     Args:
         app: The application.
@@ -98,7 +98,7 @@ def actionhero_web_decoders(app: Application) -> Sequence[BodyDecoder] | None:
 def actionhero_web_encoders(app: Application) -> Sequence[BodyEncoder] | None:
     """Encoders of results and errors in other media types than JSON.
 
-    Called once, when the aiohttp application is built.
+    Called when the aiohttp application is built, and for the OpenAPI document.
 
     Args:
         app: The application.
