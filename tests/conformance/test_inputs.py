@@ -209,7 +209,7 @@ async def transports() -> AsyncIterator[Transports]:
         url = f"127.0.0.1:{server.port}"  # type: ignore[attr-defined]
         async with (
             aiohttp.ClientSession(f"http://{url}") as http,
-            connect(f"ws://{url}/api") as socket,
+            connect(f"ws://{url}/api", messages_per_second=0) as socket,
         ):
             yield Transports(app, http, socket)
 

@@ -1,125 +1,215 @@
-"""The client for tests and scripts, with a real server."""
+"""Calls and streams of the client, with a real server."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from contextlib import aclosing
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from plugins.websocket.tests.peers import CuttableProxy, scripted_server, url
+from pydantic import BaseModel, SecretStr
 
-from actionhero import Event
+from actionhero import Action, Event
 from actionhero.testing import free_port
-from actionhero_redis.testing import throw_away_redis
-from actionhero_websocket.client import CallFailed, ConnectionLost, Message, connect
-from actionhero_websocket.client.messages import parse_event
+from actionhero_websocket.client import (
+    CallFailed,
+    ConnectionLost,
+    InvalidInputs,
+    InvalidResult,
+    ServerError,
+    connect,
+)
+from actionhero_websocket.client.events import parse_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
 
-    from plugins.websocket.tests.conftest import ServerProcess, StartServer
-
-    from actionhero_websocket.client import Client
-
-TIMEOUT_SECONDS = 30.0
-NO_RATE_LIMIT = "[websocket]\nmessages_per_second = 0\n"
+    from aiohttp import web
+    from plugins.websocket.tests.conftest import ServerProcess
 
 
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    """Yield the URL of a Redis that servers share, and that outlives them."""
-    with throw_away_redis() as redis:
-        yield redis.url
+def nested(depth: int) -> Any:
+    """Return nested lists."""
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
 
 
-def url(server: ServerProcess) -> str:
-    return f"ws://127.0.0.1:{server.port}/api"
+class Credentials(BaseModel):
+    """Inputs with a secret."""
+
+    password: SecretStr
 
 
-async def wait_for_reconnect(client: Client, before: int = 0) -> None:
-    """Wait until a lost connection and all its subscriptions are restored."""
-    while client.reconnections == before:
-        # Waits for the new connection, or fails if the loss was not detected yet.
-        with contextlib.suppress(ConnectionLost):
-            await client.call("greet", name="Ada")
-    await client.call("greet", name="Ada")
+class Greeting(BaseModel):
+    greeting: str
+    times: int
 
 
-async def broadcast_with_retries(client: Client, channel: str, message: str) -> None:
-    """Broadcast a message, with retries until it succeeds."""
-    while True:
-        with contextlib.suppress(CallFailed):
-            await client.call("broadcast", channel=channel, message=message)
-            return
-        await asyncio.sleep(0.05)
+class GreetInputs(BaseModel):
+    name: str
 
 
-class CuttableProxy:
-    """A TCP proxy whose connections can be cut."""
+class Greet(Action):
+    """The contract of the server's action."""
 
-    def __init__(self, port: int) -> None:
-        self._target_port = port
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self.url = ""
+    name = "greet"
 
-    async def __aenter__(self) -> CuttableProxy:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.url = f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/api"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        self.cut()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
-
-    def cut(self) -> None:
-        """Abort all connections."""
-        for writer in self._writers:
-            writer.transport.abort()
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
-        self._writers |= {writer, other_writer}
-        for source, target in ((reader, other_writer), (other_reader, writer)):
-            task = asyncio.create_task(self._copy(source, target))
-            self._tasks.add(task)
-
-    @staticmethod
-    async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while data := await source.read(65536):
-                target.write(data)
-                await target.drain()
-        target.transport.abort()
+    async def run(self, inputs: GreetInputs) -> Greeting:
+        raise NotImplementedError
 
 
-async def test_calls_return_their_value(server: ServerProcess) -> None:
-    """Fifty concurrent calls, each with its own."""
-    async with connect(url(server)) as client:
-        responses = await asyncio.gather(*(client.call("greet", name=f"A{i}") for i in range(50)))
+class Number(BaseModel):
+    number: int
 
-    assert [response["greeting"] for response in responses] == [f"Hello, A{i}!" for i in range(50)]
+
+class Numbers(Action):
+    """The contract of a stream."""
+
+    name = "stream"
+
+    async def run(self, count: int = 3) -> AsyncIterator[Number]:
+        yield Number(number=count)
+
+
+# -- calls -------------------------------------------------------------------------------------
+
+
+async def test_concurrent_calls_keep_to_the_rate_of_the_server(
+    original_server: ServerProcess,
+) -> None:
+    """The server accepts 20 messages per second; each call returns its own value."""
+    async with connect(url(original_server)) as client:
+        responses = await asyncio.gather(*(client.call("greet", name=f"A{i}") for i in range(45)))
+
+    assert [response["greeting"] for response in responses] == [f"Hello, A{i}!" for i in range(45)]
 
 
 async def test_failed_calls_raise_the_error(server: ServerProcess) -> None:
-    """With type, key, value and request id."""
+    """With type, key, value, all problems and request id."""
     async with connect(url(server)) as client:
         with pytest.raises(CallFailed, match="at least 2 characters") as refused:
-            await client.call("greet", name="A")
+            await client.call("greet", name="A", times="x")
         with pytest.raises(CallFailed, match="Action not found: missing") as unknown:
             await client.call("missing")
 
     assert (refused.value.key, refused.value.value) == ("name", "A")
+    assert [error["pointer"] for error in refused.value.errors] == ["/name", "/times"]
     assert refused.value.request_id
     assert unknown.value.type == "CONNECTION_ACTION_NOT_FOUND"
 
 
+@pytest.mark.parametrize(
+    ("value", "pointer", "reason"),
+    [
+        ({"text": ["a\0b"]}, "/value/text/0", "a NUL character"),
+        ({"\0": 1}, "/value/\0", "the name contains a NUL character"),
+        ("\ud83d", "/value", "a lone surrogate"),
+        ([1.0, float("nan")], "/value/1", "a number out of range"),
+        (float("-inf"), "/value", "a number out of range"),
+        (nested(70), "/value" + "/0" * 61, "nested deeper than 62 levels"),
+        (object(), "/value", "'object' cannot be written as JSON"),
+        (b"\xff", "/value", "'bytes' cannot be written as JSON"),
+        ("x" * 70_000, "/value", "and the limit is 65536"),
+    ],
+    ids=["nul", "name", "surrogate", "nan", "infinity", "depth", "object", "bytes", "size"],
+)
+async def test_inputs_that_cannot_be_sent_fail_their_own_call(
+    server: ServerProcess, value: Any, pointer: str, reason: str
+) -> None:
+    """Nothing is sent; the error names the input. Another call is not affected."""
+    async with connect(url(server)) as client:
+        other = asyncio.create_task(client.call("wait"))
+        await asyncio.to_thread(server.wait_for, "waiting for release")
+
+        with pytest.raises(InvalidInputs, match=reason) as invalid:
+            await client.call("greet", name="Ada", value=value)
+
+        while not other.done():
+            await client.call("release")
+        assert await other == {"waited": True}
+        assert client.reconnections == 0
+    assert invalid.value.pointer == pointer
+
+
+async def test_secrets_are_sent_unmasked(server: ServerProcess) -> None:
+    """A short one is refused by its length."""
+    async with connect(url(server)) as client:
+        assert await client.run("secret:store", Credentials(password=SecretStr("12345678"))) == {}
+        with pytest.raises(CallFailed, match="at least 8 characters"):
+            await client.run("secret:store", {"password": SecretStr("1234567")})
+
+
+async def test_errors_without_an_id_end_no_call(server: ServerProcess) -> None:
+    """They are reported to listeners."""
+    async with connect(url(server)) as client:
+        reported: asyncio.Queue[Any] = asyncio.Queue()
+        client.listen(reported.put_nowait)
+        waiting = asyncio.create_task(client.call("wait"))
+        await asyncio.to_thread(server.wait_for, "waiting for release")
+
+        assert client._connection._socket is not None
+        await client._connection._socket.send_str("not JSON")
+        event = await reported.get()
+
+        assert not waiting.done()
+        while not waiting.done():
+            await client.call("release")
+    assert isinstance(event, ServerError)
+    assert "Invalid JSON" in str(event.error)
+
+
+async def test_results_have_the_type_of_the_action(server: ServerProcess) -> None:
+    """That of a class, or another one."""
+    async with connect(url(server)) as client:
+        greeting = await client.run(Greet, GreetInputs(name="Ada"))
+        same = await client.call(Greet, name="Ada")
+        other = await client.run("greet", {"name": "Ada"}, result=dict[str, str | int])
+        items = await client.run("value", {"kind": "list"}, result=list[Any])
+        nothing = await client.run("value", {"kind": "none"}, result=int | None)
+        with pytest.raises(InvalidResult, match="'greet' does not match its type: /number"):
+            await client.run("greet", {"name": "Ada"}, result=Number)
+
+    assert greeting == same == Greeting(greeting="Hello, Ada!", times=1)
+    assert other == {"greeting": "Hello, Ada!", "times": 1}
+    assert items == ["a", {"b": 1}]
+    assert nothing is None
+
+
+async def test_calls_have_a_timeout(server: ServerProcess) -> None:
+    """That of the client, or their own."""
+    async with connect(url(server), timeout=timedelta(milliseconds=20)) as client:
+        with pytest.raises(TimeoutError, match=r"no answer within 0\.02 s"):
+            await client.call("wait")
+        result = await client.run("greet", {"name": "Ada"}, timeout=timedelta(seconds=30))
+
+    assert result["greeting"] == "Hello, Ada!"
+
+
+async def test_rate_limits_of_actions_are_retried_on_request() -> None:
+    """Without the option, the call fails: the action may have its own reason."""
+
+    async def refuse_twice(socket: web.WebSocketResponse, _: int) -> None:
+        number = 0
+        async for message in socket:
+            id = message.json()["messageId"]
+            error = {"type": "CONNECTION_RATE_LIMITED", "message": "Five per minute"}
+            number += 1
+            reply = {"response": {"number": number}} if number == 3 else {"error": error}
+            await socket.send_json({"messageId": id, **reply})
+
+    async with scripted_server(refuse_twice) as address, connect(address) as client:
+        with pytest.raises(CallFailed, match="Five per minute"):
+            await client.call("limited")
+        assert await client.run("limited", retry_rate_limited=True) == {"number": 3}
+
+
 async def test_the_session_is_that_of_the_cookie(server: ServerProcess) -> None:
-    """A sign-in over HTTP is valid for the socket."""
+    """A sign-in over HTTP is valid for the socket, also of a connected client."""
     http_url = f"http://127.0.0.1:{server.port}/api"
     jar = aiohttp.CookieJar(unsafe=True)
     async with (
@@ -133,234 +223,56 @@ async def test_the_session_is_that_of_the_cookie(server: ServerProcess) -> None:
     async with connect(url(server)) as client:
         with pytest.raises(CallFailed):
             await client.call("whoami")
+        await client.reconnect(session=cookie)
+        assert await client.call("whoami") == {"name": "Ada"}
+
+
+# -- streams -----------------------------------------------------------------------------------
 
 
 async def test_streams_yield_events_and_chunks(server: ServerProcess) -> None:
     """A later error is raised after the items before it."""
     async with connect(url(server)) as client:
         numbers = [item.data async for item in client.stream("stream", count=3)]
+        typed = [item.data async for item in client.stream(Numbers, count=2)]
         [event] = [item async for item in client.stream("event")]
         text = "".join([chunk async for chunk in client.chunks("chunks")])
         failing = client.stream("stream", count=1, fails=True)
         first = await anext(failing)
         with pytest.raises(CallFailed, match="No more"):
             await anext(failing)
-        # The next call works in spite of the unfinished stream.
-        async with aclosing(client.stream("stream", count=50)) as some:
-            await anext(some)
-        assert (await client.call("greet", name="Ada"))["times"] == 1
+        with pytest.raises(CallFailed, match="Action not found"):
+            await anext(client.stream("missing"))
 
     assert numbers == [{"number": 0}, {"number": 1}, {"number": 2}]
+    assert typed == [Number(number=0), Number(number=1)]
     assert event == Event({"index": 1}, event="counter", id="7")
     assert text == "grüße"
     assert first.data == {"number": 0}
 
 
-async def test_subscriptions_yield_messages_in_order(server: ServerProcess) -> None:
-    """Between entering and leaving the `with` block."""
-    async with connect(url(server)) as client, connect(url(server)) as other:
-        async with client.subscribe("log:order") as messages:
-            for number in range(10):
-                await other.call("broadcast", channel="log:order", message=number, sender="Ada")
-            received = [await anext(messages) for _ in range(10)]
-            with pytest.raises(ValueError, match="subscription to channel 'log:order' already"):
-                await client.subscribe("log:order").__aenter__()
-        assert (await client.call("subscribers"))["subscribers"] == {}
-
-    assert [message.message for message in received] == list(range(10))
-    assert {message.sender for message in received} == {"Ada"}
-    assert not any(message.after_gap for message in received)
-
-
-async def test_refused_subscriptions_raise_the_error(server: ServerProcess) -> None:
-    """On entering."""
+async def test_streams_can_be_left_early(server: ServerProcess) -> None:
+    """The next call works."""
     async with connect(url(server)) as client:
-        with pytest.raises(CallFailed, match="Authentication required"):
-            async with client.subscribe("messages"):
-                pytest.fail("the subscription was accepted")
-
-
-async def test_since_resumes_an_earlier_subscription(server: ServerProcess) -> None:
-    """The messages in between are received."""
-    async with connect(url(server)) as client:
-        async with client.subscribe("log:since") as messages:
-            await client.call("broadcast", channel="log:since", message="one")
-            await anext(messages)
-        for text in ("two", "three"):
-            await client.call("broadcast", channel="log:since", message=text)
-
-        async with client.subscribe("log:since", since=messages.last_id) as resumed:
-            received = [(await anext(resumed)).message for _ in range(2)]
-
-    assert received == ["two", "three"]
-    assert resumed.gaps == 0
-
-
-async def test_lost_connections_are_restored_without_gaps(
-    start_server: StartServer, redis_url: str
-) -> None:
-    """Cut several times during broadcasts; each message is received once, in order."""
-    server = start_server(NO_RATE_LIMIT, {"REDIS_URL": redis_url})
-    count = 60
-    async with (
-        CuttableProxy(server.port) as proxy,
-        connect(proxy.url) as client,
-        connect(url(server)) as other,
-    ):
-        async with client.subscribe("log:cut") as messages:
-            await other.call("broadcast", channel="log:cut", message=-1)
-            received = [(await anext(messages)).message]
-            before = client.reconnections
-            for number in range(count):
-                await other.call("broadcast", channel="log:cut", message=number)
-                if number % 20 == 10:
-                    proxy.cut()
-                elif number % 20 == 15:
-                    # Five messages were sent without a connection.
-                    await wait_for_reconnect(client, before)
-                    before = client.reconnections
-            missing = count + 1 - len(received)
-            received += [(await anext(messages)).message for _ in range(missing)]
-
-        assert received == list(range(-1, count))
-        assert client.reconnections == 3
-        assert messages.gaps == 0
-        # There are no more messages: they would precede this response.
+        async with aclosing(client.stream("stream", count=50)) as some:
+            await anext(some)
         assert (await client.call("greet", name="Ada"))["times"] == 1
-        assert messages._items.empty()
 
 
-async def test_clients_reconnect_to_a_restarted_server(
-    start_server: StartServer, redis_url: str, tmp_path: Any
-) -> None:
-    """Broadcasts of another server in between are received, and calls wait."""
-    port = str(free_port())
-    environ = {"REDIS_URL": redis_url}
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-    first = start_server(NO_RATE_LIMIT, {**environ, "PORT": port}, folder=tmp_path / "one")
-    second = start_server(NO_RATE_LIMIT, environ, folder=tmp_path / "two")
-    async with (
-        connect(url(first)) as client,
-        connect(url(second)) as other,
-        client.subscribe("log:again") as messages,
-    ):
-        await other.call("broadcast", channel="log:again", message="before")
-        received = [(await anext(messages)).message]
-
-        assert await asyncio.to_thread(first.stop) == 0
-        await other.call("broadcast", channel="log:again", message="during")
-        waiting = asyncio.create_task(client.call("greet", name="Ada"))
-        await asyncio.to_thread(
-            start_server, NO_RATE_LIMIT, {**environ, "PORT": port}, folder=tmp_path / "one"
-        )
-
-        received.append((await anext(messages)).message)
-        assert (await waiting)["greeting"] == "Hello, Ada!"
-        await other.call("broadcast", channel="log:again", message="after")
-        received.append((await anext(messages)).message)
-
-    assert received == ["before", "during", "after"]
-
-
-async def test_resubscribing_respects_the_rate_limit(
-    original_server: ServerProcess,
-) -> None:
-    """The server accepts 20 messages per second, and there are 25 subscriptions."""
-    names = [f"many:{number}" for number in range(25)]
-    async with contextlib.AsyncExitStack() as stack:
-        proxy = await stack.enter_async_context(CuttableProxy(original_server.port))
-        client = await stack.enter_async_context(connect(proxy.url))
-        subscriptions = []
-        for number, name in enumerate(names):
-            if number == 15:
-                await asyncio.sleep(1)
-            subscriptions.append(await stack.enter_async_context(client.subscribe(name)))
-
-        proxy.cut()
-        await wait_for_reconnect(client)
-
-        counts = (await client.call("subscribers"))["subscribers"]
-        assert {name: counts.get(name) for name in names} == dict.fromkeys(names, 1)
-        assert client.reconnections == 1
-        # Unsubscribing from all of them would exceed the rate limit too.
-        await client._connection.close()
-
-
-async def test_subscriptions_survive_a_redis_outage_during_a_reconnect(
-    start_server: StartServer,
-) -> None:
-    """The server refuses them temporarily; afterwards nothing is missing."""
-    with throw_away_redis(options=["--appendfsync", "always"]) as redis:
-        environ = {"REDIS_URL": redis.url, "ACTIONHERO_REDIS__RETRIES": "0"}
-        server = start_server(NO_RATE_LIMIT, environ)
-        async with (
-            CuttableProxy(server.port) as proxy,
-            connect(proxy.url) as client,
-            connect(url(server)) as other,
-            client.subscribe("log:away") as messages,
-        ):
-            await other.call("broadcast", channel="log:away", message="before")
-            received = [(await anext(messages)).message]
-
-            await asyncio.to_thread(redis.kill)
-            proxy.cut()
-            while client.reconnections < 2:  # noqa: ASYNC110 - there is no event
-                await asyncio.sleep(0.01)
-            await asyncio.to_thread(redis.start)
-            await broadcast_with_retries(other, "log:away", "after")
-            received.append((await anext(messages)).message)
-
-    assert received == ["before", "after"]
-    assert messages.gaps == 0
-
-
-async def test_reconnects_without_history_are_a_gap(server: ServerProcess) -> None:
-    """The next message has `after_gap`."""
-    async with (
-        CuttableProxy(server.port) as proxy,
-        connect(proxy.url) as client,
-        connect(url(server)) as other,
-        client.subscribe("news") as messages,
-    ):
-        await other.call("broadcast", channel="news", message="before")
-        before = await anext(messages)
-
-        proxy.cut()
-        await wait_for_reconnect(client)
-        await other.call("broadcast", channel="news", message="after")
-        after = await anext(messages)
-
-    assert (before.message, before.after_gap) == ("before", False)
-    assert (after.message, after.after_gap) == ("after", True)
-    assert messages.gaps == 1
+# -- connections -------------------------------------------------------------------------------
 
 
 async def test_calls_without_a_response_raise_connection_lost(server: ServerProcess) -> None:
-    """They are not retried: they may have run."""
+    """They are not repeated: they may have run."""
     async with CuttableProxy(server.port) as proxy, connect(proxy.url) as client:
         waiting = asyncio.create_task(client.call("wait"))
         await asyncio.to_thread(server.wait_for, "waiting for release")
 
         proxy.cut()
 
-        with pytest.raises(ConnectionLost, match="the connection was lost"):
+        with pytest.raises(ConnectionLost, match="the connection was lost") as lost:
             await waiting
-
-
-async def test_without_reconnects_calls_and_subscriptions_end(server: ServerProcess) -> None:
-    """They raise `ConnectionLost`."""
-    async with (
-        CuttableProxy(server.port) as proxy,
-        connect(proxy.url, reconnects=False) as client,
-        client.subscribe("news") as messages,
-    ):
-        proxy.cut()
-
-        with pytest.raises(ConnectionLost):
-            await anext(messages)
-        with pytest.raises(ConnectionLost):
-            await client.call("greet", name="Ada")
+    assert lost.value.sent
 
 
 async def test_unreachable_servers_raise_connection_lost(server: ServerProcess) -> None:
@@ -369,18 +281,25 @@ async def test_unreachable_servers_raise_connection_lost(server: ServerProcess) 
     with pytest.raises(ConnectionLost, match=f"ws://127.0.0.1:{port}/api is unreachable"):
         async with connect(f"ws://127.0.0.1:{port}/api"):
             pytest.fail("the connection succeeded")
-    with pytest.raises(ConnectionLost, match="refused the connection: 403"):
+    with pytest.raises(ConnectionLost, match="refused the connection: 403") as lost:
         async with connect(url(server), headers={"Origin": "https://elsewhere.example"}):
             pytest.fail("the connection was accepted")
+    assert not lost.value.sent
 
 
 async def test_calls_of_a_closed_client_raise_connection_lost(server: ServerProcess) -> None:
-    """With the cause."""
+    """With the cause; so do calls that waited."""
     async with connect(url(server)) as client:
-        pass
+        waiting = asyncio.create_task(client.call("wait"))
+        await asyncio.to_thread(server.wait_for, "waiting for release")
 
-    with pytest.raises(ConnectionLost, match="the client is closed"):
+    with pytest.raises(ConnectionLost, match="the client is closed") as lost:
         await client.call("greet", name="Ada")
+    assert not lost.value.sent
+    with pytest.raises(ConnectionLost, match="the client is closed") as lost:
+        await waiting
+    assert lost.value.sent
+    assert client.state == "closed"
 
 
 @pytest.mark.parametrize(
@@ -395,14 +314,3 @@ async def test_calls_of_a_closed_client_raise_connection_lost(server: ServerProc
 def test_server_sent_events_are_parsed(text: str, event: Event[Any]) -> None:
     """As in browsers."""
     assert parse_event(text) == event
-
-
-def test_messages_are_named_tuples() -> None:
-    """With defaults for the optional fields."""
-    assert Message("news", "hello", "Ada")._asdict() == {
-        "channel": "news",
-        "message": "hello",
-        "sender": "Ada",
-        "id": None,
-        "after_gap": False,
-    }

@@ -43,7 +43,10 @@ async def test_no_broadcast_is_lost_when_redis_crashes(
                     start_server, SETTINGS, {"REDIS_URL": redis.url}, folder=folder
                 )
                 url = f"ws://127.0.0.1:{server.port}/api"
-                clients += [await stack.enter_async_context(connect(url)) for _ in range(3)]
+                clients += [
+                    await stack.enter_async_context(connect(url, messages_per_second=0))
+                    for _ in range(3)
+                ]
             senders = [clients.pop(0), clients.pop(2)]
             subscriptions = [
                 await stack.enter_async_context(each.subscribe(CHANNEL)) for each in clients

@@ -12,6 +12,8 @@ from actionhero.plugins import lazy_names
 
 if TYPE_CHECKING:
     from actionhero.action import RegisteredAction as RegisteredAction
+    from actionhero.call import WithInputs as WithInputs
+    from actionhero.call import WithoutInputs as WithoutInputs
     from actionhero.errors import ABSENT as ABSENT
     from actionhero.health import Diagnosis as Diagnosis
     from actionhero.health import Finding as Finding
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from actionhero.inputs.problems import pointer_to as pointer_to
     from actionhero.inputs.schema import InputSchema as InputSchema
     from actionhero.inputs.sources import JsonText as JsonText
+    from actionhero.inputs.unsupported import find_unsupported as find_unsupported
     from actionhero.json import dumps as dumps
     from actionhero.json import dumps_pretty as dumps_pretty
     from actionhero.json import encode as encode
@@ -80,6 +83,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".error_documents": ["error_document", "error_problems"],
         "actionhero.action": ["RegisteredAction"],
         "actionhero.pipeline.error_handling": ["ErrorHandler", "INTERNAL_ERROR"],
+        "actionhero.call": ["WithInputs", "WithoutInputs"],
         "actionhero.errors": ["ABSENT"],
         "actionhero.health": ["Diagnosis", "Finding", "Health"],
         "actionhero.identifier": ["new_identifier"],
@@ -100,6 +104,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.inputs.problems": ["pointer_to"],
         "actionhero.inputs.sources": ["JsonText"],
         "actionhero.inputs.schema": ["InputSchema"],
+        "actionhero.inputs.unsupported": ["find_unsupported"],
         "actionhero.json": ["dumps", "dumps_pretty", "encode", "loads"],
         "actionhero.logs": ["add_facts", "request_id"],
         "actionhero.outputs": ["OutputSchema", "encode_outcome", "outcome_value"],

@@ -1,4 +1,4 @@
-"""A client for tests and scripts: calls, streams and subscriptions, with automatic reconnects.
+"""A WebSocket client: calls, streams and subscriptions, with automatic reconnects.
 
 ```python
 async with connect("ws://127.0.0.1:8080/api") as client:
@@ -12,7 +12,41 @@ async with connect("ws://127.0.0.1:8080/api") as client:
 from __future__ import annotations
 
 from actionhero_websocket.client.client import Client, connect
-from actionhero_websocket.client.messages import CallFailed, ConnectionLost, Message
-from actionhero_websocket.client.subscription import Subscription
+from actionhero_websocket.client.errors import (
+    CallFailed,
+    ConnectionLost,
+    InvalidInputs,
+    InvalidResult,
+    SubscriptionEnded,
+)
+from actionhero_websocket.client.events import (
+    ClientEvent,
+    Gap,
+    Message,
+    Presence,
+    ServerError,
+    SessionEnd,
+    State,
+    StateChange,
+)
+from actionhero_websocket.client.subscription import Subscription, SubscriptionGroup
 
-__all__ = ["CallFailed", "Client", "ConnectionLost", "Message", "Subscription", "connect"]
+__all__ = [
+    "CallFailed",
+    "Client",
+    "ClientEvent",
+    "ConnectionLost",
+    "Gap",
+    "InvalidInputs",
+    "InvalidResult",
+    "Message",
+    "Presence",
+    "ServerError",
+    "SessionEnd",
+    "State",
+    "StateChange",
+    "Subscription",
+    "SubscriptionEnded",
+    "SubscriptionGroup",
+    "connect",
+]

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+import logging
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import aiohttp
 
+from actionhero_websocket.client.channels import Channels
 from actionhero_websocket.client.connection import HANDSHAKE_SECONDS, ClientConnection
-from actionhero_websocket.client.messages import parse_error, parse_event
-from actionhero_websocket.client.subscription import Subscription
+from actionhero_websocket.client.encoding import plain_inputs
+from actionhero_websocket.client.errors import parse_error
+from actionhero_websocket.client.events import parse_event
+from actionhero_websocket.client.options import CallOptions, ClientOptions, Handshake
+from actionhero_websocket.client.requests import Requests
+from actionhero_websocket.client.results import ResultType
+from actionhero_websocket.client.subscription import Subscription, SubscriptionGroup
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterable,
+        Mapping,
+    )
 
     from actionhero import Event
+    from actionhero.transport import WithInputs, WithoutInputs
+    from actionhero_websocket.client.events import ClientEvent, Presence, State
+    from actionhero_websocket.client.subscription import MemberLoader
+
+Input = TypeVar("Input")
+Result = TypeVar("Result")
+
+logger = logging.getLogger("actionhero.websocket.client")
 
 
 @asynccontextmanager
@@ -25,103 +48,283 @@ async def connect(
     session: str | None = None,
     cookie_name: str = "__session",
     headers: Mapping[str, str] | None = None,
-    reconnects: bool = True,
+    reconnect: bool | Callable[[int | None, str], bool] = True,
+    messages_per_second: int = 20,
+    message_limit_bytes: int = 65536,
+    timeout: timedelta | None = None,
+    min_backoff: timedelta = timedelta(milliseconds=200),
+    max_backoff: timedelta = timedelta(seconds=10),
+    heartbeat: timedelta = timedelta(seconds=30),
 ) -> AsyncIterator[Client]:
     """Connect to a server for the duration of a `with` block.
 
     Args:
-        url: Such as `ws://127.0.0.1:8080/api`.
+        url: Such as `ws://127.0.0.1:8080/api`; `http` and `https` are accepted too.
         session: The value of the session cookie, as set over HTTP.
         cookie_name: The name of that cookie.
         headers: Further headers of the handshake.
-        reconnects: Whether to reconnect when the connection is lost.
+        reconnect: Whether to reconnect when the connection is lost; or a function of the close
+            code (RFC 6455, section 7.4; `None` without one) and the reason.
+        messages_per_second: The rate that the client keeps to: the server's
+            `websocket.messages_per_second`. 0: no limit.
+        message_limit_bytes: The size limit of a message: the server's
+            `websocket.message_limit_bytes`. 0: no limit.
+        timeout: How long calls wait for the response; `None`: no limit.
+        min_backoff: The limit of the first delay before a reconnect. A delay is a random time below
+            a limit, which doubles with each attempt.
+        max_backoff: The limit of all delays.
+        heartbeat: The interval of pings. The connection is lost if the reply takes more than half
+            of it. Zero: no pings.
 
     Raises:
         ConnectionLost: The server is unreachable, or refused the connection.
     """
-    request_headers = dict(headers or {})
-    if session is not None:
-        request_headers["Cookie"] = f"{cookie_name}={session}"
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=HANDSHAKE_SECONDS)
-    async with aiohttp.ClientSession(
-        headers=request_headers, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
-    ) as http:
-        connection = ClientConnection(http, url, reconnects=reconnects)
-        await connection.open()
+    options = ClientOptions(
+        reconnect=reconnect,
+        messages_per_second=messages_per_second,
+        message_limit_bytes=message_limit_bytes,
+        timeout=timeout,
+        min_backoff=min_backoff,
+        max_backoff=max_backoff,
+        heartbeat=heartbeat,
+    )
+    limits = aiohttp.ClientTimeout(total=None, sock_connect=HANDSHAKE_SECONDS)
+    async with aiohttp.ClientSession(timeout=limits, cookie_jar=aiohttp.DummyCookieJar()) as http:
+        client = Client(http, Handshake(url, headers or {}, cookie_name, session), options)
+        await client._connection.open()
         try:
-            yield Client(connection)
+            yield client
         finally:
-            await connection.close()
+            await client.close()
 
 
 class Client:
     """A client of a WebSocket server; created by `connect`.
 
     Args:
-        connection: Its connection.
+        http: The session for handshakes.
+        handshake: The request of the handshake.
+        options: The options of the client.
     """
 
-    def __init__(self, connection: ClientConnection) -> None:
-        self._connection = connection
+    def __init__(
+        self, http: aiohttp.ClientSession, handshake: Handshake, options: ClientOptions
+    ) -> None:
+        self._listeners: list[Callable[[ClientEvent], object]] = []
+        self._timeout = options.timeout
+        self._connection = ClientConnection(http, handshake, options, self._notify)
+        self._requests = Requests(self._connection)
+        self._channels = Channels(self._requests, self._notify)
+        self._connection.subscriptions = self._channels
+
+    # -- connection ----------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """The state: `connecting`, `open`, `waiting` (until the next attempt) or `closed`."""
+        return self._connection.state
 
     @property
     def reconnections(self) -> int:
         """How often the connection was lost and restored."""
         return self._connection.reconnections
 
-    async def call(self, action: str, /, **inputs: Any) -> Any:
-        """Call an action, and return its response.
+    def listen(self, listener: Callable[[ClientEvent], object]) -> Callable[[], None]:
+        """Call `listener` with each event of the client.
 
-        While the connection is lost, this waits until it is restored.
+        Returns:
+            A function that removes the listener.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    async def reconnect(self, *, session: str | None = None) -> None:
+        """Close the connection, and open a new one at once.
+
+        Args:
+            session: The value of the session cookie from now on; `None`: the same as before.
 
         Raises:
-            CallFailed: The action failed.
-            ConnectionLost: There is no response; the action may have run or not.
+            ConnectionLost: The server refused the connection for good.
         """
-        message = {"messageType": "action", "action": action, "params": inputs}
-        return (await self._connection.request(message)).get("response")
+        handshake = self._connection.handshake
+        if session is not None:
+            handshake = replace(handshake, session=session)
+        await self._connection.reconnect(handshake)
 
-    async def stream(self, action: str, /, **inputs: Any) -> AsyncGenerator[Event[Any]]:
+    async def close(self) -> None:
+        """Close the connection for good; `connect` does it at the end of its block."""
+        await self._connection.close()
+
+    # -- calls ---------------------------------------------------------------------------------
+
+    @overload
+    async def call(
+        self, action: WithInputs[Any, Awaitable[Result]], /, **inputs: Any
+    ) -> Result: ...
+    @overload
+    async def call(self, action: WithoutInputs[Awaitable[Result]], /, **inputs: Any) -> Result: ...
+    @overload
+    async def call(self, action: str | type, /, **inputs: Any) -> Any: ...
+    async def call(self, action: str | type, /, **inputs: Any) -> Any:
+        """Call an action by its name or class, and return its result.
+
+        While the connection is lost, this waits until it is restored. `run` has more options.
+
+        Raises:
+            CallFailed: The server answered with an error.
+            ConnectionLost: There is no response; if it was sent, the action may have run or not.
+            InvalidInputs: The inputs cannot be sent.
+            InvalidResult: The result does not match the return annotation of the class.
+            TimeoutError: The timeout of the client has passed; the action may have run or not.
+        """
+        return await self.run(action, inputs)
+
+    @overload
+    async def run(
+        self, action: str | type, inputs: Any = None, *, result: type[Result],
+        timeout: timedelta | None = None, idempotent: bool = False,
+        retry_rate_limited: bool = False,
+    ) -> Result: ...  # fmt: skip
+    @overload
+    async def run(
+        self, action: WithInputs[Input, Awaitable[Result]], inputs: Input, *, result: None = None,
+        timeout: timedelta | None = None, idempotent: bool = False,
+        retry_rate_limited: bool = False,
+    ) -> Result: ...  # fmt: skip
+    @overload
+    async def run(
+        self, action: WithoutInputs[Awaitable[Result]], inputs: None = None, *,
+        result: None = None, timeout: timedelta | None = None, idempotent: bool = False,
+        retry_rate_limited: bool = False,
+    ) -> Result: ...  # fmt: skip
+    @overload
+    async def run(
+        self, action: str | type, inputs: Any = None, *, result: Any = None,
+        timeout: timedelta | None = None, idempotent: bool = False,
+        retry_rate_limited: bool = False,
+    ) -> Any: ...  # fmt: skip
+    async def run(
+        self,
+        action: str | type,
+        inputs: Any = None,
+        *,
+        result: Any = None,
+        timeout: timedelta | None = None,
+        idempotent: bool = False,
+        retry_rate_limited: bool = False,
+    ) -> Any:
+        """Call an action, with options, and return its result.
+
+        Args:
+            action: The name of the action, or its class, whose return annotation is the type of
+                the result.
+            inputs: A mapping, a model or a dataclass; `None` without inputs.
+            result: The type of the result: any annotation that pydantic supports.
+            timeout: How long to wait for the response; by default, that of the client.
+            idempotent: Whether calling it twice has the effect of once. It is sent again if the
+                connection is lost before the response.
+            retry_rate_limited: Whether it is sent again, after a delay, if a rate limit of the
+                action refuses it.
+
+        Raises:
+            CallFailed: The server answered with an error.
+            ConnectionLost: There is no response; if it was sent, the action may have run or not.
+            InvalidInputs: The inputs cannot be sent.
+            InvalidResult: The result does not match the type; the action has run.
+            TimeoutError: The timeout has passed; the action may have run or not.
+        """
+        expected = ResultType.of(action, result)
+        message = _call_message(expected.name, inputs)
+        options = CallOptions(
+            timeout=self._timeout if timeout is None else timeout,
+            idempotent=idempotent,
+            retry_rate_limited=retry_rate_limited,
+        )
+        reply = await self._requests.request(message, options=options)
+        return expected.parse(reply.get("response"))
+
+    async def stream(self, action: str | type, /, **inputs: Any) -> AsyncGenerator[Event[Any]]:
         """Call an action that is an async generator, and yield its events as they arrive.
 
-        Data that are JSON are decoded. The server cannot be asked to end a stream early: the rest
-        is dropped if the iteration stops.
+        Data that are JSON are decoded. With a class, they have the type of its return annotation.
+        To stop before the end, close this generator, as in
+        `async with contextlib.aclosing(client.stream("count")) as events`; the rest is dropped.
 
         Raises:
             CallFailed: The action failed, before the first item or later.
             ConnectionLost: The connection was lost.
+            InvalidInputs: The inputs cannot be sent.
+            InvalidResult: An item does not match the return annotation of the class.
         """
-        async for chunk in self.chunks(action, **inputs):
-            event = parse_event(chunk)
-            if event.event == "error" and isinstance(event.data, dict) and "error" in event.data:
-                raise parse_error(event.data["error"])
-            yield event
+        expected = ResultType.of(action)
+        async with aclosing(self.chunks(expected.name, **inputs)) as chunks:
+            async for chunk in chunks:
+                event = parse_event(chunk)
+                data = event.data
+                if event.event == "error" and isinstance(data, dict) and "error" in data:
+                    raise parse_error(data["error"])
+                yield event.with_data(expected.parse(data))
 
-    async def chunks(self, action: str, /, **inputs: Any) -> AsyncGenerator[str]:
+    async def chunks(self, action: str | type, /, **inputs: Any) -> AsyncGenerator[str]:
         """Call an action that returns a `Stream`, and yield its chunks as text; see `stream`."""
-        replies: asyncio.Queue[dict[str, Any] | Exception] = asyncio.Queue()
-        message = {"messageType": "action", "action": action, "params": inputs}
-        id = await self._connection.send(message, replies.put_nowait)
-        try:
-            while True:
-                reply = await replies.get()
-                if isinstance(reply, Exception):
-                    raise reply
-                if "chunk" not in reply:
-                    return
-                yield reply["chunk"]
-        finally:
-            self._connection.forget(id)
+        message = _call_message(ResultType.of(action).name, inputs)
+        async with aclosing(self._requests.stream(message)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
-    def subscribe(self, channel: str, *, since: str | None = None) -> Subscription:
+    # -- channels ------------------------------------------------------------------------------
+
+    def subscribe(
+        self,
+        channel: str,
+        *,
+        since: str | None = None,
+        on_presence: Callable[[Presence], object] | None = None,
+        load_members: MemberLoader | None = None,
+    ) -> Subscription:
         """Subscribe to a channel for the duration of an `async with` block.
 
         Args:
             channel: The name of the channel.
             since: The id of the last message of an earlier subscription, to receive the messages
                 after it.
+            on_presence: Called when a subscriber has joined or left.
+            load_members: Returns the presence keys of the channel, perhaps by a call. It is called
+                after each subscription, also after a reconnect; `Subscription.members` follows.
 
         Raises:
             CallFailed: On entering: the server refused the subscription.
+            ConnectionLost: On entering: the connection has ended.
         """
-        return Subscription(self._connection, channel, since)
+        return Subscription(
+            self._channels, channel, since, on_presence=on_presence, load_members=load_members
+        )
+
+    def subscribe_many(
+        self, channels: Iterable[str], *, since: Mapping[str, str | None] | None = None
+    ) -> SubscriptionGroup:
+        """Subscribe to several channels for the duration of an `async with` block.
+
+        One message subscribes to up to 100 channels.
+
+        Args:
+            channels: The names of the channels.
+            since: By channel: the id of the last message of an earlier subscription.
+
+        Raises:
+            CallFailed: On entering: the server refused one of them; none is subscribed to.
+            ConnectionLost: On entering: the connection has ended.
+        """
+        return SubscriptionGroup(self._channels, channels, since or {})
+
+    def _notify(self, event: ClientEvent) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener(event)
+            except Exception:
+                logger.exception("a listener of the client failed")
+
+
+def _call_message(name: str, inputs: Any) -> dict[str, Any]:
+    return {"messageType": "action", "action": name, "params": plain_inputs(inputs)}

@@ -3,50 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+import json
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
 
-from actionhero.transport import Backoff, dumps, loads
-from actionhero_websocket.client.messages import CallFailed, ConnectionLost, parse_error
+from actionhero.transport import Backoff, backoff_seconds
+from actionhero_websocket.client.errors import ConnectionLost, parse_error
+from actionhero_websocket.client.events import ServerError, StateChange
+from actionhero_websocket.client.pacing import Pacer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
-    #: Receives the replies to a request, or the reason why there are none.
-    ReplyHandler = Callable[[dict[str, Any] | Exception], None]
+    from actionhero_websocket.client.events import ClientEvent, State
+    from actionhero_websocket.client.options import ClientOptions, Handshake
 
-#: The first and the longest delay before a reconnect. The jitter spreads the reconnects of clients
-#: that lost their connections at the same time.
-FIRST_DELAY_SECONDS: Final = 0.2
-MAX_DELAY_SECONDS: Final = 10.0
+    Reply = dict[str, Any]
+    #: Receives the replies to a message, or the reason why there are none.
+    ReplyHandler = Callable[[Reply | ConnectionLost], None]
+
+logger = logging.getLogger("actionhero.websocket.client")
+
+#: Full jitter: it spreads the reconnects of clients that lost their connections together.
 JITTER: Final = (0.0, 1.0)
-#: The interval of pings.
-PING_SECONDS: Final = 30.0
-#: The time limit of a handshake.
+#: The time limit of a handshake, and of subscribing again after it.
 HANDSHAKE_SECONDS: Final = 10.0
-#: How many channels are resubscribed per second: a server drops messages over its rate limit.
-RESUBSCRIBED_PER_SECOND: Final = 10
+RESTORE_SECONDS: Final = 60.0
 
 #: The statuses of a handshake that a retry would not change.
 _FINAL_STATUSES: Final = frozenset({400, 401, 403, 426})
 
 
-class ChannelHandler(Protocol):
-    """The subscription to a channel, as the connection uses it."""
+class MessageHandler(Protocol):
+    """The subscriptions of the client, as the connection uses them."""
 
-    def receive(self, message: dict[str, Any]) -> None:
-        """Receive a message of the channel."""
+    def receive(self, message: Reply) -> None:
+        """Handle a message that is not a reply."""
 
-    def note_gap(self) -> None:
-        """Record that messages may have been lost."""
-
-    def end(self, error: Exception) -> None:
-        """End the subscription."""
-
-    async def resubscribe(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    async def restore(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         """Subscribe again, over a new connection.
 
         Raises:
@@ -54,108 +51,156 @@ class ChannelHandler(Protocol):
             ConnectionLost: The new connection was lost too.
         """
 
+    def end(self, error: ConnectionLost) -> None:
+        """End all subscriptions."""
+
 
 class ClientConnection:
     """The connection of a client.
 
     Args:
         http: The session for handshakes.
-        url: Such as `ws://127.0.0.1:8080/api`.
-        reconnects: Whether to reconnect when the connection is lost.
+        handshake: The request of the handshake.
+        options: The options of the client.
+        notify: Called with the events of the client.
     """
 
-    def __init__(self, http: aiohttp.ClientSession, url: str, *, reconnects: bool) -> None:
-        self._http = http
-        self._url = url
-        self._reconnects = reconnects
-        self._socket: aiohttp.ClientWebSocketResponse | None = None
-        self._online = asyncio.Event()
-        self._ids = itertools.count(1)
-        #: By `messageId`.
-        self._reply_handlers: dict[int, ReplyHandler] = {}
-        #: By channel.
-        self.subscriptions: dict[str, ChannelHandler] = {}
-        self._resubscribing: asyncio.Task[None] | None = None
-        self._backoff = Backoff(FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS, jitter=JITTER)
-        self._reading: asyncio.Task[None] | None = None
-        #: Why the connection has ended for good.
-        self._error: ConnectionLost | None = None
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        handshake: Handshake,
+        options: ClientOptions,
+        notify: Callable[[ClientEvent], None],
+    ) -> None:
+        self.handshake = handshake
+        self.options = options
+        self.pacer = Pacer(options.messages_per_second)
+        #: The subscriptions; set before `open`.
+        self.subscriptions: MessageHandler
+        self.state: State = "connecting"
         #: How often the connection was lost and restored.
         self.reconnections = 0
+        self._http = http
+        self._notify = notify
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._online = asyncio.Event()
+        self._online_since = 0.0
+        #: Messages are sent in the order of the calls.
+        self._turn = asyncio.Lock()
+        #: By `messageId`: the handlers of messages that were sent.
+        self._handlers: dict[int, ReplyHandler] = {}
+        self._backoff = Backoff(
+            options.min_backoff.total_seconds(), options.max_backoff.total_seconds(), jitter=JITTER
+        )
+        self._retry_now = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        #: Why the connection has ended for good.
+        self._error: ConnectionLost | None = None
+
+    # -- sending -------------------------------------------------------------------------------
 
     @property
     def is_online(self) -> bool:
-        """Whether requests are sent without waiting, or fail because the connection has ended."""
-        return self._online.is_set()
-
-    async def request(
-        self,
-        message: dict[str, Any],
-        on_reply: Callable[[dict[str, Any]], None] | None = None,
-        *,
-        socket: aiohttp.ClientWebSocketResponse | None = None,
-    ) -> dict[str, Any]:
-        """Send a message, and return the reply.
-
-        Args:
-            message: The message, without `messageId`.
-            on_reply: Called with the reply before any later message is handled.
-            socket: A new connection that is not in general use yet.
-
-        Raises:
-            CallFailed: The server responded with an error.
-            ConnectionLost: There is no reply.
-        """
-        reply: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-
-        def handle(result: dict[str, Any] | Exception) -> None:
-            if reply.done():
-                return
-            if isinstance(result, Exception):
-                reply.set_exception(result)
-                return
-            if on_reply is not None:
-                on_reply(result)
-            reply.set_result(result)
-
-        id = await self.send(message, handle, socket=socket)
-        try:
-            return await reply
-        finally:
-            self.forget(id)
+        """Whether messages are sent without waiting for a connection."""
+        return self._online.is_set() and self._error is None
 
     async def send(
         self,
-        message: dict[str, Any],
+        id: int,
+        text: str,
         handler: ReplyHandler,
         *,
         socket: aiohttp.ClientWebSocketResponse | None = None,
-    ) -> int:
-        """Send a message, and return its id; the replies go to `handler` until `forget`.
+    ) -> None:
+        """Send a message, once there is a connection; the replies go to `handler` until `forget`.
+
+        Args:
+            id: Its `messageId`.
+            text: The message.
+            handler: Receives the replies.
+            socket: A new connection that is not in general use yet.
 
         Raises:
             ConnectionLost: The connection has ended, or was lost during the write.
         """
-        if socket is None:
+        if socket is not None:
+            await self.pacer.wait()
+            await self._write(socket, id, text, handler)
+            return
+        async with self._turn:
+            await self._write(await self._next_socket(), id, text, handler)
+
+    async def _next_socket(self) -> aiohttp.ClientWebSocketResponse:
+        """Wait for a connection and for the pacer."""
+        while True:
             await self._online.wait()
             if self._error is not None:
-                raise self._error
+                raise self._error.copy(sent=False)
             socket = self._socket
-        assert socket is not None  # noqa: S101 - we are online
-        id = next(self._ids)
-        self._reply_handlers[id] = handler
+            await self.pacer.wait()
+            if socket is self._socket and socket is not None and self._online.is_set():
+                if not socket.closed:
+                    return socket
+                # The loss is about to be handled.
+                self._online.clear()
+
+    async def _write(
+        self,
+        socket: aiohttp.ClientWebSocketResponse,
+        id: int,
+        text: str,
+        handler: ReplyHandler,
+    ) -> None:
+        self._handlers[id] = handler
         try:
-            await socket.send_str(dumps({"messageId": id, **message}).decode())
+            await socket.send_str(text)
         except BaseException as error:
             self.forget(id)
             if isinstance(error, ConnectionError):
-                raise ConnectionLost("the connection was lost") from error
+                raise ConnectionLost("the connection was lost", sent=True) from error
             raise
-        return id
 
     def forget(self, id: int) -> None:
         """Ignore further replies to a message."""
-        self._reply_handlers.pop(id, None)
+        self._handlers.pop(id, None)
+
+    # -- receiving -----------------------------------------------------------------------------
+
+    async def _receive(self, socket: aiohttp.ClientWebSocketResponse) -> ConnectionLost:
+        """Handle messages until the connection is lost; return why."""
+        while True:
+            item = await socket.receive()
+            if item.type is aiohttp.WSMsgType.TEXT:
+                try:
+                    self._handle(json.loads(item.data))
+                except Exception:
+                    logger.exception("a message of the server cannot be handled")
+            elif item.type is not aiohttp.WSMsgType.BINARY:
+                break
+        code = socket.close_code
+        reason = item.extra if item.type is aiohttp.WSMsgType.CLOSE and item.extra else ""
+        detail = reason or str(socket.exception() or "")
+        text = f"the connection was lost ({code}{f': {detail}' if detail else ''})"
+        return ConnectionLost(text, code=code, reason=reason)
+
+    def _handle(self, message: Reply) -> None:
+        id = message.get("messageId")
+        if id is None and "error" in message:
+            # It may belong to any call, or to none: all others are answered.
+            error = parse_error(message["error"])
+            logger.warning("error of the server without a messageId: %s (%s)", error, error.type)
+            self._notify(ServerError(error))
+        elif id is None:
+            self.subscriptions.receive(message)
+        elif handler := self._handlers.get(id):
+            handler(message)
+
+    def _fail_all(self, error: ConnectionLost) -> None:
+        handlers, self._handlers = self._handlers, {}
+        for handler in handlers.values():
+            handler(error.copy(sent=True))
+
+    # -- connecting ----------------------------------------------------------------------------
 
     async def open(self) -> None:
         """Connect.
@@ -164,117 +209,146 @@ class ClientConnection:
             ConnectionLost: The server is unreachable, or refused the connection.
         """
         socket = self._socket = await self._connect()
-        self._online.set()
-        self._reading = asyncio.create_task(self._read(socket))
+        self._set_online()
+        self.start(self._run(socket))
 
-    async def close(self) -> None:
-        """Close the connection."""
-        self._reconnects = False
+    async def reconnect(self, handshake: Handshake) -> None:
+        """Close the connection, and connect at once.
+
+        Raises:
+            ConnectionLost: The connection has ended for good.
+        """
+        self.handshake = handshake
+        self._retry_now.set()
+        self._online.clear()
         if self._socket is not None:
             await self._socket.close()
-        for task in (self._reading, self._resubscribing):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-        self._end(ConnectionLost("the client is closed"))
+        await self._online.wait()
+        if self._error is not None:
+            raise self._error.copy(sent=False)
 
-    # -- receiving -----------------------------------------------------------------------------
+    async def close(self) -> None:
+        """Close the connection for good."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._socket is not None:
+            await self._socket.close()
+        self._end(ConnectionLost("the client is closed", is_final=True))
 
-    def _handle(self, message: dict[str, Any]) -> None:
-        id = message.get("messageId")
-        if "message" in message:
-            content = message["message"]
-            if subscription := self.subscriptions.get(content["channel"]):
-                subscription.receive(content)
-        elif "gap" in message:
-            if subscription := self.subscriptions.get(message["gap"]["channel"]):
-                subscription.note_gap()
-        elif id in self._reply_handlers:
-            handler = self._reply_handlers[id]
-            handler(parse_error(message["error"]) if "error" in message else message)
-        elif "unsubscribed" in message and id is None:
-            if subscription := self.subscriptions.pop(message["unsubscribed"]["channel"], None):
-                subscription.end(CallFailed("the server has ended the subscription"))
-        elif "error" in message and id is None:
-            # Such as an exceeded rate limit, which does not name the message.
-            self._fail_all(parse_error(message["error"]))
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine in a task, which ends with the connection."""
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
-    def _fail_all(self, error: Exception) -> None:
-        handlers, self._reply_handlers = self._reply_handlers, {}
-        for handler in handlers.values():
-            handler(error)
-
-    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        """Handle messages, and reconnect when the connection is lost."""
+    async def _run(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """Receive messages, and reconnect when the connection is lost."""
         try:
             while True:
-                async for item in socket:
-                    if item.type is aiohttp.WSMsgType.TEXT:
-                        self._handle(loads(item.data.encode()))
+                lost = await self._receive(socket)
                 self._online.clear()
                 self._socket = None
-                self._fail_all(ConnectionLost(f"the connection was lost ({socket.close_code})"))
-                if not self._reconnects:
-                    raise ConnectionLost("the connection was lost")
-                socket = await self._reconnect()
+                self._fail_all(lost)
+                if not self._wants_reconnect(lost):
+                    raise lost
+                socket = await self._reconnect(lost)
         except ConnectionLost as error:
             self._end(error)
-        except Exception as error:
-            # A message that our server would not send.
-            self._end(ConnectionLost(f"the server sent an invalid message: {error!r}"))
-            raise
 
-    # -- connecting ----------------------------------------------------------------------------
+    def _wants_reconnect(self, lost: ConnectionLost) -> bool:
+        rule = self.options.reconnect
+        if self._retry_now.is_set():
+            return True
+        return rule if isinstance(rule, bool) else rule(lost.code, lost.reason)
 
     async def _connect(self) -> aiohttp.ClientWebSocketResponse:
+        url = self.handshake.url
         try:
-            return await self._http.ws_connect(self._url, heartbeat=PING_SECONDS, max_msg_size=0)
+            return await self._http.ws_connect(
+                url,
+                headers=self.handshake.all_headers(),
+                heartbeat=self.options.heartbeat.total_seconds() or None,
+                max_msg_size=0,
+            )
         except aiohttp.WSServerHandshakeError as error:
             raise ConnectionLost(
-                f"{self._url} refused the connection: {error.status} {error.message}",
+                f"{url} refused the connection: {error.status} {error.message}",
                 is_final=error.status in _FINAL_STATUSES,
             ) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise ConnectionLost(f"{self._url} is unreachable: {error}") from error
+            raise ConnectionLost(f"{url} is unreachable: {error}") from error
 
-    async def _reconnect(self) -> aiohttp.ClientWebSocketResponse:
+    async def _reconnect(self, lost: ConnectionLost) -> aiohttp.ClientWebSocketResponse:
         while True:
-            await asyncio.sleep(self._backoff.next_seconds())
+            await self._wait_before_retry(lost)
+            self._set_state(StateChange("connecting"))
             try:
                 socket = await self._connect()
             except ConnectionLost as error:
                 if error.is_final:
                     raise
+                lost = error
                 continue
             self.reconnections += 1
             self._socket = socket
-            self._resubscribing = asyncio.create_task(self._resubscribe(socket))
+            self.pacer.reset()
+            self.start(self._restore(socket))
             return socket
 
-    async def _resubscribe(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        """Subscribe to all channels again, before other requests are sent."""
+    async def _wait_before_retry(self, lost: ConnectionLost) -> None:
+        max_seconds = self.options.max_backoff.total_seconds()
+        now = asyncio.get_running_loop().time()
+        if self._online_since and now - self._online_since >= max_seconds:
+            # The last connection was stable: a server that accepts and closes is not.
+            self._backoff.reset()
+        self._online_since = 0.0
+        delay = self._backoff.next_seconds()
+        if lost.code == aiohttp.WSCloseCode.POLICY_VIOLATION:
+            delay = backoff_seconds(max_seconds, max_seconds, 1, jitter=JITTER)
+        if self._retry_now.is_set():
+            delay = 0.0
+        self._set_state(StateChange("waiting", lost.code, lost.reason, delay))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._retry_now.wait(), delay)
+        self._retry_now.clear()
+
+    async def _restore(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """Subscribe to all channels again, before other messages are sent."""
         try:
-            for number, subscription in enumerate(tuple(self.subscriptions.values()), 1):
-                await subscription.resubscribe(socket)
-                if number % RESUBSCRIBED_PER_SECOND == 0:
-                    await asyncio.sleep(1)
+            async with asyncio.timeout(RESTORE_SECONDS):
+                await self.subscriptions.restore(socket)
         except ConnectionLost:
             # Retried with the next connection.
             return
-        except CallFailed:
-            # Such as an outage of the server's Redis: retried with the next connection.
+        except Exception as error:  # noqa: BLE001 - such as an outage of the server's Redis
+            logger.warning("subscribing again failed: %s", error)
+            # Retried with the next connection.
             await socket.close()
             return
         if socket is self._socket:
-            self._backoff.reset()
-            self._online.set()
+            self._set_online()
+
+    # -- state ---------------------------------------------------------------------------------
+
+    def _set_online(self) -> None:
+        self._online_since = asyncio.get_running_loop().time()
+        self._online.set()
+        self._set_state(StateChange("open"))
+
+    def _set_state(self, change: StateChange) -> None:
+        self.state = change.state
+        self._notify(change)
 
     def _end(self, error: ConnectionLost) -> None:
+        if self._error is not None:
+            return
+        error.is_final = True
         self._error = error
         self._fail_all(error)
-        for subscription in self.subscriptions.values():
-            subscription.end(error)
-        self.subscriptions.clear()
-        # Requests that wait for the connection must fail.
+        self.subscriptions.end(error)
+        # Messages that wait for the connection must fail.
         self._online.set()
+        self._set_state(StateChange("closed", error.code, error.reason))

@@ -1,44 +1,109 @@
-"""`Subscription`: the subscription of a client to a channel."""
+"""`Subscription`, the subscription of a client to a channel; `SubscriptionGroup` for several."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
-from actionhero_websocket.client.messages import CallFailed, ConnectionLost, Message
+from actionhero_websocket.client.errors import CallFailed, ConnectionLost
+from actionhero_websocket.client.events import Message, Presence, parse_presence
 
 if TYPE_CHECKING:
-    import aiohttp
+    from collections.abc import Iterator, Sequence
 
-    from actionhero_websocket.client.connection import ClientConnection
+logger = logging.getLogger("actionhero.websocket.client")
+
+#: How many messages wait for the iteration. The oldest are dropped, which is a gap.
+BUFFER_LIMIT: Final = 10_000
+
+#: Returns the presence keys of a channel.
+MemberLoader: TypeAlias = Callable[[], Awaitable[Iterable[Any]]]
 
 
-#: The errors that may be temporary, in both error formats.
-_TEMPORARY_ERRORS: Final = frozenset(
-    {
-        "CONNECTION_SERVICE_UNAVAILABLE",
-        "CONNECTION_SERVER_ERROR",
-        "CONNECTION_RATE_LIMITED",
-        "CONNECTION_ACTION_TIMEOUT",
-    }
-)
+class SubscriptionRegistry(Protocol):
+    """The subscriptions of a client, as one of them uses it."""
+
+    async def add(self, subscriptions: Sequence[Subscription]) -> None:
+        """Subscribe to channels."""
+
+    async def remove(self, subscriptions: Sequence[Subscription]) -> None:
+        """Unsubscribe from channels."""
+
+
+class MessageBuffer:
+    """The messages that wait for an iteration, and the errors that end it.
+
+    Args:
+        count: The number of subscriptions whose messages it receives.
+    """
+
+    def __init__(self, count: int = 1) -> None:
+        self._open = count
+        self._messages: deque[Message] = deque()
+        self._errors: deque[Exception] = deque()
+        self._changed = asyncio.Event()
+
+    def append(self, message: Message) -> Message | None:
+        """Add a message; return the one that was dropped for it."""
+        self._messages.append(message)
+        self._changed.set()
+        if len(self._messages) <= BUFFER_LIMIT:
+            return None
+        dropped = self._messages.popleft()
+        # The next message of that channel is the first after the gap.
+        for index, other in enumerate(self._messages):
+            if other.channel == dropped.channel:
+                self._messages[index] = other._replace(after_gap=True)
+                break
+        return dropped
+
+    def end(self, error: Exception) -> None:
+        """Raise `error` after the last message: one of the subscriptions has ended."""
+        self._open -= 1
+        self._errors.append(error)
+        self._changed.set()
+
+    async def next(self) -> Message:
+        """Return the next message, or raise the next error; the last one every time."""
+        while not self._messages and not self._errors:
+            self._changed.clear()
+            await self._changed.wait()
+        if self._messages:
+            return self._messages.popleft()
+        is_last = self._open <= 0 and len(self._errors) == 1
+        raise self._errors[0] if is_last else self._errors.popleft()
 
 
 class Subscription:
     """An asynchronous iterator of the messages of a channel; returned by `Client.subscribe`.
 
     It survives reconnects: the messages in between are delivered as far as the history of the
-    channel reaches. Where messages may be lost, the next one has `after_gap`.
+    channel reaches. Where messages may be lost, the next one has `after_gap`. Presence events are
+    not messages: see `on_presence` and `load_members` of `Client.subscribe`.
 
     Args:
-        connection: The connection of the client.
+        channels: The subscriptions of the client.
         channel: The name of the channel.
         since: The id of the last message of an earlier subscription.
+        on_presence: Called with each presence event.
+        load_members: Returns the presence keys of the channel.
+        buffer: The messages that wait for an iteration; its own by default.
     """
 
-    def __init__(self, connection: ClientConnection, channel: str, since: str | None) -> None:
-        self._connection = connection
+    def __init__(
+        self,
+        channels: SubscriptionRegistry,
+        channel: str,
+        since: str | None = None,
+        *,
+        on_presence: Callable[[Presence], object] | None = None,
+        load_members: MemberLoader | None = None,
+        buffer: MessageBuffer | None = None,
+    ) -> None:
+        self._channels = channels
         #: The name of the channel.
         self.channel = channel
         #: The id of the last message, or of the last one before the first message: the position
@@ -46,32 +111,23 @@ class Subscription:
         self.last_id = since
         #: How often messages may have been lost.
         self.gaps = 0
+        #: The presence keys of the subscribers; `None` until they are loaded by `load_members`.
+        self.members: frozenset[str] | None = None
+        #: Whether the server has confirmed it.
+        self.is_confirmed = False
+        self._on_presence = on_presence
+        self._load_members = load_members
+        self._loading: asyncio.Task[None] | None = None
+        self._missed: list[Presence] = []
         self._is_after_gap = False
-        self._ended = False
-        self._items: asyncio.Queue[Message | Exception] = asyncio.Queue()
+        self._buffer = MessageBuffer() if buffer is None else buffer
 
     async def __aenter__(self) -> Subscription:
-        subscriptions = self._connection.subscriptions
-        if self.channel in subscriptions:
-            raise ValueError(
-                f"there is a subscription to channel {self.channel!r} already; use that one"
-            )
-        subscriptions[self.channel] = self
-        try:
-            await self._connection.request(self._subscribe_message(), self._handle_confirmation)
-        except BaseException:
-            subscriptions.pop(self.channel, None)
-            raise
+        await self._channels.add([self])
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        # Without a connection, there is no subscription to end.
-        if (
-            self._connection.subscriptions.pop(self.channel, None) is not None
-            and self._connection.is_online
-        ):
-            with suppress(ConnectionLost):
-                await self._connection.request(self._unsubscribe_message())
+        await self._channels.remove([self])
 
     def __aiter__(self) -> Subscription:
         return self
@@ -80,26 +136,44 @@ class Subscription:
         """Return the next message.
 
         Raises:
-            CallFailed: The server has ended the subscription.
+            SubscriptionEnded: The server has ended the subscription.
+            CallFailed: The server refused it after a reconnect.
             ConnectionLost: The connection was lost for good.
         """
-        item = await self._items.get()
-        if isinstance(item, Exception):
-            self._items.put_nowait(item)
-            raise item
-        return item
+        return await self._buffer.next()
 
-    # -- called by the connection --------------------------------------------------------------
+    # -- called by `Channels` ------------------------------------------------------------------
 
-    def receive(self, message: dict[str, Any]) -> None:
-        """Receive a message of the channel."""
-        id = message.get("id")
+    def confirm(self, facts: Mapping[str, Any]) -> bool:
+        """Handle the server's confirmation; return whether messages may have been lost."""
+        # Without a position, nothing was resumed.
+        has_gap = bool(facts.get("gap")) or (self.is_confirmed and self.last_id is None)
+        if has_gap:
+            self.note_gap()
+        if self.last_id is None:
+            self.last_id = facts.get("id")
+        self.is_confirmed = True
+        if self._load_members is not None:
+            self._stop_loading()
+            self._loading = asyncio.create_task(self._load(self._load_members))
+        return has_gap
+
+    def receive(self, content: dict[str, Any]) -> bool:
+        """Receive a broadcast; return whether an older one was dropped for it."""
+        if (presence := parse_presence(content)) is not None:
+            self._handle_presence(presence)
+            return False
+        id = content.get("id")
         if id is not None:
             self.last_id = id
-        self._items.put_nowait(
-            Message(self.channel, message["message"], message["sender"], id, self._is_after_gap)
+        message = Message(
+            self.channel, content["message"], content["sender"], id, self._is_after_gap
         )
         self._is_after_gap = False
+        if self._buffer.append(message) is None:
+            return False
+        self.gaps += 1
+        return True
 
     def note_gap(self) -> None:
         """Record that messages may have been lost."""
@@ -107,53 +181,100 @@ class Subscription:
         self._is_after_gap = True
 
     def end(self, error: Exception) -> None:
-        """End the subscription: the iteration raises `error` after the last message."""
-        if not self._ended:
-            self._ended = True
-            self._items.put_nowait(error)
+        """End the iteration with `error`, after the last message."""
+        self._stop_loading()
+        self._buffer.end(error)
 
-    async def resubscribe(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        """Subscribe again, over a new connection.
+    def close(self) -> None:
+        """Stop loading the members: the subscription was left."""
+        self._stop_loading()
+
+    # -- presence ------------------------------------------------------------------------------
+
+    def _handle_presence(self, presence: Presence) -> None:
+        if self._loading is not None:
+            self._missed.append(presence)
+        self._change_members(presence)
+        if self._on_presence is not None:
+            self._on_presence(presence)
+
+    def _change_members(self, presence: Presence) -> None:
+        if self.members is not None:
+            keys = {presence.key}
+            is_join = presence.event == "join"
+            self.members = self.members | keys if is_join else self.members - keys
+
+    async def _load(self, load_members: MemberLoader) -> None:
+        try:
+            members = frozenset(map(str, await load_members()))
+        except ConnectionLost:
+            # Loaded after the next reconnect.
+            pass
+        except CallFailed as error:
+            logger.warning("loading the members of %r failed: %s", self.channel, error)
+        except Exception:
+            logger.exception("loading the members of %r failed", self.channel)
+        else:
+            self.members = members
+            # In their order, the events lead to the current members, also those counted already.
+            for presence in self._missed:
+                self._change_members(presence)
+        self._missed.clear()
+        self._loading = None
+
+    def _stop_loading(self) -> None:
+        if self._loading is not None:
+            self._loading.cancel()
+            self._loading = None
+            self._missed.clear()
+
+
+class SubscriptionGroup(Mapping[str, Subscription]):
+    """The subscriptions to several channels, by name; returned by `Client.subscribe_many`.
+
+    Iterate over it with `async for`: the messages of all channels, in the order of their arrival.
+
+    Args:
+        channels: The subscriptions of the client.
+        names: The names of the channels.
+        since: By channel: the id of the last message of an earlier subscription.
+    """
+
+    def __init__(
+        self, channels: SubscriptionRegistry, names: Iterable[str], since: Mapping[str, str | None]
+    ) -> None:
+        self._channels = channels
+        distinct = tuple(dict.fromkeys(names))
+        self._buffer = MessageBuffer(len(distinct))
+        self._subscriptions = {
+            name: Subscription(channels, name, since.get(name), buffer=self._buffer)
+            for name in distinct
+        }
+
+    def __getitem__(self, channel: str) -> Subscription:
+        return self._subscriptions[channel]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._subscriptions)
+
+    def __len__(self) -> int:
+        return len(self._subscriptions)
+
+    async def __aenter__(self) -> SubscriptionGroup:
+        await self._channels.add(list(self.values()))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._channels.remove(list(self.values()))
+
+    def __aiter__(self) -> SubscriptionGroup:
+        return self
+
+    async def __anext__(self) -> Message:
+        """Return the next message of any channel.
 
         Raises:
-            CallFailed: The server refused it for now.
-            ConnectionLost: The new connection was lost too.
+            SubscriptionEnded: The server has ended one of the subscriptions; the others continue.
+            ConnectionLost: The connection was lost for good.
         """
-        subscriptions = self._connection.subscriptions
-        if subscriptions.get(self.channel) is not self:
-            return
-        try:
-            await self._connection.request(
-                self._subscribe_message(), self._handle_resubscription, socket=socket
-            )
-        except CallFailed as error:
-            if error.type in _TEMPORARY_ERRORS:
-                raise
-            if subscriptions.get(self.channel) is self:
-                del subscriptions[self.channel]
-            self.end(error)
-            return
-        if self.channel not in subscriptions:
-            # It was ended in the meantime, without a connection.
-            await self._connection.request(self._unsubscribe_message(), socket=socket)
-
-    # -- messages ------------------------------------------------------------------------------
-
-    def _subscribe_message(self) -> dict[str, Any]:
-        return {"messageType": "subscribe", "channel": self.channel, "since": self.last_id}
-
-    def _unsubscribe_message(self) -> dict[str, Any]:
-        return {"messageType": "unsubscribe", "channel": self.channel}
-
-    def _handle_confirmation(self, reply: dict[str, Any]) -> None:
-        facts = reply["subscribed"]
-        if facts.get("gap"):
-            self.note_gap()
-        if self.last_id is None:
-            self.last_id = facts.get("id")
-
-    def _handle_resubscription(self, reply: dict[str, Any]) -> None:
-        if self.last_id is None:
-            # There was no position to resume from.
-            self.note_gap()
-        self._handle_confirmation(reply)
+        return await self._buffer.next()
