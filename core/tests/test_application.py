@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -151,6 +152,28 @@ def test_an_application_that_cannot_be_imported_is_an_error(guestbook: Path) -> 
     assert "cannot be imported: after example_guestbook: RuntimeError: rain" in problem
     assert f"{guestbook / 'broken.py'}:2" in problem
     assert problem.endswith("; fix the module")
+
+
+def test_an_application_that_is_a_plugin_too_is_one_error(guestbook: Path) -> None:
+    """Its components are those of the plugin, and are not reported as duplicates."""
+    (guestbook / "plugin.py").write_text(
+        "from actionhero import Action, hookimpl\n"
+        "class Sign(Action):\n"
+        "    name = 'sign'\n"
+        "    async def run(self) -> None: ...\n"
+        "class Copy(Sign):\n"
+        "    pass\n"
+        "@hookimpl\n"
+        "def actionhero_actions():\n"
+        "    return [Sign]\n"
+    )
+    sys.path.insert(0, str(guestbook.parent))
+    plugin = importlib.import_module(f"{guestbook.name}.plugin")
+    environ = {"ACTIONHERO_APP__PACKAGE": guestbook.name}
+
+    [problem] = App.from_plugins([plugin], read_sources(guestbook.parent, environ=environ)).problems
+
+    assert "has the same module" in problem
 
 
 def test_component_types_of_plugins_are_found(guestbook: Path) -> None:

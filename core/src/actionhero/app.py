@@ -14,7 +14,13 @@ from actionhero.initializer import Initializer, Resources, sort_initializers
 from actionhero.lifecycle import Lifecycle
 from actionhero.middleware import Middleware
 from actionhero.pipeline import Pipeline
-from actionhero.plugins.discovery import CORE, Plugin, find_plugins, load_application
+from actionhero.plugins.discovery import (
+    CORE,
+    Plugin,
+    PluginState,
+    find_plugins,
+    load_application,
+)
 from actionhero.plugins.host import PluginHost
 from actionhero.server import Server
 from actionhero.settings import (
@@ -133,6 +139,9 @@ class App:
         host = PluginHost()
         host.problems += [*problems, *errors]
         host.register([core, *plugins, *([application] if application else [])])
+        if application is not None and application.state is not PluginState.ACTIVE:
+            # One error is reported already; its actions, too, would be those of another plugin.
+            modules = []
         return cls(sources, mode, host, modules, settings)
 
     def get(self, type_: type[Resource]) -> Resource:
