@@ -220,6 +220,19 @@ def test_lists_in_several_headers_are_one_list(parser: HttpClient) -> None:
     assert [current.status, stale.status, matching.status] == [304, 412, 200]
 
 
+def test_repeated_values_that_must_be_single_are_invalid(serve: Serve) -> None:
+    """The first one is not believed."""
+    client = serve(web__allowed_origins="https://one.example")
+    origins = [("Origin", "https://one.example"), ("Origin", "https://other.example")]
+    ranges = [("Range", "bytes=0-9"), ("Range", "bytes=10-19")]
+
+    origin = client.send("GET", "/api/user/me", None, origins)
+    file = client.send("GET", "/api/native/file", None, ranges)
+
+    assert origin.header("Access-Control-Allow-Origin") is None
+    assert file.status == 200
+
+
 def test_a_request_with_repeated_headers_is_followed_by_others(parser: HttpClient) -> None:
     """Its body and the next requests are delimited by what was received."""
     request = (

@@ -1,16 +1,19 @@
-"""The combination of repeated headers: lists that a client or a proxy has sent in several lines."""
+"""The combination of repeated headers: lists in several lines, and values of which one is valid.
+
+aiohttp, and most code, reads the first line alone. Of `Origin`, `Range` and `If-Range`, which must
+not be repeated, several lines make an invalid value, which no check takes for a valid one.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-#: The headers of which aiohttp, and most code, reads the first line alone.
-_LISTS: Final = (
+_COMBINED: Final = (
     b"accept", b"accept-encoding", b"access-control-request-headers", b"cookie", b"if-match",
-    b"if-none-match",
+    b"if-none-match", b"if-range", b"origin", b"range",
 )  # fmt: skip
-_NAMES: Final = re.compile(rb"\r\n(" + b"|".join(_LISTS) + rb"):", re.IGNORECASE)
+_NAMES: Final = re.compile(rb"\r\n(" + b"|".join(_COMBINED) + rb"):", re.IGNORECASE)
 
 
 def combine_repeated_headers(head: bytes) -> bytes:
@@ -30,7 +33,7 @@ def combine_repeated_headers(head: bytes) -> bytes:
     line, *lines = head[:-4].split(b"\r\n")
     for number, header in enumerate(lines):
         name, _, value = header.partition(b":")
-        key = name.lower() if name.lower() in _LISTS else b"%d" % number
+        key = name.lower() if name.lower() in _COMBINED else b"%d" % number
         value = value.strip(b" \t")
         if key not in combined:
             combined[key] = b"%b: %b" % (name, value)
