@@ -89,6 +89,30 @@ async def test_concurrent_calls_keep_to_the_rate_of_the_server(
     assert [response["greeting"] for response in responses] == [f"Hello, A{i}!" for i in range(45)]
 
 
+async def test_calls_over_the_rate_of_the_server_are_sent_again(
+    original_server: ServerProcess,
+) -> None:
+    """Of 30 at once, the server refuses ten, which it has not run."""
+    async with connect(url(original_server), messages_per_second=30) as client:
+        responses = await asyncio.gather(*(client.call("greet", name=f"A{i}") for i in range(30)))
+
+    assert [response["greeting"] for response in responses] == [f"Hello, A{i}!" for i in range(30)]
+
+
+async def test_without_pacing_calls_over_the_rate_fail_alone(
+    original_server: ServerProcess,
+) -> None:
+    """Each with its own error; the others return their value."""
+    async with connect(url(original_server), messages_per_second=0) as client:
+        results = await asyncio.gather(
+            *(client.call("greet", name=f"A{i}") for i in range(25)), return_exceptions=True
+        )
+
+    failed = [result for result in results if isinstance(result, CallFailed)]
+    assert {error.type for error in failed} == {"CONNECTION_RATE_LIMITED"}
+    assert len(results) - len(failed) == 20
+
+
 async def test_failed_calls_raise_the_error(server: ServerProcess) -> None:
     """With type, key, value, all problems and request id."""
     async with connect(url(server)) as client:

@@ -78,6 +78,23 @@ async def test_cancelled_subscriptions_are_ended(server: ServerProcess) -> None:
         assert (await client.call("subscribers"))["subscribers"] == {}
 
 
+async def test_many_channels_are_one_subscription(original_server: ServerProcess) -> None:
+    """More than the server accepts messages per second, with the messages of all."""
+    names = [f"many:{number}" for number in range(60)]
+    async with connect(url(original_server), messages_per_second=5) as client:
+        async with client.subscribe_many([*names, "log:many"]) as group:
+            for channel in ("many:3", "log:many"):
+                await client.call("broadcast", channel=channel, message=channel)
+            received = [await anext(group) for _ in range(2)]
+            counts = (await client.call("subscribers"))["subscribers"]
+        after = (await client.call("subscribers"))["subscribers"]
+
+    assert [message.channel for message in received] == ["many:3", "log:many"]
+    assert group["log:many"].last_id == received[1].id
+    assert len(counts) == len(group) == 61
+    assert after == {}
+
+
 async def test_servers_without_lists_get_one_message_per_channel() -> None:
     """After the refusal of the list."""
     subscribed: list[Any] = []
