@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from actionhero_channels.channel import Subscription as Subscription
     from actionhero_channels.channels import Channels as Channels
     from actionhero_channels.delivery import Delivery as Delivery
+    from actionhero_channels.errors import ChannelNotFound as ChannelNotFound
     from actionhero_channels.registry import CHANNEL_NAME as CHANNEL_NAME
     from actionhero_channels.settings import ChannelsSettings as ChannelsSettings
     from actionhero_channels.subscriber import Subscriber as Subscriber
@@ -29,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".channel": ["Channel", "ChannelMiddleware", "Subscription"],
         ".channels": ["Channels"],
         ".delivery": ["Delivery"],
+        ".errors": ["ChannelNotFound"],
         ".registry": ["CHANNEL_NAME"],
         ".settings": ["ChannelsSettings"],
         ".subscriber": ["SubscribeResult", "Subscriber"],

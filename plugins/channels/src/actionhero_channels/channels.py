@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import ChannelRefused, ErrorType, TypedError
+from actionhero import ErrorType, TypedError
 from actionhero.transport import new_identifier
 from actionhero_channels.authorization import authorize, run_after
 from actionhero_channels.broadcasts import Broadcasts
 from actionhero_channels.channel import Subscription
 from actionhero_channels.delivery import encode_body, parse_id
-from actionhero_channels.errors import translate_redis_errors
+from actionhero_channels.errors import ChannelNotFound, translate_redis_errors
 from actionhero_channels.local_channels import LocalChannels
 from actionhero_channels.memberships import Memberships
 from actionhero_channels.presence import Presence
@@ -165,7 +165,7 @@ class Channels:
             )
         match = self._registry.find(channel)
         if match is None:
-            raise ChannelRefused(f"Channel not found: {channel}")
+            raise ChannelNotFound(f"Channel not found: {channel}")
         subscription = Subscription(self._app, subscriber, session, channel, match.params)
         # Reserved now: concurrent subscriptions of this connection count towards the limit.
         self._subscriptions.setdefault(subscriber, {})[channel] = subscription

@@ -1,17 +1,21 @@
-"""The error of a caller when Redis is unreachable."""
+"""The errors of subscriptions: an unknown channel, and an unreachable Redis."""
 
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from actionhero import ServiceUnavailable
+from actionhero import ChannelRefused, ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 #: The suggested delay before a retry: about as long as a restart of Redis takes.
 RETRY_SECONDS: Final = 1
+
+
+class ChannelNotFound(ChannelRefused):
+    """Raised when a connection subscribes to a channel that does not exist."""
 
 
 @asynccontextmanager
