@@ -28,8 +28,10 @@ def curl_commands(app: Application, address: str, options: str = "") -> list[str
         options: The options of `curl` for this address.
     """
     routes = [(route, action) for action in app.actions for route in routes_of(action)]
-    # GET first, and the actions of the application before the built-in one.
-    routes.sort(key=lambda pair: (pair[0].method != "GET", pair[1].name == "status"))
+    # GET first, and streams of events, which may be infinite, and the built-in action last.
+    routes.sort(key=lambda pair: (
+        pair[0].method != "GET", pair[1].is_generator, pair[1].name == "status"
+    ))  # fmt: skip
     commands = [_command(route, action, address, options) for route, action in routes]
     # The last one shows an error response.
     failing = f"curl {options}{shlex.quote(f'{address}/nowhere')}"
