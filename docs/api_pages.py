@@ -25,6 +25,7 @@ PUBLIC_MODULES: dict[str, tuple[str, ...]] = {
     "actionhero-openapi": ("actionhero_openapi",),
     "actionhero-redis": ("actionhero_redis",),
     "actionhero-sessions": ("actionhero_sessions",),
+    "actionhero-sse": ("actionhero_sse",),
     "actionhero-tasks": ("actionhero_tasks",),
     "actionhero-web": ("actionhero_web",),
     "actionhero-websocket": ("actionhero_websocket", "actionhero_websocket.client"),

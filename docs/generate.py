@@ -25,6 +25,7 @@ from actionhero_db.settings import DbSettings
 from actionhero_openapi.settings import OpenApiSettings
 from actionhero_redis.settings import RedisSettings
 from actionhero_sessions.settings import SessionsSettings
+from actionhero_sse.settings import SseSettings
 from actionhero_tasks.settings import TasksSettings
 from actionhero_web.settings import WebSettings
 from actionhero_websocket.settings import WebSocketSettings
@@ -44,6 +45,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "actionhero-openapi": (OpenApiSettings,),
     "actionhero-redis": (RedisSettings,),
     "actionhero-sessions": (SessionsSettings,),
+    "actionhero-sse": (SseSettings,),
     "actionhero-tasks": (TasksSettings,),
     "actionhero-web": (WebSettings,),
     "actionhero-websocket": (WebSocketSettings,),
