@@ -16,7 +16,6 @@ from pydantic.alias_generators import to_camel
 
 from actionhero import (
     Action,
-    Application,
     Call,
     Conflict,
     Connection,
@@ -540,11 +539,8 @@ class ResponsesPlugin:
     """Registers the responses, like a transport."""
 
     @hookimpl
-    def actionhero_validate(self, app: Application) -> list[str]:
-        app.pipeline.add_response_type(MappingResponse)
-        app.pipeline.add_response_type(RaisedResponse)
-        app.pipeline.return_when_raised(RaisedResponse)
-        return []
+    def actionhero_response_types(self) -> list[type]:
+        return [MappingResponse, RaisedResponse]
 
 
 def other_outcome(outcome: Outcome) -> Outcome:

@@ -176,6 +176,10 @@ class CompletePlugin:
         return self.problems
 
     @hookimpl
+    def actionhero_response_types(self) -> list[type]:
+        return [Channel]
+
+    @hookimpl
     def actionhero_requirement_types(self) -> list[type]:
         return [Channel]
 

@@ -242,11 +242,13 @@ class App:
         session_store = host.first("actionhero_session_store", SessionStore, app=self)
         self._register_actions()
         middleware = host.collect("actionhero_middleware", Middleware, app=self)
+        response_types = host.collect("actionhero_response_types", type, app=self)
         self._resources.provide(Health, Health(self.initializers))
         self.pipeline = Pipeline(
             self.actions,
             self._resources,
             middleware=[item for _, item in middleware],
+            response_types=[item for _, item in response_types],
             timeout_seconds=self.get(ActionsSettings).timeout.total_seconds(),
             validate_outputs=self.get(ActionsSettings).validate_outputs,
             session_store=session_store,

@@ -20,6 +20,7 @@ class CallPlan:
     Args:
         action: The action.
         middleware: The middleware around every call, the outermost first.
+        response_types: The classes of responses of transports, which are not checked.
         default_seconds: The time limit of actions without one; zero: no limit.
         validate_outputs: The check of results of actions without a choice: `filter` or `strict`.
     """
@@ -42,6 +43,7 @@ class CallPlan:
         self,
         action: RegisteredAction,
         middleware: Sequence[Middleware],
+        response_types: tuple[type, ...],
         default_seconds: float,
         validate_outputs: str,
     ) -> None:
@@ -50,8 +52,7 @@ class CallPlan:
         self.schema = action.inputs
         self.outputs = action.outputs
         self.outputs.strict = (action.type.validate_outputs or validate_outputs) == "strict"
-        #: The classes of responses of transports, which are not checked.
-        self.response_types: tuple[type, ...] = ()
+        self.response_types = response_types
         limit = action.type.timeout
         #: The time limit; zero: no limit.
         self.seconds = default_seconds if limit is None else limit.total_seconds()

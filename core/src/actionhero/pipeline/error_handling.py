@@ -41,12 +41,18 @@ class ErrorHandler:
     Args:
         show_tracebacks: Whether outcomes contain the traceback of their error, as text.
         keep_tracebacks: Whether errors keep their traceback, for tests that raise them again.
+        result_types: Exceptions that are results.
     """
 
-    def __init__(self, *, show_tracebacks: bool, keep_tracebacks: bool) -> None:
+    def __init__(
+        self,
+        *,
+        show_tracebacks: bool,
+        keep_tracebacks: bool,
+        result_types: tuple[type[Exception], ...] = (),
+    ) -> None:
         self.show_tracebacks = show_tracebacks
-        #: Exceptions that are results.
-        self.result_types: tuple[type[Exception], ...] = ()
+        self._result_types = result_types
         self._keep_tracebacks = keep_tracebacks
         self._translations: dict[type[Exception], Translation] = {
             ConnectionError: lambda _: ServiceUnavailable(
@@ -76,7 +82,7 @@ class ErrorHandler:
             # Not by the code of the call, which runs in the context of the call.
             raise error
         action = call.action
-        if isinstance(error, self.result_types):
+        if isinstance(error, self._result_types):
             error.__traceback__ = None
             outcome = Outcome(error)
             outcome.is_response = True

@@ -17,11 +17,20 @@ class ErrorReporting:
     Args:
         show_tracebacks: Whether outcomes contain the traceback of their error, as text.
         keep_tracebacks: Whether errors keep their traceback, for tests that raise them again.
+        result_types: Exceptions that are results.
     """
 
-    def __init__(self, *, show_tracebacks: bool, keep_tracebacks: bool) -> None:
+    def __init__(
+        self,
+        *,
+        show_tracebacks: bool,
+        keep_tracebacks: bool,
+        result_types: tuple[type[Exception], ...] = (),
+    ) -> None:
         self._errors = ErrorHandler(
-            show_tracebacks=show_tracebacks, keep_tracebacks=keep_tracebacks
+            show_tracebacks=show_tracebacks,
+            keep_tracebacks=keep_tracebacks,
+            result_types=result_types,
         )
 
     def error_outcome(self, operation: str, error: BaseException) -> Outcome:
@@ -44,13 +53,6 @@ class ErrorReporting:
         translation of a subclass takes precedence over that of its base.
         """
         self._errors.translate(type_, translation)
-
-    def return_when_raised(self, type_: type[Exception]) -> None:
-        """Treat exceptions of `type_` as results: to raise one is the same as to return it.
-
-        For transports whose own responses are exceptions.
-        """
-        self._errors.result_types = (*self._errors.result_types, type_)
 
     @property
     def show_tracebacks(self) -> bool:

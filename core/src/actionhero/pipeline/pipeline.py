@@ -48,6 +48,7 @@ class Pipeline(ErrorReporting):
         actions: The actions that can be called.
         resources: The resources behind `call.get`.
         middleware: Middleware around every call, the outermost first.
+        response_types: The classes of responses of transports, which are results as they are.
         timeout_seconds: The time limit of actions without one; zero: no limit.
         validate_outputs: The check of results of actions without a choice: `filter` or `strict`.
         session_store: The store of sessions; `None`: a session lives as long as its connection.
@@ -62,6 +63,7 @@ class Pipeline(ErrorReporting):
         resources: ResourceProvider,
         *,
         middleware: Iterable[Middleware] = (),
+        response_types: Iterable[type] = (),
         timeout_seconds: float = 300.0,
         validate_outputs: str = "filter",
         session_store: SessionStore | None = None,
@@ -70,7 +72,18 @@ class Pipeline(ErrorReporting):
         keep_tracebacks: bool = True,
     ) -> None:
         self.actions = actions
-        super().__init__(show_tracebacks=show_tracebacks, keep_tracebacks=keep_tracebacks)
+        responses = tuple(response_types)
+        # A subclass of another one would make each check of a result slower.
+        bases = tuple(
+            type_
+            for type_ in responses
+            if not any(issubclass(type_, other) for other in responses if other is not type_)
+        )
+        super().__init__(
+            show_tracebacks=show_tracebacks,
+            keep_tracebacks=keep_tracebacks,
+            result_types=tuple(type_ for type_ in responses if issubclass(type_, Exception)),
+        )
         self.call_log = call_log
         self._resources = resources
         #: The store of sessions; `None`: a session lives as long as its connection.
@@ -81,7 +94,9 @@ class Pipeline(ErrorReporting):
         self._plans = {
             name: plan
             for action in actions
-            for plan in [CallPlan(action, self.middleware, timeout_seconds, validate_outputs)]
+            for plan in [
+                CallPlan(action, self.middleware, bases, timeout_seconds, validate_outputs)
+            ]
             for name in action.names
         }
 
@@ -253,11 +268,6 @@ class Pipeline(ErrorReporting):
         if self.session_store is not None:
             with suppress(Exception):
                 await self.session_store.open(connection)
-
-    def add_response_type(self, type_: type) -> None:
-        """Add a class of responses of a transport, which is not checked against annotations."""
-        for plan in self._plans.values():
-            plan.response_types = (*plan.response_types, type_)
 
     def resource(self, type_: type[Resource]) -> Resource:
         """Return the resource that an initializer provides as `type_`."""

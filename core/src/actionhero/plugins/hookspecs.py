@@ -240,6 +240,32 @@ def actionhero_validate(app: Application) -> Sequence[str] | None:
 
 
 @hookspec
+def actionhero_response_types(app: Application) -> Sequence[type] | None:
+    """Types of responses of a transport, which actions may return as they are.
+
+    Called once, when all actions are registered, in every process: import nothing heavy.
+
+    Args:
+        app: The application; `app.mode` may make an import unnecessary.
+
+    Returns:
+        Classes. Their instances are not checked against the return annotation, and not encoded.
+        To raise one that is an exception is the same as to return it. A response whose `status` is
+        400 or above is a failure of the call.
+
+    Order:
+        The order of registration, which makes no difference.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_response_types():
+            return [GrpcMessage]
+        ```
+    """
+
+
+@hookspec
 def actionhero_requirement_types(app: Application) -> Sequence[type] | None:
     """Types of requirements that the plugin enforces, in the attribute `requires` of actions.
 

@@ -28,12 +28,16 @@ def actionhero_settings() -> list[type[Settings]]:
 
 @hookimpl
 def actionhero_validate(app: Application) -> list[str]:
-    from actionhero_web.responses.response_types import register_response_types
     from actionhero_web.routes.action_routes import route_errors
 
-    # Here, because this is called in every mode, after the pipeline is created.
-    register_response_types(app)
     return route_errors(app)
+
+
+@hookimpl
+def actionhero_response_types(app: Application) -> list[type]:
+    from actionhero_web.responses.response_types import response_types
+
+    return response_types(app)
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""The registration of aiohttp's responses, which actions can return or raise, in the pipeline."""
+"""The types of aiohttp's responses, which actions can return or raise."""
 
 from __future__ import annotations
 
@@ -11,19 +11,16 @@ if TYPE_CHECKING:
     from actionhero import Application
 
 
-def register_response_types(app: Application) -> None:
-    """Register the classes of aiohttp's responses.
+def response_types(app: Application) -> list[type]:
+    """Return the classes of aiohttp's responses.
 
     On the command line, which does not need aiohttp, this does not import it.
     """
     if app.mode is RunMode.CLI:
-        app.pipeline.add_response_type(_LazyStreamResponse)
-        app.pipeline.return_when_raised(_LazyHTTPException)
-        return
+        return [_LazyStreamResponse, _LazyHTTPException]
     from aiohttp import web  # noqa: PLC0415 - see above
 
-    app.pipeline.add_response_type(web.StreamResponse)
-    app.pipeline.return_when_raised(web.HTTPException)
+    return [web.StreamResponse, web.HTTPException]
 
 
 class _LazyType(type):
