@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp.web import Response
 from multidict import CIMultiDict
 
-from actionhero import Action, Call, Connection, Inputs, ServiceUnavailable
+from actionhero import Action, Call, Connection, Inputs, ServiceUnavailable, Session
 from actionhero.errors import BootError
 from actionhero.testing import running_app
 from actionhero_sessions import Sessions
@@ -296,6 +296,61 @@ async def test_concurrent_calls_of_a_websocket_create_one_session(site: Site) ->
 
     assert dict(await sessions.open(socket)) == {"a": 1, "b": 2}
     assert len(site.keys) == 1
+
+
+@pytest.mark.parametrize("of_cookie", [True, False], ids=["cookie", "socket"])
+async def test_a_running_call_of_a_websocket_does_not_undo_a_sign_in(
+    site: Site, *, of_cookie: bool
+) -> None:
+    """It saves its changes in the session that it has opened."""
+    sessions = site.app.get(Sessions)
+    socket = await _socket(site)
+    if not of_cookie:
+        await _sign_in(sessions, socket, 6)
+    running = await sessions.open(socket)
+
+    signed_in = await _sign_in(sessions, socket, 7)
+    running["late"] = 1
+    await sessions.save(socket, running)
+
+    assert socket.session_id == signed_in.id
+    assert dict(await sessions.open(socket)) == {"a": 1, "userId": 7}
+
+
+async def test_a_session_that_is_replaced_while_it_is_loaded_is_loaded_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a sign-in over the same WebSocket connection."""
+    sessions = site.app.get(Sessions)
+    socket = await _socket(site)
+    await sessions.open(socket)
+    load = sessions._records.load
+
+    async def load_and_sign_in(id: str) -> Any:
+        monkeypatch.undo()
+        record = await load(id)
+        await _sign_in(sessions, socket, 7)
+        return record
+
+    monkeypatch.setattr(sessions._records, "load", load_and_sign_in)
+
+    assert dict(await sessions.open(socket)) == {"a": 1, "userId": 7}
+    assert dict(await sessions.open(socket)) == {"a": 1, "userId": 7}
+
+
+async def _socket(site: Site) -> Connection:
+    """Return a WebSocket connection whose cookie has a session."""
+    async with site.browser() as browser:
+        await browser.post("/value/set", json={"key": "a", "value": 1})
+        return Connection("websocket", raw=Request(browser.cookies["__session"]))
+
+
+async def _sign_in(sessions: Sessions, socket: Connection, user: int) -> Session:
+    session = await sessions.open(socket)
+    await session.regenerate()
+    session["userId"] = user
+    await sessions.save(socket, session)
+    return session
 
 
 async def test_other_transports_have_sessions_in_memory(site: Site) -> None:

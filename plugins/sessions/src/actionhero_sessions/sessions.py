@@ -156,13 +156,16 @@ class Sessions(SessionStore):
                 connection.session = Session()
             return connection.session
         session = StoredSession(self, connection)
-        id = connection.session_id
+        id = known_id = connection.session_id
         if id is None:
             id = self.cookie.read(connection)
         if id:
             session._received_id = id
             self._active[next(self._numbers)] = session
         record = await self._records.load(id) if id else None
+        if connection.session_id not in (known_id, id):
+            # Another call of the same WebSocket connection has replaced it in the meantime.
+            return await self.open(connection)
         if record is None:
             # An identifier without a record is never used: it was forged, or has ended.
             connection.session_id = ""
@@ -191,7 +194,9 @@ class Sessions(SessionStore):
             return
         # Another call of the same WebSocket connection may have created it in the meantime.
         id = session.id or connection.session_id or session._next_id or new_id()
-        connection.session_id = id
+        if not session.is_stored:
+            # Otherwise the connection has it, or a newer one of another call.
+            connection.session_id = id
         signed_in = self.user_key in assigned and session[self.user_key] is not None
         if signed_in:
             await self._records.index(id, session[self.user_key])
@@ -249,8 +254,9 @@ class Sessions(SessionStore):
 
     def _detach(self, connection: Connection, session: StoredSession) -> None:
         """Detach a session from its record, which was deleted."""
+        if connection.session_id == session.id:
+            connection.session_id = ""
         session.id, session.is_stored = None, False
-        connection.session_id = ""
         self.cookie.remove_header(connection)
 
     def _mark_replaced(self, id: str, replaced_by: StoredSession) -> None:
