@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from actionhero_redis import RedisClients
+from actionhero_sessions import Sessions
+from actionhero_sessions.records import _WRITE
 
 if TYPE_CHECKING:
     from plugins.sessions.tests.conftest import Site
@@ -101,6 +105,27 @@ async def test_destroy_all_ends_every_session_of_a_user(site: Site) -> None:
         assert (await laptop.get("/whoami")).status_code == 401
         assert (await phone.get("/whoami")).status_code == 401
         assert (await other.get("/whoami")).json() == 8
+
+
+async def test_destroy_all_finds_sessions_that_were_created_during_another(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first comes between the entry in the index and the session."""
+    sessions = site.app.get(Sessions)
+    run_script = RedisClients.run_script
+
+    async def destroy_and_run(clients: RedisClients, script: Any, *arguments: Any) -> Any:
+        if script is _WRITE:
+            monkeypatch.undo()
+            assert await sessions.destroy_all(7) == 0
+        return await run_script(clients, script, *arguments)
+
+    monkeypatch.setattr(RedisClients, "run_script", destroy_and_run)
+    async with site.browser() as browser:
+        await browser.put("/session", json={"user": 7})
+
+        assert await sessions.destroy_all(7) == 1
+        assert (await browser.get("/whoami")).status_code == 401
 
 
 async def test_destroy_all_skips_sessions_of_another_user(site: Site) -> None:

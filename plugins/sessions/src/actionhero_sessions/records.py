@@ -131,7 +131,7 @@ class Records:
         removed: Iterable[str] = (),
         *,
         created_ms: int | None = None,
-        indexed: bool = False,
+        user: Any = None,
     ) -> bool:
         """Change some keys of a session.
 
@@ -141,15 +141,17 @@ class Records:
             removed: The removed keys.
             created_ms: The time of its creation, if the session may be new. Without it, the
                 session must exist.
-            indexed: Whether it has been indexed by its user.
+            user: Its user, by whom it is indexed, so that `delete_all` finds it; `None` if that is
+                not needed.
 
         Returns:
             Whether the session was written; false if it has ended.
         """
         pairs = [part for key, value in assigned.items() for part in (_KEY + key.encode(), value)]
-        if indexed:
+        if user is not None:
             pairs += [_INDEXED, str(_now_ms()).encode()]
-        return bool(
+            await self._index(id, user)
+        is_written = bool(
             await self._run(
                 _WRITE,
                 self._key(id),
@@ -160,17 +162,14 @@ class Records:
                 *(_KEY + key.encode() for key in removed),
             )
         )
+        if user is not None and is_written:
+            # A `delete_all` that came before the session was written has removed the entry.
+            await self._index(id, user)
+        return is_written
 
     async def pop(self, id: str) -> Record | None:
         """Delete a session, and return it; `None` if it does not exist."""
         return _record(await self._run(_POP, self._key(id), self.revocation_channel, id))
-
-    async def index(self, id: str, user: Any) -> None:
-        """Index a session by its user, before it is written, so that `delete_all` finds it."""
-        now = _now_ms()
-        # An entry outlives its session, which is indexed again after half of its time to live.
-        ttl_ms = 2 * self._ttl_ms
-        await self._run(_INDEX, self._index_key(user), now, now + ttl_ms, id, ttl_ms)
 
     def needs_index(self, record: Record) -> bool:
         """Whether a session must be indexed again."""
@@ -197,6 +196,12 @@ class Records:
             count += sum(counts)
             await clients.execute("ZREM", index, *ids, idempotent=True)
         return count
+
+    async def _index(self, id: str, user: Any) -> None:
+        now = _now_ms()
+        # An entry outlives its session, which is indexed again after half of its time to live.
+        ttl_ms = 2 * self._ttl_ms
+        await self._run(_INDEX, self._index_key(user), now, now + ttl_ms, id, ttl_ms)
 
     async def _run(self, script: Script, key: str, *arguments: Any) -> Any:
         return await self._clients().run_script(script, (key,), arguments)

@@ -179,8 +179,7 @@ class Sessions(SessionStore):
             self.cookie.set(connection, id)
         user = record.values.get(self.user_key)
         if user is not None and self._records.needs_index(record):
-            await self._records.index(id, user)
-            await self._records.write(id, {}, indexed=True)
+            await self._records.write(id, {}, user=user)
         return session
 
     async def save(self, connection: Connection, session: Session) -> None:
@@ -197,13 +196,9 @@ class Sessions(SessionStore):
         if not session.is_stored:
             # Otherwise the connection has it, or a newer one of another call.
             connection.session_id = id
-        signed_in = self.user_key in assigned and session[self.user_key] is not None
-        if signed_in:
-            await self._records.index(id, session[self.user_key])
+        user = session[self.user_key] if self.user_key in assigned else None
         created_ms = None if session.is_stored else session.created_ms
-        if await self._records.write(
-            id, assigned, removed, created_ms=created_ms, indexed=signed_in
-        ):
+        if await self._records.write(id, assigned, removed, created_ms=created_ms, user=user):
             session.id, session.is_stored = id, True
             if not (session._is_replaced and id == session._received_id):
                 self.cookie.set(connection, id)
@@ -232,12 +227,8 @@ class Sessions(SessionStore):
             session.id = new
             return
         user = record.values.get(self.user_key)
-        if user is not None:
-            await self._records.index(new, user)
         values = {key: _json(key, value) for key, value in record.values.items()}
-        await self._records.write(
-            new, values, created_ms=record.created_ms, indexed=user is not None
-        )
+        await self._records.write(new, values, created_ms=record.created_ms, user=user)
         session.id = connection.session_id = new
         self.cookie.set(connection, new)
 
