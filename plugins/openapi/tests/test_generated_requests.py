@@ -107,7 +107,8 @@ def send_requests(
 
 def settings(served: Served, session: str | None) -> str:
     """Return the settings of schemathesis."""
-    text = ""
+    # The schema cannot express that NUL is refused in unknown inputs, too, at any depth.
+    text = "[generation]\nallow-x00 = false\n"
     if session is not None:
         text += f'[auth.openapi.sessionCookie]\napi_key = "{session}"\n'
     if served.application == "chat":
