@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import socket
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,7 @@ def test_a_paused_body_gets_408(start_server: StartServer) -> None:
 
 
 def test_an_unread_response_closes_the_connection(start_server: StartServer) -> None:
-    """A client that does not read a large response does not hold its buffers."""
+    """A client that does not read a large response does not hold its buffers, nor the system's."""
     settings = 'web.write_timeout = 0.3\nweb.compress = false\nlogs.level = "debug"'
     server = start_server(settings=settings)
     with server.socket() as stalled:
@@ -89,7 +90,23 @@ def test_an_unread_response_closes_the_connection(start_server: StartServer) -> 
 
         response = read_to_end(stalled)
 
+    assert response.endswith(b"(reset)")
     assert len(response) < 50_000_000
+    assert_still_serves(server)
+
+
+def test_a_response_that_is_read_slowly_arrives_complete(start_server: StartServer) -> None:
+    """A client that reads all the time may take longer than the timeout."""
+    server = start_server(settings="web.write_timeout = 1\nweb.compress = false")
+    with server.socket() as slow:
+        slow.sendall(b"GET /api/large?size=50000000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        received = 0
+        while received < 50_000_000:
+            data = slow.recv(2_000_000, socket.MSG_WAITALL)
+            assert data
+            received += len(data)
+            time.sleep(0.1)
+
     assert_still_serves(server)
 
 

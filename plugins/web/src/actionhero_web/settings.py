@@ -78,7 +78,8 @@ class WebSettings(Settings):
     )
     write_timeout: timedelta = Field(
         default=timedelta(seconds=30),
-        description="How long a client may stop reading a response before it is disconnected.",
+        description="How long a client may read fewer than 500 bytes per second of a response "
+        "before it is disconnected.",
     )
     keepalive_timeout: timedelta = Field(
         default=timedelta(seconds=75), description="How long an idle connection stays open."

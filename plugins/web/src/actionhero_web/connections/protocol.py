@@ -19,6 +19,7 @@ from actionhero_web.connections.framing import RequestFramer
 from actionhero_web.connections.half_close import DisconnectProbe
 from actionhero_web.connections.request_head import RejectedRequest
 from actionhero_web.connections.upgrading_parser import UpgradingParser
+from actionhero_web.connections.write_pause import WritePause
 
 if TYPE_CHECKING:
     import asyncio
@@ -48,7 +49,7 @@ class HttpProtocol(RequestHandler):
         "_has_eof",
         "_headers_since",
         "_rejection",
-        "_writing_paused_since",
+        "_write_pause",
         "framer",
         "remote",
     )
@@ -68,8 +69,8 @@ class HttpProtocol(RequestHandler):
         self._has_eof = False
         #: The start of the wait for request headers; 0 outside of such a wait.
         self._headers_since = 0.0
-        #: The time at which writing was paused, as the client reads too slowly; 0 if it is not.
-        self._writing_paused_since = 0.0
+        #: Set while writing is paused, as the client reads slowly.
+        self._write_pause: WritePause | None = None
         #: The address of the client, looked up once; `None` on a Unix socket.
         self.remote: str | None = None
 
@@ -173,11 +174,12 @@ class HttpProtocol(RequestHandler):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._writing_paused_since = self._loop.time()
+        transport: Any = self.transport
+        self._write_pause = WritePause(transport, self._loop.time())
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._writing_paused_since = 0.0
+        self._write_pause = None
 
     @property
     def is_busy(self) -> bool:
@@ -203,11 +205,10 @@ class HttpProtocol(RequestHandler):
         to be updated twice for each request, when the wait for its headers starts and when it
         ends. Here these are two assignments.
         """
-        if self._writing_paused_since and now - self._writing_paused_since > write_timeout_seconds:
+        pause = self._write_pause
+        if pause is not None and pause.is_stalled(now, write_timeout_seconds):
             logger.debug("a client read nothing of its response for %g s", write_timeout_seconds)
-            if self.transport is not None:
-                # Not `close`, which would wait for the client to read the rest.
-                self.transport.abort()
+            pause.reset()
         elif self._waiter is None:
             self._headers_since = 0.0
         elif self._has_eof:
