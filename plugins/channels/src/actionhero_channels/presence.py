@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actionhero.transport import dumps
 from actionhero_channels.broadcasts import encode_published
 from actionhero_channels.delivery import encode_body
-from actionhero_redis import Script
+from actionhero_redis import NOW_MS, ExpiringSet, Script
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,15 +23,10 @@ if TYPE_CHECKING:
 #: The sender of presence events.
 SENDER: Final = "presence"
 
-_NOW: Final = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-"""
-
 # KEYS: members, connections of one key. ARGV: connection, key, time to live, Redis channel, event.
 # One script, so that the event is published once even if the client retries it.
 _JOIN: Final = Script(
-    _NOW
+    NOW_MS
     + """
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 local first = redis.call('ZCARD', KEYS[2]) == 0
@@ -48,7 +43,7 @@ if first then redis.call('PUBLISH', ARGV[4], ARGV[5]) end
 
 # KEYS: as above. ARGV: connection, key, Redis channel, event.
 _LEAVE: Final = Script(
-    _NOW
+    NOW_MS
     + """
 local removed = redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
@@ -62,20 +57,12 @@ end
 
 # KEYS: members. Returns the expired ones.
 _EXPIRE: Final = Script(
-    _NOW
+    NOW_MS
     + """
 local expired = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
 if #expired > 0 then redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now) end
 return expired
 """
-)
-
-_MEMBERS: Final = Script(
-    _NOW
-    + """
-return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
-""",
-    idempotent=True,
 )
 
 
@@ -109,8 +96,7 @@ class Presence:
 
     async def members(self, channel: str) -> list[str]:
         """Return the keys of the members, in no particular order."""
-        keys: list[bytes] = await self._run(_MEMBERS, (self._members(channel),))
-        return [key.decode() for key in keys]
+        return await ExpiringSet(self._clients, self._members(channel)).members()
 
     async def expire(self, channel: str) -> None:
         """Remove the members without a recent heartbeat, and publish an event for each."""

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from actionhero_redis.clients import RedisClients as RedisClients
     from actionhero_redis.clients import clients_for as clients_for
     from actionhero_redis.errors import TRANSIENT_ERRORS as TRANSIENT_ERRORS
+    from actionhero_redis.expiring_set import NOW_MS as NOW_MS
+    from actionhero_redis.expiring_set import ExpiringSet as ExpiringSet
     from actionhero_redis.script import Script as Script
     from actionhero_redis.settings import RedisSettings as RedisSettings
     from actionhero_redis.store import select_store as select_store
@@ -20,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         ".clients": ["RedisClients", "clients_for"],
         ".errors": ["TRANSIENT_ERRORS"],
+        ".expiring_set": ["NOW_MS", "ExpiringSet"],
         ".script": ["Script"],
         ".settings": ["RedisSettings"],
         ".store": ["select_store"],
