@@ -76,6 +76,13 @@ class Connection:
             total: The total amount of work; `None` if unknown.
         """
 
+    def session_saved(self, session: Session) -> None:
+        """Handle the end of a call that has changed the session. Transports may override this.
+
+        Args:
+            session: The session, as the store has saved it.
+        """
+
     def __repr__(self) -> str:
         return f"<Connection {self.transport} from {self.remote}>"
 
@@ -85,6 +92,9 @@ class SessionStore(ABC):
 
     Without a store, a session lives as long as its connection.
     """
+
+    #: The session key of the signed-in user.
+    user_key: str = "userId"
 
     @abstractmethod
     async def open(self, connection: Connection) -> Session:

@@ -89,6 +89,7 @@ async def _save(store: SessionStore, session: Session, call: Call) -> None:
     if call.connection.is_cross_site:
         raise Forbidden("A page of another site cannot change the session")
     await store.save(call.connection, session)
+    call.connection.session_saved(session)
 
 
 def write_log_line(
