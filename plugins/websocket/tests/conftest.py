@@ -354,6 +354,17 @@ class StartServer(Protocol):
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Yield a function that starts a server for one test; it is killed afterwards."""
+    yield from starting(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def start_module_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """Yield a function that starts a server for the tests of a module."""
+    yield from starting(tmp_path_factory.mktemp("module"))
+
+
+def starting(default_folder: Path) -> Iterator[StartServer]:
+    """Yield a function that starts servers, and kill them afterwards."""
     servers: list[ServerProcess] = []
 
     def start_one(
@@ -363,7 +374,7 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
         folder: Path | None = None,
         wait: bool = True,
     ) -> ServerProcess:
-        server = start(folder or tmp_path, settings, environ)
+        server = start(folder or default_folder, settings, environ)
         servers.append(server)
         if wait:
             server.wait_until_listening()

@@ -32,8 +32,11 @@ class CallingSession(Protocol):
     """The session of a client, as its calls use it."""
 
     registry: SessionRegistry
-    connection: Connection
     is_closing: bool
+
+    @property
+    def connection(self) -> Connection:
+        """The connection."""
 
     def end_if_idle(self) -> None:
         """Close the socket if that has waited for the end of the calls."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from actionhero import Application
+    from actionhero_websocket.connections.listener import ConnectionListener
     from actionhero_websocket.endpoint import Endpoint
 
 hookspec = pluggy.HookspecMarker("actionhero")
@@ -42,5 +43,33 @@ def actionhero_websocket_endpoints(app: Application) -> Sequence[Endpoint] | Non
         @hookimpl
         def actionhero_websocket_endpoints():
             return [Endpoint("/echo", echo)]
+        ```
+    """
+
+
+@hookspec
+def actionhero_websocket_listeners(app: Application) -> Sequence[ConnectionListener] | None:
+    """Return listeners, which are called when clients connect and disconnect.
+
+    Called once, when the server is created. The listeners of the application itself are
+    discovered without it.
+
+    Args:
+        app: The application.
+
+    Returns:
+        Instances of `ConnectionListener`.
+
+    Order:
+        Plugins in the order of registration, then the application: `on_connect` in this order,
+        `on_disconnect` in reverse.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_websocket_listeners():
+            from audit.listeners import Audit
+
+            return [Audit()]
         ```
     """

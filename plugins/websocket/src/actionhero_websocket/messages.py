@@ -71,6 +71,15 @@ def unsubscribed(id: Any, channel: str) -> bytes:
     return _message(id, unsubscribed={"channel": channel})
 
 
+def direct(message: Any) -> bytes:
+    """Return a message to one client, without a channel.
+
+    Raises:
+        TypeError: The message is not JSON serializable.
+    """
+    return dumps({"direct": {"message": message}})
+
+
 def gap(channel: str) -> bytes:
     """Return the notice that messages of a channel may have been lost."""
     return dumps({"gap": {"channel": channel}})

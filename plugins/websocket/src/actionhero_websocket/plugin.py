@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from actionhero import hookimpl
 
 if TYPE_CHECKING:
+    import click
     from aiohttp import web
 
-    from actionhero import Application, Server, Settings
+    from actionhero import Application, Initializer, Server, Settings
     from actionhero_web import StaticFiles, Upgrade
 
 
@@ -26,6 +27,20 @@ def actionhero_settings() -> list[type[Settings]]:
     from actionhero_websocket.settings import WebSocketSettings
 
     return [WebSocketSettings]
+
+
+@hookimpl
+def actionhero_component_types() -> list[type]:
+    from actionhero_websocket.connections.listener import ConnectionListener
+
+    return [ConnectionListener]
+
+
+@hookimpl
+def actionhero_initializers() -> list[Initializer]:
+    from actionhero_websocket.initializer import ConnectionsInitializer
+
+    return [ConnectionsInitializer()]
 
 
 @hookimpl
@@ -64,3 +79,16 @@ def actionhero_web_application(application: web.Application, app: Application) -
     from actionhero_websocket.server import bind_lifecycle
 
     bind_lifecycle(application, app)
+
+
+@hookimpl
+def actionhero_commands(group: click.Group) -> None:
+    from actionhero.cli import LazyCommand
+
+    group.add_command(
+        LazyCommand(
+            "connections",
+            "actionhero_websocket.commands:connections",
+            "List the live connections, or close them.",
+        )
+    )

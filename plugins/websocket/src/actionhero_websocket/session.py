@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import (
     ActionNotFound,
-    Connection,
     MalformedRequest,
     RateLimited,
     ServiceUnavailable,
@@ -15,6 +14,7 @@ from actionhero import (
 from actionhero.transport import dumps, loads, new_identifier
 from actionhero_websocket import messages
 from actionhero_websocket.calls import CallQueue
+from actionhero_websocket.connections.live_connection import LiveConnection
 from actionhero_websocket.protocol import frames
 from actionhero_websocket.protocol.socket import Socket
 from actionhero_websocket.rate import MessageRate
@@ -48,7 +48,7 @@ class WebSocketSession(Socket):
     ) -> None:
         super().__init__(registry.sockets, request, window_bits=window_bits)
         self.registry = registry
-        self.connection = Connection("websocket", request.remote, raw=request)
+        self.connection = LiveConnection(self, registry.live, request.remote, request)
         #: The subscriptions; `None` before the first message about a channel.
         self.subscriptions: Subscriptions | None = None
         #: By channel: broadcasts that arrive while it is being subscribed to, which must follow
@@ -59,6 +59,10 @@ class WebSocketSession(Socket):
         #: The rate of messages about channels, and that of all others.
         self._subscription_rate = MessageRate(registry.subscriptions_per_second)
         self._rate = MessageRate(registry.settings.messages_per_second)
+
+    def on_open(self) -> None:
+        """Add the connection to those of this process."""
+        self.registry.live.open(self.connection)
 
     # -- receiving -----------------------------------------------------------------------------
 
@@ -188,6 +192,7 @@ class WebSocketSession(Socket):
 
     def on_disconnect(self) -> None:
         """Cancel the calls, and end the subscriptions."""
+        self.registry.live.close(self.connection, self.close_code)
         if self.registry.cancels_on_disconnect:
             self.cancel_calls()
         if self.subscriptions is not None:

@@ -10,6 +10,8 @@ from actionhero import ChannelRefused, Session
 from actionhero.transport import PendingCall, new_identifier
 from actionhero_web import WebSettings
 from actionhero_websocket import messages
+from actionhero_websocket.connections.connections import connections_for
+from actionhero_websocket.connections.process_connections import ProcessConnections
 from actionhero_websocket.exposure import is_exposed
 from actionhero_websocket.protocol import frames
 from actionhero_websocket.protocol.socket_registry import SocketRegistry
@@ -66,6 +68,8 @@ class SessionRegistry:
         self._cleanups: set[asyncio.Task[None]] = set()
         self._cleanup_slots = asyncio.Semaphore(MAX_CONCURRENT_CLEANUPS)
         self._watching: asyncio.Task[None] | None = None
+        self.live = ProcessConnections(app, self)
+        connections_for(app).live = self.live
 
     @property
     def is_draining(self) -> bool:
@@ -140,6 +144,7 @@ class SessionRegistry:
     def start(self) -> None:
         """Use the running event loop, and watch for revoked sessions."""
         self.loop = asyncio.get_running_loop()
+        self.live.start(connections_for(self._app).directory)
         if self.pipeline.session_store is not None and self._watching is None:
             self._watching = self.loop.create_task(self._watch_revocations())
 
@@ -149,6 +154,7 @@ class SessionRegistry:
             return
         async with aclosing(store.revocations()) as revocations:
             async for session_id in revocations:
+                self.live.session_revoked(session_id)
                 for socket in self.sockets:
                     socket.on_session_revoked(session_id)
 

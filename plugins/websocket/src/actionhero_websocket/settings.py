@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import ClassVar
 
+from pydantic import model_validator
+
 from actionhero import Field, Settings
 
 
@@ -61,6 +63,21 @@ class WebSocketSettings(Settings):
         gt=timedelta(0),
         description="How long the server waits for a client's close frame.",
     )
+    connect_timeout: timedelta = Field(
+        default=timedelta(seconds=10),
+        gt=timedelta(0),
+        description="The time limit for the listeners of a new connection, all together.",
+    )
+    connection_ttl: timedelta = Field(
+        default=timedelta(seconds=90),
+        ge=timedelta(seconds=1),
+        description="How long connections remain listed after the last heartbeat of their process.",
+    )
+    connection_heartbeat: timedelta = Field(
+        default=timedelta(seconds=30),
+        gt=timedelta(0),
+        description="The interval at which a process refreshes the list of its connections.",
+    )
     compress: bool = Field(
         default=False,
         description="Whether messages are compressed for clients that offer it.",
@@ -69,3 +86,12 @@ class WebSocketSettings(Settings):
         default=True,
         description="Whether the JavaScript client is served at /actionhero/client.js.",
     )
+
+    @model_validator(mode="after")
+    def _check_heartbeat(self) -> WebSocketSettings:
+        if self.connection_heartbeat >= self.connection_ttl:
+            raise ValueError(
+                f"connection_heartbeat is {self.connection_heartbeat} and connection_ttl is "
+                f"{self.connection_ttl}; set the heartbeat to less, such as a third of it"
+            )
+        return self

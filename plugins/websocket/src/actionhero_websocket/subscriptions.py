@@ -28,8 +28,11 @@ _CHANNEL_NAME: Final = re.compile(r"[a-zA-Z0-9:._-]{1,200}", re.ASCII)
 class SubscribingSession(Protocol):
     """The session of a client, as its subscriptions use it."""
 
-    connection: Connection
     buffered: dict[str, list[Delivery]] | None
+
+    @property
+    def connection(self) -> Connection:
+        """The connection."""
 
     def deliver(self, delivery: Delivery, /) -> None:
         """Send a broadcast."""

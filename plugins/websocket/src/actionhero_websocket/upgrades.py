@@ -38,7 +38,8 @@ class MessageUpgrade(Upgrade):
         """Negotiate the handshake, and return the headers and the session."""
         compress = self._registry.settings.compress
         headers, window_bits = negotiate(request, self._cors, compress=compress)
-        return headers, WebSocketSession(self._registry, request, window_bits=window_bits)
+        session = WebSocketSession(self._registry, request, window_bits=window_bits)
+        return headers, self._registry.live.gate(session, session.connection) or session
 
 
 class EndpointUpgrade(Upgrade):

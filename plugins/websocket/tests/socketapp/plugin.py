@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from actionhero import hookimpl
-from actionhero_websocket import Endpoint
+from actionhero_websocket import ConnectionListener, Endpoint
 
 if TYPE_CHECKING:
-    from actionhero_websocket import EndpointSocket
+    from actionhero_websocket import EndpointSocket, LiveConnection
 
 
 async def echo(socket: EndpointSocket) -> None:
@@ -59,3 +60,15 @@ def actionhero_websocket_endpoints() -> list[Endpoint]:
         Endpoint("/once", once),
         *conflict,
     ]
+
+
+@hookimpl
+def actionhero_websocket_listeners() -> list[ConnectionListener]:
+    class First(ConnectionListener):
+        async def on_connect(self, connection: LiveConnection) -> None:
+            print(f"first connected {connection.raw.query}", file=sys.stderr, flush=True)
+
+        async def on_disconnect(self, connection: LiveConnection, code: int) -> None:
+            print(f"last disconnected {connection.raw.query}", file=sys.stderr, flush=True)
+
+    return [First()] if "SOCKETAPP_LISTENERS" in os.environ else []

@@ -249,6 +249,19 @@ def check_close(content: bytes | bytearray) -> None:
         raise FrameError(INVALID_TEXT, "Received text that is not UTF-8") from None
 
 
+def check_code(code: int) -> None:
+    """Raise if a close frame cannot have a code (RFC 6455, section 7.4).
+
+    Raises:
+        ValueError: It cannot.
+    """
+    if code not in _CODES:
+        raise ValueError(
+            f"invalid close code {code}; use 1000, 1001, 1008, or a number of your own from 3000 "
+            "to 4999"
+        )
+
+
 def text_frame(body: bytes) -> bytes:
     """Return an unfragmented text message."""
     size = len(body)
