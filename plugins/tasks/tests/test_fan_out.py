@@ -82,6 +82,25 @@ async def test_a_fan_out_has_counts_and_results_and_enqueues_the_next_action(
     assert Report.reported == [id]
 
 
+async def test_all_dead_jobs_of_a_fan_out_can_be_retried(
+    tasks_app: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next page begins after the last job, although those before have left the state."""
+    monkeypatch.setattr("actionhero_tasks.tasks.PAGE", 2)
+    async with tasks_app(Square) as app:
+        tasks = app.get(Tasks)
+        id = await tasks.fan_out(Square, [{"n": 13}] * 5)
+        await ended_status(tasks, id)
+
+        retried = [
+            job.id
+            async for job in tasks.fan_out_jobs(id, JobState.DEAD)
+            if await tasks.retry(job.id)
+        ]
+
+        assert len(set(retried)) == len(retried) == 5
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("large", [10_000, pytest.param(100_000, marks=pytest.mark.soak)])
 async def test_inputs_are_streamed_with_constant_memory(

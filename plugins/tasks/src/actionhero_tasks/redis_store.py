@@ -146,26 +146,25 @@ class RedisStore(JobStore):
         return BatchRecord(id, total, completed, failed, closed=bool(closed), ended_ms=ended_ms)
 
     def batch_jobs(
-        self, id: str, state: JobState | None = None, *, offset: int = 0, limit: int = 100
+        self, id: str, state: JobState | None = None, *, after: int = 0, limit: int = 100
     ) -> list[JobRecord]:
-        if state in _INDEXED:
-            index = self._key("of", id, str(state))
-            with self._errors():
-                ids = self._client.zrange(index, offset, offset + limit - 1)
-            records = self._records([id.decode() for id in ids])
-            return [record for record in records if record.state is state]
-        jobs: list[JobRecord] = []
-        start = 0
+        is_indexed = state in _INDEXED
+        index = self._key("of", id, str(state)) if is_indexed else self._key("of", id)
         # There is no index by other states: the pages of all jobs are filtered.
-        while len(jobs) < offset + limit:
+        count = limit if is_indexed or state is None else PAGE
+        jobs: list[JobRecord] = []
+        while len(jobs) < limit:
             with self._errors():
-                page = self._client.zrange(self._key("of", id), start, start + PAGE - 1)
-            start += PAGE
-            records = self._records([id.decode() for id in page])
+                page = self._client.zrangebyscore(
+                    index, f"({after}", "+inf", 0, count, withscores=True
+                )
+            # Some may have been deleted, or have changed their state, since they were listed.
+            records = self._records([id.decode() for id, _ in page])
             jobs += [record for record in records if state in (None, record.state)]
-            if len(page) < PAGE:
+            if len(page) < count:
                 break
-        return jobs[offset : offset + limit]
+            after = int(page[-1][1])
+        return jobs[:limit]
 
     # -- running jobs --------------------------------------------------------------------------
 

@@ -104,15 +104,15 @@ def _ready_parts(connection: sqlite3.Connection) -> Iterator[tuple[str, int]]:
 
 
 def batch_jobs_of(
-    connection: sqlite3.Connection, batch: str, state: JobState | None, offset: int, limit: int
+    connection: sqlite3.Connection, batch: str, state: JobState | None, after: int, limit: int
 ) -> list[JobRecord]:
     """Return jobs of a fan-out, the oldest first."""
     numbers = ", ".join(str(number) for number, name in STATES.items() if state in (None, name))
     query = (
-        f"SELECT {COLUMNS} FROM jobs WHERE batch = ? AND state IN ({numbers}) "
-        "ORDER BY seq LIMIT ? OFFSET ?"
+        f"SELECT {COLUMNS} FROM jobs WHERE batch = ? AND seq > ? AND state IN ({numbers}) "
+        "ORDER BY seq LIMIT ?"
     )
-    return [record_of(row) for row in connection.execute(query, (batch, limit, offset))]
+    return [record_of(row) for row in connection.execute(query, (batch, after, limit))]
 
 
 def counts_of(connection: sqlite3.Connection, now: int) -> list[QueueCounts]:

@@ -127,10 +127,10 @@ class SqliteStore(JobStore):
         return BatchRecord(id, total, completed, failed, bool(closed), ended_ms)
 
     def batch_jobs(
-        self, id: str, state: JobState | None = None, *, offset: int = 0, limit: int = 100
+        self, id: str, state: JobState | None = None, *, after: int = 0, limit: int = 100
     ) -> list[JobRecord]:
         with self._reading() as connection:
-            return batch_jobs_of(connection, id, state, offset, limit)
+            return batch_jobs_of(connection, id, state, after, limit)
 
     # -- running jobs --------------------------------------------------------------------------
 

@@ -111,9 +111,16 @@ class JobStore(ABC):
 
     @abstractmethod
     def batch_jobs(
-        self, id: str, state: JobState | None = None, *, offset: int = 0, limit: int = 100
+        self, id: str, state: JobState | None = None, *, after: int = 0, limit: int = 100
     ) -> list[JobRecord]:
-        """Return jobs of a fan-out, in the order in which they were added."""
+        """Return jobs of a fan-out, in the order in which they were added.
+
+        Args:
+            id: The fan-out.
+            state: The state; `None`: all.
+            after: The `seq` of the last job of the previous page.
+            limit: How many jobs to return at most; fewer only if there are no more.
+        """
 
     # -- running jobs --------------------------------------------------------------------------
 

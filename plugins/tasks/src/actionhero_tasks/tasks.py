@@ -245,15 +245,18 @@ class Tasks:
         return status
 
     async def fan_out_jobs(self, id: str, state: JobState | None = None) -> AsyncIterator[Job]:
-        """Yield the jobs of a fan-out, in the order of their inputs."""
-        offset = 0
+        """Yield the jobs of a fan-out, in the order of their inputs, and each at most once.
+
+        A job whose state changes in the meantime, such as by `retry`, does not affect the others.
+        """
+        after = 0
         while True:
-            page = await self.use(functools.partial(_read_page, id, state, offset))
+            page = await self.use(functools.partial(_read_page, id, state, after))
             for record in page:
                 yield job_of(record)
             if len(page) < PAGE:
                 return
-            offset += PAGE
+            after = page[-1].seq
 
     # -- operations ----------------------------------------------------------------------------
 
@@ -375,8 +378,8 @@ class Tasks:
         return await self.use(lambda store: store.add(jobs))
 
 
-def _read_page(id: str, state: JobState | None, offset: int, store: JobStore) -> list[JobRecord]:
-    return store.batch_jobs(id, state, offset=offset, limit=PAGE)
+def _read_page(id: str, state: JobState | None, after: int, store: JobStore) -> list[JobRecord]:
+    return store.batch_jobs(id, state, after=after, limit=PAGE)
 
 
 def _delay_ms(delay: timedelta | None, at: datetime | None) -> int:

@@ -54,9 +54,9 @@ class WrappedStore(JobStore):
         return self.inner.batch(id)
 
     def batch_jobs(
-        self, id: str, state: JobState | None = None, *, offset: int = 0, limit: int = 100
+        self, id: str, state: JobState | None = None, *, after: int = 0, limit: int = 100
     ) -> list[JobRecord]:
-        return self.inner.batch_jobs(id, state, offset=offset, limit=limit)
+        return self.inner.batch_jobs(id, state, after=after, limit=limit)
 
     def settle_and_claim(
         self,

@@ -56,8 +56,8 @@ class FanOutContract:
         store.settle_and_claim("one", None, 0, [new_settlement(claim) for claim in claims])
 
         all_jobs = store.batch_jobs("b")
-        page = store.batch_jobs("b", offset=1, limit=2)
-        done = store.batch_jobs("b", JobState.DONE, offset=2)
+        page = store.batch_jobs("b", after=all_jobs[0].seq, limit=2)
+        done = store.batch_jobs("b", JobState.DONE, after=all_jobs[1].seq)
 
         assert [job.id for job in all_jobs] == [job.id for job in jobs]
         assert [job.id for job in page] == [job.id for job in jobs[1:3]]
