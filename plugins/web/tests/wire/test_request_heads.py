@@ -40,6 +40,7 @@ def post(lines: bytes, body: bytes = b"{}") -> bytes:
 
 
 REJECTED: dict[str, tuple[int, bytes]] = {
+    "long cookies": (431, header(b"\r\n".join([b"Cookie: a=" + b"x" * 5000] * 2))),
     # The request line.
     "no version": (400, request_line(b"GET /api/user/me")),
     "HTTP/0.9": (505, request_line(b"GET /api/user/me HTTP/0.9")),

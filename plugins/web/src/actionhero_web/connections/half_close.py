@@ -21,8 +21,11 @@ MAXIMUM_DELAY_SECONDS: Final = 1.0
 class DisconnectProbe:
     """Detects whether a client that sends nothing more still waits for its response.
 
-    TCP reports the end of the data in both cases. Only a client that has left refuses data, so the
-    first bytes of the response are sent ahead: they are the same in every response.
+    TCP reports the end of the data in both cases, and no option of a socket distinguishes them.
+    Only a client that has left refuses data, so the first bytes of the response are sent ahead:
+    they are the same in every response. An interim response (1xx) would be one that HTTP/1.0 does
+    not have, and some clients take it for the final one. Without this, either a half-closed client
+    gets no response (RFC 9112 §9.6), or the request of a client that has left is not cancelled.
 
     Args:
         protocol: The connection, whose client has closed its side of it.

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from actionhero_web.connections.request_head import LINE_LIMIT_BYTES, RejectedRequest
+
 _COMBINED: Final = (
     b"accept", b"accept-encoding", b"access-control-request-headers", b"cookie", b"if-match",
     b"if-none-match", b"if-range", b"origin", b"range",
@@ -25,6 +27,9 @@ def combine_repeated_headers(head: bytes) -> bytes:
     Args:
         head: All bytes up to and including the empty line. A head without repetitions is returned
             as it is.
+
+    Raises:
+        RejectedRequest: The combined line is too long for aiohttp's parsers.
     """
     names = [name.lower() for name in _NAMES.findall(head)]
     if len(names) == len(set(names)):
@@ -39,4 +44,8 @@ def combine_repeated_headers(head: bytes) -> bytes:
             combined[key] = b"%b: %b" % (name, value)
         elif value:
             combined[key] += (b"; " if key == b"cookie" else b", ") + value
+            if len(combined[key]) > LINE_LIMIT_BYTES:
+                raise RejectedRequest(
+                    431, f"the headers {name.decode()!r} exceed {LINE_LIMIT_BYTES} bytes together"
+                )
     return b"\r\n".join((line, *combined.values())) + b"\r\n\r\n"
