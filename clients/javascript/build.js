@@ -1,17 +1,15 @@
-// Compiles the client: one module for each source, and one minified file of all.
+// Compiles the client into one module for packages, and a minified one for pages.
 
-import { readdirSync } from "node:fs";
 import { build } from "esbuild";
 
-const options = { format: "esm", target: "es2022" };
-const sources = readdirSync("src").map((name) => `src/${name}`);
+const options = { format: "esm", target: "es2022", entryPoints: ["src/index.ts"], bundle: true };
 
-await build({ ...options, entryPoints: sources, outdir: "dist" });
+await build({ ...options, outfile: "dist/index.js" });
 await build({
   ...options,
-  entryPoints: ["src/index.ts"],
-  outfile: "dist/client.min.js",
-  bundle: true,
+  outfile: "dist/client.js",
   minify: true,
   banner: { js: "// @actionhero/client, Apache-2.0. Source: clients/javascript of the repository." },
 });
+// For their tests.
+await build({ ...options, entryPoints: ["src/events.ts", "src/rate.ts"], outdir: "dist/parts" });

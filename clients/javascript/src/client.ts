@@ -116,10 +116,6 @@ export class ActionHeroClient<Actions = AnyActions> extends Emitter<ClientEvents
     this.#connection.close();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-  }
-
   /**
    * Call an action. While there is no connection, the call waits for it.
    *

@@ -1,7 +1,7 @@
 // The subscription to a channel.
 
 import { Emitter, reportUncaught } from "./emitter.js";
-import { ConnectionLost } from "./errors.js";
+import { ConnectionLost, isTemporary } from "./errors.js";
 import { Queue } from "./queue.js";
 
 /** A broadcast of a channel. */
@@ -210,8 +210,8 @@ export class Subscription<Message = any>
       this.emit("presence", { event: "load", key: undefined, members: this.members });
     } catch (error) {
       this.#missed = undefined;
-      // After a lost connection, they are loaded with the next one.
-      if (!(error instanceof ConnectionLost)) {
+      // They are loaded again with the next connection, or after a gap.
+      if (!(error instanceof ConnectionLost || isTemporary(error))) {
         reportUncaught(error);
       }
     }

@@ -11,7 +11,7 @@ type Inputs<T> = [T] extends [undefined] ? unknown : NonNullable<T>;
 type Content<Part, Media extends string> = Part extends { content: { [Key in Media]: infer T } }
   ? T
   : never;
-type Body<T> = [T] extends [undefined] ? unknown : Inputs<Content<NonNullable<T>, "application/json">>;
+type BodyInputs<T> = [T] extends [undefined] ? unknown : Inputs<Content<NonNullable<T>, "application/json">>;
 type Success<Responses> = Responses[Extract<keyof Responses, 200 | 201 | 202 | 203>];
 type EventStream = "text/event-stream";
 
@@ -20,7 +20,7 @@ export type ParamsOf<Action> = Action extends { params: infer T }
   ? T
   : Action extends { parameters: { query?: infer Query; path?: infer Path } }
     ? Simplify<
-        Inputs<Query> & Inputs<Path> & (Action extends { requestBody?: infer T } ? Body<T> : unknown)
+        Inputs<Query> & Inputs<Path> & (Action extends { requestBody?: infer T } ? BodyInputs<T> : unknown)
       >
     : {};
 
@@ -28,9 +28,9 @@ export type ParamsOf<Action> = Action extends { params: infer T }
 export type ResultOf<Action> = Action extends { result: infer T }
   ? T
   : Action extends { responses: infer Responses }
-    ? Response<Content<Success<Responses>, "application/json">>
+    ? ResponseOf<Content<Success<Responses>, "application/json">>
     : unknown;
-type Response<T> = T extends readonly (infer Item)[] ? { [index: string]: Item } : T;
+type ResponseOf<T> = T extends readonly (infer Item)[] ? { [index: string]: Item } : T;
 
 /** The data of the events of an action that streams. */
 export type StreamOf<Action> = Action extends { stream: infer T } ? T : unknown;

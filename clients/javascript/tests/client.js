@@ -71,7 +71,7 @@ test("a closed client rejects calls and ends subscriptions", async () => {
   const waiting = client.call("slow", { name: "closed" });
   await client.call("who");
 
-  await client[Symbol.asyncDispose]();
+  client.close();
 
   await assert.rejects(waiting, (error) => error instanceof ConnectionLost && error.sent);
   await assert.rejects(client.call("who"), (error) => error instanceof ConnectionLost && !error.sent);

@@ -1,6 +1,6 @@
 // The types of calls: compiled, and not run. An expected error that does not occur is an error.
 
-import { ActionHeroClient, type Broadcast, type StreamEvent } from "../src/index.js";
+import { ActionHeroClient, type Broadcast, type StreamEvent } from "../dist/index.js";
 
 /** As openapi-typescript generates it. */
 interface operations {

@@ -1,33 +1,17 @@
+import { ActionHeroClient } from "/actionhero/client.js";
+
 const list = document.querySelector("ol");
 const status = document.querySelector("[role=status]");
-// The id of the last broadcast: after a reconnect, the server sends the broadcasts since then.
-let since = null;
+const shown = new Set();
 
-function show({ name, text }) {
+function show({ id, name, text }) {
+  if (shown.has(id)) {
+    return;
+  }
+  shown.add(id);
   const item = document.createElement("li");
   item.textContent = `${text} (${name})`;
   list.prepend(item);
-}
-
-function subscribe() {
-  const socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws`);
-  socket.onopen = () => {
-    socket.send(JSON.stringify({ messageType: "subscribe", messageId: 1, channel: "entries", since }));
-  };
-  socket.onmessage = (event) => {
-    const { subscribed, message } = JSON.parse(event.data);
-    if (subscribed) {
-      since = subscribed.id ?? since;
-      status.textContent = "Connected";
-    } else if (message && message.sender !== "presence") {
-      since = message.id;
-      show(message.message);
-    }
-  };
-  socket.onclose = () => {
-    status.textContent = "Connecting";
-    setTimeout(subscribe, 1000);
-  };
 }
 
 document.querySelector("form").onsubmit = async (event) => {
@@ -44,6 +28,16 @@ document.querySelector("form").onsubmit = async (event) => {
   }
 };
 
+const client = new ActionHeroClient();
+const entries = client.subscribe("entries");
+await entries.ready;
+
 const page = await (await fetch("/api/entries")).json();
 page.entries.reverse().forEach(show);
-subscribe();
+entries.on("message", ({ message }) => show(message));
+entries.on("gap", () => location.reload());
+
+status.textContent = "Connected";
+client.on("state", ({ state }) => {
+  status.textContent = state === "open" ? "Connected" : "Connecting";
+});

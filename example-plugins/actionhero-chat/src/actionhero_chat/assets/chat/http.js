@@ -1,8 +1,8 @@
 // Calls over HTTP: those that set or delete the cookie, and single reads.
 
-import { CallError } from "./socket.js";
+import { CallFailed } from "/actionhero/client.js";
 
-/** Call an action by its route, and return its result. Throws `CallError`. */
+/** Call an action by its route, and return its result. Throws `CallFailed`. */
 export async function request(method, path, body) {
   const response = await fetch(`/api${path}`, {
     method,
@@ -11,7 +11,7 @@ export async function request(method, path, body) {
   });
   const result = await response.json();
   if (result.error) {
-    throw new CallError(result.error);
+    throw new CallFailed(result.error);
   }
   return result;
 }

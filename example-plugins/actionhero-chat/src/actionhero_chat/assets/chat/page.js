@@ -1,22 +1,22 @@
 // The chat page: sign-in, messages, online users and server status.
 
+import { ActionHeroClient, CallFailed } from "/actionhero/client.js";
 import { request } from "./http.js";
 import { Plot } from "./plot.js";
-import { CallError, Socket } from "./socket.js";
 
 const CHANNEL = "messages";
 const PAGE_SIZE = 50;
 const STATUS_INTERVAL_MS = 5000;
-const MEMBERS_INTERVAL_MS = 250;
+const SEND_TIMEOUT_MS = 15000;
 const SIGNED_OUT_ERRORS = new Set(["CONNECTION_SESSION_NOT_FOUND", "CONNECTION_CHANNEL_AUTHORIZATION"]);
 
 const byId = (id) => document.getElementById(id);
-const socket = new Socket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
 const userNames = new Map();
 const messageIds = new Set();
 let currentUser = JSON.parse(localStorage.getItem("me") ?? "null");
 let isSignUp = false;
-let isFirstConnection = false;
+/** While a user is signed in. */
+let client = null;
 
 // --- sign-in ---------------------------------------------------------------------------------
 
@@ -27,7 +27,7 @@ async function start() {
       await showChat();
       return;
     } catch (error) {
-      if (!(error instanceof CallError)) {
+      if (!(error instanceof CallFailed)) {
         reason = "The server is unavailable.";
       }
     }
@@ -47,14 +47,13 @@ async function showChat() {
   messageIds.clear();
   byId("messages").replaceChildren();
   addMessages(messages);
-  isFirstConnection = true;
-  socket.open();
-  await socket.subscribe(CHANNEL);
+  connect();
   byId("body").focus();
 }
 
 function showSignIn(reason = "") {
-  socket.close();
+  client?.close();
+  client = null;
   currentUser = null;
   localStorage.removeItem("me");
   byId("connection").textContent = "Not signed in";
@@ -110,7 +109,7 @@ byId("sign-out").addEventListener("click", async () => {
   try {
     await request("DELETE", "/session");
   } catch (error) {
-    if (!(error instanceof CallError)) {
+    if (!(error instanceof CallFailed)) {
       return;
     }
   }
@@ -186,7 +185,7 @@ byId("compose").addEventListener("submit", async (event) => {
   byId("compose-error").textContent = "";
   byId("send").disabled = true;
   try {
-    const { message } = await socket.call("message:create", { body });
+    const { message } = await client.call("message:create", { body }, { timeoutMs: SEND_TIMEOUT_MS });
     byId("body").value = "";
     addMessage({ ...message, user_name: currentUser.name });
   } catch (error) {
@@ -195,7 +194,8 @@ byId("compose").addEventListener("submit", async (event) => {
       return;
     }
     // The text stays in the field.
-    byId("compose-error").textContent = `${error.message}. Your message was not sent.`;
+    const outcome = error instanceof CallFailed ? "was not sent" : "may not have been sent";
+    byId("compose-error").textContent = `${error.message}. Your message ${outcome}.`;
   } finally {
     byId("send").disabled = false;
     byId("body").focus();
@@ -211,18 +211,35 @@ byId("body").addEventListener("keydown", (event) => {
 
 // --- live updates ----------------------------------------------------------------------------
 
-socket.addEventListener("broadcast", ({ detail }) => {
-  if (detail.channel !== CHANNEL) {
-    return;
-  }
-  if (detail.sender === "presence") {
-    updateMembers();
-  } else {
-    addMessage(detail.message.message);
-  }
-});
+/** Subscribe to the messages, with a new connection. */
+function connect() {
+  client = new ActionHeroClient();
+  client.on("state", ({ state }) => showState(state));
+  const channel = client.subscribe(CHANNEL, { loadMembers });
+  channel.on("message", ({ message }) => addMessage(message.message));
+  channel.on("gap", loadMissing);
+  channel.on("presence", () => showMembers(channel));
+  channel.on("end", ({ error }) => error && handleEnd(error));
+  // Messages from between the first load and the subscription.
+  channel.ready.then(loadMissing, () => {});
+}
 
-socket.addEventListener("gap", loadMissing);
+/** The server has refused or ended the subscription: signed out in another window, for example. */
+function handleEnd(error) {
+  if (error instanceof CallFailed && !SIGNED_OUT_ERRORS.has(error.type)) {
+    byId("connection").textContent = error.message;
+  } else {
+    showSignIn("You were signed out. Sign in again.");
+  }
+}
+
+function showState(state) {
+  byId("connection").dataset.state = state;
+  byId("connection").textContent = { open: "Connected", connecting: "Connecting …", waiting: "Connection lost. Trying again …" }[state] ?? "Not connected";
+  if (state === "open") {
+    showStatus();
+  }
+}
 
 /** Load the messages after the newest one on the page; if they are too many, mark the gap. */
 async function loadMissing() {
@@ -281,69 +298,35 @@ function markGap(id) {
   insert(item);
 }
 
-socket.addEventListener("rejected", ({ detail }) => {
-  if (SIGNED_OUT_ERRORS.has(detail.type)) {
-    showSignIn("You were signed out. Sign in again.");
-  } else {
-    byId("connection").textContent = detail.message;
-  }
-});
-
-// Signed out in another window or by the server.
-socket.addEventListener("unsubscribed", () => showSignIn("You were signed out. Sign in again."));
-
-socket.addEventListener("state", ({ detail }) => {
-  if (currentUser === null) {
-    return;
-  }
-  byId("connection").dataset.state = detail;
-  byId("connection").textContent = { open: "Connected", connecting: "Connecting …", waiting: "Connection lost. Trying again …" }[detail] ?? "Not connected";
-  if (detail === "open") {
-    showStatus();
-    updateMembers();
-    if (isFirstConnection) {
-      // Messages from between the first load and the subscription.
-      isFirstConnection = false;
-      loadMissing();
-    }
-  }
-});
-
 // --- online users ----------------------------------------------------------------------------
 
-let isUpdating = false;
-let isOutdated = false;
+async function loadMembers() {
+  return (await client.call("channel:members", { channel: CHANNEL })).members;
+}
 
-/** Show the online users. Changes during an update cause one further update, however many they are. */
-async function updateMembers() {
-  isOutdated = true;
-  if (isUpdating) {
+async function showMembers(channel) {
+  const { members } = channel;
+  let names;
+  try {
+    names = await Promise.all([...(members ?? [])].map(Number).map(fetchUserName));
+  } catch {
+    // The connection is lost; the members are loaded again with the next one.
     return;
   }
-  isUpdating = true;
-  while (isOutdated) {
-    isOutdated = false;
-    try {
-      await showMembers();
-    } catch {
-      // The connection is lost; the list is updated after the reconnect.
-    }
-    await new Promise((resolve) => setTimeout(resolve, MEMBERS_INTERVAL_MS));
+  // Unless they have changed in the meantime.
+  if (members === channel.members) {
+    byId("online-count").textContent = `(${names.length})`;
+    byId("members").replaceChildren(...names.sort((a, b) => a.localeCompare(b)).map((name) => createElement("li", "", name)));
   }
-  isUpdating = false;
 }
 
-async function showMembers() {
-  const { members } = await socket.call("channel:members", { channel: CHANNEL });
-  const names = await Promise.all(members.map(Number).map(fetchUserName));
-  byId("online-count").textContent = `(${names.length})`;
-  byId("members").replaceChildren(...names.sort((a, b) => a.localeCompare(b)).map((name) => createElement("li", "", name)));
-}
-
-async function fetchUserName(id) {
+/** Return the name of a user; several requests at once are one. */
+function fetchUserName(id) {
   if (!userNames.has(id)) {
     // Over HTTP: a hundred names at once would exceed the message rate limit of a socket.
-    userNames.set(id, (await request("GET", `/user/${id}`)).user.name);
+    const name = request("GET", `/user/${id}`).then(({ user }) => user.name);
+    name.catch(() => userNames.delete(id));
+    userNames.set(id, name);
   }
   return userNames.get(id);
 }
@@ -362,8 +345,7 @@ new EventSource("/api/status/live").addEventListener("metrics", ({ data }) => {
 
 async function showStatus() {
   try {
-    // Over the socket if it is open, so that a dead connection is detected.
-    const status = socket.isOpen ? await socket.call("status") : await request("GET", "/status");
+    const status = await request("GET", "/status");
     byId("health").textContent = status.healthy ? "healthy" : "unhealthy";
     byId("uptime").textContent = formatDuration(status.uptime);
     byId("memory").textContent = `${status.consumedMemoryMB.toFixed(0)} MB`;
