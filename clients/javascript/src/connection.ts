@@ -30,6 +30,11 @@ export interface ConnectionOptions {
   createSocket?: (url: string) => WebSocketLike;
   /** The rate that the client keeps to; 0: no limit. Default: 20, as on the server. */
   messagesPerSecond?: number;
+  /**
+   * The size limit of a message; 0: no limit. Default: 65,536, as on the server, which closes the
+   * connection after a larger one.
+   */
+  messageLimitBytes?: number;
   /** The limit of the first delay before a reconnect, in milliseconds. Default: 200. */
   minBackoffMs?: number;
   /** The limit of all delays, in milliseconds. Default: 10,000. */
@@ -65,18 +70,26 @@ export interface Request {
   onError(error: Error, channel?: string): void;
   /** The number of replies, if it is not one. */
   replies?: number;
-  /** Whether it is sent again if the connection is lost before the reply. */
+  /** Whether it is sent again if there is no reply, or none from a server that shuts down. */
   idempotent?: boolean | undefined;
-  /** Whether it is sent again if it has exceeded the rate. */
+  /** Whether it is sent again if a rate limit of the action has refused it. */
   retryRateLimited?: boolean | undefined;
   /** Whether it is valid for the current connection only. */
   isBound?: boolean;
+  /** The id with which it was sent first. */
+  firstId?: number;
+  /** The delays before it is sent again. */
+  backoff?: Backoff;
 }
 
 /** How long the server may take to answer a heartbeat, at most. */
 const HEARTBEAT_TIMEOUT_MS = 10_000;
 /** The close codes that answer a message of the client; the same message would cause them again. */
 const CAUSED_BY_MESSAGE = new Set([1002, 1003, 1007, 1008, 1009]);
+/** The error of the server's rate of messages, which has not handled the message. */
+const RATE_EXCEEDED = "WebSocket rate limit exceeded";
+/** The error of calls that the server refuses or cancels before it closes the connection. */
+const SHUTTING_DOWN = "The server is shutting down";
 const POLICY_VIOLATION = 1008;
 const ABNORMAL = 1006;
 
@@ -115,6 +128,7 @@ export class Connection {
     this.#options = {
       createSocket: (url) => new WebSocket(url),
       messagesPerSecond: 20,
+      messageLimitBytes: 65_536,
       minBackoffMs: 200,
       maxBackoffMs: 10_000,
       heartbeatMs: 30_000,
@@ -264,9 +278,10 @@ export class Connection {
 
   #transmit(request: Request): void {
     const messageId = ++this.#lastId;
+    request.firstId ??= messageId;
     let text: string;
     try {
-      text = JSON.stringify({ messageId, ...request.message });
+      text = this.#encode({ messageId, ...request.message });
     } catch (error) {
       request.onError(error as Error);
       return;
@@ -276,32 +291,63 @@ export class Connection {
     this.#socket!.send(text);
   }
 
+  #encode(message: object): string {
+    const limit = this.#options.messageLimitBytes;
+    const text = JSON.stringify(message);
+    if (limit && new TextEncoder().encode(text).length > limit) {
+      throw new RangeError(`the message is larger than ${limit} bytes`);
+    }
+    return text;
+  }
+
   #handleMessage(reply: Reply): void {
     this.#lastReceived = performance.now();
     this.#backoff.reset();
     const id = reply.messageId as number;
     const request = this.#sent.get(id);
-    const isRateLimited = reply.error?.type === RATE_LIMITED;
-    if (isRateLimited) {
-      this.#pacer.slowDown(this.#lastReceived);
-    }
     if (!request) {
       if (id === undefined) {
         this.events.onMessage(reply);
       }
       return;
     }
+    if (reply.error && this.#isRepeated(id, request, reply.error)) {
+      return;
+    }
     const isOneOfMany = reply.channel ?? reply.subscribed;
     if (!reply.streaming && !(isOneOfMany && request.replies && --request.replies)) {
       this.#sent.delete(id);
     }
-    if (isRateLimited && request.retryRateLimited) {
-      this.sendFirst(request);
-    } else if (reply.error) {
+    if (reply.error) {
       request.onError(new CallFailed(reply.error), reply.channel);
     } else {
       request.onReply(reply);
     }
+  }
+
+  /** Return whether a refused request is sent again, and arrange that. */
+  #isRepeated(id: number, request: Request, { message, type }: ErrorDocument): boolean {
+    if (message === RATE_EXCEEDED && this.#pacer.limit) {
+      this.#pacer.slowDown(this.#lastReceived);
+      this.#sent.delete(id);
+      this.#queueAgain(request);
+      return true;
+    }
+    if (type === RATE_LIMITED && request.retryRateLimited) {
+      const { minBackoffMs, maxBackoffMs } = this.#options;
+      request.backoff ??= new Backoff(minBackoffMs, maxBackoffMs);
+      setTimeout(() => this.#sent.delete(id) && this.#queueAgain(request), request.backoff.next());
+      return true;
+    }
+    // Sent again with the next connection.
+    return message === SHUTTING_DOWN && !!request.idempotent;
+  }
+
+  /** Queue a request again, before those that were sent later or not at all. */
+  #queueAgain(request: Request): void {
+    const later = this.#queue.findIndex(({ firstId = Infinity }) => firstId > request.firstId!);
+    this.#queue.splice(later < 0 ? this.#queue.length : later, 0, request);
+    this.#flush();
   }
 
   /** Fail the requests without a reply, or queue them again. */

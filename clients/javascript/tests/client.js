@@ -38,14 +38,36 @@ test("a call resolves with the response, or is rejected with the error of the se
   });
   await assert.rejects(client.call("nonesuch"), { type: "CONNECTION_ACTION_NOT_FOUND" });
   await assert.rejects(client.call("who", { big: 1n }), TypeError);
+  await assert.rejects(client.call("who", { text: "é".repeat(33_000) }), RangeError);
 });
 
-test("calls keep to the rate of the server", async () => {
-  const client = connect();
+test("calls over the rate of the server are sent again, in their order", async () => {
+  const client = connect({ messagesPerSecond: 100 });
+  const room = client.subscribe("room:rate");
+  await room.ready;
+  const texts = Array.from({ length: 30 }, (_, number) => `text ${number}`);
 
-  const results = await Promise.all(Array.from({ length: 45 }, () => client.call("who", {}, { retryRateLimited: true })));
+  await Promise.all(texts.map((text) => client.call("say", { channel: "room:rate", text })));
 
-  assert.equal(results.length, 45);
+  assert.deepEqual((await take(room, 30)).map(({ message }) => message), texts);
+});
+
+test("without a rate, calls over the rate of the server fail, and no others", async () => {
+  const client = connect({ messagesPerSecond: 0 });
+
+  const results = await Promise.allSettled(Array.from({ length: 25 }, () => client.call("who")));
+
+  const failed = results.filter(({ status }) => status === "rejected");
+  assert.equal(failed.length, 5);
+  assert.ok(failed.every(({ reason }) => reason.type === "CONNECTION_RATE_LIMITED"));
+});
+
+test("a call that the action refuses for its rate is sent again on request", async () => {
+  const client = connect({ minBackoffMs: 1 });
+  const call = (options) => client.call("limited", {}, options);
+
+  await assert.rejects(call({}), { type: "CONNECTION_RATE_LIMITED" });
+  assert.deepEqual(await call({ retryRateLimited: true }), { calls: 3 });
 });
 
 test("a signal or a time limit ends the wait", async () => {
@@ -165,6 +187,27 @@ test("the members of a channel follow the presence events", async () => {
   assert.deepEqual([...room.members], own);
 });
 
+test("many channels are subscribed to with one message, also after a reconnect", async () => {
+  const sent = [];
+  const client = connect({}, { onSend: (message) => sent.push(message) });
+  const channels = Array.from({ length: 60 }, (_, number) => `room:many-${number}`);
+  const subscriptions = channels.map((channel) => client.subscribe(channel));
+  const refused = client.subscribe("no such channel");
+  await assert.rejects(refused.ready, { type: "CONNECTION_CHANNEL_VALIDATION" });
+  await Promise.all(subscriptions.map(({ ready }) => ready));
+  await client.call("say", { channel: "room:many-59", text: "before" });
+  const { id } = (await subscriptions[59].next()).value;
+
+  client.reconnect();
+  await client.call("say", { channel: "room:many-59", text: "after" });
+
+  assert.equal((await subscriptions[59].next()).value.message, "after");
+  const [first, , second] = sent;
+  assert.deepEqual([first.channels.length, second.channels], [61, channels]);
+  assert.equal(second.since["room:many-59"], id);
+  assert.equal(sent.length, 4);
+});
+
 test("a refused subscription ends with the error of the server", async () => {
   const client = connect();
   const members = client.subscribe("members");
@@ -180,7 +223,7 @@ test("a refused subscription ends with the error of the server", async () => {
 test("the end of a session ends its subscriptions, and is an event", async () => {
   const response = await fetch(`${server.url}/api/session`, { method: "PUT" });
   const headers = { cookie: response.headers.getSetCookie()[0].split(";")[0] };
-  const client = connect({}, headers);
+  const client = connect({}, { headers });
   const members = client.subscribe("members");
   await members.ready;
   assert.deepEqual(await client.call("who"), { user: 7 });

@@ -144,9 +144,17 @@ const clients = [];
 after(() => server.close());
 afterEach(() => clients.splice(0).forEach((client) => client.close()));
 
-/** Return a client, which is closed after the test. */
-export function connect(options = {}, headers = {}, { url } = server) {
-  const createSocket = (url) => new WebSocket(url, { headers });
+/** Return a client, which is closed after the test; `onSend` is called with its messages. */
+export function connect(options = {}, { headers = {}, url = server.url, onSend } = {}) {
+  const createSocket = (url) => {
+    const socket = new WebSocket(url, { headers });
+    const send = socket.send.bind(socket);
+    socket.send = (text) => {
+      onSend?.(JSON.parse(text));
+      send(text);
+    };
+    return socket;
+  };
   const client = new ActionHeroClient(`${url}/ws`, { createSocket, ...options });
   clients.push(client);
   return client;

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator  # noqa: TC003 - an annotation of `run`
 from typing import Any
 
-from actionhero import Action, Call, ChannelRefused, Event, Field, Inputs, Stream
+from actionhero import Action, Call, ChannelRefused, Event, Field, Inputs, RateLimited, Stream
 from actionhero_channels import Channel, Channels, Subscription
 
 #: The names with which `slow` was called.
@@ -108,6 +108,19 @@ class Release(Action):
         released.set()
         released.clear()
         return {"calls": calls}
+
+
+class Limited(Action):
+    """Refuse the first two calls."""
+
+    name = "limited"
+    websocket = True
+
+    async def run(self) -> dict[str, Any]:
+        calls.append("limited")
+        if calls.count("limited") < 3:
+            raise RateLimited("Too many calls")
+        return {"calls": calls.count("limited")}
 
 
 class CountInputs(Inputs):

@@ -74,6 +74,11 @@ export interface ConnectionOptions {
 	createSocket?: (url: string) => WebSocketLike;
 	/** The rate that the client keeps to; 0: no limit. Default: 20, as on the server. */
 	messagesPerSecond?: number;
+	/**
+	 * The size limit of a message; 0: no limit. Default: 65,536, as on the server, which closes the
+	 * connection after a larger one.
+	 */
+	messageLimitBytes?: number;
 	/** The limit of the first delay before a reconnect, in milliseconds. Default: 200. */
 	minBackoffMs?: number;
 	/** The limit of all delays, in milliseconds. Default: 10,000. */
