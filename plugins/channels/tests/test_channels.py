@@ -207,8 +207,8 @@ async def test_channels_without_subscribers_leave_no_state(
         await asyncio.gather(*(channels.unsubscribe_all(each) for each in subscribers))
 
         assert channels.subscriber_counts == {}
-        assert channels._subscriptions == {}
-        assert channels._local_channels.listener.redis_channels == []
+        assert channels._subscriptions.by_subscriber == {}
+        assert channels._subscriptions.local_channels.listener.redis_channels == []
         assert await channels.members("club") == []
         assert await clients.client.keys("*members*") == []
 

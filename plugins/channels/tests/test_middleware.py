@@ -126,14 +126,14 @@ async def test_after_is_called_when_authorization_is_cancelled() -> None:
             await task
 
         assert calls[3:] == ["after inner", "after outer"]
-        assert channels._subscriptions == {}
+        assert channels._subscriptions.by_subscriber == {}
 
 
 async def test_after_is_called_when_redis_is_unreachable(
     redis_server: ThrowAwayRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The subscription fails after a timeout, and no state is left."""
-    monkeypatch.setattr("actionhero_channels.channels.SUBSCRIBE_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("actionhero_channels.subscriptions.SUBSCRIBE_TIMEOUT_SECONDS", 0.2)
     calls: list[str] = []
     environ = {"REDIS_URL": redis_server.url, "ACTIONHERO_REDIS__RETRIES": "0"}
     async with running_app(redis_plugin, plugin, GuardedPlugin(calls), environ=environ) as app:
@@ -144,6 +144,6 @@ async def test_after_is_called_when_redis_is_unreachable(
             await channels.subscribe(subscriber, "guarded", session=SESSION)
 
         assert calls[3:] == ["after inner", "after outer"]
-        assert (channels.subscriber_counts, channels._subscriptions) == ({}, {})
-        assert channels._local_channels.listener.redis_channels == []
+        assert (channels.subscriber_counts, channels._subscriptions.by_subscriber) == ({}, {})
+        assert channels._subscriptions.local_channels.listener.redis_channels == []
         assert not subscriber.connection.subscriptions

@@ -82,7 +82,7 @@ async def test_reauthorization_during_a_heartbeat_keeps_the_member(
         )
         await channels.subscribe(observer, "club", session=Session(values={"userId": 2}))
         await channels.subscribe(subscriber, "club", session=session)
-        subscription = channels._subscriptions[subscriber]["club"]
+        subscription = channels._subscriptions.by_subscriber[subscriber]["club"]
         assert subscription is not None
         join, ended = channels._presence.join, []
 
@@ -92,7 +92,7 @@ async def test_reauthorization_during_a_heartbeat_keeps_the_member(
             ended.extend(await channels.reauthorize(subscriber, session))
 
         monkeypatch.setattr(channels._presence, "join", join_and_reauthorize)
-        await channels._heartbeat._refresh(subscription)
+        await channels._subscriptions._heartbeat._refresh(subscription)
 
         assert ended == []
         assert await channels.members("club") == ["1", "2"]

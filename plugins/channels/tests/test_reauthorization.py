@@ -117,7 +117,7 @@ async def test_a_subscription_that_was_renewed_in_the_meantime_is_authorized(sce
     await subscribing
 
     assert await revoking == ["members"]
-    assert channels._subscriptions == {}
+    assert channels._subscriptions.by_subscriber == {}
     assert await channels.members("members") == []
 
 

@@ -79,7 +79,7 @@ class Scene:
     @property
     def local(self) -> LocalChannel:
         """The channel in this process."""
-        local: LocalChannel = self.channels._local_channels.by_name["long"]
+        local: LocalChannel = self.channels._subscriptions.local_channels.by_name["long"]
         return local
 
     async def resume(self, since: str) -> tuple[Any, RecordingSubscriber]:
