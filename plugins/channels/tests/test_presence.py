@@ -39,7 +39,7 @@ async def test_presence_keys_expire(
             await channels.unsubscribe_all(subscriber)
 
         assert len(keys) == 3
-        assert all(0 < ttl_ms <= 90_000 for ttl_ms in ttls_ms)
+        assert all(0 < ttl_ms <= 180_000 for ttl_ms in ttls_ms)
         assert await client.keys("*club*") == []
 
 
@@ -95,6 +95,34 @@ async def test_reauthorization_during_a_heartbeat_keeps_the_member(
         await channels._subscriptions._heartbeat._refresh(subscription)
 
         assert ended == []
+        assert await channels.members("club") == ["1", "2"]
+
+
+async def test_a_member_that_returns_while_members_expire_is_present(
+    application: Any, redis_server: ThrowAwayRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No event `leave` follows its `join`."""
+    environ = {"REDIS_URL": redis_server.url}
+    async with running_app(redis_plugin, plugin, application, environ=environ) as app:
+        channels, observer = app.get(Channels), RecordingSubscriber()
+        presence, run_script = channels._presence, RedisClients.run_script
+        await channels.subscribe(observer, "club", session=Session(values={"userId": 1}))
+        await app.get(RedisClients).client.zadd(presence._members("club"), {"2": 1})
+
+        async def run_and_join(clients: RedisClients, script: Any, *arguments: Any) -> Any:
+            monkeypatch.undo()
+            expired = await run_script(clients, script, *arguments)
+            await presence.join("club", "2", "another connection")
+            return expired
+
+        monkeypatch.setattr(RedisClients, "run_script", run_and_join)
+        await presence.expire("club")
+        await channels.broadcast("club", "after")
+        await observer.wait_for(deliveries=1)
+
+        assert [each.message for each in observer.presence][1:] == [
+            '{"event":"join","presenceKey":"2"}'
+        ]
         assert await channels.members("club") == ["1", "2"]
 
 

@@ -33,9 +33,8 @@ local first = redis.call('ZCARD', KEYS[2]) == 0
 redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
 redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[2])
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then
-  redis.call('PEXPIRE', KEYS[1], ARGV[3])
-end
+-- Longer than the last member, whose end is an event too.
+if redis.call('PTTL', KEYS[1]) < 2 * ARGV[3] then redis.call('PEXPIRE', KEYS[1], 2 * ARGV[3]) end
 if first then redis.call('PUBLISH', ARGV[4], ARGV[5]) end
 """,
     idempotent=True,
@@ -56,13 +55,24 @@ end
 )
 
 # KEYS: members. Returns the expired ones.
+_EXPIRED: Final = Script(
+    NOW_MS
+    + """
+return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
+""",
+    idempotent=True,
+)
+
+# KEYS: members. ARGV: key, Redis channel, event. The key may have joined again since it was read.
 _EXPIRE: Final = Script(
     NOW_MS
     + """
-local expired = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
-if #expired > 0 then redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now) end
-return expired
-"""
+local expiry = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not expiry or tonumber(expiry) > now then return end
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('PUBLISH', ARGV[2], ARGV[3])
+""",
+    idempotent=True,
 )
 
 
@@ -100,11 +110,11 @@ class Presence:
 
     async def expire(self, channel: str) -> None:
         """Remove the members without a recent heartbeat, and publish an event for each."""
-        expired: list[bytes] = await self._run(_EXPIRE, (self._members(channel),))
-        for key in expired:
+        members = (self._members(channel),)
+        redis_channel = self._broadcasts.redis_channel(channel)
+        for key in await self._run(_EXPIRED, members):
             event = _encode_event(channel, "leave", key.decode())
-            redis_channel = self._broadcasts.redis_channel(channel)
-            await self._clients.execute("PUBLISH", redis_channel, event)
+            await self._run(_EXPIRE, members, key, redis_channel, event)
 
     async def _run(self, script: Script, keys: Sequence[str], *arguments: Any) -> Any:
         return await self._clients.run_script(script, keys, arguments)
