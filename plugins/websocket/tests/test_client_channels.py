@@ -19,7 +19,7 @@ from actionhero_websocket.client import (
     SubscriptionEnded,
     connect,
 )
-from actionhero_websocket.client import subscription as subscription_module
+from actionhero_websocket.client import buffer as buffer_module
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -218,7 +218,7 @@ async def test_a_full_buffer_drops_the_oldest_messages(
     server: ServerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That is a gap."""
-    monkeypatch.setattr(subscription_module, "BUFFER_LIMIT", 2)
+    monkeypatch.setattr(buffer_module, "BUFFER_LIMIT", 2)
     events: asyncio.Queue[Any] = asyncio.Queue()
     async with connect(url(server)) as client, client.subscribe("news") as messages:
         client.listen(events.put_nowait)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from actionhero_websocket.client import Client
 
+#: A client without a rate, and with short delays.
+FAST: dict[str, Any] = {"messages_per_second": 0, "max_backoff": timedelta(milliseconds=100)}
 NO_RATE_LIMIT = "[websocket]\nmessages_per_second = 0\n"
 
 
@@ -60,8 +62,8 @@ async def test_lost_connections_are_restored_without_gaps(
     count = 60
     async with (
         CuttableProxy(server.port) as proxy,
-        connect(proxy.url, messages_per_second=0) as client,
-        connect(url(server), messages_per_second=0) as other,
+        connect(proxy.url, **FAST) as client,
+        connect(url(server), **FAST) as other,
     ):
         async with client.subscribe("log:cut") as messages:
             await other.call("broadcast", channel="log:cut", message=-1)
@@ -101,8 +103,8 @@ async def test_clients_reconnect_to_a_restarted_server(
     second = start_server(settings, environ, folder=tmp_path / "two")
     events: list[Any] = []
     async with (
-        connect(url(first), messages_per_second=0) as client,
-        connect(url(second), messages_per_second=0) as other,
+        connect(url(first), **FAST) as client,
+        connect(url(second), **FAST) as other,
         client.subscribe(channel) as messages,
     ):
         client.listen(events.append)
@@ -175,8 +177,8 @@ async def test_subscriptions_survive_a_redis_outage_during_a_reconnect(
         server = start_server(NO_RATE_LIMIT, environ)
         async with (
             CuttableProxy(server.port) as proxy,
-            connect(proxy.url, messages_per_second=0) as client,
-            connect(url(server), messages_per_second=0) as other,
+            connect(proxy.url, **FAST) as client,
+            connect(url(server), **FAST) as other,
             client.subscribe("log:away") as messages,
         ):
             await other.call("broadcast", channel="log:away", message="before")

@@ -11,7 +11,8 @@ async with connect("ws://127.0.0.1:8080/api") as client:
 
 from __future__ import annotations
 
-from actionhero_websocket.client.client import Client, connect
+from actionhero_websocket.client.client import Client
+from actionhero_websocket.client.connecting import connect
 from actionhero_websocket.client.errors import (
     CallFailed,
     ConnectionLost,

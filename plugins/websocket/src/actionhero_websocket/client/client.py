@@ -1,21 +1,18 @@
-"""`Client`, and `connect`, which creates one."""
+"""`Client`: calls, streams and subscriptions over one connection."""
 
 from __future__ import annotations
 
 import logging
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-import aiohttp
-
 from actionhero_websocket.client.channels import Channels
-from actionhero_websocket.client.connection import HANDSHAKE_SECONDS, ClientConnection
+from actionhero_websocket.client.connection import ClientConnection
 from actionhero_websocket.client.encoding import plain_inputs
 from actionhero_websocket.client.errors import parse_error
 from actionhero_websocket.client.events import parse_event
-from actionhero_websocket.client.options import CallOptions, ClientOptions, Handshake
+from actionhero_websocket.client.options import CallOptions
 from actionhero_websocket.client.requests import Requests
 from actionhero_websocket.client.results import ResultType
 from actionhero_websocket.client.subscription import Subscription, SubscriptionGroup
@@ -23,79 +20,26 @@ from actionhero_websocket.client.subscription import Subscription, SubscriptionG
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncGenerator,
-        AsyncIterator,
         Awaitable,
         Callable,
         Iterable,
         Mapping,
     )
+    from datetime import timedelta
+
+    import aiohttp
 
     from actionhero import Event
     from actionhero.transport import WithInputs, WithoutInputs
     from actionhero_websocket.client.events import ClientEvent, Presence, State
+    from actionhero_websocket.client.handshake import Handshake
+    from actionhero_websocket.client.options import ClientOptions
     from actionhero_websocket.client.subscription import MemberLoader
 
 Input = TypeVar("Input")
 Result = TypeVar("Result")
 
 logger = logging.getLogger("actionhero.websocket.client")
-
-
-@asynccontextmanager
-async def connect(
-    url: str,
-    *,
-    session: str | None = None,
-    cookie_name: str = "__session",
-    headers: Mapping[str, str] | None = None,
-    reconnect: bool | Callable[[int | None, str], bool] = True,
-    messages_per_second: int = 20,
-    message_limit_bytes: int = 65536,
-    timeout: timedelta | None = None,
-    min_backoff: timedelta = timedelta(milliseconds=200),
-    max_backoff: timedelta = timedelta(seconds=10),
-    heartbeat: timedelta = timedelta(seconds=30),
-) -> AsyncIterator[Client]:
-    """Connect to a server for the duration of a `with` block.
-
-    Args:
-        url: Such as `ws://127.0.0.1:8080/api`; `http` and `https` are accepted too.
-        session: The value of the session cookie, as set over HTTP.
-        cookie_name: The name of that cookie.
-        headers: Further headers of the handshake.
-        reconnect: Whether to reconnect when the connection is lost; or a function of the close
-            code (RFC 6455, section 7.4; `None` without one) and the reason.
-        messages_per_second: The rate that the client keeps to: the server's
-            `websocket.messages_per_second`. 0: no limit.
-        message_limit_bytes: The size limit of a message: the server's
-            `websocket.message_limit_bytes`. 0: no limit.
-        timeout: How long calls wait for the response; `None`: no limit.
-        min_backoff: The limit of the first delay before a reconnect. A delay is a random time below
-            a limit, which doubles with each attempt.
-        max_backoff: The limit of all delays.
-        heartbeat: The interval of pings. The connection is lost if the reply takes more than half
-            of it. Zero: no pings.
-
-    Raises:
-        ConnectionLost: The server is unreachable, or refused the connection.
-    """
-    options = ClientOptions(
-        reconnect=reconnect,
-        messages_per_second=messages_per_second,
-        message_limit_bytes=message_limit_bytes,
-        timeout=timeout,
-        min_backoff=min_backoff,
-        max_backoff=max_backoff,
-        heartbeat=heartbeat,
-    )
-    limits = aiohttp.ClientTimeout(total=None, sock_connect=HANDSHAKE_SECONDS)
-    async with aiohttp.ClientSession(timeout=limits, cookie_jar=aiohttp.DummyCookieJar()) as http:
-        client = Client(http, Handshake(url, headers or {}, cookie_name, session), options)
-        await client._connection.open()
-        try:
-            yield client
-        finally:
-            await client.close()
 
 
 class Client:
@@ -118,6 +62,14 @@ class Client:
         self._connection.subscriptions = self._channels
 
     # -- connection ----------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Connect; `connect` does it at the start of its block.
+
+        Raises:
+            ConnectionLost: The server is unreachable, or refused the connection.
+        """
+        await self._connection.open()
 
     @property
     def state(self) -> State:
@@ -233,6 +185,7 @@ class Client:
             InvalidInputs: The inputs cannot be sent.
             InvalidResult: The result does not match the type; the action has run.
             TimeoutError: The timeout has passed; the action may have run or not.
+            TypeError: The action streams.
         """
         expected = ResultType.of(action, result)
         message = _call_message(expected.name, inputs)
@@ -242,6 +195,8 @@ class Client:
             retry_rate_limited=retry_rate_limited,
         )
         reply = await self._requests.request(message, options=options)
+        if "streaming" in reply:
+            raise TypeError(f"action {expected.name!r} streams; use stream or chunks")
         return expected.parse(reply.get("response"))
 
     async def stream(self, action: str | type, /, **inputs: Any) -> AsyncGenerator[Event[Any]]:

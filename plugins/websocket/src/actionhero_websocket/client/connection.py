@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
 
-from actionhero.transport import Backoff, backoff_seconds
+from actionhero_websocket.client.delays import ReconnectDelays
 from actionhero_websocket.client.errors import ConnectionLost, parse_error
 from actionhero_websocket.client.events import ServerError, StateChange
 from actionhero_websocket.client.pacing import Pacer
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from actionhero_websocket.client.events import ClientEvent, State
-    from actionhero_websocket.client.options import ClientOptions, Handshake
+    from actionhero_websocket.client.handshake import Handshake
+    from actionhero_websocket.client.options import ClientOptions
 
     Reply = dict[str, Any]
     #: Receives the replies to a message, or the reason why there are none.
@@ -27,14 +28,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.websocket.client")
 
-#: Full jitter: it spreads the reconnects of clients that lost their connections together.
-JITTER: Final = (0.0, 1.0)
-#: The time limit of a handshake, and of subscribing again after it.
-HANDSHAKE_SECONDS: Final = 10.0
+#: The time limit of subscribing again after a handshake.
 RESTORE_SECONDS: Final = 60.0
-
-#: The statuses of a handshake that a retry would not change.
-_FINAL_STATUSES: Final = frozenset({400, 401, 403, 426})
 
 
 class MessageHandler(Protocol):
@@ -84,14 +79,11 @@ class ClientConnection:
         self._notify = notify
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._online = asyncio.Event()
-        self._online_since = 0.0
         #: Messages are sent in the order of the calls.
         self._turn = asyncio.Lock()
         #: By `messageId`: the handlers of messages that were sent.
         self._handlers: dict[int, ReplyHandler] = {}
-        self._backoff = Backoff(
-            options.min_backoff.total_seconds(), options.max_backoff.total_seconds(), jitter=JITTER
-        )
+        self._delays = ReconnectDelays(options)
         self._retry_now = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         #: Why the connection has ended for good.
@@ -208,7 +200,7 @@ class ClientConnection:
         Raises:
             ConnectionLost: The server is unreachable, or refused the connection.
         """
-        socket = self._socket = await self._connect()
+        socket = self._socket = await self.handshake.connect(self._http, self.options.heartbeat)
         self._set_online()
         self.start(self._run(socket))
 
@@ -257,6 +249,9 @@ class ClientConnection:
                 socket = await self._reconnect(lost)
         except ConnectionLost as error:
             self._end(error)
+        except Exception as error:
+            logger.exception("the connection has ended")
+            self._end(ConnectionLost(f"the connection has ended: {error!r}"))
 
     def _wants_reconnect(self, lost: ConnectionLost) -> bool:
         rule = self.options.reconnect
@@ -264,33 +259,21 @@ class ClientConnection:
             return True
         return rule if isinstance(rule, bool) else rule(lost.code, lost.reason)
 
-    async def _connect(self) -> aiohttp.ClientWebSocketResponse:
-        url = self.handshake.url
-        try:
-            return await self._http.ws_connect(
-                url,
-                headers=self.handshake.all_headers(),
-                heartbeat=self.options.heartbeat.total_seconds() or None,
-                max_msg_size=0,
-            )
-        except aiohttp.WSServerHandshakeError as error:
-            raise ConnectionLost(
-                f"{url} refused the connection: {error.status} {error.message}",
-                is_final=error.status in _FINAL_STATUSES,
-            ) from error
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise ConnectionLost(f"{url} is unreachable: {error}") from error
-
     async def _reconnect(self, lost: ConnectionLost) -> aiohttp.ClientWebSocketResponse:
         while True:
             await self._wait_before_retry(lost)
             self._set_state(StateChange("connecting"))
+            handshake = self.handshake
             try:
-                socket = await self._connect()
+                socket = await handshake.connect(self._http, self.options.heartbeat)
             except ConnectionLost as error:
                 if error.is_final:
                     raise
                 lost = error
+                continue
+            if self.handshake is not handshake:
+                # Another session is requested since.
+                await socket.close()
                 continue
             self.reconnections += 1
             self._socket = socket
@@ -299,17 +282,7 @@ class ClientConnection:
             return socket
 
     async def _wait_before_retry(self, lost: ConnectionLost) -> None:
-        max_seconds = self.options.max_backoff.total_seconds()
-        now = asyncio.get_running_loop().time()
-        if self._online_since and now - self._online_since >= max_seconds:
-            # The last connection was stable: a server that accepts and closes is not.
-            self._backoff.reset()
-        self._online_since = 0.0
-        delay = self._backoff.next_seconds()
-        if lost.code == aiohttp.WSCloseCode.POLICY_VIOLATION:
-            delay = backoff_seconds(max_seconds, max_seconds, 1, jitter=JITTER)
-        if self._retry_now.is_set():
-            delay = 0.0
+        delay = 0.0 if self._retry_now.is_set() else self._delays.next_seconds(lost.code)
         self._set_state(StateChange("waiting", lost.code, lost.reason, delay))
         with suppress(TimeoutError):
             await asyncio.wait_for(self._retry_now.wait(), delay)
@@ -334,7 +307,7 @@ class ClientConnection:
     # -- state ---------------------------------------------------------------------------------
 
     def _set_online(self) -> None:
-        self._online_since = asyncio.get_running_loop().time()
+        self._delays.note_success()
         self._online.set()
         self._set_state(StateChange("open"))
 

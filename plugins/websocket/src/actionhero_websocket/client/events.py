@@ -24,7 +24,7 @@ class Message(NamedTuple):
     channel: str
     message: Any
     sender: str
-    #: The identifier from which a subscription can resume; `None` without history.
+    #: The identifier, from which a subscription can resume if the channel has a history.
     id: str | None = None
     #: Whether messages before this one may have been lost.
     after_gap: bool = False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,26 +30,3 @@ class CallOptions:
     timeout: timedelta | None = None
     idempotent: bool = False
     retry_rate_limited: bool = False
-
-
-@dataclass(frozen=True)
-class Handshake:
-    """The request of a handshake.
-
-    Args:
-        url: Such as `ws://127.0.0.1:8080/api`.
-        headers: The headers.
-        cookie_name: The name of the session cookie.
-        session: The value of the session cookie; `None` for none.
-    """
-
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    cookie_name: str = "__session"
-    session: str | None = None
-
-    def all_headers(self) -> dict[str, str]:
-        """Return the headers, with the cookie."""
-        if self.session is None:
-            return dict(self.headers)
-        return {**self.headers, "Cookie": f"{self.cookie_name}={self.session}"}

@@ -9,6 +9,8 @@ from typing import Final
 #: The window in which the server counts messages, and a margin for messages that arrive closer
 #: together than they were sent.
 WINDOW_SECONDS: Final = 1.05
+#: How long after a refusal, or an increase, the limit is increased again.
+RECOVERY_SECONDS: Final = 5.0
 
 
 class Pacer:
@@ -21,8 +23,9 @@ class Pacer:
     def __init__(self, per_second: int) -> None:
         #: The current limit; lower than `per_second` after the server has refused messages.
         self.limit = per_second
+        self._per_second = per_second
         self._times: deque[float] = deque(maxlen=per_second)
-        self._slowed_at = float("-inf")
+        self._slowed_at = self._changed_at = float("-inf")
 
     @property
     def is_on(self) -> bool:
@@ -37,13 +40,17 @@ class Pacer:
         # Until a time, which may move.
         while (delay := self._next_time() - loop.time()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(delay)
-        self._times.append(loop.time())
+        now = loop.time()
+        self._times.append(now)
+        if self.limit < self._per_second and now - self._changed_at >= RECOVERY_SECONDS:
+            self._changed_at = now
+            self.limit += 1
 
     def slow_down(self) -> None:
-        """Halve the limit, at most once in a window, and wait for the next window."""
+        """Halve the limit for a while, at most once in a window, and wait for the next window."""
         now = asyncio.get_running_loop().time()
         if now - self._slowed_at >= WINDOW_SECONDS:
-            self._slowed_at = now
+            self._slowed_at = self._changed_at = now
             self.limit = max(1, self.limit // 2)
 
     def reset(self) -> None:

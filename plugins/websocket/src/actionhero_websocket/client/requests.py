@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ErrorType
 from actionhero.transport import Backoff
-from actionhero_websocket.client.connection import JITTER
+from actionhero_websocket.client.delays import JITTER
 from actionhero_websocket.client.encoding import encode_message
 from actionhero_websocket.client.errors import CallFailed, ConnectionLost, parse_error
 from actionhero_websocket.client.options import CallOptions

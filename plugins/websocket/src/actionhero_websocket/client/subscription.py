@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from actionhero_websocket.client.buffer import MessageBuffer
 from actionhero_websocket.client.errors import CallFailed, ConnectionLost
 from actionhero_websocket.client.events import Message, Presence, parse_presence
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 logger = logging.getLogger("actionhero.websocket.client")
-
-#: How many messages wait for the iteration. The oldest are dropped, which is a gap.
-BUFFER_LIMIT: Final = 10_000
 
 #: Returns the presence keys of a channel.
 MemberLoader: TypeAlias = Callable[[], Awaitable[Iterable[Any]]]
@@ -31,50 +28,6 @@ class SubscriptionRegistry(Protocol):
 
     async def remove(self, subscriptions: Sequence[Subscription]) -> None:
         """Unsubscribe from channels."""
-
-
-class MessageBuffer:
-    """The messages that wait for an iteration, and the errors that end it.
-
-    Args:
-        count: The number of subscriptions whose messages it receives.
-    """
-
-    def __init__(self, count: int = 1) -> None:
-        self._open = count
-        self._messages: deque[Message] = deque()
-        self._errors: deque[Exception] = deque()
-        self._changed = asyncio.Event()
-
-    def append(self, message: Message) -> Message | None:
-        """Add a message; return the one that was dropped for it."""
-        self._messages.append(message)
-        self._changed.set()
-        if len(self._messages) <= BUFFER_LIMIT:
-            return None
-        dropped = self._messages.popleft()
-        # The next message of that channel is the first after the gap.
-        for index, other in enumerate(self._messages):
-            if other.channel == dropped.channel:
-                self._messages[index] = other._replace(after_gap=True)
-                break
-        return dropped
-
-    def end(self, error: Exception) -> None:
-        """Raise `error` after the last message: one of the subscriptions has ended."""
-        self._open -= 1
-        self._errors.append(error)
-        self._changed.set()
-
-    async def next(self) -> Message:
-        """Return the next message, or raise the next error; the last one every time."""
-        while not self._messages and not self._errors:
-            self._changed.clear()
-            await self._changed.wait()
-        if self._messages:
-            return self._messages.popleft()
-        is_last = self._open <= 0 and len(self._errors) == 1
-        raise self._errors[0] if is_last else self._errors.popleft()
 
 
 class Subscription:
@@ -107,7 +60,7 @@ class Subscription:
         #: The name of the channel.
         self.channel = channel
         #: The id of the last message, or of the last one before the first message: the position
-        #: from which another subscription resumes. `None` if the channel has no history.
+        #: from which another subscription resumes, if the channel has a history.
         self.last_id = since
         #: How often messages may have been lost.
         self.gaps = 0
