@@ -1,6 +1,14 @@
 // `ActionHeroClient`: calls, streams and subscriptions over one connection.
 
-import { Connection, type ConnectionOptions, type Reply, type Request, type State, type StateEvent } from "./connection.js";
+import {
+  Connection,
+  type ConnectionOptions,
+  ignore,
+  type Reply,
+  type Request,
+  type State,
+  type StateEvent,
+} from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { CallFailed, ConnectionLost, isTemporary } from "./errors.js";
 import { parseEvent, type StreamEvent } from "./events.js";
@@ -196,6 +204,7 @@ export class ActionHeroClient<Actions = AnyActions> extends Emitter<ClientEvents
         }
       },
       onError: (error) => chunks.end(error),
+      isStream: true,
     };
     const stop = onAbort(options, (reason) => {
       chunks.drain();
@@ -302,8 +311,7 @@ export class ActionHeroClient<Actions = AnyActions> extends Emitter<ClientEvents
     this.#forget(subscription);
     if (this.#requested.has(subscription) && this.state === "open") {
       const message = { messageType: "unsubscribe", channel: subscription.channel };
-      const done = () => {};
-      this.#connection.send({ message, isBound: true, onReply: done, onError: done });
+      this.#connection.send({ message, isBound: true, onReply: ignore, onError: ignore });
     }
   }
 

@@ -76,6 +76,10 @@ export interface Request {
   retryRateLimited?: boolean | undefined;
   /** Whether it is valid for the current connection only. */
   isBound?: boolean;
+  /** Whether its replies are a stream, which the server ends on request. */
+  isStream?: boolean;
+  /** Whether there is no reply. */
+  isNotice?: boolean;
   /** The id with which it was sent first. */
   firstId?: number;
   /** The delays before it is sent again. */
@@ -153,12 +157,16 @@ export class Connection {
     this.#flush();
   }
 
-  /** Ignore further replies to a request; it is not sent if it was not yet. */
+  /** Ignore further replies to a request, and end its stream; it is not sent if it was not yet. */
   forget(request: Request): void {
     this.#queue = this.#queue.filter((each) => each !== request);
-    for (const [id, each] of this.#sent) {
+    for (const [messageId, each] of this.#sent) {
       if (each === request) {
-        this.#sent.delete(id);
+        this.#sent.delete(messageId);
+        if (request.isStream) {
+          const message = { messageType: "cancel", messageId };
+          this.send({ message, isBound: true, isNotice: true, onReply: ignore, onError: ignore });
+        }
       }
     }
   }
@@ -202,7 +210,7 @@ export class Connection {
     socket.onclose = (event: { code: number; reason: string }) =>
       this.#handleClose(event.code, String(event.reason));
     // A close event follows.
-    socket.onerror = () => {};
+    socket.onerror = ignore;
   }
 
   #handleOpen(): void {
@@ -287,7 +295,9 @@ export class Connection {
       return;
     }
     this.#pacer.count(performance.now());
-    this.#sent.set(messageId, request);
+    if (!request.isNotice) {
+      this.#sent.set(messageId, request);
+    }
     this.#socket!.send(text);
   }
 
@@ -402,8 +412,8 @@ export class Connection {
   /** Ask the server for a message, and reconnect if there is none. */
   #probe(): void {
     // The server does not know this type, and so answers with an error.
-    const done = () => {};
-    this.sendFirst({ message: { messageType: "ping" }, isBound: true, onReply: done, onError: done });
+    const message = { messageType: "ping" };
+    this.sendFirst({ message, isBound: true, onReply: ignore, onError: ignore });
     clearTimeout(this.#timers.heartbeat);
     const sentAt = performance.now();
     this.#timers.heartbeat = setTimeout(() => {
@@ -418,10 +428,13 @@ export class Connection {
   }
 }
 
+/** Ignores a reply. */
+export const ignore = () => {};
+
 /** Call `check` when the network is available again, or the page visible; return how to stop. */
 function onNetworkChange(check: () => void): () => void {
   if (typeof addEventListener !== "function") {
-    return () => {};
+    return ignore;
   }
   const checkVisible = () => document.hidden || check();
   const page = typeof document === "object" ? document : undefined;

@@ -120,7 +120,7 @@ test("a stream is iterated, until its end or its error", async () => {
   await assert.rejects(collect(client.stream("who")), /does not stream; use call/);
 });
 
-test("leaving the loop or aborting the signal ends a stream", async () => {
+test("leaving the loop or aborting the signal ends a stream, also on the server", async () => {
   const client = connect();
   const controller = new AbortController();
 
@@ -130,6 +130,7 @@ test("leaving the loop or aborting the signal ends a stream", async () => {
       controller.abort();
     }
   }, { name: "AbortError" });
+  await Promise.all([client.call("ended"), client.call("ended")]);
 });
 
 // --- channels --------------------------------------------------------------------------------

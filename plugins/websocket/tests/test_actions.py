@@ -399,6 +399,36 @@ def test_empty_streams_have_only_an_end(server: ServerProcess) -> None:
     assert message == {"messageId": "stream", "streaming": False}
 
 
+@pytest.mark.parametrize(("cancel", "outcome"), [("true", "cancelled"), ("false", "value")])
+def test_clients_end_streams(start_server: StartServer, cancel: str, outcome: str) -> None:
+    """Those that run, and those that wait for the end of others."""
+    server = start_server(
+        f"cancel_on_disconnect = {cancel}\n[websocket]\nmessages_per_second = 0\nstreams = 1\n"
+    )
+    client = server.connect()
+
+    def request(kind: str, id: str) -> None:
+        client.send_json(
+            messageType=kind, messageId=id, action="stream", params={"count": 1_000_000_000}
+        )
+
+    def read_end(id: str) -> None:
+        while (message := client.read_json())["streaming"]:
+            assert message["messageId"] == "running"
+        assert message["messageId"] == id
+
+    for id in ("running", "waiting"):
+        request("action", id)
+    request("cancel", "waiting")
+    read_end("waiting")
+    request("cancel", "running")
+    read_end("running")
+    request("cancel", "running")
+
+    assert client.call("over:socket")["messageId"] == "over:socket"
+    assert server.wait_for(f"after stream: {outcome}")
+
+
 def test_errors_before_the_first_item_are_ordinary_errors(server: ServerProcess) -> None:
     """No message of a stream is sent."""
     client = server.connect()

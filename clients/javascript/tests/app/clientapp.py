@@ -12,6 +12,7 @@ from actionhero_channels import Channel, Channels, Subscription
 #: The names with which `slow` was called.
 calls: list[str] = []
 released = asyncio.Event()
+ended = asyncio.Semaphore(0)
 
 
 class Room(Channel):
@@ -148,9 +149,23 @@ class Endless(Action):
     websocket = True
 
     async def run(self) -> AsyncIterator[str]:
-        while True:
-            yield "two\nlines"
-            await asyncio.sleep(0.01)
+        try:
+            while True:
+                yield "two\nlines"
+                await asyncio.sleep(0.01)
+        finally:
+            ended.release()
+
+
+class Ended(Action):
+    """Wait for the end of a call of `endless`."""
+
+    name = "ended"
+    websocket = True
+
+    async def run(self) -> dict[str, Any]:
+        await ended.acquire()
+        return {}
 
 
 class Text(Action):

@@ -59,7 +59,7 @@ class OpenCall:
         pending: The state of the call for the pipeline.
     """
 
-    __slots__ = ("_action", "_id", "_inputs", "_is_streaming", "pending", "session",
+    __slots__ = ("_action", "_inputs", "_is_ended", "_is_streaming", "id", "pending", "session",
                  "task")  # fmt: skip
 
     def __init__(
@@ -71,10 +71,10 @@ class OpenCall:
         pending: PendingCall,
     ) -> None:
         self.session = session
-        self._id = id
+        self.id = id
         self._action = action
         self._inputs = inputs
-        self._is_streaming = False
+        self._is_ended = self._is_streaming = False
         self.pending = pending
         #: The task of the call, once it has started.
         self.task: asyncio.Task[Outcome] | None = None
@@ -92,7 +92,7 @@ class OpenCall:
 
     def respond(self, outcome: Outcome) -> None:
         """Send the response."""
-        session, id, action = self.session, self._id, self._action
+        session, id, action = self.session, self.id, self._action
         error = outcome.error
         if action.streams and error is None and self._has_streamed(outcome.value):
             session.send_text(messages.stream_end(id))
@@ -101,19 +101,32 @@ class OpenCall:
         else:
             respond(session, id, action, outcome, self.pending)
 
+    def end(self) -> None:
+        """End the stream on request of the client; as after a disconnect, but with a response."""
+        self._is_ended = True
+        if self.session.registry.cancels_on_disconnect and self.task is not None:
+            self.task.cancel()
+
+    def respond_cancelled(self) -> None:
+        """Send the response after the task was cancelled, unless the client is disconnected."""
+        if self._is_ended:
+            self.session.send_text(messages.stream_end(self.id))
+        elif self.session.registry.is_closing:
+            self.respond(Outcome(error=ServiceUnavailable("The server is shutting down")))
+
     def _has_streamed(self, value: Any) -> bool:
         return self._is_streaming or isinstance(value, Stream) or self._action.is_generator
 
     async def _send_chunk(self, item: Any) -> bool:
         self._is_streaming = True
         session = self.session
-        session.send_text(messages.chunk(self._id, encode_event(item)))
+        session.send_text(messages.chunk(self.id, encode_event(item)))
         # Backpressure: a slow client slows down the action.
         await session.drained()
-        return not session.is_closing
+        return not (session.is_closing or self._is_ended)
 
     def _send_stream_error(self, error: TypedError, stack: str | None) -> None:
-        session, id = self.session, self._id
+        session, id = self.session, self.id
         document = session.registry.error_document(
             error, request_id=self.pending.identify(), stack=stack
         )
@@ -178,6 +191,17 @@ class CallQueue:
             if call.task is not None:
                 call.task.cancel()
 
+    def end_stream(self, id: Any) -> None:
+        """End the stream that a message has started; without effect if it has ended already."""
+        waiting = self._waiting or deque()
+        for call in (*waiting, *self._running):
+            if call.id == id:
+                call.end()
+                if call in waiting:
+                    waiting.remove(call)
+                    call.respond_cancelled()
+                return
+
     def _enqueue(self, call: OpenCall) -> bool:
         if self._waiting is None:
             self._waiting = deque()
@@ -205,10 +229,8 @@ class CallQueue:
         try:
             if not task.cancelled():
                 call.respond(task.result())
-            elif self._registry.is_closing:
-                # Otherwise the client is disconnected.
-                error = ServiceUnavailable("The server is shutting down")
-                call.respond(Outcome(error=error))
+            else:
+                call.respond_cancelled()
         finally:
             self._running.discard(call)
             # Eagerly: a call of a message that arrives now must not start before them.

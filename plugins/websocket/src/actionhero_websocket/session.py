@@ -89,6 +89,10 @@ class WebSocketSession(Socket):
             self._handle_call(id, message)
         elif is_subscription:
             self._handle_subscription(id, message, subscribe=kind == "subscribe")
+        elif kind == "cancel":
+            # The response is the end of the stream, which may have been sent already.
+            if self._streams is not None:
+                self._streams.end_stream(id)
         else:
             self._send_error(id, messages.unknown_type())
 
