@@ -232,6 +232,21 @@ async def test_without_reconnects_calls_and_subscriptions_end(server: ServerProc
             await client.call("greet", name="Ada")
 
 
+async def test_calls_wait_after_a_failed_write(server: ServerProcess) -> None:
+    """The attempts do not keep the event loop from handling the loss."""
+    async with connect(url(server), **FAST) as client:
+        socket = client._connection._socket
+        assert socket is not None
+        assert socket._response.connection is not None
+        assert socket._response.connection.transport is not None
+        socket._response.connection.transport.abort()
+
+        result = await client.run("greet", {"name": "Ada"}, idempotent=True)
+
+    assert result["greeting"] == "Hello, Ada!"
+    assert client.reconnections == 1
+
+
 @pytest.mark.parametrize("code", [1001, 1006, 1011, 1012, 1013])
 async def test_close_codes_of_servers_lead_to_a_reconnect(code: int) -> None:
     """Calls have the code in their error; `reconnect` may be a function of it."""

@@ -149,6 +149,9 @@ class ClientConnection:
         except BaseException as error:
             self.forget(id)
             if isinstance(error, ConnectionError):
+                if socket is self._socket:
+                    # The loss is about to be handled; a retry must wait for it.
+                    self._online.clear()
                 raise ConnectionLost("the connection was lost", sent=True) from error
             raise
 
