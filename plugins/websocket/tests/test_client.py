@@ -276,11 +276,16 @@ async def test_streams_yield_events_and_chunks(server: ServerProcess) -> None:
 
 
 async def test_streams_can_be_left_early(server: ServerProcess) -> None:
-    """The next call works."""
-    async with connect(url(server)) as client:
-        async with aclosing(client.stream("stream", count=50)) as some:
-            await anext(some)
-        assert (await client.call("greet", name="Ada"))["times"] == 1
+    """The server ends the call; also that of a stream which was called like another action."""
+    async with connect(url(server), messages_per_second=0) as client:
+        for number in range(1, 35):  # The server runs 32 streams of one client.
+            async with aclosing(client.stream("endless")) as some:
+                await anext(some)
+            await asyncio.to_thread(server.wait_for, "after endless: cancelled", times=number)
+        with pytest.raises(TypeError, match="use stream or chunks"):
+            await client.call("endless")
+        await asyncio.to_thread(server.wait_for, "after endless: cancelled", times=35)
+        assert client._connection._handlers == {}
 
 
 # -- connections -------------------------------------------------------------------------------

@@ -195,8 +195,6 @@ class Client:
             retry_rate_limited=retry_rate_limited,
         )
         reply = await self._requests.request(message, options=options)
-        if "streaming" in reply:
-            raise TypeError(f"action {expected.name!r} streams; use stream or chunks")
         return expected.parse(reply.get("response"))
 
     async def stream(self, action: str | type, /, **inputs: Any) -> AsyncGenerator[Event[Any]]:
@@ -204,7 +202,8 @@ class Client:
 
         Data that are JSON are decoded. With a class, they have the type of its return annotation.
         To stop before the end, close this generator, as in
-        `async with contextlib.aclosing(client.stream("count")) as events`; the rest is dropped.
+        `async with contextlib.aclosing(client.stream("count")) as events`; the server ends the
+        call.
 
         Raises:
             CallFailed: The action failed, before the first item or later.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ErrorType
@@ -85,7 +86,14 @@ class Requests:
         """
         id, text = self._encode(message)
         replies: asyncio.Queue[Reply | ConnectionLost] = asyncio.Queue()
-        await self.connection.send(id, text, replies.put_nowait)
+        is_open = True
+
+        def handle(reply: Reply | ConnectionLost) -> None:
+            nonlocal is_open
+            is_open = not isinstance(reply, ConnectionLost) and "chunk" in reply
+            replies.put_nowait(reply)
+
+        await self.connection.send(id, text, handle)
         try:
             while True:
                 reply = await replies.get()
@@ -98,6 +106,21 @@ class Requests:
                 yield reply["chunk"]
         finally:
             self.connection.forget(id)
+            if is_open:
+                self._end_stream(id)
+
+    def _end_stream(self, id: int) -> None:
+        """Ask the server to end a stream; without a connection, it has ended."""
+
+        async def send() -> None:
+            with suppress(ConnectionLost):
+                text = encode_message({"messageType": "cancel", "messageId": id}, 0)
+                await self.connection.send(id, text, lambda _: None)
+            # The response would be the end of the stream.
+            self.connection.forget(id)
+
+        if self.connection.is_online:
+            self.connection.start(send())
 
     def _encode(self, message: Mapping[str, Any]) -> tuple[int, str]:
         id = next(self._ids)
@@ -145,6 +168,9 @@ class Requests:
                 future.set_exception(reply)
             elif "error" in reply and "channel" not in reply:
                 future.set_exception(parse_error(reply["error"]))
+            elif "streaming" in reply:
+                self._end_stream(id)
+                future.set_exception(TypeError("the action streams; use stream or chunks"))
             elif on_reply is None or on_reply(reply):
                 future.set_result(reply)
 
