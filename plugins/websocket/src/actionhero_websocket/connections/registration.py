@@ -82,19 +82,19 @@ class Registration:
                 self._tasks.append(create_task(self._listen(self.directory)))
         self._wake.set()
 
-    async def flush(self) -> None:
-        """Resolve the users and write the changes now.
+    async def flush(self) -> bool:
+        """Resolve the users and write the changes now; return whether all users are known.
 
         Raises:
             Exception: Redis is unreachable; another attempt follows.
         """
         if not self._tasks:
-            return
+            return True
         async with self._lock:
-            if not await self._users.resolve():
-                self._wake.set()
+            are_known = await self._users.resolve()
             if self.directory is not None:
                 await self._write(self.directory)
+        return are_known
 
     async def close(self) -> None:
         """Delete the connections of this process."""
@@ -121,15 +121,16 @@ class Registration:
                 await asyncio.sleep(COLLECT_SECONDS)
             self._wake.clear()
             try:
-                await self.flush()
+                is_complete = await self.flush()
             except Exception as error:  # noqa: BLE001 - any error of the driver leads to a retry
+                is_complete = False
                 if not backoff.failures:
                     logger.warning("connections: writing to Redis failed: %s; retrying", error)
-                self._wake.set()
-            if self._wake.is_set():
-                await asyncio.sleep(backoff.next_seconds())
-            else:
+            if is_complete:
                 backoff.reset()
+            else:
+                self._wake.set()
+                await asyncio.sleep(backoff.next_seconds())
 
     async def _listen(self, directory: ConnectionDirectory) -> None:
         from actionhero_redis import channel_messages  # noqa: PLC0415 - imports redis-py

@@ -57,10 +57,7 @@ class UserResolver:
     def update(self, connection: LiveConnection, session: Session) -> None:
         """Set the user from a session that is saved or loaded."""
         self._unknown.pop(connection, None)
-        user = None
-        if self._store is not None and session.id is not None:
-            user = session.get(self._store.user_key)
-        self._set_user(connection, "" if user is None else encode_user(user))
+        self._set_user(connection, self._user_of(session))
 
     async def resolve(self) -> bool:
         """Resolve all unknown users, and return whether that succeeded."""
@@ -70,6 +67,18 @@ class UserResolver:
             batch = pending[start : start + BATCH_SIZE]
             results += await asyncio.gather(*(self._resolve(*item) for item in batch))
         return all(results)
+
+    def _user_of(self, session: Session) -> str:
+        # A session without an identifier was not saved, or has ended.
+        if self._store is None or session.id is None:
+            return ""
+        user = session.get(self._store.user_key)
+        try:
+            return "" if user is None else encode_user(user)
+        except TypeError as error:
+            # The call that has saved it must not fail.
+            logger.warning("a user is listed as anonymous, because it is not JSON: %s", error)
+            return ""
 
     async def _resolve(self, connection: LiveConnection, request: object) -> bool:
         try:
