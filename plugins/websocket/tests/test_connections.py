@@ -433,6 +433,7 @@ def test_the_command_lists_and_closes_connections(
     clients = [server.connect() for server in pair]
     ids = [id_of(client) for client in clients]
     sign_in(clients[1], "liz")
+    wait_for(clients[0], ids)
     wait_for(clients[0], [ids[1]], "liz")
 
     everything = command(redis.url, "--format", "json")
@@ -441,7 +442,7 @@ def test_the_command_lists_and_closes_connections(
     unknown = command(redis.url, "close", "unknown", ids[0])
 
     rows = json.loads(everything.stdout)
-    assert [(row["id"], row["user"]) for row in rows] == [(ids[0], None), (ids[1], "liz")]
+    assert {row["id"]: row["user"] for row in rows} == {ids[0]: None, ids[1]: "liz"}
     assert [line.split()[:2] for line in table.stdout.splitlines()[2:]] == [[ids[1], "liz"]]
     assert (closed.stdout, closed.exit_code) == ("1\n", 0)
     frame = clients[1].read_close()
