@@ -16,7 +16,7 @@ KINDS = ("added", "changed", "fixed", "removed", "security")
 
 def texts() -> list[Path]:
     """Return all files that are written by hand."""
-    tops = [".ci", "changes", "core", "docs", "example-plugins", "plugins", "tests"]
+    tops = [".ci", "changes", "clients", "core", "docs", "example-plugins", "plugins", "tests"]
     paths = [*ROOT.glob("*"), *(path for top in tops for path in (ROOT / top).rglob("*"))]
     # The last is vendored.
     excluded = r"\.(?!ci/)|__pycache__/|node_modules/|dist/|build/|site/|uv\.lock|swagger-ui"

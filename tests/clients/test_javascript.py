@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -24,12 +26,12 @@ SERVED = {
 MAX_BYTES = 14_000
 
 
-def run(*command: str) -> None:
+def run(*command: str, **variables: str) -> None:
     """Run a command in the folder of the client; it must succeed."""
     process = subprocess.run(
         command,
         cwd=CLIENT,
-        env={**os.environ, "PYTHON": sys.executable},
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -37,10 +39,11 @@ def run(*command: str) -> None:
     assert process.returncode == 0, f"{command}\n{process.stdout}\n{process.stderr}"
 
 
+@pytest.mark.timeout(300)  # It starts servers and a browser.
 def test_the_client_is_built_and_passes_its_tests(program: Callable[[str], str]) -> None:
     """One test, as its steps share a folder. `nox -s javascript` also updates the served files."""
     npm = program("npm")
-    program("chromium")
+    chromium = program("chromium")
 
     run(npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts")
     run(npm, "run", "build")
@@ -51,7 +54,7 @@ def test_the_client_is_built_and_passes_its_tests(program: Callable[[str], str])
     for served, built in SERVED.items():
         assert served.read_bytes() == built.read_bytes(), "run nox -s javascript, and commit"
     assert (STATIC / "client.js").stat().st_size < MAX_BYTES
-    run(npm, "test")
+    run(npm, "test", PYTHON=sys.executable, CHROMIUM=chromium)
 
 
 def test_the_lock_file_names_no_registry() -> None:

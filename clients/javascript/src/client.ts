@@ -236,9 +236,9 @@ export class ActionHeroClient<Actions = AnyActions> extends Emitter<ClientEvents
       throw new Error(`there is a subscription to channel "${channel}" already; use that one`);
     }
     const subscription = new Subscription<Message>(channel, options, () => this.#unsubscribe(subscription));
+    this.#connection.open();
     this.#subscriptions.set(channel, subscription);
     subscription.on("gap", (event) => this.emit("gap", event));
-    this.#connection.open();
     if (this.state === "closed") {
       this.#end(subscription, new ConnectionLost("the client is closed", false));
     }

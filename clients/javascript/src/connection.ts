@@ -86,8 +86,8 @@ export interface Request {
   backoff?: Backoff;
 }
 
-/** How long the server may take to answer a heartbeat, at most. */
-const HEARTBEAT_TIMEOUT_MS = 10_000;
+/** How long the server may take to answer a handshake, and at most a heartbeat. */
+const ANSWER_TIMEOUT_MS = 10_000;
 /** The close codes that answer a message of the client; the same message would cause them again. */
 const CAUSED_BY_MESSAGE = new Set([1002, 1003, 1007, 1008, 1009]);
 /** The error of the server's rate of messages, which has not handled the message. */
@@ -130,7 +130,7 @@ export class Connection {
     },
   ) {
     this.#options = {
-      createSocket: (url) => new WebSocket(url),
+      createSocket: createStandardSocket,
       messagesPerSecond: 20,
       messageLimitBytes: 65_536,
       minBackoffMs: 200,
@@ -146,8 +146,11 @@ export class Connection {
 
   /** Send a request, as soon as there is a connection and the rate allows it. */
   send(request: Request): void {
-    this.#queue.push(request);
     this.open();
+    this.#queue.push(request);
+    if (this.state === "closed") {
+      this.#failAll(new ConnectionLost("the client is closed", false));
+    }
     this.#flush();
   }
 
@@ -175,8 +178,6 @@ export class Connection {
   open(): void {
     if (this.state === "idle") {
       this.#connect();
-    } else if (this.state === "closed") {
-      this.#failAll(new ConnectionLost("the client is closed", false));
     }
   }
 
@@ -202,9 +203,10 @@ export class Connection {
 
   #connect(): void {
     clearTimeout(this.#timers.retry);
-    this.#setState({ state: "connecting" });
     const socket = this.#options.createSocket(this.url);
     this.#socket = socket;
+    this.#timers.heartbeat = setTimeout(() => this.#handleSilence(), ANSWER_TIMEOUT_MS);
+    this.#setState({ state: "connecting" });
     socket.onopen = () => this.#handleOpen();
     socket.onmessage = (event: { data: string }) => this.#handleMessage(JSON.parse(event.data));
     socket.onclose = (event: { code: number; reason: string }) =>
@@ -214,6 +216,7 @@ export class Connection {
   }
 
   #handleOpen(): void {
+    clearTimeout(this.#timers.heartbeat);
     const isReconnect = this.#wasOpen;
     this.#wasOpen = true;
     this.reconnections += Number(isReconnect);
@@ -416,20 +419,29 @@ export class Connection {
     this.sendFirst({ message, isBound: true, onReply: ignore, onError: ignore });
     clearTimeout(this.#timers.heartbeat);
     const sentAt = performance.now();
-    this.#timers.heartbeat = setTimeout(() => {
-      if (this.#lastReceived >= sentAt) {
-        this.#startHeartbeat();
-      } else {
-        // The close event of a dead connection may come minutes later.
-        this.#disconnect(1000);
-        this.#handleClose(ABNORMAL, "the server does not answer");
-      }
-    }, Math.min(HEARTBEAT_TIMEOUT_MS, this.#options.heartbeatMs || Infinity));
+    const isAlive = () => this.#lastReceived >= sentAt;
+    this.#timers.heartbeat = setTimeout(
+      () => (isAlive() ? this.#startHeartbeat() : this.#handleSilence()),
+      Math.min(ANSWER_TIMEOUT_MS, this.#options.heartbeatMs || Infinity),
+    );
+  }
+
+  #handleSilence(): void {
+    // The close event of a dead connection may come minutes later.
+    this.#disconnect(1000);
+    this.#handleClose(ABNORMAL, "the server does not answer");
   }
 }
 
 /** Ignores a reply. */
 export const ignore = () => {};
+
+function createStandardSocket(url: string): WebSocketLike {
+  if (typeof WebSocket !== "function") {
+    throw new Error('there is no global WebSocket; pass createSocket, for example with the package "ws"');
+  }
+  return new WebSocket(url);
+}
 
 /** Call `check` when the network is available again, or the page visible; return how to stop. */
 function onNetworkChange(check: () => void): () => void {

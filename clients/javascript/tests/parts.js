@@ -66,3 +66,24 @@ test("after 1008 the client waits longer, and a call that may have caused it is 
   assert.deepEqual(states, [{ state: "waiting", code: 1008, reason: "too fast", retryInMs: 10 }]);
   client.close();
 });
+
+test("a handshake without an answer is a lost connection", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const client = new ActionHeroClient("ws://127.0.0.1/ws", { createSocket: () => ({ close() {} }) });
+  const states = [];
+  client.on("state", ({ state, reason }) => states.push([state, reason]));
+  void client.open().catch(() => {});
+
+  context.mock.timers.tick(10_000);
+
+  assert.deepEqual(states, [["connecting", undefined], ["waiting", "the server does not answer"]]);
+  client.close();
+});
+
+test("without a socket, the error states the remedy", { skip: "WebSocket" in globalThis }, async () => {
+  const client = new ActionHeroClient("ws://127.0.0.1/ws");
+
+  await assert.rejects(client.call("who"), /no global WebSocket; pass createSocket/);
+  await assert.rejects(client.open(), /no global WebSocket; pass createSocket/);
+  assert.throws(() => client.subscribe("room:1"), /no global WebSocket; pass createSocket/);
+});
