@@ -113,6 +113,30 @@ async def test_a_cancelled_status_cancels_its_checks() -> None:
     assert task.cancelled()
 
 
+async def test_concurrent_callers_share_the_checks() -> None:
+    """Until the last of them is cancelled; the next caller starts them again."""
+    started, released, runs = asyncio.Event(), asyncio.Event(), 0
+
+    class Slow(Cache):
+        async def check(self) -> None:
+            nonlocal runs
+            runs += 1
+            started.set()
+            await released.wait()
+
+    health = Health([Slow()])
+    first, second = asyncio.create_task(health.check()), asyncio.create_task(health.check())
+    await started.wait()
+    first.cancel()
+    released.set()
+
+    assert await second == [Check("cache", healthy=True)]
+    assert first.cancelled()
+    assert runs == 1
+    await health.check()
+    assert runs == 2
+
+
 async def test_timeouts_of_drivers_keep_their_message() -> None:
     """It is distinct from that of the time limit."""
 

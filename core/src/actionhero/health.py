@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from actionhero.initializer import Initializer, has_check
 
@@ -27,17 +29,45 @@ class Check:
     problem: str | None = None
 
 
+@dataclass(slots=True)
+class _Run:
+    """A run of all checks, which is cancelled with its last caller."""
+
+    task: asyncio.Task[list[Check]]
+    callers: int = 0
+
+
 class Health:
     """The health checks of all initializers that have one."""
 
     def __init__(self, initializers: Iterable[Initializer]) -> None:
         self._initializers = [item for item in initializers if has_check(item)]
+        #: The checks that run, by the event loop.
+        self._runs: WeakKeyDictionary[asyncio.AbstractEventLoop, _Run] = WeakKeyDictionary()
 
     async def check(self) -> list[Check]:
         """Run all checks concurrently, and return their results in the order of initializers.
 
-        It takes no longer than `CHECK_SECONDS`, even if a check ignores its cancellation.
+        It takes no longer than `CHECK_SECONDS`, even if a check ignores its cancellation. Callers
+        that ask during a run get its results, so many callers do not multiply the load.
         """
+        loop = asyncio.get_running_loop()
+        run = self._runs.get(loop)
+        if run is None or run.task.done():
+            # In an empty context: the run may outlast the call, and its transaction, that began it.
+            run = _Run(loop.create_task(self._check_all(), context=Context()))
+            self._runs[loop] = run
+        run.callers += 1
+        try:
+            return await asyncio.shield(run.task)
+        finally:
+            run.callers -= 1
+            if not run.callers:
+                run.task.cancel()
+                if self._runs.get(loop) is run:
+                    del self._runs[loop]
+
+    async def _check_all(self) -> list[Check]:
         tasks = [asyncio.ensure_future(_check(item)) for item in self._initializers]
         if not tasks:
             return []
