@@ -203,6 +203,18 @@ async def test_all_callers_raise_the_same_error(
 
 
 @pytest.mark.actionhero(plugins=TRANSPORTS)
+async def test_inputs_that_the_client_refuses_are_invalid(
+    websocket_caller: Any, redis_server: ThrowAwayRedis
+) -> None:
+    """As if the server had refused them."""
+    with pytest.raises(InvalidInput, match="a NUL character") as invalid:
+        await websocket_caller.call("book", title="a\0", pages=80)
+
+    assert invalid.value.key == "title"
+    assert [problem.pointer for problem in invalid.value.problems] == ["/title"]
+
+
+@pytest.mark.actionhero(plugins=TRANSPORTS)
 async def test_all_callers_return_all_items_of_a_stream(
     each_caller: Any, redis_server: ThrowAwayRedis
 ) -> None:

@@ -170,10 +170,15 @@ async def http(server_url: str) -> AsyncIterator[aiohttp.ClientSession]:
 async def websocket(app: RunningApp, server_url: str) -> AsyncIterator[Client]:
     """Yield a WebSocket client: `websocket.call("status")`."""
     from actionhero_web import WebSettings
-    from actionhero_websocket import connect
+    from actionhero_websocket import WebSocketSettings, connect
 
     address = f"ws{server_url.removeprefix('http')}{app.get(WebSettings).prefix}"
-    async with connect(address) as client:
+    limits = app.get(WebSocketSettings)
+    async with connect(
+        address,
+        messages_per_second=limits.messages_per_second,
+        message_limit_bytes=limits.message_limit_bytes,
+    ) as client:
         yield client
 
 

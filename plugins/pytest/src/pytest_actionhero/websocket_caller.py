@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actionhero_websocket import CallFailed
+from actionhero import InvalidInput, Problem
+from actionhero_websocket import CallFailed, InvalidInputs
 from pytest_actionhero.typed_errors import typed_error
 
 if TYPE_CHECKING:
@@ -36,3 +37,8 @@ class WebSocketCaller:
             return await self._client.call(action, **inputs)
         except CallFailed as error:
             raise typed_error(error.document) from error
+        except InvalidInputs as error:
+            # The client has refused what the server would refuse.
+            key = error.pointer[1:].partition("/")[0]
+            problem = Problem(error.pointer, error.reason, "value_error")
+            raise InvalidInput(error.reason, key=key or None, problems=(problem,)) from error

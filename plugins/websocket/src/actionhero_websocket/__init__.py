@@ -9,6 +9,8 @@ from actionhero import lazy_names
 if TYPE_CHECKING:
     from actionhero_websocket.client import CallFailed as CallFailed
     from actionhero_websocket.client import Client as Client
+    from actionhero_websocket.client import ConnectionLost as ConnectionLost
+    from actionhero_websocket.client import InvalidInputs as InvalidInputs
     from actionhero_websocket.client import connect as connect
     from actionhero_websocket.connections.connection_info import ConnectionInfo as ConnectionInfo
     from actionhero_websocket.connections.connections import Connections as Connections
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
-        ".client": ["CallFailed", "Client", "connect"],
+        ".client": ["CallFailed", "Client", "ConnectionLost", "InvalidInputs", "connect"],
         ".connections.connection_info": ["ConnectionInfo"],
         ".connections.connections": ["Connections"],
         ".connections.listener": ["ConnectionListener"],
