@@ -119,6 +119,12 @@ FIGURES = (
     ),
     Figure("sockets.calls.by hand", "calls of 50 sockets vs aiohttp, hand-written", 1.6, 2.1),
     Figure("sockets.calls.FastAPI", f"calls of 50 sockets {_FASTAPI}", 2.2, 2.8),
+    Figure(
+        "sockets.signed_in",
+        "a call over a socket with a session vs without",
+        1.3,
+        lower_is_better=True,
+    ),
     Figure("sockets.rate.by hand", "a broadcast to 1,000 vs gather(send_str), rate", 1.6, 2.2),
     Figure("sockets.rate.FastAPI", f"a broadcast to 1,000 {_FASTAPI}, rate", 2.5, 3.8),
     Figure("sockets.p99", "a broadcast to 1,000: p99 over p50", 3.0, 2.5, lower_is_better=True),

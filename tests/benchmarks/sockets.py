@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import subprocess
 import tempfile
 from contextlib import ExitStack
@@ -98,14 +100,19 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
             readings["sockets.many"] = Reading([many["max_ms"] / 1000], note)
         if "sockets.memory" in keys:
             readings["sockets.memory"] = _memory(ours)
+        if "sockets.signed_in" in keys:
+            with _ours(store.url, "sessions") as with_sessions:
+                readings["sockets.signed_in"] = _signed_in(with_sessions, rounds, program)
     return {key: reading for key, reading in readings.items() if key in keys}
 
 
-def _ours(redis_url: str) -> Server:
+def _ours(redis_url: str, *plugins: str) -> Server:
     variables = {
         "ACTIONHERO_APP__PACKAGE": "tests.benchmarks.peers.sockets_ours",
         "ACTIONHERO_APP__SECRET_KEY": "not a secret, but long enough to be taken for one",
-        "ACTIONHERO_PLUGINS__ENABLED": "channels,redis,web,websocket",
+        "ACTIONHERO_PLUGINS__ENABLED": ",".join(
+            ("channels", "redis", "web", "websocket", *plugins)
+        ),
         "ACTIONHERO_WEBSOCKET__MESSAGES_PER_SECOND": "0",
         "REDIS_URL": redis_url,
     }
@@ -127,7 +134,28 @@ def _take_turns(
     return results
 
 
-def _load(server: Server, program: Path, mode: str, count: int, *messages: str) -> dict[str, Any]:
+def _signed_in(server: Server, rounds: int, program: Path) -> Reading:
+    """Return the CPU time of a call with a session over that of a call without."""
+    head = server.ask(cases.Case("sign in", "sign in", "PUT", "/api/session"))
+    match = re.search(rb"\r\nSet-Cookie: ([^;]+)", head)
+    if match is None:
+        raise RuntimeError(f"{server.name}, sign in: responded {head!r}")
+    times: dict[str, list[float]] = {"": [], match[1].decode(): []}
+    for _ in range(rounds + 1):
+        for cookie, measured in times.items():
+            result = _load(server, program, "rr", CALLERS, _CALL, cookie=cookie)
+            measured.append(result["cpu_us"])
+    # The first round warms up.
+    anonymous, signed_in = (measured[1:] for measured in times.values())
+    return Reading(
+        [theirs / own for theirs, own in zip(signed_in, anonymous, strict=True)],
+        f"{median(signed_in):.0f} µs over {median(anonymous):.0f} µs",
+    )
+
+
+def _load(
+    server: Server, program: Path, mode: str, count: int, *messages: str, cookie: str = ""
+) -> dict[str, Any]:
     before = server.cpu_seconds()
     done = subprocess.run(
         [
@@ -137,6 +165,7 @@ def _load(server: Server, program: Path, mode: str, count: int, *messages: str) 
         capture_output=True,
         text=True,
         check=False,
+        env=os.environ | ({"WSLOAD_COOKIE": cookie} if cookie else {}),
     )
     if done.returncode:
         raise RuntimeError(f"{server.name}, {mode}: {done.stderr}")

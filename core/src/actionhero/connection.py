@@ -33,6 +33,7 @@ class Connection:
         "response_headers",
         "session",
         "session_id",
+        "store_state",
         "subscriptions",
         "transport",
     )
@@ -55,6 +56,8 @@ class Connection:
         self.session: Session | None = None
         #: The identifier of the stored session: `None` if unknown, empty if there is none.
         self.session_id: str | None = None
+        #: State of the session store, for a connection with many calls.
+        self.store_state: Any = None
         #: Headers of the response, such as a cookie, for transports with headers.
         self.response_headers: tuple[tuple[str, str], ...] | None = None
         #: The subscribed channels; `None` if there are none.

@@ -323,13 +323,15 @@ async def test_a_session_that_is_replaced_while_it_is_loaded_is_loaded_again(
     """By a sign-in over the same WebSocket connection."""
     sessions = site.app.get(Sessions)
     socket = await _socket(site)
-    await sessions.open(socket)
+    session = await sessions.open(socket)
     load = sessions._records.load
 
-    async def load_and_sign_in(id: str) -> Any:
+    async def load_and_sign_in(id: str, *, watch: bool) -> Any:
         monkeypatch.undo()
-        record = await load(id)
-        await _sign_in(sessions, socket, 7)
+        record = await load(id, watch=watch)
+        await session.regenerate()
+        session["userId"] = 7
+        await sessions.save(socket, session)
         return record
 
     monkeypatch.setattr(sessions._records, "load", load_and_sign_in)

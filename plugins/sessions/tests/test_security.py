@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actionhero import Connection
 from actionhero_redis import RedisClients
 from actionhero_sessions import Sessions
 from actionhero_sessions.records import _WRITE
@@ -186,8 +187,6 @@ async def test_a_session_is_indexed_again_before_its_entry_expires(site: Site) -
 
 async def test_ended_sessions_are_published(site: Site) -> None:
     """In Redis, on the revocation channel."""
-    from actionhero_sessions import Sessions
-
     channel = site.app.get(Sessions).revocation_channel
     async with site.browser() as browser:
         with site.redis.pubsub(ignore_subscribe_messages=True) as subscriber:
@@ -207,10 +206,30 @@ async def test_ended_sessions_are_published(site: Site) -> None:
     assert [item["data"].decode() for item in messages if item] == ended
 
 
+async def test_changes_of_sessions_that_sockets_use_are_published(site: Site) -> None:
+    """And those of other sessions are not."""
+    channel = site.app.get(Sessions).revocation_channel
+    async with site.browser() as browser:
+        await browser.put("/session", json={"user": 7})
+        cookie = browser.cookies["__session"]
+        with site.redis.pubsub(ignore_subscribe_messages=True) as subscriber:
+            subscriber.subscribe(channel)
+            subscriber.get_message(timeout=5)
+            await browser.post("/value/set", json={"key": "before", "value": 1})
+
+            socket = Connection("websocket")
+            socket.session_id = cookie
+            session = await site.app.get(Sessions).open(socket)
+            await browser.post("/value/set", json={"key": "after", "value": 1})
+            await browser.delete("/session")
+            messages = [subscriber.get_message(timeout=5) for _ in range(2)]
+
+    assert session["before"] == 1
+    assert [item["data"].decode() for item in messages if item] == [f"changed:{cookie}", cookie]
+
+
 async def test_ended_sessions_are_reported_to_transports(site: Site) -> None:
     """Without knowledge of the channel."""
-    from actionhero_sessions import Sessions
-
     async with aclosing(site.app.get(Sessions).revocations()) as revocations:
         # The subscription has begun.
         assert await anext(revocations) is None

@@ -429,6 +429,8 @@ def server_for(
                 environ = {"ACTIONHERO_WEB__ERROR_FORMAT": error_format}
                 if store == "redis":
                     environ["REDIS_URL"] = stack.enter_context(throw_away_redis()).url
+                elif store == "memory":
+                    environ["ACTIONHERO_REDIS__MODE"] = "memory"
                 server = start(tmp_path_factory.mktemp(error_format), DEFAULT_SETTINGS, environ)
                 stack.callback(server.kill)
                 server.wait_until_listening()

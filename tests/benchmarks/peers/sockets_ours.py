@@ -28,6 +28,16 @@ class MakeUser(Action):
         return {"user": work.new_user(inputs.name, inputs.email)}
 
 
+class SignIn(Action):
+    """Sign in, over HTTP."""
+
+    name = "session:create"
+    web = "PUT /session"
+
+    async def run(self, call: Call) -> None:
+        call.session["userId"] = 7
+
+
 class PublishInputs(Inputs):
     """The text to broadcast."""
 

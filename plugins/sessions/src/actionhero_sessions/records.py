@@ -22,19 +22,30 @@ if TYPE_CHECKING:
 _KEY = b":"
 _CREATED = b"created"
 _INDEXED = b"indexed"
+#: The first characters of objects and arrays in JSON.
+_CONTAINERS = (b"{", b"[")
+#: The prefix of a notice that a session was changed; that of its end is its identifier alone.
+CHANGED: Final = "changed:"
 #: How many sessions are deleted by one script, which blocks Redis for about a millisecond.
 _DELETE_SLICE: Final = 500
 
+# ARGV: the time to live, and whether the session is watched: whether its changes are published,
+# from now on.
 _LOAD = Script(
     """
 local fields = redis.call('HGETALL', KEYS[1])
-if #fields > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+if #fields > 0 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  if ARGV[2] == '1' then redis.call('HSETNX', KEYS[1], 'watched', 1) end
+end
 return fields
 """,
     idempotent=True,
 )
 
-# A call that is still running must not create a deleted session again.
+# A call that is still running must not create a deleted session again. ARGV: the time to live, the
+# time of creation, the Redis channel, the notice, the number of assigned keys, these with their
+# values, and the removed keys.
 _WRITE = Script(
     """
 if ARGV[2] == '' then
@@ -42,10 +53,11 @@ if ARGV[2] == '' then
 else
   redis.call('HSETNX', KEYS[1], 'created', ARGV[2])
 end
-local last = 3 + 2 * tonumber(ARGV[3])
-for i = 4, last, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+local last = 5 + 2 * tonumber(ARGV[5])
+for i = 6, last, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 for i = last + 1, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
+if redis.call('HEXISTS', KEYS[1], 'watched') == 1 then redis.call('PUBLISH', ARGV[3], ARGV[4]) end
 return 1
 """,
     idempotent=True,
@@ -94,6 +106,8 @@ class Record(NamedTuple):
     created_ms: int
     #: The time when it was last indexed by its user, in milliseconds since the epoch.
     indexed_ms: int
+    #: Whether a value is an object or an array.
+    has_containers: bool
 
 
 class Records:
@@ -107,7 +121,10 @@ class Records:
 
     def __init__(self, clients: Callable[[], RedisClients], ttl_ms: int, user_key: str) -> None:
         self._clients = clients
-        self._ttl_ms = ttl_ms
+        #: The time to live of a session, in milliseconds.
+        self.ttl_ms = ttl_ms
+        #: Called with the identifier of each session that this process may have changed.
+        self.on_change: Callable[[str], None] = lambda id: None
         self._user_field = _KEY + user_key.encode()
 
     @property
@@ -117,12 +134,17 @@ class Records:
 
     @property
     def revocation_channel(self) -> str:
-        """The Redis channel of the identifiers of sessions that end."""
+        """The Redis channel of the identifiers of sessions that end, and of notices of changes."""
         return self._clients().key("sessions", "ended")
 
-    async def load(self, id: str) -> Record | None:
-        """Return a session and renew its time to live; `None` if it does not exist."""
-        return _record(await self._run(_LOAD, self._key(id), self._ttl_ms))
+    async def load(self, id: str, *, watch: bool = False) -> Record | None:
+        """Return a session and renew its time to live; `None` if it does not exist.
+
+        Args:
+            id: The identifier of the session.
+            watch: Whether its changes are published from now on.
+        """
+        return _record(await self._run(_LOAD, self._key(id), self.ttl_ms, int(watch)))
 
     async def write(
         self,
@@ -151,29 +173,35 @@ class Records:
         if user is not None:
             pairs += [_INDEXED, str(_now_ms()).encode()]
             await self._index(id, user)
-        is_written = bool(
-            await self._run(
+        try:
+            is_written = await self._run(
                 _WRITE,
                 self._key(id),
-                self._ttl_ms,
+                self.ttl_ms,
                 "" if created_ms is None else created_ms,
+                self.revocation_channel,
+                CHANGED + id,
                 len(pairs) // 2,
                 *pairs,
                 *(_KEY + key.encode() for key in removed),
             )
-        )
+        finally:
+            self.on_change(id)
         if user is not None and is_written:
             # A `delete_all` that came before the session was written has removed the entry.
             await self._index(id, user)
-        return is_written
+        return bool(is_written)
 
     async def pop(self, id: str) -> Record | None:
         """Delete a session, and return it; `None` if it does not exist."""
-        return _record(await self._run(_POP, self._key(id), self.revocation_channel, id))
+        try:
+            return _record(await self._run(_POP, self._key(id), self.revocation_channel, id))
+        finally:
+            self.on_change(id)
 
     def needs_index(self, record: Record) -> bool:
         """Whether a session must be indexed again."""
-        return _now_ms() - record.indexed_ms > self._ttl_ms // 2
+        return _now_ms() - record.indexed_ms > self.ttl_ms // 2
 
     async def delete_all(self, user: Any) -> int:
         """Delete every session of a user, and return their number."""
@@ -194,13 +222,15 @@ class Records:
                 )
             )
             count += sum(counts)
+            for id in ids:
+                self.on_change(id.decode())
             await clients.execute("ZREM", index, *ids, idempotent=True)
         return count
 
     async def _index(self, id: str, user: Any) -> None:
         now = _now_ms()
         # An entry outlives its session, which is indexed again after half of its time to live.
-        ttl_ms = 2 * self._ttl_ms
+        ttl_ms = 2 * self.ttl_ms
         await self._run(_INDEX, self._index_key(user), now, now + ttl_ms, id, ttl_ms)
 
     async def _run(self, script: Script, key: str, *arguments: Any) -> Any:
@@ -221,6 +251,7 @@ def _record(fields: list[bytes]) -> Record | None:
         {key[1:].decode(): loads(value) for key, value in hash_fields.items() if key[:1] == _KEY},
         int(hash_fields.get(_CREATED, b"0")),
         int(hash_fields.get(_INDEXED, b"0")),
+        any(value[:1] in _CONTAINERS for value in hash_fields.values()),
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -10,7 +12,8 @@ from actionhero import Session, SessionStore
 from actionhero.transport import dumps
 from actionhero_redis import RedisClients
 from actionhero_sessions.cookie import SessionCookie, new_id
-from actionhero_sessions.records import Records
+from actionhero_sessions.records import CHANGED, Records
+from actionhero_sessions.session_cache import SessionCache, SocketState
 from actionhero_sessions.settings import SessionsSettings
 from actionhero_web import WebSettings
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from actionhero import Application, Connection
+    from actionhero_sessions.records import Record
 
 #: The transports whose connections start with an HTTP request, which may have a cookie.
 COOKIE_TRANSPORTS = frozenset({"web", "websocket"})
@@ -83,6 +87,9 @@ class StoredSession(Session):
 
     def _merge(self, stored: dict[str, Any]) -> None:
         """Add the stored values of the keys that this call has not changed."""
+        if not self._changed_keys:
+            self._values = stored.copy()
+            return
         assigned = {key: self._values[key] for key in self._changed_keys & self.keys()}
         self._values = {k: v for k, v in stored.items() if k not in self._changed_keys} | assigned
 
@@ -107,6 +114,8 @@ class Sessions(SessionStore):
         always_set_cookie: bool = False,
     ) -> None:
         self._records = records
+        self._cache = SessionCache(partial(self._load, watch=True), records.ttl_ms / 1000)
+        records.on_change = self._cache.invalidate
         self.cookie = cookie
         #: The session key of the user.
         self.user_key = user_key
@@ -117,14 +126,31 @@ class Sessions(SessionStore):
 
     @property
     def revocation_channel(self) -> str:
-        """The Redis channel of the identifiers of sessions that end."""
+        """The Redis channel of the identifiers of sessions that end.
+
+        A notice that an open session was changed has the prefix `changed:`.
+        """
         return self._records.revocation_channel
 
-    def revocations(self) -> AsyncGenerator[str | None, None]:
-        """Yield the identifier of each session that ends from now on; see `SessionStore`."""
+    async def revocations(self) -> AsyncGenerator[str | None, None]:
+        """Yield the identifier of each session that ends from now on; see `SessionStore`.
+
+        Meanwhile, the sessions of open sockets are cached.
+        """
         from actionhero_redis import channel_messages  # noqa: PLC0415 - imports redis-py
 
-        return channel_messages(self._records.clients, self.revocation_channel)
+        clients = self._records.clients
+        try:
+            async with aclosing(channel_messages(clients, self.revocation_channel)) as notices:
+                async for notice in notices:
+                    if notice is None:
+                        self._cache.start()
+                    else:
+                        self._cache.invalidate(notice.removeprefix(CHANGED))
+                    if notice is None or not notice.startswith(CHANGED):
+                        yield notice
+        finally:
+            self._cache.stop()
 
     async def destroy_all(self, user: Any) -> int:
         """Delete every session of a user: sign out everywhere.
@@ -156,31 +182,58 @@ class Sessions(SessionStore):
                 connection.session = Session()
             return connection.session
         session = StoredSession(self, connection)
-        id = known_id = connection.session_id
-        if id is None:
-            id = self.cookie.read(connection)
-        if id:
-            session._received_id = id
-            self._active[next(self._numbers)] = session
-        record = await self._records.load(id) if id else None
-        if connection.session_id not in (known_id, id):
-            # Another call of the same WebSocket connection has replaced it in the meantime.
-            return await self.open(connection)
+        if connection.transport == "websocket":
+            id, record = await self._load_for_socket(connection)
+        else:
+            stored_id = connection.session_id
+            id = self.cookie.read(connection) if stored_id is None else stored_id
+            if id:
+                session._received_id = id
+                self._active[next(self._numbers)] = session
+            record = await self._load(id) if id else None
+            connection.session_id = id if record is not None else ""
+            if record is not None and not session._is_replaced:
+                self.cookie.set(connection, id)
         if record is None:
             # An identifier without a record is never used: it was forged, or has ended.
-            connection.session_id = ""
             if not session._is_replaced:
                 self._set_new_cookie(connection, session)
             return session
         session.id, session.created_ms, session.is_stored = id, record.created_ms, True
         session._merge(record.values)
-        connection.session_id = id
-        if not session._is_replaced:
-            self.cookie.set(connection, id)
-        user = record.values.get(self.user_key)
-        if user is not None and self._records.needs_index(record):
-            await self._records.write(id, {}, user=user)
         return session
+
+    async def _load_for_socket(self, connection: Connection) -> tuple[str, Record | None]:
+        """Return the identifier and the record of a socket's session, in the order of its calls."""
+        state = connection.store_state
+        if state is None:
+            if connection.session_id is None:
+                connection.session_id = self.cookie.read(connection)
+            if not connection.session_id:
+                return "", None
+            state = connection.store_state = SocketState()
+        known_id: str = connection.session_id or ""
+        if not state.waiting_calls and (record := self._cache.get(known_id)) is not None:
+            return known_id, record
+        state.waiting_calls += 1
+        try:
+            async with state.lock:
+                # Another call may have replaced it in the meantime, and does so during the load.
+                while id := connection.session_id:
+                    record = await self._cache.load(id, state)
+                    if connection.session_id == id:
+                        connection.session_id = id if record is not None else ""
+                        return id, record
+                return "", None
+        finally:
+            state.waiting_calls -= 1
+
+    async def _load(self, id: str, *, watch: bool = False) -> Record | None:
+        record = await self._records.load(id, watch=watch)
+        user = record.values.get(self.user_key) if record is not None else None
+        if record is not None and user is not None and self._records.needs_index(record):
+            await self._records.write(id, {}, user=user)
+        return record
 
     async def save(self, connection: Connection, session: Session) -> None:
         """Write the changed keys only."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import sys
 from collections.abc import AsyncIterator  # noqa: TC003 - an annotation of `run`
@@ -27,6 +28,7 @@ from actionhero import (
 
 released = asyncio.Event()
 last_name: ContextVar[str | None] = ContextVar("last_name", default=None)
+positions = itertools.count()
 tasks: list[asyncio.Task[Any] | None] = []
 
 
@@ -334,6 +336,35 @@ class SignOut(Action):
     async def run(self, call: Call) -> dict[str, Any]:
         await call.session.destroy()
         return {}
+
+
+class RememberInputs(Inputs):
+    words: list[str]
+    in_place: bool = False
+
+
+class Remember(Action):
+    """Store words in the session, or change the stored list without assigning it."""
+
+    name = "remember"
+    web = "PUT /words"
+
+    async def run(self, inputs: RememberInputs, call: Call) -> dict[str, Any]:
+        if inputs.in_place:
+            call.session["words"].extend(inputs.words)
+        else:
+            call.session["words"] = inputs.words
+        return {}
+
+
+class Recall(Action):
+    """Return the words, and the number of calls before."""
+
+    name = "recall"
+    web = "GET /words"
+
+    async def run(self, call: Call) -> dict[str, Any]:
+        return {"words": call.session.get("words"), "position": next(positions)}
 
 
 class WhoAmI(Action):
