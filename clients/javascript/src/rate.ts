@@ -5,6 +5,8 @@
  * length may have more. The margin is for messages that are delayed on the way.
  */
 const WINDOW_MS = 1100;
+/** How long a lower limit applies: the server may have refused messages that it read late. */
+const SLOW_MS = 10_000;
 
 /** Limits the messages in any window; a token bucket would exceed the rate after its burst. */
 export class Pacer {
@@ -12,11 +14,19 @@ export class Pacer {
   #sent: number[] = [];
   #pausedUntil = 0;
 
-  /** @param limit How many messages may be sent in a window; 0: any number. */
-  constructor(public limit: number) {}
+  /** The current limit. */
+  limit: number;
+
+  /** @param normalLimit How many messages may be sent in a window; 0: any number. */
+  constructor(readonly normalLimit: number) {
+    this.limit = normalLimit;
+  }
 
   /** Return the milliseconds until the next message may be sent. */
   delay(now: number): number {
+    if (now >= this.#pausedUntil + SLOW_MS) {
+      this.limit = this.normalLimit;
+    }
     const oldest = this.limit && this.#sent.length >= this.limit ? this.#sent[0]! + WINDOW_MS : 0;
     return Math.max(0, Math.max(oldest, this.#pausedUntil) - now);
   }

@@ -25,6 +25,8 @@ test("no second has more messages than the limit", () => {
   pacer.slowDown(7001);
   assert.ok(pacer.delay(7000) > 1000);
   assert.equal(pacer.limit, 10);
+  pacer.delay(20_000);
+  assert.equal(pacer.limit, 20);
   pacer.reset();
   assert.equal(pacer.delay(7000), 0);
 });
