@@ -45,6 +45,9 @@ if importlib.util.find_spec("actionhero_chat") is not None:
         "ACTIONHERO_CHAT__ARGON2_MEMORY_KIB": "64",
         "ACTIONHERO_CHAT__ARGON2_PASSES": "1",
     }
+    if importlib.util.find_spec("actionhero_sse") is not None:
+        # Generated requests would wait for the end of its streams.
+        APPLICATIONS["chat"]["ACTIONHERO_PLUGINS__DISABLED"] = "sse"
 
 
 @dataclass(frozen=True)

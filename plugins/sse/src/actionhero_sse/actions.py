@@ -18,6 +18,7 @@ from actionhero import (
     NotFound,
     ServiceUnavailable,
 )
+from actionhero_channels import CHANNEL_NAME
 from actionhero_sse.event_stream import EventData, event_of
 from actionhero_sse.stream_registry import registry_for
 from actionhero_web import Route
@@ -35,7 +36,11 @@ NO_HISTORY: Final = "live"
 class ChannelEventsInputs(Inputs):
     """The inputs of `channel:events`."""
 
-    channel: str = Field(description="The name of the channel.")
+    # The channels check the name, with the same error as over WebSocket.
+    channel: str = Field(
+        description="The name of the channel.",
+        json_schema_extra={"pattern": f"^{CHANNEL_NAME.pattern}$"},
+    )
     since: str = Field(
         default="", description="The id of the last event received, to resume a stream."
     )
