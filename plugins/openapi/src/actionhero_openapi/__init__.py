@@ -1,4 +1,7 @@
-"""OpenAPI for ActionHero. Authors of actions import `Operation`."""
+"""OpenAPI for ActionHero. Authors of actions import `Operation`.
+
+The other names are for packages that write documents of the same actions in another format.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,40 @@ from typing import TYPE_CHECKING
 
 from actionhero import lazy_names
 from actionhero_openapi.operation import Operation as Operation
+from actionhero_openapi.operation import operation_of as operation_of
 
 if TYPE_CHECKING:
     from actionhero_openapi.breaking import Change as Change
     from actionhero_openapi.breaking import breaking_changes as breaking_changes
+    from actionhero_openapi.compatibility import SchemaComparison as SchemaComparison
     from actionhero_openapi.document import OpenApiDocument as OpenApiDocument
+    from actionhero_openapi.document import action_needs_session as action_needs_session
+    from actionhero_openapi.document import api_info as api_info
+    from actionhero_openapi.document import session_cookie as session_cookie
+    from actionhero_openapi.document_files import DocumentFile as DocumentFile
+    from actionhero_openapi.document_files import write_changes as write_changes
+    from actionhero_openapi.document_files import write_document as write_document
+    from actionhero_openapi.error_responses import error_schemas as error_schemas
+    from actionhero_openapi.operations import result_type as result_type
+    from actionhero_openapi.schemas import Components as Components
+    from actionhero_openapi.schemas import reference as reference
+    from actionhero_openapi.schemas import response_schema as response_schema
+    from actionhero_openapi.schemas import transform as transform
     from actionhero_openapi.settings import OpenApiSettings as OpenApiSettings
+    from actionhero_openapi.type_schemas import TypeSchemas as TypeSchemas
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         ".breaking": ["Change", "breaking_changes"],
-        ".document": ["OpenApiDocument"],
+        ".compatibility": ["SchemaComparison"],
+        ".document": ["OpenApiDocument", "action_needs_session", "api_info", "session_cookie"],
+        ".document_files": ["DocumentFile", "write_changes", "write_document"],
+        ".error_responses": ["error_schemas"],
+        ".operations": ["result_type"],
+        ".schemas": ["Components", "reference", "response_schema", "transform"],
         ".settings": ["OpenApiSettings"],
+        ".type_schemas": ["TypeSchemas"],
     },
-    eager=["Operation"],
+    eager=["Operation", "operation_of"],
 )

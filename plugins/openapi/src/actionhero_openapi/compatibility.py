@@ -163,11 +163,12 @@ class SchemaComparison:
     ) -> Iterator[Difference]:
         old_schema = old.get("additionalProperties", True)
         new_schema = new.get("additionalProperties", True)
-        if old_schema == new_schema:
+        if old_schema is False or (new_schema is False and not self._is_request):
             return
-        if self._is_request and new_schema is False:
+        if new_schema is False:
             yield Difference(pointer, "rejects unknown fields now")
-        elif old_schema is not False and new_schema is not False:
+        else:
+            # Two equal references may have different targets.
             yield from self.differences(
                 _as_schema(old_schema), _as_schema(new_schema), f"{pointer}/*"
             )

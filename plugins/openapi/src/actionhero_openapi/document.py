@@ -51,7 +51,7 @@ class OpenApiDocument:
         Args:
             connection: The client; the name of its session cookie may depend on the request.
         """
-        cookie = self._cookie_name(connection)
+        cookie = session_cookie(self._app, connection)
         document = self._documents.get(cookie)
         if document is None:
             document = self._documents[cookie] = self._build(cookie)
@@ -65,7 +65,7 @@ class OpenApiDocument:
         paths = _Paths()
         uses_session = False
         for action in actions:
-            needs_session = self._needs_session(action)
+            needs_session = action_needs_session(self._app, action)
             for identifier, route in _identified_routes(action):
                 path_names = paths.names(route)
                 uses_session = uses_session or needs_session
@@ -75,11 +75,12 @@ class OpenApiDocument:
                         action, route, identifier, path_names, needs_session=needs_session
                     ),
                 )
+        info = api_info(self._app)
         spec = APISpec(
-            api_title(self._app),
-            settings.version or self._app.get(AppSettings).version or __version__,
+            info["title"],
+            info["version"],
             OPENAPI_VERSION,
-            info={"description": settings.description} if settings.description else {},
+            info=info,
             servers=[{"url": url} for url in settings.servers or [web_settings.prefix or "/"]],
         )
         for path, methods in paths.items.items():
@@ -101,17 +102,6 @@ class OpenApiDocument:
 
             aiohttp_handlers.add_handlers(document, self._aiohttp_application())
         return document
-
-    def _needs_session(self, action: RegisteredAction) -> bool:
-        middleware = (*self._app.pipeline.middleware, *action.middleware)
-        return any(getattr(item, "requires_session", False) for item in middleware)
-
-    def _cookie_name(self, connection: Connection | None) -> str:
-        # A session store need not use cookies.
-        cookie_name = getattr(self._app.pipeline.session_store, "cookie_name", None)
-        if cookie_name is None:
-            return COOKIE_NAME
-        return str(cookie_name(connection or Connection("cli")))
 
     def _aiohttp_application(self) -> web.Application:
         if self.application is None:
@@ -165,6 +155,34 @@ def openapi_document(app: Application) -> OpenApiDocument:
     if not app.has(OpenApiDocument):
         app.provide(OpenApiDocument, OpenApiDocument(app))
     return app.get(OpenApiDocument)
+
+
+def action_needs_session(app: Application, action: RegisteredAction) -> bool:
+    """Return whether middleware refuses calls of an action without a session."""
+    middleware = (*app.pipeline.middleware, *action.middleware)
+    return any(getattr(item, "requires_session", False) for item in middleware)
+
+
+def api_info(app: Application) -> dict[str, str]:
+    """Return the title and the version of the API, and its description if there is one."""
+    settings = app.get(OpenApiSettings)
+    info = {
+        "title": api_title(app),
+        "version": settings.version or app.get(AppSettings).version or __version__,
+    }
+    return info | ({"description": settings.description} if settings.description else {})
+
+
+def session_cookie(app: Application, connection: Connection | None = None) -> str:
+    """Return the name of the session cookie.
+
+    Args:
+        app: The application.
+        connection: The client; the name may depend on its request.
+    """
+    # A session store need not use cookies.
+    cookie_name = getattr(app.pipeline.session_store, "cookie_name", None)
+    return COOKIE_NAME if cookie_name is None else str(cookie_name(connection or Connection("cli")))
 
 
 def api_title(app: Application) -> str:

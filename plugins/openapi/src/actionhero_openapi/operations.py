@@ -54,7 +54,7 @@ class OperationBuilder:
         types: dict[tuple[str, Mode], Any] = {}
         for action in actions:
             types[action.name, "validation"] = action.inputs.type
-            types[action.name, "serialization"] = _result_type(action)
+            types[action.name, "serialization"] = result_type(action)
         self._types = TypeSchemas(types, ERROR_SCHEMAS)
         self.components = Components(self._types.definitions)
         #: The error statuses of all operations.
@@ -176,7 +176,7 @@ class OperationBuilder:
         content: dict[str, Any] = {}
         if _returns(action, Stream):
             content = dict(_native_content(declared))
-        if _result_type(action) is None and _returns(action, *_NATIVE):
+        if result_type(action) is None and _returns(action, *_NATIVE):
             return content
         schema = response_schema(self._types.get(action.name, "serialization"))
         if "$ref" in schema or not schema:
@@ -219,7 +219,7 @@ def _returns(action: RegisteredAction, *types: type) -> bool:
     )
 
 
-def _result_type(action: RegisteredAction) -> Any:
+def result_type(action: RegisteredAction) -> Any:
     """Return the type of the result, or of an item of a stream, without aiohttp's responses."""
     annotation = action.output_type
     if action.streams and not _returns(action, Stream):
