@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from actionhero import ChannelRefused
 from actionhero_channels import Channel
+from actionhero_chat.actions.messages import MessageDetails
 
 if TYPE_CHECKING:
     from actionhero_channels import Subscription
@@ -19,6 +20,7 @@ class Messages(Channel):
 
     name = "messages"
     history = HISTORY_SIZE
+    message = MessageDetails
 
     async def authorize(self, subscription: Subscription) -> None:
         """Require a signed-in user."""

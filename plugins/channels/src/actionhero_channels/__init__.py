@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from actionhero_channels.delivery import Delivery as Delivery
     from actionhero_channels.errors import ChannelNotFound as ChannelNotFound
     from actionhero_channels.registry import CHANNEL_NAME as CHANNEL_NAME
+    from actionhero_channels.registry import load_registry as load_registry
     from actionhero_channels.settings import ChannelsSettings as ChannelsSettings
     from actionhero_channels.subscriber import Subscriber as Subscriber
     from actionhero_channels.subscriber import SubscribeResult as SubscribeResult
@@ -31,7 +32,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".channels": ["Channels"],
         ".delivery": ["Delivery"],
         ".errors": ["ChannelNotFound"],
-        ".registry": ["CHANNEL_NAME"],
+        ".registry": ["CHANNEL_NAME", "load_registry"],
         ".settings": ["ChannelsSettings"],
         ".subscriber": ["SubscribeResult", "Subscriber"],
         ".testing": ["CapturedBroadcast", "RecordingSubscriber", "captured_broadcasts"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,6 +100,9 @@ class Channel:
     name: ClassVar[str]
     #: How many of the newest broadcasts are retained for subscribers that reconnect; 0: none.
     history: ClassVar[int] = 0
+    #: The type of the messages, such as a model or a typed dictionary, for API documents.
+    #: Broadcasts are not checked against it.
+    message: ClassVar[Any] = Any
     #: Middleware around subscriptions, the outermost first.
     middleware: ClassVar[Sequence[ChannelMiddleware]] = ()
 

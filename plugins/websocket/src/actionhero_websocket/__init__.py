@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actionhero_websocket.connections.live_connection import LiveConnection as LiveConnection
     from actionhero_websocket.endpoint import Endpoint as Endpoint
     from actionhero_websocket.endpoint import EndpointSocket as EndpointSocket
+    from actionhero_websocket.exposure import is_exposed as is_exposed
     from actionhero_websocket.settings import WebSocketSettings as WebSocketSettings
 
 __getattr__, __dir__, __all__ = lazy_names(
@@ -29,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".connections.listener": ["ConnectionListener"],
         ".connections.live_connection": ["LiveConnection"],
         ".endpoint": ["Endpoint", "EndpointSocket"],
+        ".exposure": ["is_exposed"],
         ".settings": ["WebSocketSettings"],
     },
 )
