@@ -157,7 +157,7 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def contract(session: nox.Session) -> None:
-    """Check the OpenAPI documents with linters and client generators of others, from npm."""
+    """Check the API documents with linters and client generators of others, from npm."""
     install(session, *PACKAGES, groups=("test", "workspace"))
     session.run("pytest", "-m", "contract", "tests/contract", *session.posargs)
 

@@ -19,6 +19,7 @@ PUBLIC_MODULES: dict[str, tuple[str, ...]] = {
         "actionhero.settings",
         "actionhero.cli",
     ),
+    "actionhero-asyncapi": ("actionhero_asyncapi",),
     "actionhero-channels": ("actionhero_channels",),
     "actionhero-db": ("actionhero_db",),
     "actionhero-generate": ("actionhero_generate",),

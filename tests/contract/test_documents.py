@@ -1,4 +1,4 @@
-"""Linters and client generators of others read the OpenAPI documents: `nox -s contract`.
+"""Linters and client generators of others read the API documents: `nox -s contract`.
 
 They are installed from npm into the virtual environment, in the versions of `package.json`.
 """
@@ -56,6 +56,16 @@ const compile = (value) => {
     if (value && typeof value === "object") Object.values(value).forEach(compile);
 };
 compile(document);
+"""
+
+#: Writes the findings of the parser of the AsyncAPI initiative, one on a line.
+PARSE_ASYNCAPI = """
+import { readFileSync } from "node:fs";
+import { Parser } from "@asyncapi/parser";
+const text = readFileSync(process.argv[1], "utf8");
+const { document, diagnostics } = await new Parser().parse(text);
+for (const { code, message, path } of diagnostics) console.log(code, path.join("."), message);
+if (document === undefined) process.exit(1);
 """
 
 
@@ -152,6 +162,23 @@ def test_the_document_has_no_secrets(document: Path, read: Callable[[Path], Any]
     assert "hunter" not in text
     assert "**" not in text
     assert read(document)["components"]["schemas"]
+
+
+def test_the_asyncapi_parser_finds_nothing(tools: Path, tmp_path: Path) -> None:
+    """In the document of the chat, not even a recommendation, except for the newest version."""
+    environ = {
+        "ACTIONHERO_APP__DATA_DIR": str(tmp_path / "data"),
+        "ACTIONHERO_REDIS__MODE": "memory",
+    }
+    command = (sys.executable, "-m", "actionhero", "asyncapi", "--output", "asyncapi.json")
+    run(*command, folder=tmp_path, **environ)
+
+    # In the folder of its libraries.
+    node = ("node", "--input-type=module", "--eval", PARSE_ASYNCAPI)
+    output = run(*node, tmp_path / "asyncapi.json", folder=TOOLS)
+
+    findings = [line for line in output.splitlines() if "asyncapi-latest-version" not in line]
+    assert findings == []
 
 
 @pytest.fixture
