@@ -145,6 +145,7 @@ export class ActionHeroClient<Actions = AnyActions> extends Emitter<ClientEvents
           if ("response" in reply) {
             settle(() => resolve(reply.response as ResultOf<Actions[Name]>));
           } else {
+            request.isStream = true;
             this.#connection.forget(request);
             settle(() => reject(new TypeError(`action "${action}" streams; use stream() or chunks()`)));
           }
