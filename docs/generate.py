@@ -96,7 +96,10 @@ COMMANDS = {
         "tasks discard",
     ),
     "actionhero-web": ("routes",),
+    "actionhero-websocket": ("connections", "connections close"),
 }
+#: The plugins with these commands, and the one that they require.
+PLUGINS = ["redis", *(name.removeprefix("actionhero-") for name in COMMANDS if "-" in name)]
 
 
 def main() -> None:
