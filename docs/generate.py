@@ -52,8 +52,6 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "actionhero-web": (WebSettings,),
     "actionhero-websocket": (WebSocketSettings,),
 }
-#: The plugins with commands.
-PLUGINS = ("asyncapi", "channels", "db", "generate", "openapi", "redis", "tasks", "web")
 #: The commands of each distribution.
 COMMANDS = {
     "actionhero": (
