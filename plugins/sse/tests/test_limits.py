@@ -6,16 +6,29 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import ClientSession, web
+from plugins.sse.tests.conftest import EventReader
 
 from actionhero import Connection, ServiceUnavailable, Session
 from actionhero_channels import Channels, Delivery
 from actionhero_sse.event_stream import EventStream
+from actionhero_web.application import create
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from plugins.sse.tests.conftest import Serve, Site
 
 #: More than the buffers of the operating system for one connection.
 COUNT, SIZE = 250, 32768
+
+APPLICATION = """
+from actionhero_channels import Channel
+
+
+class News(Channel):
+    name = "news"
+"""
 
 
 async def test_streams_over_the_limit_are_refused(serve: Serve) -> None:
@@ -88,6 +101,32 @@ async def test_streams_end_at_once_on_shutdown(serve: Serve) -> None:
     assert confirmation.retry == "3000"
     assert (end.event, end.data, end.id) == ("end", {"channel": "news"}, None)
     assert 3000 <= int(end.retry or 0) <= 6000
+
+
+async def test_streams_end_with_the_aiohttp_application_of_another_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "news.py").write_text(APPLICATION)
+    (tmp_path / "actionhero.toml").write_text(
+        'app.package = "news"\nplugins.enabled = ["channels", "redis", "sse", "web"]\n'
+        'redis.mode = "memory"\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    runner = web.AppRunner(await create(location=tmp_path, logs=False))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/api/channels/news/events"
+
+    async with ClientSession() as client, client.get(url) as response:
+        events = EventReader(response)
+        await events.next("subscribed")
+        cleanup = asyncio.create_task(runner.cleanup())
+        end = await events.next("end")
+        with pytest.raises(EOFError):
+            await events.next()
+    await cleanup
+
+    assert end.data == {"channel": "news"}
 
 
 def _body(message: str) -> bytes:

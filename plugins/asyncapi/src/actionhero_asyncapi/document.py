@@ -158,8 +158,7 @@ class _Builder:
             "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
         }
         for name in ("subscribe", "unsubscribe"):
-            replies = (f"{name}d" if name.endswith("e") else name, "error")
-            self._add_request(name, f"{name.capitalize()} to or from channels.", name, replies)
+            self._add_request(name, self._messages[name]["summary"], name, (f"{name}d", "error"))
         messages = ActionMessages(self._types, self._components)
         for action in self._actions:
             request, reply = messages.request(action), messages.reply(action)

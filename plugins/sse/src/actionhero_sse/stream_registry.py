@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import aclosing
-from typing import TYPE_CHECKING
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Final
 
 from actionhero import ChannelRefused, Event, NotFound, ServiceUnavailable
 from actionhero_channels import ChannelNotFound
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from actionhero import Application, Call, Session
     from actionhero_channels import Channels, SubscribeResult
     from actionhero_sse.event_stream import EventData
+
+#: How long slow clients may take to receive the last event.
+LAST_EVENT_SECONDS: Final = 1.0
 
 
 class StreamRegistry:
@@ -29,6 +32,7 @@ class StreamRegistry:
         self.settings = app.get(SseSettings)
         self._app = app
         self._streams: dict[EventStream, str] = {}
+        self._all_closed: asyncio.Event | None = None
         self._watching: asyncio.Task[None] | None = None
         self._authorizing: set[asyncio.Task[None]] = set()
 
@@ -67,8 +71,12 @@ class StreamRegistry:
 
     async def close(self, stream: EventStream) -> None:
         """Remove a stream, and end its subscription."""
-        del self._streams[stream]
-        await self._channels.unsubscribe_all(stream)
+        try:
+            await self._channels.unsubscribe_all(stream)
+        finally:
+            del self._streams[stream]
+            if not self._streams and self._all_closed is not None:
+                self._all_closed.set()
 
     # -- sessions ------------------------------------------------------------------------------
 
@@ -126,8 +134,13 @@ class StreamRegistry:
             stream.end(self.end_event(channel))
 
     async def stop(self) -> None:
-        """End all streams, and stop watching."""
+        """End all streams, wait for their last events, and stop watching."""
         self.end_all()
+        if self._streams:
+            self._all_closed = asyncio.Event()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_EVENT_SECONDS):
+                    await self._all_closed.wait()
         tasks = [*self._authorizing, *([self._watching] if self._watching else [])]
         self._watching = None
         for task in tasks:
