@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -16,7 +16,7 @@ from actionhero_chat.actions.messages import (
     MessageViewInputs,
 )
 from actionhero_chat.actions.users import UserCreateInputs, UserEditInputs
-from actionhero_chat.fields import RowId
+from actionhero_chat.fields import IntRange, RowId
 from actionhero_chat.ops import timestamps
 
 
@@ -67,7 +67,23 @@ def test_row_ids_are_integers_or_their_decimal_text(value: object) -> None:
     assert TypeAdapter(RowId).validate_python(value) == int(str(value))
 
 
-@pytest.mark.parametrize("value", [0, -1, 2**31, 10**50, 1.5, "", "abc", "1.5", None, [], {}])
+@pytest.mark.parametrize("value", [0, -1, "0", "-1"])
+def test_row_ids_are_positive(value: object) -> None:
+    """The message is that of the original."""
+    with pytest.raises(ValidationError, match="Too small: expected number to be >0"):
+        TypeAdapter(RowId).validate_python(value)
+
+
+@pytest.mark.parametrize("value", [1.5, "1.5", " .5", "-1.5"])
+def test_numbers_with_a_fraction_are_not_integers(value: object) -> None:
+    """From JSON and from text."""
+    number: TypeAdapter[int] = TypeAdapter(Annotated[int, IntRange(1, 9)])
+
+    with pytest.raises(ValidationError, match="Invalid input: expected int, received number"):
+        number.validate_python(value)
+
+
+@pytest.mark.parametrize("value", [2**31, 10**50, 1.5, "", "abc", "1.5", None, [], {}])
 def test_invalid_row_ids_have_one_error_message(value: object) -> None:
     """The message does not depend on the value."""
     with pytest.raises(ValidationError) as raised:

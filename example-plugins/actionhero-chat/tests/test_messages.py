@@ -143,7 +143,9 @@ NOT_A_NUMBER = "Invalid input: expected number, received NaN"
     [
         ("page", "0", SMALL),
         ("page", "-1", SMALL),
+        ("page", " ", SMALL),
         ("page", "abc", NOT_A_NUMBER),
+        ("page", "1.5", "Invalid input: expected int, received number"),
         ("page", "9007199254740992", "Too big: expected number to be <=9007199254740991"),
         ("limit", "0", SMALL),
         ("limit", "101", "Too big: expected number to be <=100"),

@@ -5,6 +5,7 @@ The messages are those of the original ActionHero, so that its clients can compa
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -103,7 +104,7 @@ class IntRange:
 
 
 class _RowId:
-    """The identifier of a row. Every invalid value has the same error message."""
+    """The identifier of a row. Invalid values other than small numbers have one error message."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -191,7 +192,10 @@ def _validate_int(value: Any, inner: Callable[[Any], int]) -> int:
         return inner(value)
     except ValidationError as error:
         error_type = error.errors(include_input=False, include_url=False)[0]["type"]
-        if error_type == "int_from_float":
+        if error_type == "int_parsing" and not value.strip():
+            # The number of a blank text in JavaScript.
+            return 0
+        if _is_fraction(value):
             message = "Invalid input: expected int, received number"
         elif error_type == "int_parsing":
             message = "Invalid input: expected number, received NaN"
@@ -200,16 +204,23 @@ def _validate_int(value: Any, inner: Callable[[Any], int]) -> int:
         raise _validation_error(error_type, message) from None
 
 
+def _is_fraction(value: Any) -> bool:
+    """Return whether a value is a number with a fraction, or the text of one."""
+    if isinstance(value, str) and not re.fullmatch(r"\s*[+-]?\d*\.\d+\s*", value, re.ASCII):
+        return False
+    return isinstance(value, float | str)
+
+
 def _validate_row_id(value: Any, inner: Callable[[Any], int]) -> int:
     try:
         number = inner(value)
     except ValidationError as error:
         error_type = error.errors(include_input=False, include_url=False)[0]["type"]
         raise _validation_error(error_type, "Invalid input") from None
-    if not 1 <= number <= MAX_ID:
-        raise _validation_error(
-            "greater_than" if number < 1 else "less_than_equal", "Invalid input"
-        )
+    if number < 1:
+        raise _validation_error("greater_than", "Too small: expected number to be >0")
+    if number > MAX_ID:
+        raise _validation_error("less_than_equal", "Invalid input")
     return number
 
 
