@@ -109,3 +109,18 @@ async def test_the_protection_can_be_disabled(serve: Serve) -> None:
         response = await browser.post("/value/set", json=VALUE, headers={"Origin": OTHER})
 
         assert response.status_code == 200
+
+
+async def test_the_own_host_is_that_of_a_trusted_proxy(serve: Serve) -> None:
+    """For pages whose browser sends no `Sec-Fetch-Site`."""
+    own = {"Origin": "https://shop.example.com", "X-Forwarded-Host": "shop.example.com"}
+    async with (
+        serve(ACTIONHERO_WEB__TRUSTED_PROXIES="127.0.0.1") as site,
+        site.browser() as browser,
+    ):
+        await browser.put("/session", json={"user": 7})
+
+        accepted = await browser.post("/value/set", json=VALUE, headers=own)
+        refused = await browser.post("/value/set", json=VALUE, headers={**own, "Origin": OTHER})
+
+        assert (accepted.status_code, refused.status_code) == (200, 403)

@@ -22,8 +22,8 @@ def test_without_trusted_proxies_the_peer_is_the_client() -> None:
     no_proxies = TrustedProxies()
 
     assert not no_proxies.configured
-    assert no_proxies.client("127.0.0.1", "http", headers) == ("127.0.0.1", "http", None)
-    assert no_proxies.client("", "http", headers) == (None, "http", None)
+    assert no_proxies.client("127.0.0.1", "http", headers) == ("127.0.0.1", "http", None, None)
+    assert no_proxies.client("", "http", headers) == (None, "http", None, None)
 
 
 def test_headers_of_an_untrusted_peer_are_ignored() -> None:
@@ -36,7 +36,7 @@ def test_headers_of_an_untrusted_peer_are_ignored() -> None:
         ("X-Request-Id", "mine"),
     )
 
-    assert forwarded == ("203.0.113.9", "http", None)
+    assert forwarded == ("203.0.113.9", "http", None, None)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_scheme_is_that_of_the_client(forwarded_for: str, proto: str, scheme
 
 def test_the_scheme_may_be_forwarded_without_an_address() -> None:
     """The headers are independent."""
-    assert client("127.0.0.1", ("X-Forwarded-Proto", "https")) == ("127.0.0.1", "https", None)
+    assert client("127.0.0.1", ("X-Forwarded-Proto", "https")) == ("127.0.0.1", "https", None, None)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,33 @@ def test_the_scheme_may_be_forwarded_without_an_address() -> None:
 )
 def test_the_standard_header_is_supported(header: str, address: str, scheme: str) -> None:
     """`Forwarded` of RFC 7239, with quotes, ports and IPv6."""
-    assert client("127.0.0.1", ("Forwarded", header)) == (address, scheme, None)
+    assert client("127.0.0.1", ("Forwarded", header)) == (address, scheme, None, None)
+
+
+@pytest.mark.parametrize(("headers", "host"), [
+    ([("X-Forwarded-Host", "app.example.com")], "app.example.com"),
+    ([("X-Forwarded-Host", "app.example.com:8443")], "app.example.com:8443"),
+    ([("X-Forwarded-Host", "first, last")], "last"),
+    (
+        [("X-Forwarded-For", "203.0.113.9, 10.1.2.3"), ("X-Forwarded-Host", "outer, inner")],
+        "outer",
+    ),
+    (
+        [("X-Forwarded-For", "1.1.1.1, 203.0.113.9"), ("X-Forwarded-Host", "spoofed, real")],
+        "real",
+    ),
+    ([("X-Forwarded-Host", "")], None),
+    ([("Forwarded", 'for=203.0.113.9;host="app.example.com:8443"')], "app.example.com:8443"),
+    ([("Forwarded", "for=1.1.1.1;host=spoofed, for=203.0.113.9;host=real")], "real"),
+    ([("Forwarded", "for=203.0.113.9;host=outer, for=10.1.2.3;host=inner")], "outer"),
+    ([("Forwarded", "for=203.0.113.9"), ("X-Forwarded-Host", "ignored")], None),
+])  # fmt: skip
+def test_the_host_is_that_of_the_outermost_trusted_proxy(
+    headers: list[tuple[str, str]], host: str | None
+) -> None:
+    """Hosts that clients have forged are not evaluated."""
+    assert client("127.0.0.1", *headers).host == host
+    assert client("203.0.113.9", *headers).host is None
 
 
 def test_the_standard_header_takes_precedence() -> None:
@@ -154,7 +180,7 @@ def test_the_standard_header_takes_precedence() -> None:
         ("Forwarded", "for=203.0.113.9"),
     )
 
-    assert forwarded == ("203.0.113.9", "http", None)
+    assert forwarded == ("203.0.113.9", "http", None, None)
 
 
 @pytest.mark.parametrize("peer", [None, ""])

@@ -227,12 +227,27 @@ def test_waiting_calls_are_discarded_on_disconnect(start_server: StartServer) ->
     "origin", ["https://evil.example.com", "null", "http://127.0.0.1:1", "", "http://127.0.0.1"]
 )
 def test_other_origins_are_refused(server: ServerProcess, path: str, origin: str) -> None:
-    """With 403: a browser would send the cookie of the user."""
-    client = server.client().handshake(path, {"Origin": origin})
+    """With 403, even if the handshake is invalid: a browser would send the cookie of the user."""
+    headers: dict[str, str | None] = {"Origin": origin}
+    if path == "/ws":
+        headers |= {"Sec-WebSocket-Key": None, "Sec-WebSocket-Version": "8"}
+    client = server.client().handshake(path, headers)
 
     assert client.status == 403
     assert client.headers["content-type"] == "text/plain; charset=utf-8"
     assert client.body == b"Origin not allowed"
+    server.wait_for(f"refused a WebSocket from the origin '{origin}'")
+
+
+def test_other_origins_are_refused_in_the_words_of_the_original(
+    original_server: ServerProcess,
+) -> None:
+    """The log has both origins."""
+    client = original_server.client().handshake("/api", {"Origin": "https://evil.example.com"})
+
+    assert (client.status, client.body) == (403, b"WebSocket origin not allowed")
+    own_origin = f"'http://127.0.0.1:{original_server.port}'"
+    original_server.wait_for(f"from the origin 'https://evil.example.com', as .* is {own_origin}")
 
 
 def test_the_own_origin_is_accepted(server: ServerProcess) -> None:
@@ -267,6 +282,24 @@ def test_the_own_origin_is_that_of_a_trusted_proxy(start_server: StartServer) ->
     )
     client.call("over:socket")
     server.wait_for("remote=203.0.113.7")
+
+
+@pytest.mark.parametrize("headers", [
+    {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "app.example.com"},
+    {"Forwarded": "for=203.0.113.7;proto=https;host=app.example.com"},
+])  # fmt: skip
+def test_a_trusted_proxy_may_replace_the_host(
+    start_server: StartServer, headers: dict[str, str | None]
+) -> None:
+    """The origin is that of the host that the client has requested."""
+    server = start_server('trusted_proxies = ["127.0.0.1"]\n')
+    origin = {"Origin": "https://app.example.com"}
+
+    server.connect("/ws", headers | origin)
+
+    assert server.client().handshake("/ws", origin).status == 403
+    internal: dict[str, str | None] = {"Origin": f"https://127.0.0.1:{server.port}"}
+    assert server.client().handshake("/ws", headers | internal).status == 403
 
 
 # -- requests without an upgrade -------------------------------------------------------------------

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from actionhero import Connection, SessionStore
+    from actionhero_web.connections.client_resolver import ClientResolver
     from actionhero_web.responses.cors import Cors
 
 #: Methods that change nothing (RFC 9110 §9.2.1).
@@ -27,10 +28,12 @@ class CrossOriginProtection:
     Args:
         cors: The allowed origins, whose pages may use sessions. `*` allows no page to do so.
         store: The store of sessions.
+        clients: The clients of requests, also behind proxies.
     """
 
-    def __init__(self, cors: Cors, store: SessionStore) -> None:
+    def __init__(self, cors: Cors, store: SessionStore, clients: ClientResolver) -> None:
         self._cors = cors
+        self._clients = clients
         self._store = store
 
     def check(self, request: web.BaseRequest, connection: Connection) -> None:
@@ -57,8 +60,11 @@ class CrossOriginProtection:
         if "Authorization" in headers or self._cors.lists(origin):
             # A page cannot send credentials of its own without a preflight request.
             return False
-        # Not by the scheme, which is that of the last proxy.
-        return site is not None or _host(origin) != _host(f"//{headers.get('Host', '')}")
+        if site is not None:
+            return True
+        own_host = self._clients.client(request).host or headers.get("Host", "")
+        # Not by the scheme, which a proxy may not report.
+        return _host(origin) != _host(f"//{own_host}")
 
 
 def remove_cookies(connection: Connection) -> None:

@@ -80,7 +80,7 @@ class RequestHandler:
         )
         store = app.pipeline.session_store
         self._cross_origin = (
-            CrossOriginProtection(self._cors, store)
+            CrossOriginProtection(self._cors, store, self.clients)
             if settings.cross_origin_protection and store is not None
             else None
         )

@@ -83,6 +83,7 @@ class UpgradeHandler:
                 scheme=client.scheme,
                 remote=client.address,
                 request_id=request_id,
+                host=client.host,
             )
             headers, protocol = await upgrade.accept(upgrade_request)
         except UpgradeRefused as error:

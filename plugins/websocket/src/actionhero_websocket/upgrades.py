@@ -17,9 +17,32 @@ if TYPE_CHECKING:
 
     from actionhero import Application
     from actionhero_web import UpgradeRequest
+    from actionhero_websocket.protocol.handshake import Handshake
 
 
-class MessageUpgrade(Upgrade):
+class _SocketUpgrade(Upgrade):
+    """An upgrade with the handshake of all sockets.
+
+    Args:
+        registry: The registry of sessions.
+        settings: The allowed origins, and the format of errors.
+    """
+
+    def __init__(self, registry: SessionRegistry, settings: WebSettings) -> None:
+        self._registry = registry
+        self._cors = Cors(settings.allowed_origins)
+        self._origin_message = settings.response_format.rejected_origin_message
+
+    def _negotiate(self, request: UpgradeRequest) -> Handshake:
+        return negotiate(
+            request,
+            self._cors,
+            compress=self._registry.settings.compress,
+            origin_message=self._origin_message,
+        )
+
+
+class MessageUpgrade(_SocketUpgrade):
     """Accepts sockets that speak the message protocol of ActionHero.
 
     Args:
@@ -28,21 +51,19 @@ class MessageUpgrade(Upgrade):
     """
 
     def __init__(self, registry: SessionRegistry, settings: WebSettings) -> None:
+        super().__init__(registry, settings)
         self.paths = tuple(dict.fromkeys((settings.prefix or "/", "/", "/ws")))
-        self._registry = registry
-        self._cors = Cors(settings.allowed_origins)
 
     async def accept(
         self, request: UpgradeRequest
     ) -> tuple[Mapping[str, str], asyncio.BaseProtocol]:
         """Negotiate the handshake, and return the headers and the session."""
-        compress = self._registry.settings.compress
-        headers, window_bits = negotiate(request, self._cors, compress=compress)
+        headers, window_bits = self._negotiate(request)
         session = WebSocketSession(self._registry, request, window_bits=window_bits)
         return headers, self._registry.live.gate(session, session.connection) or session
 
 
-class EndpointUpgrade(Upgrade):
+class EndpointUpgrade(_SocketUpgrade):
     """Accepts the sockets of an endpoint.
 
     Args:
@@ -54,17 +75,15 @@ class EndpointUpgrade(Upgrade):
     def __init__(
         self, endpoint: Endpoint, registry: SessionRegistry, settings: WebSettings
     ) -> None:
+        super().__init__(registry, settings)
         self.paths = (endpoint.path,)
         self._endpoint = endpoint
-        self._registry = registry
-        self._cors = Cors(settings.allowed_origins)
 
     async def accept(
         self, request: UpgradeRequest
     ) -> tuple[Mapping[str, str], asyncio.BaseProtocol]:
         """Negotiate the handshake, and return the headers and the socket."""
-        compress = self._registry.settings.compress
-        headers, window_bits = negotiate(request, self._cors, compress=compress)
+        headers, window_bits = self._negotiate(request)
         socket = EndpointSocket(
             self._registry.sockets, request, self._endpoint, window_bits=window_bits
         )

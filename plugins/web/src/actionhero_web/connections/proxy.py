@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+#: The address, the scheme and the host of a client, as far as headers report them.
+_Forwarded: TypeAlias = tuple[str | None, str | None, str | None]
 
 REQUEST_ID_LIMIT: Final = 200
 
@@ -36,6 +38,9 @@ class ForwardedClient(NamedTuple):
     scheme: str
     #: The identifier in the request; `None` if a new one is needed.
     request_id: str | None
+    #: The host that it has requested from the outermost proxy, with a port if there was one;
+    #: `None` if no proxy reports it.
+    host: str | None = None
 
 
 class TrustedProxies:
@@ -44,8 +49,8 @@ class TrustedProxies:
     The headers of every other peer are ignored. Those of a trusted one are evaluated from right to
     left, as each proxy appends the address of *its* peer, so an entry is as trustworthy as the
     proxy that wrote it. The first entry that is not a trusted proxy is the client. `Forwarded`
-    (RFC 7239) takes precedence over `X-Forwarded-For` and `X-Forwarded-Proto`. The evaluation stops
-    at an invalid entry.
+    (RFC 7239) takes precedence over `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`.
+    The evaluation stops at an invalid entry.
 
     Args:
         trusted: Addresses (`127.0.0.1`), networks (`10.0.0.0/8`), and `unix` for all peers on a
@@ -89,30 +94,32 @@ class TrustedProxies:
         if request_id is not None and not _REQUEST_ID.fullmatch(request_id):
             request_id = None
         if "Forwarded" in headers:
-            address, forwarded_scheme = self._parse_forwarded(headers.getall("Forwarded"))
+            address, forwarded_scheme, host = self._parse_forwarded(headers.getall("Forwarded"))
         else:
-            address, forwarded_scheme = self._parse_x_forwarded(headers)
-        return ForwardedClient(address or peer or None, forwarded_scheme or scheme, request_id)
+            address, forwarded_scheme, host = self._parse_x_forwarded(headers)
+        address = address or peer or None
+        return ForwardedClient(address, forwarded_scheme or scheme, request_id, host)
 
-    def _parse_forwarded(self, lines: Iterable[str]) -> tuple[str | None, str | None]:
-        address = scheme = None
+    def _parse_forwarded(self, lines: Iterable[str]) -> _Forwarded:
+        address = scheme = host = None
         # This splits at a comma inside quotes too. No proxy writes one, and the entries of a
         # client are evaluated only if a trusted proxy precedes them.
         for element in reversed(",".join(lines).split(",")):
             pairs = _pairs(element)
             if pairs is None:
                 break
-            # A proxy reports the scheme together with the address.
+            # A proxy reports the scheme and the host together with the address.
             scheme = _SCHEMES.get(pairs.get("proto", "").lower(), scheme)
+            host = pairs.get("host") or host
             hop = _address(pairs.get("for", ""))
             if hop is None:
                 break
             address = str(hop)
             if not self._contains(hop):
                 break
-        return address, scheme
+        return address, scheme, host
 
-    def _parse_x_forwarded(self, headers: MultiMapping[str]) -> tuple[str | None, str | None]:
+    def _parse_x_forwarded(self, headers: MultiMapping[str]) -> _Forwarded:
         hops = _items(headers, "X-Forwarded-For")
         address = None
         evaluated = 0
@@ -124,12 +131,15 @@ class TrustedProxies:
             address = str(hop)
             if not self._contains(hop):
                 break
-        schemes = _items(headers, "X-Forwarded-Proto")
-        if not schemes:
-            return address, None
-        # Either one for each hop, or a single one, set by the outermost proxy.
-        is_parallel = evaluated > 0 and len(schemes) == len(hops)
-        return address, _SCHEMES.get(schemes[-evaluated if is_parallel else -1].lower())
+
+        def outermost(name: str) -> str | None:
+            # Either one for each hop, or a single one, set by the outermost proxy.
+            items = _items(headers, name)
+            is_parallel = evaluated > 0 and len(items) == len(hops)
+            return items[-evaluated if is_parallel else -1] if items else None
+
+        scheme = _SCHEMES.get((outermost("X-Forwarded-Proto") or "").lower())
+        return address, scheme, outermost("X-Forwarded-Host") or None
 
     def _is_trusted_address(self, peer: str) -> bool:
         address = _address(peer)

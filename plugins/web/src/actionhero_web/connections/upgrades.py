@@ -24,9 +24,10 @@ class UpgradeRequest:
         scheme: The scheme of the client, `http` or `https`, also behind a trusted proxy.
         remote: The address of the client, also behind a trusted proxy.
         request_id: The identifier of the request.
+        host: The host that the client has requested, also behind a trusted proxy.
     """
 
-    __slots__ = ("headers", "path", "query", "remote", "request_id", "scheme")
+    __slots__ = ("headers", "host", "path", "query", "remote", "request_id", "scheme")
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class UpgradeRequest:
         scheme: str,
         remote: str | None,
         request_id: str,
+        host: str | None = None,
     ) -> None:
         self.path = path
         self.query = query
@@ -44,11 +46,13 @@ class UpgradeRequest:
         self.scheme = scheme
         self.remote = remote
         self.request_id = request_id
+        #: The host that the client has requested, with a port if there was one.
+        self.host = headers.get("Host", "") if host is None else host
 
     @property
     def origin(self) -> str:
         """The origin of the server for this client: `https://example.com`."""
-        return f"{self.scheme}://{self.headers.get('Host', '')}"
+        return f"{self.scheme}://{self.host}"
 
 
 class UpgradeRefused(Exception):

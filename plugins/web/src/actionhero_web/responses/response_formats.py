@@ -47,6 +47,8 @@ class ResponseFormat(ABC):
     always_lists_methods: ClassVar[bool] = False
     #: The status of a success in place of one that a function of the route computes.
     computed_status: ClassVar[int | None] = None
+    #: The body of the response to a WebSocket handshake of an origin that is not allowed.
+    rejected_origin_message: ClassVar[str] = "Origin not allowed"
 
     @abstractmethod
     def status_of(self, error_type: ErrorType) -> int:
@@ -139,6 +141,7 @@ class ActionHeroFormat(StandardFormat):
     always_opens_session = True
     always_lists_methods = True
     computed_status = 200
+    rejected_origin_message = "WebSocket origin not allowed"
 
     def status_of(self, error_type: ErrorType) -> int:
         return ERROR_MAPPINGS[error_type].actionhero_status

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import logging
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -12,6 +13,8 @@ from actionhero_web import UpgradeRefused
 
 if TYPE_CHECKING:
     from actionhero_web import Cors, UpgradeRequest
+
+logger = logging.getLogger("actionhero.websocket")
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -32,25 +35,26 @@ class Handshake(NamedTuple):
     window_bits: int
 
 
-def negotiate(request: UpgradeRequest, cors: Cors, *, compress: bool) -> Handshake:
+def negotiate(
+    request: UpgradeRequest, cors: Cors, *, compress: bool, origin_message: str
+) -> Handshake:
     """Validate a handshake, and negotiate the subprotocol and compression.
 
     Args:
         request: The request of the client.
         cors: The origins that are allowed in addition to our own.
         compress: Whether to accept an offer of compression.
+        origin_message: The body of the response to an origin that is not allowed.
 
     Raises:
         UpgradeRefused: The handshake is invalid, or its origin is not allowed.
     """
     headers = request.headers
+    _check_origin(request, cors, origin_message)
     if headers.getall("Sec-WebSocket-Version", ()) != ["13"]:
         version = {"Sec-WebSocket-Version": "13"}
         raise UpgradeRefused(426, "The Sec-WebSocket-Version header must be 13", version)
     accept_key = _accept_key(headers.getall("Sec-WebSocket-Key", ()))
-    origins = headers.getall("Origin", (None,))
-    if len(origins) > 1 or not cors.origin_allowed(origins[0], request.origin):
-        raise UpgradeRefused(403, "Origin not allowed")
     response = {"Sec-WebSocket-Accept": accept_key}
     requested = ",".join(headers.getall("Sec-WebSocket-Protocol", ())).split(",")
     subprotocol = next((name for name in map(str.strip, requested) if name), None)
@@ -65,6 +69,20 @@ def negotiate(request: UpgradeRequest, cors: Cors, *, compress: bool) -> Handsha
         if window_bits:
             response["Sec-WebSocket-Extensions"] = extension
     return Handshake(response, window_bits)
+
+
+def _check_origin(request: UpgradeRequest, cors: Cors, text: str) -> None:
+    origins = request.headers.getall("Origin", (None,))
+    if len(origins) == 1 and cors.origin_allowed(origins[0], request.origin):
+        return
+    logger.warning(
+        "refused a WebSocket from the origin %.300r, as the own origin is %.300r; list it in "
+        "web.allowed_origins, or check Host and X-Forwarded-Proto of the proxy",
+        ", ".join(map(str, origins)),
+        request.origin,
+        extra={"remote": request.remote, "request_id": request.request_id},
+    )
+    raise UpgradeRefused(403, text)
 
 
 def _accept_key(keys: list[str] | tuple[str, ...]) -> str:
