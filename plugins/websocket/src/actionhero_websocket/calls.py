@@ -147,12 +147,14 @@ class CallQueue:
         limit: The maximum number of concurrent calls.
     """
 
-    __slots__ = ("_limit", "_registry", "_running", "_waiting")
+    __slots__ = ("_is_starting", "_limit", "_registry", "_running", "_waiting")
 
     def __init__(self, registry: SessionRegistry, limit: int) -> None:
         self._registry = registry
         self._limit = limit
         self._running: set[OpenCall] = set()
+        #: Whether the first step of a call is running.
+        self._is_starting = False
         self._waiting: deque[OpenCall] | None = None
 
     def submit(
@@ -169,11 +171,14 @@ class CallQueue:
             return True
         pending = registry.pending
         coroutine = registry.execute(session.connection, action.name, inputs, pending=pending)
+        self._is_starting = True
         started = start_eagerly(coroutine, registry.loop)
+        self._is_starting = False
         # Most calls finish with their first step: no state of them remains.
         if isinstance(started, Outcome):
             respond(session, id, action, started, pending)
             pending.call = None
+            session.end_if_idle()
             return True
         registry.pending = PendingCall()
         self._track(OpenCall(session, id, action, inputs, pending), started)
@@ -182,7 +187,7 @@ class CallQueue:
     @property
     def is_empty(self) -> bool:
         """Whether no call runs or waits."""
-        return not self._running
+        return not (self._running or self._is_starting)
 
     def cancel(self) -> None:
         """Cancel the running calls, and discard the waiting ones."""
@@ -211,9 +216,12 @@ class CallQueue:
         return True
 
     def _start(self, call: OpenCall) -> None:
+        self._is_starting = True
         started = start_eagerly(call.execute(), self._registry.loop)
+        self._is_starting = False
         if isinstance(started, Outcome):
             call.respond(started)
+            call.session.end_if_idle()
         else:
             self._track(call, started)
 

@@ -8,10 +8,15 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from actionhero import Action, Call, Forbidden, Inputs, ServiceUnavailable
-from actionhero_websocket import ConnectionListener, Connections, WebSocketSettings
+from actionhero_websocket import (
+    ConnectionListener,
+    Connections,
+    LiveConnection,
+    WebSocketSettings,
+)
 
 if TYPE_CHECKING:
-    from actionhero_websocket import ConnectionInfo, LiveConnection
+    from actionhero_websocket import ConnectionInfo
 
 
 def log(text: str) -> None:
@@ -94,6 +99,10 @@ class Send(Action):
         return {"sent": await connections.send_to_user(inputs.user, inputs.message)}
 
 
+class CloseItselfInputs(Inputs):
+    waits: bool
+
+
 class Close(Action):
     """Close a connection, or those of a user."""
 
@@ -105,6 +114,20 @@ class Close(Action):
         if inputs.id is not None:
             return {"closed": await connections.close(inputs.id, code, reason)}
         return {"closed": await connections.close_user(inputs.user, code, reason)}
+
+
+class CloseItself(Action):
+    """Close the connection of the call, in its first step or later."""
+
+    name = "connections:close:itself"
+    websocket = True
+
+    async def run(self, inputs: CloseItselfInputs, call: Call) -> dict[str, Any]:
+        if inputs.waits:
+            await asyncio.sleep(0)
+        assert isinstance(call.connection, LiveConnection)
+        call.connection.close(4002, "Goodbye")
+        return {"closed": True}
 
 
 if "SOCKETAPP_LISTENERS" in os.environ:

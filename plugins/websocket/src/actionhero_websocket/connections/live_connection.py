@@ -24,8 +24,8 @@ class Client(Protocol):
     def send_text(self, body: bytes) -> None:
         """Send a text message, encoded as UTF-8."""
 
-    def close(self, code: int, reason: str = "") -> None:
-        """Close the socket."""
+    def close_when_idle(self, code: int, reason: str = "") -> None:
+        """Close the socket once the messages before are answered."""
 
 
 class ConnectionOwner(Protocol):
@@ -104,7 +104,9 @@ class LiveConnection(Connection):
             self._client.send_text(body)
 
     def close(self, code: int = frames.POLICY_VIOLATION, reason: str = "") -> None:
-        """Close the connection.
+        """Ignore further messages, and close the connection once its calls are answered.
+
+        After five seconds it is closed in any case.
 
         Args:
             code: The close code: 1000, 1001, 1008, or 3000 to 4999 for your own.
@@ -115,7 +117,7 @@ class LiveConnection(Connection):
         """
         frames.check_code(code)
         if self._client is not None:
-            self._client.close(code, reason)
+            self._client.close_when_idle(code, reason)
 
     def detach(self) -> None:
         """Drop the socket, which is disconnected."""
