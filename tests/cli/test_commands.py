@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -221,13 +222,24 @@ def test_completion_prints_no_errors(book: Place) -> None:
     assert "start" in completed(book, "actionhero st")
 
 
-def test_bash_runs_the_completion_script(book: Place) -> None:
-    """With the output of `actionhero completion bash`."""
+@pytest.mark.parametrize(
+    ("line", "words", "expected"),
+    [
+        ("actionhero call hel", "actionhero call hel", "hello"),
+        ("actionhero call book:nu", "actionhero call book : nu", "number"),
+        ("actionhero call book:", "actionhero call book :", "echo fail number options rows wait"),
+        ("actionhero call 'book:nu", "actionhero call \\'book:nu", "book:number"),
+        ("actionhero config --format=js", "actionhero config --format = js", "json"),
+    ],
+)
+def test_bash_runs_the_completion_script(book: Place, line: str, words: str, expected: str) -> None:
+    """Bash splits words at colons, and replaces only the last part."""
     script = book.run("completion", "bash").stdout
-    commands = """
-        COMP_WORDS=(actionhero call hel) COMP_CWORD=2
-        _actionhero_completion actionhero hel call
-        echo "${COMPREPLY[@]}"
+    commands = f"""
+        COMP_LINE={shlex.quote(line)} COMP_POINT={len(line)}
+        COMP_WORDS=({words}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+        _actionhero_completion actionhero
+        echo "${{COMPREPLY[@]}}"
     """
     programs = Path(sys.executable).parent
 
@@ -243,4 +255,70 @@ def test_bash_runs_the_completion_script(book: Place) -> None:
         check=False,
     )
 
-    assert process.stdout == "hello\n", process
+    assert process.stdout == f"{expected}\n", process
+
+
+@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", ">&-", "2>&-"])
+def test_a_command_can_run_with_closed_streams(place: Place, closed: str) -> None:
+    """As some supervisors start it; the others still get its output."""
+    process = subprocess.run(
+        ["sh", "-c", f"'{sys.executable}' -m actionhero config process {closed}"],
+        cwd=place.folder,
+        env={"PATH": os.environ["PATH"], "ACTIONHERO_PLUGINS__ENABLED": "nothing"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert process.returncode == 0, process
+    assert ("process.shutdown_timeout" in process.stdout) is (">&-" not in closed.split())
+    assert ("problem:" in process.stderr) is ("2>&-" not in closed)
+
+
+PRINTS = """
+    import os
+    from actionhero import Action, hookimpl
+
+    print("import")
+    os.system("echo import of a child")
+
+    class Noisy(Action):
+        name = "noisy"
+
+        async def run(self) -> int:
+            print("run")
+            os.system("echo run of a child")
+            return 1
+
+    class Stream(Action):
+        name = "noisy:stream"
+
+        async def run(self):
+            print("run")
+            yield 1
+
+    @hookimpl
+    def actionhero_actions(app):
+        print("hook")
+        return [Noisy, Stream]
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (("call", "noisy"), {"import", "import of a child", "hook", "run", "run of a child"}),
+        (("call", "noisy:stream"), {"import", "import of a child", "hook", "run"}),
+        (("plugins", "--format", "json"), {"import", "import of a child", "hook"}),
+        (("version", "--format", "json"), {"import", "import of a child"}),
+        (("--version",), set()),
+    ],
+)
+def test_stdout_is_data_only(place: Place, arguments: tuple[str, ...], printed: set[str]) -> None:
+    """The output of plugins and actions is on stderr."""
+    place.install("noisy", PRINTS)
+
+    command = place.run(*arguments)
+
+    assert (command.code, len(command.stdout.splitlines())) == (0, 1), command
+    assert set(command.stderr.splitlines()) == printed

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from actionhero.cli.output import write_error as write_error
     from actionhero.cli.output import write_json as write_json
     from actionhero.cli.output import write_rows as write_rows
+    from actionhero.cli.standard_streams import reserve_stdout as reserve_stdout
     from actionhero.cli.start import announce as announce
     from actionhero.plugins.host import load_plugins as load_plugins
 
@@ -55,6 +56,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "write_json",
             "write_rows",
         ],
+        ".standard_streams": ["reserve_stdout"],
         ".start": ["announce"],
         "actionhero.plugins.host": ["load_plugins"],
     },

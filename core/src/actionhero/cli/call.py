@@ -16,6 +16,7 @@ from actionhero.cli.output import (
     write_json,
     write_rows,
 )
+from actionhero.cli.standard_streams import reserve_stdout
 from actionhero.connection import Connection
 from actionhero.errors import BootError, ConnectionTypeNotFound
 from actionhero.identifier import new_identifier
@@ -144,9 +145,10 @@ def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> No
     request_id = new_identifier()
     format_ = context.meta["format"]
     stream: StreamWriter | None = None
-    if name in app.actions and app.actions.find(name).streams:
-        stream = StreamWriter(collect=format_ != "json")
-    outcome, stop_error = run_interruptible(_execute(app, name, text, request_id, stream))
+    with reserve_stdout() as stdout:
+        if name in app.actions and app.actions.find(name).streams:
+            stream = StreamWriter(stdout, collect=format_ != "json")
+        outcome, stop_error = run_interruptible(_execute(app, name, text, request_id, stream))
     if stream is not None and stream.error is not None:
         # The reader of stdout has closed the pipe: there is nothing to write.
         raise stream.error

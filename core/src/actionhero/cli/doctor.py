@@ -10,6 +10,7 @@ import click
 
 from actionhero.application import RunMode
 from actionhero.cli.output import configure_logs, format_option, write_rows
+from actionhero.cli.standard_streams import reserve_stdout
 from actionhero.errors import BootError, PluginError
 from actionhero.health import Diagnosis, Finding, Health
 from actionhero.settings import AppSettings
@@ -30,7 +31,8 @@ def doctor(context: CommandContext, deploy: bool, format_: str) -> None:
     """
     app = context.load(RunMode.SERVER)
     configure_logs(app, level="warn")
-    diagnoses = examine(app, deploy=deploy)
+    with reserve_stdout():
+        diagnoses = examine(app, deploy=deploy)
     write_rows(
         [
             {"check": item.check, "finding": item.finding, "message": item.message}

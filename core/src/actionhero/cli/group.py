@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from actionhero.cli.standard_streams import open_closed_streams, reserve_stdout
 from actionhero.plugins import VERSION
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from actionhero.plugins.host import PluginHost
     from actionhero.settings.sources import Sources
 
+#: Set by the completion scripts of shells.
+COMPLETE_VARIABLE = "_ACTIONHERO_COMPLETE"
 #: The owner of the commands of core.
 CORE_OWNER = "actionhero"
 
@@ -47,9 +50,10 @@ class LazyCommand(click.Command):
         if self._command is None:
             from pkgutil import resolve_name  # noqa: PLC0415
 
-            command: click.Command = resolve_name(self._target)
-            for target in self.option_targets:
-                command.params.extend(resolve_name(target)())
+            with reserve_stdout():
+                command: click.Command = resolve_name(self._target)
+                for target in self.option_targets:
+                    command.params.extend(resolve_name(target)())
             self._command = command
         return self._command
 
@@ -147,7 +151,9 @@ class CommandGroup(click.Group):
 
         context = ctx.obj if ctx.obj is not None else CommandContext(ctx.params)
         try:
-            host = load_plugins(context.sources())
+            sources = context.sources()
+            with reserve_stdout():
+                host = load_plugins(sources)
         except ConfigurationError as error:
             self._has_plugin_commands = True
             self.problems.append(str(error))
@@ -163,7 +169,8 @@ class CommandGroup(click.Group):
         known = len(host.problems)
         for plugin, function in host.functions("actionhero_commands"):
             self._current_owner = plugin.owner
-            host.call_for_effect(plugin, "actionhero_commands", function, {"group": self})
+            with reserve_stdout():
+                host.call_for_effect(plugin, "actionhero_commands", function, {"group": self})
         self.problems += host.problems[known:]
 
 
@@ -204,7 +211,9 @@ class CommandContext:
         """Load the application. Its errors are in `problems`."""
         from actionhero.app import App  # noqa: PLC0415
 
-        app = App.load(self.sources(), mode)
+        sources = self.sources()
+        with reserve_stdout():
+            app = App.load(sources, mode)
         context = click.get_current_context(silent=True)
         root = context.find_root().command if context else None
         if isinstance(root, CommandGroup):
@@ -257,33 +266,20 @@ for _name, _target, _help in (
     ("config", "actionhero.cli.listings:config", "List the settings and their sources."),
     ("doctor", "actionhero.cli.doctor:doctor", "Check that the application can start."),
     ("version", "actionhero.cli.listings:version", "List the versions of installed packages."),
+    ("completion", "actionhero.cli.completion:completion", "Print the completion script."),
 ):
     group.add_command(LazyCommand(_name, _target, _help))
-
-
-@group.command(short_help="Print the completion script.")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish", "powershell"]))
-def completion(shell: str) -> None:
-    """Print the completion script of a shell, for `eval` or a file that the shell loads.
-
-    \b
-    bash:        eval "$(actionhero completion bash)"
-    zsh:         eval "$(actionhero completion zsh)"
-    fish:        actionhero completion fish | source
-    powershell:  actionhero completion powershell | Out-String | Invoke-Expression
-    """  # noqa: D301 - click's mark is the character itself
-    from click.shell_completion import get_completion_class  # noqa: PLC0415
-
-    class_ = get_completion_class(shell)
-    if class_ is None:
-        raise click.UsageError(f"this version of click has no completion for {shell}")
-    click.echo(class_(group, {}, "actionhero", "_ACTIONHERO_COMPLETE").source())
 
 
 def main() -> None:
     """Run the command line, and exit: with 78 for invalid settings or plugins."""
     from actionhero.errors import BootError  # noqa: PLC0415
 
+    open_closed_streams()
+    if COMPLETE_VARIABLE in os.environ:
+        from pkgutil import resolve_name  # noqa: PLC0415
+
+        resolve_name("actionhero.cli.completion:install")()
     try:
         group(prog_name="actionhero")
     except BootError as error:

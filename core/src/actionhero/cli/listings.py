@@ -13,6 +13,7 @@ import click
 from actionhero.application import RunMode
 from actionhero.cli.group import CommandContext, red
 from actionhero.cli.output import EXIT_CONFIGURATION, format_option, write_rows
+from actionhero.cli.standard_streams import reserve_stdout
 from actionhero.plugins import VERSION
 
 
@@ -123,7 +124,9 @@ def version(context: CommandContext, format_: str) -> None:
         {"name": "actionhero", "version": VERSION},
         {"name": "python", "version": platform.python_version()},
     ]
-    installed, _ = find_plugins(context.sources().boot_settings())
+    boot = context.sources().boot_settings()
+    with reserve_stdout():
+        installed, _ = find_plugins(boot)
     rows += [
         {"name": plugin.distribution, "version": plugin.version}
         for plugin in installed

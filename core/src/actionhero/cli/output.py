@@ -16,6 +16,7 @@ from actionhero.transport.error_documents import error_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import TextIO
 
     from actionhero.application import Application
     from actionhero.errors import TypedError
@@ -116,13 +117,15 @@ def exit_code(type_: ErrorType) -> int:
 
 
 class StreamWriter:
-    """Writes the items of a streaming action to stdout, one line each.
+    """Writes the items of a streaming action to a stream, one line each.
 
     Args:
+        stdout: The stream.
         collect: Whether to collect the items instead, for a table.
     """
 
-    def __init__(self, *, collect: bool = False) -> None:
+    def __init__(self, stdout: TextIO, *, collect: bool = False) -> None:
+        self._stdout = stdout
         #: The collected items; `None` if they are written.
         self.items: list[Any] | None = [] if collect else None
         #: The error that ended the output: the reader has closed the pipe.
@@ -143,7 +146,7 @@ class StreamWriter:
     def _write(self, content: bytes | str, *, newline: bool) -> bool:
         try:
             # It flushes, so that the reader gets each item immediately.
-            click.echo(content, nl=newline)
+            click.echo(content, file=self._stdout, nl=newline)
         except BrokenPipeError as error:
             self.error = error
             return False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actionhero import RunMode
-from actionhero.cli import format_option
+from actionhero.cli import format_option, reserve_stdout
 from actionhero_openapi.breaking import breaking_changes
 from actionhero_openapi.document import openapi_document
 from actionhero_openapi.document_files import DocumentFile, write_changes, write_document
@@ -39,7 +39,8 @@ def openapi(
     """Write the OpenAPI document of the actions, or check it for breaking changes."""
     app = context.load(RunMode.CLI)
     app.raise_for_problems()
-    document = openapi_document(app).to_dict()
+    with reserve_stdout():
+        document = openapi_document(app).to_dict()
     if output is not None or old is None:
         write_document(document, output)
     if old is not None:

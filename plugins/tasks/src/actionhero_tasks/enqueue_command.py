@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actionhero import TypedError
-from actionhero.cli import ActionGroup, loaded_app, write_error
+from actionhero.cli import ActionGroup, loaded_app, reserve_stdout, write_error
 from actionhero.transport import TextPayload, new_identifier, run_interruptible
 from actionhero_tasks.tasks import Tasks
 
@@ -30,7 +30,8 @@ class EnqueueGroup(ActionGroup):
         """Enqueue the action, and print the id of the job."""
         app = loaded_app(context)
         try:
-            id = run_interruptible(_enqueue(app, name, text, context.meta[OPTIONS]))
+            with reserve_stdout():
+                id = run_interruptible(_enqueue(app, name, text, context.meta[OPTIONS]))
         except TypedError as error:
             write_error(error, new_identifier())
         click.echo(id)
