@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_channels import CHANNEL_NAME
 from actionhero_openapi import reference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Schema = dict[str, Any]
 
@@ -180,3 +183,11 @@ def event_messages() -> dict[str, dict[str, Any]]:
         f"event_{name}": message(f"event_{name}", f"`event: {name}`: {summary}", payload)
         for name, (summary, payload) in schemas.items()
     }
+
+
+def to_draft_7(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema with the keywords of AsyncAPI, which are those of draft 7 and some more."""
+    discriminator = schema.get("discriminator")
+    if isinstance(discriminator, dict):
+        return {**schema, "discriminator": discriminator["propertyName"]}
+    return dict(schema)
