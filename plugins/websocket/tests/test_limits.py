@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,18 @@ if TYPE_CHECKING:
 TEXT, PING, PONG, CLOSE = 1, 9, 10, 8
 
 
+def send(client: Client, *messages: Any) -> None:
+    """Send messages at once."""
+    client.send_bytes(*(frame(TEXT, json.dumps(message)) for message in messages))
+
+
 def calls(client: Client, action: str, count: int, first: int = 0) -> None:
-    """Call an action `count` times, with numbers as message ids."""
-    for number in range(first, first + count):
-        client.send_json(messageType="action", action=action, messageId=number)
+    """Call an action `count` times in one packet, with numbers as message ids."""
+    messages = (
+        {"messageType": "action", "action": action, "messageId": number}
+        for number in range(first, first + count)
+    )
+    send(client, *messages)
 
 
 # -- messages per second ---------------------------------------------------------------------------
@@ -49,9 +58,8 @@ def test_malformed_messages_count_towards_the_rate(original_server: ServerProces
     """With their id, if there is one."""
     client = original_server.connect()
 
-    client.send_bytes(*[frame(TEXT, "{")] * 20)
-    client.send_frame(TEXT, '{"messageId": 5, "params": %s}' % ("[" * 65 + "]" * 65))
-    client.send_frame(TEXT, "{")
+    nested = frame(TEXT, '{"messageId": 5, "params": %s}' % ("[" * 65 + "]" * 65))
+    client.send_bytes(*[frame(TEXT, "{")] * 20, nested, frame(TEXT, "{"))
     replies = [client.read_json() for _ in range(22)]
 
     refused = [reply for reply in replies if reply["error"]["type"] == "CONNECTION_RATE_LIMITED"]
@@ -113,8 +121,10 @@ def test_clients_can_subscribe_to_all_channels_at_once(
         if as_list:
             client.send_json(messageType=kind, messageId=1, channels=channels)
         else:
-            for channel in channels:
-                client.send_json(messageType=kind, messageId=1, channel=channel)
+            messages = (
+                {"messageType": kind, "messageId": 1, "channel": channel} for channel in channels
+            )
+            send(client, *messages)
         replies = [client.read_json() for _ in channels]
         assert {reply["messageId"] for reply in replies} == {1}
         assert {reply[f"{kind}d"]["channel"] for reply in replies} == set(channels)
@@ -129,8 +139,8 @@ def test_messages_about_channels_over_their_rate_have_an_error(
     """As many as there can be subscriptions are handled per second."""
     client = original_server.connect()
 
-    for number in range(102):
-        client.send_json(messageType="unsubscribe", messageId=number, channel="news")
+    message = {"messageType": "unsubscribe", "channel": "news"}
+    send(client, *({**message, "messageId": number} for number in range(102)))
     replies = [client.read_json() for _ in range(102)]
 
     refused = [reply["messageId"] for reply in replies if "error" in reply]
