@@ -216,8 +216,8 @@ class Place:
         environ = {
             **{name: os.environ[name] for name in inherited if name in os.environ},
             **({"PYTHONPATH": str(self.site)} if self.site.exists() else {}),
-            # An empty list enables no plugin.
-            "ACTIONHERO_PLUGINS__ENABLED": ",".join(self.enabled),
+            # Without the variable, all installed plugins are enabled.
+            **({"ACTIONHERO_PLUGINS__ENABLED": ",".join(self.enabled)} if self.enabled else {}),
             # Any free port; without the plugin the setting would be unknown.
             **({"ACTIONHERO_WEB__PORT": "0"} if "web" in self.enabled else {}),
             **variables,

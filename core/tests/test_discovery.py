@@ -128,6 +128,20 @@ def test_disabled_plugins_are_not_imported(install: Install, site: Path) -> None
     assert "guest_one.plugin" not in sys.modules
 
 
+def test_an_entry_point_can_name_an_object_of_a_module(install: Install, site: Path) -> None:
+    """The object has the hooks. A missing one is an error."""
+    install("guest-one", "a", "class Hooks:\n    hooks = object()\n")
+    install("guest-two", "b", "")
+    for metadata in site.glob("*.dist-info/entry_points.txt"):
+        metadata.write_text(metadata.read_text().rstrip() + ":Hooks.hooks\n")
+
+    [plugin, _], [problem] = find_plugins(boot(site))
+
+    assert plugin.implementation is sys.modules["guest_one.plugin"].Hooks.hooks
+    assert problem.startswith("plugin 'b' (guest-two 1.0) cannot be imported: ")
+    assert "has no attribute 'Hooks'" in problem
+
+
 def test_enabled_selects_the_only_plugins(install: Install, site: Path) -> None:
     """`disabled` overrides `enabled`."""
     for name in "abc":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import zipfile
 from importlib.metadata import entry_points as standard_entry_points
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actionhero.plugins.entry_points import entry_points
+from actionhero.plugins.entry_points import entry_points, invalid_entry_points
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +49,7 @@ def test_name_version_and_requirements_come_from_the_metadata(
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
 
     assert entry_points("actionhero") == [
-        ("clock", "my_clock.plugin", "my-clock", "1.5", ("actionhero>=0.1",))
+        ("clock", "my_clock.plugin", "my-clock", "1.5", ("actionhero>=0.1",), "thing")
     ]
 
 
@@ -74,3 +75,32 @@ def test_entry_points_in_archives_are_found(
     monkeypatch.setattr(sys, "path", [str(archive)])
 
     assert [item[:4] for item in entry_points("actionhero")] == [("clock", "clock", "clock", "1.0")]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"[other]\nclock\n", "has no '=' in line 2: 'clock'"),
+        (b"[actionhero]\nclock = clock\n; = 1\n;\n", "has no '=' in line 4: ';'"),
+        (b"[actionhero]\n\xff = a\n", "is not UTF-8"),
+    ],
+)
+def test_an_invalid_file_is_an_error_that_names_the_distribution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, fault: str
+) -> None:
+    """For all groups: `importlib.metadata` fails for all distributions."""
+    distribution(tmp_path, "my-clock", "")
+    (tmp_path / "my_clock-1.5.dist-info" / "entry_points.txt").write_bytes(content)
+    distribution(tmp_path, "fine", "# a comment\n[actionhero]\nfine = fine\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delenv("PYDANTIC_DISABLE_PLUGINS", raising=False)
+    with pytest.raises((TypeError, ValueError)):
+        standard_entry_points(group="actionhero")
+
+    [message] = invalid_entry_points()
+
+    assert message.startswith(
+        f"distribution 'my-clock' 1.5 is invalid: its entry_points.txt {fault}"
+    )
+    assert [item.name for item in entry_points("actionhero")] == ["fine"]
+    assert os.environ.pop("PYDANTIC_DISABLE_PLUGINS") == "__all__"

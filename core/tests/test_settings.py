@@ -280,27 +280,35 @@ def test_tables_are_merged_and_json_variables_replace_them(folder: Path) -> None
     )
 
 
-def test_empty_variables_are_unset_except_for_text(folder: Path) -> None:
-    """`PREFIX=` is an empty text; `PORT=` and `SECRET_KEY=` are unset."""
-    (folder / "actionhero.toml").write_text("[web]\nport = 1\n[app]\nsecret_key = 'k'\n")
-    environ = {
-        "ACTIONHERO_WEB__PREFIX": "",
-        "ACTIONHERO_WEB__PORT": "",
-        "ACTIONHERO_APP__SECRET_KEY": "",
-        "ACTIONHERO_PLUGINS__ENABLED": " ",
-        "ACTIONHERO_APP__VERSION": "",
-        "REDIS_URL": "",
-    }
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_variable_is_an_empty_value(folder: Path, text: str) -> None:
+    """It overrides the file, so that an empty list closes what the file opens."""
+    (folder / "actionhero.toml").write_text(
+        "[web]\nprefix = '/a'\nheaders = {a = '1'}\n[app]\nversion = '1'\n[plugins]\n"
+        "disabled = ['x']\nenabled = ['x']\n"
+    )
+    names = ("WEB__PREFIX", "WEB__HEADERS", "APP__VERSION", "PLUGINS__ENABLED", "PLUGINS__DISABLED")
 
-    settings = load(environ)
+    settings = load({**{f"ACTIONHERO_{name}": text for name in names}, "REDIS_URL": ""})
 
-    assert settings.get(WebSettings).prefix == ""
-    assert settings.get(WebSettings).port == 1
-    assert settings.get(AppSettings).secret_key == SecretStr("k")
+    assert settings.get(WebSettings).prefix == text
+    assert settings.get(WebSettings).headers == {}
     assert settings.get(AppSettings).version is None
-    assert settings.get(PluginsSettings).enabled is None
+    assert settings.get(PluginsSettings).enabled == []
+    assert settings.get(PluginsSettings).disabled == []
     assert settings.get(StoreSettings).url == "redis://localhost"
-    assert not settings.was_set(PluginsSettings, "enabled")
+
+
+@pytest.mark.parametrize(
+    "name", ["WEB__PORT", "APP__SECRET_KEY", "APP__DATA_DIR", "ACTIONS__TIMEOUT", "LOGS__LEVEL"]
+)
+def test_an_empty_variable_without_an_empty_value_is_an_error(folder: Path, name: str) -> None:
+    """It is not skipped silently."""
+    section, _, key = name.lower().partition("__")
+    (folder / "actionhero.toml").write_text(f"[{section}]\n{key} = 'k'\n")
+
+    with pytest.raises(ConfigurationError, match=f"ACTIONHERO_{name}: .*it is empty; set a "):
+        load({f"ACTIONHERO_{name}": ""})
 
 
 def test_paths_are_relative_to_the_settings_file(

@@ -492,13 +492,16 @@ def test_boot_settings_have_defaults(folder: Path) -> None:
     assert (boot.package, boot.enabled, boot.disabled) == (None, None, ())
 
 
-def test_empty_variables_do_not_change_boot_settings(folder: Path) -> None:
-    """`ACTIONHERO_PLUGINS__ENABLED=` does not disable all plugins; `[]` does."""
-    (folder / "actionhero.toml").write_text("[app]\npackage = 'guestbook'\n")
-    empty = {"ACTIONHERO_PLUGINS__ENABLED": "", "ACTIONHERO_APP__PACKAGE": ""}
+def test_empty_variables_override_boot_settings(folder: Path) -> None:
+    """`ACTIONHERO_PLUGINS__ENABLED=` disables all plugins, like `[]`."""
+    (folder / "actionhero.toml").write_text(
+        "[app]\npackage = 'guestbook'\n[plugins]\ndisabled = ['a']\n"
+    )
+    names = ("PLUGINS__ENABLED", "PLUGINS__DISABLED", "APP__PACKAGE")
 
-    assert read(empty).boot_settings().enabled is None
-    assert read(empty).boot_settings().package == "guestbook"
+    boot = read({f"ACTIONHERO_{name}": "" for name in names}).boot_settings()
+
+    assert (boot.enabled, boot.disabled, boot.package) == ((), (), None)
     assert read({"ACTIONHERO_PLUGINS__ENABLED": "[]"}).boot_settings().enabled == ()
     assert read({"ACTIONHERO_PLUGINS__ENABLED": '["a"]'}).boot_settings().enabled == ("a",)
 

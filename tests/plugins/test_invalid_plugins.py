@@ -40,6 +40,21 @@ def test_a_plugin_that_cannot_be_imported_is_an_error(
     )
 
 
+def test_a_distribution_with_invalid_entry_points_is_an_error(
+    place: Place, check_commands: CheckCommands
+) -> None:
+    """Also if it has no plugin: no library can read the entry points then."""
+    place.install("guest-one", "", plugin="guest")
+    metadata = place.site / "guest_one-1.0.dist-info" / "entry_points.txt"
+    metadata.write_text(metadata.read_text() + "[other]\nguest\n")
+    place.enabled.remove("guest")
+
+    check_commands(
+        "distribution 'guest-one' 1.0 is invalid: its entry_points.txt has no '=' in line 4",
+        "upgrade or reinstall it",
+    )
+
+
 def test_a_plugin_for_another_core_is_not_imported(
     place: Place, check_commands: CheckCommands
 ) -> None:

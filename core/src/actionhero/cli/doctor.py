@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from actionhero.settings import AppSettings
 if TYPE_CHECKING:
     from actionhero.app import App
     from actionhero.cli.group import CommandContext
+
+_INVALID_SETTINGS = re.compile(r"\d+ invalid settings?:")
 
 
 @click.command()
@@ -47,7 +50,7 @@ def doctor(context: CommandContext, deploy: bool, format_: str) -> None:
 
 def examine(app: App, *, deploy: bool) -> list[Diagnosis]:
     """Run all checks, and return their results."""
-    diagnoses = [Diagnosis("plugin", Finding.FAILED, problem) for problem in app.problems]
+    diagnoses = [Diagnosis(_subject(problem), Finding.FAILED, problem) for problem in app.problems]
     if not app.problems:
         active = [plugin for plugin in app.plugins.plugins if plugin.state == "active"]
         diagnoses += [
@@ -63,6 +66,14 @@ def examine(app: App, *, deploy: bool) -> list[Diagnosis]:
     if not app.problems:
         diagnoses += asyncio.run(_check_initializers(app))
     return diagnoses
+
+
+def _subject(problem: str) -> str:
+    """Return the name of the check that an error while loading belongs to."""
+    first = problem.partition(" ")[0]
+    if first in {"action", "application", "distribution"}:
+        return first
+    return "settings" if _INVALID_SETTINGS.match(problem) else "plugin"
 
 
 def _check_results(app: App) -> list[Diagnosis]:

@@ -50,6 +50,10 @@ class LazyCommand(click.Command):
         if self._command is None:
             from pkgutil import resolve_name  # noqa: PLC0415
 
+            from actionhero.plugins.entry_points import invalid_entry_points  # noqa: PLC0415
+
+            # Before the import of pydantic, which they would prevent.
+            invalid_entry_points()
             with reserve_stdout():
                 command: click.Command = resolve_name(self._target)
                 for target in self.option_targets:
@@ -184,7 +188,7 @@ class CommandContext:
     def __init__(self, params: dict[str, Any]) -> None:
         self._location: Path | None = params.get("settings")
         self._overrides: dict[str, dict[str, Any]] = {}
-        if params.get("app"):
+        if params.get("app") is not None:
             self.override("app", "package", params["app"])
         if params.get("log_level"):
             self.override("logs", "level", params["log_level"])

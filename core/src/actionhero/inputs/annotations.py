@@ -46,6 +46,16 @@ def members(annotation: Any) -> Iterable[Any]:
         yield annotation
 
 
+def is_optional(annotation: Any) -> bool:
+    """Return whether `None` is a member of a union, or the annotation itself."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return is_optional(get_args(annotation)[0])
+    if origin is Union or origin is types.UnionType:
+        return any(map(is_optional, get_args(annotation)))
+    return annotation is types.NoneType
+
+
 def is_secret(annotation: Any, metadata: Iterable[Any]) -> bool:
     """Return whether a field is secret: marked with `Secret`, or of a pydantic secret type."""
     if any(getattr(item, "is_secret", False) for item in metadata):

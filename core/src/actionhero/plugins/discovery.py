@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actionhero.plugins import VERSION
-from actionhero.plugins.entry_points import entry_points
+from actionhero.plugins.entry_points import entry_points, invalid_entry_points
 
 if TYPE_CHECKING:
     from actionhero.settings.sources import BootSettings
@@ -59,7 +59,9 @@ class Plugin:
     reason: str = ""
     #: The requirements of its distribution.
     requires: tuple[str, ...] = ()
-    #: The module, or in tests any object, with the hook implementations.
+    #: The dotted path of the object in the module that has the hooks; empty: the module itself.
+    attribute: str = ""
+    #: The module or object with the hook implementations.
     implementation: Any = field(default=None, repr=False)
 
     @property
@@ -83,7 +85,7 @@ def find_plugins(boot: BootSettings) -> tuple[list[Plugin], list[str]]:
 
     A plugin that fails is returned too: listings show it.
     """
-    problems: list[str] = []
+    problems = invalid_entry_points()
     plugins = sorted(
         (
             Plugin(
@@ -93,6 +95,7 @@ def find_plugins(boot: BootSettings) -> tuple[list[Plugin], list[str]]:
                 version=entry_point.version,
                 reason="installed",
                 requires=entry_point.requires,
+                attribute=entry_point.attribute,
             )
             for entry_point in entry_points(GROUP)
         ),
@@ -223,8 +226,13 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 def _import(plugin: Plugin) -> str | None:
+    if not plugin.module_name:
+        return "names no module in its entry point; fix or uninstall it"
     try:
-        plugin.implementation = importlib.import_module(plugin.module_name)
+        implementation = importlib.import_module(plugin.module_name)
+        for name in filter(None, plugin.attribute.split(".")):
+            implementation = getattr(implementation, name)
+        plugin.implementation = implementation
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a module may call sys.exit

@@ -8,6 +8,7 @@ and *Core metadata*.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -27,28 +28,91 @@ class EntryPoint(NamedTuple):
     version: str
     #: The requirements of the distribution.
     requires: tuple[str, ...]
+    #: The dotted path of an object in the module; empty for the module itself.
+    attribute: str = ""
 
 
 def entry_points(group: str) -> list[EntryPoint]:
     """Return the entry points of `group` of all distributions on `sys.path`.
 
-    Of distributions with the same name the first on the path counts, as for imports.
+    Of distributions with the same name the first on the path counts, as for imports. Invalid files
+    are left out: see `invalid_entry_points`.
     """
-    if any(os.path.isfile(folder) for folder in sys.path):
-        # Archives, such as a zip application, are left to the standard library.
+    if _has_archives():
         return list(_from_importlib(group))
     by_distribution: dict[str, list[EntryPoint]] = {}
+    for path, lines in _entry_point_files():
+        if lines is None or f"[{group}]" not in lines or _invalid_line(lines):
+            continue
+        name, version, requires = _metadata(path)
+        by_distribution.setdefault(
+            _normalize(name),
+            [
+                EntryPoint(entry, module, name, version, requires, attribute)
+                for entry, module, attribute in _entries(lines, group)
+            ],
+        )
+    return [entry for entries in by_distribution.values() for entry in entries]
+
+
+def invalid_entry_points() -> list[str]:
+    """Return a message for each distribution whose `entry_points.txt` is invalid.
+
+    `importlib.metadata` raises for each of them, without their names, to every library that reads
+    entry points. One is pydantic, for its plugins: these are then disabled, so that pydantic can
+    be imported and commands can report the error.
+    """
+    messages = []
+    if _has_archives():
+        messages = list(_invalid_for_importlib())
+    else:
+        for path, lines in _entry_point_files():
+            fault = "is not UTF-8" if lines is None else _invalid_line(lines)
+            if fault:
+                messages.append(_invalid_message(*_metadata(path)[:2], fault, path))
+    if messages:
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    return messages
+
+
+def _has_archives() -> bool:
+    """Return whether the path has archives, such as a zip application.
+
+    They are left to the standard library.
+    """
+    return any(os.path.isfile(folder) for folder in sys.path)
+
+
+def _entry_point_files() -> Iterator[tuple[str, list[str] | None]]:
+    """Yield the metadata folder of each distribution with entry points, and the lines of the file.
+
+    Instead of the lines of a file that is not UTF-8, `None`.
+    """
     for folder in dict.fromkeys(sys.path):
         for path in _metadata_folders(folder or "."):
-            lines = _read(os.path.join(path, "entry_points.txt"))
-            if f"[{group}]" not in lines:
-                continue
-            name, version, requires = _metadata(path)
-            by_distribution.setdefault(
-                _normalize(name),
-                [EntryPoint(*entry, name, version, requires) for entry in _entries(lines, group)],
-            )
-    return [entry for entries in by_distribution.values() for entry in entries]
+            try:
+                if lines := _read(os.path.join(path, "entry_points.txt")):
+                    yield path, lines
+            except UnicodeDecodeError:
+                yield path, None
+
+
+def _invalid_line(lines: list[str]) -> str:
+    """Return the fault of the first line that is no entry point; empty if all are."""
+    section = False
+    for number, line in enumerate(lines, start=1):
+        if line.startswith("[") and line.endswith("]"):
+            section = True
+        elif section and line and line[0] != "#" and "=" not in line:
+            return f"has no '=' in line {number}: {line!r}"
+    return ""
+
+
+def _invalid_message(name: str, version: str, fault: str, path: str) -> str:
+    return (
+        f"distribution {name!r} {version} is invalid: its entry_points.txt {fault}; upgrade or "
+        f"reinstall it, or uninstall it ({path})"
+    )
 
 
 def _metadata_folders(folder: str) -> Iterator[str]:
@@ -62,20 +126,23 @@ def _metadata_folders(folder: str) -> Iterator[str]:
         return
 
 
-def _entries(lines: list[str], group: str) -> Iterator[tuple[str, str]]:
-    """Yield name and module of each entry point in the section of `group`."""
+def _entries(lines: list[str], group: str) -> Iterator[tuple[str, str, str]]:
+    """Yield name, module and attribute of each entry point in the section of `group`."""
     section = ""
     for line in lines:
         if line.startswith("["):
             section = line.strip("[]")
         elif section == group and line and line[0] not in "#;":
             name, _, value = line.partition("=")
-            yield name.strip(), value.partition(":")[0].partition("[")[0].strip()
+            module, _, attribute = value.partition("[")[0].partition(":")
+            yield name.strip(), module.strip(), attribute.strip()
 
 
 def _metadata(path: str) -> tuple[str, str, tuple[str, ...]]:
     """Return name, version and requirements of the distribution with the metadata at `path`."""
-    lines = _read(os.path.join(path, "METADATA")) or _read(os.path.join(path, "PKG-INFO"))
+    lines: list[str] = []
+    with contextlib.suppress(UnicodeDecodeError):
+        lines = _read(os.path.join(path, "METADATA")) or _read(os.path.join(path, "PKG-INFO"))
     name = version = ""
     requires = []
     for line in lines:
@@ -98,7 +165,7 @@ def _read(path: str) -> list[str]:
     try:
         with open(path, encoding="utf-8") as file:
             return [line.strip() for line in file]
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         return []
 
 
@@ -108,14 +175,31 @@ def _normalize(name: str) -> str:
 
 
 def _from_importlib(group: str) -> Iterator[EntryPoint]:
-    from importlib.metadata import entry_points  # noqa: PLC0415 - see the docstring of the module
+    from importlib.metadata import distributions  # noqa: PLC0415 - see the docstring of the module
 
-    for entry in entry_points(group=group):
-        if entry.dist is not None:
-            yield EntryPoint(
-                entry.name,
-                entry.module,
-                entry.dist.name,
-                entry.dist.version,
-                tuple(entry.dist.requires or ()),
-            )
+    names: set[str] = set()
+    for distribution in distributions():
+        if _normalize(distribution.name) in names:
+            continue
+        names.add(_normalize(distribution.name))
+        with contextlib.suppress(Exception):
+            for entry in distribution.entry_points.select(group=group):
+                yield EntryPoint(
+                    entry.name,
+                    entry.module,
+                    distribution.name,
+                    distribution.version,
+                    tuple(distribution.requires or ()),
+                    entry.attr or "",
+                )
+
+
+def _invalid_for_importlib() -> Iterator[str]:
+    from importlib.metadata import distributions  # noqa: PLC0415 - see the docstring of the module
+
+    for distribution in distributions():
+        try:
+            list(distribution.entry_points)
+        except Exception as error:  # noqa: BLE001 - the standard library declares none
+            name, version = distribution.name, distribution.version
+            yield _invalid_message(name, version, f"cannot be read: {error}", str(distribution))

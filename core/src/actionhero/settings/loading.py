@@ -11,7 +11,7 @@ from actionhero.inputs.annotations import members
 from actionhero.inputs.problems import location_in
 from actionhero.settings import errors
 from actionhero.settings.loaded import LoadedSettings
-from actionhero.settings.model import annotation_at, is_unset, parse_text
+from actionhero.settings.model import annotation_at, parse_text
 from actionhero.settings.values import Origin, OriginKind, SettingValue
 
 if TYPE_CHECKING:
@@ -88,8 +88,6 @@ class _SectionDraft:
         value = setting.value
         if setting.is_text:
             annotation = annotation_at(field.annotation, tuple(nested))
-            if is_unset(value, annotation):
-                return []
             try:
                 value = parse_text(value, annotation)
             except ValueError as error:

@@ -28,7 +28,14 @@ from pydantic import (
     model_validator,
 )
 
-from actionhero.inputs.annotations import is_secret, is_sequence, is_structure, members, parts
+from actionhero.inputs.annotations import (
+    is_optional,
+    is_secret,
+    is_sequence,
+    is_structure,
+    members,
+    parts,
+)
 from actionhero.redaction import MASK, mask_url
 from actionhero.settings.sources import split_list
 
@@ -131,21 +138,18 @@ def annotation_at(annotation: Any, path: tuple[str, ...]) -> Any:
     return annotation
 
 
-def is_unset(text: str, annotation: Any) -> bool:
-    """Return whether a variable is empty, and its setting is not plain text."""
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    return not text.strip() and annotation is not str
-
-
 def parse_text(text: str, annotation: Any) -> Any:
     """Return the value that `text` represents, as far as its type makes a difference.
 
-    A list is `a,b` or JSON, a nested setting is JSON. Other text is left to the model.
+    A list is `a,b` or JSON, a nested setting is JSON. Other text is left to the model. Empty text
+    is the empty value of the type.
 
     Raises:
-        ValueError: The text begins like JSON and is not valid JSON.
+        ValueError: The text begins like JSON and is not valid JSON, or it is empty and the type has
+            no empty value.
     """
+    if not text.strip():
+        return _empty_value(text, annotation)
     start = text.lstrip()[:1]
     sequence, structure = is_sequence(annotation), is_structure(annotation)
     if (sequence and start == "[") or (structure and start in ("{", "[")):
@@ -157,6 +161,26 @@ def parse_text(text: str, annotation: Any) -> Any:
     if not sequence or structure or _matches_member(text, annotation):
         return text
     return split_list(text)
+
+
+def _empty_value(text: str, annotation: Any) -> Any:
+    """Return an empty list or table, `None`, or the text itself."""
+    if is_sequence(annotation):
+        return []
+    types = list(members(annotation))
+    for type_ in types:
+        container = get_origin(type_) or type_
+        if isinstance(container, type) and issubclass(container, Mapping):
+            return {}
+    is_text = _matches_member(text, annotation) or Any in types
+    # Without its secret, a thing may be open to all.
+    if not is_text and is_secret(annotation, ()):
+        raise ValueError("it is empty; set a secret, or remove it")
+    if is_optional(annotation):
+        return None
+    if is_text:
+        return text
+    raise ValueError("it is empty; set a value, or remove it")
 
 
 def _matches_member(text: str, annotation: Any) -> bool:

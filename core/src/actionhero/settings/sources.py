@@ -111,7 +111,7 @@ class Sources:
         disabled: tuple[str, ...] = ()
         for setting in self.values({}):
             if setting.path == ("app", "package") and isinstance(setting.value, str):
-                package = setting.value or package
+                package = setting.value.strip() or None
             elif setting.path == ("plugins", "enabled"):
                 enabled = _plugin_names(setting, default=enabled)
             elif setting.path == ("plugins", "disabled"):
@@ -249,8 +249,6 @@ def _plugin_names(setting: SettingValue, default: Any) -> Any:
         # Imported here because most variables do not contain JSON.
         import json
 
-        if not value.strip():
-            return default
         try:
             value = json.loads(value) if value.lstrip().startswith("[") else split_list(value)
         except json.JSONDecodeError:
