@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from plugins.sse.tests.conftest import ServerEvent
 
+from actionhero_sessions import Sessions
+
 if TYPE_CHECKING:
     from plugins.sse.tests.conftest import Serve, Site
+
+    from actionhero import Connection, Session
 
 
 async def test_broadcasts_are_events_with_their_identifiers(site: Site) -> None:
@@ -160,6 +164,35 @@ async def test_the_end_of_the_session_ends_the_stream(site: Site) -> None:
     assert end == ServerEvent("unsubscribed", {"channel": "club"})
     assert messages == ["still here"]
     assert refused.response.status == 403
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_session_that_ends_after_it_is_loaded_opens_no_stream(
+    site: Site, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """It is loaded for the call, and again when the stream is known to the process."""
+    await site.request("PUT", "/session", json={"user": 1})
+    sessions = site.app.get(Sessions)
+    load = sessions.open
+    remaining = count
+
+    async with site.events("club") as other:
+        await other.next("presence")
+
+        async def load_and_end(connection: Connection) -> Session:
+            nonlocal remaining
+            session = await load(connection)
+            remaining -= 1
+            if not remaining:
+                await sessions.destroy_all(1)
+                await other.next("unsubscribed")
+            return session
+
+        monkeypatch.setattr(sessions, "open", load_and_end)
+        async with site.events("club") as events:
+            pass
+
+    assert events.response.status == 403
 
 
 async def test_idle_streams_send_comments(serve: Serve) -> None:

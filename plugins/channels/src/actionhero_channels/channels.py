@@ -156,10 +156,15 @@ class Channels:
     async def reauthorize(self, subscriber: Subscriber, session: Session) -> list[str]:
         """Authorize the subscriptions of a connection again, with its new session.
 
-        Subscriptions that are being authorized with the old session are included.
+        Subscriptions that are being authorized with the old session are included. Calls must not
+        overlap, as the older one may have an older session.
 
         Returns:
             The channels that it was unsubscribed from.
+
+        Raises:
+            TimeoutError: It takes more than 30 seconds. The caller ends all subscriptions after
+                this and any other error.
         """
         return await self._subscriptions.reauthorize(subscriber, session)
 

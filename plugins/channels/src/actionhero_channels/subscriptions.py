@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: How long a new subscription waits for Redis.
 SUBSCRIBE_TIMEOUT_SECONDS: Final = 5.0
+#: How long the authorization of all subscriptions of a connection with a new session may take.
+REAUTHORIZE_TIMEOUT_SECONDS: Final = 30.0
 
 
 class Subscriptions:
@@ -119,11 +121,12 @@ class Subscriptions:
         subscriptions = self.by_subscriber.get(subscriber, {})
         # Those that are not active yet come last, as they are awaited.
         channels = sorted(subscriptions, key=lambda name: not subscriptions[name].is_active)
-        return [
-            channel
-            for channel in channels
-            if not await self._reauthorize(subscriber, channel, session)
-        ]
+        async with asyncio.timeout(REAUTHORIZE_TIMEOUT_SECONDS):
+            return [
+                channel
+                for channel in channels
+                if not await self._reauthorize(subscriber, channel, session)
+            ]
 
     async def close(self) -> None:
         """End all subscriptions, and the connection to Redis."""

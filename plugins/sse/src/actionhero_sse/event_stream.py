@@ -40,6 +40,8 @@ class EventStream:
         self.connection = connection
         #: The identifier of the session with which the subscription is authorized.
         self.session_id = session.id
+        #: Held from the load of a session until the subscription is authorized with it.
+        self.authorizing = asyncio.Lock()
         self._limit_bytes = limit_bytes
         self._buffer: deque[tuple[Event[EventData], int]] = deque()
         self._buffered_bytes = 0

@@ -7,13 +7,13 @@ import random
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Final
 
-from actionhero import ChannelRefused, Event, NotFound, ServiceUnavailable
+from actionhero import ChannelRefused, Event, NotFound, ServiceUnavailable, Session
 from actionhero_channels import ChannelNotFound
 from actionhero_sse.event_stream import EventStream
 from actionhero_sse.settings import SseSettings
 
 if TYPE_CHECKING:
-    from actionhero import Application, Call, Session
+    from actionhero import Application, Call
     from actionhero_channels import Channels, SubscribeResult
     from actionhero_sse.event_stream import EventData
 
@@ -35,6 +35,8 @@ class StreamRegistry:
         self._all_closed: asyncio.Event | None = None
         self._watching: asyncio.Task[None] | None = None
         self._authorizing: set[asyncio.Task[None]] = set()
+        #: The number of revocations of sessions until now.
+        self._revocations = 0
 
     def open(self, call: Call, channel: str) -> EventStream:
         """Return a new stream of a channel for a client, without a subscription.
@@ -56,7 +58,7 @@ class StreamRegistry:
 
         Args:
             stream: The stream.
-            session: The session of its client.
+            session: The session of its client, as the pipeline has loaded it.
             since: The identifier of the last event that the client received.
 
         Raises:
@@ -64,6 +66,12 @@ class StreamRegistry:
             TypedError: The subscription is refused.
         """
         channel = self._streams[stream]
+        if session.id is not None:
+            # It may have been revoked before the stream was in the registry.
+            present = await self._load_session(stream)
+            # Else its values may have been set by middleware, and are not stored yet.
+            if present.id != session.id:
+                session = present
         try:
             return await self._channels.subscribe(stream, channel, session=session, since=since)
         except ChannelNotFound as error:
@@ -91,6 +99,7 @@ class StreamRegistry:
             return
         async with aclosing(store.revocations()) as revocations:
             async for session_id in revocations:
+                self._revocations += 1
                 for stream in tuple(self._streams):
                     if session_id is None or session_id == stream.session_id:
                         self._handle_revocation(stream)
@@ -100,19 +109,29 @@ class StreamRegistry:
         self._authorizing.add(task)
         task.add_done_callback(self._authorizing.discard)
 
+    async def _load_session(self, stream: EventStream) -> Session:
+        """Return the present session of a client, whose revocation from now on is handled."""
+        store = self._app.pipeline.session_store
+        session = Session()
+        while store is not None:
+            revocations = self._revocations
+            session = await store.open(stream.connection)
+            # Else one may be of this session, read before it and handled before its id is known.
+            if revocations == self._revocations:
+                break
+        stream.session_id = session.id
+        return session
+
     async def _authorize_again(self, stream: EventStream) -> None:
         """Authorize a subscription with the present session of its client, or end the stream."""
-        store = self._app.pipeline.session_store
-        if store is None:
-            return
         try:
-            session = await store.open(stream.connection)
-            ended = await self._channels.reauthorize(stream, session)
+            async with stream.authorizing:
+                session = await self._load_session(stream)
+                ended = await self._channels.reauthorize(stream, session)
         except Exception as error:  # noqa: BLE001 - the author's `authorize` and middleware
             outcome = self._app.pipeline.error_outcome("authorizing an event stream again", error)
             stream.fail(outcome.error or ServiceUnavailable("Channels are not available"))
             return
-        stream.session_id = session.id
         for channel in ended:
             stream.end(Event({"channel": channel}, event="unsubscribed"))
 

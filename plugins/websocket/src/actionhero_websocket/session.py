@@ -188,11 +188,8 @@ class WebSocketSession(Socket):
 
     def on_session_revoked(self, session_id: str | None) -> None:
         """Authorize the subscriptions again, if the session of this client was revoked."""
-        subscriptions = self.subscriptions
-        if subscriptions is not None and (
-            session_id is None or session_id in subscriptions.session_ids
-        ):
-            subscriptions.reauthorize()
+        if self.subscriptions is not None:
+            self.subscriptions.on_session_revoked(session_id)
 
     def on_disconnect(self) -> None:
         """Cancel the calls, and end the subscriptions."""

@@ -62,6 +62,8 @@ class SessionRegistry:
         self._format = web.response_format
         #: Whether the grace period is over: calls that are cancelled now get an error response.
         self.is_closing = False
+        #: The number of revocations of sessions until now.
+        self.revocations = 0
         self._running_calls = 0
         self._idle: asyncio.Event | None = None
         self._app = app
@@ -154,6 +156,7 @@ class SessionRegistry:
             return
         async with aclosing(store.revocations()) as revocations:
             async for session_id in revocations:
+                self.revocations += 1
                 self.live.session_revoked(session_id)
                 for socket in self.sockets:
                     socket.on_session_revoked(session_id)

@@ -15,7 +15,7 @@ from actionhero_websocket.protocol import frames
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
-    from actionhero import Connection
+    from actionhero import Connection, Session
     from actionhero_channels import Delivery
     from actionhero_websocket.session_registry import SessionRegistry
 
@@ -73,7 +73,8 @@ class Subscriptions:
         session: The session of the client.
     """
 
-    __slots__ = ("_operations", "_registry", "_session", "_tasks", "_waiting", "session_ids")
+    __slots__ = ("_operations", "_reauthorizing", "_registry", "_session", "_tasks", "_waiting",
+                 "session_ids")  # fmt: skip
 
     def __init__(self, registry: SessionRegistry, session: SubscribingSession) -> None:
         self._registry = registry
@@ -82,6 +83,8 @@ class Subscriptions:
         self._operations: dict[str, deque[Callable[[], Coroutine[Any, Any, None]]]] = {}
         self._waiting = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        #: Held from the load of a session until all subscriptions are authorized with it.
+        self._reauthorizing = asyncio.Lock()
         #: The ids of the sessions with which subscriptions were authorized.
         self.session_ids: set[str] = set()
 
@@ -126,9 +129,16 @@ class Subscriptions:
         """Whether no message about a channel waits for its answer."""
         return not self._operations
 
-    def reauthorize(self) -> None:
-        """Authorize all subscriptions again, in a task: their session was revoked."""
-        self._start(self._reauthorize())
+    def on_session_revoked(self, session_id: str | None) -> None:
+        """Authorize all subscriptions again, in a task, if one was authorized with this session.
+
+        Args:
+            session_id: The identifier of the session; `None`: any session may have been revoked.
+        """
+        if session_id is None or session_id in self.session_ids:
+            # An identifier is never used again.
+            self.session_ids.discard(session_id or "")
+            self._start(self._reauthorize())
 
     async def unsubscribe_all(self) -> None:
         """End all subscriptions: the client is disconnected."""
@@ -176,9 +186,7 @@ class Subscriptions:
         try:
             if since is not None:
                 self._start_buffering(channel, since)
-            user_session = await registry.load_session(session.connection)
-            if user_session.id is not None:
-                self.session_ids.add(user_session.id)
+            user_session = await self._load_session()
             result = await registry.channels.subscribe(
                 session, channel, session=user_session, since=since
             )
@@ -230,11 +238,25 @@ class Subscriptions:
             return
         self._session.send_text(messages.unsubscribed(request.id, channel))
 
+    async def _load_session(self) -> Session:
+        """Return the session, whose revocation from now on reaches the subscriptions."""
+        registry = self._registry
+        while True:
+            revocations = registry.revocations
+            session = await registry.load_session(self._session.connection)
+            # Else one may be of this session, read before it and handled before its id is added.
+            if revocations == registry.revocations:
+                break
+        if session.id is not None:
+            self.session_ids.add(session.id)
+        return session
+
     async def _reauthorize(self) -> None:
         registry, session = self._registry, self._session
         try:
-            user_session = await registry.load_session(session.connection)
-            ended = await registry.channels.reauthorize(session, user_session)
+            async with self._reauthorizing:
+                user_session = await self._load_session()
+                ended = await registry.channels.reauthorize(session, user_session)
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:  # noqa: BLE001 - as above
@@ -243,7 +265,6 @@ class Subscriptions:
             await registry.channels.unsubscribe_all(session)
             session.close_when_idle(frames.TRY_AGAIN_LATER, "Channels are not available")
             return
-        self.session_ids = {user_session.id} if user_session.id is not None else set()
         for channel in ended:
             session.send_text(messages.unsubscribed(messages.NO_ID, channel))
 

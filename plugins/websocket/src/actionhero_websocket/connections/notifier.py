@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from actionhero import ErrorType, TypedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from actionhero import Outcome
     from actionhero_websocket.connections.listener import RegisteredListener
@@ -41,6 +41,11 @@ class ConnectionNotifier:
     def is_notified(self, connection: LiveConnection) -> bool:
         """Return whether `disconnect` must be called."""
         return connection in self._connected
+
+    @property
+    def connecting(self) -> Iterable[LiveConnection]:
+        """The connections that are not accepted yet."""
+        return self._connecting
 
     def start(self, connection: LiveConnection, connecting: asyncio.Task[None]) -> None:
         """Store the task that calls `connect`; `disconnect` cancels it."""

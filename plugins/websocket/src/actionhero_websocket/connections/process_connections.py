@@ -94,7 +94,9 @@ class ProcessConnections:
 
     def session_revoked(self, session_id: str | None) -> None:
         """Load the users again whose session has ended; `None`: any may have ended."""
-        for connection in self.local.signed_in():
+        # A load of an unknown user may have read the session before.
+        signed_in = (*self.local.signed_in(), *self._notifier.connecting, *self._users.unknown)
+        for connection in signed_in:
             # A session that this connection has destroyed is detached from it.
             if session_id is None or connection.session_id in (session_id, "", None):
                 self._request_user(connection)
@@ -125,7 +127,7 @@ class ProcessConnections:
 
     async def _resolve_user(self, connection: LiveConnection) -> None:
         if self._users.is_needed(connection):
-            self._users.update(connection, await self.load_session(connection))
+            await self._users.resolve_now(connection)
 
     def _set_user(self, connection: LiveConnection, user: str) -> None:
         if self.local.set_user(connection, user) and self.local.get(connection.id) is connection:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from actionhero_websocket.connections.connection_info import encode_user
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from actionhero import Session, SessionStore
     from actionhero_websocket.connections.live_connection import LiveConnection
@@ -58,6 +58,26 @@ class UserResolver:
         """Set the user from a session that is saved or loaded."""
         self._unknown.pop(connection, None)
         self._set_user(connection, self._user_of(session))
+
+    async def resolve_now(self, connection: LiveConnection) -> None:
+        """Resolve the user of a connection, unless it is disconnected in the meantime.
+
+        Raises:
+            Exception: The session store is unavailable.
+        """
+        while connection.is_open:
+            self.request(connection)
+            request = self._unknown[connection]
+            session = await self._load_session(connection)
+            # Else the session was revoked or saved in the meantime.
+            if self._unknown.get(connection) is request:
+                self.update(connection, session)
+                break
+
+    @property
+    def unknown(self) -> Iterable[LiveConnection]:
+        """The connections whose user is unknown."""
+        return self._unknown
 
     async def resolve(self) -> bool:
         """Resolve all unknown users, and return whether that succeeded."""
