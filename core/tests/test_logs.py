@@ -645,6 +645,29 @@ def test_invalid_messages_are_logged_unformatted(
     assert "test_logs.py:" in line["location"]
 
 
+def test_an_exception_without_text_is_logged_with_its_traceback(
+    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its `__str__` and `__repr__` raise."""
+
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+        __repr__ = __str__
+
+    without_pytest(monkeypatch)
+    logs.configure("info", "json", stream=stream)
+    error = MuteError()
+
+    logger.error("action %r failed: %s", "x", error, exc_info=error)
+
+    (line,) = objects(stream)
+    assert line["message"].startswith("action 'x' failed: <")
+    assert line["exception"]["message"].endswith("MuteError>")
+    assert line["exception"]["stack"].endswith("<exception str() failed>")
+
+
 @pytest.mark.parametrize("format", ["json", "console"])
 def test_objects_without_text_are_named_by_their_type(
     format: Any, stream: io.StringIO, monkeypatch: pytest.MonkeyPatch

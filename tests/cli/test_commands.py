@@ -322,3 +322,32 @@ def test_stdout_is_data_only(place: Place, arguments: tuple[str, ...], printed: 
 
     assert (command.code, len(command.stdout.splitlines())) == (0, 1), command
     assert set(command.stderr.splitlines()) == printed
+
+
+def test_tables_and_json_contain_no_terminal_controls(place: Place) -> None:
+    """They are escaped in a pipe too: it may end at a terminal."""
+    place.install(
+        "guest",
+        r"""
+        from actionhero import Action, hookimpl
+
+        class Controls(Action):
+            name = "controls"
+
+            async def run(self) -> dict[str, str]:
+                return {"text": "\x1b]0;x\x07 \x9b31m \u202e a\nb"}
+
+        @hookimpl
+        def actionhero_actions(app):
+            return [Controls]
+        """,
+    )
+
+    table = place.run("call", "--format", "table", "controls").stdout
+    document = place.run("call", "controls").stdout
+
+    assert r"\x1b]0;x\x07 \x9b31m \u202e a" in table
+    assert r"\u009b31m \u202e a\n" in document
+    assert json.loads(document) == {"text": "\x1b]0;x\x07 \x9b31m \u202e a\nb"}
+    for text in (table, document):
+        assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(text)

@@ -112,6 +112,27 @@ async def test_a_job_can_be_delayed(tasks_app: Callable[..., Any]) -> None:
     assert (waiting.state, cancelled, ended.state) == (JobState.DELAYED, True, JobState.CANCELLED)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"delay": timedelta.max}, "the delay is longer than 36500 days"),
+        ({"at": datetime.max.replace(tzinfo=UTC)}, "the delay is longer than 36500 days"),
+        ({"priority": 2**31}, "the priority 2147483648 is not between"),
+        ({"queue": "\ud800"}, "the queue contains a lone surrogate"),
+        ({"key": "\ud800"}, "the key contains a lone surrogate"),
+    ],
+)
+async def test_options_out_of_bounds_are_invalid(
+    tasks_app: Callable[..., Any], options: dict[str, Any], message: str
+) -> None:
+    """The same for every store."""
+    async with tasks_app(Sum) as app:
+        with pytest.raises(InvalidInput, match=message):
+            await app.get(Tasks).enqueue(Sum, {"a": 1}, **options)
+        with pytest.raises(InvalidInput, match="lone surrogate"):
+            await app.get(Tasks).job("\ud800")
+
+
 async def test_enqueue_many_adds_all_jobs_or_none(tasks_app: Callable[..., Any]) -> None:
     """None if an input is invalid."""
     async with tasks_app(Sum) as app:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from actionhero.cli.output import write_rows as write_rows
     from actionhero.cli.standard_streams import reserve_stdout as reserve_stdout
     from actionhero.cli.start import announce as announce
+    from actionhero.logs.formatters import escape as escape
     from actionhero.plugins.host import load_plugins as load_plugins
 
 __getattr__, __dir__, __all__ = lazy_names(
@@ -58,6 +59,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ],
         ".standard_streams": ["reserve_stdout"],
         ".start": ["announce"],
+        "actionhero.logs.formatters": ["escape"],
         "actionhero.plugins.host": ["load_plugins"],
     },
 )

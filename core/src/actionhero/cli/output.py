@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -10,6 +11,7 @@ import click
 
 from actionhero import json, logs
 from actionhero.errors import ErrorType
+from actionhero.logs.formatters import escape
 from actionhero.settings import LoggerSettings
 from actionhero.streams import Chunk, Item
 from actionhero.transport.error_documents import error_document
@@ -39,6 +41,9 @@ _CODES = {
     ErrorType.SERVICE_UNAVAILABLE: EXIT_UNAVAILABLE,
     ErrorType.CONFIG_ERROR: EXIT_CONFIGURATION,
 }
+
+# Controls and direction marks that JSON does not escape by itself.
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 #: The longest text in a column that is not wrapped on a narrow terminal.
 MAX_NAME_LENGTH = 40
@@ -96,7 +101,7 @@ def write_json(value: Any) -> None:
         text = json.dumps_pretty(value).decode().replace("\r\n", "\n").rstrip("\n")
     else:
         text = json.dumps(value).decode()
-    click.echo(text)
+    click.echo(_printable(text))
 
 
 def write_error(error: TypedError, request_id: str, stack: str | None = None) -> NoReturn:
@@ -107,7 +112,7 @@ def write_error(error: TypedError, request_id: str, stack: str | None = None) ->
         request_id=request_id,
         stack=stack,
     )
-    click.echo(json.dumps(document).decode(), err=True)
+    click.echo(_printable(json.dumps(document).decode()), err=True)
     sys.exit(exit_code(error.type))
 
 
@@ -141,7 +146,7 @@ class StreamWriter:
 
             self.items.append(decode(item.body))
             return True
-        return self._write(item.body, newline=True)
+        return self._write(_printable(bytes(item.body).decode()), newline=True)
 
     def _write(self, content: bytes | str, *, newline: bool) -> bool:
         try:
@@ -171,7 +176,17 @@ def configure_logs(app: Application, *, level: str | None = None) -> None:
     app.pipeline.call_log = logs.call_log
 
 
+def _printable(text: str) -> str:
+    """Return JSON with escapes in place of characters that a terminal would interpret."""
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def _cell(value: Any) -> str:
+    """Return the text of a cell; control characters other than line breaks are escaped."""
+    return "\n".join(map(escape, _text(value).split("\n")))
+
+
+def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):

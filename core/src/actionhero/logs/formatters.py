@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import time
@@ -97,7 +98,7 @@ class ConsoleFormatter(logging.Formatter):
             if stack:
                 # Indented, so that its lines are distinct from log lines.
                 lines = _LINE_BREAK.split(redact(stack).rstrip())
-                text += "".join(f"\n    {_escape(line)}" for line in lines)
+                text += "".join(f"\n    {escape(line)}" for line in lines)
         return text
 
     def format_call(self, facts: Mapping[str, Any]) -> str:
@@ -113,12 +114,12 @@ class ConsoleFormatter(logging.Formatter):
         parts = [
             self._color("2", f"{clock}.{int(created % 1 * 1000):03d}"),
             self._color(_COLORS[level], f"{level.upper():<5}"),
-            self._color("2", _escape(logger)),
-            _escape(message),
+            self._color("2", escape(logger)),
+            escape(message),
         ]
         for name, value in facts.items():
             if value is not None:
-                parts.append(self._color("2", f"{_escape(str(name))}=") + _quote(value))
+                parts.append(self._color("2", f"{escape(str(name))}=") + _quote(value))
         return " ".join(parts)
 
     def _color(self, code: str, text: str) -> str:
@@ -127,15 +128,35 @@ class ConsoleFormatter(logging.Formatter):
 
 def replacement_record(record: logging.LogRecord, error: Exception) -> logging.LogRecord:
     """Return a replacement for a record with invalid arguments, which cannot be formatted."""
-    message = record.msg if isinstance(record.msg, str) else f"<{type(record.msg).__qualname__}>"
+    message = _text(record.msg)
+    if isinstance(record.args, tuple):
+        with contextlib.suppress(Exception):
+            message %= tuple(map(_Argument, record.args))
     attributes = {
         name: getattr(record, name)
         for name in ("name", "levelno", "created", "scrubber", "request_id")
         if hasattr(record, name)
     }
+    if record.exc_info:
+        with contextlib.suppress(Exception):
+            traceback.format_exception(*record.exc_info)
+            attributes["exc_info"] = record.exc_info
     location = f"{record.pathname}:{record.lineno}"
     facts = {"format_error": type(error).__qualname__, "location": location}
     return logging.makeLogRecord({**attributes, **facts, "msg": message})
+
+
+class _Argument:
+    """An argument of a record, whose `__str__` or `__repr__` may raise."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __str__(self) -> str:
+        return _text(self._value)
+
+    def __repr__(self) -> str:
+        return ascii(self._value)
 
 
 class _Cache:
@@ -204,14 +225,15 @@ def _level_name(number: int) -> str:
     return next((name for name in reversed(LEVELS) if number >= LEVELS[name]), "debug")
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """Return one line of text without control characters, which a terminal would interpret."""
     return _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def _quote(value: Any) -> str:
     if isinstance(value, str) and _UNQUOTED.fullmatch(value):
-        return _escape(value)
-    return _escape(_json(value))
+        return escape(value)
+    return escape(_json(value))
 
 
 def _json(value: Any) -> str:

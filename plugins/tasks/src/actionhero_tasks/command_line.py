@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+import click
+
 from actionhero import RunMode, UnavailableError
 from actionhero.cli import configure_logs
 from actionhero_tasks.job import StoreUnavailable
@@ -36,6 +38,7 @@ def use_store(app: Application, function: Callable[[JobStore], Result]) -> Resul
 
     Raises:
         UnavailableError: The store cannot be reached.
+        UsageError: A name or an id contains a lone surrogate.
     """
     try:
         store = open_store(app)
@@ -43,5 +46,7 @@ def use_store(app: Application, function: Callable[[JobStore], Result]) -> Resul
             return function(store)
         finally:
             store.close()
+    except UnicodeEncodeError:
+        raise click.UsageError("an argument is not UTF-8") from None
     except StoreUnavailable as error:
         raise UnavailableError(f"cannot use the job store: {error}") from error

@@ -10,6 +10,7 @@ import click
 from actionhero import TypedError
 from actionhero.cli import ActionGroup, loaded_app, reserve_stdout, write_error
 from actionhero.transport import TextPayload, new_identifier, run_interruptible
+from actionhero_tasks.job_options import MAX_DELAY, MAX_PRIORITY
 from actionhero_tasks.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -48,7 +49,12 @@ class EnqueueGroup(ActionGroup):
     help="The earliest time to run the job, such as 2026-05-01T08:00+02:00.",
 )
 @click.option("--queue", help="The queue.  [default: that of the action]")
-@click.option("--priority", type=int, help="Lower numbers run first.")
+@click.option(
+    "--priority",
+    type=click.IntRange(-MAX_PRIORITY, MAX_PRIORITY),
+    metavar="INTEGER",
+    help="Lower numbers run first.",
+)
 @click.option(
     "--key", help="A deduplication key: further jobs with it are not enqueued for a while."
 )
@@ -71,6 +77,8 @@ def enqueue(
     """
     if delay is not None and at is not None:
         raise click.UsageError("--delay and --at cannot be combined")
+    if delay is not None and not abs(delay) <= MAX_DELAY.total_seconds():
+        raise click.BadParameter(f"should be at most {MAX_DELAY.days} days", param_hint="'--delay'")
     context.meta[OPTIONS] = {
         "delay": None if delay is None else timedelta(seconds=delay),
         "at": at,

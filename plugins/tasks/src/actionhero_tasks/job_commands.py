@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 import click
 
-from actionhero.cli import EXIT_FAILED, format_option, write_json, write_rows
+from actionhero.cli import EXIT_FAILED, escape, format_option, write_json, write_rows
 from actionhero_tasks.command_line import load_app, use_store
 from actionhero_tasks.job import JobState
 from actionhero_tasks.reports import Job, job_of
@@ -133,7 +133,7 @@ def _find(context: CommandContext, id: str, wait_seconds: float = 0.0) -> Job:
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(message, err=True)
+    click.echo(escape(message), err=True)
     sys.exit(EXIT_FAILED)
 
 

@@ -97,7 +97,9 @@ def schedules(context: CommandContext, format_: str) -> None:
 
 @tasks.command()
 @click.option("--queue", help="Only of this queue.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="How many."
+)
 @format_option
 @click.pass_obj
 def dead(context: CommandContext, queue: str | None, limit: int, format_: str) -> None:

@@ -9,13 +9,14 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from actionhero import NotFound, ServiceUnavailable, Transactions
+from actionhero import InvalidInput, NotFound, ServiceUnavailable, Transactions
 from actionhero.settings import AppSettings
 from actionhero.transport import new_identifier, request_id
 from actionhero_tasks.batching import in_batches
 from actionhero_tasks.encryption import Encryption
 from actionhero_tasks.envelope import encode_job
 from actionhero_tasks.job import JobState, NewJob, StoreUnavailable
+from actionhero_tasks.job_options import check_priority, check_text, delay_ms, milliseconds
 from actionhero_tasks.keys import key_of
 from actionhero_tasks.reports import FanOut, Job, job_of
 from actionhero_tasks.request_context import current_call
@@ -95,7 +96,8 @@ class Tasks:
 
         Raises:
             ActionNotFound: The action does not exist.
-            InvalidInput: The inputs are invalid.
+            InvalidInput: The inputs are invalid, the delay is longer than `MAX_DELAY`, the priority
+                exceeds `MAX_PRIORITY`, or the queue or key contains a lone surrogate.
             ServiceUnavailable: The store cannot be reached.
         """
         job = self._new_job(action, inputs, delay, at, queue, priority, key)
@@ -290,6 +292,8 @@ class Tasks:
         """
         try:
             return await self._run_in_store(function)
+        except UnicodeEncodeError:
+            raise InvalidInput("a name or an id contains a lone surrogate") from None
         except StoreUnavailable as error:
             raise ServiceUnavailable(
                 "The queue of jobs is not available", retry_after_seconds=1
@@ -339,6 +343,10 @@ class Tasks:
         id = new_identifier()
         call = current_call()
         queue = queue or task.queue
+        priority = task.priority if priority is None else priority
+        check_priority(priority)
+        check_text("queue", queue)
+        check_text("key", key or "")
         body = encode_job(
             registered,
             inputs,
@@ -356,10 +364,10 @@ class Tasks:
             queue=queue,
             action=registered.name,
             body=body,
-            priority=task.priority if priority is None else priority,
-            delay_ms=_delay_ms(delay, at),
+            priority=priority,
+            delay_ms=delay_ms(delay, at),
             key=None if key is None else f"{registered.name} {key}",
-            deduplication_window_ms=_milliseconds(window),
+            deduplication_window_ms=milliseconds(window),
         )
 
     def _in_transaction(self) -> bool:
@@ -380,17 +388,3 @@ class Tasks:
 
 def _read_page(id: str, state: JobState | None, after: int, store: JobStore) -> list[JobRecord]:
     return store.batch_jobs(id, state, after=after, limit=PAGE)
-
-
-def _delay_ms(delay: timedelta | None, at: datetime | None) -> int:
-    if delay is not None and at is not None:
-        raise TypeError("both delay and at; pass one of them")
-    if at is not None:
-        if at.tzinfo is None:
-            raise TypeError(f"at is {at.isoformat()}, without a time zone; add one")
-        delay = at - datetime.now(UTC)
-    return 0 if delay is None else max(_milliseconds(delay), 0)
-
-
-def _milliseconds(time: timedelta) -> int:
-    return time // timedelta(milliseconds=1)
