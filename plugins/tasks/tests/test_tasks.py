@@ -16,6 +16,7 @@ from actionhero import (
     Action,
     ActionNotFound,
     Call,
+    ConfigurationError,
     Conflict,
     File,
     Initializer,
@@ -433,3 +434,24 @@ async def test_a_waiting_worker_survives_an_outage_of_the_store(
         job = await app.get(Tasks).wait(await app.get(Tasks).enqueue(Sum, {"a": 1}))
 
     assert job.state is JobState.DONE
+
+
+async def test_secret_inputs_of_tasks_require_a_secret_key_in_production(
+    tasks_app: Callable[..., Any],
+) -> None:
+    """The start fails, not the first job."""
+
+    class Mail(Action):
+        name = "mail"
+        task = Task()
+
+        async def run(self, password: Secret[str]) -> None:
+            """Do nothing."""
+
+    environ = {"ACTIONHERO_ENV": "production"}
+    with pytest.raises(ConfigurationError, match=r"app\.secret_key is required in production"):
+        async with tasks_app(Mail, environ=environ, store="embedded"):
+            pass
+
+    async with tasks_app(Sum, environ=environ, store="embedded"):
+        pass

@@ -6,7 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from actionhero import Initializer, RunMode, UnavailableError
+from actionhero.settings import AppSettings
 from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
+from actionhero_tasks.settings import TasksSettings
+from actionhero_tasks.task import ATTRIBUTE
 from actionhero_tasks.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -32,10 +35,14 @@ class TasksInitializer(Initializer):
         """Check the store and the broker, unless the application runs a single command.
 
         Raises:
+            ConfigurationError: `app.secret_key` is not set in production, and is needed.
             UnavailableError: One of them cannot be used.
         """
         if app.mode is RunMode.CLI or self._tasks is None:
             return
+        if app.environment == "production" and _needs_secret_key(app):
+            # Otherwise the first secret input, or the first sign-in to the page, would fail.
+            app.get(AppSettings).get_secret_key(app.environment)
         try:
             await self._tasks.check()
         except BrokerUnavailable as error:
@@ -55,3 +62,11 @@ class TasksInitializer(Initializer):
         """Raise if the store cannot be used."""
         if self._tasks is not None:
             await self._tasks.check()
+
+
+def _needs_secret_key(app: Application) -> bool:
+    """Return whether the page has a password, or an action with `task` has secret inputs."""
+    return app.get(TasksSettings).operator_password is not None or any(
+        action.inputs.sensitive_names and action.attribute(ATTRIBUTE) is not None
+        for action in app.actions
+    )
