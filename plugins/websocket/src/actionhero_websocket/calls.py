@@ -1,30 +1,25 @@
-"""The calls of one client, each from its message to its response: `CallQueue`."""
+"""One call of a client, from its message to its response: `OpenCall`."""
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from actionhero import (
     ConnectionTypeNotFound,
-    ErrorType,
     Event,
-    InvalidInput,
     Outcome,
     ServiceUnavailable,
     Stream,
 )
-from actionhero.transport import InvalidPayload, ParsedPayload, PendingCall
 from actionhero_web import encode_event
 from actionhero_websocket import messages
-from actionhero_websocket.eager_start import start_eagerly
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine
 
     from actionhero import Connection, TypedError
-    from actionhero.transport import Payload, RegisteredAction
+    from actionhero.transport import Payload, PendingCall, RegisteredAction
     from actionhero_websocket.session_registry import SessionRegistry
 
 
@@ -59,7 +54,7 @@ class OpenCall:
         pending: The state of the call for the pipeline.
     """
 
-    __slots__ = ("_action", "_inputs", "_is_ended", "_is_streaming", "id", "pending", "session",
+    __slots__ = ("_inputs", "_is_ended", "_is_streaming", "action", "id", "pending", "session",
                  "task")  # fmt: skip
 
     def __init__(
@@ -72,7 +67,7 @@ class OpenCall:
     ) -> None:
         self.session = session
         self.id = id
-        self._action = action
+        self.action = action
         self._inputs = inputs
         self._is_ended = self._is_streaming = False
         self.pending = pending
@@ -81,7 +76,7 @@ class OpenCall:
 
     def execute(self) -> Coroutine[Any, Any, Outcome]:
         """Return the coroutine of the call."""
-        session, action = self.session, self._action
+        session, action = self.session, self.action
         return session.registry.execute(
             session.connection,
             action.name,
@@ -92,7 +87,7 @@ class OpenCall:
 
     def respond(self, outcome: Outcome) -> None:
         """Send the response."""
-        session, id, action = self.session, self.id, self._action
+        session, id, action = self.session, self.id, self.action
         error = outcome.error
         if action.streams and error is None and self._has_streamed(outcome.value):
             session.send_text(messages.stream_end(id))
@@ -115,7 +110,7 @@ class OpenCall:
             self.respond(Outcome(error=ServiceUnavailable("The server is shutting down")))
 
     def _has_streamed(self, value: Any) -> bool:
-        return self._is_streaming or isinstance(value, Stream) or self._action.is_generator
+        return self._is_streaming or isinstance(value, Stream) or self.action.is_generator
 
     async def _send_chunk(self, item: Any) -> bool:
         self._is_streaming = True
@@ -130,122 +125,13 @@ class OpenCall:
         document = session.registry.error_document(
             error, request_id=self.pending.identify(), stack=stack
         )
-        if self._action.is_generator:
+        if self.action.is_generator:
             # An event, as over HTTP.
             event = encode_event(Event(document, event="error"))
             session.send_text(messages.chunk(id, event))
         else:
             session.send_text(messages.error(id, document))
         session.send_text(messages.stream_end(id))
-
-
-class CallQueue:
-    """The calls of one client: those that run, up to a limit, and those that wait.
-
-    Args:
-        registry: The registry of sessions.
-        limit: The maximum number of concurrent calls.
-    """
-
-    __slots__ = ("_is_starting", "_limit", "_registry", "_running", "_waiting")
-
-    def __init__(self, registry: SessionRegistry, limit: int) -> None:
-        self._registry = registry
-        self._limit = limit
-        self._running: set[OpenCall] = set()
-        #: Whether the first step of a call is running.
-        self._is_starting = False
-        self._waiting: deque[OpenCall] | None = None
-
-    def submit(
-        self, session: CallingSession, id: Any, action: RegisteredAction, params: Any
-    ) -> bool:
-        """Start a call, or queue it; return whether there was room for it."""
-        registry = self._registry
-        inputs = ParsedPayload(params) if type(params) is dict else _payload_of_other(params)
-        if len(self._running) >= self._limit:
-            pending = PendingCall(eager=not action.streams)
-            return self._enqueue(OpenCall(session, id, action, inputs, pending))
-        if action.streams:
-            self._start(OpenCall(session, id, action, inputs, PendingCall(eager=False)))
-            return True
-        pending = registry.pending
-        coroutine = registry.execute(session.connection, action.name, inputs, pending=pending)
-        self._is_starting = True
-        started = start_eagerly(coroutine, registry.loop)
-        self._is_starting = False
-        # Most calls finish with their first step: no state of them remains.
-        if isinstance(started, Outcome):
-            respond(session, id, action, started, pending)
-            pending.call = None
-            session.end_if_idle()
-            return True
-        registry.pending = PendingCall()
-        self._track(OpenCall(session, id, action, inputs, pending), started)
-        return True
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no call runs or waits."""
-        return not (self._running or self._is_starting)
-
-    def cancel(self) -> None:
-        """Cancel the running calls, and discard the waiting ones."""
-        self._waiting = None
-        for call in list(self._running):
-            if call.task is not None:
-                call.task.cancel()
-
-    def end_stream(self, id: Any) -> None:
-        """End the stream that a message has started; without effect if it has ended already."""
-        waiting = self._waiting or deque()
-        for call in (*waiting, *self._running):
-            if call.id == id:
-                call.end()
-                if call in waiting:
-                    waiting.remove(call)
-                    call.respond_cancelled()
-                return
-
-    def _enqueue(self, call: OpenCall) -> bool:
-        if self._waiting is None:
-            self._waiting = deque()
-        if len(self._waiting) >= self._registry.settings.waiting_calls:
-            return False
-        self._waiting.append(call)
-        return True
-
-    def _start(self, call: OpenCall) -> None:
-        self._is_starting = True
-        started = start_eagerly(call.execute(), self._registry.loop)
-        self._is_starting = False
-        if isinstance(started, Outcome):
-            call.respond(started)
-            call.session.end_if_idle()
-        else:
-            self._track(call, started)
-
-    def _track(self, call: OpenCall, task: asyncio.Task[Outcome]) -> None:
-        call.task = task
-        self._registry.pipeline.start_timeout(call.pending, task)
-        self._running.add(call)
-        self._registry.call_started()
-        task.add_done_callback(lambda task: self._finish(call, task))
-
-    def _finish(self, call: OpenCall, task: asyncio.Task[Outcome]) -> None:
-        """Send the response of a call, and start the next ones."""
-        try:
-            if not task.cancelled():
-                call.respond(task.result())
-            else:
-                call.respond_cancelled()
-        finally:
-            self._running.discard(call)
-            # Eagerly: a call of a message that arrives now must not start before them.
-            while self._waiting and len(self._running) < self._limit:
-                self._start(self._waiting.popleft())
-            self._registry.call_finished()
-            call.session.end_if_idle()
 
 
 def respond(
@@ -274,12 +160,3 @@ def respond(
         respond(session, id, action, failed, pending)
     else:
         session.send_text(body)
-
-
-def _payload_of_other(params: Any) -> Payload:
-    """Return the payload of `params` that are not an object."""
-    if params is None:
-        return ParsedPayload({})
-    return InvalidPayload(
-        InvalidInput("Missing required param: undefined", type=ErrorType.PARAM_REQUIRED)
-    )

@@ -13,7 +13,7 @@ from actionhero import (
 )
 from actionhero.transport import dumps, loads, new_identifier
 from actionhero_websocket import messages
-from actionhero_websocket.calls import CallQueue
+from actionhero_websocket.call_queue import CallQueue
 from actionhero_websocket.connections.live_connection import LiveConnection
 from actionhero_websocket.protocol import frames
 from actionhero_websocket.protocol.socket import Socket

@@ -12,7 +12,7 @@ from actionhero_web import WebSettings
 from actionhero_websocket import messages
 from actionhero_websocket.connections.connections import connections_for
 from actionhero_websocket.connections.process_connections import ProcessConnections
-from actionhero_websocket.exposure import is_exposed
+from actionhero_websocket.exposure import is_exposed, is_ordered
 from actionhero_websocket.protocol import frames
 from actionhero_websocket.protocol.socket_registry import SocketRegistry
 from actionhero_websocket.settings import WebSocketSettings
@@ -58,6 +58,10 @@ class SessionRegistry:
         self.actions = {
             name: action for action in app.actions if is_exposed(action) for name in action.names
         }
+        #: The names of the actions of which a client has at most one running call.
+        self.ordered_actions = frozenset(
+            action.name for action in self.actions.values() if is_ordered(action)
+        )
         self.cancels_on_disconnect = web.cancel_on_disconnect
         self._format = web.response_format
         #: Whether the grace period is over: calls that are cancelled now get an error response.

@@ -64,6 +64,8 @@ class MessageCreate(Action):
 
     name = "message:create"
     web = Route.put("/message")
+    # Messages of one client are saved in the order in which it sends them.
+    websocket = "ordered"
     openapi = Operation(errors=[], examples={"a greeting": {"body": "Hello"}})
     middleware = [RequireSession()]
 
