@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from plugins.websocket.tests.socketapp.errors import ERRORS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,12 +125,16 @@ def test_refused_subscriptions_have_a_reason(
     assert response["error"]["type"] == "CONNECTION_CHANNEL_AUTHORIZATION"
 
 
-def test_unexpected_errors_of_channels_reveal_no_internals(server: ServerProcess) -> None:
+@pytest.mark.parametrize("name", ERRORS)
+def test_unexpected_errors_of_channels_reveal_no_internals(
+    server: ServerProcess, name: str
+) -> None:
     """They are logged."""
-    error = server.connect().request(messageType="subscribe", channel="broken")["error"]
+    channel = f"broken:{name}"
+    error = server.connect().request(messageType="subscribe", channel=channel)["error"]
 
     assert (error["message"], error["type"]) == ("Internal error", "CONNECTION_ACTION_RUN")
-    server.wait_for("subscribing to channel 'broken' failed")
+    server.wait_for(f"subscribing to channel '{channel}' failed")
 
 
 def test_the_number_of_subscriptions_is_limited(server: ServerProcess) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from plugins.websocket.tests.socketapp.errors import ERRORS
 from redis import Redis
 
 from actionhero import UnavailableError
@@ -379,18 +380,19 @@ def test_listeners_refuse_connections(
         assert f" disconnected {query} " not in listening.stderr
 
 
-def test_failing_listeners_are_logged(listening: ServerProcess) -> None:
+@pytest.mark.parametrize("name", ERRORS)
+def test_failing_listeners_are_logged(listening: ServerProcess, name: str) -> None:
     """With their plugin, and the connection stays open."""
-    client = listening.connect("/api?fails")
+    client = listening.connect(f"/api?fails={name}")
     assert client.call("own")["response"]
     client.close()
-    other = listening.connect("/api?fails-later")
+    other = listening.connect(f"/api?fails-later={name}")
     assert other.call("own")["response"]
     other.close()
 
-    name = r"socketapp.connections.ByQuery \(the application\) failed: expected Traceback"
-    listening.wait_for(f"on_connect of {name}")
-    listening.wait_for(f"on_disconnect of {name}")
+    listener = r"socketapp.connections.ByQuery \(the application\) failed: expected Traceback"
+    for method in ("on_connect", "on_disconnect"):
+        listening.wait_for(rf"{method} of {listener}[^:]*(\n    .*)*{name}")
 
 
 def test_clients_that_disconnect_cancel_their_listeners(listening: ServerProcess) -> None:

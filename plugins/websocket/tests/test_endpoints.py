@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from plugins.websocket.tests.conftest import frame
+from plugins.websocket.tests.socketapp.errors import ERRORS
 
 if TYPE_CHECKING:
     from plugins.websocket.tests.conftest import Frame, ServerProcess, StartServer
@@ -37,11 +38,12 @@ def test_a_handler_that_returns_closes_its_socket(server: ServerProcess) -> None
     assert client.is_closed()
 
 
-def test_a_handler_that_fails_closes_its_socket(server: ServerProcess) -> None:
+@pytest.mark.parametrize("name", ERRORS)
+def test_a_handler_that_fails_closes_its_socket(server: ServerProcess, name: str) -> None:
     """With 1011 and without internals; the exception is logged."""
     client = server.connect("/fail")
 
-    client.send_frame(TEXT, "fail")
+    client.send_frame(TEXT, name)
 
     close = client.read_frame()
     assert (close.code, close.reason) == (1011, "Internal error")

@@ -212,6 +212,18 @@ def interrupt_process(error: BaseException) -> None:
         asyncio.get_running_loop().call_soon(_raise, error)
 
 
+def ends_task(error: BaseException) -> bool:
+    """Return whether an error cancels the current task or closes its coroutine.
+
+    It must be raised again. A `CancelledError` of something that the task has awaited, such as
+    another task, is an error like any other.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is None or task.cancelling() > 0
+    return isinstance(error, GeneratorExit)
+
+
 def _raise(error: BaseException) -> None:
     raise error
 

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from actionhero.pipeline import Pipeline as Pipeline
     from actionhero.pipeline.error_handling import INTERNAL_ERROR as INTERNAL_ERROR
     from actionhero.pipeline.error_handling import ErrorHandler as ErrorHandler
+    from actionhero.pipeline.error_handling import ends_task as ends_task
     from actionhero.process import EXIT_SOFTWARE as EXIT_SOFTWARE
     from actionhero.process import STOP_SIGNALS as STOP_SIGNALS
     from actionhero.process import StopSignals as StopSignals
@@ -82,7 +83,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".file_lock": ["FileLock", "is_locked"],
         ".error_documents": ["error_document", "error_problems"],
         "actionhero.action": ["RegisteredAction"],
-        "actionhero.pipeline.error_handling": ["ErrorHandler", "INTERNAL_ERROR"],
+        "actionhero.pipeline.error_handling": ["ErrorHandler", "INTERNAL_ERROR", "ends_task"],
         "actionhero.call": ["WithInputs", "WithoutInputs"],
         "actionhero.errors": ["ABSENT"],
         "actionhero.health": ["Diagnosis", "Finding", "Health"],

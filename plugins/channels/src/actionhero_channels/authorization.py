@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from actionhero.transport import ends_task
+
 if TYPE_CHECKING:
     from actionhero_channels.channel import Channel, Subscription
 
@@ -41,5 +43,7 @@ async def run_after(
     for middleware in reversed(channel.middleware[:entered]):
         try:
             await middleware.after(subscription)
-        except Exception:
+        except BaseException as error:
+            if ends_task(error):
+                raise
             logger.exception("channel %r: %s.after failed", subscription.channel, middleware)

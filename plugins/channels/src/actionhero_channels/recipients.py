@@ -85,7 +85,7 @@ class Recipients:
     def _is_visible(self, delivery: Delivery, subscription: Subscription) -> bool:
         try:
             return self._channel.visible(delivery, subscription)
-        except Exception:
+        except BaseException:
             if self._failed is not delivery:
                 self._failed = delivery
                 logger.exception("channel %r: visible failed; the broadcast is hidden", self._name)

@@ -8,6 +8,7 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Final
 
 from actionhero import ChannelRefused, Event, NotFound, ServiceUnavailable, Session
+from actionhero.transport import ends_task
 from actionhero_channels import ChannelNotFound
 from actionhero_sse.event_stream import EventStream
 from actionhero_sse.settings import SseSettings
@@ -128,7 +129,9 @@ class StreamRegistry:
             async with stream.authorizing:
                 session = await self._load_session(stream)
                 ended = await self._channels.reauthorize(stream, session)
-        except Exception as error:  # noqa: BLE001 - the author's `authorize` and middleware
+        except BaseException as error:
+            if ends_task(error):
+                raise
             outcome = self._app.pipeline.error_outcome("authorizing an event stream again", error)
             stream.fail(outcome.error or ServiceUnavailable("Channels are not available"))
             return

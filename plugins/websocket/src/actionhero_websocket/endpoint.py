@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable  # noqa: TC003 - fields of a dat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from actionhero.transport import ends_task
 from actionhero_websocket.protocol import frames
 from actionhero_websocket.protocol.socket import Socket
 from actionhero_websocket.rate import MessageRate
@@ -190,9 +191,9 @@ class EndpointSocket(Socket):
     async def _run(self) -> None:
         try:
             await self._endpoint.serve(self)
-        except asyncio.CancelledError:
-            return
-        except Exception as error:
+        except BaseException as error:
+            if ends_task(error):
+                raise
             logger.exception("endpoint %r failed: %s", self.request.path, error)
             code, reason = frames.INTERNAL_ERROR, "Internal error"
         else:

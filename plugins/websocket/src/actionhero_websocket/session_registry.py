@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ChannelRefused, Session
-from actionhero.transport import PendingCall, new_identifier
+from actionhero.transport import PendingCall, ends_task, new_identifier
 from actionhero_web import WebSettings
 from actionhero_websocket import messages
 from actionhero_websocket.connections.connections import connections_for
@@ -144,7 +144,9 @@ class SessionRegistry:
         async with self._cleanup_slots:
             try:
                 await cleanup()
-            except Exception as error:  # noqa: BLE001 - presence expires in any case
+            except BaseException as error:
+                if ends_task(error):
+                    raise
                 self.pipeline.error_outcome("unsubscribing from all channels", error)
 
     def start(self) -> None:

@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from actionhero import ChannelRefused, ErrorType, RateLimited, ServiceUnavailable, TypedError
-from actionhero.transport import ABSENT
+from actionhero.transport import ABSENT, ends_task
 from actionhero_websocket import messages
 from actionhero_websocket.protocol import frames
 
@@ -190,9 +190,9 @@ class Subscriptions:
             result = await registry.channels.subscribe(
                 session, channel, session=user_session, since=since
             )
-        except (asyncio.CancelledError, GeneratorExit):
-            raise
-        except BaseException as error:  # noqa: BLE001 - the author's `authorize` and middleware
+        except BaseException as error:
+            if ends_task(error):
+                raise
             self._send_failure(request, f"subscribing to channel {channel!r}", error)
             return
         finally:
@@ -231,9 +231,9 @@ class Subscriptions:
         channel = request.channel
         try:
             await self._registry.channels.unsubscribe(self._session, channel)
-        except (asyncio.CancelledError, GeneratorExit):
-            raise
-        except BaseException as error:  # noqa: BLE001 - as above
+        except BaseException as error:
+            if ends_task(error):
+                raise
             self._send_failure(request, f"unsubscribing from channel {channel!r}", error)
             return
         self._session.send_text(messages.unsubscribed(request.id, channel))
@@ -257,9 +257,9 @@ class Subscriptions:
             async with self._reauthorizing:
                 user_session = await self._load_session()
                 ended = await registry.channels.reauthorize(session, user_session)
-        except (asyncio.CancelledError, GeneratorExit):
-            raise
-        except BaseException as error:  # noqa: BLE001 - as above
+        except BaseException as error:
+            if ends_task(error):
+                raise
             registry.pipeline.error_outcome("authorizing subscriptions again", error)
             # Without an authorization, all subscriptions end.
             await registry.channels.unsubscribe_all(session)

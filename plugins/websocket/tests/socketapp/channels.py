@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from actionhero import Action, Call, ChannelRefused, Inputs
 from actionhero_channels import Channel, Channels
 
+from .errors import fail  # noqa: TID252 - an application in itself
+
 if TYPE_CHECKING:
     from actionhero_channels import Subscription
 
@@ -65,10 +67,10 @@ class Many(Channel):
 class Broken(Channel):
     """Raises an unexpected exception."""
 
-    name = "broken"
+    name = "broken:{error}"
 
     async def authorize(self, subscription: Subscription) -> None:
-        raise RuntimeError("expected Traceback")
+        fail(subscription.params["error"])
 
 
 class BroadcastInputs(Inputs):

@@ -15,6 +15,8 @@ from actionhero_websocket import (
     WebSocketSettings,
 )
 
+from .errors import fail  # noqa: TID252 - an application in itself
+
 if TYPE_CHECKING:
     from actionhero_websocket import ConnectionInfo
 
@@ -143,8 +145,8 @@ if "SOCKETAPP_LISTENERS" in os.environ:
                 raise Forbidden("Not today")
             if query == "unavailable":
                 raise ServiceUnavailable("Later")
-            if query == "fails":
-                raise RuntimeError("expected Traceback")
+            if query.startswith("fails="):
+                fail(query.removeprefix("fails="))
             if query == "lost":
                 raise ConnectionError("the database")
             if query == "hangs":
@@ -165,5 +167,5 @@ if "SOCKETAPP_LISTENERS" in os.environ:
 
         async def on_disconnect(self, connection: LiveConnection, code: int) -> None:
             log(f"disconnected {connection.raw.query} {code} {connection.is_open}")
-            if connection.raw.query == "fails-later":
-                raise RuntimeError("expected Traceback")
+            if connection.raw.query.startswith("fails-later="):
+                fail(connection.raw.query.removeprefix("fails-later="))

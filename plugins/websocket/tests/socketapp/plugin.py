@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from actionhero import hookimpl
 from actionhero_websocket import ConnectionListener, Endpoint
 
+from .errors import fail  # noqa: TID252 - an application in itself
+
 if TYPE_CHECKING:
     from actionhero_websocket import EndpointSocket, LiveConnection
 
@@ -33,10 +35,9 @@ async def silent(socket: EndpointSocket) -> None:
     await asyncio.Event().wait()
 
 
-async def fail(socket: EndpointSocket) -> None:
-    """Raise an exception on the first message."""
-    await socket.receive()
-    raise RuntimeError("expected Traceback")
+async def fail_on_message(socket: EndpointSocket) -> None:
+    """Raise the exception that the first message names."""
+    fail(str(await socket.receive()))
 
 
 async def once(socket: EndpointSocket) -> None:
@@ -56,7 +57,7 @@ def actionhero_websocket_endpoints() -> list[Endpoint]:
         Endpoint("/fast-echo", echo, messages_per_second=0),
         Endpoint("/slow-echo", slow_echo),
         Endpoint("/silent", silent),
-        Endpoint("/fail", fail),
+        Endpoint("/fail", fail_on_message),
         Endpoint("/once", once),
         *conflict,
     ]

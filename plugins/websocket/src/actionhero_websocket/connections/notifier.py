@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from actionhero import ErrorType, TypedError
+from actionhero.transport import ends_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,7 +66,9 @@ class ConnectionNotifier:
                 await registered.listener.on_connect(connection)
             except TypedError:
                 raise
-            except Exception as error:
+            except BaseException as error:
+                if ends_task(error):
+                    raise
                 operation = f"on_connect of {registered.description}"
                 typed = self._errors.error_outcome(operation, error).error
                 if typed is not None and typed.type is ErrorType.SERVICE_UNAVAILABLE:
@@ -83,5 +86,7 @@ class ConnectionNotifier:
         for registered in reversed(self._connected.pop(connection, [])):
             try:
                 await registered.listener.on_disconnect(connection, code)
-            except Exception as error:  # noqa: BLE001 - the author's code
+            except BaseException as error:
+                if ends_task(error):
+                    raise
                 self._errors.error_outcome(f"on_disconnect of {registered.description}", error)
