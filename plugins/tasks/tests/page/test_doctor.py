@@ -52,7 +52,9 @@ def test_a_weak_password_is_a_warning(
     tmp_path: Path, password: str | None, finding: str, message: str
 ) -> None:
     """The message does not contain it. Without a password there is no page."""
-    settings = {} if password is None else {"ACTIONHERO_TASKS__OPERATOR_PASSWORD": password}
+    settings: dict[str, Any] = (
+        {} if password is None else {"ACTIONHERO_TASKS__OPERATOR_PASSWORD": password}
+    )
 
     [(kind, text)] = diagnose_password(tmp_path, **settings)
 
