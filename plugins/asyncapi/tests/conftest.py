@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -22,6 +23,7 @@ from actionhero_sessions import plugin as sessions_plugin
 from actionhero_sse import plugin as sse_plugin
 from actionhero_web import plugin as web_plugin
 from actionhero_web.server import WebServer
+from actionhero_websocket import Connections
 from actionhero_websocket import plugin as websocket_plugin
 
 if TYPE_CHECKING:
@@ -122,6 +124,25 @@ class Nothing(Action):
         return None
 
 
+class Endless(Action):
+    name = "endless"
+    websocket = True
+
+    async def run(self) -> AsyncIterator[int]:
+        yield 1
+        await asyncio.Event().wait()
+
+
+class Greet(Action):
+    """Send a message to the client of the call."""
+
+    name = "greet"
+    websocket = True
+
+    async def run(self, call: Call) -> None:
+        await call.get(Connections).send(call.connection.id, {"text": "Hello"})
+
+
 class Private(Action):
     name = "private"
     websocket = True
@@ -169,6 +190,8 @@ ACTIONS = (
     RemarkStream,
     RemarkCsv,
     Nothing,
+    Endless,
+    Greet,
     Private,
     Upload,
     Hidden,

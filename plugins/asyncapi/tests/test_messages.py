@@ -73,6 +73,31 @@ async def test_requests_and_replies_have_the_schema_of_their_operation(
         assert [name for name in names if contract.matches(name, reply)], reply
 
 
+async def test_cancel_and_direct_have_the_schemas_of_their_operations(origin: str) -> None:
+    async with (
+        aiohttp.ClientSession() as client,
+        client.get(f"{origin}/asyncapi.json") as response,
+        client.ws_connect(f"{origin}/ws") as socket,
+    ):
+        contract = Contract(await response.json())
+        await socket.send_json({"messageType": "action", "action": "greet"})
+        direct, _ = [await socket.receive_json() for _ in range(2)]
+        await socket.send_json({"messageType": "action", "messageId": 1, "action": "endless"})
+        await socket.receive_json()
+        cancel = {"messageType": "cancel", "messageId": 1}
+        await socket.send_json(cancel)
+        end = await socket.receive_json()
+
+    operations = contract.document["operations"]
+    (sent,) = contract.names(operations["direct"])
+    (request,) = contract.names(operations["cancel"])
+    assert contract.matches(sent, direct)
+    assert not contract.matches(sent, end)
+    assert contract.matches(request, cancel)
+    assert not contract.matches(request, {"messageType": "cancel"})
+    assert contract.matches(contract.names(operations["cancel"]["reply"])[0], end)
+
+
 async def test_broadcasts_have_the_schemas_of_their_channel(origin: str) -> None:
     """Over WebSocket, and as server-sent events."""
     async with (

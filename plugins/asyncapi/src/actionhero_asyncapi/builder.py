@@ -16,6 +16,7 @@ from actionhero_asyncapi.channels import (
 )
 from actionhero_asyncapi.messages import (
     CORRELATION,
+    REQUESTS,
     event_messages,
     identifier,
     protocol_messages,
@@ -130,19 +131,25 @@ class DocumentBuilder:
     # -- WebSocket -----------------------------------------------------------------------------
 
     def _add_socket(self) -> None:
-        """Add the channel of a whole socket, with the requests of clients and their replies."""
+        """Add the channel of a whole socket, with its requests, replies and direct messages."""
         self._messages |= protocol_messages()
         names = [name for name in self._messages if name not in {"presence", "gap"}]
         self._channels[SOCKET] = {
             "address": "/",
             "title": "A socket",
-            "description": "The requests of a client, and their replies.",
+            "description": "The requests of a client, their replies, and messages to this client.",
             "servers": self._server_references("ws", "wss"),
             "messages": _references(names),
             "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
         }
-        for name in ("subscribe", "unsubscribe"):
-            self._add_request(name, self._messages[name]["summary"], name, (f"{name}d", "error"))
+        for name, replies in REQUESTS.items():
+            self._add_request(name, self._messages[name]["summary"], name, replies)
+        operation = self._add_sending("direct", SOCKET, ["direct"])
+        operation["summary"] = self._messages["direct"]["summary"]
+        self._add_calls()
+
+    def _add_calls(self) -> None:
+        """Add the calls of actions."""
         messages = ActionMessages(self._types, self._components)
         for action in self._actions:
             request, reply = messages.request(action), messages.reply(action)
@@ -222,11 +229,16 @@ class DocumentBuilder:
         self._messages[broadcast["name"]] = broadcast
         names = [broadcast["name"], *others]
         self._channels[key] = definition | {"messages": _references(names)}
-        self._operations[f"broadcast_{key}"] = {
+        self._add_sending(f"broadcast_{key}", key, names)
+
+    def _add_sending(self, key: str, channel: str, names: Iterable[str]) -> dict[str, Any]:
+        """Add an operation in which the server sends messages, and return it."""
+        operation = self._operations[key] = {
             "action": "send",
-            "channel": {"$ref": f"#/channels/{key}"},
-            "messages": [_in_channel(key, name) for name in names],
+            "channel": {"$ref": f"#/channels/{channel}"},
+            "messages": [_in_channel(channel, name) for name in names],
         }
+        return operation
 
     def _content(self, channel: Channel) -> dict[str, Any]:
         """Return the schema of the messages of a channel."""

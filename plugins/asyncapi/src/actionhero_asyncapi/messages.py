@@ -24,6 +24,13 @@ _CHANNEL: Final[Schema] = {"type": "string", "pattern": f"^{CHANNEL_NAME.pattern
 #: The correlation of request and reply.
 CORRELATION: Final = {"messageId": {"location": "$message.payload#/messageId"}}
 
+#: The requests of the protocol, besides calls, with the names of their replies.
+REQUESTS: Final = {
+    "subscribe": ("subscribed", "error"),
+    "unsubscribe": ("unsubscribed", "error"),
+    "cancel": ("stream_end", "error"),
+}
+
 
 def object_schema(required: str = "", **properties: Schema) -> Schema:
     """Return the schema of an object.
@@ -64,7 +71,7 @@ def value_of_message_type(kind: str) -> Schema:
 
 
 def protocol_messages() -> dict[str, dict[str, Any]]:
-    """Return the messages about channels, the error, and the end of a stream, by name."""
+    """Return the messages that do not depend on the application, by name."""
     channels = {"type": "array", "items": _CHANNEL, "minItems": 1}
     only_channel = object_schema("channel", channel=_CHANNEL)
     subscribed = object_schema(
@@ -93,6 +100,7 @@ def protocol_messages() -> dict[str, dict[str, Any]]:
         "type": ["string", "null"],
         "description": "The id of the last broadcast received, to resume a subscription.",
     }
+    direct = {"description": "Any JSON value that the application sends."}
     return {
         "subscribe": message(
             "subscribe",
@@ -124,6 +132,11 @@ def protocol_messages() -> dict[str, dict[str, Any]]:
             object_schema("unsubscribed", messageId=MESSAGE_ID, unsubscribed=only_channel),
             correlated=True,
         ),
+        "direct": message(
+            "direct",
+            "A message to this client, without a channel.",
+            object_schema("direct", direct=object_schema("message", message=direct)),
+        ),
         "gap": message(
             "gap",
             "Broadcasts of a channel may have been lost.",
@@ -138,6 +151,16 @@ def protocol_messages() -> dict[str, dict[str, Any]]:
             "error",
             "The request has failed.",
             {"allOf": [reference("Error"), object_schema(messageId=MESSAGE_ID)]},
+            correlated=True,
+        ),
+        "cancel": message(
+            "cancel",
+            "End a stream before its last chunk.",
+            object_schema(
+                "messageType messageId",
+                messageType=value_of_message_type("cancel"),
+                messageId=MESSAGE_ID | {"description": "That of the call."},
+            ),
             correlated=True,
         ),
         "stream_end": message(
