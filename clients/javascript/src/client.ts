@@ -41,6 +41,8 @@ export interface ClientEvents {
   sessionEnd: { channel: string };
   /** Broadcasts of a channel may have been lost. */
   gap: { channel: string };
+  /** The server has sent a message to this client, without a channel. */
+  direct: { message: any };
   /** The server has sent an error that does not name a message. */
   error: CallFailed;
 }
@@ -329,9 +331,11 @@ export class ActionHeroClient<Actions = AnyActions> extends Emitter<ClientEvents
 
   // --- received ------------------------------------------------------------------------------
 
-  #handleMessage({ message, gap, unsubscribed, error }: Reply): void {
+  #handleMessage({ message, direct, gap, unsubscribed, error }: Reply): void {
     if (message) {
       this.#subscriptions.get(message.channel)?.receive(message);
+    } else if (direct) {
+      this.emit("direct", direct);
     } else if (gap) {
       this.#subscriptions.get(gap.channel)?.noteGap();
     } else if (unsubscribed) {

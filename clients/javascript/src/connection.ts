@@ -59,6 +59,7 @@ export interface Reply {
   chunk?: string;
   subscribed?: unknown;
   message?: { channel: string; message: unknown; sender: string; id?: string };
+  direct?: { message: unknown };
   gap?: { channel: string };
   unsubscribed?: { channel: string };
 }

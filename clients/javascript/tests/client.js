@@ -23,6 +23,12 @@ async function take(iterable, count) {
   assert.fail(`the iteration has ended after ${items.length} items`);
 }
 
+/** Start a session, and return the headers with its cookie. */
+async function signIn() {
+  const response = await fetch(`${server.url}/api/session`, { method: "PUT" });
+  return { cookie: response.headers.getSetCookie()[0].split(";")[0] };
+}
+
 // --- calls -----------------------------------------------------------------------------------
 
 test("a call resolves with the response, or is rejected with the error of the server", async () => {
@@ -221,9 +227,20 @@ test("a refused subscription ends with the error of the server", async () => {
   assert.equal(client.state, "open");
 });
 
+test("messages to the client are events, from the first one on", async () => {
+  const client = connect({}, { headers: await signIn() });
+  const messages = [];
+  client.on("direct", ({ message }) => messages.push(message));
+  const last = once(client, "direct", ({ message }) => message === null);
+
+  await client.call("notify", { user: 7, message: null });
+
+  await last;
+  assert.deepEqual(messages, [{ welcome: 7 }, null]);
+});
+
 test("the end of a session ends its subscriptions, and is an event", async () => {
-  const response = await fetch(`${server.url}/api/session`, { method: "PUT" });
-  const headers = { cookie: response.headers.getSetCookie()[0].split(";")[0] };
+  const headers = await signIn();
   const client = connect({}, { headers });
   const members = client.subscribe("members");
   await members.ready;

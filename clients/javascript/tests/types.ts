@@ -90,6 +90,9 @@ export async function untyped(): Promise<void> {
   client.on("state", ({ state }) => {
     expect<typeof state>()<"idle" | "connecting" | "open" | "waiting" | "closed">(true);
   });
+  client.on("direct", ({ message }) => {
+    expect<typeof message>()<any>(true);
+  });
   // @ts-expect-error: no such event
   client.on("nonesuch", () => {});
 }

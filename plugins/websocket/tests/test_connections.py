@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import select
 import signal
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from plugins.websocket.tests.peers import url
 from plugins.websocket.tests.socketapp.errors import ERRORS
 from redis import Redis
 
 from actionhero import UnavailableError
 from actionhero.cli import CommandContext
 from actionhero_redis.testing import throw_away_redis
+from actionhero_websocket.client import DirectMessage, connect
 from actionhero_websocket.commands import connections
 
 if TYPE_CHECKING:
@@ -348,6 +351,20 @@ def test_listeners_are_called_before_the_first_message(listening: ServerProcess)
     assert greeting == {"direct": {"message": {"hello": "zoe", "session": {"userId": "zoe"}}}}
     assert response["response"]["id"]
     listening.wait_for("disconnected greets 4123 False")
+
+
+async def test_messages_are_events_of_the_client(listening: ServerProcess) -> None:
+    """From the first one on, which a listener sends."""
+    async with connect(f"{url(listening)}?greets") as client:
+        events: asyncio.Queue[Any] = asyncio.Queue()
+        client.listen(events.put_nowait)
+        own = await client.call("own")
+        await client.call("connections:send", id=own["id"], message=None)
+
+        received = [await events.get() for _ in range(2)]
+
+    assert [type(event) for event in received] == [DirectMessage, DirectMessage]
+    assert [event.message for event in received] == [{"hello": None, "session": {}}, None]
 
 
 @pytest.mark.parametrize(("query", "code", "reason"), [

@@ -8,6 +8,7 @@ from typing import Any
 
 from actionhero import Action, Call, ChannelRefused, Event, Field, Inputs, RateLimited, Stream
 from actionhero_channels import Channel, Channels, Subscription
+from actionhero_websocket import ConnectionListener, Connections, LiveConnection
 
 #: The names with which `slow` was called.
 calls: list[str] = []
@@ -67,6 +68,29 @@ class Say(Action):
             f"{inputs.text} {number}" for number in range(inputs.count)
         ]  # fmt: skip
         return {"ids": [await channels.broadcast(inputs.channel, text, "say") for text in texts]}
+
+
+class NotifyInputs(Inputs):
+    user: int
+    message: Any
+
+
+class Notify(Action):
+    """Send a message to all connections of a user."""
+
+    name = "notify"
+    websocket = True
+
+    async def run(self, inputs: NotifyInputs, call: Call) -> dict[str, Any]:
+        return {"sent": await call.get(Connections).send_to_user(inputs.user, inputs.message)}
+
+
+class Welcome(ConnectionListener):
+    """Greet the clients with a user."""
+
+    async def on_connect(self, connection: LiveConnection) -> None:
+        if connection.user is not None:
+            connection.send({"welcome": connection.user})
 
 
 class PresentInputs(Inputs):

@@ -22,6 +22,7 @@ from actionhero_websocket.client.errors import (
 )
 from actionhero_websocket.client.events import (
     ClientEvent,
+    DirectMessage,
     Gap,
     Message,
     Presence,
@@ -37,6 +38,7 @@ __all__ = [
     "Client",
     "ClientEvent",
     "ConnectionLost",
+    "DirectMessage",
     "Gap",
     "InvalidInputs",
     "InvalidResult",

@@ -84,6 +84,9 @@ class Client:
     def listen(self, listener: Callable[[ClientEvent], object]) -> Callable[[], None]:
         """Call `listener` with each event of the client.
 
+        A listener that is added in the block of `connect` before the first `await` misses no
+        message of the server, not even one that `ConnectionListener.on_connect` has sent.
+
         Returns:
             A function that removes the listener.
         """

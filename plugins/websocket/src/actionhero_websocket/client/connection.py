@@ -12,7 +12,7 @@ import aiohttp
 
 from actionhero_websocket.client.delays import ReconnectDelays
 from actionhero_websocket.client.errors import ConnectionLost, parse_error
-from actionhero_websocket.client.events import ServerError, StateChange
+from actionhero_websocket.client.events import DirectMessage, ServerError, StateChange
 from actionhero_websocket.client.pacing import Pacer
 
 if TYPE_CHECKING:
@@ -185,6 +185,8 @@ class ClientConnection:
             error = parse_error(message["error"])
             logger.warning("error of the server without a messageId: %s (%s)", error, error.type)
             self._notify(ServerError(error))
+        elif id is None and "direct" in message:
+            self._notify(DirectMessage(message["direct"]["message"]))
         elif id is None:
             self.subscriptions.receive(message)
         elif handler := self._handlers.get(id):

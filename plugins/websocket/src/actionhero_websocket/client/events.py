@@ -63,13 +63,19 @@ class Gap(NamedTuple):
     channel: str
 
 
+class DirectMessage(NamedTuple):
+    """The server has sent a message to this client, without a channel."""
+
+    message: Any
+
+
 class ServerError(NamedTuple):
     """The server has reported an error that belongs to no call."""
 
     error: CallFailed
 
 
-ClientEvent: TypeAlias = StateChange | SessionEnd | Gap | ServerError
+ClientEvent: TypeAlias = StateChange | SessionEnd | Gap | DirectMessage | ServerError
 
 
 def parse_presence(content: dict[str, Any]) -> Presence | None:

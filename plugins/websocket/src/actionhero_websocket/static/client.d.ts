@@ -278,6 +278,10 @@ export interface ClientEvents {
 	gap: {
 		channel: string;
 	};
+	/** The server has sent a message to this client, without a channel. */
+	direct: {
+		message: any;
+	};
 	/** The server has sent an error that does not name a message. */
 	error: CallFailed;
 }
