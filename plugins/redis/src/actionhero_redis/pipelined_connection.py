@@ -239,6 +239,11 @@ class _ReplyProtocol(asyncio.Protocol):
         if error is not None:
             self._end(error)
 
+    def eof_received(self) -> None:
+        """Report the end of the connection, before a command is written to it."""
+        # `connection_lost` is called in the next iteration of the event loop only.
+        self._end(RedisConnectionError("the connection was closed by the server"))
+
     def connection_lost(self, error: Exception | None) -> None:
         """Report the end of the connection."""
         reason = f": {error}" if error else ""
