@@ -76,10 +76,10 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests, two at a time, with all packages installed."""
+    """Run all tests, four at a time, as most of them wait for other processes."""
     install(session, *PACKAGES, groups=("docs", "test", "workspace"))
     build(session)
-    session.run("pytest", "--numprocesses=2", "--dist=worksteal", *session.posargs)
+    session.run("pytest", "--numprocesses=4", "--dist=worksteal", *session.posargs)
 
 
 @nox.session

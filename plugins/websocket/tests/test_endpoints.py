@@ -106,8 +106,8 @@ def test_handlers_receive_messages_at_the_rate(start_server: StartServer) -> Non
     received = [client.read_frame().content.decode() for _ in messages]
 
     assert fast == received == messages
-    # The last ones are received in the next second at the earliest.
-    assert time.monotonic() - start >= 1.0
+    # The last ones are received in the next second; the time of the event loop lags a little.
+    assert time.monotonic() - start >= 0.9
 
 
 def test_clients_that_continue_over_the_rate_are_closed(start_server: StartServer) -> None:
