@@ -60,6 +60,7 @@ REJECTED: dict[str, tuple[int, bytes]] = {
     "space in the target": (400, request_line(b"GET /api/user me HTTP/1.1")),
     "NUL in the target": (400, request_line(b"GET /api/\x00 HTTP/1.1")),
     "DEL in the target": (400, request_line(b"GET /api/\x7f HTTP/1.1")),
+    "not ASCII in the target": (400, request_line(b"GET /api/caf\xc3\xa9 HTTP/1.1")),
     "fragment": (400, request_line(b"GET /api/user/me#x HTTP/1.1")),
     "target without slash": (400, request_line(b"GET api/user/me HTTP/1.1")),
     "asterisk": (400, request_line(b"GET * HTTP/1.1")),

@@ -35,10 +35,8 @@ _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 PLAIN_REQUEST_LINE: Final = re.compile(
     rb"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /[!\"$-~]{0,8170} HTTP/1\.1\r\n"
 )
-_REQUEST_LINE: Final = re.compile(rb"(" + _TOKEN + rb"+) ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])")
-_PARTIAL_REQUEST_LINE: Final = re.compile(
-    _TOKEN + rb"*(?: [^\x00-\x20\x7f]*(?: [HTP/0-9.]{0,8}\r?)?)?"
-)
+_REQUEST_LINE: Final = re.compile(rb"(" + _TOKEN + rb"+) ([!-~]+) HTTP/([0-9])\.([0-9])")
+_PARTIAL_REQUEST_LINE: Final = re.compile(_TOKEN + rb"*(?: [!-~]*(?: [HTP/0-9.]{0,8}\r?)?)?")
 _HEADER: Final = re.compile(rb"(" + _TOKEN + rb"+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
 _PARTIAL_HEADER: Final = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*\r?")
 _ABSOLUTE_FORM: Final = re.compile(rb"https?://([^/?#]*)(?:[/?][^#]*)?", re.IGNORECASE)
