@@ -227,7 +227,7 @@ def test_messages_reach_all_connections_of_a_user(
     for client in clients:
         assert client.read_json() == {"direct": {"message": "Hello"}}
     assert other.call("own")["response"]
-    assert sender.call("connections:send", user="nobody", message=1)["response"] == {"sent": 0}
+    assert sender.call("connections:send", user="unknown", message=1)["response"] == {"sent": 0}
 
 
 @pytest.mark.parametrize("by_user", [False, True])
