@@ -158,7 +158,7 @@ def test_a_scope_limits_a_term() -> None:
     text = "owner = 1"
 
     assert found(text, "core/src/actionhero/action.py") == []
-    assert len(found(text, "plugins/tasks/src/actionhero_tasks/worker.py")) == 1
+    assert len(found(text, "plugins/tasks/src/actionhero_tasks/worker/worker.py")) == 1
 
 
 def test_no_allowed_use_is_without_a_reason() -> None:

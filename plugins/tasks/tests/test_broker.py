@@ -16,18 +16,18 @@ from actionhero import Action, Inputs, hookimpl
 from actionhero.identifier import new_identifier
 from actionhero_redis.testing import ThrowAwayRedis, throw_away_redis
 from actionhero_tasks import JobState, Tasks
-from actionhero_tasks.broker import JobBroker
-from actionhero_tasks.brokered_store import BrokeredStore
+from actionhero_tasks.brokers.brokered_store import BrokeredStore
+from actionhero_tasks.brokers.rabbitmq import RabbitmqMessageBroker
+from actionhero_tasks.dramatiq.broker import JobBroker
 from actionhero_tasks.job import NewJob, StoreUnavailable
-from actionhero_tasks.rabbitmq_message_broker import RabbitmqMessageBroker
-from actionhero_tasks.redis_store import RedisStore
-from actionhero_tasks.sqlite_store import SqliteStore
+from actionhero_tasks.stores.redis.store import RedisStore
+from actionhero_tasks.stores.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 TIMEOUT_MS = 30_000
 

@@ -13,7 +13,7 @@ from actionhero.testing import running_app
 from actionhero_redis.testing import throw_away_redis
 from actionhero_tasks import Tasks, TasksSettings
 from actionhero_tasks.job import StoreUnavailable
-from actionhero_tasks.sqlite_store import SqliteStore
+from actionhero_tasks.stores.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable

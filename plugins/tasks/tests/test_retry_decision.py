@@ -15,7 +15,7 @@ from actionhero import (
     TypedError,
 )
 from actionhero_tasks.job import Claim, SettlementKind
-from actionhero_tasks.retries import RetryPolicy, retry_decision
+from actionhero_tasks.worker.retries import RetryPolicy, retry_decision
 
 POLICY = RetryPolicy(retries=5, backoff_seconds=10, max_backoff_seconds=3600)
 

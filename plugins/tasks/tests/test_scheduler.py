@@ -10,7 +10,7 @@ import pytest
 
 from actionhero import Action, Inputs, PluginError, RunMode
 from actionhero_tasks import JobState, Task, Tasks
-from actionhero_tasks.scheduler import Scheduler
+from actionhero_tasks.worker.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable

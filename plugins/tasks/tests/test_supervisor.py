@@ -10,8 +10,8 @@ import pytest
 
 from actionhero import LifecycleError, RunMode
 from actionhero.transport import Backoff
-from actionhero_tasks.heartbeats import READY
-from actionhero_tasks.supervisor import WorkerSupervisor
+from actionhero_tasks.worker.heartbeats import READY
+from actionhero_tasks.worker.supervisor import WorkerSupervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from actionhero_tasks.job import SettlementKind as SettlementKind
     from actionhero_tasks.reports import FanOut as FanOut
     from actionhero_tasks.reports import Job as Job
-    from actionhero_tasks.runner import JobRunner as JobRunner
     from actionhero_tasks.settings import TasksSettings as TasksSettings
     from actionhero_tasks.task import Task as Task
     from actionhero_tasks.tasks import Tasks as Tasks
+    from actionhero_tasks.worker.runner import JobRunner as JobRunner
     from actionhero_tasks.worker_id import new_worker_id as new_worker_id
 
 __getattr__, __dir__, __all__ = lazy_names(
@@ -26,10 +26,10 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         ".job": ["JobState", "Settlement", "SettlementKind"],
         ".reports": ["FanOut", "Job"],
-        ".runner": ["JobRunner"],
         ".settings": ["TasksSettings"],
         ".task": ["Task"],
         ".tasks": ["Tasks"],
+        ".worker.runner": ["JobRunner"],
         ".worker_id": ["new_worker_id"],
     },
 )

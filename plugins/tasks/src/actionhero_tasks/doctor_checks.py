@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_tasks.broker_url import BrokerUrl
     from actionhero_tasks.job import QueueCounts
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 #: An operator password that is shorter, or has fewer distinct characters, is weak.
 MIN_LENGTH: Final = 16

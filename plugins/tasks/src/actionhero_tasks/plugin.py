@@ -51,7 +51,7 @@ def actionhero_validate(app: Application) -> list[str]:
 
 @hookimpl
 def actionhero_servers(app: Application) -> list[Server]:
-    from actionhero_tasks.servers import servers_for
+    from actionhero_tasks.worker.servers import servers_for
 
     return servers_for(app)
 
@@ -82,14 +82,14 @@ def actionhero_commands(group: click.Group) -> None:
     from actionhero.cli import LazyCommand
 
     for name, target, short_help in (
-        ("worker", "worker_command:worker", "Run jobs until it is stopped."),
+        ("worker", "commands.worker:worker", "Run jobs until it is stopped."),
         (
             "scheduler",
-            "worker_command:scheduler",
+            "commands.worker:scheduler",
             "Enqueue recurring actions until it is stopped.",
         ),
-        ("enqueue", "enqueue_command:enqueue", "Enqueue an action: enqueue NAME --field value …"),
-        ("job", "job_commands:job", "Show the status, progress or result of a job."),
-        ("tasks", "task_commands:tasks", "Show queues, workers, schedules and dead letters."),
+        ("enqueue", "commands.enqueue:enqueue", "Enqueue an action: enqueue NAME --field value …"),
+        ("job", "commands.job:job", "Show the status, progress or result of a job."),
+        ("tasks", "commands.tasks:tasks", "Show queues, workers, schedules and dead letters."),
     ):
         group.add_command(LazyCommand(name, f"actionhero_tasks.{target}", short_help))

@@ -13,9 +13,9 @@ from actionhero_tasks.task import task_of
 if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_tasks.broker_url import BrokerUrl
-    from actionhero_tasks.message_broker import MessageBroker
-    from actionhero_tasks.outbox import Outbox
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.brokers.message_broker import MessageBroker
+    from actionhero_tasks.stores.outbox import Outbox
+    from actionhero_tasks.stores.store import JobStore
 
 #: The folder of the embedded store in the data folder.
 FOLDER: Final = "tasks"
@@ -78,7 +78,7 @@ def open_store(app: Application) -> JobStore:
             # Jobs that were sent to a broker that is no longer configured.
             reset_sent_jobs(outbox, store.now_ms() + 1)
         return store
-    from actionhero_tasks.brokered_store import BrokeredStore
+    from actionhero_tasks.brokers.brokered_store import BrokeredStore
 
     queues = {task_of(action).queue for action in app.actions}
     return BrokeredStore(store, outbox, _open_broker(url), queues)
@@ -101,10 +101,10 @@ def runs_embedded(app: Application) -> bool:
 
 def _open_broker(url: BrokerUrl) -> MessageBroker:
     if url.kind.extra == "rabbitmq":
-        from actionhero_tasks.rabbitmq_message_broker import RabbitmqMessageBroker
+        from actionhero_tasks.brokers.rabbitmq import RabbitmqMessageBroker
 
         return RabbitmqMessageBroker(url.text, url.address)
-    from actionhero_tasks.postgres_message_broker import PostgresMessageBroker
+    from actionhero_tasks.brokers.postgres import PostgresMessageBroker
 
     return PostgresMessageBroker(url.text, url.address)
 
@@ -113,7 +113,7 @@ def _open_inner(app: Application) -> JobStore:
     result_ttl_ms = int(app.get(TasksSettings).result_ttl.total_seconds() * 1000)
     if store_kind(app) == "redis":
         return _open_redis_store(app, result_ttl_ms)
-    from actionhero_tasks.sqlite_store import SqliteStore
+    from actionhero_tasks.stores.sqlite.store import SqliteStore
 
     folder = app.get(AppSettings).make_data_dir() / FOLDER
     return SqliteStore(folder, result_ttl_ms=result_ttl_ms)
@@ -121,7 +121,7 @@ def _open_inner(app: Application) -> JobStore:
 
 def _open_redis_store(app: Application, result_ttl_ms: int) -> JobStore:
     from actionhero_redis import RedisClients, clients_for, select_store
-    from actionhero_tasks.redis_store import RedisStore
+    from actionhero_tasks.stores.redis.store import RedisStore
 
     is_provided = app.has(RedisClients)
     clients = app.get(RedisClients) if is_provided else clients_for(app, select_store(app))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from actionhero import Action, Application
     from actionhero.transport import RegisteredAction
     from actionhero_tasks.job import JobRecord
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 Result = TypeVar("Result")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from plugins.tasks.tests.page.conftest import PageSite
 
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
     Serve = Callable[..., contextlib.AbstractAsyncContextManager[PageSite]]
 

@@ -18,17 +18,17 @@ import pytest
 import redis
 
 from actionhero_redis.testing import throw_away_redis
-from actionhero_tasks.brokered_store import BrokeredStore
-from actionhero_tasks.rabbitmq_message_broker import RabbitmqMessageBroker
-from actionhero_tasks.redis_store import RedisStore
-from actionhero_tasks.sqlite_store import SqliteStore
+from actionhero_tasks.brokers.brokered_store import BrokeredStore
+from actionhero_tasks.brokers.rabbitmq import RabbitmqMessageBroker
+from actionhero_tasks.stores.redis.store import RedisStore
+from actionhero_tasks.stores.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from actionhero_redis.testing import ThrowAwayRedis
     from actionhero_tasks.job import JobState
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
     from actionhero_tasks.testing.rabbitmq import ThrowAwayRabbitmq
 
 TIMEOUT_SECONDS = 60.0

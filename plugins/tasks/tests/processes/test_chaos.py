@@ -20,7 +20,7 @@ from actionhero_tasks.job import JobState, NewJob, StoreUnavailable
 if TYPE_CHECKING:
     from plugins.tasks.tests.processes.conftest import Deployment
 
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 TIMEOUT_SECONDS = 60.0
 

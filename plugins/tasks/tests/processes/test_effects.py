@@ -18,7 +18,7 @@ from actionhero.identifier import new_identifier
 from actionhero_db.testing import throw_away_postgres
 from actionhero_tasks.envelope import Envelope
 from actionhero_tasks.job import JobState, NewJob, StoreUnavailable
-from actionhero_tasks.store import MAX_DELIVERIES
+from actionhero_tasks.stores.store import MAX_DELIVERIES
 
 if TYPE_CHECKING:
     import subprocess

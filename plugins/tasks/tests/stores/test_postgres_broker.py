@@ -10,10 +10,10 @@ from dramatiq import Message
 from dramatiq_postgres import PostgresBroker  # type: ignore[import-untyped]
 
 from actionhero_db.testing import ThrowAwayPostgres, throw_away_postgres
-from actionhero_tasks.brokered_store import BrokeredStore
+from actionhero_tasks.brokers.brokered_store import BrokeredStore
+from actionhero_tasks.brokers.postgres import PostgresMessageBroker
 from actionhero_tasks.job import BrokerUnavailable
-from actionhero_tasks.postgres_message_broker import PostgresMessageBroker
-from actionhero_tasks.sqlite_store import SqliteStore
+from actionhero_tasks.stores.sqlite.store import SqliteStore
 from actionhero_tasks.testing import StoreContract, new_job
 from actionhero_tasks.testing.stores import TIMEOUT_SECONDS
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actionhero_tasks.job import Claim
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ from dramatiq.brokers.rabbitmq import RabbitmqBroker
 
 from actionhero.identifier import new_identifier
 from actionhero_redis.testing import ThrowAwayRedis, throw_away_redis
-from actionhero_tasks.brokered_store import BrokeredStore
+from actionhero_tasks.brokers.brokered_store import BrokeredStore
+from actionhero_tasks.brokers.rabbitmq import RabbitmqMessageBroker
 from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
-from actionhero_tasks.outbox import ReadyJob
-from actionhero_tasks.rabbitmq_message_broker import RabbitmqMessageBroker
-from actionhero_tasks.redis_store import RedisStore
-from actionhero_tasks.sqlite_store import SqliteStore
 from actionhero_tasks.store_factory import reset_sent_jobs
+from actionhero_tasks.stores.outbox import ReadyJob
+from actionhero_tasks.stores.redis.store import RedisStore
+from actionhero_tasks.stores.sqlite.store import SqliteStore
 from actionhero_tasks.testing import StoreContract, new_job
 from actionhero_tasks.testing.stores import TIMEOUT_SECONDS
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actionhero_tasks.job import Claim
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
     from actionhero_tasks.testing.rabbitmq import ThrowAwayRabbitmq
 
 _numbers = itertools.count()
@@ -217,7 +217,7 @@ def test_a_job_whose_sender_was_killed_is_sent_again(
     assert store.sweep() == 0
     assert store.settle_and_claim("one", None, 10) == ([], [])
 
-    monkeypatch.setattr("actionhero_tasks.brokered_store.SENDING_MS", -1)
+    monkeypatch.setattr("actionhero_tasks.brokers.brokered_store.SENDING_MS", -1)
 
     assert len(wait_for_claims(store, 1)) == 1
 

@@ -11,13 +11,13 @@ import redis
 
 from actionhero_redis.testing import ThrowAwayRedis, throw_away_redis
 from actionhero_tasks.job import StoreUnavailable
-from actionhero_tasks.redis_store import RedisStore
+from actionhero_tasks.stores.redis.store import RedisStore
 from actionhero_tasks.testing import StoreContract, new_job, new_settlement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 _numbers = itertools.count()
 

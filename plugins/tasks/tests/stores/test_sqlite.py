@@ -15,20 +15,20 @@ import pytest
 
 from actionhero import BootError
 from actionhero_tasks.job import JobState, SettlementKind, StoreUnavailable
-from actionhero_tasks.sqlite_store import SqliteStore
+from actionhero_tasks.stores.sqlite.store import SqliteStore
 from actionhero_tasks.testing import StoreContract, new_job, new_settlement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 #: A program that claims a job, and waits to be killed.
 CLAIM_PROGRAM = """
 import sys, time
 from pathlib import Path
-from actionhero_tasks.sqlite_store import SqliteStore
+from actionhero_tasks.stores.sqlite.store import SqliteStore
 
 store = SqliteStore(Path(sys.argv[1]), result_ttl_ms=1000)
 store.register_worker("other")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from actionhero import Application
     from actionhero_tasks.job import JobRecord
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 Result = TypeVar("Result")
 

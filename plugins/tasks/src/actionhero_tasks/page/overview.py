@@ -7,14 +7,14 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero_tasks.scheduler import schedules_of
+from actionhero_tasks.worker.scheduler import schedules_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from actionhero import Application
-    from actionhero_tasks.scheduler import Schedule
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
+    from actionhero_tasks.worker.scheduler import Schedule
 
 #: How long a result of the store is reused.
 MAX_AGE_SECONDS: Final = 1.0

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from actionhero.testing import RunningApp
 from actionhero_tasks.reports import job_of
-from actionhero_tasks.runner import JobRunner
 from actionhero_tasks.tasks import Tasks
+from actionhero_tasks.worker.runner import JobRunner
 from actionhero_tasks.worker_id import new_worker_id
 
 if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_tasks.reports import Job
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 #: How many jobs are claimed at a time.
 BATCH: Final = 100

@@ -8,7 +8,7 @@ from actionhero_tasks.job import JobState, SettlementKind
 from actionhero_tasks.testing.jobs import new_job, new_settlement
 
 if TYPE_CHECKING:
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 
 class FanOutContract:

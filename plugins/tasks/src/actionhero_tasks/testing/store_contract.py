@@ -14,7 +14,7 @@ from actionhero_tasks.testing.worker_contract import WorkerContract
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 
 class StoreContract(FanOutContract, WorkerContract):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from actionhero_tasks.job import Claim
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 #: How long a suite waits for another thread, or for a point in time.
 TIMEOUT_SECONDS = 30.0

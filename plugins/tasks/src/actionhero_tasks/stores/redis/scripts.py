@@ -1,13 +1,13 @@
 """The Lua scripts of the Redis store, each of which Redis runs atomically.
 
-`redis_prelude.py` documents the keys, and contains the functions that the scripts share.
+`prelude.py` documents the keys, and contains the functions that the scripts share.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from actionhero_tasks.redis_prelude import ADD_PRELUDE, PRELUDE, REMOVE_WORKER_FUNCTION
+from actionhero_tasks.stores.redis.prelude import ADD_PRELUDE, PRELUDE, REMOVE_WORKER_FUNCTION
 
 ADD: Final = (
     ADD_PRELUDE

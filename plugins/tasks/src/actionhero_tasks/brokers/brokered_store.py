@@ -8,16 +8,16 @@ import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from actionhero.transport import Backoff
+from actionhero_tasks.brokers.wrapped_store import WrappedStore
 from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
-from actionhero_tasks.wrapped_store import WrappedStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from actionhero_tasks.brokers.message_broker import Delivery, MessageBroker
     from actionhero_tasks.job import Claim, NewJob, Settlement
-    from actionhero_tasks.message_broker import Delivery, MessageBroker
-    from actionhero_tasks.outbox import Outbox
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.outbox import Outbox
+    from actionhero_tasks.stores.store import JobStore
 
 logger = logging.getLogger("actionhero.tasks")
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from actionhero.cli import format_option, write_json, write_rows
-from actionhero_tasks.command_line import load_app, use_store
+from actionhero_tasks.commands.store_access import load_app, use_store
 from actionhero_tasks.job import JobState
 from actionhero_tasks.reports import job_of
-from actionhero_tasks.scheduler import schedules_of
+from actionhero_tasks.worker.scheduler import schedules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from actionhero import Application
     from actionhero.cli import CommandContext
     from actionhero_tasks.job import QueueCounts
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 
 #: The number of dead letters from which on a progress bar is shown.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actionhero_tasks import sqlite_schema as schema
 from actionhero_tasks.job import Claim, SettlementKind
-from actionhero_tasks.store import MAX_DELIVERIES
+from actionhero_tasks.stores.sqlite import schema
+from actionhero_tasks.stores.store import MAX_DELIVERIES
 
 if TYPE_CHECKING:
     import sqlite3

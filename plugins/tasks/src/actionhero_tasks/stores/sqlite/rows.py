@@ -6,8 +6,8 @@ import dataclasses
 import heapq
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero_tasks import sqlite_schema as schema
 from actionhero_tasks.job import JobRecord, JobState, QueueCounts, Totals
+from actionhero_tasks.stores.sqlite import schema
 
 if TYPE_CHECKING:
     import sqlite3

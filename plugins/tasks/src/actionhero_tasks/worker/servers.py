@@ -7,25 +7,25 @@ import os
 from typing import TYPE_CHECKING, ClassVar
 
 from actionhero import RunMode, Server
-from actionhero_tasks.heartbeats import (
+from actionhero_tasks.settings import TasksSettings
+from actionhero_tasks.store_factory import runs_embedded
+from actionhero_tasks.task import task_of
+from actionhero_tasks.tasks import Tasks
+from actionhero_tasks.worker.heartbeats import (
     HEARTBEAT_VARIABLE,
     POLL_FAILED,
     POLL_SUCCEEDED,
     HeartbeatWriter,
 )
-from actionhero_tasks.settings import TasksSettings
-from actionhero_tasks.store_factory import runs_embedded
-from actionhero_tasks.task import task_of
-from actionhero_tasks.tasks import Tasks
 from actionhero_tasks.worker_id import WORKER_ID_VARIABLE, new_worker_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from actionhero import Application
-    from actionhero_tasks.middleware_adapter import DramatiqMiddlewareAdapter
-    from actionhero_tasks.scheduler import Scheduler
-    from actionhero_tasks.worker import Worker
+    from actionhero_tasks.dramatiq.middleware_adapter import DramatiqMiddlewareAdapter
+    from actionhero_tasks.worker.scheduler import Scheduler
+    from actionhero_tasks.worker.worker import Worker
 
 
 class TaskServer(Server):
@@ -45,8 +45,8 @@ class TaskServer(Server):
 
     async def start(self, app: Application) -> None:
         """Start claiming jobs."""
-        from actionhero_tasks.runner import JobRunner
-        from actionhero_tasks.worker import Worker
+        from actionhero_tasks.worker.runner import JobRunner
+        from actionhero_tasks.worker.worker import Worker
 
         # Set if a supervisor has started this process.
         worker_id = os.environ.get(WORKER_ID_VARIABLE)
@@ -109,7 +109,7 @@ class SchedulerServer(Server):
 
     async def start(self, app: Application) -> None:
         """Start enqueueing due actions."""
-        from actionhero_tasks.scheduler import Scheduler
+        from actionhero_tasks.worker.scheduler import Scheduler
 
         self._scheduler = Scheduler(app)
         self._running = asyncio.create_task(self._scheduler.run())
@@ -152,7 +152,7 @@ def _middleware_adapter(app: Application, tasks: Tasks) -> DramatiqMiddlewareAda
         return None
     from dramatiq import Middleware
 
-    from actionhero_tasks.middleware_adapter import DramatiqMiddlewareAdapter
+    from actionhero_tasks.dramatiq.middleware_adapter import DramatiqMiddlewareAdapter
 
     collected = app.plugins.collect("actionhero_tasks_middleware", Middleware, app=app)
     app.raise_for_problems()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from actionhero_tasks.job import Claim
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 logger = logging.getLogger("actionhero.tasks")
 

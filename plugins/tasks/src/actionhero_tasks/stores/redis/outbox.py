@@ -6,9 +6,9 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_tasks.job import Claim
-from actionhero_tasks.outbox import Outbox, ReadyJob
-from actionhero_tasks.redis_prelude import PRELUDE
-from actionhero_tasks.store import MAX_DELIVERIES
+from actionhero_tasks.stores.outbox import Outbox, ReadyJob
+from actionhero_tasks.stores.redis.prelude import PRELUDE
+from actionhero_tasks.stores.store import MAX_DELIVERIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

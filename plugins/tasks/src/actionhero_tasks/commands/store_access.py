@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from actionhero import Application
     from actionhero.cli import CommandContext
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 Result = TypeVar("Result")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actionhero_tasks.store import JobStore
+from actionhero_tasks.stores.store import JobStore
 
 if TYPE_CHECKING:
     import threading

@@ -13,13 +13,13 @@ from dramatiq.common import dq_name
 from dramatiq.errors import ConnectionClosed, DecodeError
 from pika.exceptions import AMQPError  # type: ignore[import-untyped]
 
+from actionhero_tasks.brokers.message_broker import LEVELS, Delivery, MessageBroker, message_for
 from actionhero_tasks.job import BrokerUnavailable
-from actionhero_tasks.message_broker import LEVELS, Delivery, MessageBroker, message_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from actionhero_tasks.outbox import ReadyJob
+    from actionhero_tasks.stores.outbox import ReadyJob
 
 logger = logging.getLogger("actionhero.tasks")
 

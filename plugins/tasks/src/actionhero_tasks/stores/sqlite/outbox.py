@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actionhero_tasks import sqlite_schema as schema
-from actionhero_tasks import sqlite_steps as steps
-from actionhero_tasks.outbox import Outbox, ReadyJob
+from actionhero_tasks.stores.outbox import Outbox, ReadyJob
+from actionhero_tasks.stores.sqlite import schema, steps
 
 if TYPE_CHECKING:
     import sqlite3

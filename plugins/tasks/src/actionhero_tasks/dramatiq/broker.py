@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dramatiq import Middleware
 
     from actionhero_tasks.job import Claim
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 #: How often `join` polls.
 POLL_SECONDS: Final = 0.02

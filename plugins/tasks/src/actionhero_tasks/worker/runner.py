@@ -10,18 +10,18 @@ from actionhero import ActionNotFound, Connection, Outcome, ServiceUnavailable, 
 from actionhero.transport import encode_outcome, new_identifier
 from actionhero_tasks.envelope import Envelope, UndecodableJob, encode_error
 from actionhero_tasks.job import Settlement, SettlementKind
-from actionhero_tasks.retries import RetryPolicy, retry_decision
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.task import task_of
 from actionhero_tasks.tasks import Tasks
+from actionhero_tasks.worker.retries import RetryPolicy, retry_decision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actionhero import Application
     from actionhero.transport import RegisteredAction
+    from actionhero_tasks.dramatiq.middleware_adapter import DramatiqMiddlewareAdapter
     from actionhero_tasks.job import Claim
-    from actionhero_tasks.middleware_adapter import DramatiqMiddlewareAdapter
 
 logger = logging.getLogger("actionhero.tasks")
 

@@ -13,7 +13,7 @@ from actionhero.transport import dumps
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from actionhero_tasks.heartbeats import HeartbeatReader
+    from actionhero_tasks.worker.heartbeats import HeartbeatReader
 
 #: How long a worker may be silent, for example while C code holds the GIL, and be alive.
 LIVE_SECONDS: Final = 60.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 import click
 
 from actionhero.cli import EXIT_FAILED, escape, format_option, write_json, write_rows
-from actionhero_tasks.command_line import load_app, use_store
+from actionhero_tasks.commands.store_access import load_app, use_store
 from actionhero_tasks.job import JobState
 from actionhero_tasks.reports import Job, job_of
 from actionhero_tasks.tasks import FINAL_STATES, POLL_SECONDS
@@ -17,7 +17,7 @@ from actionhero_tasks.tasks import FINAL_STATES, POLL_SECONDS
 if TYPE_CHECKING:
     from actionhero.cli import CommandContext
     from actionhero_tasks.job import JobRecord
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 
 #: The length of the progress bar.

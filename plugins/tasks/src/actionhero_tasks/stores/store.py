@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         Settlement,
         Totals,
     )
-    from actionhero_tasks.outbox import Outbox
+    from actionhero_tasks.stores.outbox import Outbox
 
 #: The number of worker crashes after which a job is dead-lettered.
 MAX_DELIVERIES = 3

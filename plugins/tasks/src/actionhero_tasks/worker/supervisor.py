@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Final
 from actionhero import LifecycleError, Supervisor, UnavailableError
 from actionhero.cli import EXIT_CONFIGURATION, EXIT_UNAVAILABLE
 from actionhero.transport import EXIT_SOFTWARE, Backoff, StopSignals
-from actionhero_tasks.health_server import HealthServer
-from actionhero_tasks.heartbeats import HEARTBEAT_VARIABLE, HeartbeatReader
 from actionhero_tasks.job import StoreUnavailable
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.store_factory import open_store
+from actionhero_tasks.worker.health_server import HealthServer
+from actionhero_tasks.worker.heartbeats import HEARTBEAT_VARIABLE, HeartbeatReader
 from actionhero_tasks.worker_id import WORKER_ID_VARIABLE, new_worker_id
 
 if TYPE_CHECKING:
     from actionhero import Application
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 logger = logging.getLogger("actionhero.tasks")
 

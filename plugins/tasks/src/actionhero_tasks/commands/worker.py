@@ -10,7 +10,7 @@ import click
 from actionhero import RunMode
 from actionhero.cli import SettingOption, announce, configure_logs
 from actionhero.transport import exit_soon, serve
-from actionhero_tasks.heartbeats import HEARTBEAT_VARIABLE, READY, HeartbeatWriter
+from actionhero_tasks.worker.heartbeats import HEARTBEAT_VARIABLE, READY, HeartbeatWriter
 from actionhero_tasks.worker_id import WORKER_ID_VARIABLE
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def worker(context: CommandContext) -> None:
     app.raise_for_problems()
     if WORKER_ID_VARIABLE in os.environ:
         exit_soon(serve(app, lambda: _announce_ready(app), parent=os.getppid()))
-    from actionhero_tasks.supervisor import WorkerSupervisor  # noqa: PLC0415 - only in the parent
+    from actionhero_tasks.worker.supervisor import WorkerSupervisor  # noqa: PLC0415 - only in the parent
 
     exit_soon(WorkerSupervisor(app).run())
 

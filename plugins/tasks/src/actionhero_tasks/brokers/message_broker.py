@@ -15,7 +15,7 @@ from actionhero_tasks.job import NewJob
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from actionhero_tasks.outbox import ReadyJob
+    from actionhero_tasks.stores.outbox import ReadyJob
 
 #: The option of a message that contains the id of the stored job.
 JOB_OPTION: Final = "actionhero_job"

@@ -14,7 +14,6 @@ from redis.exceptions import NoScriptError, RedisError
 
 from actionhero import ServiceUnavailable
 from actionhero_redis import Script
-from actionhero_tasks import redis_scripts as scripts
 from actionhero_tasks.job import (
     BatchRecord,
     Claim,
@@ -23,10 +22,11 @@ from actionhero_tasks.job import (
     StoreUnavailable,
     Totals,
 )
-from actionhero_tasks.redis_outbox import SCRIPTS, RedisOutbox
-from actionhero_tasks.redis_values import record_of, values_of
-from actionhero_tasks.store import MAX_DELIVERIES, JobStore
-from actionhero_tasks.wake_listener import WakeListener
+from actionhero_tasks.stores.redis import scripts
+from actionhero_tasks.stores.redis.outbox import SCRIPTS, RedisOutbox
+from actionhero_tasks.stores.redis.values import record_of, values_of
+from actionhero_tasks.stores.redis.wake_listener import WakeListener
+from actionhero_tasks.stores.store import MAX_DELIVERIES, JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from actionhero_redis import RedisClients
     from actionhero_tasks.job import JobRecord, NewJob, Settlement
-    from actionhero_tasks.outbox import Outbox
+    from actionhero_tasks.stores.outbox import Outbox
 
 logger = logging.getLogger("actionhero.tasks")
 

@@ -9,11 +9,10 @@ import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from actionhero import BootError
-from actionhero_tasks import sqlite_schema as schema
-from actionhero_tasks import sqlite_steps as steps
 from actionhero_tasks.job import BatchRecord, Claim, JobState, StoreUnavailable
-from actionhero_tasks.sqlite_outbox import SqliteOutbox
-from actionhero_tasks.sqlite_rows import (
+from actionhero_tasks.stores.sqlite import schema, steps
+from actionhero_tasks.stores.sqlite.outbox import SqliteOutbox
+from actionhero_tasks.stores.sqlite.rows import (
     COLUMNS,
     batch_jobs_of,
     counts_of,
@@ -22,15 +21,15 @@ from actionhero_tasks.sqlite_rows import (
     record_of,
     totals_of,
 )
-from actionhero_tasks.store import JobStore
-from actionhero_tasks.worker_locks import WorkerLocks
+from actionhero_tasks.stores.sqlite.worker_locks import WorkerLocks
+from actionhero_tasks.stores.store import JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from actionhero_tasks.job import JobRecord, NewJob, QueueCounts, Settlement, Totals
-    from actionhero_tasks.outbox import Outbox
+    from actionhero_tasks.stores.outbox import Outbox
 
 #: How long a statement waits for a lock of another process.
 BUSY_SECONDS: Final = 10.0

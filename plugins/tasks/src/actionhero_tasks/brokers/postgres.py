@@ -12,13 +12,13 @@ from dramatiq_postgres.schema import init  # type: ignore[import-untyped]
 from psycopg import Error
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
+from actionhero_tasks.brokers.message_broker import Delivery, MessageBroker, message_for
 from actionhero_tasks.job import BrokerUnavailable
-from actionhero_tasks.message_broker import Delivery, MessageBroker, message_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from actionhero_tasks.outbox import ReadyJob
+    from actionhero_tasks.stores.outbox import ReadyJob
 
 Result = TypeVar("Result")
 

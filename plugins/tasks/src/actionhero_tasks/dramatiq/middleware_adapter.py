@@ -8,13 +8,13 @@ from dramatiq import Message, MessageProxy
 from dramatiq.errors import DecodeError
 from dramatiq.middleware import SkipMessage
 
-from actionhero_tasks.broker import JobBroker
+from actionhero_tasks.dramatiq.broker import JobBroker
 
 if TYPE_CHECKING:
     from dramatiq import Middleware
 
     from actionhero_tasks.job import Claim
-    from actionhero_tasks.store import JobStore
+    from actionhero_tasks.stores.store import JobStore
 
 
 class DramatiqMiddlewareAdapter:

@@ -1,0 +1,1 @@
+"""Message brokers that deliver ready jobs."""

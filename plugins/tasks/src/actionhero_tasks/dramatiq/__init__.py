@@ -1,0 +1,1 @@
+"""The job store as a broker of dramatiq."""

@@ -1,0 +1,1 @@
+"""The embedded job store, in a SQLite file."""

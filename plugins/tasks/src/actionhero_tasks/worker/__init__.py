@@ -1,0 +1,1 @@
+"""Runs jobs: workers, their supervisor, and the scheduler."""
