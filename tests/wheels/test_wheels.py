@@ -38,11 +38,11 @@ class Environment:
     def install(self, *names: str) -> None:
         """Install packages of ours by their names, or others by the paths of their wheels."""
         requirements = [name if "/" in name else str(self._wheel(name)) for name in names]
-        self._pip("install", "--find-links", str(self._wheels), *requirements)
+        self._install(*requirements)
 
     def install_from(self, project: Path) -> None:
         """Install a project from its folder in editable mode."""
-        self._pip("install", "--find-links", str(self._wheels), "--editable", str(project))
+        self._install("--editable", str(project))
 
     def uninstall(self, name: str) -> None:
         """Uninstall a package."""
@@ -55,6 +55,14 @@ class Environment:
             "print(json.dumps([d.name for d in m.distributions()]))"
         )
         return set(json.loads(self._run(str(self.python), "-c", code)))
+
+    def _install(self, *requirements: str) -> None:
+        options = ["--find-links", str(self._wheels)]
+        if UV is not None:
+            # uv caches the wheels of a folder by their names, and a new build has the same names.
+            names = [path.name.partition("-")[0] for path in self._wheels.glob("*.whl")]
+            options += [f"--refresh-package={name}" for name in names]
+        self._pip("install", *options, *requirements)
 
     def _wheel(self, name: str) -> Path:
         [wheel] = self._wheels.glob(f"{name.replace('-', '_')}-[0-9]*.whl")
