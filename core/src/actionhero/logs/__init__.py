@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from actionhero.logs.calls import CallLog, call_log, request_id
+from actionhero.logs.calls import CallLog, call_log, context_facts, request_id
 from actionhero.logs.configuration import add_facts, configure, shutdown
 
-__all__ = ["CallLog", "add_facts", "call_log", "configure", "request_id", "shutdown"]
+__all__ = [
+    "CallLog",
+    "add_facts",
+    "call_log",
+    "configure",
+    "context_facts",
+    "request_id",
+    "shutdown",
+]

@@ -47,6 +47,11 @@ class RequestId:
 #: That of the current context.
 request_id: Final = RequestId()
 
+#: Facts on every log line of the current context, such as the id of a job: set a mapping.
+context_facts: Final[ContextVar[Mapping[str, Any] | None]] = ContextVar(
+    "context_facts", default=None
+)
+
 
 class CallLog:
     """The log lines of calls, at INFO, which are written without a logging record.
@@ -110,6 +115,7 @@ class CallLog:
                     "request_id": request_id,
                     "remote": remote,
                     "inputs": inputs,
+                    **(context_facts.get() or {}),
                     **self.facts,
                 }
             )

@@ -8,7 +8,7 @@ import sys
 import warnings
 from typing import Any, Literal, TextIO
 
-from actionhero.logs.calls import CallLog, call_log, request_id
+from actionhero.logs.calls import CallLog, call_log, context_facts, request_id
 from actionhero.logs.formatters import (
     LEVELS,
     ConsoleFormatter,
@@ -35,6 +35,9 @@ class Handler(logging.Handler):
         """Write a record."""
         if not hasattr(record, "request_id") and (current := request_id.get()) is not None:
             record.request_id = current
+        if (facts := context_facts.get()) is not None:
+            # Facts of the record itself take precedence.
+            vars(record).update({**facts, **vars(record)})
         try:
             line = self.format(record)
         except Exception as error:  # noqa: BLE001 - an invalid record must not raise

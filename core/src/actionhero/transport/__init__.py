@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from actionhero.json import encode as encode
     from actionhero.json import loads as loads
     from actionhero.logs import add_facts as add_facts
+    from actionhero.logs import context_facts as context_facts
     from actionhero.logs import request_id as request_id
     from actionhero.outputs import OutputSchema as OutputSchema
     from actionhero.outputs import encode_outcome as encode_outcome
@@ -107,7 +108,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.inputs.schema": ["InputSchema"],
         "actionhero.inputs.unsupported": ["find_unsupported"],
         "actionhero.json": ["dumps", "dumps_pretty", "encode", "loads"],
-        "actionhero.logs": ["add_facts", "request_id"],
+        "actionhero.logs": ["add_facts", "context_facts", "request_id"],
         "actionhero.outputs": ["OutputSchema", "encode_outcome", "outcome_value"],
         "actionhero.pipeline": ["Pipeline"],
         "actionhero.process": [

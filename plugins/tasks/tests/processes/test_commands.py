@@ -130,6 +130,18 @@ def test_a_waiting_job_can_be_cancelled_once(deployment: Deployment) -> None:
     assert run_json(deployment, "job", "status", id)["state"] == "cancelled"
 
 
+def test_the_status_of_a_job_names_its_log_lines(deployment: Deployment) -> None:
+    """As the format of the log writes them; in production, that is JSON."""
+    id = deployment.enqueue("work")
+
+    as_text = run_json(deployment, "job", "status", id)["log"]
+    deployment.environ |= {"ACTIONHERO_LOGS__FORMAT": "json"}
+    as_json = deployment.run("job", "status", id).stdout
+
+    assert as_text == f"job={id}"
+    assert f'"job":"{id}"' in as_json
+
+
 def test_schedules_are_listed_with_their_next_time(deployment: Deployment) -> None:
     """Without a running process."""
     (deployment.folder / "sample_app.py").write_text(FAILING)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 import click
 
 from actionhero.cli import EXIT_FAILED, escape, format_option, write_json, write_rows
+from actionhero.settings import LoggerSettings
 from actionhero_tasks.commands.store_access import load_app, use_store
 from actionhero_tasks.job import JobState
 from actionhero_tasks.reports import Job, job_of
 from actionhero_tasks.tasks import FINAL_STATES, POLL_SECONDS
 
 if TYPE_CHECKING:
+    from actionhero import Application
     from actionhero.cli import CommandContext
     from actionhero_tasks.job import JobRecord
     from actionhero_tasks.stores.store import JobStore
@@ -34,8 +36,9 @@ def job() -> None:
 @format_option
 @click.pass_obj
 def status(context: CommandContext, id: str, format_: str) -> None:
-    """Show the status of a job. Exits 1 if it does not exist."""
-    job = _find(context, id)
+    """Show the status of a job, and how to find its log lines. Exits 1 if it does not exist."""
+    app = load_app(context)
+    job = _find(app, id)
     values = {
         "id": job.id,
         "action": job.action,
@@ -50,6 +53,7 @@ def status(context: CommandContext, id: str, format_: str) -> None:
         "due": job.due,
         "started": job.started,
         "ended": job.ended,
+        "log": _log_text(app, job.id),
     }
     if format_ == "json":
         write_json(values)
@@ -77,7 +81,7 @@ def result(context: CommandContext, id: str, wait: float) -> None:
 
     Exits 1 if the job has not ended, has failed, or does not exist, with a message on stderr.
     """
-    job = _find(context, id, wait)
+    job = _find(load_app(context), id, wait)
     if job.state is JobState.DONE:
         write_json(job.result)
         return
@@ -91,7 +95,7 @@ def result(context: CommandContext, id: str, wait: float) -> None:
 @click.pass_obj
 def progress(context: CommandContext, id: str) -> None:
     """Print the progress that the action has reported, as JSON."""
-    job = _find(context, id)
+    job = _find(load_app(context), id)
     values: dict[str, Any] = {
         "state": job.state,
         "done": job.progress,
@@ -110,7 +114,7 @@ def cancel(context: CommandContext, id: str) -> None:
         _fail(f"job {id} cannot be cancelled: it has started or ended, or does not exist")
 
 
-def _find(context: CommandContext, id: str, wait_seconds: float = 0.0) -> Job:
+def _find(app: Application, id: str, wait_seconds: float = 0.0) -> Job:
     deadline = time.monotonic() + wait_seconds
 
     def find(store: JobStore) -> JobRecord | None:
@@ -126,10 +130,16 @@ def _find(context: CommandContext, id: str, wait_seconds: float = 0.0) -> Job:
                 record = store.find(id)
         return record
 
-    record = use_store(load_app(context), find)
+    record = use_store(app, find)
     if record is None:
         _fail(f"unknown job {id!r}; it was not enqueued here, or its result has expired")
     return job_of(record)
+
+
+def _log_text(app: Application, id: str) -> str:
+    """Return a text that all log lines of a job contain."""
+    format_ = app.get(LoggerSettings).resolve_format(app.environment, is_terminal=False)
+    return f'"job":"{id}"' if format_ == "json" else f"job={id}"
 
 
 def _fail(message: str) -> NoReturn:

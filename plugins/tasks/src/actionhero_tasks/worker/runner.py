@@ -160,7 +160,6 @@ class JobRunner:
                 claim.id,
                 claim.action,
                 outcome.error.message,
-                extra={"job": claim.id},
             )
         return settlement
 

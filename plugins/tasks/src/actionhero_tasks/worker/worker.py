@@ -14,7 +14,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from actionhero.transport import Backoff
+from actionhero.transport import Backoff, context_facts
 from actionhero_tasks.job import Settlement, SettlementKind, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -123,6 +123,8 @@ class Worker:
             task.add_done_callback(self._job_done)
 
     async def _run_job(self, claim: Claim) -> Settlement:
+        # In the context of the job, which no other code shares.
+        context_facts.set({"job": claim.id})
         return await self._run(claim)
 
     def _job_done(self, task: asyncio.Task[Settlement]) -> None:
@@ -133,7 +135,8 @@ class Worker:
             settlement = Settlement(claim.id, claim.token, SettlementKind.RELEASE)
         elif (failure := task.exception()) is not None:
             # An internal error: the pipeline raises no exceptions of actions.
-            logger.error("job %s could not be run", claim.id, exc_info=failure)
+            facts = {"job": claim.id}
+            logger.error("job %s could not be run", claim.id, exc_info=failure, extra=facts)
             settlement = Settlement(claim.id, claim.token, SettlementKind.RETRY, delay_ms=60_000)
         else:
             settlement = task.result()
@@ -199,7 +202,11 @@ class Worker:
             self.worker_id, self._queues, limit, unsettled
         )
         for id in rejected:
-            logger.warning("job %s finished after its lease was reassigned; result discarded", id)
+            logger.warning(
+                "job %s finished after its lease was reassigned; result discarded",
+                id,
+                extra={"job": id},
+            )
         return claims
 
     def _wait(self, *, has_capacity: bool, claims: list[Claim]) -> None:
