@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import logging
 import sqlite3
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from tortoise.backends.base.client import TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient as TortoiseSqliteClient
 from tortoise.backends.sqlite.client import SqliteTransactionWrapper
+from tortoise.backends.sqlite.executor import SqliteExecutor as TortoiseSqliteExecutor
 from tortoise.connection import get_connections
 from tortoise.exceptions import (
     DBConnectionError,
@@ -17,7 +19,9 @@ from tortoise.exceptions import (
     OperationalError,
     TransactionManagementError,
 )
+from tortoise.timezone import get_default_timezone, get_use_tz
 
+from actionhero_db.backends.date_parts import SQLITE_FILTERS
 from actionhero_db.backends.limits import acquire_lock, settle
 from actionhero_db.backends.savepoint import Savepoint
 from actionhero_db.error_translation import UnstorableValue
@@ -31,6 +35,18 @@ if TYPE_CHECKING:
 _Method: TypeAlias = "Callable[..., Coroutine[None, None, Any]]"
 
 logger = logging.getLogger("actionhero.db")
+
+
+def _adapt_datetime(value: datetime.datetime) -> str:
+    """Return the text of a time. SQLite compares texts, so all of them have one time zone."""
+    if value.tzinfo is not None and get_use_tz():
+        value = value.astimezone(get_default_timezone())
+    return value.isoformat(" ")
+
+
+# That of Tortoise keeps the time zone of a parameter, and it has none for `TimeField`.
+sqlite3.register_adapter(datetime.datetime, _adapt_datetime)
+sqlite3.register_adapter(datetime.time, datetime.time.isoformat)
 
 #: Parts of the messages of SQLite about a file that is locked or cannot be used.
 _UNAVAILABLE: Final = ("locked", "busy", "unable to open", "disk i/o", "readonly", "disk is full")
@@ -86,6 +102,15 @@ def _translating(method: _Method) -> _Method:
     return execute
 
 
+class SqliteExecutor(TortoiseSqliteExecutor):
+    """Tortoise's executor, with filters on parts of dates."""
+
+    FILTER_FUNC_OVERRIDE: ClassVar = {  # type: ignore[misc]
+        **TortoiseSqliteExecutor.FILTER_FUNC_OVERRIDE,
+        **SQLITE_FILTERS,
+    }
+
+
 class _Lease:
     """The connection, for one statement."""
 
@@ -118,6 +143,8 @@ class SqliteClient(TortoiseSqliteClient):
         wait_seconds: How long to wait for the connection, and for other processes.
         options: `connection_name`, and pragmas.
     """
+
+    executor_class = SqliteExecutor
 
     def __init__(self, file_path: str, *, wait_seconds: float, **options: Any) -> None:
         super().__init__(file_path, busy_timeout=round(wait_seconds * 1000), **options)
