@@ -65,7 +65,7 @@ async def run_jobs(tasks_app: Callable[..., Any]) -> list[str]:
     async with tasks_app(Report, Note) as app:
         app.app.pipeline.call_log = logs.call_log
         tasks = app.app.get(Tasks)
-        ids = await tasks.enqueue_many(Report, [None, None])
+        ids: list[str] = await tasks.enqueue_many(Report, [None, None])
         states = [(await tasks.wait(id)).state for id in ids]
     logs.call_log.flush()
     assert states == [JobState.DEAD, JobState.DEAD]

@@ -76,12 +76,14 @@ if TYPE_CHECKING:
     from actionhero.transport.error_documents import error_problems as error_problems
     from actionhero.transport.file_lock import FileLock as FileLock
     from actionhero.transport.file_lock import is_locked as is_locked
+    from actionhero.transport.file_watcher import watch_files as watch_files
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         ".backoff": ["Backoff", "backoff_seconds"],
         ".file_lock": ["FileLock", "is_locked"],
+        ".file_watcher": ["watch_files"],
         ".error_documents": ["error_document", "error_problems"],
         "actionhero.action": ["RegisteredAction"],
         "actionhero.pipeline.error_handling": ["ErrorHandler", "INTERNAL_ERROR", "ends_task"],

@@ -37,7 +37,7 @@ def diagnose(app: Application, *, deploy: bool) -> list[Diagnosis]:
     else:
         location = "Redis" if kind == "redis" else "a file in the data folder"
         store_diagnosis = Diagnosis("tasks.store", Finding.OK, f"jobs are stored in {location}")
-    diagnoses = [store_diagnosis, *(_check_page(app) if deploy else [])]
+    diagnoses = [store_diagnosis, *(_check_deployment(app) if deploy else [])]
     try:
         store = open_store(app)
     except StoreUnavailable as error:
@@ -64,6 +64,14 @@ def _check_broker(store: JobStore, url: BrokerUrl | None) -> list[Diagnosis]:
         return [Diagnosis("tasks.broker", Finding.FAILED, message)]
     message = f"ready jobs are delivered through {url.kind.title} at {url.address}"
     return [Diagnosis("tasks.broker", Finding.OK, message)]
+
+
+def _check_deployment(app: Application) -> list[Diagnosis]:
+    diagnoses = _check_page(app)
+    if app.get(TasksSettings).reload:
+        message = "is enabled; use it in development only"
+        diagnoses.append(Diagnosis("tasks.reload", Finding.WARNING, message))
+    return diagnoses
 
 
 def _check_page(app: Application) -> list[Diagnosis]:

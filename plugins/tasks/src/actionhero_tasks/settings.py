@@ -53,6 +53,11 @@ class TasksSettings(Settings):
         description="How many processes `actionhero worker` starts. A process that ends is "
         "replaced.",
     )
+    reload: bool = Field(
+        default=False,
+        description="Whether `actionhero worker` restarts its processes when the application's "
+        "code or settings change. For development.",
+    )
     health_address: str | None = Field(
         default=None,
         pattern=r"^(.+:)?\d{1,5}$",

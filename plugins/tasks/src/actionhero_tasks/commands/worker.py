@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from actionhero import RunMode
+from actionhero import ConfigurationError, RunMode
 from actionhero.cli import SettingOption, announce, configure_logs
 from actionhero.transport import exit_soon, serve
+from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.worker.heartbeats import HEARTBEAT_VARIABLE, READY, HeartbeatWriter
 from actionhero_tasks.worker_id import WORKER_ID_VARIABLE
 
@@ -56,6 +57,14 @@ if TYPE_CHECKING:
     flag_value=True,
     help="Enqueue recurring actions too. Any number of processes may.",
 )
+@click.option(
+    "--reload",
+    cls=SettingOption,
+    setting="tasks.reload",
+    is_flag=True,
+    flag_value=True,
+    help="Restart when the application's code changes.",
+)
 @click.pass_obj
 def worker(context: CommandContext) -> None:
     """Run jobs until it is stopped.
@@ -66,12 +75,16 @@ def worker(context: CommandContext) -> None:
     """
     app = context.load(RunMode.WORKER)
     configure_logs(app)
-    app.raise_for_problems()
+    is_reloaded = not app.has_invalid_settings and app.get(TasksSettings).reload
     if WORKER_ID_VARIABLE in os.environ:
+        app.raise_for_problems()
         exit_soon(serve(app, lambda: _announce_ready(app), parent=os.getppid()))
+    if not is_reloaded:
+        # Otherwise the process of the worker reports them, and the next change may solve them.
+        app.raise_for_problems()
     from actionhero_tasks.worker.supervisor import WorkerSupervisor  # noqa: PLC0415 - only in the parent
 
-    exit_soon(WorkerSupervisor(app).run())
+    exit_soon(WorkerSupervisor(app, _file_watcher() if is_reloaded else None).run())
 
 
 @click.command(short_help="Enqueue recurring actions until it is stopped.")
@@ -85,6 +98,24 @@ def scheduler(context: CommandContext) -> None:
     configure_logs(app)
     app.raise_for_problems()
     exit_soon(serve(app, lambda: announce(app)))
+
+
+def _file_watcher() -> Any:
+    """Return `watch_files`.
+
+    Raises:
+        ConfigurationError: watchfiles is not installed.
+    """
+    try:
+        from actionhero.transport import watch_files  # noqa: PLC0415 - needs an extra
+    except ModuleNotFoundError as error:
+        if error.name != "watchfiles":
+            raise
+        raise ConfigurationError(
+            "tasks.reload (--reload) needs watchfiles, which is not installed; install "
+            "actionhero-tasks[reload], or disable tasks.reload"
+        ) from error
+    return watch_files
 
 
 def _announce_ready(app: Application) -> None:

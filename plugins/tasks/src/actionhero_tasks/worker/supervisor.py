@@ -21,6 +21,8 @@ from actionhero_tasks.worker.heartbeats import HEARTBEAT_VARIABLE, HeartbeatRead
 from actionhero_tasks.worker_id import WORKER_ID_VARIABLE, new_worker_id
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from actionhero import Application
     from actionhero_tasks.stores.store import JobStore
 
@@ -42,14 +44,26 @@ class WorkerSupervisor(Supervisor):
     A process that was killed is replaced, and its jobs are released at once. The supervisor extends
     the leases of its workers, so that a job in C code that holds the GIL does not lose its lease.
 
+    With `watch`, it replaces the processes after each change. A process that cannot start is
+    started again on the next change. Its own settings, such as their number, are read once.
+
     Args:
         app: The loaded application. Each process loads its own.
+        watch: Watches the files of an application until it is cancelled, and calls a function
+            after each change; `None`: they are not watched.
     """
 
-    def __init__(self, app: Application) -> None:
+    def __init__(
+        self,
+        app: Application,
+        watch: Callable[[Application, Callable[[], object]], Awaitable[None]] | None = None,
+    ) -> None:
         self._app = app
+        self._watch = watch
         self._count = app.get(TasksSettings).processes
         self._stopping: asyncio.Event
+        #: Set after the next change of a file, and then replaced.
+        self._changed: asyncio.Event
         #: The heartbeats of the running processes, by worker id.
         self._heartbeats: dict[str, HeartbeatReader] = {}
         #: Counts the failed starts in a row.
@@ -68,6 +82,7 @@ class WorkerSupervisor(Supervisor):
 
     async def _run(self) -> int:
         self._stopping = asyncio.Event()
+        self._changed = asyncio.Event()
         loop = asyncio.get_running_loop()
         try:
             store = await asyncio.to_thread(open_store, self._app)
@@ -77,7 +92,9 @@ class WorkerSupervisor(Supervisor):
             with StopSignals(loop, self._stop):
                 health_server = await self._start_health_server()
                 slots = [asyncio.create_task(self._run_slot(store)) for _ in range(self._count)]
-                heartbeat = asyncio.create_task(self._record_heartbeats(store))
+                background = [asyncio.create_task(self._record_heartbeats(store))]
+                if self._watch is not None:
+                    background.append(asyncio.ensure_future(self._watch(self._app, self._reload)))
                 try:
                     codes = await asyncio.gather(*slots)
                 finally:
@@ -85,8 +102,9 @@ class WorkerSupervisor(Supervisor):
                     await asyncio.gather(*slots, return_exceptions=True)
                     if health_server is not None:
                         health_server.close()
-                    heartbeat.cancel()
-                    await asyncio.gather(heartbeat, return_exceptions=True)
+                    for task in background:
+                        task.cancel()
+                    await asyncio.gather(*background, return_exceptions=True)
         finally:
             await asyncio.to_thread(store.close)
         return max(codes)
@@ -95,9 +113,14 @@ class WorkerSupervisor(Supervisor):
         logger.info("stopping the workers on %s", signal.Signals(number).name)
         self._stopping.set()
 
+    def _reload(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
     async def _run_slot(self, store: JobStore) -> int:
         """Run one process after another until a stop signal; return the exit code of the last."""
         while True:
+            changed = self._changed
             worker_id = new_worker_id()
             read_end, write_end = os.pipe()
             heartbeat = self._heartbeats[worker_id] = HeartbeatReader(read_end)
@@ -107,7 +130,7 @@ class WorkerSupervisor(Supervisor):
                 finally:
                     os.close(write_end)
                 try:
-                    code = await self._wait(process)
+                    code = await self._wait(process, changed)
                 finally:
                     self._heartbeats.pop(worker_id)
                     # At once, instead of after the end of the lease.
@@ -119,6 +142,14 @@ class WorkerSupervisor(Supervisor):
             if self._stopping.is_set():
                 return code if code in {0, EXIT_SOFTWARE} else 0
             self._was_ready |= heartbeat.was_ready
+            if changed.is_set():
+                continue
+            if self._watch is not None and not heartbeat.was_ready:
+                logger.error("a worker exited with code %d; waiting for a change", code)
+                await _wait_for_first(changed.wait(), self._stopping.wait())
+                if self._stopping.is_set():
+                    return 0
+                continue
             if code in {EXIT_CONFIGURATION, EXIT_UNAVAILABLE} and not self._was_ready:
                 # The process has logged the error, and its replacement would fail in the same way.
                 raise SystemExit(code)
@@ -164,12 +195,14 @@ class WorkerSupervisor(Supervisor):
             pass_fds=[write_end],
         )
 
-    async def _wait(self, process: asyncio.subprocess.Process) -> int:
-        """Wait for the end of a process, and return its exit code; a stop signal stops it."""
+    async def _wait(self, process: asyncio.subprocess.Process, changed: asyncio.Event) -> int:
+        """Wait for the end of a process, and return its exit code.
+
+        A stop signal and a change stop it; its jobs finish within the grace time.
+        """
         ended = asyncio.create_task(process.wait())
-        stopping = asyncio.create_task(self._stopping.wait())
         try:
-            await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await _wait_for_first(asyncio.shield(ended), self._stopping.wait(), changed.wait())
             if not ended.done():
                 with contextlib.suppress(ProcessLookupError):
                     process.terminate()
@@ -182,7 +215,6 @@ class WorkerSupervisor(Supervisor):
                     process.kill()
             return await ended
         finally:
-            stopping.cancel()
             if process.returncode is None:
                 process.kill()
                 await process.wait()
@@ -207,3 +239,13 @@ class WorkerSupervisor(Supervisor):
                     # Without heartbeats, other workers would run the jobs of this one again.
                     logger.exception("the heartbeat of worker %s was not recorded", worker_id)
             await asyncio.sleep(HEARTBEAT_SECONDS)
+
+
+async def _wait_for_first(*awaitables: Awaitable[object]) -> None:
+    """Wait for the first of several awaitables, and cancel the others."""
+    futures = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+    try:
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for future in futures:
+            future.cancel()

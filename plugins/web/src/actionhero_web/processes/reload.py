@@ -7,29 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import logging
 import os
-import re
 import signal
 import socket
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-
-from watchfiles import DefaultFilter, PythonFilter, awatch
 
 from actionhero import Supervisor
 from actionhero.cli import announce
-from actionhero.settings import AppSettings
-from actionhero.transport import EXIT_SOFTWARE, StopSignals, exit_now, serve
+from actionhero.transport import EXIT_SOFTWARE, StopSignals, exit_now, serve, watch_files
 from actionhero_web.connections.listener import Listener, listen
 from actionhero_web.server import WebServer
 from actionhero_web.settings import WebSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from actionhero import Application
 
 logger = logging.getLogger("actionhero.reload")
@@ -39,8 +31,6 @@ logger = logging.getLogger("actionhero.reload")
 SOCKETS_VARIABLE: Final = "_ACTIONHERO_WEB_SOCKETS"
 #: The grace period for calls when the code has changed.
 CHANGE_GRACE_SECONDS: Final = 2.0
-
-_SETTINGS_FILE = re.compile(r"actionhero(\.\w+)?\.(toml|yaml|yml|json)|pyproject\.toml|\.env")
 
 
 class Reloader(Supervisor):
@@ -70,8 +60,6 @@ class Reloader(Supervisor):
         Raises:
             ConfigurationError: The address is in use.
         """
-        # It logs the number of changes; we log their paths.
-        logging.getLogger("watchfiles").setLevel(logging.WARNING)
         if self._settings.workers > 1:
             logger.warning("web.workers is ignored while web.reload is on; running one process")
         if sys.platform != "win32":
@@ -87,7 +75,7 @@ class Reloader(Supervisor):
                 listener.close()
 
     async def _supervise(self) -> int:
-        watchers = [asyncio.create_task(watcher) for watcher in self._watchers()]
+        watcher = asyncio.create_task(watch_files(self._app, self._change_event.set))
         try:
             while True:
                 self._change_event.clear()
@@ -105,9 +93,8 @@ class Reloader(Supervisor):
                     return EXIT_SOFTWARE if code == EXIT_SOFTWARE else 0
                 await self._stop_child(child, CHANGE_GRACE_SECONDS)
         finally:
-            for task in watchers:
-                task.cancel()
-            await asyncio.gather(*watchers, return_exceptions=True)
+            watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
 
     async def _start(self) -> asyncio.subprocess.Process:
         descriptors = [listener.socket.fileno() for listener in self._listeners]
@@ -153,21 +140,6 @@ class Reloader(Supervisor):
             listener.close()
         exit_now(number)
 
-    # -- watched files -------------------------------------------------------------------------
-
-    def _watchers(self) -> Iterable[Any]:
-        root = self._app.sources.root
-        yield self._watch(root, SettingsFilter(root), recursive=False)
-        package = self._app.get(AppSettings).package
-        for folder in package_folders(package, root) if package is not None else ():
-            yield self._watch(folder, PythonFilter(), recursive=True)
-
-    async def _watch(self, folder: Path, watch_filter: DefaultFilter, *, recursive: bool) -> None:
-        async for changes in awatch(folder, watch_filter=watch_filter, recursive=recursive):
-            names = ", ".join(sorted({path for _, path in changes}))
-            logger.info("restarting: %s changed", names)
-            self._change_event.set()
-
 
 class ReloadedServer(Supervisor):
     """Runs the server in the child process of a `Reloader`, on the sockets of the parent.
@@ -194,37 +166,6 @@ class ReloadedServer(Supervisor):
 def is_reloaded_process() -> bool:
     """Return whether a `Reloader` has started this process."""
     return SOCKETS_VARIABLE in os.environ
-
-
-class SettingsFilter(DefaultFilter):
-    """Selects the settings files of a folder.
-
-    Args:
-        folder: The folder of the settings files.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self._folder = folder.resolve()
-
-    def __call__(self, change: Any, path: str) -> bool:
-        """Return whether a changed file is a settings file."""
-        file = Path(path)
-        is_in_folder = file.parent.resolve() == self._folder
-        return is_in_folder and _SETTINGS_FILE.fullmatch(file.name) is not None
-
-
-def package_folders(package: str, root: Path) -> list[Path]:
-    """Return the folders of a package, even if it cannot be imported."""
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        spec = None
-    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
-    if not folders and spec is not None and spec.origin is not None:
-        folders = [str(Path(spec.origin).parent)]
-    # A missing package may be created later.
-    return [Path(folder) for folder in folders if Path(folder).is_dir()] or [root]
 
 
 async def _wait_for_first(*coroutines: Any) -> None:
