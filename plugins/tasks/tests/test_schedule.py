@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from actionhero_tasks import Task
-from actionhero_tasks.schedule import Cron, Every, schedule_error
+from actionhero_tasks.cron import Cron
+from actionhero_tasks.schedule import Every, schedule_error
 
 
 def ms(*when: int) -> int:

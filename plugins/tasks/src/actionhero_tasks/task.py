@@ -28,7 +28,7 @@ class Task:
     #: The action recurs at this interval.
     every: timedelta | None = None
     #: The action recurs at these times: minute, hour, day, month, day of week. The days of the week
-    #: are names.
+    #: are names. If a day and a day of week are given, one of them is enough.
     cron: str | None = None
     #: The time zone of `cron`, such as `Europe/Lisbon`.
     timezone: str = "UTC"
