@@ -59,6 +59,8 @@ API: dict[str, tuple[str, ...]] = {
         "Settings",
         "Supervisor",
         "Transactions",
+        "Outbox",
+        "OutboxMessage",
         "hookimpl",
         "hookspec",
         "lazy_names",

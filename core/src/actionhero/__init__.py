@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from actionhero.errors import UnsupportedMediaType as UnsupportedMediaType
     from actionhero.files import File as File
     from actionhero.initializer import Initializer as Initializer
-    from actionhero.initializer import Transactions as Transactions
     from actionhero.inputs.headers import Cookie as Cookie
     from actionhero.inputs.headers import Header as Header
     from actionhero.inputs.schema import Field as Field
@@ -71,6 +70,9 @@ if TYPE_CHECKING:
     from actionhero.settings import Settings as Settings
     from actionhero.streams import Event as Event
     from actionhero.streams import Stream as Stream
+    from actionhero.transactions import Outbox as Outbox
+    from actionhero.transactions import OutboxMessage as OutboxMessage
+    from actionhero.transactions import Transactions as Transactions
 
 
 __getattr__, __dir__, __all__ = lazy_names(
@@ -109,7 +111,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "UnsupportedMediaType",
         ],
         ".files": ["File"],
-        ".initializer": ["Initializer", "Transactions"],
+        ".initializer": ["Initializer"],
         ".inputs.headers": ["Cookie", "Header"],
         ".inputs.schema": ["Field", "Inputs", "Secret"],
         ".middleware": ["Middleware"],
@@ -118,6 +120,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".session": ["Session"],
         ".settings": ["Settings"],
         ".streams": ["Event", "Stream"],
+        ".transactions": ["Outbox", "OutboxMessage", "Transactions"],
     },
     eager=["__version__", "lazy_names"],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -159,27 +158,3 @@ class Resources:
 
     def __contains__(self, type_: type) -> bool:
         return type_ in self._values
-
-
-class Transactions(ABC):
-    """The transactions of a database, for actions after a commit.
-
-    The initializer of a database provides it: `app.provide(Transactions, database)`. It is
-    optional, so check `app.has(Transactions)` first.
-    """
-
-    @abstractmethod
-    async def after_commit(self, callback: Callable[..., Any], *args: Any) -> None:
-        """Run `callback` after the commit of the current transaction; without one, immediately.
-
-        It does not run after a rollback. If it fails, the error is logged, and the commit stands.
-
-        Args:
-            callback: A function, synchronous or asynchronous.
-            args: The arguments of the function.
-        """
-
-    @property
-    @abstractmethod
-    def is_open(self) -> bool:
-        """Whether the current task is in a transaction."""

@@ -111,6 +111,20 @@ class Database(Transactions):
 
         return UnitOfWork.current(self) is not None
 
+    @contextlib.asynccontextmanager
+    async def driver_connection(self) -> AsyncIterator[Any]:
+        """Provide the driver's connection of the current transaction, exclusively for a block.
+
+        What is written over it is committed, or rolled back, with the transaction. It is an
+        `asyncpg.Connection` for PostgreSQL and an `aiosqlite.Connection` for SQLite; `None` outside
+        of a transaction.
+        """
+        if not self.is_open:
+            yield None
+            return
+        async with (await self.connection()).acquire_connection() as connection:
+            yield connection
+
     async def connection(self) -> BaseDBAsyncClient:
         """Return the connection for SQL of your own; in a transaction, its connection."""
         return (await self.context()).connections.get(self.dialect)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from actionhero_tasks.job import SettlementKind as SettlementKind
     from actionhero_tasks.reports import FanOut as FanOut
     from actionhero_tasks.reports import Job as Job
+    from actionhero_tasks.reports import JobId as JobId
     from actionhero_tasks.settings import TasksSettings as TasksSettings
     from actionhero_tasks.task import Task as Task
     from actionhero_tasks.tasks import Tasks as Tasks
@@ -25,7 +26,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         ".job": ["JobState", "Settlement", "SettlementKind"],
-        ".reports": ["FanOut", "Job"],
+        ".reports": ["FanOut", "Job", "JobId"],
         ".settings": ["TasksSettings"],
         ".task": ["Task"],
         ".tasks": ["Tasks"],

@@ -1,4 +1,4 @@
-"""`Job` and `FanOut`: jobs and fan-outs as authors and operators read them."""
+"""`JobId`, `Job` and `FanOut`: jobs and fan-outs as authors and operators read them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,25 @@ from actionhero_tasks.envelope import Envelope, UndecodableJob
 
 if TYPE_CHECKING:
     from actionhero_tasks.job import JobRecord, JobState
+
+
+class JobId(str):
+    """The id of a job that was enqueued: a string that also shows whether the job is new.
+
+    Args:
+        id: The id.
+        is_new: Whether the job was enqueued; not if an earlier job has the same deduplication key.
+    """
+
+    __slots__ = ("is_new",)
+
+    #: Whether the job was enqueued; otherwise the id is that of an earlier job with the same key.
+    is_new: bool
+
+    def __new__(cls, id: str, *, is_new: bool = True) -> JobId:
+        self = super().__new__(cls, id)
+        self.is_new = is_new
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,26 +11,23 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from actionhero import InvalidInput, NotFound, ServiceUnavailable, Transactions
 from actionhero.settings import AppSettings
-from actionhero.transport import new_identifier, request_id
+from actionhero.transport import new_identifier
 from actionhero_tasks.batching import in_batches
 from actionhero_tasks.encryption import Encryption
-from actionhero_tasks.envelope import encode_job
-from actionhero_tasks.job import JobState, NewJob, StoreUnavailable
-from actionhero_tasks.job_options import check_priority, check_text, delay_ms, milliseconds
-from actionhero_tasks.keys import key_of
+from actionhero_tasks.job import JobState, StoreUnavailable
+from actionhero_tasks.job_factory import JobFactory
 from actionhero_tasks.reports import FanOut, Job, job_of
-from actionhero_tasks.request_context import current_call
-from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.single_thread_executor import SingleThreadExecutor
 from actionhero_tasks.store_factory import open_store
-from actionhero_tasks.task import task_of
+from actionhero_tasks.transactional_enqueuer import TransactionalEnqueuer, ids_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 
     from actionhero import Action, Application
     from actionhero.transport import RegisteredAction
-    from actionhero_tasks.job import JobRecord
+    from actionhero_tasks.job import JobRecord, NewJob
+    from actionhero_tasks.reports import JobId
     from actionhero_tasks.stores.store import JobStore
 
 Result = TypeVar("Result")
@@ -56,12 +53,13 @@ class Tasks:
 
     def __init__(self, app: Application) -> None:
         self._app = app
-        self._settings = app.get(TasksSettings)
         self.encryption = Encryption(
             lambda: app.get(AppSettings).get_secret_key(app.environment).get_secret_value()
         )
+        self._jobs = JobFactory(app, self.encryption)
         self._open_lock = threading.Lock()
         self._store: JobStore | None = None
+        self._enqueuer: TransactionalEnqueuer | None = None
         # One thread, because a store has one connection.
         self._executor = SingleThreadExecutor("tasks")
 
@@ -77,11 +75,11 @@ class Tasks:
         queue: str | None = None,
         priority: int | None = None,
         key: str | None = None,
-    ) -> str:
+    ) -> JobId:
         """Enqueue an action as a job, and return the id of the job.
 
         When this returns, the job is stored and will run, even if this process ends. Inside a
-        transaction the inputs are validated at once, and the job is enqueued after the commit, or
+        transaction it is stored with the data: it will run once the transaction is committed, and
         not at all after a rollback. The job has the request id and the user of the current call.
 
         Args:
@@ -92,7 +90,8 @@ class Tasks:
             queue: The queue; by default that of the action.
             priority: Lower numbers run first; by default that of the action.
             key: A deduplication key. If a job with the same key was enqueued within
-                `tasks.deduplication_window`, no job is enqueued, and its id is returned.
+                `tasks.deduplication_window`, no job is enqueued, and its id is returned, whose
+                `is_new` is false.
 
         Raises:
             ActionNotFound: The action does not exist.
@@ -100,11 +99,8 @@ class Tasks:
                 exceeds `MAX_PRIORITY`, or the queue or key contains a lone surrogate.
             ServiceUnavailable: The store cannot be reached.
         """
-        job = self._new_job(action, inputs, delay, at, queue, priority, key)
-        if self._in_transaction():
-            await self._app.get(Transactions).after_commit(self._add, [job])
-            return job.id
-        return (await self._add([job]))[0]
+        job = self._jobs.create(action, inputs, delay, at, queue, priority, key)
+        return (await self._enqueue([job]))[0]
 
     async def enqueue_many(
         self,
@@ -114,13 +110,10 @@ class Tasks:
         delay: timedelta | None = None,
         queue: str | None = None,
         priority: int | None = None,
-    ) -> list[str]:
+    ) -> list[JobId]:
         """Enqueue an action once for each item of `inputs`, atomically, and return the ids."""
-        jobs = [self._new_job(action, item, delay, None, queue, priority, None) for item in inputs]
-        if self._in_transaction():
-            await self._app.get(Transactions).after_commit(self._add, jobs)
-            return [job.id for job in jobs]
-        return await self._add(jobs)
+        jobs = [self._jobs.create(action, item, delay, None, queue, priority, None) for item in inputs]
+        return await self._enqueue(jobs)
 
     async def fan_out(
         self,
@@ -153,12 +146,12 @@ class Tasks:
         id = new_identifier()
         next_job = None
         if then is not None:
-            next_job = self._new_job(then, {"fan_out_id": id}, None, None, None, None, None)
+            next_job = self._jobs.create(then, {"fan_out_id": id}, None, None, None, None, None)
         await self.use(lambda store: store.open_batch(id, next_job))
         try:
             async for items in in_batches(inputs, batch):
                 jobs = [
-                    self._new_job(action, item, None, None, queue, None, None) for item in items
+                    self._jobs.create(action, item, None, None, queue, None, None) for item in items
                 ]
                 await self._add([dataclasses.replace(job, batch=id, key=None) for job in jobs])
         finally:
@@ -178,7 +171,7 @@ class Tasks:
         Raises:
             ServiceUnavailable: The store cannot be reached.
         """
-        job = self._new_job(action.name, None, None, None, None, None, None)
+        job = self._jobs.create(action.name, None, None, None, None, None, None)
         # The key shows operators the time of the job; the store deduplicates by name and time.
         time = datetime.fromtimestamp(fire_ms / 1000, UTC).isoformat()
         job = dataclasses.replace(
@@ -325,53 +318,25 @@ class Tasks:
         if self._store is not None:
             self._store.close()
 
-    # -- jobs ----------------------------------------------------------------------------------
+    # -- adding jobs ---------------------------------------------------------------------------
 
-    def _new_job(
-        self,
-        action: type[Action] | str,
-        inputs: Any,
-        delay: timedelta | None,
-        at: datetime | None,
-        queue: str | None,
-        priority: int | None,
-        key: str | None,
-    ) -> NewJob:
-        actions = self._app.actions
-        registered = actions.find(action) if isinstance(action, str) else actions.of_type(action)
-        task = task_of(registered)
-        id = new_identifier()
-        call = current_call()
-        queue = queue or task.queue
-        priority = task.priority if priority is None else priority
-        check_priority(priority)
-        check_text("queue", queue)
-        check_text("key", key or "")
-        body = encode_job(
-            registered,
-            inputs,
-            self.encryption,
-            id,
-            queue,
-            request_id=request_id.get(),
-            user=None if call is None else call.session.get(self._settings.user_key),
-        )
-        window = self._settings.deduplication_window
-        if key is None and task.unique_for is not None:
-            key, window = key_of(registered, inputs), task.unique_for
-        return NewJob(
-            id=id,
-            queue=queue,
-            action=registered.name,
-            body=body,
-            priority=priority,
-            delay_ms=delay_ms(delay, at),
-            key=None if key is None else f"{registered.name} {key}",
-            deduplication_window_ms=milliseconds(window),
-        )
+    async def _enqueue(self, jobs: list[NewJob]) -> list[JobId]:
+        enqueuer = self.enqueuer
+        if enqueuer is not None and enqueuer.in_transaction:
+            return await enqueuer.enqueue(jobs)
+        return ids_of(jobs, await self._add(jobs))
 
-    def _in_transaction(self) -> bool:
-        return self._app.has(Transactions) and self._app.get(Transactions).is_open
+    @property
+    def enqueuer(self) -> TransactionalEnqueuer | None:
+        """The enqueuer for transactions; `None` without a database."""
+        if self._enqueuer is None and self._app.has(Transactions):
+            transactions = self._app.get(Transactions)
+            self._enqueuer = TransactionalEnqueuer(transactions, self._opened_store, self._add)
+        return self._enqueuer
+
+    async def _opened_store(self) -> JobStore:
+        store = self._store
+        return await self.use(lambda store: store) if store is None else store
 
     async def _run_in_store(self, function: Callable[[JobStore], Result]) -> Result:
         return await self._executor.run(lambda: function(self.store))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import threading
@@ -28,8 +28,8 @@ MAX_DELIVERIES = 3
 class JobStore(ABC):
     """Stores jobs, the workers that run them, schedules and fan-outs.
 
-    Every method but `add_pipelined` blocks, may be called from any thread, and is atomic: if the
-    process ends during a call, either everything was written or nothing. Times are those of the
+    Every method that is not asynchronous blocks, may be called from any thread, and is atomic: if
+    the process ends during a call, either everything was written or nothing. Times are those of the
     store's clock.
 
     A *worker id* is the unique name of one run of one worker process.
@@ -66,6 +66,23 @@ class JobStore(ABC):
         Returns:
             Its id; `None` if the store does not support it or there was an error: the job may or
             may not have been added, and `add` then adds it once.
+        """
+        return None
+
+    async def add_in_transaction(self, connection: Any, jobs: Sequence[NewJob]) -> list[str] | None:
+        """Add new jobs as `add` does, over the connection of an open transaction of the data.
+
+        They are committed, or rolled back, with the data, so they need no outbox. Workers must not
+        wait for them longer than for other jobs.
+
+        Args:
+            connection: The connection of the driver: see `Transactions.driver_connection`. No other
+                statement of the transaction runs meanwhile.
+            jobs: The jobs.
+
+        Returns:
+            Their ids, as from `add`; `None` if the connection is not one to the database of this
+            store. The transaction must still be usable then.
         """
         return None
 
