@@ -49,9 +49,13 @@ async def test_a_busy_sqlite_store_is_checked_in_its_thread(
     tasks_app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The event loop never waits for a transaction of another thread."""
+
+    async def not_checked(_: SqliteStore) -> bool:
+        return False
+
     async with tasks_app(store="embedded", run_in_server=False) as app:
         calls = count_thread_calls(app.get(Tasks), monkeypatch)
-        monkeypatch.setattr(SqliteStore, "ping_nowait", lambda self: False)
+        monkeypatch.setattr(SqliteStore, "ping_nowait", not_checked)
 
         status = await app.call("status")
 

@@ -10,6 +10,7 @@ import actionhero_redis.plugin
 from actionhero import TypedError, json
 from actionhero_redis.testing import throw_away_redis
 from actionhero_tasks import JobState, Tasks
+from actionhero_tasks.stores.redis.store import RedisStore
 from pytest_actionhero import (
     CallFailure,
     CallResult,
@@ -78,7 +79,7 @@ class TestQueueInRedis(ServerContract):
         async with tasks_app(
             plugins=plugins, environ=environ, run_in_server=True, retries=0
         ) as app:
-            assert app.get(Tasks).store.kind == "redis"
+            assert isinstance(app.get(Tasks).store, RedisStore)
             yield QueueClient(app)
 
 

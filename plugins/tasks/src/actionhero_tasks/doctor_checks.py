@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from actionhero import BootError
 from actionhero.transport import Diagnosis, Finding
 from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
 from actionhero_tasks.settings import TasksSettings
-from actionhero_tasks.store_factory import open_store, runs_embedded, store_kind
+from actionhero_tasks.store_factory import open_store, runs_embedded, select_broker, select_store
 
 if TYPE_CHECKING:
     from actionhero import Application
-    from actionhero_tasks.broker_url import BrokerUrl
     from actionhero_tasks.job import QueueCounts
     from actionhero_tasks.stores.store import JobStore
 
@@ -24,19 +24,23 @@ def diagnose(app: Application, *, deploy: bool) -> list[Diagnosis]:
     """Check the store, the broker, the operator page, the workers and the dead letters."""
     if app.has_invalid_settings:
         return []
-    kind = store_kind(app)
+    try:
+        backend = select_store(app)
+    except BootError:
+        # It is one of the errors because of which the application does not start.
+        return []
     url = app.get(TasksSettings).broker_url
-    if deploy and kind == "embedded":
-        broker = "" if url is None else f", even through {url.kind.title}"
+    if deploy and not backend.is_shared:
+        broker = "" if url is None else f", even through {select_broker(app, url).title}"
         store_diagnosis = Diagnosis(
             "tasks.store",
             Finding.WARNING,
-            f"jobs are stored in a file, and workers on other machines cannot run them{broker}; "
-            "set REDIS_URL to a server that all machines share",
+            f"jobs are stored in {backend.place}, and workers on other machines cannot run "
+            f"them{broker}; set REDIS_URL to a server that all machines share",
         )
     else:
-        location = "Redis" if kind == "redis" else "a file in the data folder"
-        store_diagnosis = Diagnosis("tasks.store", Finding.OK, f"jobs are stored in {location}")
+        message = f"jobs are stored in {backend.place}"
+        store_diagnosis = Diagnosis("tasks.store", Finding.OK, message)
     diagnoses = [store_diagnosis, *(_check_deployment(app) if deploy else [])]
     try:
         store = open_store(app)
@@ -45,7 +49,7 @@ def diagnose(app: Application, *, deploy: bool) -> list[Diagnosis]:
     try:
         return [
             *diagnoses,
-            *_check_broker(store, url),
+            *_check_broker(app, store),
             *_check_queues(app, store.counts(), store.worker_ids()),
         ]
     except StoreUnavailable as error:
@@ -54,7 +58,8 @@ def diagnose(app: Application, *, deploy: bool) -> list[Diagnosis]:
         store.close()
 
 
-def _check_broker(store: JobStore, url: BrokerUrl | None) -> list[Diagnosis]:
+def _check_broker(app: Application, store: JobStore) -> list[Diagnosis]:
+    url = app.get(TasksSettings).broker_url
     if url is None:
         return []
     try:
@@ -62,7 +67,7 @@ def _check_broker(store: JobStore, url: BrokerUrl | None) -> list[Diagnosis]:
     except BrokerUnavailable as error:
         message = f"{error}; jobs are stored, and run when it is available again"
         return [Diagnosis("tasks.broker", Finding.FAILED, message)]
-    message = f"ready jobs are delivered through {url.kind.title} at {url.address}"
+    message = f"ready jobs are delivered through {select_broker(app, url).title} at {url.address}"
     return [Diagnosis("tasks.broker", Finding.OK, message)]
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from dramatiq import Middleware
 
     from actionhero import Application
+    from actionhero_tasks.brokers.backend import BrokerBackend
+    from actionhero_tasks.stores.backend import StoreBackend
 
 hookspec = pluggy.HookspecMarker("actionhero")
 
@@ -38,5 +40,60 @@ def actionhero_tasks_middleware(app: Application) -> Sequence[Middleware] | None
         @hookimpl
         def actionhero_tasks_middleware(app):
             return [JobTimes(app.get(Meter))]
+        ```
+    """
+
+
+@hookspec
+def actionhero_tasks_stores(app: Application) -> Sequence[StoreBackend] | None:
+    """Return the kinds of job stores of a plugin, which `tasks.store` selects by name.
+
+    Called once, while the application loads. The modules of the backends must not import a driver.
+
+    Args:
+        app: The application.
+
+    Returns:
+        Instances of subclasses of `StoreBackend`. Two with one name are an error that names both
+        plugins.
+
+    Order:
+        Plugins in the order of registration: `tasks.store = "auto"` selects the first store that
+        is configured.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_tasks_stores():
+            from jobs_in_mongo.backend import MongoBackend
+
+            return [MongoBackend()]
+        ```
+    """
+
+
+@hookspec
+def actionhero_tasks_brokers(app: Application) -> Sequence[BrokerBackend] | None:
+    """Return the kinds of brokers of a plugin, which `tasks.broker_url` selects by its scheme.
+
+    Called once, and only if there is a `tasks.broker_url`.
+
+    Args:
+        app: The application.
+
+    Returns:
+        Instances of subclasses of `BrokerBackend`. Two with one scheme are an error that names both
+        plugins.
+
+    Order:
+        Plugins in the order of registration; it makes no difference.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_tasks_brokers():
+            from jobs_over_sqs.backend import SqsBackend
+
+            return [SqsBackend()]
         ```
     """

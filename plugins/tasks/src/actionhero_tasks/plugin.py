@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from actionhero import Application, Initializer, Middleware, Server, Settings
+    from actionhero_tasks.brokers.backend import BrokerBackend
+    from actionhero_tasks.stores.backend import StoreBackend
 
 
 @hookimpl
@@ -39,6 +41,21 @@ def actionhero_middleware() -> list[Middleware]:
     from actionhero_tasks.request_context import CurrentCallMiddleware
 
     return [CurrentCallMiddleware()]
+
+
+@hookimpl
+def actionhero_tasks_stores() -> list[StoreBackend]:
+    from actionhero_tasks.stores.redis.backend import RedisBackend
+    from actionhero_tasks.stores.sqlite.backend import SqliteBackend
+
+    return [RedisBackend(), SqliteBackend()]
+
+
+@hookimpl
+def actionhero_tasks_brokers() -> list[BrokerBackend]:
+    from actionhero_tasks.brokers.backends import PostgresBackend, RabbitmqBackend
+
+    return [RabbitmqBackend(), PostgresBackend()]
 
 
 @hookimpl

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import PlainValidator, SecretStr
 
 from actionhero import Field, Settings
-from actionhero_tasks.broker_url import FORMS, BrokerUrl
+from actionhero_tasks.broker_url import BrokerUrl
 
 
 def _parse_url(value: Any) -> BrokerUrl:
     if isinstance(value, BrokerUrl):
         return value
     if not isinstance(value, str):
-        raise ValueError(f"it should be a string; supported: {FORMS}")
+        raise ValueError("it should be a string, such as amqp://host:5672")
     return BrokerUrl.parse(value)
 
 
@@ -24,16 +24,17 @@ class TasksSettings(Settings):
 
     section: ClassVar[str] = "tasks"
 
-    store: Literal["auto", "embedded", "redis"] = Field(
+    store: str = Field(
         default="auto",
-        description="The job store: a file in the data folder (embedded), or the Redis of the "
-        "application. auto: redis if redis.url is set, otherwise embedded.",
+        description="The job store: a file in the data folder (embedded), the Redis of the "
+        "application (redis), or a store of a plugin, by its name. auto: redis if redis.url is "
+        "set, otherwise embedded.",
     )
     broker_url: Annotated[BrokerUrl, PlainValidator(_parse_url)] | None = Field(
         default=None,
         description="The broker that delivers ready jobs to workers: amqp:// or amqps:// "
-        "(RabbitMQ), or postgresql://. By default workers poll the store, which "
-        "contains all jobs in any case.",
+        "(RabbitMQ), postgresql://, or a scheme of a plugin. By default workers poll the store, "
+        "which contains all jobs in any case.",
     )
     run_in_server: bool | None = Field(
         default=None,
@@ -112,3 +113,8 @@ class TasksSettings(Settings):
         description="The session key of the user id. A job runs with a session that has the user "
         "id of the call that enqueued it.",
     )
+
+    @property
+    def result_ttl_ms(self) -> int:
+        """`result_ttl` in milliseconds."""
+        return int(self.result_ttl.total_seconds() * 1000)

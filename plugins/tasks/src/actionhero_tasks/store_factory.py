@@ -2,63 +2,101 @@
 
 from __future__ import annotations
 
-import importlib.util
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from weakref import WeakKeyDictionary
 
-from actionhero import RunMode
-from actionhero.settings import AppSettings
+from actionhero import BootError, RunMode
 from actionhero_tasks.settings import TasksSettings
+from actionhero_tasks.stores.backend import StoreBackend
 from actionhero_tasks.task import task_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from actionhero import Application
     from actionhero_tasks.broker_url import BrokerUrl
-    from actionhero_tasks.brokers.message_broker import MessageBroker
+    from actionhero_tasks.brokers.backend import BrokerBackend
     from actionhero_tasks.stores.outbox import Outbox
     from actionhero_tasks.stores.store import JobStore
 
-#: The folder of the embedded store in the data folder.
-FOLDER: Final = "tasks"
+Backend = TypeVar("Backend", "StoreBackend", "BrokerBackend")
+
+#: The store that `auto` selects if no service is configured.
+FALLBACK: Final = "embedded"
+#: The backends of each application, by hook and by name or scheme.
+_backends: WeakKeyDictionary[Application, dict[str, dict[str, Any]]] = WeakKeyDictionary()
 
 
-def store_kind(app: Application) -> Literal["embedded", "redis"]:
-    """Return the kind of store that the settings select."""
-    store = app.get(TasksSettings).store
-    if store != "auto":
-        return store
-    return "redis" if _redis_is_configured(app) else "embedded"
+def select_store(app: Application) -> StoreBackend:
+    """Return the kind of store that the settings select.
+
+    Raises:
+        BootError: There is none, or it cannot be used; the message lists those that can be.
+    """
+    backends = _collect(app, "actionhero_tasks_stores", StoreBackend, lambda item: [item.name])
+    name = app.get(TasksSettings).store
+    if name == "auto":
+        configured = (backend for backend in backends.values() if backend.is_configured(app))
+        backend = next(configured, None) or backends[FALLBACK]
+        if app.environment == "production" and not backend.is_shared:
+            raise BootError(
+                "no Redis is configured for jobs, and SQLite must be selected explicitly in "
+                "production; set REDIS_URL, such as redis://localhost:6379/0, or "
+                f"ACTIONHERO_TASKS__STORE={backend.name} if no other machine runs or enqueues jobs"
+            )
+        return backend
+    if name not in backends:
+        raise BootError(
+            f"tasks.store is {name!r}, which no plugin provides; available: auto, "
+            f"{_listing(app, backends.items())}"
+        )
+    backend = backends[name]
+    if (reason := backend.unavailable_reason(app)) is not None:
+        raise BootError(f"tasks.store is {name!r}, and {reason}{_remedy(backend)}")
+    return backend
+
+
+def select_broker(app: Application, url: BrokerUrl) -> BrokerBackend:
+    """Return the kind of broker that a URL selects by its scheme.
+
+    Raises:
+        BootError: There is none, or it cannot be used; the message lists those that can be.
+    """
+    from actionhero_tasks.brokers.backend import BrokerBackend
+
+    backends = _collect(
+        app, "actionhero_tasks_brokers", BrokerBackend, lambda item: sorted(item.schemes)
+    )
+    forms = ((backend.form, backend) for backend in dict.fromkeys(backends.values()))
+    available = f"available: {_listing(app, forms)}"
+    for scheme in sorted(url.schemes - set(backends)):
+        raise BootError(f"the scheme {scheme!r} of tasks.broker_url is unknown; {available}")
+    selected = {backends[scheme] for scheme in url.schemes}
+    backend = selected.pop()
+    if selected or (len(url.addresses) > 1 and not backend.allows_several):
+        raise BootError(f"tasks.broker_url has several URLs that are not one broker; {available}")
+    if (reason := backend.unavailable_reason(app)) is not None:
+        raise BootError(
+            f"tasks.broker_url is a URL of {backend.title}, and {reason}{_remedy(backend)}"
+        )
+    return backend
 
 
 def validate_store_settings(app: Application) -> list[str]:
-    """Return the error because of which the application cannot use the selected store."""
+    """Return the errors because of which the application cannot use the selected store."""
     if app.has_invalid_settings:
         return []
-    settings = app.get(TasksSettings)
-    url = settings.broker_url
-    if url is not None and importlib.util.find_spec(url.kind.module) is None:
-        error = (
-            f"tasks.broker_url is a URL of {url.kind.title}, and {url.kind.module!r} is not "
-            f"installed; pip install actionhero-tasks[{url.kind.extra}]"
-        )
-        return [error]
-    if settings.store == "redis" and _redis_settings(app) is None:
-        error = (
-            "tasks.store is 'redis', and actionhero-redis is not active; pip install "
-            "actionhero-tasks[redis], or remove it from plugins.disabled"
-        )
-        return [error]
-    if (
-        app.environment == "production"
-        and settings.store == "auto"
-        and not _redis_is_configured(app)
-    ):
-        error = (
-            "no Redis is configured for jobs, and SQLite must be selected explicitly in "
-            "production; set REDIS_URL, such as redis://localhost:6379/0, or "
-            "ACTIONHERO_TASKS__STORE=embedded if no other machine runs or enqueues jobs"
-        )
-        return [error]
-    return []
+    errors = []
+    try:
+        select_store(app)
+    except BootError as error:
+        errors.append(str(error))
+    try:
+        if (url := app.get(TasksSettings).broker_url) is not None:
+            select_broker(app, url)
+    except BootError as error:
+        errors.append(str(error))
+    return errors
 
 
 def open_store(app: Application) -> JobStore:
@@ -68,20 +106,25 @@ def open_store(app: Application) -> JobStore:
         BootError: The store cannot be used.
         StoreUnavailable: The store cannot be reached. The broker is connected on first use.
     """
-    store = _open_inner(app)
+    backend = select_store(app)
+    store = backend.open(app)
     url = app.get(TasksSettings).broker_url
     outbox = store.outbox()
-    if outbox is None:
-        return store
     if url is None:
-        if app.mode is not RunMode.CLI:
+        if outbox is not None and app.mode is not RunMode.CLI:
             # Jobs that were sent to a broker that is no longer configured.
             reset_sent_jobs(outbox, store.now_ms() + 1)
         return store
+    if outbox is None:
+        store.close()
+        raise BootError(
+            f"tasks.broker_url is set, and the store {backend.name!r} supports no broker; remove "
+            "the URL, or select another store with tasks.store"
+        )
     from actionhero_tasks.brokers.brokered_store import BrokeredStore
 
     queues = {task_of(action).queue for action in app.actions}
-    return BrokeredStore(store, outbox, _open_broker(url), queues)
+    return BrokeredStore(store, outbox, select_broker(app, url).open(app, url), queues)
 
 
 def reset_sent_jobs(outbox: Outbox, before_ms: int) -> None:
@@ -95,51 +138,42 @@ def runs_embedded(app: Application) -> bool:
     """Return whether the servers of this application run jobs too."""
     settings = app.get(TasksSettings)
     if settings.run_in_server is None:
-        return store_kind(app) == "embedded"
+        return not select_store(app).is_shared
     return settings.run_in_server
 
 
-def _open_broker(url: BrokerUrl) -> MessageBroker:
-    if url.kind.extra == "rabbitmq":
-        from actionhero_tasks.brokers.rabbitmq import RabbitmqMessageBroker
+def _collect(
+    app: Application, hook: str, type_: type[Backend], names_of: Callable[[Backend], list[str]]
+) -> dict[str, Backend]:
+    """Return the backends that plugins contribute, by name. The hook is called once.
 
-        return RabbitmqMessageBroker(url.text, url.address)
-    from actionhero_tasks.brokers.postgres import PostgresMessageBroker
+    Raises:
+        BootError: Two backends have the same name.
+    """
+    hooks = _backends.setdefault(app, {})
+    if hook not in hooks:
+        backends: dict[str, Backend] = {}
+        for _, backend in app.plugins.collect(hook, type_, app=app):
+            for name in names_of(backend):
+                if (other := backends.setdefault(name, backend)) is not backend:
+                    raise BootError(
+                        f"{name!r} of {hook} is contributed twice, by "
+                        f"{app.plugins.describe(other)} and by {app.plugins.describe(backend)}; "
+                        "disable one of them with plugins.disabled"
+                    )
+        hooks[hook] = backends
+    return hooks[hook]
 
-    return PostgresMessageBroker(url.text, url.address)
 
-
-def _open_inner(app: Application) -> JobStore:
-    result_ttl_ms = int(app.get(TasksSettings).result_ttl.total_seconds() * 1000)
-    if store_kind(app) == "redis":
-        return _open_redis_store(app, result_ttl_ms)
-    from actionhero_tasks.stores.sqlite.store import SqliteStore
-
-    folder = app.get(AppSettings).make_data_dir() / FOLDER
-    return SqliteStore(folder, result_ttl_ms=result_ttl_ms)
-
-
-def _open_redis_store(app: Application, result_ttl_ms: int) -> JobStore:
-    from actionhero_redis import RedisClients, clients_for, select_store
-    from actionhero_tasks.stores.redis.store import RedisStore
-
-    is_provided = app.has(RedisClients)
-    clients = app.get(RedisClients) if is_provided else clients_for(app, select_store(app))
-    return RedisStore(
-        lambda: clients.connect_sync(decode=False),
-        # With one hash tag, because the keys of a script must be on one node of a cluster.
-        f"{clients.prefix}{{tasks}}:",
-        result_ttl_ms=result_ttl_ms,
-        clients=clients if is_provided else None,
+def _listing(app: Application, backends: Iterable[tuple[str, Backend]]) -> str:
+    """Return the names of backends for a message, with what to install for each."""
+    return ", ".join(
+        name
+        if backend.unavailable_reason(app) is None or not backend.requirement
+        else f"{name} (pip install {backend.requirement})"
+        for name, backend in backends
     )
 
 
-def _redis_settings(app: Application) -> Any:
-    """Return the settings of actionhero-redis, or `None` if it is not active."""
-    # By name, because this package does not depend on actionhero-redis.
-    return next((section for section in app.settings if section.section == "redis"), None)
-
-
-def _redis_is_configured(app: Application) -> bool:
-    settings = _redis_settings(app)
-    return settings is not None and settings.url is not None
+def _remedy(backend: StoreBackend | BrokerBackend) -> str:
+    return f"; pip install {backend.requirement}" if backend.requirement else ""

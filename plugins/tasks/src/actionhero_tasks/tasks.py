@@ -298,19 +298,8 @@ class Tasks:
         Once the store is open, no thread is involved, unless it is busy or uses a message broker.
         """
         store = self._store
-        if store is None or not (store.ping_nowait() or await self._ping_redis(store)):
+        if store is None or not await store.ping_nowait():
             await self._executor.run(lambda: self.store.ping())
-
-    async def _ping_redis(self, store: JobStore) -> bool:
-        """Check Redis through the connection of this event loop, which the application shares."""
-        if store.kind != "redis":
-            return False
-        from actionhero_redis import RedisClients
-
-        if not self._app.has(RedisClients):
-            return False
-        await self._app.get(RedisClients).check()
-        return True
 
     def close(self) -> None:
         """Close the store."""

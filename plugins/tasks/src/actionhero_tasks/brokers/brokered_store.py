@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from actionhero.transport import Backoff
 from actionhero_tasks.brokers.wrapped_store import WrappedStore
@@ -50,8 +50,6 @@ class BrokeredStore(WrappedStore):
         broker: The broker; closed with this store.
         queues: Queues that may have messages of other clients, besides the queues of stored jobs.
     """
-
-    kind: ClassVar[str] = "brokered"
 
     def __init__(
         self, inner: JobStore, outbox: Outbox, broker: MessageBroker, queues: Iterable[str] = ()

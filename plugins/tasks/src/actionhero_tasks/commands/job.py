@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from actionhero import Application
     from actionhero.cli import CommandContext
     from actionhero_tasks.job import JobRecord
-    from actionhero_tasks.stores.store import JobStore
+    from actionhero_tasks.stores.inspection import JobInspection
 
 
 #: The length of the progress bar.
@@ -117,7 +117,7 @@ def cancel(context: CommandContext, id: str) -> None:
 def _find(app: Application, id: str, wait_seconds: float = 0.0) -> Job:
     deadline = time.monotonic() + wait_seconds
 
-    def find(store: JobStore) -> JobRecord | None:
+    def find(store: JobInspection) -> JobRecord | None:
         record = store.find(id)
         with _Bar() as bar:
             while (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from actionhero import Application
     from actionhero.cli import CommandContext
-    from actionhero_tasks.stores.store import JobStore
+    from actionhero_tasks.stores.inspection import JobInspection
 
 Result = TypeVar("Result")
 
@@ -33,7 +33,7 @@ def load_app(context: CommandContext) -> Application:
     return app
 
 
-def use_store(app: Application, function: Callable[[JobStore], Result]) -> Result:
+def use_store(app: Application, function: Callable[[JobInspection], Result]) -> Result:
     """Call `function` with the store, and return its result.
 
     Raises:

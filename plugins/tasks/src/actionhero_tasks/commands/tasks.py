@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from actionhero import Application
     from actionhero.cli import CommandContext
     from actionhero_tasks.job import QueueCounts
-    from actionhero_tasks.stores.store import JobStore
+    from actionhero_tasks.stores.inspection import JobInspection
 
 
 #: The number of dead letters from which on a progress bar is shown.
@@ -177,7 +177,7 @@ def _for_each(context: CommandContext, ids: tuple[str, ...], every: bool, operat
         raise click.UsageError("pass the ids of jobs, or --all")
     app = load_app(context)
 
-    def apply(store: JobStore) -> tuple[int, list[str]]:
+    def apply(store: JobInspection) -> tuple[int, list[str]]:
         done = 0
         missing = []
         count = sum(counts.dead for counts in store.counts()) if every else len(ids)

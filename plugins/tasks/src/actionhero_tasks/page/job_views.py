@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from actionhero import Application
     from actionhero_tasks.job import JobRecord
+    from actionhero_tasks.stores.inspection import JobInspection
     from actionhero_tasks.stores.store import JobStore
 
 Result = TypeVar("Result")
@@ -48,7 +49,7 @@ class JobViews:
         self._executor = SingleThreadExecutor("tasks-page")
         self.overview = Overview(app, self.use)
 
-    async def use(self, query: Callable[[JobStore], Result]) -> Result:
+    async def use(self, query: Callable[[JobInspection], Result]) -> Result:
         """Call a function with the store in another thread, and return its result.
 
         Raises:
@@ -104,7 +105,7 @@ class JobViews:
             Conflict: The state of the job does not allow it, for example after another change.
         """
 
-        def apply(store: JobStore) -> tuple[bool, JobRecord | None]:
+        def apply(store: JobInspection) -> tuple[bool, JobRecord | None]:
             return getattr(store, operation)(id), store.find(id)
 
         changed, record = await self.use(apply)
@@ -129,7 +130,7 @@ class JobViews:
             The number of changed jobs, and the start of the next batch; `None` after the last.
         """
 
-        def apply(store: JobStore) -> tuple[int, int | None]:
+        def apply(store: JobInspection) -> tuple[int, int | None]:
             records = store.jobs(JobState.DEAD, queue, before=before, limit=BATCH_SIZE)
             count = sum(getattr(store, operation)(record.id) for record in records)
             return count, records[-1].seq if len(records) == BATCH_SIZE else None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from actionhero import Application
-    from actionhero_tasks.stores.store import JobStore
+    from actionhero_tasks.stores.inspection import JobInspection
     from actionhero_tasks.worker.scheduler import Schedule
 
 #: How long a result of the store is reused.
@@ -37,7 +37,7 @@ class Overview:
     def __init__(
         self,
         app: Application,
-        use: Callable[[Callable[[JobStore], Any]], Awaitable[Any]],
+        use: Callable[[Callable[[JobInspection], Any]], Awaitable[Any]],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -72,7 +72,7 @@ class Overview:
         }
 
 
-def _query(store: JobStore) -> dict[str, Any]:
+def _query(store: JobInspection) -> dict[str, Any]:
     totals = store.totals()
     return {
         "queues": [

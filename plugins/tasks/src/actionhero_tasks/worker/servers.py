@@ -57,6 +57,7 @@ class TaskServer(Server):
         )
         self._worker = worker = Worker(
             tasks.store,
+            tasks.store,
             runner.run,
             worker_id=worker_id or new_worker_id(),
             queues=self._settings.queues or None,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from actionhero import Application
-    from actionhero_tasks.stores.store import JobStore
+    from actionhero_tasks.stores.worker_registry import WorkerRegistry
 
 logger = logging.getLogger("actionhero.tasks")
 
@@ -117,7 +117,7 @@ class WorkerSupervisor(Supervisor):
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    async def _run_slot(self, store: JobStore) -> int:
+    async def _run_slot(self, registry: WorkerRegistry) -> int:
         """Run one process after another until a stop signal; return the exit code of the last."""
         while True:
             changed = self._changed
@@ -134,7 +134,7 @@ class WorkerSupervisor(Supervisor):
                 finally:
                     self._heartbeats.pop(worker_id)
                     # At once, instead of after the end of the lease.
-                    await self._release_jobs(store, worker_id)
+                    await self._release_jobs(registry, worker_id)
             finally:
                 self._heartbeats.pop(worker_id, None)
                 heartbeat.stop()
@@ -219,20 +219,20 @@ class WorkerSupervisor(Supervisor):
                 process.kill()
                 await process.wait()
 
-    async def _release_jobs(self, store: JobStore, worker_id: str) -> None:
+    async def _release_jobs(self, registry: WorkerRegistry, worker_id: str) -> None:
         try:
-            count = await asyncio.to_thread(store.remove_worker, worker_id, crashed=True)
+            count = await asyncio.to_thread(registry.remove_worker, worker_id, crashed=True)
         except StoreUnavailable as error:
             logger.warning("the jobs of a worker that ended remain until its lease ends: %s", error)
             return
         if count:
             logger.warning("%d jobs of a worker that ended are ready again", count)
 
-    async def _record_heartbeats(self, store: JobStore) -> None:
+    async def _record_heartbeats(self, registry: WorkerRegistry) -> None:
         while True:
             for worker_id in tuple(self._heartbeats):
                 try:
-                    await asyncio.to_thread(store.record_heartbeat, worker_id)
+                    await asyncio.to_thread(registry.record_heartbeat, worker_id)
                 except StoreUnavailable:
                     continue
                 except Exception:

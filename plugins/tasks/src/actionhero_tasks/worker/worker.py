@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from actionhero_tasks.job import Claim
-    from actionhero_tasks.stores.store import JobStore
+    from actionhero_tasks.stores.job_source import JobSource
+    from actionhero_tasks.stores.worker_registry import WorkerRegistry
 
 logger = logging.getLogger("actionhero.tasks")
 
@@ -37,7 +38,8 @@ class Worker:
     """Runs jobs from `start` to `close`.
 
     Args:
-        store: The job store.
+        source: Where the jobs come from: the job store, or the queues of a broker.
+        registry: The job store.
         run: Runs a job, and returns its settlement.
         worker_id: A unique worker id.
         queues: The queues to claim from; `None`: all.
@@ -48,7 +50,8 @@ class Worker:
 
     def __init__(
         self,
-        store: JobStore,
+        source: JobSource,
+        registry: WorkerRegistry,
         run: Callable[[Claim], Awaitable[Settlement]],
         *,
         worker_id: str,
@@ -58,7 +61,8 @@ class Worker:
         on_poll: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self.worker_id = worker_id
-        self._store = store
+        self._source = source
+        self._registry = registry
         self._run = run
         self._queues = queues
         self._concurrency = concurrency
@@ -80,7 +84,7 @@ class Worker:
     def start(self) -> None:
         """Start claiming jobs."""
         self._loop = asyncio.get_running_loop()
-        self._store.wake_events.add(self._wake_event)
+        self._source.wake_events.add(self._wake_event)
         self._thread = threading.Thread(target=self._poll, name="tasks-worker", daemon=True)
         self._thread.start()
 
@@ -105,7 +109,7 @@ class Worker:
         self._closing = True
         self._wake_event.set()
         await asyncio.to_thread(self._thread.join, JOIN_SECONDS)
-        self._store.wake_events.discard(self._wake_event)
+        self._source.wake_events.discard(self._wake_event)
 
     def record_progress(self, claim: Claim, done: float, total: float | None) -> None:
         """Record the progress of a job, which the thread stores with its next sweep."""
@@ -166,7 +170,7 @@ class Worker:
             closing = self._closing
             try:
                 if not registered:
-                    self._store.register_worker(self.worker_id)
+                    self._registry.register_worker(self.worker_id)
                     registered = True
                 while self._settled:
                     unsettled.append(self._settled.popleft())
@@ -184,7 +188,7 @@ class Worker:
                 backoff.reset()
                 if closing and not self._settled:
                     self._store_progress()
-                    self._store.remove_worker(self.worker_id, crashed=False)
+                    self._registry.remove_worker(self.worker_id, crashed=False)
                     return
                 has_capacity = not self._stopping and active < self._concurrency
                 self._wait(has_capacity=has_capacity, claims=claims)
@@ -198,7 +202,7 @@ class Worker:
     def _settle_and_claim(self, limit: int, unsettled: list[Settlement]) -> list[Claim]:
         if limit <= 0 and not unsettled:
             return []
-        claims, rejected = self._store.settle_and_claim(
+        claims, rejected = self._source.settle_and_claim(
             self.worker_id, self._queues, limit, unsettled
         )
         for id in rejected:
@@ -213,15 +217,15 @@ class Worker:
         if not has_capacity:
             self._wake_event.wait(SWEEP_SECONDS)
         elif not claims:
-            self._store.wait(self.worker_id, self._wake_event, int(SWEEP_SECONDS * 1000))
+            self._source.wait(self.worker_id, self._wake_event, int(SWEEP_SECONDS * 1000))
 
     def _sweep(self) -> None:
         if self._sends_heartbeat:
-            self._store.record_heartbeat(self.worker_id)
+            self._registry.record_heartbeat(self.worker_id)
         self._store_progress()
-        self._store.sweep()
+        self._registry.sweep()
 
     def _store_progress(self) -> None:
         while self._progress:
             id, (token, done, total) = self._progress.popitem()
-            self._store.progress(id, token, done, total)
+            self._registry.progress(id, token, done, total)

@@ -8,7 +8,7 @@ import json
 import logging
 import secrets
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import NoScriptError, RedisError
 
@@ -72,8 +72,6 @@ class RedisStore(JobStore):
         lease_ms: How long the lease of a worker is valid after a heartbeat.
         clients: The clients of the application, whose pipelined connection adds single jobs.
     """
-
-    kind: ClassVar[str] = "redis"
 
     def __init__(
         self,
@@ -316,6 +314,13 @@ class RedisStore(JobStore):
     def ping(self) -> None:
         with self._errors():
             self._client.ping()
+
+    async def ping_nowait(self) -> bool:
+        if self._clients is None:
+            return False
+        with self._errors():
+            await self._clients.check()
+        return True
 
     def close(self) -> None:
         if self._listener is not None:

@@ -6,7 +6,7 @@ import contextlib
 import sqlite3
 import threading
 import time
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from actionhero import BootError
 from actionhero_tasks.job import BatchRecord, Claim, JobState, StoreUnavailable
@@ -46,8 +46,6 @@ class SqliteStore(JobStore):
         folder: The folder of the file and of the locks of workers; it is created.
         result_ttl_ms: How long jobs are stored after they have ended; dead-lettered ones remain.
     """
-
-    kind: ClassVar[str] = "embedded"
 
     def __init__(self, folder: Path, *, result_ttl_ms: int) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -280,7 +278,7 @@ class SqliteStore(JobStore):
         with self._reading() as connection:
             connection.execute("PRAGMA schema_version").fetchone()
 
-    def ping_nowait(self) -> bool:
+    async def ping_nowait(self) -> bool:
         # Another thread holds the lock for the length of a transaction. Readers wait for nothing
         # else, thanks to write-ahead logging.
         if not self._lock.acquire(blocking=False):

@@ -1,0 +1,59 @@
+"""`JobQueue`: the jobs of a store, as they are added, claimed and settled."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Protocol
+
+from actionhero_tasks.stores.job_source import JobSource
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from actionhero_tasks.job import NewJob
+
+
+class JobQueue(JobSource, Protocol):
+    """The jobs of a store, as they are added, claimed and settled.
+
+    What `JobStore` says of its methods holds for these.
+    """
+
+    @abstractmethod
+    def add(self, jobs: Sequence[NewJob]) -> list[str]:
+        """Add new jobs, all or none, and return their ids.
+
+        A job whose key was added within its deduplication window is not added, and the id of the
+        earlier job is returned. Adding an id twice adds one job.
+        """
+
+    async def add_pipelined(self, job: NewJob) -> str | None:
+        """Add one job as `add` does, but without blocking: called on an event loop.
+
+        Returns:
+            Its id; `None` if the store does not support it or there was an error: the job may or
+            may not have been added, and `add` then adds it once.
+        """
+        return None
+
+    async def add_in_transaction(self, connection: Any, jobs: Sequence[NewJob]) -> list[str] | None:
+        """Add new jobs as `add` does, over the connection of an open transaction of the data.
+
+        They are committed, or rolled back, with the data, so they need no outbox. Workers must not
+        wait for them longer than for other jobs.
+
+        Args:
+            connection: The connection of the driver: see `Transactions.driver_connection`. No other
+                statement of the transaction runs meanwhile.
+            jobs: The jobs.
+
+        Returns:
+            Their ids, as from `add`; `None` if the connection is not one to the database of this
+            store. The transaction must still be usable then.
+        """
+        return None
+
+    def notify(self) -> None:
+        """Set all wake-up events."""
+        for event in tuple(self.wake_events):
+            event.set()
