@@ -15,6 +15,7 @@ import pytest
 
 from actionhero import BootError
 from actionhero_tasks.job import JobState, SettlementKind, StoreUnavailable
+from actionhero_tasks.stores.sqlite import schema
 from actionhero_tasks.stores.sqlite.store import SqliteStore
 from actionhero_tasks.testing import StoreContract, new_job, new_settlement
 
@@ -134,7 +135,9 @@ def test_a_file_of_another_version_is_rejected(
         connection.execute("PRAGMA user_version = 99")
     connection.close()
 
-    with pytest.raises(BootError, match=r"another version .*schema 99, this version has 3"):
+    with pytest.raises(
+        BootError, match=rf"another version .*schema 99, this version has {schema.VERSION}"
+    ):
         open_store()
 
 
@@ -183,3 +186,87 @@ def test_the_newest_ready_jobs_are_listed_from_an_index(
 
     assert [job.id for job in [*newest, *older]] == ids[:20]
     assert steps < 8000
+
+
+def fill(store: SqliteStore, count: int) -> None:
+    """Add jobs of two queues and of a fan-out, in every state that may have many."""
+    outbox = store.outbox()
+    assert outbox is not None
+
+    def add(delay_ms: int = 0) -> list[str]:
+        jobs = [
+            new_job(queue="ab"[number % 2], batch="batch", delay_ms=delay_ms)
+            for number in range(count)
+        ]
+        return store.add(jobs)
+
+    for kind in (SettlementKind.DONE, SettlementKind.DEAD, SettlementKind.RETRY):
+        add()
+        claims, _ = store.settle_and_claim("one", None, count)
+        settlements = [new_settlement(claim, kind, delay_ms=60_000_000) for claim in claims]
+        store.settle_and_claim("one", None, 0, settlements)
+    for id in add():
+        store.cancel(id)
+    add()
+    outbox.mark_sent([job.id for job in outbox.begin_sending(count)])
+    add(delay_ms=60_000_000)
+    add()
+
+
+def test_lists_and_counts_take_no_longer_with_more_jobs(store: SqliteStore) -> None:
+    """Their numbers of steps do not depend on the number of jobs, for any state."""
+    outbox = store.outbox()
+    assert outbox is not None
+    store.open_batch("batch", None)
+    queries: dict[str, Callable[[], object]] = {
+        "counts": store.counts,
+        "sent counts": outbox.sent_counts,
+    }
+    for state in JobState:
+        queries[state] = lambda state=state: store.jobs(state, limit=10)
+        queries[f"{state} of a queue"] = lambda state=state: store.jobs(state, "a", limit=10)
+        queries[f"{state} of a fan-out"] = lambda state=state: store.batch_jobs(
+            "batch", state, limit=10
+        )
+    queries["all of a fan-out"] = lambda: store.batch_jobs("batch", limit=10)
+    steps = 0
+
+    def count_step() -> None:
+        nonlocal steps
+        steps += 1
+
+    def measure() -> dict[str, int]:
+        nonlocal steps
+        store._connection.set_progress_handler(count_step, 1)
+        costs = {}
+        for name, query in queries.items():
+            steps = 0
+            query()
+            costs[name] = steps
+        store._connection.set_progress_handler(None, 1)
+        return costs
+
+    fill(store, 30)
+    before = measure()
+    fill(store, 300)
+    after = measure()
+
+    assert {name: (before[name], cost) for name, cost in after.items()} == {
+        name: (before[name], pytest.approx(before[name], rel=0.1)) for name in after
+    }
+
+
+def test_counts_are_those_of_the_jobs(store: SqliteStore) -> None:
+    """In every state, also after deletions."""
+    fill(store, 20)
+    for job in store.jobs(JobState.DEAD)[:5]:
+        store.discard(job.id)
+    for job in store.jobs(JobState.DEAD)[:5]:
+        store.retry(job.id)
+
+    [a, b] = store.counts()
+
+    assert a.ready + b.ready == 45
+    assert a.delayed + b.delayed == 40
+    assert a.retrying + b.retrying == 20
+    assert a.dead + b.dead == 10

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from actionhero_tasks.stores.outbox import Outbox, ReadyJob
 from actionhero_tasks.stores.sqlite import schema, steps
+from actionhero_tasks.stores.sqlite.rows import sent_counts_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -76,9 +77,8 @@ class SqliteOutbox(Outbox):
             return connection.execute(statement, (before_ms,)).rowcount
 
     def sent_counts(self) -> dict[str, int]:
-        query = f"SELECT queue, COUNT(*) FROM jobs WHERE state = {schema.SENT} GROUP BY queue"
         with self._reading() as connection:
-            return dict(connection.execute(query).fetchall())
+            return sent_counts_of(connection)
 
     def claim(
         self, worker_id: str, queues: Sequence[str] | None, ids: Sequence[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_tasks.job import JobRecord, JobState, QueueCounts, Totals
@@ -11,7 +12,7 @@ from actionhero_tasks.stores.sqlite import schema
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 STATES: Final = {
     schema.READY: JobState.READY,
@@ -24,21 +25,22 @@ STATES: Final = {
     schema.SENDING: JobState.READY,
     schema.SENT: JobState.READY,
 }
-_ENDED: Final = f"ended WHERE state IN ({schema.DONE}, {schema.CANCELLED}) AND state ="
+_LISTED: Final = (
+    f"jobs INDEXED BY listed WHERE state IN ({', '.join(map(str, schema.LISTED))}) AND state ="
+)
 #: The jobs of one state, from an index that has them only.
 _SOURCES: Final = {
-    number: f"jobs INDEXED BY {index} {number}"
-    for number, index in {
-        schema.READY: "ready_of_queue WHERE state =",
-        schema.SUSPECT: "suspect WHERE state =",
-        schema.SENDING: "sending WHERE state =",
-        schema.SENT: "sent WHERE state =",
-        schema.DELAYED: "delayed WHERE state =",
-        schema.RUNNING: "running WHERE state =",
-        schema.DEAD: "dead WHERE state =",
-        schema.DONE: _ENDED,
-        schema.CANCELLED: _ENDED,
-    }.items()
+    schema.READY: f"jobs INDEXED BY ready_of_queue WHERE state = {schema.READY}",
+    schema.SUSPECT: f"jobs INDEXED BY suspect WHERE state = {schema.SUSPECT}",
+    schema.SENDING: f"jobs INDEXED BY sending WHERE state = {schema.SENDING}",
+    schema.RUNNING: f"jobs INDEXED BY running WHERE state = {schema.RUNNING}",
+    **{number: f"{_LISTED} {number}" for number in schema.LISTED},
+}
+#: The columns of an index by which its jobs are divided; within each part they are sorted by age.
+#: The other states have few jobs.
+_PARTS: Final = {
+    schema.READY: ("queue", "priority"),
+    **dict.fromkeys(schema.LISTED, ("queue",)),
 }
 _FIELDS: Final = [field.name for field in dataclasses.fields(JobRecord)]
 #: The columns of a job, in the order of the fields of `JobRecord`.
@@ -75,68 +77,110 @@ def _newest(
     connection: sqlite3.Connection, state: int, queue: str | None, before: int | None, limit: int
 ) -> Iterator[int]:
     """Yield the numbers of the newest jobs of a state, and more, from its index alone."""
-    source = _SOURCES[state]
     older = "" if before is None else f" AND seq < {before}"
-    end = f"{older} ORDER BY seq DESC LIMIT {limit}"
-    condition = "" if queue is None else " AND queue = ?"
-    parts: list[tuple[Any, ...]] = [() if queue is None else (queue,)]
-    if state == schema.READY:
-        # Its index is sorted by age within each of these.
-        condition = " AND queue = ? AND priority = ?"
-        parts = [part for part in _ready_parts(connection) if queue in (None, part[0])]
-    query = f"SELECT seq FROM {source}{condition}{end}"
+    yield from _from_parts(connection, state, queue, f"{older} ORDER BY seq DESC LIMIT {limit}")
+
+
+def _oldest(connection: sqlite3.Connection, state: int, queue: str) -> int | None:
+    """Return the number of the oldest job of a state in a queue, from its index alone."""
+    return min(_from_parts(connection, state, queue, " ORDER BY seq LIMIT 1"), default=None)
+
+
+def _from_parts(
+    connection: sqlite3.Connection, state: int, queue: str | None, end: str
+) -> Iterator[int]:
+    """Yield the numbers that a query returns for each part of the jobs of a state."""
+    columns = _PARTS.get(state)
+    if columns is None:
+        columns = () if queue is None else ("queue",)
+        parts: Iterable[tuple[Any, ...]] = [() if queue is None else (queue,)]
+    else:
+        parts = _parts(connection, state, columns, queue)
+    condition = "".join(f" AND {column} = ?" for column in columns)
+    query = f"SELECT seq FROM {_SOURCES[state]}{condition}{end}"
     for part in parts:
         yield from (seq for (seq,) in connection.execute(query, part))
 
 
-def _ready_parts(connection: sqlite3.Connection) -> Iterator[tuple[str, int]]:
-    """Yield the queues and priorities of ready jobs: two steps in the index for each."""
-    select = f"SELECT queue, priority FROM {_SOURCES[schema.READY]}"
-    end = "ORDER BY queue, priority LIMIT 1"
-    part = connection.execute(f"{select} {end}").fetchone()
-    while part is not None:
+def _parts(
+    connection: sqlite3.Connection, state: int, columns: tuple[str, ...], queue: str | None
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the parts of the jobs of a state: a few steps in the index for each."""
+    names = ", ".join(columns)
+    select = f"SELECT {names} FROM {_SOURCES[state]}"
+    end = f"ORDER BY {names} LIMIT 1"
+    # The first part after another one. Not a comparison of rows: SQLite would read all jobs of the
+    # same queue.
+    conditions = [
+        "".join(f" AND {name} = ?" for name in columns[:count]) + f" AND {columns[count]} > ?"
+        for count in reversed(range(len(columns)))
+    ]
+    start, values = ("", ()) if queue is None else (" AND queue = ?", (queue,))
+    part = connection.execute(f"{select}{start} {end}", values).fetchone()
+    while part is not None and queue in (None, part[0]):
         yield part
-        # Not a comparison of rows: SQLite would read all jobs of the same queue.
-        part = (
-            connection.execute(f"{select} AND queue = ? AND priority > ? {end}", part).fetchone()
-            or connection.execute(f"{select} AND queue > ? {end}", part[:1]).fetchone()
+        following = (
+            connection.execute(
+                f"{select}{condition} {end}", part[: len(columns) - number]
+            ).fetchone()
+            for number, condition in enumerate(conditions)
         )
+        part = next(filter(None, following), None)
 
 
 def batch_jobs_of(
     connection: sqlite3.Connection, batch: str, state: JobState | None, after: int, limit: int
 ) -> list[JobRecord]:
     """Return jobs of a fan-out, the oldest first."""
-    numbers = ", ".join(str(number) for number, name in STATES.items() if state in (None, name))
     query = (
-        f"SELECT {COLUMNS} FROM jobs WHERE batch = ? AND seq > ? AND state IN ({numbers}) "
-        "ORDER BY seq LIMIT ?"
+        f"SELECT {COLUMNS} FROM jobs WHERE batch = ? AND state = ? AND seq > ? ORDER BY seq LIMIT ?"
     )
-    return [record_of(row) for row in connection.execute(query, (batch, after, limit))]
+    records = [
+        record_of(row)
+        for number, name in STATES.items()
+        if state in (None, name)
+        for row in connection.execute(query, (batch, number, after, limit))
+    ]
+    return sorted(records, key=lambda record: record.seq)[:limit]
 
 
 def counts_of(connection: sqlite3.Connection, now: int) -> list[QueueCounts]:
     """Return the number of jobs by queue, without jobs that are done or cancelled."""
-    counts: dict[str, dict[str, Any]] = {}
-    parts = " UNION ALL ".join(
-        f"SELECT queue, {number}, COUNT(*), {failed}, MIN(seq) FROM {source} GROUP BY queue"
-        for number, source in _SOURCES.items()
-        if number not in {schema.DONE, schema.CANCELLED}
-        for failed in ("SUM(attempts > 0)" if number == schema.DELAYED else "0",)
-    )
-    oldest = "SELECT created_ms FROM jobs WHERE seq = ?"
-    for queue, number, count, failed, first in connection.execute(parts).fetchall():
-        queue_counts = counts.setdefault(queue, {})
-        name = str(STATES[number])
-        queue_counts[name] = queue_counts.get(name, 0) + count
-        if number == schema.DELAYED:
-            queue_counts["retrying"] = failed
-        if STATES[number] is JobState.READY:
+    # Ready, of several states, and retrying jobs are counted more than once here.
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    ready: list[tuple[str, int]] = []
+    for queue, number, is_retry, count in _counters(connection):
+        name = STATES[number]
+        counts[queue][name] += count
+        if is_retry:
+            counts[queue]["retrying"] += count
+        if name is JobState.READY:
+            ready.append((queue, number))
+    for queue, number in ready:
+        seq = _oldest(connection, number, queue)
+        created = connection.execute("SELECT created_ms FROM jobs WHERE seq = ?", (seq,)).fetchone()
+        if created is not None:
+            counts[queue]["oldest_ms"] = max(counts[queue]["oldest_ms"], now - created[0])
+        else:
             # The job may have been deleted since it was counted.
-            created = connection.execute(oldest, (first,)).fetchone()
-            age = 0 if created is None else now - created[0]
-            queue_counts["oldest_ms"] = max(queue_counts.get("oldest_ms", 0), age)
+            counts[queue]["oldest_ms"] += 0
     return [QueueCounts(queue, **counts[queue]) for queue in sorted(counts)]
+
+
+def _counters(connection: sqlite3.Connection) -> list[tuple[str, int, bool, int]]:
+    """Return the number of jobs by queue, state, and whether they are delayed after a failure."""
+    few = " UNION ALL ".join(
+        f"SELECT queue, {number}, 0, COUNT(*) FROM {source} GROUP BY queue"
+        for number, source in _SOURCES.items()
+        if number not in _PARTS
+    )
+    return connection.execute(f"SELECT * FROM counters WHERE jobs > 0 UNION ALL {few}").fetchall()
+
+
+def sent_counts_of(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return the number of sent jobs by queue, without zeros."""
+    query = f"SELECT queue, jobs FROM counters WHERE state = {schema.SENT} AND jobs > 0"
+    return dict(connection.execute(query).fetchall())
 
 
 def totals_of(connection: sqlite3.Connection) -> Totals:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 #: Incremented when the tables change; a file of another version is rejected.
-VERSION: Final = 3
+VERSION: Final = 4
 
 #: The states of jobs; integers, because every index contains them.
 READY: Final = 0
@@ -20,6 +20,25 @@ SUSPECT: Final = 6
 SENDING: Final = 7
 #: Ready, and sent to a message broker.
 SENT: Final = 8
+
+#: The states that may have any number of jobs, and their own order for other purposes than lists.
+LISTED: Final = (DELAYED, DONE, DEAD, CANCELLED, SENT)
+#: The states whose jobs are counted as they move: to count a million of them would take too long.
+COUNTED: Final = (READY, DELAYED, DEAD, SENT)
+
+
+def _numbers(states: tuple[int, ...]) -> str:
+    return ", ".join(map(str, states))
+
+
+def _count(row: str, change: int) -> str:
+    """Return the statement of a trigger that counts a job; `is_retry` marks delayed failed jobs."""
+    return f"""
+    INSERT INTO counters
+    SELECT {row}.queue, {row}.state, {row}.state = {DELAYED} AND {row}.attempts > 0, {change}
+    WHERE {row}.state IN ({_numbers(COUNTED)})
+    ON CONFLICT DO UPDATE SET jobs = jobs + {change};"""
+
 
 #: The time, for triggers.
 NOW_MS: Final = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
@@ -56,13 +75,28 @@ CREATE INDEX IF NOT EXISTS ready ON jobs (priority, seq) WHERE state = {READY};
 CREATE INDEX IF NOT EXISTS suspect ON jobs (priority, seq, queue) WHERE state = {SUSPECT};
 CREATE INDEX IF NOT EXISTS sending ON jobs (sent_ms, queue) WHERE state = {SENDING};
 CREATE INDEX IF NOT EXISTS sent ON jobs (queue, sent_ms) WHERE state = {SENT};
-CREATE INDEX IF NOT EXISTS delayed ON jobs (due_ms, queue, attempts) WHERE state = {DELAYED};
+CREATE INDEX IF NOT EXISTS delayed ON jobs (due_ms) WHERE state = {DELAYED};
 CREATE INDEX IF NOT EXISTS running ON jobs (worker_id, deliveries, queue) WHERE state = {RUNNING};
-CREATE INDEX IF NOT EXISTS ended ON jobs (ended_ms, state, queue)
+CREATE INDEX IF NOT EXISTS ended ON jobs (ended_ms)
     WHERE state IN ({DONE}, {CANCELLED});
-CREATE INDEX IF NOT EXISTS dead ON jobs (seq, queue) WHERE state = {DEAD};
+CREATE INDEX IF NOT EXISTS listed ON jobs (state, queue, seq)
+    WHERE state IN ({_numbers(LISTED)});
 CREATE INDEX IF NOT EXISTS of_schedule ON jobs (schedule, state) WHERE schedule IS NOT NULL;
-CREATE INDEX IF NOT EXISTS of_batch ON jobs (batch, seq) WHERE batch IS NOT NULL;
+CREATE INDEX IF NOT EXISTS of_batch ON jobs (batch, state, seq) WHERE batch IS NOT NULL;
+CREATE TABLE IF NOT EXISTS counters (
+    queue TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    is_retry INTEGER NOT NULL,
+    jobs INTEGER NOT NULL,
+    PRIMARY KEY (queue, state, is_retry)
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS count_added AFTER INSERT ON jobs BEGIN {_count("NEW", 1)}
+END;
+CREATE TRIGGER IF NOT EXISTS count_moved AFTER UPDATE OF state ON jobs
+WHEN NEW.state != OLD.state BEGIN {_count("OLD", -1)} {_count("NEW", 1)}
+END;
+CREATE TRIGGER IF NOT EXISTS count_deleted AFTER DELETE ON jobs BEGIN {_count("OLD", -1)}
+END;
 CREATE TABLE IF NOT EXISTS batches (
     id TEXT PRIMARY KEY,
     total INTEGER NOT NULL DEFAULT 0,
