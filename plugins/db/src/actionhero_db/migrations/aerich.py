@@ -17,11 +17,11 @@ from aerich.utils import get_models_describe, import_py_module
 from tortoise.transactions import in_transaction
 
 from actionhero import ConfigurationError
-from actionhero_db.migrations.editors import statements_in
 from actionhero_db.migrations.engine import Engine, MigrationState
 from actionhero_db.migrations.errors import MigrationFailed, MigrationRefused
 from actionhero_db.migrations.files import migrations_folder
 from actionhero_db.migrations.lock import migration_lock
+from actionhero_db.migrations.scripts import statements_in
 from actionhero_db.migrations.session import Session, has_table
 from actionhero_db.migrations.tables import (
     create_tables,

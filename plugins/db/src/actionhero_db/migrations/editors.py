@@ -1,24 +1,14 @@
-"""Schema editors: Tortoise's own, extended so that no row or index is lost."""
+"""The schema editor for each kind of database."""
 
 from __future__ import annotations
 
-import sqlite3
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tortoise.migrations.constraints import CheckConstraint
-from tortoise.migrations.schema_editor import AsyncpgSchemaEditor, SqliteSchemaEditor
-
-from actionhero_db.migrations.errors import MigrationFailed
-from actionhero_db.migrations.indexes import columns_of, declared_by, existing_on
 from actionhero_db.url import Dialect
 
 if TYPE_CHECKING:
     from tortoise.backends.base.client import BaseDBAsyncClient
-    from tortoise.indexes import Index
     from tortoise.migrations.schema_editor.base import BaseSchemaEditor
-    from tortoise.migrations.schema_generator.state import State
-    from tortoise.models import Model
 
 
 def editor_for(
@@ -27,253 +17,13 @@ def editor_for(
     """Return the schema editor for the database of `client`."""
     dialect = client.capabilities.dialect
     if dialect == Dialect.SQLITE:
+        from actionhero_db.migrations.sqlite_editor import SqliteEditor
+
         return SqliteEditor(client, atomic=atomic, collect_sql=collect)
     if dialect == Dialect.POSTGRES:
+        from actionhero_db.migrations.postgres_editor import PostgresEditor
+
         return PostgresEditor(client, atomic=atomic, collect_sql=collect)
-    from tortoise.migrations.schema_editor import MySQLSchemaEditor
+    from actionhero_db.migrations.mysql_editor import MySqlEditor
 
-    return MySQLSchemaEditor(client, atomic=atomic, collect_sql=collect)
-
-
-async def _remove_index(editor: Any, model: type[Model], index: Index) -> bool:
-    """Drop an index by its columns: after the rename of a column it has its old name.
-
-    Returns:
-        Whether there was such an index.
-    """
-    columns = columns_of(model, index.fields)
-    if editor.collect_sql or not columns or index.extra:
-        return False
-    for existing in await existing_on(editor.client, model):
-        if existing.columns == columns and not existing.unique:
-            await editor._run_sql(editor._drop_index_sql(model, existing.name))
-            return True
-    return False
-
-
-class PostgresEditor(AsyncpgSchemaEditor):
-    """Tortoise's schema editor for PostgreSQL."""
-
-    async def remove_index(self, model: type[Model], index: Index) -> None:
-        """Drop an index by its columns."""
-        if not await _remove_index(self, model, index):
-            await super().remove_index(model, index)
-
-    async def _alter_field(self, model: type[Model], old_field: Any, new_field: Any) -> None:
-        if old_field.null and not new_field.null and new_field.has_db_default():
-            column = old_field.source_field or old_field.model_field_name
-            table = self._qualify_table_name(model._meta.db_table, model._meta.schema)
-            value = _default(self, model, new_field)
-            await self._run_sql(
-                f'UPDATE {table} SET "{column}" = {value} WHERE "{column}" IS NULL'  # noqa: S608
-            )
-        await super()._alter_field(model, old_field, new_field)
-
-
-class SqliteEditor(SqliteSchemaEditor):
-    """Tortoise's schema editor for SQLite, with another way to rebuild a table.
-
-    Tortoise's own drops the table's indexes, triggers, unique constraints and checks, and with
-    foreign keys on, all rows that refer to it. This one creates the new table next to the old one,
-    copies and counts every row, and restores indexes and triggers that no model declares.
-    """
-
-    #: The models before and after the running operation.
-    source: State
-    target: State
-
-    async def _run_sql(self, sql: str) -> None:
-        if self.collect_sql:
-            self.collected_sql.append(sql)
-            return
-        # Not as a script: sqlite3 commits before it.
-        for statement in statements_in(sql):
-            await self.client.execute_query(statement)
-
-    def _get_inner_statements(self) -> list[str]:
-        return list(self._checks)
-
-    _checks: tuple[str, ...] = ()
-
-    async def remove_index(self, model: type[Model], index: Index) -> None:
-        """Drop an index by its columns."""
-        if not await _remove_index(self, model, index):
-            await super().remove_index(model, index)
-
-    async def add_field(self, model: type[Model], field_name: str) -> None:
-        """Add a column; if SQLite cannot add its default, by rebuilding the table."""
-        field = model._meta.fields_map[field_name]
-        if field.has_db_default() and hasattr(field.db_default, "get_sql"):
-            await self._remake_table(model)
-        else:
-            await super().add_field(model, field_name)
-
-    async def remove_constraint(self, model: type[Model], constraint: Any) -> None:
-        """Remove a constraint by rebuilding the table, which it is a part of."""
-        await self._remake_table(model)
-
-    async def rename_constraint(
-        self, model: type[Model], old_constraint: Any, new_constraint: Any
-    ) -> None:
-        """Rename a constraint by rebuilding the table, which it is a part of."""
-        await self._remake_table(model)
-
-    async def _remake_table(
-        self,
-        model: type[Model],
-        create_field: Any = None,
-        delete_field: Any = None,
-        alter_fields: Any = None,
-    ) -> None:
-        meta = model._meta
-        reference = f"{meta.app}.{model.__name__}"
-        source, target = (state.apps.get_model(reference) for state in (self.source, self.target))
-        table, draft = self.quote(meta.db_table), self.quote(f"new__{meta.db_table}")
-        undeclared = await self._undeclared(source)
-        values = await self._column_values(source, target, alter_fields or [])
-        create, *indexes = self._create(target)
-        await self._run_sql(create.replace(f"CREATE TABLE {table}", f"CREATE TABLE {draft}", 1))
-        await self._run_sql(
-            f"INSERT INTO {draft} ({', '.join(map(self.quote, values))}) "  # noqa: S608
-            f"SELECT {', '.join(values.values())} FROM {table}"
-        )
-        await self._compare_counts(meta.db_table)
-        sequence = await self._sequence(meta.db_table)
-        await self._run_sql(f"DROP TABLE {table}")
-        # Otherwise SQLite checks every view, and refuses views of the dropped table.
-        await self._run_sql("PRAGMA legacy_alter_table = ON")
-        await self._run_sql(f"ALTER TABLE {draft} RENAME TO {table}")
-        await self._run_sql("PRAGMA legacy_alter_table = OFF")
-        if sequence is not None:
-            # The ids of deleted rows are not used again.
-            await self._run_sql(f"DELETE FROM sqlite_sequence WHERE name = '{meta.db_table}'")  # noqa: S608
-            await self._run_sql(
-                f"INSERT INTO sqlite_sequence VALUES ('{meta.db_table}', {sequence})"  # noqa: S608
-            )
-        for statement in indexes:
-            await self._run_sql(statement)
-        await self._restore(meta.db_table, undeclared)
-
-    def _create(self, target: type[Model]) -> list[str]:
-        """Return the statements that create the table and the indexes of a model."""
-        self._checks = tuple(
-            self.CHECK_CONSTRAINT_CREATE_TEMPLATE.format(name=item.name, check=item.check)
-            for item in getattr(target._meta, "constraints", None) or ()
-            if isinstance(item, CheckConstraint)
-        )
-        try:
-            return statements_in(self._get_model_sql_data(target).table_sql)
-        finally:
-            self._checks = ()
-
-    async def _column_values(
-        self, source: type[Model], target: type[Model], altered: list[tuple[Any, Any]]
-    ) -> dict[str, str]:
-        """Return the SQL value of each column of the new table, without those left to defaults."""
-        table = source._meta.db_table
-        before = set(source._meta.fields_db_projection.values())
-        after = list(target._meta.fields_db_projection.values())
-        existing = before if self.collect_sql else await self._columns(table)
-        if unknown := existing - before - set(after):
-            raise MigrationFailed(
-                f"table {table!r} has the column {min(unknown)!r}, which is in no migration and "
-                "would be lost; add it to the model, or drop it yourself"
-            )
-        values = {column: self.quote(column) for column in after if column in existing}
-        for old, new in altered:
-            old_column = old.source_field or old.model_field_name
-            new_column = new.source_field or new.model_field_name
-            if old_column not in existing or new_column not in after:
-                continue
-            value = self.quote(old_column)
-            if old.null and not new.null and new.has_db_default():
-                value = f"COALESCE({value}, {_default(self, target, new)})"
-            values[new_column] = value
-        return values
-
-    async def _columns(self, table: str) -> set[str]:
-        _, rows = await self.client.execute_query(f'PRAGMA table_info("{table}")')
-        return {row["name"] for row in rows}
-
-    async def _undeclared(self, source: type[Model]) -> list[tuple[str, str]]:
-        """Return the names and SQL of triggers and indexes that the model does not declare."""
-        if self.collect_sql:
-            return []
-        table = source._meta.db_table
-        declared = declared_by(source)
-        columns = {item.columns for item in declared if item.columns}
-        names = {self._index_name_for_model(source, item.index) for item in declared if item.index}
-        declared_names = {
-            index.name
-            for index in await existing_on(self.client, source)
-            if index.columns in columns or index.name in names
-        }
-        _, rows = await self.client.execute_query(
-            "SELECT name, sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL "
-            "AND type IN ('index', 'trigger')",
-            [table],
-        )
-        return [(row["name"], row["sql"]) for row in rows if row["name"] not in declared_names]
-
-    async def _restore(self, table: str, items: list[tuple[str, str]]) -> None:
-        for name, sql in items:
-            _, rows = await self.client.execute_query(
-                "SELECT 1 FROM sqlite_master WHERE name = ?", [name]
-            )
-            if rows:
-                continue
-            try:
-                await self.client.execute_query(sql)
-            except Exception as error:
-                raise MigrationFailed(
-                    f"{name!r} on table {table!r} is not declared by its model, and cannot be "
-                    f"restored: {error}; drop it, migrate, and create it again"
-                ) from error
-
-    async def _compare_counts(self, table: str) -> None:
-        if self.collect_sql:
-            return
-        _, rows = await self.client.execute_query(
-            f'SELECT (SELECT count(*) FROM "{table}") AS before, '  # noqa: S608
-            f'(SELECT count(*) FROM "new__{table}") AS after'
-        )
-        if rows[0]["before"] != rows[0]["after"]:
-            raise MigrationFailed(
-                f"only {rows[0]['after']} of the {rows[0]['before']} rows of table {table!r} "
-                "would remain"
-            )
-
-    async def _sequence(self, table: str) -> int | None:
-        if self.collect_sql:
-            return None
-        _, rows = await self.client.execute_query(
-            "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
-        )
-        if rows:
-            _, rows = await self.client.execute_query(
-                "SELECT seq FROM sqlite_sequence WHERE name = ?", [table]
-            )
-        return int(rows[0]["seq"]) if rows else None
-
-
-def _default(editor: Any, model: type[Model], field: Any) -> str:
-    """Return the database default of a field, as SQL."""
-    if hasattr(field.db_default, "get_sql"):
-        return str(field.db_default.get_sql(dialect=editor.DIALECT))
-    value = field.to_db_value(field.db_default, model)
-    return str(value) if isinstance(value, Decimal) else str(editor._escape_default_value(value))
-
-
-def statements_in(sql: str) -> list[str]:
-    """Split a script into statements. Semicolons in strings and triggers are handled."""
-    statements: list[str] = []
-    statement = ""
-    for part in sql.split(";"):
-        statement += part
-        if sqlite3.complete_statement(f"{statement};"):
-            statements.append(statement.strip())
-            statement = ""
-        else:
-            statement += ";"
-    statements.append(statement.rstrip(";").strip())
-    return [statement for statement in statements if statement]
+    return MySqlEditor(client, atomic=atomic, collect_sql=collect)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tortoise.migrations.operations import CreateModel
 
@@ -44,7 +44,11 @@ def missing_tables(models: Iterable[type[Model]]) -> list[str]:
 
 async def create_tables(session: Session, models: Iterable[type[Model]]) -> list[str]:
     """Create the tables of models, and return their names."""
-    editor = editor_for(session.client)
+    editor: Any = editor_for(session.client)
+    apps: Any = session.context.apps or {}
+    editor.model_tables = frozenset(
+        model._meta.db_table for own in apps.values() for model in own.values()
+    )
     names = []
     for model in sort_models(models):
         await editor.create_model(model)

@@ -1,0 +1,142 @@
+"""`Definitions`: corrections of the definitions of tables in Tortoise's schema editors."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
+from tortoise.migrations.schema_editor.base import BaseSchemaEditor
+
+from actionhero_db.migrations.defaults import rendered_defaults
+from actionhero_db.migrations.indexes import columns_of, existing_on
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tortoise.fields.relational import ManyToManyFieldInstance
+    from tortoise.indexes import Index
+    from tortoise.migrations.schema_editor.data import ModelSqlData
+    from tortoise.migrations.schema_generator.state import State
+    from tortoise.models import Model
+
+_ON_DELETE: Final = "ON DELETE CASCADE"
+#: The reference of a column, and on MySQL a line of its own.
+_REFERENCES: Final = re.compile(r",?\s+(?:FOREIGN KEY \(\S+\) )?REFERENCES .* ON DELETE [A-Z ]+")
+
+
+class Definitions(BaseSchemaEditor):
+    """A schema editor that defines a table in the same way whoever creates it.
+
+    Tortoise's own writes values into statements without quoting, names fields where there are
+    columns, and omits constraints of `Meta`, the action of a deletion of many-to-many tables, and
+    `db_constraint=False`.
+    """
+
+    #: The models before and after the running operation; not set while tables are created.
+    source: State
+    target: State
+    #: The tables that have a model of their own.
+    model_tables: frozenset[str] = frozenset()
+    _checks: tuple[str, ...] = ()
+
+    async def create_model(self, model: type[Model]) -> None:
+        """Create the table of a model, with all its indexes and constraints."""
+        with rendered_defaults(self.DIALECT, model):
+            await super().create_model(model)
+        for constraint in self._unique_constraints(model):
+            await self.add_constraint(model, constraint)
+
+    async def add_field(self, model: type[Model], field_name: str) -> None:
+        """Add a column."""
+        with rendered_defaults(self.DIALECT, model):
+            await super().add_field(model, field_name)
+        await self._run_comments()
+
+    async def alter_field(
+        self, old_model: type[Model], new_model: type[Model], field_name: str
+    ) -> None:
+        """Change a column."""
+        with rendered_defaults(self.DIALECT, old_model, new_model):
+            await super().alter_field(old_model, new_model, field_name)
+
+    async def remove_index(self, model: type[Model], index: Index) -> None:
+        """Drop an index by its columns: after the rename of a column it has its old name."""
+        columns = columns_of(model, index.fields)
+        if not self.collect_sql and columns and not index.extra:
+            for existing in await existing_on(self.client, model):
+                if existing.columns == columns and not existing.unique:
+                    await self._run_sql(self._drop_index_sql(model, existing.name))
+                    return
+        await super().remove_index(model, index)
+
+    def _unique_constraints(self, model: type[Model]) -> list[UniqueConstraint]:
+        constraints = getattr(model._meta, "constraints", None) or ()
+        return [item for item in constraints if isinstance(item, UniqueConstraint)]
+
+    async def _run_comments(self) -> None:
+        """Run the comments that were collected for the end of a table."""
+        comments = self._post_table_hook()
+        if comments:
+            await self._run_sql(comments)
+
+    # -- tables ----------------------------------------------------------------------------------
+
+    def _get_model_sql_data(self, model: type[Model]) -> ModelSqlData:
+        self._checks = tuple(
+            self.CHECK_CONSTRAINT_CREATE_TEMPLATE.format(name=item.name, check=item.check)
+            for item in getattr(model._meta, "constraints", None) or ()
+            if isinstance(item, CheckConstraint)
+        )
+        try:
+            return super()._get_model_sql_data(model)
+        finally:
+            self._checks = ()
+
+    def _get_inner_statements(self) -> list[str]:
+        return [*super()._get_inner_statements(), *self._checks]
+
+    def _get_fk_field_definition(self, model: type[Model], key_field_name: str) -> str:
+        field: Any = model._meta.fields_map[key_field_name]
+        if field.reference.db_constraint:
+            return super()._get_fk_field_definition(model, key_field_name)
+        return self._get_field_sql(
+            db_field=model._meta.fields_db_projection[key_field_name],
+            field_type=field.get_for_dialect(self.DIALECT, "SQL_TYPE"),
+            nullable=field.null,
+            unique=field.unique,
+            is_pk=field.pk,
+            comment="",
+        )
+
+    def _get_m2m_table_definition(
+        self, model: type[Model], field: ManyToManyFieldInstance[Any]
+    ) -> str | None:
+        if field.through in self._model_tables():
+            return None
+        statement = super()._get_m2m_table_definition(model, field)
+        if statement is None:
+            return None
+        if not field.db_constraint:
+            return _REFERENCES.sub("", statement)
+        return statement.replace(_ON_DELETE, f"ON DELETE {field.on_delete}")
+
+    def _model_tables(self) -> frozenset[str]:
+        target = getattr(self, "target", None)
+        if target is None:
+            return self.model_tables
+        return frozenset(state.table for state in target.models.values())
+
+    # -- indexes ---------------------------------------------------------------------------------
+
+    def _get_index_sql(
+        self, model: type[Model], field_names: Sequence[str], *args: Any, **options: Any
+    ) -> str:
+        columns = list(columns_of(model, field_names))
+        return super()._get_index_sql(model, columns, *args, **options)
+
+    def _index_name_for_model(self, model: type[Model], index: Index) -> str:
+        if index.name:
+            return index.name
+        index.resolve_expressions(model)
+        return self._generate_index_name("idx", model, list(columns_of(model, index.field_names)))

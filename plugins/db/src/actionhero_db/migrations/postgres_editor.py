@@ -1,0 +1,27 @@
+"""`PostgresEditor`: the schema editor for PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
+
+from actionhero_db.migrations.defaults import default_sql
+from actionhero_db.migrations.definitions import Definitions
+
+if TYPE_CHECKING:
+    from tortoise.models import Model
+
+
+class PostgresEditor(Definitions, AsyncpgSchemaEditor):
+    """Tortoise's schema editor for PostgreSQL."""
+
+    async def _alter_field(self, model: type[Model], old_field: Any, new_field: Any) -> None:
+        if old_field.null and not new_field.null and new_field.has_db_default():
+            column = old_field.source_field or old_field.model_field_name
+            table = self._qualify_table_name(model._meta.db_table, model._meta.schema)
+            value = default_sql(model, new_field.model_field_name, self.DIALECT)
+            await self._run_sql(
+                f'UPDATE {table} SET "{column}" = {value} WHERE "{column}" IS NULL'  # noqa: S608
+            )
+        await super()._alter_field(model, old_field, new_field)
