@@ -12,6 +12,7 @@ import pytest
 
 from actionhero import hookimpl
 from actionhero_db import Database, DbSettings, Models
+from actionhero_db.migrations.decisions import Decisions
 from actionhero_db.migrations.factory import create_engine
 from actionhero_db.testing import postgres_server, postgres_url  # noqa: F401 - fixtures
 from actionhero_db.url import DatabaseUrl
@@ -107,10 +108,20 @@ class Notebook:
         """Return the migration engine for the current models."""
         return create_engine(self.database(**settings), DbSettings(**settings))
 
-    async def make(self, models: str, name: str) -> str:
-        """Change the models, make a migration, and return its text."""
+    async def make(self, models: str, name: str, *options: str) -> str:
+        """Change the models, make a migration, and return its text.
+
+        Args:
+            models: The new version of the models.
+            name: The name of the migration.
+            options: Renames, as `Note.text:body`, and fields or models to drop, as `Note.text`.
+        """
         self.write(models)
-        path = await self.engine().make(self.label, name)
+        decisions = Decisions.parse(
+            [option for option in options if ":" in option],
+            [option for option in options if ":" not in option],
+        )
+        path = await self.engine().make(self.label, name, decisions)
         assert path is not None
         return path.read_text(encoding="utf-8")
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from actionhero_db.migrations.errors import MigrationFailed, MigrationRefused
+from actionhero_db.migrations.decisions import Decisions
+from actionhero_db.migrations.errors import MigrationRefused
 
 USER_AND_POST = """
 class User(Model):
@@ -50,6 +51,9 @@ UNRELATED = version(of_post="text = fields.TextField(null=True)").replace(
 )
 FEWER = version().replace("email = fields.CharField(max_length=50, unique=True)", "")
 
+#: The options for these versions.
+OPTIONS = {RENAMED: ["User.email:mail"], UNRELATED: ["Post.user"], FEWER: ["User.email"]}
+
 
 async def begin(notebook: Any) -> None:
     """Create the first version, with one user and two posts."""
@@ -59,9 +63,13 @@ async def begin(notebook: Any) -> None:
         await notebook.run(row)
 
 
-async def make(notebook: Any, models: str, name: str) -> Any:
+async def make(notebook: Any, models: str, name: str, *options: str) -> Any:
     notebook.write(models)
-    return await notebook.engine(migrations="aerich").make("notes", name)
+    decisions = Decisions.parse(
+        [option for option in options if ":" in option],
+        [option for option in options if ":" not in option],
+    )
+    return await notebook.engine(migrations="aerich").make("notes", name, decisions)
 
 
 async def migrate(notebook: Any) -> None:
@@ -112,7 +120,7 @@ async def test_a_change_keeps_rows_and_indexes(
     """On both databases, as with the other engine."""
     await begin(notebook)
 
-    await make(notebook, models, "change")
+    await make(notebook, models, "change", *OPTIONS.get(models, []))
     await migrate(notebook)
 
     await assert_unchanged(notebook, indexes)
@@ -134,7 +142,7 @@ async def test_postgresql_supports_more_changes_than_sqlite(
     """A column is changed or dropped, and nothing else."""
     await begin(postgres_notebook)
 
-    await make(postgres_notebook, models, "change")
+    await make(postgres_notebook, models, "change", *OPTIONS.get(models, []))
     await migrate(postgres_notebook)
 
     await assert_unchanged(postgres_notebook, indexes)
@@ -153,23 +161,47 @@ async def test_no_migration_is_written_for_unsupported_changes_on_sqlite(
     files = set(sqlite_notebook.migrations.rglob("*.py"))
 
     with pytest.raises(MigrationRefused, match=r"sqlite.*; use the engine tortoise, which does"):
-        await make(sqlite_notebook, models, "change")
+        await make(sqlite_notebook, models, "change", *OPTIONS.get(models, []))
 
     assert set(sqlite_notebook.migrations.rglob("*.py")) == files
     await assert_unchanged(sqlite_notebook, INITIAL_INDEXES)
 
 
-async def test_a_failure_to_drop_a_unique_column_on_sqlite_is_rolled_back(
-    sqlite_notebook: Any,
-) -> None:
-    """aerich drops the index of the column first."""
+async def test_a_unique_column_cannot_be_dropped_on_sqlite(sqlite_notebook: Any) -> None:
+    """The statement of aerich fails in the trial, so no file is written."""
     await begin(sqlite_notebook)
-    await make(sqlite_notebook, FEWER, "change")
+    files = set(sqlite_notebook.migrations.rglob("*.py"))
 
-    with pytest.raises(MigrationFailed, match=r"cannot drop UNIQUE column.* it was rolled back"):
-        await migrate(sqlite_notebook)
+    with pytest.raises(MigrationRefused, match=r"cannot drop UNIQUE column.*; use the engine"):
+        await make(sqlite_notebook, FEWER, "change", "User.email")
 
+    assert set(sqlite_notebook.migrations.rglob("*.py")) == files
     await assert_unchanged(sqlite_notebook, INITIAL_INDEXES)
+
+
+async def test_a_rename_is_never_guessed(notebook: Any) -> None:
+    """aerich alone takes a removed and an added column of the same type for a rename."""
+    await begin(notebook)
+
+    with pytest.raises(MigrationRefused) as raised:
+        await make(notebook, RENAMED, "change")
+
+    assert str(raised.value) == (
+        "notes.User.email is gone from the models, and mail new: --rename User.email:mail to keep "
+        "its values, or --drop User.email to delete its values; repeat the command with these "
+        "options, or run it in a terminal, where it asks"
+    )
+
+
+async def test_a_rename_that_aerich_does_not_make_is_refused(notebook: Any) -> None:
+    """It would drop the column, and add another one."""
+    await begin(notebook)
+    models = RENAMED.replace(
+        "mail = fields.CharField(max_length=50", "mail = fields.CharField(max_length=60"
+    )
+
+    with pytest.raises(MigrationRefused, match=r"aerich does not rename notes.User.email to mail"):
+        await make(notebook, models, "change", "User.email:mail")
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_a_new_project_is_migrated_in_production(
     assert (first.returncode, first.stdout) == (0, "1\n"), first.stderr
     assert made.stdout.strip() == str(project / "book" / "migrations" / "0001_initial.py")
     assert json.loads(listed.stdout) == [
-        {"label": "book", "name": "0001_initial", "applied": False}
+        {"label": "book", "name": "0001_initial", "applied": False, "file": True}
     ]
     assert listed.returncode == 1
     assert adopted.stdout == "book.0001_initial: tables already exist\n"
@@ -140,7 +140,11 @@ def test_sql_and_rollback(
     unchanged = run("db", "make", "again")
 
     assert 'CREATE TABLE "entry"' in sql.stdout
-    assert undone.stdout == "book.0001_initial: undone\n", undone.stderr
+    assert undone.stdout.splitlines() == [
+        "book.0001_initial: deletes the rows of book.Entry (table 'entry', 'entry_tag')",
+        "book.0001_initial: deletes the rows of book.Tag (table 'tag')",
+        "book.0001_initial: undone",
+    ], undone.stderr
     assert status.returncode == 1
     assert "0001_initial" in status.stdout
     assert unchanged.stderr == "the models of 'book' have not changed\n"

@@ -42,6 +42,8 @@ async def test_migrations_run_forward_backward_and_forward_again(notebook: Any) 
         "notes.0002_stars: done",
     ]
     assert [line for line in backward if "copied" not in line] == [
+        "notes.0002_stars: deletes the values of notes.Note.stars (column 'stars' of table 'note')",
+        "notes.0001_initial: deletes the rows of notes.Note (table 'note')",
         "notes.0002_stars: undone",
         "notes.0001_initial: undone",
     ]
@@ -278,7 +280,12 @@ async def test_migrations_of_two_plugins_run_in_the_order_of_their_references(
 
     assert lines == ["notes.0001_initial: done", "a_reader.0001_initial: done"]
     assert any("REFERENCES" in line for line in sql)
-    assert undone == ["a_reader.0001_initial: undone", "notes.0001_initial: undone"]
+    assert undone == [
+        "a_reader.0001_initial: deletes the rows of a_reader.Reader (table 'reader')",
+        "notes.0001_initial: deletes the rows of notes.Note (table 'note')",
+        "a_reader.0001_initial: undone",
+        "notes.0001_initial: undone",
+    ]
 
 
 async def test_tables_of_models_without_migrations_are_created(notebook: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -13,6 +13,8 @@ from actionhero.cli import configure_logs, format_option, write_rows
 from actionhero.settings import AppSettings
 from actionhero_db.configuration import database_url
 from actionhero_db.database import Database
+from actionhero_db.migrations.decisions import Decisions
+from actionhero_db.migrations.engine import unknown_migrations
 from actionhero_db.migrations.factory import create_engine
 from actionhero_db.models import models_of
 from actionhero_db.settings import DbSettings
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from actionhero import Application
     from actionhero.cli import CommandContext
-    from actionhero_db.migrations.engine import Engine
+    from actionhero_db.migrations.engine import Engine, MigrationState
 
 Result = TypeVar("Result")
 
@@ -47,52 +49,91 @@ def db() -> None:
 @format_option
 @click.pass_obj
 def status(context: CommandContext, format_: str) -> None:
-    """List the migrations, applied and pending.
+    """List the migrations, applied and pending, and what pending ones delete.
 
-    Exits 1 if any are pending, or if models have changed since their newest migration.
+    Exits 1 if any are pending, if models have changed since their newest migration, or if the
+    database has migrations that this release does not know.
     """
     app = _load(context)
 
-    async def read(engine: Engine) -> tuple[list[dict[str, Any]], list[str]]:
-        rows = [
-            {"label": item.label, "name": item.name, "applied": item.applied}
-            for item in await engine.states()
+    async def read(engine: Engine) -> tuple[list[MigrationState], list[str], list[str]]:
+        states = await engine.states()
+        faults = [item for item in await engine.pending() if item.startswith("tables of")]
+        faults += [
+            f"the models of {label!r} have changed since their newest migration; run: "
+            f"actionhero db make --label {label} NAME"
+            for label in await engine.changed_labels()
         ]
-        without_tables = [item for item in await engine.pending() if item.startswith("tables of")]
-        return rows, [
-            *without_tables,
-            *(
-                f"the models of {label!r} have changed since their newest migration; run: "
-                f"actionhero db make --label {label} NAME"
-                for label in await engine.changed_labels()
-            ),
-        ]
+        faults += unknown_migrations(states)
+        return states, faults, await engine.destructive()
 
-    rows, notes = _with_engine(app, read)
-    write_rows(rows, {"label": "Label", "name": "Migration", "applied": "Applied"}, format_)
-    for note in notes:
-        click.echo(note, err=True)
-    if notes or not all(row["applied"] for row in rows):
+    states, faults, destructive = _with_engine(app, read)
+    rows = [
+        {"label": item.label, "name": item.name, "applied": item.applied, "file": item.known}
+        for item in states
+    ]
+    columns = {"label": "Label", "name": "Migration", "applied": "Applied", "file": "File"}
+    write_rows(rows, columns, format_)
+    for line in [*faults, *destructive]:
+        click.echo(line, err=True)
+    if faults or not all(item.applied for item in states):
         sys.exit(1)
 
 
 @db.command()
 @click.argument("name")
 @click.option("--label", help="The label of the models. [default: the application's]")
+@click.option(
+    "--rename",
+    "renames",
+    multiple=True,
+    metavar="MODEL.OLD:NEW",
+    help="A field, or as OLD:NEW a model, that has a new name. Can be repeated.",
+)
+@click.option(
+    "--drop",
+    "drops",
+    multiple=True,
+    metavar="MODEL[.FIELD]",
+    help="A field or model whose values are deleted. Can be repeated.",
+)
 @click.pass_obj
-def make(context: CommandContext, name: str, label: str | None) -> None:
+def make(
+    context: CommandContext,
+    name: str,
+    label: str | None,
+    renames: tuple[str, ...],
+    drops: tuple[str, ...],
+) -> None:
     """Write a migration called NAME for the changes of the models.
 
-    A change that existing rows cannot satisfy is rejected: a new field that is not nullable needs
-    db_default=….
+    Whether a missing field was renamed or removed is asked. Without a terminal, it has to be
+    stated with --rename or --drop.
+
+    The migration is run on empty tables first, forward and backward. A change that fails, or that
+    existing rows cannot satisfy, is rejected: a new field that is not nullable needs db_default=….
     """
     app = _load(context)
     selected = label or _application_label(app)
-    path = _with_engine(app, lambda engine: engine.make(selected, name))
+    decisions = Decisions.parse(renames, drops)
+    if sys.stdin is not None and sys.stdin.isatty():
+        decisions.ask = lambda question: click.confirm(question, err=True)
+        decisions.confirm = _confirm
+
+    def note(line: str) -> None:
+        click.echo(line, err=True)
+
+    path = _with_engine(app, lambda engine: engine.make(selected, name, decisions, note))
     if path is None:
         click.echo(f"the models of {selected!r} have not changed", err=True)
     else:
         click.echo(str(path))
+
+
+def _confirm(phrases: list[str]) -> bool:
+    for phrase in phrases:
+        click.echo(f"The migration {phrase}.", err=True)
+    return click.confirm("Write it?", err=True)
 
 
 @db.command()
@@ -100,7 +141,11 @@ def make(context: CommandContext, name: str, label: str | None) -> None:
 @click.argument("name", required=False)
 @click.pass_obj
 def migrate(context: CommandContext, label: str | None, name: str | None) -> None:
-    """Run the pending migrations: all, those of LABEL, or those up to NAME."""
+    """Run the pending migrations: all, those of LABEL, or those up to NAME.
+
+    What they delete is listed first. It is not asked: their files were confirmed when they were
+    written, and a deployment has no one to answer.
+    """
     app = _load(context)
     _with_engine(app, lambda engine: engine.migrate(label, name, click.echo))
 
@@ -112,7 +157,8 @@ def migrate(context: CommandContext, label: str | None, name: str | None) -> Non
 def rollback(context: CommandContext, label: str, name: str | None) -> None:
     """Undo the newest migration of LABEL, or all after NAME. The NAME zero undoes all.
 
-    Tables and columns that the migration created are dropped, with their data.
+    Tables and columns that the migration created are dropped, with their data. They are listed
+    first.
     """
     app = _load(context)
     _with_engine(app, lambda engine: engine.rollback(label, name, click.echo))

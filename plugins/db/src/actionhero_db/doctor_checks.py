@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from actionhero import PluginError
+from actionhero import BootError, PluginError
 from actionhero.transport import Diagnosis, Finding
 from actionhero_db.configuration import database_url
+from actionhero_db.database import Database
 from actionhero_db.models import models_of
 from actionhero_db.settings import DbSettings
 from actionhero_db.url import Dialect
@@ -33,11 +34,38 @@ def diagnose(app: Application, *, deploy: bool) -> list[Diagnosis]:
         return [Diagnosis("db.url", Finding.OK, str(url))]
     if url.dialect is Dialect.SQLITE:
         message = f"{url}: other machines cannot use it; set DATABASE_URL to a shared server"
-        return [Diagnosis("db.url", Finding.WARNING, message)]
-    diagnoses = [Diagnosis("db.url", Finding.OK, str(url))]
+        diagnoses = [Diagnosis("db.url", Finding.WARNING, message)]
+    else:
+        diagnoses = [Diagnosis("db.url", Finding.OK, str(url))]
     if url.dialect is Dialect.POSTGRES:
         diagnoses += asyncio.run(_diagnose_server(app, url))
-    return diagnoses
+    return [*diagnoses, *asyncio.run(_diagnose_migrations(app))]
+
+
+async def _diagnose_migrations(app: Application) -> list[Diagnosis]:
+    from tortoise.exceptions import DBConnectionError
+
+    from actionhero_db.migrations.engine import unknown_migrations
+    from actionhero_db.migrations.factory import create_engine
+
+    database = Database(database_url(app), models_of(app), app.get(DbSettings))
+    try:
+        states = await create_engine(database, app.get(DbSettings)).states()
+    except DBConnectionError:
+        # Reported by the check of the server.
+        return []
+    except BootError as error:
+        return [Diagnosis("db.migrations", Finding.FAILED, str(error))]
+    finally:
+        await database.close()
+    if unknown := unknown_migrations(states):
+        return [Diagnosis("db.migrations", Finding.WARNING, "; ".join(unknown))]
+    pending = [f"{state.label}.{state.name}" for state in states if not state.applied]
+    settings = app.get(DbSettings)
+    if pending and not settings.migrates_in(app.environment):
+        message = f"pending: {', '.join(pending)}; run: actionhero db migrate"
+        return [Diagnosis("db.migrations", Finding.FAILED, message)]
+    return [Diagnosis("db.migrations", Finding.OK, f"{len(states) - len(pending)} applied")]
 
 
 async def _diagnose_server(app: Application, url: DatabaseUrl) -> list[Diagnosis]:

@@ -14,13 +14,17 @@ from aerich.exceptions import NotSupportError  # type: ignore[import-untyped,unu
 from aerich.migrate import Migrate
 from aerich.models import Aerich
 from aerich.utils import get_models_describe, import_py_module
+from tortoise.exceptions import OperationalError
 from tortoise.transactions import in_transaction
 
 from actionhero import ConfigurationError
+from actionhero_db.migrations.aerich_decisions import answers, decide, drops, previous_models
+from actionhero_db.migrations.decisions import Decisions
 from actionhero_db.migrations.engine import Engine, MigrationState
 from actionhero_db.migrations.errors import MigrationFailed, MigrationRefused
-from actionhero_db.migrations.files import migrations_folder
+from actionhero_db.migrations.files import migrations_folder, remove_missing_packages
 from actionhero_db.migrations.lock import migration_lock
+from actionhero_db.migrations.scratch import TrialImpossible, open_scratch
 from actionhero_db.migrations.scripts import statements_in
 from actionhero_db.migrations.session import Session, has_table
 from actionhero_db.migrations.tables import (
@@ -108,9 +112,12 @@ class AerichEngine(Engine):
         async with self._open() as run:
             states = []
             for label in run.labels:
-                applied = await run.applied(label)
+                applied, files = await run.applied(label), run.files(label)
+                states += [MigrationState(label, name, name in applied) for name in files]
                 states += [
-                    MigrationState(label, name, name in applied) for name in run.files(label)
+                    MigrationState(label, name, applied=True, known=False)
+                    for name in applied
+                    if name not in files
                 ]
             return states
 
@@ -122,12 +129,27 @@ class AerichEngine(Engine):
         async with self._open() as run:
             return migrations + missing_tables(await models_without_tables(run.session))
 
+    async def destructive(self) -> list[str]:
+        """Return a phrase for each statement of a pending migration that drops something."""
+        async with self._open() as run:
+            phrases = []
+            for label in run.labels:
+                applied = await run.applied(label)
+                for name, module in run.files(label).items():
+                    if name not in applied:
+                        statements = statements_in(await module.upgrade(run.client))
+                        phrases += [f"{label}.{name}: {text}" for text in drops(statements)]
+            return phrases
+
     async def changed_labels(self) -> list[str]:
         """Return nothing: aerich compares models only when it writes a migration."""
         return []
 
-    async def make(self, label: str, name: str) -> Path | None:
+    async def make(
+        self, label: str, name: str, decisions: Decisions | None = None, note: Report | None = None
+    ) -> Path | None:
         """Write a migration for the changes of the models of `label`."""
+        decisions = decisions or Decisions()
         async with self._open(make=label) as run:
             folder = run.folders[label]
             folder.mkdir(exist_ok=True)
@@ -135,8 +157,10 @@ class AerichEngine(Engine):
                 return await _write_first(run, label)
             _reset()
             await Migrate.init(run.config, label, str(folder.parent), offline=True)
+            renames = decide(label, previous_models(), get_models_describe(label), decisions)
             try:
-                version = await Migrate.migrate(name, empty=False, no_input=True, offline=True)
+                with answers(renames):
+                    version = await Migrate.migrate(name, empty=False, offline=True)
             except NotSupportError as error:
                 raise MigrationRefused(
                     f"aerich does not support this change on {self.database.dialect}: {error}; "
@@ -145,9 +169,11 @@ class AerichEngine(Engine):
             if not version:
                 return None
             path = folder / version
-            statements = statements_in(await run.files(label)[path.stem].upgrade(run.client))
             try:
+                statements = statements_in(await run.files(label)[path.stem].upgrade(run.client))
                 self._reject_failing(statements)
+                await _try(run, label, path.stem, note)
+                decisions.accept(drops(statements), note)
             except MigrationRefused:
                 path.unlink()
                 raise
@@ -179,6 +205,11 @@ class AerichEngine(Engine):
                 await run.client.execute_script(_table_sql(generator, Aerich))
                 for each in run.labels if label is None else [label]:
                     files, applied = run.files(each), await run.applied(each)
+                    for version, module in files.items():
+                        if version not in applied:
+                            statements = statements_in(await module.upgrade(run.client))
+                            for phrase in drops(statements):
+                                report(f"{each}.{version}: {phrase}")
                     for version, module in files.items():
                         if version not in applied:
                             await self._execute(run, each, version, module, backward=False)
@@ -266,6 +297,7 @@ class AerichEngine(Engine):
         elif self.database.dialect is Dialect.POSTGRES:
             credentials = {"minsize": 0, "maxsize": 2}
         config = self.database.config(**credentials)
+        remove_missing_packages(config["apps"])
         labels = list(config["apps"])
         if make is not None and make not in labels:
             raise ConfigurationError(
@@ -295,6 +327,31 @@ class AerichEngine(Engine):
                 yield _Run(Session(context, client, apps), models, folders, config)
         finally:
             await close_context(context)
+
+
+async def _try(run: _Run, label: str, name: str, note: Report | None) -> None:
+    """Run all migrations in a scratch database.
+
+    Raises:
+        MigrationRefused: A statement of the new one fails.
+    """
+    try:
+        async with open_scratch(run.client) as client:
+            for each in run.labels:
+                for version, module in run.files(each).items():
+                    for statement in statements_in(await module.upgrade(client)):
+                        try:
+                            await client.execute_query(statement)
+                        except OperationalError as error:
+                            if (each, version) != (label, name):
+                                raise TrialImpossible(f"{each}.{version}: {error}") from error
+                            raise MigrationRefused(
+                                f"aerich's statement fails on {client.capabilities.dialect}: "
+                                f"{statement}: {error}; use the engine tortoise"
+                            ) from error
+    except TrialImpossible as error:
+        if note is not None:
+            note(f"the migration was not tried: {error}")
 
 
 async def _write_first(run: _Run, label: str) -> Path:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from actionhero_db.database import Database
+    from actionhero_db.migrations.decisions import Decisions
     from actionhero_db.settings import DbSettings
 
     Report = Callable[[str], None]
@@ -23,6 +24,18 @@ class MigrationState:
     label: str
     name: str
     applied: bool
+    #: Whether this release has its file. A newer release may have applied it.
+    known: bool = True
+
+
+def unknown_migrations(states: Iterable[MigrationState]) -> list[str]:
+    """Return a sentence about each applied migration that this release does not know."""
+    return [
+        f"migration {item.label}.{item.name} is applied, and this release has no file for it: the "
+        "tables are those of a newer release"
+        for item in states
+        if not item.known
+    ]
 
 
 class Engine(ABC):
@@ -50,14 +63,26 @@ class Engine(ABC):
         """Return the labels whose models have changed since their newest migration."""
 
     @abstractmethod
-    async def make(self, label: str, name: str) -> Path | None:
+    async def destructive(self) -> list[str]:
+        """Return a phrase for each step of a pending migration that deletes or rounds values."""
+
+    @abstractmethod
+    async def make(
+        self, label: str, name: str, decisions: Decisions | None = None, note: Report | None = None
+    ) -> Path | None:
         """Write a migration for the changes of the models of `label`.
+
+        Args:
+            label: The label of the models.
+            name: A few words about the change, as a part of the name of the file.
+            decisions: Renames, and permissions to delete values.
+            note: Called with each warning for the author.
 
         Returns:
             The new file, or `None` without changes.
 
         Raises:
-            MigrationRefused: The migration would fail on tables with rows.
+            MigrationRefused: The migration would fail, or delete values without a decision.
         """
 
     @abstractmethod

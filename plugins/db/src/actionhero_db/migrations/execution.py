@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tortoise.transactions import in_transaction
 
@@ -11,22 +11,20 @@ from actionhero_db.migrations.editors import editor_for
 from actionhero_db.migrations.errors import MigrationFailed
 from actionhero_db.migrations.indexes import create_missing
 from actionhero_db.migrations.session import Recorder
+from actionhero_db.migrations.steps import copy_state, steps_of
 from actionhero_db.migrations.tables import tables_exist
 from actionhero_db.url import Dialect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Sequence
 
     from tortoise.migrations.graph import MigrationKey
     from tortoise.migrations.migration import Migration
-    from tortoise.migrations.operations import TortoiseOperation
     from tortoise.migrations.schema_editor.base import BaseSchemaEditor
     from tortoise.migrations.schema_generator.state import State
 
     from actionhero_db.migrations.session import Session
-
-#: An operation, and the models before and after it.
-_Step = tuple[Any, Any, Any]
+    from actionhero_db.migrations.steps import Step
 
 
 async def run_forward(session: Session, key: MigrationKey, state: State) -> list[str]:
@@ -41,19 +39,11 @@ async def run_forward(session: Session, key: MigrationKey, state: State) -> list
         MigrationFailed: The migration failed; the message describes the state of the tables.
     """
     migration = session.migration(key)
-    steps: list[_Step] = []
-    for operation in migration.operations:
-        before = state.clone()
-        operation.state_forward(key.app_label, state)
-        steps.append((operation, before, state.clone()))
+    steps = steps_of(migration, state)
     adopted = await tables_exist(session, migration, state)
-
-    async def run(operation: TortoiseOperation, old: State, new: State, editor: Any) -> None:
-        await operation.database_forward(key.app_label, old, new, editor)
-
     async with _transaction(session, migration, steps) as (editor, progress):
         if not adopted:
-            await _run_steps(editor, steps, run, progress)
+            await _run_steps(editor, steps, progress)
         created = await _create_missing(editor, key.app_label, state)
         await Recorder(editor.client).record_applied(key.app_label, key.name)
     result = f"{key}: tables already exist" if adopted else f"{key}: done"
@@ -72,13 +62,9 @@ async def run_backward(session: Session, key: MigrationKey, state: State) -> lis
         MigrationFailed: The migration failed, or cannot be undone.
     """
     migration = session.migration(key)
-    steps = _backward_steps(migration, state)
-
-    async def run(operation: TortoiseOperation, old: State, new: State, editor: Any) -> None:
-        await operation.database_backward(key.app_label, old, new, editor)
-
+    steps = backward_steps(migration, state)
     async with _transaction(session, migration, steps) as (editor, progress):
-        await _run_steps(editor, steps, run, progress)
+        await _run_steps(editor, steps, progress)
         created = await _create_missing(editor, key.app_label, state)
         await Recorder(editor.client).record_unapplied(key.app_label, key.name)
     return [f"{key}: undone", *(f"{key}: created the index {name}" for name in created)]
@@ -91,51 +77,39 @@ async def collect_sql(session: Session, key: MigrationKey, *, backward: bool) ->
     # Migrations that it does not depend on make no difference to its statements.
     state = await session.state_after(before)
     editor = editor_for(session.client, atomic=False, collect=True)
-    if backward:
-        steps = _backward_steps(migration, state)
-    else:
-        steps = []
-        for operation in migration.operations:
-            old = state.clone()
-            operation.state_forward(key.app_label, state)
-            steps.append((operation, old, state.clone()))
-    for operation, old, new in steps:
-        editor.collected_sql.append(f"-- {operation.describe()}")
-        if not operation.reduces_to_sql:
+    steps = backward_steps(migration, state) if backward else steps_of(migration, state)
+    for step in steps:
+        editor.collected_sql.append(f"-- {step.operation.describe()}")
+        if not step.operation.reduces_to_sql:
             editor.collected_sql.append("-- (Python code without SQL)")
             continue
-        editor.source, editor.target = old, new  # type: ignore[attr-defined]
-        run = operation.database_backward if backward else operation.database_forward
-        await run(key.app_label, old, new, editor)
+        await step.run(editor)
     return [line for line in editor.collected_sql if line.strip()]
 
 
-def _backward_steps(migration: Migration, state: State) -> list[_Step]:
-    """Return the operations of a migration in reverse, with the models before and after each."""
-    current = state.clone()
-    steps: list[_Step] = []
+def backward_steps(migration: Migration, state: State) -> list[Step]:
+    """Return the steps that undo a migration.
+
+    Args:
+        migration: The migration.
+        state: The models before it.
+
+    Raises:
+        MigrationFailed: A step has no reverse.
+    """
     for operation in migration.operations:
         if not operation.reversible:
             raise MigrationFailed(
                 f"migration {migration.app_label}.{migration.name} cannot be undone: "
                 f"{operation.describe()} has no reverse; nothing was changed"
             )
-        before = current.clone()
-        operation.state_forward(migration.app_label, current)
-        steps.insert(0, (operation, current.clone(), before))
-    return steps
+    return [step.reversed for step in reversed(steps_of(migration, copy_state(state)))]
 
 
-async def _run_steps(
-    editor: BaseSchemaEditor,
-    steps: list[_Step],
-    run: Callable[[Any, Any, Any, Any], Awaitable[None]],
-    progress: list[str],
-) -> None:
-    for operation, old, new in steps:
-        progress.append(operation.describe())
-        editor.source, editor.target = old, new  # type: ignore[attr-defined]
-        await run(operation, old, new, editor)
+async def _run_steps(editor: BaseSchemaEditor, steps: Sequence[Step], progress: list[str]) -> None:
+    for step in steps:
+        progress.append(step.operation.describe())
+        await step.run(editor)
 
 
 async def _create_missing(editor: BaseSchemaEditor, label: str, state: State) -> list[str]:
@@ -150,7 +124,7 @@ async def _create_missing(editor: BaseSchemaEditor, label: str, state: State) ->
 
 @contextlib.asynccontextmanager
 async def _transaction(
-    session: Session, migration: Migration, steps: list[_Step]
+    session: Session, migration: Migration, steps: Sequence[Step]
 ) -> AsyncIterator[tuple[BaseSchemaEditor, list[str]]]:
     """Give an editor for a block, and commit if all foreign keys refer to existing rows."""
     editor = editor_for(session.client, atomic=migration.atomic)
@@ -184,7 +158,7 @@ async def _broken_keys(editor: BaseSchemaEditor) -> set[tuple[str, str]]:
 
 def _failure_message(
     migration: Migration,
-    steps: list[_Step],
+    steps: Sequence[Step],
     progress: list[str],
     error: Exception,
     *,

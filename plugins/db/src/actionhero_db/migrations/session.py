@@ -13,6 +13,8 @@ from tortoise.migrations.schema_generator.state_apps import StateApps
 
 from actionhero import PluginError
 from actionhero_db.migrations.editors import editor_for
+from actionhero_db.migrations.files import import_files, remove_missing_packages
+from actionhero_db.migrations.steps import advance, state_of
 from actionhero_db.orm import activated, close_context, create_context
 from actionhero_db.url import Dialect
 
@@ -73,10 +75,11 @@ class Session:
         Raises:
             PluginError: A file cannot be imported, or depends on a missing migration.
         """
+        import_files(self.apps)
         loader = MigrationLoader(self.apps, _EmptyRecorder())
         try:
             await loader.build_graph()
-        except (ImportError, ValueError, SyntaxError) as error:
+        except (ImportError, ValueError) as error:
             raise PluginError(
                 f"migrations cannot be loaded: {error}; fix the files, or install the plugin with "
                 "the missing migrations"
@@ -112,8 +115,31 @@ class Session:
         state = State(models={}, apps=apps)
         for key in self.plan:
             if key in selected:
-                await self.migration(key).apply(state, dry_run=True)
+                migration = self.migration(key)
+                for operation in migration.operations:
+                    advance(migration, operation, state)
+        try:
+            state.validate_relations_initialized()
+        except RuntimeError as error:
+            raise PluginError(f"the migrations do not fit together: {error}") from error
         return state
+
+    def application_state(self, like: State) -> State:
+        """Return the models of the application, with the connections of another state."""
+        return state_of(
+            [
+                (label, model)
+                for label, models in (self.context.apps or {}).items()
+                for model in models.values()
+            ],
+            like,
+        )
+
+    def unknown(self, applied: Iterable[MigrationKey]) -> list[MigrationKey]:
+        """Return the applied migrations without a file: those of a newer release."""
+        return [
+            key for key in applied if key.app_label in self.apps and key not in self.graph.nodes
+        ]
 
 
 @contextlib.asynccontextmanager
@@ -130,6 +156,7 @@ async def open_session(database: Database) -> AsyncIterator[Session]:
     try:
         with activated(context):
             client = context.connections.get(str(database.dialect))
+            remove_missing_packages(config["apps"])
             session = Session(context, client, config["apps"])
             await session.load_files()
             yield session

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from actionhero import ConfigurationError
+from actionhero_db.migrations.engine import unknown_migrations
 from actionhero_db.migrations.factory import create_engine
 from actionhero_db.settings import DbSettings
 
@@ -25,6 +26,8 @@ async def migrate_at_startup(app: Application, database: Database) -> None:
     """
     settings = app.get(DbSettings)
     engine = create_engine(database, settings)
+    for sentence in unknown_migrations(await engine.states()):
+        logger.warning("%s", sentence)
     if settings.migrates_in(app.environment):
         await engine.migrate(None, None, lambda line: logger.info("migrations: %s", line))
         if app.environment == "development":

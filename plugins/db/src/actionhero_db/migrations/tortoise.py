@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING
 
 from actionhero import ConfigurationError
 from actionhero_db.migrations.backup import back_up, may_rebuild_tables
+from actionhero_db.migrations.decisions import Decisions
+from actionhero_db.migrations.destruction import destructive_steps
 from actionhero_db.migrations.engine import Engine, MigrationState
-from actionhero_db.migrations.execution import collect_sql, run_backward, run_forward
-from actionhero_db.migrations.files import changes_of, write_migration
+from actionhero_db.migrations.execution import (
+    backward_steps,
+    collect_sql,
+    run_backward,
+    run_forward,
+)
+from actionhero_db.migrations.files import write_file
 from actionhero_db.migrations.lock import migration_lock
+from actionhero_db.migrations.planning import has_changes, plan_migration
 from actionhero_db.migrations.session import open_session
+from actionhero_db.migrations.steps import copy_state, steps_of
 from actionhero_db.migrations.tables import create_tables, missing_tables, models_without_tables
 
 if TYPE_CHECKING:
@@ -18,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tortoise.migrations.graph import MigrationKey
+    from tortoise.migrations.schema_generator.state import State
 
     from actionhero_db.migrations.engine import Report
     from actionhero_db.migrations.session import Session
@@ -28,16 +38,23 @@ class TortoiseEngine(Engine):
 
     Alone they lose rows and indexes on SQLite, miss indexes on every database, and take no lock.
     The guards: foreign keys are off and checked afterwards (`execution`), tables are rebuilt with
-    all their parts (`editors`), indexes are compared (`indexes`), migrations that would fail on
-    tables with rows are not written (`files`), only one process runs them (`lock`), and a SQLite
+    all their parts (`editors`), indexes are compared (`indexes`), migrations are
+    tried before they are written (`planning`), only one process runs them (`lock`), and a SQLite
     file is copied before (`backup`).
     """
 
     async def states(self) -> list[MigrationState]:
-        """Return all migrations, in the order in which they run."""
+        """Return all migrations, in the order in which they run, and those of newer releases."""
         async with open_session(self.database) as session:
-            applied = set(await session.applied())
-            return [MigrationState(k.app_label, k.name, k in applied) for k in session.plan]
+            applied = await session.applied()
+            done = set(applied)
+            return [
+                *(MigrationState(k.app_label, k.name, k in done) for k in session.plan),
+                *(
+                    MigrationState(k.app_label, k.name, applied=True, known=False)
+                    for k in session.unknown(applied)
+                ),
+            ]
 
     async def pending(self) -> list[str]:
         """Return the pending migrations and missing tables, a phrase for each."""
@@ -45,17 +62,33 @@ class TortoiseEngine(Engine):
             migrations = [str(key) for key in _pending(session, await session.applied())]
             return migrations + missing_tables(await models_without_tables(session))
 
+    async def destructive(self) -> list[str]:
+        """Return a phrase for each step of a pending migration that deletes or rounds values."""
+        async with open_session(self.database) as session:
+            applied = await session.applied()
+            pending = _pending(session, applied)
+            return _destructive(session, pending, await session.state_after(applied))
+
     async def changed_labels(self) -> list[str]:
         """Return the labels whose models have changed since their newest migration."""
         async with open_session(self.database) as session:
             labels = [label for label, config in session.apps.items() if "migrations" in config]
-            return [label for label in labels if await changes_of(session, label)]
+            return [label for label in labels if await has_changes(session, label)]
 
-    async def make(self, label: str, name: str) -> Path | None:
+    async def make(
+        self, label: str, name: str, decisions: Decisions | None = None, note: Report | None = None
+    ) -> Path | None:
         """Write a migration for the changes of the models of `label`."""
         self._check_label(label)
+        decisions = decisions or Decisions()
         async with open_session(self.database) as session:
-            return await write_migration(session, label, name)
+            plan = await plan_migration(session, label, name, decisions)
+            if plan is None:
+                return None
+            if plan.untried is not None and note is not None:
+                note(f"the migration was not tried on {self.database.url}: {plan.untried}")
+            decisions.accept(plan.destructive, note)
+            return write_file(session.apps[label], plan.name, plan.text)
 
     async def migrate(self, label: str | None, name: str | None, report: Report) -> None:
         """Run the pending migrations."""
@@ -76,6 +109,8 @@ class TortoiseEngine(Engine):
         pending = _pending(session, applied, selected)
         await self._back_up(session, pending, report)
         state = await session.state_after(applied)
+        for phrase in _destructive(session, pending, copy_state(state)):
+            report(phrase)
         for key in pending:
             for line in await run_forward(session, key, state):
                 report(line)
@@ -91,6 +126,8 @@ class TortoiseEngine(Engine):
         ):
             applied = await session.applied()
             to_undo = _to_undo(session, applied, label, name)
+            for phrase in await _destructive_backward(session, applied, to_undo):
+                report(phrase)
             await self._back_up(session, to_undo, report)
             for key in to_undo:
                 remaining = [other for other in applied if other != key]
@@ -140,6 +177,27 @@ def _pending(
     return [key for key in (session.plan if selected is None else selected) if key not in done]
 
 
+def _destructive(session: Session, keys: Iterable[MigrationKey], state: State) -> list[str]:
+    """Return a phrase for each destructive step; `state` becomes that after the migrations."""
+    return [
+        f"{key}: {phrase}"
+        for key in keys
+        for phrase in destructive_steps(steps_of(session.migration(key), state))
+    ]
+
+
+async def _destructive_backward(
+    session: Session, applied: Iterable[MigrationKey], to_undo: Iterable[MigrationKey]
+) -> list[str]:
+    phrases = []
+    remaining = list(applied)
+    for key in to_undo:
+        remaining.remove(key)
+        steps = backward_steps(session.migration(key), await session.state_after(remaining))
+        phrases += [f"{key}: {phrase}" for phrase in destructive_steps(steps)]
+    return phrases
+
+
 def _find(session: Session, label: str, name: str) -> MigrationKey:
     keys = [key for key in session.plan if key.app_label == label]
     matches = [key for key in keys if key.name == name] or [
@@ -156,6 +214,12 @@ def _to_undo(
     session: Session, applied: list[MigrationKey], label: str, name: str | None
 ) -> list[MigrationKey]:
     """Return the migrations to undo, the newest first."""
+    unknown = [key for key in session.unknown(applied) if key.app_label == label]
+    if unknown:
+        raise ConfigurationError(
+            f"migration {unknown[-1]} is applied, and this release has no file for it; run the "
+            "rollback with the release that has it"
+        )
     keys = [key for key in session.plan if key.app_label == label and key in applied]
     if not keys:
         raise ConfigurationError(f"no migration of {label!r} is applied, so none can be undone")

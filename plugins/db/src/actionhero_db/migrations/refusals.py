@@ -1,0 +1,117 @@
+"""Changes that are refused before a migration is written: no database makes them with rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tortoise.fields.relational import ForeignKeyFieldInstance, ManyToManyFieldInstance
+from tortoise.migrations.operations import AddField, AlterField, CreateModel
+
+from actionhero_db.migrations.errors import MigrationRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from actionhero_db.migrations.steps import Step
+
+_REPLACE = (
+    "add a field with another name, run this migration, copy the values in one of your own "
+    "(ops.RunSQL), and remove the old field afterwards"
+)
+
+
+def reject_impossible_changes(steps: Sequence[Step]) -> None:
+    """Reject changes that fail on tables with rows, or that Tortoise does not make.
+
+    Raises:
+        MigrationRefused: There is such a change; the message names the model and the field.
+    """
+    created = {step.operation.name for step in steps if isinstance(step.operation, CreateModel)}
+    for step in steps:
+        operation = step.operation
+        if isinstance(operation, AddField) and operation.model_name not in created:
+            _check_new_field(step, operation)
+        elif isinstance(operation, AlterField):
+            _check_changed_field(step, operation)
+
+
+def _check_new_field(step: Step, operation: AddField) -> None:
+    field: Any = operation.field
+    place = f"{step.label}.{operation.model_name}.{operation.name}"
+    if isinstance(field, ManyToManyFieldInstance):
+        return
+    if field.pk:
+        raise MigrationRefused(
+            f"the new field {place} is a primary key, and no database replaces the primary key of "
+            "a table; keep the old one, or create another model"
+        )
+    if not field.null and not field.generated and not field.has_db_default():
+        raise MigrationRefused(
+            f"the new field {place} is not nullable and has no db_default, so existing rows "
+            "would have no value; set db_default=…, which the database stores in them "
+            "(default=… has no effect in the database), or null=True"
+        )
+
+
+def _check_changed_field(step: Step, operation: AlterField) -> None:
+    old: Any = step.before.models[step.label, operation.model_name].fields[operation.name]
+    new: Any = operation.field
+    place = f"{step.label}.{operation.model_name}.{operation.name}"
+    if _kind(old) != _kind(new):
+        raise MigrationRefused(
+            f"{place} was {_kind(old)} and is {_kind(new)} now, and there is no conversion of the "
+            f"values; {_REPLACE}"
+        )
+    if _kind(new) != "a value":
+        if old.model_name != new.model_name:
+            raise MigrationRefused(
+                f"{place} referred to {old.model_name} and refers to {new.model_name} now, whose "
+                f"rows are others; {_REPLACE}"
+            )
+        return
+    if old.field_type != new.field_type:
+        raise MigrationRefused(
+            f"the type of {place} changed from {_name(old)} to {_name(new)}, and there is no "
+            f"conversion of the values; {_REPLACE}"
+        )
+    if old.pk != new.pk:
+        raise MigrationRefused(
+            f"{place} {'became' if new.pk else 'is no longer'} the primary key, and no database "
+            "replaces the primary key of a table; keep the old one, or create another model"
+        )
+
+
+def reject_other_tables(steps: Sequence[Step], target: Any, label: str) -> None:
+    """Reject a changed `Meta.table` or `Meta.schema`, for which there is no operation.
+
+    Args:
+        steps: The steps of the new migration.
+        target: The models of the application.
+        label: The label of the models.
+    """
+    after = steps[-1].after
+    for (own, name), model in target.models.items():
+        if own != label:
+            continue
+        migrated = after.apps.get_model(own, name)._meta
+        for option, old, new in (
+            ("table", migrated.db_table, model.table),
+            ("schema", migrated.schema, model.options.get("schema")),
+        ):
+            if (old or None) != (new or None):
+                raise MigrationRefused(
+                    f"the {option} of {label}.{name} would change from {old!r} to {new!r}, and "
+                    f"there is no migration for that; set {option} = {old!r} in its class Meta"
+                )
+
+
+def _kind(field: Any) -> str:
+    if isinstance(field, ManyToManyFieldInstance):
+        return "a many-to-many relation"
+    if isinstance(field, ForeignKeyFieldInstance):
+        return "a reference"
+    return "a value"
+
+
+def _name(field: Any) -> str:
+    return type(field).__name__.removesuffix("Instance")
