@@ -69,17 +69,7 @@ class Envelope:
             options["secret_names"] = list(self.secret_names)
         if self.is_text:
             options["is_text"] = True
-        return dumps(
-            {
-                "queue_name": queue,
-                "actor_name": self.action,
-                "args": [],
-                "kwargs": self.inputs,
-                "options": options,
-                "message_id": job_id,
-                "message_timestamp": time.time_ns() // 1_000_000,
-            }
-        )
+        return _encode(self.action, self.inputs, options, job_id, queue)
 
     @classmethod
     def read(cls, body: bytes) -> Envelope:
@@ -140,9 +130,11 @@ def encode_job(
     encryption: Encryption,
     job_id: str,
     queue: str,
-    **fields: Any,
+    *,
+    request_id: str | None = None,
+    user: Any = None,
 ) -> bytes:
-    """Validate the inputs of an action, and return the message of a job.
+    """Validate the inputs of an action, and return the message of a job, as `Envelope` writes it.
 
     Args:
         action: The action to run.
@@ -150,33 +142,49 @@ def encode_job(
         encryption: Encrypts secret inputs.
         job_id: The id of the job.
         queue: The queue of the job.
-        fields: Further fields of the envelope.
+        request_id: See `Envelope`.
+        user: See `Envelope`.
 
     Raises:
         InvalidInput: The inputs are invalid, or one of them cannot be encoded.
     """
     values = validated_inputs(action, inputs)
-    is_text = isinstance(inputs, TextPayload)
-    secret_names = sorted(name for name in values if name in action.inputs.sensitive_names)
-    encrypted = None
+    # Without an `Envelope`, which takes a third of the time of a job.
+    options: dict[str, Any] = {}
+    if request_id is not None:
+        options["request_id"] = request_id
+    if user is not None:
+        options["user"] = user
+    if isinstance(inputs, TextPayload):
+        options["is_text"] = True
+    sensitive_names = action.inputs.sensitive_names
     try:
-        if secret_names:
+        if sensitive_names and (secret_names := sorted(values.keys() & sensitive_names)):
             secrets = {name: values.pop(name) for name in secret_names}
-            encrypted = encryption.encrypt(secrets, job_id)
-        envelope = Envelope(
-            action.name,
-            values,
-            encrypted=encrypted,
-            secret_names=secret_names,
-            is_text=is_text,
-            **fields,
-        )
-        return envelope.write(job_id, queue)
+            options["encrypted"] = encryption.encrypt(secrets, job_id)
+            options["secret_names"] = secret_names
+        return _encode(action.name, values, options, job_id, queue)
     except TypeError as error:
         raise InvalidInput(
             f"the inputs of {action.name!r} cannot be enqueued: {error}; store a file or an object "
             "elsewhere, and pass its name"
         ) from None
+
+
+def _encode(
+    action: str, inputs: Mapping[str, Any], options: Mapping[str, Any], job_id: str, queue: str
+) -> bytes:
+    return dumps(
+        {
+            "queue_name": queue,
+            "actor_name": action,
+            "args": [],
+            "kwargs": inputs,
+            "options": options,
+            "message_id": job_id,
+            "message_timestamp": time.time_ns() // 1_000_000,
+        }
+    )
 
 
 def validated_inputs(action: RegisteredAction, inputs: Any) -> dict[str, Any]:

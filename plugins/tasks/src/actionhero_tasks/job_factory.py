@@ -14,6 +14,7 @@ from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.task import task_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from datetime import datetime, timedelta
 
     from actionhero import Action, Application
@@ -29,8 +30,10 @@ class JobFactory:
     """
 
     def __init__(self, app: Application, encryption: Encryption) -> None:
+        settings = app.get(TasksSettings)
         self._actions = app.actions
-        self._settings = app.get(TasksSettings)
+        self._user_key = settings.user_key
+        self._window_ms = milliseconds(settings.deduplication_window)
         self._encryption = encryption
 
     def create(
@@ -50,35 +53,63 @@ class JobFactory:
             InvalidInput: The inputs are invalid, the delay is longer than `MAX_DELAY`, the priority
                 exceeds `MAX_PRIORITY`, or the queue or key contains a lone surrogate.
         """
+        check_text("key", key or "")
+        return next(self._create(action, [inputs], delay, at, queue, priority, key))
+
+    def create_many(
+        self,
+        action: type[Action] | str,
+        inputs: Iterable[Any],
+        delay: timedelta | None = None,
+        queue: str | None = None,
+        priority: int | None = None,
+    ) -> list[NewJob]:
+        """Return a new job for each item of `inputs`, as `create` does."""
+        return list(self._create(action, inputs, delay, None, queue, priority, None))
+
+    def _create(
+        self,
+        action: type[Action] | str,
+        inputs: Iterable[Any],
+        delay: timedelta | None,
+        at: datetime | None,
+        queue: str | None,
+        priority: int | None,
+        key: str | None,
+    ) -> Iterator[NewJob]:
         actions = self._actions
         registered = actions.find(action) if isinstance(action, str) else actions.of_type(action)
         task = task_of(registered)
-        id = new_identifier()
-        call = current_call()
+        name = registered.name
         queue = queue or task.queue
         priority = task.priority if priority is None else priority
         check_priority(priority)
         check_text("queue", queue)
-        check_text("key", key or "")
-        body = encode_job(
-            registered,
-            inputs,
-            self._encryption,
-            id,
-            queue,
-            request_id=request_id.get(),
-            user=None if call is None else call.session.get(self._settings.user_key),
-        )
-        window = self._settings.deduplication_window
-        if key is None and task.unique_for is not None:
-            key, window = key_of(registered, inputs), task.unique_for
-        return NewJob(
-            id=id,
-            queue=queue,
-            action=registered.name,
-            body=body,
-            priority=priority,
-            delay_ms=delay_ms(delay, at),
-            key=None if key is None else f"{registered.name} {key}",
-            deduplication_window_ms=milliseconds(window),
-        )
+        delay_until_ms = delay_ms(delay, at)
+        unique_for = task.unique_for if key is None else None
+        window_ms = self._window_ms if unique_for is None else milliseconds(unique_for)
+        call = current_call()
+        user = None if call is None else call.session.get(self._user_key)
+        id_of_request = request_id.get()
+        for item in inputs:
+            id = new_identifier()
+            body = encode_job(
+                registered,
+                item,
+                self._encryption,
+                id,
+                queue,
+                request_id=id_of_request,
+                user=user,
+            )
+            job_key = key if unique_for is None else key_of(registered, item)
+            yield NewJob(
+                id,
+                queue,
+                name,
+                body,
+                priority,
+                delay_until_ms,
+                None if job_key is None else f"{name} {job_key}",
+                window_ms,
+            )

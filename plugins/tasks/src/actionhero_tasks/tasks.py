@@ -112,8 +112,7 @@ class Tasks:
         priority: int | None = None,
     ) -> list[JobId]:
         """Enqueue an action once for each item of `inputs`, atomically, and return the ids."""
-        jobs = [self._jobs.create(action, item, delay, None, queue, priority, None) for item in inputs]
-        return await self._enqueue(jobs)
+        return await self._enqueue(self._jobs.create_many(action, inputs, delay, queue, priority))
 
     async def fan_out(
         self,
@@ -150,9 +149,7 @@ class Tasks:
         await self.use(lambda store: store.open_batch(id, next_job))
         try:
             async for items in in_batches(inputs, batch):
-                jobs = [
-                    self._jobs.create(action, item, None, None, queue, None, None) for item in items
-                ]
+                jobs = self._jobs.create_many(action, items, queue=queue)
                 await self._add([dataclasses.replace(job, batch=id, key=None) for job in jobs])
         finally:
             # After an error too, so that the fan-out ends when the jobs enqueued so far have.

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -223,12 +224,10 @@ def test_lists_and_counts_take_no_longer_with_more_jobs(store: SqliteStore) -> N
         "sent counts": outbox.sent_counts,
     }
     for state in JobState:
-        queries[state] = lambda state=state: store.jobs(state, limit=10)
-        queries[f"{state} of a queue"] = lambda state=state: store.jobs(state, "a", limit=10)
-        queries[f"{state} of a fan-out"] = lambda state=state: store.batch_jobs(
-            "batch", state, limit=10
-        )
-    queries["all of a fan-out"] = lambda: store.batch_jobs("batch", limit=10)
+        queries[state] = partial(store.jobs, state, limit=10)
+        queries[f"{state} of a queue"] = partial(store.jobs, state, "a", limit=10)
+        queries[f"{state} of a fan-out"] = partial(store.batch_jobs, "batch", state, limit=10)
+    queries["all of a fan-out"] = partial(store.batch_jobs, "batch", limit=10)
     steps = 0
 
     def count_step() -> None:
@@ -251,9 +250,8 @@ def test_lists_and_counts_take_no_longer_with_more_jobs(store: SqliteStore) -> N
     fill(store, 300)
     after = measure()
 
-    assert {name: (before[name], cost) for name, cost in after.items()} == {
-        name: (before[name], pytest.approx(before[name], rel=0.1)) for name in after
-    }
+    for name, cost in before.items():
+        assert after[name] <= cost * 1.1, name
 
 
 def test_counts_are_those_of_the_jobs(store: SqliteStore) -> None:

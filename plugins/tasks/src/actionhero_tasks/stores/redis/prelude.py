@@ -28,7 +28,7 @@ from typing import Final
 
 #: The beginning of every script. `P` is the prefix of all keys, `now` the time of Redis.
 #:
-#: It has the functions that add a job and no others, because that is the most frequent script, and
+#: It has the functions that add jobs and no others, because that is the most frequent script, and
 #: Redis creates the functions of a script on every call.
 ADD_PRELUDE: Final = """
 local P = KEYS[1]
@@ -41,26 +41,11 @@ local function state_key(state, queue) return P .. 'in:' .. state .. ':' .. queu
 local function member(seq, id) return string.format('%016d', seq) .. id end
 
 -- Fields with a default are not written: `load_job` adds them.
-local function add_job(id, queue, action, body, priority, delay, key, window, schedule, batch)
+local function write_job(id, seq, queue, action, body, priority, state, due, key, schedule, batch)
   local job = P .. 'job:' .. id
-  if redis.call('EXISTS', job) == 1 then return id end
-  if key ~= '' then
-    local first = redis.call('GET', P .. 'key:' .. key)
-    if first then return first end
-    if window > 0 then redis.call('SET', P .. 'key:' .. key, id, 'PX', window) end
-  end
-  local seq = redis.call('INCR', P .. 'seq')
-  local state = delay > 0 and 'delayed' or 'ready'
   redis.call('HSET', job, 'queue', queue, 'action', action, 'body', body, 'priority', priority,
              'state', state, 'seq', seq, 'created_ms', now)
-  redis.call('SADD', P .. 'queues', queue)
-  redis.call('ZADD', state_key(state, queue), seq, id)
-  if state == 'ready' then
-    redis.call('ZADD', P .. 'ready:' .. queue, priority, member(seq, id))
-  else
-    redis.call('ZADD', P .. 'delayed', now + delay, id)
-    redis.call('HSET', job, 'due_ms', now + delay)
-  end
+  if due ~= '' then redis.call('HSET', job, 'due_ms', due) end
   if key ~= '' then redis.call('HSET', job, 'key', key) end
   if schedule ~= '' then
     redis.call('HSET', job, 'schedule', schedule)
@@ -71,14 +56,49 @@ local function add_job(id, queue, action, body, priority, delay, key, window, sc
     redis.call('HINCRBY', P .. 'batch:' .. batch, 'total', 1)
     redis.call('ZADD', P .. 'of:' .. batch, seq, id)
   end
-  return id
 end
 
--- Each job in ARGV has ten values: see `values_of` in redis_values.py.
-local function add(at)
-  return add_job(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4],
-              tonumber(ARGV[at + 5]), ARGV[at + 6], tonumber(ARGV[at + 7]), ARGV[at + 8],
-              ARGV[at + 9])
+-- Lua's stack is limited.
+local function zadd(key, entries)
+  for at = 1, #entries, 2000 do
+    redis.call('ZADD', key, unpack(entries, at, math.min(at + 1999, #entries)))
+  end
+end
+
+-- The arguments of jobs that differ in id, body and key: see `arguments_of` in values.py.
+local function add_jobs(at, ids)
+  local count, queue, action = tonumber(ARGV[at]), ARGV[at + 1], ARGV[at + 2]
+  local priority, delay, window = ARGV[at + 3], tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
+  local schedule, batch = ARGV[at + 6], ARGV[at + 7]
+  local state, due = 'ready', ''
+  if delay > 0 then state, due = 'delayed', now + delay end
+  local seq = redis.call('INCRBY', P .. 'seq', count) - count
+  -- In one call for all jobs, which is faster.
+  local listed, waiting = {}, {}
+  for index = at + 8, at + 5 + 3 * count, 3 do
+    local id, key = ARGV[index], ARGV[index + 2]
+    local existing = redis.call('EXISTS', P .. 'job:' .. id) == 1 and id
+    if key ~= '' and not existing then
+      existing = redis.call('GET', P .. 'key:' .. key)
+      if not existing and window > 0 then
+        redis.call('SET', P .. 'key:' .. key, id, 'PX', window)
+      end
+    end
+    if not existing then
+      seq = seq + 1
+      write_job(id, seq, queue, action, ARGV[index + 1], priority, state, due, key, schedule, batch)
+      listed[#listed + 1], listed[#listed + 2] = seq, id
+      local entry = due == '' and member(seq, id) or id
+      waiting[#waiting + 1], waiting[#waiting + 2] = due == '' and priority or due, entry
+    end
+    ids[#ids + 1] = existing or id
+  end
+  if #listed > 0 then
+    redis.call('SADD', P .. 'queues', queue)
+    zadd(state_key(state, queue), listed)
+    zadd(due == '' and P .. 'ready:' .. queue or P .. 'delayed', waiting)
+  end
+  return at + 8 + 3 * count
 end
 
 local function wake() redis.call('PUBLISH', P .. 'wake', '') end
@@ -146,6 +166,16 @@ end
 
 local COUNTED = {done = 'completed', dead = 'failed', cancelled = 'failed'}
 
+-- The job that follows a fan-out.
+local function add_next_job(id, queue, action, body, priority)
+  if redis.call('EXISTS', P .. 'job:' .. id) == 1 then return end
+  local seq = redis.call('INCR', P .. 'seq')
+  write_job(id, seq, queue, action, body, priority, 'ready', '', '', '', '')
+  redis.call('SADD', P .. 'queues', queue)
+  redis.call('ZADD', state_key('ready', queue), seq, id)
+  redis.call('ZADD', P .. 'ready:' .. queue, priority, member(seq, id))
+end
+
 local function check_batch(batch)
   local key = P .. 'batch:' .. batch
   local values = redis.call('HMGET', key, 'total', 'completed', 'failed', 'closed', 'ended_ms',
@@ -161,7 +191,7 @@ local function check_batch(batch)
   local next_job = redis.call('HMGET', key, 'then_id', 'then_queue', 'then_action', 'then_body',
                               'then_priority')
   if next_job[1] then
-    add_job(next_job[1], next_job[2], next_job[3], next_job[4], next_job[5], 0, '', 0, '', '')
+    add_next_job(unpack(next_job))
     wake()
   end
 end

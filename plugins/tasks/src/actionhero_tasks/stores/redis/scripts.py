@@ -12,8 +12,8 @@ from actionhero_tasks.stores.redis.prelude import ADD_PRELUDE, PRELUDE, REMOVE_W
 ADD: Final = (
     ADD_PRELUDE
     + """
-local ids = {}
-for at = 1, #ARGV, 10 do ids[#ids + 1] = add(at) end
+local ids, at = {}, 1
+while at <= #ARGV do at = add_jobs(at, ids) end
 wake()
 return ids
 """
@@ -51,7 +51,7 @@ local last = redis.call('HGET', P .. 'fire_times', name)
 if not last or tonumber(last) >= fire then return 0 end
 redis.call('HSET', P .. 'fire_times', name, ARGV[2])
 if ARGV[3] == '0' and redis.call('SCARD', P .. 'schedule:' .. name) > 0 then return 0 end
-add(4)
+add_jobs(4, {})
 wake()
 return 1
 """

@@ -24,7 +24,7 @@ from actionhero_tasks.job import (
 )
 from actionhero_tasks.stores.redis import scripts
 from actionhero_tasks.stores.redis.outbox import SCRIPTS, RedisOutbox
-from actionhero_tasks.stores.redis.values import record_of, values_of
+from actionhero_tasks.stores.redis.values import arguments_of, record_of
 from actionhero_tasks.stores.redis.wake_listener import WakeListener
 from actionhero_tasks.stores.store import MAX_DELIVERIES, JobStore
 
@@ -103,14 +103,14 @@ class RedisStore(JobStore):
     # -- adding jobs ---------------------------------------------------------------------------
 
     def add(self, jobs: Sequence[NewJob]) -> list[str]:
-        ids = self._run("ADD", *itertools.chain.from_iterable(map(values_of, jobs))) if jobs else []
+        ids = self._run("ADD", *arguments_of(jobs)) if jobs else []
         return [id.decode() for id in ids]
 
     async def add_pipelined(self, job: NewJob) -> str | None:
         if self._clients is None:
             return None
         try:
-            [id] = await self._clients.run_script(self._add, (self._prefix,), values_of(job))
+            [id] = await self._clients.run_script(self._add, (self._prefix,), arguments_of([job]))
         except (RedisError, ServiceUnavailable) as error:
             logger.debug("a job was not added over the pipelined connection: %s", error)
             return None
@@ -119,7 +119,9 @@ class RedisStore(JobStore):
     # -- schedules -----------------------------------------------------------------------------
 
     def enqueue_scheduled(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
-        return bool(self._run("ENQUEUE_SCHEDULED", name, fire_ms, int(overlap), *values_of(job)))
+        return bool(
+            self._run("ENQUEUE_SCHEDULED", name, fire_ms, int(overlap), *arguments_of([job]))
+        )
 
     def last_fire_time(self, name: str, initial_ms: int) -> int:
         return int(self._run("LAST_FIRE_TIME", name, initial_ms))
@@ -127,7 +129,9 @@ class RedisStore(JobStore):
     # -- fan-outs ------------------------------------------------------------------------------
 
     def open_batch(self, id: str, then: NewJob | None) -> None:
-        job = () if then is None else (*values_of(then)[:5],)
+        job: tuple[Any, ...] = ()
+        if then is not None:
+            job = (then.id, then.queue, then.action, then.body, then.priority)
         self._run("OPEN_BATCH", id, self._result_ttl_ms, *job)
 
     def close_batch(self, id: str) -> None:

@@ -7,17 +7,33 @@ from typing import TYPE_CHECKING, Any, Final
 from actionhero_tasks.job import JobRecord, JobState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from actionhero_tasks.job import NewJob
 
 _REPORTED_AS_READY: Final = frozenset({"suspect", "sending", "sent"})
 
 
-def values_of(job: NewJob) -> tuple[Any, ...]:
-    """Return the ten arguments of a new job for the scripts."""
-    return (
-        *(job.id, job.queue, job.action, job.body, job.priority, job.delay_ms),
-        *(job.key or "", job.deduplication_window_ms, job.schedule or "", job.batch or ""),
-    )
+def arguments_of(jobs: Iterable[NewJob]) -> list[Any]:
+    """Return the arguments of the scripts that add jobs.
+
+    Consecutive jobs that differ only in id, body and key form a group: its size and its seven
+    common values, then three values for each job.
+    """
+    arguments: list[Any] = []
+    common: tuple[Any, ...] | None = None
+    start = 0
+    for job in jobs:
+        values = (
+            *(job.queue, job.action, job.priority, job.delay_ms),
+            *(job.deduplication_window_ms, job.schedule or "", job.batch or ""),
+        )
+        if values != common:
+            common, start = values, len(arguments)
+            arguments += (0, *values)
+        arguments[start] += 1
+        arguments += (job.id, job.body, job.key or "")
+    return arguments
 
 
 def record_of(id: str, values: dict[bytes, bytes]) -> JobRecord:
