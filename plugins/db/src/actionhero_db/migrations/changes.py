@@ -51,6 +51,8 @@ def operations_between(
 
 
 class _Comparison:
+    """The comparison of two states of the models of one label."""
+
     def __init__(self, label: str, old: State, new: State, decisions: Decisions | None) -> None:
         self.label = label
         #: The models after the operations so far.
@@ -78,6 +80,8 @@ class _Comparison:
                 self._add_or_alter(name, field)
         for name, field in deferred:
             self._add_field(name, field)
+        for name in dict.fromkeys(name for name, _ in deferred):
+            self._add_indexes(name)
         self._delete_models(early=False)
         for name in kept:
             self._add_indexes(name)
@@ -135,6 +139,10 @@ class _Comparison:
                 if (name, field) not in deferred
             ]
             options = dict(model.options)
+            if any(name == other for other, _ in deferred):
+                # They may contain a field that is added later.
+                for option in ("indexes", "unique_together", "constraints"):
+                    options.pop(option, None)
             self._add(CreateModel(name=name, fields=fields, options=options, bases=["Model"]))
             added.remove(name)
         return deferred
@@ -192,7 +200,8 @@ class _Comparison:
         if old is None:
             self._add_field(name, field)
         elif difference(field, old, new):
-            if old.generated != new.generated or (old.generated and not old.pk):
+            is_computed = old.generated or new.generated
+            if is_computed and not old.pk and not new.pk:
                 self._add(RemoveField(model_name=name, name=field))
                 self._add_field(name, field)
             else:
@@ -215,9 +224,14 @@ class _Comparison:
         for operation in self._differences(name):
             if isinstance(operation, AlterModelOptions):
                 unmanaged = AlterModelOptions.UNMANAGED_OPTION_KEYS
-                operation.options = {
-                    key: value for key, value in operation.options.items() if key not in unmanaged
+                options = {
+                    key: value
+                    for key, value in operation.options.items()
+                    if key not in unmanaged and key != "schema"
                 }
+                # There is no operation that moves a table to another schema.
+                schema = self.state.models[self.label, name].options.get("schema")
+                operation.options = options | ({"schema": schema} if schema else {})
             if not isinstance(operation, AddIndex | AddConstraint):
                 self._add(operation)
 

@@ -14,7 +14,7 @@ from tortoise.migrations.operations import (
     RemoveField,
 )
 
-from actionhero_db.migrations.steps import column_of
+from actionhero_db.migrations.alterations import column_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +59,12 @@ def _deleted_field(step: Step, model_name: str, name: str) -> str | None:
         # The database computes its values from other ones.
         return None
     column = column_of(model, name)
-    return f"deletes the values of {place} (column {column!r} of table {model._meta.db_table!r})"
+    undo = ""
+    if not step.backward and not field.null and not field.has_db_default():
+        undo = ", and cannot be undone while the table has rows"
+    return (
+        f"deletes the values of {place} (column {column!r} of table {model._meta.db_table!r}){undo}"
+    )
 
 
 def _rounded_field(step: Step, model_name: str, name: str) -> str | None:

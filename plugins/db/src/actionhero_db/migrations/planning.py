@@ -14,7 +14,12 @@ from actionhero_db.migrations.changes import operations_between
 from actionhero_db.migrations.destruction import destructive_steps
 from actionhero_db.migrations.errors import MigrationRefused
 from actionhero_db.migrations.files import check_folder, next_name
-from actionhero_db.migrations.refusals import reject_impossible_changes, reject_other_tables
+from actionhero_db.migrations.refusals import (
+    conditions_of,
+    reject_impossible_changes,
+    reject_other_keys,
+    reject_other_tables,
+)
 from actionhero_db.migrations.rendering import writable
 from actionhero_db.migrations.scratch import TrialImpossible
 from actionhero_db.migrations.steps import copy_state, steps_of, steps_of_operations
@@ -41,6 +46,8 @@ class Plan:
     text: str
     #: A phrase for each step that deletes or rounds values.
     destructive: list[str]
+    #: A phrase for each requirement to the rows.
+    conditions: list[str]
     #: Why it was not tried on the database; `None` if it was.
     untried: str | None
 
@@ -64,6 +71,7 @@ async def plan_migration(
     old = await session.state_after(session.plan)
     new = session.application_state(old)
     _check_references(session, label, new)
+    reject_other_keys(label, old, new, decisions)
     operations = operations_between(label, old, new, decisions)
     decisions.check(label)
     if not operations:
@@ -86,7 +94,7 @@ async def plan_migration(
         await try_steps(session, steps, new)
     except TrialImpossible as error:
         untried = str(error)
-    return Plan(name, text, destructive, untried)
+    return Plan(name, text, destructive, conditions_of(steps), untried)
 
 
 def _check_references(session: Session, label: str, new: State) -> None:

@@ -12,8 +12,12 @@ from actionhero_db.migrations.errors import MigrationRefused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tortoise.migrations.schema_generator.state import State
+
+    from actionhero_db.migrations.decisions import Decisions
     from actionhero_db.migrations.steps import Step
 
+#: The advice for a field whose values cannot be converted.
 _REPLACE = (
     "add a field with another name, run this migration, copy the values in one of your own "
     "(ops.RunSQL), and remove the old field afterwards"
@@ -79,6 +83,46 @@ def _check_changed_field(step: Step, operation: AlterField) -> None:
             f"{place} {'became' if new.pk else 'is no longer'} the primary key, and no database "
             "replaces the primary key of a table; keep the old one, or create another model"
         )
+
+
+def conditions_of(steps: Sequence[Step]) -> list[str]:
+    """Return a phrase for each step that fails if rows do not meet its condition."""
+    phrases = []
+    for step in steps:
+        operation = step.operation
+        if not isinstance(operation, AlterField):
+            continue
+        old: Any = step.before.models[step.label, operation.model_name].fields[operation.name]
+        new: Any = operation.field
+        place = f"{step.label}.{operation.model_name}.{operation.name}"
+        if old.null and not new.null and not new.has_db_default():
+            phrases.append(f"fails while a row has no value for {place}, as it has no db_default")
+        if new.unique and not old.unique:
+            phrases.append(f"fails while two rows have the same value for {place}")
+    return phrases
+
+
+def reject_other_keys(label: str, old: State, new: State, decisions: Decisions) -> None:
+    """Reject a primary key that is another field.
+
+    Args:
+        label: The label of the models.
+        old: The models of the migrations.
+        new: The models of the application.
+        decisions: The renames: a key can have another name.
+    """
+    for (own, name), model in new.models.items():
+        before = old.models.get((own, name))
+        if own != label or before is None or before.pk_field_name == model.pk_field_name:
+            continue
+        key = before.pk_field_name
+        if decisions.renames.get(f"{name}.{key}") != model.pk_field_name and key in before.fields:
+            raise MigrationRefused(
+                f"the primary key of {label}.{name} changed from {key} to {model.pk_field_name}, "
+                "and no database replaces the primary key of a table; use --rename "
+                f"{name}.{key}:{model.pk_field_name} if it is the same, keep the old one, or "
+                "create another model"
+            )
 
 
 def reject_other_tables(steps: Sequence[Step], target: Any, label: str) -> None:

@@ -7,15 +7,17 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tortoise.fields.relational import ForeignKeyFieldInstance, ManyToManyFieldInstance
+from tortoise.fields.relational import ForeignKeyFieldInstance
 from tortoise.indexes import Index
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.migrations.migration import Migration
-from tortoise.migrations.operations import AlterField, RenameField
+from tortoise.migrations.operations import AlterField, RenameField, RenameModel
 from tortoise.migrations.schema_generator.state import ModelState, State
 from tortoise.migrations.schema_generator.state_apps import StateApps
 
 from actionhero import PluginError
+from actionhero_db.migrations.alterations import alter_column, column_of, rename_column
+from actionhero_db.migrations.errors import MigrationRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,37 +46,20 @@ class Step:
         editor.source, editor.target = self.before, self.after
         operation, before, after = self.operation, self.before, self.after
         if isinstance(operation, RenameField):
-            await self._rename_field(operation, editor)
-        elif isinstance(operation, AlterField) and not self._changes_table(operation):
-            return
+            names = [operation.old_name, operation.new_name]
+            models = self._models(operation.model_name)
+            await rename_column(editor, *models, *(reversed(names) if self.backward else names))
+        elif isinstance(operation, AlterField):
+            await alter_column(editor, *self._models(operation.model_name), operation.name)
         elif self.backward:
             await operation.database_backward(self.label, before, after, editor)
         else:
             await operation.database_forward(self.label, before, after, editor)
 
-    async def _rename_field(self, operation: RenameField, editor: Any) -> None:
-        # Tortoise renames a column of the name of the field, which a many-to-many field does not
-        # have, and a foreign key only sometimes.
-        names = [operation.old_name, operation.new_name]
-        if self.backward:
-            names.reverse()
-        before, after = self._models(operation.model_name)
-        if isinstance(before._meta.fields_map[names[0]], ManyToManyFieldInstance):
-            return
-        old, new = column_of(before, names[0]), column_of(after, names[1])
-        if old != new:
-            table = editor._qualify_table_name(after._meta.db_table, after._meta.schema)
-            statement = editor.RENAME_FIELD_TEMPLATE
-            await editor._run_sql(statement.format(table=table, old_column=old, new_column=new))
-
-    def _changes_table(self, operation: AlterField) -> bool:
-        before, after = self._models(operation.model_name)
-        return _definition(before, operation.name) != _definition(after, operation.name)
-
     def _models(self, name: str) -> tuple[type[Model], type[Model]]:
-        return self.before.apps.get_model(self.label, name), self.after.apps.get_model(
-            self.label, name
-        )
+        states = self.before.apps, self.after.apps
+        before, after = (apps.get_model(self.label, name) for apps in states)
+        return before, after
 
 
 def steps_of(migration: Migration, state: State) -> list[Step]:
@@ -105,15 +90,45 @@ def advance(migration: Migration, operation: Operation, state: State) -> None:
         PluginError: The operation does not fit the models; the message names the file.
     """
     try:
+        if isinstance(operation, RenameModel):
+            _rename_model(operation, migration.app_label, state)
+            return
         if isinstance(operation, RenameField):
             _rename_in_options(operation, migration.app_label, state)
         operation.state_forward(migration.app_label, state)
     except Exception as error:
+        if type(migration) is Migration:
+            raise MigrationRefused(
+                f"the change of the models of {migration.app_label!r} cannot be made: "
+                f"{operation.describe()}: {str(error) or type(error).__name__}; undo it, or write "
+                "the migration by hand"
+            ) from error
         raise PluginError(
             f"migration {migration.app_label}.{migration.name} does not fit the migrations before "
             f"it, at '{operation.describe()}': {str(error) or type(error).__name__}; fix or remove "
             f"the file {file_of(migration)}"
         ) from error
+
+
+def _rename_model(operation: RenameModel, label: str, state: State) -> None:
+    """Rename a model, and render all models.
+
+    Tortoise renders only the renamed one, which then has the relations of others twice.
+    """
+    model = state.models.pop((label, operation.old_name))
+    if model.table == operation.old_name.lower():
+        model.table = model.options["table"] = operation.new_name.lower()
+    model.name = operation.new_name
+    state.models[label, operation.new_name] = model
+    old, new = (f"{label}.{name}" for name in (operation.old_name, operation.new_name))
+    for other in state.models.values():
+        for name, field in other.fields.items():
+            if getattr(field, "model_name", None) == old:
+                changed: Any = copy(field)
+                changed.model_name = new
+                other.fields[name] = changed
+    state.apps.apps.clear()
+    _render(state)
 
 
 def file_of(migration: Migration) -> str:
@@ -177,31 +192,6 @@ def _render(state: State) -> None:
     state.apps._build_initial_querysets()
 
 
-def column_of(model: type[Model], name: str) -> str:
-    """Return the column of a field; that of a foreign key is the column of its key."""
-    field = model._meta.fields_map[name]
-    if isinstance(field, ForeignKeyFieldInstance):
-        key = field.source_field or f"{name}_id"
-        backing = model._meta.fields_map.get(key)
-        return (backing.source_field if backing is not None else None) or key
-    return field.source_field or name
-
-
-def _definition(model: type[Model], name: str) -> object:
-    """Return everything about a field that its table contains."""
-    field: Any = model._meta.fields_map[name]
-    if isinstance(field, ManyToManyFieldInstance):
-        return (field.through, field.forward_key, field.backward_key, field.model_name)
-    relation: object = None
-    if isinstance(field, ForeignKeyFieldInstance):
-        relation = (field.model_name, field.to_field, str(field.on_delete), field.db_constraint)
-        field = model._meta.fields_map[field.source_field or f"{name}_id"]
-    description = field.describe(serializable=True)
-    for state_only in ("name", "default", "docstring", "python_type", "field_type"):
-        description.pop(state_only, None)
-    return relation, column_of(model, name), field.pk, description
-
-
 def _rename_in_options(operation: RenameField, label: str, state: State) -> None:
     """Rename a field in the indexes and constraints of its model, as the database does."""
     model = state.models.get((label, operation.model_name))
@@ -212,6 +202,12 @@ def _rename_in_options(operation: RenameField, label: str, state: State) -> None
     def renamed(names: Iterable[str]) -> tuple[str, ...]:
         return tuple(new if name == old else name for name in names)
 
+    field = model.fields[old]
+    if isinstance(field, ForeignKeyFieldInstance) and field.source_field == f"{old}_id":
+        # A column without a name of its own is renamed with its field.
+        key = copy(field)
+        key.source_field = f"{new}_id"
+        model.fields[old] = key
     options = model.options
     if options.get("unique_together"):
         options["unique_together"] = tuple(map(renamed, options["unique_together"]))

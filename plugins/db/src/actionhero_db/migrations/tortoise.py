@@ -85,8 +85,11 @@ class TortoiseEngine(Engine):
             plan = await plan_migration(session, label, name, decisions)
             if plan is None:
                 return None
-            if plan.untried is not None and note is not None:
-                note(f"the migration was not tried on {self.database.url}: {plan.untried}")
+            if note is not None:
+                for phrase in plan.conditions:
+                    note(f"the migration {phrase}")
+                if plan.untried is not None:
+                    note(f"the migration was not tried on {self.database.url}: {plan.untried}")
             decisions.accept(plan.destructive, note)
             return write_file(session.apps[label], plan.name, plan.text)
 

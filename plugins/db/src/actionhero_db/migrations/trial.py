@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tortoise.exceptions import OperationalError
 from tortoise.migrations.operations import CreateSchema
 from tortoise.migrations.schema_generator.state import State
 
@@ -73,7 +74,13 @@ async def _run(client: BaseDBAsyncClient, steps: Sequence[Step]) -> None:
     if steps and client.capabilities.dialect != Dialect.MYSQL:
         state = steps[-1].after
         for label, name in state.models:
-            await create_missing(editor, state.apps.get_model(label, name))
+            try:
+                await create_missing(editor, state.apps.get_model(label, name))
+            except OperationalError as error:
+                raise MigrationRefused(
+                    f"the indexes of {label}.{name} cannot be created on "
+                    f"{client.capabilities.dialect}: {error}; change them in the model"
+                ) from error
 
 
 def place_of(step: Step) -> str:

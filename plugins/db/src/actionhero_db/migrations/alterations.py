@@ -1,0 +1,122 @@
+"""Changes of columns that Tortoise makes only in part: renames, and the references of keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tortoise.fields.relational import ForeignKeyFieldInstance, ManyToManyFieldInstance
+
+from actionhero_db.url import Dialect
+
+if TYPE_CHECKING:
+    from tortoise.models import Model
+
+
+def column_of(model: type[Model], name: str) -> str:
+    """Return the column of a field; that of a foreign key is the column of its key."""
+    field = model._meta.fields_map[name]
+    if isinstance(field, ForeignKeyFieldInstance):
+        key = field.source_field or f"{name}_id"
+        backing = model._meta.fields_map.get(key)
+        return (backing.source_field if backing is not None else None) or key
+    return field.source_field or name
+
+
+async def rename_column(
+    editor: Any, before: type[Model], after: type[Model], old_name: str, new_name: str
+) -> None:
+    """Rename the column of a field.
+
+    Tortoise renames a column of the name of the field, which a many-to-many field does not have,
+    and a foreign key only sometimes.
+    """
+    if isinstance(before._meta.fields_map[old_name], ManyToManyFieldInstance):
+        return
+    old, new = column_of(before, old_name), column_of(after, new_name)
+    if old != new:
+        table = _table(editor, after)
+        statement = editor.RENAME_FIELD_TEMPLATE
+        await editor._run_sql(statement.format(table=table, old_column=old, new_column=new))
+
+
+async def alter_column(editor: Any, before: type[Model], after: type[Model], name: str) -> None:
+    """Change the column of a field, if the change is one of its table.
+
+    Tortoise leaves the reference of a foreign key as it was on servers.
+    """
+    if _definition(before, name) == _definition(after, name):
+        return
+    await editor.alter_field(before, after, name)
+    old, new = _reference(before, name), _reference(after, name)
+    if old != new and editor.client.capabilities.dialect != Dialect.SQLITE:
+        await _replace_reference(editor, after, name)
+
+
+async def _replace_reference(editor: Any, model: type[Model], name: str) -> None:
+    field: Any = model._meta.fields_map[name]
+    table, column = _table(editor, model), column_of(model, name)
+    is_mysql = editor.client.capabilities.dialect == Dialect.MYSQL
+    for constraint in await _constraints(editor, model, column):
+        drop = "DROP FOREIGN KEY" if is_mysql else "DROP CONSTRAINT"
+        await editor._run_sql(f"ALTER TABLE {table} {drop} {editor.quote(constraint)}")
+    if not field.db_constraint:
+        return
+    related = field.related_model
+    target = column_of(related, field.to_field_instance.model_field_name)
+    await editor._run_sql(
+        f"ALTER TABLE {table} ADD FOREIGN KEY ({editor.quote(column)}) "
+        f"REFERENCES {_table(editor, related)} ({editor.quote(target)}) "
+        f"ON DELETE {field.on_delete}"
+    )
+
+
+_POSTGRES_CONSTRAINTS = """
+SELECT c.conname::text AS name FROM pg_constraint c
+JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
+WHERE c.conrelid = to_regclass($1) AND c.contype = 'f' AND a.attname = $2
+"""
+_MYSQL_CONSTRAINTS = """
+SELECT constraint_name AS name FROM information_schema.key_column_usage
+WHERE table_schema = database() AND table_name = %s AND column_name = %s
+  AND referenced_table_name IS NOT NULL
+"""
+
+
+async def _constraints(editor: Any, model: type[Model], column: str) -> list[str]:
+    """Return the names of the constraints that make a column refer to another table."""
+    table = model._meta.db_table
+    if editor.collect_sql:
+        # The name that PostgreSQL uses by itself.
+        return [f"{table}_{column}_fkey"]
+    if editor.client.capabilities.dialect == Dialect.MYSQL:
+        _, rows = await editor.client.execute_query(_MYSQL_CONSTRAINTS, [table, column])
+    else:
+        name = _table(editor, model)
+        _, rows = await editor.client.execute_query(_POSTGRES_CONSTRAINTS, [name, column])
+    return [row["name"] for row in rows]
+
+
+def _table(editor: Any, model: type[Model]) -> str:
+    return str(editor._qualify_table_name(model._meta.db_table, model._meta.schema))
+
+
+def _reference(model: type[Model], name: str) -> object:
+    """Return the rows that a foreign key refers to, and what happens when they are deleted."""
+    field: Any = model._meta.fields_map[name]
+    if not isinstance(field, ForeignKeyFieldInstance):
+        return None
+    return (field.model_name, field.to_field, str(field.on_delete), field.db_constraint)
+
+
+def _definition(model: type[Model], name: str) -> object:
+    """Return everything about a field that its table contains."""
+    field: Any = model._meta.fields_map[name]
+    if isinstance(field, ManyToManyFieldInstance):
+        on_delete = str(field.on_delete)
+        return (field.through, field.forward_key, field.backward_key, field.model_name, on_delete)
+    if isinstance(field, ForeignKeyFieldInstance):
+        field = model._meta.fields_map[field.source_field or f"{name}_id"]
+    description = field.describe(serializable=True)
+    for python_only in ("name", "default", "docstring", "python_type", "field_type"):
+        description.pop(python_only, None)
+    return _reference(model, name), column_of(model, name), field.pk, description
