@@ -61,6 +61,7 @@ API: dict[str, tuple[str, ...]] = {
         "Transactions",
         "Outbox",
         "OutboxMessage",
+        "OutboxSender",
         "hookimpl",
         "hookspec",
         "lazy_names",

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from actionhero.streams import Stream as Stream
     from actionhero.transactions import Outbox as Outbox
     from actionhero.transactions import OutboxMessage as OutboxMessage
+    from actionhero.transactions import OutboxSender as OutboxSender
     from actionhero.transactions import Transactions as Transactions
 
 
@@ -120,7 +121,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".session": ["Session"],
         ".settings": ["Settings"],
         ".streams": ["Event", "Stream"],
-        ".transactions": ["Outbox", "OutboxMessage", "Transactions"],
+        ".transactions": ["Outbox", "OutboxMessage", "OutboxSender", "Transactions"],
     },
     eager=["__version__", "lazy_names"],
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,15 @@ class OutboxMessage:
     item: Any = field(default=None, compare=False, repr=False)
 
 
-#: Sends messages to their receiver, in their order. It raises `ServiceUnavailable` if the receiver
-#: is not available. It may get a message again that it has sent.
-OutboxSender: TypeAlias = "Callable[[Sequence[OutboxMessage]], Awaitable[object]]"
+class OutboxSender(Protocol):
+    """A function that sends messages to their receiver, in their order."""
+
+    async def __call__(self, messages: Sequence[OutboxMessage], /) -> object:
+        """Send messages; one that was sent before may be among them.
+
+        Raises:
+            ServiceUnavailable: The receiver is not available. They are sent again later.
+        """
 
 
 class Outbox(ABC):
@@ -46,6 +52,10 @@ class Outbox(ABC):
     @abstractmethod
     def register(self, topic: str, send: OutboxSender) -> None:
         """Register the function that sends the messages of a topic in this process."""
+
+    @abstractmethod
+    def unregister(self, topic: str) -> None:
+        """Send no more messages of a topic in this process; they are stored."""
 
     @abstractmethod
     async def add(self, topic: str, messages: Sequence[OutboxMessage]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from actionhero import PluginError, Transactions
+from actionhero_db.after_commit import AfterCommitRunner, run_callback
 from actionhero_db.url import DatabaseUrl, Dialect
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from tortoise.backends.base.client import BaseDBAsyncClient
     from tortoise.context import TortoiseContext
 
+    from actionhero import Outbox
+    from actionhero_db.after_commit import Deliver
     from actionhero_db.models import Models
     from actionhero_db.settings import DbSettings
     from actionhero_db.unit_of_work import UnitOfWork
@@ -53,6 +56,9 @@ class Database(Transactions):
         #: The models of all plugins.
         self.models = tuple(models)
         self._settings = settings
+        self._outbox: Outbox | None = None
+        #: Runs what follows the commits.
+        self.after_commit_runner = AfterCommitRunner()
         self._contexts: WeakKeyDictionary[asyncio.AbstractEventLoop, TortoiseContext] = (
             WeakKeyDictionary()
         )
@@ -85,17 +91,19 @@ class Database(Transactions):
         await unit.end(commit=True)
 
     async def after_commit(self, callback: Callable[..., Any], *args: Any) -> None:
-        """Run `callback` once the writes of this task are committed: to broadcast, to enqueue.
+        """Run `callback` once the writes of this task are committed, such as to broadcast.
 
         Callbacks run after the commit of the outermost transaction, in the order of registration,
         and not at all after a rollback. Outside a transaction the callback runs immediately. A
-        callback that fails is logged; the writes stay.
+        callback that fails is logged; the writes stay, and the other callbacks run. They run to
+        their end, although the call is cancelled meanwhile. If the process is killed before, they
+        are lost; jobs are not.
 
         Args:
             callback: A function, asynchronous or not.
             args: Its arguments.
         """
-        from actionhero_db.unit_of_work import UnitOfWork, run_callback
+        from actionhero_db.unit_of_work import UnitOfWork
 
         bound = functools.partial(callback, *args) if args else callback
         unit = UnitOfWork.current(self)
@@ -133,8 +141,23 @@ class Database(Transactions):
         """Return a unit of work, to begin and to end; `transaction` does both."""
         from actionhero_db.unit_of_work import UnitOfWork
 
-        wait_seconds = self._settings.pool_timeout.total_seconds()
-        return UnitOfWork(self, self.dialect, wait_seconds, run_inner_callbacks=run_inner_callbacks)
+        return UnitOfWork(
+            self,
+            self.dialect,
+            self._settings.pool_timeout.total_seconds(),
+            self.after_commit_runner,
+            run_inner_callbacks=run_inner_callbacks,
+        )
+
+    @property
+    def outbox(self) -> Outbox | None:
+        """The outbox; `None` if no plugin uses it, or there are no models."""
+        return self._outbox
+
+    def attach_outbox(self, outbox: Outbox, deliver: Deliver) -> None:
+        """Send messages of `outbox` after each commit, with the function `deliver`."""
+        self._outbox = outbox
+        self.after_commit_runner.deliver = deliver
 
     # -- the context of the models ---------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The hook for plugins that contribute models to the database."""
+"""The hooks for plugins that contribute to the database."""
 
 from __future__ import annotations
 
@@ -39,5 +39,31 @@ def actionhero_db_models(app: Application) -> Sequence[Models] | None:
             from actionhero_db import Models
 
             return [Models("notes", ["notes.models"], migrations="notes.migrations")]
+        ```
+    """
+
+
+@hookspec
+def actionhero_db_outbox_topics(app: Application) -> Sequence[str] | None:
+    """The topics of the messages that a plugin adds to `Transactions.outbox`.
+
+    Called once, when the database's initializer is created. The outbox has a table if there are any
+    topics, and any models. The plugin registers a function that sends its messages with
+    `Outbox.register` when it starts.
+
+    Args:
+        app: The application.
+
+    Returns:
+        The names of topics, of up to 32 characters.
+
+    Order:
+        Plugins in the order of their registration; it makes no difference.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_db_outbox_topics():
+            return ["webhooks"]
         ```
     """

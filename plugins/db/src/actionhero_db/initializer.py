@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from actionhero import BootError, Initializer, Transactions, UnavailableError
+from actionhero import BootError, Initializer, RunMode, Transactions, UnavailableError
 from actionhero.settings import AppSettings
 from actionhero_db.configuration import database_url
 from actionhero_db.database import Database
-from actionhero_db.models import models_of
+from actionhero_db.models import OUTBOX, models_of
 from actionhero_db.settings import DbSettings
 
 if TYPE_CHECKING:
     from tortoise.context import TortoiseContext
 
     from actionhero import Application
+    from actionhero_db.outbox.outbox import DatabaseOutbox
 
 logger = logging.getLogger("actionhero.db")
+
+#: How long a shutdown waits for the deletion of sent messages from the outbox.
+FLUSH_SECONDS: Final = 1.0
 
 
 class DatabaseInitializer(Initializer):
@@ -30,6 +36,8 @@ class DatabaseInitializer(Initializer):
     def __init__(self) -> None:
         self._database: Database | None = None
         self._previous_context: TortoiseContext | None = None
+        self._outbox: DatabaseOutbox | None = None
+        self._sweeping: asyncio.Task[None] | None = None
 
     async def initialize(self, app: Application) -> None:
         """Provide `Database`."""
@@ -69,6 +77,17 @@ class DatabaseInitializer(Initializer):
         self._previous_context = current_context()
         await database.activate()
         logger.info("database: %s", database.url)
+        if OUTBOX in database.models:
+            self._start_outbox(app, database)
+
+    def _start_outbox(self, app: Application, database: Database) -> None:
+        from actionhero_db.outbox.outbox import DatabaseOutbox
+        from actionhero_db.outbox.sweeper import OutboxSweeper
+
+        self._outbox = outbox = DatabaseOutbox(database)
+        database.attach_outbox(outbox, outbox.deliver)
+        if app.mode is not RunMode.CLI:
+            self._sweeping = asyncio.create_task(OutboxSweeper(database, outbox).run())
 
     async def stop(self, app: Application) -> None:
         """Close every connection."""
@@ -77,6 +96,15 @@ class DatabaseInitializer(Initializer):
             return
         from actionhero_db.orm import replace_context
 
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.wait({self._sweeping})
+        database.after_commit_runner.close()
+        if self._outbox is not None:
+            # Rows that stay are sent again, and dropped by their receiver.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_SECONDS):
+                    await self._outbox.flush()
         context = database.open_context
         await database.close()
         if context is not None:

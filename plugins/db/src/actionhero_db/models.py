@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from actionhero import PluginError
 from actionhero.settings import AppSettings
@@ -33,8 +33,16 @@ class Models:
     migrations: str | None = None
 
 
+#: The table of the outbox.
+OUTBOX: Final = Models(
+    "actionhero_outbox", ["actionhero_db.outbox.models"], "actionhero_db.outbox.migrations"
+)
+
+
 def models_of(app: Application) -> list[Models]:
     """Return the models of all plugins, and of the application.
+
+    If there are any, and a plugin has topics of the outbox, its table is among them.
 
     In the application's package, every module `models`, and every module of a package `models`,
     contains models, and the subpackage `migrations` contains the migrations.
@@ -52,6 +60,8 @@ def models_of(app: Application) -> list[Models]:
     application_models = _models_of_application(app.get(AppSettings).package, listed)
     if application_models is not None:
         contributions.append(("the application", application_models))
+    if contributions and app.plugins.collect("actionhero_db_outbox_topics", str, app=app):
+        contributions.append(("the outbox", OUTBOX))
     for owner, models in contributions:
         if not models.label.isidentifier():
             raise PluginError(

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import logging
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from tortoise.transactions import in_transaction
 
-from actionhero_db.backends.limits import acquire_lock
+from actionhero_db.backends.limits import CancelledAfterward, acquire_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from contextvars import Token
 
-logger = logging.getLogger("actionhero.db")
+    from actionhero import OutboxMessage
+    from actionhero_db.after_commit import AfterCommitRunner
 
 _current: ContextVar[UnitOfWork | None] = ContextVar("actionhero_db_unit_of_work", default=None)
 
@@ -32,6 +31,7 @@ class UnitOfWork:
         database: The database, as the key of the current unit.
         connection: The name of its connection.
         wait_seconds: How long to wait for a concurrent unit.
+        runner: Runs what follows the commit.
         run_inner_callbacks: Whether the callbacks of inner units run when those end, without
             waiting for this one: for tests, which roll back every change.
     """
@@ -41,6 +41,7 @@ class UnitOfWork:
         database: object,
         connection: str,
         wait_seconds: float,
+        runner: AfterCommitRunner,
         *,
         run_inner_callbacks: bool = False,
     ) -> None:
@@ -48,8 +49,10 @@ class UnitOfWork:
         self._connection = connection
         self._wait_seconds = wait_seconds
         self._run_inner_callbacks = run_inner_callbacks
+        self._runner = runner
         self._inner_lock = asyncio.Lock()
         self._callbacks: list[Callable[[], Any]] = []
+        self._messages: list[tuple[str, OutboxMessage]] = []
         self._outer: UnitOfWork | None = None
         self._ended = False
 
@@ -80,7 +83,10 @@ class UnitOfWork:
         self._token: Token[UnitOfWork | None] = _current.set(self)
 
     async def end(self, *, commit: bool) -> None:
-        """Commit or roll back; after the commit of the outermost unit, run the callbacks.
+        """Commit or roll back; after the commit of the outermost unit, run what follows it.
+
+        Messages are sent first, then the callbacks run. A cancellation does not stop them; it is
+        raised afterwards.
 
         Raises:
             tortoise.exceptions.IntegrityError: A deferred constraint was violated.
@@ -89,36 +95,33 @@ class UnitOfWork:
         _current.reset(self._token)
         self._ended = True
         outer = self._outer
+        cancelled: asyncio.CancelledError | None = None
         try:
             if commit:
                 await self._transaction.__aexit__(None, None, None)
             else:
                 await self._transaction.__aexit__(_RolledBack, None, None)
+        except CancelledAfterward as error:
+            cancelled = error
         finally:
             if outer is not None:
                 outer._inner_lock.release()
-        if not commit:
-            return
-        if outer is not None and not outer._run_inner_callbacks:
+        if commit and outer is not None and not outer._run_inner_callbacks:
             outer._callbacks += self._callbacks
-            return
-        for callback in self._callbacks:
-            await run_callback(callback)
+            outer._messages += self._messages
+        elif commit and (self._callbacks or self._messages):
+            await self._runner.run(self._messages, self._callbacks, cancelled)
+        if cancelled is not None:
+            raise cancelled
 
     def after_commit(self, callback: Callable[[], Any]) -> None:
         """Run `callback` after the commit, and not at all after a rollback."""
         self._callbacks.append(callback)
 
+    def add_messages(self, messages: Iterable[tuple[str, OutboxMessage]]) -> None:
+        """Send messages after the commit, with their topics; their rows are written already."""
+        self._messages += messages
+
 
 class _RolledBack(Exception):
     """Stands for the exception that causes a rollback."""
-
-
-async def run_callback(callback: Callable[[], Any]) -> None:
-    """Run a callback after a commit. A failure is logged only: the data is committed."""
-    try:
-        result = callback()
-        if inspect.isawaitable(result):
-            await result
-    except Exception:
-        logger.exception("after_commit callback %r failed", callback)

@@ -20,7 +20,7 @@ class TasksInitializer(Initializer):
     """Provides `Tasks`, whose store is opened on first access."""
 
     name = "tasks"
-    after = ("redis",)
+    after = ("redis", "db")
     check_name = "queue"
 
     def __init__(self) -> None:
@@ -38,6 +38,8 @@ class TasksInitializer(Initializer):
             ConfigurationError: `app.secret_key` is not set in production, and is needed.
             UnavailableError: One of them cannot be used.
         """
+        if self._tasks is not None and self._tasks.enqueuer is not None:
+            self._tasks.enqueuer.start()
         if app.mode is RunMode.CLI or self._tasks is None:
             return
         if app.environment == "production" and _needs_secret_key(app):
@@ -56,6 +58,8 @@ class TasksInitializer(Initializer):
     async def stop(self, app: Application) -> None:
         """Close the store."""
         if self._tasks is not None:
+            if self._tasks.enqueuer is not None:
+                self._tasks.enqueuer.stop()
             await asyncio.to_thread(self._tasks.close)
 
     async def check(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from actionhero import ActionNotFound, InvalidInput
 from actionhero.transport import new_identifier, request_id
 from actionhero_tasks.envelope import encode_job
 from actionhero_tasks.job import NewJob
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime, timedelta
 
-    from actionhero import Action, Application
+    from actionhero import Action, Application, TypedError
     from actionhero_tasks.encryption import Encryption
 
 
@@ -52,9 +53,13 @@ class JobFactory:
             ActionNotFound: The action does not exist.
             InvalidInput: The inputs are invalid, the delay is longer than `MAX_DELAY`, the priority
                 exceeds `MAX_PRIORITY`, or the queue or key contains a lone surrogate.
+            TypeError: One of these, in a call.
         """
-        check_text("key", key or "")
-        return next(self._create(action, [inputs], delay, at, queue, priority, key))
+        try:
+            check_text("key", key or "")
+            return next(self._create(action, [inputs], delay, at, queue, priority, key))
+        except (ActionNotFound, InvalidInput) as error:
+            raise _error_of_author(error, action) from None
 
     def create_many(
         self,
@@ -65,7 +70,10 @@ class JobFactory:
         priority: int | None = None,
     ) -> list[NewJob]:
         """Return a new job for each item of `inputs`, as `create` does."""
-        return list(self._create(action, inputs, delay, None, queue, priority, None))
+        try:
+            return list(self._create(action, inputs, delay, None, queue, priority, None))
+        except (ActionNotFound, InvalidInput) as error:
+            raise _error_of_author(error, action) from None
 
     def _create(
         self,
@@ -113,3 +121,11 @@ class JobFactory:
                 None if job_key is None else f"{name} {job_key}",
                 window_ms,
             )
+
+
+def _error_of_author(error: TypedError, action: type[Action] | str) -> Exception:
+    """Return the error to raise: in a call, one that is not reported to the client as its own."""
+    if current_call() is None:
+        return error
+    name = action if isinstance(action, str) else action.__qualname__
+    return TypeError(f"{name} cannot be enqueued: {error.message}")

@@ -87,6 +87,13 @@ def actionhero_web_application(application: web.Application, app: Application) -
     close_on_cleanup(application, app)
 
 
+@hookimpl(optionalhook=True)
+def actionhero_db_outbox_topics() -> list[str]:
+    from actionhero_tasks.transactional_enqueuer import TOPIC
+
+    return [TOPIC]
+
+
 @hookimpl
 def actionhero_doctor_checks(app: Application, deploy: bool) -> list[Any]:
     from actionhero_tasks.doctor_checks import diagnose

@@ -26,7 +26,7 @@ class JobId(str):
     #: Whether the job was enqueued; otherwise the id is that of an earlier job with the same key.
     is_new: bool
 
-    def __new__(cls, id: str, *, is_new: bool = True) -> JobId:
+    def __new__(cls, id: str, *, is_new: bool = True) -> JobId:  # noqa: D102 - the class has it
         self = super().__new__(cls, id)
         self.is_new = is_new
         return self

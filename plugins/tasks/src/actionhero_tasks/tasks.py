@@ -97,6 +97,7 @@ class Tasks:
             ActionNotFound: The action does not exist.
             InvalidInput: The inputs are invalid, the delay is longer than `MAX_DELAY`, the priority
                 exceeds `MAX_PRIORITY`, or the queue or key contains a lone surrogate.
+            TypeError: One of these errors occurs in a call. It is not that of the client.
             ServiceUnavailable: The store cannot be reached.
         """
         job = self._jobs.create(action, inputs, delay, at, queue, priority, key)
@@ -139,7 +140,8 @@ class Tasks:
 
         Raises:
             ActionNotFound: The action does not exist.
-            InvalidInput: An input is invalid. The jobs enqueued before it run.
+            InvalidInput: An input is invalid; in a call, a `TypeError`. The jobs enqueued before it
+                run.
             ServiceUnavailable: The store cannot be reached.
         """
         id = new_identifier()
@@ -187,6 +189,8 @@ class Tasks:
             NotFound: The job does not exist, or ended longer ago than `tasks.result_ttl`.
         """
         record = await self.use(lambda store: store.find(id))
+        if record is None and self.enqueuer is not None:
+            record = await self.enqueuer.find(id)
         if record is None:
             raise NotFound(f"Job not found: {id}", key="id", value=id)
         return job_of(record)
@@ -317,12 +321,8 @@ class Tasks:
         """The enqueuer for transactions; `None` without a database."""
         if self._enqueuer is None and self._app.has(Transactions):
             transactions = self._app.get(Transactions)
-            self._enqueuer = TransactionalEnqueuer(transactions, self._opened_store, self._add)
+            self._enqueuer = TransactionalEnqueuer(transactions, self.use, self._add)
         return self._enqueuer
-
-    async def _opened_store(self) -> JobStore:
-        store = self._store
-        return await self.use(lambda store: store) if store is None else store
 
     async def _run_in_store(self, function: Callable[[JobStore], Result]) -> Result:
         return await self._executor.run(lambda: function(self.store))

@@ -2,37 +2,58 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from actionhero import ServiceUnavailable
+from actionhero_tasks.job_message import job_in, message_of, record_in
 from actionhero_tasks.reports import JobId
 from actionhero_tasks.stores.store import JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from actionhero import Transactions
-    from actionhero_tasks.job import NewJob
+    from actionhero import Outbox, OutboxMessage, Transactions
+    from actionhero_tasks.job import JobRecord, NewJob
+
+Result = TypeVar("Result")
+
+#: The topic of jobs in the outbox of a database.
+TOPIC: Final = "jobs"
+
+
+class UseStore(Protocol):
+    """Calls a function with the job store in the store's thread: `Tasks.use`."""
+
+    async def __call__(self, function: Callable[[JobStore], Result], /) -> Result:
+        """Return the result of the function.
+
+        Raises:
+            ServiceUnavailable: The store cannot be reached.
+        """
 
 
 class TransactionalEnqueuer:
     """Enqueues jobs in the current transaction of a database.
 
-    A store in the same database adds them over the connection of the transaction.
+    A store in the same database adds them over the connection of the transaction. Otherwise they
+    are written to the outbox of the database, and added to the store after the commit.
 
     Args:
         transactions: The transactions of the database.
-        store: Returns the job store, opened on first use.
+        use: Calls a function with the job store, which is opened on first use.
         add: Adds jobs to the store.
     """
 
     def __init__(
         self,
         transactions: Transactions,
-        store: Callable[[], Awaitable[JobStore]],
+        use: UseStore,
         add: Callable[[list[NewJob]], Awaitable[list[str]]],
     ) -> None:
         self._transactions = transactions
-        self._store = store
+        self._use = use
+        self._store: JobStore | None = None
         self._add = add
 
     @property
@@ -40,25 +61,81 @@ class TransactionalEnqueuer:
         """Whether the current task is in a transaction."""
         return self._transactions.is_open
 
+    def start(self) -> None:
+        """Send the jobs of the outbox to the store."""
+        if self._transactions.outbox is not None:
+            self._transactions.outbox.register(TOPIC, self._send)
+
+    def stop(self) -> None:
+        """Leave the jobs of the outbox to other processes."""
+        if self._transactions.outbox is not None:
+            self._transactions.outbox.unregister(TOPIC)
+
     async def enqueue(self, jobs: list[NewJob]) -> list[JobId]:
         """Enqueue jobs in the current transaction, and return their ids.
 
         Raises:
-            ServiceUnavailable: The store cannot be reached.
+            ServiceUnavailable: The database has no outbox, and the store cannot be reached.
         """
-        ids = await self._add_in_transaction(jobs)
+        outbox = self._transactions.outbox
+        ids = await self._add_in_transaction(jobs, required=outbox is None)
         if ids is not None:
             return ids_of(jobs, ids)
-        await self._transactions.after_commit(self._add, jobs)
-        return [JobId(job.id) for job in jobs]
+        if outbox is None:
+            await self._transactions.after_commit(self._add, jobs)
+            return [JobId(job.id) for job in jobs]
+        return await self._write(outbox, jobs)
 
-    async def _add_in_transaction(self, jobs: list[NewJob]) -> list[str] | None:
+    async def find(self, id: str) -> JobRecord | None:
+        """Return a job that is still in the outbox."""
+        outbox = self._transactions.outbox
+        message = None if outbox is None else await outbox.find(TOPIC, id)
+        return None if message is None else record_in(message)
+
+    async def _add_in_transaction(self, jobs: list[NewJob], *, required: bool) -> list[str] | None:
         """Add jobs to a store in the database of the transaction; `None`: it is not there."""
-        store = await self._store()
+        try:
+            store = self._store
+            if store is None:
+                store = self._store = await self._use(lambda store: store)
+        except ServiceUnavailable:
+            if required:
+                raise
+            return None
         if type(store).add_in_transaction is JobStore.add_in_transaction:
             return None
         async with self._transactions.driver_connection() as connection:
             return None if connection is None else await store.add_in_transaction(connection, jobs)
+
+    async def _write(self, outbox: Outbox, jobs: list[NewJob]) -> list[JobId]:
+        """Write jobs to the outbox, except those whose key another job has."""
+        ids: list[JobId] = []
+        keys: dict[str, str] = {}
+        messages: list[OutboxMessage] = []
+        for job in jobs:
+            earlier = None
+            if job.key is not None:
+                earlier = keys.get(job.key) or await self._find_key(outbox, job.key)
+                keys[job.key] = earlier or job.id
+            if earlier is None:
+                messages.append(message_of(job))
+            ids.append(JobId(earlier or job.id, is_new=earlier is None))
+        if messages:
+            await outbox.add(TOPIC, messages)
+        return ids
+
+    async def _find_key(self, outbox: Outbox, key: str) -> str | None:
+        """Return the id of the job with a deduplication key, in the outbox or in the store."""
+        message = await outbox.find_key(TOPIC, key)
+        if message is not None:
+            return message.id
+        # A store that is not available finds the earlier job when the new one is added.
+        with contextlib.suppress(ServiceUnavailable):
+            return await self._use(lambda store: store.find_key(key))
+        return None
+
+    async def _send(self, messages: Sequence[OutboxMessage]) -> None:
+        await self._add([job_in(message) for message in messages])
 
 
 def ids_of(jobs: Sequence[NewJob], ids: Sequence[str]) -> list[JobId]:

@@ -13,7 +13,7 @@ from tortoise.backends.base.client import TransactionContext
 from tortoise.connection import get_connections
 from tortoise.exceptions import TransactionManagementError
 
-from actionhero_db.backends.limits import settle
+from actionhero_db.backends.limits import CancelledAfterward, settle
 from actionhero_db.backends.pooled_connection import PooledConnection, is_stateless
 from actionhero_db.backends.postgres_errors import translate_error
 from actionhero_db.backends.savepoint import Savepoint
@@ -206,26 +206,40 @@ class _TransactionContext(TransactionContext):
         return transaction
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
-        transaction = self._transaction
         try:
-            if transaction._finalized:
-                return
-            if exc_type is None:
-                try:
-                    await settle(transaction.commit())
-                except Exception as error:  # noqa: BLE001 - translated
-                    terminate(self._connection)
-                    raise translate_error(error) from None
-                return
+            await self._end(commit=exc_type is None)
+        except BaseException:
+            # A cancellation must not replace the error of the commit.
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._release()
+            raise
+        await self._release()
+
+    async def _end(self, *, commit: bool) -> None:
+        transaction = self._transaction
+        if transaction._finalized:
+            return
+        if commit:
             try:
-                await settle(transaction.rollback())
-            except Exception as error:  # noqa: BLE001 - the server rolls back on disconnect
-                logger.debug("rollback failed, closing the connection: %s", error)
+                await settle(transaction.commit())
+            except Exception as error:  # noqa: BLE001 - translated
                 terminate(self._connection)
-        finally:
-            transaction._finalized = True
-            self._handler.reset(self._token)
+                raise translate_error(error) from None
+            return
+        try:
+            await settle(transaction.rollback())
+        except Exception as error:  # noqa: BLE001 - the server rolls back on disconnect
+            logger.debug("rollback failed, closing the connection: %s", error)
+            terminate(self._connection)
+
+    async def _release(self) -> None:
+        self._transaction._finalized = True
+        self._handler.reset(self._token)
+        try:
             await release(self._pool, self._connection)
+        except asyncio.CancelledError as error:
+            # The pool continues the release.
+            raise CancelledAfterward from error
 
 
 def terminate(connection: Any) -> None:

@@ -16,12 +16,17 @@ Result = TypeVar("Result")
 SETTLE_SECONDS = 10.0
 
 
+class CancelledAfterward(asyncio.CancelledError):
+    """A cancellation during an operation that has run to its end, successfully."""
+
+
 async def settle(operation: Coroutine[Any, Any, Result]) -> Result:
     """Run `operation` to its end, even if this task is cancelled; the cancellation follows then.
 
     A commit or rollback that is interrupted would leave the transaction to the next caller.
 
     Raises:
+        CancelledAfterward: The operation has succeeded, and the task was cancelled meanwhile.
         TimeoutError: The limit was exceeded; the result of the operation is unknown.
     """
     task = asyncio.ensure_future(operation)
@@ -37,9 +42,9 @@ async def settle(operation: Coroutine[Any, Any, Result]) -> Result:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        if not task.cancelled():
-            # asyncio logs exceptions that are never retrieved.
-            task.exception()
+        # asyncio logs exceptions that are never retrieved.
+        if not task.cancelled() and task.exception() is None:
+            raise CancelledAfterward from cancelled
         raise cancelled
     return task.result()
 

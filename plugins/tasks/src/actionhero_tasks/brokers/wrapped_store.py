@@ -38,6 +38,9 @@ class WrappedStore(JobStore):
     def add(self, jobs: Sequence[NewJob]) -> list[str]:
         return self.inner.add(jobs)
 
+    def find_key(self, key: str) -> str | None:
+        return self.inner.find_key(key)
+
     def enqueue_scheduled(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
         return self.inner.enqueue_scheduled(name, fire_ms, job, overlap=overlap)
 

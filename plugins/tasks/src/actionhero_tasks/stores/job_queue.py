@@ -53,6 +53,14 @@ class JobQueue(JobSource, Protocol):
         """
         return None
 
+    def find_key(self, key: str) -> str | None:
+        """Return the id of the job because of which `add` does not add another one with a key.
+
+        It is used for jobs that are added later, and is not needed by a store that implements
+        `add_in_transaction`.
+        """
+        return None
+
     def notify(self) -> None:
         """Set all wake-up events."""
         for event in tuple(self.wake_events):

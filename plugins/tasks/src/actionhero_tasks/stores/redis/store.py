@@ -116,6 +116,11 @@ class RedisStore(JobStore):
             return None
         return str(id.decode())
 
+    def find_key(self, key: str) -> str | None:
+        with self._errors():
+            id = self._client.get(self._key("key", key))
+        return None if id is None else str(id.decode())
+
     # -- schedules -----------------------------------------------------------------------------
 
     def enqueue_scheduled(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:

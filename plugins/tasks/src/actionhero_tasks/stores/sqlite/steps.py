@@ -20,11 +20,9 @@ def add(connection: sqlite3.Connection, job: NewJob, now: int) -> str:
     if connection.execute("SELECT 1 FROM jobs WHERE id = ?", (job.id,)).fetchone() is not None:
         return job.id
     if job.key is not None:
-        row = connection.execute(
-            "SELECT id FROM keys WHERE key = ? AND until_ms > ?", (job.key, now)
-        ).fetchone()
-        if row is not None:
-            return str(row[0])
+        earlier = find_key(connection, job.key, now)
+        if earlier is not None:
+            return earlier
         connection.execute(
             "INSERT OR REPLACE INTO keys VALUES (?, ?, ?)",
             (job.key, job.id, now + job.deduplication_window_ms),
@@ -48,6 +46,14 @@ def add(connection: sqlite3.Connection, job: NewJob, now: int) -> str:
         ),
     )
     return job.id
+
+
+def find_key(connection: sqlite3.Connection, key: str, now: int) -> str | None:
+    """Return the id of the job that has a deduplication key."""
+    row = connection.execute(
+        "SELECT id FROM keys WHERE key = ? AND until_ms > ?", (key, now)
+    ).fetchone()
+    return None if row is None else str(row[0])
 
 
 def has_unfinished_job(connection: sqlite3.Connection, schedule: str) -> bool:

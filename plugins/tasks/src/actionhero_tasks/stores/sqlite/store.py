@@ -74,6 +74,10 @@ class SqliteStore(JobStore):
         self.notify()
         return ids
 
+    def find_key(self, key: str) -> str | None:
+        with self._reading() as connection:
+            return steps.find_key(connection, key, self.now_ms())
+
     # -- schedules -----------------------------------------------------------------------------
 
     def enqueue_scheduled(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:

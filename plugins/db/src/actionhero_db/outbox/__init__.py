@@ -1,0 +1,1 @@
+"""The transactional outbox: messages that are committed with data, and sent afterwards."""
