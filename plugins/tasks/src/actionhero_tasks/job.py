@@ -67,6 +67,8 @@ class SettlementKind(StrEnum):
     DEAD = "dead"
     #: The job was interrupted, and runs again; the run is not counted.
     RELEASE = "release"
+    #: The job was interrupted because its cancellation was requested; the run is not counted.
+    CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ class JobRecord:
     batch: str | None = None
     #: A number that increases with each job that is added.
     seq: int = 0
+    #: Whether the cancellation of the running job was requested.
+    cancel_requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from actionhero.transport import loads
 from actionhero_tasks.envelope import Envelope, UndecodableJob
+from actionhero_tasks.job import JobState
 
 if TYPE_CHECKING:
-    from actionhero_tasks.job import JobRecord, JobState
+    from actionhero_tasks.job import JobRecord
 
 
 class JobId(str):
@@ -48,6 +49,8 @@ class Job:
     error: dict[str, Any] | None
     #: How often it has failed.
     attempts: int
+    #: Whether it is running, and its cancellation was requested.
+    is_cancelling: bool
     #: The arguments of the last `call.progress`.
     progress: float | None
     progress_total: float | None
@@ -91,6 +94,7 @@ def job_of(record: JobRecord) -> Job:
         result=None if record.result is None else loads(record.result),
         error=None if record.error is None else loads(record.error),
         attempts=record.attempts,
+        is_cancelling=record.cancel_requested and record.state is JobState.RUNNING,
         progress=record.progress,
         progress_total=record.progress_total,
         created=_time(record.created_ms),

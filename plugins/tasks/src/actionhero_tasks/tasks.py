@@ -257,7 +257,16 @@ class Tasks:
     # -- operations ----------------------------------------------------------------------------
 
     async def cancel(self, id: str) -> bool:
-        """Cancel a job that has not started, and return whether it was cancelled."""
+        """Cancel a job, and return whether it had not ended.
+
+        A job that has not started is cancelled at once. A running one is cancelled by its worker
+        within about a second: `CancelledError` is raised at its current `await`, `after` of its
+        middleware runs, and its transaction is rolled back. A job that catches the error, or that
+        computes without awaiting, runs to its end, and its result is used; it is not retried.
+
+        Raises:
+            ServiceUnavailable: The store cannot be reached.
+        """
         return await self.use(lambda store: store.cancel(id))
 
     async def retry(self, id: str) -> bool:

@@ -12,6 +12,7 @@ from axe_playwright_python.async_playwright import Axe  # type: ignore[import-un
 from playwright.async_api import async_playwright, expect
 
 from actionhero import Action, Call
+from actionhero_tasks.job import JobState
 from actionhero_tasks.page import job_views
 
 if TYPE_CHECKING:
@@ -222,6 +223,31 @@ async def test_the_progress_and_the_result_of_a_job_are_shown(serve: Serve, wind
         await expect(tab.page.locator(".chip")).to_have_text("done")
         await expect(tab.page.get_by_label("Result")).to_have_text('"finished"')
 
+    assert tab.console == []
+
+
+async def test_a_running_job_is_cancelled(serve: Serve, window: Any) -> None:
+    """In the list, after a confirmation."""
+
+    class Endless(Action):
+        """Wait for the cancellation."""
+
+        name = "endless"
+
+        async def run(self) -> None:
+            await asyncio.Event().wait()
+
+    async with serve(plugins=(Endless,)) as page:
+        tab = await window(page)
+        await tab.open("jobs/running")
+        id = await page.tasks.enqueue(Endless)
+
+        await tab.job("endless").get_by_role("button").click()
+        await tab.page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+        await expect(tab.page.get_by_text("No jobs.")).to_be_visible()
+        [job] = await page.wait(id)
+
+    assert job.state is JobState.CANCELLED
     assert tab.console == []
 
 

@@ -130,6 +130,21 @@ def test_a_waiting_job_can_be_cancelled_once(deployment: Deployment) -> None:
     assert run_json(deployment, "job", "status", id)["state"] == "cancelled"
 
 
+def test_a_running_job_is_cancelled_in_another_process(deployment: Deployment) -> None:
+    """Within about a second; the option `--wait` waits for it."""
+    deployment.start("worker")
+    ids = [deployment.enqueue("wait", "--name", name) for name in ("first", "second")]
+    deployment.wait_for("begin first", "begin second")
+
+    waited = deployment.run("job", "cancel", ids[0], "--wait", "60")
+    requested = deployment.run("job", "cancel", ids[1])
+    deployment.wait_for_state(ids[1], JobState.CANCELLED)
+
+    assert (waited.returncode, waited.stdout) == (0, "cancelled\n")
+    assert (requested.returncode, requested.stdout) in [(0, "running\n"), (0, "cancelled\n")]
+    assert not any(line.startswith("end") for line in deployment.journal())
+
+
 def test_the_status_of_a_job_names_its_log_lines(deployment: Deployment) -> None:
     """As the format of the log writes them; in production, that is JSON."""
     id = deployment.enqueue("work")

@@ -82,6 +82,9 @@ class WrappedStore(JobStore):
     def record_heartbeat(self, worker_id: str) -> None:
         self.inner.record_heartbeat(worker_id)
 
+    def cancellations(self, worker_id: str) -> list[str]:
+        return self.inner.cancellations(worker_id)
+
     def remove_worker(self, worker_id: str, *, crashed: bool) -> int:
         return self.inner.remove_worker(worker_id, crashed=crashed)
 

@@ -43,7 +43,7 @@ def status(context: CommandContext, id: str, format_: str) -> None:
         "id": job.id,
         "action": job.action,
         "queue": job.queue,
-        "state": job.state,
+        "state": "cancelling" if job.is_cancelling else job.state,
         "inputs": job.inputs,
         "attempts": job.attempts,
         "progress": job.progress,
@@ -106,12 +106,24 @@ def progress(context: CommandContext, id: str) -> None:
 
 @job.command()
 @click.argument("id")
+@click.option(
+    "--wait",
+    type=float,
+    default=0.0,
+    metavar="SECONDS",
+    help="How long to wait for the end of a running job.",
+)
 @click.pass_obj
-def cancel(context: CommandContext, id: str) -> None:
-    """Cancel a job that has not started. Exits 1 if it has."""
+def cancel(context: CommandContext, id: str, wait: float) -> None:
+    """Cancel a job, and print its state: cancelled, or running if its worker has to cancel it.
+
+    A worker cancels a running job within about a second. Exits 1 if the job has ended, or does not
+    exist.
+    """
     app = load_app(context)
     if not use_store(app, lambda store: store.cancel(id)):
-        _fail(f"job {id} cannot be cancelled: it has started or ended, or does not exist")
+        _fail(f"job {id} cannot be cancelled: it has ended, or does not exist")
+    click.echo(str(_find(app, id, wait).state))
 
 
 def _find(app: Application, id: str, wait_seconds: float = 0.0) -> Job:

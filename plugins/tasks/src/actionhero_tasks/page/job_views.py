@@ -31,7 +31,7 @@ BATCH_SIZE: Final = 100
 _CONFLICTS: Final = {
     "retry": "it is not a dead letter",
     "discard": "it is not a dead letter",
-    "cancel": "it has already started or finished",
+    "cancel": "it has finished",
 }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actionhero import ActionNotFound, MalformedRequest
 from actionhero.transport import REDACTED, dumps, dumps_pretty, loads
 from actionhero_tasks.envelope import Envelope, UndecodableJob
+from actionhero_tasks.job import JobState
 
 if TYPE_CHECKING:
     from actionhero import Application
@@ -77,6 +78,7 @@ def _facts(record: JobRecord) -> dict[str, Any]:
         "action": record.action,
         "queue": record.queue,
         "state": str(record.state),
+        "cancelling": record.cancel_requested and record.state is JobState.RUNNING,
         "attempts": record.attempts,
         "progress": record.progress,
         "progress_total": record.progress_total,

@@ -61,7 +61,12 @@ class JobInspection(Protocol):
 
     @abstractmethod
     def cancel(self, id: str) -> bool:
-        """Cancel a job that has not started, and return whether it was cancelled."""
+        """Cancel a job, and return whether it has not ended.
+
+        A job that has not started is cancelled. For a running one the cancellation is requested:
+        see `WorkerRegistry.cancellations`. If it does not run to its end, nor fails permanently, it
+        is cancelled instead of running again.
+        """
 
     @abstractmethod
     def retry(self, id: str) -> bool:

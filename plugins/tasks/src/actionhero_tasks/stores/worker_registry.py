@@ -27,6 +27,10 @@ class WorkerRegistry(Protocol):
         """Store the progress of a running job."""
 
     @abstractmethod
+    def cancellations(self, worker_id: str) -> list[str]:
+        """Return the ids of the running jobs of a worker whose cancellation was requested."""
+
+    @abstractmethod
     def remove_worker(self, worker_id: str, *, crashed: bool) -> int:
         """Remove a worker, make its jobs ready again, and return how many there were.
 

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from actionhero_tasks.job import JobState, SettlementKind
+from actionhero_tasks.testing.cancellation_contract import CancellationContract
 from actionhero_tasks.testing.fan_out_contract import FanOutContract
 from actionhero_tasks.testing.jobs import new_job, new_settlement
 from actionhero_tasks.testing.stores import TIMEOUT_SECONDS
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from actionhero_tasks.stores.store import JobStore
 
 
-class StoreContract(FanOutContract, WorkerContract):
+class StoreContract(CancellationContract, FanOutContract, WorkerContract):
     """Inherit from it in a class whose name begins with `Test`.
 
     Define the fixtures `open_store` and `kill_worker`.
@@ -168,21 +169,6 @@ class StoreContract(FanOutContract, WorkerContract):
             time.sleep(0.01)
 
     # -- operations and inspection -------------------------------------------------------------
-
-    def test_ready_and_delayed_jobs_can_be_cancelled(self, store: JobStore) -> None:
-        """Running and ended jobs cannot."""
-        ready, delayed, running = new_job(), new_job(delay_ms=60_000), new_job(priority=-1)
-        store.add([running])
-        store.settle_and_claim("one", None, 1)
-        store.add([ready, delayed])
-
-        assert [store.cancel(job.id) for job in (ready, delayed, running)] == [True, True, False]
-        assert not store.cancel(ready.id)
-        assert not store.cancel("unknown")
-        assert store.settle_and_claim("one", None, 10) == ([], [])
-        cancelled = store.find(ready.id)
-        assert cancelled is not None
-        assert cancelled.state is JobState.CANCELLED
 
     def test_dead_letters_can_be_retried_and_discarded(self, store: JobStore) -> None:
         """A retry resets the counters."""

@@ -74,6 +74,8 @@ class Worker:
         self._idle = asyncio.Event()
         self._idle.set()
         self._running: dict[asyncio.Task[Settlement], Claim] = {}
+        #: The running jobs that were cancelled by request.
+        self._cancelled: set[asyncio.Task[Settlement]] = set()
         #: The event loop appends to it, the thread pops from it.
         self._settled: deque[Settlement] = deque()
         self._progress: dict[str, tuple[int, float, float | None]] = {}
@@ -131,12 +133,22 @@ class Worker:
         context_facts.set({"job": claim.id})
         return await self._run(claim)
 
+    def _cancel_jobs(self, ids: list[str]) -> None:
+        for task, claim in self._running.items():
+            # Once only: `run` may still await its end.
+            if claim.id in ids and task not in self._cancelled:
+                self._cancelled.add(task)
+                task.cancel()
+
     def _job_done(self, task: asyncio.Task[Settlement]) -> None:
         claim = self._running.pop(task)
+        was_cancelled = task in self._cancelled
+        self._cancelled.discard(task)
         if not self._running:
             self._idle.set()
         if task.cancelled():
-            settlement = Settlement(claim.id, claim.token, SettlementKind.RELEASE)
+            kind = SettlementKind.CANCEL if was_cancelled else SettlementKind.RELEASE
+            settlement = Settlement(claim.id, claim.token, kind)
         elif (failure := task.exception()) is not None:
             # An internal error: the pipeline raises no exceptions of actions.
             facts = {"job": claim.id}
@@ -191,7 +203,8 @@ class Worker:
                     self._registry.remove_worker(self.worker_id, crashed=False)
                     return
                 has_capacity = not self._stopping and active < self._concurrency
-                self._wait(has_capacity=has_capacity, claims=claims)
+                seconds = max(next_sweep - time.monotonic(), 0.0)
+                self._wait(seconds, has_capacity=has_capacity, claims=claims)
             except StoreUnavailable as error:
                 logger.warning("the job store cannot be reached: %s; trying again", error)
                 self._on_poll(False)
@@ -213,16 +226,19 @@ class Worker:
             )
         return claims
 
-    def _wait(self, *, has_capacity: bool, claims: list[Claim]) -> None:
+    def _wait(self, seconds: float, *, has_capacity: bool, claims: list[Claim]) -> None:
         if not has_capacity:
-            self._wake_event.wait(SWEEP_SECONDS)
+            self._wake_event.wait(seconds)
         elif not claims:
-            self._source.wait(self.worker_id, self._wake_event, int(SWEEP_SECONDS * 1000))
+            self._source.wait(self.worker_id, self._wake_event, int(seconds * 1000) + 1)
 
     def _sweep(self) -> None:
         if self._sends_heartbeat:
             self._registry.record_heartbeat(self.worker_id)
         self._store_progress()
+        if self._running and (ids := self._registry.cancellations(self.worker_id)):
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._cancel_jobs, ids)
         self._registry.sweep()
 
     def _store_progress(self) -> None:

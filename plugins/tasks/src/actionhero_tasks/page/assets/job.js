@@ -62,9 +62,9 @@ export class JobView {
 
   #render(job) {
     setText(this.name, job.action);
-    setText(this.state, job.state);
+    setText(this.state, job.cancelling ? "cancelling" : job.state);
     this.state.className = `chip ${job.state}`;
-    const operations = OPERATIONS[job.state] ?? [];
+    const operations = job.cancelling ? [] : (OPERATIONS[job.state] ?? []);
     reconcile(
       this.buttons,
       operations,

@@ -35,6 +35,16 @@ export const OPERATIONS = {
   ],
   ready: [CANCEL],
   delayed: [CANCEL],
+  running: [
+    {
+      ...CANCEL,
+      done: "Requested the cancellation of",
+      confirmation: (job) => [
+        "Cancel this job?",
+        `${job.action} is interrupted, and will not run again. This cannot be undone.`,
+      ],
+    },
+  ],
 };
 
 /** Applies an operation to a job, and shows the outcome. */
@@ -55,6 +65,7 @@ export async function runOperation(operation, job, page) {
 
 function timeOf(job, now) {
   if (job.state === "delayed" && job.due !== null) return `due ${formatUntil(job.due, now)}`;
+  if (job.cancelling) return "being cancelled";
   if (job.state === "running" && job.started !== null) return `started ${formatAgo(job.started, now)}`;
   if (job.ended !== null) return `finished ${formatAgo(job.ended, now)}`;
   return `enqueued ${formatAgo(job.created, now)}`;

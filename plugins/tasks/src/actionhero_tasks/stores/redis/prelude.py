@@ -10,6 +10,7 @@ All keys have one hash tag, so that they are on one node of a cluster:
 | `sending`, `sent:QUEUE` | jobs that are being sent to a message broker, or were, by time |
 | `delayed` | the delayed jobs, by due time |
 | `running:WORKER` | the running jobs of a worker, by number of deliveries |
+| `cancelling:WORKER` | those of them whose cancellation was requested |
 | `ended` | the jobs that are done or cancelled, by end time |
 | `in:STATE:QUEUE` | the jobs by state, sorted by age, to count and list them |
 | `retrying:QUEUE` | the delayed jobs that have failed |
@@ -128,6 +129,9 @@ local function move(id, job, state)
     redis.call('SREM', P .. 'retrying:' .. queue, id)
   elseif old == 'running' then
     redis.call('ZREM', P .. 'running:' .. job.worker_id, id)
+    if job.cancel_requested ~= '' then
+      redis.call('SREM', P .. 'cancelling:' .. job.worker_id, id)
+    end
   end
   if old then redis.call('ZREM', state_key(REPORTED[old] or old, queue), id) end
   if state == 'ready' then
@@ -152,7 +156,7 @@ local function move(id, job, state)
 end
 
 local NAMES = {'queue', 'seq', 'state', 'worker_id', 'priority', 'attempts', 'schedule', 'token',
-               'deliveries', 'settled', 'due_ms', 'batch'}
+               'deliveries', 'settled', 'due_ms', 'batch', 'cancel_requested'}
 
 local ZEROS = {attempts = '0', deliveries = '0', token = '0'}
 
@@ -232,7 +236,12 @@ local function remove_worker(worker_id, crashed, max_deliveries, error)
     local job = load_job(id)
     if job then
       local deliveries = tonumber(job.deliveries)
-      if not crashed then
+      if job.cancel_requested ~= '' and not (crashed and deliveries >= max_deliveries) then
+        if not crashed then redis.call('HINCRBY', P .. 'job:' .. id, 'deliveries', -1) end
+        redis.call('HSET', P .. 'job:' .. id, 'state', 'cancelled', 'worker_id', '',
+                   'ended_ms', now)
+        move(id, job, 'cancelled')
+      elseif not crashed then
         redis.call('HINCRBY', P .. 'job:' .. id, 'deliveries', -1)
         redis.call('HSET', P .. 'job:' .. id, 'state', 'ready', 'worker_id', '')
         move(id, job, 'ready')
@@ -250,7 +259,8 @@ local function remove_worker(worker_id, crashed, max_deliveries, error)
       end
     end
   end
-  redis.call('DEL', P .. 'running:' .. worker_id, P .. 'last:' .. worker_id)
+  redis.call('DEL', P .. 'running:' .. worker_id, P .. 'cancelling:' .. worker_id,
+             P .. 'last:' .. worker_id)
   redis.call('ZREM', P .. 'workers', worker_id)
   if count > 0 then wake() end
   return count

@@ -124,7 +124,10 @@ local function settle(id, token, kind, result, error, delay)
   if kind == 'retry' or kind == 'release' then
     state, ended = delay > 0 and 'delayed' or 'ready', ''
     due = delay > 0 and now + delay or ''
+    -- Instead of running again.
+    if job.cancel_requested ~= '' then state, due, ended = 'cancelled', '', now end
   end
+  if kind == 'cancel' then state = 'cancelled' end
   if kind == 'release' then deliveries = tonumber(job.deliveries) - 1 end
   if kind == 'done' then done = done + 1 end
   if kind == 'retry' or kind == 'dead' then
@@ -229,6 +232,11 @@ CANCEL: Final = (
     PRELUDE
     + """
 local job = load_job(ARGV[1])
+if job and job.state == 'running' then
+  redis.call('HSET', P .. 'job:' .. ARGV[1], 'cancel_requested', '1')
+  redis.call('SADD', P .. 'cancelling:' .. job.worker_id, ARGV[1])
+  return 1
+end
 if not job or not (job.state == 'delayed' or (REPORTED[job.state] or job.state) == 'ready') then
   return 0
 end
@@ -245,7 +253,7 @@ local job = load_job(ARGV[1])
 if not job or job.state ~= 'dead' then return 0 end
 redis.call('HSET', P .. 'job:' .. ARGV[1], 'state', 'ready', 'deliveries', 0, 'attempts', 0,
            'ended_ms', '')
-redis.call('HDEL', P .. 'job:' .. ARGV[1], 'error')
+redis.call('HDEL', P .. 'job:' .. ARGV[1], 'error', 'cancel_requested')
 if job.schedule ~= '' then redis.call('SADD', P .. 'schedule:' .. job.schedule, ARGV[1]) end
 move(ARGV[1], job, 'ready')
 wake()

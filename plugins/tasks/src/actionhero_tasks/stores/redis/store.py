@@ -226,6 +226,11 @@ class RedisStore(JobStore):
         with self._errors():
             self._client.zadd(self._key("workers"), {worker_id: self.now_ms() + self._lease_ms})
 
+    def cancellations(self, worker_id: str) -> list[str]:
+        with self._errors():
+            ids = self._client.smembers(self._key("cancelling", worker_id))
+        return sorted(id.decode() for id in ids)
+
     def remove_worker(self, worker_id: str, *, crashed: bool) -> int:
         self._nonces.pop(worker_id, None)
         return int(self._run("REMOVE_WORKER", worker_id, int(crashed), MAX_DELIVERIES, _LOST))

@@ -75,4 +75,5 @@ def record_of(id: str, values: dict[bytes, bytes]) -> JobRecord:
         worker_id=text("worker_id"),
         batch=text("batch"),
         seq=number("seq") or 0,
+        cancel_requested=bool(number("cancel_requested")),
     )

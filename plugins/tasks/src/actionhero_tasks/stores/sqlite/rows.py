@@ -51,6 +51,7 @@ def record_of(row: tuple[Any, ...]) -> JobRecord:
     """Convert a row of `COLUMNS` to a record."""
     values = dict(zip(_FIELDS, row, strict=True))
     values["state"] = STATES[values["state"]]
+    values["cancel_requested"] = bool(values["cancel_requested"])
     return JobRecord(**values)
 
 

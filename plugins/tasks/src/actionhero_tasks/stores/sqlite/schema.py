@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 #: Incremented when the tables change; a file of another version is rejected.
-VERSION: Final = 4
+VERSION: Final = 5
 
 #: The states of jobs; integers, because every index contains them.
 READY: Final = 0
@@ -68,7 +68,8 @@ CREATE TABLE IF NOT EXISTS jobs (
     key TEXT,
     schedule TEXT,
     batch TEXT,
-    sent_ms INTEGER
+    sent_ms INTEGER,
+    cancel_requested INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS ready_of_queue ON jobs (queue, priority, seq) WHERE state = {READY};
 CREATE INDEX IF NOT EXISTS ready ON jobs (priority, seq) WHERE state = {READY};
@@ -77,6 +78,8 @@ CREATE INDEX IF NOT EXISTS sending ON jobs (sent_ms, queue) WHERE state = {SENDI
 CREATE INDEX IF NOT EXISTS sent ON jobs (queue, sent_ms) WHERE state = {SENT};
 CREATE INDEX IF NOT EXISTS delayed ON jobs (due_ms) WHERE state = {DELAYED};
 CREATE INDEX IF NOT EXISTS running ON jobs (worker_id, deliveries, queue) WHERE state = {RUNNING};
+CREATE INDEX IF NOT EXISTS cancelling ON jobs (worker_id)
+    WHERE state = {RUNNING} AND cancel_requested;
 CREATE INDEX IF NOT EXISTS ended ON jobs (ended_ms)
     WHERE state IN ({DONE}, {CANCELLED});
 CREATE INDEX IF NOT EXISTS listed ON jobs (state, queue, seq)

@@ -119,12 +119,15 @@ def settle(
     """Settle a job, and return whether it was still claimed by the worker."""
     kind = settlement.kind
     done, released = kind is SettlementKind.DONE, kind is SettlementKind.RELEASE
+    failed = kind in (SettlementKind.RETRY, SettlementKind.DEAD)
     runs_again = released or kind is SettlementKind.RETRY
     delayed = settlement.delay_ms > 0
     if done:
         state = schema.DONE
     elif kind is SettlementKind.DEAD:
         state = schema.DEAD
+    elif kind is SettlementKind.CANCEL:
+        state = schema.CANCELLED
     else:
         state = schema.DELAYED if delayed else schema.READY
     updated = connection.execute(
@@ -134,7 +137,7 @@ def settle(
         f"WHERE id = ? AND worker_id = ? AND token = ? AND state = {schema.RUNNING}",
         (
             state,
-            0 if done or released else 1,
+            1 if failed else 0,
             released,
             None if runs_again else now,
             now + settlement.delay_ms if runs_again and delayed else None,
@@ -146,8 +149,10 @@ def settle(
             settlement.token,
         ),
     )
-    if released and updated.rowcount:
-        _restore_suspect(connection, settlement.id)
+    if updated.rowcount and runs_again:
+        if released:
+            _restore_suspect(connection, settlement.id)
+        _cancel_if_requested(connection, settlement.id, now)
     return updated.rowcount > 0
 
 
@@ -172,9 +177,11 @@ def return_jobs(connection: sqlite3.Connection, worker_id: str, now: int, *, cra
             f"deliveries = deliveries - 1 WHERE {of_worker}",
             (worker_id,),
         )
+        cancelled = 0
         for (id,) in ids:
             _restore_suspect(connection, id)
-        return len(ids)
+            cancelled += _cancel_if_requested(connection, id, now)
+        return len(ids) - cancelled
     error = (
         b'{"message":"its worker crashed %d times while it ran","type":"WORKER_LOST"}'
         % MAX_DELIVERIES
@@ -185,6 +192,11 @@ def return_jobs(connection: sqlite3.Connection, worker_id: str, now: int, *, cra
         (now, error, worker_id, MAX_DELIVERIES),
     )
     count_runs(connection, [SettlementKind.DEAD] * dead.rowcount)
+    connection.execute(
+        f"UPDATE jobs SET state = {schema.CANCELLED}, worker_id = NULL, ended_ms = ? "
+        f"WHERE {of_worker} AND cancel_requested",
+        (now, worker_id),
+    )
     return connection.execute(
         f"UPDATE jobs SET worker_id = NULL, state = CASE WHEN deliveries >= ? "
         f"THEN {schema.SUSPECT} ELSE {schema.READY} END WHERE {of_worker}",
@@ -199,3 +211,12 @@ def _restore_suspect(connection: sqlite3.Connection, id: str) -> None:
         f"WHERE id = ? AND state = {schema.READY} AND deliveries >= ?",
         (id, MAX_DELIVERIES - 1),
     )
+
+
+def _cancel_if_requested(connection: sqlite3.Connection, id: str, now: int) -> int:
+    """Cancel a job that would run again, if that was requested; return how many there were."""
+    return connection.execute(
+        f"UPDATE jobs SET state = {schema.CANCELLED}, ended_ms = ?, due_ms = NULL "
+        "WHERE id = ? AND cancel_requested",
+        (now, id),
+    ).rowcount

@@ -191,6 +191,14 @@ class SqliteStore(JobStore):
         # The lock of the worker proves that it is alive.
         pass
 
+    def cancellations(self, worker_id: str) -> list[str]:
+        query = (
+            f"SELECT id FROM jobs INDEXED BY cancelling WHERE state = {schema.RUNNING} "
+            "AND cancel_requested AND worker_id = ?"
+        )
+        with self._reading() as connection:
+            return [row[0] for row in connection.execute(query, (worker_id,))]
+
     def remove_worker(self, worker_id: str, *, crashed: bool) -> int:
         with self._writing() as connection:
             count = steps.return_jobs(connection, worker_id, self.now_ms(), crashed=crashed)
@@ -258,13 +266,19 @@ class SqliteStore(JobStore):
                 f"{schema.SENDING}, {schema.SENT})",
                 (self.now_ms(), id),
             )
-            return cancelled.rowcount > 0
+            if cancelled.rowcount:
+                return True
+            query = (
+                f"UPDATE jobs SET cancel_requested = 1 WHERE id = ? AND state = {schema.RUNNING}"
+            )
+            return connection.execute(query, (id,)).rowcount > 0
 
     def retry(self, id: str) -> bool:
         with self._writing() as connection:
             retried = connection.execute(
                 f"UPDATE jobs SET state = {schema.READY}, deliveries = 0, attempts = 0, "
-                f"ended_ms = NULL, error = NULL WHERE id = ? AND state = {schema.DEAD}",
+                "ended_ms = NULL, error = NULL, cancel_requested = 0 "
+                f"WHERE id = ? AND state = {schema.DEAD}",
                 (id,),
             )
         self.notify()
