@@ -189,6 +189,19 @@ async def notebook(importable: Path, each_url: str) -> AsyncIterator[Notebook]:
 
 
 @pytest.fixture
+async def second_notebook(
+    request: pytest.FixtureRequest, importable: Path, each_url: str, tmp_path: Path
+) -> AsyncIterator[Notebook]:
+    """Return another plugin, on an empty database of the same kind as that of `notebook`."""
+    url = f"sqlite://{tmp_path / 'second.sqlite3'}"
+    if each_url.startswith("postgres"):
+        url = request.getfixturevalue("postgres_server").new_database()
+    notebook = Notebook(importable, url)
+    yield notebook
+    await notebook.close()
+
+
+@pytest.fixture
 async def sqlite_notebook(importable: Path, tmp_path: Path) -> AsyncIterator[Notebook]:
     """Return a plugin with models, on a SQLite file."""
     notebook = Notebook(importable, f"sqlite://{tmp_path / 'test.sqlite3'}")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from tortoise.fields.relational import ManyToManyFieldInstance
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 
 from actionhero_db.migrations.defaults import rendered_defaults
-from actionhero_db.migrations.indexes import columns_of, existing_on
+from actionhero_db.migrations.indexes import columns_of, existing_on, is_plain_unique
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tortoise.fields.relational import ManyToManyFieldInstance
     from tortoise.indexes import Index
     from tortoise.migrations.schema_editor.data import ModelSqlData
     from tortoise.migrations.schema_generator.state import State
@@ -33,12 +33,13 @@ class Definitions(BaseSchemaEditor):
     `db_constraint=False`.
     """
 
-    #: The models before and after the running operation; not set while tables are created.
+    #: The models before and after the running operation; not set without migrations.
     source: State
     target: State
-    #: The tables that have a model of their own.
+    #: The tables that have a model of their own, which a many-to-many field does not create.
     model_tables: frozenset[str] = frozenset()
-    _checks: tuple[str, ...] = ()
+    #: The constraints in the definition of the table that is being created.
+    _inner: Sequence[str] = ()
 
     async def create_model(self, model: type[Model]) -> None:
         """Create the table of a model, with all its indexes and constraints."""
@@ -46,6 +47,25 @@ class Definitions(BaseSchemaEditor):
             await super().create_model(model)
         for constraint in self._unique_constraints(model):
             await self.add_constraint(model, constraint)
+
+    async def delete_model(self, model: type[Model]) -> None:
+        """Drop the table of a model, and those of its many-to-many fields."""
+        for name in model._meta.m2m_fields:
+            await self._drop_many_to_many(model, model._meta.fields_map[name])
+        table = self._qualify_table_name(model._meta.db_table, model._meta.schema)
+        await self._run_sql(self.DELETE_TABLE_TEMPLATE.format(table=table))
+
+    async def remove_field(self, model: type[Model], field: Any) -> None:
+        """Drop a column, or the table of a many-to-many field."""
+        if isinstance(field, ManyToManyFieldInstance):
+            await self._drop_many_to_many(model, field)
+        else:
+            await super().remove_field(model, field)
+
+    async def _drop_many_to_many(self, model: type[Model], field: Any) -> None:
+        if not field._generated and field.through not in self.model_tables:
+            table = self._qualify_table_name(field.through, model._meta.schema)
+            await self._run_sql(self.DELETE_TABLE_TEMPLATE.format(table=table))
 
     async def add_field(self, model: type[Model], field_name: str) -> None:
         """Add a column."""
@@ -70,9 +90,16 @@ class Definitions(BaseSchemaEditor):
                     return
         await super().remove_index(model, index)
 
+    async def alter_description(self, model: type[Model]) -> None:
+        """Change the comment of a table, if the database has comments of tables."""
+
     def _unique_constraints(self, model: type[Model]) -> list[UniqueConstraint]:
-        constraints = getattr(model._meta, "constraints", None) or ()
-        return [item for item in constraints if isinstance(item, UniqueConstraint)]
+        """Return the constraints that are not a part of the table's definition."""
+        return [
+            item
+            for item in model._meta.constraints or ()
+            if isinstance(item, UniqueConstraint) and not is_plain_unique(item)
+        ]
 
     async def _run_comments(self) -> None:
         """Run the comments that were collected for the end of a table."""
@@ -83,18 +110,20 @@ class Definitions(BaseSchemaEditor):
     # -- tables ----------------------------------------------------------------------------------
 
     def _get_model_sql_data(self, model: type[Model]) -> ModelSqlData:
-        self._checks = tuple(
+        self._inner = [
             self.CHECK_CONSTRAINT_CREATE_TEMPLATE.format(name=item.name, check=item.check)
-            for item in getattr(model._meta, "constraints", None) or ()
             if isinstance(item, CheckConstraint)
-        )
+            else self._get_unique_constraint_sql(model, list(item.fields))
+            for item in model._meta.constraints or ()
+            if isinstance(item, CheckConstraint) or is_plain_unique(item)
+        ]
         try:
             return super()._get_model_sql_data(model)
         finally:
-            self._checks = ()
+            self._inner = []
 
     def _get_inner_statements(self) -> list[str]:
-        return [*super()._get_inner_statements(), *self._checks]
+        return [*super()._get_inner_statements(), *self._inner]
 
     def _get_fk_field_definition(self, model: type[Model], key_field_name: str) -> str:
         field: Any = model._meta.fields_map[key_field_name]
@@ -112,7 +141,7 @@ class Definitions(BaseSchemaEditor):
     def _get_m2m_table_definition(
         self, model: type[Model], field: ManyToManyFieldInstance[Any]
     ) -> str | None:
-        if field.through in self._model_tables():
+        if field.through in self.model_tables:
             return None
         statement = super()._get_m2m_table_definition(model, field)
         if statement is None:
@@ -121,22 +150,39 @@ class Definitions(BaseSchemaEditor):
             return _REFERENCES.sub("", statement)
         return statement.replace(_ON_DELETE, f"ON DELETE {field.on_delete}")
 
-    def _model_tables(self) -> frozenset[str]:
-        target = getattr(self, "target", None)
-        if target is None:
-            return self.model_tables
-        return frozenset(state.table for state in target.models.values())
-
     # -- indexes ---------------------------------------------------------------------------------
 
     def _get_index_sql(
-        self, model: type[Model], field_names: Sequence[str], *args: Any, **options: Any
+        self,
+        model: type[Model],
+        field_names: Sequence[str],
+        safe: bool = False,
+        index_name: str | None = None,
+        index_type: str | None = None,
+        extra: str | None = None,
     ) -> str:
-        columns = list(columns_of(model, field_names))
-        return super()._get_index_sql(model, columns, *args, **options)
+        columns = columns_of(model, field_names)
+        name = index_name or self._name_index(model, columns, index_type, extra)
+        return super()._get_index_sql(model, list(columns), safe, name, index_type, extra)
 
     def _index_name_for_model(self, model: type[Model], index: Index) -> str:
         if index.name:
             return index.name
         index.resolve_expressions(model)
-        return self._generate_index_name("idx", model, list(columns_of(model, index.field_names)))
+        columns = columns_of(model, index.field_names)
+        return self._name_index(model, columns, index.INDEX_TYPE, index.extra)
+
+    def _name_index(
+        self, model: type[Model], columns: Sequence[str], kind: str | None, extra: str | None
+    ) -> str:
+        # Without its kind, two indexes of the same columns would have one name.
+        parts = [*columns, *(part for part in (kind, extra) if part)]
+        return self._generate_index_name("idx", model, parts)
+
+    def _get_unique_constraint_sql(self, model: type[Model], field_names: list[str]) -> str:
+        return super()._get_unique_constraint_sql(model, list(columns_of(model, field_names)))
+
+    def _resolve_fields_to_columns(
+        self, model: type[Model], field_names: Sequence[str]
+    ) -> list[str]:
+        return list(columns_of(model, field_names))

@@ -11,7 +11,7 @@ from actionhero_db.migrations.editors import editor_for
 from actionhero_db.migrations.errors import MigrationFailed
 from actionhero_db.migrations.indexes import create_missing
 from actionhero_db.migrations.session import Recorder
-from actionhero_db.migrations.steps import copy_state, steps_of
+from actionhero_db.migrations.steps import copy_state, steps_of, tables_of
 from actionhero_db.migrations.tables import tables_exist
 from actionhero_db.url import Dialect
 
@@ -78,6 +78,7 @@ async def collect_sql(session: Session, key: MigrationKey, *, backward: bool) ->
     state = await session.state_after(before)
     editor = editor_for(session.client, atomic=False, collect=True)
     steps = backward_steps(migration, state) if backward else steps_of(migration, state)
+    editor.model_tables = tables_of(steps)  # type: ignore[attr-defined]
     for step in steps:
         editor.collected_sql.append(f"-- {step.operation.describe()}")
         if not step.operation.reduces_to_sql:
@@ -128,6 +129,7 @@ async def _transaction(
 ) -> AsyncIterator[tuple[BaseSchemaEditor, list[str]]]:
     """Give an editor for a block, and commit if all foreign keys refer to existing rows."""
     editor = editor_for(session.client, atomic=migration.atomic)
+    editor.model_tables = tables_of(steps)  # type: ignore[attr-defined]
     progress: list[str] = []
     atomic = editor.atomic_migration
     try:

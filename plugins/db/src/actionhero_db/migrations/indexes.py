@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tortoise.fields.relational import ForeignKeyFieldInstance
 from tortoise.indexes import Index
 from tortoise.migrations.constraints import UniqueConstraint
 
@@ -29,6 +30,8 @@ class DeclaredIndex:
     name: str | None = None
     #: The object in `Meta.indexes`, if it is declared there.
     index: Index | None = None
+    #: The object in `Meta.constraints`, if it is declared there and has a condition.
+    constraint: UniqueConstraint | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,11 @@ def declared_by(model: type[Model]) -> list[DeclaredIndex]:
         DeclaredIndex(columns_of(model, names), unique=True) for names in meta.unique_together or ()
     ]
     for constraint in getattr(meta, "constraints", None) or ():
-        if isinstance(constraint, UniqueConstraint) and not constraint.condition:
+        if not isinstance(constraint, UniqueConstraint):
+            continue
+        if constraint.condition:
+            declared.append(DeclaredIndex((), True, constraint.name, constraint=constraint))
+        else:
             columns = columns_of(model, constraint.fields)
             declared.append(DeclaredIndex(columns, unique=True, name=constraint.name))
     for index in meta.indexes or ():
@@ -71,10 +78,27 @@ def declared_by(model: type[Model]) -> list[DeclaredIndex]:
     return declared
 
 
+def is_plain_unique(constraint: Any) -> bool:
+    """Return whether a constraint is the same as a part of `Meta.unique_together`."""
+    return (
+        isinstance(constraint, UniqueConstraint)
+        and not constraint.name
+        and not constraint.condition
+    )
+
+
 def columns_of(model: type[Model], names: Iterable[str]) -> tuple[str, ...]:
     """Return the columns of fields; a name that is no field is a column already."""
-    fields = model._meta.fields_map
-    return tuple((fields[name].source_field or name) if name in fields else name for name in names)
+    meta = model._meta
+
+    def column(name: str) -> str:
+        field = meta.fields_map.get(name)
+        if isinstance(field, ForeignKeyFieldInstance):
+            # The field with its column.
+            name = field.source_field or name
+        return meta.fields_db_projection.get(name, name)
+
+    return tuple(map(column, names))
 
 
 async def existing_on(client: BaseDBAsyncClient, model: type[Model]) -> list[ExistingIndex]:
@@ -107,6 +131,15 @@ WHERE x.indrelid = to_regclass($1) AND NOT x.indisprimary
 """
 
 
+def name_of(editor: Any, model: type[Model], declared: DeclaredIndex) -> str | None:
+    """Return the name of an index on expressions or with a condition; `None` for another one."""
+    if declared.index is not None:
+        return str(editor._index_name_for_model(model, declared.index))
+    if declared.constraint is not None:
+        return str(editor._constraint_name_for_model(model, declared.constraint))
+    return None
+
+
 async def create_missing(editor: BaseSchemaEditor, model: type[Model]) -> list[str]:
     """Create the indexes that `model` declares and its table lacks.
 
@@ -127,12 +160,11 @@ async def create_missing(editor: BaseSchemaEditor, model: type[Model]) -> list[s
             )
             if equivalents & by_columns:
                 continue
-        elif declared.index is None or editor._index_name_for_model(model, declared.index) in names:
+        elif name_of(editor, model, declared) in {None, *names}:
             continue
         if declared.unique:
-            await editor.add_constraint(
-                model, UniqueConstraint(fields=declared.columns, name=declared.name)
-            )
+            constraint = declared.constraint or UniqueConstraint(declared.columns, declared.name)
+            await editor.add_constraint(model, constraint)
         else:
             index = declared.index or Index(fields=declared.columns)
             await editor.add_index(model, index)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from tortoise.fields.relational import RelationalField
 from tortoise.migrations.operations import AddField, AlterField, CreateModel
-from tortoise.migrations.writer import MigrationWriter
 
 from actionhero_db.migrations.changes import operations_between
 from actionhero_db.migrations.destruction import destructive_steps
@@ -20,7 +19,7 @@ from actionhero_db.migrations.refusals import (
     reject_other_keys,
     reject_other_tables,
 )
-from actionhero_db.migrations.rendering import writable
+from actionhero_db.migrations.rendering import Writer, writable
 from actionhero_db.migrations.scratch import TrialImpossible
 from actionhero_db.migrations.steps import copy_state, steps_of, steps_of_operations
 from actionhero_db.migrations.trial import try_steps
@@ -121,7 +120,7 @@ def _text(
     destructive: list[str],
 ) -> str:
     is_first = not any(key.app_label == label for key in session.graph.nodes)
-    writer = MigrationWriter(
+    writer = Writer(
         name,
         label,
         [_writable(operation) for operation in operations],
@@ -152,7 +151,7 @@ def _writable(operation: Operation) -> Operation:
     return changed
 
 
-def _unwritable(writer: MigrationWriter, label: str) -> str | None:
+def _unwritable(writer: Writer, label: str) -> str | None:
     """Return a message about the first field that cannot be written."""
     for operation in writer.operations:
         fields: list[tuple[str, str, Any]] = []
@@ -161,7 +160,7 @@ def _unwritable(writer: MigrationWriter, label: str) -> str | None:
         elif isinstance(operation, AddField | AlterField):
             fields = [(operation.model_name, operation.name, operation.field)]
         for model, name, field in fields:
-            alone = MigrationWriter("", label, [AddField(model, name, field)])
+            alone = Writer("", label, [AddField(model, name, field)])
             try:
                 alone.as_string()
             except Exception as error:  # noqa: BLE001 - any kind of value may fail in its own way

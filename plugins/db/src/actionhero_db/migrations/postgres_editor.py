@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
 
-from actionhero_db.migrations.defaults import default_sql
+from actionhero_db.migrations.defaults import default_sql, literal
 from actionhero_db.migrations.definitions import Definitions
 
 if TYPE_CHECKING:
@@ -25,3 +25,13 @@ class PostgresEditor(Definitions, AsyncpgSchemaEditor):
                 f'UPDATE {table} SET "{column}" = {value} WHERE "{column}" IS NULL'  # noqa: S608
             )
         await super()._alter_field(model, old_field, new_field)
+
+    async def alter_description(self, model: type[Model]) -> None:
+        """Change the comment of a table."""
+        table = self._qualify_table_name(model._meta.db_table, model._meta.schema)
+        comment = literal(model._meta.table_description or None, self.DIALECT)
+        await self._run_sql(f"COMMENT ON TABLE {table} IS {comment}")
+
+    def _escape_comment(self, comment: str) -> str:
+        # Tortoise escapes line ends and backslashes, which PostgreSQL stores as they are.
+        return comment.replace("'", "''")

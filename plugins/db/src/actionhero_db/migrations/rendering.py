@@ -1,12 +1,15 @@
-"""Fields as they are written to a migration file."""
+"""Fields and operations as they are written to a migration file."""
 
 from __future__ import annotations
 
 import datetime as dt
 import uuid
 from copy import copy
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
+
+from tortoise.migrations.writer import ImportManager, MigrationWriter
 
 #: The types of a default that a file can contain as it is.
 _PLAIN: Final = (
@@ -22,6 +25,27 @@ _PLAIN: Final = (
     dt.timedelta,
     uuid.UUID,
 )
+
+
+class Writer(MigrationWriter):
+    """Tortoise's writer, which also writes options that differ from the default of a field."""
+
+    def _render_field(self, field: Any, imports: ImportManager) -> str:
+        path, args, options = field.deconstruct()
+        if field.pk and field.allows_generated:
+            # A key is generated unless it says that it is not.
+            options["generated"] = field.generated
+        return super()._render_field(_Parts((path, args, options)), imports)
+
+
+@dataclass
+class _Parts:
+    """An object whose parts are known."""
+
+    parts: tuple[str, list[Any], dict[str, Any]]
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return self.parts
 
 
 def writable(field: Any) -> Any:

@@ -11,7 +11,7 @@ from tortoise.migrations.schema_editor import SqliteSchemaEditor
 from actionhero_db.migrations.defaults import default_sql, is_expression, rendered_defaults
 from actionhero_db.migrations.definitions import Definitions
 from actionhero_db.migrations.errors import MigrationFailed
-from actionhero_db.migrations.indexes import columns_of, declared_by, existing_on
+from actionhero_db.migrations.indexes import columns_of, declared_by, existing_on, name_of
 from actionhero_db.migrations.scripts import statements_in
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class SqliteEditor(Definitions, SqliteSchemaEditor):
         table = source._meta.db_table
         declared = declared_by(source)
         columns = {item.columns for item in declared if item.columns}
-        names = {self._index_name_for_model(source, item.index) for item in declared if item.index}
+        names = {name_of(self, source, item) for item in declared}
         declared_names = {
             index.name
             for index in await existing_on(self.client, source)

@@ -11,13 +11,20 @@ from tortoise.fields.relational import ForeignKeyFieldInstance
 from tortoise.indexes import Index
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.migrations.migration import Migration
-from tortoise.migrations.operations import AlterField, RenameField, RenameModel
+from tortoise.migrations.operations import (
+    AlterField,
+    AlterModelOptions,
+    RenameField,
+    RenameModel,
+)
 from tortoise.migrations.schema_generator.state import ModelState, State
 from tortoise.migrations.schema_generator.state_apps import StateApps
 
 from actionhero import PluginError
 from actionhero_db.migrations.alterations import alter_column, column_of, rename_column
 from actionhero_db.migrations.errors import MigrationRefused
+from actionhero_db.migrations.indexes import is_plain_unique
+from actionhero_db.migrations.plain_fields import plain_field, plain_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,6 +58,10 @@ class Step:
             await rename_column(editor, *models, *(reversed(names) if self.backward else names))
         elif isinstance(operation, AlterField):
             await alter_column(editor, *self._models(operation.model_name), operation.name)
+        elif isinstance(operation, AlterModelOptions):
+            old, new = self._models(operation.name)
+            if old._meta.table_description != new._meta.table_description:
+                await editor.alter_description(new)
         elif self.backward:
             await operation.database_backward(self.label, before, after, editor)
         else:
@@ -74,6 +85,12 @@ def steps_of(migration: Migration, state: State) -> list[Step]:
         advance(migration, operation, state)
         steps.append(Step(operation, migration.app_label, before, copy_state(state)))
     return steps
+
+
+def tables_of(steps: Iterable[Step]) -> frozenset[str]:
+    """Return the tables that have a model at any time during steps."""
+    states = [state for step in steps for state in (step.before, step.after)]
+    return frozenset(model.table for state in states for model in state.models.values())
 
 
 def steps_of_operations(label: str, operations: Iterable[Operation], state: State) -> list[Step]:
@@ -169,10 +186,26 @@ def state_of(models: Iterable[tuple[str, type[Model]]], like: State) -> State:
         # The bases of the application are not those of the files.
         model_state.bases = _BASES
         for name, field in model_state.fields.items():
-            model_state.fields[name] = _unbound(field, model)
+            model_state.fields[name] = plain_field(_unbound(field, model))
+            if field.pk:
+                # That of a relation is the name of its key once Tortoise has resolved it.
+                model_state.pk_field_name = model_state.options["pk_attr"] = name
+        _normalize(model_state.options)
         state.models[label, model.__name__] = model_state
     _render(state)
     return state
+
+
+def _normalize(options: dict[str, Any]) -> None:
+    """Write the options of a model as operations leave them in the models of the migrations."""
+    if options.get("indexes"):
+        options["indexes"] = tuple(map(plain_index, options["indexes"]))
+    constraints = options.get("constraints") or ()
+    unnamed = [item for item in constraints if is_plain_unique(item)]
+    if unnamed:
+        together = tuple(tuple(item.fields) for item in unnamed)
+        options["unique_together"] = (*options.get("unique_together", ()), *together)
+        options["constraints"] = tuple(item for item in constraints if item not in unnamed)
 
 
 def _unbound(field: Any, model: type[Model]) -> Any:

@@ -14,7 +14,13 @@ from actionhero_db.migrations.editors import editor_for
 from actionhero_db.migrations.errors import MigrationRefused
 from actionhero_db.migrations.indexes import create_missing
 from actionhero_db.migrations.scratch import open_scratch
-from actionhero_db.migrations.steps import Step, copy_state, empty_state, steps_of_operations
+from actionhero_db.migrations.steps import (
+    Step,
+    copy_state,
+    empty_state,
+    steps_of_operations,
+    tables_of,
+)
 from actionhero_db.url import Dialect
 
 if TYPE_CHECKING:
@@ -60,6 +66,7 @@ async def try_steps(session: Session, steps: Sequence[Step], target: State) -> N
 
 async def _run(client: BaseDBAsyncClient, steps: Sequence[Step]) -> None:
     editor = editor_for(client, atomic=False)
+    editor.model_tables = tables_of(steps)  # type: ignore[attr-defined]
     for step in steps:
         try:
             await step.run(editor)
