@@ -14,6 +14,7 @@ import click
 
 from actionhero.cli.standard_streams import open_closed_streams, reserve_stdout
 from actionhero.plugins import VERSION
+from actionhero.process.signal_handlers import exit_on_sigterm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -277,6 +278,7 @@ for _name, _target, _help in (
 
 def main() -> None:
     """Run the command line, and exit: with 78 for invalid settings or plugins."""
+    exit_on_sigterm()
     from actionhero.errors import BootError  # noqa: PLC0415
 
     open_closed_streams()

@@ -9,7 +9,7 @@ import click
 
 from actionhero import ConfigurationError, RunMode
 from actionhero.cli import SettingOption, announce, configure_logs
-from actionhero.transport import exit_soon, serve
+from actionhero.transport import exit_soon, parent_id, serve
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.worker.heartbeats import HEARTBEAT_VARIABLE, READY, HeartbeatWriter
 from actionhero_tasks.worker_id import WORKER_ID_VARIABLE
@@ -78,7 +78,7 @@ def worker(context: CommandContext) -> None:
     is_reloaded = not app.has_invalid_settings and app.get(TasksSettings).reload
     if WORKER_ID_VARIABLE in os.environ:
         app.raise_for_problems()
-        exit_soon(serve(app, lambda: _announce_ready(app), parent=os.getppid()))
+        exit_soon(serve(app, lambda: _announce_ready(app), parent=parent_id()))
     if not is_reloaded:
         # Otherwise the process of the worker reports them, and the next change may solve them.
         app.raise_for_problems()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from actionhero import LifecycleError, Supervisor, UnavailableError
 from actionhero.cli import EXIT_CONFIGURATION, EXIT_UNAVAILABLE
-from actionhero.transport import EXIT_SOFTWARE, Backoff, StopSignals
+from actionhero.transport import EXIT_SOFTWARE, Backoff, StopSignals, parent_environ
 from actionhero_tasks.job import StoreUnavailable
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.store_factory import open_store
@@ -189,6 +189,7 @@ class WorkerSupervisor(Supervisor):
             *sys.orig_argv[1:],
             env={
                 **os.environ,
+                **parent_environ(),
                 WORKER_ID_VARIABLE: worker_id,
                 HEARTBEAT_VARIABLE: str(write_end),
             },

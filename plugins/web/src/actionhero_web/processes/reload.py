@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from actionhero import Supervisor
 from actionhero.cli import announce
-from actionhero.transport import EXIT_SOFTWARE, StopSignals, exit_now, serve, watch_files
+from actionhero.transport import (
+    EXIT_SOFTWARE,
+    StopSignals,
+    exit_now,
+    parent_environ,
+    parent_id,
+    serve,
+    watch_files,
+)
 from actionhero_web.connections.listener import Listener, listen
 from actionhero_web.server import WebServer
 from actionhero_web.settings import WebSettings
@@ -101,7 +109,11 @@ class Reloader(Supervisor):
         return await asyncio.create_subprocess_exec(
             sys.executable,
             *sys.orig_argv[1:],
-            env={**os.environ, SOCKETS_VARIABLE: ",".join(map(str, descriptors))},
+            env={
+                **os.environ,
+                **parent_environ(),
+                SOCKETS_VARIABLE: ",".join(map(str, descriptors)),
+            },
             pass_fds=descriptors,
         )
 
@@ -153,14 +165,13 @@ class ReloadedServer(Supervisor):
 
     def run(self) -> int:
         """Serve until the parent stops this process."""
-        parent = os.getppid()
         # Removed, so that processes started by the application do not inherit it.
         descriptors = os.environ.pop(SOCKETS_VARIABLE)
         sockets = [socket.socket(fileno=int(number)) for number in descriptors.split(",") if number]
         for server in self._app.servers:
             if isinstance(server, WebServer):
                 server.sockets = sockets
-        return serve(self._app, lambda: announce(self._app), parent=parent)
+        return serve(self._app, lambda: announce(self._app), parent=parent_id())
 
 
 def is_reloaded_process() -> bool:

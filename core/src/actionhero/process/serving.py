@@ -1,4 +1,4 @@
-"""The process of an application: event loop, signals and exit codes."""
+"""`serve` and `run_interruptible`: run an event loop until a stop signal."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+
+from actionhero.process.parent import stop_after_parent
+from actionhero.process.signal_handlers import forget_handler, use_handler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -64,7 +67,7 @@ def serve(
     Args:
         app: A loaded application without problems.
         announce: Called after the start.
-        parent: The id of the supervising process that started this one.
+        parent: The id of the supervising process that started this one, from `parent_id`.
         heartbeat: Called every half second while the event loop is not blocked.
 
     Raises:
@@ -135,6 +138,9 @@ class _Service:
         self._stop(f"because a task has raised {type(error).__name__}")
 
     async def run(self) -> None:
+        if self._parent is not None and not stop_after_parent(self._parent):
+            self._stop("because the parent process has ended")
+            return
         heartbeat_task = asyncio.create_task(self._send_heartbeats())
         try:
             self._start_task = asyncio.create_task(self._app.start())
@@ -206,14 +212,17 @@ class StopSignals:
 
     def __enter__(self) -> StopSignals:
         for number in STOP_SIGNALS:
-            is_handled = self._parent is None or number == signal.SIGTERM
-            handler = self._handle if is_handled else signal.SIG_IGN
-            self._previous_handlers[number] = signal.signal(number, handler)
+            self._previous_handlers[number] = signal.getsignal(number)
+            if self._parent is None or number == signal.SIGTERM:
+                use_handler(number, self._handle)
+            else:
+                signal.signal(number, signal.SIG_IGN)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._previous_handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        forget_handler(self._handle)
         if self._timer is not None:
             self._timer.cancel()
 
