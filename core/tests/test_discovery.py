@@ -313,6 +313,23 @@ def test_the_program_of_an_application_is_not_imported(guestbook: Path) -> None:
     assert modules == ["guestbook_here", "guestbook_here.actions"]
 
 
+def test_migrations_of_an_application_are_not_imported(guestbook: Path) -> None:
+    """They are history: what they import may be gone."""
+    folder = guestbook / "migrations"
+    (folder / "notes").mkdir(parents=True)
+    for name in ("__init__.py", "notes/__init__.py"):
+        (folder / name).touch()
+    for name in ("0001_initial.py", "notes/0_initial.py"):
+        (folder / name).write_text("from guestbook_here.models import Gone\n")
+    (guestbook / "migrations_of_guests.py").touch()
+
+    _, modules, problems = load_application(boot(guestbook.parent, package="guestbook_here"))
+
+    assert problems == []
+    assert not [name for name in sys.modules if name.endswith("_initial")]
+    assert "guestbook_here.migrations_of_guests" in modules
+
+
 def test_a_missing_library_of_an_application_is_reported(guestbook: Path) -> None:
     """Not as a missing application."""
     path = guestbook / "pages.py"

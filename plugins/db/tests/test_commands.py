@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -224,3 +225,71 @@ def test_help_describes_the_limits_of_the_engines(
     assert "SQLite it cannot change or drop a column" in process.stdout
     for command in ("status", "make", "migrate", "rollback", "sql", "clear"):
         assert f"\n  {command} " in process.stdout
+
+
+ENUM = """
+from enum import Enum, IntEnum, StrEnum
+
+from tortoise import fields
+from tortoise.indexes import PartialIndex
+from tortoise.models import Model
+
+
+class Color(Enum):
+    RED = "it's red"
+
+
+class Level(IntEnum):
+    LOW = 1
+
+
+class Mood(StrEnum):
+    GOOD = "good"
+
+
+class Entry(Model):
+    id = fields.IntField(primary_key=True)
+    text = fields.CharField(max_length=20)
+    color = fields.CharEnumField(Color, db_default=Color.RED)
+    level = fields.IntEnumField(Level, default=Level.LOW, db_default=Level.LOW)
+    mood = fields.CharField(max_length=9, default=Mood.GOOD, db_default=Mood.GOOD)
+    data = fields.JSONField(db_default={"moods": [Mood.GOOD]})
+
+    class Meta:
+        indexes = [PartialIndex(fields=["text"], condition={"mood": Mood.GOOD}, name="good")]
+"""
+
+
+def test_enums_can_be_removed_with_their_fields(
+    run: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    """Migrations contain their values, so that every command still works."""
+    models = project / "book" / "models.py"
+    models.write_text(ENUM)
+    assert run("db", "make", "initial").returncode == 0
+    text = (project / "book" / "migrations" / "0001_initial.py").read_text()
+    first = run("db", "migrate")
+    assert first.returncode == 0, first.stderr
+    assert run("call", "sign").stdout == "1\n"
+    unchanged = run("db", "make", "unchanged")
+    models.write_text(MODELS.replace('    tags = fields.ManyToManyField("book.Tag")\n', ""))
+
+    drops = [
+        part
+        for name in ("Entry.color", "Entry.level", "Entry.mood", "Entry.data")
+        for part in ("--drop", name)
+    ]
+    made = run("db", "make", "plain", *drops)
+    migrated = run("db", "migrate")
+    status = run("db", "status")
+    called = run("call", "sign")
+    undone = run("db", "rollback", "book")
+
+    assert not {"Color", "Level", "Mood", "Enum"} & set(re.findall(r"\w+", text))
+    assert "book." not in text
+    assert "CharField(" in text
+    assert "SmallIntField(" in text
+    assert len(list((project / "book" / "migrations").glob("0*.py"))) == 2, unchanged.stdout
+    for process in (made, migrated, status, called, undone):
+        assert process.returncode == 0, process.stderr
+    assert called.stdout == "2\n"

@@ -127,7 +127,8 @@ def load_application(
 
     Args:
         boot: The settings, with the name of the package.
-        all_modules: Whether to import all modules of the package, or only that of its hooks.
+        all_modules: Whether to import all modules of the package, apart from `__main__` and those
+            of the package `migrations`, or only that of its hooks.
 
     Returns:
         The plugin, the names of the imported modules, and the error messages. No plugin and no
@@ -147,7 +148,11 @@ def load_application(
         module = importlib.import_module(package)
         for info in walk(getattr(module, "__path__", ()), f"{package}."):
             is_program = info.name.endswith(".__main__")
-            if info.name == f"{package}.plugin" or (all_modules and not is_program):
+            # Migrations are imported by the commands that run them; old ones may need names that
+            # the application does not have any more.
+            is_migration = info.name.startswith(f"{package}.migrations.")
+            is_part = not is_program and not is_migration
+            if info.name == f"{package}.plugin" or (all_modules and is_part):
                 importlib.import_module(info.name)
                 module_names.append(info.name)
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from actionhero import PluginError
@@ -82,7 +83,7 @@ def models_of(app: Application) -> list[Models]:
 def _models_of_application(package: str | None, listed: set[str]) -> Models | None:
     if package is None:
         return None
-    # All modules of the application have been imported at this point.
+    # All modules of the application have been imported at this point, apart from its migrations.
     modules = sorted(
         name
         for name, module in sys.modules.items()
@@ -97,5 +98,5 @@ def _models_of_application(package: str | None, listed: set[str]) -> Models | No
     return Models(
         label=package.rpartition(".")[2],
         modules=modules,
-        migrations=migrations if migrations in sys.modules else None,
+        migrations=migrations if find_spec(migrations) else None,
     )
