@@ -20,11 +20,16 @@ hookspec = pluggy.HookspecMarker("actionhero")
 
 @hookspec
 def actionhero_tasks_middleware(app: Application) -> Sequence[Middleware] | None:
-    """Native dramatiq middleware for the jobs that run actions.
+    """Middleware of dramatiq, for jobs of actions and of actors.
 
-    Called once in each process that runs jobs, before the first job. The event loop calls
-    `before_process_message` and `after_process_message`, so they must not block; `SkipMessage` is
-    supported, and so are the boot and shutdown of a worker.
+    Called once in each process that enqueues or runs jobs. The middleware receives every signal of
+    dramatiq. For actions the event loop calls it, so it must not block. A middleware with an
+    attribute whose name contains `backend`, or that interrupts threads, is called in a thread that
+    waits for the action; so is every one if one of them is. Set the attribute `runs_on_event_loop`
+    of a middleware to `True` or `False` to choose. For actors, it is always called in their thread.
+
+    dramatiq's default middleware is added, unless a plugin returns one of the same class. Its
+    retries, time limits and shutdown notifications apply to actors only: actions have a `Task`.
 
     Args:
         app: The application.
@@ -33,7 +38,8 @@ def actionhero_tasks_middleware(app: Application) -> Sequence[Middleware] | None
         Instances of subclasses of `dramatiq.Middleware`.
 
     Order:
-        Plugins in the order in which they were registered; the first middleware is the outermost.
+        Plugins in the order in which they were registered, after dramatiq's default middleware; the
+        first middleware is the outermost.
 
     Example:
         ```python

@@ -32,15 +32,21 @@ class TasksInitializer(Initializer):
         app.provide(Tasks, self._tasks)
 
     async def start(self, app: Application) -> None:
-        """Check the store and the broker, unless the application runs a single command.
+        """Set dramatiq's global broker, and check the store and the message broker.
+
+        They are not checked if the application runs a single command.
 
         Raises:
+            BootError: An actor of dramatiq cannot be declared.
             ConfigurationError: `app.secret_key` is not set in production, and is needed.
             UnavailableError: One of them cannot be used.
         """
-        if self._tasks is not None and self._tasks.enqueuer is not None:
+        if self._tasks is None:
+            return
+        self._tasks.signals.activate()
+        if self._tasks.enqueuer is not None:
             self._tasks.enqueuer.start()
-        if app.mode is RunMode.CLI or self._tasks is None:
+        if app.mode is RunMode.CLI:
             return
         if app.environment == "production" and _needs_secret_key(app):
             # Otherwise the first secret input, or the first sign-in to the page, would fail.

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class JobState(StrEnum):
@@ -39,6 +43,19 @@ class NewJob:
     schedule: str | None = None
     #: The fan-out that it belongs to.
     batch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobMessageFields:
+    """The fields of a message of dramatiq that its job has."""
+
+    #: The id of the job; `None`: a new one.
+    id: str | None = None
+    #: The request id and the user, if the job is not created in a call.
+    request_id: str | None = None
+    user: Any = None
+    #: The options for middleware.
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ActionNotFound, InvalidInput
 from actionhero.transport import new_identifier, request_id
 from actionhero_tasks.envelope import encode_job
-from actionhero_tasks.job import NewJob
+from actionhero_tasks.job import JobMessageFields, NewJob
 from actionhero_tasks.job_options import check_priority, check_text, delay_ms, milliseconds
 from actionhero_tasks.keys import key_of
 from actionhero_tasks.request_context import current_call
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from actionhero import Action, Application, TypedError
     from actionhero_tasks.encryption import Encryption
+
+
+NO_MESSAGE: Final = JobMessageFields()
 
 
 class JobFactory:
@@ -35,7 +38,7 @@ class JobFactory:
         self._actions = app.actions
         self._user_key = settings.user_key
         self._window_ms = milliseconds(settings.deduplication_window)
-        self._encryption = encryption
+        self.encryption = encryption
 
     def create(
         self,
@@ -75,6 +78,18 @@ class JobFactory:
         except (ActionNotFound, InvalidInput) as error:
             raise _error_of_author(error, action) from None
 
+    def create_from_message(
+        self,
+        action: str,
+        inputs: Any,
+        delay: timedelta,
+        queue: str,
+        priority: int | None,
+        message: JobMessageFields,
+    ) -> NewJob:
+        """Return a new job for a message of dramatiq, as `create` does."""
+        return next(self._create(action, [inputs], delay, None, queue, priority, None, message))
+
     def _create(
         self,
         action: type[Action] | str,
@@ -84,6 +99,7 @@ class JobFactory:
         queue: str | None,
         priority: int | None,
         key: str | None,
+        message: JobMessageFields = NO_MESSAGE,
     ) -> Iterator[NewJob]:
         actions = self._actions
         registered = actions.find(action) if isinstance(action, str) else actions.of_type(action)
@@ -97,18 +113,19 @@ class JobFactory:
         unique_for = task.unique_for if key is None else None
         window_ms = self._window_ms if unique_for is None else milliseconds(unique_for)
         call = current_call()
-        user = None if call is None else call.session.get(self._user_key)
-        id_of_request = request_id.get()
+        user = message.user if call is None else call.session.get(self._user_key)
+        id_of_request = request_id.get() or message.request_id
         for item in inputs:
-            id = new_identifier()
+            id = message.id or new_identifier()
             body = encode_job(
                 registered,
                 item,
-                self._encryption,
+                self.encryption,
                 id,
                 queue,
                 request_id=id_of_request,
                 user=user,
+                message_options=message.options,
             )
             job_key = key if unique_for is None else key_of(registered, item)
             yield NewJob(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actionhero import hookimpl
+from actionhero_tasks.dramatiq.global_broker import watch_import
 
 if TYPE_CHECKING:
     import click
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from actionhero import Application, Initializer, Middleware, Server, Settings
     from actionhero_tasks.brokers.backend import BrokerBackend
     from actionhero_tasks.stores.backend import StoreBackend
+
+# Before the modules of the application are imported, whose actors need a broker.
+watch_import()
 
 
 @hookimpl

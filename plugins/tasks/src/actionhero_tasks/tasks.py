@@ -13,6 +13,7 @@ from actionhero import InvalidInput, NotFound, ServiceUnavailable, Transactions
 from actionhero.settings import AppSettings
 from actionhero.transport import new_identifier
 from actionhero_tasks.batching import in_batches
+from actionhero_tasks.broker_signals import BrokerSignals
 from actionhero_tasks.encryption import Encryption
 from actionhero_tasks.job import JobState, StoreUnavailable
 from actionhero_tasks.job_factory import JobFactory
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from actionhero import Action, Application
     from actionhero.transport import RegisteredAction
+    from actionhero_tasks.dramatiq.application_broker import ApplicationBroker
     from actionhero_tasks.job import JobRecord, NewJob
     from actionhero_tasks.reports import JobId
     from actionhero_tasks.stores.store import JobStore
@@ -60,6 +62,7 @@ class Tasks:
         self._open_lock = threading.Lock()
         self._store: JobStore | None = None
         self._enqueuer: TransactionalEnqueuer | None = None
+        self.signals = BrokerSignals(app, lambda: self.store, self._jobs, self.use)
         # One thread, because a store has one connection.
         self._executor = SingleThreadExecutor("tasks")
 
@@ -152,7 +155,9 @@ class Tasks:
         try:
             async for items in in_batches(inputs, batch):
                 jobs = self._jobs.create_many(action, items, queue=queue)
-                await self._add([dataclasses.replace(job, batch=id, key=None) for job in jobs])
+                jobs = [dataclasses.replace(job, batch=id, key=None) for job in jobs]
+                jobs = self.signals.before_enqueue(jobs)
+                self.signals.after_enqueue(jobs, await self._add(jobs))
         finally:
             # After an error too, so that the fan-out ends when the jobs enqueued so far have.
             await self.use(lambda store: store.close_batch(id))
@@ -176,9 +181,13 @@ class Tasks:
         job = dataclasses.replace(
             job, schedule=action.name, key=f"{action.name}@{time}", deduplication_window_ms=0
         )
-        return await self.use(
+        [job] = self.signals.before_enqueue([job])
+        is_new = await self.use(
             lambda store: store.enqueue_scheduled(action.name, fire_ms, job, overlap=overlap)
         )
+        if is_new:
+            self.signals.after_enqueue([job], [job.id])
+        return is_new
 
     # -- status --------------------------------------------------------------------------------
 
@@ -277,6 +286,14 @@ class Tasks:
         """Delete a dead-lettered job, and return whether it was dead-lettered."""
         return await self.use(lambda store: store.discard(id))
 
+    @property
+    def broker(self) -> ApplicationBroker:
+        """The dramatiq broker of the application, with every action as an actor.
+
+        It is dramatiq's global broker while the application runs.
+        """
+        return self.signals.broker
+
     # -- the store -----------------------------------------------------------------------------
 
     @property
@@ -312,7 +329,8 @@ class Tasks:
             await self._executor.run(lambda: self.store.ping())
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the store, and restore dramatiq's global broker."""
+        self.signals.deactivate()
         self._executor.shutdown()
         if self._store is not None:
             self._store.close()
@@ -320,10 +338,14 @@ class Tasks:
     # -- adding jobs ---------------------------------------------------------------------------
 
     async def _enqueue(self, jobs: list[NewJob]) -> list[JobId]:
+        jobs = self.signals.before_enqueue(jobs)
         enqueuer = self.enqueuer
         if enqueuer is not None and enqueuer.in_transaction:
-            return await enqueuer.enqueue(jobs)
-        return ids_of(jobs, await self._add(jobs))
+            ids = await enqueuer.enqueue(jobs)
+        else:
+            ids = ids_of(jobs, await self._add(jobs))
+        self.signals.after_enqueue(jobs, ids)
+        return ids
 
     @property
     def enqueuer(self) -> TransactionalEnqueuer | None:

@@ -12,6 +12,7 @@ import click
 
 from actionhero.cli import format_option, write_json, write_rows
 from actionhero_tasks.commands.store_access import load_app, use_store
+from actionhero_tasks.dramatiq.global_broker import declarations, is_imported
 from actionhero_tasks.job import JobState
 from actionhero_tasks.reports import job_of
 from actionhero_tasks.worker.scheduler import schedules_of
@@ -44,6 +45,7 @@ _SCHEDULES: Final = {
     "timezone": "Time zone",
     "next": "Next",
 }
+_ACTORS: Final = {"actor": "Actor", "queue": "Queue", "priority": "Priority", "options": "Options"}
 
 
 @click.group(
@@ -52,7 +54,7 @@ _SCHEDULES: Final = {
 @format_option
 @click.pass_context
 def tasks(context: click.Context, format_: str) -> None:
-    """Show queues, workers and schedules; or manage dead letters."""
+    """Show queues, workers, schedules and actors of dramatiq; or manage dead letters."""
     if context.invoked_subcommand is not None:
         return
     app = load_app(context.obj)
@@ -63,6 +65,7 @@ def tasks(context: click.Context, format_: str) -> None:
         ("queues", _queue_rows(counts), _QUEUES),
         ("workers", _worker_rows(loads), _WORKERS),
         ("schedules", _schedule_rows(app, now), _SCHEDULES),
+        ("actors", _actor_rows(), _ACTORS),
     ]
     if format_ == "json":
         write_json({name: rows for name, rows, _ in listings})
@@ -169,6 +172,21 @@ def _schedule_rows(app: Application, now: int) -> list[dict[str, Any]]:
             "next": datetime.fromtimestamp(schedule.times.after(now) / 1000, UTC).isoformat(),
         }
         for schedule in schedules_of(app)
+    ]
+
+
+def _actor_rows() -> list[dict[str, Any]]:
+    """Return the actors of dramatiq; none if the application has not imported it."""
+    if not is_imported():
+        return []
+    return [
+        {
+            "actor": actor.actor_name,
+            "queue": actor.queue_name,
+            "priority": actor.priority,
+            "options": ", ".join(f"{name}={value}" for name, value in actor.options.items()),
+        }
+        for actor in sorted(declarations().actors.values(), key=lambda actor: actor.actor_name)
     ]
 
 

@@ -1,25 +1,23 @@
-"""`JobBroker`: the job store as a broker of dramatiq.
-
-dramatiq actors, native middleware and dramatiq workers can share the queues of the store, with the
-same leases and dead letters. Actions run without it: `Worker` claims jobs from the store directly.
-"""
+"""`JobBroker`: a job store as a broker of dramatiq."""
 
 from __future__ import annotations
 
-import threading
+import dataclasses
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from dramatiq import Broker, Consumer, Message, MessageProxy
-from dramatiq.errors import BrokerConnectionError, DecodeError, QueueJoinTimeout, QueueNotFound
+from dramatiq import Broker, Message
+from dramatiq.errors import QueueJoinTimeout, QueueNotFound
+from dramatiq.middleware import MiddlewareError
 
 from actionhero.transport import new_identifier
-from actionhero_tasks.job import JobState, NewJob, Settlement, SettlementKind, StoreUnavailable
-from actionhero_tasks.worker_id import new_worker_id
+from actionhero_tasks.dramatiq.consumer import JobConsumer, call_store
+from actionhero_tasks.dramatiq.messages import JobMessage, current_message
+from actionhero_tasks.dramatiq.signals import SignalTable
+from actionhero_tasks.job import JobState, NewJob
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from dramatiq import Middleware
 
@@ -28,23 +26,73 @@ if TYPE_CHECKING:
 
 #: How often `join` polls.
 POLL_SECONDS: Final = 0.02
-#: How often a consumer extends its lease, and sweeps.
-HEARTBEAT_SECONDS: Final = 2.0
-_UNDECODABLE: Final = b'{"message":"it is not a dramatiq message","type":"CONNECTION_ACTION_RUN"}'
+#: An option with a number of its own for each time a message is enqueued.
+ENQUEUED: Final = "enqueued"
 
 
 class JobBroker(Broker):
     """A dramatiq broker over a job store.
 
+    A message is a job with the same id. A message that dramatiq's middleware enqueues again after a
+    failure is the same job again, with the attempts counted.
+
     Args:
-        store: The store; the caller closes it.
+        store: The store, or a function that opens it; the caller closes it.
         middleware: See `dramatiq.Broker`.
     """
 
-    def __init__(self, store: JobStore, middleware: list[Middleware] | None = None) -> None:
+    def __init__(
+        self, store: JobStore | Callable[[], JobStore], middleware: list[Middleware] | None = None
+    ) -> None:
+        self._open_store = store if callable(store) else lambda: store
+        self._table: SignalTable | None = None
+        self._table_size = 0
         super().__init__(middleware)
         self.queues: set[str] = set()
-        self.store = store
+
+    @property
+    def store(self) -> JobStore:
+        """The job store. Its methods block."""
+        return self._open_store()
+
+    @property
+    def signals(self) -> SignalTable:
+        """The signals of the middleware."""
+        # The list is public, and packages insert into it.
+        if self._table is None or self._table_size != len(self.middleware):
+            self._table_size = len(self.middleware)
+            self._table = SignalTable(self.middleware)
+        return self._table
+
+    def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """Call the middleware before an event, in order.
+
+        Raises:
+            MiddlewareError: A middleware refuses it; of a message that is to be processed,
+                `SkipMessage`.
+        """
+        if signal == "process_message":
+            current_message.set(args[0] if isinstance(args[0], JobMessage) else None)
+        self._emit(self.signals, f"before_{signal}", args, kwargs)
+
+    def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """Call the middleware after an event, in reverse order. Their errors are logged."""
+        if signal == "process_message" and isinstance(args[0], JobMessage):
+            args[0].result = kwargs.get("result")
+        self._emit(self.signals, f"after_{signal}", args, kwargs)
+
+    def _emit(
+        self, table: SignalTable, signal: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        for hook, middleware in table.hooks(signal):
+            try:
+                hook(self, *args, **kwargs)
+            except Exception as error:
+                if isinstance(error, MiddlewareError) and signal.startswith("before_"):
+                    raise
+                self.logger.critical(
+                    "Unexpected failure in %s of %r.", signal, middleware, exc_info=True
+                )
 
     def declare_queue(self, queue_name: str) -> None:
         """Declare a queue, from which dramatiq workers consume."""
@@ -58,25 +106,23 @@ class JobBroker(Broker):
         return set(self.queues)
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
-        """Add a message to the store, and return it.
+        """Add a message to the store, and return it. It blocks until it is stored.
 
         Args:
             message: The message.
             delay: How many milliseconds to wait before it may run.
+
+        Raises:
+            BrokerConnectionError: The store cannot be reached.
         """
         self.declare_queue(message.queue_name)
         self.emit_before("enqueue", message, delay)
-        job = NewJob(
-            # A new id, because dramatiq enqueues a message again to retry it.
-            id=new_identifier(),
-            queue=message.queue_name,
-            action=message.actor_name,
-            body=message.encode(),
-            # High numbers are urgent in dramatiq, low ones here.
-            priority=-int(message.options.get("broker_priority", 0)),
-            delay_ms=delay or 0,
-        )
-        _call_store(lambda: self.store.add([job]))
+        current = current_message.get()
+        if current is not None and current.is_retry(message):
+            # The job of the failed message is settled as one to retry, in one step.
+            current.retry_delay_ms = delay or 0
+        else:
+            self._add(message, delay)
         self.emit_after("enqueue", message, delay)
         return message
 
@@ -88,7 +134,15 @@ class JobBroker(Broker):
         """
         if queue_name not in self.queues:
             raise QueueNotFound(queue_name)
-        return JobConsumer(self.store, queue_name, prefetch, timeout)
+        return JobConsumer(self.store, queue_name, prefetch, timeout, self.decode)
+
+    def decode(self, claim: Claim) -> Message[Any]:
+        """Decode the message of a job.
+
+        Raises:
+            DecodeError: It is not a message.
+        """
+        return Message.decode(claim.body)
 
     def flush(self, queue_name: str) -> None:
         """Cancel all waiting jobs of a queue.
@@ -99,7 +153,7 @@ class JobBroker(Broker):
         if queue_name not in self.queues:
             raise QueueNotFound(queue_name)
         for state in (JobState.READY, JobState.DELAYED):
-            while jobs := _call_store(lambda: self.store.jobs(state, queue_name)):  # noqa: B023 - called at once
+            while jobs := call_store(lambda: self.store.jobs(state, queue_name)):  # noqa: B023 - called at once
                 for job in jobs:
                     self.store.cancel(job.id)
 
@@ -127,132 +181,32 @@ class JobBroker(Broker):
                 raise QueueJoinTimeout(queue_name)
             time.sleep(POLL_SECONDS)
 
+    def _add(self, message: Message[Any], delay: int | None) -> None:
+        message.options[ENQUEUED] = new_identifier()
+        priority = message.options.get("broker_priority")
+        actor = self.actors.get(message.actor_name)
+        job = NewJob(
+            id=message.message_id,
+            queue=message.queue_name,
+            action=message.actor_name,
+            body=message.encode(),
+            # High numbers of `broker_priority` are urgent, and low ones of an actor, as here.
+            priority=-int(priority) if priority is not None else actor.priority if actor else 0,
+            delay_ms=delay or 0,
+        )
+        call_store(lambda: add_again(self.store, job))
 
-class JobMessage(MessageProxy):
-    """A message that a dramatiq worker processes.
 
-    Args:
-        message: The message.
-        claim: The claim of its job.
+def add_again(store: JobStore, job: NewJob) -> str:
+    """Add a job whose id may have been added before, and return the id of its message.
+
+    Composed messages, such as those of a group, may be enqueued any number of times: each is a job,
+    the first with the id of the message. If the deduplication key was added before, no job is
+    added, and the id of the earlier one is returned.
     """
-
-    def __init__(self, message: Message[Any], claim: Claim) -> None:
-        super().__init__(message)
-        self.claim = claim
-
-
-class JobConsumer(Consumer):
-    """Consumes one queue, as a worker with its own id.
-
-    Args:
-        store: The job store.
-        queue_name: The queue.
-        prefetch: How many messages may be unacknowledged.
-        timeout: How many milliseconds to wait for a message.
-    """
-
-    def __init__(self, store: JobStore, queue_name: str, prefetch: int, timeout: int) -> None:
-        self._store = store
-        self._queue_name = queue_name
-        self._prefetch = prefetch
-        self._timeout = timeout
-        self._worker_id = new_worker_id()
-        self._fetched: deque[JobMessage] = deque()
-        #: The ids and tokens of the jobs that are not settled.
-        self._unsettled: set[tuple[str, int]] = set()
-        self._wake_event = threading.Event()
-        # dramatiq acknowledges messages in other threads than the consumer's.
-        self._lock = threading.Lock()
-        self._next_heartbeat = 0.0
-        _call_store(lambda: store.register_worker(self._worker_id))
-        store.wake_events.add(self._wake_event)
-
-    def __next__(self) -> JobMessage | None:
-        """Return the next message, or `None` if there is none within the timeout."""
-        self._wake_event.clear()
-        if not self._fetched:
-            self._fetch()
-        if not self._fetched:
-            if len(self._unsettled) < self._prefetch:
-                _call_store(
-                    lambda: self._store.wait(self._worker_id, self._wake_event, self._timeout)
-                )
-            else:
-                self._wake_event.wait(self._timeout / 1000)
-            self._fetch()
-        return self._fetched.popleft() if self._fetched else None
-
-    def ack(self, message: MessageProxy) -> None:
-        """Acknowledge a message."""
-        self._settle_message(message, SettlementKind.DONE)
-
-    def nack(self, message: MessageProxy) -> None:
-        """Dead-letter a message."""
-        self._settle_message(message, SettlementKind.DEAD)
-
-    def requeue(self, messages: Iterable[MessageProxy]) -> None:
-        """Release messages that were not processed."""
-        for message in messages:
-            self._settle_message(message, SettlementKind.RELEASE)
-
-    def close(self) -> None:
-        """Release all unsettled messages, and remove the worker from the store."""
-        self._store.wake_events.discard(self._wake_event)
-        _call_store(lambda: self._store.remove_worker(self._worker_id, crashed=False))
-
-    def _fetch(self) -> None:
-        if (now := time.monotonic()) >= self._next_heartbeat:
-            self._next_heartbeat = now + HEARTBEAT_SECONDS
-            _call_store(lambda: self._store.record_heartbeat(self._worker_id))
-            _call_store(self._store.sweep)
-        with self._lock:
-            limit = self._prefetch - len(self._unsettled)
-            if limit <= 0:
-                return
-            claims, _ = _call_store(
-                lambda: self._store.settle_and_claim(self._worker_id, [self._queue_name], limit)
-            )
-            self._unsettled |= {(claim.id, claim.token) for claim in claims}
-        for claim in claims:
-            try:
-                self._fetched.append(JobMessage(Message.decode(claim.body), claim))
-            except DecodeError:
-                kind = SettlementKind.DEAD
-                self._settle(Settlement(claim.id, claim.token, kind, error=_UNDECODABLE))
-
-    def _settle_message(self, message: MessageProxy, kind: SettlementKind) -> None:
-        claim: Claim = message.claim
-        error = None
-        if kind is SettlementKind.DEAD and message._exception is not None:
-            error = _encode_exception(message._exception)
-        self._settle(Settlement(claim.id, claim.token, kind, error=error))
-
-    def _settle(self, settlement: Settlement) -> None:
-        with self._lock:
-            if (settlement.id, settlement.token) not in self._unsettled:
-                # dramatiq may acknowledge a message twice.
-                return
-            _call_store(
-                lambda: self._store.settle_and_claim(
-                    self._worker_id, [self._queue_name], 0, [settlement]
-                )
-            )
-            self._unsettled.discard((settlement.id, settlement.token))
-        self._wake_event.set()
-
-
-def _encode_exception(exception: BaseException) -> bytes:
-    from actionhero import TypedError
-    from actionhero_tasks.envelope import encode_error
-
-    # Without the message of the exception, which may contain a secret.
-    message = f"{type(exception).__name__} was raised; see the log of the worker"
-    return encode_error(TypedError(message))
-
-
-def _call_store(function: Callable[[], Any]) -> Any:
-    """Return the result of `function`; if the store is unavailable, raise dramatiq's error."""
-    try:
-        return function()
-    except StoreUnavailable as error:
-        raise BrokerConnectionError(str(error)) from error
+    [id] = store.add([job])
+    if id == job.id:
+        record = store.find(id)
+        if record is not None and record.body != job.body:
+            store.add([dataclasses.replace(job, id=new_identifier())])
+    return id

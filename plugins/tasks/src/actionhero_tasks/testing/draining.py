@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from actionhero.testing import RunningApp
 from actionhero_tasks.reports import job_of
 from actionhero_tasks.tasks import Tasks
+from actionhero_tasks.worker.dispatcher import JobDispatcher, emit_boot
 from actionhero_tasks.worker.runner import JobRunner
 from actionhero_tasks.worker_id import new_worker_id
 
@@ -29,7 +30,8 @@ async def drain(app: Application | RunningApp) -> list[Job]:
     """
     application = app.app if isinstance(app, RunningApp) else app
     tasks = application.get(Tasks)
-    runner = JobRunner(application, lambda *_: None)
+    dispatcher = JobDispatcher(JobRunner(application, lambda *_: None), tasks.broker)
+    emit_boot(tasks.broker, dispatcher, lambda: None)
     worker_id = new_worker_id()
     await tasks.use(lambda store: store.register_worker(worker_id))
     ids: list[str] = []
@@ -38,12 +40,16 @@ async def drain(app: Application | RunningApp) -> list[Job]:
             await tasks.use(lambda store: store.settle_and_claim(worker_id, None, BATCH))
         )[0]:
             for claim in claims:
-                settlement = await runner.run(claim)
-                await tasks.use(
+                settlement = await dispatcher.run(claim)
+                _, rejected = await tasks.use(
                     lambda store, s=settlement: store.settle_and_claim(worker_id, None, 0, [s])  # type: ignore[misc]
                 )
+                dispatcher.settled([settlement], rejected)
                 ids.append(claim.id)
     finally:
+        tasks.broker.emit_before("worker_shutdown", dispatcher)
+        await dispatcher.close()
+        tasks.broker.emit_after("worker_shutdown", dispatcher)
         await tasks.use(lambda store: store.remove_worker(worker_id, crashed=False))
     return await tasks.use(lambda store: _jobs(store, ids))
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from actionhero import Application
     from actionhero.transport import RegisteredAction
-    from actionhero_tasks.dramatiq.middleware_adapter import DramatiqMiddlewareAdapter
     from actionhero_tasks.job import Claim
 
 logger = logging.getLogger("actionhero.tasks")
@@ -71,16 +70,13 @@ class JobRunner:
     Args:
         app: The application.
         on_progress: Called when an action reports its progress.
-        middleware: Calls native dramatiq middleware, if there is any.
     """
 
     def __init__(
         self,
         app: Application,
         on_progress: Callable[[Claim, float, float | None], None],
-        middleware: DramatiqMiddlewareAdapter | None = None,
     ) -> None:
-        self._middleware = middleware
         self._pipeline = app.pipeline
         self._settings = app.get(TasksSettings)
         self._encryption = app.get(Tasks).encryption
@@ -94,22 +90,15 @@ class JobRunner:
         Raises:
             asyncio.CancelledError: The worker stops, and the job was interrupted.
         """
-        if self._middleware is None:
-            settlement, _ = await self._run(claim)
-            return settlement
-        message = self._middleware.before_job(claim)
-        if message is None:
-            logger.info("job %s was skipped by a dramatiq middleware", claim.id)
-            return Settlement(claim.id, claim.token, SettlementKind.DONE, result=b"null")
-        try:
-            settlement, outcome = await self._run(claim)
-        except asyncio.CancelledError as error:
-            self._middleware.after_job(message, None, error)
-            raise
-        self._middleware.after_job(message, outcome.value, outcome.error)
+        settlement, _ = await self.execute(claim)
         return settlement
 
-    async def _run(self, claim: Claim) -> tuple[Settlement, Outcome]:
+    async def execute(self, claim: Claim) -> tuple[Settlement, Outcome]:
+        """Run a job, and return its settlement, and the outcome of the call.
+
+        Raises:
+            asyncio.CancelledError: The worker stops, and the job was interrupted.
+        """
         policy = self._policies.get(claim.action)
         try:
             if policy is None:
@@ -142,16 +131,19 @@ class JobRunner:
             # The action cancelled itself.
             cancelled = ServiceUnavailable("The call was cancelled")
             outcome = Outcome(error=cancelled)
-        return self._settle(claim, outcome, policy), outcome
+        return self._settle(claim, outcome, policy)
 
-    def _settle(self, claim: Claim, outcome: Outcome, policy: _JobPolicy) -> Settlement:
+    def _settle(
+        self, claim: Claim, outcome: Outcome, policy: _JobPolicy
+    ) -> tuple[Settlement, Outcome]:
         if outcome.error is None:
             try:
                 result = encode_outcome(outcome)
             except Exception as failure:  # noqa: BLE001 - the author's serializers
                 outcome = self._pipeline.encoding_error_outcome(claim.action, failure)
             else:
-                return Settlement(claim.id, claim.token, SettlementKind.DONE, result=result)
+                done = Settlement(claim.id, claim.token, SettlementKind.DONE, result=result)
+                return done, outcome
         assert outcome.error is not None  # noqa: S101 - a success has returned
         settlement = retry_decision(claim, outcome.error, policy.retry)
         if settlement.kind is SettlementKind.DEAD:
@@ -161,7 +153,7 @@ class JobRunner:
                 claim.action,
                 outcome.error.message,
             )
-        return settlement
+        return settlement, outcome
 
     def _dead_letter(self, claim: Claim, error: TypedError) -> Settlement:
         logger.error("job %s is dead-lettered: %s", claim.id, error.message)

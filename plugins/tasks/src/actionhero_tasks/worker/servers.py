@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from typing import TYPE_CHECKING, ClassVar
 
 from actionhero import RunMode, Server
+from actionhero_tasks.dramatiq import IS_WORKER_PROCESS
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.store_factory import runs_embedded
 from actionhero_tasks.task import task_of
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from actionhero import Application
-    from actionhero_tasks.dramatiq.middleware_adapter import DramatiqMiddlewareAdapter
+    from actionhero_tasks.worker.dispatcher import JobDispatcher
     from actionhero_tasks.worker.scheduler import Scheduler
     from actionhero_tasks.worker.worker import Worker
 
@@ -41,38 +43,40 @@ class TaskServer(Server):
     def __init__(self, app: Application) -> None:
         self._settings = app.get(TasksSettings)
         self._worker: Worker | None = None
-        self._middleware: DramatiqMiddlewareAdapter | None = None
+        self._dispatcher: JobDispatcher | None = None
 
     async def start(self, app: Application) -> None:
         """Start claiming jobs."""
+        from actionhero_tasks.worker.dispatcher import JobDispatcher, emit_boot
         from actionhero_tasks.worker.runner import JobRunner
         from actionhero_tasks.worker.worker import Worker
 
         # Set if a supervisor has started this process.
         worker_id = os.environ.get(WORKER_ID_VARIABLE)
         tasks = app.get(Tasks)
-        self._middleware = _middleware_adapter(app, tasks)
-        runner = JobRunner(
-            app, lambda *progress: worker.record_progress(*progress), self._middleware
-        )
+        self._broker = broker = tasks.broker
+        runner = JobRunner(app, lambda *progress: worker.record_progress(*progress))
+        self._dispatcher = dispatcher = JobDispatcher(runner, broker)
         self._worker = worker = Worker(
             tasks.store,
             tasks.store,
-            runner.run,
+            dispatcher.run,
             worker_id=worker_id or new_worker_id(),
             queues=self._settings.queues or None,
             concurrency=self._settings.concurrency,
             sends_heartbeat=worker_id is None,
             on_poll=_heartbeat_callback(),
+            on_settled=dispatcher.settled,
+            on_thread=self._emit_consumer_thread,
         )
-        if self._middleware is not None:
-            self._middleware.worker_started(worker)
-        worker.start()
+        emit_boot(broker, worker, worker.start)
 
     async def stop_accepting(self) -> None:
         """Stop claiming jobs."""
         if self._worker is not None:
             self._worker.stop_claiming()
+            # At the beginning of the shutdown, as dramatiq does: it interrupts actors.
+            self._broker.emit_before("worker_shutdown", self._worker)
 
     async def finish(self) -> None:
         """Wait until no job is running."""
@@ -83,8 +87,16 @@ class TaskServer(Server):
         """Cancel and release the running jobs."""
         if self._worker is not None:
             await self._worker.close()
-            if self._middleware is not None:
-                self._middleware.worker_stopped(self._worker)
+            if self._dispatcher is not None:
+                await self._dispatcher.close()
+            self._broker.emit_after("worker_shutdown", self._worker)
+
+    def _emit_consumer_thread(self, starts: bool) -> None:
+        thread = threading.current_thread()
+        if starts:
+            self._broker.emit_after("consumer_thread_boot", thread)
+        else:
+            self._broker.emit_before("consumer_thread_shutdown", thread)
 
     def announcement(self) -> Sequence[str]:
         """Return a line with the queues and the concurrency."""
@@ -140,24 +152,12 @@ def servers_for(app: Application) -> list[Server]:
         return [SchedulerServer(app)]
     if app.mode is RunMode.WORKER:
         with_schedules = app.get(TasksSettings).scheduler
-        return [TaskServer(app), SchedulerServer(app)] if with_schedules else [TaskServer(app)]
+        servers: list[Server] = [] if IS_WORKER_PROCESS else [TaskServer(app)]
+        return [*servers, SchedulerServer(app)] if with_schedules else servers
     if not runs_embedded(app):
         return []
     recurs = any(task_of(action).recurs for action in app.actions)
     return [TaskServer(app), SchedulerServer(app)] if recurs else [TaskServer(app)]
-
-
-def _middleware_adapter(app: Application, tasks: Tasks) -> DramatiqMiddlewareAdapter | None:
-    """Return the adapter for native dramatiq middleware, or `None` if no plugin adds any."""
-    if not app.plugins.implementers("actionhero_tasks_middleware"):
-        return None
-    from dramatiq import Middleware
-
-    from actionhero_tasks.dramatiq.middleware_adapter import DramatiqMiddlewareAdapter
-
-    collected = app.plugins.collect("actionhero_tasks_middleware", Middleware, app=app)
-    app.raise_for_problems()
-    return DramatiqMiddlewareAdapter(tasks.store, [middleware for _, middleware in collected])
 
 
 def _heartbeat_callback() -> Callable[[bool], None]:

@@ -46,6 +46,9 @@ class Worker:
         concurrency: How many jobs run concurrently.
         sends_heartbeat: Whether the worker extends its own lease; not if a supervisor does.
         on_poll: Called about once a second, in the thread; `True` if the store is available.
+        on_settled: Called in the thread with settlements that the store has, and the ids of those
+            that it rejected.
+        on_thread: Called in the thread: with `True` when it starts, with `False` when it ends.
     """
 
     def __init__(
@@ -59,6 +62,8 @@ class Worker:
         concurrency: int,
         sends_heartbeat: bool,
         on_poll: Callable[[bool], None] = lambda _: None,
+        on_settled: Callable[[Sequence[Settlement], Sequence[str]], None] = lambda *_: None,
+        on_thread: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self.worker_id = worker_id
         self._source = source
@@ -68,6 +73,8 @@ class Worker:
         self._concurrency = concurrency
         self._sends_heartbeat = sends_heartbeat
         self._on_poll = on_poll
+        self._on_settled = on_settled
+        self._on_thread = on_thread
         self._wake_event = threading.Event()
         self._stopping = False
         self._closing = False
@@ -87,7 +94,7 @@ class Worker:
         """Start claiming jobs."""
         self._loop = asyncio.get_running_loop()
         self._source.wake_events.add(self._wake_event)
-        self._thread = threading.Thread(target=self._poll, name="tasks-worker", daemon=True)
+        self._thread = threading.Thread(target=self._run_thread, name="tasks-worker", daemon=True)
         self._thread.start()
 
     def stop_claiming(self) -> None:
@@ -171,6 +178,13 @@ class Worker:
 
     # -- in the thread -------------------------------------------------------------------------
 
+    def _run_thread(self) -> None:
+        self._on_thread(True)
+        try:
+            self._poll()
+        finally:
+            self._on_thread(False)
+
     def _poll(self) -> None:
         active = 0
         unsettled: list[Settlement] = []
@@ -224,6 +238,7 @@ class Worker:
                 id,
                 extra={"job": id},
             )
+        self._on_settled(unsettled, rejected)
         return claims
 
     def _wait(self, seconds: float, *, has_capacity: bool, claims: list[Claim]) -> None:

@@ -1,0 +1,32 @@
+"""`ActionJobs`: what the broker of an application needs to create jobs of actions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from actionhero_tasks.encryption import Encryption
+    from actionhero_tasks.job import JobMessageFields, NewJob
+
+
+class ActionJobs(Protocol):
+    """Creates jobs of actions: `JobFactory`, which is in an upper layer."""
+
+    encryption: Encryption
+
+    def create_from_message(
+        self,
+        action: str,
+        inputs: Any,
+        delay: timedelta,
+        queue: str,
+        priority: int | None,
+        message: JobMessageFields,
+    ) -> NewJob:
+        """Validate the inputs of an action, and return its job.
+
+        Raises:
+            InvalidInput: The inputs are invalid.
+        """

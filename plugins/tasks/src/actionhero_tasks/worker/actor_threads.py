@@ -1,0 +1,158 @@
+"""`ActorThreads`: dramatiq's worker threads, which run the jobs of actors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from queue import PriorityQueue
+from typing import TYPE_CHECKING, Any, Final
+
+from dramatiq.errors import DecodeError
+from dramatiq.worker import WorkerThread, _WorkQueueItem
+
+from actionhero_tasks.dramatiq.messages import JobMessage, encode_exception
+from actionhero_tasks.job import Settlement, SettlementKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actionhero_tasks.dramatiq.application_broker import ApplicationBroker
+    from actionhero_tasks.job import Claim
+
+#: How often an idle thread checks whether it should end, in milliseconds.
+TIMEOUT_MS: Final = 60_000
+#: How long to wait for the end of the threads.
+JOIN_SECONDS: Final = 0.5
+_ACK: Final = ("before_ack", "after_ack", "before_nack", "after_nack")
+#: Ends a thread that waits for a message.
+_END: Final = object()
+
+
+class ActorThreads:
+    """Runs jobs in threads of dramatiq, as many as jobs run at the same time.
+
+    Args:
+        broker: The broker of the application.
+        await_settlement: Calls a function once the settlement of a job has been stored.
+    """
+
+    def __init__(
+        self,
+        broker: ApplicationBroker,
+        await_settlement: Callable[[str, Callable[[bool], None]], None],
+    ) -> None:
+        self._broker = broker
+        self._loop = asyncio.get_running_loop()
+        self._await_settlement = await_settlement
+        self._queue: PriorityQueue[Any] = PriorityQueue()
+        self._threads: list[_Thread] = []
+        self._busy = 0
+
+    async def run(self, claim: Claim) -> Settlement:
+        """Run a job in a thread, and return its settlement.
+
+        Raises:
+            asyncio.CancelledError: The worker stops. The thread continues, without a result.
+        """
+        try:
+            message = JobMessage(self._broker.decode(claim), claim)
+        except DecodeError as error:
+            encoded = encode_exception(error)
+            return Settlement(claim.id, claim.token, SettlementKind.DEAD, error=encoded)
+        settled: asyncio.Future[Settlement] = self._loop.create_future()
+        message.on_settlement = lambda settlement: self._set(settled, settlement)
+        self._busy += 1
+        if self._busy > len(self._threads):
+            self._start_thread()
+        self._queue.put(_WorkQueueItem(self._broker.get_actor(claim.action).priority, message))
+        try:
+            return await settled
+        except asyncio.CancelledError:
+            message.is_abandoned = True
+            raise
+        finally:
+            self._busy -= 1
+
+    async def close(self) -> None:
+        """End the threads, each after its job. Released jobs are not waited for."""
+        for thread in self._threads:
+            thread.stop()
+        for _ in self._threads:
+            self._queue.put(_WorkQueueItem(0, _END))  # type: ignore[arg-type]
+        if self._threads:
+            await asyncio.to_thread(self._join)
+
+    def _join(self) -> None:
+        deadline = time.monotonic() + JOIN_SECONDS
+        for thread in self._threads:
+            thread.join(max(deadline - time.monotonic(), 0))
+
+    def _start_thread(self) -> None:
+        thread = _Thread(
+            broker=self._broker,
+            consumers=_Consumers(self._post_process),
+            work_queue=self._queue,
+            worker_timeout=TIMEOUT_MS,
+        )
+        self._threads.append(thread)
+        thread.start()
+
+    def _post_process(self, message: JobMessage) -> None:
+        """Settle a message that was processed. Called in its thread."""
+        settlement = message.settle()
+        emits = self._broker.signals.has_hooks(*_ACK) and not message.is_abandoned
+        if settlement.kind is SettlementKind.RELEASE or not emits:
+            message.on_settlement(settlement)
+            return
+        signal = "nack" if message.failed else "ack"
+        stored = threading.Event()
+        accepted = False
+
+        def resume(is_accepted: bool) -> None:
+            nonlocal accepted
+            accepted = is_accepted
+            stored.set()
+
+        self._await_settlement(message.claim.id, resume)
+        self._broker.emit_before(signal, message)
+        message.on_settlement(settlement)
+        stored.wait()
+        if accepted:
+            self._broker.emit_after(signal, message)
+
+    def _set(self, future: asyncio.Future[Settlement], settlement: Settlement) -> None:
+        def set_result() -> None:
+            if not future.done():
+                future.set_result(settlement)
+
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(set_result)
+
+
+class _Thread(WorkerThread):
+    """A worker thread of dramatiq, which a message can end."""
+
+    def process_message(self, message: Any) -> None:
+        """Process a message as dramatiq does."""
+        if message is not _END:
+            super().process_message(message)
+
+
+class _Consumers(dict[str, Any]):
+    """The consumer of each queue, as far as a worker thread needs it."""
+
+    def __init__(self, post_process: Callable[[JobMessage], None]) -> None:
+        super().__init__()
+        self._consumer = _Consumer(post_process)
+
+    def __missing__(self, queue_name: str) -> _Consumer:
+        return self._consumer
+
+
+class _Consumer:
+    """Post-processes messages in place of dramatiq's `ConsumerThread`."""
+
+    def __init__(self, post_process: Callable[[JobMessage], None]) -> None:
+        self.post_process_message = post_process
