@@ -1,0 +1,1 @@
+"""A small application whose jobs use dramatiq: actors, compositions, results, middleware."""
