@@ -64,7 +64,9 @@ class Publish(Action):
         render, deliver = broker.get_actor("issue:render"), broker.get_actor("issue:deliver")
         text = {"text": inputs.text, "signature": inputs.signature}
         counted = count_words.send(inputs.text)
-        measured = pipeline([word_lengths.message(inputs.text), count_words.message()]).run()
+        measured = pipeline(
+            [word_lengths.message(inputs.text), count_words.message_with_options()]
+        ).run()
         mails = group(
             [render.message(**text) | deliver.message(recipient=name) for name in ("ada", "grace")]
         )

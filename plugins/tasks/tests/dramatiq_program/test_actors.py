@@ -18,6 +18,7 @@ from actionhero import BootError, RunMode, hookimpl
 from actionhero_tasks import JobState, Tasks
 from actionhero_tasks.job import NewJob
 from actionhero_tasks.testing import drain
+from actionhero_tasks.worker.actor_threads import JobInterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -261,6 +262,35 @@ async def test_a_stopping_worker_waits_for_actors(tasks_app: Callable[..., Any])
 
     assert record is not None
     assert (record.state, record.result) == (JobState.DONE, b'"done"')
+
+
+async def test_a_cancelled_actor_is_interrupted(tasks_app: Callable[..., Any]) -> None:
+    """And the next job of its thread is not."""
+    started, interrupted = threading.Event(), threading.Event()
+
+    @dramatiq.actor
+    def spin() -> None:
+        started.set()
+        try:
+            while True:
+                time.sleep(0.001)
+        except JobInterrupted:
+            interrupted.set()
+            raise
+
+    @dramatiq.actor
+    def work() -> str:
+        return "done"
+
+    async with tasks_app(concurrency=1) as app:
+        tasks = app.get(Tasks)
+        cancelled = spin.send()
+        await asyncio.to_thread(started.wait, 30)
+        await tasks.cancel(cancelled.message_id)
+        jobs = [await tasks.wait(id) for id in (cancelled.message_id, work.send().message_id)]
+
+    assert interrupted.is_set()
+    assert [job.state for job in jobs] == [JobState.CANCELLED, JobState.DONE]
 
 
 async def test_a_message_without_an_actor_is_dead_lettered(tasks_app: Callable[..., Any]) -> None:

@@ -140,8 +140,7 @@ async def test_sentry_reports_failures_of_jobs(
     by_id = {event["extra"]["dramatiq_message_id"]: event for event in errors}
     assert set(by_id) == set(ids)
     types = {
-        id: [value["type"] for value in event["exception"]["values"]]
-        for id, event in by_id.items()
+        id: [value["type"] for value in event["exception"]["values"]] for id, event in by_id.items()
     }
     assert "ValueError" in types[ids[0]]
     assert types[ids[1]] == ["KeyError"]

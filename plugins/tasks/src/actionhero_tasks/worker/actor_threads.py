@@ -10,6 +10,7 @@ from queue import PriorityQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from dramatiq.errors import DecodeError
+from dramatiq.middleware import Interrupt, raise_thread_exception
 from dramatiq.worker import WorkerThread, _WorkQueueItem
 
 from actionhero_tasks.dramatiq.messages import JobMessage, encode_exception
@@ -54,7 +55,8 @@ class ActorThreads:
         """Run a job in a thread, and return its settlement.
 
         Raises:
-            asyncio.CancelledError: The worker stops. The thread continues, without a result.
+            asyncio.CancelledError: The worker stops, or the job was cancelled. Its thread is
+                interrupted as soon as it executes Python code.
         """
         try:
             message = JobMessage(self._broker.decode(claim), claim)
@@ -71,6 +73,8 @@ class ActorThreads:
             return await settled
         except asyncio.CancelledError:
             message.is_abandoned = True
+            for thread in self._threads:
+                thread.interrupt(message)
             raise
         finally:
             self._busy -= 1
@@ -131,13 +135,35 @@ class ActorThreads:
             self._loop.call_soon_threadsafe(set_result)
 
 
+class JobInterrupted(Interrupt):
+    """Raised in the thread of a job that was cancelled or released."""
+
+
 class _Thread(WorkerThread):
-    """A worker thread of dramatiq, which a message can end."""
+    """A worker thread of dramatiq that can be interrupted, and ended by a message."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._lock = threading.Lock()
+        self._current: Any = None
+
+    def interrupt(self, message: JobMessage) -> None:
+        """Interrupt the thread if it processes a message."""
+        with self._lock:
+            if self._current is message and self.ident is not None:
+                raise_thread_exception(self.ident, JobInterrupted)
 
     def process_message(self, message: Any) -> None:
         """Process a message as dramatiq does."""
-        if message is not _END:
+        if message is _END:
+            return
+        # The exception may be raised after the message was processed.
+        with contextlib.suppress(JobInterrupted):
+            with self._lock:
+                self._current = message
             super().process_message(message)
+            with self._lock:
+                self._current = None
 
 
 class _Consumers(dict[str, Any]):
