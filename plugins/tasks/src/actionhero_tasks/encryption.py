@@ -56,6 +56,11 @@ class Encryption:
         values: dict[str, Any] = loads(plaintext)
         return values
 
+    def mac(self, data: bytes) -> str:
+        """Return a digest of data that may be guessed, which needs the key."""
+        key = blake2b(self._secret_key().encode(), digest_size=32, person=b"actionhero.keys")
+        return blake2b(data, digest_size=32, key=key.digest()).hexdigest()
+
     def _aes(self) -> Any:
         if self._cipher is None:
             # Most jobs have no secrets, and most processes do not need this import.

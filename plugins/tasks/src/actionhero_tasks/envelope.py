@@ -202,33 +202,57 @@ def validated_inputs(action: RegisteredAction, inputs: Any) -> dict[str, Any]:
     Raises:
         InvalidInput: They are invalid; the message is that of the pipeline.
     """
+    values = _values(action, inputs)
+    if not _is_instance(action, inputs):
+        # An instance was validated when it was created.
+        _parse(action, _payload(inputs, values))
+    return values
+
+
+def parsed_inputs(action: RegisteredAction, inputs: Any) -> Any:
+    """Return the inputs as the action receives them in its job.
+
+    Raises:
+        InvalidInput: They are invalid; the message is that of the pipeline.
+    """
+    return _parse(action, _payload(inputs, _values(action, inputs)))
+
+
+def _values(action: RegisteredAction, inputs: Any) -> dict[str, Any]:
+    """Return inputs by the names that clients use, so that a worker can validate them."""
     schema = action.inputs
-    payload: TextPayload | ValuePayload
     if inputs is None or isinstance(inputs, Mapping):
-        values = {name: _json_value(value) for name, value in (inputs or {}).items()}
-        payload = ValuePayload(values)
-    elif isinstance(inputs, TextPayload):
-        values = {name: list(texts) for name, texts in inputs.text.items()}
-        payload = inputs
-    elif isinstance(schema.type, type) and isinstance(inputs, schema.type):
-        # An instance was validated when it was created. By the names that clients use, so that the
-        # worker can validate the inputs again.
+        return {name: _json_value(value) for name, value in (inputs or {}).items()}
+    if isinstance(inputs, TextPayload):
+        return {name: list(texts) for name, texts in inputs.text.items()}
+    if _is_instance(action, inputs):
         return {
             field.name: _json_value(getattr(inputs, field.attribute)) for field in schema.fields
         }
-    else:
-        raise TypeError(
-            f"inputs are {type(inputs).__name__!r}; pass a mapping, or an instance of "
-            f"{getattr(schema.type, '__name__', schema.type)!r}"
-        )
+    raise TypeError(
+        f"inputs are {type(inputs).__name__!r}; pass a mapping, or an instance of "
+        f"{getattr(schema.type, '__name__', schema.type)!r}"
+    )
+
+
+def _is_instance(action: RegisteredAction, inputs: Any) -> bool:
+    type_ = action.inputs.type
+    is_other = inputs is None or isinstance(inputs, Mapping | TextPayload)
+    return isinstance(type_, type) and not is_other and isinstance(inputs, type_)
+
+
+def _payload(inputs: Any, values: dict[str, Any]) -> TextPayload | ValuePayload:
+    return inputs if isinstance(inputs, TextPayload) else ValuePayload(values)
+
+
+def _parse(action: RegisteredAction, payload: TextPayload | ValuePayload) -> Any:
     try:
-        payload.parse(schema)
+        return payload.parse(action.inputs)
     except TypedError as error:
         # The message of a custom validator may contain a secret.
         handler = ErrorHandler(show_tracebacks=False, keep_tracebacks=False)
         redacted = handler.reject(error, action, payload).error
         raise redacted or error from None
-    return values
 
 
 def _json_value(value: Any, depth: int = 0) -> Any:

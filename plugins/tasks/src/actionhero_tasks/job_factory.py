@@ -127,7 +127,7 @@ class JobFactory:
                 user=user,
                 message_options=message.options,
             )
-            job_key = key if unique_for is None else key_of(registered, item)
+            job_key = key if unique_for is None else key_of(registered, item, self._encryption)
             yield NewJob(
                 id,
                 queue,

@@ -229,3 +229,16 @@ def test_an_unavailable_broker_fails_the_start_of_a_worker_but_not_enqueueing(
     assert "RabbitMQ at 127.0.0.1:1: " in checks["tasks.broker"]["message"]
     assert "even through RabbitMQ" in checks["tasks.store"]["message"]
     assert "hunter2" not in started.stderr + enqueued.stderr + doctor.stdout + doctor.stderr
+
+
+def test_enqueue_reports_an_earlier_job_with_the_same_key(deployment: Deployment) -> None:
+    """With its state on stderr, and its id."""
+    first = deployment.run("enqueue", "--key", "a", "work")
+    second = deployment.run("enqueue", "--key", "a", "work")
+    deployment.run("job", "cancel", first.stdout.strip())
+    third = deployment.run("enqueue", "--key", "a", "work")
+
+    assert (second.returncode, second.stdout) == (0, first.stdout)
+    assert "no new job: an earlier one with the same key is ready" in second.stderr
+    assert third.stdout != first.stdout
+    assert third.stderr == ""

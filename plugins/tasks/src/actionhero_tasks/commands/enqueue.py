@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actionhero import TypedError
+from actionhero import NotFound, TypedError
 from actionhero.cli import ActionGroup, loaded_app, reserve_stdout, write_error
 from actionhero.transport import TextPayload, new_identifier, run_interruptible
 from actionhero_tasks.job_options import MAX_DELAY, MAX_PRIORITY
@@ -32,9 +32,11 @@ class EnqueueGroup(ActionGroup):
         app = loaded_app(context)
         try:
             with reserve_stdout():
-                id = run_interruptible(_enqueue(app, name, text, context.meta[OPTIONS]))
+                id, state = run_interruptible(_enqueue(app, name, text, context.meta[OPTIONS]))
         except TypedError as error:
             write_error(error, new_identifier())
+        if state is not None:
+            click.echo(f"no new job: an earlier one with the same key is {state}", err=True)
         click.echo(id)
 
 
@@ -71,6 +73,7 @@ def enqueue(
 
     Options of this command precede NAME, the action's inputs follow it.
     `actionhero enqueue NAME --help` lists them. A worker runs the job, or a server that runs jobs.
+    If an earlier job has the same key, its id is printed, and its state on stderr.
 
     Exit codes: 0 success; 2 usage error; 65 invalid inputs; 69 the job store cannot be reached;
     78 invalid settings or plugins.
@@ -90,10 +93,17 @@ def enqueue(
 
 async def _enqueue(
     app: Application, name: str, text: Mapping[str, list[Any]], options: Mapping[str, Any]
-) -> str:
+) -> tuple[str, str | None]:
+    """Enqueue an action; return the id of the job, and the state of one that is not new."""
     # The application is not started.
     tasks = Tasks(app)
     try:
-        return await tasks.enqueue(name, TextPayload(text), **options)
+        id = await tasks.enqueue(name, TextPayload(text), **options)
+        if id.is_new:
+            return id, None
+        try:
+            return id, (await tasks.job(id)).state
+        except NotFound:
+            return id, "no longer stored"
     finally:
         tasks.close()

@@ -154,6 +154,54 @@ class StoreContract(CancellationContract, FanOutContract, WorkerContract):
         assert store.add([second, other]) == [first.id, other.id]
         assert [claim.id for claim in store.settle_and_claim("one", None, 10)[0]] == [other.id]
 
+    def test_a_cancelled_or_discarded_job_frees_its_key(self, store: JobStore) -> None:
+        """Of whatever state; a job that ended otherwise keeps it, and so does a newer job."""
+
+        def add(priority: int = 0) -> tuple[str, bool]:
+            job = new_job(key="a", deduplication_window_ms=60_000, priority=priority)
+            [id] = store.add([job])
+            return id, id == job.id
+
+        def settle(kind: SettlementKind) -> str:
+            [claim] = store.settle_and_claim("one", None, 1)[0]
+            store.settle_and_claim("one", None, 0, [new_settlement(claim, kind)])
+            return claim.id
+
+        ready, _ = add()
+        store.cancel(ready)
+        _, is_new_after_cancel = add()
+        [claim] = store.settle_and_claim("one", None, 1)[0]
+        store.cancel(claim.id)
+        _, is_new_while_running = add()
+        store.settle_and_claim("one", None, 0, [new_settlement(claim, SettlementKind.CANCEL)])
+        _, is_new_after_running = add()
+        dead = settle(SettlementKind.DEAD)
+        _, is_new_while_dead = add()
+        store.discard(dead)
+        _, is_new_after_discard = add()
+        settle(SettlementKind.DONE)
+        store.discard(dead)
+        store.cancel(ready)
+        _, is_new_after_end = add()
+
+        assert is_new_after_cancel
+        assert is_new_after_running
+        assert is_new_after_discard
+        assert not is_new_while_running
+        assert not is_new_while_dead
+        assert not is_new_after_end
+
+    def test_a_cancelled_job_of_a_crashed_worker_frees_its_key(self, store: JobStore) -> None:
+        """It is cancelled in place of its next run."""
+        first = new_job(key="a", deduplication_window_ms=60_000)
+        store.add([first])
+        store.settle_and_claim("one", None, 1)
+        store.cancel(first.id)
+        store.remove_worker("one", crashed=True)
+        second = new_job(key="a", deduplication_window_ms=60_000)
+
+        assert store.add([second]) == [second.id]
+
     def test_a_key_expires_after_its_window(self, store: JobStore) -> None:
         """The next job with the key is added."""
         first = new_job(key="a", deduplication_window_ms=40)

@@ -114,6 +114,14 @@ local count_in_batch
 -- Suspects, and jobs that a broker delivers, are reported as ready.
 local REPORTED = {suspect = 'ready', sending = 'ready', sent = 'ready'}
 
+-- The next job with the deduplication key of a job that was cancelled or discarded is new.
+local function free_key(id)
+  local key = redis.call('HGET', P .. 'job:' .. id, 'key')
+  if key and redis.call('GET', P .. 'key:' .. key) == id then
+    redis.call('DEL', P .. 'key:' .. key)
+  end
+end
+
 local function move(id, job, state)
   local queue, seq, old = job.queue, job.seq, job.state
   if old == 'ready' then
@@ -147,6 +155,7 @@ local function move(id, job, state)
     if tonumber(job.attempts) > 0 then redis.call('SADD', P .. 'retrying:' .. queue, id) end
   elseif state == 'done' or state == 'cancelled' then
     redis.call('ZADD', P .. 'ended', now, id)
+    if state == 'cancelled' then free_key(id) end
   end
   redis.call('ZADD', state_key(REPORTED[state] or state, queue), seq, id)
   if job.batch ~= '' then count_in_batch(id, job, old, state) end

@@ -266,6 +266,7 @@ DISCARD: Final = (
     + """
 local job = load_job(ARGV[1])
 if not job or job.state ~= 'dead' then return 0 end
+free_key(ARGV[1])
 delete_job(ARGV[1], job)
 return 1
 """

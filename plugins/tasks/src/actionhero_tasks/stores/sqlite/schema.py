@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 #: Incremented when the tables change; a file of another version is rejected.
-VERSION: Final = 5
+VERSION: Final = 6
 
 #: The states of jobs; integers, because every index contains them.
 READY: Final = 0
@@ -137,6 +137,14 @@ CREATE TABLE IF NOT EXISTS keys (
     until_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS old_keys ON keys (until_ms);
+CREATE TRIGGER IF NOT EXISTS job_cancelled AFTER UPDATE OF state ON jobs
+WHEN NEW.state = {CANCELLED} AND NEW.key IS NOT NULL BEGIN
+    DELETE FROM keys WHERE key = NEW.key AND id = NEW.id;
+END;
+CREATE TRIGGER IF NOT EXISTS job_discarded AFTER DELETE ON jobs
+WHEN OLD.state = {DEAD} AND OLD.key IS NOT NULL BEGIN
+    DELETE FROM keys WHERE key = OLD.key AND id = OLD.id;
+END;
 CREATE TABLE IF NOT EXISTS fire_times (
     name TEXT PRIMARY KEY,
     fire_ms INTEGER NOT NULL
