@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from actionhero_tasks.job import JobState as JobState
     from actionhero_tasks.job import Settlement as Settlement
     from actionhero_tasks.job import SettlementKind as SettlementKind
+    from actionhero_tasks.queue_limits import Queue as Queue
     from actionhero_tasks.reports import FanOut as FanOut
     from actionhero_tasks.reports import Job as Job
     from actionhero_tasks.reports import JobId as JobId
@@ -26,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         ".job": ["JobState", "Settlement", "SettlementKind"],
+        ".queue_limits": ["Queue"],
         ".reports": ["FanOut", "Job", "JobId"],
         ".settings": ["TasksSettings"],
         ".task": ["Task"],

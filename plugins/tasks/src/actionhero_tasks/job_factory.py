@@ -105,7 +105,8 @@ class JobFactory:
         registered = actions.find(action) if isinstance(action, str) else actions.of_type(action)
         task = task_of(registered)
         name = registered.name
-        queue = queue or task.queue
+        # Without the limits of a `Queue`.
+        queue = str(queue or task.queue)
         priority = task.priority if priority is None else priority
         check_priority(priority)
         check_text("queue", queue)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 from actionhero import BootError, RunMode
+from actionhero_tasks.queue_limits import limits_of
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.stores.backend import StoreBackend
 from actionhero_tasks.task import task_of
@@ -108,6 +109,7 @@ def open_store(app: Application) -> JobStore:
     """
     backend = select_store(app)
     store = backend.open(app)
+    store.queue_limits = limits_of(app)
     url = app.get(TasksSettings).broker_url
     outbox = store.outbox()
     if url is None:
@@ -123,7 +125,11 @@ def open_store(app: Application) -> JobStore:
         )
     from actionhero_tasks.brokers.brokered_store import BrokeredStore
 
-    queues = {task_of(action).queue for action in app.actions}
+    counts = outbox.sent_counts()
+    for queue in store.queue_limits.keys() & counts:
+        # They are not delivered by the broker any more.
+        outbox.reset_sent(queue, store.now_ms() + 1, counts[queue])
+    queues = {str(task_of(action).queue) for action in app.actions}
     return BrokeredStore(store, outbox, select_broker(app, url).open(app, url), queues)
 
 

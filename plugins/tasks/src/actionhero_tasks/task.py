@@ -23,7 +23,7 @@ class Task:
     Every action can be enqueued; this overrides the settings for one action.
     """
 
-    #: The queue of its jobs.
+    #: The queue of its jobs: a name, or a `Queue` with limits.
     queue: str = DEFAULT_QUEUE
     #: The action recurs at this interval.
     every: timedelta | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from actionhero_tasks.queue_limits import limit_errors
 from actionhero_tasks.task import task_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def validate_tasks(app: Application) -> list[str]:
                     f"{location} recurs, and requires {', '.join(map(repr, required))}, which a "
                     "schedule does not provide; declare defaults"
                 )
-    return errors
+    return [*errors, *limit_errors(app)]
 
 
 def _field_errors(task: Task) -> Iterator[str]:

@@ -42,6 +42,8 @@ class BrokeredStore(WrappedStore):
     the job or it is no longer ready, the message is dropped. A job whose message was lost is sent
     again. Messages are received only when a job can start, so a crashed worker holds none.
 
+    Jobs of queues with limits are not sent, because a claim in the store observes the limits.
+
     While the broker is unavailable jobs are stored, and sent later.
 
     Args:
@@ -96,13 +98,18 @@ class BrokeredStore(WrappedStore):
         limit: int,
         settlements: Sequence[Settlement] = (),
     ) -> tuple[list[Claim], list[str]]:
-        # With the limit 0, which also makes due jobs ready, and claims nothing.
-        _, rejected = super().settle_and_claim(worker_id, queues, 0, settlements)
+        limited = self._outbox.excluded_queues = frozenset(self.queue_limits)
+        if queues is not None:
+            limited = limited.intersection(queues)
+        # Usually with the limit 0, which also makes due jobs ready, and claims nothing.
+        claims, rejected = super().settle_and_claim(
+            worker_id, sorted(limited), limit if limited else 0, settlements
+        )
         self._send()
-        if limit <= 0:
-            return [], rejected
-        claims = self._outbox.claim(worker_id, queues, [])
+        if limit <= len(claims):
+            return claims, rejected
         try:
+            claims += self._outbox.claim(worker_id, queues, [])
             if not self._outage:
                 for deliveries in self._receive(queues, limit, claims):
                     claims += self._claim_delivered(worker_id, queues, deliveries)
@@ -155,6 +162,7 @@ class BrokeredStore(WrappedStore):
         """Send the unsent jobs, unless the broker is unavailable."""
         if self._outage:
             return
+        self._outbox.excluded_queues = frozenset(self.queue_limits)
         jobs = self._outbox.begin_sending(MAX_SENT)
         if not jobs:
             return
@@ -246,8 +254,11 @@ class BrokeredStore(WrappedStore):
 
         def claim() -> None:
             self._store_foreign(deliveries)
-            ids = [delivery.job_id for _, delivery in deliveries]
-            claims.extend(self._outbox.claim(worker_id, queues, ids))
+            ids = [
+                delivery.job_id for queue, delivery in deliveries if queue not in self.queue_limits
+            ]
+            if ids:
+                claims.extend(self._outbox.claim(worker_id, queues, ids))
 
         self._process([delivery for _, delivery in deliveries], claim)
         return claims

@@ -8,7 +8,7 @@ from actionhero_tasks.stores.store import JobStore
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from actionhero_tasks.job import (
         BatchRecord,
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Settlement,
         Totals,
     )
+    from actionhero_tasks.queue_limits import QueueLimit
 
 
 class WrappedStore(JobStore):
@@ -30,10 +31,19 @@ class WrappedStore(JobStore):
     """
 
     def __init__(self, inner: JobStore) -> None:
-        super().__init__()
+        # Not the constructor of the base class: all its attributes are those of the other store, so
+        # that a notification of one wakes the workers of the other.
         self.inner = inner
-        # Shared, so that a notification of one store wakes the workers of the other.
         self.wake_events = inner.wake_events
+
+    @property
+    def queue_limits(self) -> Mapping[str, QueueLimit]:
+        """The limits of the other store."""
+        return self.inner.queue_limits
+
+    @queue_limits.setter
+    def queue_limits(self, limits: Mapping[str, QueueLimit]) -> None:
+        self.inner.queue_limits = limits
 
     def add(self, jobs: Sequence[NewJob]) -> list[str]:
         return self.inner.add(jobs)

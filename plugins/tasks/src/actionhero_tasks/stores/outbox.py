@@ -30,8 +30,13 @@ class Outbox(ABC):
     sent when the broker has stored the message; until then no other process sends it. A worker that
     receives the message claims the job by its id, and only the first claim succeeds.
 
+    Jobs of `excluded_queues` are not sent, and their suspects are not claimed here: the store's own
+    claims start them.
+
     Every method blocks, may be called from any thread, and is atomic, as those of the store.
     """
+
+    excluded_queues: frozenset[str] = frozenset()
 
     @abstractmethod
     def begin_sending(self, limit: int) -> list[ReadyJob]:

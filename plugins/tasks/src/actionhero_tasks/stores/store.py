@@ -12,7 +12,9 @@ from actionhero_tasks.stores.worker_registry import WorkerRegistry
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Mapping
 
+    from actionhero_tasks.queue_limits import QueueLimit
     from actionhero_tasks.stores.outbox import Outbox
 
 #: The number of worker crashes after which a job is dead-lettered.
@@ -35,6 +37,9 @@ class JobStore(JobQueue, WorkerRegistry, JobInspection, SchedulesAndBatches):
 
     def __init__(self) -> None:
         self.wake_events: set[threading.Event] = set()
+        #: The limits that the claims of this process observe, by queue. A claim counts the running
+        #: jobs of all workers, so that those of a crashed worker count until they are ready again.
+        self.queue_limits: Mapping[str, QueueLimit] = {}
 
     # -- delivery through a broker -------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from actionhero_tasks.job import JobState, SettlementKind
 from actionhero_tasks.testing.cancellation_contract import CancellationContract
 from actionhero_tasks.testing.fan_out_contract import FanOutContract
 from actionhero_tasks.testing.jobs import new_job, new_settlement
+from actionhero_tasks.testing.limits_contract import LimitsContract
 from actionhero_tasks.testing.stores import TIMEOUT_SECONDS
 from actionhero_tasks.testing.worker_contract import WorkerContract
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from actionhero_tasks.stores.store import JobStore
 
 
-class StoreContract(CancellationContract, FanOutContract, WorkerContract):
+class StoreContract(CancellationContract, FanOutContract, LimitsContract, WorkerContract):
     """Inherit from it in a class whose name begins with `Test`.
 
     Define the fixtures `open_store` and `kill_worker`.

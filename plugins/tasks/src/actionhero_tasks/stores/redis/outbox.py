@@ -13,14 +13,19 @@ from actionhero_tasks.stores.store import MAX_DELIVERIES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-#: ARGV: how many jobs to return.
+#: ARGV: how many jobs to return, and queues to exclude.
 BEGIN_SENDING: Final = (
     PRELUDE
     + """
-local limit, jobs = tonumber(ARGV[1]), {}
+local limit, jobs, excluded = tonumber(ARGV[1]), {}, {}
+for at = 2, #ARGV do excluded[ARGV[at]] = true end
 for _, queue in ipairs(redis.call('SMEMBERS', P .. 'queues')) do
   if limit <= 0 then break end
-  for _, entry in ipairs(redis.call('ZRANGE', P .. 'ready:' .. queue, 0, limit - 1)) do
+  local entries = {}
+  if not excluded[queue] then
+    entries = redis.call('ZRANGE', P .. 'ready:' .. queue, 0, limit - 1)
+  end
+  for _, entry in ipairs(entries) do
     local id = string.sub(entry, 17)
     local job = load_job(id)
     redis.call('HSET', P .. 'job:' .. id, 'state', 'sending')
@@ -78,7 +83,7 @@ return counts
 )
 
 #: ARGV: a worker id, its lease, a nonce for this claim, the maximum of deliveries; the number of
-#: queues and their names; then ids.
+#: queues and their names; the number of excluded queues and their names; then ids.
 CLAIM: Final = (
     PRELUDE
     + """
@@ -89,6 +94,11 @@ if ARGV[5] ~= '' then
   queues = {}
   for _ = 1, tonumber(ARGV[5]) do queues[ARGV[at]] = true; at = at + 1 end
 end
+local excluded = {}
+local last_excluded = at + tonumber(ARGV[at])
+for index = at + 1, last_excluded do excluded[ARGV[index]] = true end
+local is_filtered = queues ~= nil or last_excluded > at
+at = last_excluded + 1
 
 local claims = {}
 local function append_claim(id)
@@ -124,10 +134,11 @@ if at <= #ARGV then
     end
   end
 elseif redis.call('ZCOUNT', P .. 'running:' .. worker_id, max_deliveries, '+inf') == 0 then
-  for _, entry in ipairs(redis.call('ZRANGE', P .. 'suspect', 0, queues and 99 or 0)) do
+  for _, entry in ipairs(redis.call('ZRANGE', P .. 'suspect', 0, is_filtered and 99 or 0)) do
     local id = string.sub(entry, 17)
     local job = load_job(id)
-    if queues == nil or queues[job.queue] then start(id, job) break end
+    local matches = (queues == nil or queues[job.queue]) and not excluded[job.queue]
+    if matches then start(id, job) break end
   end
 end
 local ids = {}
@@ -165,7 +176,9 @@ class RedisOutbox(Outbox):
     def begin_sending(self, limit: int) -> list[ReadyJob]:
         return [
             ReadyJob(id.decode(), queue.decode(), action.decode(), int(priority))
-            for id, queue, action, priority in self._run("BEGIN_SENDING", limit)
+            for id, queue, action, priority in self._run(
+                "BEGIN_SENDING", limit, *self.excluded_queues
+            )
         ]
 
     def mark_sent(self, ids: Sequence[str]) -> None:
@@ -190,7 +203,11 @@ class RedisOutbox(Outbox):
         nonce = self._nonces.setdefault(worker_id, secrets.token_hex(8))
         queue_arguments = ("",) if queues is None else (len(queues), *queues)
         claims = self._run(
-            "CLAIM", worker_id, self._lease_ms, nonce, MAX_DELIVERIES, *queue_arguments, *ids
+            "CLAIM",
+            *(worker_id, self._lease_ms, nonce, MAX_DELIVERIES),
+            *queue_arguments,
+            *(len(self.excluded_queues), *self.excluded_queues),
+            *ids,
         )
         self._nonces.pop(worker_id, None)
         return [

@@ -15,6 +15,7 @@ All keys have one hash tag, so that they are on one node of a cluster:
 | `in:STATE:QUEUE` | the jobs by state, sorted by age, to count and list them |
 | `retrying:QUEUE` | the delayed jobs that have failed |
 | `queues`, `workers` | the names of queues; worker ids, by the end of their lease |
+| `starts:QUEUE` | the starts within the period of a queue with a rate, by time |
 | `key:KEY` | the job that has a deduplication key |
 | `batch:ID`, `of:ID` | the counts of a fan-out; its jobs, by age |
 | `of:ID:STATE` | its jobs that are done, dead or cancelled, by age |
@@ -273,5 +274,50 @@ local function remove_worker(worker_id, crashed, max_deliveries, error)
   redis.call('ZREM', P .. 'workers', worker_id)
   if count > 0 then wake() end
   return count
+end
+"""
+
+#: Follows the prelude in scripts that claim jobs.
+LIMIT_FUNCTIONS: Final = """
+-- By queue: concurrency, rate and period; `nil` if no queue has limits.
+local limits
+-- When a job may start that a rate does not allow now; 0: there is none.
+local next_start = 0
+
+local function read_limits(at)
+  local count = tonumber(ARGV[at])
+  if count > 0 then limits = {} end
+  for index = at + 1, at + 4 * count, 4 do
+    limits[ARGV[index]] = {tonumber(ARGV[index + 1]), tonumber(ARGV[index + 2]),
+                           tonumber(ARGV[index + 3])}
+  end
+  return at + 1 + 4 * count
+end
+
+local function capacity(queue, most)
+  local limit = limits and limits[queue]
+  if not limit then return most end
+  if limit[1] then
+    most = math.min(most, limit[1] - redis.call('ZCARD', state_key('running', queue)))
+  end
+  if most > 0 and limit[2] then
+    local starts = P .. 'starts:' .. queue
+    redis.call('ZREMRANGEBYSCORE', starts, '-inf', now - limit[3])
+    local free = limit[2] - redis.call('ZCARD', starts)
+    if free <= 0 and redis.call('EXISTS', P .. 'ready:' .. queue) == 1 then
+      local time = tonumber(redis.call('ZRANGE', starts, 0, 0, 'WITHSCORES')[2]) + limit[3]
+      if next_start == 0 or time < next_start then next_start = time end
+    end
+    most = math.min(most, free)
+  end
+  return most
+end
+
+local function record_start(id, queue, token)
+  local limit = limits and limits[queue]
+  if limit and limit[2] then
+    redis.call('ZADD', P .. 'starts:' .. queue, now, id .. ':' .. token)
+    redis.call('PEXPIRE', P .. 'starts:' .. queue, limit[3])
+  end
 end
 """

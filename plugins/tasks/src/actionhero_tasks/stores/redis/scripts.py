@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from actionhero_tasks.stores.redis.prelude import ADD_PRELUDE, PRELUDE, REMOVE_WORKER_FUNCTION
+from actionhero_tasks.stores.redis.prelude import (
+    ADD_PRELUDE,
+    LIMIT_FUNCTIONS,
+    PRELUDE,
+    REMOVE_WORKER_FUNCTION,
+)
 
 ADD: Final = (
     ADD_PRELUDE
@@ -96,9 +101,11 @@ return count
 )
 
 #: ARGV: a worker id, its lease, a nonce for this step, how many jobs to claim, the maximum of
-#: deliveries; the number of queues and their names; then settlements of six values each.
+#: deliveries; the number of queues and their names; the number of limits of queues, and four
+#: values for each; then settlements of six values each.
 SETTLE_AND_CLAIM: Final = (
     PRELUDE
+    + LIMIT_FUNCTIONS
     + """
 local worker_id, nonce = ARGV[1], ARGV[3]
 local limit, max_deliveries = tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -110,7 +117,9 @@ if ARGV[6] ~= '' then
   for _ = 1, tonumber(ARGV[6]) do queues[#queues + 1] = ARGV[at]; at = at + 1 end
 end
 
-local rejected, done, failed = {}, 0, 0
+at = read_limits(at)
+
+local rejected, done, failed, frees_capacity = {}, 0, 0, false
 local function settle(id, token, kind, result, error, delay)
   local job, key = load_job(id), P .. 'job:' .. id
   -- A repeated settlement is accepted: the first reply may have been lost.
@@ -139,6 +148,7 @@ local function settle(id, token, kind, result, error, delay)
   if error ~= '' then redis.call('HSET', key, 'error', error) end
   job.attempts, job.due_ms = attempts, due
   move(id, job, state)
+  if limits and limits[job.queue] then frees_capacity = true end
 end
 while at <= #ARGV do
   settle(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], tonumber(ARGV[at + 5]))
@@ -154,7 +164,7 @@ for _, id in ipairs(due) do
   move(id, job, 'ready')
 end
 -- Other workers may be waiting for jobs that are due now.
-if #due > 0 then wake() end
+if #due > 0 or frees_capacity then wake() end
 
 local claims = {}
 local function append_claim(id)
@@ -172,6 +182,7 @@ local function start(id)
   move(id, job, 'running')
   redis.call('ZADD', P .. 'running:' .. worker_id, deliveries, id)
   append_claim(id)
+  if limits then record_start(id, job.queue, tonumber(job.token) + 1) end
 end
 
 local last = redis.call('HMGET', P .. 'last:' .. worker_id, 'nonce', 'ids')
@@ -180,17 +191,17 @@ if last[1] == nonce then
     local job = load_job(id)
     if job and job.state == 'running' and job.worker_id == worker_id then append_claim(id) end
   end
-  return {claims, rejected}
+  return {claims, rejected, next_start}
 end
 local suspects = redis.call('ZCOUNT', P .. 'running:' .. worker_id, max_deliveries, '+inf')
 if limit > 0 and suspects == 0 then
-  for _, entry in ipairs(redis.call('ZRANGE', P .. 'suspect', 0, queues and 99 or 0)) do
+  local last_index = (queues or limits) and 99 or 0
+  for _, entry in ipairs(redis.call('ZRANGE', P .. 'suspect', 0, last_index)) do
     local id = string.sub(entry, 17)
+    local of_job = redis.call('HGET', P .. 'job:' .. id, 'queue')
     local matches = queues == nil
-    for _, queue in ipairs(queues or {}) do
-      matches = matches or redis.call('HGET', P .. 'job:' .. id, 'queue') == queue
-    end
-    if matches then start(id) break end
+    for _, queue in ipairs(queues or {}) do matches = matches or of_job == queue end
+    if matches and capacity(of_job, 1) > 0 then start(id) break end
   end
 end
 local names = queues or redis.call('SMEMBERS', P .. 'queues')
@@ -198,9 +209,12 @@ local candidates = {}
 local count = limit - #claims
 if count > 0 then
   for _, queue in ipairs(names) do
-    local first = redis.call('ZRANGE', P .. 'ready:' .. queue, 0, count - 1, 'WITHSCORES')
-    for index = 1, #first, 2 do
-      candidates[#candidates + 1] = {tonumber(first[index + 1]), first[index]}
+    local most = capacity(queue, count)
+    if most > 0 then
+      local first = redis.call('ZRANGE', P .. 'ready:' .. queue, 0, most - 1, 'WITHSCORES')
+      for index = 1, #first, 2 do
+        candidates[#candidates + 1] = {tonumber(first[index + 1]), first[index]}
+      end
     end
   end
   if #names > 1 then
@@ -213,7 +227,7 @@ local ids = {}
 for index, claim in ipairs(claims) do ids[index] = claim[1] end
 redis.call('HSET', P .. 'last:' .. worker_id, 'nonce', nonce,
            'ids', #ids > 0 and cjson.encode(ids) or '[]')
-return {claims, rejected}
+return {claims, rejected, next_start}
 """
 )
 

@@ -24,7 +24,7 @@ from actionhero_tasks.job import (
 )
 from actionhero_tasks.stores.redis import scripts
 from actionhero_tasks.stores.redis.outbox import SCRIPTS, RedisOutbox
-from actionhero_tasks.stores.redis.values import arguments_of, record_of
+from actionhero_tasks.stores.redis.values import arguments_of, limit_arguments, record_of
 from actionhero_tasks.stores.redis.wake_listener import WakeListener
 from actionhero_tasks.stores.store import MAX_DELIVERIES, JobStore
 
@@ -97,6 +97,8 @@ class RedisStore(JobStore):
         #: A nonce for the current step of each worker. It is reused until there is a reply, so that
         #: the claims of a lost reply are returned again.
         self._nonces: dict[str, str] = {}
+        #: When the next job may start that the rate of a queue has kept from a worker; 0: none.
+        self._next_starts: dict[str, int] = {}
         self._listener: WakeListener | None = None
         self._lock = threading.Lock()
 
@@ -191,13 +193,15 @@ class RedisStore(JobStore):
             )
             for settlement in settlements
         )
-        claims, rejected = self._run(
+        claims, rejected, next_start_ms = self._run(
             "SETTLE_AND_CLAIM",
             *(worker_id, self._lease_ms, nonce, limit, MAX_DELIVERIES),
             *queue_arguments,
+            *limit_arguments(self.queue_limits),
             *settlement_arguments,
         )
         self._nonces.pop(worker_id, None)
+        self._next_starts[worker_id] = next_start_ms
         return [
             Claim(id.decode(), token, queue.decode(), action.decode(), body, deliveries, attempts)
             for id, token, queue, action, body, deliveries, attempts in claims
@@ -211,8 +215,11 @@ class RedisStore(JobStore):
         with self._errors():
             due = self._client.zrange(self._key("delayed"), 0, 0, withscores=True)
             seconds = min(timeout_ms / 1000, POLL_SECONDS)
-            if due:
-                seconds = min(seconds, (due[0][1] - self.now_ms()) / 1000)
+            times = [due[0][1]] if due else []
+            if next_start_ms := self._next_starts.get(worker_id):
+                times.append(next_start_ms)
+            if times:
+                seconds = min(seconds, (min(times) - self.now_ms()) / 1000)
         if seconds > 0:
             wake_event.wait(seconds)
 
@@ -232,6 +239,7 @@ class RedisStore(JobStore):
         return sorted(id.decode() for id in ids)
 
     def remove_worker(self, worker_id: str, *, crashed: bool) -> int:
+        self._next_starts.pop(worker_id, None)
         self._nonces.pop(worker_id, None)
         return int(self._run("REMOVE_WORKER", worker_id, int(crashed), MAX_DELIVERIES, _LOST))
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 from actionhero_tasks.job import JobRecord, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from actionhero_tasks.job import NewJob
+    from actionhero_tasks.queue_limits import QueueLimit
 
 _REPORTED_AS_READY: Final = frozenset({"suspect", "sending", "sent"})
 
@@ -33,6 +34,15 @@ def arguments_of(jobs: Iterable[NewJob]) -> list[Any]:
             arguments += (0, *values)
         arguments[start] += 1
         arguments += (job.id, job.body, job.key or "")
+    return arguments
+
+
+def limit_arguments(limits: Mapping[str, QueueLimit]) -> list[Any]:
+    """Return the arguments of the limits of queues: how many there are, and four for each."""
+    arguments: list[Any] = [len(limits)]
+    for queue, limit in limits.items():
+        rate = () if limit.rate is None else (limit.rate, limit.period_ms)
+        arguments += (queue, limit.concurrency or "", *(rate or ("", "")))
     return arguments
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from actionhero_tasks.stores.outbox import Outbox, ReadyJob
 from actionhero_tasks.stores.sqlite import schema, steps
-from actionhero_tasks.stores.sqlite.rows import sent_counts_of
+from actionhero_tasks.stores.sqlite.rows import ready_queues_of, sent_counts_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,11 +42,20 @@ class SqliteOutbox(Outbox):
             if not connection.execute(query).fetchone()[0]:
                 return []
         with self._writing() as connection:
+            queues: int | None = None
+            parameters: list[str | int] = [limit]
+            if self.excluded_queues:
+                names = ready_queues_of(connection) - self.excluded_queues
+                if not names:
+                    return []
+                queues = len(names)
+                parameters = [item for name in sorted(names) for item in (name, limit)]
+                parameters.append(limit)
             rows = connection.execute(
                 f"UPDATE jobs SET state = {schema.SENDING}, sent_ms = ? "
-                f"WHERE seq IN ({schema.next_jobs(schema.READY, None)}) "
+                f"WHERE seq IN ({schema.next_jobs(schema.READY, queues)}) "
                 "RETURNING priority, seq, id, queue, action",
-                (self._now_ms(), limit),
+                (self._now_ms(), *parameters),
             ).fetchall()
         rows.sort(key=lambda row: row[:2])
         return [ReadyJob(id, queue, action, priority) for priority, _, id, queue, action in rows]
@@ -92,7 +101,15 @@ class SqliteOutbox(Outbox):
             now = self._now_ms()
             if ids:
                 return steps.claim_by_ids(connection, worker_id, ids, now)
-            return steps.claim(connection, worker_id, queues, 1, now, states=(schema.SUSPECT,))
+            return steps.claim(
+                connection,
+                worker_id,
+                queues,
+                1,
+                now,
+                states=(schema.SUSPECT,),
+                excluded=self.excluded_queues,
+            )
 
     def _move(self, old: int, new: int, ids: Sequence[str]) -> None:
         with self._writing() as connection:

@@ -178,6 +178,18 @@ def _counters(connection: sqlite3.Connection) -> list[tuple[str, int, bool, int]
     return connection.execute(f"SELECT * FROM counters WHERE jobs > 0 UNION ALL {few}").fetchall()
 
 
+def few_queues_of(connection: sqlite3.Connection, state: int) -> list[str]:
+    """Return the queues with jobs of a state that few jobs have."""
+    query = f"SELECT DISTINCT queue FROM {_SOURCES[state]}"
+    return [queue for (queue,) in connection.execute(query)]
+
+
+def ready_queues_of(connection: sqlite3.Connection) -> set[str]:
+    """Return the queues with ready jobs that are not sent to a broker."""
+    query = f"SELECT queue FROM counters WHERE state = {schema.READY} AND jobs > 0"
+    return {queue for (queue,) in connection.execute(query)}
+
+
 def sent_counts_of(connection: sqlite3.Connection) -> dict[str, int]:
     """Return the number of sent jobs by queue, without zeros."""
     query = f"SELECT queue, jobs FROM counters WHERE state = {schema.SENT} AND jobs > 0"

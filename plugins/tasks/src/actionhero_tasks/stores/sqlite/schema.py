@@ -149,6 +149,13 @@ CREATE TABLE IF NOT EXISTS fire_times (
     name TEXT PRIMARY KEY,
     fire_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS starts (
+    queue TEXT NOT NULL,
+    started_ms INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    token INTEGER NOT NULL,
+    PRIMARY KEY (queue, started_ms, id, token)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS totals (
     done INTEGER NOT NULL,
     failed INTEGER NOT NULL

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from actionhero_tasks.job import Claim, SettlementKind
 from actionhero_tasks.stores.sqlite import schema
+from actionhero_tasks.stores.sqlite.rows import few_queues_of
 from actionhero_tasks.stores.store import MAX_DELIVERIES
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from actionhero_tasks.job import NewJob, Settlement
+    from actionhero_tasks.stores.sqlite.limits import Capacities
 
 
 def add(connection: sqlite3.Connection, job: NewJob, now: int) -> str:
@@ -72,22 +74,44 @@ def claim(
     queues: Sequence[str] | None,
     limit: int,
     now: int,
+    *,
+    capacities: Capacities | None = None,
     states: Sequence[int] = (schema.SUSPECT, schema.READY),
+    excluded: Collection[str] = (),
 ) -> list[Claim]:
-    """Claim up to `limit` jobs, with one suspect unless the worker is running one."""
+    """Claim up to `limit` jobs, with one suspect unless the worker is running one.
+
+    Args:
+        connection: The connection.
+        worker_id: The worker.
+        queues: The queues to claim from; `None`: all.
+        limit: How many jobs to claim at most.
+        now: The time.
+        capacities: How many jobs of each queue may start, if queues are limited.
+        states: The states to claim from.
+        excluded: Queues not to claim from, if there are few jobs in `states`.
+    """
     rows: list[Any] = []
     for state in states:
         count = limit - len(rows)
         if state == schema.SUSPECT:
             if _runs_suspect(connection, worker_id):
                 continue
-            count = 1
-        if queues is None:
-            parameters: list[Any] = [count]
-        else:
-            parameters = [item for queue in queues for item in (queue, count)] + [count]
-        statement = schema.claim(state, None if queues is None else len(queues))
-        rows += connection.execute(statement, [worker_id, now, *parameters]).fetchall()
+            count = min(count, 1)
+        parts = None if queues is None else [(queue, count) for queue in queues]
+        if capacities is not None:
+            parts = capacities.parts(state, count)
+        elif excluded:
+            names = few_queues_of(connection, state) if queues is None else queues
+            parts = [(queue, count) for queue in names if queue not in excluded]
+        if parts == [] or count <= 0:
+            continue
+        statement = schema.claim(state, None if parts is None else len(parts))
+        parameters = [item for part in parts or () for item in part]
+        claimed = connection.execute(statement, [worker_id, now, *parameters, count]).fetchall()
+        if capacities is not None:
+            capacities.record(_claims(claimed))
+        rows += claimed
     return _claims(rows)
 
 

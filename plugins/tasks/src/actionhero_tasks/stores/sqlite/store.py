@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from actionhero import BootError
-from actionhero_tasks.job import BatchRecord, Claim, JobState, StoreUnavailable
+from actionhero_tasks.job import BatchRecord, Claim, JobState
 from actionhero_tasks.stores.sqlite import schema, steps
+from actionhero_tasks.stores.sqlite.jobs_file import JobsFile
+from actionhero_tasks.stores.sqlite.limits import Capacities
 from actionhero_tasks.stores.sqlite.outbox import SqliteOutbox
 from actionhero_tasks.stores.sqlite.rows import (
     COLUMNS,
@@ -25,14 +23,14 @@ from actionhero_tasks.stores.sqlite.worker_locks import WorkerLocks
 from actionhero_tasks.stores.store import JobStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import sqlite3
+    import threading
+    from collections.abc import Sequence
     from pathlib import Path
 
     from actionhero_tasks.job import JobRecord, NewJob, QueueCounts, Settlement, Totals
     from actionhero_tasks.stores.outbox import Outbox
 
-#: How long a statement waits for a lock of another process.
-BUSY_SECONDS: Final = 10.0
 #: How often a waiting worker checks whether another process has written.
 POLL_SECONDS: Final = 0.02
 #: How many results are deleted in one transaction, which blocks other writers.
@@ -52,18 +50,13 @@ class SqliteStore(JobStore):
         super().__init__()
         self._result_ttl_ms = result_ttl_ms
         self._worker_locks = WorkerLocks(folder / "workers")
-        self._lock = threading.RLock()
         #: The version of the file at the last claim of each worker.
         self._versions: dict[str, int] = {}
-        self._path = folder / "jobs.sqlite3"
-        self._connection = sqlite3.connect(
-            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            self._set_up()
-        except BaseException:
-            self._connection.close()
-            raise
+        #: When the next job may start that the rate of a queue has kept from a worker.
+        self._next_starts: dict[str, int | None] = {}
+        self._file = JobsFile(folder / "jobs.sqlite3")
+        self._connection = self._file.connection
+        self._reading, self._writing = self._file.reading, self._file.writing
 
     # -- adding jobs ---------------------------------------------------------------------------
 
@@ -143,7 +136,7 @@ class SqliteStore(JobStore):
         settlements: Sequence[Settlement] = (),
     ) -> tuple[list[Claim], list[str]]:
         # Before the query, so that a write after it ends the next wait.
-        self._versions[worker_id] = self._version()
+        self._versions[worker_id] = self._file.version()
         if not settlements and not self._has_work():
             return [], []
         with self._writing() as connection:
@@ -160,8 +153,26 @@ class SqliteStore(JobStore):
                 f"WHERE state = {schema.DELAYED} AND due_ms <= ?",
                 (now,),
             )
-            claims = steps.claim(connection, worker_id, queues, limit, now) if limit > 0 else []
+            claims = self._claim(connection, worker_id, queues, limit, now) if limit > 0 else []
+        if settlements and self.queue_limits:
+            # Other workers of this process may be waiting for capacity.
+            self.notify()
         return claims, rejected
+
+    def _claim(
+        self,
+        connection: sqlite3.Connection,
+        worker_id: str,
+        queues: Sequence[str] | None,
+        limit: int,
+        now: int,
+    ) -> list[Claim]:
+        if not self.queue_limits:
+            return steps.claim(connection, worker_id, queues, limit, now)
+        capacities = Capacities(connection, self.queue_limits, queues, now)
+        claims = steps.claim(connection, worker_id, queues, limit, now, capacities=capacities)
+        self._next_starts[worker_id] = capacities.next_start_ms
+        return claims
 
     def progress(self, id: str, token: int, done: float, total: float | None) -> None:
         with self._writing() as connection:
@@ -173,9 +184,10 @@ class SqliteStore(JobStore):
     def wait(self, worker_id: str, wake_event: threading.Event, timeout_ms: int) -> None:
         deadline = time.monotonic() + timeout_ms / 1000
         version = self._versions.get(worker_id)
-        due_ms = self._next_due_ms()
+        times = (self._next_due_ms(), self._next_starts.get(worker_id))
+        due_ms = min((time_ms for time_ms in times if time_ms is not None), default=None)
         while (remaining := deadline - time.monotonic()) > 0:
-            if self._version() != version:
+            if self._file.version() != version:
                 return
             if due_ms is not None:
                 remaining = min(remaining, (due_ms - self.now_ms()) / 1000)
@@ -204,6 +216,7 @@ class SqliteStore(JobStore):
             count = steps.return_jobs(connection, worker_id, self.now_ms(), crashed=crashed)
         self._worker_locks.release(worker_id)
         self._versions.pop(worker_id, None)
+        self._next_starts.pop(worker_id, None)
         self.notify()
         return count
 
@@ -293,23 +306,13 @@ class SqliteStore(JobStore):
         return SqliteOutbox(self._writing, self._reading, self.now_ms)
 
     def ping(self) -> None:
-        with self._reading() as connection:
-            connection.execute("PRAGMA schema_version").fetchone()
+        self._file.ping()
 
     async def ping_nowait(self) -> bool:
-        # Another thread holds the lock for the length of a transaction. Readers wait for nothing
-        # else, thanks to write-ahead logging.
-        if not self._lock.acquire(blocking=False):
-            return False
-        try:
-            self.ping()
-        finally:
-            self._lock.release()
-        return True
+        return self._file.ping_nowait()
 
     def close(self) -> None:
-        with self._lock:
-            self._connection.close()
+        self._file.close()
 
     # -- the file ------------------------------------------------------------------------------
 
@@ -342,60 +345,3 @@ class SqliteStore(JobStore):
             query = f"SELECT MIN(due_ms) FROM jobs WHERE state = {schema.DELAYED}"
             due: int | None = connection.execute(query).fetchone()[0]
             return due
-
-    def _version(self) -> int:
-        """Return a number that changes when another process has written."""
-        with self._reading() as connection:
-            return int(connection.execute("PRAGMA data_version").fetchone()[0])
-
-    def _set_up(self) -> None:
-        self._connection.row_factory = None
-        with self._reading() as connection:
-            _switch_to_wal(connection)
-            # So that a job whose id was returned survives a power failure.
-            connection.execute("PRAGMA synchronous = FULL")
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version not in {0, schema.VERSION}:
-                raise BootError(
-                    f"the file of jobs {str(self._path)!r} was written by another version of "
-                    f"actionhero-tasks (schema {version}, this version has {schema.VERSION}); "
-                    "finish its jobs with that version, then move the file away"
-                )
-            if version == 0:
-                connection.executescript(f"BEGIN IMMEDIATE; {schema.SCHEMA} COMMIT;")
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                yield self._connection
-            except sqlite3.Error as error:
-                raise StoreUnavailable(f"{self._path}: {error}") from error
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
-
-
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Switch to write-ahead logging, so that readers and a writer do not block one another.
-
-    SQLite's own timeout does not apply to this statement, so it is retried here.
-    """
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(POLL_SECONDS)
-        else:
-            return
