@@ -128,7 +128,7 @@ class JobFactory:
                 user=user,
                 message_options=message.options,
             )
-            job_key = key if unique_for is None else key_of(registered, item, self._encryption)
+            job_key = key if unique_for is None else key_of(registered, item, self.encryption)
             yield NewJob(
                 id,
                 queue,
