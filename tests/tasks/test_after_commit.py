@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import dramatiq
 import pytest
 
 import actionhero_db.plugin
@@ -12,9 +13,10 @@ from actionhero import Action, Call, Conflict, Inputs, hookimpl
 from actionhero.testing import running_app
 from actionhero_db import Database, Models, Transaction
 from actionhero_tasks import Tasks
+from actionhero_tasks.dramatiq.declarations import DECLARATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from actionhero.testing import RunningApp
@@ -40,6 +42,21 @@ class Welcome(Action):
 
 class SignUpInputs(Inputs):
     fail: bool = False
+
+
+class Send(Action):
+    """Send messages to an action and to an actor, and return the jobs before the commit."""
+
+    name = "send"
+    middleware = [Transaction()]
+
+    async def run(self, inputs: SignUpInputs, call: Call) -> int:
+        tasks = call.get(Tasks)
+        for name in ("welcome", "greet"):
+            tasks.broker.get_actor(name).send()
+        if inputs.fail:
+            raise Conflict("it exists already")
+        return len(await queue_counts(tasks))
 
 
 class SignUp(Action):
@@ -70,7 +87,7 @@ async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         def actionhero_db_models(self) -> list[Models]:
             return [Models("members", ["members_after_commit"])]
 
-    plugins = (actionhero_db.plugin, actionhero_tasks.plugin, Members(), Welcome, SignUp)
+    plugins = (actionhero_db.plugin, actionhero_tasks.plugin, Members(), Welcome, SignUp, Send)
     async with running_app(*plugins, folder=tmp_path) as app:
         yield app
 
@@ -88,3 +105,27 @@ async def test_no_job_is_enqueued_after_a_rollback(app: RunningApp) -> None:
         await app.call("sign-up", fail=True)
 
     assert await queue_counts(app.get(Tasks)) == []
+
+
+@pytest.fixture
+def greet() -> Iterator[None]:
+    """Declare an actor of dramatiq."""
+
+    @dramatiq.actor
+    def greet() -> None:
+        pass
+
+    yield
+    del DECLARATIONS.actors["greet"]
+
+
+@pytest.mark.usefixtures("greet", "app")
+async def test_messages_are_sent_after_the_commit(app: RunningApp) -> None:
+    """Of actions and of actors of dramatiq; not after a rollback."""
+    with pytest.raises(Conflict):
+        await app.call("send", fail=True)
+    after_rollback = await queue_counts(app.get(Tasks))
+    before_commit = await app.call("send")
+    [counts] = await queue_counts(app.get(Tasks))
+
+    assert (after_rollback, before_commit, counts.ready) == ([], 0, 2)

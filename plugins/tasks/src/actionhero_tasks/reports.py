@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from actionhero import MalformedRequest
 from actionhero.transport import loads
 from actionhero_tasks.envelope import Envelope, UndecodableJob
 from actionhero_tasks.job import JobState
@@ -84,7 +85,7 @@ def job_of(record: JobRecord) -> Job:
     try:
         inputs = Envelope.read(record.body).redacted_inputs()
     except UndecodableJob:
-        inputs = {}
+        inputs = _actor_inputs(record.body)
     return Job(
         id=record.id,
         action=record.action,
@@ -102,6 +103,15 @@ def job_of(record: JobRecord) -> Job:
         started=None if record.started_ms is None else _time(record.started_ms),
         ended=None if record.ended_ms is None else _time(record.ended_ms),
     )
+
+
+def _actor_inputs(body: bytes) -> dict[str, Any]:
+    """Return the arguments of an actor; empty if it is not a JSON message."""
+    try:
+        message = loads(body)
+        return {"args": list(message["args"]), **message["kwargs"]}
+    except (MalformedRequest, KeyError, TypeError, ValueError):
+        return {}
 
 
 def _time(milliseconds: int) -> datetime:

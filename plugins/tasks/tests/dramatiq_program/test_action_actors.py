@@ -300,6 +300,34 @@ async def test_an_action_that_fails_is_retried_by_its_task(tasks_app: Callable[.
     assert (job.result, job.attempts) == (2, 1)
 
 
+async def test_a_cancelled_action_in_a_thread_ends(tasks_app: Callable[..., Any]) -> None:
+    """With its thread, which waits for it."""
+    started, cancelled = asyncio.Event(), asyncio.Event()
+
+    class Wait(Action):
+        """Wait until it is cancelled."""
+
+        name = "wait"
+
+        async def run(self) -> None:
+            started.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.set()
+                raise
+
+    async with tasks_app(Wait, plugins=(Composition(),)) as app:
+        tasks = app.get(Tasks)
+        id = await tasks.enqueue(Wait)
+        await started.wait()
+        await tasks.cancel(id)
+        job = await tasks.wait(id)
+        await cancelled.wait()
+
+    assert job.state is JobState.CANCELLED
+
+
 def wait_for_jobs(tasks: Tasks, count: int) -> None:
     """Wait until so many jobs are done."""
     while len(tasks.store.jobs(JobState.DONE)) < count:

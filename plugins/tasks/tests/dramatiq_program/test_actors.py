@@ -51,6 +51,7 @@ async def test_an_actor_runs_in_a_thread(tasks_app: Callable[..., Any]) -> None:
         record = await tasks.use(lambda store: store.find(job.id))
 
     assert (job.action, job.queue, job.result) == ("add", "numbers", [3, False])
+    assert job.inputs == {"args": [1], "b": 2}
     assert record is not None
     assert record.priority == 3
 

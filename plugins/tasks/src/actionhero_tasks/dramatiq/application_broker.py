@@ -13,7 +13,6 @@ from actionhero import BootError, InvalidInput
 from actionhero.transport import loads, new_identifier
 from actionhero_tasks.dramatiq.action_actor import ActionActor
 from actionhero_tasks.dramatiq.broker import ENQUEUED, JobBroker, add_again
-from actionhero_tasks.dramatiq.consumer import call_store
 from actionhero_tasks.dramatiq.messages import (
     JobMessage,
     current_message,
@@ -244,7 +243,7 @@ class ApplicationBroker(JobBroker):
         stored = decode_stored(job)
         self.emit_before("enqueue", stored, delay)
         stored.options[ENQUEUED] = new_identifier()
-        id = self._store(encode_stored(job, stored))
+        id = self.add_job(encode_stored(job, stored))
         # Another id is that of the job that has the same deduplication key.
         stored = stored if id == job.id else stored.copy(message_id=id)
         self.emit_after("enqueue", stored, delay)
@@ -289,11 +288,11 @@ class ApplicationBroker(JobBroker):
             fields,
         )
 
-    def _store(self, job: NewJob) -> str:
+    def add_job(self, job: NewJob) -> str:
+        """Add a job of a message, in a transaction after its commit; see `JobBroker.add_job`."""
         if self._defer(lambda store: add_again(store, job)):
             return job.id
-        id: str = call_store(lambda: add_again(self.store, job))
-        return id
+        return super().add_job(job)
 
     # -- running -------------------------------------------------------------------------------
 

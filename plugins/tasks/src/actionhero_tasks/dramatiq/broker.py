@@ -194,7 +194,16 @@ class JobBroker(Broker):
             priority=-int(priority) if priority is not None else actor.priority if actor else 0,
             delay_ms=delay or 0,
         )
-        call_store(lambda: add_again(self.store, job))
+        self.add_job(job)
+
+    def add_job(self, job: NewJob) -> str:
+        """Add a job of a message, and return its id.
+
+        Raises:
+            BrokerConnectionError: The store cannot be reached.
+        """
+        id: str = call_store(lambda: add_again(self.store, job))
+        return id
 
 
 def add_again(store: JobStore, job: NewJob) -> str:
