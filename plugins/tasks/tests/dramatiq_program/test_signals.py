@@ -56,7 +56,7 @@ class Fail(Action):
 
 
 class Recorder(dramatiq.Middleware):
-    """Records the signals, with what they say about a message."""
+    """Records the signals, with the message of each."""
 
     def __init__(self, *, runs_on_event_loop: bool) -> None:
         self.runs_on_event_loop = runs_on_event_loop

@@ -1,4 +1,4 @@
-"""`ActionJobs`: what the broker of an application needs to create jobs of actions."""
+"""`ActionJobs`: the interface through which a broker creates jobs of actions."""
 
 from __future__ import annotations
 
