@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -170,6 +171,128 @@ def test_a_migration_that_would_fail_is_not_written(
     assert not list((project / "book" / "migrations").glob("0002*"))
 
 
+def test_a_broken_file_is_named_by_every_command(
+    run: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    """It was written by hand, or imports a class that is gone."""
+    run("db", "make", "initial")
+    file = project / "book" / "migrations" / "0002_broken.py"
+    file.write_text("from nowhere import Color\n")
+
+    for arguments in (["status"], ["make", "x"], ["migrate"], ["sql", "book", "0001"]):
+        process = run("db", *arguments)
+
+        assert process.returncode == 78, arguments
+        assert file.name in process.stderr
+        assert "ModuleNotFoundError: No module named 'nowhere'" in process.stderr
+        assert "Traceback" not in process.stderr
+
+
+RENAMED = MODELS.replace("    text =", "    body =")
+
+
+def test_renames_without_a_terminal_are_stated(
+    run: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    """The refusal contains the options, and the deletion is listed by every command."""
+    run("db", "make", "initial")
+    run("db", "migrate")
+    (project / "book" / "models.py").write_text(RENAMED)
+
+    refused = run("db", "make", "body")
+    malformed = run("db", "make", "body", "--rename", "Entry.text")
+    dropped = run("db", "make", "body", "--drop", "Entry.text")
+    status = run("db", "status")
+
+    assert refused.returncode == 1
+    assert "--rename Entry.text:body to keep its values" in refused.stderr
+    assert malformed.returncode == 78
+    assert "is not in the form Model.old:new" in malformed.stderr
+    assert dropped.returncode == 1
+    assert "the new field book.Entry.body is not nullable" in dropped.stderr
+    assert status.returncode == 1
+
+    renamed = run("db", "make", "body", "--rename", "Entry.text:body")
+    migrated = run("db", "migrate")
+
+    assert renamed.returncode == 0, renamed.stderr
+    assert migrated.stdout == "book.0002_body: done\n"
+
+
+def test_questions_are_asked_in_a_terminal(project: Path) -> None:
+    """Standard input is a terminal, and standard output may be a file."""
+    (project / "book" / "migrations").mkdir()
+    environ = {"PATH": os.environ["PATH"], "HOME": str(project), "NO_COLOR": "1"}
+
+    def make(name: str, answers: str) -> tuple[int, str, str]:
+        ours, theirs = pty.openpty()
+        os.write(ours, answers.encode())
+        try:
+            process = subprocess.run(
+                [ACTIONHERO, "db", "make", name],
+                cwd=project,
+                env=environ,
+                stdin=theirs,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        finally:
+            os.close(ours)
+            os.close(theirs)
+        return process.returncode, process.stdout, process.stderr
+
+    make("initial", "")
+    models = project / "book" / "models.py"
+    models.write_text(RENAMED.replace("max_length=20", "max_length=20, null=True"))
+
+    declined = make("body", "n\nn\n")
+    confirmed = make("body", "n\ny\n")
+
+    assert declined[0] == 1
+    assert "Was book.Entry.text renamed to body?" in declined[2]
+    assert "The migration deletes the values of book.Entry.text (column 'text'" in declined[2]
+    assert "Write it? [y/N]" in declined[2]
+    assert "no migration was written" in declined[2]
+    assert (confirmed[0], Path(confirmed[1].strip()).name) == (0, "0002_body.py"), confirmed
+
+
+def test_migrations_of_a_newer_release_are_reported(
+    run: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    """By the status, and by the check of a deployment."""
+    run("db", "make", "initial")
+    run("db", "migrate")
+    models = project / "book" / "models.py"
+    models.write_text(
+        MODELS.replace("    tags", "    stars = fields.IntField(null=True)\n    tags")
+    )
+    run("db", "make", "stars")
+    run("db", "migrate")
+    (project / "book" / "migrations" / "0002_stars.py").unlink()
+    models.write_text(MODELS)
+
+    status = run("db", "status", "--format", "json")
+    doctor = run("doctor", "--deploy", "--format", "json")
+
+    sentence = (
+        "migration book.0002_stars is applied, and this release has no file for it: the tables "
+        "are those of a newer release"
+    )
+    assert status.returncode == 1
+    assert status.stderr == f"{sentence}\n"
+    assert json.loads(status.stdout)[1] == {
+        "label": "book",
+        "name": "0002_stars",
+        "applied": True,
+        "file": False,
+    }
+    findings = {item["check"]: item for item in json.loads(doctor.stdout)}
+    assert findings["db.migrations"]["finding"] == "warning"
+    assert findings["db.migrations"]["message"] == sentence
+
+
 def test_an_unavailable_server_is_exit_code_69(
     run: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
@@ -210,6 +333,7 @@ def test_doctor_checks_the_database(
     assert findings(plain)["db.url"] == "ok"
     assert findings(plain)["database"] == "ok"
     assert findings(file)["db.url"] == "warning"
+    assert findings(file)["db.migrations"] == "ok"
     # The server of the tests is configured for speed.
     assert findings(server)["db.synchronous_commit"] == "warning"
     assert findings(server)["db.pool_max"] == "ok"

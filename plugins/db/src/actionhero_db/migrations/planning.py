@@ -129,6 +129,7 @@ def _text(
     )
     try:
         text = writer.as_string()
+        _load(text, label, name)
     except Exception as error:
         raise MigrationRefused(_unwritable(writer, label) or str(error)) from error
     header = [
@@ -162,11 +163,11 @@ def _unwritable(writer: Writer, label: str) -> str | None:
         for model, name, field in fields:
             alone = Writer("", label, [AddField(model, name, field)])
             try:
-                alone.as_string()
+                _load(alone.as_string(), label, name)
             except Exception as error:  # noqa: BLE001 - any kind of value may fail in its own way
                 return (
-                    f"an option of {label}.{model}.{name} cannot be written to a migration: "
-                    f"{error}; use a value, a function or a class at the top level of a module"
+                    f"{label}.{model}.{name} cannot be written to a migration: {error}; use "
+                    "values, and classes and functions at the top level of a module"
                 )
     return None
 
@@ -196,13 +197,6 @@ def _label_of(field: Any) -> str:
 
 def _load(text: str, label: str, name: str) -> Migration:
     namespace: dict[str, Any] = {"__name__": f"{label}.{name}"}
-    try:
-        exec(compile(text, f"{name}.py", "exec"), namespace)  # noqa: S102 - our own text
-        migration: Migration = namespace["Migration"](name, label)
-    except Exception as error:
-        raise MigrationRefused(
-            f"the migration of {label!r} could not be loaded: {type(error).__name__}: {error}; "
-            "use only values, and functions and classes at the top level of a module, in options "
-            "of fields"
-        ) from error
+    exec(compile(text, f"{name}.py", "exec"), namespace)  # noqa: S102 - our own text
+    migration: Migration = namespace["Migration"](name, label)
     return migration

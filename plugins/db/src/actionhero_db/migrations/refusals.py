@@ -72,6 +72,11 @@ def _check_changed_field(step: Step, operation: AlterField) -> None:
                 f"{place} referred to {old.model_name} and refers to {new.model_name} now, whose "
                 f"rows are others; {_REPLACE}"
             )
+        if isinstance(new, ManyToManyFieldInstance) and old.on_delete != new.on_delete:
+            raise MigrationRefused(
+                f"on_delete of the many-to-many relation {place} changed, which no migration "
+                f"changes in its table; set on_delete={old.on_delete!s}, or {_REPLACE}"
+            )
         return
     if old.field_type != new.field_type:
         raise MigrationRefused(
@@ -83,6 +88,27 @@ def _check_changed_field(step: Step, operation: AlterField) -> None:
             f"{place} {'became' if new.pk else 'is no longer'} the primary key, and no database "
             "replaces the primary key of a table; keep the old one, or create another model"
         )
+    _check_referred_field(step, place, old, new)
+
+
+def _check_referred_field(step: Step, place: str, old: Any, new: Any) -> None:
+    """Reject another type for a field to which other models refer."""
+    dialects = ("", "sqlite", "postgres", "mysql")
+    if all(
+        old.get_for_dialect(d, "SQL_TYPE") == new.get_for_dialect(d, "SQL_TYPE") for d in dialects
+    ):
+        return
+    target, field_name = f"{step.label}.{step.operation.model_name}", step.operation.name
+    for (label, name), model in step.after.models.items():
+        for other, field in model.fields.items():
+            if getattr(field, "model_name", None) != target:
+                continue
+            if new.pk or getattr(field, "to_field", None) == field_name:
+                raise MigrationRefused(
+                    f"the type of {place} changed, and {label}.{name}.{other} refers to it, whose "
+                    "values would still have the old one; undo this change of the models, or "
+                    "write the migration by hand"
+                )
 
 
 def conditions_of(steps: Sequence[Step]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tortoise.fields.relational import ForeignKeyFieldInstance
 from tortoise.indexes import Index
 from tortoise.migrations.constraints import UniqueConstraint
+from tortoise.migrations.exceptions import IncompatibleStateError
 from tortoise.migrations.migration import Migration
 from tortoise.migrations.operations import (
     AlterField,
@@ -132,7 +133,9 @@ def _rename_model(operation: RenameModel, label: str, state: State) -> None:
 
     Tortoise renders only the renamed one, which then has the relations of others twice.
     """
-    model = state.models.pop((label, operation.old_name))
+    model = state.models.pop((label, operation.old_name), None)
+    if model is None:
+        raise IncompatibleStateError(f"there is no model {operation.old_name}")
     if model.table == operation.old_name.lower():
         model.table = model.options["table"] = operation.new_name.lower()
     model.name = operation.new_name

@@ -110,10 +110,10 @@ class TortoiseEngine(Engine):
         await session.create_recorder_table()
         applied = await session.applied()
         pending = _pending(session, applied, selected)
-        await self._back_up(session, pending, report)
         state = await session.state_after(applied)
         for phrase in _destructive(session, pending, copy_state(state)):
             report(phrase)
+        await self._back_up(session, pending, report)
         for key in pending:
             for line in await run_forward(session, key, state):
                 report(line)
