@@ -15,6 +15,7 @@ from actionhero.transport import new_identifier
 from actionhero_db import Database, plugin
 from actionhero_db.migrations.factory import create_engine
 from actionhero_db.models import OUTBOX
+from actionhero_db.outbox.cleaner import RowCleaner
 from actionhero_db.outbox.models import OutboxRow
 from actionhero_db.outbox.outbox import DatabaseOutbox
 from actionhero_db.outbox.sweeper import OutboxSweeper
@@ -375,4 +376,39 @@ async def test_the_migration_creates_the_table_of_the_model(each_url: str, engin
 
     assert changed == []
     assert bytes(row.body) == b"\x00"
-    assert len(lines) == 2
+    assert lines[-1].endswith(": undone")
+
+
+async def test_rows_of_sent_messages_are_deleted_in_batches() -> None:
+    """Those that are added while others are deleted wait for more of them."""
+    batches: list[list[str]] = []
+    deleting, may_end = asyncio.Event(), asyncio.Event()
+
+    async def delete(ids: Sequence[str]) -> None:
+        batches.append(list(ids))
+        deleting.set()
+        await may_end.wait()
+
+    cleaner = RowCleaner(delete)
+    cleaner.add(["a", "b"])
+    await deleting.wait()
+    cleaner.add(["c"])
+    may_end.set()
+    cleaner.add(f"{n}" for n in range(1001))
+    await cleaner.flush()
+
+    assert [len(batch) for batch in batches] == [2, 500, 500, 2]
+    assert batches[1][0] == "c"
+
+
+async def test_rows_that_cannot_be_deleted_are_left_to_the_sweep(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def delete(_: Sequence[str]) -> None:
+        raise OSError("gone")
+
+    cleaner = RowCleaner(delete)
+    cleaner.add(["a"])
+    await cleaner.flush()
+
+    assert "are deleted later: gone" in caplog.text

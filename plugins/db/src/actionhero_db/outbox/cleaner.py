@@ -54,10 +54,10 @@ class RowCleaner:
                 if not self._flush.is_set():
                     await self._wait()
                 self._flush.clear()
-                while self._ids:
-                    ids = self._ids[:MAX_ROWS]
-                    del self._ids[:MAX_ROWS]
-                    await self._delete_rows(ids)
+                # Those that are added meanwhile wait for others again.
+                ids, self._ids = self._ids, []
+                for start in range(0, len(ids), MAX_ROWS):
+                    await self._delete_rows(ids[start : start + MAX_ROWS])
         finally:
             self._task = None
 
