@@ -10,7 +10,8 @@ import pytest
 
 from actionhero import Action, Inputs, PluginError, RunMode
 from actionhero_tasks import JobState, Task, Tasks
-from actionhero_tasks.worker.scheduler import Scheduler
+from actionhero_tasks.schedule import times_of
+from actionhero_tasks.worker.scheduler import Scheduler, is_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -235,3 +236,44 @@ async def test_an_invalid_task_is_reported_at_start_up(
     with pytest.raises(PluginError, match=rf"action 'invalid' \(.*{message}"):
         async with tasks_app(Invalid):
             pass
+
+
+async def test_a_schedule_begins_anew_after_a_wrong_clock(
+    tasks_app: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Which was an hour ahead; it is logged once, by whichever scheduler notices it."""
+    async with tasks_app(Tick, mode=RunMode.CLI) as app:
+        clock = Clock(app)
+        clock.now += 60 * MINUTE_MS
+        schedulers = [Scheduler(app.app) for _ in range(3)]
+        await clock.advance(*schedulers, minutes=0)
+        await clock.advance(*schedulers, minutes=1)
+        before = clock.ready_count()
+        await clock.advance(*schedulers, Scheduler(app.app), minutes=-60)
+        for _ in range(3):
+            await clock.advance(*schedulers, minutes=1)
+
+        assert (before, clock.ready_count()) == (1, 4)
+    [line] = [text for text in caplog.messages if "begins anew" in text]
+    assert line.startswith("the last time of tick was 3599 s ahead of the clock")
+
+
+@pytest.mark.parametrize(
+    ("task", "hours", "expected"),
+    [
+        (Task(every=timedelta(minutes=1)), 1 / 120, False),
+        (Task(every=timedelta(minutes=1)), 1 / 30, True),
+        (Task(every=timedelta(days=7)), 1, False),
+        (Task(every=timedelta(days=7)), 3.5, True),
+        (Task(cron="0 0 1 * *"), 2.5, False),
+        (Task(cron="0 0 1 * *"), 24 * 40, True),
+    ],
+)
+def test_a_last_time_is_ahead_after_a_period_and_at_most_three_hours(
+    task: Task, hours: float, expected: bool
+) -> None:
+    """A clock that was set back by less only has to pass the time again."""
+    now = 1_800_000_000_000
+
+    assert is_ahead(times_of(task), now + int(hours * 3_600_000), now) is expected
+    assert not is_ahead(times_of(task), now - 1, now)

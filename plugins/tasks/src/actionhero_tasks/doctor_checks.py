@@ -51,11 +51,35 @@ def diagnose(app: Application, *, deploy: bool) -> list[Diagnosis]:
             *diagnoses,
             *_check_broker(app, store),
             *_check_queues(app, store.counts(), store.worker_ids()),
+            *_check_schedules(app, store),
         ]
     except StoreUnavailable as error:
         return [*diagnoses, Diagnosis("tasks.queue", Finding.FAILED, f"cannot be read: {error}")]
     finally:
         store.close()
+
+
+def _check_schedules(app: Application, store: JobStore) -> list[Diagnosis]:
+    """Check that no last time of a schedule is in the future."""
+    if app.problems:
+        return []
+    # It imports APScheduler if an action has a cron expression.
+    from actionhero_tasks.worker.scheduler import is_ahead, schedules_of
+
+    now = store.now_ms()
+    # A new schedule is stored by schedulers only.
+    last_times = store.fire_times()
+    return [
+        Diagnosis(
+            "tasks.schedules",
+            Finding.WARNING,
+            f"the last time of {schedule.name!r} is {(last - now) // 1000} s ahead of the clock of "
+            "the job store: the clock was set back, or is wrong; a scheduler begins anew",
+        )
+        for schedule in schedules_of(app)
+        if (last := last_times.get(schedule.name)) is not None
+        and is_ahead(schedule.times, last, now)
+    ]
 
 
 def _check_broker(app: Application, store: JobStore) -> list[Diagnosis]:

@@ -57,6 +57,11 @@ class TestPostgresWithSqlite(StoreContract):
 
         return kill_worker
 
+    @pytest.fixture
+    def advance_clock(self) -> Callable[[JobStore, int], None]:
+        # It has no leases.
+        return lambda store, milliseconds: None
+
     def test_jobs_are_claimed_by_priority_then_by_age(self, store: JobStore) -> None:
         """Only within one claim: dramatiq-postgres delivers by age."""
         late, first, second, urgent = (new_job(priority=priority) for priority in (5, 0, 0, -5))

@@ -64,6 +64,11 @@ class TestRabbitmqWithSqlite(StoreContract):
 
         return kill_worker
 
+    @pytest.fixture
+    def advance_clock(self) -> Callable[[JobStore, int], None]:
+        # It has no leases.
+        return lambda store, milliseconds: None
+
 
 class TestRabbitmqWithRedis(StoreContract):
     """`StoreContract` with Redis and RabbitMQ."""
@@ -91,6 +96,18 @@ class TestRabbitmqWithRedis(StoreContract):
             store.inner._client.zadd(store.inner._key("workers"), {worker_id: store.now_ms() - 1})
 
         return kill_worker
+
+    @pytest.fixture
+    def advance_clock(self) -> Callable[[JobStore, int], None]:
+        def advance_clock(store: JobStore, milliseconds: int) -> None:
+            assert isinstance(store, BrokeredStore)
+            assert isinstance(store.inner, RedisStore)
+            key, client = store.inner._key, store.inner._client
+            for worker_id in client.zrange(key("workers"), 0, -1):
+                client.zincrby(key("workers"), -milliseconds, worker_id)
+            client.decrby(key("swept"), milliseconds)
+
+        return advance_clock
 
 
 @pytest.fixture

@@ -39,6 +39,13 @@ def open_store(server: ThrowAwayRedis) -> Callable[..., RedisStore]:
     return open_store
 
 
+def advance_clock(store: JobStore, milliseconds: int) -> None:
+    assert isinstance(store, RedisStore)
+    for worker_id in store._client.zrange(store._key("workers"), 0, -1):
+        store._client.zincrby(store._key("workers"), -milliseconds, worker_id)
+    store._client.decrby(store._key("swept"), milliseconds)
+
+
 class TestRedisStore(StoreContract):
     """`StoreContract` with Redis."""
 
@@ -56,6 +63,10 @@ class TestRedisStore(StoreContract):
             store._client.zadd(store._key("workers"), {worker_id: store.now_ms() - 1})
 
         return kill_worker
+
+    @pytest.fixture
+    def advance_clock(self) -> Callable[[JobStore, int], None]:
+        return advance_clock
 
 
 def test_a_worker_without_heartbeats_is_removed_after_its_lease(
@@ -106,3 +117,23 @@ def test_jobs_survive_a_restart_of_redis(open_store: Callable[..., RedisStore]) 
         store.close()
 
     assert claim.id == job.id
+
+
+def test_a_sweep_deletes_more_results_than_a_worker_produces(
+    open_store: Callable[..., RedisStore],
+) -> None:
+    """Not only a thousand, so that Redis does not grow at any rate."""
+    store = open_store(result_ttl_ms=1)
+    store.register_worker("one")
+    jobs = [new_job() for _ in range(3000)]
+    store.add(jobs)
+    claims, _ = store.settle_and_claim("one", None, 3000)
+    store.settle_and_claim("one", None, 0, [new_settlement(claim) for claim in claims])
+    end = store.now_ms() + 2
+    while store.now_ms() < end:
+        pass
+
+    store.sweep()
+
+    assert store._client.zcard(store._key("ended")) == 0
+    assert [store.find(job.id) for job in (jobs[0], jobs[-1])] == [None, None]

@@ -67,6 +67,11 @@ class TestSqliteStore(StoreContract):
 
         return kill_worker
 
+    @pytest.fixture
+    def advance_clock(self) -> Callable[[JobStore, int], None]:
+        # It has no leases.
+        return lambda store, milliseconds: None
+
 
 def test_the_job_of_a_killed_process_is_released_and_that_of_a_stopped_one_is_not(
     store: SqliteStore, tmp_path: Path
@@ -268,3 +273,20 @@ def test_counts_are_those_of_the_jobs(store: SqliteStore) -> None:
     assert a.delayed + b.delayed == 40
     assert a.retrying + b.retrying == 20
     assert a.dead + b.dead == 10
+
+
+def test_a_sweep_deletes_more_results_than_a_worker_produces(tmp_path: Path) -> None:
+    """Not only a thousand."""
+    with contextlib.closing(SqliteStore(tmp_path, result_ttl_ms=1)) as store:
+        store.register_worker("one")
+        jobs = [new_job() for _ in range(3000)]
+        store.add(jobs)
+        claims, _ = store.settle_and_claim("one", None, 3000)
+        store.settle_and_claim("one", None, 0, [new_settlement(claim) for claim in claims])
+        end = store.now_ms() + 2
+        while store.now_ms() < end:
+            pass
+
+        store.sweep()
+
+        assert store.jobs(JobState.DONE) == []

@@ -57,6 +57,12 @@ class WrappedStore(JobStore):
     def last_fire_time(self, name: str, initial_ms: int) -> int:
         return self.inner.last_fire_time(name, initial_ms)
 
+    def fire_times(self) -> dict[str, int]:
+        return self.inner.fire_times()
+
+    def reset_fire_time(self, name: str, last_ms: int, fire_ms: int) -> bool:
+        return self.inner.reset_fire_time(name, last_ms, fire_ms)
+
     def open_batch(self, id: str, then: NewJob | None) -> None:
         self.inner.open_batch(id, then)
 

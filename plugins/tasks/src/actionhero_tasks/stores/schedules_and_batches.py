@@ -34,6 +34,23 @@ class SchedulesAndBatches(Protocol):
     def last_fire_time(self, name: str, initial_ms: int) -> int:
         """Return the last claimed time of a schedule; `initial_ms` is stored for a new schedule."""
 
+    @abstractmethod
+    def fire_times(self) -> dict[str, int]:
+        """Return the last claimed time of each schedule."""
+
+    @abstractmethod
+    def reset_fire_time(self, name: str, last_ms: int, fire_ms: int) -> bool:
+        """Replace the last claimed time of a schedule, which a wrong clock has stored.
+
+        Args:
+            name: The schedule.
+            last_ms: The last claimed time.
+            fire_ms: The time from which on the schedule continues.
+
+        Returns:
+            Whether it was replaced; not if the last claimed time is another one by now.
+        """
+
     # -- fan-outs ------------------------------------------------------------------------------
 
     @abstractmethod

@@ -44,6 +44,9 @@ class WorkerRegistry(Protocol):
     def sweep(self) -> int:
         """Remove crashed workers, and delete expired results.
 
+        In a store with leases, the silence of the store is not the death of workers: if no worker
+        has swept for half of a lease, or the clock was set back, all leases are extended once.
+
         Returns:
             How many jobs are ready again.
         """

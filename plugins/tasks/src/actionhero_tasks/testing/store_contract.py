@@ -340,6 +340,24 @@ class StoreContract(CancellationContract, FanOutContract, LimitsContract, Worker
         assert other.last_fire_time("hourly", 0) == 2_000
         assert len(store.settle_and_claim("one", None, 10)[0]) == 1
 
+    def test_a_fire_time_of_a_wrong_clock_is_reset_once(
+        self, store: JobStore, stores: Callable[[], JobStore]
+    ) -> None:
+        """Not if another time was claimed since; then the schedule continues."""
+        other = stores()
+        store.last_fire_time("hourly", 9_000)
+
+        resets = [
+            store.reset_fire_time("hourly", 8_000, 1_000),
+            store.reset_fire_time("hourly", 9_000, 1_000),
+            other.reset_fire_time("hourly", 9_000, 1_000),
+            other.reset_fire_time("unknown", 0, 1_000),
+        ]
+
+        assert resets == [False, True, False, False]
+        assert other.fire_times() == {"hourly": 1_000}
+        assert store.enqueue_scheduled("hourly", 2_000, new_job(schedule="hourly"), overlap=True)
+
     def test_without_overlap_a_fire_time_is_skipped_while_a_run_has_not_ended(
         self, store: JobStore
     ) -> None:

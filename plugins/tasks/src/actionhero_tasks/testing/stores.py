@@ -32,6 +32,15 @@ class StoreSuite:
         raise NotImplementedError("subclasses define the fixture 'kill_worker'")
 
     @pytest.fixture
+    def advance_clock(self) -> Callable[[JobStore, int], None]:
+        """Return a function that moves the times of leases and sweeps into the past.
+
+        It is called with a store and milliseconds, as if its clock had advanced while it could not
+        be reached. Stores without leases do nothing.
+        """
+        raise NotImplementedError("subclasses define the fixture 'advance_clock'")
+
+    @pytest.fixture
     def stores(self, open_store: Callable[[], JobStore]) -> Iterator[Callable[[], JobStore]]:
         """Return a function that opens further connections, which are closed after the test."""
         opened: list[JobStore] = []
@@ -63,11 +72,11 @@ class StoreSuite:
             store.wait("one", wake_event, 1000)
         pytest.fail("no job is ready")
 
-    def claim_after_sweep(self, store: JobStore) -> list[Claim]:
-        """Sweep until a killed worker is detected, and claim its jobs for the other worker."""
+    def claim_after_sweep(self, store: JobStore, worker_id: str = "two") -> list[Claim]:
+        """Sweep until a killed worker is detected, and claim its jobs for another worker."""
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while not store.sweep():
             assert time.monotonic() < deadline, "the sweep detects no killed worker"
-            store.record_heartbeat("two")
+            store.record_heartbeat(worker_id)
             time.sleep(0.02)
-        return store.settle_and_claim("two", None, 10)[0]
+        return store.settle_and_claim(worker_id, None, 10)[0]

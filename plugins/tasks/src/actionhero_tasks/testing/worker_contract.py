@@ -66,6 +66,30 @@ class WorkerContract(StoreSuite):
 
         assert (again.id, again.attempts, again.deliveries) == (claim.id, 0, 1)
 
+    def test_silence_of_the_store_is_not_the_death_of_its_workers(
+        self,
+        store: JobStore,
+        stores: Callable[[], JobStore],
+        kill_worker: Callable[[JobStore, str], None],
+        advance_clock: Callable[[JobStore, int], None],
+    ) -> None:
+        """Neither is a clock that is set forward or back: no job runs again, until one is dead."""
+        other = stores()
+        store.add([new_job(), new_job()])
+        [mine] = store.settle_and_claim("one", None, 1)[0]
+        [lost] = store.settle_and_claim("two", None, 1)[0]
+        store.sweep()
+        for milliseconds in (120_000, 3_600_000, -3_600_000):
+            advance_clock(store, milliseconds)
+            assert [sweeper.sweep() for sweeper in (other, store, other)] == [0, 0, 0]
+            assert sorted(store.worker_ids()) == ["one", "two"]
+        accepted = store.settle_and_claim("one", None, 0, [new_settlement(mine)])
+        kill_worker(store, "two")
+        [again] = self.claim_after_sweep(store, "one")
+
+        assert accepted == ([], [])
+        assert (again.id, again.deliveries) == (lost.id, 2)
+
     def test_a_job_that_crashes_three_workers_is_dead_lettered(self, store: JobStore) -> None:
         """Its error has the reason, and no worker gets it again."""
         job = new_job()

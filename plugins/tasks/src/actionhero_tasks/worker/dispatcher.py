@@ -64,6 +64,15 @@ class JobDispatcher:
         Raises:
             asyncio.CancelledError: The worker stops, and the job was interrupted.
         """
+        try:
+            return await self._dispatch(claim)
+        except BaseException as error:
+            if _is_interrupted(error):
+                raise
+            # Of a middleware, or outside of `Exception`: it is a failure of the job like any other.
+            return self._runner.fail(claim, error)
+
+    async def _dispatch(self, claim: Claim) -> Settlement:
         if not self._broker.is_action(claim.action):
             if claim.action in self._broker.actors:
                 return await self._threads.run(claim)
@@ -139,6 +148,13 @@ class JobDispatcher:
 
     def _await_settlement(self, id: str, resume: Callable[[bool], None]) -> None:
         self._awaited[id] = resume
+
+
+def _is_interrupted(error: BaseException) -> bool:
+    """Return whether the task of a job is cancelled, and not its code has raised the error."""
+    task = asyncio.current_task()
+    is_cancelled = task is not None and task.cancelling() > 0
+    return is_cancelled and isinstance(error, asyncio.CancelledError)
 
 
 def emit_boot(broker: ApplicationBroker, worker: Any, start: Callable[[], None]) -> None:

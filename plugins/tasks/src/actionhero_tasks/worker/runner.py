@@ -11,7 +11,7 @@ from actionhero.transport import encode_outcome, new_identifier
 from actionhero_tasks.envelope import Envelope, UndecodableJob, encode_error
 from actionhero_tasks.job import Settlement, SettlementKind
 from actionhero_tasks.settings import TasksSettings
-from actionhero_tasks.task import task_of
+from actionhero_tasks.task import Task, task_of
 from actionhero_tasks.tasks import Tasks
 from actionhero_tasks.worker.retries import RetryPolicy, retry_decision
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actionhero import Application
-    from actionhero.transport import RegisteredAction
     from actionhero_tasks.job import Claim
 
 logger = logging.getLogger("actionhero.tasks")
@@ -52,8 +51,7 @@ class _JobPolicy:
 
     __slots__ = ("limit_seconds", "retry")
 
-    def __init__(self, action: RegisteredAction, settings: TasksSettings) -> None:
-        task = task_of(action)
+    def __init__(self, task: Task, settings: TasksSettings) -> None:
         limit = task.time_limit
         self.limit_seconds = None if limit is None else limit.total_seconds()
         backoff = settings.backoff if task.backoff is None else task.backoff
@@ -81,7 +79,10 @@ class JobRunner:
         self._settings = app.get(TasksSettings)
         self._encryption = app.get(Tasks).encryption
         self._on_progress = on_progress
-        self._policies = {action.name: _JobPolicy(action, self._settings) for action in app.actions}
+        self._policies = {
+            action.name: _JobPolicy(task_of(action), self._settings) for action in app.actions
+        }
+        self._default_policy = _JobPolicy(Task(), self._settings)
         self._actions = app.actions
 
     async def run(self, claim: Claim) -> Settlement:
@@ -133,13 +134,20 @@ class JobRunner:
             outcome = Outcome(error=cancelled)
         return self._settle(claim, outcome, policy)
 
+    def fail(self, claim: Claim, error: BaseException) -> Settlement:
+        """Return the settlement of a job that failed outside of its call."""
+        outcome = self._pipeline.error_outcome(f"job {claim.id} of {claim.action!r}", error)
+        policy = self._policies.get(claim.action, self._default_policy)
+        settlement, _ = self._settle(claim, outcome, policy)
+        return settlement
+
     def _settle(
         self, claim: Claim, outcome: Outcome, policy: _JobPolicy
     ) -> tuple[Settlement, Outcome]:
         if outcome.error is None:
             try:
                 result = encode_outcome(outcome)
-            except Exception as failure:  # noqa: BLE001 - the author's serializers
+            except BaseException as failure:  # noqa: BLE001 - the author's serializers
                 outcome = self._pipeline.encoding_error_outcome(claim.action, failure)
             else:
                 done = Settlement(claim.id, claim.token, SettlementKind.DONE, result=result)

@@ -28,6 +28,8 @@ logger = logging.getLogger("actionhero.tasks")
 POLL_SECONDS: Final = 1.0
 #: A time is missed if it is later than this. Times that are not missed are all enqueued.
 LATE_MS: Final = 5_000
+#: How far a last time may be ahead of the clock of the store after it was set back a little.
+MAX_AHEAD_MS: Final = 3 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,10 @@ class Scheduler:
     async def _check(self, schedule: Schedule, now: int) -> int:
         """Enqueue one action if it is due, and return the milliseconds until its next time."""
         last = self._last.get(schedule.name)
-        if last is None or schedule.times.after(last) <= now:
+        if last is None or last > now or schedule.times.after(last) <= now:
             last = await self._tasks.use(lambda store: store.last_fire_time(schedule.name, now))
+            if is_ahead(schedule.times, last, now):
+                last = await self._begin_anew(schedule, last, now)
             for due in due_times(schedule.times, last, now, catch_up=schedule.task.catch_up):
                 await self._enqueue(schedule, due)
                 last = due
@@ -89,11 +93,32 @@ class Scheduler:
             self._last[schedule.name] = last
         return schedule.times.after(last) - now
 
+    async def _begin_anew(self, schedule: Schedule, last: int, now: int) -> int:
+        """Continue a schedule whose last time was stored by a wrong clock."""
+        name = schedule.name
+        if await self._tasks.use(lambda store: store.reset_fire_time(name, last, now)):
+            logger.warning(
+                "the last time of %s was %d s ahead of the clock of the job store, which was set "
+                "back; its schedule begins anew",
+                name,
+                (last - now) // 1000,
+            )
+            return now
+        return await self._tasks.use(lambda store: store.last_fire_time(name, now))
+
     async def _enqueue(self, schedule: Schedule, due: int) -> None:
         added = await self._tasks.enqueue_scheduled(
             schedule.action, due, overlap=schedule.task.overlap
         )
         logger.debug("%s at %d: %s", schedule.name, due, "enqueued" if added else "skipped")
+
+
+def is_ahead(times: Times, last: int, now: int) -> bool:
+    """Return whether a last time is so far ahead of the clock that a wrong clock has stored it.
+
+    That is further than one period, and at most three hours.
+    """
+    return last > now and last - now > min(times.after(last) - last, MAX_AHEAD_MS)
 
 
 def due_times(times: Times, last: int, now: int, *, catch_up: str) -> list[int]:

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from actionhero.transport import Backoff, context_facts
+from actionhero.transport import Backoff, context_facts, dumps
 from actionhero_tasks.job import Settlement, SettlementKind, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -157,10 +157,12 @@ class Worker:
             kind = SettlementKind.CANCEL if was_cancelled else SettlementKind.RELEASE
             settlement = Settlement(claim.id, claim.token, kind)
         elif (failure := task.exception()) is not None:
-            # An internal error: the pipeline raises no exceptions of actions.
+            # An internal error, after which nothing is known of its retries: the job is kept for
+            # operators, who can retry it.
             facts = {"job": claim.id}
             logger.error("job %s could not be run", claim.id, exc_info=failure, extra=facts)
-            settlement = Settlement(claim.id, claim.token, SettlementKind.RETRY, delay_ms=60_000)
+            error = dumps({"message": "it could not be run", "type": type(failure).__name__})
+            settlement = Settlement(claim.id, claim.token, SettlementKind.DEAD, error=error)
         else:
             settlement = task.result()
         self._settle(settlement)

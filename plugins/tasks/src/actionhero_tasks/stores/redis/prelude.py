@@ -19,6 +19,7 @@ All keys have one hash tag, so that they are on one node of a cluster:
 | `key:KEY` | the job that has a deduplication key |
 | `batch:ID`, `of:ID` | the counts of a fan-out; its jobs, by age |
 | `of:ID:STATE` | its jobs that are done, dead or cancelled, by age |
+| `swept` | when the leases of workers were last checked |
 | `fire_times`, `schedule:NAME` | the last time of each schedule; its jobs that have not ended |
 | `totals` | how many runs were done, and how many failed |
 | `last:WORKER` | the last claims of a worker, to repeat a lost reply |

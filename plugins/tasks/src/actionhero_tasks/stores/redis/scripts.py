@@ -70,6 +70,16 @@ return tonumber(redis.call('HGET', P .. 'fire_times', ARGV[1]))
 """
 )
 
+#: ARGV: a schedule, its last time, and the time that replaces it.
+RESET_FIRE_TIME: Final = (
+    PRELUDE
+    + """
+if redis.call('HGET', P .. 'fire_times', ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', P .. 'fire_times', ARGV[1], ARGV[3])
+return 1
+"""
+)
+
 #: ARGV: a worker id, whether it crashed, the maximum of deliveries, the error of jobs with so many.
 REMOVE_WORKER: Final = (
     PRELUDE
@@ -80,11 +90,20 @@ return remove_worker(ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), ARGV[4])
 )
 
 #: ARGV: the maximum of deliveries, the error of jobs with so many, the lifetime of results, how
-#: many of them to delete.
+#: many of them to delete, the lease of a worker.
 SWEEP: Final = (
     PRELUDE
     + REMOVE_WORKER_FUNCTION
     + """
+-- If no worker has swept for a while, none was heard: Redis was away, or its clock was changed. The
+-- leases say nothing then, and begin anew.
+local lease, last = tonumber(ARGV[5]), tonumber(redis.call('GET', P .. 'swept') or now)
+redis.call('SET', P .. 'swept', now)
+if now - last > lease / 2 or now < last then
+  for _, worker_id in ipairs(redis.call('ZRANGE', P .. 'workers', 0, -1)) do
+    redis.call('ZADD', P .. 'workers', now + lease, worker_id)
+  end
+end
 local count = 0
 for _, worker_id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'workers', '-inf', now)) do
   count = count + remove_worker(worker_id, true, tonumber(ARGV[1]), ARGV[2])
@@ -96,7 +115,7 @@ for _, id in ipairs(expired) do
   if job then delete_job(id, job) end
   redis.call('ZREM', P .. 'ended', id)
 end
-return count
+return {count, #expired}
 """
 )
 

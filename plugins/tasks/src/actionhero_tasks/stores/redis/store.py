@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import logging
 import secrets
 import threading
@@ -24,7 +23,7 @@ from actionhero_tasks.job import (
 )
 from actionhero_tasks.stores.redis import scripts
 from actionhero_tasks.stores.redis.outbox import SCRIPTS, RedisOutbox
-from actionhero_tasks.stores.redis.values import arguments_of, limit_arguments, record_of
+from actionhero_tasks.stores.redis.values import LOST, arguments_of, limit_arguments, record_of
 from actionhero_tasks.stores.redis.wake_listener import WakeListener
 from actionhero_tasks.stores.store import MAX_DELIVERIES, JobStore
 
@@ -45,6 +44,8 @@ LEASE_MS: Final = 10_000
 POLL_SECONDS: Final = 1.0
 #: How many results are deleted by one script, which blocks Redis.
 MAX_DELETED: Final = 1000
+#: How many such scripts a sweep runs: more than a worker produces results until the next.
+MAX_ROUNDS: Final = 20
 #: How many jobs of a fan-out are read in one step.
 PAGE: Final = 500
 #: The states by which the jobs of a fan-out are indexed.
@@ -52,13 +53,7 @@ _INDEXED: Final = frozenset({JobState.DONE, JobState.DEAD, JobState.CANCELLED})
 _SCRIPTS: Final = (
     *("ADD", "OPEN_BATCH", "CLOSE_BATCH", "ENQUEUE_SCHEDULED", "LAST_FIRE_TIME"),
     *("SETTLE_AND_CLAIM", "REMOVE_WORKER", "SWEEP"),
-    *("PROGRESS", "CANCEL", "RETRY", "DISCARD", "COUNTS"),
-)
-_LOST: Final = json.dumps(
-    {
-        "message": f"its worker crashed {MAX_DELIVERIES} times while it ran",
-        "type": "WORKER_LOST",
-    }
+    *("RESET_FIRE_TIME", "PROGRESS", "CANCEL", "RETRY", "DISCARD", "COUNTS"),
 )
 
 
@@ -132,6 +127,14 @@ class RedisStore(JobStore):
 
     def last_fire_time(self, name: str, initial_ms: int) -> int:
         return int(self._run("LAST_FIRE_TIME", name, initial_ms))
+
+    def fire_times(self) -> dict[str, int]:
+        with self._errors():
+            times = self._client.hgetall(self._key("fire_times"))
+        return {name.decode(): int(time) for name, time in times.items()}
+
+    def reset_fire_time(self, name: str, last_ms: int, fire_ms: int) -> bool:
+        return bool(self._run("RESET_FIRE_TIME", name, last_ms, fire_ms))
 
     # -- fan-outs ------------------------------------------------------------------------------
 
@@ -241,10 +244,18 @@ class RedisStore(JobStore):
     def remove_worker(self, worker_id: str, *, crashed: bool) -> int:
         self._next_starts.pop(worker_id, None)
         self._nonces.pop(worker_id, None)
-        return int(self._run("REMOVE_WORKER", worker_id, int(crashed), MAX_DELIVERIES, _LOST))
+        return int(self._run("REMOVE_WORKER", worker_id, int(crashed), MAX_DELIVERIES, LOST))
 
     def sweep(self) -> int:
-        return int(self._run("SWEEP", MAX_DELIVERIES, _LOST, self._result_ttl_ms, MAX_DELETED))
+        count = 0
+        for _ in range(MAX_ROUNDS):
+            removed, deleted = self._run(
+                "SWEEP", MAX_DELIVERIES, LOST, self._result_ttl_ms, MAX_DELETED, self._lease_ms
+            )
+            count += removed
+            if deleted < MAX_DELETED:
+                break
+        return count
 
     # -- inspection ----------------------------------------------------------------------------
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 POLL_SECONDS: Final = 0.02
 #: How many results are deleted in one transaction, which blocks other writers.
 MAX_DELETED: Final = 1000
+#: In how many transactions a sweep deletes results: more than a worker produces until the next.
+MAX_ROUNDS: Final = 20
 
 
 class SqliteStore(JobStore):
@@ -92,6 +94,15 @@ class SqliteStore(JobStore):
             connection.execute("INSERT OR IGNORE INTO fire_times VALUES (?, ?)", (name, initial_ms))
             query = "SELECT fire_ms FROM fire_times WHERE name = ?"
             return int(connection.execute(query, (name,)).fetchone()[0])
+
+    def fire_times(self) -> dict[str, int]:
+        with self._reading() as connection:
+            return dict(connection.execute("SELECT name, fire_ms FROM fire_times").fetchall())
+
+    def reset_fire_time(self, name: str, last_ms: int, fire_ms: int) -> bool:
+        statement = "UPDATE fire_times SET fire_ms = ? WHERE name = ? AND fire_ms = ?"
+        with self._writing() as connection:
+            return connection.execute(statement, (fire_ms, name, last_ms)).rowcount > 0
 
     # -- fan-outs ------------------------------------------------------------------------------
 
@@ -228,7 +239,9 @@ class SqliteStore(JobStore):
         for worker_id in worker_ids:
             if not self._worker_locks.is_alive(worker_id):
                 count += self.remove_worker(worker_id, crashed=True)
-        self._delete_expired()
+        for _ in range(MAX_ROUNDS):
+            if self._delete_expired() < MAX_DELETED:
+                break
         return count
 
     # -- inspection ----------------------------------------------------------------------------
@@ -316,7 +329,8 @@ class SqliteStore(JobStore):
 
     # -- the file ------------------------------------------------------------------------------
 
-    def _delete_expired(self) -> None:
+    def _delete_expired(self) -> int:
+        """Delete some expired results, and return how many."""
         now = self.now_ms()
         states = f"state IN ({schema.DONE}, {schema.CANCELLED})"
         expired = f"SELECT seq FROM jobs WHERE {states} AND ended_ms < ? LIMIT {MAX_DELETED}"
@@ -324,11 +338,13 @@ class SqliteStore(JobStore):
             limits = (now - self._result_ttl_ms, now)
             query = f"SELECT EXISTS({expired}) OR EXISTS(SELECT 1 FROM keys WHERE until_ms < ?)"
             if not connection.execute(query, limits).fetchone()[0]:
-                return
+                return 0
         with self._writing() as connection:
-            connection.execute(f"DELETE FROM jobs WHERE seq IN ({expired})", limits[:1])
+            statement = f"DELETE FROM jobs WHERE seq IN ({expired})"
+            deleted = connection.execute(statement, limits[:1]).rowcount
             connection.execute("DELETE FROM keys WHERE until_ms < ?", limits[1:])
             connection.execute("DELETE FROM batches WHERE ended_ms < ?", limits[:1])
+        return deleted
 
     def _has_work(self) -> bool:
         """Return whether there are jobs to claim. It reads, and so does not block writers."""
