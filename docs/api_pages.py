@@ -144,7 +144,6 @@ def packages_page() -> str:
             ("Dependency", "Licence", "Required by"),
             (
                 ("dramatiq", "LGPL-3.0-or-later", "`actionhero-tasks`"),
-                ("psycopg", "LGPL-3.0", "`actionhero-tasks[postgres]`"),
                 ("orjson", "MPL-2.0 in parts, otherwise Apache-2.0 or MIT", "`actionhero-web`"),
             ),
         ),

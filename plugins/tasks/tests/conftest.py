@@ -11,6 +11,7 @@ import pytest
 import actionhero_tasks.plugin
 from actionhero import RunMode
 from actionhero.testing import running_app
+from actionhero_db.testing import postgres_server, postgres_url
 from actionhero_tasks import TasksSettings
 from actionhero_tasks.testing.rabbitmq import rabbitmq_server, shared_rabbitmq
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from actionhero.testing import RunningApp
 
-__all__ = ["rabbitmq_server", "shared_rabbitmq"]
+__all__ = ["postgres_server", "postgres_url", "rabbitmq_server", "shared_rabbitmq"]
 
 
 @pytest.fixture

@@ -118,7 +118,8 @@ async def test_a_configured_store_of_a_plugin_is_selected_automatically(
         pytest.param(
             {"store": "mongo"},
             "tasks.store is 'mongo', which no plugin provides; available: auto, "
-            r"redis \(pip install actionhero-tasks\[redis\]\), embedded, "
+            r"redis \(pip install actionhero-tasks\[redis\]\), "
+            r"postgres \(pip install actionhero-tasks\[postgres\]\), embedded, "
             r"plain \(pip install plain-jobs\[file\]\)",
             id="unknown store",
         ),

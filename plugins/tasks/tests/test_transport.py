@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import actionhero_db.plugin
 import actionhero_redis.plugin
 from actionhero import TypedError, json
 from actionhero_redis.testing import throw_away_redis
 from actionhero_tasks import JobState, Tasks
+from actionhero_tasks.stores.postgres.store import PostgresStore
 from actionhero_tasks.stores.redis.store import RedisStore
 from pytest_actionhero import (
     CallFailure,
@@ -80,6 +82,24 @@ class TestQueueInRedis(ServerContract):
             plugins=plugins, environ=environ, run_in_server=True, retries=0
         ) as app:
             assert isinstance(app.get(Tasks).store, RedisStore)
+            yield QueueClient(app)
+
+
+class TestQueueInPostgres(ServerContract):
+    """With the PostgreSQL store."""
+
+    validates_before_authorization = True
+
+    @pytest.fixture
+    async def transport(
+        self, tasks_app: Callable[..., Any], postgres_url: str
+    ) -> AsyncIterator[TransportClient]:
+        plugins = (contract_actions, actionhero_db.plugin)
+        environ = {"DATABASE_URL": postgres_url}
+        async with tasks_app(
+            plugins=plugins, environ=environ, run_in_server=True, retries=0
+        ) as app:
+            assert isinstance(app.get(Tasks).store, PostgresStore)
             yield QueueClient(app)
 
 

@@ -35,7 +35,7 @@ from actionhero.testing import free_port
 from actionhero_db.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 
     from actionhero import Application
     from actionhero.testing import RunningApp
@@ -61,10 +61,14 @@ class ThrowAwayPostgres:
     Args:
         programs: The folder of `initdb` and `postgres`.
         folder: An empty folder for its data.
+        options: Settings of the server in addition to `OPTIONS`, or instead of these.
     """
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(
+        self, programs: Path, folder: Path, options: Mapping[str, str] | None = None
+    ) -> None:
         self._programs = programs
+        self._options = {**OPTIONS, **(options or {})}
         self._folder = folder
         self._data = folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
@@ -85,7 +89,9 @@ class ThrowAwayPostgres:
 
     def start(self) -> None:
         """Start the server, and wait until it accepts connections."""
-        options = [part for name, value in OPTIONS.items() for part in ("-c", f"{name}={value}")]
+        options = [
+            part for name, value in self._options.items() for part in ("-c", f"{name}={value}")
+        ]
         with (self._folder / "postgres.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - a program of this machine
                 [
@@ -115,6 +121,14 @@ class ThrowAwayPostgres:
         """Stop the server without saving its data."""
         self._end(signal.SIGQUIT)
 
+    def pause(self) -> None:
+        """Suspend all processes, so that connections are open and get no reply. On Linux only."""
+        self._signal_all(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Continue the suspended processes."""
+        self._signal_all(signal.SIGCONT)
+
     def new_database(self) -> str:
         """Create an empty database, and return its URL."""
         return new_database(self.url)
@@ -130,6 +144,16 @@ class ThrowAwayPostgres:
         if process is not None:
             process.send_signal(number)
             process.wait()
+
+    def _signal_all(self, number: int) -> None:
+        if self._process is None:
+            return
+        pid = self._process.pid
+        # It first, so that it starts no others meanwhile.
+        self._process.send_signal(number)
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), number)
 
     def _accepts_connections(self) -> bool:
         program = str(self._programs / "pg_isready")
@@ -190,10 +214,15 @@ def find_postgres() -> Path | None:
 
 
 @contextlib.contextmanager
-def throw_away_postgres() -> Iterator[ThrowAwayPostgres]:
+def throw_away_postgres(
+    options: Mapping[str, str] | None = None,
+) -> Iterator[ThrowAwayPostgres]:
     """Run a temporary server for a block; see `ThrowAwayPostgres`.
 
     Without an installed PostgreSQL the test is skipped; it fails if `CI` is set.
+
+    Args:
+        options: Settings of the server, such as `synchronous_commit` for a test that kills it.
     """
     programs = find_postgres()
     if programs is None or sys.platform == "win32":
@@ -203,7 +232,7 @@ def throw_away_postgres() -> Iterator[ThrowAwayPostgres]:
     with tempfile.TemporaryDirectory(
         prefix="throw-away-postgres-", ignore_cleanup_errors=True
     ) as folder:
-        server = ThrowAwayPostgres(programs, Path(folder))
+        server = ThrowAwayPostgres(programs, Path(folder), options)
         server.create()
         try:
             yield server

@@ -36,7 +36,8 @@ def diagnose(app: Application, *, deploy: bool) -> list[Diagnosis]:
             "tasks.store",
             Finding.WARNING,
             f"jobs are stored in {backend.place}, and workers on other machines cannot run "
-            f"them{broker}; set REDIS_URL to a server that all machines share",
+            f"them{broker}; set REDIS_URL, or DATABASE_URL of PostgreSQL, to a server that all "
+            "machines share",
         )
     else:
         message = f"jobs are stored in {backend.place}"

@@ -179,5 +179,9 @@ class StoreUnavailable(Exception):
     """Raised if a store cannot be reached; a write may not have happened."""
 
 
+class InvalidText(ValueError):
+    """Raised if a store cannot have a name or an id, such as because of a null character."""
+
+
 class BrokerUnavailable(StoreUnavailable):
     """Raised if a broker cannot be reached; the store still has all jobs."""

@@ -55,7 +55,8 @@ class JobFactory:
         Raises:
             ActionNotFound: The action does not exist.
             InvalidInput: The inputs are invalid, the delay is longer than `MAX_DELAY`, the priority
-                exceeds `MAX_PRIORITY`, or the queue or key contains a lone surrogate.
+                exceeds `MAX_PRIORITY`, or the queue or key contains a lone surrogate or a null
+                character.
             TypeError: One of these, in a call.
         """
         try:

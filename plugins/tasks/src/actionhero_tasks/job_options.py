@@ -47,7 +47,12 @@ def check_priority(priority: int) -> None:
 
 
 def check_text(name: str, text: str) -> None:
-    """Raise `InvalidInput` if a text contains a lone surrogate, which no store can write."""
+    """Raise `InvalidInput` if a text contains what not every store can write.
+
+    No store can write lone surrogates; PostgreSQL cannot write null characters either.
+    """
+    if "\0" in text:
+        raise InvalidInput(f"the {name} contains a null character")
     try:
         text.encode()
     except UnicodeEncodeError:

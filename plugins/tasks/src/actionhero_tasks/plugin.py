@@ -49,17 +49,18 @@ def actionhero_middleware() -> list[Middleware]:
 
 @hookimpl
 def actionhero_tasks_stores() -> list[StoreBackend]:
+    from actionhero_tasks.stores.postgres.backend import PostgresBackend
     from actionhero_tasks.stores.redis.backend import RedisBackend
     from actionhero_tasks.stores.sqlite.backend import SqliteBackend
 
-    return [RedisBackend(), SqliteBackend()]
+    return [RedisBackend(), PostgresBackend(), SqliteBackend()]
 
 
 @hookimpl
 def actionhero_tasks_brokers() -> list[BrokerBackend]:
-    from actionhero_tasks.brokers.backends import PostgresBackend, RabbitmqBackend
+    from actionhero_tasks.brokers.backends import RabbitmqBackend
 
-    return [RabbitmqBackend(), PostgresBackend()]
+    return [RabbitmqBackend()]
 
 
 @hookimpl

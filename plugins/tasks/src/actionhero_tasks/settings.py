@@ -27,13 +27,20 @@ class TasksSettings(Settings):
     store: str = Field(
         default="auto",
         description="The job store: a file in the data folder (embedded), the Redis of the "
-        "application (redis), or a store of a plugin, by its name. auto: redis if redis.url is "
-        "set, otherwise embedded.",
+        "application (redis), its PostgreSQL database (postgres), or a store of a plugin, by its "
+        "name. auto: redis if redis.url is set, postgres if db.url is that of PostgreSQL, "
+        "otherwise embedded.",
+    )
+    postgres_schema: str | None = Field(
+        default=None,
+        pattern=r"^[a-z_][a-z0-9_]{0,62}$",
+        description="The schema of the job store in PostgreSQL, which creates it. Not set: the "
+        "name of the application, followed by _tasks.",
     )
     broker_url: Annotated[BrokerUrl, PlainValidator(_parse_url)] | None = Field(
         default=None,
         description="The broker that delivers ready jobs to workers: amqp:// or amqps:// "
-        "(RabbitMQ), postgresql://, or a scheme of a plugin. By default workers poll the store, "
+        "(RabbitMQ), or a scheme of a plugin. By default workers poll the store, "
         "which contains all jobs in any case.",
     )
     run_in_server: bool | None = Field(

@@ -41,8 +41,9 @@ def select_store(app: Application) -> StoreBackend:
         backend = next(configured, None) or backends[FALLBACK]
         if app.environment == "production" and not backend.is_shared:
             raise BootError(
-                "no Redis is configured for jobs, and SQLite must be selected explicitly in "
-                "production; set REDIS_URL, such as redis://localhost:6379/0, or "
+                "neither Redis nor PostgreSQL is configured for jobs, and SQLite must be selected "
+                "explicitly in production; set REDIS_URL, such as redis://localhost:6379/0, or "
+                "DATABASE_URL, such as postgres://user:password@host:5432/name, or "
                 f"ACTIONHERO_TASKS__STORE={backend.name} if no other machine runs or enqueues jobs"
             )
         return backend
@@ -53,7 +54,7 @@ def select_store(app: Application) -> StoreBackend:
         )
     backend = backends[name]
     if (reason := backend.unavailable_reason(app)) is not None:
-        raise BootError(f"tasks.store is {name!r}, and {reason}{_remedy(backend)}")
+        raise BootError(f"tasks.store is {name!r}, and {reason}{_remedy(backend, reason)}")
     return backend
 
 
@@ -78,7 +79,7 @@ def select_broker(app: Application, url: BrokerUrl) -> BrokerBackend:
         raise BootError(f"tasks.broker_url has several URLs that are not one broker; {available}")
     if (reason := backend.unavailable_reason(app)) is not None:
         raise BootError(
-            f"tasks.broker_url is a URL of {backend.title}, and {reason}{_remedy(backend)}"
+            f"tasks.broker_url is a URL of {backend.title}, and {reason}{_remedy(backend, reason)}"
         )
     return backend
 
@@ -181,5 +182,8 @@ def _listing(app: Application, backends: Iterable[tuple[str, Backend]]) -> str:
     )
 
 
-def _remedy(backend: StoreBackend | BrokerBackend) -> str:
-    return f"; pip install {backend.requirement}" if backend.requirement else ""
+def _remedy(backend: StoreBackend | BrokerBackend, reason: str) -> str:
+    # A reason may have a remedy of its own.
+    return (
+        f"; pip install {backend.requirement}" if backend.requirement and ";" not in reason else ""
+    )

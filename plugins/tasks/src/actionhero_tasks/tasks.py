@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import functools
 import threading
@@ -15,7 +16,7 @@ from actionhero.transport import new_identifier
 from actionhero_tasks.batching import in_batches
 from actionhero_tasks.broker_signals import BrokerSignals
 from actionhero_tasks.encryption import Encryption
-from actionhero_tasks.job import JobState, StoreUnavailable
+from actionhero_tasks.job import InvalidText, JobState, StoreUnavailable
 from actionhero_tasks.job_factory import JobFactory
 from actionhero_tasks.reports import FanOut, Job, job_of
 from actionhero_tasks.single_thread_executor import SingleThreadExecutor
@@ -23,7 +24,7 @@ from actionhero_tasks.store_factory import open_store
 from actionhero_tasks.transactional_enqueuer import TransactionalEnqueuer, ids_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 
     from actionhero import Action, Application
     from actionhero.transport import RegisteredAction
@@ -99,7 +100,8 @@ class Tasks:
         Raises:
             ActionNotFound: The action does not exist.
             InvalidInput: The inputs are invalid, the delay is longer than `MAX_DELAY`, the priority
-                exceeds `MAX_PRIORITY`, or the queue or key contains a lone surrogate.
+                exceeds `MAX_PRIORITY`, or the queue or key contains a lone surrogate or a null
+                character.
             TypeError: One of these errors occurs in a call. It is not that of the client.
             ServiceUnavailable: The store cannot be reached.
         """
@@ -310,14 +312,8 @@ class Tasks:
         Raises:
             ServiceUnavailable: The store cannot be reached.
         """
-        try:
+        with _typed_errors():
             return await self._run_in_store(function)
-        except UnicodeEncodeError:
-            raise InvalidInput("a name or an id contains a lone surrogate") from None
-        except StoreUnavailable as error:
-            raise ServiceUnavailable(
-                "The queue of jobs is not available", retry_after_seconds=1
-            ) from error
 
     async def check(self) -> None:
         """Raise the store's error if it cannot be used now.
@@ -340,10 +336,11 @@ class Tasks:
     async def _enqueue(self, jobs: list[NewJob]) -> list[JobId]:
         jobs = self.signals.before_enqueue(jobs)
         enqueuer = self.enqueuer
-        if enqueuer is not None and enqueuer.in_transaction:
-            ids = await enqueuer.enqueue(jobs)
-        else:
-            ids = ids_of(jobs, await self._add(jobs))
+        with _typed_errors():
+            if enqueuer is not None and enqueuer.in_transaction:
+                ids = await enqueuer.enqueue(jobs)
+            else:
+                ids = ids_of(jobs, await self._add(jobs))
         self.signals.after_enqueue(jobs, ids)
         return ids
 
@@ -366,6 +363,21 @@ class Tasks:
             if id is not None:
                 return [id]
         return await self.use(lambda store: store.add(jobs))
+
+
+@contextlib.contextmanager
+def _typed_errors() -> Iterator[None]:
+    """Raise the errors of stores as those of the application."""
+    try:
+        yield
+    except (InvalidText, UnicodeEncodeError):
+        raise InvalidInput(
+            "a name or an id contains a lone surrogate or a null character"
+        ) from None
+    except StoreUnavailable as error:
+        raise ServiceUnavailable(
+            "The queue of jobs is not available", retry_after_seconds=1
+        ) from error
 
 
 def _read_page(id: str, state: JobState | None, after: int, store: JobStore) -> list[JobRecord]:

@@ -14,12 +14,15 @@ from dramatiq.middleware import Retries
 
 from actionhero import Action, Inputs, hookimpl
 from actionhero.identifier import new_identifier
+from actionhero_db.url import DatabaseUrl
 from actionhero_redis.testing import ThrowAwayRedis, throw_away_redis
 from actionhero_tasks import JobState, Tasks
 from actionhero_tasks.brokers.brokered_store import BrokeredStore
 from actionhero_tasks.brokers.rabbitmq import RabbitmqMessageBroker
 from actionhero_tasks.dramatiq.broker import JobBroker
 from actionhero_tasks.job import NewJob, StoreUnavailable
+from actionhero_tasks.stores.postgres.backend import connection_options
+from actionhero_tasks.stores.postgres.store import PostgresStore
 from actionhero_tasks.stores.redis.store import RedisStore
 from actionhero_tasks.stores.sqlite.store import SqliteStore
 
@@ -43,6 +46,11 @@ def redis_store(request: pytest.FixtureRequest) -> JobStore:
     return RedisStore(lambda: redis.Redis.from_url(url), prefix, result_ttl_ms=60_000)
 
 
+def postgres_store(request: pytest.FixtureRequest) -> JobStore:
+    url = DatabaseUrl.parse(request.getfixturevalue("postgres_url"))
+    return PostgresStore(connection_options(url.credentials), "jobs", result_ttl_ms=60_000)
+
+
 def rabbitmq_store(request: pytest.FixtureRequest) -> JobStore:
     inner = redis_store(request)
     outbox = inner.outbox()
@@ -58,7 +66,8 @@ def redis_for_brokers() -> Iterator[ThrowAwayRedis]:
 
 
 @pytest.fixture(
-    params=[embedded_store, redis_store, rabbitmq_store], ids=["embedded", "redis", "rabbitmq"]
+    params=[embedded_store, redis_store, postgres_store, rabbitmq_store],
+    ids=["embedded", "redis", "postgres", "rabbitmq"],
 )
 def broker(request: pytest.FixtureRequest) -> Iterator[JobBroker]:
     store: JobStore = request.param(request)

@@ -17,15 +17,20 @@ import psutil
 import pytest
 import redis
 
+from actionhero_db.testing import throw_away_postgres
+from actionhero_db.url import DatabaseUrl
 from actionhero_redis.testing import throw_away_redis
 from actionhero_tasks.brokers.brokered_store import BrokeredStore
 from actionhero_tasks.brokers.rabbitmq import RabbitmqMessageBroker
+from actionhero_tasks.stores.postgres.backend import connection_options
+from actionhero_tasks.stores.postgres.store import PostgresStore
 from actionhero_tasks.stores.redis.store import RedisStore
 from actionhero_tasks.stores.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from actionhero_db.testing import ThrowAwayPostgres
     from actionhero_redis.testing import ThrowAwayRedis
     from actionhero_tasks.job import JobState
     from actionhero_tasks.stores.store import JobStore
@@ -124,6 +129,7 @@ class Deployment:
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
     redis: ThrowAwayRedis | None = None
+    postgres: ThrowAwayPostgres | None = None
     rabbitmq: ThrowAwayRabbitmq | None = None
     _running: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -174,11 +180,22 @@ class Deployment:
             return store
         return BrokeredStore(store, outbox, RabbitmqMessageBroker(self.rabbitmq.url, "127.0.0.1"))
 
+    @property
+    def server(self) -> ThrowAwayRedis | ThrowAwayPostgres | None:
+        """The server of the store; `None` for the embedded store."""
+        return self.redis or self.postgres
+
     def _inner_store(self) -> JobStore:
+        if self.postgres is not None:
+            url = DatabaseUrl.parse(f"{self.postgres.url}/postgres")
+            options = connection_options(url.credentials)
+            return PostgresStore(options, "sample_app_tasks", result_ttl_ms=3_600_000)
         if self.redis is not None:
-            url = self.redis.url
+            redis_url = self.redis.url
             return RedisStore(
-                lambda: redis.Redis.from_url(url), "sample_app:{tasks}:", result_ttl_ms=3_600_000
+                lambda: redis.Redis.from_url(redis_url),
+                "sample_app:{tasks}:",
+                result_ttl_ms=3_600_000,
             )
         return SqliteStore(self.folder / ".actionhero" / "tasks", result_ttl_ms=3_600_000)
 
@@ -234,12 +251,20 @@ class Deployment:
                 process.stdout.close()
 
     def _environ(self) -> dict[str, str]:
+        plugins = ["tasks"]
+        urls = {}
+        if self.redis is not None:
+            plugins.append("redis")
+            urls["REDIS_URL"] = self.redis.url
+        if self.postgres is not None:
+            plugins.append("db")
+            urls["DATABASE_URL"] = f"{self.postgres.url}/postgres"
         return {
             **os.environ,
             "PYTHONPATH": str(self.folder),
             "ACTIONHERO_APP__PACKAGE": "sample_app",
-            "ACTIONHERO_PLUGINS__ENABLED": "tasks" if self.redis is None else "tasks,redis",
-            **({} if self.redis is None else {"REDIS_URL": self.redis.url}),
+            "ACTIONHERO_PLUGINS__ENABLED": ",".join(plugins),
+            **urls,
             **(
                 {} if self.rabbitmq is None else {"ACTIONHERO_TASKS__BROKER_URL": self.rabbitmq.url}
             ),
@@ -277,6 +302,15 @@ def redis_deployment(deployment: Deployment) -> Iterator[Deployment]:
 
 
 @pytest.fixture
+def postgres_deployment(deployment: Deployment) -> Iterator[Deployment]:
+    """An application with PostgreSQL, which persists every commit."""
+    # Of a killed server, not of a machine.
+    with throw_away_postgres({"synchronous_commit": "on"}) as server:
+        deployment.postgres = server
+        yield deployment
+
+
+@pytest.fixture
 def rabbitmq_deployment(
     redis_deployment: Deployment, rabbitmq_server: ThrowAwayRabbitmq
 ) -> Deployment:
@@ -294,9 +328,16 @@ def rabbitmq_file_deployment(
     return deployment
 
 
+@pytest.fixture(params=["redis_deployment", "postgres_deployment"], ids=["redis", "postgres"])
+def server_deployment(request: pytest.FixtureRequest) -> Deployment:
+    """An application with each of the stores that have a server, and a clock of their own."""
+    deployment: Deployment = request.getfixturevalue(request.param)
+    return deployment
+
+
 @pytest.fixture(
-    params=["deployment", "redis_deployment", "rabbitmq_deployment"],
-    ids=["embedded", "redis", "rabbitmq"],
+    params=["deployment", "redis_deployment", "postgres_deployment", "rabbitmq_deployment"],
+    ids=["embedded", "redis", "postgres", "rabbitmq"],
 )
 def each_deployment(request: pytest.FixtureRequest) -> Deployment:
     """An application with each of the stores."""

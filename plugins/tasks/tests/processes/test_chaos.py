@@ -97,10 +97,10 @@ def run_chaos(
     for number in range(rounds):
         chaos.kill_one()
         time.sleep(pause_seconds)
-        if deployment.redis is not None and number % 3 == 1:
-            deployment.redis.kill()
+        if deployment.server is not None and number % 3 == 1:
+            deployment.server.kill()
             time.sleep(0.2)
-            deployment.redis.start()
+            deployment.server.start()
         if deployment.rabbitmq is not None and number == 2:
             deployment.rabbitmq.kill()
             deployment.rabbitmq.start()
@@ -119,7 +119,7 @@ def run_chaos(
     assert len(dead) <= chaos.kills
     ended = chaos.ended()
     assert len(ended) >= count - len(dead)
-    # A killed process ran eight jobs at most; a killed Redis may have lost the settlements of the
+    # A killed process ran eight jobs at most; a killed server may have lost the settlements of the
     # 32 jobs of all processes, twice.
     assert sum(ended.values()) - len(ended) <= 8 * chaos.kills + 2 * 32
     for supervisor in chaos.supervisors:
@@ -128,7 +128,7 @@ def run_chaos(
 
 @pytest.mark.timeout(300)
 def test_no_job_is_lost_with_each_store(each_deployment: Deployment) -> None:
-    """A short version: 300 jobs, six kills, two restarts of Redis, one replaced worker.
+    """A short version: 300 jobs, six kills, two restarts of the server, one replaced worker.
 
     RabbitMQ is killed too, if it delivers the jobs.
     """

@@ -103,7 +103,7 @@ class ChaosTest:
     """Two workers that run jobs, a thread that enqueues them, and failures of all kinds.
 
     Args:
-        deployment: An application with Redis.
+        deployment: An application whose store has a server.
         effects: The database.
         count: The number of jobs.
         seconds: The duration of each job.
@@ -166,10 +166,10 @@ class ChaosTest:
 
     def restart_redis(self) -> None:
         """Kill Redis, and start it again with its data."""
-        assert self.deployment.redis is not None
-        self.deployment.redis.kill()
+        assert self.deployment.server is not None
+        self.deployment.server.kill()
         time.sleep(0.5)
-        self.deployment.redis.start()
+        self.deployment.server.start()
 
     def replace_worker(self) -> None:
         """Start a new worker, and stop an old one."""
@@ -243,11 +243,11 @@ class ChaosTest:
 
 
 @pytest.fixture
-def effects_deployment(redis_deployment: Deployment, database: str) -> Deployment:
-    (redis_deployment.folder / "sample_app.py").write_text(EFFECTS)
-    redis_deployment.environ["EFFECTS_URL"] = database
-    redis_deployment.environ["ACTIONHERO_LOGS__LEVEL"] = "warn"
-    return redis_deployment
+def effects_deployment(server_deployment: Deployment, database: str) -> Deployment:
+    (server_deployment.folder / "sample_app.py").write_text(EFFECTS)
+    server_deployment.environ["EFFECTS_URL"] = database
+    server_deployment.environ["ACTIONHERO_LOGS__LEVEL"] = "warn"
+    return server_deployment
 
 
 def test_all_effects_are_stored_despite_failures(

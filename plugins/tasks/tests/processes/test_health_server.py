@@ -28,20 +28,20 @@ def get(port: int, path: str) -> tuple[int, Any]:
 
 
 def test_readiness_depends_on_the_store_and_on_the_worker_process(
-    redis_deployment: Deployment,
+    server_deployment: Deployment,
 ) -> None:
     """During an outage of Redis, and while the process is suspended, it is live and not ready."""
-    deployment, port = redis_deployment, free_port()
+    deployment, port = server_deployment, free_port()
     parent = deployment.start("worker", "--health-address", str(port))
     deployment.until(lambda: get(port, "/readyz") == (200, {"ready": True, "workers": 1}), "ready")
     assert get(port, "/nowhere") == (404, None)
-    assert deployment.redis is not None
-    deployment.redis.kill()
+    assert deployment.server is not None
+    deployment.server.kill()
     deployment.until(
         lambda: get(port, "/readyz") == (503, {"ready": False, "workers": 0}), "not ready"
     )
     during_outage = get(port, "/livez")
-    deployment.redis.start()
+    deployment.server.start()
     deployment.until(lambda: get(port, "/readyz")[0] == 200, "ready again")
     [child] = deployment.children(parent)
     os.kill(child, signal.SIGSTOP)

@@ -57,9 +57,9 @@ def test_a_job_that_holds_the_gil_keeps_its_lease(each_deployment: Deployment) -
     hold_gil(each_deployment, 4)
 
 
-def test_workers_with_wrong_clocks_reassign_no_jobs(redis_deployment: Deployment) -> None:
+def test_workers_with_wrong_clocks_reassign_no_jobs(server_deployment: Deployment) -> None:
     """Minutes before and after the true time; the clock of the store is used."""
-    deployment = redis_deployment
+    deployment = server_deployment
     workers = [deployment.start("worker", clock="+120s")]
     first = deployment.enqueue("wait", "--name", "go")
     deployment.wait_for("begin go")
@@ -122,10 +122,10 @@ def test_a_worker_suspended_for_a_minute_keeps_its_job(each_deployment: Deployme
 @pytest.mark.soak
 @pytest.mark.timeout(300)
 def test_a_suspended_machine_loses_its_job_and_its_settlement_is_rejected(
-    redis_deployment: Deployment,
+    server_deployment: Deployment,
 ) -> None:
     """It cannot be distinguished from one that has failed."""
-    deployment = redis_deployment
+    deployment = server_deployment
     first = deployment.start("worker")
     id = deployment.enqueue("wait", "--name", "go")
     deployment.wait_for("begin go")

@@ -1,4 +1,4 @@
-"""Redis cannot be reached for longer than a lease, while all workers are full."""
+"""The server of the store cannot be reached for longer than a lease, while all workers are full."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ OUTAGE_SECONDS = 15.0
 
 @pytest.mark.parametrize("how", ["killed", "stopped"])
 @pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.soak)])
-@pytest.mark.parametrize("has_broker", [False, pytest.param(True, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "store", ["redis", "postgres", pytest.param("rabbitmq", marks=pytest.mark.soak)]
+)
 def test_no_running_job_begins_again_after_an_outage(
-    request: pytest.FixtureRequest, how: str, times: int, has_broker: bool
+    request: pytest.FixtureRequest, how: str, times: int, store: str
 ) -> None:
     """No worker was killed: none is taken for dead because the store was silent."""
-    name = "rabbitmq_deployment" if has_broker else "redis_deployment"
-    deployment: Deployment = request.getfixturevalue(name)
-    server = deployment.redis
+    deployment: Deployment = request.getfixturevalue(f"{store}_deployment")
+    server = deployment.server
     assert server is not None
     deployment.environ = {"ACTIONHERO_TASKS__CONCURRENCY": "3"}
     workers = [deployment.start("worker"), deployment.start("worker", "--processes", "2")]

@@ -54,7 +54,7 @@ def run_schedulers(
     deployment.environ["EVERY_SECONDS"] = str(every_seconds)
     worker = deployment.start("worker")
     # The embedded store uses the clock of the machine.
-    clocks = CLOCKS if deployment.redis is not None else (None,) * 3
+    clocks = CLOCKS if deployment.server is not None else (None,) * 3
     schedulers: list[tuple[str | None, subprocess.Popen[str]]] = [
         (clock, deployment.start("scheduler", clock=clock)) for clock in clocks
     ]

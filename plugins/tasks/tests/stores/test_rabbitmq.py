@@ -12,12 +12,15 @@ from dramatiq import Message
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 
 from actionhero.identifier import new_identifier
+from actionhero_db.url import DatabaseUrl
 from actionhero_redis.testing import ThrowAwayRedis, throw_away_redis
 from actionhero_tasks.brokers.brokered_store import BrokeredStore
 from actionhero_tasks.brokers.rabbitmq import RabbitmqMessageBroker
 from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
 from actionhero_tasks.store_factory import reset_sent_jobs
 from actionhero_tasks.stores.outbox import ReadyJob
+from actionhero_tasks.stores.postgres.backend import connection_options
+from actionhero_tasks.stores.postgres.store import PostgresStore
 from actionhero_tasks.stores.redis.store import RedisStore
 from actionhero_tasks.stores.sqlite.store import SqliteStore
 from actionhero_tasks.testing import StoreContract, new_job
@@ -106,6 +109,39 @@ class TestRabbitmqWithRedis(StoreContract):
             for worker_id in client.zrange(key("workers"), 0, -1):
                 client.zincrby(key("workers"), -milliseconds, worker_id)
             client.decrby(key("swept"), milliseconds)
+
+        return advance_clock
+
+
+class TestRabbitmqWithPostgres(StoreContract):
+    """`StoreContract` with PostgreSQL and RabbitMQ."""
+
+    @pytest.fixture
+    def open_store(
+        self, rabbitmq_server: ThrowAwayRabbitmq, postgres_url: str
+    ) -> Callable[[], JobStore]:
+        options = connection_options(DatabaseUrl.parse(postgres_url).credentials)
+        return lambda: brokered(
+            PostgresStore(options, "jobs", result_ttl_ms=60_000, lease_ms=60_000), rabbitmq_server
+        )
+
+    @pytest.fixture
+    def kill_worker(self) -> Callable[[JobStore, str], None]:
+        def kill_worker(store: JobStore, worker_id: str) -> None:
+            assert isinstance(store, BrokeredStore)
+            assert isinstance(store.inner, PostgresStore)
+            end_lease = "UPDATE tasks.workers SET until_ms = 0 WHERE id = $1"
+            store.inner._value(end_lease, worker_id)
+
+        return kill_worker
+
+    @pytest.fixture
+    def advance_clock(self) -> Callable[[JobStore, int], None]:
+        def advance_clock(store: JobStore, milliseconds: int) -> None:
+            assert isinstance(store, BrokeredStore)
+            assert isinstance(store.inner, PostgresStore)
+            store.inner._value("UPDATE tasks.workers SET until_ms = until_ms - $1", milliseconds)
+            store.inner._value("UPDATE tasks.sweeps SET last_ms = last_ms - $1", milliseconds)
 
         return advance_clock
 

@@ -1,4 +1,4 @@
-"""The backends of RabbitMQ and PostgreSQL. Importing this module imports no driver."""
+"""`RabbitmqBackend`: delivery through RabbitMQ. Importing it does not import the driver."""
 
 from __future__ import annotations
 
@@ -31,23 +31,6 @@ class RabbitmqBackend(BrokerBackend):
         from actionhero_tasks.brokers.rabbitmq import RabbitmqMessageBroker
 
         return RabbitmqMessageBroker(url.text, url.address)
-
-
-class PostgresBackend(BrokerBackend):
-    """Delivers jobs through PostgreSQL."""
-
-    title: ClassVar[str] = "PostgreSQL"
-    schemes: ClassVar[frozenset[str]] = frozenset({"postgres", "postgresql"})
-    form: ClassVar[str] = "postgresql://user:password@host:5432/database"
-    requirement: ClassVar[str] = "actionhero-tasks[postgres]"
-
-    def unavailable_reason(self, app: Application) -> str | None:
-        return _missing("dramatiq_postgres")
-
-    def open(self, app: Application, url: BrokerUrl) -> MessageBroker:
-        from actionhero_tasks.brokers.postgres import PostgresMessageBroker
-
-        return PostgresMessageBroker(url.text, url.address)
 
 
 def _missing(module: str) -> str | None:

@@ -8,7 +8,7 @@ import click
 
 from actionhero import RunMode, UnavailableError
 from actionhero.cli import configure_logs
-from actionhero_tasks.job import StoreUnavailable
+from actionhero_tasks.job import InvalidText, StoreUnavailable
 from actionhero_tasks.store_factory import open_store
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def use_store(app: Application, function: Callable[[JobInspection], Result]) -> 
             return function(store)
         finally:
             store.close()
-    except UnicodeEncodeError:
+    except (InvalidText, UnicodeEncodeError):
         raise click.UsageError("an argument is not UTF-8") from None
     except StoreUnavailable as error:
         raise UnavailableError(f"cannot use the job store: {error}") from error

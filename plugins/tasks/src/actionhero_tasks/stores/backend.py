@@ -29,7 +29,8 @@ class StoreBackend(ABC):
     def unavailable_reason(self, app: Application) -> str | None:
         """Return why the application cannot use the store, or `None` if it can.
 
-        Such as that a driver is not installed. Whether a server responds is not checked.
+        Such as that a driver is not installed. Whether a server responds is not checked. A remedy
+        other than `requirement` follows a semicolon.
 
         Args:
             app: The loaded application.
