@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import itertools
+import os
+import secrets
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import asyncmy
 import pytest
 
 from actionhero import hookimpl
@@ -35,11 +40,75 @@ from tortoise.models import Model
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+class MySqlServer:
+    """A MySQL or MariaDB server, and the databases that tests have created on it.
+
+    Args:
+        url: The URL of the server, without a database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._names: list[str] = []
+
+    def new_database(self) -> str:
+        """Create an empty database, and return its URL."""
+        name = f"test_{secrets.token_hex(6)}"
+        self.run(f"CREATE DATABASE `{name}`")
+        self._names.append(name)
+        return f"{self.url}/{name}"
+
+    def drop_databases(self) -> None:
+        """Drop the databases."""
+        for name in self._names:
+            self.run(f"DROP DATABASE IF EXISTS `{name}`")
+
+    def run(self, *statements: str) -> None:
+        """Run statements, from a thread that may have a running event loop."""
+
+        async def run() -> None:
+            options = DatabaseUrl.parse(f"{self.url}/mysql").credentials
+            connection = await asyncmy.connect(**{**options, "password": options["password"] or ""})
+            try:
+                async with connection.cursor() as cursor:
+                    for statement in statements:
+                        await cursor.execute(statement)
+            finally:
+                await connection.ensure_closed()
+
+        with ThreadPoolExecutor(1) as executor:
+            executor.submit(lambda: asyncio.run(run())).result()
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> Iterator[MySqlServer]:
+    """Return a server that runs on this machine, or that ACTIONHERO_TEST_MYSQL names.
+
+    Without one, the test is skipped; it fails if `CI` is set.
+    """
+    url = os.environ.get("ACTIONHERO_TEST_MYSQL") or "mysql://root@127.0.0.1:3306"
+    server = MySqlServer(url.rstrip("/"))
+    try:
+        server.run("SELECT 1")
+    except (OSError, asyncmy.errors.Error) as error:
+        reason = f"no MySQL or MariaDB can be used at {url}: {error}"
+        in_ci = os.environ.get("CI", "").lower() not in {"", "0", "false"}
+        (pytest.fail if in_ci else pytest.skip)(reason)
+    yield server
+    server.drop_databases()
+
+
+@pytest.fixture
+def mysql_url(mysql_server: MySqlServer) -> str:
+    """Return the URL of an empty database of MySQL or MariaDB."""
+    return mysql_server.new_database()
+
+
+@pytest.fixture(params=["sqlite", "postgres", "mysql"])
 def each_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of an empty database, of each kind in turn."""
-    if request.param == "postgres":
-        url: str = request.getfixturevalue("postgres_url")
+    if request.param != "sqlite":
+        url: str = request.getfixturevalue(f"{request.param}_url")
         return url
     return f"sqlite://{tmp_path / 'test.sqlite3'}"
 
@@ -145,7 +214,8 @@ class Notebook:
 
     async def count(self, table: str) -> int:
         """Return the number of rows in a table."""
-        rows = await self.run(f'SELECT count(*) AS number FROM "{table}"')
+        quote = "`" if self.url.startswith("mysql") else '"'
+        rows = await self.run(f"SELECT count(*) AS number FROM {quote}{table}{quote}")
         return int(rows[0]["number"])
 
     async def indexes(self, table: str) -> set[tuple[str, ...]]:
@@ -154,6 +224,13 @@ class Notebook:
             rows = await self.run(f'PRAGMA index_list("{table}")')
             indexes = [await self.run(f'PRAGMA index_info("{row["name"]}")') for row in rows]
             return {tuple(column["name"] for column in columns) for columns in indexes}
+        if self.url.startswith("mysql"):
+            rows = await self.run(
+                "SELECT group_concat(column_name ORDER BY seq_in_index) AS c "
+                "FROM information_schema.statistics WHERE table_schema = database() "
+                f"AND table_name = '{table}' AND index_name <> 'PRIMARY' GROUP BY index_name"
+            )
+            return {tuple(row["c"].split(",")) for row in rows}
         rows = await self.run(
             "SELECT ARRAY(SELECT a.attname::text FROM unnest(x.indkey) WITH ORDINALITY k(n, o) "
             "JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.n ORDER BY k.o) AS c "
@@ -194,8 +271,9 @@ async def second_notebook(
 ) -> AsyncIterator[Notebook]:
     """Return another plugin, on an empty database of the same kind as that of `notebook`."""
     url = f"sqlite://{tmp_path / 'second.sqlite3'}"
-    if each_url.startswith("postgres"):
-        url = request.getfixturevalue("postgres_server").new_database()
+    if not each_url.startswith("sqlite"):
+        server = f"{each_url.partition(':')[0]}_server"
+        url = request.getfixturevalue(server).new_database()
     notebook = Notebook(importable, url)
     yield notebook
     await notebook.close()

@@ -88,6 +88,7 @@ async def test_unchanged_models_make_no_migration(notebook: Any) -> None:
     assert await notebook.engine().changed_labels() == ["notes"]
 
 
+@pytest.mark.parametrize("each_url", ["sqlite", "postgres"], indirect=True)
 async def test_a_failed_migration_is_rolled_back(notebook: Any) -> None:
     """The first step is undone with the second, and the message names the failed one."""
     await notebook.make(ONE, "initial")
@@ -107,6 +108,25 @@ async def test_a_failed_migration_is_rolled_back(notebook: Any) -> None:
     )
     assert str(raised.value).endswith("; it was rolled back, and earlier migrations stay applied")
     assert await notebook.run("SELECT * FROM note") == [{"id": 1, "text": "hello"}]
+    states = await notebook.engine().states()
+    assert [state.applied for state in states] == [True, False]
+
+
+@pytest.mark.parametrize("each_url", ["mysql"], indirect=True)
+async def test_a_failed_migration_on_mysql_lists_its_completed_steps(notebook: Any) -> None:
+    """The server commits every change of a table."""
+    await notebook.make(ONE, "initial")
+    await notebook.migrate()
+    notebook.write_migration(
+        "0002_two_steps",
+        "ops.AddField('Note', 'stars', fields.IntField(db_default=1)), "
+        "ops.RunSQL('UPDATE nowhere SET x = 1')",
+    )
+
+    with pytest.raises(MigrationFailed) as raised:
+        await notebook.migrate()
+
+    assert "so its completed steps stay: Add field stars to Note;" in str(raised.value)
     states = await notebook.engine().states()
     assert [state.applied for state in states] == [True, False]
 

@@ -333,7 +333,12 @@ async def test_the_driver_connection_is_that_of_the_transaction(
     with contextlib.suppress(LookupError):
         async with database.transaction():
             async with database.driver_connection() as connection:
-                await connection.execute("INSERT INTO person (email, age) VALUES ('ada@x', 1)")
+                statement = "INSERT INTO person (email, age) VALUES ('ada@x', 1)"
+                if database.dialect == "mysql":
+                    async with connection.cursor() as cursor:
+                        await cursor.execute(statement)
+                else:
+                    await connection.execute(statement)
             count = await people.Person.all().count()
             raise LookupError
     async with database.driver_connection() as outside:

@@ -107,7 +107,7 @@ class Everything(Model):
     )
     loose = fields.ForeignKeyField(
         "notes.Country", null=True, db_constraint=False, related_name="loose",
-        on_delete=fields.NO_ACTION,
+        on_delete=fields.NO_ACTION, description="It's loose",
     )
     person = fields.OneToOneField(
         "notes.Person", null=True, on_delete=fields.CASCADE, related_name="everything",
@@ -183,7 +183,7 @@ class Tagging(Model):
         table = "tagging"
         unique_together = (("everything", "tag"),)
 """
-#: What only some databases have.
+#: The parts for each kind of database.
 PARTS: dict[str, dict[str, str]] = {
     "sqlite": {
         "indexes": "PartialIndex(fields=['text'], condition={'flag': 1}, name='flagged'),"
@@ -203,6 +203,10 @@ PARTS: dict[str, dict[str, str]] = {
         "GistIndex(fields=['vector']),"
         "PostgreSQLIndex(fields=['text'], condition={'id': 1}, name='ones')",
     },
+}
+PARTS["mysql"] = {
+    "special": "place = BinaryUUIDField(null=True)",
+    "special_indexes": "FullTextIndex(fields=['text'])",
 }
 EMPTY = dict.fromkeys(("indexes", "constraints", "special", "special_indexes"), "")
 

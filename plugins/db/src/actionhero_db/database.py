@@ -32,7 +32,7 @@ logger = logging.getLogger("actionhero.db")
 _ENGINES = {
     Dialect.SQLITE: "actionhero_db.backends.sqlite",
     Dialect.POSTGRES: "actionhero_db.backends.asyncpg",
-    Dialect.MYSQL: "tortoise.backends.mysql",
+    Dialect.MYSQL: "actionhero_db.backends.mysql",
 }
 #: How long to wait while the connections of another event loop are closed.
 CLOSE_SECONDS = 3.0
@@ -124,8 +124,8 @@ class Database(Transactions):
         """Provide the driver's connection of the current transaction, exclusively for a block.
 
         What is written over it is committed, or rolled back, with the transaction. It is an
-        `asyncpg.Connection` for PostgreSQL and an `aiosqlite.Connection` for SQLite; `None` outside
-        of a transaction.
+        `asyncpg.Connection` for PostgreSQL, an `aiosqlite.Connection` for SQLite, and an
+        `asyncmy.connection.Connection` for MySQL; `None` outside of a transaction.
         """
         if not self.is_open:
             yield None
@@ -217,12 +217,9 @@ class Database(Transactions):
             credentials: Additional options for the driver.
         """
         settings = self._settings
-        limits: dict[str, Any] = {}
-        if self.dialect is not Dialect.MYSQL:
-            limits["wait_seconds"] = settings.pool_timeout.total_seconds()
+        limits: dict[str, Any] = {"wait_seconds": settings.pool_timeout.total_seconds()}
         if self.dialect is not Dialect.SQLITE:
             limits |= {"minsize": settings.pool_min, "maxsize": settings.pool_max}
-        if self.dialect is Dialect.POSTGRES:
             limits["connect_seconds"] = settings.connect_timeout.total_seconds()
         return {
             "connections": {

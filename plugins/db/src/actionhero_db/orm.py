@@ -93,6 +93,9 @@ async def close_context(context: TortoiseContext) -> None:
 def terminate_context(context: TortoiseContext) -> None:
     """Drop the connections of `context`, whose event loop has stopped or does not respond."""
     for client in context.connections._get_storage().values():
+        if hasattr(client, "terminate"):
+            client.terminate()
+            continue
         pool: Any = getattr(client, "_pool", None)
         if pool is not None:
             pool.terminate()

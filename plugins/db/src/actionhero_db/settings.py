@@ -27,8 +27,8 @@ class DbSettings(Settings):
 
     url: Annotated[DatabaseUrl, PlainValidator(_parse_url)] | None = Field(
         default=None,
-        description="The URL of the database: postgres://, sqlite:// or mysql://. Not set: a "
-        "SQLite file in the data folder; required in production.",
+        description="The URL of the database: postgres://, sqlite://, mysql:// or mariadb://. Not "
+        "set: a SQLite file in the data folder; required in production.",
     )
     pool_min: int = Field(
         default=1,

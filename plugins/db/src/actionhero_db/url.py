@@ -22,7 +22,8 @@ FORMS: Final = (
 class Dialect(StrEnum):
     """The kinds of database. The value is also the name of Tortoise's connection.
 
-    Two dialects must not share a connection name: Tortoise caches statements by it.
+    MariaDB is one of `MYSQL`. Two dialects must not share a connection name: Tortoise caches
+    statements by it.
     """
 
     SQLITE = "sqlite"
@@ -36,6 +37,7 @@ _SCHEMES: Final[Mapping[str, Dialect]] = {
     "postgresql": Dialect.POSTGRES,
     "asyncpg": Dialect.POSTGRES,
     "mysql": Dialect.MYSQL,
+    "mariadb": Dialect.MYSQL,
 }
 _PORTS: Final = {Dialect.POSTGRES: 5432, Dialect.MYSQL: 3306}
 

@@ -40,7 +40,7 @@ _SQLITE: Final = {
 }
 _MYSQL: Final = {
     "week": "WEEK({0},3)",
-    "second": "(EXTRACT(SECOND_MICROSECOND FROM {0})/1000000)",
+    "second": "(EXTRACT(SECOND_MICROSECOND FROM {0})*0.000001)",
     "microsecond": "EXTRACT(SECOND_MICROSECOND FROM {0})",
 }
 

@@ -19,16 +19,16 @@ from tortoise.exceptions import (
     OperationalError,
     TransactionManagementError,
 )
-from tortoise.timezone import get_default_timezone, get_use_tz
 
 from actionhero_db.backends.date_parts import SQLITE_FILTERS
 from actionhero_db.backends.limits import acquire_lock, settle
 from actionhero_db.backends.savepoint import Savepoint
+from actionhero_db.backends.values import in_default_zone, refuse_nul
 from actionhero_db.error_translation import UnstorableValue
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine
 
     import aiosqlite
 
@@ -39,9 +39,7 @@ logger = logging.getLogger("actionhero.db")
 
 def _adapt_datetime(value: datetime.datetime) -> str:
     """Return the text of a time. SQLite compares texts, so all of them have one time zone."""
-    if value.tzinfo is not None and get_use_tz():
-        value = value.astimezone(get_default_timezone())
-    return value.isoformat(" ")
+    return in_default_zone(value).isoformat(" ")
 
 
 # That of Tortoise keeps the time zone of a parameter, and it has none for `TimeField`.
@@ -68,21 +66,6 @@ def translate_error(error: Exception) -> Exception:
     if isinstance(error, sqlite3.IntegrityError):
         return IntegrityError(error)
     return error
-
-
-def refuse_nul(values: Iterable[Any] | None) -> None:
-    """Refuse a text with a NUL character, as PostgreSQL does.
-
-    Raises:
-        UnstorableValue: One of the values contains a NUL.
-    """
-    for value in values or ():
-        if type(value) is str:
-            if "\x00" in value:
-                raise UnstorableValue("a text contains the character U+0000")
-        elif type(value) in {list, tuple}:
-            # The values of one row of an `executemany`.
-            refuse_nul(value)
 
 
 def _translating(method: _Method) -> _Method:

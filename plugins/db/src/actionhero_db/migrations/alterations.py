@@ -101,7 +101,7 @@ def _table(editor: Any, model: type[Model]) -> str:
 
 
 def _reference(model: type[Model], name: str) -> object:
-    """Return the rows that a foreign key refers to, and what happens when they are deleted."""
+    """Return the rows that a foreign key refers to, and the action of their deletion."""
     field: Any = model._meta.fields_map[name]
     if not isinstance(field, ForeignKeyFieldInstance):
         return None

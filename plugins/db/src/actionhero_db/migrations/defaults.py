@@ -17,8 +17,8 @@ from tortoise.fields import BinaryField, DateField, DatetimeField, JSONField, Te
 from tortoise.fields.db_defaults import Now, SqlDefault
 from tortoise.fields.relational import ForeignKeyFieldInstance
 from tortoise.migrations.expressions import RawSQLTerm
-from tortoise.timezone import get_default_timezone, get_use_tz
 
+from actionhero_db.backends.values import in_default_zone
 from actionhero_db.migrations.errors import MigrationRefused
 from actionhero_db.url import Dialect
 
@@ -141,8 +141,8 @@ def literal(value: Any, dialect: str, sql_type: str = "") -> str:
     """
     if isinstance(value, str) and "\x00" in value:
         raise ValueError("a text contains the character U+0000")
-    if isinstance(value, datetime.datetime) and value.tzinfo is not None and get_use_tz():
-        value = value.astimezone(get_default_timezone())
+    if isinstance(value, datetime.datetime):
+        value = in_default_zone(value)
     if value is None:
         return "NULL"
     if dialect == Dialect.SQLITE:
@@ -163,6 +163,10 @@ def _sqlite_literal(value: Any) -> str:
 def _mysql_literal(value: Any) -> str:
     from asyncmy.converters import escape_item  # type: ignore[import-untyped,unused-ignore]
 
+    if isinstance(value, str):
+        # The driver escapes an apostrophe with a backslash, which a splitter of scripts would have
+        # to know.
+        return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
     if isinstance(value, bytes):
         # As text, it would be converted to the character set of the statement.
         return f"X'{value.hex()}'"
@@ -183,7 +187,7 @@ def _postgres_literal(value: Any, sql_type: str = "") -> str:
 @_postgres_literal.register
 def _(value: str, sql_type: str = "") -> str:
     quoted = "'" + value.replace("'", "''") + "'"
-    # With E it has the same meaning whatever standard_conforming_strings is.
+    # With E its meaning does not depend on standard_conforming_strings.
     return "E" + quoted.replace("\\", "\\\\") if "\\" in value else quoted
 
 

@@ -110,12 +110,15 @@ class Definitions(BaseSchemaEditor):
     # -- tables ----------------------------------------------------------------------------------
 
     def _get_model_sql_data(self, model: type[Model]) -> ModelSqlData:
+        constraints = model._meta.constraints or ()
         self._inner = [
+            self._get_unique_constraint_sql(model, list(item.fields))
+            for item in constraints
+            if is_plain_unique(item)
+        ] + [
             self.CHECK_CONSTRAINT_CREATE_TEMPLATE.format(name=item.name, check=item.check)
+            for item in constraints
             if isinstance(item, CheckConstraint)
-            else self._get_unique_constraint_sql(model, list(item.fields))
-            for item in model._meta.constraints or ()
-            if isinstance(item, CheckConstraint) or is_plain_unique(item)
         ]
         try:
             return super()._get_model_sql_data(model)
@@ -123,19 +126,22 @@ class Definitions(BaseSchemaEditor):
             self._inner = []
 
     def _get_inner_statements(self) -> list[str]:
-        return [*super()._get_inner_statements(), *self._inner]
+        return [*self._inner, *super()._get_inner_statements()]
 
     def _get_fk_field_definition(self, model: type[Model], key_field_name: str) -> str:
         field: Any = model._meta.fields_map[key_field_name]
         if field.reference.db_constraint:
             return super()._get_fk_field_definition(model, key_field_name)
+        column = model._meta.fields_db_projection[key_field_name]
+        description = field.reference.description
+        table = self._qualify_table_name(model._meta.db_table, model._meta.schema)
         return self._get_field_sql(
-            db_field=model._meta.fields_db_projection[key_field_name],
+            db_field=column,
             field_type=field.get_for_dialect(self.DIALECT, "SQL_TYPE"),
             nullable=field.null,
             unique=field.unique,
             is_pk=field.pk,
-            comment="",
+            comment=self._get_column_comment_sql(table, column, description) if description else "",
         )
 
     def _get_m2m_table_definition(

@@ -114,8 +114,6 @@ async def _run_steps(editor: BaseSchemaEditor, steps: Sequence[Step], progress: 
 
 
 async def _create_missing(editor: BaseSchemaEditor, label: str, state: State) -> list[str]:
-    if editor.client.capabilities.dialect == Dialect.MYSQL:
-        return []
     created = []
     for (own, name), model_state in state.models.items():
         if own == label and not model_state.abstract:

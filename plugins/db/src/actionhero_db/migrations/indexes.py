@@ -106,6 +106,12 @@ async def existing_on(client: BaseDBAsyncClient, model: type[Model]) -> list[Exi
     table, schema = model._meta.db_table, model._meta.schema
     if client.capabilities.dialect == Dialect.SQLITE:
         return [index async for index in _sqlite_indexes(client, table)]
+    if client.capabilities.dialect == Dialect.MYSQL:
+        _, rows = await client.execute_query(_MYSQL_INDEXES, [schema, table])
+        return [
+            ExistingIndex(row["name"], tuple((row["columns"] or "").split("\n")), bool(row["uniq"]))
+            for row in rows
+        ]
     name = f'"{schema}"."{table}"' if schema else f'"{table}"'
     _, rows = await client.execute_query(_POSTGRES_INDEXES, [name])
     return [ExistingIndex(row["name"], tuple(row["columns"] or ()), row["uniq"]) for row in rows]
@@ -138,6 +144,16 @@ def name_of(editor: Any, model: type[Model], declared: DeclaredIndex) -> str | N
     if declared.constraint is not None:
         return str(editor._constraint_name_for_model(model, declared.constraint))
     return None
+
+
+#: The name of a column contains no line end.
+_MYSQL_INDEXES = """
+SELECT index_name AS name, 1 - min(non_unique) AS uniq,
+       group_concat(column_name ORDER BY seq_in_index SEPARATOR '\n') AS columns
+FROM information_schema.statistics
+WHERE table_schema = coalesce(%s, database()) AND table_name = %s AND index_name <> 'PRIMARY'
+GROUP BY index_name
+"""
 
 
 async def create_missing(editor: BaseSchemaEditor, model: type[Model]) -> list[str]:

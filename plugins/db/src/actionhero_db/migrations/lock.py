@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 from actionhero import UnavailableError
@@ -45,8 +46,8 @@ async def migration_lock(
         async with _advisory_lock(client, wait_seconds):
             yield
     else:
-        # MySQL commits with every change of a table, so a lock would promise too much.
-        yield
+        async with _named_lock(client, database, wait_seconds):
+            yield
 
 
 @contextlib.asynccontextmanager
@@ -78,6 +79,25 @@ async def _advisory_lock(client: BaseDBAsyncClient, wait_seconds: float) -> Asyn
             yield
         finally:
             await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_KEY)
+
+
+@contextlib.asynccontextmanager
+async def _named_lock(
+    client: BaseDBAsyncClient, database: Database, wait_seconds: float
+) -> AsyncIterator[None]:
+    # Such a lock belongs to a whole server, and its name has at most 64 characters.
+    name = f"actionhero-migrations-{hashlib.sha256(str(database.url).encode()).hexdigest()[:32]}"
+    # The server releases the lock when the process that holds the connection dies.
+    async with client.acquire_connection() as connection, connection.cursor() as cursor:
+        await cursor.execute("SELECT GET_LOCK(%s, %s)", [name, wait_seconds])
+        if (await cursor.fetchone())[0] != 1:
+            raise _timed_out(wait_seconds)
+        try:
+            yield
+        finally:
+            # Without its connection, the lock is released already.
+            if connection.connected:
+                await cursor.execute("SELECT RELEASE_LOCK(%s)", [name])
 
 
 def _timed_out(wait_seconds: float) -> UnavailableError:

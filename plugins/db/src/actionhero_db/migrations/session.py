@@ -150,6 +150,7 @@ async def open_session(database: Database) -> AsyncIterator[Session]:
     credentials: dict[Dialect, dict[str, Any]] = {
         Dialect.SQLITE: {"foreign_keys": "OFF"},
         Dialect.POSTGRES: {"minsize": 0, "maxsize": 2},
+        Dialect.MYSQL: {"minsize": 0, "maxsize": 2},
     }
     config = database.config(**credentials.get(database.dialect, {}))
     context = await create_context(config)

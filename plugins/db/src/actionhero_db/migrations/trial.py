@@ -78,7 +78,7 @@ async def _run(client: BaseDBAsyncClient, steps: Sequence[Step]) -> None:
                 f"{client.capabilities.dialect}: {_reason(error)}; undo this change of the models, "
                 "or write the migration by hand"
             ) from error
-    if steps and client.capabilities.dialect != Dialect.MYSQL:
+    if steps:
         state = steps[-1].after
         for label, name in state.models:
             try:
