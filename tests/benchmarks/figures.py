@@ -138,6 +138,7 @@ FIGURES = (
     Figure(
         "tasks.drain.celery", "running 10,000 small jobs vs Celery with threads, rate", 5.0, 8.0
     ),
+    Figure("tasks.signals", "running them with signals of dramatiq vs without, rate", 0.65, 0.8),
     Figure(
         "tasks.median", "an idle worker starts a job, median", 50, 5, "ms", lower_is_better=True
     ),

@@ -67,6 +67,8 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
             readings |= _enqueue(place, TURNS * rounds // ROUNDS)
         if {"tasks.drain.dramatiq", "tasks.drain.celery"} & keys:
             readings |= _drain(place, rounds)
+        if "tasks.signals" in keys:
+            readings["tasks.signals"] = _signals(place, rounds)
         if {"tasks.median", "tasks.p99"} & keys:
             readings |= _pick_up(place)
         if "tasks.waiting" in keys:
@@ -96,10 +98,11 @@ class _Place:
             "REDIS_URL": url,
         }
 
-    def worker(self, peer: str, *options: str) -> Program:
+    def worker(self, peer: str, *options: str, **variables: str) -> Program:
         """Return a worker, to be started."""
         command = [*WORKERS[peer], *options]
-        return Program(peer, command, variables=self.variables, folder=self._folder)
+        variables = {**self.variables, **variables}
+        return Program(peer, command, variables=variables, folder=self._folder)
 
     def enqueuer(self, peer: str) -> _Enqueuer:
         """Return the enqueuing process, to be started."""
@@ -202,6 +205,22 @@ def _drain(place: _Place, rounds: int) -> dict[str, Reading]:
         note = f"{median(rates['ours']):.0f} over {median(rates[peer]):.0f} jobs a second"
         readings[f"tasks.drain.{peer}"] = Reading(ratios, note)
     return readings
+
+
+def _signals(place: _Place, rounds: int) -> Reading:
+    """Compare the rate with a middleware of every signal of a job with that without one."""
+    rates: dict[str, list[float]] = {"with": [], "without": []}
+    for number in range(2 * rounds):
+        name = ("with", "without")[number % 2]
+        place.empty()
+        with place.enqueuer("ours") as enqueuer:
+            enqueuer.do("enqueue", JOBS)
+        variables = {"BENCH_SIGNALS": "1"} if name == "with" else {}
+        with place.worker("ours", **variables) as worker:
+            rates[name].append((JOBS - 1) / place.note("jobs", worker))
+    ratios = [a / b for a, b in zip(rates["with"], rates["without"], strict=True)]
+    note = f"{median(rates['with']):.0f} over {median(rates['without']):.0f} jobs a second"
+    return Reading(ratios, note)
 
 
 def _pick_up(place: _Place) -> dict[str, Reading]:

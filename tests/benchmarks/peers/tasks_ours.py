@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
+from typing import Any
 
+from dramatiq import Middleware
 from tests.benchmarks.peers import tasks_work
 
-from actionhero import Action, App, Inputs, RunMode
+from actionhero import Action, App, Inputs, RunMode, hookimpl
 from actionhero.settings.sources import read_sources
 from actionhero_tasks import Tasks
 
@@ -40,6 +43,26 @@ class Wait(Action):
 
     async def run(self, inputs: WaitInputs) -> None:
         await tasks_work.wait(inputs.count)
+
+
+class CountSignals(Middleware):
+    """Middleware of dramatiq that counts the signals of jobs."""
+
+    count = 0
+
+    def count_signal(self, *_: Any, **__: Any) -> None:
+        """Count a signal."""
+        self.count += 1
+
+    before_enqueue = after_enqueue = count_signal
+    before_process_message = after_process_message = count_signal
+    before_ack = after_ack = count_signal
+
+
+@hookimpl
+def actionhero_tasks_middleware() -> list[Middleware]:
+    """Return middleware, if the figure has signals."""
+    return [CountSignals()] if "BENCH_SIGNALS" in os.environ else []
 
 
 _apps: list[App] = []

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import threading
 import time
+from dataclasses import dataclass, field
 from queue import PriorityQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from dramatiq.errors import DecodeError
 from dramatiq.middleware import Interrupt, raise_thread_exception
-from dramatiq.worker import WorkerThread, _WorkQueueItem
+from dramatiq.worker import WorkerThread
 
 from actionhero_tasks.dramatiq.messages import JobMessage, encode_exception
 from actionhero_tasks.job import Settlement, SettlementKind
@@ -50,6 +52,7 @@ class ActorThreads:
         self._queue: PriorityQueue[Any] = PriorityQueue()
         self._threads: list[_Thread] = []
         self._busy = 0
+        self._numbers = itertools.count()
 
     async def run(self, claim: Claim) -> Settlement:
         """Run a job in a thread, and return its settlement.
@@ -68,7 +71,9 @@ class ActorThreads:
         self._busy += 1
         if self._busy > len(self._threads):
             self._start_thread()
-        self._queue.put(_WorkQueueItem(self._broker.get_actor(claim.action).priority, message))
+        self._queue.put(
+            _Item(self._broker.get_actor(claim.action).priority, next(self._numbers), message)
+        )
         try:
             return await settled
         except asyncio.CancelledError:
@@ -84,7 +89,7 @@ class ActorThreads:
         for thread in self._threads:
             thread.stop()
         for _ in self._threads:
-            self._queue.put(_WorkQueueItem(0, _END))  # type: ignore[arg-type]
+            self._queue.put(_Item(0, next(self._numbers), _END))
         if self._threads:
             await asyncio.to_thread(self._join)
 
@@ -133,6 +138,15 @@ class ActorThreads:
 
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(set_result)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Item:
+    """A message in the queue of the threads, as dramatiq orders it."""
+
+    priority: int
+    number: int
+    message: Any = field(compare=False)
 
 
 class JobInterrupted(Interrupt):

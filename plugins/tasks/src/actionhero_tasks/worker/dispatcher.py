@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,7 @@ from actionhero_tasks.job import Settlement, SettlementKind
 from actionhero_tasks.worker.actor_threads import ActorThreads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence, Set
 
     from actionhero_tasks.dramatiq.application_broker import ApplicationBroker
     from actionhero_tasks.job import Claim
@@ -52,8 +53,10 @@ class JobDispatcher:
         self._emits = broker.listens_to_actions
         self._in_threads = broker.runs_actions_in_threads
         self._emits_ack = broker.signals.has_hooks(*_ACK)
-        #: Called with whether the settlement of a job was accepted.
+        #: Called with whether the settlement of a job was accepted, in the worker's thread.
         self._awaited: dict[str, Callable[[bool], None]] = {}
+        #: The messages of jobs of the event loop whose settlements are not stored.
+        self._unacknowledged: dict[str, JobMessage] = {}
         self._loop = asyncio.get_running_loop()
         broker.loop = ApplicationLoop(self._loop)
         broker.execute = runner.execute
@@ -91,6 +94,10 @@ class JobDispatcher:
                 resume = self._awaited.pop(settlement.id, None)
                 if resume is not None:
                     resume(settlement.id not in rejected)
+        if self._unacknowledged:
+            ids = [settlement.id for settlement in settlements]
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._emit_acknowledged, ids, set(rejected))
 
     async def close(self) -> None:
         """End the threads, each after its job."""
@@ -136,15 +143,16 @@ class JobDispatcher:
         self._broker.emit_after("process_message", message, exception=error)
 
     def _acknowledge(self, message: JobMessage) -> None:
-        """Emit the acknowledgement of a message, before and after its settlement is stored."""
-        signal = "nack" if message.failed else "ack"
-        self._broker.emit_before(signal, message)
+        """Emit the acknowledgement of a message before its settlement is stored."""
+        self._broker.emit_before("nack" if message.failed else "ack", message)
+        self._unacknowledged[message.claim.id] = message
 
-        def emit_after(is_accepted: bool) -> None:
-            if is_accepted:
-                self._loop.call_soon_threadsafe(self._broker.emit_after, signal, message)
-
-        self._await_settlement(message.claim.id, emit_after)
+    def _emit_acknowledged(self, ids: Iterable[str], rejected: Set[str]) -> None:
+        """Emit the acknowledgements of messages after their settlements were stored."""
+        for id in ids:
+            message = self._unacknowledged.pop(id, None)
+            if message is not None and id not in rejected:
+                self._broker.emit_after("nack" if message.failed else "ack", message)
 
     def _await_settlement(self, id: str, resume: Callable[[bool], None]) -> None:
         self._awaited[id] = resume
