@@ -9,6 +9,7 @@ import dramatiq
 import pytest
 from dramatiq.middleware import SkipMessage
 
+import actionhero_db.plugin
 import actionhero_redis.plugin
 from actionhero import Action, Inputs, RunMode, hookimpl
 from actionhero_redis.testing import ThrowAwayRedis, throw_away_redis
@@ -105,13 +106,20 @@ def redis_for_signals() -> Iterator[ThrowAwayRedis]:
         yield server
 
 
-@pytest.fixture(params=["embedded", "redis", "rabbitmq"])
+@pytest.fixture(params=["embedded", "redis", "postgres", "rabbitmq"])
 def stored_app(request: pytest.FixtureRequest, tasks_app: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that runs an application with each store."""
 
     def run(*parts: Any, **options: Any) -> Any:
         if request.param == "embedded":
             return tasks_app(*parts, **options)
+        if request.param == "postgres":
+            environ = {
+                "DATABASE_URL": request.getfixturevalue("postgres_url"),
+                "ACTIONHERO_APP__NAME": "signals",
+            }
+            plugin = actionhero_db.plugin
+            return tasks_app(plugin, *parts, environ=environ, run_in_server=True, **options)
         environ = {
             "REDIS_URL": request.getfixturevalue("redis_for_signals").url,
             "ACTIONHERO_REDIS__PREFIX": f"{request.node.name}:",
