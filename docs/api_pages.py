@@ -49,6 +49,17 @@ API: dict[str, tuple[str, ...]] = {
         "Stream",
     ),
     "Connections and sessions": ("Connection", "Session", "SessionStore"),
+    "Callers": (
+        "ANONYMOUS",
+        "Authenticator",
+        "Credentials",
+        "Permission",
+        "PermissionSource",
+        "Principal",
+        "Requirement",
+        "Scope",
+        "SignedIn",
+    ),
     "Plugins": (
         "ActionAttribute",
         "App",
@@ -78,6 +89,7 @@ API: dict[str, tuple[str, ...]] = {
 }
 #: Descriptions of names without their own class or docstring.
 DESCRIPTIONS = {
+    "ANONYMOUS": "The principal of a caller without credentials and without a session.",
     "Field": "The description of an input or a setting: default, constraints, text. From pydantic.",
     "Secret": "`password: Secret[str]` is an input whose value is redacted.",
     "__version__": "The version of ActionHero, as text.",

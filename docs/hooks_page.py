@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from page_parts import sentences, table
 
-from actionhero.plugins import hookspecs
+from actionhero.plugins import hookspecs, pipeline_hookspecs
 from actionhero_channels import hookspecs as channels_hookspecs
 from actionhero_db import hookspecs as db_hookspecs
 from actionhero_generate import hookspecs as generate_hookspecs
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 #: The hook specifications of each distribution, in the order of the page.
-HOOK_MODULES: dict[str, Any] = {
-    "actionhero": hookspecs,
-    "actionhero-channels": channels_hookspecs,
-    "actionhero-db": db_hookspecs,
-    "actionhero-generate": generate_hookspecs,
-    "actionhero-tasks": tasks_hookspecs,
-    "actionhero-web": web_hookspecs,
-    "actionhero-websocket": websocket_hookspecs,
+HOOK_MODULES: dict[str, tuple[Any, ...]] = {
+    "actionhero": (hookspecs, pipeline_hookspecs),
+    "actionhero-channels": (channels_hookspecs,),
+    "actionhero-db": (db_hookspecs,),
+    "actionhero-generate": (generate_hookspecs,),
+    "actionhero-tasks": (tasks_hookspecs,),
+    "actionhero-web": (web_hookspecs,),
+    "actionhero-websocket": (websocket_hookspecs,),
 }
 
 
@@ -52,9 +52,9 @@ def hooks_page() -> str:
             ),
         ),
     ]
-    for distribution, module in HOOK_MODULES.items():
+    for distribution, modules in HOOK_MODULES.items():
         lines += ["", f"## Hooks of `{distribution}`"]
-        for name, hook in hooks_of(module):
+        for name, hook in hooks_of(modules):
             lines += ["", *hook_lines(name, hook)]
     return "\n".join(lines) + "\n"
 
@@ -63,14 +63,19 @@ def all_hooks() -> list[tuple[str, str, Any]]:
     """Return each hook as the distribution that specifies it, its name and its function."""
     return [
         (distribution, name, hook)
-        for distribution, module in HOOK_MODULES.items()
-        for name, hook in hooks_of(module)
+        for distribution, modules in HOOK_MODULES.items()
+        for name, hook in hooks_of(modules)
     ]
 
 
-def hooks_of(module: Any) -> list[tuple[str, Any]]:
-    """Return the hooks that a module specifies, in the order of the source."""
-    return [(name, value) for name, value in vars(module).items() if name.startswith("actionhero_")]
+def hooks_of(modules: Iterable[Any]) -> list[tuple[str, Any]]:
+    """Return the hooks that modules specify, in the order of the source."""
+    return [
+        (name, value)
+        for module in modules
+        for name, value in vars(module).items()
+        if name.startswith("actionhero_")
+    ]
 
 
 def hook_lines(name: str, hook: Any) -> list[str]:

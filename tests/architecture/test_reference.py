@@ -18,7 +18,7 @@ def hooks() -> dict[str, str]:
     """Return the names of all hooks, and the modules that specify them."""
     specified = {}
     for pattern in ("core/src/*", "plugins/*/src/*"):
-        for path in sorted(ROOT.glob(f"{pattern}/**/hookspecs.py")):
+        for path in sorted(ROOT.glob(f"{pattern}/**/*hookspecs.py")):
             source = next(parent for parent in path.parents if parent.name == "src")
             module = importlib.import_module(
                 ".".join(path.relative_to(source).with_suffix("").parts)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from actionhero.app import App as App
     from actionhero.application import Application as Application
     from actionhero.application import RunMode as RunMode
+    from actionhero.authentication import Authenticator as Authenticator
+    from actionhero.authentication import PermissionSource as PermissionSource
     from actionhero.call import Call as Call
     from actionhero.call import Outcome as Outcome
     from actionhero.connection import Connection as Connection
@@ -55,6 +57,10 @@ if TYPE_CHECKING:
     from actionhero.errors import UnavailableError as UnavailableError
     from actionhero.errors import UnsupportedMediaType as UnsupportedMediaType
     from actionhero.files import File as File
+    from actionhero.identity.principal import ANONYMOUS as ANONYMOUS
+    from actionhero.identity.principal import Credentials as Credentials
+    from actionhero.identity.principal import Principal as Principal
+    from actionhero.identity.session import Session as Session
     from actionhero.initializer import Initializer as Initializer
     from actionhero.inputs.headers import Cookie as Cookie
     from actionhero.inputs.headers import Header as Header
@@ -64,9 +70,12 @@ if TYPE_CHECKING:
     from actionhero.middleware import Middleware as Middleware
     from actionhero.plugins.hookspecs import hookimpl as hookimpl
     from actionhero.plugins.hookspecs import hookspec as hookspec
+    from actionhero.requirements import Permission as Permission
+    from actionhero.requirements import Requirement as Requirement
+    from actionhero.requirements import Scope as Scope
+    from actionhero.requirements import SignedIn as SignedIn
     from actionhero.server import Server as Server
     from actionhero.server import Supervisor as Supervisor
-    from actionhero.session import Session as Session
     from actionhero.settings import Settings as Settings
     from actionhero.streams import Event as Event
     from actionhero.streams import Stream as Stream
@@ -83,6 +92,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".action_attributes": ["ActionAttribute"],
         ".app": ["App"],
         ".application": ["Application", "RunMode"],
+        ".authentication": ["Authenticator", "PermissionSource"],
         ".call": ["Call", "Outcome"],
         ".connection": ["Connection", "SessionStore"],
         ".errors": [
@@ -112,13 +122,15 @@ __getattr__, __dir__, __all__ = lazy_names(
             "UnsupportedMediaType",
         ],
         ".files": ["File"],
+        ".identity.principal": ["ANONYMOUS", "Credentials", "Principal"],
+        ".identity.session": ["Session"],
         ".initializer": ["Initializer"],
         ".inputs.headers": ["Cookie", "Header"],
         ".inputs.schema": ["Field", "Inputs", "Secret"],
         ".middleware": ["Middleware"],
         ".plugins.hookspecs": ["hookimpl", "hookspec"],
+        ".requirements": ["Permission", "Requirement", "Scope", "SignedIn"],
         ".server": ["Server", "Supervisor"],
-        ".session": ["Session"],
         ".settings": ["Settings"],
         ".streams": ["Event", "Stream"],
         ".transactions": ["Outbox", "OutboxMessage", "OutboxSender", "Transactions"],

@@ -68,8 +68,9 @@ class Action:
     deprecated: ClassVar[date | None] = None
     #: The date from which this action may be gone (RFC 8594).
     sunset: ClassVar[date | None] = None
-    #: The requirements of a call, one or several: middleware, or objects of a plugin that enforces
-    #: them, such as scopes.
+    #: The requirements of the caller, one or several: `SignedIn()`, `Scope("messages:write")`,
+    #: `Permission("admin")`, a function of the call, combined by `&` and `|`; or objects of a
+    #: plugin that enforces them. Checked before the inputs are validated, on every transport.
     requires: ClassVar[Any] = ()
     #: Whether results with undeclared data are filtered (`filter`) or an error (`strict`); `None`:
     #: the setting `actions.validate_outputs`.

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from actionhero.errors import PluginError
+from actionhero.requirements import requirement_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +44,7 @@ def requirements(action: type) -> tuple[Any, ...]:
     declared = getattr(action, "requires", ())
     own = declared if isinstance(declared, list | tuple | set | frozenset) else (declared,)
     added = (item for each in _attributes(action) for item in each.requires)
-    return _unique((*added, *own))
+    return _unique(requirement_of(item) for item in (*added, *own))
 
 
 def version_of(action: type, where: str) -> int | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from actionhero.action import Action, ActionRegistry, RegisteredAction, find_subclasses
 from actionhero.application import Application, RunMode
+from actionhero.authentication import Authentication, Authenticator, PermissionSource
 from actionhero.connection import SessionStore
 from actionhero.errors import BootError, ConfigurationError, PluginError
 from actionhero.health import Health
@@ -242,6 +243,7 @@ class App:
         session_store = host.first("actionhero_session_store", SessionStore, app=self)
         self._register_actions()
         middleware = host.collect("actionhero_middleware", Middleware, app=self)
+        authenticators = host.collect("actionhero_authenticators", Authenticator, app=self)
         response_types = host.collect("actionhero_response_types", type, app=self)
         self._resources.provide(Health, Health(self.initializers))
         self.pipeline = Pipeline(
@@ -252,6 +254,8 @@ class App:
             timeout_seconds=self.get(ActionsSettings).timeout.total_seconds(),
             validate_outputs=self.get(ActionsSettings).validate_outputs,
             session_store=session_store,
+            authentication=Authentication([item for _, item in authenticators]),
+            permission_source=host.first("actionhero_permissions", PermissionSource, app=self),
             show_tracebacks=self.get(ErrorsSettings).shows_tracebacks(self.environment),
             keep_tracebacks=self.environment != "production",
         )

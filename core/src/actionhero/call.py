@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
 from actionhero.identifier import new_identifier
-from actionhero.session import Session
+from actionhero.identity.principal import ANONYMOUS, Principal
+from actionhero.identity.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Mapping
@@ -75,8 +76,14 @@ class ResourceProvider(Protocol):
 class CallRunner(Protocol):
     """The part of the pipeline that a call uses."""
 
+    #: The session key of the user.
+    user_key: str
+
     async def nested(self, call: Call, action: type, inputs: Any) -> Outcome:
         """Call `action` inside `call`."""
+
+    async def has_permission(self, principal: Principal, name: str) -> bool:
+        """Return whether a principal has a permission."""
 
     def resource(self, type_: type[Resource]) -> Resource:
         """Return the resource that an initializer provides as `type_`."""
@@ -90,6 +97,7 @@ class Call:
     """
 
     __slots__ = (
+        "_principal",
         "_request_id",
         "_runner",
         "_scratch",
@@ -114,6 +122,7 @@ class Call:
         self.inputs: Any = None
         self._runner = runner
         self._request_id = request_id
+        self._principal: Principal | None = None
         self._session: Session | None = None
         self._scratch: dict[Any, Any] | None = None
 
@@ -134,6 +143,23 @@ class Call:
                 session = self.connection.session = Session()
             self._session = session
         return self._session
+
+    @property
+    def principal(self) -> Principal:
+        """The caller: of the credentials of the call, or the user of its session; or anonymous."""
+        if self._principal is not None:
+            return self._principal
+        # Not kept, as the action may sign a user in or out.
+        user = self.session.get(self._runner.user_key)
+        return ANONYMOUS if user is None else Principal(user, method="session")
+
+    async def has_permission(self, name: str) -> bool:
+        """Return whether the caller has a permission; an anonymous caller has none.
+
+        Args:
+            name: The permission, such as `admin`.
+        """
+        return await self._runner.has_permission(self.principal, name)
 
     @property
     def scratch(self) -> dict[Any, Any]:

@@ -10,7 +10,8 @@ from actionhero.identifier import new_identifier
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from actionhero.session import Session
+    from actionhero.identity.principal import Credentials, Principal
+    from actionhero.identity.session import Session
 
 
 class Connection:
@@ -27,7 +28,9 @@ class Connection:
 
     __slots__ = (
         "_id",
+        "credentials",
         "is_cross_site",
+        "principal",
         "raw",
         "remote",
         "response_headers",
@@ -52,6 +55,11 @@ class Connection:
         self._id = id
         #: Whether a page of another site sent the request: the call cannot change a session.
         self.is_cross_site = False
+        #: The credentials of its calls, other than a session. A transport that receives them in
+        #: headers gets them from `Pipeline.authentication`.
+        self.credentials: Credentials | None = None
+        #: The principal of its calls, if the transport knows it: that of a job, for example.
+        self.principal: Principal | None = None
         #: The session, if it lives as long as the connection.
         self.session: Session | None = None
         #: The identifier of the stored session: `None` if unknown, empty if there is none.

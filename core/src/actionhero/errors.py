@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class ErrorType(StrEnum):
@@ -82,6 +85,8 @@ class TypedError(Exception):
         value: The value of that input. It is not shown if the input is secret.
         problems: All errors in the inputs.
         retry_after_seconds: The time after which a retry makes sense, in whole seconds.
+        challenge: Parameters of `WWW-Authenticate` that tell why credentials were refused, such
+            as `{"error": "invalid_token"}` (RFC 6750 §3.1).
     """
 
     default_type: ClassVar[ErrorType] = ErrorType.ACTION_RUN
@@ -95,6 +100,7 @@ class TypedError(Exception):
         value: Any = ABSENT,
         problems: tuple[Problem, ...] = (),
         retry_after_seconds: int | None = None,
+        challenge: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -103,6 +109,7 @@ class TypedError(Exception):
         self.value = value
         self.problems = problems
         self.retry_after_seconds = retry_after_seconds
+        self.challenge = challenge
 
 
 class ActionNotFound(TypedError):

@@ -17,7 +17,6 @@ from actionhero.cli.output import (
     write_rows,
 )
 from actionhero.cli.standard_streams import reserve_stdout
-from actionhero.connection import Connection
 from actionhero.errors import BootError, ConnectionTypeNotFound
 from actionhero.identifier import new_identifier
 from actionhero.inputs.payloads import TextPayload
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from actionhero.action import RegisteredAction
     from actionhero.app import App
     from actionhero.call import Outcome
+    from actionhero.connection import Connection
 
     Handler = Callable[[click.Context, str, Mapping[str, list[Any]]], None]
 
@@ -148,7 +148,10 @@ def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> No
     with reserve_stdout() as stdout:
         if name in app.actions and app.actions.find(name).streams:
             stream = StreamWriter(stdout, collect=format_ != "json")
-        outcome, stop_error = run_interruptible(_execute(app, name, text, request_id, stream))
+        connection = context.obj.connection()
+        outcome, stop_error = run_interruptible(
+            _execute(app, connection, name, text, request_id, stream)
+        )
     if stream is not None and stream.error is not None:
         # The reader of stdout has closed the pipe: there is nothing to write.
         raise stream.error
@@ -171,6 +174,7 @@ def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> No
 
 async def _execute(
     app: App,
+    connection: Connection,
     name: str,
     text: Mapping[str, list[Any]],
     request_id: str,
@@ -181,7 +185,7 @@ async def _execute(
     stop_error: BootError | None = None
     try:
         outcome = await app.pipeline.execute(
-            Connection("cli"), name, TextPayload(text), request_id=request_id, sink=sink
+            connection, name, TextPayload(text), request_id=request_id, sink=sink
         )
     finally:
         # The outcome is written even if the stop fails.

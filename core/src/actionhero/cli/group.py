@@ -6,6 +6,7 @@ imported when it runs.
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from actionhero.app import App
     from actionhero.application import RunMode
+    from actionhero.connection import Connection
     from actionhero.plugins.host import PluginHost
     from actionhero.settings.sources import Sources
 
@@ -188,6 +190,7 @@ class CommandContext:
 
     def __init__(self, params: dict[str, Any]) -> None:
         self._location: Path | None = params.get("settings")
+        self._user: str | None = params.get("as_user")
         self._overrides: dict[str, dict[str, Any]] = {}
         if params.get("app") is not None:
             self.override("app", "package", params["app"])
@@ -205,6 +208,22 @@ class CommandContext:
     def override(self, section: str, key: str, value: Any) -> None:
         """Set a setting for this run. It overrides every other source."""
         self._overrides.setdefault(section, {})[key] = value
+
+    def connection(self) -> Connection:
+        """Return the connection of a call: of the operator, or of the user of `--as-user`."""
+        from actionhero.connection import Connection  # noqa: PLC0415
+        from actionhero.identity.principal import Principal  # noqa: PLC0415
+
+        connection = Connection("cli")
+        if self._user is not None:
+            try:
+                user = json.loads(self._user)
+            except ValueError:
+                user = self._user
+            if user is None or user == "":
+                raise click.BadParameter("it names no user", param_hint="'--as-user'")
+            connection.principal = Principal(user, method="operator")
+        return connection
 
     def sources(self) -> Sources:
         """Read the sources of settings."""
@@ -256,6 +275,11 @@ def red(text: str) -> str:
     "--log-level",
     type=click.Choice(["debug", "info", "warn", "error", "fatal"]),
     help="The lowest level that is logged.",
+)
+@click.option(
+    "--as-user",
+    metavar="USER",
+    help="Call actions as this user: a JSON value such as 7, or else a text.",
 )
 @click.pass_context
 def group(context: click.Context, /, **params: Any) -> None:

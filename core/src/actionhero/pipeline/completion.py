@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from actionhero.call import Call, Outcome
     from actionhero.connection import SessionStore
+    from actionhero.identity.session import Session
     from actionhero.inputs.payloads import Payload
     from actionhero.logs import CallLog
     from actionhero.pipeline.call_plan import CallPlan
-    from actionhero.session import Session
 
     #: Returns the outcome of a call that raised an error.
     Failed = Callable[[BaseException, Call, Payload], Outcome]

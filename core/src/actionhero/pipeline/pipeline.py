@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +20,7 @@ from actionhero.pipeline.completion import (
     write_log_line,
 )
 from actionhero.pipeline.error_reporting import ErrorReporting
+from actionhero.pipeline.identification import Identification
 from actionhero.pipeline.streaming import run_stream
 from actionhero.timeouts import CallTimeouts
 
@@ -28,20 +28,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from actionhero.action import ActionRegistry
+    from actionhero.authentication import Authentication, PermissionSource
     from actionhero.call import ResourceProvider
     from actionhero.connection import Connection, SessionStore
     from actionhero.errors import TypedError
+    from actionhero.identity.principal import Principal
+    from actionhero.identity.session import Session
     from actionhero.inputs.payloads import Payload
     from actionhero.logs import CallLog
     from actionhero.middleware import Middleware
-    from actionhero.session import Session
     from actionhero.streams import Sink
     from actionhero.timeouts import CallTimeout, PendingCall
 
 Resource = TypeVar("Resource")
 
 
-class Pipeline(ErrorReporting):
+class Pipeline(Identification, ErrorReporting):
     """The pipeline of one application.
 
     Args:
@@ -52,6 +54,8 @@ class Pipeline(ErrorReporting):
         timeout_seconds: The time limit of actions without one; zero: no limit.
         validate_outputs: The check of results of actions without a choice: `filter` or `strict`.
         session_store: The store of sessions; `None`: a session lives as long as its connection.
+        authentication: The authenticators of credentials other than sessions.
+        permission_source: What knows the permissions of principals.
         call_log: The log with one line per call.
         show_tracebacks: Whether outcomes contain the traceback of their error, as text.
         keep_tracebacks: Whether errors keep their traceback, for tests that raise them again.
@@ -67,6 +71,8 @@ class Pipeline(ErrorReporting):
         timeout_seconds: float = 300.0,
         validate_outputs: str = "filter",
         session_store: SessionStore | None = None,
+        authentication: Authentication | None = None,
+        permission_source: PermissionSource | None = None,
         call_log: CallLog | None = None,
         show_tracebacks: bool = False,
         keep_tracebacks: bool = True,
@@ -79,15 +85,15 @@ class Pipeline(ErrorReporting):
             for type_ in responses
             if not any(issubclass(type_, other) for other in responses if other is not type_)
         )
-        super().__init__(
+        Identification.__init__(self, session_store, authentication, permission_source)
+        ErrorReporting.__init__(
+            self,
             show_tracebacks=show_tracebacks,
             keep_tracebacks=keep_tracebacks,
             result_types=tuple(type_ for type_ in responses if issubclass(type_, Exception)),
         )
         self.call_log = call_log
         self._resources = resources
-        #: The store of sessions; `None`: a session lives as long as its connection.
-        self.session_store = session_store
         self._timeouts = CallTimeouts()
         #: Middleware around every call, the outermost first.
         self.middleware = tuple(middleware)
@@ -112,13 +118,14 @@ class Pipeline(ErrorReporting):
         limit_seconds: float | None = None,
         pending: PendingCall | None = None,
         in_process: bool = False,
+        principal: Principal | None = None,
     ) -> Outcome:
         """Call the action `name` for `connection`, and return the outcome.
 
-        1. find the action, 2. open the session, 3. `authorize` of each middleware, 4. validate the
-        payload, 5. `before` of each middleware, inwards, 6. run, with a time limit, and check the
-        result, 7. `after`, outwards, 8. the outcome, which the transport translates into its
-        response. Only cancellations are raised.
+        1. find the action, 2. identify the caller, by credentials or a session, 3. `authorize` of
+        each middleware, 4. validate the payload, 5. `before` of each middleware, inwards, 6. run,
+        with a time limit, and check the result, 7. `after`, outwards, 8. the outcome, which the
+        transport translates into its response. Only cancellations are raised.
 
         Args:
             connection: The client.
@@ -130,6 +137,7 @@ class Pipeline(ErrorReporting):
             limit_seconds: A time limit instead of that of the action; zero: no limit.
             pending: The state of a call that the transport starts eagerly, in a context of its own.
             in_process: Whether the result stays in the process, so that it is not encoded.
+            principal: The principal of the enclosing call, if it has credentials.
         """
         plan = self._plans.get(name)
         if plan is None:
@@ -154,7 +162,13 @@ class Pipeline(ErrorReporting):
             timeout = self._timeouts.start(seconds)
         try:
             try:
-                if store is not None:
+                if principal is None and (connection.credentials or connection.principal):
+                    principal = await self.identify(connection)
+                if principal is not None:
+                    call._principal = principal
+                    if session is None:
+                        store, session = None, self.session_of(principal)
+                elif store is not None:
                     session = await store.open(connection)
                 call._session = session
                 if plan.authorizations:
@@ -229,6 +243,7 @@ class Pipeline(ErrorReporting):
             request_id=call.request_id,
             session=call._session,
             in_process=True,
+            principal=call._principal,
         )
 
     def authorizes(self, name: str) -> bool:
@@ -259,15 +274,6 @@ class Pipeline(ErrorReporting):
                 inputs={},
             )
         return Outcome(error=error)
-
-    async def open_session(self, connection: Connection) -> None:
-        """Open the session of a request without an action; its response may set the cookie.
-
-        An error of the store is ignored: the response does not need the session.
-        """
-        if self.session_store is not None:
-            with suppress(Exception):
-                await self.session_store.open(connection)
 
     def resource(self, type_: type[Resource]) -> Resource:
         """Return the resource that an initializer provides as `type_`."""

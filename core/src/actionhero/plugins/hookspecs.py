@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
     from actionhero.action import Action
     from actionhero.application import Application
-    from actionhero.connection import SessionStore
     from actionhero.health import Diagnosis
     from actionhero.initializer import Initializer
-    from actionhero.middleware import Middleware
     from actionhero.server import Server, Supervisor
     from actionhero.settings import Settings
 
@@ -131,32 +129,6 @@ def actionhero_initializers(app: Application) -> Sequence[Initializer] | None:
     """
 
 
-@hookspec(firstresult=True)
-def actionhero_session_store(app: Application) -> SessionStore | None:
-    """The store of sessions.
-
-    Called once, while the application is loaded. Without a store a session lives as long as its
-    connection.
-
-    Args:
-        app: The application; `app.get` returns settings.
-
-    Returns:
-        A store, or `None`.
-
-    Order:
-        The reverse order of registration, the application first. The first store is used, and
-        the other plugins are not called.
-
-    Example:
-        ```python
-        @hookimpl
-        def actionhero_session_store(app):
-            return RedisSessionStore(app.get(SessionSettings))
-        ```
-    """
-
-
 @hookspec
 def actionhero_actions(app: Application) -> Sequence[type[Action]] | None:
     """Actions of the plugin.
@@ -180,31 +152,6 @@ def actionhero_actions(app: Application) -> Sequence[type[Action]] | None:
             from actionhero_hello.hello import Hello
 
             return [Hello]
-        ```
-    """
-
-
-@hookspec
-def actionhero_middleware(app: Application) -> Sequence[Middleware] | None:
-    """Middleware around all calls, over every transport.
-
-    Called once, while the application is loaded: settings are available, nothing has started.
-
-    Args:
-        app: The application; `app.get` returns settings.
-
-    Returns:
-        Middleware, the outermost first.
-
-    Order:
-        The order of registration; the middleware of the application is the innermost. `before`
-        runs from the outside in, `after` from the inside out.
-
-    Example:
-        ```python
-        @hookimpl
-        def actionhero_middleware(app):
-            return [RateLimit(app.get(RateLimitSettings))]
         ```
     """
 
@@ -235,32 +182,6 @@ def actionhero_validate(app: Application) -> Sequence[str] | None:
                 for action in app.actions
                 if not isinstance(action.attribute("mcp") or False, bool)
             ]
-        ```
-    """
-
-
-@hookspec
-def actionhero_response_types(app: Application) -> Sequence[type] | None:
-    """Types of responses of a transport, which actions may return as they are.
-
-    Called once, when all actions are registered, in every process: import nothing heavy.
-
-    Args:
-        app: The application; `app.mode` may make an import unnecessary.
-
-    Returns:
-        Classes. Their instances are not checked against the return annotation, and not encoded.
-        To raise one that is an exception is the same as to return it. A response whose `status` is
-        400 or above is a failure of the call.
-
-    Order:
-        The order of registration, which makes no difference.
-
-    Example:
-        ```python
-        @hookimpl
-        def actionhero_response_types():
-            return [GrpcMessage]
         ```
     """
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pluggy
 
 from actionhero.errors import BootError, PluginError
-from actionhero.plugins import hookspecs
+from actionhero.plugins import hookspecs, pipeline_hookspecs
 from actionhero.plugins.discovery import (
     Plugin,
     PluginState,
@@ -44,6 +44,7 @@ class PluginHost:
         self._origins: dict[int, tuple[Any, Plugin]] = {}
         self._manager = pluggy.PluginManager("actionhero")
         self._manager.add_hookspecs(hookspecs)
+        self._manager.add_hookspecs(pipeline_hookspecs)
         self._trace = bool(os.environ.get(TRACE_VARIABLE))
 
     def register(self, plugins: Iterable[Plugin]) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from actionhero.app import App
     from actionhero.call import Outcome, WithInputs, WithoutInputs
+    from actionhero.identity.principal import Principal
     from actionhero.streams import Event
 
 Input = TypeVar("Input")
@@ -26,11 +27,15 @@ class Caller:
     Args:
         app: The running application.
         remote: The address of the client.
+        principal: The principal of the calls; by default the user of the session, if there is one.
     """
 
-    def __init__(self, app: App, remote: str | None = None) -> None:
+    def __init__(
+        self, app: App, remote: str | None = None, *, principal: Principal | None = None
+    ) -> None:
         self._app = app
         self.connection = Connection("test", remote)
+        self.connection.principal = principal
 
     async def call(self, action: str, /, **inputs: Any) -> Any:
         """Call an action by name, and return its result.

@@ -21,6 +21,7 @@ from actionhero.testing.caller import Caller
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 
+    from actionhero.identity.principal import Principal
     from actionhero.settings import Settings
 
 Resource = TypeVar("Resource")
@@ -47,9 +48,14 @@ class RunningApp:
         #: The application itself.
         self.app = app
 
-    def connect(self, remote: str | None = None) -> Caller:
-        """Return a new client with its own connection and session."""
-        return Caller(self.app, remote)
+    def connect(self, remote: str | None = None, *, principal: Principal | None = None) -> Caller:
+        """Return a new client with its own connection and session.
+
+        Args:
+            remote: The address of the client.
+            principal: Who calls, as `Principal("ada", scopes=frozenset({"messages:write"}))`.
+        """
+        return Caller(self.app, remote, principal=principal)
 
     async def call(self, action: str, /, **inputs: Any) -> Any:
         """Call an action once, as a new client, and return its result.

@@ -22,12 +22,17 @@ from actionhero_asyncapi.messages import (
     protocol_messages,
     to_draft_7,
 )
+from actionhero_asyncapi.security import (
+    AUTHENTICATION,
+    authentication_messages,
+    security_scheme,
+)
 from actionhero_asyncapi.servers import event_path, servers_of
 from actionhero_channels import ChannelsSettings, load_registry
 from actionhero_openapi import (
+    ApiSecurity,
     Components,
     TypeSchemas,
-    action_needs_session,
     api_info,
     error_schemas,
     operation_of,
@@ -39,7 +44,7 @@ from actionhero_web import WebSettings
 from actionhero_websocket import WebSocketSettings, is_exposed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from actionhero import Application
     from actionhero_channels import Channel
@@ -47,7 +52,6 @@ if TYPE_CHECKING:
 ASYNCAPI_VERSION: Final = "3.0.0"
 #: The key of the channel of a whole socket.
 SOCKET: Final = "socket"
-SESSION_SCHEME: Final = "sessionCookie"
 
 
 class DocumentBuilder:
@@ -86,6 +90,9 @@ class DocumentBuilder:
         self._messages: dict[str, dict[str, Any]] = {}
         self._channels: dict[str, dict[str, Any]] = {}
         self._operations: dict[str, dict[str, Any]] = {}
+        self._security = ApiSecurity(app)
+        #: The names of the security schemes that actions require.
+        self._used_schemes: set[str] = set()
         self._servers = servers_of(app, sockets=has_sockets, events=self._event_path is not None)
 
     def build(self) -> dict[str, Any]:
@@ -109,14 +116,12 @@ class DocumentBuilder:
             },
             "correlationIds": CORRELATION,
         }
-        if any("security" in operation for operation in self._operations.values()):
+        if self._used_schemes:
+            schemes = self._security.schemes(session_cookie(self._app))
             components["securitySchemes"] = {
-                SESSION_SCHEME: {
-                    "type": "httpApiKey",
-                    "in": "cookie",
-                    "name": session_cookie(self._app),
-                    "description": "The session cookie, sent with the handshake.",
-                }
+                name: security_scheme(scheme)
+                for name, scheme in schemes.items()
+                if name in self._used_schemes
             }
         return {
             "asyncapi": ASYNCAPI_VERSION,
@@ -133,6 +138,10 @@ class DocumentBuilder:
     def _add_socket(self) -> None:
         """Add the channel of a whole socket, with its requests, replies and direct messages."""
         self._messages |= protocol_messages()
+        requests: Mapping[str, Iterable[str]] = REQUESTS
+        if self._security.reads_credentials:
+            self._messages |= authentication_messages()
+            requests = REQUESTS | AUTHENTICATION
         names = [name for name in self._messages if name not in {"presence", "gap"}]
         self._channels[SOCKET] = {
             "address": "/",
@@ -142,7 +151,7 @@ class DocumentBuilder:
             "messages": _references(names),
             "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
         }
-        for name, replies in REQUESTS.items():
+        for name, replies in requests.items():
             self._add_request(name, self._messages[name]["summary"], name, replies)
         operation = self._add_sending("direct", SOCKET, ["direct"])
         operation["summary"] = self._messages["direct"]["summary"]
@@ -165,9 +174,12 @@ class DocumentBuilder:
             tags = operation_of(action).tags
             groups = [action.base_name.partition(":")[0]] if tags is None else tags
             operation["tags"] = [{"name": group} for group in groups]
-            if action_needs_session(self._app, action):
-                scheme = f"#/components/securitySchemes/{SESSION_SCHEME}"
-                operation["security"] = [{"$ref": scheme}]
+            names = list(dict.fromkeys(name for each in self._security.of(action) for name in each))
+            if names:
+                self._used_schemes.update(names)
+                operation["security"] = [
+                    {"$ref": f"#/components/securitySchemes/{name}"} for name in names
+                ]
 
     def _add_request(
         self, key: str, summary: str, request: str, replies: Iterable[str]

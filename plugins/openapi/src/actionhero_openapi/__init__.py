@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from actionhero_openapi.breaking import breaking_changes as breaking_changes
     from actionhero_openapi.compatibility import SchemaComparison as SchemaComparison
     from actionhero_openapi.document import OpenApiDocument as OpenApiDocument
-    from actionhero_openapi.document import action_needs_session as action_needs_session
     from actionhero_openapi.document import api_info as api_info
-    from actionhero_openapi.document import session_cookie as session_cookie
     from actionhero_openapi.document_files import DocumentFile as DocumentFile
     from actionhero_openapi.document_files import write_changes as write_changes
     from actionhero_openapi.document_files import write_document as write_document
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
     from actionhero_openapi.schemas import reference as reference
     from actionhero_openapi.schemas import response_schema as response_schema
     from actionhero_openapi.schemas import transform as transform
+    from actionhero_openapi.security import ApiSecurity as ApiSecurity
+    from actionhero_openapi.security import session_cookie as session_cookie
     from actionhero_openapi.settings import OpenApiSettings as OpenApiSettings
     from actionhero_openapi.type_schemas import TypeSchemas as TypeSchemas
 
@@ -36,11 +36,12 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         ".breaking": ["Change", "breaking_changes"],
         ".compatibility": ["SchemaComparison"],
-        ".document": ["OpenApiDocument", "action_needs_session", "api_info", "session_cookie"],
+        ".document": ["OpenApiDocument", "api_info"],
         ".document_files": ["DocumentFile", "write_changes", "write_document"],
         ".error_responses": ["error_schemas"],
         ".operations": ["result_type"],
         ".schemas": ["Components", "reference", "response_schema", "transform"],
+        ".security": ["ApiSecurity", "session_cookie"],
         ".settings": ["OpenApiSettings"],
         ".type_schemas": ["TypeSchemas"],
     },

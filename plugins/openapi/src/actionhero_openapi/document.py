@@ -13,7 +13,8 @@ from actionhero.settings import AppSettings
 from actionhero_openapi.error_responses import error_responses, error_schemas
 from actionhero_openapi.media_types import add_media_types
 from actionhero_openapi.operation import operation_of
-from actionhero_openapi.operations import SESSION_SCHEME, OperationBuilder
+from actionhero_openapi.operations import OperationBuilder
+from actionhero_openapi.security import ApiSecurity, session_cookie
 from actionhero_openapi.settings import OpenApiSettings
 from actionhero_web import WebSettings, routes_of
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("actionhero.openapi")
 
 OPENAPI_VERSION: Final = "3.1.0"
-#: The name of the session cookie if the session store does not define one.
-COOKIE_NAME: Final = "__session"
 
 
 class OpenApiDocument:
@@ -61,19 +60,18 @@ class OpenApiDocument:
         settings = self._app.get(OpenApiSettings)
         web_settings = self._app.get(WebSettings)
         actions = [action for action in self._app.actions if not operation_of(action).hidden]
-        builder = OperationBuilder(web_settings.response_format, actions)
+        security = ApiSecurity(self._app)
+        builder = OperationBuilder(web_settings.response_format, actions, security)
         paths = _Paths()
-        uses_session = False
+        used_schemes: set[str] = set()
         for action in actions:
-            needs_session = action_needs_session(self._app, action)
+            alternatives = security.of(action)
+            used_schemes.update(*alternatives)
             for identifier, route in _identified_routes(action):
                 path_names = paths.names(route)
-                uses_session = uses_session or needs_session
                 paths.add(
                     route,
-                    builder.build(
-                        action, route, identifier, path_names, needs_session=needs_session
-                    ),
+                    builder.build(action, route, identifier, path_names, alternatives),
                 )
         info = api_info(self._app)
         spec = APISpec(
@@ -93,8 +91,9 @@ class OpenApiDocument:
         responses = error_responses(builder.error_statuses, web_settings.response_format)
         for name, response in responses.items():
             spec.components.response(name, response)
-        if uses_session:
-            spec.components.security_scheme(SESSION_SCHEME, _session_scheme(cookie))
+        for name, scheme in security.schemes(cookie).items():
+            if name in used_schemes:
+                spec.components.security_scheme(name, dict(scheme))
         document: dict[str, Any] = spec.to_dict()
         add_media_types(document, self._app)
         if importlib.util.find_spec("aiohttp_apispec") is not None:
@@ -157,12 +156,6 @@ def openapi_document(app: Application) -> OpenApiDocument:
     return app.get(OpenApiDocument)
 
 
-def action_needs_session(app: Application, action: RegisteredAction) -> bool:
-    """Return whether middleware refuses calls of an action without a session."""
-    middleware = (*app.pipeline.middleware, *action.middleware)
-    return any(getattr(item, "requires_session", False) for item in middleware)
-
-
 def api_info(app: Application) -> dict[str, str]:
     """Return the title and the version of the API, and its description if there is one."""
     settings = app.get(OpenApiSettings)
@@ -173,27 +166,6 @@ def api_info(app: Application) -> dict[str, str]:
     return info | ({"description": settings.description} if settings.description else {})
 
 
-def session_cookie(app: Application, connection: Connection | None = None) -> str:
-    """Return the name of the session cookie.
-
-    Args:
-        app: The application.
-        connection: The client; the name may depend on its request.
-    """
-    # A session store need not use cookies.
-    cookie_name = getattr(app.pipeline.session_store, "cookie_name", None)
-    return COOKIE_NAME if cookie_name is None else str(cookie_name(connection or Connection("cli")))
-
-
 def api_title(app: Application) -> str:
     """Return the title of the API."""
     return app.get(OpenApiSettings).title or app.get(AppSettings).name
-
-
-def _session_scheme(cookie: str) -> dict[str, Any]:
-    return {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": cookie,
-        "description": "The session cookie, set by a sign-in. Browsers send it automatically.",
-    }

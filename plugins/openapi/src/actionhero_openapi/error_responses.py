@@ -46,7 +46,8 @@ def error_statuses(
     method: str,
     response_format: ResponseFormat,
     *,
-    needs_session: bool,
+    may_lack_credentials: bool,
+    may_be_forbidden: bool,
     has_inputs: bool,
 ) -> list[int]:
     """Return the error statuses of an operation, sorted.
@@ -55,15 +56,19 @@ def error_statuses(
         errors: The errors listed by its author; `None` without a list.
         method: The method of its route.
         response_format: The configured format.
-        needs_session: Whether middleware refuses calls without a session.
+        may_lack_credentials: Whether calls without a user, or with credentials that are invalid,
+            are refused.
+        may_be_forbidden: Whether calls of some users are refused.
         has_inputs: Whether the operation has inputs, which may be invalid.
     """
     action_types = ACTION_ERRORS if errors is None else map(_type_of, errors)
     types: set[ErrorType] = {*SERVER_ERRORS, *action_types}
     if method not in METHODS_WITHOUT_BODY:
         types.update(BODY_ERRORS)
-    if needs_session:
+    if may_lack_credentials:
         types.add(_E.SESSION_NOT_FOUND)
+    if may_be_forbidden:
+        types.add(_E.FORBIDDEN)
     if has_inputs:
         types.add(_E.PARAM_REQUIRED)
     return sorted({*COMMON_STATUSES, *(response_format.status_of(type_) for type_ in types)})

@@ -18,15 +18,15 @@ from actionhero_openapi.type_schemas import TypeSchemas
 from actionhero_web import STATUSES_WITHOUT_BODY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from actionhero.transport import RegisteredAction
     from actionhero_openapi.operation import Operation
+    from actionhero_openapi.security import ApiSecurity
     from actionhero_openapi.type_schemas import Mode
     from actionhero_web import ResponseFormat, Route
 
 EVENTS: Final = "text/event-stream"
-SESSION_SCHEME: Final = "sessionCookie"
 #: The names of the schemas of errors.
 ERROR_SCHEMAS: Final = ("Error", "InputProblem")
 
@@ -46,10 +46,14 @@ class OperationBuilder:
     Args:
         response_format: The format of responses.
         actions: The actions in the document.
+        security: What clients have to send.
     """
 
     def __init__(
-        self, response_format: ResponseFormat, actions: Sequence[RegisteredAction]
+        self,
+        response_format: ResponseFormat,
+        actions: Sequence[RegisteredAction],
+        security: ApiSecurity,
     ) -> None:
         types: dict[tuple[str, Mode], Any] = {}
         for action in actions:
@@ -60,6 +64,7 @@ class OperationBuilder:
         #: The error statuses of all operations.
         self.error_statuses: set[int] = set()
         self._format = response_format
+        self._security = security
 
     def build(
         self,
@@ -67,8 +72,7 @@ class OperationBuilder:
         route: Route,
         identifier: str,
         path_names: Sequence[str],
-        *,
-        needs_session: bool,
+        alternatives: Sequence[Mapping[str, Sequence[str]]],
     ) -> dict[str, Any]:
         """Return the operation of an action at one of its routes.
 
@@ -77,7 +81,7 @@ class OperationBuilder:
             route: The route.
             identifier: The unique name of the operation.
             path_names: The names of the path parameters in the document.
-            needs_session: Whether middleware refuses calls without a session.
+            alternatives: What a client has to send, one of them.
         """
         declared = operation_of(action)
         tag = action.base_name.partition(":")[0]
@@ -87,7 +91,7 @@ class OperationBuilder:
             "description": _description(action),
             "tags": [tag] if declared.tags is None else list(declared.tags),
             # An explicit empty list: the operation is public.
-            "security": [{SESSION_SCHEME: []}] if needs_session else [],
+            "security": list(alternatives),
         }
         if declared.deprecated or action.deprecated is not None:
             operation["deprecated"] = True
@@ -103,7 +107,8 @@ class OperationBuilder:
             declared.errors,
             route.method,
             self._format,
-            needs_session=needs_session,
+            may_lack_credentials=bool(alternatives) or self._security.reads_credentials,
+            may_be_forbidden=self._security.may_forbid(action),
             has_inputs=not action.inputs.is_empty or bool(route.parameters),
         )
         self.error_statuses.update(statuses)

@@ -1,34 +1,36 @@
-"""`RequireSession`: middleware that requires a signed-in user."""
+"""`RequireSession`: the requirement of a signed-in user, as middleware."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actionhero import Middleware, SignInRequired
-from actionhero_sessions.settings import SessionsSettings
+from actionhero import SignedIn, SignInRequired
 
 if TYPE_CHECKING:
     from actionhero import Call
 
 
-class RequireSession(Middleware):
-    """Rejects a call whose session has no user.
+class RequireSession(SignedIn):
+    """Refuses an anonymous caller, as `requires = SignedIn()` does, in the list of middleware.
 
     Args:
-        key: The session key that must have a value; by default the setting `user_key`.
+        key: A session key that must have a value, instead of any signed-in user.
     """
-
-    requires_session = True
 
     def __init__(self, key: str | None = None) -> None:
         self._key = key
 
+    async def is_met(self, call: Call) -> bool:
+        """Return whether the caller is signed in."""
+        if self._key is None:
+            return await super().is_met(call)
+        return call.session.get(self._key) is not None
+
     async def authorize(self, call: Call) -> None:
-        """Check the user, before the inputs are validated.
+        """Check the caller, before the inputs are validated.
 
         Raises:
-            SignInRequired: The session has no user.
+            SignInRequired: The caller is anonymous.
         """
-        key = self._key or call.get(SessionsSettings).user_key
-        if call.session.get(key) is None:
-            raise SignInRequired("Session not found")
+        if not await self.is_met(call):
+            raise SignInRequired

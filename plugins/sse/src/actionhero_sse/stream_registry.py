@@ -91,14 +91,11 @@ class StreamRegistry:
 
     def start(self) -> None:
         """Watch for sessions that end, on the running event loop."""
-        if self._app.pipeline.session_store is not None and self._watching is None:
+        if self._app.pipeline.has_revocations and self._watching is None:
             self._watching = asyncio.get_running_loop().create_task(self._watch_revocations())
 
     async def _watch_revocations(self) -> None:
-        store = self._app.pipeline.session_store
-        if store is None:
-            return
-        async with aclosing(store.revocations()) as revocations:
+        async with aclosing(self._app.pipeline.revocations()) as revocations:
             async for session_id in revocations:
                 self._revocations += 1
                 for stream in tuple(self._streams):
@@ -112,11 +109,9 @@ class StreamRegistry:
 
     async def _load_session(self, stream: EventStream) -> Session:
         """Return the present session of a client, whose revocation from now on is handled."""
-        store = self._app.pipeline.session_store
-        session = Session()
-        while store is not None:
+        while True:
             revocations = self._revocations
-            session = await store.open(stream.connection)
+            session = await self._app.pipeline.load_session(stream.connection)
             # Else one may be of this session, read before it and handled before its id is known.
             if revocations == self._revocations:
                 break

@@ -44,7 +44,11 @@ class CrossOriginProtection:
         Raises:
             Forbidden: The request has a session.
         """
-        if request.method in _SAFE_METHODS or not self._is_cross_site(request):
+        if request.method in _SAFE_METHODS or connection.credentials is not None:
+            # A page cannot send credentials of its own without a preflight request, and the
+            # session of the cookie is not opened.
+            return
+        if not self._is_cross_site(request):
             return
         connection.is_cross_site = True
         if self._store.has_session(connection):
@@ -58,7 +62,6 @@ class CrossOriginProtection:
             # Without any header, the client is not a browser.
             return False
         if "Authorization" in headers or self._cors.lists(origin):
-            # A page cannot send credentials of its own without a preflight request.
             return False
         if site is not None:
             return True

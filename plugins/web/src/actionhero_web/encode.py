@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from actionhero.transport import outcome_value
+from actionhero_web.responses.challenge import CHALLENGE
 from actionhero_web.responses.encoded_response import JSON, EncodedResponse, Headers
 from actionhero_web.responses.http_error import HttpError
 from actionhero_web.responses.native_response import check_native_response
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from actionhero import Outcome
     from actionhero.transport import Pipeline
     from actionhero_web.request_context import CallContext, RequestContext
+    from actionhero_web.responses.challenge import Challenge
     from actionhero_web.responses.encoder import BodyEncoder
     from actionhero_web.responses.response_formats import ResponseFormat
 
@@ -37,15 +39,21 @@ class ResponseEncoder:
         format: The format of clients that accept no other.
         pipeline: Logs results that cannot be encoded.
         encoders: The encoders of plugins, by media type.
+        challenge: The challenge of refused credentials.
     """
 
     def __init__(
-        self, format: ResponseFormat, pipeline: Pipeline, encoders: Mapping[str, BodyEncoder]
+        self,
+        format: ResponseFormat,
+        pipeline: Pipeline,
+        encoders: Mapping[str, BodyEncoder],
+        challenge: Challenge,
     ) -> None:
         #: The format of clients that accept no other.
         self.format = format
         self._pipeline = pipeline
         self._encoders = encoders
+        self._challenge = challenge
         self._result_types = (JSON, *encoders)
         self._error_types = (*ERROR_TYPES, *encoders)
 
@@ -105,6 +113,8 @@ class ResponseEncoder:
             headers = (*headers, *error.headers)
         if error.retry_after_seconds is not None or status == 503:
             headers = (*headers, ("Retry-After", str(error.retry_after_seconds or 1)))
+        if error.challenge:
+            headers = (*headers, (CHALLENGE, self._challenge.of(error.challenge)))
         document = format.error_document(error, request_id=context.request_id, stack=outcome.stack)
         encoder = self._encoders.get(media_type)
         body = format.dump(document) if encoder is None else encoder.encode(document)

@@ -73,5 +73,6 @@ class CallContext(RequestContext):
         return bool(
             self.connection.session_id
             or self.match.target.requires
+            or self.connection.credentials is not None
             or "Authorization" in self.request.headers
         )

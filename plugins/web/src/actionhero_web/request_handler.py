@@ -64,7 +64,15 @@ class RequestHandler:
         self._decoder = RequestDecoder(settings, decoders_of(app))
         #: Reads bodies within their limits.
         self.body = self._decoder.body
-        self.encoder = ResponseEncoder(self._format, app.pipeline, encoders_of(app))
+        authentication = app.pipeline.authentication
+        #: Reads the credentials of requests; `None` without authenticators.
+        self._authentication = authentication or None
+        header_templates = HeaderTemplates(
+            settings, app.get(AppSettings).name, authentication.challenges
+        )
+        self.encoder = ResponseEncoder(
+            self._format, app.pipeline, encoders_of(app), header_templates.challenge
+        )
         self._cors = Cors(
             settings.allowed_origins,
             settings.allowed_methods,
@@ -74,7 +82,7 @@ class RequestHandler:
             always_lists_methods=self._format.always_lists_methods,
         )
         self.writer = ResponseWriter(
-            HeaderTemplates(settings, app.get(AppSettings).name),
+            header_templates,
             self._cors,
             compress=settings.compress,
         )
@@ -96,6 +104,8 @@ class RequestHandler:
             context.connection.response_headers = context.match.route.headers
         payload: Payload
         try:
+            if self._authentication is not None:
+                context.connection.credentials = self._authentication.read(context.request.headers)
             if self._cross_origin is not None:
                 self._cross_origin.check(context.request, context.connection)
             if action.name in self._authorized:
@@ -104,7 +114,7 @@ class RequestHandler:
             else:
                 buffered = self._decoder.decode_buffered(context)
                 payload = buffered or await self._decoder.decode(context)
-        except Forbidden as error:
+        except (Forbidden, MalformedRequest) as error:
             # The pipeline logs the call.
             payload = InvalidPayload(error)
         stream = self.streams.open(context) if action.streams else None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import HttpVersion11, web
 
-from actionhero import PluginError
+from actionhero import PluginError, TypedError
 from actionhero.transport import new_identifier
 from actionhero_web.connections.upgrades import (
     Upgrade,
@@ -43,6 +43,7 @@ class UpgradeHandler:
     def __init__(self, app: Application, handler: RequestHandler) -> None:
         self._clients = handler.clients
         self._writer = handler.writer
+        self._failure_response = handler.failure_response
         #: The upgrades by path, each path with and without a trailing slash.
         self.by_path: dict[str, Upgrade] = {}
         owners: dict[str, str] = {}
@@ -95,6 +96,8 @@ class UpgradeHandler:
             )
             # Closed, as the data after the request may already use the other protocol.
             return self._writer.write_failure(RequestContext(request, request_id), encoded)
+        except TypedError as error:
+            return self._failure_response(request, request_id, error)
         for name, value in headers.items():
             check_header(name, value)
         lines = [

@@ -16,6 +16,7 @@ from actionhero_web.responses.cache_headers import (
     cache_headers,
     revalidate,
 )
+from actionhero_web.responses.challenge import CHALLENGE
 from actionhero_web.responses.compression import (
     MINIMUM_BYTES,
     Encoding,
@@ -23,7 +24,7 @@ from actionhero_web.responses.compression import (
     should_compress,
 )
 from actionhero_web.responses.encoded_response import JSON, EncodedResponse
-from actionhero_web.responses.header_templates import CHALLENGE, REQUEST_ID
+from actionhero_web.responses.header_templates import REQUEST_ID
 from actionhero_web.responses.json_response import JsonResponse
 from actionhero_web.responses.native_response import close_after, compress_body
 
@@ -118,7 +119,7 @@ class ResponseWriter:
         ):
             headers = encoded.headers
             if encoded.status == 401 and not any(name == CHALLENGE for name, _ in headers):
-                headers = (*headers, (CHALLENGE, self.header_templates.challenge))
+                headers = (*headers, (CHALLENGE, self.header_templates.challenge.default))
             is_signed_in = context.is_signed_in
             if headers or is_signed_in:
                 headers = cache_headers(headers, is_signed_in=is_signed_in)
@@ -186,7 +187,7 @@ class ResponseWriter:
             if name not in headers:
                 headers[name] = value
         if response.status == 401 and CHALLENGE not in headers:
-            headers[CHALLENGE] = templates.challenge
+            headers[CHALLENGE] = templates.challenge.default
         if REQUEST_ID not in headers:
             headers[REQUEST_ID] = request_id
         if self.cors.has_headers:

@@ -12,7 +12,7 @@ from actionhero.transport import ABSENT, dumps, encode_outcome, loads, outcome_v
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from actionhero import Outcome
+    from actionhero import Outcome, Principal
 
 #: Stands for an absent `messageId`, which the response does not have either.
 NO_ID: Final = ABSENT
@@ -69,6 +69,12 @@ def subscribed(id: Any, facts: Mapping[str, Any]) -> bytes:
 def unsubscribed(id: Any, channel: str) -> bytes:
     """Return the confirmation of an unsubscribe; without an id, the server has initiated it."""
     return _message(id, unsubscribed={"channel": channel})
+
+
+def authenticated(id: Any, principal: Principal) -> bytes:
+    """Return the confirmation of an authentication."""
+    scopes = None if principal.scopes is None else sorted(principal.scopes)
+    return _message(id, authenticated={"user": principal.user, "scopes": scopes})
 
 
 def direct(message: Any) -> bytes:

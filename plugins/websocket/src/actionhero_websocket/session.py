@@ -13,6 +13,7 @@ from actionhero import (
 )
 from actionhero.transport import dumps, loads, new_identifier
 from actionhero_websocket import messages
+from actionhero_websocket.authentication import SocketAuthentication
 from actionhero_websocket.call_queue import CallQueue
 from actionhero_websocket.connections.live_connection import LiveConnection
 from actionhero_websocket.protocol import frames
@@ -40,8 +41,8 @@ class WebSocketSession(Socket):
         window_bits: The negotiated compression window, as a base-two logarithm; 0: none.
     """
 
-    __slots__ = ("_calls", "_rate", "_streams", "_subscription_rate", "buffered", "connection",
-                 "registry", "subscriptions")  # fmt: skip
+    __slots__ = ("_authentication", "_calls", "_rate", "_streams", "_subscription_rate",
+                 "buffered", "connection", "registry", "subscriptions")  # fmt: skip
 
     def __init__(
         self, registry: SessionRegistry, request: UpgradeRequest, *, window_bits: int = 0
@@ -56,6 +57,8 @@ class WebSocketSession(Socket):
         self.buffered: dict[str, list[Delivery]] | None = None
         self._calls = CallQueue(registry, registry.settings.max_concurrent_calls)
         self._streams: CallQueue | None = None
+        #: `None` before the first message with credentials.
+        self._authentication: SocketAuthentication | None = None
         #: The rate of messages about channels, and that of all others.
         self._subscription_rate = MessageRate(registry.subscriptions_per_second)
         self._rate = MessageRate(registry.settings.messages_per_second)
@@ -76,7 +79,7 @@ class WebSocketSession(Socket):
             else:
                 id = messages.read_id(content)
                 if not self._exceeds(self._rate, id):
-                    self._send_error(id, messages.malformed(error))
+                    self.send_error(id, messages.malformed(error))
             return
         if type(message) is not dict:
             message = {}
@@ -93,15 +96,17 @@ class WebSocketSession(Socket):
             # The response is the end of the stream, which may have been sent already.
             if self._streams is not None:
                 self._streams.end_stream(id)
+        elif kind == "authenticate":
+            self._handle_authentication(id, message)
         else:
-            self._send_error(id, messages.unknown_type())
+            self.send_error(id, messages.unknown_type())
 
     def _exceeds(self, rate: MessageRate, id: Any) -> bool:
         """Count a message; return whether it exceeds the rate, and send the error if it does."""
         now = self.registry.loop.time()
         if not rate.count(now):
             return False
-        self._send_error(id, RateLimited("WebSocket rate limit exceeded"))
+        self.send_error(id, RateLimited("WebSocket rate limit exceeded"))
         if rate.exceeded_seconds(now) >= self.sockets.rate_seconds:
             self.close_when_idle(frames.POLICY_VIOLATION, "WebSocket rate limit exceeded")
         return True
@@ -116,7 +121,7 @@ class WebSocketSession(Socket):
             self._send_not_found(id, name)
             return
         if registry.is_draining:
-            self._send_error(id, ServiceUnavailable("The server is shutting down"))
+            self.send_error(id, ServiceUnavailable("The server is shutting down"))
             return
         if action.streams:
             if self._streams is None:
@@ -126,7 +131,19 @@ class WebSocketSession(Socket):
             queue = self._calls
         if not queue.submit(self, id, action, message.get("params")):
             limit = registry.settings.waiting_calls
-            self._send_error(id, RateLimited(f"Too many calls are waiting (max {limit})"))
+            self.send_error(id, RateLimited(f"Too many calls are waiting (max {limit})"))
+
+    def _handle_authentication(self, id: Any, message: dict[str, Any]) -> None:
+        if not self.registry.pipeline.authentication:
+            # Without authenticators there are no such messages.
+            self.send_error(id, messages.unknown_type())
+            return
+        if self._authentication is None:
+            self._authentication = SocketAuthentication(self)
+        try:
+            self._authentication.submit(id, message)
+        except TypedError as error:
+            self.send_error(id, error)
 
     # -- channels ------------------------------------------------------------------------------
 
@@ -159,7 +176,8 @@ class WebSocketSession(Socket):
 
     # -- errors --------------------------------------------------------------------------------
 
-    def _send_error(self, id: Any, error: TypedError) -> None:
+    def send_error(self, id: Any, error: TypedError) -> None:
+        """Send the error response to a message."""
         self.send_text(self.registry.error_message(id, error))
 
     def _send_not_found(self, id: Any, name: Any) -> None:
@@ -178,6 +196,7 @@ class WebSocketSession(Socket):
             self._calls.is_empty
             and (self._streams is None or self._streams.is_empty)
             and (self.subscriptions is None or self.subscriptions.is_empty)
+            and (self._authentication is None or not self._authentication.is_running)
         )
 
     def cancel_calls(self) -> None:
@@ -194,6 +213,8 @@ class WebSocketSession(Socket):
     def on_disconnect(self) -> None:
         """Cancel the calls, and end the subscriptions."""
         self.registry.live.close(self.connection, self.close_code)
+        if self._authentication is not None:
+            self._authentication.cancel()
         if self.registry.cancels_on_disconnect:
             self.cancel_calls()
         if self.subscriptions is not None:

@@ -126,12 +126,7 @@ class SessionRegistry:
 
     async def load_session(self, connection: Connection) -> Session:
         """Return the session of a connection."""
-        store = self.pipeline.session_store
-        if store is not None:
-            return await store.open(connection)
-        if connection.session is None:
-            connection.session = Session()
-        return connection.session
+        return await self.pipeline.load_session(connection)
 
     def clean_up(self, cleanup: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run the cleanup of a disconnected client in a task."""
@@ -153,14 +148,11 @@ class SessionRegistry:
         """Use the running event loop, and watch for revoked sessions."""
         self.loop = asyncio.get_running_loop()
         self.live.start(connections_for(self._app).directory)
-        if self.pipeline.session_store is not None and self._watching is None:
+        if self.pipeline.has_revocations and self._watching is None:
             self._watching = self.loop.create_task(self._watch_revocations())
 
     async def _watch_revocations(self) -> None:
-        store = self.pipeline.session_store
-        if store is None:
-            return
-        async with aclosing(store.revocations()) as revocations:
+        async with aclosing(self.pipeline.revocations()) as revocations:
             async for session_id in revocations:
                 self.revocations += 1
                 self.live.session_revoked(session_id)

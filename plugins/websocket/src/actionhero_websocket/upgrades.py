@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping
 
-    from actionhero import Application
+    from actionhero import Application, Connection
     from actionhero_web import UpgradeRequest
     from actionhero_websocket.protocol.handshake import Handshake
 
@@ -60,7 +60,19 @@ class MessageUpgrade(_SocketUpgrade):
         """Negotiate the handshake, and return the headers and the session."""
         headers, window_bits = self._negotiate(request)
         session = WebSocketSession(self._registry, request, window_bits=window_bits)
+        await self._authenticate(request, session.connection)
         return headers, self._registry.live.gate(session, session.connection) or session
+
+    async def _authenticate(self, request: UpgradeRequest, connection: Connection) -> None:
+        """Check the credentials of a handshake, so that a client learns at once of wrong ones.
+
+        Raises:
+            TypedError: They are invalid, or cannot be checked now.
+        """
+        pipeline = self._registry.pipeline
+        if pipeline.authentication:
+            connection.credentials = pipeline.authentication.read(request.headers)
+            await pipeline.identify(connection)
 
 
 class EndpointUpgrade(_SocketUpgrade):

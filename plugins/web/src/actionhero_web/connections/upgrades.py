@@ -92,6 +92,7 @@ class Upgrade(ABC):
 
         Raises:
             UpgradeRefused: The upgrade is rejected, with this response.
+            TypedError: It is rejected with an error document, such as for invalid credentials.
         """
 
 

@@ -7,16 +7,15 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from actionhero_web.responses.challenge import Challenge
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from actionhero_web.settings import WebSettings
 
 #: The usual spelling: header names are case-insensitive in HTTP, but not for every reader.
 REQUEST_ID = "X-Request-Id"
-
-#: A response with status 401 must have this header (RFC 9110 §11.6.1).
-CHALLENGE = "WWW-Authenticate"
 
 _FRAME_SOURCES = {"DENY": "'none'", "SAMEORIGIN": "'self'"}
 
@@ -27,9 +26,12 @@ class HeaderTemplates:
     Args:
         settings: The values of the configurable headers.
         server_name: The value of `X-SERVER-NAME`.
+        schemes: The schemes in `WWW-Authenticate`, besides that of sessions.
     """
 
-    def __init__(self, settings: WebSettings, server_name: str) -> None:
+    def __init__(
+        self, settings: WebSettings, server_name: str, schemes: Sequence[str] = ()
+    ) -> None:
         pairs = {
             # The default of aiohttp exposes the versions of aiohttp and Python.
             "Server": "actionhero",
@@ -48,9 +50,8 @@ class HeaderTemplates:
         framed = pairs | {"Content-Security-Policy": settings.content_security_policy}
         #: The same for responses with a header `X-Frame-Options` of their own.
         self.framed = tuple((name, value) for name, value in framed.items() if value)
-        realm = _printable(server_name).replace("\\", "?").replace('"', "?")
-        #: The value of `CHALLENGE`. Browsers show no dialog for a scheme that they do not know.
-        self.challenge = f'Session realm="{realm}"'
+        #: The value of `WWW-Authenticate`.
+        self.challenge = Challenge(_printable(server_name), schemes)
         self._always_encoded = _encode(self.always)
         self._cache: dict[int, bytes] = {}
         self._second = 0

@@ -53,7 +53,7 @@ class ProcessConnections:
         self._sessions = sessions
         self._notifier = ConnectionNotifier(load_listeners(app), app.pipeline)
         self._connect_seconds = settings.connect_timeout.total_seconds()
-        self._users = UserResolver(app.pipeline.session_store, self.load_session, self._set_user)
+        self._users = UserResolver(app.pipeline, self.load_session, self._set_user)
         self.registration = Registration(
             self.local,
             self._users,
@@ -80,7 +80,7 @@ class ProcessConnections:
         if not self._notifier.listeners:
             self._add(connection)
             if self._users.is_needed(connection):
-                self._request_user(connection)
+                self.request_user(connection)
 
     def close(self, connection: LiveConnection, code: int | None) -> None:
         """Remove a connection whose client is disconnected."""
@@ -99,7 +99,12 @@ class ProcessConnections:
         for connection in signed_in:
             # A session that this connection has destroyed is detached from it.
             if session_id is None or connection.session_id in (session_id, "", None):
-                self._request_user(connection)
+                self.request_user(connection)
+
+    def request_user(self, connection: LiveConnection) -> None:
+        """Load the user of a connection whose session or credentials have changed."""
+        self._users.request(connection)
+        self.registration.wake()
 
     # -- for connections -----------------------------------------------------------------------
 
@@ -120,10 +125,6 @@ class ProcessConnections:
     def _add(self, connection: LiveConnection) -> None:
         self.local.add(connection)
         self.registration.change(connection)
-
-    def _request_user(self, connection: LiveConnection) -> None:
-        self._users.request(connection)
-        self.registration.wake()
 
     async def _resolve_user(self, connection: LiveConnection) -> None:
         if self._users.is_needed(connection):

@@ -11,7 +11,8 @@ from actionhero_websocket.connections.connection_info import encode_user
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from actionhero import Session, SessionStore
+    from actionhero import Session
+    from actionhero.transport import Pipeline
     from actionhero_websocket.connections.live_connection import LiveConnection
 
 logger = logging.getLogger("actionhero.websocket")
@@ -24,18 +25,18 @@ class UserResolver:
     """Loads the users of connections from their sessions.
 
     Args:
-        store: The store of sessions; `None`: all clients are anonymous.
+        pipeline: Tells the users of sessions and credentials.
         load_session: Returns the session of a connection.
         set_user: Called with a connection and its user as JSON; empty for an anonymous client.
     """
 
     def __init__(
         self,
-        store: SessionStore | None,
+        pipeline: Pipeline,
         load_session: Callable[[LiveConnection], Awaitable[Session]],
         set_user: Callable[[LiveConnection, str], object],
     ) -> None:
-        self._store = store
+        self._pipeline = pipeline
         self._load_session = load_session
         self._set_user = set_user
         #: The connections whose user is unknown, each with the request that made it so.
@@ -43,8 +44,7 @@ class UserResolver:
 
     def is_needed(self, connection: LiveConnection) -> bool:
         """Return whether a new connection may have a user."""
-        store = self._store
-        return store is not None and store.has_session(connection)
+        return self._pipeline.may_have_user(connection)
 
     def request(self, connection: LiveConnection) -> None:
         """Resolve the user of a connection with the next `resolve`."""
@@ -90,9 +90,9 @@ class UserResolver:
 
     def _user_of(self, session: Session) -> str:
         # A session without an identifier was not saved, or has ended.
-        if self._store is None or session.id is None:
+        if session.id is None:
             return ""
-        user = session.get(self._store.user_key)
+        user = session.get(self._pipeline.user_key)
         try:
             return "" if user is None else encode_user(user)
         except TypeError as error:

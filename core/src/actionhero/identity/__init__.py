@@ -1,0 +1,1 @@
+"""The identity of a caller: its session, its credentials, and its principal."""

@@ -1,0 +1,70 @@
+"""`Credentials` that a client sends, and the `Principal` that they identify."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The caller of an action: `call.principal`.
+
+    It does not change during a connection or a job: who signs in is another principal.
+    """
+
+    #: The user as the application knows them, a JSON value: that of the session key
+    #: `sessions.user_key`, the owner of an API key, the `sub` of a token. `None`: anonymous.
+    user: Any = None
+    #: `user` for people, `service` for programs that act for themselves.
+    kind: str = "user"
+    #: The scopes of the credentials; `None`: they are not limited by scopes, as a session.
+    scopes: frozenset[str] | None = None
+    #: The permissions that the credentials state. `Call.has_permission` also asks the source of
+    #: permissions.
+    permissions: frozenset[str] = frozenset()
+    #: Further statements of the credentials, such as the claims of a token.
+    claims: Mapping[str, Any] = field(default_factory=lambda: _NO_CLAIMS, repr=False, hash=False)
+    #: How the caller was identified: `session`, `api_key`, `bearer`, `operator`, `job`, …
+    method: str = ""
+    #: The public identifier of the credentials, for audit logs and revocations; never the secret.
+    credential_id: str = ""
+
+    @property
+    def id(self) -> str:
+        """The user as text; empty for an anonymous caller."""
+        return "" if self.user is None else str(self.user)
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nobody was identified."""
+        return self.user is None
+
+    def has_scope(self, scope: str) -> bool:
+        """Return whether the credentials include a scope.
+
+        Those without scopes, such as a session, include all; an anonymous caller has none.
+        """
+        if self.user is None:
+            return False
+        return self.scopes is None or scope in self.scopes
+
+
+#: The principal of a call without credentials.
+ANONYMOUS: Final = Principal(kind="anonymous", scopes=frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Credentials that a client sends with a call, other than a session."""
+
+    #: The authentication scheme in lower case, such as `bearer`.
+    scheme: str
+    #: The secret.
+    token: str = field(repr=False)

@@ -1,0 +1,214 @@
+"""Requirements of the caller: `requires = SignedIn() & Scope("messages:write")`."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from actionhero.errors import Forbidden, SignInRequired
+from actionhero.middleware import Middleware
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from actionhero.call import Call
+
+    Check: TypeAlias = Callable[[Call], bool | Awaitable[bool]]
+
+#: The sets of scopes each of which is enough.
+Alternatives: TypeAlias = "tuple[frozenset[str], ...]"
+
+
+class Requirement(Middleware):
+    """A condition on the caller, in `requires` of an action or of a group of routes.
+
+    It is checked before the inputs are validated, on every transport. `a & b` requires both,
+    `a | b` one of them; either side may be a function of the call that returns whether it is met.
+    """
+
+    requires_session = True
+
+    @abstractmethod
+    async def is_met(self, call: Call) -> bool:
+        """Return whether the caller meets the condition."""
+
+    @property
+    @abstractmethod
+    def condition(self) -> str:
+        """The condition in an error message: `the scope 'messages:write'`."""
+
+    def alternatives(self) -> Alternatives:
+        """Return the sets of scopes each of which is enough, for API documents."""
+        return (frozenset(),)
+
+    async def authorize(self, call: Call) -> None:
+        """Check the caller.
+
+        Raises:
+            SignInRequired: The caller is anonymous.
+            Forbidden: The caller does not meet the condition.
+        """
+        if await self.is_met(call):
+            return
+        if call.principal.is_anonymous:
+            raise SignInRequired
+        scopes = " ".join(sorted(self.alternatives()[0]))
+        challenge = {"error": "insufficient_scope", "scope": scopes} if scopes else None
+        raise Forbidden(f"This action requires {self.condition}", challenge=challenge)
+
+    def __and__(self, other: Requirement | Check) -> Requirement:
+        return AllOf(self, requirement_of(other))
+
+    def __rand__(self, other: Check) -> Requirement:
+        return AllOf(requirement_of(other), self)
+
+    def __or__(self, other: Requirement | Check) -> Requirement:
+        return AnyOf(self, requirement_of(other))
+
+    def __ror__(self, other: Check) -> Requirement:
+        return AnyOf(requirement_of(other), self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.condition}>"
+
+
+class SignedIn(Requirement):
+    """Requires any caller who is not anonymous: a session, an API key or a token."""
+
+    @property
+    def condition(self) -> str:
+        return "a signed-in user"
+
+    async def is_met(self, call: Call) -> bool:
+        return not call.principal.is_anonymous
+
+    async def authorize(self, call: Call) -> None:
+        if call.principal.is_anonymous:
+            raise SignInRequired
+
+
+class Scope(Requirement):
+    r"""Requires credentials with a scope. Credentials without scopes, as a session, have all.
+
+    Args:
+        name: The scope, such as `messages:write`: visible ASCII characters but `"` and `\`.
+
+    Raises:
+        ValueError: The name is invalid (RFC 6749 §3.3).
+    """
+
+    def __init__(self, name: str) -> None:
+        if not name or any(not "!" <= character <= "~" or character in '"\\' for character in name):
+            raise ValueError(
+                f"{name!r} is no scope; use visible ASCII characters but quotation marks and "
+                "backslashes, as in 'messages:write'"
+            )
+        self.name = name
+
+    @property
+    def condition(self) -> str:
+        return f"the scope {self.name!r}"
+
+    def alternatives(self) -> Alternatives:
+        return (frozenset({self.name}),)
+
+    async def is_met(self, call: Call) -> bool:
+        return call.principal.has_scope(self.name)
+
+
+class Permission(Requirement):
+    """Requires a caller with a permission: see `Call.has_permission`.
+
+    Args:
+        name: The permission, such as `admin`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def condition(self) -> str:
+        return f"the permission {self.name!r}"
+
+    async def is_met(self, call: Call) -> bool:
+        return await call.has_permission(self.name)
+
+
+class Predicate(Requirement):
+    """Requires that a function of the call returns a true value.
+
+    Args:
+        function: The function, perhaps asynchronous. It may raise a `TypedError` of its own.
+    """
+
+    def __init__(self, function: Check) -> None:
+        self.function = function
+
+    @property
+    def condition(self) -> str:
+        name: str = getattr(self.function, "__name__", type(self.function).__name__)
+        return "another permission" if name == "<lambda>" else name.strip("_").replace("_", " ")
+
+    async def is_met(self, call: Call) -> bool:
+        met = self.function(call)
+        return bool(await met if inspect.isawaitable(met) else met)
+
+
+class _Combined(Requirement):
+    """Requirements that are combined.
+
+    Args:
+        parts: The requirements, in the order in which they are checked.
+    """
+
+    parts: tuple[Requirement, ...]
+
+    def __init__(self, *parts: Requirement) -> None:
+        # `a & b & c` is one requirement of three parts.
+        self.parts = tuple(
+            inner
+            for part in parts
+            for inner in (part.parts if isinstance(part, type(self)) else (part,))
+        )
+
+
+class AllOf(_Combined):
+    """Requires all of its parts: `a & b`."""
+
+    @property
+    def condition(self) -> str:
+        return " and ".join(part.condition for part in self.parts)
+
+    def alternatives(self) -> Alternatives:
+        choices = itertools.product(*(part.alternatives() for part in self.parts))
+        return tuple(dict.fromkeys(frozenset().union(*choice) for choice in choices))
+
+    async def is_met(self, call: Call) -> bool:
+        for part in self.parts:
+            if not await part.is_met(call):
+                return False
+        return True
+
+
+class AnyOf(_Combined):
+    """Requires one of its parts: `a | b`."""
+
+    @property
+    def condition(self) -> str:
+        return " or ".join(part.condition for part in self.parts)
+
+    def alternatives(self) -> Alternatives:
+        return tuple(dict.fromkeys(choice for part in self.parts for choice in part.alternatives()))
+
+    async def is_met(self, call: Call) -> bool:
+        for part in self.parts:
+            if await part.is_met(call):
+                return True
+        return False
+
+
+def requirement_of(value: Any) -> Any:
+    """Return a function as a requirement, and anything else as it is."""
+    return Predicate(value) if inspect.isroutine(value) else value

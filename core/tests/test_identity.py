@@ -1,0 +1,385 @@
+"""Principals, authenticators, and requirements of callers."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from actionhero import (
+    ANONYMOUS,
+    Action,
+    Authenticator,
+    Call,
+    Connection,
+    Credentials,
+    Forbidden,
+    Inputs,
+    MalformedRequest,
+    Permission,
+    PermissionSource,
+    Principal,
+    Requirement,
+    Scope,
+    ServiceUnavailable,
+    SignedIn,
+    SignInRequired,
+    hookimpl,
+)
+from actionhero.testing import running_app
+from actionhero.transport import TextPayload
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from actionhero import Outcome
+    from actionhero.testing import RunningApp
+
+WRITER = Principal("ada", scopes=frozenset({"messages:write"}), method="bearer")
+READER = Principal("bob", scopes=frozenset({"messages:read"}), method="bearer")
+ADMIN = Principal(7, permissions=frozenset({"admin"}), method="session")
+#: Anybody with a session: not limited by scopes.
+USER = Principal(8, method="session")
+
+
+def anybody(call: Call) -> bool:
+    """Any caller."""
+    return True
+
+
+async def owner_of_8(call: Call) -> bool:
+    """A caller with the id 8, found asynchronously."""
+    await asyncio.sleep(0)
+    return call.principal.id == "8"
+
+
+CASES: list[tuple[Any, dict[str, bool]]] = [
+    (SignedIn(), {"writer": True, "reader": True, "admin": True, "user": True}),
+    (Scope("messages:write"), {"writer": True, "reader": False, "admin": True, "user": True}),
+    (Permission("admin"), {"writer": False, "reader": False, "admin": True, "user": False}),
+    (
+        Scope("messages:read") & Permission("admin"),
+        {"writer": False, "reader": False, "admin": True, "user": False},
+    ),
+    (
+        Scope("messages:write") | Permission("admin"),
+        {"writer": True, "reader": False, "admin": True, "user": True},
+    ),
+    (owner_of_8, {"writer": False, "reader": False, "admin": False, "user": True}),
+    (
+        SignedIn() & owner_of_8,
+        {"writer": False, "reader": False, "admin": False, "user": True},
+    ),
+    (
+        owner_of_8 | Permission("admin"),
+        {"writer": False, "reader": False, "admin": True, "user": True},
+    ),
+    (
+        Permission("admin") | owner_of_8 | Scope("messages:read"),
+        {"writer": False, "reader": True, "admin": True, "user": True},
+    ),
+    (
+        [SignedIn(), Permission("admin")],
+        {"writer": False, "reader": False, "admin": True, "user": False},
+    ),
+]
+PRINCIPALS = {"writer": WRITER, "reader": READER, "admin": ADMIN, "user": USER}
+
+
+class IdInputs(Inputs):
+    """A number."""
+
+    id: int
+
+
+def action_with(requirement: Any) -> type[Action]:
+    """Return an action that requires something of its callers."""
+
+    class Guarded(Action):
+        """Return the caller."""
+
+        name = "guarded"
+        requires = requirement
+
+        async def run(self, inputs: IdInputs, call: Call) -> dict[str, Any]:
+            return {"id": inputs.id, "user": call.principal.user}
+
+    return Guarded
+
+
+@pytest.mark.parametrize(("requirement", "expected"), CASES, ids=lambda value: repr(value)[:60])
+@pytest.mark.parametrize("who", PRINCIPALS)
+async def test_a_requirement_decides_by_the_principal(
+    requirement: Any, expected: dict[str, bool], who: str
+) -> None:
+    """Scopes, permissions, functions, and their combinations."""
+    async with running_app(action_with(requirement)) as app:
+        caller = app.connect(principal=PRINCIPALS[who])
+        if expected[who]:
+            assert await caller.call("guarded", id=1) == {"id": 1, "user": PRINCIPALS[who].user}
+        else:
+            with pytest.raises(Forbidden, match="This action requires "):
+                await caller.call("guarded", id="not a number")
+
+
+@pytest.mark.parametrize("requirement", [case[0] for case in CASES], ids=repr)
+async def test_a_stranger_learns_nothing_of_the_inputs(requirement: Any) -> None:
+    """An anonymous caller has to sign in, whatever is required; the inputs are not read."""
+    async with running_app(action_with(requirement)) as app:
+        with pytest.raises(SignInRequired):
+            await app.call("guarded", id="not a number")
+
+
+async def test_a_function_can_let_anonymous_callers_in() -> None:
+    """A function decides by itself."""
+    async with running_app(action_with(anybody)) as app:
+        assert await app.call("guarded", id=1) == {"id": 1, "user": None}
+
+
+async def test_a_session_is_a_principal() -> None:
+    """The user of the session; signing in during a call changes the principal."""
+
+    class SignIn(Action):
+        """Sign in."""
+
+        name = "sign-in"
+
+        async def run(self, call: Call) -> list[Any]:
+            before = call.principal
+            call.session["userId"] = 7
+            return [before.id, call.principal.id, call.principal.method]
+
+    async with running_app(SignIn, action_with(SignedIn())) as app:
+        caller = app.connect()
+        assert await caller.call("sign-in") == ["", "7", "session"]
+        assert await caller.call("guarded", id=1) == {"id": 1, "user": 7}
+
+
+async def test_an_inner_call_has_the_principal_of_the_outer_one() -> None:
+    """Credentials are checked once, and requirements of inner actions hold."""
+    guarded = action_with(Scope("messages:write"))
+
+    class Outer(Action):
+        """Call the other action."""
+
+        name = "outer"
+
+        async def run(self, call: Call) -> Any:
+            return await call.run(guarded, {"id": 2})
+
+    async with running_app(Outer, guarded) as app:
+        assert await app.connect(principal=WRITER).call("outer") == {"id": 2, "user": "ada"}
+        with pytest.raises(Forbidden):
+            await app.connect(principal=READER).call("outer")
+
+
+async def test_the_source_of_permissions_is_asked() -> None:
+    """A plugin knows the permissions of users; the application's own comes first."""
+
+    class Source(PermissionSource):
+        """Knows one administrator."""
+
+        async def permissions_of(self, principal: Principal) -> frozenset[str]:
+            assert not principal.is_anonymous
+            return frozenset({"admin"}) if principal.user == 8 else frozenset()
+
+    class Plugin:
+        """A plugin with a source of permissions."""
+
+        @hookimpl
+        def actionhero_permissions(self) -> PermissionSource:
+            return Source()
+
+    async with running_app(Plugin(), action_with(Permission("admin"))) as app:
+        assert await app.connect(principal=USER).call("guarded", id=1) == {"id": 1, "user": 8}
+        with pytest.raises(Forbidden, match="requires the permission 'admin'"):
+            await app.connect(principal=READER).call("guarded", id=1)
+        with pytest.raises(SignInRequired):
+            await app.call("guarded", id=1)
+
+
+class Tokens(Authenticator):
+    """Knows one token of each kind."""
+
+    schemes = ("bearer", "key")
+    headers: ClassVar[Mapping[str, str]] = {"X-Key": "key"}
+    challenge = "Bearer"
+
+    async def authenticate(
+        self, credentials: Credentials, connection: Connection
+    ) -> Principal | None:
+        """Return the principal."""
+        if credentials.token == "expired":
+            raise SignInRequired("The token is expired", challenge={"error": "invalid_token"})
+        if credentials.token == "away":
+            raise ServiceUnavailable("The keys cannot be fetched")
+        return {"write": WRITER, "read": READER}.get(credentials.token)
+
+    async def revocations(self) -> AsyncGenerator[str | None, None]:
+        """Yield one."""
+        yield "token-1"
+
+
+class Certificates(Authenticator):
+    """A second authenticator of the scheme."""
+
+    schemes = ("bearer",)
+
+    async def authenticate(
+        self, credentials: Credentials, connection: Connection
+    ) -> Principal | None:
+        """Return a service."""
+        return Principal("robot", "service") if credentials.token == "certificate" else None
+
+
+class TokenPlugin:
+    """A plugin with two authenticators."""
+
+    @hookimpl
+    def actionhero_authenticators(self) -> list[Authenticator]:
+        return [Tokens(), Certificates()]
+
+
+async def call_with(app: RunningApp, scheme: str, token: str) -> Outcome:
+    """Call the action with credentials."""
+    connection = Connection("test")
+    connection.credentials = Credentials(scheme, token)
+    return await app.app.pipeline.execute(connection, "guarded", TextPayload({"id": ["1"]}))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "token", "user"),
+    [("bearer", "write", "ada"), ("key", "write", "ada"), ("bearer", "certificate", "robot")],
+)
+async def test_credentials_identify_a_principal(scheme: str, token: str, user: str) -> None:
+    """The first authenticator that knows the credentials decides."""
+    async with running_app(TokenPlugin(), action_with(SignedIn())) as app:
+        outcome = await call_with(app, scheme, token)
+
+        assert outcome.unwrap() == {"id": 1, "user": user}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "token", "message"),
+    [
+        ("bearer", "forged", "The credentials are not valid"),
+        ("key", "certificate", "The credentials are not valid"),
+        ("digest", "write", "The credentials are not valid"),
+        ("bearer", "", "The credentials are not valid"),
+        ("bearer", "expired", "The token is expired"),
+    ],
+)
+@pytest.mark.parametrize("requirement", [SignedIn(), ()], ids=["guarded", "open"])
+async def test_wrong_credentials_are_refused(
+    scheme: str, token: str, message: str, requirement: Any
+) -> None:
+    """By actions without requirements too, so that a client notices a token that has expired."""
+    async with running_app(TokenPlugin(), action_with(requirement)) as app:
+        outcome = await call_with(app, scheme, token)
+
+        assert type(outcome.error) is SignInRequired
+        assert outcome.error.message == message
+        assert outcome.error.challenge == {"error": "invalid_token"}
+
+
+async def test_credentials_that_cannot_be_checked_are_no_fault_of_the_client() -> None:
+    """The service that knows the keys is unavailable."""
+    async with running_app(TokenPlugin(), action_with(SignedIn())) as app:
+        outcome = await call_with(app, "bearer", "away")
+
+        assert isinstance(outcome.error, ServiceUnavailable)
+
+
+async def test_a_missing_scope_is_in_the_challenge() -> None:
+    """RFC 6750 §3.1."""
+    async with running_app(TokenPlugin(), action_with(Scope("messages:write"))) as app:
+        outcome = await call_with(app, "bearer", "read")
+
+        assert isinstance(outcome.error, Forbidden)
+        assert outcome.error.message == "This action requires the scope 'messages:write'"
+        assert outcome.error.challenge == {"error": "insufficient_scope", "scope": "messages:write"}
+
+
+async def test_the_session_of_credentials_has_their_user_only() -> None:
+    """A cookie in the same request may belong to another user; changes are not stored."""
+
+    class Show(Action):
+        """Return the session."""
+
+        name = "guarded"
+
+        async def run(self, call: Call) -> dict[str, Any]:
+            call.session["seen"] = True
+            return dict(call.session)
+
+    async with running_app(TokenPlugin(), Show) as app:
+        connection = Connection("test")
+        connection.credentials = Credentials("bearer", "write")
+        pipeline = app.app.pipeline
+        for _ in range(2):
+            outcome = await pipeline.execute(connection, "guarded", TextPayload({}))
+            assert outcome.unwrap() == {"userId": "ada", "seen": True}
+        assert (await pipeline.load_session(connection)).get("userId") == "ada"
+        connection.credentials = Credentials("bearer", "forged")
+        assert (await pipeline.load_session(connection)).id is None
+
+
+async def test_transports_read_the_credentials_of_headers() -> None:
+    """Schemes without case; a scheme that no authenticator reads is no credentials."""
+    async with running_app(TokenPlugin(), action_with(SignedIn())) as app:
+        read = app.app.pipeline.authentication.read
+
+        assert read({}) is None
+        assert read({"Authorization": "Basic YTpi"}) is None
+        assert read({"Authorization": "BEARER  abc "}) == Credentials("bearer", "abc")
+        assert read({"Authorization": "Bearer"}) == Credentials("bearer", "")
+        assert read({"X-Key": "abc"}) == Credentials("key", "abc")
+        with pytest.raises(MalformedRequest, match="send only one of Authorization, X-Key"):
+            read({"Authorization": "Bearer abc", "X-Key": "abc"})
+
+
+async def test_revocations_of_all_authenticators_are_merged() -> None:
+    """Transports watch one stream."""
+    async with running_app(TokenPlugin(), action_with(SignedIn())) as app:
+        pipeline = app.app.pipeline
+        assert pipeline.has_revocations
+        async with aclosing(pipeline.revocations()) as revocations:
+            assert [item async for item in revocations] == ["token-1"]
+
+
+def test_secrets_are_not_shown() -> None:
+    """Neither the token nor the claims are part of the text of an object."""
+    assert "s3cret" not in repr(Credentials("bearer", "s3cret"))
+    assert "s3cret" not in repr(Principal("ada", claims={"token": "s3cret"}))
+
+
+def test_an_anonymous_caller_has_no_scope() -> None:
+    """Also not those without limit."""
+    assert not ANONYMOUS.has_scope("messages:write")
+    assert USER.has_scope("messages:write")
+
+
+@pytest.mark.parametrize("name", ["", "two words", 'a"b', "a\\b", "grün", "a\n"])
+def test_a_scope_is_a_token_of_oauth(name: str) -> None:
+    """RFC 6749 §3.3."""
+    with pytest.raises(ValueError, match="is no scope"):
+        Scope(name)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "alternatives"),
+    [
+        (SignedIn(), [set()]),
+        (Scope("a") & Scope("b"), [{"a", "b"}]),
+        (Scope("a") | Scope("b"), [{"a"}, {"b"}]),
+        ((Scope("a") | Scope("b")) & Scope("c"), [{"a", "c"}, {"b", "c"}]),
+        (Scope("a") & Permission("admin"), [{"a"}]),
+    ],
+)
+def test_documents_have_the_scopes_of_each_alternative(
+    requirement: Requirement, alternatives: list[set[str]]
+) -> None:
+    """For API documents."""
+    assert list(requirement.alternatives()) == alternatives

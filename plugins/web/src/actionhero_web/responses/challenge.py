@@ -1,0 +1,45 @@
+"""`Challenge`: the value of `WWW-Authenticate`, by which a client learns how to authenticate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: A response with status 401 must have this header (RFC 9110 §11.6.1).
+CHALLENGE: Final = "WWW-Authenticate"
+
+
+class Challenge:
+    """The challenges of one server.
+
+    Args:
+        realm: The name of the server, of printable ASCII characters.
+        schemes: The schemes of its authenticators, such as `Bearer`.
+    """
+
+    def __init__(self, realm: str, schemes: Sequence[str] = ()) -> None:
+        self._realm = _quoted(realm)
+        self._schemes = tuple(schemes)
+        #: The value in a response to a request without credentials. Browsers show no dialog for a
+        #: scheme that they do not know, such as `Session`.
+        self.default = self._join({})
+
+    def of(self, parameters: Mapping[str, str]) -> str:
+        """Return the value in a response to a request whose credentials were refused.
+
+        Args:
+            parameters: The reason, for the schemes of authenticators (RFC 6750 §3).
+        """
+        return self._join(parameters) if self._schemes else self.default
+
+    def _join(self, parameters: Mapping[str, str]) -> str:
+        reason = "".join(f", {name}={_quoted(value)}" for name, value in parameters.items())
+        challenges = [f"{scheme} realm={self._realm}{reason}" for scheme in self._schemes]
+        return ", ".join((*challenges, f"Session realm={self._realm}"))
+
+
+def _quoted(value: str) -> str:
+    """Return a quoted string without escapes, which not every client understands."""
+    return '"' + value.replace("\\", "?").replace('"', "?") + '"'
