@@ -85,6 +85,11 @@ CASES: list[tuple[Any, dict[str, bool]]] = [
         {"writer": False, "reader": False, "admin": True, "user": False},
     ),
 ]
+#: Names of the cases, the same in every process.
+IDS = (
+    "signed-in", "scope", "permission", "scope-and-permission", "scope-or-permission", "function",
+    "signed-in-and-function", "function-or-permission", "three", "list",
+)  # fmt: skip
 PRINCIPALS = {"writer": WRITER, "reader": READER, "admin": ADMIN, "user": USER}
 
 
@@ -109,7 +114,7 @@ def action_with(requirement: Any) -> type[Action]:
     return Guarded
 
 
-@pytest.mark.parametrize(("requirement", "expected"), CASES, ids=lambda value: repr(value)[:60])
+@pytest.mark.parametrize(("requirement", "expected"), CASES, ids=IDS)
 @pytest.mark.parametrize("who", PRINCIPALS)
 async def test_a_requirement_decides_by_the_principal(
     requirement: Any, expected: dict[str, bool], who: str
@@ -124,9 +129,9 @@ async def test_a_requirement_decides_by_the_principal(
                 await caller.call("guarded", id="not a number")
 
 
-@pytest.mark.parametrize("requirement", [case[0] for case in CASES], ids=repr)
+@pytest.mark.parametrize("requirement", [case[0] for case in CASES], ids=IDS)
 async def test_a_stranger_learns_nothing_of_the_inputs(requirement: Any) -> None:
-    """An anonymous caller has to sign in, whatever is required; the inputs are not read."""
+    """An anonymous caller has to sign in, for any requirement; the inputs are not read."""
     async with running_app(action_with(requirement)) as app:
         with pytest.raises(SignInRequired):
             await app.call("guarded", id="not a number")

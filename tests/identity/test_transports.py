@@ -68,7 +68,7 @@ class Tokens(Authenticator):
         return Principal("bob", scopes=frozenset(), credential_id="2") if token == READ else None
 
     async def revocations(self) -> AsyncGenerator[str | None, None]:
-        """Yield what is revoked."""
+        """Yield the revoked credentials."""
         revocations: asyncio.Queue[str] = asyncio.Queue()
         self._watchers.append(revocations)
         while True:
@@ -240,7 +240,7 @@ async def test_http_calls_have_the_principal_of_their_credentials(
     )  # fmt: skip
 
 
-async def test_the_status_and_the_challenge_say_what_is_missing(site: Site) -> None:
+async def test_status_and_challenge_name_the_missing_part(site: Site) -> None:
     """401 without valid credentials, 403 without the scope; the inputs are not looked at."""
     invalid = {"number": "none"}
 

@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from actionhero.inputs.schema import Inputs as Inputs
     from actionhero.inputs.schema import Secret as Secret
     from actionhero.middleware import Middleware as Middleware
+    from actionhero.outputs.encoded import Encoded as Encoded
+    from actionhero.pipeline.observation import Observer as Observer
     from actionhero.plugins.hookspecs import hookimpl as hookimpl
     from actionhero.plugins.hookspecs import hookspec as hookspec
     from actionhero.requirements import Permission as Permission
@@ -128,6 +130,8 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".inputs.headers": ["Cookie", "Header"],
         ".inputs.schema": ["Field", "Inputs", "Secret"],
         ".middleware": ["Middleware"],
+        ".outputs.encoded": ["Encoded"],
+        ".pipeline.observation": ["Observer"],
         ".plugins.hookspecs": ["hookimpl", "hookspec"],
         ".requirements": ["Permission", "Requirement", "Scope", "SignedIn"],
         ".server": ["Server", "Supervisor"],

@@ -20,7 +20,7 @@ from actionhero.errors import ActionNotFound, PluginError
 from actionhero.inputs.schema import InputSchema
 from actionhero.inputs.signature import RunSignature
 from actionhero.middleware import Middleware
-from actionhero.outputs import OutputSchema, item_type_of
+from actionhero.outputs import Encoded, OutputSchema, decode, item_type_of
 from actionhero.streams import Stream
 
 if TYPE_CHECKING:
@@ -191,6 +191,8 @@ class RegisteredAction:
 
     def declared(self, value: Any) -> Any:
         """Return a result without the data that the return annotation does not declare."""
+        if type(value) is Encoded:
+            return decode(value.body)
         if self.is_generator and isinstance(value, list):
             return [self.outputs.declared(item) for item in value]
         return self.outputs.declared(value)

@@ -15,6 +15,7 @@ from actionhero.initializer import Initializer, Resources, sort_initializers
 from actionhero.lifecycle import Lifecycle
 from actionhero.middleware import Middleware
 from actionhero.pipeline import Pipeline
+from actionhero.pipeline.observation import Observer
 from actionhero.plugins.discovery import (
     CORE,
     Plugin,
@@ -243,6 +244,7 @@ class App:
         session_store = host.first("actionhero_session_store", SessionStore, app=self)
         self._register_actions()
         middleware = host.collect("actionhero_middleware", Middleware, app=self)
+        observers = host.collect("actionhero_observers", Observer, app=self)
         authenticators = host.collect("actionhero_authenticators", Authenticator, app=self)
         response_types = host.collect("actionhero_response_types", type, app=self)
         self._resources.provide(Health, Health(self.initializers))
@@ -255,6 +257,7 @@ class App:
             validate_outputs=self.get(ActionsSettings).validate_outputs,
             session_store=session_store,
             authentication=Authentication([item for _, item in authenticators]),
+            observers=[item for _, item in observers],
             permission_source=host.first("actionhero_permissions", PermissionSource, app=self),
             show_tracebacks=self.get(ErrorsSettings).shows_tracebacks(self.environment),
             keep_tracebacks=self.environment != "production",

@@ -38,7 +38,7 @@ class Authenticator(ABC):
         """Return the principal of credentials.
 
         Called for each call with credentials of one of `schemes`, before its inputs are read, so
-        it has to cache what takes long.
+        it has to cache slow results.
 
         Args:
             credentials: The credentials.
@@ -146,8 +146,8 @@ class PermissionSource(ABC):
 
     @abstractmethod
     async def permissions_of(self, principal: Principal) -> frozenset[str]:
-        """Return the permissions of a principal who is not anonymous.
+        """Return the permissions of a principal, never an anonymous one.
 
         Called by each check of a permission that the credentials do not state, so it has to cache
-        what takes long.
+        slow results.
         """

@@ -97,6 +97,7 @@ class Call:
     """
 
     __slots__ = (
+        "_carrier",
         "_principal",
         "_request_id",
         "_runner",
@@ -113,6 +114,7 @@ class Call:
         action: Any,
         connection: Connection,
         request_id: str | None = None,
+        carrier: Mapping[str, str] | None = None,
     ) -> None:
         #: The action: its name, description, schemas, and the attributes of transports.
         self.action = action
@@ -120,6 +122,7 @@ class Call:
         self.connection = connection
         #: The validated inputs; `before` of a middleware may replace them.
         self.inputs: Any = None
+        self._carrier = carrier
         self._runner = runner
         self._request_id = request_id
         self._principal: Principal | None = None
@@ -152,6 +155,11 @@ class Call:
         # Not kept, as the action may sign a user in or out.
         user = self.session.get(self._runner.user_key)
         return ANONYMOUS if user is None else Principal(user, method="session")
+
+    @property
+    def carrier(self) -> Mapping[str, str]:
+        """The trace fields that the caller has sent: `traceparent`, `tracestate` (W3C)."""
+        return self.connection.trace_fields if self._carrier is None else self._carrier
 
     async def has_permission(self, name: str) -> bool:
         """Return whether the caller has a permission; an anonymous caller has none.

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from actionhero.identifier import new_identifier
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     from actionhero.identity.principal import Credentials, Principal
     from actionhero.identity.session import Session
+
+
+#: https://www.w3.org/TR/trace-context/
+TRACE_FIELDS: Final = ("traceparent", "tracestate")
 
 
 class Connection:
@@ -78,6 +82,14 @@ class Connection:
         if self._id is None:
             self._id = new_identifier()
         return self._id
+
+    @property
+    def trace_fields(self) -> Mapping[str, str]:
+        """The trace fields of its only call, from the headers of `raw`; others override this."""
+        headers = getattr(self.raw, "headers", None)
+        if headers is None:
+            return {}
+        return {name: headers[name] for name in TRACE_FIELDS if name in headers}
 
     def progress(self, done: float, total: float | None = None) -> None:
         """Report the progress of a call; see `Call.progress`. Transports may override this.

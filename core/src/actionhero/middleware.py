@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from actionhero.call import Call, Outcome
+    from actionhero.connection import Connection
+    from actionhero.errors import TypedError
+    from actionhero.identity.session import Session
 
 
 class Middleware:
@@ -16,6 +19,40 @@ class Middleware:
 
     #: Whether it refuses calls without a session, for API documents.
     requires_session: ClassVar[bool] = False
+    #: The errors with which it refuses calls, for API documents.
+    errors: ClassVar[tuple[type[TypedError], ...]] = ()
+    #: Whether `admit` needs the session, and so runs after it was opened.
+    admits_by_session: ClassVar[bool] = False
+
+    def for_action(self, action: Any) -> Middleware | None:
+        """Return the middleware to enter in calls of an action.
+
+        Called once for each action, while the application is loaded, so that a middleware around
+        all actions costs nothing in those that it does not concern.
+
+        Args:
+            action: The registered action, as `Call.action`.
+
+        Returns:
+            This middleware, another one in its place, or `None` to leave it out.
+        """
+        return self
+
+    async def admit(self, connection: Connection, action: Any, session: Session | None) -> None:
+        """Check that a client may call the action, before anything of the call is read.
+
+        Runs before the caller is identified and its session is opened, and over HTTP before the
+        body is read; with `admits_by_session` between `authorize` and the validation of the inputs.
+        Invalid inputs are counted too, as for a limit of calls.
+
+        Args:
+            connection: The client.
+            action: The registered action, as `Call.action`.
+            session: The session; `None` without `admits_by_session`.
+
+        Raises:
+            TypedError: To refuse the call. No other method of any middleware runs.
+        """
 
     async def authorize(self, call: Call) -> None:
         """Check that the caller may call the action, before the inputs are validated.
@@ -28,10 +65,14 @@ class Middleware:
             TypedError: To refuse the call. No other method of any middleware runs.
         """
 
-    async def before(self, call: Call) -> None:
+    async def before(self, call: Call) -> Outcome | None:
         """Run before the action, from the outermost middleware to the innermost.
 
         `call.inputs` may be changed or replaced; they are not validated again.
+
+        Returns:
+            `None`; or an outcome, with which the call ends: inner middleware and the action do not
+            run, `after` of this one and of the outer ones does.
 
         Raises:
             TypedError: To refuse the call. Inner middleware and the action do not run.

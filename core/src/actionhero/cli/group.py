@@ -211,10 +211,10 @@ class CommandContext:
 
     def connection(self) -> Connection:
         """Return the connection of a call: of the operator, or of the user of `--as-user`."""
-        from actionhero.connection import Connection  # noqa: PLC0415
+        from actionhero.cli.connection import CommandConnection  # noqa: PLC0415
         from actionhero.identity.principal import Principal  # noqa: PLC0415
 
-        connection = Connection("cli")
+        connection = CommandConnection("cli")
         if self._user is not None:
             try:
                 user = json.loads(self._user)

@@ -16,7 +16,7 @@ _NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
 class Principal:
     """The caller of an action: `call.principal`.
 
-    It does not change during a connection or a job: who signs in is another principal.
+    It is immutable: a sign-in results in another principal.
     """
 
     #: The user as the application knows them, a JSON value: that of the session key

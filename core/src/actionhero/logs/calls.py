@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from actionhero.logs.formatters import JsonFormatter, timestamp
+from actionhero.logs.taps import taps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,6 +88,7 @@ class CallLog:
         request_id: str | None,
         remote: str | None,
         inputs: Mapping[str, Any],
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         """Write the line of a call. Never raises.
 
@@ -98,28 +100,29 @@ class CallLog:
             request_id: The identifier of the request.
             remote: The address of the client.
             inputs: The inputs, redacted and truncated.
+            facts: Further facts, of observers.
         """
         if not self.enabled:
             return
-        self._lines.append(
-            self._format(
-                {
-                    "timestamp": timestamp(time.time()),
-                    "level": "info",
-                    "logger": "actionhero.call",
-                    "message": "call",
-                    "action": action,
-                    "transport": transport,
-                    "outcome": outcome,
-                    "milliseconds": round(milliseconds, 3),
-                    "request_id": request_id,
-                    "remote": remote,
-                    "inputs": inputs,
-                    **(context_facts.get() or {}),
-                    **self.facts,
-                }
-            )
-        )
+        line = {
+            "timestamp": timestamp(time.time()),
+            "level": "info",
+            "logger": "actionhero.call",
+            "message": "call",
+            "action": action,
+            "transport": transport,
+            "outcome": outcome,
+            "milliseconds": round(milliseconds, 3),
+            "request_id": request_id,
+            "remote": remote,
+            "inputs": inputs,
+            **(context_facts.get() or {}),
+            **self.facts,
+            **(facts or {}),
+        }
+        self._lines.append(self._format(line))
+        if taps:
+            taps.pass_on(line)
         loop = asyncio._get_running_loop()
         if loop is None or len(self._lines) >= self._buffer_size:
             self.flush()

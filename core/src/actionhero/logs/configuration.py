@@ -13,8 +13,10 @@ from actionhero.logs.formatters import (
     LEVELS,
     ConsoleFormatter,
     JsonFormatter,
+    facts_of,
     replacement_record,
 )
+from actionhero.logs.taps import taps
 
 
 class Handler(logging.Handler):
@@ -44,6 +46,8 @@ class Handler(logging.Handler):
             line = self.format(replacement_record(record, error))
         self._calls.flush()
         self.write(line + "\n")
+        if taps:
+            taps.pass_on(_facts_of(record))
 
     def write(self, text: str) -> None:
         """Write text. Text that cannot be written is lost."""
@@ -62,6 +66,13 @@ class Handler(logging.Handler):
     def flush(self) -> None:
         """Write the buffered lines of calls; also called at exit."""
         self._calls.flush()
+
+
+def _facts_of(record: logging.LogRecord) -> dict[str, Any]:
+    try:
+        return facts_of(record)
+    except Exception as error:  # noqa: BLE001 - an invalid record must not raise
+        return facts_of(replacement_record(record, error))
 
 
 class _Configuration:

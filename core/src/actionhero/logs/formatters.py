@@ -49,24 +49,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
-        redact = _redactor(record)
-        line: dict[str, Any] = {
-            "timestamp": timestamp(record.created),
-            "level": _level_name(record.levelno),
-            "logger": record.name,
-            "message": redact(record.getMessage()),
-            **_facts(record, redact),
-        }
-        error = record.exc_info[1] if record.exc_info else None
-        if error is not None:
-            line["exception"] = {
-                "type": type(error).__qualname__,
-                "message": redact(_text(error)),
-                "stack": redact(_stack(record)),
-            }
-        elif record.stack_info:
-            line["exception"] = {"stack": redact(record.stack_info)}
-        return _json(line)
+        return _json(facts_of(record))
 
     def format_call(self, facts: Mapping[str, Any]) -> str:
         """Return the line of a call."""
@@ -124,6 +107,28 @@ class ConsoleFormatter(logging.Formatter):
 
     def _color(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colors else text
+
+
+def facts_of(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the facts of a record, without secrets, as the JSON format writes them."""
+    redact = _redactor(record)
+    line: dict[str, Any] = {
+        "timestamp": timestamp(record.created),
+        "level": _level_name(record.levelno),
+        "logger": record.name,
+        "message": redact(record.getMessage()),
+        **_facts(record, redact),
+    }
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None:
+        line["exception"] = {
+            "type": type(error).__qualname__,
+            "message": redact(_text(error)),
+            "stack": redact(_stack(record)),
+        }
+    elif record.stack_info:
+        line["exception"] = {"stack": redact(record.stack_info)}
+    return line
 
 
 def replacement_record(record: logging.LogRecord, error: Exception) -> logging.LogRecord:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from actionhero.outputs.compilation import item_type_of
+from actionhero.outputs.encoded import Encoded
 from actionhero.outputs.encoding import decode, encode_outcome, outcome_value
 from actionhero.outputs.mismatch import OutputMismatch
 from actionhero.outputs.schema import OutputSchema
 
 __all__ = [
+    "Encoded",
     "OutputMismatch",
     "OutputSchema",
     "decode",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from actionhero.call import Outcome
 from actionhero.middleware import Middleware
+from actionhero.outputs import Encoded, decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,15 +28,18 @@ class CallPlan:
 
     __slots__ = (
         "action",
+        "admissions",
         "afters",
         "authorizations",
         "befores",
+        "checks_callers",
         "has_afters",
         "outputs",
         "response_types",
         "run",
         "schema",
         "seconds",
+        "session_admissions",
         "streams",
     )
 
@@ -56,9 +60,23 @@ class CallPlan:
         limit = action.type.timeout
         #: The time limit; zero: no limit.
         self.seconds = default_seconds if limit is None else limit.total_seconds()
-        layers = (*middleware, *action.middleware)
+        layers = [
+            layer
+            for item in (*middleware, *action.middleware)
+            if (layer := _for_action(item, action)) is not None
+        ]
+        admitting = [item for item in layers if _override(item, "admit") is not None]
+        #: `admit` before and after the session is opened.
+        self.admissions = tuple(
+            item.admit for item in admitting if not getattr(item, "admits_by_session", False)
+        )
+        self.session_admissions = tuple(
+            item.admit for item in admitting if getattr(item, "admits_by_session", False)
+        )
         #: `authorize` of the middleware that overrides it.
         self.authorizations = tuple(filter(None, (_override(item, "authorize") for item in layers)))
+        #: Whether callers are checked before the inputs are read.
+        self.checks_callers = bool(admitting or self.authorizations)
         #: `before` and `after` of each middleware; `None` where the class does not override it.
         self.befores = tuple(_override(layer, "before") for layer in layers)
         self.afters = tuple(_override(layer, "after") for layer in layers)
@@ -78,6 +96,8 @@ class CallPlan:
             TypeError: The result cannot be serialized.
         """
         outputs = self.outputs
+        if type(value) is Encoded:
+            return _encoded(value, encode=encode)
         is_response = self._is_response(value)
         if outputs.is_open or is_response:
             outcome = Outcome(value)
@@ -97,6 +117,21 @@ class CallPlan:
             outcome.is_response = outcome.body is None
         return outcome
 
+    def complete_early(self, outcome: Any, *, encode: bool) -> Outcome:
+        """Return the outcome that `before` of a middleware has returned, checked like a result.
+
+        Raises:
+            OutputMismatch: Its value does not match the return annotation.
+            TypeError: It is no outcome, or its value cannot be serialized.
+        """
+        if not isinstance(outcome, Outcome):
+            raise TypeError(
+                f"before of a middleware returned {outcome!r}; return an Outcome, or nothing"
+            )
+        if outcome.error is not None:
+            return outcome
+        return self.complete(outcome.value, encode=encode)
+
     def complete_again(self, outcome: Outcome, result: Any, *, encode: bool) -> None:
         """Check the value of a successful outcome after middleware has had it.
 
@@ -110,6 +145,8 @@ class CallPlan:
             TypeError: The value cannot be serialized.
         """
         value, outputs = outcome.value, self.outputs
+        if outcome.body is not None and type(value) is Encoded:
+            return
         if value is result and (value is None or not (self.streams or outputs.is_plain)):
             # Not `conform`, because checking twice could convert twice.
             if not outcome.is_response:
@@ -129,6 +166,20 @@ class CallPlan:
     def _is_response(self, value: Any) -> bool:
         # The base class of aiohttp's responses is an abstract one, so `isinstance` takes long.
         return type(value) is not dict and isinstance(value, self.response_types)
+
+
+def _encoded(value: Encoded, *, encode: bool) -> Outcome:
+    if not isinstance(value.body, bytes):
+        raise TypeError(f"the body of Encoded is {type(value.body).__name__}; encode it as UTF-8")
+    outcome = Outcome(value if encode else decode(value.body))
+    outcome.body = value.body
+    return outcome
+
+
+def _for_action(item: Middleware, action: RegisteredAction) -> Middleware | None:
+    """Return the middleware to enter in calls of an action; `None`: none."""
+    select = _override(item, "for_action")
+    return item if select is None else select(action)
 
 
 def _override(layer: Middleware, method: str) -> Any:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actionhero.errors import Forbidden
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from actionhero.call import Call, Outcome
     from actionhero.connection import SessionStore
@@ -93,7 +93,12 @@ async def _save(store: SessionStore, session: Session, call: Call) -> None:
 
 
 def write_log_line(
-    log: CallLog, started: float, outcome: Outcome, call: Call, payload: Payload
+    log: CallLog,
+    started: float,
+    outcome: Outcome,
+    call: Call,
+    payload: Payload,
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the log line of a call.
 
@@ -103,6 +108,7 @@ def write_log_line(
         outcome: The outcome.
         call: The call.
         payload: The inputs before validation.
+        facts: Further facts.
     """
     schema = call.action.inputs
     inputs = call.inputs
@@ -116,6 +122,7 @@ def write_log_line(
         inputs=schema.redact_payload(payload.preview())
         if inputs is None
         else schema.redact(inputs),
+        facts=facts,
     )
 
 

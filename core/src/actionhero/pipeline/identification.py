@@ -1,4 +1,4 @@
-"""`Identification`: finds out who calls, by credentials or by a session."""
+"""`Identification`: identifies callers, by credentials or by a session."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Identification:
     Args:
         session_store: The store of sessions; `None`: a session lives as long as its connection.
         authentication: The authenticators of credentials other than sessions.
-        permission_source: What knows the permissions of principals.
+        permission_source: The source of the permissions of principals.
     """
 
     def __init__(

@@ -21,11 +21,12 @@ from actionhero.pipeline.completion import (
 )
 from actionhero.pipeline.error_reporting import ErrorReporting
 from actionhero.pipeline.identification import Identification
+from actionhero.pipeline.observation import Observers
 from actionhero.pipeline.streaming import run_stream
 from actionhero.timeouts import CallTimeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from actionhero.action import ActionRegistry
     from actionhero.authentication import Authentication, PermissionSource
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from actionhero.inputs.payloads import Payload
     from actionhero.logs import CallLog
     from actionhero.middleware import Middleware
+    from actionhero.pipeline.observation import Observer
     from actionhero.streams import Sink
     from actionhero.timeouts import CallTimeout, PendingCall
 
@@ -55,7 +57,8 @@ class Pipeline(Identification, ErrorReporting):
         validate_outputs: The check of results of actions without a choice: `filter` or `strict`.
         session_store: The store of sessions; `None`: a session lives as long as its connection.
         authentication: The authenticators of credentials other than sessions.
-        permission_source: What knows the permissions of principals.
+        permission_source: The source of the permissions of principals.
+        observers: The observers of calls.
         call_log: The log with one line per call.
         show_tracebacks: Whether outcomes contain the traceback of their error, as text.
         keep_tracebacks: Whether errors keep their traceback, for tests that raise them again.
@@ -73,6 +76,7 @@ class Pipeline(Identification, ErrorReporting):
         session_store: SessionStore | None = None,
         authentication: Authentication | None = None,
         permission_source: PermissionSource | None = None,
+        observers: Iterable[Observer] = (),
         call_log: CallLog | None = None,
         show_tracebacks: bool = False,
         keep_tracebacks: bool = True,
@@ -94,6 +98,7 @@ class Pipeline(Identification, ErrorReporting):
         )
         self.call_log = call_log
         self._resources = resources
+        self._observers = Observers(observers)
         self._timeouts = CallTimeouts()
         #: Middleware around every call, the outermost first.
         self.middleware = tuple(middleware)
@@ -119,6 +124,7 @@ class Pipeline(Identification, ErrorReporting):
         pending: PendingCall | None = None,
         in_process: bool = False,
         principal: Principal | None = None,
+        carrier: Mapping[str, str] | None = None,
     ) -> Outcome:
         """Call the action `name` for `connection`, and return the outcome.
 
@@ -138,16 +144,21 @@ class Pipeline(Identification, ErrorReporting):
             pending: The state of a call that the transport starts eagerly, in a context of its own.
             in_process: Whether the result stays in the process, so that it is not encoded.
             principal: The principal of the enclosing call, if it has credentials.
+            carrier: The trace fields of this call, if the transport has them for each call.
         """
         plan = self._plans.get(name)
         if plan is None:
             error = self._not_found(name)
             # The name is from the client, so its length in the log is limited.
             return self.refuse(connection, error, request_id=request_id, name=name[:100])
-        call = Call(self, plan.action, connection, request_id)
+        call = Call(self, plan.action, connection, request_id, carrier)
         token: Any = current_request_id.set(call)
         log = self.call_log
-        started = perf_counter() if log is not None and log.enabled else 0.0
+        observers = self._observers
+        is_logged = log is not None and log.enabled
+        started = perf_counter() if is_logged or observers else 0.0
+        marks = observers.began(call) if observers else None
+        outcome = None
         store = self.session_store if session is None else None
         entered = 0
         timeout = None
@@ -162,6 +173,8 @@ class Pipeline(Identification, ErrorReporting):
             timeout = self._timeouts.start(seconds)
         try:
             try:
+                for admit in plan.admissions:
+                    await admit(connection, plan.action, None)
                 if principal is None and (connection.credentials or connection.principal):
                     principal = await self.identify(connection)
                 if principal is not None:
@@ -171,17 +184,22 @@ class Pipeline(Identification, ErrorReporting):
                 elif store is not None:
                     session = await store.open(connection)
                 call._session = session
-                if plan.authorizations:
+                if plan.checks_callers:
                     requested, payload = payload, EMPTY_PAYLOAD
                     for authorize in plan.authorizations:
                         await authorize(call)
+                    for admit in plan.session_admissions:
+                        await admit(connection, plan.action, call.session)
                     payload = await _read(requested, timeout)
                 call.inputs = payload.parse(plan.schema)
+                early = None
                 for before in plan.befores:
                     entered += 1
-                    if before is not None:
-                        await before(call)
-                if plan.streams:
+                    if before is not None and (early := await before(call)) is not None:
+                        break
+                if early is not None:
+                    outcome = plan.complete_early(early, encode=not in_process)
+                elif plan.streams:
                     restart = None if timeout is None else timeout.restart
                     save = None if store is None else partial(save_changes, store, call)
                     outcome = await run_stream(plan, call, sink, restart, save)
@@ -207,8 +225,9 @@ class Pipeline(Identification, ErrorReporting):
                 outcome = await save_session(
                     store, session, call, payload, outcome, self._errors.failed
                 )
-            if started and log is not None:
-                write_log_line(log, started, outcome, call, payload)
+            if is_logged and log is not None:
+                facts = observers.facts(call) if observers else None
+                write_log_line(log, started, outcome, call, payload, facts)
             if outcome.cancelled:
                 # Transactions are rolled back now; the canceller has to see the cancellation.
                 raise asyncio.CancelledError
@@ -218,6 +237,9 @@ class Pipeline(Identification, ErrorReporting):
             token = None
             raise
         finally:
+            if marks is not None:
+                ended = Outcome(cancelled=True) if outcome is None else outcome
+                observers.ended(call, ended, perf_counter() - started, marks)
             if token is not None:
                 current_request_id.reset(token)
 
@@ -247,13 +269,13 @@ class Pipeline(Identification, ErrorReporting):
         )
 
     def authorizes(self, name: str) -> bool:
-        """Return whether middleware of the action `name` has `authorize`.
+        """Return whether middleware of the action `name` has `authorize` or `admit`.
 
         Its transport may then pass a `DeferredPayload`, which is read once the caller is
         authorized.
         """
         plan = self._plans.get(name)
-        return plan is not None and bool(plan.authorizations)
+        return plan is not None and plan.checks_callers
 
     def refuse(
         self, connection: Connection, error: TypedError, *, request_id: str | None, name: str = ""
@@ -262,6 +284,8 @@ class Pipeline(Identification, ErrorReporting):
 
         For transports that find actions by something else than their name, such as a path.
         """
+        if self._observers:
+            self._observers.refused(connection, name, error)
         log = self.call_log
         if log is not None and log.enabled:
             log.write(

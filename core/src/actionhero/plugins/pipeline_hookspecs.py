@@ -1,4 +1,4 @@
-"""The hook specifications of core for the pipeline: who calls, and what runs around an action.
+"""The hook specifications of core for the pipeline: callers, and middleware.
 
 Called as those of `hookspecs.py`.
 """
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from actionhero.authentication import Authenticator, PermissionSource
     from actionhero.connection import SessionStore
     from actionhero.middleware import Middleware
+    from actionhero.pipeline.observation import Observer
 
 
 @hookspec(firstresult=True)
@@ -71,7 +72,7 @@ def actionhero_authenticators(app: Application) -> Sequence[Authenticator] | Non
 
 @hookspec(firstresult=True)
 def actionhero_permissions(app: Application) -> PermissionSource | None:
-    """What knows the permissions of principals.
+    """The source of the permissions of principals.
 
     Called once, while the application is loaded. Without one, a principal has the permissions
     that its credentials state.
@@ -91,6 +92,30 @@ def actionhero_permissions(app: Application) -> PermissionSource | None:
         @hookimpl
         def actionhero_permissions(app):
             return RolesOfUsers(app.get(RoleSettings))
+        ```
+    """
+
+
+@hookspec
+def actionhero_observers(app: Application) -> Sequence[Observer] | None:
+    """Observers of every call, such as for metrics.
+
+    Called once, while the application is loaded. Without any, a call costs nothing more.
+
+    Args:
+        app: The application; `app.get` returns settings.
+
+    Returns:
+        Observers.
+
+    Order:
+        The order of registration, the application last; at the end of a call the reverse.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_observers(app):
+            return [CallTimes(app.get(MetricSettings))]
         ```
     """
 

@@ -53,7 +53,7 @@ class RunningApp:
 
         Args:
             remote: The address of the client.
-            principal: Who calls, as `Principal("ada", scopes=frozenset({"messages:write"}))`.
+            principal: The caller, as `Principal("ada", scopes=frozenset({"messages:write"}))`.
         """
         return Caller(self.app, remote, principal=principal)
 

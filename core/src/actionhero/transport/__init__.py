@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from actionhero.action import RegisteredAction as RegisteredAction
     from actionhero.call import WithInputs as WithInputs
     from actionhero.call import WithoutInputs as WithoutInputs
+    from actionhero.connection import TRACE_FIELDS as TRACE_FIELDS
     from actionhero.errors import ABSENT as ABSENT
     from actionhero.health import Diagnosis as Diagnosis
     from actionhero.health import Finding as Finding
@@ -90,6 +91,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.action": ["RegisteredAction"],
         "actionhero.pipeline.error_handling": ["ErrorHandler", "INTERNAL_ERROR", "ends_task"],
         "actionhero.call": ["WithInputs", "WithoutInputs"],
+        "actionhero.connection": ["TRACE_FIELDS"],
         "actionhero.errors": ["ABSENT"],
         "actionhero.health": ["Diagnosis", "Finding", "Health"],
         "actionhero.identifier": ["new_identifier"],

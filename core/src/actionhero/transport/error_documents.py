@@ -21,6 +21,7 @@ def error_document(
     request_id: str | None,
     stack: str | None = None,
     name: str | None = None,
+    has_retry_after: bool = True,
 ) -> dict[str, Any]:
     """Return the document of an error: `{"error": {...}}`.
 
@@ -30,6 +31,7 @@ def error_document(
         request_id: The identifier of the request in the log; `None` if there was no call.
         stack: The traceback; `None` if tracebacks are not shown.
         name: The transport's own name of the type; that of `ErrorType` if omitted.
+        has_retry_after: Whether it tells when a retry makes sense, in seconds.
     """
     document: dict[str, Any] = {
         "message": error.message,
@@ -43,6 +45,8 @@ def error_document(
         document["value"] = value
     if error.problems:
         document["errors"] = error_problems(error)
+    if error.retry_after_seconds is not None and has_retry_after:
+        document["retry_after"] = error.retry_after_seconds
     if request_id is not None:
         document["request_id"] = request_id
     if stack is not None:

@@ -48,6 +48,7 @@ def error_statuses(
     *,
     may_lack_credentials: bool,
     may_be_forbidden: bool,
+    refusals: Iterable[ErrorType],
     has_inputs: bool,
 ) -> list[int]:
     """Return the error statuses of an operation, sorted.
@@ -59,10 +60,11 @@ def error_statuses(
         may_lack_credentials: Whether calls without a user, or with credentials that are invalid,
             are refused.
         may_be_forbidden: Whether calls of some users are refused.
+        refusals: The errors with which middleware refuses calls.
         has_inputs: Whether the operation has inputs, which may be invalid.
     """
     action_types = ACTION_ERRORS if errors is None else map(_type_of, errors)
-    types: set[ErrorType] = {*SERVER_ERRORS, *action_types}
+    types: set[ErrorType] = {*SERVER_ERRORS, *action_types, *refusals}
     if method not in METHODS_WITHOUT_BODY:
         types.update(BODY_ERRORS)
     if may_lack_credentials:

@@ -46,7 +46,7 @@ class OperationBuilder:
     Args:
         response_format: The format of responses.
         actions: The actions in the document.
-        security: What clients have to send.
+        security: The security schemes and requirements.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class OperationBuilder:
             route: The route.
             identifier: The unique name of the operation.
             path_names: The names of the path parameters in the document.
-            alternatives: What a client has to send, one of them.
+            alternatives: The credentials to send, one of them.
         """
         declared = operation_of(action)
         tag = action.base_name.partition(":")[0]
@@ -109,6 +109,7 @@ class OperationBuilder:
             self._format,
             may_lack_credentials=bool(alternatives) or self._security.reads_credentials,
             may_be_forbidden=self._security.may_forbid(action),
+            refusals=self._security.errors_of(action),
             has_inputs=not action.inputs.is_empty or bool(route.parameters),
         )
         self.error_statuses.update(statuses)

@@ -1,4 +1,4 @@
-"""`ApiSecurity`: the security schemes of an application, and what its actions require."""
+"""`ApiSecurity`: the security schemes of an application, and the requirements of its actions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from actionhero import Connection, Requirement, SignedIn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from actionhero import Application
+    from actionhero import Application, ErrorType
     from actionhero.transport import RegisteredAction
 
 #: The name of the security scheme of sessions.
@@ -21,7 +21,7 @@ COOKIE_NAME: Final = "__session"
 
 
 class ApiSecurity:
-    """What clients have to send, for API documents.
+    """The credentials that clients have to send, for API documents.
 
     Args:
         app: The application.
@@ -68,6 +68,11 @@ class ApiSecurity:
         return sessions + [
             {name: sorted(scopes)} for scopes in alternatives for name in self._schemes
         ]
+
+    def errors_of(self, action: RegisteredAction) -> set[ErrorType]:
+        """Return the types of errors with which middleware refuses calls of an action."""
+        layers = (*self._pipeline.middleware, *action.middleware)
+        return {error.default_type for item in layers for error in getattr(item, "errors", ())}
 
     def may_forbid(self, action: RegisteredAction) -> bool:
         """Return whether an action may refuse a signed-in user."""

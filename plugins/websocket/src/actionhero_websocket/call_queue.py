@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from actionhero import ErrorType, InvalidInput, Outcome
-from actionhero.transport import InvalidPayload, ParsedPayload, PendingCall
+from actionhero.transport import TRACE_FIELDS, InvalidPayload, ParsedPayload, PendingCall
 from actionhero_websocket.calls import OpenCall, respond
 from actionhero_websocket.eager_start import start_eagerly
 
@@ -39,19 +39,23 @@ class CallQueue:
         self._waiting: deque[OpenCall] | None = None
 
     def submit(
-        self, session: CallingSession, id: Any, action: RegisteredAction, params: Any
+        self, session: CallingSession, id: Any, action: RegisteredAction, message: dict[str, Any]
     ) -> bool:
         """Start a call, or queue it; return whether there was room for it."""
         registry = self._registry
+        params = message.get("params")
         inputs = ParsedPayload(params) if type(params) is dict else _payload_of_other(params)
+        carrier = _trace_fields(message) if "traceparent" in message else None
         if self._waiting or self._is_blocked(action):
             pending = PendingCall(eager=not action.streams)
-            return self._enqueue(OpenCall(session, id, action, inputs, pending))
+            return self._enqueue(OpenCall(session, id, action, inputs, pending, carrier))
         if action.streams:
-            self._start(OpenCall(session, id, action, inputs, PendingCall(eager=False)))
+            self._start(OpenCall(session, id, action, inputs, PendingCall(eager=False), carrier))
             return True
         pending = registry.pending
-        coroutine = registry.execute(session.connection, action.name, inputs, pending=pending)
+        coroutine = registry.execute(
+            session.connection, action.name, inputs, pending=pending, carrier=carrier
+        )
         self._is_starting = True
         started = start_eagerly(coroutine, registry.loop)
         self._is_starting = False
@@ -62,7 +66,7 @@ class CallQueue:
             session.end_if_idle()
             return True
         registry.pending = PendingCall()
-        self._track(OpenCall(session, id, action, inputs, pending), started)
+        self._track(OpenCall(session, id, action, inputs, pending, carrier), started)
         return True
 
     def _is_blocked(self, action: RegisteredAction) -> bool:
@@ -146,3 +150,9 @@ def _payload_of_other(params: Any) -> Payload:
     return InvalidPayload(
         InvalidInput("Missing required param: undefined", type=ErrorType.PARAM_REQUIRED)
     )
+
+
+def _trace_fields(message: dict[str, Any]) -> dict[str, str]:
+    """Return the trace fields of a message, which are texts, as the headers of HTTP."""
+    fields = {name: message.get(name) for name in TRACE_FIELDS}
+    return {name: value for name, value in fields.items() if isinstance(value, str)}

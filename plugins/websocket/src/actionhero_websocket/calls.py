@@ -16,7 +16,7 @@ from actionhero_websocket import messages
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Mapping
 
     from actionhero import Connection, TypedError
     from actionhero.transport import Payload, PendingCall, RegisteredAction
@@ -52,10 +52,11 @@ class OpenCall:
         action: The action.
         inputs: The inputs of the message.
         pending: The state of the call for the pipeline.
+        carrier: The trace fields of the message; `None` without any.
     """
 
-    __slots__ = ("_inputs", "_is_ended", "_is_streaming", "action", "id", "pending", "session",
-                 "task")  # fmt: skip
+    __slots__ = ("_carrier", "_inputs", "_is_ended", "_is_streaming", "action", "id", "pending",
+                 "session", "task")  # fmt: skip
 
     def __init__(
         self,
@@ -64,7 +65,9 @@ class OpenCall:
         action: RegisteredAction,
         inputs: Payload,
         pending: PendingCall,
+        carrier: Mapping[str, str] | None = None,
     ) -> None:
+        self._carrier = carrier
         self.session = session
         self.id = id
         self.action = action
@@ -83,6 +86,7 @@ class OpenCall:
             self._inputs,
             sink=self._send_chunk if action.streams else None,
             pending=self.pending,
+            carrier=self._carrier,
         )
 
     def respond(self, outcome: Outcome) -> None:

@@ -129,7 +129,7 @@ class WebSocketSession(Socket):
             queue = self._streams
         else:
             queue = self._calls
-        if not queue.submit(self, id, action, message.get("params")):
+        if not queue.submit(self, id, action, message):
             limit = registry.settings.waiting_calls
             self.send_error(id, RateLimited(f"Too many calls are waiting (max {limit})"))
 

@@ -45,6 +45,8 @@ class ResponseFormat(ABC):
     always_opens_session: ClassVar[bool] = False
     #: Whether every response has the CORS headers for methods and headers.
     always_lists_methods: ClassVar[bool] = False
+    #: Whether errors tell when a retry makes sense.
+    has_retry_after: ClassVar[bool] = True
     #: The status of a success in place of one that a function of the route computes.
     computed_status: ClassVar[int | None] = None
     #: The body of the response to a WebSocket handshake of an origin that is not allowed.
@@ -132,6 +134,7 @@ class StandardFormat(ResponseFormat):
             request_id=request_id,
             stack=stack,
             name=self.name_of(error.type),
+            has_retry_after=self.has_retry_after,
         )
 
 
@@ -139,6 +142,7 @@ class ActionHeroFormat(StandardFormat):
     """The statuses, error types and JSON that clients of the original ActionHero expect."""
 
     always_opens_session = True
+    has_retry_after = False
     always_lists_methods = True
     computed_status = 200
     rejected_origin_message = "WebSocket origin not allowed"

@@ -11,6 +11,7 @@ from actionhero_websocket.connections.connection_info import time_of
 from actionhero_websocket.protocol import frames
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from actionhero import Session
@@ -68,6 +69,11 @@ class LiveConnection(Connection):
     def user(self) -> Any:
         """The value of the session key `sessions.user_key`; `None` for an anonymous client."""
         return loads(self.user_json.encode()) if self.user_json else None
+
+    @property
+    def trace_fields(self) -> Mapping[str, str]:
+        """None: those of a call are in its message."""
+        return {}
 
     @property
     def since(self) -> datetime:

@@ -1,0 +1,122 @@
+"""`Observer`: sees every call from its beginning to its end, for metrics, traces and audits."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from actionhero.call import Call, Outcome
+    from actionhero.connection import Connection
+    from actionhero.errors import TypedError
+
+logger = logging.getLogger("actionhero.observers")
+
+
+class Observer:
+    """Observes the calls of an application, added by the hook `actionhero_observers`.
+
+    Its methods are called on the event loop, in the context of the call, and must not block. Their
+    exceptions are logged once for each class, and change nothing.
+    """
+
+    def began(self, call: Call) -> Any:
+        """Handle the beginning of a call, before its session is opened.
+
+        Returns:
+            Anything; passed to `ended`.
+        """
+
+    def ended(self, call: Call, outcome: Outcome, seconds: float, mark: Any) -> None:
+        """Handle the end of a call, after its session was saved. Always called, and once.
+
+        Observers are called in the reverse order of `began`.
+
+        Args:
+            call: The call.
+            outcome: The outcome, which must not be changed.
+            seconds: The duration.
+            mark: The result of `began`; `None` if it raised.
+        """
+
+    def refused(self, connection: Connection, name: str, error: TypedError) -> None:
+        """Handle a call without an action.
+
+        Args:
+            connection: The client.
+            name: The name that it asked for, from the client; perhaps empty.
+            error: The error.
+        """
+
+    def facts(self, call: Call) -> Mapping[str, Any]:
+        """Return facts for the log line of a call that has ended."""
+        return {}
+
+
+class Observers:
+    """The observers of an application, whose exceptions change nothing.
+
+    Args:
+        observers: The observers.
+    """
+
+    def __init__(self, observers: Iterable[Observer] = ()) -> None:
+        self._observers = tuple(observers)
+        self._with_facts = tuple(
+            item for item in self._observers if type(item).facts is not Observer.facts
+        )
+        self._failed: set[type] = set()
+
+    def __bool__(self) -> bool:
+        """Return whether there are any."""
+        return bool(self._observers)
+
+    def began(self, call: Call) -> list[Any]:
+        """Call `began` of all observers, and return their marks."""
+        marks = []
+        for observer in self._observers:
+            mark = None
+            try:
+                mark = observer.began(call)
+            except Exception as error:  # noqa: BLE001 - of a plugin
+                self._report(observer, error)
+            marks.append(mark)
+        return marks
+
+    def ended(self, call: Call, outcome: Outcome, seconds: float, marks: Sequence[Any]) -> None:
+        """Call `ended` of all observers, in reverse order."""
+        for observer, mark in zip(reversed(self._observers), reversed(marks), strict=True):
+            try:
+                observer.ended(call, outcome, seconds, mark)
+            except Exception as error:  # noqa: BLE001 - of a plugin
+                self._report(observer, error)
+
+    def refused(self, connection: Connection, name: str, error: TypedError) -> None:
+        """Call `refused` of all observers."""
+        for observer in self._observers:
+            try:
+                observer.refused(connection, name, error)
+            except Exception as error:  # noqa: BLE001 - of a plugin
+                self._report(observer, error)
+
+    def facts(self, call: Call) -> dict[str, Any]:
+        """Return the facts of all observers for a log line."""
+        facts: dict[str, Any] = {}
+        for observer in self._with_facts:
+            try:
+                facts |= observer.facts(call)
+            except Exception as error:  # noqa: BLE001 - of a plugin
+                self._report(observer, error)
+        return facts
+
+    def _report(self, observer: Observer, error: Exception) -> None:
+        if type(observer) not in self._failed:
+            self._failed.add(type(observer))
+            name = f"{type(observer).__module__}.{type(observer).__qualname__}"
+            logger.error(
+                "the observer %s has failed; its further errors are not logged",
+                name,
+                exc_info=error,
+            )

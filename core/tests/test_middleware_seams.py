@@ -1,0 +1,252 @@
+"""Middleware that admits calls, ends them early, selects its actions, and encoded results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import BaseModel
+
+from actionhero import (
+    Action,
+    Call,
+    Connection,
+    Encoded,
+    Inputs,
+    Middleware,
+    Outcome,
+    RateLimited,
+    Session,
+    SignInRequired,
+)
+from actionhero.outputs import encode_outcome
+from actionhero.testing import running_app
+from actionhero.transport import DeferredPayload, ValuePayload
+
+if TYPE_CHECKING:
+    from actionhero.transport import Payload
+
+
+class NumberInputs(Inputs):
+    number: int
+
+
+def number_action(*layers: Middleware, log: list[str] | None = None) -> type[Action]:
+    """Return an action with middleware."""
+
+    class Number(Action):
+        """Return the number."""
+
+        name = "number"
+        middleware = layers
+
+        async def run(self, inputs: NumberInputs, call: Call) -> int:
+            if log is not None:
+                log.append("run")
+            return inputs.number
+
+    return Number
+
+
+class Admission(Middleware):
+    """Records, and refuses calls on demand."""
+
+    def __init__(self, log: list[str], *, refuse: bool = False) -> None:
+        self.log = log
+        self.refuse = refuse
+
+    async def admit(self, connection: Connection, action: Any, session: Session | None) -> None:
+        self.log.append(f"admit {action.name} {session is None}")
+        if self.refuse:
+            raise RateLimited("Too many requests", retry_after_seconds=6)
+
+    async def authorize(self, call: Call) -> None:
+        self.log.append("authorize")
+
+    async def before(self, call: Call) -> None:
+        self.log.append("before")
+
+    async def after(self, call: Call, outcome: Outcome) -> None:
+        self.log.append("after")
+
+
+class SessionAdmission(Admission):
+    """The same, with the session."""
+
+    admits_by_session = True
+
+
+async def test_admit_runs_before_everything_else() -> None:
+    """That with the session once the caller is authorized."""
+    log: list[str] = []
+    action = number_action(SessionAdmission(log), Admission(log), log=log)
+    async with running_app(action) as app:
+        assert await app.call("number", number=1) == 1
+
+    assert log == [
+        "admit number True", "authorize", "authorize", "admit number False",
+        "before", "before", "run", "after", "after",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("class_", [Admission, SessionAdmission])
+async def test_a_call_that_is_not_admitted_reads_nothing(class_: type[Admission]) -> None:
+    """The body is not read, invalid inputs are not reported, and no `after` runs."""
+    log: list[str] = []
+
+    async def read() -> Payload:
+        log.append("read")
+        return ValuePayload({"number": "none"})
+
+    async with running_app(number_action(class_(log, refuse=True), log=log)) as app:
+        pipeline = app.app.pipeline
+        assert pipeline.authorizes("number")
+        outcome = await pipeline.execute(Connection("test"), "number", DeferredPayload(read))
+
+    assert isinstance(outcome.error, RateLimited)
+    assert outcome.error.retry_after_seconds == 6
+    assert not {"read", "before", "run", "after"} & set(log)
+
+
+class Cached(Middleware):
+    """Ends the call with an outcome."""
+
+    def __init__(self, outcome: Any, log: list[str]) -> None:
+        self.outcome = outcome
+        self.log = log
+
+    async def before(self, call: Call) -> Any:
+        return self.outcome
+
+    async def after(self, call: Call, outcome: Outcome) -> None:
+        self.log.append(f"after {outcome.value}")
+
+
+class Inner(Middleware):
+    """Must not be entered."""
+
+    async def before(self, call: Call) -> None:
+        raise AssertionError
+
+    async def after(self, call: Call, outcome: Outcome) -> None:
+        raise AssertionError
+
+
+async def test_before_can_end_a_call() -> None:
+    """The action and inner middleware do not run, `after` of entered middleware does."""
+    log: list[str] = []
+    outer = Cached(None, log)
+    action = number_action(outer, Cached(Outcome(7), log), Inner(), log=log)
+    async with running_app(action) as app:
+        assert await app.call("number", number=1) == 7
+
+    assert log == ["after 7", "after 7"]
+
+
+async def test_before_can_end_a_call_with_an_error() -> None:
+    """As by raising it."""
+    async with running_app(number_action(Cached(Outcome(error=SignInRequired()), []))) as app:
+        with pytest.raises(SignInRequired):
+            await app.call("number", number=1)
+
+
+@pytest.mark.parametrize("wrong", [7, "text", Outcome("no number")])
+async def test_a_wrong_outcome_of_before_is_our_fault(
+    wrong: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is checked as a result of the action is."""
+    async with running_app(number_action(Cached(wrong, []))) as app:
+        outcome = await app.connect().outcome("number", number=1)
+
+    assert outcome.error is not None
+    assert outcome.error.message == "Internal error"
+    assert "number" in caplog.text
+
+
+class OnlyOther(Middleware):
+    """Concerns another action only."""
+
+    def for_action(self, action: Any) -> Middleware | None:
+        return self if action.name == "other" else None
+
+    async def before(self, call: Call) -> None:
+        raise AssertionError
+
+
+class Replaced(Middleware):
+    """Is replaced by another one."""
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+
+    def for_action(self, action: Any) -> Middleware | None:
+        return Cached(Outcome(8), self.log)
+
+    async def before(self, call: Call) -> None:
+        raise AssertionError
+
+
+async def test_middleware_selects_its_actions() -> None:
+    """It is asked once for each action, while the application is loaded."""
+    async with running_app(number_action(OnlyOther())) as app:
+        assert await app.call("number", number=1) == 1
+    async with running_app(number_action(Replaced([]))) as app:
+        assert await app.call("number", number=1) == 8
+
+
+class Row(BaseModel):
+    id: int
+
+
+class Stored(Action):
+    """Return a stored response."""
+
+    name = "stored"
+
+    async def run(self, call: Call) -> Row | Encoded:
+        return Encoded(b'{"id":1,"extra":[true]}')
+
+
+class Outer(Action):
+    """Call the other one."""
+
+    name = "outer"
+
+    async def run(self, call: Call) -> Any:
+        return await call.run(Stored)
+
+
+async def test_an_encoded_result_is_sent_as_it_is() -> None:
+    """Callers in the process get the value."""
+    async with running_app(Stored, Outer) as app:
+        outcome = await app.connect().outcome("stored")
+        assert encode_outcome(outcome) == b'{"id":1,"extra":[true]}'
+        assert not outcome.is_response
+        assert await app.call("stored") == {"id": 1, "extra": [True]}
+        assert await app.call("outer") == {"id": 1, "extra": [True]}
+
+
+async def test_a_middleware_can_end_a_call_with_an_encoded_value() -> None:
+    """Such as a response that is repeated; `after` sees it."""
+    log: list[str] = []
+    async with running_app(number_action(Cached(Outcome(Encoded(b"9")), log))) as app:
+        outcome = await app.connect().outcome("number", number=1)
+        assert encode_outcome(outcome) == b"9"
+
+
+async def test_an_encoded_result_is_bytes() -> None:
+    """Text would be encoded by every transport differently."""
+
+    class Wrong(Action):
+        """Return text."""
+
+        name = "wrong"
+
+        async def run(self, call: Call) -> Encoded:
+            return Encoded("text")  # type: ignore[arg-type]
+
+    async with running_app(Wrong) as app:
+        outcome = await app.connect().outcome("wrong")
+
+    assert outcome.error is not None
+    assert outcome.error.message == "Internal error"
