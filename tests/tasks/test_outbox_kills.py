@@ -55,6 +55,7 @@ from actionhero_db.outbox.cleaner import RowCleaner
 from actionhero_db.outbox.delivery import Delivery
 from actionhero_db.outbox.outbox import DatabaseOutbox
 from actionhero_tasks import Tasks
+from actionhero_tasks.stores.postgres.store import PostgresStore
 from shop.models import Order
 
 RATE = float(os.environ["KILL_RATE"])
@@ -79,6 +80,7 @@ def ending(method, point):
 DatabaseOutbox.add = ending(DatabaseOutbox.add, "write")
 DatabaseOutbox.deliver = ending(DatabaseOutbox.deliver, "delivery")
 Delivery.deliver = ending(Delivery.deliver, "send")
+PostgresStore.add_in_transaction = ending(PostgresStore.add_in_transaction, "write")
 RowCleaner._delete_rows = ending(RowCleaner._delete_rows, "delete")
 
 
@@ -233,10 +235,18 @@ class Shop:
             connection.close()
 
 
-@pytest.fixture(params=["sqlite and the embedded store", "postgresql and redis"])
+@pytest.fixture(
+    params=["sqlite and the embedded store", "postgresql and redis", "postgresql alone"]
+)
 async def shop(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Shop]:
     if request.param == "sqlite and the embedded store":
         shop = Shop(tmp_path, {})
+        yield shop
+        await shop.end()
+        return
+    if request.param == "postgresql alone":
+        # Without an outbox: jobs are rows of the transaction.
+        shop = Shop(tmp_path, {"DATABASE_URL": request.getfixturevalue("postgres_url")})
         yield shop
         await shop.end()
         return

@@ -11,9 +11,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from plugins.tasks.tests.stores.store_machine import StoreMachine
 
+from actionhero_db.url import DatabaseUrl
 from actionhero_redis.testing import throw_away_redis
 from actionhero_tasks.brokers.brokered_store import BrokeredStore
 from actionhero_tasks.brokers.rabbitmq import RabbitmqMessageBroker
+from actionhero_tasks.stores.postgres.backend import connection_options
+from actionhero_tasks.stores.postgres.store import PostgresStore
 from actionhero_tasks.stores.redis.store import RedisStore
 from actionhero_tasks.stores.sqlite.store import SqliteStore
 
@@ -70,6 +73,25 @@ def in_redis(redis_server: ThrowAwayRedis) -> MakeMachine:
 
 
 @pytest.fixture
+def in_postgres(postgres_url: str) -> MakeMachine:
+    options = connection_options(DatabaseUrl.parse(postgres_url).credentials)
+
+    def kill_worker(store: JobStore, worker_id: str) -> None:
+        assert isinstance(store, PostgresStore)
+        store._value("UPDATE tasks.workers SET until_ms = 0 WHERE id = $1", worker_id)
+
+    def make() -> StoreMachine:
+        schema = f"machine_{next(_numbers)}"
+
+        def open_store() -> JobStore:
+            return PostgresStore(options, schema, result_ttl_ms=RESULT_TTL_MS, lease_ms=600_000)
+
+        return StoreMachine(open_store, kill_worker)
+
+    return make
+
+
+@pytest.fixture
 def in_redis_with_rabbitmq(
     redis_server: ThrowAwayRedis, rabbitmq_server: ThrowAwayRabbitmq
 ) -> MakeMachine:
@@ -109,7 +131,7 @@ def _expire_lease(store: JobStore, worker_id: str) -> None:
 
 
 @lengths
-@pytest.mark.parametrize("store", ["embedded", "in_redis", "in_redis_with_rabbitmq"])
+@pytest.mark.parametrize("store", ["embedded", "in_redis", "in_postgres", "in_redis_with_rabbitmq"])
 def test_a_store_behaves_like_the_model(
     request: pytest.FixtureRequest, store: str, examples: int, steps: int
 ) -> None:
