@@ -79,7 +79,7 @@ _CONSTANTS: Final[Mapping[str, object]] = {
     # The plans of functions are kept, whatever the statistics were when they were made: those of an
     # empty table would read all of a million jobs. The costs would also start the JIT compiler.
     "PLANNER": "SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off "
-    "SET enable_sort = off",
+    "SET enable_sort = off SET plan_cache_mode = force_generic_plan",
     "LOST": f"convert_to('{_LOST}', 'UTF8')",
 }
 #: A constant such as `:READY`, but no type such as `::bigint`.

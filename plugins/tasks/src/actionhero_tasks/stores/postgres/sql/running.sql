@@ -149,7 +149,7 @@ LANGUAGE plpgsql :PLANNER AS $$
 DECLARE
     suspect tid;
 BEGIN
-    IF NOT EXISTS (SELECT FROM tasks.jobs j WHERE j.state = :SUSPECT) OR EXISTS (
+    IF EXISTS (
         SELECT FROM tasks.jobs j
         WHERE j.state = :RUNNING AND j.worker_id = worker AND j.deliveries >= :MAX_DELIVERIES
     ) THEN
@@ -194,6 +194,20 @@ BEGIN
         LOOP
             EXIT WHEN remaining <= 0;
             up_to := NULL;
+            IF cardinality(part.queues) = 1 AND limited IS NULL THEN
+                -- Most often; it takes a fraction of the time of the general statement.
+                rows := ARRAY(
+                    SELECT j.ctid FROM tasks.jobs j
+                    WHERE j.state = :READY AND j.queue = part.queues[1]
+                        AND j.priority = part.priority
+                    ORDER BY j.seq LIMIT remaining FOR UPDATE SKIP LOCKED
+                );
+                IF cardinality(rows) > 0 THEN
+                    RETURN QUERY SELECT * FROM tasks.claim_rows(rows, worker, step_number, now);
+                    remaining := remaining - cardinality(rows);
+                END IF;
+                EXIT;
+            END IF;
             IF cardinality(part.queues) > 1 THEN
                 -- The oldest of several queues. Locking the first of each would lock too many.
                 SELECT max(oldest.seq), count(*) INTO up_to, round_size FROM (
@@ -303,10 +317,12 @@ BEGIN
         -- The locks may have been waited for.
         now := extract(epoch FROM clock_timestamp()) * 1000;
     END IF;
-    RETURN QUERY SELECT * FROM tasks.claim_suspect(
-        worker, step_number, names, tasks.without_capacity(limited, capacities), now
-    );
-    GET DIAGNOSTICS claimed = ROW_COUNT;
+    IF EXISTS (SELECT FROM tasks.jobs j WHERE j.state = :SUSPECT) THEN
+        RETURN QUERY SELECT * FROM tasks.claim_suspect(
+            worker, step_number, names, tasks.without_capacity(limited, capacities), now
+        );
+        GET DIAGNOSTICS claimed = ROW_COUNT;
+    END IF;
     IF claimed > 0 AND limited IS NOT NULL THEN
         SELECT array_agg(
             l.capacity - (
