@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from actionhero import lazy_names
 
 if TYPE_CHECKING:
+    from actionhero_tasks.enqueue_middleware import EnqueueMiddleware as EnqueueMiddleware
     from actionhero_tasks.job import JobState as JobState
+    from actionhero_tasks.job import NewJob as NewJob
     from actionhero_tasks.job import Settlement as Settlement
     from actionhero_tasks.job import SettlementKind as SettlementKind
     from actionhero_tasks.queue_limits import Queue as Queue
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
-        ".job": ["JobState", "Settlement", "SettlementKind"],
+        ".enqueue_middleware": ["EnqueueMiddleware"],
+        ".job": ["JobState", "NewJob", "Settlement", "SettlementKind"],
         ".queue_limits": ["Queue"],
         ".reports": ["FanOut", "Job", "JobId"],
         ".settings": ["TasksSettings"],

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from actionhero import Application
     from actionhero_tasks.brokers.backend import BrokerBackend
+    from actionhero_tasks.enqueue_middleware import EnqueueMiddleware
     from actionhero_tasks.stores.backend import StoreBackend
 
 hookspec = pluggy.HookspecMarker("actionhero")
@@ -46,6 +47,31 @@ def actionhero_tasks_middleware(app: Application) -> Sequence[Middleware] | None
         @hookimpl
         def actionhero_tasks_middleware(app):
             return [JobTimes(app.get(Meter))]
+        ```
+    """
+
+
+@hookspec
+def actionhero_tasks_enqueue_middleware(app: Application) -> Sequence[EnqueueMiddleware] | None:
+    """Return middleware around the enqueueing of jobs, such as for quotas or audits.
+
+    Called once in each process that enqueues jobs, before the first one. To pass values to the
+    worker with the message of a job, use `before_enqueue` of dramatiq's middleware instead.
+
+    Args:
+        app: The application.
+
+    Returns:
+        Instances of subclasses of `EnqueueMiddleware`.
+
+    Order:
+        Plugins in the order of registration; the first middleware is the outermost.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_tasks_enqueue_middleware(app):
+            return [Quota(app.get(QuotaSettings))]
         ```
     """
 

@@ -99,6 +99,13 @@ def actionhero_db_outbox_topics() -> list[str]:
     return [TOPIC]
 
 
+@hookimpl(optionalhook=True)
+def actionhero_channels(app: Application) -> list[type[Any]]:
+    from actionhero_tasks.progress_channel import channels_for
+
+    return channels_for(app)
+
+
 @hookimpl
 def actionhero_doctor_checks(app: Application, deploy: bool) -> list[Any]:
     from actionhero_tasks.doctor_checks import diagnose

@@ -66,6 +66,11 @@ class TasksSettings(Settings):
         description="Whether `actionhero worker` restarts its processes when the application's "
         "code or settings change. For development.",
     )
+    publish_progress: bool = Field(
+        default=True,
+        description="Whether the progress of a job is published on its channel `job:{id}`, to the "
+        "user who enqueued it, if actionhero-channels is active.",
+    )
     health_address: str | None = Field(
         default=None,
         pattern=r"^(.+:)?\d{1,5}$",

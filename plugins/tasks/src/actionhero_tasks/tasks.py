@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import functools
 import threading
 from datetime import UTC, datetime, timedelta
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from actionhero import InvalidInput, NotFound, ServiceUnavailable, Transactions
@@ -16,6 +16,8 @@ from actionhero.transport import new_identifier
 from actionhero_tasks.batching import in_batches
 from actionhero_tasks.broker_signals import BrokerSignals
 from actionhero_tasks.encryption import Encryption
+from actionhero_tasks.enqueue_middleware import EnqueueChain
+from actionhero_tasks.envelope import Envelope, UndecodableJob
 from actionhero_tasks.job import InvalidText, JobState, StoreUnavailable
 from actionhero_tasks.job_factory import JobFactory
 from actionhero_tasks.reports import FanOut, Job, job_of
@@ -64,6 +66,7 @@ class Tasks:
         self._store: JobStore | None = None
         self._enqueuer: TransactionalEnqueuer | None = None
         self.signals = BrokerSignals(app, lambda: self.store, self._jobs, self.use)
+        self._chain = EnqueueChain(app, self.signals)
         # One thread, because a store has one connection.
         self._executor = SingleThreadExecutor("tasks")
 
@@ -158,8 +161,8 @@ class Tasks:
             async for items in in_batches(inputs, batch):
                 jobs = self._jobs.create_many(action, items, queue=queue)
                 jobs = [dataclasses.replace(job, batch=id, key=None) for job in jobs]
-                jobs = self.signals.before_enqueue(jobs)
-                self.signals.after_enqueue(jobs, await self._add(jobs))
+                jobs = await self._chain.before(jobs)
+                await self._chain.after(jobs, await self._add(jobs))
         finally:
             # After an error too, so that the fan-out ends when the jobs enqueued so far have.
             await self.use(lambda store: store.close_batch(id))
@@ -183,12 +186,12 @@ class Tasks:
         job = dataclasses.replace(
             job, schedule=action.name, key=f"{action.name}@{time}", deduplication_window_ms=0
         )
-        [job] = self.signals.before_enqueue([job])
+        [job] = await self._chain.before([job])
         is_new = await self.use(
             lambda store: store.enqueue_scheduled(action.name, fire_ms, job, overlap=overlap)
         )
         if is_new:
-            self.signals.after_enqueue([job], [job.id])
+            await self._chain.after([job], [job.id])
         return is_new
 
     # -- status --------------------------------------------------------------------------------
@@ -199,12 +202,26 @@ class Tasks:
         Raises:
             NotFound: The job does not exist, or ended longer ago than `tasks.result_ttl`.
         """
+        return job_of(await self._find(id))
+
+    async def user_of(self, id: str) -> Any:
+        """Return the user of the call that enqueued a job; `None` if there was none.
+
+        Raises:
+            NotFound: As `job`.
+        """
+        try:
+            return Envelope.read((await self._find(id)).body).user
+        except UndecodableJob:
+            return None
+
+    async def _find(self, id: str) -> JobRecord:
         record = await self.use(lambda store: store.find(id))
         if record is None and self.enqueuer is not None:
             record = await self.enqueuer.find(id)
         if record is None:
             raise NotFound(f"Job not found: {id}", key="id", value=id)
-        return job_of(record)
+        return record
 
     async def wait(self, id: str, timeout: timedelta | None = None) -> Job:
         """Wait until a job has ended, and return its status.
@@ -258,7 +275,8 @@ class Tasks:
         """
         after = 0
         while True:
-            page = await self.use(functools.partial(_read_page, id, state, after))
+            read = methodcaller("batch_jobs", id, state, after=after, limit=PAGE)
+            page: list[JobRecord] = await self.use(read)
             for record in page:
                 yield job_of(record)
             if len(page) < PAGE:
@@ -334,14 +352,14 @@ class Tasks:
     # -- adding jobs ---------------------------------------------------------------------------
 
     async def _enqueue(self, jobs: list[NewJob]) -> list[JobId]:
-        jobs = self.signals.before_enqueue(jobs)
+        jobs = await self._chain.before(jobs)
         enqueuer = self.enqueuer
         with _typed_errors():
             if enqueuer is not None and enqueuer.in_transaction:
                 ids = await enqueuer.enqueue(jobs)
             else:
                 ids = ids_of(jobs, await self._add(jobs))
-        self.signals.after_enqueue(jobs, ids)
+        await self._chain.after(jobs, ids)
         return ids
 
     @property
@@ -378,7 +396,3 @@ def _typed_errors() -> Iterator[None]:
         raise ServiceUnavailable(
             "The queue of jobs is not available", retry_after_seconds=1
         ) from error
-
-
-def _read_page(id: str, state: JobState | None, after: int, store: JobStore) -> list[JobRecord]:
-    return store.batch_jobs(id, state, after=after, limit=PAGE)

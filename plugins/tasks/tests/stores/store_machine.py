@@ -199,7 +199,7 @@ class StoreMachine(RuleBasedStateMachine):
     def claim(self, data: Any, queues: list[str] | None, limit: int) -> None:
         self.settle_and_claim(self.draw(data, self.workers), queues, limit, [])
 
-    @precondition(lambda self: any(job.worker_id for job in self.model.jobs.values()))
+    @precondition(lambda self: self.running_jobs())
     @rule(
         data=st.data(),
         queues=queue_lists,
@@ -207,9 +207,7 @@ class StoreMachine(RuleBasedStateMachine):
         kind=st.sampled_from(SettlementKind),
     )
     def settle(self, data: Any, queues: list[str] | None, limit: int, kind: SettlementKind) -> None:
-        running = sorted(
-            (job for job in self.model.jobs.values() if job.worker_id), key=lambda job: job.seq
-        )
+        running = self.running_jobs()
         first = self.draw(data, running)
         assert first.worker_id is not None
         count = data.draw(st.integers(1, 3))
@@ -219,6 +217,11 @@ class StoreMachine(RuleBasedStateMachine):
             for job in [first, *others][:count]
         ]
         self.settle_and_claim(first.worker_id, queues, limit, settlements)
+
+    def running_jobs(self) -> list[ModelJob]:
+        """Return the running jobs of live workers, the oldest first."""
+        running = self.model.of_state(JobState.RUNNING)
+        return [job for job in reversed(running) if job.worker_id in self.workers]
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), kind=st.sampled_from(SettlementKind), is_foreign=st.booleans())

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from actionhero import Application
+    from actionhero_tasks.job import Claim, Settlement
     from actionhero_tasks.worker.dispatcher import JobDispatcher
+    from actionhero_tasks.worker.progress_publisher import ProgressPublisher
     from actionhero_tasks.worker.scheduler import Scheduler
     from actionhero_tasks.worker.worker import Worker
 
@@ -44,10 +46,12 @@ class TaskServer(Server):
         self._settings = app.get(TasksSettings)
         self._worker: Worker | None = None
         self._dispatcher: JobDispatcher | None = None
+        self._publisher: ProgressPublisher | None = None
 
     async def start(self, app: Application) -> None:
         """Start claiming jobs."""
         from actionhero_tasks.worker.dispatcher import JobDispatcher, emit_boot
+        from actionhero_tasks.worker.progress_publisher import progress_publisher
         from actionhero_tasks.worker.runner import JobRunner
         from actionhero_tasks.worker.worker import Worker
 
@@ -55,7 +59,19 @@ class TaskServer(Server):
         worker_id = os.environ.get(WORKER_ID_VARIABLE)
         tasks = app.get(Tasks)
         self._broker = broker = tasks.broker
-        runner = JobRunner(app, lambda *progress: worker.record_progress(*progress))
+        publisher = self._publisher = progress_publisher(app)
+
+        def on_progress(claim: Claim, done: float, total: float | None) -> None:
+            worker.record_progress(claim, done, total)
+            if publisher is not None:
+                publisher.report(claim, done, total)
+
+        def on_settled(settlements: Sequence[Settlement], rejected: Sequence[str]) -> None:
+            dispatcher.settled(settlements, rejected)
+            if publisher is not None:
+                publisher.settled(settlements, rejected)
+
+        runner = JobRunner(app, on_progress)
         self._dispatcher = dispatcher = JobDispatcher(runner, broker)
         self._worker = worker = Worker(
             tasks.store,
@@ -66,7 +82,7 @@ class TaskServer(Server):
             concurrency=self._settings.concurrency,
             sends_heartbeat=worker_id is None,
             on_poll=_heartbeat_callback(),
-            on_settled=dispatcher.settled,
+            on_settled=on_settled,
             on_thread=self._emit_consumer_thread,
         )
         emit_boot(broker, worker, worker.start)
@@ -89,6 +105,8 @@ class TaskServer(Server):
             await self._worker.close()
             if self._dispatcher is not None:
                 await self._dispatcher.close()
+            if self._publisher is not None:
+                await self._publisher.close()
             self._broker.emit_after("worker_shutdown", self._worker)
 
     def _emit_consumer_thread(self, starts: bool) -> None:
