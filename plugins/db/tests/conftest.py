@@ -258,6 +258,12 @@ def importable(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
+def notebook_of(importable: Path) -> Callable[[str], Notebook]:
+    """Return a function that returns a new plugin with models, on the database at a URL."""
+    return lambda url: Notebook(importable, url)
+
+
+@pytest.fixture
 async def notebook(importable: Path, each_url: str) -> AsyncIterator[Notebook]:
     """Return a plugin with models, on a database of each kind in turn."""
     notebook = Notebook(importable, each_url)
