@@ -66,6 +66,24 @@ def servers_in(folder: Path) -> list[psutil.Process]:
     return servers
 
 
+def kill_watchers(folder: Path) -> None:
+    """Kill the processes that stop the servers below a folder when their users were killed."""
+    for watcher in watchers_of(folder):
+        watcher.kill()
+
+
+def watchers_of(folder: Path) -> list[psutil.Process]:
+    """Return the processes that watch the servers below a folder."""
+    watchers = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            arguments = process.cmdline()
+            is_watcher = any(argument.endswith("server_watcher.py") for argument in arguments)
+            if is_watcher and arguments[-1].startswith(f"{folder}/"):
+                watchers.append(process)
+    return watchers
+
+
 @contextlib.contextmanager
 def user(program: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run another process that uses the private server of `folder`."""
@@ -155,6 +173,7 @@ async def test_the_server_of_a_killed_process_is_replaced(redis_program: str, fo
     data = folder / ".actionhero" / "redis"
     with user(redis_program, data) as parent:
         send(PrivateServer(redis_program, data), "SET actionhero:x value")
+        kill_watchers(folder)
         parent.kill()
         parent.wait()
     [orphan] = servers_in(folder)
@@ -165,6 +184,40 @@ async def test_the_server_of_a_killed_process_is_replaced(redis_program: str, fo
         [server] = servers_in(folder)
         assert server != orphan
     assert servers_in(folder) == []
+
+
+def test_a_server_ends_after_its_last_user_was_killed(redis_program: str, folder: Path) -> None:
+    """Within seconds, with its data; not before, and not if the next user comes in time."""
+    data = folder / "redis"
+    with user(redis_program, data) as starter, user(redis_program, data) as joined:
+        [server], [watcher] = servers_in(folder), watchers_of(folder)
+        send(PrivateServer(redis_program, data), "SET actionhero:x value")
+        starter.kill()
+        starter.wait()
+        with pytest.raises(psutil.TimeoutExpired):
+            server.wait(2.5)
+        joined.kill()
+        joined.wait()
+        server.wait(15)
+        watcher.wait(15)
+
+    with user(redis_program, data):
+        [after] = servers_in(folder)
+        assert after != server
+        assert "value" in send(PrivateServer(redis_program, data), "GET actionhero:x")
+
+
+def test_the_watcher_ends_with_its_server(redis_program: str, folder: Path) -> None:
+    """One watches all servers of a folder, one after the other."""
+    server = PrivateServer(redis_program, folder / "redis")
+    for _ in range(3):
+        server = PrivateServer(redis_program, folder / "redis")
+        server.start()
+        [watcher] = watchers_of(folder)
+        server.stop()
+
+    watcher.wait(15)
+    assert watchers_of(folder) == []
 
 
 async def test_a_server_with_other_users_is_not_an_orphan(redis_program: str, folder: Path) -> None:
@@ -241,6 +294,7 @@ def test_a_hanging_orphan_is_killed(
     monkeypatch.setattr("actionhero_redis.private_server.STOP_TIMEOUT_SECONDS", 0.2)
     monkeypatch.setattr("actionhero_redis.server_process.RESPONSE_TIMEOUT_SECONDS", 0.1)
     with user(redis_program, folder / "redis") as parent:
+        kill_watchers(folder)
         parent.kill()
     [orphan] = servers_in(folder)
     orphan.send_signal(signal.SIGSTOP)
@@ -260,6 +314,7 @@ def test_a_reused_process_id_is_not_killed(
     monkeypatch.setattr("actionhero_redis.private_server.STOP_TIMEOUT_SECONDS", 0.1)
     monkeypatch.setattr("actionhero_redis.server_process.RESPONSE_TIMEOUT_SECONDS", 0.1)
     with user(redis_program, folder / "redis") as parent:
+        kill_watchers(folder)
         parent.kill()
     [orphan] = servers_in(folder)
     orphan.send_signal(signal.SIGSTOP)

@@ -8,8 +8,10 @@ even if it is killed:
 | `start.lock` | the process that is starting or stopping the server | mutual exclusion |
 | `users.lock` | every process that uses the server, shared | the last user stops the server |
 | `server.lock` | the server itself, which inherits it | the server is running |
+| `watcher.lock` | the process of `server_watcher.py` | it watches `users.lock` |
 
-A running server without users was left behind by a process that was killed.
+A running server without users was left behind by a process that was killed. The watcher stops it
+within seconds; if the watcher was killed too, the next start does.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -131,6 +134,7 @@ class PrivateServer:
                     self._shut_down()
             if not self._is_running():
                 self._launch()
+                self._start_watcher()
             self._wait_for_response()
             # No process can have locked it in between: that requires `start.lock`.
             users.try_lock(shared=True)
@@ -174,6 +178,19 @@ class PrivateServer:
         if process.returncode != 0:
             raise self._start_error(process.stdout.decode(errors="replace"))
         logger.debug("started %s on %s", self._program, socket)
+
+    def _start_watcher(self) -> None:
+        """Start the process that stops the server when all of its users were killed."""
+        program = Path(__file__).with_name("server_watcher.py")
+        with contextlib.suppress(OSError):
+            # Isolated, so that it starts in the time that Python itself takes. It daemonizes.
+            subprocess.run(  # noqa: S603 - this interpreter
+                [sys.executable, "-I", "-S", str(program), str(self._folder.absolute())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,
+            )
 
     def _wait_for_response(self) -> None:
         started = time.monotonic()
