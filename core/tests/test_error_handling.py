@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +15,7 @@ from actionhero import (
     ErrorType,
     Middleware,
     Outcome,
+    ServiceUnavailable,
     TypedError,
 )
 from actionhero.testing import running_app
@@ -172,3 +175,39 @@ async def test_errors_outside_of_calls_are_handled_like_those_of_calls(
     assert [record.getMessage() for record in caplog.records if record.exc_info] == [
         "joining failed: secret of ours"
     ]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM])
+async def test_exhausted_resources_are_an_unavailable_service(
+    number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not an error of the action; the log names the resource."""
+
+    class Exhausted(Action):
+        name = "exhausted"
+
+        async def run(self) -> None:
+            raise OSError(number, os.strerror(number))
+
+    async with running_app(Exhausted) as app:
+        with pytest.raises(ServiceUnavailable, match="has no resources left") as raised:
+            await app.call("exhausted")
+
+    assert raised.value.retry_after_seconds == 1
+    assert os.strerror(number) in caplog.text
+
+
+async def test_other_errors_of_the_system_are_errors_of_the_action() -> None:
+    """Such as a file that does not exist."""
+
+    class Missing(Action):
+        name = "missing"
+
+        async def run(self) -> None:
+            raise FileNotFoundError(errno.ENOENT, "no such file")
+
+    async with running_app(Missing) as app:
+        with pytest.raises(TypedError) as raised:
+            await app.call("missing")
+
+    assert raised.value.type is ErrorType.ACTION_RUN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import traceback
 from collections.abc import Callable
@@ -31,6 +32,12 @@ Translation = Callable[[Any], TypedError]
 
 logger = logging.getLogger("actionhero.call")
 
+#: The errors of a machine without file descriptors, memory or disk space.
+_EXHAUSTED = frozenset(
+    # Windows has no quotas.
+    getattr(errno, name, None)
+    for name in ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ENOSPC", "EDQUOT")
+) - {None}
 #: The message of an unexpected exception for clients. Its own text is only logged.
 INTERNAL_ERROR = "Internal error"
 
@@ -196,6 +203,10 @@ class ErrorHandler:
             translation = self._translations.get(type_)
             if translation is not None:
                 return translation(error)
+        if isinstance(error, OSError) and error.errno in _EXHAUSTED:
+            return ServiceUnavailable(
+                "The server has no resources left for this action", retry_after_seconds=1
+            )
         return None
 
 

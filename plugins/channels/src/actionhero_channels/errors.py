@@ -29,7 +29,7 @@ async def translate_redis_errors() -> AsyncIterator[None]:
 
     try:
         yield
-    except (*TRANSIENT_ERRORS, TimeoutError) as error:
+    except (*TRANSIENT_ERRORS, OSError) as error:
         raise ServiceUnavailable(
             "Channels are not available", retry_after_seconds=RETRY_SECONDS
         ) from error

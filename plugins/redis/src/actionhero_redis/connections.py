@@ -12,6 +12,7 @@ from redis.asyncio.cluster import ClusterPubSub
 from redis.asyncio.connection import UnixDomainSocketConnection
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException
 from redis.retry import Retry as BlockingRetry
@@ -153,6 +154,10 @@ class Connector:
         if self._store.kind is StoreKind.MEMORY:
             # Memory needs no check, and fakeredis does not implement it as redis-py expects.
             options["health_check_interval"] = 0
+        else:
+            # Otherwise each connection reads the version from a file, which fails with an `OSError`
+            # when there are no file descriptors left.
+            options["driver_info"] = DriverInfo(lib_version=redis.__version__)
         url = self._store.url
         if url is not None:
             options |= {"username": url.username, "password": url.password, **url.options}

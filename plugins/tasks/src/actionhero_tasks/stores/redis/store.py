@@ -392,5 +392,5 @@ class RedisStore(JobStore):
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except RedisError as error:
+        except (RedisError, OSError) as error:
             raise StoreUnavailable(f"Redis: {error}") from error
