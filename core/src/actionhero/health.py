@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import shutil
 from contextvars import Context
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,9 +15,22 @@ from actionhero.initializer import Initializer, has_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 #: The time limit of a health check.
 CHECK_SECONDS = 5.0
+#: The free disk space below which a disk is full.
+MIN_FREE_BYTES = 1_048_576
+
+
+def check_disk_space(folder: Path) -> None:
+    """Check the disk of a folder in which a part of the application writes.
+
+    Raises:
+        OSError: The disk is full, or the folder does not exist.
+    """
+    if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
+        raise OSError(errno.ENOSPC, "the disk is full; free space on it", str(folder))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
+import shutil
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
@@ -327,3 +328,31 @@ async def test_a_health_check_does_not_wait_for_a_transaction(people: Any, tmp_p
         await holding
 
         assert [(check.name, check.healthy) for check in checks] == [("database", True)]
+
+
+async def test_a_start_with_an_unusable_file_names_its_folder_and_disk(
+    people: Any, tmp_path: Path
+) -> None:
+    """There is no server that could be started."""
+    url = f"sqlite://{tmp_path / 'missing' / 'file.sqlite3'}"
+
+    with pytest.raises(UnavailableError) as raised:
+        async with running_app(plugin, people, environ={"DATABASE_URL": url}):
+            pass
+
+    assert "check that its folder exists and can be written" in str(raised.value)
+    assert "start it" not in str(raised.value)
+
+
+async def test_a_file_on_a_full_disk_is_not_ready(
+    people: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although it can be read."""
+    url = f"sqlite://{tmp_path / 'file.sqlite3'}"
+    async with running_app(plugin, people, environ={"DATABASE_URL": url}) as app:
+        await app.get(Database).ping()
+        usage = shutil.disk_usage(tmp_path)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=4096))
+
+        with pytest.raises(OSError, match="the disk is full"):
+            await app.get(Database).ping()

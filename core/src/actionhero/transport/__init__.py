@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from actionhero.health import Diagnosis as Diagnosis
     from actionhero.health import Finding as Finding
     from actionhero.health import Health as Health
+    from actionhero.health import check_disk_space as check_disk_space
     from actionhero.identifier import new_identifier as new_identifier
     from actionhero.inputs.annotations import members as members
     from actionhero.inputs.annotations import parts as parts
@@ -93,7 +94,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.call": ["WithInputs", "WithoutInputs"],
         "actionhero.connection": ["TRACE_FIELDS"],
         "actionhero.errors": ["ABSENT"],
-        "actionhero.health": ["Diagnosis", "Finding", "Health"],
+        "actionhero.health": ["Diagnosis", "Finding", "Health", "check_disk_space"],
         "actionhero.identifier": ["new_identifier"],
         "actionhero.inputs.annotations": ["members", "parts", "with_portable_typed_dicts"],
         "actionhero.inputs.fields": ["InputField", "input_names"],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from actionhero import ConfigurationError, RunMode, UnavailableError
+from actionhero import ConfigurationError, RunMode
 from actionhero.cli import configure_logs, format_option, write_rows
 from actionhero.settings import AppSettings
 from actionhero_db.configuration import database_url
@@ -242,7 +242,4 @@ def _with_engine(app: Application, use: Callable[[Engine], Awaitable[Result]]) -
     try:
         return asyncio.run(run())
     except DBConnectionError as error:
-        raise UnavailableError(
-            f"the database at {database.url} cannot be used: {error}; start it, or set "
-            "DATABASE_URL to one that is running"
-        ) from error
+        raise database.unavailable_error(error) from error

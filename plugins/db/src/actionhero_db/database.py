@@ -10,7 +10,8 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from actionhero import PluginError, Transactions
+from actionhero import PluginError, Transactions, UnavailableError
+from actionhero.transport import check_disk_space
 from actionhero_db.after_commit import AfterCommitRunner, run_callback
 from actionhero_db.url import DatabaseUrl, Dialect
 
@@ -240,12 +241,21 @@ class Database(Transactions):
 
     # -- lifecycle -------------------------------------------------------------------------------
 
+    def unavailable_error(self, error: Exception) -> UnavailableError:
+        """Return the error of an application whose database cannot be used, with the remedy."""
+        remedy = "start it, or set DATABASE_URL to one that is running"
+        if self.url.file is not None:
+            remedy = "check that its folder exists and can be written, and that its disk has space"
+        return UnavailableError(f"the database at {self.url} cannot be used: {error}; {remedy}")
+
     async def ping(self) -> None:
         """Raise if the database does not respond."""
         file = self.url.file
         if file is not None:
             # On a separate connection: the shared one may be in a long transaction.
             await asyncio.to_thread(_read_schema_version, str(file))
+            # Reading succeeds on a full disk.
+            check_disk_space(file.absolute().parent)
             return
         await (await self.connection()).execute_query("SELECT 1")
 

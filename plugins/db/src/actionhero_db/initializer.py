@@ -7,7 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
-from actionhero import BootError, Initializer, RunMode, Transactions, UnavailableError
+from actionhero import BootError, Initializer, RunMode, Transactions
 from actionhero.settings import AppSettings
 from actionhero_db.configuration import database_url
 from actionhero_db.database import Database
@@ -69,10 +69,7 @@ class DatabaseInitializer(Initializer):
         except BootError:
             raise
         except Exception as error:
-            raise UnavailableError(
-                f"the database at {database.url} cannot be used: {error}; start it, or set "
-                "DATABASE_URL to one that is running"
-            ) from error
+            raise database.unavailable_error(error) from error
         await migrate_at_startup(app, database)
         self._previous_context = current_context()
         await database.activate()

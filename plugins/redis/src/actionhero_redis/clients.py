@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from actionhero import RunMode, ServiceUnavailable
+from actionhero.transport import check_disk_space
 from actionhero_redis.client_set import ClientSet
 from actionhero_redis.shareable import require_shareable
 from actionhero_redis.store import StoreKind
@@ -207,6 +208,8 @@ class RedisClients:
         """Raise the error of the driver if Redis does not respond."""
         if self._reachable:
             await self.execute("PING", idempotent=True)
+        if self._private is not None and self._private.joined:
+            check_disk_space(self._private.folder)
 
     async def aclose(self) -> None:
         """Close the clients of the running event loop; another loop closes its own."""

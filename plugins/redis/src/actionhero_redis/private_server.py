@@ -62,7 +62,8 @@ class PrivateServer:
 
     def __init__(self, program: str, folder: Path) -> None:
         self._program = program
-        self._folder = folder
+        #: The folder of its data.
+        self.folder = folder
         # Between the threads of this process; `start.lock` is between processes.
         self._lock = threading.Lock()
         self._users: FileLock | None = None
@@ -72,7 +73,7 @@ class PrivateServer:
     def socket(self) -> Path | None:
         """The socket of the server; `None` before the first start in this folder."""
         with contextlib.suppress(OSError):
-            socket = Path((self._folder / "socket").read_text(encoding="utf-8"))
+            socket = Path((self.folder / "socket").read_text(encoding="utf-8"))
             # Every user can write to the temporary folder, so its owner is checked.
             if socket.parent.stat().st_uid == os.geteuid():
                 return socket
@@ -93,12 +94,12 @@ class PrivateServer:
             if self._closed:
                 raise UnavailableError("the private redis server is not available during shutdown")
             try:
-                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 with self._locked():
                     self._join()
             except OSError as error:
                 raise UnavailableError(
-                    f"folder {str(self._folder)!r} of the private redis server cannot be used: "
+                    f"folder {str(self.folder)!r} of the private redis server cannot be used: "
                     f"{error.strerror or error}; set ACTIONHERO_APP__DATA_DIR to a writable folder "
                     "on a local disk, or set REDIS_URL"
                 ) from error
@@ -122,7 +123,7 @@ class PrivateServer:
 
     def _join(self) -> None:
         was_joined = self._users is not None
-        users = self._users or FileLock(self._folder / "users.lock")
+        users = self._users or FileLock(self.folder / "users.lock")
         try:
             is_only_user = users.try_lock()
             if self._is_running():
@@ -146,10 +147,10 @@ class PrivateServer:
 
     def _launch(self) -> None:
         socket = self._create_socket_path()
-        pid_file, log = self._folder / "redis.pid", self._folder / "redis.log"
+        pid_file, log = self.folder / "redis.pid", self.folder / "redis.log"
         pid_file.unlink(missing_ok=True)
         log.write_bytes(b"")
-        lock = FileLock(self._folder / "server.lock")
+        lock = FileLock(self.folder / "server.lock")
         lock.try_lock()
         try:
             process = subprocess.run(  # noqa: S603 - a program that the operator installed
@@ -157,7 +158,7 @@ class PrivateServer:
                     self._program,
                     *("--port", "0"),
                     *("--unixsocket", str(socket), "--unixsocketperm", "700"),
-                    *("--dir", str(self._folder)),
+                    *("--dir", str(self.folder)),
                     *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
                     *("--maxmemory-policy", "noeviction"),
                     *("--logfile", str(log), "--pidfile", str(pid_file)),
@@ -185,7 +186,7 @@ class PrivateServer:
         with contextlib.suppress(OSError):
             # Isolated, so that it starts in the time that Python itself takes. It daemonizes.
             subprocess.run(  # noqa: S603 - this interpreter
-                [sys.executable, "-I", "-S", str(program), str(self._folder.absolute())],
+                [sys.executable, "-I", "-S", str(program), str(self.folder.absolute())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -205,9 +206,9 @@ class PrivateServer:
             timeout_seconds = LOAD_TIMEOUT_SECONDS if is_loading else START_TIMEOUT_SECONDS
             if time.monotonic() - started > timeout_seconds:
                 raise UnavailableError(
-                    f"the private redis server in {str(self._folder)!r} does not respond; see "
-                    f"{str(self._folder / 'redis.log')!r}, end the process whose id is in "
-                    f"{str(self._folder / 'redis.pid')!r}, or set REDIS_URL"
+                    f"the private redis server in {str(self.folder)!r} does not respond; see "
+                    f"{str(self.folder / 'redis.log')!r}, end the process whose id is in "
+                    f"{str(self.folder / 'redis.pid')!r}, or set REDIS_URL"
                 )
             time.sleep(POLL_SECONDS)
 
@@ -219,20 +220,20 @@ class PrivateServer:
             server_process.send_command(socket, b"SHUTDOWN")
         if not self._stops_within(STOP_TIMEOUT_SECONDS if accepts_commands else 0):
             for send_signal in (server_process.terminate, server_process.kill):
-                send_signal(self._folder / "redis.pid", os.path.basename(self._program))
+                send_signal(self.folder / "redis.pid", os.path.basename(self._program))
                 if self._stops_within(STOP_TIMEOUT_SECONDS):
                     break
             else:
                 raise UnavailableError(
-                    f"the private redis server in {str(self._folder)!r} does not stop; end the "
-                    f"process whose id is in {str(self._folder / 'redis.pid')!r}"
+                    f"the private redis server in {str(self.folder)!r} does not stop; end the "
+                    f"process whose id is in {str(self.folder / 'redis.pid')!r}"
                 )
         self._remove_socket()
 
     # -- state of the server -------------------------------------------------------------------
 
     def _is_running(self) -> bool:
-        return is_locked(self._folder / "server.lock")
+        return is_locked(self.folder / "server.lock")
 
     def _is_listening(self) -> bool:
         socket = self.socket
@@ -248,7 +249,7 @@ class PrivateServer:
 
     def _log(self) -> str:
         try:
-            return (self._folder / "redis.log").read_text(encoding="utf-8", errors="replace")
+            return (self.folder / "redis.log").read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
 
@@ -257,7 +258,7 @@ class PrivateServer:
         reason = lines[-1] if lines else "no output"
         return UnavailableError(
             f"the private redis server ({self._program}) did not start: {reason}; the full log is "
-            f"{str(self._folder / 'redis.log')!r}. Fix the cause, or set REDIS_URL"
+            f"{str(self.folder / 'redis.log')!r}. Fix the cause, or set REDIS_URL"
         )
 
     # -- files ---------------------------------------------------------------------------------
@@ -265,19 +266,19 @@ class PrivateServer:
     def _create_socket_path(self) -> Path:
         """Return the path of the next server's socket, recorded for the processes that join."""
         self._remove_socket()
-        socket = self._folder.absolute() / "redis.sock"
+        socket = self.folder.absolute() / "redis.sock"
         if len(os.fsencode(socket)) > MAX_SOCKET_PATH_BYTES:
             socket = Path(tempfile.mkdtemp(prefix="actionhero-redis-")) / "redis.sock"
-        new = self._folder / "socket.new"
+        new = self.folder / "socket.new"
         new.write_text(str(socket), encoding="utf-8")
-        new.replace(self._folder / "socket")
+        new.replace(self.folder / "socket")
         return socket
 
     def _remove_socket(self) -> None:
         socket = self.socket
         if socket is None:
             return
-        (self._folder / "socket").unlink(missing_ok=True)
+        (self.folder / "socket").unlink(missing_ok=True)
         if socket.parent.name.startswith("actionhero-redis-"):
             shutil.rmtree(socket.parent, ignore_errors=True)
         else:
@@ -286,11 +287,11 @@ class PrivateServer:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold `start.lock`."""
-        lock = FileLock(self._folder / "start.lock")
+        lock = FileLock(self.folder / "start.lock")
         if not lock.wait(LOCK_TIMEOUT_SECONDS):
             raise UnavailableError(
                 "another process has been starting or stopping the private redis server in "
-                f"{str(self._folder)!r} for {LOCK_TIMEOUT_SECONDS:.0f} s; end it, or set REDIS_URL"
+                f"{str(self.folder)!r} for {LOCK_TIMEOUT_SECONDS:.0f} s; end it, or set REDIS_URL"
             )
         try:
             yield

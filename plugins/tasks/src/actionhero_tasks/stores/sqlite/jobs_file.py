@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from actionhero import BootError
+from actionhero.transport import check_disk_space
 from actionhero_tasks.job import StoreUnavailable
 from actionhero_tasks.stores.sqlite import schema
 
@@ -72,9 +73,13 @@ class JobsFile:
             return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
     def ping(self) -> None:
-        """Raise if the file cannot be read."""
+        """Raise if the file cannot be read, or its disk is full."""
         with self.reading() as connection:
             connection.execute("PRAGMA schema_version").fetchone()
+        try:
+            check_disk_space(self._path.parent)
+        except OSError as error:
+            raise StoreUnavailable(str(error)) from error
 
     def ping_nowait(self) -> bool:
         """Call `ping` unless another thread uses the connection; return whether it was called."""
