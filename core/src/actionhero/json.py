@@ -167,6 +167,31 @@ def dumps_pretty(value: Any) -> bytes:
     return _with_pydantic(value, indent=2) + b"\r\n"
 
 
+def has_lone_surrogate(value: Any) -> bool:
+    """Return whether a value contains a text that `dumps` changes."""
+    try:
+        _plain(value, str.encode)
+    except UnicodeEncodeError:
+        return True
+    except (TypeError, ValueError, RecursionError):
+        # It cannot be serialized at all.
+        return False
+    return False
+
+
+def dumps_escaped(value: Any) -> bytes:
+    """Serialize `value` like `dumps`, but with lone surrogates as escapes, which `loads` reads.
+
+    Raises:
+        TypeError: A value cannot be serialized.
+        ValueError: It contains `NaN` or an infinity.
+    """
+    plain = _plain(value, str)
+    return json.dumps(
+        plain, allow_nan=False, separators=(",", ":"), default=lambda item: loads(dumps(item))
+    ).encode()
+
+
 def _syntax_error(error: ValueError, data: bytes | bytearray) -> MalformedRequest:
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
@@ -238,7 +263,9 @@ def _with_repairs(value: Any, indent: int | None) -> bytes:
         raise TypeError
 
     try:
-        return to_json(_plain(value), indent=indent, inf_nan_mode="null", fallback=remember)
+        return to_json(
+            _plain(value, _repair), indent=indent, inf_nan_mode="null", fallback=remember
+        )
     except RecursionError:
         reason = "a value that contains itself, or is nested too deep, cannot be written as JSON"
         raise TypeError(reason) from None
@@ -253,20 +280,28 @@ def _with_repairs(value: Any, indent: int | None) -> bytes:
         raise TypeError(reason) from error
 
 
-def _plain(value: Any) -> Any:
+def _repair(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _plain(value: Any, text: Callable[[str], Any]) -> Any:
     if isinstance(value, Enum):
-        return _plain(value.value)
+        return _plain(value.value, text)
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return text(value)
     if isinstance(value, Mapping):
-        return {_plain(key) if isinstance(key, str) else key: _plain(value[key]) for key in value}
+        return {
+            text(key) if isinstance(key, str) else key: _plain(value[key], text) for key in value
+        }
     if isinstance(value, list | tuple | Set):
-        return [_plain(item) for item in value]
+        return [_plain(item, text) for item in value]
     if hasattr(value, "__pydantic_serializer__"):
-        return _plain(value.__pydantic_serializer__.to_python(value, mode="json", by_alias=True))
+        python = value.__pydantic_serializer__.to_python(value, mode="json", by_alias=True)
+        return _plain(python, text)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
-            field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+            field.name: _plain(getattr(value, field.name), text)
+            for field in dataclasses.fields(value)
         }
     if isinstance(value, Iterator):
         kind = type(value).__qualname__

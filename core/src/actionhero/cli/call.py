@@ -12,6 +12,7 @@ from actionhero.cli.input_options import input_options
 from actionhero.cli.output import (
     StreamWriter,
     configure_logs,
+    refuse_lone_surrogates,
     write_error,
     write_json,
     write_rows,
@@ -161,6 +162,8 @@ def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> No
         if stream.items:
             _write_value(stream.items, format_)
     else:
+        # Before it is encoded, which replaces them.
+        refuse_lone_surrogates(outcome.value)
         try:
             value = outcome_value(outcome)
         except (ConnectionTypeNotFound, TypeError):

@@ -95,8 +95,20 @@ def write_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], fo
         click.echo(text.rstrip())
 
 
+def refuse_lone_surrogates(value: Any) -> None:
+    """Exit with 65 if a value contains a text that cannot be written, instead of changing it."""
+    if json.has_lone_surrogate(value):
+        click.echo("Error: the result contains a lone surrogate, which is not Unicode", err=True)
+        raise SystemExit(EXIT_DATA)
+
+
 def write_json(value: Any) -> None:
-    """Write `value` to stdout as JSON: indented on a terminal, one line in a pipe."""
+    """Write `value` to stdout as JSON: indented on a terminal, one line in a pipe.
+
+    Raises:
+        SystemExit: It contains a lone surrogate, which cannot be written: with 65.
+    """
+    refuse_lone_surrogates(value)
     if sys.stdout.isatty():
         text = json.dumps_pretty(value).decode().replace("\r\n", "\n").rstrip("\n")
     else:

@@ -43,8 +43,10 @@ if TYPE_CHECKING:
     from actionhero.inputs.sources import JsonText as JsonText
     from actionhero.inputs.unsupported import find_unsupported as find_unsupported
     from actionhero.json import dumps as dumps
+    from actionhero.json import dumps_escaped as dumps_escaped
     from actionhero.json import dumps_pretty as dumps_pretty
     from actionhero.json import encode as encode
+    from actionhero.json import has_lone_surrogate as has_lone_surrogate
     from actionhero.json import loads as loads
     from actionhero.logs import add_facts as add_facts
     from actionhero.logs import context_facts as context_facts
@@ -114,7 +116,14 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.inputs.sources": ["JsonText"],
         "actionhero.inputs.schema": ["InputSchema"],
         "actionhero.inputs.unsupported": ["find_unsupported"],
-        "actionhero.json": ["dumps", "dumps_pretty", "encode", "loads"],
+        "actionhero.json": [
+            "dumps",
+            "dumps_escaped",
+            "dumps_pretty",
+            "encode",
+            "has_lone_surrogate",
+            "loads",
+        ],
         "actionhero.logs": ["add_facts", "context_facts", "request_id"],
         "actionhero.outputs": ["OutputSchema", "encode_outcome", "outcome_value"],
         "actionhero.pipeline": ["Pipeline"],

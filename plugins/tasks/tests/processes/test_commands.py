@@ -242,3 +242,70 @@ def test_enqueue_reports_an_earlier_job_with_the_same_key(deployment: Deployment
     assert "no new job: an earlier one with the same key is ready" in second.stderr
     assert third.stdout != first.stdout
     assert third.stderr == ""
+
+
+LONE = """
+
+class Lone(Action):
+    name = "lone"
+
+    async def run(self) -> list[str]:
+        return ["a", chr(0xd800)]
+
+
+class Replaced(Action):
+    name = "replaced"
+
+    async def run(self) -> str:
+        return chr(0xfffd)
+
+
+class Unprintable(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+class Fail(Action):
+    name = "fail"
+    task = {"retries": 0}
+
+    async def run(self) -> None:
+        raise Unprintable
+"""
+
+
+def test_results_that_cannot_be_written_are_an_error(deployment: Deployment) -> None:
+    """Of a call and of a job: a lone surrogate is not replaced, and the exit code is 65."""
+    source = deployment.folder / "sample_app.py"
+    source.write_text(source.read_text() + LONE)
+    id, other = deployment.enqueue("lone"), deployment.enqueue("replaced")
+    deployment.start("worker")
+
+    processes = [
+        deployment.run("call", "lone"),
+        deployment.run("job", "result", "--wait", "30", id),
+    ]
+    valid = deployment.run("job", "result", "--wait", "30", other)
+
+    for process in processes:
+        assert (process.returncode, process.stdout) == (65, "")
+        assert "contains a lone surrogate" in process.stderr
+    assert (valid.returncode, valid.stdout.strip()) == (0, '"\N{REPLACEMENT CHARACTER}"')
+
+
+def test_an_exception_without_a_text_is_logged(deployment: Deployment) -> None:
+    """In the worker too, whose job has an error."""
+    source = deployment.folder / "sample_app.py"
+    source.write_text(source.read_text() + LONE)
+    id = deployment.enqueue("fail")
+    deployment.start("worker")
+
+    status = deployment.wait_for_state(id, JobState.DEAD)
+    call = deployment.run("call", "fail")
+
+    assert status["error"]["message"]
+    assert call.returncode == 1
+    assert "Unprintable" in (deployment.folder / "log").read_text()
+    assert "Unprintable" in call.stderr

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
 from actionhero import ActionNotFound, Connection, Outcome, ServiceUnavailable, Session, TypedError
-from actionhero.transport import encode_outcome, new_identifier
+from actionhero.transport import (
+    dumps_escaped,
+    encode_outcome,
+    has_lone_surrogate,
+    new_identifier,
+)
 from actionhero_tasks.envelope import Envelope, UndecodableJob, encode_error
 from actionhero_tasks.job import Settlement, SettlementKind
 from actionhero_tasks.settings import TasksSettings
@@ -22,6 +28,9 @@ if TYPE_CHECKING:
     from actionhero_tasks.job import Claim
 
 logger = logging.getLogger("actionhero.tasks")
+
+#: U+FFFD, with which the encoder replaces lone surrogates.
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 
 
 class JobConnection(Connection):
@@ -150,6 +159,10 @@ class JobRunner:
             except BaseException as failure:  # noqa: BLE001 - the author's serializers
                 outcome = self._pipeline.encoding_error_outcome(claim.action, failure)
             else:
+                if REPLACEMENT in result and has_lone_surrogate(outcome.value):
+                    # As it is: whether it can be written depends on the reader.
+                    with contextlib.suppress(TypeError, ValueError):
+                        result = dumps_escaped(outcome.value)
                 done = Settlement(claim.id, claim.token, SettlementKind.DONE, result=result)
                 return done, outcome
         assert outcome.error is not None  # noqa: S101 - a success has returned
