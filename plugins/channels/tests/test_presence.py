@@ -122,9 +122,8 @@ async def test_a_member_that_returns_while_members_expire_is_present(
         await channels.broadcast("club", "after")
         await observer.wait_for(deliveries=1)
 
-        assert [each.message for each in observer.presence][1:] == [
-            '{"event":"join","presenceKey":"2"}'
-        ]
+        # It has not left: there is no event of its end that a second join could follow.
+        assert [each.message for each in observer.presence][1:] == []
         assert await channels.members("club") == ["1", "2"]
 
 
@@ -150,3 +149,50 @@ async def test_a_paused_redis_loses_nothing_with_history(
         assert was_blocked
         assert [each.id for each in subscriber.deliveries] == [before, during, after]
         assert subscriber.gaps == []
+
+
+async def test_silence_of_redis_is_not_the_end_of_members(
+    application: Any, redis_server: ThrowAwayRedis
+) -> None:
+    """After an outage no member leaves or joins; a process that crashed is noticed later."""
+    environ = {"REDIS_URL": redis_server.url}
+    async with (
+        running_app(redis_plugin, plugin, application, environ=environ) as one,
+        running_app(redis_plugin, plugin, application, environ=environ) as two,
+    ):
+        observer, guest = RecordingSubscriber(), RecordingSubscriber()
+        first, second = one.get(Channels), two.get(Channels)
+        await first.subscribe(observer, "club", session=Session(values={"userId": 1}))
+        await second.subscribe(guest, "club", session=Session(values={"userId": 2}))
+        await observer.wait_for(presence=2)
+        client, presence = one.get(RedisClients).client, first._presence
+
+        async def advance_clock(seconds: int) -> None:
+            members = presence._members("club")
+            checked = members.removesuffix("members") + "checked"
+            keys: list[Any] = await client.zrange(members, 0, -1)
+            for key in keys:
+                await client.zincrby(members, -seconds * 1000, key)
+                await client.delete(presence._connections("club", key))
+            await client.decrby(checked, seconds * 1000)
+
+        await presence.expire("club")
+        await advance_clock(120)
+        # The heartbeats of both processes, one after the other.
+        await presence.join("club", "1", "a")
+        await presence.expire("club")
+        await second._presence.join("club", "2", "b")
+        await second._presence.expire("club")
+        after_outage = await first.members("club")
+        for _ in range(4):
+            await advance_clock(30)
+            await presence.join("club", "1", "a")
+            await presence.expire("club")
+        await observer.wait_for(presence=3)
+
+        assert after_outage == ["1", "2"]
+        assert await first.members("club") == ["1"]
+        assert [each.message for each in observer.presence][1:] == [
+            '{"event":"join","presenceKey":"2"}',
+            '{"event":"leave","presenceKey":"2"}',
+        ]

@@ -29,7 +29,8 @@ _JOIN: Final = Script(
     NOW_MS
     + """
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-local first = redis.call('ZCARD', KEYS[2]) == 0
+-- A member whose connections have expired is still one until it is removed, which is an event.
+local first = redis.call('ZCARD', KEYS[2]) == 0 and not redis.call('ZSCORE', KEYS[1], ARGV[2])
 redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
 redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[2])
@@ -54,10 +55,20 @@ end
     idempotent=True,
 )
 
-# KEYS: members. Returns the expired ones.
+# KEYS: members, the time of the last check. ARGV: time to live. Returns the expired members.
+# If no process has checked for longer than a heartbeat, Redis was away or its clock was changed:
+# the silence is not the end of all members, and they begin anew.
 _EXPIRED: Final = Script(
     NOW_MS
     + """
+local last = tonumber(redis.call('GET', KEYS[2]) or now)
+redis.call('SET', KEYS[2], now, 'PX', 4 * ARGV[1])
+if now - last > ARGV[1] * 0.45 or now < last then
+  for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+    redis.call('ZADD', KEYS[1], now + ARGV[1], key)
+  end
+  redis.call('PEXPIRE', KEYS[1], 2 * ARGV[1])
+end
 return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
 """,
     idempotent=True,
@@ -109,10 +120,14 @@ class Presence:
         return await ExpiringSet(self._clients, self._members(channel)).members()
 
     async def expire(self, channel: str) -> None:
-        """Remove the members without a recent heartbeat, and publish an event for each."""
+        """Remove the members without a recent heartbeat, and publish an event for each.
+
+        After an outage of Redis all members are kept for another `ttl_ms`.
+        """
         members = (self._members(channel),)
         redis_channel = self._broadcasts.redis_channel(channel)
-        for key in await self._run(_EXPIRED, members):
+        checked = self._clients.key("channels", f"{{{channel}}}", "checked")
+        for key in await self._run(_EXPIRED, (*members, checked), self._ttl_ms):
             event = _encode_event(channel, "leave", key.decode())
             await self._run(_EXPIRE, members, key, redis_channel, event)
 
