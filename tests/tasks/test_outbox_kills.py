@@ -239,8 +239,12 @@ class Shop:
     params=["sqlite and the embedded store", "postgresql and redis", "postgresql alone"]
 )
 async def shop(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Shop]:
-    if request.param == "sqlite and the embedded store":
-        shop = Shop(tmp_path, {})
+    if request.param != "postgresql and redis":
+        environ = {}
+        if request.param == "postgresql alone":
+            # Its store adds the jobs over the connection of the transaction.
+            environ = {"DATABASE_URL": request.getfixturevalue("postgres_url")}
+        shop = Shop(tmp_path, environ)
         yield shop
         await shop.end()
         return

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from actionhero import ServiceUnavailable
+from actionhero_tasks.job import StoreUnavailable
 from actionhero_tasks.job_message import job_in, message_of, record_in
 from actionhero_tasks.reports import JobId
 from actionhero_tasks.stores.store import JobStore
@@ -105,7 +106,14 @@ class TransactionalEnqueuer:
         if type(store).add_in_transaction is JobStore.add_in_transaction:
             return None
         async with self._transactions.driver_connection() as connection:
-            return None if connection is None else await store.add_in_transaction(connection, jobs)
+            try:
+                return (
+                    None if connection is None else await store.add_in_transaction(connection, jobs)
+                )
+            except StoreUnavailable as error:
+                raise ServiceUnavailable(
+                    "The queue of jobs is not available", retry_after_seconds=1
+                ) from error
 
     async def _write(self, outbox: Outbox, jobs: list[NewJob]) -> list[JobId]:
         """Write jobs to the outbox, except those whose key another job has."""
