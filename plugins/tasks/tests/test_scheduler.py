@@ -10,6 +10,7 @@ import pytest
 
 from actionhero import Action, Inputs, PluginError, RunMode
 from actionhero_tasks import JobState, Task, Tasks
+from actionhero_tasks.doctor_checks import diagnose
 from actionhero_tasks.schedule import times_of
 from actionhero_tasks.worker.scheduler import Scheduler, is_ahead
 
@@ -277,3 +278,21 @@ def test_a_last_time_is_ahead_after_a_period_and_at_most_three_hours(
 
     assert is_ahead(times_of(task), now + int(hours * 3_600_000), now) is expected
     assert not is_ahead(times_of(task), now - 1, now)
+
+
+async def test_doctor_reports_a_last_time_of_a_wrong_clock(tasks_app: Callable[..., Any]) -> None:
+    """With the schedule."""
+    async with tasks_app(Tick, mode=RunMode.CLI) as app:
+        store = app.get(Tasks).store
+        store.last_fire_time("tick", store.now_ms() + 60 * MINUTE_MS)
+        wrong = [
+            item for item in diagnose(app.app, deploy=False) if item.check == "tasks.schedules"
+        ]
+        store.reset_fire_time("tick", store.fire_times()["tick"], store.now_ms())
+        right = [
+            item for item in diagnose(app.app, deploy=False) if item.check == "tasks.schedules"
+        ]
+
+    assert [str(item.finding) for item in wrong] == ["warning"]
+    assert wrong[0].message.startswith("the last time of 'tick' is 3")
+    assert right == []
