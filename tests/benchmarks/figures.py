@@ -143,6 +143,19 @@ FIGURES = (
         "tasks.median", "an idle worker starts a job, median", 50, 5, "ms", lower_is_better=True
     ),
     Figure("tasks.p99", "an idle worker starts a job, p99", 100, 20, "ms", lower_is_better=True),
+    Figure(
+        "tasks.postgres.enqueue", "50 calls that enqueue in PostgreSQL vs in Redis, rate", 0.5, 0.8
+    ),
+    Figure("tasks.postgres.single", "one call after the other, vs in Redis, rate", None, 0.5),
+    Figure("tasks.postgres.drain", "running 10,000 small jobs vs in Redis, rate", 0.4, 0.6),
+    Figure(
+        "tasks.postgres.median",
+        "an idle worker starts a job in PostgreSQL, median",
+        20,
+        5,
+        "ms",
+        lower_is_better=True,
+    ),
     Figure("tasks.waiting", "concurrent waiting jobs of one process", 64, 1000, "jobs"),
     Figure("tasks.waiting.1000", "the same, with --concurrency 1000", 1000, None, "jobs"),
     Figure(

@@ -137,3 +137,8 @@ def environment() -> dict[str, str]:
     """Return the environment of a started program, without variables that change its behaviour."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {**inherited, "PYTHONPATH": str(ROOT), "ACTIONHERO_ENV": "production", "COLUMNS": "100"}
+
+
+def pin(pid: int, core: str) -> None:
+    """Let a process, and those that it starts, run on one core only."""
+    subprocess.run(["taskset", "-a", "-cp", core, str(pid)], check=True, capture_output=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from typing import Any
@@ -81,6 +82,18 @@ async def enqueue(count: int) -> None:
     tasks = await _tasks()
     for number in range(count):
         await tasks.enqueue(Job, {"number": number})
+
+
+async def enqueue_at_once(count: int, calls: int) -> None:
+    """Enqueue jobs by several calls at once."""
+    tasks = await _tasks()
+    numbers = iter(range(count))
+
+    async def call() -> None:
+        for number in numbers:
+            await tasks.enqueue(Job, {"number": number})
+
+    await asyncio.gather(*(call() for _ in range(calls)))
 
 
 async def enqueue_many(count: int) -> None:

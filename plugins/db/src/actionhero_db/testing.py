@@ -134,6 +134,11 @@ class ThrowAwayPostgres:
         return new_database(self.url)
 
     @property
+    def pid(self) -> int:
+        """The id of its first process; 0 while it is stopped."""
+        return 0 if self._process is None else self._process.pid
+
+    @property
     def log(self) -> str:
         """The log of the server, for failure messages."""
         path = self._folder / "postgres.log"
