@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from actionhero import Action, BootError, hookimpl
-from actionhero_tasks import Tasks
+import actionhero_db.plugin
+import actionhero_redis.plugin
+import actionhero_tasks.plugin
+from actionhero import Action, App, BootError, RunMode, hookimpl
+from actionhero.settings.sources import read_sources
+from actionhero_tasks import Tasks, TasksSettings
 from actionhero_tasks.brokers.backend import BrokerBackend
-from actionhero_tasks.store_factory import open_store
+from actionhero_tasks.store_factory import open_store, select_store
 from actionhero_tasks.stores.backend import StoreBackend
 from actionhero_tasks.stores.sqlite.store import SqliteStore
 
@@ -224,3 +228,87 @@ async def test_backends_are_collected_once(tasks_app: Any, tmp_path: Path) -> No
         open_store(app.app).close()
 
     assert calls == [1]
+
+
+POSTGRES = {"DATABASE_URL": "postgres://ada:hunter2@127.0.0.1:1/shop"}
+REDIS = {"REDIS_URL": "redis://127.0.0.1:1/0"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "settings", "name"),
+    [
+        pytest.param({}, {}, "embedded", id="neither"),
+        pytest.param(POSTGRES, {}, "postgres", id="PostgreSQL"),
+        pytest.param({"DATABASE_URL": "sqlite:///a.sqlite3"}, {}, "embedded", id="SQLite"),
+        pytest.param({**POSTGRES, **REDIS}, {}, "redis", id="both"),
+        pytest.param({**POSTGRES, **REDIS}, {"store": "postgres"}, "postgres", id="by name"),
+    ],
+)
+async def test_the_urls_select_the_store(
+    tmp_path: Path, environ: dict[str, str], settings: dict[str, Any], name: str
+) -> None:
+    """Redis before PostgreSQL before the file."""
+    plugins = [actionhero_db.plugin, actionhero_redis.plugin, actionhero_tasks.plugin]
+    sources = read_sources(tmp_path, environ=environ)
+    app = App.from_plugins(plugins, sources, RunMode.CLI, [TasksSettings(**settings)])
+
+    assert select_store(app).name == name
+
+
+@pytest.mark.parametrize(
+    ("plugins", "environ", "message"),
+    [
+        pytest.param(
+            [],
+            POSTGRES,
+            "tasks.store is 'postgres', and actionhero-db is not installed, or in "
+            r"plugins.disabled; pip install actionhero-tasks\[postgres\]$",
+            id="without actionhero-db",
+        ),
+        pytest.param(
+            [actionhero_db.plugin],
+            {"DATABASE_URL": "sqlite:///a.sqlite3"},
+            "tasks.store is 'postgres', and DATABASE_URL is not the URL of a PostgreSQL database; "
+            "set it, such as postgres://user:password@host:5432/name$",
+            id="with SQLite",
+        ),
+    ],
+)
+async def test_the_postgres_store_requires_a_postgres_url(
+    tmp_path: Path, plugins: list[Any], environ: dict[str, str], message: str
+) -> None:
+    """The error has the remedy."""
+    sources = read_sources(tmp_path, environ=environ)
+    settings = [TasksSettings(store="postgres")]
+    app = App.from_plugins([*plugins, actionhero_tasks.plugin], sources, RunMode.CLI, settings)
+
+    with pytest.raises(BootError, match=message):
+        select_store(app)
+
+
+async def test_production_requires_a_server_or_the_name_of_the_file_store(tmp_path: Path) -> None:
+    """The error has all three remedies."""
+    sources = read_sources(tmp_path, environ={"ACTIONHERO_ENV": "production"})
+    app = App.from_plugins([actionhero_tasks.plugin], sources, RunMode.CLI)
+
+    with pytest.raises(BootError) as raised:
+        select_store(app)
+
+    for remedy in ("set REDIS_URL", "or DATABASE_URL", "ACTIONHERO_TASKS__STORE=embedded"):
+        assert remedy in str(raised.value)
+
+
+async def test_the_schema_of_the_postgres_store_is_configurable(
+    tasks_app: Any, postgres_url: str
+) -> None:
+    """Such as if an administrator has created it."""
+    async with tasks_app(
+        plugins=(actionhero_db.plugin,),
+        environ={"DATABASE_URL": postgres_url},
+        postgres_schema="background",
+    ) as app:
+        tables = await app.get(Tasks).use(
+            lambda store: store._rows("SELECT schemaname FROM pg_tables WHERE tablename = 'jobs'")
+        )
+
+    assert [tuple(row) for row in tables] == [("background",)]

@@ -49,7 +49,9 @@ async def connect(options: Mapping[str, Any], timeout_seconds: float) -> Any:
         options: The arguments of `asyncpg.connect`.
         timeout_seconds: The longest time to wait.
     """
-    return await asyncpg.connect(**options, timeout=timeout_seconds)
+    # Its annotation is an integer.
+    open_connection: Any = asyncpg.connect
+    return await open_connection(**options, timeout=timeout_seconds)
 
 
 class BlockingConnections:

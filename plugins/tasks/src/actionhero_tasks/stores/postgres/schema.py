@@ -152,7 +152,7 @@ async def _create(connection: Any, schema: str) -> int | None:
             found = "SELECT EXISTS(SELECT FROM pg_namespace WHERE nspname = $1)"
             if not await connection.fetchval(found, schema):
                 await connection.execute(f'CREATE SCHEMA "{schema}"')
-            folder = resources.files(__package__) / "sql"
+            folder = resources.files("actionhero_tasks.stores.postgres") / "sql"
             for name in _FILES:
                 text = (folder / f"{name}.sql").read_text(encoding="utf-8")
                 await connection.execute(render(text, schema))

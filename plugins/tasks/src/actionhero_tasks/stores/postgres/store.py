@@ -103,7 +103,9 @@ class PostgresStore(JobStore):
         if not isinstance(connection, (asyncpg.Connection, PoolConnectionProxy)):
             return None
         try:
-            return list(await connection.fetchval(self._render(ADD), *values_of(jobs)))
+            driver: Any = connection
+            ids: list[str] = await driver.fetchval(self._render(ADD), *values_of(jobs))
+            return ids
         except CONNECTION_ERRORS as error:
             raise StoreUnavailable(f"PostgreSQL: {describe(error)}") from error
 
@@ -161,7 +163,8 @@ class PostgresStore(JobStore):
         )
         self._steps.end(worker_id)
         self._due.pop(worker_id, None)
-        claims, rejected = [], []
+        claims: list[Claim] = []
+        rejected: list[str] = []
         for row in rows:
             if row[0] is None:
                 self._due[worker_id] = time.monotonic() + row[1] / 1000
