@@ -74,6 +74,9 @@ _FASTAPI_DATA = "vs FastAPI, SQLAlchemy"
 _LITESTAR = "vs Litestar, SQLAlchemy"
 _BY_HAND = "vs aiohttp, Tortoise ORM, by hand"
 
+#: The job stores, and one with a message broker.
+STORES = ("embedded", "redis", "postgres", "rabbitmq")
+
 FIGURES = (
     Figure("in_process.W2", f"W2 in process, {_TUNED}", 0.85, 1.1),
     Figure("in_process.W2b", f"W2b in process, {_TUNED}"),
@@ -116,6 +119,40 @@ FIGURES = (
         1.0,
         "s",
         lower_is_better=True,
+    ),
+    *(
+        Figure(
+            f"growth.{operation}.{store}",
+            f"{title} with 1,000,000 waiting jobs vs with 1,000, {store}",
+            1.2,
+            1.05,
+            lower_is_better=True,
+        )
+        for store in STORES
+        for operation, title in (("enqueue", "enqueuing a job"), ("claim", "running a job"))
+    ),
+    *(
+        Figure(
+            f"growth.fan_out.{store}",
+            f"fan_out_status of 100,000 jobs, {store}",
+            100,
+            10,
+            "ms",
+            lower_is_better=True,
+        )
+        for store in STORES
+        if store != "rabbitmq"
+    ),
+    *(
+        Figure(
+            f"growth.{operation}.embedded",
+            f"{title} of 1,000,000 jobs, embedded",
+            20,
+            3,
+            "ms",
+            lower_is_better=True,
+        )
+        for operation, title in (("list", "a list of 100"), ("counts", "the counts"))
     ),
     Figure("sockets.calls.by hand", "calls of 50 sockets vs aiohttp, hand-written", 1.6, 2.1),
     Figure("sockets.calls.FastAPI", f"calls of 50 sockets {_FASTAPI}", 2.2, 2.8),

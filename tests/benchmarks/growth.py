@@ -1,4 +1,4 @@
-"""The growth of costs: pages of long lists, and users with many sessions.
+"""The growth of costs: pages of long lists, users with many sessions, and waiting jobs.
 
 The elapsed time is measured, as most of the cost is that of PostgreSQL and Redis. Tables of both
 lengths are read in turn.
@@ -10,6 +10,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.benchmarks import growth_of_jobs
 from tests.benchmarks.figures import Reading, median
 
 from actionhero.testing import running_app
@@ -39,8 +40,9 @@ VALUES ('Ada', 'ada@example.com', '', now(), now())
 
 
 def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
-    """Return the requested figures: `growth.cursor_page`, `growth.page`, `growth.sessions`."""
-    return asyncio.run(_measure(set(keys)))
+    """Return the requested figures, such as `growth.cursor_page` and `growth.claim.redis`."""
+    keys = set(keys)
+    return asyncio.run(_measure(keys)) | growth_of_jobs.measure(keys)
 
 
 async def _measure(keys: set[str]) -> dict[str, Reading]:
