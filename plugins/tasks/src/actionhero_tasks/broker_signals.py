@@ -75,9 +75,9 @@ class BrokerSignals:
         Raises:
             BootError: The actors of the application cannot be declared.
         """
-        activate(self)
         if self._app.mode is not RunMode.CLI or self._app.plugins.implementers(HOOK):
             importlib.import_module("dramatiq")
+        activate(self)
 
     def deactivate(self) -> None:
         """Restore dramatiq's global broker."""

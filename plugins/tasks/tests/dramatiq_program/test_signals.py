@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import dramatiq
 import pytest
-from dramatiq.middleware import SkipMessage
+from dramatiq.middleware import CurrentMessage, SkipMessage, TimeLimit
+from dramatiq.results import Results
+from dramatiq.results.backends import StubBackend
+from dramatiq.worker import WorkerThread
 
 import actionhero_db.plugin
 import actionhero_redis.plugin
 from actionhero import Action, Inputs, RunMode, hookimpl
 from actionhero_redis.testing import ThrowAwayRedis, throw_away_redis
 from actionhero_tasks import Task, Tasks
-from actionhero_tasks.dramatiq.signals import SignalTable
+from actionhero_tasks.dramatiq.signals import ON_EVENT_LOOP, SignalTable, needs_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -306,6 +310,45 @@ async def test_middleware_added_before_the_start_is_called(
         dramatiq.get_broker()._added.clear()  # type: ignore[attr-defined]
 
     assert recorder.of(id) == SUCCESS
+
+
+async def test_a_patched_worker_thread_runs_actions(
+    tasks_app: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the patch imitates the attributes of the method."""
+    names: list[str] = []
+    process_message = WorkerThread.process_message
+
+    class Patch:
+        __code__ = process_message.__code__
+
+        def __get__(self, thread: Any, owner: Any = None) -> Any:
+            return self if thread is None else functools.partial(self, thread)
+
+        def __call__(self, thread: Any, message: Any) -> None:
+            names.append(message.actor_name)
+            process_message(thread, message)
+
+    monkeypatch.setattr(WorkerThread, "process_message", Patch())
+    async with tasks_app(Double) as app:
+        job = await app.get(Tasks).wait(await app.get(Tasks).enqueue(Double))
+
+    assert (names, job.result) == (["double"], 2)
+
+
+def test_middleware_is_recognized_by_its_attributes() -> None:
+    """One with a backend or that interrupts threads needs threads; an attribute overrides it."""
+
+    class Slots(dramatiq.Middleware):
+        __slots__ = ()
+
+    results = Results(backend=StubBackend())
+
+    assert [needs_thread(item) for item in (results, TimeLimit(), CurrentMessage(), Slots())] == [
+        *(True, True, False, False)
+    ]
+    setattr(results, ON_EVENT_LOOP, True)
+    assert not needs_thread(results)
 
 
 def test_signals_that_no_middleware_implements_have_no_hooks() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from dramatiq import Actor, Message
@@ -47,6 +48,8 @@ _JOB_SIGNALS: Final = (
     "before_nack",
     "after_nack",
 )
+#: The folder of dramatiq.
+_FOLDER: Final = dramatiq_worker.__file__.removesuffix("worker.py")
 #: Options that this package adds to messages of actions.
 _OWN_OPTIONS: Final = frozenset({"encrypted", "secret_names", "request_id", "user", "is_text"})
 
@@ -328,6 +331,7 @@ class ApplicationBroker(JobBroker):
 
 def _is_patched(function: Any) -> bool:
     """Return whether a package has replaced a function of dramatiq."""
-    return not function.__code__.co_filename.startswith(
-        dramatiq_worker.__file__.removesuffix("worker.py")
+    # A wrapper may imitate all attributes of the function.
+    return type(function) is not FunctionType or not function.__code__.co_filename.startswith(
+        _FOLDER
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dramatiq import Middleware
 from dramatiq.middleware import Retries, ShutdownNotifications, TimeLimit
@@ -43,9 +43,8 @@ class SignalTable:
         ordered = self._middleware if signal.startswith("before_") else self._middleware[::-1]
         inherited = getattr(Middleware, signal, None)
         for middleware in ordered:
-            if getattr(type(middleware), signal, None) is not inherited or signal in vars(
-                middleware
-            ):
+            is_own = signal in getattr(middleware, "__dict__", ())
+            if is_own or getattr(type(middleware), signal, None) is not inherited:
                 yield getattr(middleware, signal), middleware
 
 
@@ -58,7 +57,7 @@ def needs_thread(middleware: Middleware) -> bool:
     declared = getattr(middleware, ON_EVENT_LOOP, None)
     if declared is not None:
         return not declared
-    attributes = vars(middleware)
+    attributes: dict[str, Any] = getattr(middleware, "__dict__", {})
     if any("backend" in name for name in attributes):
         return True
     return any(
