@@ -89,7 +89,10 @@ class JobFactory:
         message: JobMessageFields,
     ) -> NewJob:
         """Return a new job for a message of dramatiq, as `create` does."""
-        return next(self._create(action, [inputs], delay, None, queue, priority, None, message))
+        try:
+            return next(self._create(action, [inputs], delay, None, queue, priority, None, message))
+        except (ActionNotFound, InvalidInput) as error:
+            raise _error_of_author(error, action) from None
 
     def _create(
         self,

@@ -141,6 +141,25 @@ async def test_the_inputs_of_a_sent_action_are_validated(tasks_app: Callable[...
     assert counts == []
 
 
+async def test_invalid_inputs_in_a_call_are_no_error_of_the_client(
+    tasks_app: Callable[..., Any],
+) -> None:
+    """As with `Tasks.enqueue`."""
+
+    class SendInvalid(Action):
+        """Send a message without inputs."""
+
+        name = "send-invalid"
+
+        async def run(self) -> None:
+            dramatiq.get_broker().get_actor("number:add").send()
+
+    async with tasks_app(Add, SendInvalid, mode=RunMode.CLI) as app:
+        outcome = await app.connect().outcome("send-invalid")
+
+    assert isinstance(outcome.error.__cause__, TypeError)
+
+
 async def test_positional_arguments_are_inputs_in_their_order(
     tasks_app: Callable[..., Any],
 ) -> None:

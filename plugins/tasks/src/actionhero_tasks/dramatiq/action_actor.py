@@ -43,7 +43,8 @@ class ActionActor(Actor[Any, Any]):
             run,
             broker=broker,
             actor_name=action.name,
-            queue_name=task.queue,
+            # Without the limits of a `Queue`.
+            queue_name=str(task.queue),
             priority=task.priority,
             options={},
         )
