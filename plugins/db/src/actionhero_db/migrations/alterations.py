@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tortoise.fields.relational import ForeignKeyFieldInstance, ManyToManyFieldInstance
 
+from actionhero_db.migrations.indexes import existing_on
 from actionhero_db.url import Dialect
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ async def _replace_reference(editor: Any, model: type[Model], name: str) -> None
         drop = "DROP FOREIGN KEY" if is_mysql else "DROP CONSTRAINT"
         await editor._run_sql(f"ALTER TABLE {table} {drop} {editor.quote(constraint)}")
     if not field.db_constraint:
+        if is_mysql and not field.index:
+            await _drop_index(editor, model, column)
         return
     related = field.related_model
     target = column_of(related, field.to_field_instance.model_field_name)
@@ -68,6 +71,15 @@ async def _replace_reference(editor: Any, model: type[Model], name: str) -> None
         f"REFERENCES {_table(editor, related)} ({editor.quote(target)}) "
         f"ON DELETE {field.on_delete}"
     )
+
+
+async def _drop_index(editor: Any, model: type[Model], column: str) -> None:
+    """Drop the index that MySQL created for a reference."""
+    if editor.collect_sql:
+        return
+    for index in await existing_on(editor.client, model):
+        if index.columns == (column,) and not index.unique:
+            await editor._run_sql(editor._drop_index_sql(model, index.name))
 
 
 _POSTGRES_CONSTRAINTS = """

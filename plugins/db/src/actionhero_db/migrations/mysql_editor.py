@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from tortoise.fields.relational import ForeignKeyFieldInstance
@@ -74,7 +75,23 @@ class MySqlEditor(Definitions, MySQLSchemaEditor):
                 f"UPDATE {self._table(model)} SET {column} = {value} "  # noqa: S608
                 f"WHERE {column} IS NULL"
             )
+        types = (
+            field.get_for_dialect(self.DIALECT, "SQL_TYPE") for field in (old_field, new_field)
+        )
+        if len(set(types)) > 1:
+            old_field = await self._modify(model, old_field, new_field)
         await super()._alter_field(model, old_field, new_field)
+
+    async def _modify(self, model: type[Model], old_field: Any, new_field: Any) -> Any:
+        """Change the type of a column, and return the field as it is then.
+
+        Tortoise's own adds a statement in the form of PostgreSQL.
+        """
+        modified = copy(new_field)
+        modified.source_field = old_field.source_field or old_field.model_field_name
+        await self._run_sql(self._build_modify_column_sql(model, modified, self._table(model)))
+        modified.index, modified.unique = old_field.index, old_field.unique
+        return modified
 
     async def alter_description(self, model: type[Model]) -> None:
         """Change the comment of a table."""
