@@ -32,6 +32,7 @@ class UseStore(Protocol):
         Raises:
             ServiceUnavailable: The store cannot be reached.
         """
+        ...
 
 
 class TransactionalEnqueuer:

@@ -21,7 +21,7 @@ class OutboxRow(Model):
     # Milliseconds since the epoch, by the clock of the database.
     created_ms = fields.BigIntField()
 
-    class Meta:
+    class Meta(Model.Meta):
         """The name of the table."""
 
         table = "actionhero_outbox"
