@@ -143,7 +143,7 @@ def _embedded(stack: ExitStack) -> JobStore:
     from actionhero_tasks.stores.sqlite.store import SqliteStore
 
     # In memory: the speed of the disk is not measured here.
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/dev/shm")))  # noqa: S108
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/dev/shm")))
     store = SqliteStore(folder, result_ttl_ms=3_600_000)
     stack.callback(store.close)
     return store
