@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,7 +17,7 @@ from dramatiq.middleware import AsyncIO, Shutdown, TimeLimit, TimeLimitExceeded
 from dramatiq.results import ResultFailure, Results
 from dramatiq.results.backends import StubBackend
 
-from actionhero import BootError, RunMode, hookimpl
+from actionhero import BootError, RunMode, hookimpl, logs
 from actionhero_tasks import JobState, Tasks
 from actionhero_tasks.job import NewJob
 from actionhero_tasks.testing import drain
@@ -54,6 +57,56 @@ async def test_an_actor_runs_in_a_thread(tasks_app: Callable[..., Any]) -> None:
     assert job.inputs == {"args": [1], "b": 2}
     assert record is not None
     assert record.priority == 3
+
+
+async def test_a_running_actor_is_cancelled(tasks_app: Callable[..., Any]) -> None:
+    """Its thread is interrupted, and runs the next job."""
+    started = threading.Event()
+    interrupted: list[type[BaseException]] = []
+
+    @dramatiq.actor
+    def wait() -> None:
+        started.set()
+        try:
+            while True:
+                time.sleep(0.001)
+        except BaseException as error:
+            interrupted.append(type(error))
+            raise
+
+    async with tasks_app() as app:
+        tasks = app.get(Tasks)
+        id = wait.send().message_id
+        await asyncio.to_thread(started.wait, 30)
+        requested = await tasks.cancel(id)
+        job = await tasks.wait(id)
+        while not interrupted:  # noqa: ASYNC110 - an event of a thread
+            await asyncio.sleep(0.01)
+
+    assert (requested, job.state) == (True, JobState.CANCELLED)
+    assert interrupted == [JobInterrupted]
+
+
+async def test_log_lines_of_an_actor_have_the_id_of_its_job(tasks_app: Callable[..., Any]) -> None:
+    """Of each job, although the threads are shared."""
+    stream = io.StringIO()
+    logs.configure("info", "json", colors=False, stream=stream)
+
+    @dramatiq.actor
+    def note(number: int) -> None:
+        logging.getLogger("shop").info("noted %d", number)
+
+    try:
+        async with tasks_app() as app:
+            ids = [note.send(number).message_id for number in range(20)]
+            for id in ids:
+                await app.get(Tasks).wait(id)
+    finally:
+        logs.shutdown()
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    jobs = {line["message"]: line.get("job") for line in lines if line["logger"] == "shop"}
+    assert jobs == {f"noted {number}": id for number, id in enumerate(ids)}
 
 
 async def test_an_asynchronous_actor_runs_on_the_event_loop(tasks_app: Callable[..., Any]) -> None:

@@ -15,6 +15,7 @@ from dramatiq.errors import DecodeError
 from dramatiq.middleware import Interrupt, raise_thread_exception
 from dramatiq.worker import WorkerThread
 
+from actionhero.transport import context_facts
 from actionhero_tasks.dramatiq.messages import JobMessage, encode_exception
 from actionhero_tasks.job import Settlement, SettlementKind
 
@@ -171,6 +172,8 @@ class _Thread(WorkerThread):
         """Process a message as dramatiq does."""
         if message is _END:
             return
+        # The thread does not have the context of the job.
+        context_facts.set({"job": message.claim.id})
         # The exception may be raised after the message was processed.
         with contextlib.suppress(JobInterrupted):
             with self._lock:
