@@ -609,3 +609,42 @@ def test_jobs_are_committed_or_rolled_back_with_a_transaction(
 async def test_a_connection_of_another_database_is_declined(store: PostgresStore) -> None:
     """The transaction is still usable."""
     assert await store.add_in_transaction(object(), [new_job()]) is None
+
+
+def test_concurrent_transactions_lock_keys_and_fan_outs_in_one_order() -> None:
+    """In any order of their jobs, so there is no deadlock."""
+    with throw_away_postgres() as server:
+        stores = [PostgresStore(options_of(server), "jobs", result_ttl_ms=60_000) for _ in range(4)]
+        for batch in "abc":
+            stores[0].open_batch(batch, None)
+
+        def use(number: int) -> int:
+            store, worker_id = stores[number], f"worker-{number}"
+            store.register_worker(worker_id)
+            ended = 0
+            for _ in range(25):
+                jobs = [
+                    new_job(batch=name, key=name, deduplication_window_ms=1, priority=number)
+                    for name in "abc"
+                ]
+                jobs += [new_job(batch=name) for name in "abc"]
+                store.add(jobs if number % 2 else jobs[::-1])
+                claims, _ = store.settle_and_claim(worker_id, None, 20)
+                kinds = (SettlementKind.DONE, SettlementKind.DEAD, SettlementKind.CANCEL)
+                settlements = [
+                    new_settlement(claim, kind)
+                    for claim, kind in zip(claims, itertools.cycle(kinds), strict=False)
+                ]
+                store.settle_and_claim(worker_id, None, 0, settlements)
+                ended += len(settlements)
+            return ended
+
+        with ThreadPoolExecutor(4) as executor:
+            ended = sum(executor.map(use, range(4)))
+        batches = [stores[0].batch(name) for name in "abc"]
+        for store in stores:
+            store.close()
+        log = server.log
+
+    assert "deadlock" not in log
+    assert sum(batch.completed + batch.failed for batch in batches if batch) == ended

@@ -7,10 +7,14 @@ RETURNS text[] LANGUAGE plpgsql :PLANNER AS $$
 DECLARE
     results text[] := ids;
     first text;
+    at bigint;
 BEGIN
-    FOR at IN 1..cardinality(ids) LOOP
-        CONTINUE WHEN job_keys[at] IS NULL
-            OR EXISTS (SELECT FROM tasks.jobs j WHERE j.id = ids[at]);
+    -- In one order, so that two transactions do not wait for each other.
+    FOR at IN
+        SELECT k.at FROM unnest(job_keys) WITH ORDINALITY AS k(key, at)
+        WHERE k.key IS NOT NULL ORDER BY k.key, k.at
+    LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM tasks.jobs j WHERE j.id = ids[at]);
         -- Without a lock: while a key is valid, its transactions do not wait for one another.
         SELECT k.id INTO first FROM tasks.keys k WHERE k.key = job_keys[at] AND k.until_ms > now;
         IF NOT FOUND AND windows[at] > 0 THEN
@@ -76,6 +80,9 @@ BEGIN
             schedules[1], now
         ) WHERE results[1] = ids[1];
         RETURN results;
+    END IF;
+    IF batches IS NOT NULL THEN
+        PERFORM FROM tasks.batches b WHERE b.id = ANY (batches) ORDER BY b.id FOR NO KEY UPDATE;
     END IF;
     WITH added AS (
         INSERT INTO tasks.jobs

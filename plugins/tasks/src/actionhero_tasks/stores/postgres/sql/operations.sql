@@ -3,8 +3,12 @@
 -- Deletes the keys of cancelled jobs, unless newer jobs have them.
 CREATE FUNCTION tasks.free_keys(ids text[]) RETURNS void LANGUAGE plpgsql :PLANNER AS $$
 BEGIN
-    DELETE FROM tasks.keys k USING tasks.jobs j
-    WHERE j.id = ANY (ids) AND j.state::integer = :CANCELLED AND k.key = j.key AND k.id = j.id;
+    -- In the order of `claim_keys`.
+    DELETE FROM tasks.keys WHERE ctid = ANY (ARRAY(
+        SELECT k.ctid FROM tasks.keys k JOIN tasks.jobs j ON k.key = j.key AND k.id = j.id
+        WHERE j.id = ANY (ids) AND j.state::integer = :CANCELLED
+        ORDER BY k.key FOR UPDATE OF k
+    ));
 END $$;
 
 -- Cancels a job, or requests the cancellation of a running one.
@@ -27,8 +31,8 @@ BEGIN
         old.queue, -(old.state <> :DELAYED)::integer, -(old.state = :DELAYED)::integer,
         -(old.state = :DELAYED AND old.attempts > 0)::integer
     );
-    PERFORM tasks.count_in_batches(ARRAY[job_id], 1);
     PERFORM tasks.free_keys(ARRAY[job_id]);
+    PERFORM tasks.count_in_batches(ARRAY[job_id], 1);
     RETURN true;
 END $$;
 

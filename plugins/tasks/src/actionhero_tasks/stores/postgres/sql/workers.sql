@@ -63,8 +63,9 @@ BEGIN
         count(*) FILTER (WHERE state IN (:READY, :SUSPECT))
     INTO ended_ids, number FROM returned;
     IF ended_ids IS NOT NULL THEN
-        PERFORM tasks.count_in_batches(ended_ids, 1);
+        -- Keys before fan-outs, as in all transactions.
         PERFORM tasks.free_keys(ended_ids);
+        PERFORM tasks.count_in_batches(ended_ids, 1);
     END IF;
     -- Jobs are ready, or places of limited queues are free.
     PERFORM pg_notify(:CHANNEL, '');
