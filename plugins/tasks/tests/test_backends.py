@@ -22,9 +22,10 @@ from actionhero_tasks.stores.sqlite.store import SqliteStore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dramatiq import Broker
+
     from actionhero import Application
     from actionhero_tasks.broker_url import BrokerUrl
-    from actionhero_tasks.brokers.message_broker import MessageBroker
     from actionhero_tasks.stores.outbox import Outbox
     from actionhero_tasks.stores.store import JobStore
 
@@ -65,7 +66,7 @@ class TinBackend(BrokerBackend):
     schemes: ClassVar[frozenset[str]] = frozenset({"tin", "tins"})
     form: ClassVar[str] = "tin://host"
 
-    def open(self, app: Application, url: BrokerUrl) -> MessageBroker:
+    def open(self, app: Application, url: BrokerUrl) -> Broker:
         raise NotImplementedError
 
 

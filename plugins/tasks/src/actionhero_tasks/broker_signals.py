@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from actionhero_tasks.dramatiq.application_broker import ApplicationBroker
     from actionhero_tasks.job import NewJob
     from actionhero_tasks.job_factory import JobFactory
+    from actionhero_tasks.stores.job_source import JobSource
     from actionhero_tasks.stores.store import JobStore
 
 HOOK = "actionhero_tasks_middleware"
@@ -27,6 +28,7 @@ class BrokerSignals:
     Args:
         app: The application.
         open_store: Returns the job store.
+        open_source: Returns where workers get the jobs from.
         jobs: Creates the jobs of actions.
         use: Calls a function with the job store.
     """
@@ -35,11 +37,13 @@ class BrokerSignals:
         self,
         app: Application,
         open_store: Callable[[], JobStore],
+        open_source: Callable[[], JobSource],
         jobs: JobFactory,
         use: Callable[[Callable[[JobStore], object]], Awaitable[object]],
     ) -> None:
         self._app = app
         self._open_store = open_store
+        self._open_source = open_source
         self._jobs = jobs
         self._use = use
         self._broker: ApplicationBroker | None = None
@@ -64,6 +68,7 @@ class BrokerSignals:
                 self._jobs,
                 self._defer,
                 [item for _, item in collected],
+                self._open_source,
             )
         return self._broker
 

@@ -8,7 +8,13 @@ from actionhero import BootError
 from actionhero.transport import Diagnosis, Finding
 from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
 from actionhero_tasks.settings import TasksSettings
-from actionhero_tasks.store_factory import open_store, runs_embedded, select_broker, select_store
+from actionhero_tasks.store_factory import (
+    open_delivery,
+    open_store,
+    runs_embedded,
+    select_broker,
+    select_store,
+)
 
 if TYPE_CHECKING:
     from actionhero import Application
@@ -84,15 +90,17 @@ def _check_schedules(app: Application, store: JobStore) -> list[Diagnosis]:
 
 
 def _check_broker(app: Application, store: JobStore) -> list[Diagnosis]:
-    url = app.get(TasksSettings).broker_url
-    if url is None:
+    delivery = open_delivery(app, store)
+    if delivery is None:
         return []
     try:
-        store.ping()
+        delivery.ping()
     except BrokerUnavailable as error:
         message = f"{error}; jobs are stored, and run when it is available again"
         return [Diagnosis("tasks.broker", Finding.FAILED, message)]
-    message = f"ready jobs are delivered through {select_broker(app, url).title} at {url.address}"
+    finally:
+        delivery.close()
+    message = f"ready jobs are delivered through {delivery.place}"
     return [Diagnosis("tasks.broker", Finding.OK, message)]
 
 

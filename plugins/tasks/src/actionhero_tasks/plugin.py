@@ -58,7 +58,7 @@ def actionhero_tasks_stores() -> list[StoreBackend]:
 
 @hookimpl
 def actionhero_tasks_brokers() -> list[BrokerBackend]:
-    from actionhero_tasks.brokers.backends import RabbitmqBackend
+    from actionhero_tasks.brokers.rabbitmq import RabbitmqBackend
 
     return [RabbitmqBackend()]
 

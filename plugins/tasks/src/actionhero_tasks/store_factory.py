@@ -1,4 +1,4 @@
-"""Opens the job store, and the message broker, that the settings select."""
+"""Opens the job store, and the delivery through a message broker, that the settings select."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_tasks.broker_url import BrokerUrl
     from actionhero_tasks.brokers.backend import BrokerBackend
+    from actionhero_tasks.brokers.delivery import BrokerDelivery
     from actionhero_tasks.stores.outbox import Outbox
     from actionhero_tasks.stores.store import JobStore
 
@@ -102,36 +103,48 @@ def validate_store_settings(app: Application) -> list[str]:
 
 
 def open_store(app: Application) -> JobStore:
-    """Open the store that the settings select, with the message broker, if one is set.
+    """Open the store that the settings select.
 
     Raises:
         BootError: The store cannot be used.
-        StoreUnavailable: The store cannot be reached. The broker is connected on first use.
+        StoreUnavailable: The store cannot be reached.
     """
-    backend = select_store(app)
-    store = backend.open(app)
+    store = select_store(app).open(app)
     store.queue_limits = limits_of(app)
-    url = app.get(TasksSettings).broker_url
-    outbox = store.outbox()
-    if url is None:
-        if outbox is not None and app.mode is not RunMode.CLI:
+    if app.get(TasksSettings).broker_url is None and app.mode is not RunMode.CLI:
+        outbox = store.outbox()
+        if outbox is not None:
             # Jobs that were sent to a broker that is no longer configured.
             reset_sent_jobs(outbox, store.now_ms() + 1)
-        return store
-    if outbox is None:
-        store.close()
-        raise BootError(
-            f"tasks.broker_url is set, and the store {backend.name!r} supports no broker; remove "
-            "the URL, or select another store with tasks.store"
-        )
-    from actionhero_tasks.brokers.brokered_store import BrokeredStore
+    return store
 
+
+def open_delivery(app: Application, store: JobStore) -> BrokerDelivery | None:
+    """Open the delivery of jobs through the broker of the settings; `None` if there is none.
+
+    The broker is connected on first use.
+
+    Raises:
+        BootError: The store supports no broker.
+    """
+    url = app.get(TasksSettings).broker_url
+    if url is None:
+        return None
+    from actionhero_tasks.brokers.delivery import BrokerDelivery
+
+    outbox = store.outbox()
+    if outbox is None:
+        raise BootError(
+            f"tasks.broker_url is set, and the store {select_store(app).name!r} supports no "
+            "broker; remove the URL, or select another store with tasks.store"
+        )
     counts = outbox.sent_counts()
     for queue in store.queue_limits.keys() & counts:
         # They are not delivered by the broker any more.
         outbox.reset_sent(queue, store.now_ms() + 1, counts[queue])
-    queues = {str(task_of(action).queue) for action in app.actions}
-    return BrokeredStore(store, outbox, select_broker(app, url).open(app, url), queues)
+    backend = select_broker(app, url)
+    queues = sorted({str(task_of(action).queue) for action in app.actions})
+    return BrokerDelivery(store, outbox, backend, backend.open(app, url), url.address, queues)
 
 
 def reset_sent_jobs(outbox: Outbox, before_ms: int) -> None:

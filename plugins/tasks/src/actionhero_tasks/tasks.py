@@ -22,7 +22,7 @@ from actionhero_tasks.job import InvalidText, JobState, StoreUnavailable
 from actionhero_tasks.job_factory import JobFactory
 from actionhero_tasks.reports import FanOut, Job, job_of
 from actionhero_tasks.single_thread_executor import SingleThreadExecutor
-from actionhero_tasks.store_factory import open_store
+from actionhero_tasks.store_factory import open_delivery, open_store
 from actionhero_tasks.transactional_enqueuer import TransactionalEnqueuer, ids_of
 
 if TYPE_CHECKING:
@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
     from actionhero import Action, Application
     from actionhero.transport import RegisteredAction
+    from actionhero_tasks.brokers.delivery import BrokerDelivery
     from actionhero_tasks.dramatiq.application_broker import ApplicationBroker
     from actionhero_tasks.job import JobRecord, NewJob
     from actionhero_tasks.reports import JobId
+    from actionhero_tasks.stores.job_source import JobSource
     from actionhero_tasks.stores.store import JobStore
 
 Result = TypeVar("Result")
@@ -64,8 +66,11 @@ class Tasks:
         self._jobs = JobFactory(app, self.encryption)
         self._open_lock = threading.Lock()
         self._store: JobStore | None = None
+        self._delivery: BrokerDelivery | None = None
         self._enqueuer: TransactionalEnqueuer | None = None
-        self.signals = BrokerSignals(app, lambda: self.store, self._jobs, self.use)
+        self.signals = BrokerSignals(
+            app, lambda: self.store, lambda: self.source, self._jobs, self.use
+        )
         self._chain = EnqueueChain(app, self.signals)
         # One thread, because a store has one connection.
         self._executor = SingleThreadExecutor("tasks")
@@ -321,8 +326,22 @@ class Tasks:
         """The store, opened on first access. Its methods block."""
         with self._open_lock:
             if self._store is None:
-                self._store = open_store(self._app)
+                store = open_store(self._app)
+                try:
+                    self._delivery = open_delivery(self._app, store)
+                except BaseException:
+                    store.close()
+                    raise
+                if self._delivery is not None:
+                    self._delivery.start()
+                self._store = store
             return self._store
+
+    @property
+    def source(self) -> JobSource:
+        """Where workers get the jobs from: the store, or the queues of a message broker."""
+        store = self.store
+        return store if self._delivery is None else self._delivery.source
 
     async def use(self, function: Callable[[JobStore], Result]) -> Result:
         """Call `function` with the store in the store's thread, and return its result.
@@ -334,18 +353,23 @@ class Tasks:
             return await self._run_in_store(function)
 
     async def check(self) -> None:
-        """Raise the store's error if it cannot be used now.
+        """Raise the error of the store, or of the broker, if it cannot be used now.
 
-        Once the store is open, no thread is involved, unless it is busy or uses a message broker.
+        Once the store is open, no thread is involved, unless it is busy or there is a broker.
         """
         store = self._store
         if store is None or not await store.ping_nowait():
             await self._executor.run(lambda: self.store.ping())
+        if self._delivery is not None:
+            # Not in the thread of the store, for which the broker may take too long.
+            await asyncio.to_thread(self._delivery.ping)
 
     def close(self) -> None:
-        """Close the store, and restore dramatiq's global broker."""
+        """Send what was not sent to the broker, close the store, and restore dramatiq's broker."""
         self.signals.deactivate()
         self._executor.shutdown()
+        if self._delivery is not None:
+            self._delivery.close()
         if self._store is not None:
             self._store.close()
 

@@ -17,8 +17,8 @@ from actionhero.identifier import new_identifier
 from actionhero_db.url import DatabaseUrl
 from actionhero_redis.testing import ThrowAwayRedis, throw_away_redis
 from actionhero_tasks import JobState, Tasks
-from actionhero_tasks.brokers.brokered_store import BrokeredStore
-from actionhero_tasks.brokers.rabbitmq import RabbitmqMessageBroker
+from actionhero_tasks.brokers.delivery import BrokerDelivery
+from actionhero_tasks.brokers.rabbitmq import RabbitmqBackend, rabbitmq_broker
 from actionhero_tasks.dramatiq.broker import JobBroker
 from actionhero_tasks.job import NewJob, StoreUnavailable
 from actionhero_tasks.stores.postgres.backend import connection_options
@@ -51,12 +51,13 @@ def postgres_store(request: pytest.FixtureRequest) -> JobStore:
     return PostgresStore(connection_options(url.credentials), "jobs", result_ttl_ms=60_000)
 
 
-def rabbitmq_store(request: pytest.FixtureRequest) -> JobStore:
-    inner = redis_store(request)
-    outbox = inner.outbox()
+def open_delivery(store: JobStore, request: pytest.FixtureRequest) -> BrokerDelivery:
+    outbox = store.outbox()
     assert outbox is not None
-    url = request.getfixturevalue("rabbitmq_server").url
-    return BrokeredStore(inner, outbox, RabbitmqMessageBroker(url, "rabbit"))
+    broker = rabbitmq_broker(request.getfixturevalue("rabbitmq_server").url)
+    delivery = BrokerDelivery(store, outbox, RabbitmqBackend(), broker, "rabbit")
+    delivery.start()
+    return delivery
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +66,15 @@ def redis_for_brokers() -> Iterator[ThrowAwayRedis]:
         yield server
 
 
-@pytest.fixture(
-    params=[embedded_store, redis_store, postgres_store, rabbitmq_store],
-    ids=["embedded", "redis", "postgres", "rabbitmq"],
-)
+@pytest.fixture(params=["embedded", "redis", "postgres", "rabbitmq"])
 def broker(request: pytest.FixtureRequest) -> Iterator[JobBroker]:
-    store: JobStore = request.param(request)
-    yield JobBroker(store, [Retries(min_backoff=1, max_backoff=10)])
+    stores = {"embedded": embedded_store, "postgres": postgres_store}
+    store = stores.get(request.param, redis_store)(request)
+    delivery = open_delivery(store, request) if request.param == "rabbitmq" else None
+    source = None if delivery is None else delivery.source
+    yield JobBroker(store, [Retries(min_backoff=1, max_backoff=10)], source)
+    if delivery is not None:
+        delivery.close()
     store.close()
 
 

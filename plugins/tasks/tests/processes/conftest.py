@@ -20,8 +20,6 @@ import redis
 from actionhero_db.testing import throw_away_postgres
 from actionhero_db.url import DatabaseUrl
 from actionhero_redis.testing import throw_away_redis
-from actionhero_tasks.brokers.brokered_store import BrokeredStore
-from actionhero_tasks.brokers.rabbitmq import RabbitmqMessageBroker
 from actionhero_tasks.stores.postgres.backend import connection_options
 from actionhero_tasks.stores.postgres.store import PostgresStore
 from actionhero_tasks.stores.redis.store import RedisStore
@@ -172,20 +170,13 @@ class Deployment:
         assert process.returncode == 0, process.stderr
         return process.stdout.strip()
 
-    def store(self) -> JobStore:
-        """Open the job store in this process."""
-        store = self._inner_store()
-        outbox = store.outbox()
-        if self.rabbitmq is None or outbox is None:
-            return store
-        return BrokeredStore(store, outbox, RabbitmqMessageBroker(self.rabbitmq.url, "127.0.0.1"))
-
     @property
     def server(self) -> ThrowAwayRedis | ThrowAwayPostgres | None:
         """The server of the store; `None` for the embedded store."""
         return self.redis or self.postgres
 
-    def _inner_store(self) -> JobStore:
+    def store(self) -> JobStore:
+        """Open the job store in this process."""
         if self.postgres is not None:
             url = DatabaseUrl.parse(f"{self.postgres.url}/postgres")
             options = connection_options(url.credentials)

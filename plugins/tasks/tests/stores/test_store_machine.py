@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import redis
@@ -13,12 +13,13 @@ from plugins.tasks.tests.stores.store_machine import StoreMachine
 
 from actionhero_db.url import DatabaseUrl
 from actionhero_redis.testing import throw_away_redis
-from actionhero_tasks.brokers.brokered_store import BrokeredStore
-from actionhero_tasks.brokers.rabbitmq import RabbitmqMessageBroker
+from actionhero_tasks.brokers.delivery import BrokerDelivery
+from actionhero_tasks.brokers.rabbitmq import RabbitmqBackend, rabbitmq_broker
 from actionhero_tasks.stores.postgres.backend import connection_options
 from actionhero_tasks.stores.postgres.store import PostgresStore
 from actionhero_tasks.stores.redis.store import RedisStore
 from actionhero_tasks.stores.sqlite.store import SqliteStore
+from actionhero_tasks.testing.delivered_store import DeliveredStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,13 +103,12 @@ def in_redis_with_rabbitmq(
             inner = open_redis(redis_server, prefix)
             outbox = inner.outbox()
             assert outbox is not None
-            return BrokeredStore(
-                inner, outbox, RabbitmqMessageBroker(rabbitmq_server.url, "rabbit")
-            )
+            broker = rabbitmq_broker(rabbitmq_server.url)
+            delivery = BrokerDelivery(inner, outbox, RabbitmqBackend(), broker, "rabbit")
+            return cast("JobStore", DeliveredStore(inner, delivery))
 
         def kill_worker(store: JobStore, worker_id: str) -> None:
-            assert isinstance(store, BrokeredStore)
-            _expire_lease(store.inner, worker_id)
+            _expire_lease(cast("DeliveredStore", store).store, worker_id)
 
         return StoreMachine(open_store, kill_worker, is_exact=False)
 

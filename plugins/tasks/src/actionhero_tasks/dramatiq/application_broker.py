@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from actionhero_tasks.dramatiq.action_jobs import ActionJobs
     from actionhero_tasks.dramatiq.event_loop import ApplicationLoop
     from actionhero_tasks.job import Claim, NewJob
+    from actionhero_tasks.stores.job_source import JobSource
     from actionhero_tasks.stores.store import JobStore
 
 #: The signals of a job that is processed.
@@ -67,6 +68,7 @@ class ApplicationBroker(JobBroker):
         defer: Calls a function with the store after the commit of the current transaction; returns
             false if there is none.
         middleware: The middleware of plugins, in addition to dramatiq's default.
+        open_source: Returns where consumers get the jobs from; by default the store.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class ApplicationBroker(JobBroker):
         jobs: ActionJobs,
         defer: Callable[[Callable[[JobStore], object]], bool],
         middleware: Sequence[Middleware] = (),
+        open_source: Callable[[], JobSource] | None = None,
     ) -> None:
         self._jobs = jobs
         self._defer = defer
@@ -94,7 +97,7 @@ class ApplicationBroker(JobBroker):
             for kind in default_middleware
             if not any(isinstance(item, kind) for item in middleware)
         ]
-        super().__init__(open_store, [*defaults, *middleware])
+        super().__init__(open_store, [*defaults, *middleware], open_source)
         for action in app.actions:
             ActionActor(action, task_of(action), self, jobs.encryption, self._runner(action.name))
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dramatiq import Middleware
 
     from actionhero_tasks.job import Claim
+    from actionhero_tasks.stores.job_source import JobSource
     from actionhero_tasks.stores.store import JobStore
 
 #: How often `join` polls.
@@ -39,12 +40,18 @@ class JobBroker(Broker):
     Args:
         store: The store, or a function that opens it; the caller closes it.
         middleware: See `dramatiq.Broker`.
+        source: Where consumers get the jobs from, or a function that opens it; by default the
+            store.
     """
 
     def __init__(
-        self, store: JobStore | Callable[[], JobStore], middleware: list[Middleware] | None = None
+        self,
+        store: JobStore | Callable[[], JobStore],
+        middleware: list[Middleware] | None = None,
+        source: JobSource | Callable[[], JobSource] | None = None,
     ) -> None:
         self._open_store = store if callable(store) else lambda: store
+        self._open_source = source if callable(source) else lambda: source or self.store
         self._table: SignalTable | None = None
         self._table_size = 0
         super().__init__(middleware)
@@ -134,7 +141,9 @@ class JobBroker(Broker):
         """
         if queue_name not in self.queues:
             raise QueueNotFound(queue_name)
-        return JobConsumer(self.store, queue_name, prefetch, timeout, self.decode)
+        return JobConsumer(
+            self.store, self._open_source(), queue_name, prefetch, timeout, self.decode
+        )
 
     def decode(self, claim: Claim) -> Message[Any]:
         """Decode the message of a job.

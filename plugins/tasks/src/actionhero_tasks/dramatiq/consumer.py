@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dramatiq import MessageProxy
 
     from actionhero_tasks.job import Claim
+    from actionhero_tasks.stores.job_source import JobSource
     from actionhero_tasks.stores.store import JobStore
 
 #: How often a consumer extends its lease, and sweeps.
@@ -32,6 +33,7 @@ class JobConsumer(Consumer):
 
     Args:
         store: The job store.
+        source: Where the jobs come from.
         queue_name: The queue.
         prefetch: How many messages may be unacknowledged.
         timeout: How many milliseconds to wait for a message.
@@ -41,6 +43,7 @@ class JobConsumer(Consumer):
     def __init__(
         self,
         store: JobStore,
+        source: JobSource,
         queue_name: str,
         prefetch: int,
         timeout: int,
@@ -48,6 +51,7 @@ class JobConsumer(Consumer):
     ) -> None:
         self._decode = decode
         self._store = store
+        self._source = source
         self._queue_name = queue_name
         self._prefetch = prefetch
         self._timeout = timeout
@@ -70,7 +74,7 @@ class JobConsumer(Consumer):
         if not self._fetched:
             if len(self._unsettled) < self._prefetch:
                 call_store(
-                    lambda: self._store.wait(self._worker_id, self._wake_event, self._timeout)
+                    lambda: self._source.wait(self._worker_id, self._wake_event, self._timeout)
                 )
             else:
                 self._wake_event.wait(self._timeout / 1000)
@@ -94,6 +98,7 @@ class JobConsumer(Consumer):
     def close(self) -> None:
         """Release all unsettled messages, and remove the worker from the store."""
         self._store.wake_events.discard(self._wake_event)
+        self._source.suspend(self._worker_id)
         call_store(lambda: self._store.remove_worker(self._worker_id, crashed=False))
 
     def _fetch(self) -> None:
@@ -106,7 +111,7 @@ class JobConsumer(Consumer):
             if limit <= 0:
                 return
             claims, _ = call_store(
-                lambda: self._store.settle_and_claim(self._worker_id, [self._queue_name], limit)
+                lambda: self._source.settle_and_claim(self._worker_id, [self._queue_name], limit)
             )
             self._unsettled |= {(claim.id, claim.token) for claim in claims}
         for claim in claims:
@@ -130,7 +135,7 @@ class JobConsumer(Consumer):
                 # dramatiq may acknowledge a message twice.
                 return
             call_store(
-                lambda: self._store.settle_and_claim(
+                lambda: self._source.settle_and_claim(
                     self._worker_id, [self._queue_name], 0, [settlement]
                 )
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from actionhero_tasks.stores.job_source import JobSource
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Sequence
 
     from actionhero_tasks.job import NewJob
@@ -18,6 +19,9 @@ class JobQueue(JobSource, Protocol):
 
     What `JobStore` says of its methods holds for these.
     """
+
+    #: The events of the threads of this process that send ready jobs to a message broker.
+    sender_events: set[threading.Event]
 
     @abstractmethod
     def add(self, jobs: Sequence[NewJob]) -> list[str]:
@@ -62,6 +66,15 @@ class JobQueue(JobSource, Protocol):
         return None
 
     def notify(self) -> None:
-        """Set all wake-up events."""
+        """Set all events: jobs may be ready, here or in another process."""
         for event in tuple(self.wake_events):
+            event.set()
+        self.notify_sender()
+
+    def notify_sender(self) -> None:
+        """Set the events of senders. Called after each write of this process that adds ready jobs.
+
+        Not needed if the store calls `notify` then.
+        """
+        for event in tuple(self.sender_events):
             event.set()

@@ -19,7 +19,7 @@ class JobSource(Protocol):
     methods holds for these.
     """
 
-    #: The wake-up events of this process, set when there may be ready jobs.
+    #: The events of the waiting workers of this process, set when there may be ready jobs.
     wake_events: set[threading.Event]
 
     @abstractmethod
@@ -56,3 +56,7 @@ class JobSource(Protocol):
             wake_event: One of `wake_events`.
             timeout_ms: The longest time to wait.
         """
+
+    @abstractmethod
+    def suspend(self, worker_id: str) -> None:
+        """Return what was delivered ahead to a worker that claims no jobs for a while."""

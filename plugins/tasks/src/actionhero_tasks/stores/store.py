@@ -40,6 +40,10 @@ class JobStore(JobQueue, WorkerRegistry, JobInspection, SchedulesAndBatches):
         #: The limits that the claims of this process observe, by queue. A claim counts the running
         #: jobs of all workers, so that those of a crashed worker count until they are ready again.
         self.queue_limits: Mapping[str, QueueLimit] = {}
+        self.sender_events: set[threading.Event] = set()
+
+    def suspend(self, worker_id: str) -> None:
+        """Do nothing: a store delivers no jobs ahead."""
 
     # -- delivery through a broker -------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 from actionhero import lazy_names
 
 if TYPE_CHECKING:
+    from actionhero_tasks.testing.broker_contract import BrokerContract as BrokerContract
     from actionhero_tasks.testing.draining import drain as drain
     from actionhero_tasks.testing.jobs import new_job as new_job
     from actionhero_tasks.testing.jobs import new_settlement as new_settlement
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
+        ".broker_contract": ["BrokerContract"],
         ".draining": ["drain"],
         ".jobs": ["new_job", "new_settlement"],
         ".store_contract": ["StoreContract"],

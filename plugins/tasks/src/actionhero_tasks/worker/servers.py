@@ -74,7 +74,7 @@ class TaskServer(Server):
         runner = JobRunner(app, on_progress)
         self._dispatcher = dispatcher = JobDispatcher(runner, broker)
         self._worker = worker = Worker(
-            tasks.store,
+            tasks.source,
             tasks.store,
             dispatcher.run,
             worker_id=worker_id or new_worker_id(),

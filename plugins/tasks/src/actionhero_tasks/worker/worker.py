@@ -28,6 +28,8 @@ logger = logging.getLogger("actionhero.tasks")
 
 #: How often the thread sweeps, and stores the heartbeat and the progress of jobs.
 SWEEP_SECONDS: Final = 1.0
+#: After this time without capacity, jobs that were delivered ahead are returned.
+SUSPEND_SECONDS: Final = 0.1
 #: The first and the longest delay before an unavailable store is called again.
 BACKOFF_SECONDS: Final = (0.1, 2.0)
 #: How long to wait for the end of the thread.
@@ -216,6 +218,7 @@ class Worker:
                 backoff.reset()
                 if closing and not self._settled:
                     self._store_progress()
+                    self._source.suspend(self.worker_id)
                     self._registry.remove_worker(self.worker_id, crashed=False)
                     return
                 has_capacity = not self._stopping and active < self._concurrency
@@ -245,7 +248,10 @@ class Worker:
 
     def _wait(self, seconds: float, *, has_capacity: bool, claims: list[Claim]) -> None:
         if not has_capacity:
-            self._wake_event.wait(seconds)
+            suspend_seconds = min(seconds, SUSPEND_SECONDS)
+            if not self._wake_event.wait(suspend_seconds):
+                self._source.suspend(self.worker_id)
+                self._wake_event.wait(seconds - suspend_seconds)
         elif not claims:
             self._source.wait(self.worker_id, self._wake_event, int(seconds * 1000) + 1)
 

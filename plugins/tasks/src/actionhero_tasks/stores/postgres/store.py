@@ -94,10 +94,14 @@ class PostgresStore(JobStore):
     # -- adding jobs ---------------------------------------------------------------------------
 
     def add(self, jobs: Sequence[NewJob]) -> list[str]:
-        return list(self._value(ADD, *values_of(jobs))) if jobs else []
+        ids = list(self._value(ADD, *values_of(jobs))) if jobs else []
+        self.notify_sender()
+        return ids
 
     async def add_pipelined(self, job: NewJob) -> str | None:
-        return await self._enqueuer.add(job)
+        id = await self._enqueuer.add(job)
+        self.notify_sender()
+        return id
 
     async def add_in_transaction(self, connection: Any, jobs: Sequence[NewJob]) -> list[str] | None:
         if not isinstance(connection, (asyncpg.Connection, PoolConnectionProxy)):
@@ -113,7 +117,9 @@ class PostgresStore(JobStore):
 
     def enqueue_scheduled(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
         columns = [None if column is None else column[0] for column in values_of([job])]
-        return bool(self._value(queries.ENQUEUE_SCHEDULED, name, fire_ms, overlap, *columns))
+        was_added = bool(self._value(queries.ENQUEUE_SCHEDULED, name, fire_ms, overlap, *columns))
+        self.notify_sender()
+        return was_added
 
     def last_fire_time(self, name: str, initial_ms: int) -> int:
         return int(self._value(queries.LAST_FIRE_TIME, name, initial_ms))
@@ -134,6 +140,7 @@ class PostgresStore(JobStore):
 
     def close_batch(self, id: str) -> None:
         self._value("SELECT tasks.close_batch($1)", id)
+        self.notify_sender()
 
     def batch(self, id: str) -> BatchRecord | None:
         rows = self._rows(queries.BATCH, id)
@@ -251,7 +258,9 @@ class PostgresStore(JobStore):
         return bool(self._value("SELECT tasks.cancel($1)", id))
 
     def retry(self, id: str) -> bool:
-        return bool(self._value("SELECT tasks.retry($1)", id))
+        was_dead = bool(self._value("SELECT tasks.retry($1)", id))
+        self.notify_sender()
+        return was_dead
 
     def discard(self, id: str) -> bool:
         return bool(self._value("SELECT tasks.discard($1)", id))

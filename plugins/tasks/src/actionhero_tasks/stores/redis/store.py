@@ -55,6 +55,10 @@ _SCRIPTS: Final = (
     *("SETTLE_AND_CLAIM", "REMOVE_WORKER", "SWEEP"),
     *("RESET_FIRE_TIME", "PROGRESS", "CANCEL", "RETRY", "DISCARD", "COUNTS"),
 )
+#: The scripts after which jobs may be ready.
+_ADDING: Final = frozenset(
+    {"ADD", "ENQUEUE_SCHEDULED", "CLOSE_BATCH", "RETRY", "REMOVE_WORKER", "SWEEP"}
+)
 
 
 class RedisStore(JobStore):
@@ -111,6 +115,7 @@ class RedisStore(JobStore):
         except (RedisError, ServiceUnavailable) as error:
             logger.debug("a job was not added over the pipelined connection: %s", error)
             return None
+        self.notify_sender()
         return str(id.decode())
 
     def find_key(self, key: str) -> str | None:
@@ -365,9 +370,12 @@ class RedisStore(JobStore):
         with self._errors():
             try:
                 # Calling the `Script` object instead would double the time in Python.
-                return self._client.evalsha(script.sha, 1, self._prefix, *arguments)
+                reply = self._client.evalsha(script.sha, 1, self._prefix, *arguments)
             except NoScriptError:
-                return script(keys=[self._prefix], args=arguments)
+                reply = script(keys=[self._prefix], args=arguments)
+        if self.sender_events and name in _ADDING:
+            self.notify_sender()
+        return reply
 
     def _key(self, *parts: str) -> str:
         return self._prefix + ":".join(parts)
