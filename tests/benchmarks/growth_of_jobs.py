@@ -10,14 +10,14 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from tests.benchmarks.figures import Reading, median
 
 from actionhero.transport import new_identifier
 from actionhero_redis.testing import throw_away_redis
-from actionhero_tasks.brokers.brokered_store import BrokeredStore
 from actionhero_tasks.job import JobState, NewJob, Settlement, SettlementKind
+from actionhero_tasks.testing.delivered_store import DeliveredStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,8 +58,8 @@ def _waiting(name: str, few: JobStore, many: JobStore) -> dict[str, Reading]:
         store.register_worker("worker")
         for _ in range(0, count, STEP):
             store.add([_new_job() for _ in range(STEP)])
-        if isinstance(store, BrokeredStore):
-            _send_all(store, count)
+        if isinstance(store, DeliveredStore):
+            store.delivery.sender.send()
     times: dict[str, dict[Any, list[float]]] = {
         operation: {few: [], many: []} for operation in ("enqueue", "claim")
     }
@@ -164,21 +164,16 @@ def _redis(stack: ExitStack) -> JobStore:
 
 
 def _rabbitmq(stack: ExitStack) -> JobStore:
-    from actionhero_tasks.brokers.rabbitmq import RabbitmqMessageBroker
+    from actionhero_tasks.brokers.delivery import BrokerDelivery
+    from actionhero_tasks.brokers.rabbitmq import RabbitmqBackend, rabbitmq_broker
     from actionhero_tasks.testing.rabbitmq import throw_away_rabbitmq
 
     server = stack.enter_context(throw_away_rabbitmq())
     inner = _redis(stack)
-    broker = RabbitmqMessageBroker(server.url, "rabbit")
-    stack.callback(broker.close)
-    return BrokeredStore(inner, _outbox_of(inner), broker)
-
-
-def _send_all(store: BrokeredStore, count: int) -> None:
-    """Sweep until all jobs are sent to the broker: each sweep sends a part of them."""
-    outbox = _outbox_of(store.inner)
-    while sum(outbox.sent_counts().values()) < count:
-        store.sweep()
+    backend, broker = RabbitmqBackend(), rabbitmq_broker(server.url)
+    delivery = BrokerDelivery(inner, _outbox_of(inner), backend, broker, "rabbit")
+    stack.callback(delivery.close)
+    return cast("JobStore", DeliveredStore(inner, delivery))
 
 
 def _outbox_of(store: JobStore) -> Outbox:

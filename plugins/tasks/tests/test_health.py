@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 def count_thread_calls(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Return a list that grows with each call in the thread of the store."""
     calls: list[object] = []
-    run = tasks._executor.run
+    run = tasks._client._executor.run
 
     def counted(function: Callable[[], Any]) -> Any:
         calls.append(function)
         return run(function)
 
-    monkeypatch.setattr(tasks._executor, "run", counted)
+    monkeypatch.setattr(tasks._client._executor, "run", counted)
     return calls
 
 

@@ -14,7 +14,7 @@ from actionhero_redis.testing import throw_away_redis
 from actionhero_tasks import JobState, Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from actionhero_redis.testing import ThrowAwayRedis
 
@@ -129,20 +129,52 @@ async def test_an_outage_of_redis_is_reported(tasks: Tasks, server: ThrowAwayRed
     assert await tasks.enqueue(Work, {"n": 1}) in await ready_ids(tasks)
 
 
-@pytest.mark.parametrize("tasks", [{"ACTIONHERO_REDIS__TIMEOUT": "100ms"}], indirect=True)
-async def test_jobs_without_a_reply_are_added_through_the_store(
-    tasks: Tasks, server: ThrowAwayRedis
+TIMEOUT_SECONDS = 2.0
+
+
+@pytest.mark.parametrize("tasks", [{"ACTIONHERO_REDIS__TIMEOUT": "2s"}], indirect=True)
+async def test_during_a_hang_each_enqueue_fails_within_the_timeout_of_its_own(
+    tasks: Tasks, server: ThrowAwayRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which has a timeout of its own: during a hang the error is `ServiceUnavailable`."""
-    for _ in range(2):
-        await tasks.enqueue(Work, {"n": 0})
+    """Redis is stopped until all have failed: nothing piles up, and nothing is added later."""
+    await tasks.enqueue(Work, {"n": 0})
+    add = type(tasks.store).add
+    added: list[str] = []
+
+    def counted(store: Any, jobs: Any) -> list[str]:
+        added.extend(job.id for job in jobs)
+        return add(store, jobs)
+
+    monkeypatch.setattr(type(tasks.store), "add", counted)
+    elapsed_seconds: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    async def fail(enqueue: Callable[[], Awaitable[object]]) -> None:
+        start = loop.time()
+        with pytest.raises(ServiceUnavailable):
+            await enqueue()
+        elapsed_seconds.append(loop.time() - start)
+
     server.pause()
     try:
-        with pytest.raises(ServiceUnavailable):
-            await tasks.enqueue(Work, {"n": 7})
+        async with asyncio.TaskGroup() as callers:
+            for _ in range(12):
+                for _ in range(20):
+                    callers.create_task(fail(lambda: tasks.enqueue(Work, {"n": 1})))
+                    callers.create_task(
+                        fail(lambda: tasks.enqueue_many(Work, [{"n": 2}] * 2, queue="many"))
+                    )
+                # The hang lasts longer than three timeouts.
+                await asyncio.sleep(TIMEOUT_SECONDS / 4)
     finally:
         server.resume()
 
-    ids = [await tasks.enqueue(Work, {"n": n}) for n in range(3)]
-
-    assert set(ids) <= set(await ready_ids(tasks))
+    assert len(elapsed_seconds) == 480
+    # The timeout, and the second that a call may wait for others; not two timeouts.
+    assert max(elapsed_seconds) < 2 * TIMEOUT_SECONDS
+    # Not one attempt for each of the 240 callers.
+    assert len(added) <= 12 * 2
+    id = await tasks.enqueue(Work, {"n": 3})
+    many = await tasks.use(lambda store: store.jobs(JobState.READY, "many", limit=1000))
+    assert id in await ready_ids(tasks)
+    assert {job.id for job in many} <= set(added)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from actionhero_tasks import single_thread_executor
 from actionhero_tasks.single_thread_executor import SingleThreadExecutor
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def executor() -> Iterator[SingleThreadExecutor]:
-    executor = SingleThreadExecutor("executor")
+    executor = SingleThreadExecutor("executor", ConnectionError)
     yield executor
     executor.shutdown()
 
@@ -37,14 +38,15 @@ async def test_results_and_exceptions_are_returned_to_the_caller(
 
 async def test_the_result_of_a_cancelled_call_is_discarded(executor: SingleThreadExecutor) -> None:
     """Its function runs to the end, and the next call is run."""
-    go, done = threading.Event(), threading.Event()
+    begun, go, done = threading.Event(), threading.Event(), threading.Event()
 
     def work() -> None:
+        begun.set()
         go.wait(30)
         done.set()
 
     task = asyncio.create_task(executor.run(work))
-    await asyncio.sleep(0)
+    await asyncio.to_thread(begun.wait, 30)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -82,3 +84,64 @@ def test_a_closed_event_loop_does_not_end_the_thread(executor: SingleThreadExecu
         return await executor.run(lambda: "result")
 
     assert asyncio.run(call()) == "result"
+
+
+async def test_functions_of_cancelled_callers_are_not_called(
+    executor: SingleThreadExecutor,
+) -> None:
+    """If they have not begun."""
+    go = threading.Event()
+    called: list[str] = []
+    blocker = asyncio.create_task(executor.run(lambda: go.wait(30)))
+    left = asyncio.create_task(executor.run(lambda: called.append("left")))
+    waiting = asyncio.create_task(executor.run(lambda: called.append("waiting")))
+    await asyncio.sleep(0)
+    left.cancel()
+    await asyncio.gather(left, return_exceptions=True)
+    go.set()
+
+    await asyncio.gather(blocker, waiting)
+
+    assert called == ["waiting"]
+
+
+async def test_calls_that_waited_fail_with_the_one_that_finds_the_service_unavailable(
+    executor: SingleThreadExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Instead of one timeout after the other. Calls that have just begun to wait try themselves."""
+    go = threading.Event()
+    called: list[str] = []
+
+    def hang() -> None:
+        called.append("hang")
+        go.wait(30)
+        raise ConnectionError("no reply")
+
+    hanging = asyncio.create_task(executor.run(hang))
+    early = [asyncio.create_task(executor.run(hang)) for _ in range(50)]
+    await asyncio.sleep(0)
+    # So that these have waited longer than the next one.
+    monkeypatch.setattr(single_thread_executor, "WAIT_SECONDS", 0.0)
+    while not called:  # noqa: ASYNC110 - there is no event
+        await asyncio.sleep(0)
+    go.set()
+
+    errors = await asyncio.gather(hanging, *early, return_exceptions=True)
+
+    assert [str(error) for error in errors] == ["no reply"] * 51
+    assert len({id(error) for error in errors}) == 51
+    assert called == ["hang"]
+    assert await executor.run(lambda: "available again") == "available again"
+
+
+async def test_other_exceptions_do_not_affect_waiting_calls(
+    executor: SingleThreadExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An invalid call is no outage."""
+    monkeypatch.setattr(single_thread_executor, "WAIT_SECONDS", 0.0)
+    failing = asyncio.create_task(executor.run(lambda: 1 // 0))
+    waiting = asyncio.create_task(executor.run(lambda: "result"))
+
+    with pytest.raises(ZeroDivisionError):
+        await failing
+    assert await waiting == "result"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
-import threading
 from datetime import UTC, datetime, timedelta
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from actionhero import InvalidInput, NotFound, ServiceUnavailable, Transactions
+from actionhero import NotFound, Transactions
 from actionhero.settings import AppSettings
 from actionhero.transport import new_identifier
 from actionhero_tasks.batching import in_batches
@@ -18,19 +16,17 @@ from actionhero_tasks.broker_signals import BrokerSignals
 from actionhero_tasks.encryption import Encryption
 from actionhero_tasks.enqueue_middleware import EnqueueChain
 from actionhero_tasks.envelope import Envelope, UndecodableJob
-from actionhero_tasks.job import InvalidText, JobState, StoreUnavailable
+from actionhero_tasks.job import JobState
 from actionhero_tasks.job_factory import JobFactory
 from actionhero_tasks.reports import FanOut, Job, job_of
-from actionhero_tasks.single_thread_executor import SingleThreadExecutor
-from actionhero_tasks.store_factory import open_delivery, open_store
+from actionhero_tasks.store_client import StoreClient, typed_errors
 from actionhero_tasks.transactional_enqueuer import TransactionalEnqueuer, ids_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 
     from actionhero import Action, Application
     from actionhero.transport import RegisteredAction
-    from actionhero_tasks.brokers.delivery import BrokerDelivery
     from actionhero_tasks.dramatiq.application_broker import ApplicationBroker
     from actionhero_tasks.job import JobRecord, NewJob
     from actionhero_tasks.reports import JobId
@@ -64,16 +60,12 @@ class Tasks:
             lambda: app.get(AppSettings).get_secret_key(app.environment).get_secret_value()
         )
         self._jobs = JobFactory(app, self.encryption)
-        self._open_lock = threading.Lock()
-        self._store: JobStore | None = None
-        self._delivery: BrokerDelivery | None = None
+        self._client = StoreClient(app, "tasks", delivers=True)
         self._enqueuer: TransactionalEnqueuer | None = None
         self.signals = BrokerSignals(
             app, lambda: self.store, lambda: self.source, self._jobs, self.use
         )
         self._chain = EnqueueChain(app, self.signals)
-        # One thread, because a store has one connection.
-        self._executor = SingleThreadExecutor("tasks")
 
     # -- enqueueing ----------------------------------------------------------------------------
 
@@ -324,24 +316,12 @@ class Tasks:
     @property
     def store(self) -> JobStore:
         """The store, opened on first access. Its methods block."""
-        with self._open_lock:
-            if self._store is None:
-                store = open_store(self._app)
-                try:
-                    self._delivery = open_delivery(self._app, store)
-                except BaseException:
-                    store.close()
-                    raise
-                if self._delivery is not None:
-                    self._delivery.start()
-                self._store = store
-            return self._store
+        return self._client.store
 
     @property
     def source(self) -> JobSource:
         """Where workers get the jobs from: the store, or the queues of a message broker."""
-        store = self.store
-        return store if self._delivery is None else self._delivery.source
+        return self._client.source
 
     async def use(self, function: Callable[[JobStore], Result]) -> Result:
         """Call `function` with the store in the store's thread, and return its result.
@@ -349,36 +329,23 @@ class Tasks:
         Raises:
             ServiceUnavailable: The store cannot be reached.
         """
-        with _typed_errors():
-            return await self._run_in_store(function)
+        return await self._client.use(function)
 
     async def check(self) -> None:
-        """Raise the error of the store, or of the broker, if it cannot be used now.
-
-        Once the store is open, no thread is involved, unless it is busy or there is a broker.
-        """
-        store = self._store
-        if store is None or not await store.ping_nowait():
-            await self._executor.run(lambda: self.store.ping())
-        if self._delivery is not None:
-            # Not in the thread of the store, for which the broker may take too long.
-            await asyncio.to_thread(self._delivery.ping)
+        """Raise the error of the store, or of the broker, if it cannot be used now."""
+        await self._client.check()
 
     def close(self) -> None:
         """Send what was not sent to the broker, close the store, and restore dramatiq's broker."""
         self.signals.deactivate()
-        self._executor.shutdown()
-        if self._delivery is not None:
-            self._delivery.close()
-        if self._store is not None:
-            self._store.close()
+        self._client.close()
 
     # -- adding jobs ---------------------------------------------------------------------------
 
     async def _enqueue(self, jobs: list[NewJob]) -> list[JobId]:
         jobs = await self._chain.before(jobs)
         enqueuer = self.enqueuer
-        with _typed_errors():
+        with typed_errors():
             if enqueuer is not None and enqueuer.in_transaction:
                 ids = await enqueuer.enqueue(jobs)
             else:
@@ -394,29 +361,11 @@ class Tasks:
             self._enqueuer = TransactionalEnqueuer(transactions, self.use, self._add)
         return self._enqueuer
 
-    async def _run_in_store(self, function: Callable[[JobStore], Result]) -> Result:
-        return await self._executor.run(lambda: function(self.store))
-
     async def _add(self, jobs: list[NewJob]) -> list[str]:
         # Opened by the first job: a command line call needs no second connection for it.
-        store = self._store
+        store = self._client.opened
         if store is not None and len(jobs) == 1:
             id = await store.add_pipelined(jobs[0])
             if id is not None:
                 return [id]
         return await self.use(lambda store: store.add(jobs))
-
-
-@contextlib.contextmanager
-def _typed_errors() -> Iterator[None]:
-    """Raise the errors of stores as those of the application."""
-    try:
-        yield
-    except (InvalidText, UnicodeEncodeError):
-        raise InvalidInput(
-            "a name or an id contains a lone surrogate or a null character"
-        ) from None
-    except StoreUnavailable as error:
-        raise ServiceUnavailable(
-            "The queue of jobs is not available", retry_after_seconds=1
-        ) from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actionhero_tasks import store_client
 from actionhero_tasks.job import JobState, StoreUnavailable
 from actionhero_tasks.page import job_views
 from actionhero_tasks.page.overview import Overview
@@ -234,8 +235,8 @@ async def test_an_unavailable_store_is_reported_without_internals(
     def fail(_: object) -> JobStore:
         raise StoreUnavailable("Redis: no route to 10.0.0.7")
 
-    monkeypatch.setattr(job_views, "open_store", fail)
     async with serve() as page:
+        monkeypatch.setattr(store_client, "open_store", fail)
         response = await page.client.get("/tasks/api/overview")
 
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from actionhero import Conflict, InvalidInput, NotFound, ServiceUnavailable
-from actionhero_tasks.job import JobState, StoreUnavailable
+from actionhero import Conflict, InvalidInput, NotFound
+from actionhero_tasks.job import JobState
 from actionhero_tasks.page.overview import Overview
 from actionhero_tasks.page.serialization import job_details, job_summary
-from actionhero_tasks.single_thread_executor import SingleThreadExecutor
-from actionhero_tasks.store_factory import open_store
+from actionhero_tasks.store_client import StoreClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_tasks.job import JobRecord
     from actionhero_tasks.stores.inspection import JobInspection
-    from actionhero_tasks.stores.store import JobStore
 
 Result = TypeVar("Result")
 
@@ -44,9 +41,7 @@ class JobViews:
 
     def __init__(self, app: Application) -> None:
         self._app = app
-        self._lock = threading.Lock()
-        self._store: JobStore | None = None
-        self._executor = SingleThreadExecutor("tasks-page")
+        self._client = StoreClient(app, "tasks-page", delivers=False)
         self.overview = Overview(app, self.use)
 
     async def use(self, query: Callable[[JobInspection], Result]) -> Result:
@@ -55,12 +50,7 @@ class JobViews:
         Raises:
             ServiceUnavailable: The store cannot be reached.
         """
-        try:
-            return await self._executor.run(lambda: query(self._get_store()))
-        except StoreUnavailable as error:
-            raise ServiceUnavailable(
-                "The queue of jobs is not available", retry_after_seconds=1
-            ) from error
+        return await self._client.use(query)
 
     async def jobs(self, state: str, queue: str | None, before: int | None) -> dict[str, Any]:
         """Return a page of the jobs with a state, the newest first.
@@ -140,12 +130,4 @@ class JobViews:
 
     def close(self) -> None:
         """Close the store, if it was opened."""
-        self._executor.shutdown()
-        if self._store is not None:
-            self._store.close()
-
-    def _get_store(self) -> JobStore:
-        with self._lock:
-            if self._store is None:
-                self._store = open_store(self._app)
-            return self._store
+        self._client.close()

@@ -35,8 +35,11 @@ class JobQueue(JobSource, Protocol):
         """Add one job as `add` does, but without blocking: called on an event loop.
 
         Returns:
-            Its id; `None` if the store does not support it or there was an error: the job may or
-            may not have been added, and `add` then adds it once.
+            Its id; `None` if the store does not support it, or this job must be added alone.
+
+        Raises:
+            StoreUnavailable: The store did not answer within its timeout. The job may or may not
+                have been added.
         """
         return None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import logging
 import secrets
 import threading
 from typing import TYPE_CHECKING, Any, Final
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from actionhero_redis import RedisClients
     from actionhero_tasks.job import JobRecord, NewJob, Settlement
     from actionhero_tasks.stores.outbox import Outbox
-
-logger = logging.getLogger("actionhero.tasks")
 
 #: How long the lease of a worker is valid after a heartbeat.
 LEASE_MS: Final = 10_000
@@ -110,11 +107,9 @@ class RedisStore(JobStore):
     async def add_pipelined(self, job: NewJob) -> str | None:
         if self._clients is None:
             return None
-        try:
+        # No second attempt over the other connection: it would double the timeout.
+        with self._errors():
             [id] = await self._clients.run_script(self._add, (self._prefix,), arguments_of([job]))
-        except (RedisError, ServiceUnavailable) as error:
-            logger.debug("a job was not added over the pipelined connection: %s", error)
-            return None
         self.notify_sender()
         return str(id.decode())
 
@@ -400,5 +395,5 @@ class RedisStore(JobStore):
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except (RedisError, OSError) as error:
+        except (RedisError, OSError, ServiceUnavailable) as error:
             raise StoreUnavailable(f"Redis: {error}") from error
