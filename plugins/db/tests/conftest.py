@@ -37,6 +37,8 @@ from tortoise.indexes import Index
 from tortoise.models import Model
 
 """
+#: The administrator of a new server.
+MYSQL_USER = "root"
 _numbers = itertools.count(1)
 
 
@@ -86,7 +88,7 @@ def mysql_server() -> Iterator[MySqlServer]:
 
     Without one, the test is skipped; it fails if `CI` is set.
     """
-    url = os.environ.get("ACTIONHERO_TEST_MYSQL") or "mysql://root@127.0.0.1:3306"
+    url = os.environ.get("ACTIONHERO_TEST_MYSQL") or f"mysql://{MYSQL_USER}@127.0.0.1:3306"
     server = MySqlServer(url.rstrip("/"))
     try:
         server.run("SELECT 1")

@@ -322,7 +322,7 @@ async def test_a_patched_worker_thread_runs_actions(
     class Patch:
         __code__ = process_message.__code__
 
-        def __get__(self, thread: Any, owner: Any = None) -> Any:
+        def __get__(self, thread: Any, class_: Any = None) -> Any:
             return self if thread is None else functools.partial(self, thread)
 
         def __call__(self, thread: Any, message: Any) -> None:
