@@ -51,6 +51,8 @@ class Envelope:
     request_id: str | None = None
     #: The user of the call that enqueued the job: the session's value of `tasks.user_key`.
     user: Any = None
+    #: The limits and permissions of that user, as `grants_of` returns them.
+    grants: Any = None
     #: The options for dramatiq's middleware.
     options: Mapping[str, Any] = field(default_factory=dict)
     #: The id of the message: that of the job, unless the message was enqueued before.
@@ -63,7 +65,7 @@ class Envelope:
             TypeError: An input has no JSON representation; the message names its type.
         """
         options = dict(self.options)
-        for name in ("encrypted", "request_id", "user"):
+        for name in ("encrypted", "request_id", "user", "grants"):
             value = getattr(self, name)
             if value is not None:
                 options[name] = value
@@ -94,6 +96,7 @@ class Envelope:
                 is_text=bool(options.pop("is_text", False)),
                 request_id=options.pop("request_id", None),
                 user=options.pop("user", None),
+                grants=options.pop("grants", None),
                 options=options,
                 message_id=message.get("message_id"),
             )
@@ -140,6 +143,7 @@ def encode_job(
     *,
     request_id: str | None = None,
     user: Any = None,
+    grants: Any = None,
     message_options: Mapping[str, Any] | None = None,
 ) -> bytes:
     """Validate the inputs of an action, and return the message of a job, as `Envelope` writes it.
@@ -152,6 +156,7 @@ def encode_job(
         queue: The queue of the job.
         request_id: See `Envelope`.
         user: See `Envelope`.
+        grants: See `Envelope`.
         message_options: Options for dramatiq's middleware.
 
     Raises:
@@ -164,6 +169,8 @@ def encode_job(
         options["request_id"] = request_id
     if user is not None:
         options["user"] = user
+        if grants is not None:
+            options["grants"] = grants
     if isinstance(inputs, TextPayload):
         options["is_text"] = True
     sensitive_names = action.inputs.sensitive_names

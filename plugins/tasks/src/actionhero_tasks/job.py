@@ -54,6 +54,8 @@ class JobMessageFields:
     #: The request id and the user, if the job is not created in a call.
     request_id: str | None = None
     user: Any = None
+    #: The limits of the user, as `grants_of` returns them.
+    grants: Any = None
     #: The options for middleware.
     options: Mapping[str, Any] = field(default_factory=dict)
 

@@ -9,6 +9,7 @@ from actionhero.transport import new_identifier, request_id
 from actionhero_tasks.envelope import encode_job
 from actionhero_tasks.job import JobMessageFields, NewJob
 from actionhero_tasks.job_options import check_priority, check_text, delay_ms, milliseconds
+from actionhero_tasks.job_principal import grants_of
 from actionhero_tasks.keys import key_of
 from actionhero_tasks.request_context import current_call
 from actionhero_tasks.settings import TasksSettings
@@ -118,7 +119,9 @@ class JobFactory:
         unique_for = task.unique_for if key is None else None
         window_ms = self._window_ms if unique_for is None else milliseconds(unique_for)
         call = current_call()
-        user = message.user if call is None else call.session.get(self._user_key)
+        user, grants = message.user, message.grants
+        if call is not None:
+            user, grants = call.session.get(self._user_key), grants_of(call.principal)
         id_of_request = request_id.get() or message.request_id
         for item in inputs:
             id = message.id or new_identifier()
@@ -130,6 +133,7 @@ class JobFactory:
                 queue,
                 request_id=id_of_request,
                 user=user,
+                grants=grants,
                 message_options=message.options,
             )
             job_key = key if unique_for is None else key_of(registered, item, self.encryption)

@@ -52,7 +52,9 @@ _JOB_SIGNALS: Final = (
 #: The folder of dramatiq.
 _FOLDER: Final = dramatiq_worker.__file__.removesuffix("worker.py")
 #: Options that this package adds to messages of actions.
-_OWN_OPTIONS: Final = frozenset({"encrypted", "secret_names", "request_id", "user", "is_text"})
+_OWN_OPTIONS: Final = frozenset(
+    {"encrypted", "secret_names", "request_id", "user", "grants", "is_text"}
+)
 
 
 class ApplicationBroker(JobBroker):
@@ -280,6 +282,7 @@ class ApplicationBroker(JobBroker):
             id=message.message_id,
             request_id=origin.get("request_id"),
             user=origin.get("user"),
+            grants=origin.get("grants"),
             options={
                 name: value for name, value in message.options.items() if name not in _OWN_OPTIONS
             },

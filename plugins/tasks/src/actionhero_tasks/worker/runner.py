@@ -16,6 +16,7 @@ from actionhero.transport import (
 )
 from actionhero_tasks.envelope import Envelope, UndecodableJob, encode_error
 from actionhero_tasks.job import Settlement, SettlementKind
+from actionhero_tasks.job_principal import principal_of
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.task import Task, task_of
 from actionhero_tasks.tasks import Tasks
@@ -116,9 +117,11 @@ class JobRunner:
                 self._actions.find(claim.action)
             envelope = Envelope.read(claim.body)
             payload = envelope.payload(self._encryption, claim.id)
+            connection = JobConnection(claim, self._on_progress)
+            connection.principal = principal_of(envelope.user, envelope.grants)
         except ActionNotFound as error:
             return self._dead_letter(claim, error), Outcome(error=error)
-        except UndecodableJob as failure:
+        except (UndecodableJob, ValueError) as failure:
             undecodable = TypedError(f"the job cannot be decoded: {failure}")
             return self._dead_letter(claim, undecodable), Outcome(error=undecodable)
         assert policy is not None  # noqa: S101 - the action exists
@@ -127,7 +130,7 @@ class JobRunner:
         request_id = envelope.request_id or new_identifier()
         try:
             outcome = await self._pipeline.execute(
-                JobConnection(claim, self._on_progress),
+                connection,
                 claim.action,
                 payload,
                 request_id=request_id,
