@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,14 @@ class Outbox(ABC):
     async def find_key(self, topic: str, key: str) -> OutboxMessage | None:
         """Return a message with a key that has not been sent, like `find`."""
 
+    @abstractmethod
+    async def remove(self, topic: str, id: str) -> bool:
+        """Delete a message that has not been sent, and return whether there was one.
+
+        In a transaction it is deleted with the commit. A message that is being sent at this moment
+        may still arrive.
+        """
+
 
 class Transactions(ABC):
     """The transactions of a database, for actions after a commit.
@@ -95,6 +103,24 @@ class Transactions(ABC):
         Args:
             callback: A function, synchronous or asynchronous.
             args: The arguments of the function.
+        """
+
+    @abstractmethod
+    def before_commit(self, callback: Callable[[list[Any]], Awaitable[object]], item: Any) -> bool:
+        """Call `callback` with `item` in the current transaction, right before its commit.
+
+        It is called once, with all items that were registered for it, in their order. What it
+        writes is committed with the transaction; if it fails, the transaction is rolled back, and
+        its error is raised. The items of a transaction or savepoint that is rolled back are
+        dropped. Nothing blocks here, so that synchronous code, and a thread with the context of the
+        call, as of `asyncio.to_thread`, can register items too.
+
+        Args:
+            callback: An asynchronous function. It may register items itself.
+            item: The item.
+
+        Returns:
+            Whether the item was registered: not without a transaction, nor once its commit begins.
         """
 
     @property

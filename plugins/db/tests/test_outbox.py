@@ -171,6 +171,34 @@ async def test_a_message_is_found_until_it_is_sent(
     assert await outbox.find_key(TOPIC, "unknown") is None
 
 
+async def test_a_message_that_is_removed_is_not_sent(
+    app: RunningApp, outbox: Outbox, receiver: Receiver, sweeper: OutboxSweeper
+) -> None:
+    """Neither in its transaction, nor in a savepoint, nor after the commit."""
+    messages = [letter(b"%d" % n) for n in range(4)]
+    database = app.get(Database)
+    async with database.transaction():
+        await outbox.add(TOPIC, messages[:3])
+        removed = [await outbox.remove(TOPIC, messages[0].id)]
+        async with database.transaction():
+            removed.append(await outbox.remove(TOPIC, messages[1].id))
+    outbox.unregister(TOPIC)
+    async with database.transaction():
+        await outbox.add(TOPIC, messages[3:])
+    outbox.register(TOPIC, receiver.send)
+    removed += [
+        await outbox.remove("other topic", messages[3].id),
+        await outbox.remove(TOPIC, messages[3].id),
+        await outbox.remove(TOPIC, messages[3].id),
+    ]
+    await stored(outbox)
+    await sweeper.sweep(0)
+
+    assert removed == [True, True, False, True, False]
+    assert receiver.bodies == [b"2"]
+    assert await stored(outbox) == 0
+
+
 async def test_a_failed_attempt_is_repeated(
     app: RunningApp, outbox: Outbox, receiver: Receiver
 ) -> None:

@@ -366,6 +366,9 @@ class FakeTransactions(Transactions):
     async def after_commit(self, callback: Callable[..., Any], *args: Any) -> None:
         self.callbacks.append((callback, args))
 
+    def before_commit(self, callback: Callable[..., Any], item: Any) -> bool:
+        return False
+
     @property
     def is_open(self) -> bool:
         return self.open

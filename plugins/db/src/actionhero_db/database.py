@@ -16,7 +16,7 @@ from actionhero_db.after_commit import AfterCommitRunner, run_callback
 from actionhero_db.url import DatabaseUrl, Dialect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextvars import Token
 
     from tortoise.backends.base.client import BaseDBAsyncClient
@@ -112,6 +112,17 @@ class Database(Transactions):
             await run_callback(bound)
         else:
             unit.after_commit(bound)
+
+    def before_commit(self, callback: Callable[[list[Any]], Awaitable[object]], item: Any) -> bool:
+        """Call `callback` with `item` in the outermost transaction, right before its commit.
+
+        It is called once for all items, and not for those of a savepoint that is rolled back. If it
+        fails, the transaction is rolled back. See `Transactions.before_commit`.
+        """
+        from actionhero_db.unit_of_work import UnitOfWork
+
+        unit = UnitOfWork.current(self)
+        return unit is not None and unit.before_commit(callback, item)
 
     @property
     def is_open(self) -> bool:

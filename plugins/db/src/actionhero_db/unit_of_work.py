@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,18 @@ from tortoise.transactions import in_transaction
 from actionhero_db.backends.limits import CancelledAfterward, acquire_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
     from contextvars import Token
 
     from actionhero import OutboxMessage
     from actionhero_db.after_commit import AfterCommitRunner
 
+    #: Called with items, right before a commit.
+    BeforeCommit = Callable[[list[Any]], Awaitable[object]]
+
 _current: ContextVar[UnitOfWork | None] = ContextVar("actionhero_db_unit_of_work", default=None)
+#: Items may be registered in threads, which must not miss the commit.
+_items_lock = threading.Lock()
 
 
 class UnitOfWork:
@@ -53,6 +59,7 @@ class UnitOfWork:
         self._inner_lock = asyncio.Lock()
         self._callbacks: list[Callable[[], Any]] = []
         self._messages: list[tuple[str, OutboxMessage]] = []
+        self._items: list[tuple[BeforeCommit, Any]] = []
         self._outer: UnitOfWork | None = None
         self._ended = False
 
@@ -83,18 +90,27 @@ class UnitOfWork:
         self._token: Token[UnitOfWork | None] = _current.set(self)
 
     async def end(self, *, commit: bool) -> None:
-        """Commit or roll back; after the commit of the outermost unit, run what follows it.
+        """Commit or roll back; before and after the commit of the outermost unit, run callbacks.
 
-        Messages are sent first, then the callbacks run. A cancellation does not stop them; it is
-        raised afterwards.
+        A callback before the commit that fails, or is cancelled, causes a rollback. After the
+        commit, messages are sent first, then the callbacks run. A cancellation does not stop them;
+        it is raised afterwards.
 
         Raises:
             tortoise.exceptions.IntegrityError: A deferred constraint was violated.
             tortoise.exceptions.DBConnectionError: The result of the commit is unknown.
+            Exception: That of a callback before the commit.
         """
-        _current.reset(self._token)
-        self._ended = True
         outer = self._outer
+        if commit and (outer is None or outer._run_inner_callbacks):
+            try:
+                await self._run_before_commit()
+            except BaseException:
+                await self.end(commit=False)
+                raise
+        _current.reset(self._token)
+        with _items_lock:
+            self._ended = True
         cancelled: asyncio.CancelledError | None = None
         try:
             if commit:
@@ -109,6 +125,7 @@ class UnitOfWork:
         if commit and outer is not None and not outer._run_inner_callbacks:
             outer._callbacks += self._callbacks
             outer._messages += self._messages
+            outer._items += self._items
         elif commit and (self._callbacks or self._messages):
             await self._runner.run(self._messages, self._callbacks, cancelled)
         if cancelled is not None:
@@ -121,6 +138,38 @@ class UnitOfWork:
     def add_messages(self, messages: Iterable[tuple[str, OutboxMessage]]) -> None:
         """Send messages after the commit, with their topics; their rows are written already."""
         self._messages += messages
+
+    def remove_message(self, topic: str, id: str) -> None:
+        """Do not send a message after the commit; its row is deleted already."""
+        unit: UnitOfWork | None = self
+        while unit is not None:
+            unit._messages = [
+                item for item in unit._messages if (item[0], item[1].id) != (topic, id)
+            ]
+            unit = unit._outer
+
+    def before_commit(self, callback: BeforeCommit, item: Any) -> bool:
+        """Call `callback` with `item` right before the commit; `False`: the unit has ended."""
+        with _items_lock:
+            if self._ended:
+                return False
+            self._items.append((callback, item))
+            return True
+
+    async def _run_before_commit(self) -> None:
+        """Call the callbacks with their items, until they register no more."""
+        while True:
+            with _items_lock:
+                items, self._items = self._items, []
+                # A thread that registers an item from now on is not in the transaction.
+                self._ended = not items
+            if not items:
+                return
+            batches: dict[BeforeCommit, list[Any]] = {}
+            for callback, item in items:
+                batches.setdefault(callback, []).append(item)
+            for callback, batch in batches.items():
+                await callback(batch)
 
 
 class _RolledBack(Exception):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 from typing import TYPE_CHECKING
 
-from actionhero import RunMode, Transactions
+from actionhero import RunMode
 from actionhero_tasks.dramatiq.global_broker import activate, deactivate
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from actionhero import Application
     from actionhero_tasks.dramatiq.application_broker import ApplicationBroker
@@ -30,7 +29,8 @@ class BrokerSignals:
         open_store: Returns the job store.
         open_source: Returns where workers get the jobs from.
         jobs: Creates the jobs of actions.
-        use: Calls a function with the job store.
+        enqueue_before_commit: Enqueues a job in the current transaction, right before its commit;
+            returns false if there is none.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class BrokerSignals:
         open_store: Callable[[], JobStore],
         open_source: Callable[[], JobSource],
         jobs: JobFactory,
-        use: Callable[[Callable[[JobStore], object]], Awaitable[object]],
+        enqueue_before_commit: Callable[[NewJob], bool],
     ) -> None:
         self._app = app
         self._open_store = open_store
         self._open_source = open_source
         self._jobs = jobs
-        self._use = use
+        self._enqueue_before_commit = enqueue_before_commit
         self._broker: ApplicationBroker | None = None
 
     @property
@@ -66,7 +66,7 @@ class BrokerSignals:
                 self._app,
                 self._open_store,
                 self._jobs,
-                self._defer,
+                self._enqueue_before_commit,
                 [item for _, item in collected],
                 self._open_source,
             )
@@ -102,12 +102,3 @@ class BrokerSignals:
             for job, id in zip(jobs, ids, strict=True):
                 if job.id == id:
                     broker.after_enqueue(job)
-
-    def _defer(self, function: Callable[[JobStore], object]) -> bool:
-        """Call `function` after the commit of the current transaction; `False`: there is none."""
-        if not (self._app.has(Transactions) and self._app.get(Transactions).is_open):
-            return False
-        # In a transaction it only registers the function, which a synchronous caller can do too.
-        with contextlib.suppress(StopIteration):
-            self._app.get(Transactions).after_commit(self._use, function).send(None)
-        return True

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from actionhero import NotFound, Transactions
+from actionhero import NotFound, ServiceUnavailable, Transactions
 from actionhero.settings import AppSettings
 from actionhero.transport import new_identifier
 from actionhero_tasks.batching import in_batches
@@ -63,7 +63,11 @@ class Tasks:
         self._client = StoreClient(app, "tasks", delivers=True)
         self._enqueuer: TransactionalEnqueuer | None = None
         self.signals = BrokerSignals(
-            app, lambda: self.store, lambda: self.source, self._jobs, self.use
+            app,
+            lambda: self.store,
+            lambda: self.source,
+            self._jobs,
+            lambda job: self.enqueuer is not None and self.enqueuer.enqueue_before_commit(job),
         )
         self._chain = EnqueueChain(app, self.signals)
 
@@ -288,12 +292,26 @@ class Tasks:
         A job that has not started is cancelled at once. A running one is cancelled by its worker
         within about a second: `CancelledError` is raised at its current `await`, `after` of its
         middleware runs, and its transaction is rolled back. A job that catches the error, or that
-        computes without awaiting, runs to its end, and its result is used; it is not retried.
+        computes without awaiting, runs to its end, and its result is used; it is not retried. A job
+        of a transaction that is not in the store yet is deleted from the database.
 
         Raises:
-            ServiceUnavailable: The store cannot be reached.
+            ServiceUnavailable: The store cannot be reached, and the job is not in the database.
         """
-        return await self.use(lambda store: store.cancel(id))
+
+        def cancel(store: JobStore) -> bool | None:
+            """Cancel the job; `None`: the store does not have it."""
+            return store.cancel(id) or (None if store.find(id) is None else False)
+
+        try:
+            cancelled = await self.use(cancel)
+        except ServiceUnavailable:
+            if self.enqueuer is None or not await self.enqueuer.cancel(id):
+                raise
+            return True
+        if cancelled is None:
+            return self.enqueuer is not None and await self.enqueuer.cancel(id)
+        return cancelled
 
     async def retry(self, id: str) -> bool:
         """Run a dead-lettered job again, and return whether it was dead-lettered."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from actionhero import ServiceUnavailable
+from actionhero.transport import new_identifier
 from actionhero_tasks.job import StoreUnavailable
 from actionhero_tasks.job_message import job_in, message_of, record_in
 from actionhero_tasks.reports import JobId
@@ -21,6 +23,8 @@ Result = TypeVar("Result")
 
 #: The topic of jobs in the outbox of a database.
 TOPIC: Final = "jobs"
+#: The delay of a job that is cancelled right after it was added, so that no worker starts it.
+_CANCELLATION_DELAY_MS: Final = 60_000
 
 
 class UseStore(Protocol):
@@ -88,11 +92,54 @@ class TransactionalEnqueuer:
             return [JobId(job.id) for job in jobs]
         return await self._write(outbox, jobs)
 
+    def enqueue_before_commit(self, job: NewJob) -> bool:
+        """Enqueue the job of a message in the current transaction, right before its commit.
+
+        Unlike `enqueue` it is synchronous, and can be called in a thread. A message may be enqueued
+        any number of times: each is a job, the first with the id of the message.
+
+        Returns:
+            Whether there is a transaction.
+        """
+        return self._transactions.before_commit(self._enqueue_messages, job)
+
+    async def _enqueue_messages(self, jobs: list[NewJob]) -> None:
+        used = await self._used_ids([job.id for job in jobs])
+        for index, job in enumerate(jobs):
+            if job.id in used:
+                jobs[index] = dataclasses.replace(job, id=new_identifier())
+            used.add(job.id)
+        await self.enqueue(jobs)
+
+    async def _used_ids(self, ids: list[str]) -> set[str]:
+        """Return the ids that jobs in the outbox or in the store have."""
+        outbox, used = self._transactions.outbox, set[str]()
+        if outbox is not None:
+            used |= {id for id in ids if await outbox.find(TOPIC, id) is not None}
+        with contextlib.suppress(ServiceUnavailable):
+            used |= await self._use(lambda store: {id for id in ids if store.find(id) is not None})
+        return used
+
     async def find(self, id: str) -> JobRecord | None:
         """Return a job that is still in the outbox."""
         outbox = self._transactions.outbox
         message = None if outbox is None else await outbox.find(TOPIC, id)
         return None if message is None else record_in(message)
+
+    async def cancel(self, id: str) -> bool:
+        """Cancel a job that is still in the outbox, and return whether it was there.
+
+        If the store is available, the job is in it afterwards, as a cancelled one. So another
+        process that has read the row, and sends it at this moment, adds no job.
+        """
+        outbox = self._transactions.outbox
+        message = None if outbox is None else await outbox.find(TOPIC, id)
+        if outbox is None or message is None:
+            return False
+        with contextlib.suppress(ServiceUnavailable, ValueError):
+            job = dataclasses.replace(job_in(message), delay_ms=_CANCELLATION_DELAY_MS)
+            await self._use(lambda store: (store.add([job]), store.cancel(id)))
+        return await outbox.remove(TOPIC, id)
 
     async def _add_in_transaction(self, jobs: list[NewJob], *, required: bool) -> list[str] | None:
         """Add jobs to a store in the database of the transaction; `None`: it is not there."""

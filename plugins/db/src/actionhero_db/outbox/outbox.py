@@ -79,6 +79,15 @@ class DatabaseOutbox(Outbox):
         """Return a message with a key that has not been sent, like `find`."""
         return await self._find(statements(self._dialect).by_key, topic, _digest(key))
 
+    async def remove(self, topic: str, id: str) -> bool:
+        """Delete a message that has not been sent, and return whether there was one."""
+        client = await self._database.connection()
+        count, _ = await client.execute_query(statements(self._dialect).remove, [topic, id])
+        unit = UnitOfWork.current(self._database)
+        if unit is not None:
+            unit.remove_message(topic, id)
+        return count > 0
+
     async def _find(self, statement: str, *values: Any) -> OutboxMessage | None:
         client = await self._database.connection()
         rows: Any

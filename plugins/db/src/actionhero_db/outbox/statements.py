@@ -32,6 +32,8 @@ class Statements:
     by_id: str
     #: A message by topic and digest of its key.
     by_key: str
+    #: Deletes a message by topic and id.
+    remove: str
 
 
 @functools.cache
@@ -48,6 +50,7 @@ def statements(dialect: Dialect) -> Statements:
         f"ORDER BY id LIMIT {fourth}{lock}",
         by_id=f"SELECT {columns} {of_topic} AND id = {second}",
         by_key=f"SELECT {columns} {of_topic} AND key_digest = {second} ORDER BY id LIMIT 1",
+        remove=f"DELETE {of_topic} AND id = {second}",
     )
 
 

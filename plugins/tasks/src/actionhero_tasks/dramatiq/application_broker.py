@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ from dramatiq.middleware import default_middleware
 from actionhero import BootError, InvalidInput
 from actionhero.transport import loads, new_identifier
 from actionhero_tasks.dramatiq.action_actor import ActionActor
-from actionhero_tasks.dramatiq.broker import ENQUEUED, JobBroker, add_again
+from actionhero_tasks.dramatiq.broker import ENQUEUED, JobBroker
 from actionhero_tasks.dramatiq.messages import (
     JobMessage,
     current_message,
@@ -24,7 +25,7 @@ from actionhero_tasks.dramatiq.messages import (
 )
 from actionhero_tasks.dramatiq.signals import REPLACED, SignalTable, needs_thread
 from actionhero_tasks.encryption import DecryptionError
-from actionhero_tasks.job import JobMessageFields, Settlement, SettlementKind
+from actionhero_tasks.job import JobMessageFields, Settlement, SettlementKind, StoreUnavailable
 from actionhero_tasks.task import task_of
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class ApplicationBroker(JobBroker):
         app: The application.
         open_store: Returns the job store.
         jobs: Creates the jobs of actions.
-        defer: Calls a function with the store after the commit of the current transaction; returns
-            false if there is none.
+        enqueue_before_commit: Enqueues a job in the current transaction, right before its commit;
+            returns false if there is none.
         middleware: The middleware of plugins, in addition to dramatiq's default.
         open_source: Returns where consumers get the jobs from; by default the store.
     """
@@ -78,12 +79,12 @@ class ApplicationBroker(JobBroker):
         app: Application,
         open_store: Callable[[], JobStore],
         jobs: ActionJobs,
-        defer: Callable[[Callable[[JobStore], object]], bool],
+        enqueue_before_commit: Callable[[NewJob], bool],
         middleware: Sequence[Middleware] = (),
         open_source: Callable[[], JobSource] | None = None,
     ) -> None:
         self._jobs = jobs
-        self._defer = defer
+        self._enqueue_before_commit = enqueue_before_commit
         self._action_table: SignalTable | None = None
         #: Whether the boot of this process was emitted.
         self.has_booted = False
@@ -230,7 +231,7 @@ class ApplicationBroker(JobBroker):
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """Add a message to the store, and return it. It blocks until it is stored.
 
-        In a transaction it is stored after the commit.
+        In a transaction it is written right before the commit, and stored with the data.
 
         Args:
             message: The message.
@@ -298,10 +299,14 @@ class ApplicationBroker(JobBroker):
         )
 
     def add_job(self, job: NewJob) -> str:
-        """Add a job of a message, in a transaction after its commit; see `JobBroker.add_job`."""
-        if self._defer(lambda store: add_again(store, job)):
-            return job.id
-        return super().add_job(job)
+        """Add a job of a message, in a transaction before its commit; see `JobBroker.add_job`."""
+        if not self._enqueue_before_commit(job):
+            return super().add_job(job)
+        if job.key is not None:
+            # Of an earlier job with the key; if the store is away, the job is a row nevertheless.
+            with contextlib.suppress(StoreUnavailable):
+                return self.store.find_key(job.key) or job.id
+        return job.id
 
     # -- running -------------------------------------------------------------------------------
 

@@ -63,8 +63,7 @@ class JobQueue(JobSource, Protocol):
     def find_key(self, key: str) -> str | None:
         """Return the id of the job because of which `add` does not add another one with a key.
 
-        It is used for jobs that are added later, and is not needed by a store that implements
-        `add_in_transaction`.
+        It is used for jobs that are added later.
         """
         return None
 

@@ -206,6 +206,7 @@ class StoreContract(CancellationContract, FanOutContract, LimitsContract, Worker
     def test_a_key_expires_after_its_window(self, store: JobStore) -> None:
         """The next job with the key is added."""
         first = new_job(key="a", deduplication_window_ms=40)
+        assert store.find_key("a") is None
         store.add([first])
         deadline = time.monotonic() + TIMEOUT_SECONDS
 
@@ -216,6 +217,7 @@ class StoreContract(CancellationContract, FanOutContract, LimitsContract, Worker
                 break
             assert time.monotonic() < deadline
             time.sleep(0.01)
+        assert store.find_key("a") == job.id
 
     # -- operations and inspection -------------------------------------------------------------
 

@@ -64,3 +64,10 @@ JOBS: Final[Mapping[JobState, str]] = {
 def numbers_of(state: JobState | None) -> list[int]:
     """Return the numbers of a state; `None`: of all states."""
     return [number for number, name in STATES.items() if state in (None, name)]
+
+
+#: The id of the job that has a deduplication key.
+FIND_KEY: Final = (
+    "SELECT id FROM tasks.keys WHERE key = $1 "
+    "AND until_ms > extract(epoch FROM clock_timestamp()) * 1000"
+)

@@ -98,6 +98,9 @@ class PostgresStore(JobStore):
         self.notify_sender()
         return ids
 
+    def find_key(self, key: str) -> str | None:
+        return self._value(queries.FIND_KEY, key)  # type: ignore[no-any-return]
+
     async def add_pipelined(self, job: NewJob) -> str | None:
         id = await self._enqueuer.add(job)
         self.notify_sender()
