@@ -321,6 +321,8 @@ async def test_the_page_is_usable_by_keyboard(serve: Serve, window: Any) -> None
         await keyboard.press("Enter")
         await expect(tab.button("Back")).to_be_focused()
         await keyboard.press("Tab")
+        confirm = tab.page.get_by_role("dialog").get_by_role("button", name="Discard")
+        await expect(confirm).to_be_focused()
         await keyboard.press("Enter")
         await expect(first).to_have_count(0)
         await expect(second.get_by_role("button", name="Discard")).to_be_focused()

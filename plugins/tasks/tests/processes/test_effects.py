@@ -15,7 +15,7 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from actionhero.identifier import new_identifier
-from actionhero_db.testing import throw_away_postgres
+from actionhero_db.testing import ThrowAwayPostgres, throw_away_postgres
 from actionhero_tasks.envelope import Envelope
 from actionhero_tasks.job import JobState, NewJob, StoreUnavailable
 from actionhero_tasks.stores.store import MAX_DELIVERIES
@@ -94,9 +94,14 @@ class EffectsDatabase:
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[str]:
+def effects_server() -> Iterator[ThrowAwayPostgres]:
     with throw_away_postgres() as server:
-        yield server.new_database()
+        yield server
+
+
+@pytest.fixture
+def database(effects_server: ThrowAwayPostgres) -> str:
+    return effects_server.new_database()
 
 
 class ChaosTest:
