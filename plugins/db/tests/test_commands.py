@@ -65,7 +65,14 @@ def run(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that runs `actionhero` in the project."""
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        environ = {"PATH": os.environ["PATH"], "HOME": str(project), "NO_COLOR": "1", **variables}
+        environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(project),
+            "NO_COLOR": "1",
+            # Models of the same size that are rewritten within a second would not be compiled.
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **variables,
+        }
         return subprocess.run(
             [ACTIONHERO, *arguments],
             cwd=project,
