@@ -69,10 +69,6 @@ class Observers:
         )
         self._failed: set[type] = set()
 
-    def __bool__(self) -> bool:
-        """Return whether there are any."""
-        return bool(self._observers)
-
     def began(self, call: Call) -> list[Any]:
         """Call `began` of all observers, and return their marks."""
         marks = []

@@ -98,7 +98,9 @@ class Pipeline(Identification, ErrorReporting):
         )
         self.call_log = call_log
         self._resources = resources
-        self._observers = Observers(observers)
+        observers = tuple(observers)
+        #: `None` without any: even a false object would take time in every call.
+        self._observers = Observers(observers) if observers else None
         self._timeouts = CallTimeouts()
         #: Middleware around every call, the outermost first.
         self.middleware = tuple(middleware)
@@ -156,8 +158,8 @@ class Pipeline(Identification, ErrorReporting):
         log = self.call_log
         observers = self._observers
         is_logged = log is not None and log.enabled
-        started = perf_counter() if is_logged or observers else 0.0
-        marks = observers.began(call) if observers else None
+        started = perf_counter() if is_logged or observers is not None else 0.0
+        marks = None if observers is None else observers.began(call)
         outcome = None
         store = self.session_store if session is None else None
         entered = 0
@@ -173,9 +175,12 @@ class Pipeline(Identification, ErrorReporting):
             timeout = self._timeouts.start(seconds)
         try:
             try:
-                for admit in plan.admissions:
-                    await admit(connection, plan.action, None)
-                if principal is None and (connection.credentials or connection.principal):
+                if plan.admissions:
+                    for admit in plan.admissions:
+                        await admit(connection, plan.action, None)
+                if principal is None and (
+                    connection.credentials is not None or connection.principal is not None
+                ):
                     principal = await self.identify(connection)
                 if principal is not None:
                     call._principal = principal
@@ -226,7 +231,7 @@ class Pipeline(Identification, ErrorReporting):
                     store, session, call, payload, outcome, self._errors.failed
                 )
             if is_logged and log is not None:
-                facts = observers.facts(call) if observers else None
+                facts = None if observers is None else observers.facts(call)
                 write_log_line(log, started, outcome, call, payload, facts)
             if outcome.cancelled:
                 # Transactions are rolled back now; the canceller has to see the cancellation.
@@ -237,7 +242,7 @@ class Pipeline(Identification, ErrorReporting):
             token = None
             raise
         finally:
-            if marks is not None:
+            if observers is not None and marks is not None:
                 ended = Outcome(cancelled=True) if outcome is None else outcome
                 observers.ended(call, ended, perf_counter() - started, marks)
             if token is not None:
@@ -284,7 +289,7 @@ class Pipeline(Identification, ErrorReporting):
 
         For transports that find actions by something else than their name, such as a path.
         """
-        if self._observers:
+        if self._observers is not None:
             self._observers.refused(connection, name, error)
         log = self.call_log
         if log is not None and log.enabled:
