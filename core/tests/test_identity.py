@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 WRITER = Principal("ada", scopes=frozenset({"messages:write"}), method="bearer")
 READER = Principal("bob", scopes=frozenset({"messages:read"}), method="bearer")
 ADMIN = Principal(7, permissions=frozenset({"admin"}), method="session")
-#: Anybody with a session: not limited by scopes.
+#: A user with a session: not limited by scopes.
 USER = Principal(8, method="session")
 
 
-def anybody(call: Call) -> bool:
-    """Any caller."""
+def any_caller(call: Call) -> bool:
+    """Any caller, anonymous ones included."""
     return True
 
 
@@ -139,7 +139,7 @@ async def test_a_stranger_learns_nothing_of_the_inputs(requirement: Any) -> None
 
 async def test_a_function_can_let_anonymous_callers_in() -> None:
     """A function decides by itself."""
-    async with running_app(action_with(anybody)) as app:
+    async with running_app(action_with(any_caller)) as app:
         assert await app.call("guarded", id=1) == {"id": 1, "user": None}
 
 

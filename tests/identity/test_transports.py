@@ -82,7 +82,7 @@ class Tokens(Authenticator):
 
 
 class Who(Action):
-    """Return the caller; anybody may call it."""
+    """Return the caller; it is public."""
 
     name = "who"
     web = "GET /who"

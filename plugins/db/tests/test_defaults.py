@@ -1,4 +1,4 @@
-"""Defaults in the database: every row has the value of the model, whoever created it."""
+"""Defaults in the database: every row has the value of the model, created by the ORM or in SQL."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Write(Action):
 
 
 class EnqueueWrite(Action):
-    """Enqueue the other action; anybody may call it."""
+    """Enqueue the other action; it is public."""
 
     name = "enqueue-write"
 

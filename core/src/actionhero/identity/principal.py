@@ -43,7 +43,7 @@ class Principal:
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether nobody was identified."""
+        """Whether the caller is unknown."""
         return self.user is None
 
     def has_scope(self, scope: str) -> bool:

@@ -56,7 +56,7 @@ class ApiSecurity:
         """Return the alternatives of an action: schemes, and the scopes that they need.
 
         Returns:
-            The alternatives; an empty list for an action that anybody may call.
+            The alternatives; an empty list for a public action.
         """
         middleware = (*self._pipeline.middleware, *action.middleware)
         guards = [item for item in middleware if getattr(item, "requires_session", False)]

@@ -26,7 +26,7 @@ _REFERENCES: Final = re.compile(r",?\s+(?:FOREIGN KEY \(\S+\) )?REFERENCES .* ON
 
 
 class Definitions(BaseSchemaEditor):
-    """A schema editor that defines a table in the same way whoever creates it.
+    """A schema editor that defines tables alike at a development start and in migrations.
 
     Tortoise's own writes values into statements without quoting, names fields where there are
     columns, and omits constraints of `Meta`, the action of a deletion of many-to-many tables, and

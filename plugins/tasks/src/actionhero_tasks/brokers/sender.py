@@ -35,7 +35,7 @@ JOIN_SECONDS: Final = 5.0
 
 
 class MessageSender(threading.Thread):
-    """Sends a message for each ready job, in a thread, so that nobody waits for the broker.
+    """Sends a message for each ready job, in a thread, so that callers do not wait for the broker.
 
     The store announces ready jobs by `sender_events`. Those that other processes did not send are
     found within `POLL_SECONDS`.
