@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,11 +60,14 @@ class Principal:
 ANONYMOUS: Final = Principal(kind="anonymous", scopes=frozenset())
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """Credentials that a client sends with a call, other than a session."""
 
     #: The authentication scheme in lower case, such as `bearer`.
     scheme: str
     #: The secret.
-    token: str = field(repr=False)
+    token: str
+
+    def __repr__(self) -> str:
+        # Without the secret.
+        return f"<Credentials {self.scheme}>"

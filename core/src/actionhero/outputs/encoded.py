@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
 class Encoded:
     """A result that is JSON already, such as a stored response; transports send it as it is.
 
     It is not checked against the return annotation. `call.run` and test callers return the value.
+
+    Args:
+        body: The JSON document, in UTF-8.
     """
 
-    #: The JSON document, in UTF-8.
-    body: bytes
+    __slots__ = ("body",)
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def __repr__(self) -> str:
+        return f"<Encoded of {len(self.body)} bytes>"
