@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -341,8 +342,112 @@ async def test_transports_read_the_credentials_of_headers() -> None:
         assert read({"Authorization": "BEARER  abc "}) == Credentials("bearer", "abc")
         assert read({"Authorization": "Bearer"}) == Credentials("bearer", "")
         assert read({"X-Key": "abc"}) == Credentials("key", "abc")
+        # Malformed, and so refused, instead of an anonymous call.
+        assert read({"Authorization": "Bearer\tabc"}) == Credentials("bearer", "abc")
+        assert read({"Authorization": "Bearer,abc"}) == Credentials("bearer", ",abc")
+
+
+class RepeatedHeaders(dict[str, str]):
+    """Headers of which one may be repeated, as a multidict of a server."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        super().__init__(pairs)
+        self._pairs = pairs
+
+    def getall(self, name: str) -> list[str]:
+        return [value for each, value in self._pairs if each == name]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Authorization", "Bearer abc"), ("X-Key", "abc")],
+        [("Authorization", "Bearer abc"), ("Authorization", "Bearer abc")],
+        [("Authorization", "Basic YTpi"), ("Authorization", "Bearer abc")],
+        [("X-Key", "abc"), ("X-Key", "def")],
+    ],
+)
+async def test_several_credentials_are_refused(headers: list[tuple[str, str]]) -> None:
+    """None of them is chosen (RFC 6750 §2)."""
+    async with running_app(TokenPlugin(), action_with(SignedIn())) as app:
         with pytest.raises(MalformedRequest, match="send only one of Authorization, X-Key"):
-            read({"Authorization": "Bearer abc", "X-Key": "abc"})
+            app.app.pipeline.authentication.read(RepeatedHeaders(headers))
+
+
+class Faulty(Authenticator):
+    """Fails in the way that the token says."""
+
+    schemes = ("Bearer",)
+
+    async def authenticate(self, credentials: Credentials, connection: Connection) -> Any:
+        """Fail."""
+        if credentials.token == "text":
+            return "ada"
+        raise KeyError(credentials.token)
+
+
+async def test_faults_of_an_authenticator_are_ours(caplog: pytest.LogCaptureFixture) -> None:
+    """Their log line names it, and does not contain the secret; schemes have no case."""
+
+    class Plugin:
+        @hookimpl
+        def actionhero_authenticators(self) -> list[Authenticator]:
+            return [Faulty()]
+
+    async with running_app(Plugin(), action_with(SignedIn())) as app:
+        for token, reason in (("text", "returned str"), ("s3cret-token", "raised KeyError")):
+            outcome = await call_with(app, "bearer", token)
+            assert outcome.error is not None
+            assert outcome.error.message == "Internal error"
+            assert f"the authenticator Faulty {reason}" in caplog.text
+    assert "s3cret-token" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("requirement", "principal", "scope"),
+    [
+        (Scope("a") & Permission("admin"), Principal(1, scopes=frozenset("a")), None),
+        (Scope("a") & Permission("admin"), Principal(1, scopes=frozenset()), "a"),
+        (Permission("admin") | Scope("b"), Principal(1, scopes=frozenset()), "b"),
+        (Permission("admin"), Principal(1, scopes=frozenset()), None),
+        (Permission("admin"), Principal(1), None),
+    ],
+)
+async def test_a_challenge_has_scopes_that_would_help(
+    requirement: Requirement, principal: Principal, scope: str | None
+) -> None:
+    """A client would ask for a new token with the same scopes without end."""
+    async with running_app(action_with(requirement)) as app:
+        outcome = await app.connect(principal=principal).outcome("guarded", id=1)
+
+    assert isinstance(outcome.error, Forbidden)
+    challenge = outcome.error.challenge
+    assert challenge == (scope and {"error": "insufficient_scope", "scope": scope})
+
+
+@pytest.mark.parametrize("wrong", [None, 7, "admin", Scope, [Scope("a")]])
+def test_an_operand_is_a_requirement_or_a_function(wrong: Any) -> None:
+    """Otherwise each call would fail."""
+    with pytest.raises(TypeError, match="is neither a requirement nor a function of the call"):
+        SignedIn() & wrong
+    with pytest.raises(TypeError, match="is neither a requirement nor a function of the call"):
+        wrong | SignedIn()
+
+
+async def test_a_partial_function_is_a_requirement() -> None:
+    """Alone, and combined."""
+
+    def has_id(id: str, call: Call) -> bool:
+        return call.principal.id == id
+
+    for requirement in (
+        functools.partial(has_id, "8"),
+        SignedIn() & functools.partial(has_id, "8"),
+    ):
+        async with running_app(action_with(requirement)) as app:
+            assert await app.connect(principal=USER).call("guarded", id=1)
+            with pytest.raises(Forbidden, match="has id"):
+                await app.connect(principal=ADMIN).call("guarded", id=1)
 
 
 async def test_revocations_of_all_authenticators_are_merged() -> None:

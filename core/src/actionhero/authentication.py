@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import traceback
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from actionhero.errors import MalformedRequest, SignInRequired
-from actionhero.identity.principal import Credentials
+from actionhero.errors import MalformedRequest, SignInRequired, TypedError
+from actionhero.identity.principal import Credentials, Principal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from actionhero.connection import Connection
-    from actionhero.identity.principal import Principal
 
 #: The header of `Credentials.scheme` and `Credentials.token` (RFC 9110 §11.6.2).
 AUTHORIZATION: Final = "Authorization"
+#: A token (RFC 9110 §5.6.2).
+_SCHEME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class Authenticator(ABC):
@@ -82,9 +85,11 @@ class Authentication:
         #: The headers with secrets, besides `Authorization`, and their schemes.
         self._headers: dict[str, str] = {}
         for authenticator in self.authenticators:
-            self._headers |= authenticator.headers
+            self._headers |= {
+                name: scheme.lower() for name, scheme in authenticator.headers.items()
+            }
             for scheme in authenticator.schemes:
-                self._by_scheme.setdefault(scheme, []).append(authenticator)
+                self._by_scheme.setdefault(scheme.lower(), []).append(authenticator)
 
     def __bool__(self) -> bool:
         """Return whether any credentials are read."""
@@ -100,7 +105,8 @@ class Authentication:
         """Return the credentials in the headers of a request, or of a handshake.
 
         Args:
-            headers: The headers, whose names are compared without case.
+            headers: The headers, whose names are compared without case; a multidict has all
+                values of a header.
 
         Returns:
             The credentials; `None` if there are none that an authenticator reads.
@@ -108,18 +114,18 @@ class Authentication:
         Raises:
             MalformedRequest: There are several (RFC 6750 §2).
         """
-        found = []
-        authorization = headers.get(AUTHORIZATION)
-        if authorization is not None:
-            scheme, _, token = authorization.partition(" ")
-            if scheme.lower() in self._by_scheme:
-                found.append(Credentials(scheme.lower(), token.strip()))
-        found += [
-            Credentials(scheme, headers[name])
-            for name, scheme in self._headers.items()
-            if name in headers
+        authorizations = _values(headers, AUTHORIZATION)
+        found = [
+            credentials
+            for value in authorizations
+            if (credentials := _parse(value)).scheme in self._by_scheme
         ]
-        if len(found) > 1:
+        found += [
+            Credentials(scheme, value)
+            for name, scheme in self._headers.items()
+            for value in _values(headers, name)
+        ]
+        if len(found) > 1 or len(authorizations) > 1:
             names = ", ".join((AUTHORIZATION, *self._headers))
             raise MalformedRequest(f"the request has several credentials; send only one of {names}")
         return found[0] if found else None
@@ -132,10 +138,50 @@ class Authentication:
             ServiceUnavailable: They cannot be checked now.
         """
         for authenticator in self._by_scheme.get(credentials.scheme, ()):
-            principal = await authenticator.authenticate(credentials, connection)
+            principal = await _authenticate(authenticator, credentials, connection)
             if principal is not None:
                 return principal
         raise SignInRequired("The credentials are not valid", challenge={"error": "invalid_token"})
+
+
+def _values(headers: Mapping[str, str], name: str) -> Sequence[str]:
+    if name not in headers:
+        return ()
+    getall = getattr(headers, "getall", None)
+    return (headers[name],) if getall is None else getall(name)
+
+
+def _parse(authorization: str) -> Credentials:
+    """Return the scheme and the rest, which is refused later if it is malformed."""
+    match = _SCHEME.match(authorization)
+    scheme = "" if match is None else match[0]
+    return Credentials(scheme.lower(), authorization[len(scheme) :].strip())
+
+
+async def _authenticate(
+    authenticator: Authenticator, credentials: Credentials, connection: Connection
+) -> Principal | None:
+    """Call an authenticator, whose unexpected errors must not contain the secret.
+
+    Raises:
+        TypeError: It returned something else than a principal.
+    """
+    name = type(authenticator).__qualname__
+    try:
+        principal = await authenticator.authenticate(credentials, connection)
+    except TypedError:
+        raise
+    except Exception as error:
+        token = credentials.token
+        if token and token in "".join(traceback.format_exception(error)):
+            raise RuntimeError(
+                f"the authenticator {name} raised {type(error).__name__}, whose text contains the "
+                "credentials and is left out"
+            ) from None
+        raise
+    if principal is not None and not isinstance(principal, Principal):
+        raise TypeError(f"the authenticator {name} returned {type(principal).__name__}")
+    return principal
 
 
 class PermissionSource(ABC):

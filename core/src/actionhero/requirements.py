@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 from abc import abstractmethod
@@ -54,21 +55,26 @@ class Requirement(Middleware):
             return
         if call.principal.is_anonymous:
             raise SignInRequired
-        scopes = " ".join(sorted(self.alternatives()[0]))
-        challenge = {"error": "insufficient_scope", "scope": scopes} if scopes else None
-        raise Forbidden(f"This action requires {self.condition}", challenge=challenge)
+        raise Forbidden(f"This action requires {self.condition}", challenge=self._challenge(call))
+
+    def _challenge(self, call: Call) -> dict[str, str] | None:
+        """Return the scopes to ask for; `None` if more scopes would not help."""
+        for scopes in self.alternatives():
+            if not all(map(call.principal.has_scope, scopes)):
+                return {"error": "insufficient_scope", "scope": " ".join(sorted(scopes))}
+        return None
 
     def __and__(self, other: Requirement | Check) -> Requirement:
-        return AllOf(self, requirement_of(other))
+        return AllOf(self, _operand(other))
 
     def __rand__(self, other: Check) -> Requirement:
-        return AllOf(requirement_of(other), self)
+        return AllOf(_operand(other), self)
 
     def __or__(self, other: Requirement | Check) -> Requirement:
-        return AnyOf(self, requirement_of(other))
+        return AnyOf(self, _operand(other))
 
     def __ror__(self, other: Check) -> Requirement:
-        return AnyOf(requirement_of(other), self)
+        return AnyOf(_operand(other), self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.condition}>"
@@ -148,7 +154,10 @@ class Predicate(Requirement):
 
     @property
     def condition(self) -> str:
-        name: str = getattr(self.function, "__name__", type(self.function).__name__)
+        function = self.function
+        while isinstance(function, functools.partial):
+            function = function.func
+        name: str = getattr(function, "__name__", type(function).__name__)
         return "another permission" if name == "<lambda>" else name.strip("_").replace("_", " ")
 
     async def is_met(self, call: Call) -> bool:
@@ -211,4 +220,19 @@ class AnyOf(_Combined):
 
 def requirement_of(value: Any) -> Any:
     """Return a function as a requirement, and anything else as it is."""
-    return Predicate(value) if inspect.isroutine(value) else value
+    is_function = inspect.isroutine(value) or isinstance(value, functools.partial)
+    return Predicate(value) if is_function else value
+
+
+def _operand(value: Any) -> Requirement:
+    """Return an operand of `&` or `|` as a requirement.
+
+    Raises:
+        TypeError: It is neither a requirement nor a function.
+    """
+    if isinstance(value, Requirement):
+        return value
+    if callable(value) and not isinstance(value, type):
+        return Predicate(value)
+    hint = f"create it, as in {value.__name__}(…)" if isinstance(value, type) else "write one"
+    raise TypeError(f"{value!r} is neither a requirement nor a function of the call; {hint}")

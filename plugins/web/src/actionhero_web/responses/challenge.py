@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+#: Anything but the printable characters of ASCII without quotation marks and backslashes.
+_UNSAFE: Final = re.compile(r"[^ !#-\[\]-~]")
 
 #: A response with status 401 must have this header (RFC 9110 §11.6.1).
 CHALLENGE: Final = "WWW-Authenticate"
@@ -35,11 +39,18 @@ class Challenge:
         return self._join(parameters) if self._schemes else self.default
 
     def _join(self, parameters: Mapping[str, str]) -> str:
-        reason = "".join(f", {name}={_quoted(value)}" for name, value in parameters.items())
+        reason = "".join(
+            f", {name}={_quoted(value)}"
+            for name, value in parameters.items()
+            if name.isidentifier() and name.isascii()
+        )
         challenges = [f"{scheme} realm={self._realm}{reason}" for scheme in self._schemes]
         return ", ".join((*challenges, f"Session realm={self._realm}"))
 
 
 def _quoted(value: str) -> str:
-    """Return a quoted string without escapes, which not every client understands."""
-    return '"' + value.replace("\\", "?").replace('"', "?") + '"'
+    """Return a quoted string, with `?` for each character that would need an escape, or end it.
+
+    RFC 6750 §3 excludes them too. The value may be a text of a library, with a line break.
+    """
+    return '"' + _UNSAFE.sub("?", value) + '"'
