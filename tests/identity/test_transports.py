@@ -397,3 +397,29 @@ def test_an_operator_calls_as_a_user(
     assert output in command.stdout + command.stderr
     if code == 0:
         assert json.loads(command.stdout) == options[1]
+
+
+def test_an_operator_enqueues_as_a_user(place: Place) -> None:
+    """The job has the user of `--as-user`, as a call has."""
+    place.write("shop/__init__.py", "")
+    place.write(
+        "shop/actions.py",
+        "from actionhero import Action, Call, SignedIn\n"
+        "class Private(Action):\n"
+        '    """Return the caller."""\n'
+        '    name = "private"\n'
+        "    requires = SignedIn()\n"
+        "    async def run(self, call: Call) -> str:\n"
+        "        return call.principal.id\n",
+    )
+    place.enabled = ["tasks"]
+    ids = [
+        place.run("--app", "shop", *options, "enqueue", "private").stdout.strip()
+        for options in (["--as-user", "7"], [])
+    ]
+    worker = place.start("--app", "shop", "worker")
+    results = [place.run("--app", "shop", "job", "result", id, "--wait", "20") for id in ids]
+    worker.stop()
+
+    assert results[0].stdout.strip() == '"7"', results
+    assert results[1].code != 0

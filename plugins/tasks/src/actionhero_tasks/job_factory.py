@@ -11,7 +11,7 @@ from actionhero_tasks.job import JobMessageFields, NewJob
 from actionhero_tasks.job_options import check_priority, check_text, delay_ms, milliseconds
 from actionhero_tasks.job_principal import grants_of
 from actionhero_tasks.keys import key_of
-from actionhero_tasks.request_context import current_call
+from actionhero_tasks.request_context import current_call, operator_principal
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.task import task_of
 
@@ -120,6 +120,8 @@ class JobFactory:
         window_ms = self._window_ms if unique_for is None else milliseconds(unique_for)
         call = current_call()
         user, grants = message.user, message.grants
+        if call is None and (operator := operator_principal.get()) is not None:
+            user = operator.user
         if call is not None:
             user, grants = call.session.get(self._user_key), grants_of(call.principal)
         id_of_request = request_id.get() or message.request_id

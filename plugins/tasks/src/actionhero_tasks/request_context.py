@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from actionhero import Middleware
 
 if TYPE_CHECKING:
-    from actionhero import Call, Outcome
+    from actionhero import Call, Outcome, Principal
 
 _current: ContextVar[Call | None] = ContextVar("actionhero_tasks_call", default=None)
+
+#: The principal of jobs that are enqueued outside of a call: the user of `--as-user`.
+operator_principal: ContextVar[Principal | None] = ContextVar("operator_principal", default=None)
 
 
 class CurrentCallMiddleware(Middleware):

@@ -11,6 +11,7 @@ from actionhero import NotFound, TypedError
 from actionhero.cli import ActionGroup, loaded_app, reserve_stdout, write_error
 from actionhero.transport import TextPayload, new_identifier, run_interruptible
 from actionhero_tasks.job_options import MAX_DELAY, MAX_PRIORITY
+from actionhero_tasks.request_context import operator_principal
 from actionhero_tasks.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class EnqueueGroup(ActionGroup):
     ) -> None:
         """Enqueue the action, and print the id of the job."""
         app = loaded_app(context)
+        operator_principal.set(context.obj.connection().principal)
         try:
             with reserve_stdout():
                 id, state = run_interruptible(_enqueue(app, name, text, context.meta[OPTIONS]))
