@@ -23,6 +23,7 @@ PUBLIC_MODULES: dict[str, tuple[str, ...]] = {
     "actionhero-channels": ("actionhero_channels",),
     "actionhero-db": ("actionhero_db",),
     "actionhero-generate": ("actionhero_generate",),
+    "actionhero-limits": ("actionhero_limits",),
     "actionhero-openapi": ("actionhero_openapi",),
     "actionhero-redis": ("actionhero_redis",),
     "actionhero-sessions": ("actionhero_sessions",),

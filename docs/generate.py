@@ -23,6 +23,7 @@ from actionhero_asyncapi.settings import AsyncApiSettings
 from actionhero_channels.settings import ChannelsSettings
 from actionhero_chat.settings import ChatSettings
 from actionhero_db.settings import DbSettings
+from actionhero_limits.settings import LimitsSettings
 from actionhero_openapi.settings import OpenApiSettings
 from actionhero_redis.settings import RedisSettings
 from actionhero_sessions.settings import SessionsSettings
@@ -44,6 +45,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "actionhero-channels": (ChannelsSettings,),
     "actionhero-chat": (ChatSettings,),
     "actionhero-db": (DbSettings,),
+    "actionhero-limits": (LimitsSettings,),
     "actionhero-openapi": (OpenApiSettings,),
     "actionhero-redis": (RedisSettings,),
     "actionhero-sessions": (SessionsSettings,),

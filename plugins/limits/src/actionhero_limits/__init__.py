@@ -1,0 +1,12 @@
+"""Rate limits and idempotency keys for ActionHero."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actionhero import lazy_names
+
+if TYPE_CHECKING:
+    from actionhero_limits.settings import LimitsSettings as LimitsSettings
+
+__getattr__, __dir__, __all__ = lazy_names(__name__, {".settings": ["LimitsSettings"]})
