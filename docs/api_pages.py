@@ -47,6 +47,7 @@ API: dict[str, tuple[str, ...]] = {
         "Inputs",
         "Middleware",
         "Outcome",
+        "RequestHeader",
         "Secret",
         "Stream",
     ),

@@ -118,3 +118,13 @@ def test_a_value_that_contains_itself_is_replaced_by_its_type() -> None:
     circle.append(circle)
 
     assert inner_document(Conflict("x", value=circle))["value"] == "<list>"
+
+
+def test_an_error_of_an_earlier_call_keeps_its_time_and_request() -> None:
+    """Such as a stored one."""
+    error = Conflict("taken")
+    error.timestamp_ms, error.request_id = 1_600_000_000_000, "r-0"
+
+    document = inner_document(error)
+
+    assert (document["timestamp"], document["request_id"]) == (1_600_000_000_000, "r-0")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from multidict import CIMultiDict
 from pydantic import BaseModel
 
 from actionhero import (
     Action,
     Call,
+    Conflict,
     Connection,
     Encoded,
     Inputs,
@@ -250,3 +253,112 @@ async def test_an_encoded_result_is_bytes() -> None:
 
     assert outcome.error is not None
     assert outcome.error.message == "Internal error"
+
+
+class Surrounding(Middleware):
+    """Enters another middleware around `run`."""
+
+    def __init__(self, log: list[str], *, fails: bool = False) -> None:
+        self.log = log
+        self.fails = fails
+
+    def around_run(self, action: Any) -> Middleware:
+        return Recording(self.log, "run of " + action.name, fails=self.fails)
+
+
+class Recording(Middleware):
+    """Records `before` and `after`."""
+
+    def __init__(self, log: list[str], name: str, *, fails: bool = False) -> None:
+        self.log = log
+        self.name = name
+        self.fails = fails
+
+    async def before(self, call: Call) -> None:
+        self.log.append(f"before {self.name}")
+
+    async def after(self, call: Call, outcome: Outcome) -> None:
+        self.log.append(f"after {self.name}: {outcome.error or outcome.value}")
+        if self.fails:
+            raise Conflict("taken")
+
+
+async def test_around_run_is_inside_of_all_other_middleware() -> None:
+    """Whatever the place of the middleware that returns it."""
+    log: list[str] = []
+    action = number_action(Surrounding(log), Recording(log, "transaction"), log=log)
+
+    async with running_app(action) as app:
+        await app.call("number", number=3)
+
+    assert log == [
+        "before transaction",
+        "before run of number",
+        "run",
+        "after run of number: 3",
+        "after transaction: 3",
+    ]
+
+
+async def test_an_error_around_run_reaches_the_middleware_outside() -> None:
+    """A transaction is rolled back."""
+    log: list[str] = []
+    action = number_action(Surrounding(log, fails=True), Recording(log, "transaction"), log=log)
+
+    async with running_app(action) as app:
+        with pytest.raises(Conflict):
+            await app.call("number", number=3)
+
+    assert log[-1] == "after transaction: taken"
+
+
+class KeyRecorder(Middleware):
+    """Records the idempotency key of each call, and whether it has an outer call."""
+
+    def __init__(self) -> None:
+        self.keys: list[tuple[str, str | None, bool]] = []
+
+    async def before(self, call: Call) -> None:
+        self.keys.append((call.action.name, call.idempotency_key, call.outer is not None))
+
+
+async def test_an_inner_call_has_no_idempotency_key() -> None:
+    """The key is that of the request of the client."""
+    recorder = KeyRecorder()
+    number = number_action()
+
+    class Outer(Action):
+        """Run another action."""
+
+        name = "outer"
+
+        async def run(self, call: Call) -> int:
+            value: int = await call.run(number, {"number": 1})
+            return value
+
+    async with running_app(recorder, number, Outer) as app:
+        await app.connect(idempotency_key="k").call("outer")
+        await app.call("number", number=1)
+
+    assert recorder.keys == [("outer", "k", False), ("number", None, True), ("number", None, False)]
+
+
+def test_several_keys_are_one_list() -> None:
+    """As several headers of one name are (RFC 9110 §5.3)."""
+    headers = CIMultiDict([("idempotency-key", '"a"'), ("Idempotency-Key", '"b"')])
+
+    connection = Connection("web", raw=SimpleNamespace(headers=headers))
+
+    assert connection.idempotency_key == '"a", "b"'
+    assert Connection("web", raw=SimpleNamespace(headers=CIMultiDict())).idempotency_key is None
+    assert Connection("test").idempotency_key is None
+
+
+def test_middleware_adds_headers_to_responses() -> None:
+    """To those that are there."""
+    connection = Connection("web")
+
+    connection.add_response_header("X-A", "1")
+    connection.add_response_header("X-A", "2")
+
+    assert connection.response_headers == (("X-A", "1"), ("X-A", "2"))

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from actionhero.inputs.schema import Inputs as Inputs
     from actionhero.inputs.schema import Secret as Secret
     from actionhero.middleware import Middleware as Middleware
+    from actionhero.middleware import RequestHeader as RequestHeader
     from actionhero.outputs.encoded import Encoded as Encoded
     from actionhero.pipeline.observation import Observer as Observer
     from actionhero.plugins.hookspecs import hookimpl as hookimpl
@@ -129,7 +130,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".initializer": ["Initializer"],
         ".inputs.headers": ["Cookie", "Header"],
         ".inputs.schema": ["Field", "Inputs", "Secret"],
-        ".middleware": ["Middleware"],
+        ".middleware": ["Middleware", "RequestHeader"],
         ".outputs.encoded": ["Encoded"],
         ".pipeline.observation": ["Observer"],
         ".plugins.hookspecs": ["hookimpl", "hookspec"],

@@ -98,6 +98,7 @@ class Call:
 
     __slots__ = (
         "_carrier",
+        "_idempotency_key",
         "_principal",
         "_request_id",
         "_runner",
@@ -106,6 +107,7 @@ class Call:
         "action",
         "connection",
         "inputs",
+        "outer",
     )
 
     def __init__(
@@ -115,6 +117,8 @@ class Call:
         connection: Connection,
         request_id: str | None = None,
         carrier: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+        outer: Call | None = None,
     ) -> None:
         #: The action: its name, description, schemas, and the attributes of transports.
         self.action = action
@@ -122,7 +126,10 @@ class Call:
         self.connection = connection
         #: The validated inputs; `before` of a middleware may replace them.
         self.inputs: Any = None
+        #: The enclosing call, which runs this one by `call.run`; `None` for that of a client.
+        self.outer = outer
         self._carrier = carrier
+        self._idempotency_key = idempotency_key
         self._runner = runner
         self._request_id = request_id
         self._principal: Principal | None = None
@@ -160,6 +167,19 @@ class Call:
     def carrier(self) -> Mapping[str, str]:
         """The trace fields that the caller has sent: `traceparent`, `tracestate` (W3C)."""
         return self.connection.trace_fields if self._carrier is None else self._carrier
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The idempotency key as the caller has sent it, perhaps malformed; `None` without one.
+
+        Over HTTP it is the header `Idempotency-Key`, over WebSocket the field `idempotencyKey` of
+        the message, on the command line the option `--idempotency-key`. An inner call has none: the
+        key is that of the whole request.
+        """
+        if self.outer is not None:
+            return None
+        key = self._idempotency_key
+        return self.connection.idempotency_key if key is None else key
 
     async def has_permission(self, name: str) -> bool:
         """Return whether the caller has a permission; an anonymous caller has none.

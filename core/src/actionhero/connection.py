@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: https://www.w3.org/TR/trace-context/
 TRACE_FIELDS: Final = ("traceparent", "tracestate")
+#: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
 
 class Connection:
@@ -90,6 +92,22 @@ class Connection:
         if headers is None:
             return {}
         return {name: headers[name] for name in TRACE_FIELDS if name in headers}
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The idempotency key of its only call, from the headers of `raw`; others override this."""
+        headers = getattr(self.raw, "headers", None)
+        if headers is None or IDEMPOTENCY_KEY not in headers:
+            return None
+        # Several headers are one list, which is no valid key (RFC 9110 §5.3).
+        return ", ".join(headers.getall(IDEMPOTENCY_KEY))
+
+    def add_response_header(self, name: str, value: str) -> None:
+        """Add a header to the response of its only call; without effect if there are no headers.
+
+        Transports with several calls on a connection override this.
+        """
+        self.response_headers = (*(self.response_headers or ()), (name, value))
 
     def progress(self, done: float, total: float | None = None) -> None:
         """Report the progress of a call; see `Call.progress`. Transports may override this.

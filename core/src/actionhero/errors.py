@@ -90,6 +90,10 @@ class TypedError(Exception):
     """
 
     default_type: ClassVar[ErrorType] = ErrorType.ACTION_RUN
+    #: When it occurred, in milliseconds since the epoch, if that was in an earlier call.
+    timestamp_ms: int | None = None
+    #: The identifier of the request in which it occurred, if that was an earlier one.
+    request_id: str | None = None
 
     def __init__(
         self,

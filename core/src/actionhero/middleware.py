@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from actionhero.call import Call, Outcome
     from actionhero.connection import Connection
     from actionhero.errors import TypedError
     from actionhero.identity.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHeader:
+    """A header that middleware reads from requests over HTTP."""
+
+    #: Its name.
+    name: str
+    #: Its description, as a sentence.
+    description: str
+    #: Whether requests without it are refused.
+    required: bool = False
 
 
 class Middleware:
@@ -23,6 +38,11 @@ class Middleware:
     errors: ClassVar[tuple[type[TypedError], ...]] = ()
     #: Whether `admit` needs the session, and so runs after it was opened.
     admits_by_session: ClassVar[bool] = False
+    #: Whether it runs the action in a transaction, which `after` commits or rolls back.
+    begins_transaction: ClassVar[bool] = False
+    #: The headers of a request that it reads, for API documents; other transports have their own
+    #: form of them.
+    request_headers: Sequence[RequestHeader] = ()
 
     def for_action(self, action: Any) -> Middleware | None:
         """Return the middleware to enter in calls of an action.
@@ -37,6 +57,18 @@ class Middleware:
             This middleware, another one in its place, or `None` to leave it out.
         """
         return self
+
+    def around_run(self, action: Any) -> Middleware | None:
+        """Return another middleware to enter in calls of an action, inside of all others.
+
+        Called once for each action, like `for_action`. Its `before` is the last one before `run`,
+        and its `after` the first one: both are in the transaction of other middleware, if there is
+        one, and what `after` raises rolls it back.
+
+        Args:
+            action: The registered action, as `Call.action`.
+        """
+        return None
 
     async def admit(self, connection: Connection, action: Any, session: Session | None) -> None:
         """Check that a client may call the action, before anything of the call is read.

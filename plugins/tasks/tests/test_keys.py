@@ -243,8 +243,8 @@ def test_the_key_of_secrets_cannot_be_guessed(key: Any) -> None:
 def test_keys_are_equal_in_every_process(key: Any) -> None:
     """Whose sets have another order."""
     code = (
-        "import json; from actionhero_tasks.keys import _canonical; "
-        "print(json.dumps(_canonical({'a', 'b', 'c', 'd', 'e', 'f', ('g', 'h')})))"
+        "import json; from actionhero.transport import canonical; "
+        "print(json.dumps(canonical({'a', 'b', 'c', 'd', 'e', 'f', ('g', 'h')})))"
     )
     outputs = {
         subprocess.run(

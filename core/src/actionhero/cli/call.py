@@ -88,8 +88,13 @@ class ActionGroup(click.Group):
     show_default=True,
     help="JSON for programs, or a table for people.",
 )
+@click.option(
+    "--idempotency-key",
+    metavar="KEY",
+    help="Identifies the call, so that an action with Idempotent runs once for all repetitions.",
+)
 @click.pass_context
-def call(context: click.Context, format_: str) -> None:
+def call(context: click.Context, format_: str, idempotency_key: str | None) -> None:
     """Call the action NAME. Write its result to stdout as JSON, or its error to stderr.
 
     The options of this command precede NAME, the inputs of the action follow it.
@@ -99,6 +104,7 @@ def call(context: click.Context, format_: str) -> None:
     69 a service is unavailable; 78 invalid settings or plugins.
     """
     context.meta["format"] = format_
+    context.meta["idempotency_key"] = idempotency_key
 
 
 def loaded_app(context: click.Context) -> App:
@@ -145,13 +151,14 @@ def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> No
     app = loaded_app(context)
     request_id = new_identifier()
     format_ = context.meta["format"]
+    idempotency_key = context.meta["idempotency_key"]
     stream: StreamWriter | None = None
     with reserve_stdout() as stdout:
         if name in app.actions and app.actions.find(name).streams:
             stream = StreamWriter(stdout, collect=format_ != "json")
         connection = context.obj.connection()
         outcome, stop_error = run_interruptible(
-            _execute(app, connection, name, text, request_id, stream)
+            _execute(app, connection, name, text, request_id, stream, idempotency_key)
         )
     if stream is not None and stream.error is not None:
         # The reader of stdout has closed the pipe: there is nothing to write.
@@ -182,13 +189,19 @@ async def _execute(
     text: Mapping[str, list[Any]],
     request_id: str,
     sink: StreamWriter | None,
+    idempotency_key: str | None,
 ) -> tuple[Outcome, BootError | None]:
     """Start the application, execute a call, and return its outcome and the error of the stop."""
     await app.start()
     stop_error: BootError | None = None
     try:
         outcome = await app.pipeline.execute(
-            connection, name, TextPayload(text), request_id=request_id, sink=sink
+            connection,
+            name,
+            TextPayload(text),
+            request_id=request_id,
+            sink=sink,
+            idempotency_key=idempotency_key,
         )
     finally:
         # The outcome is written even if the stop fails.

@@ -13,6 +13,7 @@ from actionhero import json
 from actionhero.errors import PluginError
 from actionhero.inputs.problems import pointer_to
 from actionhero.outputs.compilation import as_list, compile_annotation, is_plain
+from actionhero.outputs.encoding import decode
 from actionhero.outputs.mismatch import OutputMismatch, messages, warnings
 from actionhero.streams import Event, Item
 
@@ -128,6 +129,17 @@ class OutputSchema:
             pass
         # It may be a lone surrogate, which `dumps` replaces.
         return json.dumps(self._json_types(value))
+
+    def decode(self, body: bytes) -> Any:
+        """Return the value that `encode` has written; in JSON types if it cannot be restored."""
+        value = decode(body)
+        if self.is_open or self.is_plain or self._compiled[0] is None:
+            return value
+        try:
+            return self._adapter.validate_json(body, by_alias=True)
+        except ValidationError:
+            # What is written need not be readable, such as a computed field.
+            return value
 
     def item(self, yielded: Any) -> Item:
         """Return an item of a stream, whose data is checked against the annotation of items.

@@ -65,6 +65,12 @@ class CallPlan:
             for item in (*middleware, *action.middleware)
             if (layer := _for_action(item, action)) is not None
         ]
+        layers += [
+            inner
+            for layer in layers
+            if (around_run := _override(layer, "around_run")) is not None
+            and (inner := around_run(action)) is not None
+        ]
         admitting = [item for item in layers if _override(item, "admit") is not None]
         #: `admit` before and after the session is opened.
         self.admissions = tuple(

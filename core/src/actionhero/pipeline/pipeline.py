@@ -127,6 +127,8 @@ class Pipeline(Identification, ErrorReporting):
         in_process: bool = False,
         principal: Principal | None = None,
         carrier: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+        outer: Call | None = None,
     ) -> Outcome:
         """Call the action `name` for `connection`, and return the outcome.
 
@@ -147,13 +149,15 @@ class Pipeline(Identification, ErrorReporting):
             in_process: Whether the result stays in the process, so that it is not encoded.
             principal: The principal of the enclosing call, if it has credentials.
             carrier: The trace fields of this call, if the transport has them for each call.
+            idempotency_key: The idempotency key of this call, if the transport has it for each.
+            outer: The enclosing call.
         """
         plan = self._plans.get(name)
         if plan is None:
             error = self._not_found(name)
             # The name is from the client, so its length in the log is limited.
             return self.refuse(connection, error, request_id=request_id, name=name[:100])
-        call = Call(self, plan.action, connection, request_id, carrier)
+        call = Call(self, plan.action, connection, request_id, carrier, idempotency_key, outer)
         token: Any = current_request_id.set(call)
         log = self.call_log
         observers = self._observers
@@ -271,6 +275,7 @@ class Pipeline(Identification, ErrorReporting):
             session=call._session,
             in_process=True,
             principal=call._principal,
+            outer=call,
         )
 
     def authorizes(self, name: str) -> bool:

@@ -28,12 +28,19 @@ class Caller:
         app: The running application.
         remote: The address of the client.
         principal: The principal of the calls; by default the user of the session, if there is one.
+        idempotency_key: The idempotency key of the calls.
     """
 
     def __init__(
-        self, app: App, remote: str | None = None, *, principal: Principal | None = None
+        self,
+        app: App,
+        remote: str | None = None,
+        *,
+        principal: Principal | None = None,
+        idempotency_key: str | None = None,
     ) -> None:
         self._app = app
+        self._idempotency_key = idempotency_key
         self.connection = Connection("test", remote)
         self.connection.principal = principal
 
@@ -84,7 +91,10 @@ class Caller:
     async def outcome(self, action: str, /, **inputs: Any) -> Outcome:
         """Call an action by name, and return the outcome: a value or an error."""
         return await self._app.pipeline.execute(
-            self.connection, action, ValuePayload(inputs, refuse_unknown=True)
+            self.connection,
+            action,
+            ValuePayload(inputs, refuse_unknown=True),
+            idempotency_key=self._idempotency_key,
         )
 
     @overload
@@ -113,6 +123,9 @@ class Caller:
         """
         registered = self._app.actions.of_type(action)
         outcome = await self._app.pipeline.execute(
-            self.connection, registered.name, ValidatedPayload(inputs)
+            self.connection,
+            registered.name,
+            ValidatedPayload(inputs),
+            idempotency_key=self._idempotency_key,
         )
         return registered.declared(outcome.unwrap())

@@ -48,14 +48,21 @@ class RunningApp:
         #: The application itself.
         self.app = app
 
-    def connect(self, remote: str | None = None, *, principal: Principal | None = None) -> Caller:
+    def connect(
+        self,
+        remote: str | None = None,
+        *,
+        principal: Principal | None = None,
+        idempotency_key: str | None = None,
+    ) -> Caller:
         """Return a new client with its own connection and session.
 
         Args:
             remote: The address of the client.
             principal: The caller, as `Principal("ada", scopes=frozenset({"messages:write"}))`.
+            idempotency_key: The idempotency key of its calls.
         """
-        return Caller(self.app, remote, principal=principal)
+        return Caller(self.app, remote, principal=principal, idempotency_key=idempotency_key)
 
     async def call(self, action: str, /, **inputs: Any) -> Any:
         """Call an action once, as a new client, and return its result.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from actionhero.action import RegisteredAction as RegisteredAction
     from actionhero.call import WithInputs as WithInputs
     from actionhero.call import WithoutInputs as WithoutInputs
+    from actionhero.connection import IDEMPOTENCY_KEY as IDEMPOTENCY_KEY
     from actionhero.connection import TRACE_FIELDS as TRACE_FIELDS
     from actionhero.errors import ABSENT as ABSENT
     from actionhero.health import Diagnosis as Diagnosis
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from actionhero.inputs.annotations import (
         with_portable_typed_dicts as with_portable_typed_dicts,
     )
+    from actionhero.inputs.canonical_form import canonical as canonical
     from actionhero.inputs.fields import InputField as InputField
     from actionhero.inputs.fields import input_names as input_names
     from actionhero.inputs.payloads import EMPTY_PAYLOAD as EMPTY_PAYLOAD
@@ -94,11 +96,12 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.action": ["RegisteredAction"],
         "actionhero.pipeline.error_handling": ["ErrorHandler", "INTERNAL_ERROR", "ends_task"],
         "actionhero.call": ["WithInputs", "WithoutInputs"],
-        "actionhero.connection": ["TRACE_FIELDS"],
+        "actionhero.connection": ["IDEMPOTENCY_KEY", "TRACE_FIELDS"],
         "actionhero.errors": ["ABSENT"],
         "actionhero.health": ["Diagnosis", "Finding", "Health", "check_disk_space"],
         "actionhero.identifier": ["new_identifier"],
         "actionhero.inputs.annotations": ["members", "parts", "with_portable_typed_dicts"],
+        "actionhero.inputs.canonical_form": ["canonical"],
         "actionhero.inputs.fields": ["InputField", "input_names"],
         "actionhero.inputs.payloads": [
             "EMPTY_PAYLOAD",

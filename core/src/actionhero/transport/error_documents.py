@@ -27,8 +27,9 @@ def error_document(
 
     Args:
         error: The error. Its `value` is shown, so it must not be secret.
-        timestamp_ms: Milliseconds since the epoch.
-        request_id: The identifier of the request in the log; `None` if there was no call.
+        timestamp_ms: Milliseconds since the epoch, unless the error has its own time.
+        request_id: The identifier of the request in the log, unless the error has its own; `None`
+            if there was no call.
         stack: The traceback; `None` if tracebacks are not shown.
         name: The transport's own name of the type; that of `ErrorType` if omitted.
         has_retry_after: Whether it tells when a retry makes sense, in seconds.
@@ -36,7 +37,7 @@ def error_document(
     document: dict[str, Any] = {
         "message": error.message,
         "type": error.type.value if name is None else name,
-        "timestamp": timestamp_ms,
+        "timestamp": timestamp_ms if error.timestamp_ms is None else error.timestamp_ms,
     }
     if error.key is not None:
         document["key"] = error.key
@@ -47,6 +48,7 @@ def error_document(
         document["errors"] = error_problems(error)
     if error.retry_after_seconds is not None and has_retry_after:
         document["retry_after"] = error.retry_after_seconds
+    request_id = error.request_id or request_id
     if request_id is not None:
         document["request_id"] = request_id
     if stack is not None:

@@ -23,6 +23,8 @@ class Transaction(Middleware):
     before it, or use `database.transaction()` for a part of `run`.
     """
 
+    begins_transaction = True
+
     async def before(self, call: Call) -> None:
         """Begin the transaction."""
         unit = call.get(Database).unit_of_work()

@@ -20,6 +20,7 @@ from actionhero_web import STATUSES_WITHOUT_BODY
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from actionhero import RequestHeader
     from actionhero.transport import RegisteredAction
     from actionhero_openapi.operation import Operation
     from actionhero_openapi.security import ApiSecurity
@@ -99,6 +100,7 @@ class OperationBuilder:
         inputs = self._types.get(action.name, "validation")
         request = RequestParts(self.components, inputs, action, route, declared)
         parameters, body = request.build(name, path_names)
+        parameters += map(_header_parameter, self._security.headers_of(action))
         if parameters:
             operation["parameters"] = parameters
         if body is not None:
@@ -255,6 +257,16 @@ def _description(action: RegisteredAction) -> str:
     if action.sunset is not None:
         lines.append(f"It may be gone from {action.sunset:%Y-%m-%d}.")
     return "\n\n".join(line for line in lines if line)
+
+
+def _header_parameter(header: RequestHeader) -> dict[str, Any]:
+    return {
+        "in": "header",
+        "name": header.name,
+        "required": header.required,
+        "description": header.description,
+        "schema": {"type": "string"},
+    }
 
 
 def _success(status: int, route: Route, content: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from actionhero import Connection, Requirement, SignedIn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from actionhero import Application, ErrorType
+    from actionhero import Application, ErrorType, RequestHeader
     from actionhero.transport import RegisteredAction
 
 #: The name of the security scheme of sessions.
@@ -73,6 +73,11 @@ class ApiSecurity:
         """Return the types of errors with which middleware refuses calls of an action."""
         layers = (*self._pipeline.middleware, *action.middleware)
         return {error.default_type for item in layers for error in getattr(item, "errors", ())}
+
+    def headers_of(self, action: RegisteredAction) -> list[RequestHeader]:
+        """Return the headers that middleware reads in calls of an action."""
+        layers = (*self._pipeline.middleware, *action.middleware)
+        return [header for item in layers for header in getattr(item, "request_headers", ())]
 
     def may_forbid(self, action: RegisteredAction) -> bool:
         """Return whether an action may refuse a signed-in user."""

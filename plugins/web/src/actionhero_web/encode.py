@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from actionhero import Encoded
 from actionhero.transport import outcome_value
 from actionhero_web.responses.challenge import CHALLENGE
 from actionhero_web.responses.encoded_response import JSON, EncodedResponse, Headers
@@ -85,6 +86,8 @@ class ResponseEncoder:
                 body = self._encoders[media_type].encode(outcome_value(outcome))
             status = context.match.route.status
             if type(status) is not int:
+                if type(value) is Encoded:
+                    value = context.match.target.outputs.decode(value.body)
                 status = self.format.status_of_result(status, value)
         except BaseException as error:  # noqa: BLE001 - the author's serializers and functions
             failed = self._pipeline.encoding_error_outcome(context.match.target.name, error)

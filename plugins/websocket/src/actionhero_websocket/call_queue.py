@@ -46,15 +46,25 @@ class CallQueue:
         params = message.get("params")
         inputs = ParsedPayload(params) if type(params) is dict else _payload_of_other(params)
         carrier = _trace_fields(message) if "traceparent" in message else None
+        key = message.get("idempotencyKey")
+        if key is not None and type(key) is not str:
+            # Malformed, which only an action that uses the key refuses.
+            key = ""
         if self._waiting or self._is_blocked(action):
             pending = PendingCall(eager=not action.streams)
-            return self._enqueue(OpenCall(session, id, action, inputs, pending, carrier))
+            return self._enqueue(OpenCall(session, id, action, inputs, pending, carrier, key))
         if action.streams:
-            self._start(OpenCall(session, id, action, inputs, PendingCall(eager=False), carrier))
+            pending = PendingCall(eager=False)
+            self._start(OpenCall(session, id, action, inputs, pending, carrier, key))
             return True
         pending = registry.pending
         coroutine = registry.execute(
-            session.connection, action.name, inputs, pending=pending, carrier=carrier
+            session.connection,
+            action.name,
+            inputs,
+            pending=pending,
+            carrier=carrier,
+            idempotency_key=key,
         )
         self._is_starting = True
         started = start_eagerly(coroutine, registry.loop)
@@ -66,7 +76,7 @@ class CallQueue:
             session.end_if_idle()
             return True
         registry.pending = PendingCall()
-        self._track(OpenCall(session, id, action, inputs, pending, carrier), started)
+        self._track(OpenCall(session, id, action, inputs, pending, carrier, key), started)
         return True
 
     def _is_blocked(self, action: RegisteredAction) -> bool:

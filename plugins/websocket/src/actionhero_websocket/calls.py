@@ -53,10 +53,11 @@ class OpenCall:
         inputs: The inputs of the message.
         pending: The state of the call for the pipeline.
         carrier: The trace fields of the message; `None` without any.
+        idempotency_key: The idempotency key of the message; `None` without one.
     """
 
-    __slots__ = ("_carrier", "_inputs", "_is_ended", "_is_streaming", "action", "id", "pending",
-                 "session", "task")  # fmt: skip
+    __slots__ = ("_carrier", "_idempotency_key", "_inputs", "_is_ended", "_is_streaming", "action",
+                 "id", "pending", "session", "task")  # fmt: skip
 
     def __init__(
         self,
@@ -66,8 +67,10 @@ class OpenCall:
         inputs: Payload,
         pending: PendingCall,
         carrier: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
     ) -> None:
         self._carrier = carrier
+        self._idempotency_key = idempotency_key
         self.session = session
         self.id = id
         self.action = action
@@ -87,6 +90,7 @@ class OpenCall:
             sink=self._send_chunk if action.streams else None,
             pending=self.pending,
             carrier=self._carrier,
+            idempotency_key=self._idempotency_key,
         )
 
     def respond(self, outcome: Outcome) -> None:

@@ -179,6 +179,7 @@ class ProblemDetails(StandardFormat):
         self, error: TypedError, *, request_id: str, stack: str | None = None
     ) -> dict[str, Any]:
         title = ERROR_MAPPINGS[error.type].title
+        request_id = error.request_id or request_id
         if isinstance(error, HttpError):
             title = error.title
         document: dict[str, Any] = {

@@ -76,6 +76,14 @@ class LiveConnection(Connection):
         return {}
 
     @property
+    def idempotency_key(self) -> str | None:
+        """None: that of a call is in its message."""
+        return None
+
+    def add_response_header(self, name: str, value: str) -> None:
+        """Do nothing: the responses over WebSocket have no headers."""
+
+    @property
     def since(self) -> datetime:
         """When the client connected."""
         return time_of(self.id)
