@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from actionhero import hookimpl
 
 if TYPE_CHECKING:
-    from actionhero import Settings
+    from actionhero import Application, Initializer, Middleware, Settings
 
 
 @hookimpl
@@ -15,3 +15,25 @@ def actionhero_settings() -> list[type[Settings]]:
     from actionhero_limits.settings import LimitsSettings
 
     return [LimitsSettings]
+
+
+@hookimpl
+def actionhero_initializers() -> list[Initializer]:
+    from actionhero_limits.initializer import LimitsInitializer
+
+    return [LimitsInitializer()]
+
+
+# The first, so that calls are counted that other middleware refuses.
+@hookimpl(tryfirst=True)
+def actionhero_middleware(app: Application) -> list[Middleware]:
+    from actionhero_limits.middleware import limit_middleware
+
+    return [limit_middleware(app)]
+
+
+@hookimpl
+def actionhero_validate(app: Application) -> list[str]:
+    from actionhero_limits.validation import validate_limits
+
+    return validate_limits(app)

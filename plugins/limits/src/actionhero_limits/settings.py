@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+from pydantic import field_validator
 
 from actionhero import Field, Settings
+from actionhero_limits.identity import address_filter
+from actionhero_limits.rate import parse_rate
 
 
 class LimitsSettings(Settings):
@@ -17,6 +21,42 @@ class LimitsSettings(Settings):
         default=None,
         description="Whether calls are limited. Not set: yes, except in the environment test.",
     )
+    default: str = Field(
+        default="",
+        description="The limit of all actions without their own together, for each caller, such "
+        "as '600/minute'. Empty: none.",
+    )
+    default_signed_in: str = Field(
+        default="",
+        description="The same for signed-in users. Empty: default applies to them, too.",
+    )
+    transports: list[str] = Field(
+        default=["web", "websocket", "mcp"],
+        description="The transports whose calls are limited. Further ones: cli, task.",
+    )
+    exempt: list[str] = Field(
+        default=[],
+        description="Addresses and networks whose calls are not limited.",
+    )
+    algorithm: Literal["gcra", "sliding_window"] | None = Field(
+        default=None,
+        description="The algorithm. Not set: gcra; with web.error_format = 'actionhero' "
+        "sliding_window, which is that of the original ActionHero.",
+    )
+    store: Literal["redis", "local"] = Field(
+        default="redis",
+        description="Where calls are counted: in Redis, or by each process in its own memory.",
+    )
+    on_failure: Literal["allow", "refuse"] = Field(
+        default="allow",
+        description="Whether calls are allowed, or refused with 503, while the store cannot be "
+        "reached.",
+    )
+    headers: Literal["standard", "legacy", "both", "none"] | None = Field(
+        default=None,
+        description="The headers of responses: RateLimit (standard), X-RateLimit-* (legacy), both "
+        "or none. Not set: standard; with web.error_format = 'actionhero' legacy.",
+    )
     idempotency_ttl: timedelta = Field(
         default=timedelta(hours=24),
         ge=timedelta(seconds=1),
@@ -27,3 +67,16 @@ class LimitsSettings(Settings):
         ge=0,
         description="The largest result that is stored by idempotency key.",
     )
+
+    @field_validator("default", "default_signed_in")
+    @classmethod
+    def _is_rate(cls, rate: str) -> str:
+        if rate:
+            parse_rate(rate)
+        return rate
+
+    @field_validator("exempt")
+    @classmethod
+    def _are_networks(cls, networks: list[str]) -> list[str]:
+        address_filter(networks)
+        return networks

@@ -1,0 +1,194 @@
+"""`Limits`: counts calls, and refuses those that exceed a limit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from actionhero import RateLimited, SessionStore
+from actionhero_limits import gcra, sliding_window
+from actionhero_limits.headers import ceil_seconds
+from actionhero_limits.identity import address_filter, value_identity
+from actionhero_limits.outage import Outage, is_transient
+from actionhero_limits.plans import checked_cost
+from actionhero_limits.quota import Quota, Take
+from actionhero_limits.rate import parse_rate
+from actionhero_limits.refusals import Refusals
+from actionhero_limits.settings import LimitsSettings
+from actionhero_limits.store import LocalStore, RedisStore
+from actionhero_redis import RedisClients
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from actionhero import Application, Connection
+    from actionhero_limits.headers import HeaderStyle, LimitHeaders
+    from actionhero_limits.store import Store
+
+#: The transport whose responses have headers.
+_HTTP: Final = "web"
+#: The transport of tests, which is limited like those of clients.
+_TEST: Final = "test"
+
+
+class Limits:
+    """Counts calls: `call.get(Limits)`.
+
+    Args:
+        settings: The settings.
+        enabled: Whether calls are limited.
+        legacy: Whether clients expect the errors, headers and counts of the original ActionHero.
+        clients: Returns Redis, once it is available.
+    """
+
+    def __init__(
+        self,
+        settings: LimitsSettings,
+        *,
+        enabled: bool,
+        legacy: bool,
+        clients: Callable[[], RedisClients],
+    ) -> None:
+        #: Whether calls are limited.
+        self.enabled = enabled
+        #: Whether clients expect the errors, headers and counts of the original ActionHero.
+        self.legacy = legacy
+        #: The session key of the user.
+        self.user_key = SessionStore.user_key
+        #: The headers of responses.
+        self.header_style: HeaderStyle = settings.headers or ("legacy" if legacy else "standard")
+        #: Whether the algorithm knows the burst of a limit.
+        self.has_bursts = not uses_sliding_window(settings, legacy=legacy)
+        algorithm = gcra if self.has_bursts else sliding_window
+        self._store: Store = (
+            RedisStore(clients, algorithm) if settings.store == "redis" else LocalStore(algorithm)
+        )
+        # The sliding window counts refused calls as well.
+        self._refusals = Refusals() if self.has_bursts else None
+        self._outage = Outage(refuses=settings.on_failure == "refuse")
+        self._transports = frozenset((*settings.transports, _TEST))
+        self._is_exempt = address_filter(settings.exempt) if settings.exempt else None
+
+    def apply_to(self, connection: Connection) -> bool:
+        """Return whether the calls of a connection are limited."""
+        if connection.transport not in self._transports:
+            return False
+        return self._is_exempt is None or not self._is_exempt(connection.remote)
+
+    async def check(
+        self,
+        name: str,
+        *,
+        rate: str,
+        by: object = None,
+        cost: float = 1,
+        burst: int | None = None,
+    ) -> None:
+        """Count an operation inside an action, over any transport, or refuse it.
+
+        ```python
+        await call.get(Limits).check("sms", by=inputs.phone, rate="3/10minutes")
+        ```
+
+        Args:
+            name: The name of the limit, for clients and in the store.
+            rate: The operations per period, as in `Limit`.
+            by: The value for each of which operations are counted; all together if omitted.
+            cost: How many operations it counts as.
+            burst: How many operations are possible at once; the number of the rate if omitted.
+
+        Raises:
+            RateLimited: The limit is exceeded.
+            ServiceUnavailable: The store cannot be reached, and `limits.on_failure` is `refuse`.
+            ValueError: The rate or the cost is invalid.
+        """
+        calls, seconds = parse_rate(rate)
+        quota = Quota(name, calls, seconds, burst or calls)
+        take = Take(quota, value_identity(by), checked_cost(quota, cost))
+        if self.enabled:
+            await self.enforce((take,))
+
+    async def enforce(
+        self,
+        takes: Sequence[Take],
+        connection: Connection | None = None,
+        headers: LimitHeaders | None = None,
+    ) -> None:
+        """Count a call in all quotas, or refuse it.
+
+        Args:
+            takes: The requests; at least one.
+            connection: The client.
+            headers: The headers that its response gets, over HTTP.
+
+        Raises:
+            RateLimited: A quota is exceeded. The call is counted in none of them.
+            ServiceUnavailable: The store cannot be reached, and calls are refused then.
+        """
+        if connection is not None and connection.transport != _HTTP:
+            connection = None
+        refusals = self._refusals
+        if refusals is not None and (refused := refusals.find(takes)) is not None:
+            take, state, now_us = refused
+            if connection is not None and headers is not None:
+                headers.add(connection, (take,), (state,), now_us)
+            raise self._error(state.wait_us)
+        outage = self._outage
+        if outage.has_begun and not outage.begin_attempt():
+            return
+        try:
+            states, now_us = await self._store.take(takes)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            outage.failed(error)
+            return
+        if outage.has_begun:
+            outage.succeeded()
+        if connection is not None and headers is not None:
+            headers.add(connection, takes, states, now_us)
+        wait_us = states[0].wait_us if len(states) == 1 else max(state.wait_us for state in states)
+        if not wait_us:
+            if refusals is not None:
+                refusals.discard(takes)
+            return
+        if refusals is not None:
+            for take, state in zip(takes, states, strict=True):
+                if state.wait_us:
+                    refusals.add(take, state, now_us)
+        raise self._error(wait_us)
+
+    def _error(self, wait_us: int) -> RateLimited:
+        seconds = ceil_seconds(wait_us) or 1
+        message = (
+            f"Rate limit exceeded. Try again in {seconds} seconds."
+            if self.legacy
+            else f"Too many requests. Try again in {seconds} s."
+        )
+        return RateLimited(message, retry_after_seconds=seconds)
+
+
+def uses_sliding_window(settings: LimitsSettings, *, legacy: bool) -> bool:
+    """Return whether the algorithm is the sliding window."""
+    return settings.algorithm == "sliding_window" or (settings.algorithm is None and legacy)
+
+
+def web_setting(app: Application, key: str, default: Any) -> Any:
+    """Return a setting of the HTTP server; this package does not depend on `actionhero-web`."""
+    sections = {section.section: section for section in app.settings}
+    return getattr(sections.get("web"), key, default)
+
+
+def limits_for(app: Application) -> Limits:
+    """Return the limits of an application, and provide them to its actions."""
+    if app.has(Limits):
+        return app.get(Limits)
+    settings = app.get(LimitsSettings)
+    enabled = settings.enabled
+    limits = Limits(
+        settings,
+        enabled=app.environment != "test" if enabled is None else enabled,
+        legacy=web_setting(app, "error_format", "standard") == "actionhero",
+        clients=lambda: app.get(RedisClients),
+    )
+    app.provide(Limits, limits)
+    return limits

@@ -1,0 +1,95 @@
+"""`Refusals`: the callers that the store has refused, so that it is not asked again too early."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from actionhero_limits.quota import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from actionhero_limits.quota import Take
+
+#: The callers that are remembered; the earliest are forgotten.
+CAPACITY: Final = 10_000
+#: How long a refusal is remembered at most: then a quota that was reset is noticed.
+MAX_SECONDS: Final = 60.0
+
+
+class _Refusal(NamedTuple):
+    cost: float
+    state: State
+    #: The time of the store, in microseconds since 1970.
+    now_us: int
+    #: The time of the clock of the process, in seconds.
+    since: float
+    #: The time from which the store is asked again.
+    until: float
+
+
+class Refusals:
+    """Remembers refusals: until the quota returns, the answer of the store would be the same.
+
+    For the generic cell rate algorithm.
+
+    Args:
+        clock: The time, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._items: OrderedDict[tuple[str, str], _Refusal] = OrderedDict()
+
+    def find(self, takes: Sequence[Take]) -> tuple[Take, State, int] | None:
+        """Return the first quota that would refuse a call.
+
+        Returns:
+            The request, the state of its quota, and the time of the store, in microseconds since
+            1970; `None` if the store has to be asked.
+        """
+        items = self._items
+        if not items:
+            return None
+        for take in takes:
+            quota, identity, cost = take
+            refusal = items.get((quota.name, identity))
+            # A call that costs less may be possible earlier.
+            if refusal is None or cost < refusal.cost:
+                continue
+            now = self._clock()
+            if now >= refusal.until:
+                del items[quota.name, identity]
+                continue
+            elapsed_us = int((now - refusal.since) * 1e6)
+            remaining, wait_us, reset_us = refusal.state
+            if cost > refusal.cost:
+                wait_us += math.ceil((cost - refusal.cost) * quota.emission_us)
+            state = State(remaining, wait_us - elapsed_us, reset_us - elapsed_us)
+            return take, state, refusal.now_us + elapsed_us
+        return None
+
+    def discard(self, takes: Sequence[Take]) -> None:
+        """Forget refusals of an identity that has made another call, which costs less."""
+        if self._items:
+            for quota, identity, _ in takes:
+                self._items.pop((quota.name, identity), None)
+
+    def add(self, take: Take, state: State, now_us: int) -> None:
+        """Remember that the store has refused a call.
+
+        Args:
+            take: The request.
+            state: The state of the quota.
+            now_us: The time of the store, in microseconds since 1970.
+        """
+        now = self._clock()
+        until = now + min(state.wait_us / 1e6, MAX_SECONDS)
+        key = (take.quota.name, take.identity)
+        self._items.pop(key, None)
+        self._items[key] = _Refusal(take.cost, state, now_us, now, until)
+        if len(self._items) > CAPACITY:
+            self._items.popitem(last=False)

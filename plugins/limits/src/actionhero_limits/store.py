@@ -1,0 +1,122 @@
+"""The stores of quotas: Redis, and the memory of the process."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from actionhero_limits.quota import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from actionhero_limits.quota import Quota, Take
+    from actionhero_redis import RedisClients, Script
+
+#: The identities that the memory of a process stores; the least recently used are removed.
+LOCAL_CAPACITY: Final = 100_000
+#: The keys that are kept encoded.
+CACHE_SIZE: Final = 10_000
+_DIGEST_BYTES: Final = 16
+
+
+class Algorithm(Protocol):
+    """The module of an algorithm."""
+
+    #: The beginning of its time, in seconds since 1970.
+    EPOCH_SECONDS: int
+    SCRIPT: Script
+
+    def script_arguments(self, quota: Quota, cost: float, /) -> tuple[float, ...]:
+        """Return the arguments of the script for one key."""
+
+    def take(
+        self, stored: Sequence[Any], takes: Sequence[Take], now_us: float, /
+    ) -> tuple[list[Any], list[State]]:
+        """Return the new numbers and the states."""
+
+
+class Store(Protocol):
+    """Stores quotas."""
+
+    async def take(self, takes: Sequence[Take]) -> tuple[list[State], int]:
+        """Count a call in all quotas if all of them allow it, and return their states.
+
+        Returns:
+            The states, and the time of the store, in microseconds since 1970.
+        """
+
+
+class RedisStore:
+    """Stores quotas in Redis, by the clock of Redis.
+
+    Args:
+        clients: Returns Redis, once it is available.
+        algorithm: The algorithm.
+    """
+
+    def __init__(self, clients: Callable[[], RedisClients], algorithm: Algorithm) -> None:
+        self._clients = clients
+        self._script = algorithm.SCRIPT
+        self._script_arguments = algorithm.script_arguments
+        self._epoch_us = algorithm.EPOCH_SECONDS * 1_000_000
+        # Encoding these takes as long as the rest of a command.
+        self._key = lru_cache(CACHE_SIZE)(self._encoded_key)
+        self._arguments = lru_cache(CACHE_SIZE)(self._encoded_arguments)
+
+    async def take(self, takes: Sequence[Take]) -> tuple[list[State], int]:
+        """Count a call, in one round trip."""
+        keys = []
+        arguments: list[bytes] = []
+        for quota, identity, cost in takes:
+            keys.append(self._key(quota, identity))
+            arguments += self._arguments(quota, cost)
+        reply = await self._clients().run_script(self._script, keys, arguments)
+        states = [State(*reply[index : index + 3]) for index in range(1, len(reply), 3)]
+        return states, reply[0] + self._epoch_us
+
+    def _encoded_key(self, quota: Quota, identity: str) -> bytes:
+        tag = f"{{{quota.group}}}" if quota.group else ""
+        # Short, and without addresses and names of users.
+        digest = blake2b(identity.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES)
+        return self._clients().key("limits", f"{tag}{quota.name}", digest.hexdigest()).encode()
+
+    def _encoded_arguments(self, quota: Quota, cost: float) -> list[bytes]:
+        return [str(argument).encode() for argument in self._script_arguments(quota, cost)]
+
+
+class LocalStore:
+    """Stores quotas in the memory of the process.
+
+    Args:
+        algorithm: The algorithm.
+        clock_us: The time since the epoch of the algorithm; that of this machine if omitted.
+    """
+
+    def __init__(
+        self,
+        algorithm: Algorithm,
+        clock_us: Callable[[], float] | None = None,
+    ) -> None:
+        self._take = algorithm.take
+        self._epoch_us = algorithm.EPOCH_SECONDS * 1_000_000
+        self._stored: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        # A clock that is never set.
+        offset_us = (time.time() - time.monotonic()) * 1e6 - self._epoch_us
+        self._clock_us = clock_us or (lambda: time.monotonic() * 1e6 + offset_us)
+
+    async def take(self, takes: Sequence[Take]) -> tuple[list[State], int]:
+        """Count a call."""
+        now_us = self._clock_us()
+        keys = [(quota.name, identity) for quota, identity, _ in takes]
+        numbers, states = self._take([self._stored.get(key) for key in keys], takes, now_us)
+        for key, number in zip(keys, numbers, strict=True):
+            if number is not None:
+                self._stored[key] = number
+                self._stored.move_to_end(key)
+        while len(self._stored) > LOCAL_CAPACITY:
+            self._stored.popitem(last=False)
+        return states, int(now_us) + self._epoch_us
