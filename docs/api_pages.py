@@ -63,6 +63,7 @@ API: dict[str, tuple[str, ...]] = {
         "Scope",
         "SignedIn",
     ),
+    "Audit log": ("AuditEvent", "AuditLog", "AuditSink"),
     "Plugins": (
         "ActionAttribute",
         "App",

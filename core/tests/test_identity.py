@@ -285,7 +285,7 @@ async def test_wrong_credentials_are_refused(
     async with running_app(TokenPlugin(), action_with(requirement)) as app:
         outcome = await call_with(app, scheme, token)
 
-        assert type(outcome.error) is SignInRequired
+        assert isinstance(outcome.error, SignInRequired)
         assert outcome.error.message == message
         assert outcome.error.challenge == {"error": "invalid_token"}
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from actionhero.app import App as App
     from actionhero.application import Application as Application
     from actionhero.application import RunMode as RunMode
+    from actionhero.audit.event import AuditEvent as AuditEvent
+    from actionhero.audit.log import AuditLog as AuditLog
+    from actionhero.audit.sink import AuditSink as AuditSink
     from actionhero.authentication import Authenticator as Authenticator
     from actionhero.authentication import PermissionSource as PermissionSource
     from actionhero.call import Call as Call
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from actionhero.errors import ConfigurationError as ConfigurationError
     from actionhero.errors import Conflict as Conflict
     from actionhero.errors import ConnectionTypeNotFound as ConnectionTypeNotFound
+    from actionhero.errors import CredentialsRefused as CredentialsRefused
     from actionhero.errors import ErrorType as ErrorType
     from actionhero.errors import Forbidden as Forbidden
     from actionhero.errors import InvalidCredentials as InvalidCredentials
@@ -95,6 +99,9 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".action_attributes": ["ActionAttribute"],
         ".app": ["App"],
         ".application": ["Application", "RunMode"],
+        ".audit.event": ["AuditEvent"],
+        ".audit.log": ["AuditLog"],
+        ".audit.sink": ["AuditSink"],
         ".authentication": ["Authenticator", "PermissionSource"],
         ".call": ["Call", "Outcome"],
         ".connection": ["Connection", "SessionStore"],
@@ -105,6 +112,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "ConfigurationError",
             "Conflict",
             "ConnectionTypeNotFound",
+            "CredentialsRefused",
             "ErrorType",
             "Forbidden",
             "InvalidCredentials",

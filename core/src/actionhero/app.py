@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from actionhero.action import Action, ActionRegistry, RegisteredAction, find_subclasses
 from actionhero.application import Application, RunMode
+from actionhero.audit.log import AuditLog
 from actionhero.authentication import Authentication, Authenticator, PermissionSource
 from actionhero.connection import SessionStore
 from actionhero.errors import BootError, ConfigurationError, PluginError
@@ -81,6 +82,10 @@ class App:
         self._resources.provide(Application, self)
         for section in self.settings:
             self._resources.provide(type(section), section)
+        # A developer who runs a command wants its output only.
+        is_quiet = mode is RunMode.CLI and self.environment == "development"
+        self.audit = AuditLog(follows_level=is_quiet)
+        self._resources.provide(AuditLog, self.audit)
         types = [type_ for _, type_ in host.collect("actionhero_component_types", type)]
         self._components: dict[type, list[Any]] = {
             type_: find_subclasses(application_modules, type_)
@@ -205,7 +210,10 @@ class App:
 
     async def stop(self) -> None:
         """Stop all servers and initializers, in reverse order."""
-        await self.lifecycle.stop()
+        try:
+            await self.lifecycle.stop()
+        finally:
+            await self.audit.close()
 
     def _load_settings(self, instances: list[Settings]) -> LoadedSettings:
         owners: dict[str, str] = {}
@@ -242,8 +250,14 @@ class App:
         host = self.plugins
         self.initializers = self._collect_initializers()
         session_store = host.first("actionhero_session_store", SessionStore, app=self)
+        self.audit.user_key = (SessionStore if session_store is None else session_store).user_key
         self._register_actions()
         middleware = host.collect("actionhero_middleware", Middleware, app=self)
+        if host.implementers("actionhero_audit_sinks"):
+            from actionhero.audit.sink import AuditSink  # noqa: PLC0415 - few applications have one
+
+            sinks = host.collect("actionhero_audit_sinks", AuditSink, app=self)
+            self.audit.add_sinks([item for _, item in sinks])
         observers = host.collect("actionhero_observers", Observer, app=self)
         authenticators = host.collect("actionhero_authenticators", Authenticator, app=self)
         response_types = host.collect("actionhero_response_types", type, app=self)
@@ -259,6 +273,7 @@ class App:
             authentication=Authentication([item for _, item in authenticators]),
             observers=[item for _, item in observers],
             permission_source=host.first("actionhero_permissions", PermissionSource, app=self),
+            audit=self.audit,
             show_tracebacks=self.get(ErrorsSettings).shows_tracebacks(self.environment),
             keep_tracebacks=self.environment != "production",
         )

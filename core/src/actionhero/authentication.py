@@ -7,7 +7,7 @@ import traceback
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from actionhero.errors import MalformedRequest, SignInRequired, TypedError
+from actionhero.errors import CredentialsRefused, MalformedRequest, TypedError
 from actionhero.identity.principal import Credentials, Principal
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class Authenticator(ABC):
             is asked.
 
         Raises:
-            SignInRequired: The credentials are of this kind, and expired, revoked or forged. The
-                message must not contain any of them.
+            CredentialsRefused: The credentials are of this kind, and expired, revoked or forged.
+                The message must not contain any of them. Any `SignInRequired` refuses them.
             ServiceUnavailable: They cannot be checked now.
         """
 
@@ -141,7 +141,7 @@ class Authentication:
             principal = await _authenticate(authenticator, credentials, connection)
             if principal is not None:
                 return principal
-        raise SignInRequired("The credentials are not valid", challenge={"error": "invalid_token"})
+        raise CredentialsRefused(reason="unknown")
 
 
 def _values(headers: Mapping[str, str], name: str) -> Sequence[str]:

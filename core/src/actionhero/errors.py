@@ -94,6 +94,8 @@ class TypedError(Exception):
     timestamp_ms: int | None = None
     #: The identifier of the request in which it occurred, if that was an earlier one.
     request_id: str | None = None
+    #: The request in whose audit event it was recorded.
+    audited_request: str | None = None
 
     def __init__(
         self,
@@ -135,6 +137,32 @@ class SignInRequired(TypedError):
 
     def __init__(self, message: str = "Session not found", **facts: Any) -> None:
         super().__init__(message, **facts)
+
+
+class CredentialsRefused(SignInRequired):
+    """Raised by an authenticator for credentials that are not, or no longer, valid.
+
+    Args:
+        message: The message for the client, without the credentials.
+        reason: The reason for the audit log, such as `expired`, `revoked` or `unknown`.
+        user: The user of the credentials for the audit log; `None`: unknown.
+        credential_id: Their public identifier for the audit log; empty: unknown.
+    """
+
+    def __init__(
+        self,
+        message: str = "The credentials are not valid",
+        *,
+        reason: str = "invalid",
+        user: Any = None,
+        credential_id: str = "",
+        **facts: Any,
+    ) -> None:
+        facts.setdefault("challenge", {"error": "invalid_token"})
+        super().__init__(message, **facts)
+        self.reason = reason
+        self.user = user
+        self.credential_id = credential_id
 
 
 class InvalidCredentials(TypedError):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from actionhero.cli.group import LazyCommand as LazyCommand
     from actionhero.cli.group import SettingOption as SettingOption
     from actionhero.cli.group import main as main
+    from actionhero.cli.operations import audited as audited
     from actionhero.cli.output import EXIT_CONFIGURATION as EXIT_CONFIGURATION
     from actionhero.cli.output import EXIT_DATA as EXIT_DATA
     from actionhero.cli.output import EXIT_FAILED as EXIT_FAILED
@@ -44,6 +45,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "SettingOption",
             "main",
         ],
+        ".operations": ["audited"],
         ".output": [
             "EXIT_CONFIGURATION",
             "EXIT_DATA",

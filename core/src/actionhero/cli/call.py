@@ -9,6 +9,7 @@ import click
 from actionhero.application import RunMode
 from actionhero.cli.group import CommandContext
 from actionhero.cli.input_options import input_options
+from actionhero.cli.operations import record_call
 from actionhero.cli.output import (
     StreamWriter,
     configure_logs,
@@ -21,6 +22,7 @@ from actionhero.cli.standard_streams import reserve_stdout
 from actionhero.errors import BootError, ConnectionTypeNotFound
 from actionhero.identifier import new_identifier
 from actionhero.inputs.payloads import TextPayload
+from actionhero.logs import request_id as current_request_id
 from actionhero.outputs import outcome_value
 from actionhero.process import run_interruptible
 from actionhero.streams import Stream
@@ -194,15 +196,19 @@ async def _execute(
     """Start the application, execute a call, and return its outcome and the error of the stop."""
     await app.start()
     stop_error: BootError | None = None
+    current_request_id.set(request_id)
     try:
+        payload = TextPayload(text)
         outcome = await app.pipeline.execute(
             connection,
             name,
-            TextPayload(text),
+            payload,
             request_id=request_id,
             sink=sink,
             idempotency_key=idempotency_key,
         )
+        if connection.principal is not None and name in app.actions:
+            record_call(app, connection, app.actions.find(name), payload, outcome)
     finally:
         # The outcome is written even if the stop fails.
         try:

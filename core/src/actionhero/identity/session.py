@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
+from actionhero.errors import ABSENT
+
 
 class Session(MutableMapping[str, Any]):
     """A mutable mapping from text to JSON values that is kept between calls.
@@ -19,7 +21,7 @@ class Session(MutableMapping[str, Any]):
         created_ms: The time of creation, in milliseconds since the epoch; now if omitted.
     """
 
-    __slots__ = ("_values", "changed", "created_ms", "id")
+    __slots__ = ("_replaced", "_values", "changed", "created_ms", "id")
 
     def __init__(
         self,
@@ -34,15 +36,19 @@ class Session(MutableMapping[str, Any]):
         self._values: dict[str, Any] = {} if values is None else values
         #: Whether a value was assigned or removed since the session was opened.
         self.changed = False
+        #: The values before their first change; created on demand.
+        self._replaced: dict[str, Any] | None = None
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
+        self._keep(key)
         self._values[key] = value
         self.changed = True
 
     def __delitem__(self, key: str) -> None:
+        self._keep(key)
         del self._values[key]
         self.changed = True
 
@@ -61,5 +67,21 @@ class Session(MutableMapping[str, Any]):
 
     async def destroy(self) -> None:
         """Delete the session: call this at sign-out."""
+        for key in self._values:
+            self._keep(key)
         self._values.clear()
         self.changed = True
+
+    def take_replaced(self, key: str) -> Any:
+        """Return the value of a key before it was changed, and forget it, for the audit log.
+
+        Returns:
+            The value; `None` if there was none; `ABSENT` if the key was not changed since.
+        """
+        return ABSENT if self._replaced is None else self._replaced.pop(key, ABSENT)
+
+    def _keep(self, key: str) -> None:
+        """Keep the value of a key before its first change."""
+        if self._replaced is None:
+            self._replaced = {}
+        self._replaced.setdefault(key, self._values.get(key))

@@ -14,6 +14,7 @@ from actionhero.logs.formatters import (
     ConsoleFormatter,
     JsonFormatter,
     facts_of,
+    is_audit_event,
     replacement_record,
 )
 from actionhero.logs.taps import taps
@@ -41,7 +42,8 @@ class Handler(logging.Handler):
             # Facts of the record itself take precedence.
             vars(record).update({**facts, **vars(record)})
         try:
-            line = self.format(record)
+            # An audit event is the same line in every format.
+            line = record.getMessage() if is_audit_event(record) else self.format(record)
         except Exception as error:  # noqa: BLE001 - an invalid record must not raise
             line = self.format(replacement_record(record, error))
         self._calls.flush()

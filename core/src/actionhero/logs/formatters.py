@@ -111,6 +111,9 @@ class ConsoleFormatter(logging.Formatter):
 
 def facts_of(record: logging.LogRecord) -> dict[str, Any]:
     """Return the facts of a record, without secrets, as the JSON format writes them."""
+    if is_audit_event(record):
+        event: dict[str, Any] = record.audit_event.facts()  # type: ignore[attr-defined]
+        return event
     redact = _redactor(record)
     line: dict[str, Any] = {
         "timestamp": timestamp(record.created),
@@ -129,6 +132,11 @@ def facts_of(record: logging.LogRecord) -> dict[str, Any]:
     elif record.stack_info:
         line["exception"] = {"stack": redact(record.stack_info)}
     return line
+
+
+def is_audit_event(record: logging.LogRecord) -> bool:
+    """Return whether a record is one of the audit log, whose text is a line of JSON."""
+    return hasattr(record, "audit_event")
 
 
 def replacement_record(record: logging.LogRecord, error: Exception) -> logging.LogRecord:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from actionhero.errors import Forbidden
+from actionhero.errors import ErrorType, Forbidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from actionhero.audit.log import AuditLog
     from actionhero.call import Call, Outcome
     from actionhero.connection import SessionStore
+    from actionhero.errors import TypedError
     from actionhero.identity.session import Session
     from actionhero.inputs.payloads import Payload
     from actionhero.logs import CallLog
@@ -69,27 +71,39 @@ async def save_session(
     payload: Payload,
     outcome: Outcome,
     failed: Failed,
+    audit: AuditLog | None,
 ) -> Outcome:
     """Save the changes of the session, and return the outcome, an error if that fails."""
     try:
         if not outcome.cancelled:
-            await _save(store, session, call)
+            await _save(store, session, call, audit)
     except BaseException as error:  # noqa: BLE001 - without its session, the result is invalid
         return failed(error, call, payload)
     return outcome
 
 
-async def save_changes(store: SessionStore, call: Call) -> None:
+async def save_changes(store: SessionStore, call: Call, audit: AuditLog | None) -> None:
     """Save the session of a call that is not over, if it has changed."""
     if call._session is not None and call._session.changed:
-        await _save(store, call._session, call)
+        await _save(store, call._session, call, audit)
 
 
-async def _save(store: SessionStore, session: Session, call: Call) -> None:
+async def _save(store: SessionStore, session: Session, call: Call, audit: AuditLog | None) -> None:
     if call.connection.is_cross_site:
         raise Forbidden("A page of another site cannot change the session")
     await store.save(call.connection, session)
     call.connection.session_saved(session)
+    if audit is not None:
+        audit.session_saved(session, call)
+
+
+def record_refusal(audit: AuditLog, error: TypedError, call: Call, payload: Payload) -> None:
+    """Record the error of a call in the audit log, if its caller was refused."""
+    details = None
+    if error.type == ErrorType.CREDENTIALS:
+        # The name that somebody has tried to sign in with.
+        details = {"inputs": _redacted_inputs(call, payload)}
+    audit.refused(error, call, details=details)
 
 
 def write_log_line(
@@ -110,8 +124,6 @@ def write_log_line(
         payload: The inputs before validation.
         facts: Further facts.
     """
-    schema = call.action.inputs
-    inputs = call.inputs
     log.write(
         action=call.action.name,
         transport=call.connection.transport,
@@ -119,11 +131,16 @@ def write_log_line(
         milliseconds=(perf_counter() - started) * 1000,
         request_id=call.request_id,
         remote=call.connection.remote,
-        inputs=schema.redact_payload(payload.preview())
-        if inputs is None
-        else schema.redact(inputs),
+        inputs=_redacted_inputs(call, payload),
         facts=facts,
     )
+
+
+def _redacted_inputs(call: Call, payload: Payload) -> Any:
+    schema = call.action.inputs
+    if call.inputs is None:
+        return schema.redact_payload(payload.preview())
+    return schema.redact(call.inputs)
 
 
 def _name_of(outcome: Outcome) -> str:

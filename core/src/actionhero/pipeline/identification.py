@@ -14,6 +14,7 @@ from actionhero.identity.session import Session
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from actionhero.audit.log import AuditLog
     from actionhero.authentication import PermissionSource
     from actionhero.connection import Connection
     from actionhero.identity.principal import Principal
@@ -26,6 +27,7 @@ class Identification:
         session_store: The store of sessions; `None`: a session lives as long as its connection.
         authentication: The authenticators of credentials other than sessions.
         permission_source: The source of the permissions of principals.
+        audit: The audit log; `None`: nothing is recorded.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Identification:
         session_store: SessionStore | None = None,
         authentication: Authentication | None = None,
         permission_source: PermissionSource | None = None,
+        audit: AuditLog | None = None,
     ) -> None:
         #: The store of sessions; `None`: a session lives as long as its connection.
         self.session_store = session_store
@@ -41,9 +44,12 @@ class Identification:
         #: The authenticators of credentials other than sessions.
         self.authentication = Authentication() if authentication is None else authentication
         self._permission_source = permission_source
+        self._audit = audit
 
     async def identify(self, connection: Connection) -> Principal | None:
         """Return the principal of a connection by its credentials, or the one its transport knows.
+
+        Refused credentials are recorded in the audit log.
 
         Returns:
             The principal; `None` without credentials: only the session tells the user.
@@ -56,7 +62,12 @@ class Identification:
             return connection.principal
         if connection.credentials is None:
             return None
-        return await self.authentication.identify(connection.credentials, connection)
+        try:
+            return await self.authentication.identify(connection.credentials, connection)
+        except SignInRequired as error:
+            if self._audit is not None:
+                self._audit.credentials_refused(error, connection)
+            raise
 
     def session_of(self, principal: Principal) -> Session:
         """Return the session of a call with credentials: it has their user, and is not stored.
@@ -74,10 +85,12 @@ class Identification:
         Raises:
             ServiceUnavailable: The session or the credentials cannot be checked now.
         """
-        try:
-            principal = await self.identify(connection)
-        except SignInRequired:
-            return Session()
+        principal = connection.principal
+        if principal is None and connection.credentials is not None:
+            try:
+                principal = await self.authentication.identify(connection.credentials, connection)
+            except SignInRequired:
+                return Session()
         if principal is not None:
             return self.session_of(principal)
         if self.session_store is not None:

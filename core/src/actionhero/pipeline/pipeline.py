@@ -14,6 +14,7 @@ from actionhero.inputs.payloads import EMPTY_PAYLOAD, DeferredPayload, Validated
 from actionhero.logs import request_id as current_request_id
 from actionhero.pipeline.call_plan import CallPlan
 from actionhero.pipeline.completion import (
+    record_refusal,
     run_afters,
     save_changes,
     save_session,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from actionhero.action import ActionRegistry
+    from actionhero.audit.log import AuditLog
     from actionhero.authentication import Authentication, PermissionSource
     from actionhero.call import ResourceProvider
     from actionhero.connection import Connection, SessionStore
@@ -58,6 +60,7 @@ class Pipeline(Identification, ErrorReporting):
         session_store: The store of sessions; `None`: a session lives as long as its connection.
         authentication: The authenticators of credentials other than sessions.
         permission_source: The source of the permissions of principals.
+        audit: The audit log; `None`: nothing is recorded.
         observers: The observers of calls.
         call_log: The log with one line per call.
         show_tracebacks: Whether outcomes contain the traceback of their error, as text.
@@ -76,6 +79,7 @@ class Pipeline(Identification, ErrorReporting):
         session_store: SessionStore | None = None,
         authentication: Authentication | None = None,
         permission_source: PermissionSource | None = None,
+        audit: AuditLog | None = None,
         observers: Iterable[Observer] = (),
         call_log: CallLog | None = None,
         show_tracebacks: bool = False,
@@ -89,7 +93,7 @@ class Pipeline(Identification, ErrorReporting):
             for type_ in responses
             if not any(issubclass(type_, other) for other in responses if other is not type_)
         )
-        Identification.__init__(self, session_store, authentication, permission_source)
+        Identification.__init__(self, session_store, authentication, permission_source, audit)
         ErrorReporting.__init__(
             self,
             show_tracebacks=show_tracebacks,
@@ -210,7 +214,9 @@ class Pipeline(Identification, ErrorReporting):
                     outcome = plan.complete_early(early, encode=not in_process)
                 elif plan.streams:
                     restart = None if timeout is None else timeout.restart
-                    save = None if store is None else partial(save_changes, store, call)
+                    save = (
+                        None if store is None else partial(save_changes, store, call, self._audit)
+                    )
                     outcome = await run_stream(plan, call, sink, restart, save)
                 else:
                     outcome = plan.complete(await plan.run(call), encode=not in_process)
@@ -232,8 +238,10 @@ class Pipeline(Identification, ErrorReporting):
                 )  # fmt: skip
             if store is not None and session is not None and session.changed and outcome.ok:
                 outcome = await save_session(
-                    store, session, call, payload, outcome, self._errors.failed
+                    store, session, call, payload, outcome, self._errors.failed, self._audit
                 )
+            if outcome.error is not None and self._audit is not None:
+                record_refusal(self._audit, outcome.error, call, payload)
             if is_logged and log is not None:
                 facts = None if observers is None else observers.facts(call)
                 write_log_line(log, started, outcome, call, payload, facts)

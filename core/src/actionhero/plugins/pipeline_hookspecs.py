@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from actionhero.application import Application
+    from actionhero.audit.sink import AuditSink
     from actionhero.authentication import Authenticator, PermissionSource
     from actionhero.connection import SessionStore
     from actionhero.middleware import Middleware
@@ -116,6 +117,30 @@ def actionhero_observers(app: Application) -> Sequence[Observer] | None:
         @hookimpl
         def actionhero_observers(app):
             return [CallTimes(app.get(MetricSettings))]
+        ```
+    """
+
+
+@hookspec
+def actionhero_audit_sinks(app: Application) -> Sequence[AuditSink] | None:
+    """Sinks of audit events, such as a table or a service, in addition to the log lines.
+
+    Called once, while the application is loaded. Without any, no thread is started.
+
+    Args:
+        app: The application; `app.get` returns settings.
+
+    Returns:
+        Sinks.
+
+    Order:
+        The order of registration, the application last: each event is written in this order.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_audit_sinks(app):
+            return [AuditFile(app.get(AppSettings).data_dir / "audit.jsonl")]
         ```
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import ErrorType, TypedError
+from actionhero import AuditLog, ErrorType, TypedError
 from actionhero_channels.authorization import authorize, run_after
 from actionhero_channels.channel import Subscription
 from actionhero_channels.delivery import parse_id
@@ -91,7 +91,11 @@ class Subscriptions:
         # Reserved now: concurrent subscriptions of this connection count towards the limit.
         self.by_subscriber.setdefault(subscriber, {})[channel] = subscription
         try:
-            await authorize(match.channel, subscription)
+            try:
+                await authorize(match.channel, subscription)
+            except TypedError as error:
+                self._record_refusal(error, subscription)
+                raise
             try:
                 result = await self._activate(match.channel, subscription, since)
             except BaseException:
@@ -136,6 +140,15 @@ class Subscriptions:
         if self._cleanups:
             await asyncio.wait(self._cleanups)
         await self.local_channels.listener.close()
+
+    def _record_refusal(self, error: TypedError, subscription: Subscription) -> None:
+        """Record the refusal of a client in the audit log."""
+        self._app.get(AuditLog).refused(
+            error,
+            subscription.connection,
+            session=subscription.session,
+            details={"channel": subscription.channel},
+        )
 
     async def _activate(
         self, channel: Channel, subscription: Subscription, since: str | None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from actionhero import ConfigurationError, RunMode
-from actionhero.cli import configure_logs, format_option, write_rows
+from actionhero.cli import audited, configure_logs, format_option, write_rows
 from actionhero.settings import AppSettings
 from actionhero_db.configuration import database_url
 from actionhero_db.database import Database
@@ -147,7 +147,8 @@ def migrate(context: CommandContext, label: str | None, name: str | None) -> Non
     written, and a deployment has no one to answer.
     """
     app = _load(context)
-    _with_engine(app, lambda engine: engine.migrate(label, name, click.echo))
+    with audited(app, context, "db.migrate", {"label": label, "name": name}):
+        _with_engine(app, lambda engine: engine.migrate(label, name, click.echo))
 
 
 @db.command()
@@ -161,7 +162,8 @@ def rollback(context: CommandContext, label: str, name: str | None) -> None:
     first.
     """
     app = _load(context)
-    _with_engine(app, lambda engine: engine.rollback(label, name, click.echo))
+    with audited(app, context, "db.rollback", {"label": label, "name": name}):
+        _with_engine(app, lambda engine: engine.rollback(label, name, click.echo))
 
 
 @db.command()
@@ -197,7 +199,8 @@ def clear(context: CommandContext, yes: bool) -> None:
 
         return await clear_tables(engine.database)
 
-    tables = _with_engine(app, run)
+    with audited(app, context, "db.clear", {}) as facts:
+        tables = facts["tables"] = _with_engine(app, run)
     click.echo(f"cleared {', '.join(tables) or 'nothing'}")
 
 

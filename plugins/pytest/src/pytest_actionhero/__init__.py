@@ -1,7 +1,7 @@
 """Pytest fixtures for applications, and contract suites for servers and session stores.
 
-`ServerContract` is the suite for servers, `SessionStoreContract` for session stores. The fixtures
-are in `plugin.py`.
+`ServerContract` is the suite for servers, `SessionStoreContract` for session stores, and
+`AuditSinkContract` for sinks of the audit log. The fixtures are in `plugin.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from actionhero import lazy_names
 
 if TYPE_CHECKING:
+    from pytest_actionhero.audit_sink_contract import AuditSinkContract as AuditSinkContract
     from pytest_actionhero.cli_caller import CliCaller as CliCaller
     from pytest_actionhero.http_caller import HttpCaller as HttpCaller
     from pytest_actionhero.job_queue import JobQueue as JobQueue
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
+        ".audit_sink_contract": ["AuditSinkContract"],
         ".cli_caller": ["CliCaller"],
         ".http_caller": ["HttpCaller"],
         ".job_queue": ["JobQueue"],

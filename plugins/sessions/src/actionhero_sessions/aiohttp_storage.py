@@ -90,7 +90,10 @@ class SessionStorage(aiohttp_session.AbstractStorage):
                 proxy[key] = value
         if not proxy.empty:
             proxy.apply_changes()
-            await self._sessions.save(proxy.connection, proxy.session)
+            sessions = self._sessions
+            await sessions.save(proxy.connection, proxy.session)
+            if sessions.audit is not None:
+                sessions.audit.session_saved(proxy.session, proxy.connection)
         for name, value in proxy.connection.response_headers or ():
             response.headers.add(name, value)
 

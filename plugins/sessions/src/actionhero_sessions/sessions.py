@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from actionhero import Session, SessionStore
-from actionhero.transport import dumps
+from actionhero import AuditLog, Session, SessionStore
+from actionhero.transport import ABSENT, dumps
 from actionhero_redis import RedisClients
 from actionhero_sessions.cookie import SessionCookie, new_id
 from actionhero_sessions.records import CHANGED, Records
@@ -103,6 +103,7 @@ class Sessions(SessionStore):
         user_key: The session key of the user.
         always_set_cookie: Whether clients without a session get a cookie too, as clients of the
             original ActionHero expect.
+        audit: The audit log; `None`: nothing is recorded.
     """
 
     def __init__(
@@ -112,7 +113,10 @@ class Sessions(SessionStore):
         user_key: str,
         *,
         always_set_cookie: bool = False,
+        audit: AuditLog | None = None,
     ) -> None:
+        #: The audit log; `None`: nothing is recorded.
+        self.audit = audit
         self._records = records
         self._cache = SessionCache(partial(self._load, watch=True), records.ttl_ms / 1000)
         records.on_change = self._cache.invalidate
@@ -161,7 +165,10 @@ class Sessions(SessionStore):
         Returns:
             The number of deleted sessions.
         """
-        return await self._records.delete_all(user)
+        count = await self._records.delete_all(user)
+        if self.audit is not None:
+            self.audit.record("session_revocation", details={"owner": user, "count": count})
+        return count
 
     def cookie_name(self, connection: Connection) -> str:
         """Return the name of the session cookie."""
@@ -258,6 +265,8 @@ class Sessions(SessionStore):
         else:
             # It was deleted in the meantime, by a call whose response sets the cookie.
             self._detach(connection, session)
+            # A sign-in in it has no effect.
+            session.take_replaced(self.user_key)
         session._mark_saved()
 
     # -- called by a session -------------------------------------------------------------------
@@ -289,6 +298,10 @@ class Sessions(SessionStore):
         if session.is_stored and session.id:
             await self._records.pop(session.id)
             self._mark_replaced(session.id, session)
+            user = session.take_replaced(self.user_key)
+            user = session.get(self.user_key) if user is ABSENT else user
+            if self.audit is not None and user is not None:
+                self.audit.signed_out(user, connection)
             self._detach(connection, session)
             self.cookie.delete(connection)
             self._set_new_cookie(connection, session)
@@ -333,6 +346,7 @@ def sessions_for(app: Application) -> Sessions:
         ),
         settings.user_key,
         always_set_cookie=web.response_format.always_opens_session,
+        audit=app.get(AuditLog),
     )
     app.provide(Sessions, sessions)
     return sessions

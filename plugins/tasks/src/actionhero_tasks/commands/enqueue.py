@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from actionhero import NotFound, TypedError
-from actionhero.cli import ActionGroup, loaded_app, reserve_stdout, write_error
+from actionhero.cli import ActionGroup, audited, loaded_app, reserve_stdout, write_error
 from actionhero.transport import TextPayload, new_identifier, run_interruptible
 from actionhero_tasks.job_options import MAX_DELAY, MAX_PRIORITY
 from actionhero_tasks.request_context import operator_principal
@@ -31,10 +32,15 @@ class EnqueueGroup(ActionGroup):
     ) -> None:
         """Enqueue the action, and print the id of the job."""
         app = loaded_app(context)
-        operator_principal.set(context.obj.connection().principal)
+        principal = context.obj.connection().principal
+        operator_principal.set(principal)
+        recorded: AbstractContextManager[dict[str, Any]] = nullcontext({})
+        if principal is not None:
+            recorded = audited(app, context.obj, "operator_call", {}, action=name)
         try:
-            with reserve_stdout():
+            with reserve_stdout(), recorded as facts:
                 id, state = run_interruptible(_enqueue(app, name, text, context.meta[OPTIONS]))
+                facts["job"] = id
         except TypedError as error:
             write_error(error, new_identifier())
         if state is not None:

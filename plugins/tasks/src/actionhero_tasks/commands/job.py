@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 import click
 
-from actionhero.cli import EXIT_FAILED, escape, format_option, write_json, write_rows
+from actionhero.cli import EXIT_FAILED, audited, escape, format_option, write_json, write_rows
 from actionhero.settings import LoggerSettings
 from actionhero_tasks.commands.store_access import load_app, use_store
 from actionhero_tasks.job import JobState
@@ -121,7 +121,9 @@ def cancel(context: CommandContext, id: str, wait: float) -> None:
     exist.
     """
     app = load_app(context)
-    if not use_store(app, lambda store: store.cancel(id)):
+    with audited(app, context, "tasks.cancel", {"jobs": [id]}) as facts:
+        is_cancelled = facts["count"] = int(use_store(app, lambda store: store.cancel(id)))
+    if not is_cancelled:
         _fail(f"job {id} cannot be cancelled: it has ended, or does not exist")
     click.echo(str(_find(app, id, wait).state))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from actionhero.cli import format_option, write_json, write_rows
+from actionhero.cli import audited, format_option, write_json, write_rows
 from actionhero_tasks.commands.store_access import load_app, use_store
 from actionhero_tasks.dramatiq.global_broker import declarations, is_imported
 from actionhero_tasks.job import JobState
@@ -212,7 +212,9 @@ def _for_each(context: CommandContext, ids: tuple[str, ...], every: bool, operat
                 advance(len(records))
         return done, missing
 
-    done, missing = use_store(app, apply)
+    with audited(app, context, f"tasks.{operation}", {"jobs": "all" if every else ids}) as facts:
+        done, missing = use_store(app, apply)
+        facts["count"] = done
     click.echo(str(done))
     for id in missing:
         click.echo(f"unknown dead letter {id!r}", err=True)

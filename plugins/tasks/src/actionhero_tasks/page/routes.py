@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from actionhero import InvalidInput, MalformedRequest, RateLimited, TypedError
+from actionhero import AuditLog, Connection, InvalidInput, MalformedRequest, RateLimited, TypedError
 from actionhero.settings import AppSettings
 from actionhero.transport import dumps, loads
 from actionhero_tasks.page.access import Access
@@ -79,6 +79,7 @@ class Page:
         self._assets = StaticFiles(ASSETS, max_age_seconds=0)
         self._access = Access(app)
         self._limiter = SignInLimiter()
+        self._audit = app.get(AuditLog)
         self._views = JobViews(app)
         self._body_reader = BodyReader(app.get(WebSettings))
         self._read_handlers: dict[str, Callable[[web.Request], Awaitable[Any]]] = {
@@ -106,6 +107,7 @@ class Page:
         try:
             return await self._dispatch(request, path)
         except TypedError as error:
+            self._audit.refused(error, self._connection(request), details={"path": request.path})
             headers = tuple(_NO_STORE.items())
             return await request.config_dict[REQUEST_HANDLER].error_response(
                 request, error, headers
@@ -165,13 +167,17 @@ class Page:
         if not tokens.verify_password(password):
             self._limiter.record_failure(address)
             logger.warning("operator sign-in failed from %s", address)
+            self._record(request, "sign_in", "failure")
             return self._sign_in_error("Wrong password.", 401)
         self._limiter.reset(address)
         logger.info("operator signed in from %s", address)
+        self._record(request, "sign_in")
         cookie = self._access.cookie(request, tokens.issue(), tokens.ttl_seconds)
         return self._redirect(cookie)
 
     def _sign_out(self, request: web.Request) -> web.StreamResponse:
+        if self._access.is_signed_in(request):
+            self._record(request, "sign_out")
         return self._redirect(self._access.cookie(request, "", 0))
 
     def _redirect(self, cookie: str) -> web.StreamResponse:
@@ -206,6 +212,7 @@ class Page:
                 raise InvalidInput("Missing required param: id", key="id")
             await self._views.change(operation, id)
             logger.info("operator: %s job %r", operation, id)
+            self._record(request, f"tasks.{operation}", jobs=[id])
             return {"id": id}
 
         return change
@@ -221,9 +228,26 @@ class Page:
             result = await self._views.change_dead(operation, queue, before)
             scope = "all queues" if queue is None else f"queue {queue!r}"
             logger.info("operator: %s %d dead letters of %s", operation, result["count"], scope)
+            facts = {"jobs": "all", "queue": queue, "count": result["count"]}
+            self._record(request, f"tasks.{operation}", **facts)
             return result
 
         return change
+
+    def _record(
+        self, request: web.Request, event: str, outcome: str = "success", **details: Any
+    ) -> None:
+        """Record an event of the page in the audit log."""
+        self._audit.record(
+            event,
+            outcome,
+            source=self._connection(request),
+            method="operator" if self._access.tokens is None else "operator_password",
+            details={"page": self._folder, **details},
+        )
+
+    def _connection(self, request: web.Request) -> Connection:
+        return Connection("web", self._access.client(request).address, raw=request)
 
     async def _read_body(self, request: web.Request) -> bytes:
         return await self._body_reader.read(request, BODY_LIMIT_BYTES)
