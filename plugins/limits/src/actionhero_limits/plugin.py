@@ -19,9 +19,10 @@ def actionhero_settings() -> list[type[Settings]]:
 
 @hookimpl
 def actionhero_initializers() -> list[Initializer]:
+    from actionhero_limits.idempotency.initializer import IdempotencyInitializer
     from actionhero_limits.initializer import LimitsInitializer
 
-    return [LimitsInitializer()]
+    return [LimitsInitializer(), IdempotencyInitializer()]
 
 
 # The first, so that calls are counted that other middleware refuses.
@@ -34,6 +35,14 @@ def actionhero_middleware(app: Application) -> list[Middleware]:
 
 @hookimpl
 def actionhero_validate(app: Application) -> list[str]:
+    from actionhero_limits.idempotency.validation import validate
     from actionhero_limits.validation import validate_limits
 
-    return validate_limits(app)
+    return [*validate_limits(app), *validate(app)]
+
+
+@hookimpl(optionalhook=True)
+def actionhero_db_outbox_topics(app: Application) -> list[str]:
+    from actionhero_limits.idempotency.validation import outbox_topics
+
+    return outbox_topics(app)

@@ -1,0 +1,1 @@
+"""Idempotency keys: a call that is repeated with its key runs once."""
