@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from actionhero import File
 from actionhero.transport import canonical, parts
+from actionhero_limits.identity import address_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,23 +24,14 @@ def scope_of(call: Call, key: str) -> str:
     A caller is a user, or for an anonymous call an address. So a key that another caller has
     guessed is a new one.
     """
-    text = json.dumps([call.action.name, *_caller(call), key])
-    return blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _caller(call: Call) -> tuple[str, str]:
     principal = call.principal
-    if not principal.is_anonymous:
-        return "user", principal.id
-    remote = call.connection.remote or ""
-    try:
-        address = ipaddress.ip_address(remote.partition("%")[0])
-    except ValueError:
-        return "address", remote
-    if address.version == 6:
-        # A client has a whole network of them.
-        return "address", str(ipaddress.ip_network((address, 64), strict=False))
-    return "address", str(address)
+    caller = (
+        address_identity(call.connection.remote)
+        if principal.is_anonymous
+        else f"user:{principal.id}"
+    )
+    text = json.dumps([call.action.name, caller, key])
+    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 async def fingerprint_of(
