@@ -7,11 +7,11 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import aiohttp_session
-from aiohttp.web import NotAppKeyWarning
+from aiohttp.web import HTTPForbidden, NotAppKeyWarning
 
-from actionhero import Connection
+from actionhero import Connection, Forbidden
 from actionhero.transport import dumps
-from actionhero_web import SIGNED_IN
+from actionhero_web import REQUEST_HANDLER, SIGNED_IN
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -65,7 +65,7 @@ class SessionStorage(aiohttp_session.AbstractStorage):
 
     async def load_session(self, request: web.Request) -> aiohttp_session.Session:
         """Return the session of a request."""
-        connection = Connection("web", request.remote, raw=request)
+        connection = self._connect(request)
         session = await self._sessions.open(connection)
         if connection.session_id:
             # Caches do not store the response, even if no cookie is set.
@@ -81,6 +81,7 @@ class SessionStorage(aiohttp_session.AbstractStorage):
         """Save the changes of a session, and set its cookie on the response."""
         if isinstance(session, _SessionProxy):
             proxy = session
+            _check_change(request, proxy.connection)
             if proxy.empty:
                 await proxy.session.destroy()
         else:
@@ -98,10 +99,33 @@ class SessionStorage(aiohttp_session.AbstractStorage):
             response.headers.add(name, value)
 
     async def _replace_session(self, request: web.Request) -> _SessionProxy:
-        connection = Connection("web", request.remote, raw=request)
+        connection = self._connect(request)
+        _check_change(request, connection)
         session = await self._sessions.open(connection)
         await session.destroy()
         return _SessionProxy(session, connection)
+
+    def _connect(self, request: web.Request) -> Connection:
+        """Return the connection of a request, unless another site uses its session."""
+        connection = Connection("web", request.remote, raw=request)
+        try:
+            self._sessions.cross_origin.check_native(request, connection)
+        except Forbidden as error:
+            raise _error_of(request, error) from None
+        return connection
+
+
+def _check_change(request: web.Request, connection: Connection) -> None:
+    if connection.is_cross_site:
+        error = Forbidden("A page of another site cannot change the session")
+        raise _error_of(request, error)
+
+
+def _error_of(request: web.Request, error: Forbidden) -> Exception:
+    """Return the error to raise in a handler, also in that of an outer application of aiohttp."""
+    if REQUEST_HANDLER in request.config_dict:
+        return error
+    return HTTPForbidden(text=error.message)
 
 
 def with_session(app: Application, handler: Handler) -> Handler:

@@ -8,6 +8,7 @@ from actionhero import hookimpl
 
 if TYPE_CHECKING:
     from actionhero import Application, Initializer, SessionStore, Settings
+    from actionhero.transport import Diagnosis
 
 
 @hookimpl
@@ -29,3 +30,10 @@ def actionhero_session_store(app: Application) -> SessionStore:
     from actionhero_sessions.sessions import sessions_for
 
     return sessions_for(app)
+
+
+@hookimpl
+def actionhero_doctor_checks(app: Application, deploy: bool) -> list[Diagnosis]:
+    from actionhero_sessions.doctor_checks import diagnose
+
+    return diagnose(app, deploy=deploy)

@@ -18,10 +18,11 @@ from actionhero_sessions.settings import SessionsSettings
 from actionhero_web import WebSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from actionhero import Application, Connection
     from actionhero_sessions.records import Record
+    from actionhero_web import CrossOriginProtection
 
 #: The transports whose connections start with an HTTP request, which may have a cookie.
 COOKIE_TRANSPORTS = frozenset({"web", "websocket"})
@@ -104,6 +105,7 @@ class Sessions(SessionStore):
         always_set_cookie: Whether clients without a session get a cookie too, as clients of the
             original ActionHero expect.
         audit: The audit log; `None`: nothing is recorded.
+        cross_origin: Returns the protection against pages of other sites, for native routes.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Sessions(SessionStore):
         *,
         always_set_cookie: bool = False,
         audit: AuditLog | None = None,
+        cross_origin: Callable[[], CrossOriginProtection],
     ) -> None:
         #: The audit log; `None`: nothing is recorded.
         self.audit = audit
@@ -124,6 +127,7 @@ class Sessions(SessionStore):
         #: The session key of the user.
         self.user_key = user_key
         self._always_set_cookie = always_set_cookie
+        self._cross_origin = cross_origin
         #: The sessions of running calls whose request had an identifier.
         self._active: WeakValueDictionary[int, StoredSession] = WeakValueDictionary()
         self._numbers = itertools.count()
@@ -169,6 +173,11 @@ class Sessions(SessionStore):
         if self.audit is not None:
             self.audit.record("session_revocation", details={"owner": user, "count": count})
         return count
+
+    @property
+    def cross_origin(self) -> CrossOriginProtection:
+        """The protection against pages of other sites."""
+        return self._cross_origin()
 
     def cookie_name(self, connection: Connection) -> str:
         """Return the name of the session cookie."""
@@ -347,9 +356,16 @@ def sessions_for(app: Application) -> Sessions:
         settings.user_key,
         always_set_cookie=web.response_format.always_opens_session,
         audit=app.get(AuditLog),
+        cross_origin=partial(_cross_origin_of, app),
     )
     app.provide(Sessions, sessions)
     return sessions
+
+
+def _cross_origin_of(app: Application) -> CrossOriginProtection:
+    from actionhero_web import CrossOriginProtection  # noqa: PLC0415 - imports aiohttp
+
+    return CrossOriginProtection.of(app)
 
 
 def _json(key: str, value: Any) -> bytes:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from actionhero_web.connections.upgrades import Upgrade as Upgrade
     from actionhero_web.connections.upgrades import UpgradeRefused as UpgradeRefused
     from actionhero_web.connections.upgrades import UpgradeRequest as UpgradeRequest
+    from actionhero_web.cross_origin import CrossOriginProtection as CrossOriginProtection
+    from actionhero_web.cross_origin import check_origin as check_origin
     from actionhero_web.decode import METHODS_WITHOUT_BODY as METHODS_WITHOUT_BODY
     from actionhero_web.encode import STATUSES_WITHOUT_BODY as STATUSES_WITHOUT_BODY
     from actionhero_web.files.static import StaticFiles as StaticFiles
@@ -49,6 +51,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".connections.client_resolver": ["remote_address"],
         ".connections.proxy": ["ForwardedClient", "TrustedProxies"],
         ".connections.upgrades": ["Upgrade", "UpgradeRefused", "UpgradeRequest"],
+        ".cross_origin": ["CrossOriginProtection", "check_origin"],
         ".decode": ["METHODS_WITHOUT_BODY"],
         ".encode": ["STATUSES_WITHOUT_BODY"],
         ".files.static": ["StaticFiles"],

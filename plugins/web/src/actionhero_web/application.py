@@ -18,6 +18,7 @@ from actionhero.transport import INTERNAL_ERROR, new_identifier
 from actionhero_web.bodies.native_request import NativeRequest
 from actionhero_web.connections.http_server import HttpServer
 from actionhero_web.connections.request_head import RejectedRequest
+from actionhero_web.cross_origin import CROSS_ORIGIN
 from actionhero_web.dispatch import Dispatcher
 from actionhero_web.files.static_routes import static_routes
 from actionhero_web.request_handler import RequestHandler
@@ -99,6 +100,7 @@ def build_application(app: Application) -> web.Application:
     application[APP] = app
     application[DISPATCHER] = dispatcher
     application[REQUEST_HANDLER] = handler
+    application[CROSS_ORIGIN] = handler.cross_origin
     application[RESPONSE_PREPARER] = preparer = ResponsePreparer(dispatcher, handler)
 
     router = application.router

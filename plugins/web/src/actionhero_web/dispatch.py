@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from actionhero import ActionNotFound, RequestTooLarge, TypedError
+from actionhero_web.cross_origin import SAFE_METHODS
 from actionhero_web.files.file_response import correct_file_response
 from actionhero_web.request_context import CallContext
 from actionhero_web.routes.request_target import is_server_wide, path_below_mount, split_target
@@ -114,6 +115,13 @@ class Dispatcher:
         """Whether another aiohttp application has routed the request to ours."""
         return request.match_info.apps[0] is not self._application
 
+    def _is_for_action(self, request: web.Request) -> bool:
+        """Return whether aiohttp will route a request to an action, which is checked there."""
+        path, _ = split_target(request)
+        if not path.startswith(self._path_start):
+            return path == self._prefix
+        return isinstance(self._match(request.method, path[self._prefix_length :]), Match)
+
     def _guard_body(self, request: web.Request) -> None:
         """Apply the limits of bodies to all that a native handler or middleware reads."""
         path, _ = split_target(request)
@@ -128,6 +136,8 @@ class Dispatcher:
         if is_server_wide(request):
             return await handler.options_response(request, ", ".join((*METHODS, "OPTIONS")))
         try:
+            if request.method not in SAFE_METHODS and not self._is_for_action(request):
+                handler.cross_origin.check_native(request)
             if request.body_exists:
                 self._guard_body(request)
             response: Any = await self._handle_native(request)

@@ -28,9 +28,9 @@ def actionhero_settings() -> list[type[Settings]]:
 
 @hookimpl
 def actionhero_validate(app: Application) -> list[str]:
-    from actionhero_web.routes.action_routes import route_errors
+    from actionhero_web.routes.action_routes import cross_origin_errors, route_errors
 
-    return route_errors(app)
+    return [*route_errors(app), *cross_origin_errors(app)]
 
 
 @hookimpl

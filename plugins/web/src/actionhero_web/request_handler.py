@@ -21,7 +21,12 @@ from actionhero.settings import AppSettings
 from actionhero.transport import DeferredPayload, InvalidPayload
 from actionhero_web.codecs import decoders_of, encoders_of
 from actionhero_web.connections.client_resolver import ClientResolver
-from actionhero_web.cross_origin import CrossOriginProtection, remove_cookies
+from actionhero_web.cross_origin import (
+    SAFE_METHODS,
+    CrossOriginProtection,
+    CrossSiteSession,
+    remove_cookies,
+)
 from actionhero_web.decode import METHODS_WITHOUT_BODY, RequestDecoder
 from actionhero_web.encode import ResponseEncoder
 from actionhero_web.request_context import RequestContext
@@ -86,12 +91,9 @@ class RequestHandler:
             self._cors,
             compress=settings.compress,
         )
-        store = app.pipeline.session_store
-        self._cross_origin = (
-            CrossOriginProtection(self._cors, store, self.clients)
-            if settings.cross_origin_protection and store is not None
-            else None
-        )
+        #: Detects requests of pages of other sites.
+        self.cross_origin = CrossOriginProtection.of(app)
+        self._cross_origin_exempt = self.cross_origin.exempt
         #: The open streamed responses.
         self.streams = Streams(self.writer, settings)
         #: Whether the grace period is over: a call cancelled now gets 503.
@@ -106,17 +108,26 @@ class RequestHandler:
         try:
             if self._authentication is not None:
                 context.connection.credentials = self._authentication.read(context.request.headers)
-            if self._cross_origin is not None:
-                self._cross_origin.check(context.request, context.connection)
+            if (
+                context.request.method not in SAFE_METHODS
+                and action.name not in self._cross_origin_exempt
+            ):
+                self.cross_origin.check(context.request, context.connection)
             if action.name in self._authorized:
                 # The body of a caller who is refused is not read.
                 payload = DeferredPayload(partial(self._decoder.decode, context))
             else:
                 buffered = self._decoder.decode_buffered(context)
                 payload = buffered or await self._decoder.decode(context)
-        except (Forbidden, MalformedRequest) as error:
+        except MalformedRequest as error:
             # The pipeline logs the call.
             payload = InvalidPayload(error)
+        except Forbidden as error:
+            # Before the session is opened, and the caller is identified.
+            outcome = self._pipeline.refuse(
+                context.connection, error, request_id=context.request_id, name=action.name
+            )
+            return await self.writer.write(context, self.encoder.encode_error(context, outcome))
         stream = self.streams.open(context) if action.streams else None
         try:
             outcome = await self._execute(
@@ -125,6 +136,7 @@ class RequestHandler:
                 payload,
                 request_id=context.request_id,
                 sink=stream,
+                session=CrossSiteSession() if context.connection.is_cross_site else None,
             )
         except asyncio.CancelledError:
             transport = context.request.transport
@@ -162,7 +174,7 @@ class RequestHandler:
     ) -> Response:
         """Return the response to a request below the prefix that matches no route."""
         context = RequestContext(request, request_id)
-        if self._format.always_opens_session:
+        if self._format.always_opens_session and not self.cross_origin.refuses_session(request):
             await self._pipeline.open_session(connection)
         headers = connection.response_headers or ()
         if request.method == "OPTIONS":

@@ -13,6 +13,7 @@ from actionhero.settings import SettingsPath
 from actionhero_web.connections.allowed_hosts import LOCAL_HOSTS, AllowedHosts, is_host_name
 from actionhero_web.connections.proxy import TrustedProxies
 from actionhero_web.responses.cors import Cors
+from actionhero_web.responses.origins import trusted_origin
 from actionhero_web.responses.response_formats import FORMATS, ResponseFormat
 
 
@@ -128,9 +129,14 @@ class WebSettings(Settings):
     )
     cross_origin_protection: bool = Field(
         default=True,
-        description="Whether requests from pages of other sites, except for allowed origins, may "
-        "neither use nor change a session. Safe methods and requests with the header "
-        "Authorization are exempt.",
+        description="Whether requests from pages of other sites, except for trusted_origins and "
+        "allowed_origins, may neither use nor change a session. Safe methods, bearer tokens and "
+        "API keys are exempt.",
+    )
+    trusted_origins: list[str] = Field(
+        default=[],
+        description="Origins whose pages may send requests with the session of their user, but "
+        "not read the responses: 'https://app.example.com'. Those of allowed_origins may do both.",
     )
     preflight_max_age: timedelta = Field(
         default=timedelta(hours=2),
@@ -192,6 +198,13 @@ class WebSettings(Settings):
     @classmethod
     def _are_origins(cls, origins: list[str]) -> list[str]:
         Cors(origins)
+        return origins
+
+    @field_validator("trusted_origins")
+    @classmethod
+    def _are_trusted_origins(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            trusted_origin(origin)
         return origins
 
     @field_validator("trusted_proxies")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actionhero import PluginError
+from actionhero import Connection, PluginError
 from actionhero_web import Cors, Upgrade, WebSettings
 from actionhero_websocket.endpoint import Endpoint, EndpointSocket
 from actionhero_websocket.protocol.handshake import negotiate
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping
 
-    from actionhero import Application, Connection
+    from actionhero import Application
     from actionhero_web import UpgradeRequest
     from actionhero_websocket.protocol.handshake import Handshake
 
@@ -31,6 +31,7 @@ class _SocketUpgrade(Upgrade):
     def __init__(self, registry: SessionRegistry, settings: WebSettings) -> None:
         self._registry = registry
         self._cors = Cors(settings.allowed_origins)
+        self._protects_sessions = settings.cross_origin_protection
         self._origin_message = settings.response_format.rejected_origin_message
 
     def _negotiate(self, request: UpgradeRequest) -> Handshake:
@@ -39,7 +40,12 @@ class _SocketUpgrade(Upgrade):
             self._cors,
             compress=self._registry.settings.compress,
             origin_message=self._origin_message,
+            has_session=self._protects_sessions and self._has_session(request),
         )
+
+    def _has_session(self, request: UpgradeRequest) -> bool:
+        store = self._registry.pipeline.session_store
+        return store is not None and store.has_session(Connection("websocket", raw=request))
 
 
 class MessageUpgrade(_SocketUpgrade):

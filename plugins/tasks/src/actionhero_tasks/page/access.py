@@ -8,11 +8,18 @@ from urllib.parse import urlsplit
 
 from aiohttp import HttpVersion11
 
-from actionhero import Forbidden, SignInRequired, UnsupportedMediaType
+from actionhero import SignInRequired, UnsupportedMediaType
 from actionhero.settings import AppSettings
 from actionhero_tasks.page.tokens import SignedTokens
 from actionhero_tasks.settings import TasksSettings
-from actionhero_web import MediaType, TrustedProxies, WebSettings, media_type_of, remote_address
+from actionhero_web import (
+    MediaType,
+    TrustedProxies,
+    WebSettings,
+    check_origin,
+    media_type_of,
+    remote_address,
+)
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -75,7 +82,7 @@ class Access:
             Forbidden: It is from another page.
             SignInRequired: It has no valid token.
         """
-        _check_origin(request, allow_direct=True)
+        check_origin(request, own_only=True, reads=True)
         if not self.is_signed_in(request):
             raise SignInRequired("Sign in as an operator first")
 
@@ -99,7 +106,7 @@ class Access:
         Raises:
             Forbidden: It is from another page.
         """
-        _check_origin(request, allow_direct=False)
+        check_origin(request, own_only=True)
 
     def cookie(self, request: web.Request, value: str, seconds: int) -> str:
         """Return the `Set-Cookie` header of a token; 0 seconds delete the cookie.
@@ -130,26 +137,6 @@ class Access:
             return False
         # Against DNS rebinding: another site's name may resolve to this machine.
         return _is_loopback(_host_of(request.headers.get("Host", "")))
-
-
-def _check_origin(request: web.Request, *, allow_direct: bool) -> None:
-    """Raise an error if a request is from another page.
-
-    Args:
-        request: The request.
-        allow_direct: Whether the user may enter the address in the browser.
-    """
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        is_allowed = site == "same-origin" or (allow_direct and site == "none")
-    else:
-        # Browsers omit it for connections without TLS to other machines.
-        origins = request.headers.getall("Origin", [])
-        # Without the scheme, because a proxy may terminate TLS.
-        host = request.headers.get("Host", "").lower()
-        is_allowed = all(origin.lower().partition("://")[2] == (host or None) for origin in origins)
-    if not is_allowed:
-        raise Forbidden("only the page itself may send this request")
 
 
 def _host_of(host: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+
+from actionhero_web.responses.origins import allowed_origin, normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 _VARY_BY_ORIGIN: Final = ("Vary", "Origin")
 _WITH_CREDENTIALS: Final = ("Access-Control-Allow-Credentials", "true")
 _HEADER_NAMES: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z, \t-]{1,1000}", re.ASCII)
-_DEFAULT_PORTS: Final = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}
 
 
 class Cors:
@@ -47,7 +47,7 @@ class Cors:
         exposed_headers: Sequence[str] = (),
         always_lists_methods: bool = False,
     ) -> None:
-        origins = [_checked_origin(origin) for origin in allowed_origins]
+        origins = [allowed_origin(origin) for origin in allowed_origins]
         self._any = "*" in origins
         self._listed = frozenset(origin for origin in origins if origin != "*")
         self._methods = ("Access-Control-Allow-Methods", ", ".join(allowed_methods))
@@ -100,23 +100,26 @@ class Cors:
             headers = (self._methods, self._headers, *headers)
         return headers if self._always_lists_methods else (*headers, self._max_age)
 
-    def lists(self, origin: str | None) -> bool:
-        """Return whether an origin is listed; `*` lists none."""
-        return origin in self._listed
+    @property
+    def listed(self) -> frozenset[str]:
+        """The listed origins; `*` is none."""
+        return self._listed
 
-    def origin_allowed(self, origin: str | None, own_origin: str) -> bool:
+    def origin_allowed(
+        self, origin: str | None, own_origin: str, *, has_session: bool = False
+    ) -> bool:
         """Return whether a page of `origin` may open a WebSocket.
 
         Every browser sends the header, so a client without it is not a browser, and is allowed.
-        `*` allows every page; browsers do not send a `SameSite` session cookie from other sites.
 
         Args:
             origin: The `Origin` header; `None` if absent.
             own_origin: The origin of the server for this client: `https://example.com`.
+            has_session: Whether the request has a session cookie; `*` does not allow it.
         """
-        if origin is None or self._any or origin in self._listed:
+        if origin is None or origin in self._listed or (self._any and not has_session):
             return True
-        return _normalize(origin) == _normalize(own_origin)
+        return normalize(origin) == normalize(own_origin)
 
     def _unlisted_headers(self) -> Headers:
         headers: Headers = ()
@@ -131,33 +134,3 @@ class Cors:
 
 def _listed_headers(origin: str) -> Headers:
     return (("Access-Control-Allow-Origin", origin), _VARY_BY_ORIGIN, _WITH_CREDENTIALS)
-
-
-def _checked_origin(text: str) -> str:
-    origin = text.strip().removesuffix("/").lower()
-    if origin == "*":
-        return origin
-    if origin == "null":
-        raise ValueError(
-            "the origin 'null' cannot be allowed, as every sandboxed page and local file has it; "
-            "remove it"
-        )
-    try:
-        scheme, host, path, query, fragment = urlsplit(origin)
-    except ValueError:
-        scheme = host = path = query = fragment = ""
-    has_more = path or query or fragment or "*" in host or "@" in host
-    if not scheme or not host or has_more or not origin.isascii() or not origin.isprintable():
-        raise ValueError(
-            f"the origin {text!r} is not a scheme and a host, optionally with a port; "
-            "write 'https://app.example.com', or '*' for all"
-        )
-    return _normalize(origin)
-
-
-def _normalize(origin: str) -> str:
-    """Return an origin in the form that browsers send: lowercase, without the default port."""
-    origin = origin.lower()
-    scheme, _, _ = origin.partition("://")
-    port = _DEFAULT_PORTS.get(scheme)
-    return origin.removesuffix(port) if port is not None else origin

@@ -90,3 +90,14 @@ def route_errors(app: Application) -> list[str]:
     except PluginError as error:
         errors.append(str(error))
     return errors
+
+
+def cross_origin_errors(app: Application) -> list[str]:
+    """Return the errors in the attribute `cross_origin` of all actions, a sentence each."""
+    return [
+        f"action {action.name!r} ({action.source}, {action.owner}) has an invalid cross_origin: "
+        f"{value!r}; use True for an action that pages of every site may call with the session of "
+        "their user, otherwise remove it"
+        for action in app.actions
+        if not isinstance(value := action.attribute("cross_origin"), bool | None)
+    ]

@@ -36,7 +36,12 @@ class Handshake(NamedTuple):
 
 
 def negotiate(
-    request: UpgradeRequest, cors: Cors, *, compress: bool, origin_message: str
+    request: UpgradeRequest,
+    cors: Cors,
+    *,
+    compress: bool,
+    origin_message: str,
+    has_session: bool = False,
 ) -> Handshake:
     """Validate a handshake, and negotiate the subprotocol and compression.
 
@@ -45,12 +50,14 @@ def negotiate(
         cors: The origins that are allowed in addition to our own.
         compress: Whether to accept an offer of compression.
         origin_message: The body of the response to an origin that is not allowed.
+        has_session: Whether the request has a session cookie that pages of other sites must not
+            use.
 
     Raises:
         UpgradeRefused: The handshake is invalid, or its origin is not allowed.
     """
     headers = request.headers
-    _check_origin(request, cors, origin_message)
+    _check_origin(request, cors, origin_message, has_session=has_session)
     if headers.getall("Sec-WebSocket-Version", ()) != ["13"]:
         version = {"Sec-WebSocket-Version": "13"}
         raise UpgradeRefused(426, "The Sec-WebSocket-Version header must be 13", version)
@@ -71,9 +78,11 @@ def negotiate(
     return Handshake(response, window_bits)
 
 
-def _check_origin(request: UpgradeRequest, cors: Cors, text: str) -> None:
+def _check_origin(request: UpgradeRequest, cors: Cors, text: str, *, has_session: bool) -> None:
     origins = request.headers.getall("Origin", (None,))
-    if len(origins) == 1 and cors.origin_allowed(origins[0], request.origin):
+    if len(origins) == 1 and cors.origin_allowed(
+        origins[0], request.origin, has_session=has_session
+    ):
         return
     logger.warning(
         "refused a WebSocket from the origin %.300r, as the own origin is %.300r; list it in "
