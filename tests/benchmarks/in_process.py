@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvloop
 from aiohttp import web
-from tests.benchmarks import cases
+from tests.benchmarks import cases, cross_origin
 from tests.benchmarks.figures import Reading, median, quartile
 from tests.benchmarks.peers import ours, tuned, work
 
@@ -234,7 +234,7 @@ RATIOS = {
 
 
 async def _measure(keys: set[str], turns: int) -> tuple[dict[str, Reading], dict[str, float]]:
-    names = {name for key in keys for name in RATIOS[key]}
+    names = {name for key in keys & RATIOS.keys() for name in RATIOS[key]}
     times: dict[str, list[list[float]]] = {name: [] for name in names}
     async with AsyncExitStack() as stack:
         with ExitStack() as files:
@@ -257,7 +257,7 @@ async def _measure(keys: set[str], turns: int) -> tuple[dict[str, Reading], dict
     quartiles = {name: [quartile(part) for part in parts] for name, parts in times.items()}
     readings = {
         key: Reading([a / b for a, b in zip(quartiles[above], quartiles[below], strict=True)])
-        for key in keys
+        for key in keys & RATIOS.keys()
         for above, below in [RATIOS[key]]
     }
     return readings, {name: median(parts) for name, parts in quartiles.items()}
@@ -267,10 +267,11 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
     """Return the requested figures, each with its parts as a note."""
     keys = set(keys)
     readings, microseconds = uvloop.run(_measure(keys, QUICK_TURNS if quick else TURNS))
+    checks = cross_origin.measure(keys, TURN * (QUICK_TURNS if quick else TURNS), PARTS)
     for key, reading in readings.items():
         above, below = RATIOS[key]
         reading.note = f"{microseconds[above]:.1f} µs over {microseconds[below]:.1f} µs"
-    return readings
+    return readings | checks
 
 
 #: To inspect a variant, for example with a profiler: `bench.variants` after `fill`.

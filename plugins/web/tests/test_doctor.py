@@ -13,6 +13,7 @@ from actionhero.settings.sources import read_sources
 from actionhero_web import plugin
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 #: Settings without a warning.
@@ -55,10 +56,13 @@ class Actions:
 
 
 def warnings(
-    tmp_path: Path, *actions: type[Action], deploy: bool = True, **environ: str
+    tmp_path: Path,
+    *actions: type[Action],
+    environ: Mapping[str, str] | None = None,
+    deploy: bool = True,
 ) -> dict[str, str]:
     """Return the warnings of the checks, without that of the parser."""
-    sources = read_sources(tmp_path, environ=SAFE | environ)
+    sources = read_sources(tmp_path, environ={**SAFE, **(environ or {})})
     diagnoses = examine(App.from_plugins([plugin, Actions(*actions)], sources), deploy=deploy)
     assert all(item.finding is not Finding.FAILED for item in diagnoses)
     return {
@@ -95,23 +99,21 @@ def test_unsafe_settings_have_a_warning(
     """With the remedy; without `--deploy` there is none."""
     environ = {f"ACTIONHERO_WEB__{name.upper()}": value}
 
-    found = warnings(tmp_path, **environ)
+    found = warnings(tmp_path, environ=environ)
 
     assert list(found) == [f"web.{name}"]
     assert message in found[f"web.{name}"]
-    assert warnings(tmp_path, deploy=False, **environ) == {}
+    assert warnings(tmp_path, environ=environ, deploy=False) == {}
 
 
 def test_a_server_without_tls_and_proxies_has_a_warning(tmp_path: Path) -> None:
     """If other machines reach it."""
     environ = {"ACTIONHERO_WEB__HOST": "0.0.0.0", "ACTIONHERO_WEB__TRUSTED_PROXIES": ""}
 
-    found = warnings(tmp_path, **environ)
+    found = warnings(tmp_path, environ=environ)
 
-    assert (
-        "requests to this server are sent without TLS; list the proxy"
-        in (found["web.trusted_proxies"])
-    )
+    problem = "requests to this server are sent without TLS; list the proxy"
+    assert problem in found["web.trusted_proxies"]
 
 
 def test_exempt_actions_are_named(tmp_path: Path) -> None:

@@ -126,7 +126,8 @@ class CrossOriginProtection:
                 # Without any of the headers, the client is not a browser.
                 return False
             # Browsers omit it for connections without TLS to other machines.
-            if has_host(origin, self._clients.client(request).host or headers.get("Host", "")):
+            host = self._clients.client(request).host or headers.get("Host") or ""
+            if has_host(origin, host):
                 return False
         return own_only or origin not in self._trusted
 

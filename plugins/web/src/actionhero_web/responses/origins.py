@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443", "ws": "80", "wss": "443"}
@@ -60,6 +61,8 @@ def normalize(origin: str) -> str:
     return origin if port is None else origin.removesuffix(f":{port}")
 
 
+# A browser has few origins, and the comparison takes microseconds.
+@lru_cache(maxsize=256)
 def has_host(origin: str, host: str) -> bool:
     """Return whether an origin has a host and port, whatever its scheme is.
 
