@@ -57,6 +57,16 @@ class Authenticator(ABC):
             ServiceUnavailable: They cannot be checked now.
         """
 
+    def challenge_parameters(self, transport: str) -> Mapping[str, str]:
+        """Return the parameters of each challenge, such as `resource_metadata` (RFC 9728 §5.1).
+
+        Called once, while a server of the transport is built.
+
+        Args:
+            transport: The name of the transport, such as `web`.
+        """
+        return {}
+
     def security_schemes(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the security schemes for API documents, by their names (OpenAPI 3.1 §4.8.27)."""
         return {}
@@ -95,11 +105,18 @@ class Authentication:
         """Return whether any credentials are read."""
         return bool(self.authenticators)
 
-    @property
-    def challenges(self) -> tuple[str, ...]:
-        """The schemes in `WWW-Authenticate`, each once."""
-        schemes = (authenticator.challenge for authenticator in self.authenticators)
-        return tuple(dict.fromkeys(filter(None, schemes)))
+    def challenges(self, transport: str) -> dict[str, dict[str, str]]:
+        """Return the schemes in `WWW-Authenticate`, each once, with their parameters.
+
+        Args:
+            transport: The name of the transport.
+        """
+        schemes: dict[str, dict[str, str]] = {}
+        for authenticator in self.authenticators:
+            if authenticator.challenge:
+                parameters = schemes.setdefault(authenticator.challenge, {})
+                parameters |= authenticator.challenge_parameters(transport)
+        return schemes
 
     def read(self, headers: Mapping[str, str]) -> Credentials | None:
         """Return the credentials in the headers of a request, or of a handshake.

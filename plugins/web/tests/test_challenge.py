@@ -12,7 +12,7 @@ from actionhero_web.responses.challenge import Challenge
 )
 def test_a_reason_cannot_end_the_header(text: str) -> None:
     """It may be a text of a library."""
-    value = Challenge("shop", ["Bearer"]).of({"error": text, "x\r\ny": "1"})
+    value = Challenge("shop", {"Bearer": {}}).of({"error": text, "x\r\ny": "1"})
 
     assert value.isascii()
     assert value.isprintable()

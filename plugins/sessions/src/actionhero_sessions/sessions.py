@@ -18,7 +18,7 @@ from actionhero_sessions.settings import SessionsSettings
 from actionhero_web import WebSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from actionhero import Application, Connection
     from actionhero_sessions.records import Record
@@ -128,6 +128,7 @@ class Sessions(SessionStore):
         self.user_key = user_key
         self._always_set_cookie = always_set_cookie
         self._cross_origin = cross_origin
+        self._sign_out_listeners: list[Callable[[Any], Awaitable[Any]]] = []
         #: The sessions of running calls whose request had an identifier.
         self._active: WeakValueDictionary[int, StoredSession] = WeakValueDictionary()
         self._numbers = itertools.count()
@@ -172,12 +173,24 @@ class Sessions(SessionStore):
         count = await self._records.delete_all(user)
         if self.audit is not None:
             self.audit.record("session_revocation", details={"owner": user, "count": count})
+        for listener in self._sign_out_listeners:
+            await listener(user)
         return count
 
     @property
     def cross_origin(self) -> CrossOriginProtection:
         """The protection against pages of other sites."""
         return self._cross_origin()
+
+    def add_sign_out_listener(self, listener: Callable[[Any], Awaitable[Any]]) -> None:
+        """Call a function with each user whose sessions `destroy_all` has deleted.
+
+        For credentials that must end with them, such as the tokens of clients.
+
+        Args:
+            listener: A coroutine function.
+        """
+        self._sign_out_listeners.append(listener)
 
     def cookie_name(self, connection: Connection) -> str:
         """Return the name of the session cookie."""

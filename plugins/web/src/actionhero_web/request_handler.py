@@ -73,7 +73,7 @@ class RequestHandler:
         #: Reads the credentials of requests; `None` without authenticators.
         self._authentication = authentication or None
         header_templates = HeaderTemplates(
-            settings, app.get(AppSettings).name, authentication.challenges
+            settings, app.get(AppSettings).name, authentication.challenges("web")
         )
         self.encoder = ResponseEncoder(
             self._format, app.pipeline, encoders_of(app), header_templates.challenge

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 #: Anything but the printable characters of ASCII without quotation marks and backslashes.
 _UNSAFE: Final = re.compile(r"[^ !#-\[\]-~]")
@@ -20,12 +20,15 @@ class Challenge:
 
     Args:
         realm: The name of the server, of printable ASCII characters.
-        schemes: The schemes of its authenticators, such as `Bearer`.
+        schemes: The schemes of its authenticators, such as `Bearer`, with their parameters.
     """
 
-    def __init__(self, realm: str, schemes: Sequence[str] = ()) -> None:
+    def __init__(self, realm: str, schemes: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self._realm = _quoted(realm)
-        self._schemes = tuple(schemes)
+        self._schemes = {
+            scheme: f"{scheme} realm={self._realm}{_joined(parameters)}"
+            for scheme, parameters in (schemes or {}).items()
+        }
         #: The value in a response to a request without credentials. Browsers show no dialog for a
         #: scheme that they do not know, such as `Session`.
         self.default = self._join({})
@@ -39,13 +42,17 @@ class Challenge:
         return self._join(parameters) if self._schemes else self.default
 
     def _join(self, parameters: Mapping[str, str]) -> str:
-        reason = "".join(
-            f", {name}={_quoted(value)}"
-            for name, value in parameters.items()
-            if name.isidentifier() and name.isascii()
-        )
-        challenges = [f"{scheme} realm={self._realm}{reason}" for scheme in self._schemes]
+        reason = _joined(parameters)
+        challenges = [challenge + reason for challenge in self._schemes.values()]
         return ", ".join((*challenges, f"Session realm={self._realm}"))
+
+
+def _joined(parameters: Mapping[str, str]) -> str:
+    return "".join(
+        f", {name}={_quoted(value)}"
+        for name, value in parameters.items()
+        if name.isidentifier() and name.isascii()
+    )
 
 
 def _quoted(value: str) -> str:

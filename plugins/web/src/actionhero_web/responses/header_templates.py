@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from actionhero_web.responses.challenge import Challenge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping
 
     from actionhero_web.settings import WebSettings
 
@@ -26,11 +26,15 @@ class HeaderTemplates:
     Args:
         settings: The values of the configurable headers.
         server_name: The value of `X-SERVER-NAME`.
-        schemes: The schemes in `WWW-Authenticate`, besides that of sessions.
+        schemes: The schemes in `WWW-Authenticate` with their parameters, besides that of
+            sessions.
     """
 
     def __init__(
-        self, settings: WebSettings, server_name: str, schemes: Sequence[str] = ()
+        self,
+        settings: WebSettings,
+        server_name: str,
+        schemes: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         pairs = {
             # The default of aiohttp exposes the versions of aiohttp and Python.

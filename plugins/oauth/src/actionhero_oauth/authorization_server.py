@@ -1,0 +1,209 @@
+"""`AuthorizationServer`: clients, grants and tokens of one application."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from actionhero import Forbidden
+from actionhero.settings import AppSettings
+from actionhero_oauth.authorization_requests import AuthorizationRequests, CodeReused
+from actionhero_oauth.client_documents import ClientDocuments
+from actionhero_oauth.client_registry import ClientRegistry
+from actionhero_oauth.errors import OAuthError
+from actionhero_oauth.grants import Grants
+from actionhero_oauth.resources import ProtectedResource, Resources
+from actionhero_oauth.settings import OAuthSettings
+from actionhero_oauth.tokens import Tokens
+from actionhero_redis import RedisClients
+from actionhero_web import TrustedProxies, WebSettings, remote_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from aiohttp import web
+
+    from actionhero import Application
+    from actionhero_oauth.clients import Client
+    from actionhero_oauth.grants import Grant
+
+    Policy = Callable[[Any, Client, frozenset[str]], Collection[str]]
+
+#: The path of the endpoints.
+BASE_PATH: Final = "/oauth"
+#: The transports of actions that read the header `Authorization`.
+_HTTP_TRANSPORTS: Final = frozenset({"web", "websocket", "sse"})
+
+
+class AuthorizationServer:
+    """The authorization server: `app.get(AuthorizationServer)`.
+
+    Args:
+        app: The application.
+    """
+
+    def __init__(self, app: Application) -> None:
+        self.settings = settings = app.get(OAuthSettings)
+        web_settings = app.get(WebSettings)
+        self._proxies = TrustedProxies(web_settings.trusted_proxies)
+        #: The URL of the application.
+        self.issuer = settings.issuer or f"http://127.0.0.1:{web_settings.port}"
+        #: The path of the endpoints, as browsers see it.
+        self.base_path = urlsplit(self.issuer).path + BASE_PATH
+        resources = app.plugins.collect("actionhero_oauth_resources", ProtectedResource, app=app)
+        actions = ProtectedResource(web_settings.prefix, _HTTP_TRANSPORTS)
+        self.resources = Resources(self.issuer, [*(item for _, item in resources), actions])
+        policies = app.plugins.collect("actionhero_oauth_consent", object, app=app)
+        self._policies: list[Any] = [policy for _, policy in policies]
+
+        def clients() -> RedisClients:
+            return app.get(RedisClients)
+
+        def secret_key() -> str:
+            return app.get(AppSettings).get_secret_key(app.environment).get_secret_value()
+
+        self.tokens = Tokens(secret_key)
+        self.clients = ClientRegistry(clients, settings, ClientDocuments(settings.trusted_clients))
+        self.grants = Grants(clients, settings.refresh_ttl, settings.refresh_grace)
+        self.requests = AuthorizationRequests(clients)
+
+    # -- tokens --------------------------------------------------------------------------------
+
+    async def grant_of(self, token: str) -> tuple[Grant, float] | None:
+        """Return the grant of a valid access token, and when the token expires.
+
+        The time is in seconds since the epoch. `None` for a token that is unknown, expired or
+        revoked.
+        """
+        parsed = self.tokens.parse(token)
+        if parsed is None or parsed.kind != "access":
+            return None
+        grant = await self.grants.find(parsed.grant_id)
+        issued = None if grant is None else grant.issued(parsed.generation)
+        if grant is None or issued is None:
+            return None
+        expires = issued + self.settings.access_ttl.total_seconds()
+        return (grant, expires) if expires > time.time() else None
+
+    async def exchange_code(self, client: Client, code: str, **sent: str) -> Grant:
+        """Return the grant that a code becomes (RFC 6749 §4.1.3, RFC 7636 §4.5).
+
+        Args:
+            client: The client.
+            code: The code.
+            sent: `redirect_uri`, `code_verifier` and `resource` of the request; empty if absent.
+
+        Raises:
+            OAuthError: The code is not valid for this request.
+        """
+        try:
+            found = await self.requests.redeem(code)
+        except CodeReused as error:
+            await self.grants.revoke(error.grant_id)
+            raise
+        request = found.request
+        if request.client_id != client.id:
+            raise OAuthError("invalid_grant", "the code was issued to another client")
+        redirect_uri = sent["redirect_uri"]
+        if redirect_uri != request.redirect_uri and (redirect_uri or request.has_redirect_uri):
+            raise OAuthError("invalid_grant", "redirect_uri differs from the authorization request")
+        if not self.tokens.is_challenge(sent["code_verifier"], request.challenge):
+            raise OAuthError("invalid_grant", "code_verifier does not match the code_challenge")
+        self._check_resource(sent["resource"], request.resource)
+        grant = await self.grants.create(
+            found.user,
+            client.id,
+            found.client_name,
+            request.redirect_host,
+            frozenset(found.scopes),
+            request.resource,
+            found.grant_id,
+        )
+        await self.clients.mark_used(client)
+        return grant
+
+    async def refresh(self, client: Client, token: str, *, resource: str, scope: str) -> Grant:
+        """Return a grant with new tokens (RFC 6749 §6).
+
+        Raises:
+            OAuthError: The refresh token is not valid for this request.
+        """
+        parsed = self.tokens.parse(token)
+        grant = None
+        if parsed is not None and parsed.kind == "refresh":
+            grant = await self.grants.find(parsed.grant_id)
+        if parsed is None or grant is None or grant.client_id != client.id:
+            raise OAuthError("invalid_grant", "the refresh token is unknown, or was revoked")
+        self._check_resource(resource, grant.resource)
+        if scope and not frozenset(scope.split()) <= grant.scopes:
+            raise OAuthError("invalid_scope", "scope has more than the grant")
+        grant = await self.grants.rotate(grant, parsed.generation)
+        await self.clients.mark_used(client)
+        return grant
+
+    async def revoke_token(self, client: Client, token: str) -> Grant | None:
+        """End the grant of a token of a client, and return it; `None` if there is none."""
+        parsed = self.tokens.parse(token)
+        grant = None if parsed is None else await self.grants.find(parsed.grant_id)
+        if grant is None or grant.client_id != client.id:
+            return None
+        await self.grants.revoke(grant.id)
+        return grant
+
+    async def end(self, grant_id: str) -> bool:
+        """End a grant, and return whether it existed."""
+        return await self.grants.revoke(grant_id)
+
+    async def end_all(self, user: Any) -> int:
+        """End all grants of a user, who signs out everywhere; return their number."""
+        return await self.grants.revoke_user(user)
+
+    def address(self, request: web.Request) -> str | None:
+        """Return the address of the client of a request, behind trusted proxies."""
+        client = self._proxies.client(remote_address(request), request.scheme, request.headers)
+        return client.address
+
+    # -- scopes --------------------------------------------------------------------------------
+
+    async def grantable(self, user: Any, client: Client, scopes: frozenset[str]) -> frozenset[str]:
+        """Return the scopes that a user may grant to a client, by the policies of plugins.
+
+        Raises:
+            Forbidden: A policy refuses, or leaves none.
+        """
+        left = scopes
+        for policy in self._policies:
+            result = policy(user, client, left)
+            left &= frozenset(await result if inspect.isawaitable(result) else result)
+        if scopes and not left:
+            raise Forbidden("You may not grant any of the requested permissions")
+        return left
+
+    def _check_resource(self, sent: str, granted: str) -> None:
+        if sent and self.resources.find(sent) != granted:
+            raise OAuthError("invalid_target", "resource differs from the authorization request")
+
+
+def authorization_server_for(app: Application) -> AuthorizationServer:
+    """Return the authorization server of an application, and provide it to its actions."""
+    if not app.has(AuthorizationServer):
+        app.provide(AuthorizationServer, AuthorizationServer(app))
+    return app.get(AuthorizationServer)
+
+
+def configuration_problems(app: Application) -> list[str]:
+    """Return the errors in the settings that concern other parts of the application."""
+    settings, problems = app.get(OAuthSettings), []
+    if app.environment == "production" and settings.issuer is None:
+        problems.append(
+            "oauth.issuer is required in production; set ACTIONHERO_OAUTH__ISSUER to the public "
+            "URL of the application, such as https://example.com"
+        )
+    if settings.sign_in_url is None and settings.sign_in not in app.actions:
+        problems.append(
+            f"oauth.sign_in is {settings.sign_in!r}, which is no action; set it to the action "
+            "that signs users in, or set oauth.sign_in_url to the path of your sign-in page"
+        )
+    return problems

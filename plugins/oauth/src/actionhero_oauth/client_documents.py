@@ -1,0 +1,228 @@
+"""`ClientDocuments`: fetches the metadata documents of clients, within narrow limits.
+
+The only request that the server sends, to an address that a stranger chooses. So the name is
+resolved here, and the connection goes to the checked address: never to this machine or network.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from actionhero import MalformedRequest
+from actionhero.transport import loads
+from actionhero_oauth.clients import Client, ClientKind
+from actionhero_oauth.errors import OAuthError
+from actionhero_oauth.redirects import redirect_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import aiohttp
+    from aiohttp.abc import AbstractResolver
+
+#: The largest document.
+LIMIT_BYTES: Final = 64 * 1024
+#: How long a fetch may take, in seconds.
+TIMEOUT_SECONDS: Final = 5.0
+#: How long a document is cached at least and at most, and a failure, in seconds.
+_MIN_AGE, _MAX_AGE, _FAILURE_AGE = 300.0, 86_400.0, 60.0
+#: How many documents are cached.
+_CACHE_SIZE: Final = 1000
+#: The addresses of IPv6 that are assigned to the internet (RFC 4291 §2.4).
+_GLOBAL_UNICAST: Final = ipaddress.ip_network("2000::/3")
+_AGE: Final = re.compile(r"(?:^|[\s,])max-age=(\d{1,9})")
+
+
+class _Entry(NamedTuple):
+    client: Client | None
+    problem: str
+    expires: float
+
+
+class ClientDocuments:
+    """The clients whose identifier is the URL of their metadata document.
+
+    See draft-ietf-oauth-client-id-metadata-document.
+
+    Args:
+        trusted_hosts: The hosts of documents; empty: all.
+        is_allowed: Returns whether an address may be connected to; by default, global ones.
+        session: Returns a client session that connects to resolved addresses; for tests.
+    """
+
+    def __init__(
+        self,
+        trusted_hosts: Iterable[str] = (),
+        *,
+        is_allowed: Callable[[str], bool] | None = None,
+        session: Callable[[AbstractResolver], aiohttp.ClientSession] | None = None,
+    ) -> None:
+        self._trusted = frozenset(host.lower() for host in trusted_hosts)
+        self._is_allowed = is_allowed or is_global
+        self._make_session = session
+        self._cache: OrderedDict[str, _Entry] = OrderedDict()
+
+    async def find(self, url: str) -> Client:
+        """Return the client whose identifier is `url`, from the cache or its document.
+
+        Raises:
+            OAuthError: The URL is not acceptable, or the document cannot be fetched or is invalid.
+        """
+        if problem := self._url_problem(url):
+            raise OAuthError("invalid_client", f"the client_id {problem}", 401)
+        entry = self._cache.get(url)
+        if entry is None or entry.expires < time.monotonic():
+            entry = await self._load(url)
+            self._cache[url] = entry
+            self._cache.move_to_end(url)
+            while len(self._cache) > _CACHE_SIZE:
+                self._cache.popitem(last=False)
+        if entry.client is None:
+            problem = f"the metadata document of the client {entry.problem}"
+            raise OAuthError("invalid_client", problem, 401)
+        return entry.client
+
+    async def _load(self, url: str) -> _Entry:
+        import aiohttp  # noqa: PLC0415 - only where a client has a document
+
+        try:
+            body, age = await self._fetch(url)
+            client, problem = _client(url, body), ""
+        except _DocumentError as error:
+            client, problem, age = None, str(error), _FAILURE_AGE
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            # Without the text of the error, by which a stranger could map our network.
+            client, age = None, _FAILURE_AGE
+            problem = "took too long" if isinstance(error, TimeoutError) else "cannot be fetched"
+        return _Entry(client, problem, time.monotonic() + age)
+
+    async def _fetch(self, url: str) -> tuple[bytes, float]:
+        import aiohttp  # noqa: PLC0415 - only where a client has a document
+
+        resolver = _resolver(self._is_allowed)
+        make = self._make_session or _session
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+        async with (
+            make(resolver) as session,
+            session.get(
+                url,
+                timeout=timeout,
+                allow_redirects=False,
+                headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            ) as response,
+        ):
+            if response.status != 200:
+                raise _DocumentError(f"was answered with status {response.status}")
+            body = b""
+            async for chunk in response.content.iter_chunked(16_384):
+                body += chunk
+                if len(body) > LIMIT_BYTES:
+                    raise _DocumentError(f"is larger than {LIMIT_BYTES} bytes")
+            match = _AGE.search(response.headers.get("Cache-Control", "").lower())
+            age = float(match[1]) if match else 0.0
+            return body, min(max(age, _MIN_AGE), _MAX_AGE)
+
+    def _url_problem(self, url: str) -> str:
+        """Return why a URL is not acceptable as an identifier; empty if it is."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            return "is not a URL"
+        if parts.scheme != "https" or not parts.hostname or not url.isascii():
+            return "must be the URL of a document, beginning with https://"
+        if port not in (None, 443):
+            return "must have no port but 443"
+        if _is_address(parts.hostname):
+            return "must have a name as its host, not an address"
+        if "@" in parts.netloc or "#" in url:
+            return "must have no user and no fragment"
+        if parts.path in ("", "/") or any(s in (".", "..") for s in parts.path.split("/")):
+            return "must have a path without dot segments"
+        if self._trusted and parts.hostname not in self._trusted:
+            return "is not one that this server trusts"
+        return ""
+
+
+class _DocumentError(Exception):
+    """A document is not acceptable; the text completes 'the document …'."""
+
+
+def is_global(address: str) -> bool:
+    """Return whether an address is on the public internet."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip.is_global and not ip.is_multicast
+    if ip.ipv4_mapped is not None:
+        return is_global(str(ip.ipv4_mapped))
+    # Not those that a gateway translates to IPv4 (RFC 6052), or that contain one.
+    is_translated = ip.sixtofour is not None or ip.teredo is not None
+    return ip in _GLOBAL_UNICAST and ip.is_global and not is_translated
+
+
+def _is_address(host: str) -> bool:
+    """Return whether a host is an address, which aiohttp would not pass to the resolver."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _session(resolver: AbstractResolver) -> aiohttp.ClientSession:
+    import aiohttp  # noqa: PLC0415 - only where a client has a document
+
+    connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, limit=4)
+    # Without the proxies and the passwords of the environment.
+    return aiohttp.ClientSession(connector=connector, trust_env=False)
+
+
+def _resolver(is_allowed: Callable[[str], bool]) -> AbstractResolver:
+    from aiohttp.abc import AbstractResolver  # noqa: PLC0415 - only where a client has a document
+    from aiohttp.resolver import ThreadedResolver  # noqa: PLC0415
+
+    class Resolver(AbstractResolver):
+        """Resolves names to allowed addresses only; aiohttp connects to these."""
+
+        def __init__(self) -> None:
+            self._inner = ThreadedResolver()
+
+        async def resolve(
+            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+        ) -> Any:
+            found = await self._inner.resolve(host, port, family)
+            if not all(is_allowed(item["host"]) for item in found):
+                raise OSError("the address is not public")
+            return found
+
+        async def close(self) -> None:
+            await self._inner.close()
+
+    return Resolver()
+
+
+def _client(url: str, body: bytes) -> Client:
+    try:
+        values = loads(body)
+    except MalformedRequest:
+        raise _DocumentError("is not JSON") from None
+    if not isinstance(values, dict) or values.get("client_id") != url:
+        raise _DocumentError("has another client_id than its URL")
+    uris = values.get("redirect_uris")
+    if not isinstance(uris, list) or not uris or not all(isinstance(uri, str) for uri in uris):
+        raise _DocumentError("has no redirect_uris")
+    method = values.get("token_endpoint_auth_method", "none")
+    if method != "none" or "client_secret" in values:
+        raise _DocumentError("is of a client with a secret, which is not supported")
+    accepted = tuple(uri for uri in uris if not redirect_problem(uri))
+    if not accepted:
+        raise _DocumentError("has no acceptable redirect_uri")
+    name = values.get("client_name")
+    host = urlsplit(url).hostname or ""
+    return Client(url, name[:100] if isinstance(name, str) else host, accepted, ClientKind.DOCUMENT)

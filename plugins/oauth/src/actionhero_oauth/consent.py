@@ -1,0 +1,264 @@
+"""`Consent`: the pages on which a user signs in, and allows or denies a request."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Any
+
+import aiohttp_session
+from aiohttp import web
+
+from actionhero import Connection, Forbidden
+from actionhero.transport import TextPayload, new_identifier
+from actionhero_oauth.clients import ClientKind
+from actionhero_oauth.cross_origin import check_form_origin
+from actionhero_oauth.errors import OAuthError
+from actionhero_oauth.pages import Markup
+from actionhero_oauth.redirects import is_loopback, redirect_origin
+from actionhero_web import parse_form
+
+if TYPE_CHECKING:
+    from actionhero import Application
+    from actionhero.transport import InputField
+    from actionhero_oauth.authorization_requests import AuthorizationRequest
+    from actionhero_oauth.authorization_server import AuthorizationServer
+    from actionhero_oauth.authorize import Authorize
+    from actionhero_oauth.clients import Client
+    from actionhero_oauth.pages import Pages
+
+#: Larger than any form of these pages.
+_FORM_LIMIT_BYTES = 64 * 1024
+
+
+class Consent:
+    """Shows a request to the user, and answers it.
+
+    Args:
+        app: The application.
+        server: The authorization server.
+        pages: The pages.
+        authorize: The endpoint that redirects to clients.
+        user_key: The session key of the user.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        server: AuthorizationServer,
+        pages: Pages,
+        authorize: Authorize,
+        user_key: str,
+    ) -> None:
+        self._app = app
+        self._server = server
+        self._pages = pages
+        self._authorize = authorize
+        self._user_key = user_key
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Return the page of a request, or the response to one of its forms."""
+        id = request.match_info["id"]
+        found = await self._server.requests.find(id)
+        if found is None:
+            return self._pages.error(
+                "This request was answered, or has expired after ten minutes.", 410
+            )
+        try:
+            client = await self._server.clients.find(found.client_id)
+        except OAuthError as error:
+            return self._pages.error(f"The application is not known any more: {error.description}.")
+        session = await aiohttp_session.get_session(request)
+        user = session.get(self._user_key)
+        if request.method != "POST":
+            return await self._show(id, found, client, session, user)
+        try:
+            check_form_origin(request, self._server.issuer)
+        except Forbidden as error:
+            return self._pages.error(f"{error.message}.", 403)
+        fields = parse_form(await request.read()) if _is_form(request) else {}
+        token = fields.get("form_token", [""])[-1]
+        if not self._server.tokens.is_form_token(token, id, _session_id(session)):
+            return self._pages.error("The form has expired. Go back, and reload the page.", 403)
+        if fields.get("step") == ["sign_in"]:
+            return await self._sign_in(request, id, found, client, fields)
+        if user is None:
+            return await self._show(id, found, client, session, user)
+        return await self._answer(id, found, client, user, fields)
+
+    # -- the pages -----------------------------------------------------------------------------
+
+    async def _show(
+        self,
+        id: str,
+        found: AuthorizationRequest,
+        client: Client,
+        session: aiohttp_session.Session,
+        user: Any,
+    ) -> web.StreamResponse:
+        if user is None:
+            if self._server.settings.sign_in_url is not None:
+                path = f"{self._server.base_path}/consent/{id}"
+                target = f"{self._server.settings.sign_in_url}?next={path}"
+                raise web.HTTPSeeOther(target)
+            return self._sign_in_page(id, client, _session_id(session))
+        try:
+            scopes = await self._server.grantable(user, client, frozenset(found.scopes))
+        except Forbidden as error:
+            await self._server.requests.take(id)
+            return self._denied(found, error.message)
+        if await self._is_remembered(found, client, user, scopes):
+            return await self._allow(id, found, client, user, scopes)
+        texts = self._server.settings.scopes
+        boxes = "".join(
+            f'<label class="choice"><input type="checkbox" name="scope" checked '
+            f'value="{html.escape(scope)}"><span>{html.escape(texts[scope])}</span></label>\n'
+            for scope in found.scopes
+            if scope in scopes
+        )
+        vouched = f" {client.host} vouches for it." if client.host else ""
+        values = {
+            "client": client.name,
+            "path": f"{self._server.base_path}/consent/{id}",
+            "form_token": self._server.tokens.form_token(id, _session_id(session)),
+            "user": user,
+            "scopes": Markup(boxes),
+            "redirect_host": found.redirect_host,
+            "vouched": vouched,
+            "warning": Markup(_warning(found, client)),
+        }
+        return self._pages.render(
+            "consent",
+            f"Allow {client.name}",
+            values,
+            form_targets=redirect_origin(found.redirect_uri),
+        )
+
+    def _sign_in_page(
+        self, id: str, client: Client, session_id: str, problem: str = "", status: int = 200
+    ) -> web.Response:
+        action = self._app.actions.find(self._server.settings.sign_in)
+        fields = "".join(_field(item) for item in action.inputs.fields if item.source is None)
+        alert = f'<p class="problem" role="alert">{html.escape(problem)}</p>' if problem else ""
+        values = {
+            "client": client.name,
+            "path": f"{self._server.base_path}/consent/{id}",
+            "form_token": self._server.tokens.form_token(id, session_id),
+            "fields": Markup(fields),
+            "problem": Markup(alert),
+        }
+        return self._pages.render("sign_in", "Sign in", values, status=status)
+
+    # -- the forms -----------------------------------------------------------------------------
+
+    async def _sign_in(
+        self,
+        request: web.Request,
+        id: str,
+        found: AuthorizationRequest,
+        client: Client,
+        fields: dict[str, list[str]],
+    ) -> web.StreamResponse:
+        """Call the sign-in action, as a request over HTTP does."""
+        name = self._server.settings.sign_in
+        names = self._app.actions.find(name).inputs.names
+        inputs = {key: values for key, values in fields.items() if key in names}
+        address = self._server.address(request)
+        connection = Connection("web", address, raw=request)
+        outcome = await self._app.pipeline.execute(
+            connection, name, TextPayload(inputs), request_id=new_identifier()
+        )
+        response: web.StreamResponse
+        if outcome.error is not None:
+            session = await aiohttp_session.get_session(request)
+            response = self._sign_in_page(
+                id, client, _session_id(session), outcome.error.message, 401
+            )
+        else:
+            path = f"{self._server.base_path}/consent/{id}"
+            response = web.Response(status=303, headers={"Location": path})
+        for header, value in connection.response_headers or ():
+            response.headers.add(header, value)
+        return response
+
+    async def _answer(
+        self,
+        id: str,
+        found: AuthorizationRequest,
+        client: Client,
+        user: Any,
+        fields: dict[str, list[str]],
+    ) -> web.StreamResponse:
+        if fields.get("answer") != ["allow"]:
+            await self._server.requests.take(id)
+            return self._denied(found, "the user has denied the request")
+        chosen = frozenset(fields.get("scope", ())) & frozenset(found.scopes)
+        try:
+            chosen = await self._server.grantable(user, client, chosen)
+        except Forbidden as error:
+            await self._server.requests.take(id)
+            return self._denied(found, error.message)
+        if not chosen:
+            await self._server.requests.take(id)
+            return self._denied(found, "the user has allowed nothing")
+        return await self._allow(id, found, client, user, chosen)
+
+    async def _allow(
+        self,
+        id: str,
+        found: AuthorizationRequest,
+        client: Client,
+        user: Any,
+        scopes: frozenset[str],
+    ) -> web.StreamResponse:
+        if not await self._server.requests.take(id):
+            return self._pages.error("This request was answered already.", 410)
+        code = await self._server.requests.issue_code(
+            found, user, client.name, tuple(sorted(scopes))
+        )
+        return self._authorize.redirect(found.redirect_uri, found.state, {"code": code})
+
+    def _denied(self, found: AuthorizationRequest, reason: str) -> web.StreamResponse:
+        document = OAuthError("access_denied", reason).document
+        return self._authorize.redirect(found.redirect_uri, found.state, document)
+
+    async def _is_remembered(
+        self, found: AuthorizationRequest, client: Client, user: Any, scopes: frozenset[str]
+    ) -> bool:
+        """Return whether the user has granted the same to this client, and it still holds."""
+        if not client.is_trustworthy(found.redirect_uri):
+            return False
+        return any(
+            grant.client_id == client.id
+            and grant.redirect_host == found.redirect_host
+            and grant.resource == found.resource
+            and scopes <= grant.scopes
+            for grant in await self._server.grants.of_user(user)
+        )
+
+
+def _session_id(session: aiohttp_session.Session) -> str:
+    return str(session.identity or "")
+
+
+def _is_form(request: web.Request) -> bool:
+    return request.content_type == "application/x-www-form-urlencoded"
+
+
+def _field(item: InputField) -> str:
+    name, kind = html.escape(item.name), "password" if item.secret else "text"
+    label = html.escape((item.description or item.name).rstrip("."))
+    required = " required" if item.required else ""
+    hint = "current-password" if item.secret else "username"
+    return (
+        f'<p class="field"><label for="{name}">{label}</label>'
+        f'<input id="{name}" name="{name}" type="{kind}" autocomplete="{hint}"{required}></p>\n'
+    )
+
+
+def _warning(found: AuthorizationRequest, client: Client) -> str:
+    reasons = []
+    if client.kind is ClientKind.REGISTERED:
+        reasons.append("This application has named itself; nothing confirms its name.")
+    if is_loopback(found.redirect_uri):
+        reasons.append("It runs on this computer. Allow it only if you have just started it.")
+    return f'<p class="warning">{" ".join(reasons)}</p>' if reasons else ""

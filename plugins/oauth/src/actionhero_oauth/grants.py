@@ -1,0 +1,253 @@
+"""`Grants`: what users have granted to clients, in Redis."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from actionhero.transport import dumps, loads
+from actionhero_oauth.errors import OAuthError
+from actionhero_oauth.tokens import new_grant_id
+from actionhero_redis import NOW_MS, Script
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from datetime import timedelta
+
+    from actionhero_redis import RedisClients
+
+# KEYS: the grant. ARGV: its lifetime in milliseconds, and pairs of fields and values.
+_CREATE: Final = Script(
+    NOW_MS
+    + """
+redis.call('HSET', KEYS[1], 'created', now, 'rotated', now, unpack(ARGV, 2))
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return redis.call('HGETALL', KEYS[1])
+""",
+    idempotent=True,
+)
+
+# KEYS: the grant. ARGV: the generation of the refresh token, the lifetime of the grant and the
+# grace time in milliseconds, the Redis channel, the identifier of the grant.
+# An older refresh token was stolen, or its successor was: both end.
+_ROTATE: Final = Script(
+    NOW_MS
+    + """
+local generation = redis.call('HGET', KEYS[1], 'generation')
+if not generation then return 'unknown' end
+local rotated = redis.call('HGET', KEYS[1], 'rotated')
+if generation == ARGV[1] then
+  redis.call('HSET', KEYS[1], 'generation', generation + 1, 'previous', rotated, 'rotated', now)
+elseif not (tonumber(ARGV[1]) == generation - 1 and now - rotated <= tonumber(ARGV[3])) then
+  redis.call('DEL', KEYS[1])
+  redis.call('PUBLISH', ARGV[4], ARGV[5])
+  return 'reused'
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return redis.call('HGETALL', KEYS[1])
+"""
+)
+
+# KEYS: the grant. ARGV: the Redis channel, the identifier of the grant.
+_REVOKE: Final = Script(
+    """
+local count = redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+return count
+""",
+)
+
+#: How many grants one command lists.
+_PAGE: Final = 1000
+
+
+class Grant(NamedTuple):
+    """What a user has granted to a client."""
+
+    #: Its identifier, which is not secret.
+    id: str
+    #: The user, as a JSON value.
+    user: Any
+    client_id: str
+    client_name: str
+    #: The host of the redirect URI.
+    redirect_host: str
+    scopes: frozenset[str]
+    #: The URL of the resource that its tokens are for.
+    resource: str
+    created: datetime
+    #: The number of the current tokens.
+    generation: int
+    #: When the current tokens were issued, in seconds since the epoch.
+    rotated: float
+    #: When the tokens before them were issued.
+    previous: float
+
+    def issued(self, generation: int) -> float | None:
+        """Return when the tokens of a generation were issued, in seconds since the epoch.
+
+        `None` for those that are replaced for longer than one generation.
+        """
+        if generation == self.generation:
+            return self.rotated
+        return self.previous if generation == self.generation - 1 else None
+
+
+class Grants:
+    """The grants of all users.
+
+    Args:
+        clients: Returns the clients of Redis.
+        ttl: The lifetime of a grant from its last use.
+        grace: How long a refresh token is accepted again after its use.
+    """
+
+    def __init__(
+        self, clients: Callable[[], RedisClients], ttl: timedelta, grace: timedelta
+    ) -> None:
+        self._clients = clients
+        self._ttl_ms = int(ttl.total_seconds() * 1000)
+        self._grace_ms = int(grace.total_seconds() * 1000)
+
+    @property
+    def revocation_channel(self) -> str:
+        """The Redis channel of the identifiers of grants that are revoked."""
+        return self._clients().key("oauth", "revoked")
+
+    async def create(
+        self,
+        user: Any,
+        client_id: str,
+        client_name: str,
+        redirect_host: str,
+        scopes: frozenset[str],
+        resource: str,
+        id: str = "",
+    ) -> Grant:
+        """Store a new grant."""
+        id = id or new_grant_id()
+        fields: dict[str, str | bytes | int] = {
+            "user": dumps(user),
+            "client": client_id,
+            "name": client_name,
+            "host": redirect_host,
+            "scopes": " ".join(sorted(scopes)),
+            "resource": resource,
+            "generation": 1,
+            "previous": 0,
+        }
+        # Indexed first: a `revoke_user` that comes in between finds it.
+        await self._index(id, user)
+        pairs = [part for pair in fields.items() for part in pair]
+        stored = await self._clients().run_script(_CREATE, (self._key(id),), (self._ttl_ms, *pairs))
+        return _grant(id, stored)
+
+    async def find(self, id: str) -> Grant | None:
+        """Return a grant; `None` if it was revoked, or has expired."""
+        stored = await self._clients().execute("HGETALL", self._key(id), idempotent=True)
+        return _grant(id, stored) if stored else None
+
+    async def rotate(self, grant: Grant, generation: int) -> Grant:
+        """Replace the tokens of a grant, and return it.
+
+        Raises:
+            OAuthError: The grant was revoked in the meantime; or its refresh token was used twice,
+                which revokes it.
+        """
+        stored = await self._clients().run_script(
+            _ROTATE,
+            (self._key(grant.id),),
+            (generation, self._ttl_ms, self._grace_ms, self.revocation_channel, grant.id),
+        )
+        if stored == b"unknown":
+            raise OAuthError("invalid_grant", "the refresh token was revoked, or has expired")
+        if stored == b"reused":
+            raise RefreshTokenReused(
+                "invalid_grant", "the refresh token was used before; the grant is revoked"
+            )
+        await self._index(grant.id, grant.user)
+        return _grant(grant.id, stored)
+
+    async def revoke(self, id: str) -> bool:
+        """End a grant: its tokens are refused by every process within a second.
+
+        Returns:
+            Whether it existed.
+        """
+        count = await self._clients().run_script(
+            _REVOKE, (self._key(id),), (self.revocation_channel, id)
+        )
+        return bool(count)
+
+    async def revoke_user(self, user: Any) -> int:
+        """End all grants of a user, and return their number."""
+        count = 0
+        for id in await self._ids(self._user_key(user)):
+            count += await self.revoke(id)
+        return count
+
+    async def of_user(self, user: Any) -> list[Grant]:
+        """Return the grants of a user, the newest first."""
+        found = await self._load(self._user_key(user))
+        return [grant for grant in found if grant.user == user]
+
+    async def newest(self) -> list[Grant]:
+        """Return the grants of all users, the newest first; at most 1,000."""
+        return await self._load(self._all_key)
+
+    async def revocations(self) -> AsyncGenerator[str | None, None]:
+        """Yield the identifier of each grant that ends from now on; `None` stands for all."""
+        from actionhero_redis import channel_messages  # noqa: PLC0415 - imports redis-py
+
+        async for id in channel_messages(self._clients(), self.revocation_channel):
+            yield id
+
+    async def _load(self, index: str) -> list[Grant]:
+        grants = [grant for id in await self._ids(index) if (grant := await self.find(id))]
+        return sorted(grants, key=lambda grant: grant.created, reverse=True)
+
+    async def _ids(self, index: str) -> list[str]:
+        execute, now_ms = self._clients().execute, time.time_ns() // 1_000_000
+        await execute("ZREMRANGEBYSCORE", index, "-inf", now_ms, idempotent=True)
+        ids = await execute("ZREVRANGE", index, 0, _PAGE - 1, idempotent=True)
+        return [id.decode() for id in ids]
+
+    async def _index(self, id: str, user: Any) -> None:
+        execute = self._clients().execute
+        expires_ms = time.time_ns() // 1_000_000 + self._ttl_ms
+        for index in (self._user_key(user), self._all_key):
+            await execute("ZADD", index, expires_ms, id, idempotent=True)
+            await execute("PEXPIRE", index, self._ttl_ms, idempotent=True)
+
+    @property
+    def _all_key(self) -> str:
+        return self._clients().key("oauth", "grants")
+
+    def _user_key(self, user: Any) -> str:
+        return self._clients().key("oauth", "user", dumps(user).decode())
+
+    def _key(self, id: str) -> str:
+        return self._clients().key("oauth", "grant", id)
+
+
+class RefreshTokenReused(OAuthError):
+    """A refresh token was used after its successor, so one of them is in the wrong hands."""
+
+
+def _grant(id: str, stored: list[bytes]) -> Grant:
+    names = (name.decode() for name in stored[::2])
+    fields = dict(zip(names, stored[1::2], strict=True))
+    return Grant(
+        id=id,
+        user=loads(fields["user"]),
+        client_id=fields["client"].decode(),
+        client_name=fields["name"].decode(),
+        redirect_host=fields["host"].decode(),
+        scopes=frozenset(fields["scopes"].decode().split()),
+        resource=fields["resource"].decode(),
+        created=datetime.fromtimestamp(int(fields["created"]) / 1000, UTC),
+        generation=int(fields["generation"]),
+        rotated=int(fields["rotated"]) / 1000,
+        previous=int(fields["previous"]) / 1000,
+    )

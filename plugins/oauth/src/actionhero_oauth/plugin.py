@@ -1,0 +1,76 @@
+"""The plugin `oauth`: its hook implementations. Start reading here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actionhero import hookimpl
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import click
+    from aiohttp import web
+
+    from actionhero import Application, Authenticator, Initializer, Settings
+
+
+@hookimpl
+def actionhero_hookspecs() -> list[object]:
+    from actionhero_oauth import hookspecs
+
+    return [hookspecs]
+
+
+@hookimpl
+def actionhero_settings() -> list[type[Settings]]:
+    from actionhero_oauth.settings import OAuthSettings
+
+    return [OAuthSettings]
+
+
+@hookimpl
+def actionhero_validate(app: Application) -> list[str]:
+    from actionhero_oauth.authorization_server import configuration_problems
+
+    return configuration_problems(app)
+
+
+@hookimpl
+def actionhero_initializers(app: Application) -> list[Initializer]:
+    from actionhero_oauth.authenticator import authenticator_for
+    from actionhero_oauth.initializer import OAuthInitializer
+
+    return [OAuthInitializer(authenticator_for(app))]
+
+
+@hookimpl
+def actionhero_authenticators(app: Application) -> list[Authenticator]:
+    from actionhero_oauth.authenticator import authenticator_for
+
+    return [authenticator_for(app)]
+
+
+@hookimpl
+def actionhero_web_routes(app: Application) -> list[web.AbstractRouteDef]:
+    from actionhero_oauth.routes import routes_for
+
+    return routes_for(app)
+
+
+@hookimpl
+def actionhero_web_static() -> list[Any]:
+    from actionhero_oauth.routes import static_files
+
+    return [static_files()]
+
+
+@hookimpl
+def actionhero_commands(group: click.Group) -> None:
+    from actionhero.cli import LazyCommand
+
+    group.add_command(
+        LazyCommand(
+            "oauth", "actionhero_oauth.commands:oauth", "List or end what users have granted."
+        )
+    )

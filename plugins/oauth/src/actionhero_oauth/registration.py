@@ -1,0 +1,48 @@
+"""`Registration`: the endpoint at which clients register themselves (RFC 7591)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from actionhero import MalformedRequest, RateLimited
+from actionhero.transport import dumps, loads
+from actionhero_oauth.cross_origin import PUBLIC_HEADERS
+from actionhero_oauth.errors import OAuthError
+
+if TYPE_CHECKING:
+    from actionhero_oauth.authorization_server import AuthorizationServer
+
+
+class Registration:
+    """Registers public clients.
+
+    Args:
+        server: The authorization server.
+    """
+
+    def __init__(self, server: AuthorizationServer) -> None:
+        self._server = server
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Return the metadata of the registered client."""
+        headers = dict(PUBLIC_HEADERS)
+        try:
+            try:
+                metadata = loads(await request.read())
+            except MalformedRequest as error:
+                raise OAuthError("invalid_client_metadata", error.message) from None
+            if not isinstance(metadata, dict):
+                raise OAuthError("invalid_client_metadata", "the body must be a JSON object")
+            address = self._server.address(request)
+            document, status = await self._server.clients.register(metadata, address), 201
+        except OAuthError as error:
+            document, status = dict(error.document), error.status
+        except RateLimited as error:
+            document = {"error": "temporarily_unavailable", "error_description": error.message}
+            status = 429
+            headers["Retry-After"] = str(error.retry_after_seconds)
+        return web.Response(
+            body=dumps(document), status=status, content_type="application/json", headers=headers
+        )
