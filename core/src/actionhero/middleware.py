@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from actionhero.call import Call, Outcome
     from actionhero.connection import Connection
@@ -43,6 +44,8 @@ class Middleware:
     #: The headers of a request that it reads, for API documents; other transports have their own
     #: form of them.
     request_headers: Sequence[RequestHeader] = ()
+    #: The headers that it adds to responses over HTTP, for API documents: descriptions by name.
+    response_headers: Mapping[str, str] = MappingProxyType({})
 
     def for_action(self, action: Any) -> Middleware | None:
         """Return the middleware to enter in calls of an action.

@@ -34,6 +34,7 @@ class CallPlan:
         "befores",
         "checks_callers",
         "has_afters",
+        "layers",
         "outputs",
         "response_types",
         "run",
@@ -71,6 +72,8 @@ class CallPlan:
             if (around_run := _override(layer, "around_run")) is not None
             and (inner := around_run(action)) is not None
         ]
+        #: The middleware to enter, the outermost first.
+        self.layers = tuple(layers)
         admitting = [item for item in layers if _override(item, "admit") is not None]
         #: `admit` before and after the session is opened.
         self.admissions = tuple(

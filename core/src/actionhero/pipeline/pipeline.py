@@ -29,7 +29,7 @@ from actionhero.timeouts import CallTimeouts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from actionhero.action import ActionRegistry
+    from actionhero.action import ActionRegistry, RegisteredAction
     from actionhero.audit.log import AuditLog
     from actionhero.authentication import Authentication, PermissionSource
     from actionhero.call import ResourceProvider
@@ -294,6 +294,10 @@ class Pipeline(Identification, ErrorReporting):
         """
         plan = self._plans.get(name)
         return plan is not None and plan.checks_callers
+
+    def middleware_of(self, action: RegisteredAction) -> tuple[Middleware, ...]:
+        """Return the middleware around an action, the outermost first; for API documents."""
+        return self._plans[action.name].layers
 
     def refuse(
         self, connection: Connection, error: TypedError, *, request_id: str | None, name: str = ""

@@ -51,15 +51,16 @@ class LimitMiddleware(Middleware):
 
     def for_action(self, action: RegisteredAction) -> Middleware | None:
         """Return the middleware of an action; `None` if its calls are not limited."""
-        planned = self._by_action.get(action.name, self._default)
+        is_default = action.name not in self._by_action
+        planned = self._default if is_default else self._by_action[action.name]
         if not planned or not self._limits.enabled:
             return None
         # The original ActionHero does not count calls with invalid inputs.
         if self._limits.legacy or any(callable(item.by) or callable(item.cost) for item in planned):
-            return InputLimits(self._limits, planned)
+            return InputLimits(self._limits, planned, skips_nested=is_default)
         if all(item.by in ("address", "all") for item in planned):
             return AdmissionLimits(self._limits, planned)
-        return AuthorizationLimits(self._limits, planned)
+        return AuthorizationLimits(self._limits, planned, skips_nested=is_default)
 
 
 def limit_middleware(app: Application) -> LimitMiddleware:
@@ -75,11 +76,16 @@ class ActionLimits(Middleware):
     Args:
         limits: Counts calls.
         planned: The limits.
+        skips_nested: Whether calls by other actions are not counted, as the default limit has
+            counted the outermost call.
     """
 
     errors = (RateLimited,)
 
-    def __init__(self, limits: Limits, planned: Sequence[PlannedLimit]) -> None:
+    def __init__(
+        self, limits: Limits, planned: Sequence[PlannedLimit], *, skips_nested: bool = False
+    ) -> None:
+        self._skips_nested = skips_nested
         self._limits = limits
         self._planned = [(quota, call_identity(by), cost) for quota, by, cost in planned]
         self.response_headers = described_headers(limits.header_style)
@@ -88,6 +94,8 @@ class ActionLimits(Middleware):
 
     async def _count(self, call: Call) -> None:
         if not self._limits.apply_to(call.connection):
+            return
+        if self._skips_nested and call.outer is not None:
             return
         user_key = self._limits.user_key
         takes = []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ErrorType, TypedError
 from actionhero_web import ERROR_MAPPINGS, METHODS_WITHOUT_BODY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from actionhero_web import ResponseFormat
 
@@ -35,10 +36,14 @@ ACTION_ERRORS: Final = (
     _E.NOT_SUBSCRIBED,
     _E.CHANNEL_AUTHORIZATION,
     _E.CHANNEL_VALIDATION,
-    _E.RATE_LIMITED,
 )
+#: Errors of middleware only, such as limits.
+MIDDLEWARE_ERRORS: Final = (_E.RATE_LIMITED,)
 #: Statuses of every operation, which client generators depend on, in both formats.
 COMMON_STATUSES: Final = (400, 404, 422, 500)
+#: Statuses whose responses have `Retry-After`.
+_RETRIED_STATUSES: Final = (429, 503)
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def error_statuses(
@@ -86,13 +91,39 @@ def error_responses(
 ) -> dict[str, dict[str, Any]]:
     """Return the response components for these statuses, by name."""
     return {
-        response_name(status): {
-            "description": "; ".join(dict.fromkeys(ERROR_MAPPINGS[type_].title for type_ in types))
-            or HTTPStatus(status).phrase,
-            "content": _content(types, response_format),
-        }
+        response_name(status): error_response(status, response_format)
         for status in sorted(set(statuses))
-        for types in [_types_with_status(status, response_format)]
+    }
+
+
+def error_response(
+    status: int, response_format: ResponseFormat, headers: Mapping[str, str] = _NO_HEADERS
+) -> dict[str, Any]:
+    """Return the response for a status.
+
+    Args:
+        status: The status.
+        response_format: The configured format.
+        headers: The descriptions of further headers, by name.
+    """
+    types = _types_with_status(status, response_format)
+    response: dict[str, Any] = {
+        "description": "; ".join(dict.fromkeys(ERROR_MAPPINGS[type_].title for type_ in types))
+        or HTTPStatus(status).phrase,
+        "content": _content(types, response_format),
+    }
+    if status in _RETRIED_STATUSES:
+        headers = {"Retry-After": "The seconds after which a retry makes sense.", **headers}
+    if headers:
+        response["headers"] = header_objects(headers)
+    return response
+
+
+def header_objects(descriptions: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return the header objects of a response, by the names and descriptions of the headers."""
+    return {
+        name: {"description": description, "schema": {"type": "string"}}
+        for name, description in descriptions.items()
     }
 
 
@@ -107,7 +138,7 @@ def _type_of(error: type[TypedError] | ErrorType) -> ErrorType:
 
 
 def _types_with_status(status: int, response_format: ResponseFormat) -> list[ErrorType]:
-    types = (_E.PARAM_REQUIRED, *SERVER_ERRORS, *BODY_ERRORS, *ACTION_ERRORS)
+    types = (_E.PARAM_REQUIRED, *SERVER_ERRORS, *BODY_ERRORS, *ACTION_ERRORS, *MIDDLEWARE_ERRORS)
     return [type_ for type_ in types if response_format.status_of(type_) == status]
 
 

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, Union, get_args, get_origin
 
 from aiohttp import web
 
-from actionhero import Stream
+from actionhero import ErrorType, Stream
 from actionhero.transport import members
-from actionhero_openapi.error_responses import error_statuses, response_name
+from actionhero_openapi.error_responses import (
+    error_response,
+    error_statuses,
+    header_objects,
+    response_name,
+)
 from actionhero_openapi.operation import operation_of
 from actionhero_openapi.request_parts import JSON, RequestParts
 from actionhero_openapi.schemas import Components, Schema, reference, response_schema
@@ -116,10 +121,14 @@ class OperationBuilder:
         )
         self.error_statuses.update(statuses)
         responses = self._success_responses(action, route, name, declared)
-        error_responses = {
+        error_responses: dict[str, dict[str, Any]] = {
             str(status): {"$ref": f"#/components/responses/{response_name(status)}"}
             for status in statuses
         }
+        limit_headers = self._security.response_headers_of(action)
+        limited = self._format.status_of(ErrorType.RATE_LIMITED)
+        if limit_headers and limited in statuses:
+            error_responses[str(limited)] = error_response(limited, self._format, limit_headers)
         operation["responses"] = responses | {
             status: response
             for status, response in error_responses.items()
@@ -148,12 +157,11 @@ class OperationBuilder:
             if not declared.statuses:
                 description = "A response with its own status, headers and content."
                 responses["default"] = {"description": description, "content": native}
-        for response in responses.values():
-            if route.headers:
-                response["headers"] = {
-                    header: {"description": _HEADERS[header], "schema": {"type": "string"}}
-                    for header, _ in route.headers
-                }
+        headers = {header: _HEADERS[header] for header, _ in route.headers}
+        headers |= self._security.response_headers_of(action)
+        if headers:
+            for response in responses.values():
+                response["headers"] = header_objects(headers)
         return responses
 
     def _responses_with(

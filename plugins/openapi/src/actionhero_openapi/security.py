@@ -58,7 +58,7 @@ class ApiSecurity:
         Returns:
             The alternatives; an empty list for a public action.
         """
-        middleware = (*self._pipeline.middleware, *action.middleware)
+        middleware = self._pipeline.middleware_of(action)
         guards = [item for item in middleware if getattr(item, "requires_session", False)]
         if not guards:
             return []
@@ -71,19 +71,27 @@ class ApiSecurity:
 
     def errors_of(self, action: RegisteredAction) -> set[ErrorType]:
         """Return the types of errors with which middleware refuses calls of an action."""
-        layers = (*self._pipeline.middleware, *action.middleware)
+        layers = self._pipeline.middleware_of(action)
         return {error.default_type for item in layers for error in getattr(item, "errors", ())}
 
     def headers_of(self, action: RegisteredAction) -> list[RequestHeader]:
         """Return the headers that middleware reads in calls of an action."""
-        layers = (*self._pipeline.middleware, *action.middleware)
+        layers = self._pipeline.middleware_of(action)
         return [header for item in layers for header in getattr(item, "request_headers", ())]
+
+    def response_headers_of(self, action: RegisteredAction) -> dict[str, str]:
+        """Return the descriptions of the headers that middleware adds to responses, by name."""
+        return {
+            name: description
+            for item in self._pipeline.middleware_of(action)
+            for name, description in getattr(item, "response_headers", {}).items()
+        }
 
     def may_forbid(self, action: RegisteredAction) -> bool:
         """Return whether an action may refuse a signed-in user."""
         return any(
             isinstance(item, Requirement) and not isinstance(item, SignedIn)
-            for item in (*self._pipeline.middleware, *action.middleware)
+            for item in self._pipeline.middleware_of(action)
         )
 
 
