@@ -65,7 +65,22 @@ async def test_forms_of_a_limit(limited_app: Any, limit: Any) -> None:
         (3, r"limit = 3; write Limit"),
         ([Limit("1/hour", name="a"), Limit("2/hour", name="a")], r"two limits with name = 'a'"),
     ],
-    ids=str,
+    ids=[
+        "rate",
+        "rate-type",
+        "by",
+        "by-async",
+        "cost",
+        "cost-type",
+        "cost-nan",
+        "cost-async",
+        "burst",
+        "name",
+        "dictionary",
+        "argument",
+        "type",
+        "two-names",
+    ],
 )
 async def test_invalid_limits_are_errors_at_start(
     limited_app: Any, limit: Any, message: str
