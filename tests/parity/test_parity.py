@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse
 
-from actionhero.testing import Caller, running_app
+from actionhero import Credentials
+from actionhero.testing import Caller, RunningApp, running_app
 from actionhero.transport import outcome_value
 from pytest_actionhero import (
     CallFailure,
     CallResult,
     ServerContract,
     TransportClient,
+    TransportContract,
     contract_actions,
 )
 
@@ -44,17 +46,31 @@ def environment(folder: Path) -> dict[str, str]:
 class InProcessClient(TransportClient):
     """Calls actions in the process of the test."""
 
-    def __init__(self, caller: Caller) -> None:
-        self.caller = caller
+    def __init__(self, app: RunningApp) -> None:
+        self.app = app
+        self.caller = app.connect()
 
     async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
-        outcome = await self.caller.outcome(action, **inputs)
+        return await self._call(self.caller, action, inputs)
+
+    async def call_with_token(
+        self, action: str, inputs: Mapping[str, str], token: str
+    ) -> CallResult:
+        caller = self.app.connect()
+        caller.connection.credentials = Credentials("bearer", token)
+        return await self._call(caller, action, inputs)
+
+    async def _call(self, caller: Caller, action: str, inputs: Mapping[str, str]) -> CallResult:
+        outcome = await caller.outcome(action, **inputs)
         if outcome.error is None:
             return CallResult(outcome_value(outcome))
         error = outcome.error
         # Without the cause, which is available to tests only.
         text = f"{error!r} {error.__dict__}"
-        return CallResult(failure=CallFailure.from_error(error), text=text)
+        challenge = ", ".join(
+            f'{name}="{value}"' for name, value in (error.challenge or {}).items()
+        )
+        return CallResult(failure=CallFailure.from_error(error), text=text, challenge=challenge)
 
     async def call_and_disconnect(
         self, action: str, inputs: Mapping[str, str], started: Started
@@ -73,25 +89,37 @@ class HttpClient(TransportClient):
         self.host = host
         self.port = port
 
-    def request(self, action: str, inputs: Mapping[str, str]) -> bytes:
+    def request(self, action: str, inputs: Mapping[str, str], token: str = "") -> bytes:
         body = json.dumps(inputs).encode()
         path = action.replace(":", "/")
         head = (
             f"POST /api/{path} HTTP/1.1\r\nHost: {self.host}\r\nConnection: close\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         )
-        return head.encode() + body
+        if token:
+            head += f"Authorization: Bearer {token}\r\n"
+        return f"{head}\r\n".encode() + body
 
     async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
+        return await self.call_with_token(action, inputs, "")
+
+    async def call_with_token(
+        self, action: str, inputs: Mapping[str, str], token: str
+    ) -> CallResult:
         reader, writer = await asyncio.open_connection(self.host, self.port)
-        writer.write(self.request(action, inputs))
+        writer.write(self.request(action, inputs, token))
         response = (await reader.read()).decode()
         writer.close()
         await writer.wait_closed()
         head, _, body = response.partition("\r\n\r\n")
         if " 200 " in head.partition("\r\n")[0]:
             return CallResult(json.loads(body), text=response)
-        return CallResult(failure=CallFailure.from_document(json.loads(body)), text=response)
+        challenge = re.search("(?im)^WWW-Authenticate: (.*)\r$", head)
+        return CallResult(
+            failure=CallFailure.from_document(json.loads(body)),
+            text=response,
+            challenge=challenge[1] if challenge else "",
+        )
 
     async def call_and_disconnect(
         self, action: str, inputs: Mapping[str, str], started: Started
@@ -116,9 +144,21 @@ class WebSocketClient(TransportClient):
         await socket.send_json(message)
 
     async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
+        return await self.call_with_token(action, inputs, "")
+
+    async def call_with_token(
+        self, action: str, inputs: Mapping[str, str], token: str
+    ) -> CallResult:
         async with ClientSession() as session, session.ws_connect(self.url) as socket:
-            await self.send(socket, action, inputs)
-            text = await socket.receive_str()
+            text = ""
+            if token:
+                # As browsers do: the response to a refused handshake cannot be read.
+                message = {"messageType": "authenticate", "messageId": 1, "token": token}
+                await socket.send_json(message)
+                text = await socket.receive_str()
+            if "error" not in (json.loads(text) if text else {}):
+                await self.send(socket, action, inputs)
+                text = await socket.receive_str()
         message = json.loads(text)
         assert message.pop("messageId") == 1
         if "response" in message:
@@ -211,7 +251,7 @@ class TestTestCaller(ServerContract):
     @pytest.fixture
     async def transport(self) -> AsyncIterator[TransportClient]:
         async with running_app(contract_actions) as app:
-            yield InProcessClient(app.connect())
+            yield InProcessClient(app)
 
 
 class TestHttp(ServerContract):
@@ -225,12 +265,14 @@ class TestHttp(ServerContract):
 class TestWebSocket(ServerContract):
     """`actionhero start`, with actionhero-websocket."""
 
+    has_challenges = False
+
     @pytest.fixture
     def transport(self, address: tuple[str, int]) -> TransportClient:
         return WebSocketClient(*address)
 
 
-class TestCommandLine(ServerContract):
+class TestCommandLine(TransportContract):
     """`actionhero call`, with an exit code for each outcome."""
 
     @pytest.fixture

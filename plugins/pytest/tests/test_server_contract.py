@@ -18,6 +18,7 @@ from pytest_actionhero import (
     TransportClient,
     contract_actions,
 )
+from pytest_actionhero.identity_contract import REFUSALS, Refusal
 from pytest_actionhero.server_contract import CASES, Case
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class ConstantTransport(TransportClient):
     async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
         return CallResult(failure=CallFailure("No", ErrorType.ACTION_RUN.value), text="No")
 
+    async def call_with_token(
+        self, action: str, inputs: Mapping[str, str], token: str
+    ) -> CallResult:
+        return await self.call(action, inputs)
+
     async def call_and_disconnect(
         self, action: str, inputs: Mapping[str, str], started: Callable[[], Awaitable[None]]
     ) -> None: ...
@@ -77,6 +83,27 @@ class TestConstantTransport(ServerContract):
     ) -> None:
         with pytest.raises(pytest.fail.Exception, match=r"type:\n  expected 'CONN"):
             await super().test_an_unknown_action_is_not_found(transport, journal)
+
+    @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda row: row.name)
+    async def test_a_caller_is_refused_before_the_inputs_are_read(
+        self, transport: TransportClient, refusal: Refusal, journal: Path
+    ) -> None:
+        with pytest.raises(pytest.fail.Exception, match=r"message:\n  expected"):
+            await super().test_a_caller_is_refused_before_the_inputs_are_read(
+                transport, refusal, journal
+            )
+
+    async def test_credentials_identify_the_principal(
+        self, transport: TransportClient, journal: Path
+    ) -> None:
+        with pytest.raises(pytest.fail.Exception, match=r"principals:\n  expected"):
+            await super().test_credentials_identify_the_principal(transport, journal)
+
+    async def test_a_principal_with_the_scope_is_authorized(
+        self, transport: TransportClient, journal: Path
+    ) -> None:
+        with pytest.raises(pytest.fail.Exception, match=r"value:\n  expected"):
+            await super().test_a_principal_with_the_scope_is_authorized(transport, journal)
 
     @pytest.fixture(autouse=True)
     def no_wait(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +140,33 @@ async def test_a_secret_in_the_response_fails_the_suite() -> None:
         await ServerContract().test_calls_have_the_same_outcome_as_on_other_transports(
             LeakingTransport(), case, journal
         )
+
+
+@pytest.mark.parametrize(
+    ("leak", "message"),
+    [("text", "the response contains the token"), ("challenge", "has no error=")],
+)
+async def test_a_wrong_refusal_fails_the_suite(leak: str, message: str, tmp_path: Path) -> None:
+    """The response has the token, or no challenge."""
+
+    class WrongTransport(ConstantTransport):
+        async def call_with_token(
+            self, action: str, inputs: Mapping[str, str], token: str
+        ) -> CallResult:
+            failure = CallFailure(REFUSALS[0].message, REFUSALS[0].type.value)
+            return CallResult(failure=failure, text=token if leak == "text" else "")
+
+    with pytest.raises(pytest.fail.Exception, match=message):
+        await ServerContract().test_a_caller_is_refused_before_the_inputs_are_read(
+            WrongTransport(), REFUSALS[0], tmp_path / "journal"
+        )
+
+
+async def test_a_client_without_credentials_fails_with_a_hint() -> None:
+    """It names the suite for such transports."""
+    client = ConstantTransport()
+    with pytest.raises(NotImplementedError, match="or inherit from TransportContract"):
+        await TransportClient.call_with_token(client, "contract:ok", {}, "token")
 
 
 def test_a_suite_without_the_fixture_fails_with_a_hint(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from actionhero_tasks.stores.redis.store import RedisStore
 from pytest_actionhero import (
     CallFailure,
     CallResult,
-    ServerContract,
     TransportClient,
+    TransportContract,
     contract_actions,
 )
 
@@ -56,7 +56,7 @@ class QueueClient(TransportClient):
         await server.close()
 
 
-class TestQueue(ServerContract):
+class TestQueue(TransportContract):
     """With the embedded store."""
 
     validates_before_authorization = True
@@ -67,7 +67,7 @@ class TestQueue(ServerContract):
             yield QueueClient(app)
 
 
-class TestQueueInRedis(ServerContract):
+class TestQueueInRedis(TransportContract):
     """With the Redis store."""
 
     validates_before_authorization = True
@@ -85,7 +85,7 @@ class TestQueueInRedis(ServerContract):
             yield QueueClient(app)
 
 
-class TestQueueInPostgres(ServerContract):
+class TestQueueInPostgres(TransportContract):
     """With the PostgreSQL store."""
 
     validates_before_authorization = True

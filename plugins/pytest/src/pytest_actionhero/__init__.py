@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from pytest_actionhero.cli_caller import CliCaller as CliCaller
     from pytest_actionhero.http_caller import HttpCaller as HttpCaller
     from pytest_actionhero.job_queue import JobQueue as JobQueue
-    from pytest_actionhero.server_contract import CallFailure as CallFailure
-    from pytest_actionhero.server_contract import CallResult as CallResult
     from pytest_actionhero.server_contract import ServerContract as ServerContract
-    from pytest_actionhero.server_contract import TransportClient as TransportClient
+    from pytest_actionhero.server_contract import TransportContract as TransportContract
     from pytest_actionhero.session_store_contract import (
         SessionStoreContract as SessionStoreContract,
     )
     from pytest_actionhero.task_caller import TaskCaller as TaskCaller
+    from pytest_actionhero.transport_client import CallFailure as CallFailure
+    from pytest_actionhero.transport_client import CallResult as CallResult
+    from pytest_actionhero.transport_client import TransportClient as TransportClient
     from pytest_actionhero.websocket_caller import WebSocketCaller as WebSocketCaller
 
 __getattr__, __dir__, __all__ = lazy_names(
@@ -32,9 +33,10 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".cli_caller": ["CliCaller"],
         ".http_caller": ["HttpCaller"],
         ".job_queue": ["JobQueue"],
-        ".server_contract": ["CallFailure", "CallResult", "ServerContract", "TransportClient"],
+        ".server_contract": ["ServerContract", "TransportContract"],
         ".session_store_contract": ["SessionStoreContract"],
         ".task_caller": ["TaskCaller"],
+        ".transport_client": ["CallFailure", "CallResult", "TransportClient"],
         ".websocket_caller": ["WebSocketCaller"],
     },
 )

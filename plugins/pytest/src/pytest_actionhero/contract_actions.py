@@ -16,13 +16,18 @@ from pydantic import AfterValidator, BaseModel
 
 from actionhero import (
     Action,
+    Authenticator,
     Call,
     Conflict,
+    Credentials,
+    CredentialsRefused,
     Field,
     Forbidden,
     Inputs,
     Middleware,
     Outcome,
+    Principal,
+    Scope,
     Secret,
     hookimpl,
 )
@@ -30,8 +35,35 @@ from actionhero import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from actionhero import Connection
+
 #: The text of unexpected errors, which clients must not see.
 INTERNAL_TEXT = "internal text of the contract"
+#: The scope that `contract:guarded` requires.
+SCOPE = "contract"
+#: The tokens of two users, with and without the scope, and one that is revoked.
+WRITER = "contract-token-of-ada"
+READER = "contract-token-of-bob"
+REVOKED = "contract-token-of-carl"
+
+
+class ContractTokens(Authenticator):
+    """Identifies the owners of the tokens."""
+
+    schemes = ("bearer",)
+    challenge = "Bearer"
+
+    async def authenticate(
+        self, credentials: Credentials, connection: Connection
+    ) -> Principal | None:
+        """Return the principal of a token."""
+        if credentials.token == REVOKED:
+            raise CredentialsRefused("The token is revoked", reason="revoked", user="carl")
+        if credentials.token == WRITER:
+            return Principal("ada", scopes=frozenset({SCOPE}), method="contract")
+        if credentials.token == READER:
+            return Principal("bob", scopes=frozenset(), method="contract")
+        return None
 
 
 class JournalInputs(Inputs):
@@ -168,6 +200,30 @@ class Unauthorized(Action):
     async def run(self, inputs: JournalInputs, call: Call) -> None:
         """Never called."""
         record(inputs, "run")
+
+
+class Guarded(_Greets):
+    """Return a greeting to callers with a scope."""
+
+    name = "contract:guarded"
+    web = "POST /contract/guarded"
+    requires = Scope(SCOPE)
+
+
+class Identity(Action):
+    """Return the caller."""
+
+    name = "contract:identity"
+    web = "POST /contract/identity"
+
+    async def run(self, inputs: JournalInputs, call: Call) -> dict[str, Any]:
+        """Return the principal."""
+        principal = call.principal
+        return {
+            "user": principal.user,
+            "scopes": sorted(principal.scopes or ()),
+            "method": principal.method,
+        }
 
 
 class SeveralInputs(JournalInputs):
@@ -340,12 +396,19 @@ class NestedFails(Action):
 
 
 @hookimpl
+def actionhero_authenticators() -> Sequence[Authenticator]:
+    return [ContractTokens()]
+
+
+@hookimpl
 def actionhero_actions() -> Sequence[type[Action]]:
     return [
         Ok,
         Filtered,
         Misfits,
         Unauthorized,
+        Guarded,
+        Identity,
         Several,
         TakesSecret,
         Refused,

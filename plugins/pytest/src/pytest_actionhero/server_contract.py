@@ -7,6 +7,7 @@ from pytest_actionhero import CallResult, ServerContract, TransportClient, contr
 
 class SmtpClient(TransportClient):
     async def call(self, action, inputs): ...
+    async def call_with_token(self, action, inputs, token): ...
     async def call_and_disconnect(self, action, inputs, started): ...
 
 
@@ -17,6 +18,8 @@ class TestSmtp(ServerContract):
             yield SmtpClient(app)
 ```
 
+A transport whose clients send no credentials, such as a queue, inherits from `TransportContract`.
+
 `contract_actions` is a plugin with the actions that the suite calls. To run the server in its own
 process, start it with `ACTIONHERO_APP__PACKAGE=pytest_actionhero.contract_actions`.
 """
@@ -24,7 +27,6 @@ process, start it with `ACTIONHERO_APP__PACKAGE=pytest_actionhero.contract_actio
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,74 +35,15 @@ import pytest
 from actionhero import ErrorType, Problem
 from actionhero.transport import ABSENT
 from pytest_actionhero.contract_actions import INTERNAL_TEXT
+from pytest_actionhero.identity_contract import IdentityContract
+from pytest_actionhero.transport_client import CallFailure, CallResult, TransportClient
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
-
-    from actionhero import TypedError
 
 #: How long the suite waits for the server.
 WAIT_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class CallFailure:
-    """The error of a call, decoded from the response."""
-
-    message: str
-    type: str
-    key: str | None = None
-    #: The value of the input `key`, or `ABSENT`.
-    value: Any = ABSENT
-    problems: tuple[Problem, ...] = ()
-
-    @classmethod
-    def from_error(cls, error: TypedError) -> CallFailure:
-        """Return the failure for an error in the same process."""
-        return cls(error.message, error.type.value, error.key, error.value, error.problems)
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> CallFailure:
-        """Return the failure in the JSON document `{"error": {...}}`."""
-        error = document["error"]
-        return cls(
-            error["message"],
-            error["type"],
-            error.get("key"),
-            error.get("value", ABSENT),
-            tuple(
-                Problem(problem["pointer"], problem["message"], problem["type"])
-                for problem in error.get("errors", ())
-            ),
-        )
-
-
-@dataclass(frozen=True)
-class CallResult:
-    """The result of a call: a value or a failure."""
-
-    value: Any = None
-    failure: CallFailure | None = None
-    #: The complete response as text. The suite searches it for secrets and internals.
-    text: str = field(default="", compare=False)
-
-
-class TransportClient(ABC):
-    """A client of the server. Implement one for your server."""
-
-    @abstractmethod
-    async def call(self, action: str, inputs: Mapping[str, str]) -> CallResult:
-        """Call `action`, and return the result. All inputs of the suite are text."""
-
-    @abstractmethod
-    async def call_and_disconnect(
-        self, action: str, inputs: Mapping[str, str], started: Callable[[], Awaitable[None]]
-    ) -> None:
-        """Call `action`, await `started()`, and disconnect before the response.
-
-        Depending on the transport: close the connection, cancel the request, press Ctrl-C.
-        """
 
 
 @dataclass(frozen=True)
@@ -248,6 +191,14 @@ CASES = (
         valid_inputs={"name": "Ada"},
     ),
     Case(
+        "anonymous caller",
+        "contract:guarded",
+        _failed("Session not found", ErrorType.SESSION_NOT_FOUND),
+        (),
+        {"name": "A"},
+        valid_inputs={"name": "Ada"},
+    ),
+    Case(
         "timeout",
         "contract:timeout",
         _failed("Action 'contract:timeout' timed out after 50ms", ErrorType.ACTION_TIMEOUT),
@@ -313,8 +264,8 @@ CASES = (
 
 
 @pytest.mark.asyncio
-class ServerContract:
-    """Inherit from it in a class `Test…`, and define the fixture `transport`."""
+class TransportContract:
+    """The suite for a transport whose clients send no credentials; see `ServerContract`."""
 
     #: Whether a call is validated when it is accepted, and authorized when it runs, as in a queue.
     validates_before_authorization: ClassVar[bool] = False
@@ -322,7 +273,9 @@ class ServerContract:
     @pytest.fixture
     def transport(self) -> TransportClient:
         """Return a client of the tested server."""
-        raise NotImplementedError("a subclass of ServerContract defines the fixture 'transport'")
+        raise NotImplementedError(
+            f"a subclass of {type(self).__bases__[0].__name__} defines the fixture 'transport'"
+        )
 
     @pytest.fixture
     def journal(self, tmp_path: Path) -> Path:
@@ -368,6 +321,11 @@ class ServerContract:
 
         await _wait_for(journal, "after outer: cancelled")
         _expect("journal", _entries(journal), ("before outer", "run", "after outer: cancelled"))
+
+
+@pytest.mark.asyncio
+class ServerContract(TransportContract, IdentityContract):
+    """Inherit from it in a class `Test…`, and define the fixture `transport`."""
 
 
 async def _wait_for(journal: Path, entry: str) -> None:
