@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -26,7 +27,7 @@ class Search(Action):
 
     name = "search"
     web = "GET /search"
-    limit = Limit("30/minute", burst=2)
+    limit = Limit("30/day", burst=2)
 
     async def run(self) -> str:
         return "found"
@@ -41,7 +42,7 @@ class Export(Action):
 
     name = "export"
     web = "POST /export"
-    limit = [Limit("5/hour"), Limit("100/2days", by="all", name="exports")]
+    limit = [Limit("5/hour"), Limit("96/2days", by="all", name="exports")]
 
     async def run(self, inputs: ExportInputs) -> str:
         return "exported"
@@ -83,10 +84,17 @@ def site(limited_app: Any) -> Any:
 
 
 def rate_limit_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """Return the headers of limits, their times rounded up to minutes."""
     names = ("ratelimit", "x-ratelimit", "retry-after")
     return {
-        name: value for name, value in response.headers.items() if name.lower().startswith(names)
+        name: re.sub(r"(?<=t=)\d+|^\d+$", _in_minutes, value)
+        for name, value in response.headers.items()
+        if name.lower().startswith(names)
     }
+
+
+def _in_minutes(seconds: re.Match[str]) -> str:
+    return f"{-(-int(seconds[0]) // 60)} min"
 
 
 async def test_headers_of_accepted_and_refused_calls(site: Any) -> None:
@@ -94,26 +102,29 @@ async def test_headers_of_accepted_and_refused_calls(site: Any) -> None:
         responses = [await client.get("search") for _ in range(3)]
         document = await responses[2].json()
 
-    policy = {"RateLimit-Policy": '"search";q=30;w=60'}
+    policy = {"RateLimit-Policy": '"search";q=30;w=86400'}
     assert [(each.status, rate_limit_headers(each)) for each in responses] == [
-        (200, {**policy, "RateLimit": '"search";r=1;t=2'}),
-        (200, {**policy, "RateLimit": '"search";r=0;t=4'}),
-        (429, {**policy, "RateLimit": '"search";r=0;t=4', "Retry-After": "2"}),
+        (200, {**policy, "RateLimit": '"search";r=1;t=48 min'}),
+        (200, {**policy, "RateLimit": '"search";r=0;t=96 min'}),
+        (429, {**policy, "RateLimit": '"search";r=0;t=96 min', "Retry-After": "48 min"}),
     ]
     error = document["error"]
     assert error["type"] == "CONNECTION_RATE_LIMITED"
-    assert error["message"] == "Too many requests. Try again in 2 s."
-    assert error["retry_after"] == 2
+    seconds = int(responses[2].headers["Retry-After"])
+    assert error["message"] == f"Too many requests. Try again in {seconds} s."
+    assert error["retry_after"] == seconds
 
 
 async def test_headers_are_structured_fields(site: Any) -> None:
     async with site() as client:
         response = await client.post("export", json={"pages": 1})
 
-    policies = http_sf.parse(response.headers["RateLimit-Policy"].encode(), tltype="list")
-    limits = http_sf.parse(response.headers["RateLimit"].encode(), tltype="list")
-    assert policies == [("export", {"q": 5, "w": 3600}), ("exports", {"q": 100, "w": 172_800})]
-    assert limits == [("export", {"r": 4, "t": 720}), ("exports", {"r": 99, "t": 1728})]
+    policies: Any = http_sf.parse(response.headers["RateLimit-Policy"].encode(), tltype="list")
+    limits: Any = http_sf.parse(response.headers["RateLimit"].encode(), tltype="list")
+    assert policies == [("export", {"q": 5, "w": 3600}), ("exports", {"q": 96, "w": 172_800})]
+    assert [(name, values["r"]) for name, values in limits] == [("export", 4), ("exports", 95)]
+    assert 600 < limits[0][1]["t"] <= 720
+    assert 1700 < limits[1][1]["t"] <= 1800
 
 
 async def test_actions_without_limits_have_no_headers(site: Any) -> None:
@@ -179,7 +190,7 @@ async def test_the_original_format(site: Any) -> None:
     assert invalid.status == 406
     assert rate_limit_headers(invalid) == {}
     assert [each.status for each in responses] == [200, 200, 429]
-    assert [rate_limit_headers(each)["X-RateLimit-Remaining"] for each in responses] == list("100")
+    assert [each.headers["X-RateLimit-Remaining"] for each in responses] == list("100")
     assert {each.headers["X-RateLimit-Limit"] for each in responses} == {"2"}
     assert int(responses[0].headers["X-RateLimit-Reset"]) % 60 == 0
     assert "RateLimit" not in responses[0].headers

@@ -76,10 +76,13 @@ async def test_the_error_has_the_time_until_the_next_call(limited_app: Any) -> N
         client = app.connect("192.0.2.1")
         assert await count_accepted(client, "search", 2) == 2
 
-        with pytest.raises(RateLimited, match=r"^Too many requests\. Try again in 1800 s\.$") as e:
+        with pytest.raises(RateLimited) as refused:
             await client.call("search")
 
-        assert e.value.retry_after_seconds == 1800
+    seconds = refused.value.retry_after_seconds
+    assert seconds is not None
+    assert 1700 < seconds <= 1800
+    assert refused.value.message == f"Too many requests. Try again in {seconds} s."
 
 
 async def test_callers_are_users_and_addresses(limited_app: Any) -> None:
@@ -377,7 +380,7 @@ async def test_operations_inside_an_action(limited_app: Any) -> None:
         assert await count_accepted(client, "sms:send", 5, phone="1") == 3
         assert await count_accepted(client, "sms:send", 5, phone="2", parts=2) == 1
 
-        with pytest.raises(RateLimited, match=r"Try again in 200 s"):
+        with pytest.raises(RateLimited, match=r"Try again in (200|1\d\d) s"):
             await client.call("sms:send", phone="1")
 
 
