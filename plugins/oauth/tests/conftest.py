@@ -162,6 +162,9 @@ class Site:
         """Return a new code."""
         async with self.browser() as browser:
             page = await self.consent_page(browser, **parameters)
+            if page.status_code == 303:
+                # The user has allowed it before.
+                return redirected(page)["code"]
             return (await self.allow(browser, page))["code"]
 
     async def token(self, **parameters: str) -> TokenResponse:

@@ -14,6 +14,7 @@ from actionhero_oauth.client_documents import ClientDocuments
 from actionhero_oauth.client_registry import ClientRegistry
 from actionhero_oauth.errors import OAuthError
 from actionhero_oauth.grants import Grants
+from actionhero_oauth.redirects import redirect_problem
 from actionhero_oauth.resources import ProtectedResource, Resources
 from actionhero_oauth.settings import OAuthSettings
 from actionhero_oauth.tokens import Tokens
@@ -206,4 +207,11 @@ def configuration_problems(app: Application) -> list[str]:
             f"oauth.sign_in is {settings.sign_in!r}, which is no action; set it to the action "
             "that signs users in, or set oauth.sign_in_url to the path of your sign-in page"
         )
+    # Not by the settings themselves, whose errors do not show parts of a value with secrets.
+    problems += [
+        f"oauth.clients: the redirect URI {uri!r} of the client {client.id!r} {problem}"
+        for client in settings.clients
+        for uri in client.redirect_uris
+        if (problem := redirect_problem(uri))
+    ]
     return problems

@@ -9,9 +9,8 @@ import aiohttp_session
 from aiohttp import web
 
 from actionhero import Forbidden
-from actionhero_oauth.cross_origin import check_form_origin
 from actionhero_oauth.pages import Markup
-from actionhero_web import parse_form
+from actionhero_web import check_origin, parse_form
 
 if TYPE_CHECKING:
     from actionhero_oauth.authorization_server import AuthorizationServer
@@ -43,7 +42,7 @@ class ConnectionsPage:
         if request.method != "POST":
             return self._page(await self._server.grants.of_user(user), session_id)
         try:
-            check_form_origin(request, self._server.issuer)
+            check_origin(request, own_only=True)
         except Forbidden as error:
             return self._pages.error(f"{error.message}.", 403)
         fields = parse_form(await request.read())

@@ -11,11 +11,10 @@ from aiohttp import web
 from actionhero import Connection, Forbidden
 from actionhero.transport import TextPayload, new_identifier
 from actionhero_oauth.clients import ClientKind
-from actionhero_oauth.cross_origin import check_form_origin
 from actionhero_oauth.errors import OAuthError
 from actionhero_oauth.pages import Markup
 from actionhero_oauth.redirects import is_loopback, redirect_origin
-from actionhero_web import parse_form
+from actionhero_web import check_origin, parse_form
 
 if TYPE_CHECKING:
     from actionhero import Application
@@ -72,7 +71,7 @@ class Consent:
         if request.method != "POST":
             return await self._show(id, found, client, session, user)
         try:
-            check_form_origin(request, self._server.issuer)
+            check_origin(request, own_only=True)
         except Forbidden as error:
             return self._pages.error(f"{error.message}.", 403)
         fields = parse_form(await request.read()) if _is_form(request) else {}

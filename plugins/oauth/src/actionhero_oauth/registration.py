@@ -8,8 +8,8 @@ from aiohttp import web
 
 from actionhero import MalformedRequest, RateLimited
 from actionhero.transport import dumps, loads
-from actionhero_oauth.cross_origin import PUBLIC_HEADERS
 from actionhero_oauth.errors import OAuthError
+from actionhero_oauth.public_headers import PUBLIC_HEADERS
 
 if TYPE_CHECKING:
     from actionhero_oauth.authorization_server import AuthorizationServer

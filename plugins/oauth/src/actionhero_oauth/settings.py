@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, field_validator, model_validator
 
 from actionhero import Field, Settings
-from actionhero_oauth.redirects import redirect_problem
 
 #: A scope token (RFC 6749 §3.3).
 _SCOPE: Final = re.compile(r"[!#-\[\]-~]+")
@@ -27,14 +26,6 @@ class KnownClient(Settings):
     secret: SecretStr | None = Field(
         default=None, description="The client_secret; not set: a public client."
     )
-
-    @field_validator("redirect_uris")
-    @classmethod
-    def _check_redirect_uris(cls, uris: list[str]) -> list[str]:
-        for uri in uris:
-            if problem := redirect_problem(uri):
-                raise ValueError(f"the redirect URI {uri!r} {problem}")
-        return uris
 
 
 class OAuthSettings(Settings):

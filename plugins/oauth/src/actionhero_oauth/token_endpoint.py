@@ -11,8 +11,8 @@ from urllib.parse import unquote_plus
 from aiohttp import web
 
 from actionhero.transport import dumps
-from actionhero_oauth.cross_origin import PUBLIC_HEADERS
 from actionhero_oauth.errors import OAuthError
+from actionhero_oauth.public_headers import PUBLIC_HEADERS
 from actionhero_web import MediaType, media_type_of, parse_form
 
 if TYPE_CHECKING:
