@@ -1,4 +1,4 @@
-"""Requests that must be refused: of other sites, with foreign codes and tokens, of wrong clients."""
+"""Requests that must be refused: of other sites, of wrong clients, with foreign tokens."""
 
 from __future__ import annotations
 
@@ -425,3 +425,38 @@ async def test_no_token_or_code_is_logged(site: Site, caplog: pytest.LogCaptureF
     text = "\n".join(f"{record.getMessage()} {vars(record)}" for record in records)
     for secret in (code, tokens["access_token"], tokens["refresh_token"], VERIFIER):
         assert secret not in text
+
+
+async def test_each_step_is_one_line_of_the_audit_log(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "actionhero.audit")
+    async with site.client() as client:
+        await client.post("/oauth/register", json={"redirect_uris": [REDIRECT_URI]})
+    code = await site.code()
+    first = (await site.exchange(code)).values
+    second = (await site.refresh(first["refresh_token"])).values
+    await site.refresh(second["refresh_token"])
+    await site.refresh(first["refresh_token"])
+    await site.exchange(code)
+    async with site.browser() as browser:
+        page = await site.consent_page(browser, scope="messages:write")
+        await browser.post(page.url.path, data={**hidden_fields(page.text), "answer": "deny"})
+
+    records = [record for record in caplog.records if record.name == "actionhero.audit"]
+    events = [json.loads(record.getMessage()) for record in records]
+    found = [(item["event"], item["outcome"]) for item in events if item["event"] != "sign_in"]
+    assert found == [
+        ("oauth.registration", "success"),
+        ("oauth.consent", "success"),
+        ("credential_creation", "success"),
+        ("oauth.refresh", "success"),
+        ("oauth.refresh", "success"),
+        ("oauth.refresh", "failure"),
+        ("oauth.code", "failure"),
+        ("oauth.consent", "failure"),
+    ]
+    created = next(item for item in events if item["event"] == "credential_creation")
+    assert created["user"] == "ada@example.com"
+    assert created["credential_id"] == first["access_token"].removeprefix("aha_").split(".")[0]
+    assert created["details"]["scopes"] == ["mcp"]

@@ -7,13 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from actionhero import Forbidden
+from actionhero import AuditLog, Forbidden
 from actionhero.settings import AppSettings
 from actionhero_oauth.authorization_requests import AuthorizationRequests, CodeReused
 from actionhero_oauth.client_documents import ClientDocuments
 from actionhero_oauth.client_registry import ClientRegistry
 from actionhero_oauth.errors import OAuthError
-from actionhero_oauth.grants import Grants
+from actionhero_oauth.grants import Grants, RefreshTokenReused
 from actionhero_oauth.redirects import redirect_problem
 from actionhero_oauth.resources import ProtectedResource, Resources
 from actionhero_oauth.settings import OAuthSettings
@@ -65,10 +65,36 @@ class AuthorizationServer:
         def secret_key() -> str:
             return app.get(AppSettings).get_secret_key(app.environment).get_secret_value()
 
+        self._app = app
         self.tokens = Tokens(secret_key)
         self.clients = ClientRegistry(clients, settings, ClientDocuments(settings.trusted_clients))
         self.grants = Grants(clients, settings.refresh_ttl, settings.refresh_grace)
         self.requests = AuthorizationRequests(clients)
+
+    def audit(
+        self, event: str, outcome: str = "success", grant: Grant | None = None, **details: Any
+    ) -> None:
+        """Record an event in the audit log.
+
+        Args:
+            event: The name of the event.
+            outcome: `success` or `failure`.
+            grant: The grant that it concerns.
+            details: Further facts, such as `user` and `client`.
+        """
+        user = details.pop("user", None)
+        credential_id = ""
+        if grant is not None:
+            user, credential_id = grant.user, grant.id
+            details |= {"client": grant.client_id, "scopes": sorted(grant.scopes)}
+        self._app.get(AuditLog).record(
+            event,
+            outcome,
+            user=user,
+            method="oauth",
+            credential_id=credential_id,
+            details=details,
+        )
 
     # -- tokens --------------------------------------------------------------------------------
 
@@ -103,6 +129,7 @@ class AuthorizationServer:
             found = await self.requests.redeem(code)
         except CodeReused as error:
             await self.grants.revoke(error.grant_id)
+            self.audit("oauth.code", "failure", client=client.id, grant_id=error.grant_id)
             raise
         request = found.request
         if request.client_id != client.id:
@@ -123,6 +150,7 @@ class AuthorizationServer:
             found.grant_id,
         )
         await self.clients.mark_used(client)
+        self.audit("credential_creation", grant=grant)
         return grant
 
     async def refresh(self, client: Client, token: str, *, resource: str, scope: str) -> Grant:
@@ -140,7 +168,12 @@ class AuthorizationServer:
         self._check_resource(resource, grant.resource)
         if scope and not frozenset(scope.split()) <= grant.scopes:
             raise OAuthError("invalid_scope", "scope has more than the grant")
-        grant = await self.grants.rotate(grant, parsed.generation)
+        try:
+            grant = await self.grants.rotate(grant, parsed.generation)
+        except RefreshTokenReused:
+            self.audit("oauth.refresh", "failure", grant)
+            raise
+        self.audit("oauth.refresh", grant=grant)
         await self.clients.mark_used(client)
         return grant
 
@@ -151,15 +184,23 @@ class AuthorizationServer:
         if grant is None or grant.client_id != client.id:
             return None
         await self.grants.revoke(grant.id)
+        self.audit("credential_revocation", grant=grant)
         return grant
 
     async def end(self, grant_id: str) -> bool:
         """End a grant, and return whether it existed."""
-        return await self.grants.revoke(grant_id)
+        grant = await self.grants.find(grant_id)
+        if grant is None or not await self.grants.revoke(grant_id):
+            return False
+        self.audit("credential_revocation", grant=grant)
+        return True
 
     async def end_all(self, user: Any) -> int:
         """End all grants of a user, who signs out everywhere; return their number."""
-        return await self.grants.revoke_user(user)
+        count = await self.grants.revoke_user(user)
+        if count:
+            self.audit("credential_revocation", user=user, count=count)
+        return count
 
     def address(self, request: web.Request) -> str | None:
         """Return the address of the client of a request, behind trusted proxies."""

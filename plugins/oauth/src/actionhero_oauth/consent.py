@@ -214,9 +214,13 @@ class Consent:
         code = await self._server.requests.issue_code(
             found, user, client.name, tuple(sorted(scopes))
         )
+        self._server.audit(
+            "oauth.consent", user=user, client=found.client_id, scopes=sorted(scopes)
+        )
         return self._authorize.redirect(found.redirect_uri, found.state, {"code": code})
 
     def _denied(self, found: AuthorizationRequest, reason: str) -> web.StreamResponse:
+        self._server.audit("oauth.consent", "failure", client=found.client_id, reason=reason)
         document = OAuthError("access_denied", reason).document
         return self._authorize.redirect(found.redirect_uri, found.state, document)
 

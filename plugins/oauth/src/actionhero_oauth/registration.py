@@ -37,6 +37,7 @@ class Registration:
                 raise OAuthError("invalid_client_metadata", "the body must be a JSON object")
             address = self._server.address(request)
             document, status = await self._server.clients.register(metadata, address), 201
+            self._server.audit("oauth.registration", client=document["client_id"], address=address)
         except OAuthError as error:
             document, status = dict(error.document), error.status
         except RateLimited as error:
