@@ -66,7 +66,7 @@ class Middleware:
 
         Called once for each action, like `for_action`. Its `before` is the last one before `run`,
         and its `after` the first one: both are in the transaction of other middleware, if there is
-        one, and what `after` raises rolls it back.
+        one, and an error of `after` rolls it back.
 
         Args:
             action: The registered action, as `Call.action`.

@@ -153,7 +153,7 @@ async def test_the_key_is_that_of_a_caller() -> None:
 
 
 async def test_an_inner_call_has_no_key() -> None:
-    """Each of them runs, whatever the request that contains them."""
+    """Each of them runs."""
     action = order(idempotent=Idempotent(required=True))
 
     class Twice(Action):
@@ -235,7 +235,7 @@ async def test_inputs_that_cannot_be_compared_are_our_fault(
 
 
 async def test_middleware_outside_and_inside_changes_the_value() -> None:
-    """What is inside is part of the stored value."""
+    """The changes inside are part of the stored value."""
 
     class Mark(Middleware):
         def __init__(self, name: str) -> None:
