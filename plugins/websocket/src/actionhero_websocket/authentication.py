@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from actionhero import Conflict, Credentials, ErrorType, TypedError
-from actionhero.transport import ends_task
+from actionhero.transport import ends_task, new_identifier, request_id
 from actionhero_websocket import messages
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class SocketAuthentication:
         session = self._session
         connection, registry = session.connection, session.registry
         credentials = connection.credentials
+        # In the context of this task.
+        request_id.set(new_identifier())
         try:
             principal = await registry.pipeline.identify(connection)
             assert principal is not None  # noqa: S101 - the connection has credentials

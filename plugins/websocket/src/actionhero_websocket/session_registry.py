@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ChannelRefused, Session
 from actionhero.transport import PendingCall, ends_task, new_identifier
+from actionhero.transport import request_id as current_request_id
 from actionhero_web import WebSettings
 from actionhero_websocket import messages
 from actionhero_websocket.connections.connections import connections_for
@@ -106,7 +107,10 @@ class SessionRegistry:
     ) -> dict[str, Any]:
         """Return the JSON document of an error; see `error_message`."""
         return self._format.error_document(
-            error, request_id=request_id or new_identifier(), stack=stack
+            error,
+            # That of the audit event, for a message that is no call.
+            request_id=request_id or current_request_id.get() or new_identifier(),
+            stack=stack,
         )
 
     # -- sessions and channels -----------------------------------------------------------------

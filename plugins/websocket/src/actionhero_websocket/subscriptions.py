@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from actionhero import ChannelRefused, ErrorType, RateLimited, ServiceUnavailable, TypedError
-from actionhero.transport import ABSENT, ends_task
+from actionhero.transport import ABSENT, ends_task, new_identifier, request_id
 from actionhero_websocket import messages
 from actionhero_websocket.protocol import frames
 
@@ -183,6 +183,8 @@ class Subscriptions:
         registry, session, channel = self._registry, self._session, request.channel
         has_since = request.since is not ABSENT
         since = request.since if has_since else None
+        # In the context of this task: a refusal has it in the audit log and in its response.
+        request_id.set(new_identifier())
         try:
             if since is not None:
                 self._start_buffering(channel, since)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actionhero import Connection, PluginError
+from actionhero.transport import request_id
 from actionhero_web import Cors, Upgrade, WebSettings
 from actionhero_websocket.endpoint import Endpoint, EndpointSocket
 from actionhero_websocket.protocol.handshake import negotiate
@@ -78,7 +79,11 @@ class MessageUpgrade(_SocketUpgrade):
         pipeline = self._registry.pipeline
         if pipeline.authentication:
             connection.credentials = pipeline.authentication.read(request.headers)
-            await pipeline.identify(connection)
+            token = request_id.set(request.request_id)
+            try:
+                await pipeline.identify(connection)
+            finally:
+                request_id.reset(token)
 
 
 class EndpointUpgrade(_SocketUpgrade):
