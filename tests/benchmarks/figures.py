@@ -193,6 +193,19 @@ FIGURES = (
         "sockets.many", "a broadcast to 10,000 idle sockets", 3.0, 1.0, "s", lower_is_better=True
     ),
     Figure("sockets.memory", "memory of an idle socket", None, 25, "KiB", lower_is_better=True),
+    Figure(
+        "limits.alone", "one limit in Redis, one call at a time", 30, 20, "µs", lower_is_better=True
+    ),
+    Figure("limits.concurrent", "the same, 32 calls at once", 8, 4, "µs", lower_is_better=True),
+    Figure(
+        "limits.refused",
+        "the same for a caller who has been refused",
+        3,
+        1,
+        "µs",
+        lower_is_better=True,
+    ),
+    Figure("limits.library", "a fixed window of the package limits vs a limit", 3.0, 5.0),
     Figure("tasks.enqueue", "enqueuing a job vs dramatiq's send, rate", 0.85, 0.95),
     Figure("tasks.batch", "enqueuing 1,000 jobs together vs one by one, rate", 3.0),
     Figure("tasks.drain.dramatiq", "running 10,000 small jobs vs dramatiq, rate", 2.3, 3.5),

@@ -3,7 +3,7 @@
     nox -s bench                 everything, a quarter of an hour or more
     nox -s bench -- --quick      fewer rounds
     nox -s bench -- in_process   one kind: in_process, over_http, data, growth, sockets,
-                                 tasks, cold_start or command_line
+                                 tasks, limits, cold_start or command_line
     nox -s bench -- --markdown   the table for the documentation
 
 Exits with 1 if a figure is beyond its limit. It needs Linux, two cores, `taskset` and `wrk`.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 #: The modules that measure.
 KINDS = (
-    *("in_process", "over_http", "data", "growth", "sockets", "tasks", "cold_start"),
+    *("in_process", "over_http", "data", "growth", "sockets", "tasks", "limits", "cold_start"),
     "command_line",
 )
 

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from actionhero import Connection
-    from actionhero_limits.quota import Quota, State, Take
+    from actionhero_limits.quota import Quota, Take
 
+#: The fields of `State`.
+Fields: TypeAlias = tuple[int, int, int]
 HeaderStyle: TypeAlias = Literal["standard", "legacy", "both", "none"]
 
 #: The headers by style, with their descriptions for API documents.
@@ -52,24 +54,21 @@ class LimitHeaders:
         self._has_legacy = style in ("legacy", "both")
 
     def add(
-        self, connection: Connection, takes: Sequence[Take], states: Sequence[State], now_us: int
+        self, connection: Connection, takes: Sequence[Take], states: Sequence[Fields], now_us: int
     ) -> None:
         """Add the headers to the response.
 
         Args:
             connection: The client.
             takes: The requests to the quotas.
-            states: The states of these.
+            states: The fields of the states of these.
             now_us: The time, in microseconds since 1970.
         """
         headers = connection.response_headers or ()
         if self._has_standard:
-            limits = ", ".join(
-                [
-                    f'"{take.quota.name}";r={remaining};t={-(-reset_us // 1_000_000)}'
-                    for take, (remaining, _, reset_us) in zip(takes, states, strict=True)
-                ]
-            )
+            limits = _limit(takes[0], states[0])
+            if len(takes) > 1:
+                limits = ", ".join(map(_limit, takes, states))
             headers = (*headers, self._policy, ("RateLimit", limits))
         if self._has_legacy:
             remaining, _, reset_us = least = min(states)
@@ -86,3 +85,8 @@ class LimitHeaders:
 def ceil_seconds(microseconds: int) -> int:
     """Return a time in whole seconds, rounded up."""
     return -(-microseconds // 1_000_000)
+
+
+def _limit(take: Take, state: Fields) -> str:
+    remaining, _, reset_us = state
+    return f'"{take.quota.name}";r={remaining};t={-(-reset_us // 1_000_000)}'

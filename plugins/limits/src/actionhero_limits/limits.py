@@ -18,7 +18,7 @@ from actionhero_limits.store import LocalStore, RedisStore
 from actionhero_redis import RedisClients
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from actionhero import Application, Connection
     from actionhero_limits.headers import HeaderStyle, LimitHeaders
@@ -107,12 +107,12 @@ class Limits:
         if self.enabled:
             await self.enforce((take,))
 
-    async def enforce(
+    def enforce(
         self,
         takes: Sequence[Take],
         connection: Connection | None = None,
         headers: LimitHeaders | None = None,
-    ) -> None:
+    ) -> Awaitable[None]:
         """Count a call in all quotas, or refuse it.
 
         Args:
@@ -125,13 +125,21 @@ class Limits:
             ServiceUnavailable: The store cannot be reached, and calls are refused then.
         """
         if connection is not None and connection.transport != _HTTP:
-            connection = None
-        refusals = self._refusals
-        if refusals is not None and (refused := refusals.find(takes)) is not None:
+            headers = None
+        # Not in a coroutine: this is the fast path of callers that do not stop.
+        if self._refusals is not None and (refused := self._refusals.find(takes)) is not None:
             take, state, now_us = refused
             if connection is not None and headers is not None:
                 headers.add(connection, (take,), (state,), now_us)
-            raise self._error(state.wait_us)
+            raise self._error(state[1])
+        return self._take(takes, connection, headers)
+
+    async def _take(
+        self,
+        takes: Sequence[Take],
+        connection: Connection | None,
+        headers: LimitHeaders | None,
+    ) -> None:
         outage = self._outage
         if outage.has_begun and not outage.begin_attempt():
             return
@@ -147,6 +155,7 @@ class Limits:
         if connection is not None and headers is not None:
             headers.add(connection, takes, states, now_us)
         wait_us = states[0].wait_us if len(states) == 1 else max(state.wait_us for state in states)
+        refusals = self._refusals
         if not wait_us:
             if refusals is not None:
                 refusals.discard(takes)

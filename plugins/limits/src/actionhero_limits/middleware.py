@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import Middleware, RateLimited
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from actionhero.transport import RegisteredAction
     from actionhero_limits.limits import Limits
 
+#: The addresses whose requests to the store an action keeps.
+CACHE_SIZE: Final = 1000
 #: The names of the default limits.
 DEFAULT: Final = "default"
 DEFAULT_SIGNED_IN: Final = "default:signed-in"
@@ -129,19 +132,20 @@ class AdmissionLimits(ActionLimits):
 
     def __init__(self, limits: Limits, planned: Sequence[PlannedLimit]) -> None:
         super().__init__(limits, planned)
-        self._quotas = [
-            (quota, by == "all", cost) for quota, by, cost in planned if not callable(cost)
-        ]
+        self._limited = tuple(planned)
+        self._takes_of = lru_cache(CACHE_SIZE)(self._takes)
 
     async def admit(self, connection: Connection, action: Any, session: Session | None) -> None:
         """Count the call, or refuse it."""
         if self._limits.apply_to(connection):
-            address = address_identity(connection.remote)
-            takes = [
-                Take(quota, ALL if is_shared else address, cost)
-                for quota, is_shared, cost in self._quotas
-            ]
-            await self._limits.enforce(takes, connection, self._headers)
+            await self._limits.enforce(self._takes_of(connection.remote), connection, self._headers)
+
+    def _takes(self, remote: str | None) -> list[Take]:
+        return [
+            Take(quota, ALL if by == "all" else address_identity(remote), cost)
+            for quota, by, cost in self._limited
+            if not callable(cost)
+        ]
 
 
 def _default_limits(settings: LimitsSettings) -> tuple[PlannedLimit, ...]:

@@ -7,12 +7,10 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from actionhero_limits.quota import State
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from actionhero_limits.quota import Take
+    from actionhero_limits.quota import State, Take
 
 #: The callers that are remembered; the earliest are forgotten.
 CAPACITY: Final = 10_000
@@ -44,12 +42,12 @@ class Refusals:
         self._clock = clock
         self._items: OrderedDict[tuple[str, str], _Refusal] = OrderedDict()
 
-    def find(self, takes: Sequence[Take]) -> tuple[Take, State, int] | None:
+    def find(self, takes: Sequence[Take]) -> tuple[Take, tuple[int, int, int], int] | None:
         """Return the first quota that would refuse a call.
 
         Returns:
-            The request, the state of its quota, and the time of the store, in microseconds since
-            1970; `None` if the store has to be asked.
+            The request, the fields of the state of its quota, and the time of the store, in
+            microseconds since 1970; `None` if the store has to be asked.
         """
         items = self._items
         if not items:
@@ -57,19 +55,21 @@ class Refusals:
         for take in takes:
             quota, identity, cost = take
             refusal = items.get((quota.name, identity))
+            if refusal is None:
+                continue
+            refused_cost, (remaining, wait_us, reset_us), now_us, since, until = refusal
             # A call that costs less may be possible earlier.
-            if refusal is None or cost < refusal.cost:
+            if cost < refused_cost:
                 continue
             now = self._clock()
-            if now >= refusal.until:
+            if now >= until:
                 del items[quota.name, identity]
                 continue
-            elapsed_us = int((now - refusal.since) * 1e6)
-            remaining, wait_us, reset_us = refusal.state
-            if cost > refusal.cost:
-                wait_us += math.ceil((cost - refusal.cost) * quota.emission_us)
-            state = State(remaining, wait_us - elapsed_us, reset_us - elapsed_us)
-            return take, state, refusal.now_us + elapsed_us
+            elapsed_us = int((now - since) * 1e6)
+            if cost > refused_cost:
+                wait_us += math.ceil((cost - refused_cost) * quota.emission_us)
+            state = (remaining, wait_us - elapsed_us, reset_us - elapsed_us)
+            return take, state, now_us + elapsed_us
         return None
 
     def discard(self, takes: Sequence[Take]) -> None:

@@ -59,7 +59,8 @@ class RedisStore:
     """
 
     def __init__(self, clients: Callable[[], RedisClients], algorithm: Algorithm) -> None:
-        self._clients = clients
+        self._find_clients = clients
+        self._clients: RedisClients | None = None
         self._script = algorithm.SCRIPT
         self._script_arguments = algorithm.script_arguments
         self._epoch_us = algorithm.EPOCH_SECONDS * 1_000_000
@@ -69,20 +70,31 @@ class RedisStore:
 
     async def take(self, takes: Sequence[Take]) -> tuple[list[State], int]:
         """Count a call, in one round trip."""
-        keys = []
-        arguments: list[bytes] = []
-        for quota, identity, cost in takes:
-            keys.append(self._key(quota, identity))
-            arguments += self._arguments(quota, cost)
-        reply = await self._clients().run_script(self._script, keys, arguments)
-        states = [State(*reply[index : index + 3]) for index in range(1, len(reply), 3)]
+        clients = self._clients or self._connect()
+        keys: Sequence[bytes]
+        arguments: Sequence[bytes]
+        if len(takes) == 1:
+            [(quota, identity, cost)] = takes
+            keys, arguments = (self._key(quota, identity),), self._arguments(quota, cost)
+        else:
+            keys = [self._key(take.quota, take.identity) for take in takes]
+            arguments = [
+                argument for take in takes for argument in self._arguments(take.quota, take.cost)
+            ]
+        reply = await clients.run_script(self._script, keys, arguments)
+        states = [State._make(reply[index : index + 3]) for index in range(1, len(reply), 3)]
         return states, reply[0] + self._epoch_us
+
+    def _connect(self) -> RedisClients:
+        self._clients = self._find_clients()
+        return self._clients
 
     def _encoded_key(self, quota: Quota, identity: str) -> bytes:
         tag = f"{{{quota.group}}}" if quota.group else ""
         # Short, and without addresses and names of users.
         digest = blake2b(identity.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES)
-        return self._clients().key("limits", f"{tag}{quota.name}", digest.hexdigest()).encode()
+        clients = self._clients or self._connect()
+        return clients.key("limits", f"{tag}{quota.name}", digest.hexdigest()).encode()
 
     def _encoded_arguments(self, quota: Quota, cost: float) -> list[bytes]:
         return [str(argument).encode() for argument in self._script_arguments(quota, cost)]
