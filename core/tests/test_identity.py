@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -210,7 +210,7 @@ class Tokens(Authenticator):
     """Knows one token of each kind."""
 
     schemes = ("bearer", "key")
-    headers: ClassVar[Mapping[str, str]] = {"X-Key": "key"}
+    headers: Mapping[str, str] = {"X-Key": "key"}
     challenge = "Bearer"
 
     async def authenticate(

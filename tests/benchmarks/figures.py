@@ -108,6 +108,13 @@ FIGURES = (
         "µs",
         lower_is_better=True,
     ),
+    Figure(
+        "in_process.api_key",
+        "W2 in process, with an API key vs without",
+        1.1,
+        1.05,
+        lower_is_better=True,
+    ),
     Figure("over_http.W1", f"W1 {_FASTAPI}", 2.0, 3.0),
     Figure("over_http.W2", f"W2 {_FASTAPI}", 1.9, 2.8),
     Figure("over_http.W2b", f"W2b {_FASTAPI}", 1.8, 2.5),

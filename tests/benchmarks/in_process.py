@@ -12,7 +12,7 @@ import gc
 import tempfile
 import time
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,12 @@ from tests.benchmarks import cases, cross_origin
 from tests.benchmarks.figures import Reading, median, quartile
 from tests.benchmarks.peers import ours, tuned, work
 
+import actionhero_auth.plugin
+import actionhero_db.plugin
 import actionhero_web.plugin
 from actionhero import Action, App, RunMode, hookimpl, logs
 from actionhero.settings.sources import read_sources
+from actionhero_auth import ApiKeys
 from actionhero_web.application import build_application
 
 if TYPE_CHECKING:
@@ -157,14 +160,30 @@ class Bench:
             log: Whether it writes a line for each call.
         """
 
+        app = await self._start(actions)
+        await self._add_app(f"{name} {case.name}", case, app, log=log)
+
+    async def add_with_api_keys(self, case: Case, *actions: type[Action]) -> None:
+        """Add a server that accepts API keys, without one and with one."""
+        url = f"sqlite://{self._folder / 'keys.sqlite3'}"
+        app = await self._start(
+            actions, actionhero_db.plugin, actionhero_auth.plugin,
+            DATABASE_URL=url, ACTIONHERO_DB__AUTO_MIGRATE="true",
+        )  # fmt: skip
+        created = await app.get(ApiKeys).create(7, "bench", scopes=["users:write"])
+        signed = replace(case, headers=(f"Authorization: Bearer {created.secret}",))
+        await self._add_app(f"anonymous {case.name}", case, app)
+        await self._add_app(f"API key {case.name}", signed, app)
+
+    async def _start(self, actions: Iterable[type[Action]], *plugins: Any, **environ: str) -> App:
         class Application:
             @hookimpl
             def actionhero_actions(self) -> list[type[Action]]:
                 return list(actions)
 
         app = App.from_plugins(
-            [actionhero_web.plugin, Application()],
-            read_sources(self._folder, environ={"ACTIONHERO_ENV": "production"}),
+            [actionhero_web.plugin, *plugins, Application()],
+            read_sources(self._folder, environ={"ACTIONHERO_ENV": "production", **environ}),
             RunMode.SERVER,
         )
         # As `actionhero start` does it.
@@ -172,9 +191,10 @@ class Bench:
         app.lifecycle.disable_servers()
         await app.start()
         self._stack.push_async_callback(app.stop)
-        variant = await self._add(
-            f"{name} {case.name}", case, web.AppRunner(build_application(app))
-        )
+        return app
+
+    async def _add_app(self, name: str, case: Case, app: App, *, log: bool = False) -> None:
+        variant = await self._add(name, case, web.AppRunner(build_application(app)))
         variant.prepare = self._log_calls if log else self._log_nothing
         # A timer of the log would write the lines in the turn of another variant.
         variant.finish = logs.call_log.flush
@@ -220,6 +240,7 @@ async def fill(bench: Bench) -> None:
     await bench.add_ours(cases.W2, *actions, name="logged", log=True)
     await bench.add_ours(cases.W3, ours.ShowUser, name="alone")
     await bench.add_ours(cases.W3, *one_prefix(), name="one prefix")
+    await bench.add_with_api_keys(cases.W2, *actions)
 
 
 #: Each figure is a variant's time over that of another.
@@ -230,6 +251,7 @@ RATIOS = {
     "in_process.W3": ("tuned W3", "ours W3"),
     "in_process.log": ("ours W2", "logged W2"),
     "in_process.routes": ("alone W3", "one prefix W3"),
+    "in_process.api_key": ("API key W2", "anonymous W2"),
 }
 
 

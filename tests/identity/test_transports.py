@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -49,7 +49,7 @@ class Tokens(Authenticator):
     """Two tokens, one of which can be revoked."""
 
     schemes = ("bearer", "key")
-    headers: ClassVar[Mapping[str, str]] = {"X-Key": "key"}
+    headers: Mapping[str, str] = {"X-Key": "key"}
     challenge = "Bearer"
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from actionhero.errors import CredentialsRefused, MalformedRequest, TypedError
 from actionhero.identity.principal import Credentials, Principal
@@ -28,11 +28,11 @@ class Authenticator(ABC):
     """
 
     #: The schemes that it reads, in lower case, such as `("bearer",)`.
-    schemes: ClassVar[tuple[str, ...]]
+    schemes: tuple[str, ...]
     #: A header of its own with the secret, by its name, such as `X-API-Key`, and its scheme.
-    headers: ClassVar[Mapping[str, str]] = {}
+    headers: Mapping[str, str] = {}
     #: The scheme in `WWW-Authenticate`, such as `Bearer`; empty: none is sent for it.
-    challenge: ClassVar[str] = ""
+    challenge: str = ""
 
     @abstractmethod
     async def authenticate(
@@ -92,14 +92,15 @@ class Authentication:
     def __init__(self, authenticators: Sequence[Authenticator] = ()) -> None:
         self.authenticators = tuple(authenticators)
         self._by_scheme: dict[str, list[Authenticator]] = {}
-        #: The headers with secrets, besides `Authorization`, and their schemes.
-        self._headers: dict[str, str] = {}
+        schemes = {AUTHORIZATION: ""}
         for authenticator in self.authenticators:
-            self._headers |= {
+            schemes |= {
                 name: scheme.lower() for name, scheme in authenticator.headers.items()
             }
             for scheme in authenticator.schemes:
                 self._by_scheme.setdefault(scheme.lower(), []).append(authenticator)
+        #: The headers with secrets, and their schemes; empty: the value begins with the scheme.
+        self._sources = tuple(schemes.items())
 
     def __bool__(self) -> bool:
         """Return whether any credentials are read."""
@@ -131,21 +132,38 @@ class Authentication:
         Raises:
             MalformedRequest: There are several (RFC 6750 §2).
         """
-        authorizations = _values(headers, AUTHORIZATION)
-        found = [
-            credentials
-            for value in authorizations
-            if (credentials := _parse(value)).scheme in self._by_scheme
-        ]
-        found += [
-            Credentials(scheme, value)
-            for name, scheme in self._headers.items()
-            for value in _values(headers, name)
-        ]
-        if len(found) > 1 or len(authorizations) > 1:
-            names = ", ".join((AUTHORIZATION, *self._headers))
+        found = None
+        are_several = False
+        for name, scheme in self._sources:
+            if name not in headers:
+                continue
+            values = _values(headers, name)
+            if len(values) > 1:
+                are_several = True
+            if scheme:
+                credentials = Credentials(scheme, values[0])
+            else:
+                credentials = self._parse(values[0])
+                if credentials.scheme not in self._by_scheme:
+                    continue
+            if found is not None:
+                are_several = True
+            found = credentials
+        if are_several:
+            names = ", ".join(name for name, _ in self._sources)
             raise MalformedRequest(f"the request has several credentials; send only one of {names}")
-        return found[0] if found else None
+        return found
+
+    def _parse(self, authorization: str) -> Credentials:
+        """Return the scheme and the rest, which is refused later if it is malformed."""
+        scheme, _, rest = authorization.partition(" ")
+        lower = scheme.lower()
+        if lower in self._by_scheme:
+            return Credentials(lower, rest.strip())
+        # Perhaps without a space.
+        match = _SCHEME.match(authorization)
+        scheme = "" if match is None else match[0]
+        return Credentials(scheme.lower(), authorization[len(scheme) :].strip())
 
     async def identify(self, credentials: Credentials, connection: Connection) -> Principal:
         """Return the principal of credentials; the first authenticator that knows them decides.
@@ -153,10 +171,22 @@ class Authentication:
         Raises:
             SignInRequired: They are invalid, or no authenticator knows them.
             ServiceUnavailable: They cannot be checked now.
+            TypeError: An authenticator returned something else than a principal.
         """
         for authenticator in self._by_scheme.get(credentials.scheme, ()):
-            principal = await _authenticate(authenticator, credentials, connection)
+            try:
+                principal = await authenticator.authenticate(credentials, connection)
+            except TypedError:
+                raise
+            except Exception as error:
+                _raise_without_secret(authenticator, credentials, error)
+                raise
             if principal is not None:
+                if not isinstance(principal, Principal):
+                    raise TypeError(
+                        f"the authenticator {type(authenticator).__qualname__} returned "
+                        f"{type(principal).__name__}"
+                    )
                 return principal
         raise CredentialsRefused(reason="unknown")
 
@@ -168,37 +198,16 @@ def _values(headers: Mapping[str, str], name: str) -> Sequence[str]:
     return (headers[name],) if getall is None else getall(name)
 
 
-def _parse(authorization: str) -> Credentials:
-    """Return the scheme and the rest, which is refused later if it is malformed."""
-    match = _SCHEME.match(authorization)
-    scheme = "" if match is None else match[0]
-    return Credentials(scheme.lower(), authorization[len(scheme) :].strip())
-
-
-async def _authenticate(
-    authenticator: Authenticator, credentials: Credentials, connection: Connection
-) -> Principal | None:
-    """Call an authenticator, whose unexpected errors must not contain the secret.
-
-    Raises:
-        TypeError: It returned something else than a principal.
-    """
-    name = type(authenticator).__qualname__
-    try:
-        principal = await authenticator.authenticate(credentials, connection)
-    except TypedError:
-        raise
-    except Exception as error:
-        token = credentials.token
-        if token and token in "".join(traceback.format_exception(error)):
-            raise RuntimeError(
-                f"the authenticator {name} raised {type(error).__name__}, whose text contains the "
-                "credentials and is left out"
-            ) from None
-        raise
-    if principal is not None and not isinstance(principal, Principal):
-        raise TypeError(f"the authenticator {name} returned {type(principal).__name__}")
-    return principal
+def _raise_without_secret(
+    authenticator: Authenticator, credentials: Credentials, error: Exception
+) -> None:
+    """Raise another error in place of one whose text contains the credentials."""
+    token = credentials.token
+    if token and token in "".join(traceback.format_exception(error)):
+        raise RuntimeError(
+            f"the authenticator {type(authenticator).__qualname__} raised "
+            f"{type(error).__name__}, whose text contains the credentials and is left out"
+        ) from None
 
 
 class PermissionSource(ABC):

@@ -82,6 +82,9 @@ class CallRunner(Protocol):
     async def nested(self, call: Call, action: type, inputs: Any) -> Outcome:
         """Call `action` inside `call`."""
 
+    def session_of(self, principal: Principal) -> Session:
+        """Return the session of a call with credentials."""
+
     async def has_permission(self, principal: Principal, name: str) -> bool:
         """Return whether a principal has a permission."""
 
@@ -147,6 +150,10 @@ class Call:
     def session(self) -> Session:
         """The session of the connection, a mutable mapping."""
         if self._session is None:
+            if self._principal is not None:
+                # Created on first use: most calls with credentials do not need it.
+                self._session = self._runner.session_of(self._principal)
+                return self._session
             session = self.connection.session
             if session is None:
                 # Without a store, the session lives as long as the connection.

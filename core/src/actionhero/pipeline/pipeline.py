@@ -186,14 +186,16 @@ class Pipeline(Identification, ErrorReporting):
                 if plan.admissions:
                     for admit in plan.admissions:
                         await admit(connection, plan.action, None)
-                if principal is None and (
-                    connection.credentials is not None or connection.principal is not None
-                ):
-                    principal = await self.identify(connection)
+                if principal is None:
+                    # As `identify`, without another coroutine for each call.
+                    principal = connection.principal
+                    credentials = connection.credentials
+                    if principal is None and credentials is not None:
+                        principal = await self.authentication.identify(credentials, connection)
                 if principal is not None:
                     call._principal = principal
-                    if session is None:
-                        store, session = None, self.session_of(principal)
+                    # Its session is not stored.
+                    store = None
                 elif store is not None:
                     session = await store.open(connection)
                 call._session = session
@@ -280,7 +282,7 @@ class Pipeline(Identification, ErrorReporting):
             registered.name,
             ValidatedPayload(inputs),
             request_id=call.request_id,
-            session=call._session,
+            session=call._session if call._principal is None else call.session,
             in_process=True,
             principal=call._principal,
             outer=call,

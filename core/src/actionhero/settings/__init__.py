@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from actionhero.settings.loading import load_settings as load_settings
     from actionhero.settings.model import Settings as Settings
     from actionhero.settings.model import SettingsPath as SettingsPath
+    from actionhero.settings.model import parse_duration as parse_duration
     from actionhero.settings.sections import CORE_SETTINGS as CORE_SETTINGS
     from actionhero.settings.sections import ActionsSettings as ActionsSettings
     from actionhero.settings.sections import AppSettings as AppSettings
@@ -33,7 +34,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         ".loaded": ["LoadedSettings", "SettingsRow", "settings_reference"],
         ".loading": ["load_settings"],
-        ".model": ["Settings", "SettingsPath"],
+        ".model": ["Settings", "SettingsPath", "parse_duration"],
         ".sections": [
             "ActionsSettings",
             "AppSettings",

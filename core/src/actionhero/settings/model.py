@@ -104,7 +104,10 @@ SettingsPath = Annotated[Path, AfterValidator(_resolve)]
 
 
 def parse_duration(text: str) -> timedelta | str:
-    """Return the duration that `text` represents, or `text` itself for pydantic to validate."""
+    """Return the duration that `text` represents, such as `90d`; other text is returned as it is.
+
+    Pydantic validates that text, which may be ISO 8601.
+    """
     compact = text.strip().replace(" ", "").lower()
     try:
         if _DURATION.fullmatch(compact):

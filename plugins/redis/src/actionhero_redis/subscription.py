@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from redis import exceptions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from actionhero_redis.clients import RedisClients
 
@@ -19,7 +19,9 @@ logger = logging.getLogger("actionhero.redis")
 RETRY_SECONDS: Final = 1.0
 
 
-async def channel_messages(clients: RedisClients, channel: str) -> AsyncGenerator[str | None, None]:
+async def channel_messages(
+    clients: RedisClients, channel: str, *, on_interruption: Callable[[], object] = lambda: None
+) -> AsyncGenerator[str | None, None]:
     """Yield the messages of a Redis channel, and `None` whenever a subscription begins.
 
     Messages that were published before a `None` may have been missed. The generator ends when it
@@ -28,6 +30,8 @@ async def channel_messages(clients: RedisClients, channel: str) -> AsyncGenerato
     Args:
         clients: The clients of Redis.
         channel: The Redis channel, such as `clients.key("news")`.
+        on_interruption: Called when the connection is lost and cannot be restored at once:
+            messages are missed from then on, until the next `None`.
     """
     while True:
         pubsub = clients.pubsub()
@@ -40,6 +44,7 @@ async def channel_messages(clients: RedisClients, channel: str) -> AsyncGenerato
                     # Also sent after redis-py has reconnected.
                     yield None
         except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
+            on_interruption()
             logger.debug("the subscription to %r is interrupted: %s", channel, error)
         finally:
             await pubsub.aclose()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import ETag, web
 
 from actionhero_web.files.preconditions import is_not_modified
-from actionhero_web.responses.caching import cache_control
+from actionhero_web.responses.caching import SIGNED_IN_HEADERS, cache_control
 
 if TYPE_CHECKING:
     from actionhero_web.responses.caching import Cache
@@ -28,6 +28,8 @@ def cache_headers(headers: Headers, *, is_signed_in: bool) -> Headers:
         headers: Those of the action.
         is_signed_in: Whether the client has a session or sends credentials.
     """
+    if not headers:
+        return SIGNED_IN_HEADERS if is_signed_in else ()
     values = {name.lower(): value for name, value in headers}
     sets_cookie = "set-cookie" in values
     old = values.get("cache-control", "")

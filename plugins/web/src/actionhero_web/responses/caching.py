@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 #: A length of time; a number is in seconds, as in the header.
 Age: TypeAlias = timedelta | int
@@ -13,6 +13,8 @@ Age: TypeAlias = timedelta | int
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 #: Other caches than that of the client do not store or do not reuse such responses.
 _NOT_SHARED = frozenset({"private", "no-store", "no-cache"})
+#: The headers of the usual response to a signed-in client, one without other headers.
+SIGNED_IN_HEADERS: Final = (("Cache-Control", "no-store"), ("Vary", "Cookie"))
 
 
 @dataclass(frozen=True, slots=True)

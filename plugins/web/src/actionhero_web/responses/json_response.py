@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from multidict import CIMultiDict
 
+from actionhero_web.responses.caching import SIGNED_IN_HEADERS
+
 if TYPE_CHECKING:
     from aiohttp import web
 
@@ -15,6 +17,13 @@ NO_HEADERS: Final[CIMultiDict[str]] = CIMultiDict()
 
 #: Up to this size, headers and body are joined for one write; above, the copy costs more.
 JOIN_BYTES: Final = 16 * 1024
+
+
+def _encode(headers: Headers) -> bytes:
+    return "".join(f"\r\n{name}: {value}" for name, value in headers).encode()
+
+
+_SIGNED_IN: Final = _encode(SIGNED_IN_HEADERS)
 
 
 class JsonResponse:
@@ -61,7 +70,10 @@ class JsonResponse:
         body = self.body
         extra = b""
         if self.extra_headers:
-            extra = "".join(f"\r\n{name}: {value}" for name, value in self.extra_headers).encode()
+            if self.extra_headers is SIGNED_IN_HEADERS:
+                extra = _SIGNED_IN
+            else:
+                extra = _encode(self.extra_headers)
         head = b"%b%b%b%b\r\nContent-Length: %d\r\n\r\n" % (
             self.head,
             self.request_id.encode(),

@@ -1,0 +1,1 @@
+"""API keys: their format, their rows in the database, and their revocation in all processes."""

@@ -1,0 +1,254 @@
+"""`ApiKeys`: creates, lists and revokes API keys, and verifies those of calls."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from actionhero import SignInRequired
+from actionhero.transport import dumps
+from actionhero_auth.api_keys.key_format import KeyFormat
+from actionhero_auth.api_keys.records import ApiKey, NewApiKey, api_key_of, user_text
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from actionhero import Principal
+    from actionhero_auth.settings import AuthSettings
+    from actionhero_db import Database
+
+logger = logging.getLogger("actionhero.auth")
+
+MAX_NAME_LENGTH: Final = 200
+MAX_USER_LENGTH: Final = 255
+#: Compared if there is no row, so that the response time does not differ.
+_NO_DIGEST: Final = "0" * 64
+
+#: Any user, where `None` would be a value.
+_ANY: Final[Any] = object()
+
+
+class ApiKeys:
+    """The API keys of an application: `call.get(ApiKeys)`.
+
+    The methods take part in the transaction of the caller, if there is one.
+
+    Args:
+        settings: The prefix of keys, and how often their last use is written.
+        database: Returns the database, which is provided after this object.
+        publish: Ends the use of a key in all processes.
+    """
+
+    def __init__(
+        self,
+        settings: AuthSettings,
+        database: Callable[[], Database],
+        publish: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self.format = KeyFormat(settings.api_key_prefix)
+        self._last_used_interval = settings.last_used_interval
+        self._database = database
+        self._publish = publish
+
+    async def create(
+        self,
+        user: Any,
+        name: str,
+        *,
+        scopes: Iterable[str] | None,
+        expires_in: timedelta | None = None,
+        kind: str = "user",
+    ) -> NewApiKey:
+        """Create a key.
+
+        Args:
+            user: The user as the application knows them, a JSON value such as 7.
+            name: A name by which the user recognizes the key, of up to 200 characters.
+            scopes: Its scopes; `None`: it is not limited by scopes.
+            expires_in: The time after which it is refused; `None`: it does not expire.
+            kind: `user`, or `service` for a program that acts for itself.
+
+        Returns:
+            The key with its secret, which is not stored: show it once.
+
+        Raises:
+            ValueError: An argument is empty or too long.
+        """
+        stored_user = user_text(user)
+        if user is None or user == "" or len(stored_user) > MAX_USER_LENGTH:
+            raise ValueError(f"the user must be a JSON value of up to {MAX_USER_LENGTH} characters")
+        if not name.strip() or len(name) > MAX_NAME_LENGTH:
+            raise ValueError(f"the name must have 1 to {MAX_NAME_LENGTH} characters")
+        if isinstance(scopes, str):
+            raise ValueError("the scopes must be a list, not a text")  # noqa: TRY004 - documented
+        if expires_in is not None and expires_in <= timedelta(0):
+            raise ValueError("expires_in must be positive")
+        text = self.format.new()
+        now = _now()
+        api_key = ApiKey(
+            id=text.id,
+            name=name,
+            user=user,
+            kind=kind,
+            scopes=None if scopes is None else tuple(sorted(set(scopes))),
+            created_at=now,
+            expires_at=None if expires_in is None else now + expires_in,
+        )
+        from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415 - imports Tortoise
+
+        async with self._database().activated():
+            await ApiKeyRow.create(
+                id=text.id,
+                digest=_digest(text.key),
+                name=name,
+                user=stored_user,
+                kind=kind,
+                scopes=None if api_key.scopes is None else dumps(api_key.scopes).decode(),
+                created_at=api_key.created_at,
+                expires_at=api_key.expires_at,
+            )
+        return NewApiKey(api_key, text.key)
+
+    async def list(
+        self,
+        user: Any = _ANY,
+        *,
+        with_revoked: bool = False,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> list[ApiKey]:
+        """Return keys, the newest first, without their secrets.
+
+        Args:
+            user: Only those of this user; by default of all users.
+            with_revoked: Whether revoked keys are included.
+            limit: The largest number of keys.
+            after: The identifier of the last key of the page before.
+        """
+        from tortoise.expressions import Q  # noqa: PLC0415 - imports Tortoise
+
+        from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415
+
+        async with self._database().activated():
+            query = ApiKeyRow.all().order_by("-created_at", "-id").limit(limit)
+            if user is not _ANY:
+                query = query.filter(user=user_text(user))
+            if not with_revoked:
+                query = query.filter(revoked_at=None)
+            if after is not None and (last := await ApiKeyRow.get_or_none(id=after)) is not None:
+                query = query.filter(
+                    Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=after)
+                )
+            keys = [api_key_of(row) for row in await query]
+            # A database may compare without case.
+            return keys if user is _ANY else [key for key in keys if key.user == user]
+
+    async def revoke(self, id: str, *, user: Any = _ANY) -> bool:
+        """Revoke a key: calls with it are refused, and its subscriptions end, in all processes.
+
+        In a transaction it is revoked with the commit. A key that was revoked before is announced
+        to all processes again.
+
+        Args:
+            id: The identifier of the key.
+            user: Only if it is a key of this user; by default of any.
+
+        Returns:
+            Whether there is such a key.
+
+        Raises:
+            ServiceUnavailable: The database is not available. Or the key is revoked, and Redis is
+                not available, so that other processes may accept it for `auth.api_key_cache`:
+                revoke it again.
+        """
+        from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415 - imports Tortoise
+
+        database = self._database()
+        async with database.activated():
+            row = await ApiKeyRow.get_or_none(id=id)
+            if row is None or row.id != id or user not in (_ANY, api_key_of(row).user):
+                return False
+            await ApiKeyRow.filter(id=id, revoked_at=None).update(revoked_at=_now())
+            if database.is_open:
+                await database.after_commit(self._publish, id)
+            else:
+                await self._publish(id)
+        return True
+
+    async def revoke_all(self, user: Any) -> int:
+        """Revoke all keys of a user, and return their number."""
+        from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415 - imports Tortoise
+
+        async with self._database().activated():
+            query = ApiKeyRow.filter(user=user_text(user), revoked_at=None)
+            ids = [row.id for row in await query.only("id")]
+        return sum([await self.revoke(id, user=user) for id in ids])
+
+    async def verify(self, token: str) -> tuple[Principal, datetime | None]:
+        """Return the principal of a key, and the time at which it expires.
+
+        Raises:
+            SignInRequired: The key is unknown, revoked or expired.
+            ServiceUnavailable: The database is not available.
+        """
+        id = self.format.id_of(token)
+        if id is None:
+            raise _refused("The API key is not valid")
+        from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415 - imports Tortoise
+
+        async with self._database().activated():
+            row = await ApiKeyRow.get_or_none(id=id)
+            stored = _NO_DIGEST if row is None else row.digest
+            if not hmac.compare_digest(stored, _digest(token)) or row is None:
+                raise _refused("The API key is not valid")
+            api_key = api_key_of(row)
+            if api_key.state != "active":
+                raise _refused(
+                    "The API key is revoked"
+                    if api_key.state == "revoked"
+                    else "The API key has expired"
+                )
+            await self._write_last_use(api_key)
+        return api_key.principal, api_key.expires_at
+
+    async def revoked_since(self, time: datetime) -> list[str]:
+        """Return the identifiers of the keys that were revoked after a time."""
+        from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415 - imports Tortoise
+
+        async with self._database().activated():
+            rows = await ApiKeyRow.filter(revoked_at__gt=time).order_by("revoked_at").only("id")
+            return [row.id for row in rows]
+
+    async def _write_last_use(self, api_key: ApiKey) -> None:
+        from tortoise.exceptions import BaseORMException  # noqa: PLC0415 - imports Tortoise
+        from tortoise.expressions import Q  # noqa: PLC0415
+
+        from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415
+
+        now = _now()
+        before = now - self._last_used_interval
+        if api_key.last_used_at is not None and api_key.last_used_at > before:
+            return
+        try:
+            # One of several processes writes it.
+            await ApiKeyRow.filter(
+                Q(last_used_at=None) | Q(last_used_at__lte=before), id=api_key.id
+            ).update(last_used_at=now)
+        except BaseORMException as error:
+            # A database that can only be read at the moment does not refuse the call.
+            logger.warning("the last use of API key %s is not written: %s", api_key.id, error)
+
+
+def _digest(key: str) -> str:
+    return sha256(key.encode("ascii")).hexdigest()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _refused(message: str) -> SignInRequired:
+    return SignInRequired(message, challenge={"error": "invalid_token"})

@@ -1,0 +1,243 @@
+"""`actionhero auth keys …`: creates, lists and revokes API keys."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from actionhero import ConfigurationError, RunMode, ServiceUnavailable, UnavailableError
+from actionhero.cli import EXIT_FAILED, configure_logs, reserve_stdout, write_json, write_rows
+from actionhero.settings import parse_duration
+from actionhero.transport import run_interruptible
+from actionhero_auth.api_keys.key_service import ApiKeys
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from actionhero.cli import CommandContext
+    from actionhero_auth.api_keys.records import ApiKey
+
+Result = TypeVar("Result")
+
+_COLUMNS: Final = {
+    "id": "Key",
+    "name": "Name",
+    "user": "User",
+    "scopes": "Scopes",
+    "state": "State",
+    "expires_at": "Expires",
+    "last_used_at": "Last use",
+}
+
+_format_option = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json"]),
+    help="A table for people, or JSON for programs. [default: a table on a terminal, else JSON]",
+)
+
+
+class _User(click.ParamType[Any]):
+    """A user as JSON; text that is not JSON stands for itself."""
+
+    name = "user"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            user = json.loads(value)
+        except ValueError:
+            user = value
+        if user is None or user == "":
+            self.fail("it names no user", param, ctx)
+        return user
+
+
+class _Duration(click.ParamType[timedelta]):
+    """A positive duration, such as `90d`."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        duration = value if isinstance(value, timedelta) else parse_duration(str(value))
+        if isinstance(duration, str) or duration <= timedelta(0):
+            self.fail(f"{value!r} is not a duration such as 12h or 90d", param, ctx)
+        return duration
+
+
+@click.group(short_help="Create, list and revoke API keys.")
+def auth() -> None:
+    """Manage the credentials of this application."""
+
+
+@auth.group(short_help="Create, list and revoke API keys.")
+def keys() -> None:
+    """Create, list and revoke API keys.
+
+    Clients send a key as "Authorization: Bearer KEY", or in the header of auth.api_key_header.
+    """
+
+
+@keys.command()
+@click.option("--user", type=_User(), required=True, help="The user: 7, or a name as text.")
+@click.option("--name", required=True, help="A name by which the key is recognized.")
+@click.option("--scope", "scopes", multiple=True, help="A scope of the key. Can be repeated.")
+@click.option("--all-scopes", is_flag=True, help="Do not limit the key by scopes.")
+@click.option(
+    "--expires",
+    type=_Duration(),
+    metavar="DURATION",
+    help="The time after which it is refused, such as 90d. [default: it does not expire]",
+)
+@click.option("--service", is_flag=True, help="It is of a program that acts for itself.")
+@_format_option
+@click.pass_obj
+def create(
+    context: CommandContext,
+    user: Any,
+    name: str,
+    scopes: tuple[str, ...],
+    all_scopes: bool,
+    expires: timedelta | None,
+    service: bool,
+    format_: str | None,
+) -> None:
+    """Create a key, and print it: it cannot be read again."""
+    if bool(scopes) == all_scopes:
+        raise click.UsageError("pass the scopes of the key with --scope, or --all-scopes")
+
+    async def run(api_keys: ApiKeys) -> Any:
+        return await api_keys.create(
+            user,
+            name,
+            scopes=None if all_scopes else scopes,
+            expires_in=expires,
+            kind="service" if service else "user",
+        )
+
+    try:
+        created = _run(context, run)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    row = {"key": created.secret, **_row(created.api_key)}
+    if _is_json(format_):
+        write_json(row)
+        return
+    write_rows([row], {"id": "Key", "name": "Name", "user": "User", "scopes": "Scopes"}, "table")
+    click.echo()
+    click.echo(created.secret)
+    click.echo("Store it now: it cannot be read again.", err=True)
+
+
+@keys.command("list")
+@click.option("--user", type=_User(), help="Only those of this user: 7, or a name as text.")
+@click.option("--revoked", is_flag=True, help="Also those that are revoked.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many.")
+@click.option("--after", metavar="ID", help="Only those that are older than this one.")
+@_format_option
+@click.pass_obj
+def list_keys(
+    context: CommandContext,
+    user: Any,
+    revoked: bool,
+    limit: int,
+    after: str | None,
+    format_: str | None,
+) -> None:
+    """List the keys, the newest first, without their secrets."""
+    options: dict[str, Any] = {"with_revoked": revoked, "limit": limit, "after": after}
+    if user is not None:
+        options["user"] = user
+
+    async def run(api_keys: ApiKeys) -> list[ApiKey]:
+        return await api_keys.list(**options)
+
+    rows = [_row(api_key) for api_key in _run(context, run)]
+    if _is_json(format_):
+        write_json(rows)
+    else:
+        write_rows(
+            [{**row, "scopes": _scopes_text(row["scopes"])} for row in rows], _COLUMNS, "table"
+        )
+
+
+@keys.command()
+@click.argument("ids", nargs=-1, metavar="ID...", required=True)
+@click.pass_obj
+def revoke(context: CommandContext, ids: tuple[str, ...]) -> None:
+    """Revoke keys at once, in all processes. Exits 1 if one of them is unknown.
+
+    Prints how many were revoked.
+    """
+
+    async def run(api_keys: ApiKeys) -> list[str]:
+        return [id for id in ids if not await api_keys.revoke(id)]
+
+    unknown = _run(context, run)
+    click.echo(str(len(ids) - len(unknown)))
+    for id in unknown:
+        click.echo(f"unknown API key {id!r}; 'actionhero auth keys list' lists them", err=True)
+    if unknown:
+        sys.exit(EXIT_FAILED)
+
+
+def _run(context: CommandContext, function: Callable[[ApiKeys], Awaitable[Result]]) -> Result:
+    """Call `function` with the keys of the started application.
+
+    Raises:
+        ConfigurationError: The application does not accept API keys.
+        UnavailableError: The database, or Redis, is not available.
+    """
+    app = context.load(RunMode.CLI)
+    configure_logs(app, level="warn")
+    app.raise_for_problems()
+    if not app.has(ApiKeys):
+        raise ConfigurationError(
+            "this application has no API keys: auth.api_keys is false, or there is no database; "
+            "pip install actionhero-auth[keys], and remove db from plugins.disabled"
+        )
+
+    async def run() -> Result:
+        await app.start()
+        try:
+            return await function(app.get(ApiKeys))
+        finally:
+            await app.stop()
+
+    from tortoise.exceptions import DBConnectionError  # noqa: PLC0415 - slow, and not for --help
+
+    try:
+        with reserve_stdout():
+            return run_interruptible(run())
+    except ServiceUnavailable as error:
+        raise UnavailableError(error.message) from error
+    except DBConnectionError as error:
+        raise UnavailableError(f"the database cannot be used: {error}") from error
+
+
+def _is_json(format_: str | None) -> bool:
+    return format_ == "json" or (format_ is None and not sys.stdout.isatty())
+
+
+def _row(api_key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": api_key.id,
+        "name": api_key.name,
+        "user": api_key.user,
+        "kind": api_key.kind,
+        "scopes": None if api_key.scopes is None else list(api_key.scopes),
+        "state": api_key.state,
+        **{
+            name: None if (time := getattr(api_key, name)) is None else time.isoformat()
+            for name in ("created_at", "expires_at", "last_used_at", "revoked_at")
+        },
+    }
+
+
+def _scopes_text(scopes: list[str] | None) -> Any:
+    return "all" if scopes is None else scopes

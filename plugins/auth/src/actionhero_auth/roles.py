@@ -1,0 +1,67 @@
+"""`RolePermissions`: the permissions of principals, by the roles of their users."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, TypeAlias
+
+from actionhero import PermissionSource, Principal
+from actionhero_auth.settings import AuthSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from actionhero import Application
+
+#: An asynchronous function that returns the names of the roles of a principal.
+RoleFunction: TypeAlias = Callable[[Principal], Awaitable[Iterable[str]]]
+
+#: The method of principals that are identified by an API key.
+API_KEY: str = "api_key"
+
+
+class RolePermissions(PermissionSource):
+    """The permissions of the roles of a principal.
+
+    An API key with scopes has only those permissions of its user that are among its scopes.
+
+    Args:
+        roles: The permissions by role.
+        users: The roles by user.
+        functions: Functions that return further roles.
+    """
+
+    def __init__(
+        self,
+        roles: Mapping[str, Iterable[str]],
+        users: Mapping[str, Sequence[str]],
+        functions: Sequence[RoleFunction] = (),
+    ) -> None:
+        self._roles = {name: frozenset(permissions) for name, permissions in roles.items()}
+        self._users = users
+        self._functions = functions
+
+    def of_roles(self, roles: Iterable[str]) -> frozenset[str]:
+        """Return the permissions of roles; unknown ones have none."""
+        return frozenset().union(*(self._roles.get(role, frozenset()) for role in roles))
+
+    async def permissions_of(self, principal: Principal) -> frozenset[str]:
+        """Return the permissions of a principal."""
+        roles = [*self._users.get(principal.id, ())]
+        for function in self._functions:
+            roles += await function(principal)
+        permissions = self.of_roles(roles)
+        if principal.method == API_KEY and principal.scopes is not None:
+            return permissions & principal.scopes
+        return permissions
+
+
+def role_permissions(app: Application) -> RolePermissions | None:
+    """Return the permissions of roles; `None` if neither settings nor plugins have any."""
+    settings = app.get(AuthSettings)
+    functions = [
+        function for _, function in app.plugins.collect("actionhero_auth_roles", app=app)
+    ]
+    if not (settings.roles or functions):
+        return None
+    return RolePermissions(settings.roles, settings.users, functions)

@@ -1,0 +1,1 @@
+"""Tokens of other issuers (JWT, RFC 7519): their keys, their verification, their principals."""
