@@ -94,9 +94,7 @@ class Authentication:
         self._by_scheme: dict[str, list[Authenticator]] = {}
         schemes = {AUTHORIZATION: ""}
         for authenticator in self.authenticators:
-            schemes |= {
-                name: scheme.lower() for name, scheme in authenticator.headers.items()
-            }
+            schemes |= {name: scheme.lower() for name, scheme in authenticator.headers.items()}
             for scheme in authenticator.schemes:
                 self._by_scheme.setdefault(scheme.lower(), []).append(authenticator)
         #: The headers with secrets, and their schemes; empty: the value begins with the scheme.

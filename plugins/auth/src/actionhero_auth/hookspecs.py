@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from actionhero import hookspec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from actionhero import Application
     from actionhero_auth.roles import RoleFunction
 
 
 @hookspec
-def actionhero_auth_roles(app: Application) -> RoleFunction | None:
-    """A function that returns the roles of a principal, such as from a column of its user.
+def actionhero_auth_roles(app: Application) -> Sequence[RoleFunction] | None:
+    """Functions that return the roles of a principal, such as from a column of its user.
 
     Called once, while the application is loaded. The permissions of roles are in `auth.roles`.
 
@@ -21,8 +23,8 @@ def actionhero_auth_roles(app: Application) -> RoleFunction | None:
         app: The application.
 
     Returns:
-        An asynchronous function of a `Principal`, never an anonymous one, that returns the names
-        of its roles. It is called by each check of a permission that the credentials do not state.
+        Asynchronous functions of a `Principal`, never an anonymous one, that return the names of
+        its roles. They are called by each check of a permission that the credentials do not state.
         A role without permissions in `auth.roles` has none.
 
     Order:
@@ -36,6 +38,6 @@ def actionhero_auth_roles(app: Application) -> RoleFunction | None:
             async def roles_of(principal):
                 return ["staff"] if await is_employee(principal.user) else []
 
-            return roles_of
+            return [roles_of]
         ```
     """

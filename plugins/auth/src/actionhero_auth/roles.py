@@ -59,9 +59,7 @@ class RolePermissions(PermissionSource):
 def role_permissions(app: Application) -> RolePermissions | None:
     """Return the permissions of roles; `None` if neither settings nor plugins have any."""
     settings = app.get(AuthSettings)
-    functions = [
-        function for _, function in app.plugins.collect("actionhero_auth_roles", app=app)
-    ]
+    functions = [function for _, function in app.plugins.collect("actionhero_auth_roles", app=app)]
     if not (settings.roles or functions):
         return None
     return RolePermissions(settings.roles, settings.users, functions)

@@ -151,9 +151,7 @@ class Sessions(SessionStore):
         clients = self._records.clients
         try:
             async with aclosing(
-                channel_messages(
-                    clients, self.revocation_channel, on_interruption=self._cache.stop
-                )
+                channel_messages(clients, self.revocation_channel, on_interruption=self._cache.stop)
             ) as notices:
                 async for notice in notices:
                     if notice is None:

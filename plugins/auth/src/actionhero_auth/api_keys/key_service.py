@@ -14,7 +14,7 @@ from actionhero_auth.api_keys.key_format import KeyFormat
 from actionhero_auth.api_keys.records import ApiKey, NewApiKey, api_key_of, user_text
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from actionhero import Principal
     from actionhero_auth.settings import AuthSettings
@@ -83,7 +83,7 @@ class ApiKeys:
         if not name.strip() or len(name) > MAX_NAME_LENGTH:
             raise ValueError(f"the name must have 1 to {MAX_NAME_LENGTH} characters")
         if isinstance(scopes, str):
-            raise ValueError("the scopes must be a list, not a text")  # noqa: TRY004 - documented
+            raise ValueError("the scopes must be a list, not a text")
         if expires_in is not None and expires_in <= timedelta(0):
             raise ValueError("expires_in must be positive")
         text = self.format.new()
@@ -214,7 +214,7 @@ class ApiKeys:
             await self._write_last_use(api_key)
         return api_key.principal, api_key.expires_at
 
-    async def revoked_since(self, time: datetime) -> list[str]:
+    async def revoked_since(self, time: datetime) -> Sequence[str]:
         """Return the identifiers of the keys that were revoked after a time."""
         from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415 - imports Tortoise
 

@@ -69,13 +69,13 @@ class NewApiKey:
 
 def api_key_of(row: ApiKeyRow) -> ApiKey:
     """Return the key of a row."""
-    scopes = None if row.scopes is None else tuple(json.loads(row.scopes))
+    scopes: str | None = row.scopes
     return ApiKey(
         id=row.id,
         name=row.name,
         user=json.loads(row.user),
         kind=row.kind,
-        scopes=scopes,
+        scopes=None if scopes is None else tuple(json.loads(scopes)),
         created_at=row.created_at,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,

@@ -14,7 +14,7 @@ from actionhero import ServiceUnavailable
 from actionhero.transport import ends_task
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from actionhero import Application
     from actionhero_auth.credential_cache import CredentialCache
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from actionhero_redis import RedisClients
 
     #: Returns the keys that were revoked after a time.
-    RevokedSince = Callable[[datetime], Awaitable[list[str]]]
+    RevokedSince = Callable[[datetime], Awaitable[Sequence[str]]]
 
 logger = logging.getLogger("actionhero.auth")
 
@@ -132,7 +132,7 @@ class KeyRevocations:
             now = datetime.now(UTC)
             try:
                 ids = await revoked_since(now - TOLERANCE)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - of any driver; read again later
                 if not is_interrupted:
                     logger.debug("revocations of API keys cannot be read: %s", error)
                     self._cache.close()

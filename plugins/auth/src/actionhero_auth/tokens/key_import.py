@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import TYPE_CHECKING, Any, Final
 
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, OKPKey, RSAKey
 
 from actionhero_auth.settings import KEY_TYPES
@@ -18,7 +19,7 @@ MAX_KEYS: Final = 100
 #: The shortest RSA key (RFC 7518 §3.3).
 MIN_RSA_BITS: Final = 2048
 #: The classes by key type.
-_CLASSES: Final = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey, "oct": OctKey}
+_CLASSES: Final[dict[str, type[Any]]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey, "oct": OctKey}
 #: The curves by algorithm (RFC 7518 §3.4).
 _CURVES: Final = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "Ed25519": "Ed25519"}
 
@@ -43,7 +44,7 @@ def import_static(settings: IssuerSettings) -> list[Key]:
         raise ValueError("it has one type, and algorithms are of several; remove others")
     else:
         try:
-            keys = [JWKRegistry.import_key(text, key_type)]
+            keys = [_import(text, key_type)]
         except (JoseError, ValueError, TypeError):
             raise ValueError(f"it is no {key_type} key") from None
         keys = [key for key in keys if _is_strong(key)]
@@ -63,7 +64,7 @@ def import_jwks(document: dict[str, Any], settings: IssuerSettings) -> list[Key]
     """
     items = document.get("keys")
     if not isinstance(items, list):
-        raise ValueError("it has no list 'keys'")  # noqa: TRY004 - the caller reports it
+        raise ValueError("it has no list 'keys'")
     keys: list[Key] = []
     for item in items[:MAX_KEYS]:
         if not isinstance(item, dict) or item.get("kty") not in settings.key_types:
@@ -73,7 +74,7 @@ def import_jwks(document: dict[str, Any], settings: IssuerSettings) -> list[Key]
         # Of a private key that is published by mistake, only the public part is used.
         private = {"d", "p", "q", "dp", "dq", "qi"}
         try:
-            key = JWKRegistry.import_key({k: v for k, v in item.items() if k not in private})
+            key = _import({name: item[name] for name in item if name not in private})
         except (JoseError, ValueError, TypeError, KeyError, OverflowError):
             continue
         if _is_strong(key):
@@ -91,6 +92,13 @@ def matching(keys: list[Key], kid: str | None, algorithm: str) -> list[Key]:
         and key.alg in (None, algorithm)
         and _CURVES.get(algorithm) in (None, key.get("crv"))
     ]
+
+
+def _import(data: Any, key_type: str | None = None) -> Key:
+    with warnings.catch_warnings():
+        # Of short keys, which are left out, or are an error.
+        warnings.simplefilter("ignore", SecurityWarning)
+        return JWKRegistry.import_key(data, key_type)
 
 
 def _is_strong(key: Key) -> bool:

@@ -18,8 +18,6 @@ from actionhero import Principal, SignInRequired
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from joserfc.jws import JWSAlgModel
-
     from actionhero_auth.settings import IssuerSettings
     from actionhero_auth.tokens.issuer_keys import IssuerKeys
 
@@ -59,7 +57,7 @@ class _Registry(JWSRegistry):
 
     max_header_length = MAX_HEADER_BYTES
 
-    def get_alg(self, name: str) -> JWSAlgModel:
+    def get_alg(self, name: str) -> Any:
         if name not in (self.allowed or ()) or name not in self.algorithms:
             raise UnsupportedAlgorithmError("the algorithm is not allowed")
         return self.algorithms[name]
@@ -166,16 +164,16 @@ def parse(token: str) -> UnverifiedToken | None:
     Each part has to be in its only canonical form: with other bits at its end, or characters that
     a lenient decoder skips, one signature would have several texts.
     """
-    if len(token) > MAX_TOKEN_LENGTH or token.count(".") != 2:  # noqa: PLR2004 - three parts
+    if len(token) > MAX_TOKEN_LENGTH or token.count(".") != 2:
         return None
     try:
-        header, claims, _ = (_decode(part) for part in token.split("."))
-        unverified = UnverifiedToken(json.loads(header), json.loads(claims))
+        first, second, _ = (_decode(part) for part in token.split("."))
+        header, claims = json.loads(first), json.loads(second)
     except (ValueError, RecursionError):
         return None
-    if not (isinstance(unverified.header, dict) and isinstance(unverified.claims, dict)):
+    if not (isinstance(header, dict) and isinstance(claims, dict)):
         return None
-    return unverified
+    return UnverifiedToken(header, claims)
 
 
 def _decode(part: str) -> bytes:

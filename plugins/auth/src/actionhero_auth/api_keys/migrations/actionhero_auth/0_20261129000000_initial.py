@@ -39,7 +39,9 @@ async def upgrade(db: BaseDBAsyncClient) -> str:
     if is_mysql:
         lines += [f"KEY {name} ({column})" for name, column in indexes]
         indexes = []
-    table = "CREATE TABLE IF NOT EXISTS actionhero_api_keys (\n    " + ",\n    ".join(lines) + "\n);"
+    table = (
+        "CREATE TABLE IF NOT EXISTS actionhero_api_keys (\n    " + ",\n    ".join(lines) + "\n);"
+    )
     return table + "".join(
         f"\nCREATE INDEX IF NOT EXISTS {name} ON actionhero_api_keys ({column});"
         for name, column in indexes
