@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import re
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from actionhero_auth import ApiKeys
 from actionhero_auth import plugin as auth_plugin
 from actionhero_auth.api_keys.authenticator import ApiKeyAuthenticator
 from actionhero_auth.api_keys.key_format import KeyFormat
+from actionhero_auth.api_keys.key_verifier import KeyVerifier
 from actionhero_auth.api_keys.models import ApiKeyRow
 from actionhero_auth.credential_cache import CredentialCache
 from actionhero_db import Database
@@ -185,13 +187,13 @@ async def test_a_verified_key_is_not_read_again_within_its_time(
 ) -> None:
     """One query serves the calls of half a minute."""
     verified: list[str] = []
-    verify = ApiKeys.verify
+    verify = KeyVerifier.verify
 
-    async def record(self: ApiKeys, token: str) -> Any:
+    async def record(self: KeyVerifier, token: str) -> Any:
         verified.append(token)
         return await verify(self, token)
 
-    monkeypatch.setattr(ApiKeys, "verify", record)
+    monkeypatch.setattr(KeyVerifier, "verify", record)
     async with club(sqlite_url) as app:
         created = await app.get(ApiKeys).create(7, "laptop", scopes=None)
         await wait_until_open(app)
@@ -362,6 +364,40 @@ async def test_without_a_database_there_are_no_keys() -> None:
     with pytest.raises(BootError, match=r"pip install actionhero-auth\[keys\]"):
         async with running_app(auth_plugin, Club(), environ={"ACTIONHERO_AUTH__API_KEYS": "true"}):
             pass
+
+
+async def test_credentials_are_in_the_audit_log(
+    sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Their creation, their revocation, and the use of revoked ones; never their secret."""
+    async with club(sqlite_url) as app:
+        keys = app.get(ApiKeys)
+        created = await keys.create(7, "laptop", scopes=["read"])
+        client = caller(app, created.secret)
+        await client.call("who")
+        await keys.revoke(created.api_key.id)
+        await keys.revoke(created.api_key.id)
+        with pytest.raises(SignInRequired):
+            await client.call("who")
+        async with app.get(Database).activated():
+            with contextlib.suppress(ZeroDivisionError):
+                async with app.get(Database).transaction():
+                    await keys.create(8, "rolled back", scopes=None)
+                    raise ZeroDivisionError
+
+    events = [json.loads(record.getMessage()) for record in caplog.records
+              if record.name == "actionhero.audit"]  # fmt: skip
+    assert [(event["event"], event["outcome"], event["credential_id"]) for event in events] == [
+        ("credential_creation", "success", created.api_key.id),
+        ("credential_revocation", "success", created.api_key.id),
+        ("credential_use", "failure", created.api_key.id),
+    ]
+    assert events[0]["details"] == {
+        "owner": 7, "name": "laptop", "scopes": ["read"], "expires_at": None,
+    }  # fmt: skip
+    assert events[2]["details"]["reason"] == "revoked"
+    assert events[2]["user"] == 7
+    assert created.secret not in caplog.text
 
 
 async def test_keys_can_be_disabled(sqlite_url: str) -> None:

@@ -186,12 +186,10 @@ class Pipeline(Identification, ErrorReporting):
                 if plan.admissions:
                     for admit in plan.admissions:
                         await admit(connection, plan.action, None)
-                if principal is None:
-                    # As `identify`, without another coroutine for each call.
-                    principal = connection.principal
-                    credentials = connection.credentials
-                    if principal is None and credentials is not None:
-                        principal = await self.authentication.identify(credentials, connection)
+                if principal is None and (
+                    connection.credentials is not None or connection.principal is not None
+                ):
+                    principal = await self.identify(connection)
                 if principal is not None:
                     call._principal = principal
                     # Its session is not stored.

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from actionhero import ConfigurationError, RunMode, ServiceUnavailable, UnavailableError
-from actionhero.cli import EXIT_FAILED, configure_logs, reserve_stdout, write_json, write_rows
+from actionhero.cli import (
+    EXIT_FAILED,
+    audited,
+    configure_logs,
+    reserve_stdout,
+    write_json,
+    write_rows,
+)
 from actionhero.settings import parse_duration
 from actionhero.transport import run_interruptible
 from actionhero_auth.api_keys.key_service import ApiKeys
@@ -18,6 +25,7 @@ from actionhero_auth.api_keys.key_service import ApiKeys
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from actionhero import App
     from actionhero.cli import CommandContext
     from actionhero_auth.api_keys.records import ApiKey
 
@@ -111,17 +119,24 @@ def create(
     if bool(scopes) == all_scopes:
         raise click.UsageError("pass the scopes of the key with --scope, or --all-scopes")
 
+    app = _load(context)
+    facts = {"owner": user, "name": name, "scopes": None if all_scopes else scopes}
+
     async def run(api_keys: ApiKeys) -> Any:
-        return await api_keys.create(
-            user,
-            name,
-            scopes=None if all_scopes else scopes,
-            expires_in=expires,
-            kind="service" if service else "user",
-        )
+        with audited(app, context, "credential_creation", facts) as details:
+            created = await api_keys.create(
+                user,
+                name,
+                scopes=None if all_scopes else scopes,
+                expires_in=expires,
+                kind="service" if service else "user",
+                recorded=False,
+            )
+            details["key"] = created.api_key.id
+            return created
 
     try:
-        created = _run(context, run)
+        created = _run(app, run)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     row = {"key": created.secret, **_row(created.api_key)}
@@ -157,7 +172,7 @@ def list_keys(
     async def run(api_keys: ApiKeys) -> list[ApiKey]:
         return await api_keys.list(**options)
 
-    rows = [_row(api_key) for api_key in _run(context, run)]
+    rows = [_row(api_key) for api_key in _run(_load(context), run)]
     if _is_json(format_):
         write_json(rows)
     else:
@@ -174,11 +189,18 @@ def revoke(context: CommandContext, ids: tuple[str, ...]) -> None:
 
     Prints how many were revoked.
     """
+    app = _load(context)
 
     async def run(api_keys: ApiKeys) -> list[str]:
-        return [id for id in ids if not await api_keys.revoke(id)]
+        unknown = []
+        for id in ids:
+            with audited(app, context, "credential_revocation", {"key": id}) as details:
+                details["known"] = await api_keys.revoke(id, recorded=False)
+            if not details["known"]:
+                unknown.append(id)
+        return unknown
 
-    unknown = _run(context, run)
+    unknown = _run(app, run)
     click.echo(str(len(ids) - len(unknown)))
     for id in unknown:
         click.echo(f"unknown API key {id!r}; 'actionhero auth keys list' lists them", err=True)
@@ -186,12 +208,11 @@ def revoke(context: CommandContext, ids: tuple[str, ...]) -> None:
         sys.exit(EXIT_FAILED)
 
 
-def _run(context: CommandContext, function: Callable[[ApiKeys], Awaitable[Result]]) -> Result:
-    """Call `function` with the keys of the started application.
+def _load(context: CommandContext) -> App:
+    """Load the application.
 
     Raises:
-        ConfigurationError: The application does not accept API keys.
-        UnavailableError: The database, or Redis, is not available.
+        ConfigurationError: It does not accept API keys.
     """
     app = context.load(RunMode.CLI)
     configure_logs(app, level="warn")
@@ -201,6 +222,15 @@ def _run(context: CommandContext, function: Callable[[ApiKeys], Awaitable[Result
             "this application has no API keys: auth.api_keys is false, or there is no database; "
             "pip install actionhero-auth[keys], and remove db from plugins.disabled"
         )
+    return app
+
+
+def _run(app: App, function: Callable[[ApiKeys], Awaitable[Result]]) -> Result:
+    """Call `function` with the keys of the started application.
+
+    Raises:
+        UnavailableError: The database, or Redis, is not available.
+    """
 
     async def run() -> Result:
         await app.start()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import Authenticator
+from actionhero import AuditLog, Authenticator
 from actionhero_auth.api_keys.activation import are_active
+from actionhero_auth.api_keys.key_format import KeyFormat
 from actionhero_auth.api_keys.key_service import ApiKeys
+from actionhero_auth.api_keys.key_verifier import KeyVerifier
 from actionhero_auth.api_keys.revocations import KeyRevocations
 from actionhero_auth.credential_cache import CredentialCache, digest_of
 from actionhero_auth.revocation_notices import RevocationNotices
@@ -25,7 +27,7 @@ class ApiKeyAuthenticator(Authenticator):
     """Accepts API keys as `Authorization: Bearer …`, and in a header of their own.
 
     Args:
-        api_keys: Verifies keys.
+        verifier: Verifies keys.
         cache: The keys that were verified a moment ago.
         notices: The ends of keys, for open connections.
         header: The name of the header; empty: only `Authorization`.
@@ -36,13 +38,13 @@ class ApiKeyAuthenticator(Authenticator):
 
     def __init__(
         self,
-        api_keys: ApiKeys,
+        verifier: KeyVerifier,
         cache: CredentialCache,
         notices: RevocationNotices,
         header: str,
     ) -> None:
-        self._api_keys = api_keys
-        self._start = api_keys.format.start
+        self._verifier = verifier
+        self._start = verifier.format.start
         self._cache = cache
         self._notices = notices
         self.headers = {header: SCHEME} if header else {}
@@ -53,7 +55,7 @@ class ApiKeyAuthenticator(Authenticator):
         """Return the principal of a key; `None` for another token.
 
         Raises:
-            SignInRequired: The key is unknown, revoked or expired.
+            CredentialsRefused: The key is unknown, revoked or expired.
             ServiceUnavailable: The database is not available.
         """
         token = credentials.token
@@ -63,7 +65,7 @@ class ApiKeyAuthenticator(Authenticator):
         principal = self._cache.get(digest)
         if principal is None:
             generation = self._cache.generation
-            principal, expires_at = await self._api_keys.verify(token)
+            principal, expires_at = await self._verifier.verify(token)
             expires = None if expires_at is None else expires_at.timestamp()
             self._cache.add(digest, principal, generation, expires)
             if expires is not None:
@@ -103,7 +105,12 @@ def api_key_authenticators(app: Application) -> list[Authenticator]:
     cache = CredentialCache(settings.api_key_cache.total_seconds())
     notices = RevocationNotices()
     revocations = KeyRevocations(app, cache, notices)
-    api_keys = ApiKeys(settings, lambda: app.get(Database), revocations.publish)
-    app.provide(ApiKeys, api_keys)
+    format = KeyFormat(settings.api_key_prefix)
+
+    def database() -> Database:
+        return app.get(Database)
+
+    app.provide(ApiKeys, ApiKeys(format, database, revocations.publish, app.get(AuditLog)))
     app.provide(KeyRevocations, revocations)
-    return [ApiKeyAuthenticator(api_keys, cache, notices, settings.api_key_header)]
+    verifier = KeyVerifier(format, settings.last_used_interval, database)
+    return [ApiKeyAuthenticator(verifier, cache, notices, settings.api_key_header)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from hashlib import sha256
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -62,6 +63,11 @@ class KeyFormat:
             return None
         text, checksum = token[:-CHECKSUM_LENGTH], token[-CHECKSUM_LENGTH:]
         return match[1] if checksum == _checksum(text) else None
+
+
+def digest_of(key: str) -> str:
+    """Return the SHA-256 digest by which a key is stored, in hexadecimal digits."""
+    return sha256(key.encode("ascii")).hexdigest()
 
 
 def _random(digits: str, length: int) -> str:

@@ -1,32 +1,23 @@
-"""`ApiKeys`: creates, lists and revokes API keys, and verifies those of calls."""
+"""`ApiKeys`: creates, lists and revokes API keys."""
 
 from __future__ import annotations
 
-import hmac
-import logging
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import SignInRequired
 from actionhero.transport import dumps
-from actionhero_auth.api_keys.key_format import KeyFormat
+from actionhero_auth.api_keys.key_format import KeyFormat, digest_of
 from actionhero_auth.api_keys.records import ApiKey, NewApiKey, api_key_of, user_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from actionhero import Principal
-    from actionhero_auth.settings import AuthSettings
+    from actionhero import AuditLog
     from actionhero_db import Database
-
-logger = logging.getLogger("actionhero.auth")
 
 MAX_NAME_LENGTH: Final = 200
 MAX_USER_LENGTH: Final = 255
-#: Compared if there is no row, so that the response time does not differ.
-_NO_DIGEST: Final = "0" * 64
-
 #: Any user, where `None` would be a value.
 _ANY: Final[Any] = object()
 
@@ -37,21 +28,23 @@ class ApiKeys:
     The methods take part in the transaction of the caller, if there is one.
 
     Args:
-        settings: The prefix of keys, and how often their last use is written.
+        format: The format of keys.
         database: Returns the database, which is provided after this object.
         publish: Ends the use of a key in all processes.
+        audit: The audit log.
     """
 
     def __init__(
         self,
-        settings: AuthSettings,
+        format: KeyFormat,
         database: Callable[[], Database],
         publish: Callable[[str], Awaitable[None]],
+        audit: AuditLog,
     ) -> None:
-        self.format = KeyFormat(settings.api_key_prefix)
-        self._last_used_interval = settings.last_used_interval
+        self._format = format
         self._database = database
         self._publish = publish
+        self._audit = audit
 
     async def create(
         self,
@@ -61,6 +54,7 @@ class ApiKeys:
         scopes: Iterable[str] | None,
         expires_in: timedelta | None = None,
         kind: str = "user",
+        recorded: bool = True,
     ) -> NewApiKey:
         """Create a key.
 
@@ -70,6 +64,7 @@ class ApiKeys:
             scopes: Its scopes; `None`: it is not limited by scopes.
             expires_in: The time after which it is refused; `None`: it does not expire.
             kind: `user`, or `service` for a program that acts for itself.
+            recorded: Whether the audit log has an event; a caller that records it itself says no.
 
         Returns:
             The key with its secret, which is not stored: show it once.
@@ -86,7 +81,7 @@ class ApiKeys:
             raise ValueError("the scopes must be a list, not a text")
         if expires_in is not None and expires_in <= timedelta(0):
             raise ValueError("expires_in must be positive")
-        text = self.format.new()
+        text = self._format.new()
         now = _now()
         api_key = ApiKey(
             id=text.id,
@@ -102,7 +97,7 @@ class ApiKeys:
         async with self._database().activated():
             await ApiKeyRow.create(
                 id=text.id,
-                digest=_digest(text.key),
+                digest=digest_of(text.key),
                 name=name,
                 user=stored_user,
                 kind=kind,
@@ -110,6 +105,8 @@ class ApiKeys:
                 created_at=api_key.created_at,
                 expires_at=api_key.expires_at,
             )
+            if recorded:
+                await self._record("credential_creation", api_key)
         return NewApiKey(api_key, text.key)
 
     async def list(
@@ -146,7 +143,7 @@ class ApiKeys:
             # A database may compare without case.
             return keys if user is _ANY else [key for key in keys if key.user == user]
 
-    async def revoke(self, id: str, *, user: Any = _ANY) -> bool:
+    async def revoke(self, id: str, *, user: Any = _ANY, recorded: bool = True) -> bool:
         """Revoke a key: calls with it are refused, and its subscriptions end, in all processes.
 
         In a transaction it is revoked with the commit. A key that was revoked before is announced
@@ -155,6 +152,7 @@ class ApiKeys:
         Args:
             id: The identifier of the key.
             user: Only if it is a key of this user; by default of any.
+            recorded: Whether the audit log has an event; a caller that records it itself says no.
 
         Returns:
             Whether there is such a key.
@@ -171,7 +169,11 @@ class ApiKeys:
             row = await ApiKeyRow.get_or_none(id=id)
             if row is None or row.id != id or user not in (_ANY, api_key_of(row).user):
                 return False
-            await ApiKeyRow.filter(id=id, revoked_at=None).update(revoked_at=_now())
+            if (
+                await ApiKeyRow.filter(id=id, revoked_at=None).update(revoked_at=_now())
+                and recorded
+            ):
+                await self._record("credential_revocation", api_key_of(row))
             if database.is_open:
                 await database.after_commit(self._publish, id)
             else:
@@ -187,33 +189,6 @@ class ApiKeys:
             ids = [row.id for row in await query.only("id")]
         return sum([await self.revoke(id, user=user) for id in ids])
 
-    async def verify(self, token: str) -> tuple[Principal, datetime | None]:
-        """Return the principal of a key, and the time at which it expires.
-
-        Raises:
-            SignInRequired: The key is unknown, revoked or expired.
-            ServiceUnavailable: The database is not available.
-        """
-        id = self.format.id_of(token)
-        if id is None:
-            raise _refused("The API key is not valid")
-        from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415 - imports Tortoise
-
-        async with self._database().activated():
-            row = await ApiKeyRow.get_or_none(id=id)
-            stored = _NO_DIGEST if row is None else row.digest
-            if not hmac.compare_digest(stored, _digest(token)) or row is None:
-                raise _refused("The API key is not valid")
-            api_key = api_key_of(row)
-            if api_key.state != "active":
-                raise _refused(
-                    "The API key is revoked"
-                    if api_key.state == "revoked"
-                    else "The API key has expired"
-                )
-            await self._write_last_use(api_key)
-        return api_key.principal, api_key.expires_at
-
     async def revoked_since(self, time: datetime) -> Sequence[str]:
         """Return the identifiers of the keys that were revoked after a time."""
         from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415 - imports Tortoise
@@ -222,33 +197,18 @@ class ApiKeys:
             rows = await ApiKeyRow.filter(revoked_at__gt=time).order_by("revoked_at").only("id")
             return [row.id for row in rows]
 
-    async def _write_last_use(self, api_key: ApiKey) -> None:
-        from tortoise.exceptions import BaseORMException  # noqa: PLC0415 - imports Tortoise
-        from tortoise.expressions import Q  # noqa: PLC0415
-
-        from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415
-
-        now = _now()
-        before = now - self._last_used_interval
-        if api_key.last_used_at is not None and api_key.last_used_at > before:
-            return
-        try:
-            # One of several processes writes it.
-            await ApiKeyRow.filter(
-                Q(last_used_at=None) | Q(last_used_at__lte=before), id=api_key.id
-            ).update(last_used_at=now)
-        except BaseORMException as error:
-            # A database that can only be read at the moment does not refuse the call.
-            logger.warning("the last use of API key %s is not written: %s", api_key.id, error)
-
-
-def _digest(key: str) -> str:
-    return sha256(key.encode("ascii")).hexdigest()
+    async def _record(self, event: str, api_key: ApiKey) -> None:
+        """Record an event in the audit log; in a transaction with its commit."""
+        details = {
+            "owner": api_key.user,
+            "name": api_key.name,
+            "scopes": api_key.scopes,
+            "expires_at": api_key.expires_at,
+        }
+        await self._database().after_commit(
+            partial(self._audit.record, event, credential_id=api_key.id, details=details)
+        )
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _refused(message: str) -> SignInRequired:
-    return SignInRequired(message, challenge={"error": "invalid_token"})

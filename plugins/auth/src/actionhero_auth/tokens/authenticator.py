@@ -65,7 +65,7 @@ class TokenAuthenticator(Authenticator):
         """Return the principal of a token; `None` for one that is no token of these issuers.
 
         Raises:
-            SignInRequired: The token is forged, expired, not yet valid, or for another audience.
+            CredentialsRefused: The token is forged, expired, or for another audience.
             ServiceUnavailable: The keys of the issuer are not available.
         """
         token = credentials.token

@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError, UnsupportedAlgorithmError
 from joserfc.jws import JWSRegistry
 
-from actionhero import Principal, SignInRequired
+from actionhero import CredentialsRefused, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -97,16 +97,16 @@ class TokenVerifier:
         """Return the principal of a token.
 
         Raises:
-            SignInRequired: It is forged, expired, not yet valid, or for another audience.
+            CredentialsRefused: It is forged, expired, not yet valid, or for another audience.
             ServiceUnavailable: The keys of the issuer are not available.
         """
         algorithm, kid = unverified.header.get("alg"), unverified.header.get("kid")
         if algorithm not in self._settings.algorithms:
-            raise refused("The token is not valid")
+            raise CredentialsRefused("The token is not valid")
         if kid is not None and not (isinstance(kid, str) and len(kid) <= MAX_KID_LENGTH):
-            raise refused("The token is not valid")
+            raise CredentialsRefused("The token is not valid")
         if not self._has_type(unverified.header):
-            raise refused("The token is not valid")
+            raise CredentialsRefused("The token is not valid")
         for key in await self._keys.find(kid, algorithm):
             try:
                 claims = jwt.decode(token, key, registry=self._registry).claims
@@ -114,13 +114,13 @@ class TokenVerifier:
             except (JoseError, ValueError, TypeError):
                 continue
         else:
-            raise refused("The token is not valid")
+            raise CredentialsRefused("The token is not valid")
         try:
             self._claims.validate(claims)
         except ExpiredTokenError:
-            raise refused("The token has expired") from None
+            raise CredentialsRefused("The token has expired", reason="expired") from None
         except JoseError:
-            raise refused("The token is not valid") from None
+            raise CredentialsRefused("The token is not valid") from None
         expires = float(min(claims["exp"], MAX_TIME)) + self._leeway_seconds
         return VerifiedToken(self._principal(token, claims), expires)
 
@@ -139,7 +139,7 @@ class TokenVerifier:
         settings = self._settings
         user = _claim(claims, settings.user_claim)
         if isinstance(user, bool) or not isinstance(user, str | int) or user == "":
-            raise refused("The token is not valid")
+            raise CredentialsRefused("The token is not valid")
         if settings.user_prefix:
             user = f"{settings.user_prefix}{user}"
         scopes = _names(claims, settings.scopes_claim) if settings.scopes_claim else None
@@ -207,8 +207,3 @@ def _names(claims: Mapping[str, Any], name: str | None) -> frozenset[str]:
     if isinstance(value, list):
         return frozenset(item for item in value if isinstance(item, str))
     return frozenset()
-
-
-def refused(message: str) -> SignInRequired:
-    """Return the error of a token, which never contains a part of it."""
-    return SignInRequired(message, challenge={"error": "invalid_token"})
