@@ -20,6 +20,7 @@ PUBLIC_MODULES: dict[str, tuple[str, ...]] = {
         "actionhero.cli",
     ),
     "actionhero-asyncapi": ("actionhero_asyncapi",),
+    "actionhero-auth": ("actionhero_auth",),
     "actionhero-channels": ("actionhero_channels",),
     "actionhero-db": ("actionhero_db",),
     "actionhero-generate": ("actionhero_generate",),

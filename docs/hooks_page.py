@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from page_parts import sentences, table
 
 from actionhero.plugins import hookspecs, pipeline_hookspecs
+from actionhero_auth import hookspecs as auth_hookspecs
 from actionhero_channels import hookspecs as channels_hookspecs
 from actionhero_db import hookspecs as db_hookspecs
 from actionhero_generate import hookspecs as generate_hookspecs
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 #: The hook specifications of each distribution, in the order of the page.
 HOOK_MODULES: dict[str, tuple[Any, ...]] = {
     "actionhero": (hookspecs, pipeline_hookspecs),
+    "actionhero-auth": (auth_hookspecs,),
     "actionhero-channels": (channels_hookspecs,),
     "actionhero-db": (db_hookspecs,),
     "actionhero-generate": (generate_hookspecs,),

@@ -259,7 +259,7 @@ def test_the_cache_is_bounded_and_expires(clock: Any) -> None:
 
 
 async def test_the_last_use_is_written_seldom(each_url: str) -> None:
-    """Once within the interval, whatever the number of calls."""
+    """Once within the interval, for any number of calls."""
     async with club(each_url, ACTIONHERO_AUTH__API_KEY_CACHE="0s") as app:
         keys = app.get(ApiKeys)
         created = await keys.create(7, "laptop", scopes=None)

@@ -85,7 +85,7 @@ async def test_a_new_key_is_fetched_at_its_first_token(issuer: Issuer, clock: Cl
 
 
 async def test_forged_tokens_cause_few_requests(issuer: Issuer, clock: Clock) -> None:
-    """Whatever their key identifiers."""
+    """For any number of key identifiers."""
     async with club(None, **issuers(issuer_settings(issuer))) as app:
         for number in range(50):
             with pytest.raises(SignInRequired):
