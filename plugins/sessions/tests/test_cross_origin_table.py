@@ -114,7 +114,7 @@ class ApiKeys(Authenticator):
     """A key of its own header, and passwords, which browsers remember."""
 
     schemes = ("key", "basic")
-    headers: ClassVar[Mapping[str, str]] = {"X-Key": "key"}
+    headers: Mapping[str, str] = {"X-Key": "key"}
 
     async def authenticate(
         self, credentials: Credentials, connection: Connection
