@@ -89,10 +89,17 @@ class RunningCommand:
 
     def wait_for(self, pattern: str) -> re.Match[str]:
         """Return the match of `pattern` as soon as stderr contains it."""
+        return self._wait_for(pattern, "stderr")
+
+    def wait_for_output(self, pattern: str) -> re.Match[str]:
+        """Return the match of `pattern` as soon as stdout contains it."""
+        return self._wait_for(pattern, "stdout")
+
+    def _wait_for(self, pattern: str, stream: str) -> re.Match[str]:
         matches: list[re.Match[str]] = []
 
         def has_match() -> bool:
-            matches[:] = re.finditer(pattern, self._text("stderr"))
+            matches[:] = re.finditer(pattern, self._text(stream))
             return bool(matches) or not any(reader.is_alive() for reader in self._readers)
 
         with self._changed:
@@ -210,8 +217,16 @@ class Place:
             self.enabled.append(plugin)
         return module
 
-    def start(self, *arguments: str, **variables: str) -> RunningCommand:
-        """Start `actionhero` in the folder; it is killed after the test if it is still running."""
+    def start(
+        self, *arguments: str, stdin_text: str | None = None, **variables: str
+    ) -> RunningCommand:
+        """Start `actionhero` in the folder; it is killed after the test if it is still running.
+
+        Args:
+            arguments: Its arguments.
+            stdin_text: The text that it reads from a pipe; `None`: nothing.
+            variables: Variables of its environment.
+        """
         inherited = ("PATH", "HOME", "TMPDIR", "COVERAGE_PROCESS_START")
         environ = {
             **{name: os.environ[name] for name in inherited if name in os.environ},
@@ -226,18 +241,23 @@ class Place:
             [*self.program, *arguments],
             cwd=self.folder,
             env=environ,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if stdin_text is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        if process.stdin is not None:
+            with process.stdin:
+                process.stdin.write((stdin_text or "").encode())
         running = RunningCommand(arguments, process)
         self._running.append(running)
         return running
 
-    def run(self, *arguments: str, **variables: str) -> CompletedCommand:
-        """Run `actionhero` in the folder until it ends."""
-        return self.start(*arguments, **variables).wait()
+    def run(
+        self, *arguments: str, stdin_text: str | None = None, **variables: str
+    ) -> CompletedCommand:
+        """Run `actionhero` in the folder until it ends; see `start`."""
+        return self.start(*arguments, stdin_text=stdin_text, **variables).wait()
 
     def close(self) -> None:
         """Kill all commands that are still running."""

@@ -11,33 +11,43 @@ from actionhero.plugins import lazy_names
 
 if TYPE_CHECKING:
     from actionhero.cli.call import ActionGroup as ActionGroup
+    from actionhero.cli.call import action_command as action_command
     from actionhero.cli.call import loaded_app as loaded_app
+    from actionhero.cli.call import unknown_action_command as unknown_action_command
     from actionhero.cli.group import CommandContext as CommandContext
     from actionhero.cli.group import CommandGroup as CommandGroup
     from actionhero.cli.group import LazyCommand as LazyCommand
     from actionhero.cli.group import SettingOption as SettingOption
     from actionhero.cli.group import main as main
+    from actionhero.cli.input_options import InputDescription as InputDescription
+    from actionhero.cli.input_options import InputKind as InputKind
+    from actionhero.cli.input_options import default_text as default_text
+    from actionhero.cli.input_options import described_options as described_options
     from actionhero.cli.operations import audited as audited
     from actionhero.cli.output import EXIT_CONFIGURATION as EXIT_CONFIGURATION
     from actionhero.cli.output import EXIT_DATA as EXIT_DATA
     from actionhero.cli.output import EXIT_FAILED as EXIT_FAILED
     from actionhero.cli.output import EXIT_UNAVAILABLE as EXIT_UNAVAILABLE
     from actionhero.cli.output import EXIT_USAGE as EXIT_USAGE
+    from actionhero.cli.output import StreamWriter as StreamWriter
     from actionhero.cli.output import configure_logs as configure_logs
     from actionhero.cli.output import exit_code as exit_code
     from actionhero.cli.output import format_option as format_option
     from actionhero.cli.output import write_error as write_error
+    from actionhero.cli.output import write_error_document as write_error_document
     from actionhero.cli.output import write_json as write_json
     from actionhero.cli.output import write_rows as write_rows
+    from actionhero.cli.output import write_value as write_value
     from actionhero.cli.standard_streams import reserve_stdout as reserve_stdout
     from actionhero.cli.start import announce as announce
     from actionhero.logs.formatters import escape as escape
+    from actionhero.plugins.command_targets import CommandTarget as CommandTarget
     from actionhero.plugins.host import load_plugins as load_plugins
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
-        ".call": ["ActionGroup", "loaded_app"],
+        ".call": ["ActionGroup", "action_command", "loaded_app", "unknown_action_command"],
         ".group": [
             "CommandContext",
             "CommandGroup",
@@ -45,6 +55,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "SettingOption",
             "main",
         ],
+        ".input_options": ["InputDescription", "InputKind", "default_text", "described_options"],
         ".operations": ["audited"],
         ".output": [
             "EXIT_CONFIGURATION",
@@ -52,15 +63,19 @@ __getattr__, __dir__, __all__ = lazy_names(
             "EXIT_FAILED",
             "EXIT_UNAVAILABLE",
             "EXIT_USAGE",
+            "StreamWriter",
             "configure_logs",
             "exit_code",
             "format_option",
             "write_error",
+            "write_error_document",
             "write_json",
             "write_rows",
+            "write_value",
         ],
         ".standard_streams": ["reserve_stdout"],
         ".start": ["announce"],
+        "actionhero.plugins.command_targets": ["CommandTarget"],
         "actionhero.logs.formatters": ["escape"],
         "actionhero.plugins.host": ["load_plugins"],
     },

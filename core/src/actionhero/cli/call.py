@@ -15,8 +15,7 @@ from actionhero.cli.output import (
     configure_logs,
     refuse_lone_surrogates,
     write_error,
-    write_json,
-    write_rows,
+    write_value,
 )
 from actionhero.cli.standard_streams import reserve_stdout
 from actionhero.errors import BootError, ConnectionTypeNotFound
@@ -30,7 +29,6 @@ from actionhero.streams import Stream
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from actionhero.action import RegisteredAction
     from actionhero.app import App
     from actionhero.call import Outcome
     from actionhero.connection import Connection
@@ -70,15 +68,16 @@ class ActionGroup(click.Group):
             return None
         app = loaded_app(ctx)
         if cmd_name in app.actions:
-            return _command(app.actions.find(cmd_name), self.handle_action)
+            action = app.actions.find(cmd_name)
+            return action_command(
+                action.name,
+                input_options(action.inputs),
+                self.handle_action,
+                description=action.description,
+                is_open=action.inputs.is_open,
+            )
         # The pipeline reports an unknown action, with the same message over every transport.
-        return click.Command(
-            cmd_name,
-            callback=lambda rest: self.handle_action(ctx, cmd_name, {}),
-            params=[click.Argument(["rest"], nargs=-1, type=click.UNPROCESSED)],
-            context_settings={"ignore_unknown_options": True},
-            add_help_option=False,
-        )
+        return unknown_action_command(cmd_name, self.handle_action)
 
 
 @click.group(cls=ActionGroup, subcommand_metavar="NAME [--FIELD VALUE]...")
@@ -127,7 +126,24 @@ def loaded_app(context: click.Context) -> App:
     return app
 
 
-def _command(action: RegisteredAction, handler: Handler) -> click.Command:
+def action_command(
+    name: str,
+    options: list[click.Parameter],
+    handler: Handler,
+    *,
+    description: str = "",
+    is_open: bool = False,
+) -> click.Command:
+    """Return the command of an action.
+
+    Args:
+        name: The name of the action.
+        options: The options of its inputs, from `described_options`.
+        handler: Receives the context of the command, the name of the action, and the values of
+            the options by input.
+        description: The description of the action.
+        is_open: Whether the action accepts inputs of any name.
+    """
 
     @click.pass_context
     def callback(context: click.Context, /, **values: Any) -> None:
@@ -137,15 +153,36 @@ def _command(action: RegisteredAction, handler: Handler) -> click.Command:
             if value is not None and value != () and name != "others"
         }
         text.update(values.get("others") or {})
-        handler(context, action.name, text)
+        handler(context, name, text)
 
     return click.Command(
-        action.name,
+        name,
         callback=callback,
-        params=input_options(action.inputs),
-        help=action.description,
-        short_help=action.summary,
-        context_settings={"ignore_unknown_options": action.inputs.is_open},
+        params=options,
+        help=description,
+        short_help=description.strip().partition("\n")[0],
+        context_settings={"ignore_unknown_options": is_open},
+    )
+
+
+def unknown_action_command(name: str, handler: Handler) -> click.Command:
+    """Return the command of an action that does not exist, with any arguments.
+
+    Args:
+        name: The name of the action.
+        handler: See `action_command`; it reports the error.
+    """
+
+    @click.pass_context
+    def callback(context: click.Context, /, rest: tuple[str, ...]) -> None:
+        handler(context, name, {})
+
+    return click.Command(
+        name,
+        callback=callback,
+        params=[click.Argument(["rest"], nargs=-1, type=click.UNPROCESSED)],
+        context_settings={"ignore_unknown_options": True},
+        add_help_option=False,
     )
 
 
@@ -169,7 +206,7 @@ def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> No
         write_error(outcome.error, request_id, outcome.stack)
     if stream is not None and (outcome.value is None or isinstance(outcome.value, Stream)):
         if stream.items:
-            _write_value(stream.items, format_)
+            write_value(stream.items, format_)
     else:
         # Before it is encoded, which replaces them.
         refuse_lone_surrogates(outcome.value)
@@ -179,7 +216,7 @@ def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> No
             # For example a file, or a redirect of the HTTP transport.
             unsupported = "This response type is not supported on the command line"
             write_error(ConnectionTypeNotFound(unsupported), request_id)
-        _write_value(value, format_)
+        write_value(value, format_)
     if stop_error is not None:
         raise stop_error
 
@@ -216,17 +253,3 @@ async def _execute(
         except BootError as error:
             stop_error = error
     return outcome, stop_error
-
-
-def _write_value(value: Any, format_: str) -> None:
-    if format_ == "json":
-        write_json(value)
-    elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
-        write_rows(value, {key: key for row in value for key in row}, "table")
-    else:
-        pairs = value.items() if isinstance(value, dict) else [("value", value)]
-        write_rows(
-            [{"name": key, "value": item} for key, item in pairs],
-            {"name": "Name", "value": "Value"},
-            "table",
-        )

@@ -23,11 +23,16 @@ if TYPE_CHECKING:
     from actionhero.app import App
     from actionhero.application import RunMode
     from actionhero.connection import Connection
+    from actionhero.plugins.command_targets import CommandTarget
     from actionhero.plugins.host import PluginHost
     from actionhero.settings.sources import Sources
 
 #: Set by the completion scripts of shells.
 COMPLETE_VARIABLE = "_ACTIONHERO_COMPLETE"
+#: Variables that select a target of commands, such as a server.
+TARGET_VARIABLES = ("ACTIONHERO_URL", "ACTIONHERO_PROFILE")
+#: The commands of core that run there.
+TARGET_COMMANDS = ("call", "actions")
 #: The owner of the commands of core.
 CORE_OWNER = "actionhero"
 
@@ -102,6 +107,18 @@ class CommandGroup(click.Group):
         self.problems: list[str] = []
         self._owners: dict[str, str] = {}
         self._current_owner = CORE_OWNER
+        #: The places other than this process where commands run; `None`: not loaded.
+        self._targets: list[CommandTarget] | None = None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options before the command; plugins have those that core does not have."""
+        try:
+            return super().parse_args(ctx, list(args))
+        except click.NoSuchOption:
+            if self._targets is not None:
+                raise
+            self._load_targets()
+            return super().parse_args(ctx, args)
 
     def add_options(self, command: str, target: str) -> None:
         """Add the options that the function at `target` returns to `command`."""
@@ -141,7 +158,27 @@ class CommandGroup(click.Group):
         if command is None or cmd_name == "start":
             self._load_plugins(ctx)
             command = super().get_command(ctx, cmd_name)
+        variable = next((name for name in TARGET_VARIABLES if os.environ.get(name)), None)
+        if variable is not None:
+            self._load_targets()
+            if not self._targets and cmd_name in TARGET_COMMANDS and not ctx.resilient_parsing:
+                from actionhero.errors import ConfigurationError  # noqa: PLC0415
+
+                # Otherwise the action would run here, and not on the server.
+                raise ConfigurationError(
+                    f"{variable} is set, but no plugin calls servers; install actionhero-remote, "
+                    "or unset the variable"
+                )
+        for target in self._targets or ():
+            target.complete(ctx)
+            if (other := target.command(ctx, cmd_name)) is not None:
+                return other
         return command
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, also those of plugins, and the commands."""
+        self._load_plugins(ctx)
+        super().format_options(ctx, formatter)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the errors of plugins, whose commands are missing from the help."""
@@ -174,11 +211,35 @@ class CommandGroup(click.Group):
             return
         self._has_plugin_commands = True
         known = len(host.problems)
+        self._add_targets(host)
         for plugin, function in host.functions("actionhero_commands"):
             self._current_owner = plugin.owner
             with reserve_stdout():
                 host.call_for_effect(plugin, "actionhero_commands", function, {"group": self})
         self.problems += host.problems[known:]
+
+    def _load_targets(self) -> None:
+        """Load the targets of installed plugins.
+
+        No settings file is read: a command that runs elsewhere does not depend on the folder.
+        """
+        if self._targets is not None:
+            return
+        from actionhero.plugins.host import load_plugins  # noqa: PLC0415
+        from actionhero.settings.sources import read_variables  # noqa: PLC0415
+
+        with reserve_stdout():
+            self._add_targets(load_plugins(read_variables()))
+
+    def _add_targets(self, host: PluginHost) -> None:
+        if self._targets is not None:
+            return
+        from actionhero.plugins.command_targets import CommandTarget  # noqa: PLC0415
+
+        self._targets = []
+        for _, target in host.collect("actionhero_command_targets", CommandTarget):
+            self._targets.append(target)
+            self.params.extend(target.options)
 
 
 class CommandContext:

@@ -116,6 +116,26 @@ def write_json(value: Any) -> None:
     click.echo(_printable(text))
 
 
+def write_value(value: Any, format_: str) -> None:
+    """Write the result of an action to stdout.
+
+    Args:
+        value: The value, in JSON types.
+        format_: `json`, or `table`: a row for each object of a list, else for each member.
+    """
+    if format_ == "json":
+        write_json(value)
+    elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+        write_rows(value, {key: key for row in value for key in row}, "table")
+    else:
+        pairs = value.items() if isinstance(value, dict) else [("value", value)]
+        write_rows(
+            [{"name": key, "value": item} for key, item in pairs],
+            {"name": "Name", "value": "Value"},
+            "table",
+        )
+
+
 def write_error(error: TypedError, request_id: str, stack: str | None = None) -> NoReturn:
     """Write the error document to stderr, and exit with the code of the error type."""
     document = error_document(
@@ -124,8 +144,13 @@ def write_error(error: TypedError, request_id: str, stack: str | None = None) ->
         request_id=request_id,
         stack=stack,
     )
-    click.echo(_printable(json.dumps(document).decode()), err=True)
+    write_error_document(document)
     sys.exit(exit_code(error.type))
+
+
+def write_error_document(document: Mapping[str, Any]) -> None:
+    """Write an error document to stderr, as a line of JSON."""
+    click.echo(_printable(json.dumps(document).decode()), err=True)
 
 
 def exit_code(type_: ErrorType) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from actionhero.application import Application
     from actionhero.health import Diagnosis
     from actionhero.initializer import Initializer
+    from actionhero.plugins.command_targets import CommandTarget
     from actionhero.server import Server, Supervisor
     from actionhero.settings import Settings
 
@@ -310,5 +311,29 @@ def actionhero_commands(group: click.Group) -> None:
             group.add_command(
                 LazyCommand("routes", "actionhero_web.commands:routes", "List the HTTP routes.")
             )
+        ```
+    """
+
+
+@hookspec
+def actionhero_command_targets() -> Sequence[CommandTarget] | None:
+    """Places other than this process where commands of core run, such as a server.
+
+    Called if there is an option before the command that core does not have, if a variable such as
+    `ACTIONHERO_URL` is set, and by `--help`: import nothing heavy.
+
+    Returns:
+        Targets: their options, and the commands that replace those of core.
+
+    Order:
+        The order of registration. The first target that is selected runs the command.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_command_targets():
+            from actionhero_remote.target import server_target
+
+            return [server_target()]
         ```
     """

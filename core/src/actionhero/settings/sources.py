@@ -38,6 +38,9 @@ PREFIX: Final = "ACTIONHERO_"
 PROCESS_VARIABLES: Final[Mapping[str, str]] = {
     ENVIRONMENT_VARIABLE: "the environment: development (default), test or production",
     "ACTIONHERO_TRACE_HOOKS": "print every hook call, its implementations and results",
+    "ACTIONHERO_URL": "the server on which `actionhero call` runs, with actionhero-remote",
+    "ACTIONHERO_TOKEN": "the token for that server",
+    "ACTIONHERO_PROFILE": "the profile of that server, as `actionhero login` stores it",
 }
 
 #: The variables that Kubernetes and Docker links set in each container for a service with a name
@@ -176,6 +179,19 @@ def read_sources(
         environ={name: Variable(text) for name, text in environ.items()},
         command_line=command_line or {},
     )
+
+
+def read_variables(environ: Mapping[str, str] | None = None) -> Sources:
+    """Return the variables of the environment alone, without any file.
+
+    Args:
+        environ: The environment variables. Defaults to those of the process.
+    """
+    environ = os.environ if environ is None else environ
+    variables = {name: Variable(text) for name, text in environ.items()}
+    # The application is in the folder, too.
+    variables.pop("ACTIONHERO_APP__PACKAGE", None)
+    return Sources(root=Path().absolute(), environment="development", environ=variables)
 
 
 def split_list(text: str) -> list[str]:
