@@ -88,6 +88,7 @@ COMMANDS = {
     ),
     "actionhero-generate": ("new", "generate"),
     "actionhero-openapi": ("openapi",),
+    "actionhero-remote": ("login", "logout", "profiles"),
     "actionhero-tasks": (
         "worker",
         "scheduler",

@@ -133,6 +133,10 @@ class RequestParts:
         schema: Schema = {"type": "string"} if declared is None else text_schema(dict(declared))
         is_required = location == "path" or (field is not None and field.required)
         parameter: dict[str, Any] = {"in": location, "name": name, "required": is_required}
+        own_name = field.name if field is not None else input_name
+        if name != own_name:
+            # The name of a header, or that of another operation at the same path.
+            parameter["x-input"] = own_name
         if "description" in schema:
             parameter["description"] = schema.pop("description")
         if schema.get("deprecated"):
