@@ -98,7 +98,7 @@ def test_a_refused_token_does_not_appear_in_errors(far: Far) -> None:
 
 
 def test_a_profile_is_stored_in_a_file_that_only_its_user_can_read(far: Far) -> None:
-    """Without a keyring; whatever the mask of new files is."""
+    """Without a keyring, and independent of the mask of new files."""
     login = far.run("login", "home", "--url", far.url, stdin_text=f"{TOKEN}\n")
     listing = far.run("profiles", "--format", "json")
     call = far.run("--profile", "home", "call", "book:guarded")

@@ -111,7 +111,7 @@ def test_a_remote_call_is_like_a_local_call(
 def test_every_error_type_has_the_exit_code_of_a_local_call(
     outcomes: dict[tuple[str, ...], tuple[Any, Any]], arguments: tuple[str, ...]
 ) -> None:
-    """Whatever its status is over HTTP."""
+    """Independent of its status over HTTP."""
     remote, local = outcomes[arguments]
 
     assert local[0] != 0
