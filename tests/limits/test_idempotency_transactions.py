@@ -142,8 +142,8 @@ def body_of(outcome: Outcome) -> Any:
 
 async def keys_of(app: RunningApp) -> list[str]:
     """Return the idempotency keys in Redis."""
-    keys: list[str] = await app.get(RedisClients).client.keys("*idempotency*")
-    return keys
+    keys: Any = await app.get(RedisClients).client.keys("*idempotency*")
+    return list(map(str, keys))
 
 
 async def outbox_of(app: RunningApp) -> int:
@@ -178,6 +178,15 @@ async def test_a_call_runs_once(app: RunningApp) -> None:
     assert isinstance(outbox, DatabaseOutbox)
     await outbox.flush()
     assert await outbox_of(app) == 0
+
+
+async def test_fifty_calls_at_once_have_one_row(app: RunningApp) -> None:
+    """The first of them; the others get a conflict, or its value."""
+    outcomes = await asyncio.gather(*(buy(app) for _ in range(50)))
+
+    assert {type(outcome.error) for outcome in outcomes if not outcome.ok} <= {Conflict}
+    assert {outcome.body for outcome in outcomes if outcome.ok} == {b'{"id":1}'}
+    assert await app.call("purchases") == ["tea"]
 
 
 async def test_a_process_that_dies_after_the_commit(app: RunningApp) -> None:

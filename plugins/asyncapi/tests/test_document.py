@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import pytest
 from plugins.asyncapi.tests.conftest import ACTIONS, CHANNELS, PLUGINS, Document, RemarkAdd, Room
 
-from actionhero import Action, PluginError
+from actionhero import Action, Middleware, PluginError, RequestHeader
 from actionhero_asyncapi import AsyncApiDocument, breaking_changes
 from actionhero_channels import Channel
 from actionhero_openapi.document import openapi_document
@@ -173,6 +173,39 @@ def test_schemas_are_those_of_the_openapi_document(load_app: Callable[..., App])
     assert {"Error", "Remark"} <= schemas.keys() & others.keys()
     for name in schemas.keys() & others.keys():
         assert schemas[name] == others[name]
+
+
+class Keyed(Middleware):
+    """Middleware that reads the idempotency key."""
+
+    def __init__(self, *, required: bool) -> None:
+        header = RequestHeader("Idempotency-Key", "Identifies the call.", required=required)
+        self.request_headers = (header, RequestHeader("X-Other", "Over HTTP only."))
+
+
+def test_the_request_of_an_action_has_its_idempotency_key(document_of: DocumentOf) -> None:
+    """Other headers have no field in the message."""
+
+    class Pay(Action):
+        name = "pay"
+        websocket = True
+        middleware = [Keyed(required=True)]
+
+        async def run(self) -> int:
+            return 1
+
+    class Refund(Pay):
+        name = "refund"
+        middleware = [Keyed(required=False)]
+
+    messages = document_of(Pay, Refund)["components"]["messages"]
+
+    pay, refund = messages["pay_request"]["payload"], messages["refund_request"]["payload"]
+    key = {"type": "string", "description": "Identifies the call."}
+    assert pay["properties"]["idempotencyKey"] == refund["properties"]["idempotencyKey"] == key
+    assert pay["required"] == ["messageType", "action", "idempotencyKey"]
+    assert refund["required"] == ["messageType", "action"]
+    assert "Other" not in str(pay)
 
 
 def test_additions_rename_nothing(document_of: DocumentOf) -> None:

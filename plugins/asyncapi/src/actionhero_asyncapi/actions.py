@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import File, Stream
-from actionhero.transport import members, parts
+from actionhero.transport import IDEMPOTENCY_KEY, members, parts
 from actionhero_asyncapi.messages import (
     MESSAGE_ID,
     Schema,
@@ -55,6 +55,12 @@ class ActionMessages:
             payload["properties"]["params"] = inputs
             if any(field.required for field in action.inputs.fields):
                 payload["required"].append("params")
+        for item in action.middleware:
+            for header in getattr(item, "request_headers", ()):
+                if header.name == IDEMPOTENCY_KEY:
+                    key = {"type": "string", "description": header.description}
+                    payload["properties"]["idempotencyKey"] = key
+                    payload["required"] += ["idempotencyKey"] if header.required else []
         built = message(
             f"{identifier(action.name)}_request",
             action.description.partition("\n")[0] or action.name,
