@@ -35,7 +35,9 @@ class RecordingConnection(Connection):
         super().__init__("test")
         self.reports: list[tuple[float, float | None]] = []
 
-    def progress(self, done: float, total: float | None = None) -> None:
+    def progress(
+        self, done: float, total: float | None = None, message: str | None = None
+    ) -> None:
         self.reports.append((done, total))
 
 

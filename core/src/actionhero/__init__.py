@@ -23,6 +23,7 @@ __version__ = VERSION
 if TYPE_CHECKING:
     from actionhero.action import Action as Action
     from actionhero.action_attributes import ActionAttribute as ActionAttribute
+    from actionhero.answer import Answer as Answer
     from actionhero.app import App as App
     from actionhero.application import Application as Application
     from actionhero.application import RunMode as RunMode
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from actionhero.errors import CredentialsRefused as CredentialsRefused
     from actionhero.errors import ErrorType as ErrorType
     from actionhero.errors import Forbidden as Forbidden
+    from actionhero.errors import InputRequired as InputRequired
     from actionhero.errors import InvalidCredentials as InvalidCredentials
     from actionhero.errors import InvalidInput as InvalidInput
     from actionhero.errors import LifecycleError as LifecycleError
@@ -97,6 +99,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         ".action": ["Action"],
         ".action_attributes": ["ActionAttribute"],
+        ".answer": ["Answer"],
         ".app": ["App"],
         ".application": ["Application", "RunMode"],
         ".audit.event": ["AuditEvent"],
@@ -115,6 +118,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "CredentialsRefused",
             "ErrorType",
             "Forbidden",
+            "InputRequired",
             "InvalidCredentials",
             "InvalidInput",
             "LifecycleError",

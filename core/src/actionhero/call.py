@@ -11,6 +11,7 @@ from actionhero.identity.session import Session
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Mapping
 
+    from actionhero.answer import Answer
     from actionhero.connection import Connection
     from actionhero.errors import TypedError
     from actionhero.streams import Event
@@ -20,6 +21,7 @@ Input_contra = TypeVar("Input_contra", contravariant=True)
 Output_co = TypeVar("Output_co", covariant=True)
 Input = TypeVar("Input")
 Result = TypeVar("Result")
+Value = TypeVar("Value")
 
 
 class ActionOfInputsAndCall(Protocol[Input_contra, Output_co]):
@@ -242,14 +244,37 @@ class Call:
         outcome = await self._runner.nested(self, action, inputs)
         return outcome.unwrap()
 
-    def progress(self, done: float, total: float | None = None) -> None:
+    def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Report the progress of this call. Only some transports use it, such as the job queue.
 
         Args:
             done: The amount of work that is done.
             total: The total amount of work; `None` if unknown.
+            message: A description of the present step, for transports that show one.
         """
-        self.connection.progress(done, total)
+        self.connection.progress(done, total, message)
+
+    async def ask(
+        self, question: str, type_: type[Value], *, key: str | None = None
+    ) -> Answer[Value]:
+        """Ask the user of this call a question, in the middle of the call.
+
+        Some clients run the call again from its beginning with the answer, so ask before the
+        action changes anything.
+
+        Args:
+            question: The question, for a person.
+            type_: A model of the answer, whose fields are texts, numbers, booleans, enumerations
+                or lists of these.
+            key: The name of the question in this call; by default its position.
+
+        Returns:
+            The answer; the user may decline it.
+
+        Raises:
+            ConnectionTypeNotFound: The transport, or its client, cannot ask.
+        """
+        return await self.connection.ask(question, type_, key=key)
 
     def __repr__(self) -> str:
         return f"<Call of {self.action.name!r} by {self.connection!r}>"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final
 
+from actionhero.errors import ConnectionTypeNotFound
 from actionhero.identifier import new_identifier
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
+    from actionhero.answer import Answer
     from actionhero.identity.principal import Credentials, Principal
     from actionhero.identity.session import Session
 
@@ -109,13 +111,25 @@ class Connection:
         """
         self.response_headers = (*(self.response_headers or ()), (name, value))
 
-    def progress(self, done: float, total: float | None = None) -> None:
+    def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Report the progress of a call; see `Call.progress`. Transports may override this.
 
         Args:
             done: The amount of work that is done.
             total: The total amount of work; `None` if unknown.
+            message: A description of the present step.
         """
+
+    async def ask(self, question: str, type_: Any, *, key: str | None = None) -> Answer[Any]:
+        """Ask the user of a call a question; see `Call.ask`. Transports may override this.
+
+        Raises:
+            ConnectionTypeNotFound: The transport cannot ask.
+        """
+        raise ConnectionTypeNotFound(
+            f"This action asks the user a question, which the transport {self.transport!r} "
+            "does not support"
+        )
 
     def session_saved(self, session: Session) -> None:
         """Handle the end of a call that has changed the session. Transports may override this.

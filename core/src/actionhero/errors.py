@@ -41,6 +41,7 @@ class ErrorType(StrEnum):
     CREDENTIALS = "CONNECTION_ACTION_CREDENTIALS"
     FORBIDDEN = "CONNECTION_ACTION_FORBIDDEN"
     CONNECTION_TYPE_NOT_FOUND = "CONNECTION_TYPE_NOT_FOUND"
+    INPUT_REQUIRED = "CONNECTION_ACTION_INPUT_REQUIRED"
     NOT_SUBSCRIBED = "CONNECTION_NOT_SUBSCRIBED"
     CHANNEL_AUTHORIZATION = "CONNECTION_CHANNEL_AUTHORIZATION"
     CHANNEL_VALIDATION = "CONNECTION_CHANNEL_VALIDATION"
@@ -217,6 +218,12 @@ class ConnectionTypeNotFound(TypedError):
     """Raised when the transport does not support the type of a result."""
 
     default_type = ErrorType.CONNECTION_TYPE_NOT_FOUND
+
+
+class InputRequired(TypedError):
+    """Raised by `Call.ask` on a transport that runs the call again with the answer."""
+
+    default_type = ErrorType.INPUT_REQUIRED
 
 
 class MethodNotAllowed(TypedError):

@@ -49,15 +49,21 @@ class JsonPayload:
 
 
 class ParsedPayload:
-    """A JSON object that the transport has parsed, as a part of a message."""
+    """A JSON object that the transport has parsed, as a part of a message.
 
-    __slots__ = ("values",)
+    Args:
+        values: The object.
+        refuse_unknown: Whether undeclared names are an error.
+    """
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    __slots__ = ("refuse_unknown", "values")
+
+    def __init__(self, values: Mapping[str, Any], *, refuse_unknown: bool = False) -> None:
         self.values = values
+        self.refuse_unknown = refuse_unknown
 
     def parse(self, schema: InputSchema) -> Any:
-        return schema.from_parsed(self.values)
+        return schema.from_parsed(self.values, refuse_unknown=self.refuse_unknown)
 
     def preview(self) -> Mapping[str, Any]:
         return self.values
@@ -68,15 +74,17 @@ class TextPayload:
 
     Args:
         text: All values of each name, in order.
+        refuse_unknown: Whether undeclared names are an error.
     """
 
-    __slots__ = ("text",)
+    __slots__ = ("refuse_unknown", "text")
 
-    def __init__(self, text: Mapping[str, Sequence[Any]]) -> None:
+    def __init__(self, text: Mapping[str, Sequence[Any]], *, refuse_unknown: bool = False) -> None:
         self.text = text
+        self.refuse_unknown = refuse_unknown
 
     def parse(self, schema: InputSchema) -> Any:
-        return schema.from_text(self.text)
+        return schema.from_text(self.text, refuse_unknown=self.refuse_unknown)
 
     def preview(self) -> Mapping[str, Any]:
         return {

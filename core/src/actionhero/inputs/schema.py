@@ -95,48 +95,63 @@ class InputSchema(InputFields):
                 return self._from_object(values)
         raise self._errors.from_validation(details, values)
 
-    def from_parsed(self, values: Mapping[str, Any]) -> Any:
+    def from_parsed(self, values: Mapping[str, Any], *, refuse_unknown: bool = False) -> Any:
         """Validate an object that was parsed from JSON, as strictly as `from_json`.
 
         Args:
             values: The result of `json.loads`.
+            refuse_unknown: Whether undeclared names are an error.
 
         Raises:
             InvalidInput: The object is invalid; `problems` lists all errors.
         """
-        self._refuse_unsupported(values)
-        return self._from_object(values)
+        problems = self._errors.unknown_names(values) if refuse_unknown else []
+        self._refuse_unsupported(values, problems)
+        return self._from_object(values, problems)
 
-    def _from_object(self, values: Mapping[str, Any]) -> Any:
+    def _from_object(
+        self, values: Mapping[str, Any], other_problems: Sequence[Problem] = ()
+    ) -> Any:
         try:
             if self._is_native:
-                return self._validate_python(values, strict=True)
-            # A date, for example, is a string in JSON, and only a date in strict Python.
-            return self._validate_json(json.dumps(values), strict=True)
+                inputs = self._validate_python(values, strict=True)
+            else:
+                # A date, for example, is a string in JSON, and only a date in strict Python.
+                inputs = self._validate_json(json.dumps(values), strict=True)
         except ValidationError as error:
             details = details_of(error)
+        else:
+            if other_problems:
+                raise self._errors.invalid(list(other_problems), values)
+            return inputs
         if convert_integers(details, copy := deepcopy(values)):
-            return self._from_object(copy)
-        raise self._errors.from_validation(details, values)
+            return self._from_object(copy, other_problems)
+        raise self._errors.from_validation(details, values, list(other_problems))
 
-    def from_text(self, text: Mapping[str, Sequence[Any]]) -> Any:
+    def from_text(self, text: Mapping[str, Sequence[Any]], *, refuse_unknown: bool = False) -> Any:
         """Validate texts of a path, a query, a form or a command line.
 
         Args:
             text: All values of each name, in order. A list gets all of them, other fields the
                 last one. Values that are not text, such as files, are not changed.
+            refuse_unknown: Whether undeclared names are an error.
 
         Raises:
             InvalidInput: A text cannot be converted to the type of its field.
         """
-        return self._from_texts(self._reader.values(text))
+        problems = self._errors.unknown_names(text) if refuse_unknown else []
+        return self._from_texts(self._reader.values(text), problems)
 
-    def _from_texts(self, values: dict[str, Any]) -> Any:
-        self._refuse_unsupported(values)
+    def _from_texts(self, values: dict[str, Any], problems: list[Problem] | None = None) -> Any:
+        problems = problems or []
+        self._refuse_unsupported(values, problems)
         try:
-            return self._text_validator.validate(values)
+            inputs = self._text_validator.validate(values)
         except ValidationError as error:
-            raise self._errors.from_validation(details_of(error), values) from None
+            raise self._errors.from_validation(details_of(error), values, problems) from None
+        if problems:
+            raise self._errors.invalid(problems, values)
+        return inputs
 
     def from_values(self, values: Mapping[str, Any], *, refuse_unknown: bool) -> Any:
         """Validate Python values, with pydantic's conversions.
@@ -201,7 +216,11 @@ class InputSchema(InputFields):
 
     def json_schema(self, *, ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
         """Return the JSON Schema (2020-12) of the payload, before conversions."""
-        return self._adapter.json_schema(mode="validation", ref_template=ref_template)
+        schema = self._adapter.json_schema(mode="validation", ref_template=ref_template)
+        if self.type is Inputs:
+            # An action without inputs; this is the description of the base class.
+            schema.pop("description", None)
+        return schema
 
     @cached_property
     def _text_validator(self) -> TextValidator:

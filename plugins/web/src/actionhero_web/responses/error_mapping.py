@@ -57,6 +57,7 @@ ERROR_MAPPINGS: Final[dict[ErrorType, ErrorMapping]] = {
     _E.CREDENTIALS: ErrorMapping("Invalid credentials", 401, 500, _E.ACTION_RUN),
     _E.FORBIDDEN: ErrorMapping("Forbidden", 403, 403, _E.CHANNEL_AUTHORIZATION),
     _E.CONNECTION_TYPE_NOT_FOUND: ErrorMapping("Not for this kind of connection", 406, 406),
+    _E.INPUT_REQUIRED: ErrorMapping("Input required", 406, 406, _E.CONNECTION_TYPE_NOT_FOUND),
     _E.NOT_SUBSCRIBED: ErrorMapping("Not subscribed", 409, 406),
     _E.CHANNEL_AUTHORIZATION: ErrorMapping("Channel refused", 403, 403),
     _E.CHANNEL_VALIDATION: ErrorMapping("Invalid channel", 422, 400),
