@@ -157,9 +157,9 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def contract(session: nox.Session) -> None:
-    """Check the API documents with linters and client generators of others, from npm."""
+    """Check API documents and the endpoint of agents with tools of others, from npm."""
     install(session, *PACKAGES, groups=("test", "workspace"))
-    session.run("pytest", "-m", "contract", "tests/contract", *session.posargs)
+    session.run("pytest", "-m", "contract", "tests/contract", "tests/conformance", *session.posargs)
 
 
 @nox.session

@@ -25,6 +25,7 @@ PUBLIC_MODULES: dict[str, tuple[str, ...]] = {
     "actionhero-db": ("actionhero_db",),
     "actionhero-generate": ("actionhero_generate",),
     "actionhero-limits": ("actionhero_limits",),
+    "actionhero-mcp": ("actionhero_mcp",),
     "actionhero-openapi": ("actionhero_openapi",),
     "actionhero-redis": ("actionhero_redis",),
     "actionhero-sessions": ("actionhero_sessions",),
@@ -38,6 +39,7 @@ PUBLIC_MODULES: dict[str, tuple[str, ...]] = {
 API: dict[str, tuple[str, ...]] = {
     "Actions": (
         "Action",
+        "Answer",
         "Call",
         "Cookie",
         "Encoded",

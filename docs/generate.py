@@ -25,6 +25,7 @@ from actionhero_channels.settings import ChannelsSettings
 from actionhero_chat.settings import ChatSettings
 from actionhero_db.settings import DbSettings
 from actionhero_limits.settings import LimitsSettings
+from actionhero_mcp.settings import McpSettings
 from actionhero_openapi.settings import OpenApiSettings
 from actionhero_redis.settings import RedisSettings
 from actionhero_sessions.settings import SessionsSettings
@@ -48,6 +49,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "actionhero-chat": (ChatSettings,),
     "actionhero-db": (DbSettings,),
     "actionhero-limits": (LimitsSettings,),
+    "actionhero-mcp": (McpSettings,),
     "actionhero-openapi": (OpenApiSettings,),
     "actionhero-redis": (RedisSettings,),
     "actionhero-sessions": (SessionsSettings,),

@@ -261,6 +261,7 @@ ALLOWED: list[Allowed] = [
         ("core/src/actionhero/connection.py",),
     ),
     Allowed(r"\bsignal\.Signals\b", "the signals of the standard library"),
+    Allowed(r"\braw=peer\b", "the transport's own object of a call over MCP", ("plugins/mcp/",)),
     Allowed(r"\braw=claim\b", "the transport's own object of a job", (TASKS,)),
     Allowed(r"\bPerson\.raw\(", "a method of Tortoise ORM", ("plugins/db/tests/",)),
     Allowed(r"\.raw\(|\bdef raw\(", "sends the bytes of a request as they are", (WEB + "tests/",)),

@@ -60,11 +60,11 @@ def test_example_of_a_hook_is_registered(name: str) -> None:
     example = Plugin("example", "", implementation=implementation)
     specifying = [
         Plugin(short, "", implementation=importlib.import_module(f"actionhero_{short}.plugin"))
-        for short in ("auth", "channels", "db", "generate", "tasks", "web", "websocket")
+        for short in ("auth", "channels", "db", "generate", "mcp", "tasks", "web", "websocket")
         if f"{name}_".startswith(f"actionhero_{short}_")
         or (short == "generate" and name == "actionhero_generators")
-        # The websocket plugin implements hooks of the web plugin.
-        or (short == "web" and name.startswith("actionhero_websocket_"))
+        # These plugins implement hooks of the web plugin.
+        or (short == "web" and name.startswith(("actionhero_mcp_", "actionhero_websocket_")))
     ]
     host = PluginHost()
 

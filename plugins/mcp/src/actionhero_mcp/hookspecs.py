@@ -1,0 +1,67 @@
+"""The hooks for plugins that extend the endpoint for agents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from actionhero import Application, Principal
+
+hookspec = pluggy.HookspecMarker("actionhero")
+
+
+@hookspec
+def actionhero_mcp_visible(
+    app: Application,
+) -> Sequence[Callable[[Principal | None, Any], bool]] | None:
+    """Functions that hide tools, resources and prompts from lists.
+
+    Called once, when the endpoint is created. Hidden actions can still be called, if their
+    requirements are met. With any such function, clients keep lists for one caller only.
+
+    Args:
+        app: The application.
+
+    Returns:
+        Functions of the principal, which is `None` without credentials, and of the registered
+        action, that return whether the action is listed.
+
+    Order:
+        Plugins in the order of their registration. All functions must agree.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_mcp_visible():
+            return [lambda principal, action: not action.name.startswith("admin:")]
+        ```
+    """
+
+
+@hookspec
+def actionhero_mcp_challenge(app: Application) -> Sequence[tuple[str, str]] | None:
+    """Parameters of `WWW-Authenticate`, which tell clients how to get credentials.
+
+    Called once, when the endpoint is created. Authenticators identify the callers; see
+    `actionhero_authenticators`.
+
+    Args:
+        app: The application.
+
+    Returns:
+        Names and values, such as `("resource_metadata", url)` (RFC 9728 §5.1).
+
+    Order:
+        Plugins in the order of their registration. Later values of one name take precedence.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_mcp_challenge(app):
+            return [("resource_metadata", f"{url}/.well-known/oauth-protected-resource")]
+        ```
+    """

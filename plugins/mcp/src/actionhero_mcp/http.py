@@ -1,0 +1,153 @@
+"""`McpEndpoint`: Streamable HTTP, the endpoint for agents in the HTTP server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+
+from actionhero import RequestTooLarge
+from actionhero_mcp.challenges import Challenge, header_of
+from actionhero_mcp.gate import Admitted, Gate, Refused
+from actionhero_mcp.handshake import SESSION, create_session_id
+from actionhero_mcp.jsonrpc import (
+    Request,
+    Response,
+    RpcError,
+    error_bytes,
+    parse,
+    result_bytes,
+)
+from actionhero_mcp.revisions import INVALID_REQUEST
+from actionhero_mcp.service import service_for
+from actionhero_mcp.settings import McpSettings
+from actionhero_mcp.signing import signer_for
+from actionhero_mcp.sse import HttpSink
+from actionhero_mcp.versions import PeerReader
+from actionhero_web import WebSettings
+
+if TYPE_CHECKING:
+    from actionhero import Application
+    from actionhero_mcp.connection import McpConnection
+    from actionhero_mcp.peer import Peer
+
+_JSON: Final = "application/json"
+
+
+class McpEndpoint:
+    """Answers the HTTP requests of clients.
+
+    Args:
+        app: The application.
+    """
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self._settings = settings = app.get(McpSettings)
+        self._service = service_for(app)
+        self._gate = Gate(app)
+        self._peers = PeerReader(settings, self._service.catalog, lambda: signer_for(app))
+        self._heartbeat_seconds = app.get(WebSettings).stream_heartbeat.total_seconds()
+        self._stream_seconds = settings.stream_after.total_seconds()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Return the response to a request."""
+        headers = self._gate.headers(request)
+        try:
+            with await self._gate.admit(request) as admitted:
+                body = await self._read(request)
+                return await self._respond(request, admitted, body, headers)
+        except Refused as refused:
+            return _error_response(refused.error, headers | dict(refused.error.headers), None)
+
+    async def _read(self, request: web.Request) -> bytes:
+        try:
+            body = await request.read()
+        except RequestTooLarge as error:
+            raise Refused(RpcError(INVALID_REQUEST, error.message, status=413)) from error
+        if len(body) > self._settings.body_limit_bytes:
+            message = f"The message is larger than {self._settings.body_limit_bytes} bytes"
+            raise Refused(RpcError(INVALID_REQUEST, message, status=413))
+        return body
+
+    async def _respond(
+        self, request: web.Request, admitted: Admitted, body: bytes, headers: dict[str, str]
+    ) -> web.StreamResponse:
+        """Return the response to the message in a body."""
+        try:
+            message = parse(body)
+        except RpcError as error:
+            return _error_response(error, headers, None)
+        id = message.id
+        if isinstance(message, Response):
+            peer = self._peers.peer_of_response(request.headers, admitted.caller)
+            if peer is None:
+                refusal = RpcError(INVALID_REQUEST, "Invalid request: it is a response")
+                return _error_response(refusal, headers, None)
+            self._service.server_requests.respond(message)
+            return web.Response(status=202, headers=headers)
+        try:
+            peer = self._peers.peer_of(message, request.headers, admitted.caller)
+        except RpcError as error:
+            return _error_response(error, headers, id)
+        if message.id is None:
+            self._service.notify(message, peer, admitted.caller)
+            return web.Response(status=202, headers=headers)
+        if message.method == "initialize" and not peer.revision.is_modern:
+            ttl_seconds = self._settings.session_ttl.total_seconds()
+            headers[SESSION] = create_session_id(
+                signer_for(self._app), peer, admitted.caller, ttl_seconds
+            )
+        return await self._call(request, message, peer, admitted, headers)
+
+    async def _call(
+        self,
+        request: web.Request,
+        message: Request,
+        peer: Peer,
+        admitted: Admitted,
+        headers: dict[str, str],
+    ) -> web.StreamResponse:
+        sink = HttpSink(request, self._service.server_requests, headers, self._heartbeat_seconds)
+        connection = self._service.connect(peer, sink, admitted.remote, admitted.principal)
+        connection.request_id = admitted.request_id
+        connection.can_challenge = self._gate.reads_credentials
+        sink.start_after(self._stream_seconds)
+        assert message.id is not None  # noqa: S101 - the caller has answered notifications
+        error: RpcError | None = None
+        try:
+            try:
+                result = await self._service.call(message, connection, admitted.caller)
+                answer = result_bytes(message.id, result)
+            except RpcError as raised:
+                error = self._challenged(raised, connection)
+                answer = error_bytes(message.id, error)
+            if sink.started:
+                return await sink.finish(answer)
+        finally:
+            sink.close()
+        if error is not None:
+            return _error_response(error, headers, message.id, peer)
+        return web.Response(body=answer, content_type=_JSON, headers=headers)
+
+    def _challenged(self, error: RpcError, connection: McpConnection) -> RpcError:
+        """Return an error with the header that tells which credentials are needed."""
+        if isinstance(error, Challenge):
+            parameters = self._gate.challenge(error.parameters)
+            error.headers = (("WWW-Authenticate", header_of(parameters)),)
+        return error
+
+
+def _error_response(
+    error: RpcError, headers: dict[str, str], id: Any, peer: Peer | None = None
+) -> web.Response:
+    status = error.status
+    if peer is not None and not peer.revision.is_modern and status not in {401, 403}:
+        # Older clients discard the body of another status.
+        status = 200
+    return web.Response(
+        status=status,
+        body=error_bytes(id, error),
+        content_type=_JSON,
+        headers={**headers, **dict(error.headers)},
+    )

@@ -1,0 +1,71 @@
+"""The plugin `mcp`: its hook implementations. Start reading here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from actionhero import hookimpl
+
+if TYPE_CHECKING:
+    import click
+    from aiohttp import web
+
+    from actionhero import Application, Middleware, Server, Settings
+
+
+@hookimpl
+def actionhero_hookspecs() -> list[object]:
+    from actionhero_mcp import hookspecs
+
+    return [hookspecs]
+
+
+@hookimpl
+def actionhero_settings() -> list[type[Settings]]:
+    from actionhero_mcp.settings import McpSettings
+
+    return [McpSettings]
+
+
+@hookimpl
+def actionhero_middleware() -> list[Middleware]:
+    from actionhero_mcp.scopes import DeclaredScopes
+
+    return [DeclaredScopes()]
+
+
+@hookimpl
+def actionhero_validate(app: Application) -> list[str]:
+    from actionhero_mcp.validation import validate
+
+    return validate(app)
+
+
+@hookimpl
+def actionhero_servers(app: Application) -> list[Server]:
+    from actionhero_mcp.server import McpServer
+
+    return [McpServer(app)]
+
+
+@hookimpl
+def actionhero_web_routes(app: Application) -> list[web.AbstractRouteDef]:
+    from actionhero_mcp.server import routes_for
+
+    return routes_for(app)
+
+
+@hookimpl
+def actionhero_doctor_checks(app: Application) -> list[Any]:
+    from actionhero_mcp.warnings import diagnose
+
+    return diagnose(app)
+
+
+@hookimpl
+def actionhero_commands(group: click.Group) -> None:
+    from actionhero.cli import LazyCommand
+
+    group.add_command(
+        LazyCommand("mcp", "actionhero_mcp.commands:mcp", "Serve, list and call tools of agents.")
+    )

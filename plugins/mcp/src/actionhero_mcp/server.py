@@ -1,0 +1,49 @@
+"""`McpServer`: the shutdown of streams, and the route of the endpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from actionhero import Server
+from actionhero_mcp.catalog import catalog_for
+from actionhero_mcp.service import service_for
+from actionhero_mcp.settings import McpSettings
+
+if TYPE_CHECKING:
+    from actionhero import Application
+
+
+class McpServer(Server):
+    """The shutdown of the streams of agents, whose requests the HTTP server accepts.
+
+    Args:
+        app: The application.
+    """
+
+    name = "mcp"
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    async def start(self, app: Application) -> None:
+        """Do nothing: the HTTP server accepts requests."""
+
+    async def finish(self) -> None:
+        """End the streams of notifications. Clients that return find the next server process."""
+        service_for(self._app).dispatcher.subscriptions.end_all()
+
+    async def close(self) -> None:
+        """Stop watching for credentials that are revoked."""
+        await service_for(self._app).dispatcher.subscriptions.stop()
+
+
+def routes_for(app: Application) -> list[web.AbstractRouteDef]:
+    """Return the route of the endpoint; none if nothing is offered."""
+    from actionhero_mcp.http import McpEndpoint
+
+    if catalog_for(app).is_empty:
+        return []
+    endpoint = McpEndpoint(app)
+    return [web.route("*", app.get(McpSettings).path, endpoint.handle)]

@@ -1,0 +1,110 @@
+"""`McpService`: the parts that all transports of the protocol share in a process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from actionhero_mcp.catalog import catalog_for
+from actionhero_mcp.connection import McpConnection
+from actionhero_mcp.dispatcher import Dispatcher
+from actionhero_mcp.jsonrpc import RpcError
+from actionhero_mcp.results import internal_error
+from actionhero_mcp.revisions import INTERNAL_ERROR
+from actionhero_mcp.server_requests import ServerRequests
+from actionhero_mcp.settings import McpSettings
+
+if TYPE_CHECKING:
+    from actionhero import Application, Principal
+    from actionhero_mcp.catalog import Catalog
+    from actionhero_mcp.jsonrpc import Request
+    from actionhero_mcp.peer import Peer
+    from actionhero_mcp.sink import MessageSink
+
+logger = logging.getLogger("actionhero.mcp")
+
+
+class McpService:
+    """Calls for clients, and their cancellation.
+
+    Args:
+        app: The application.
+        catalog: Its tools, resources and prompts.
+    """
+
+    def __init__(self, app: Application, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.dispatcher = Dispatcher(app, catalog)
+        settings = app.get(McpSettings)
+        self.server_requests = ServerRequests(settings.answer_timeout.total_seconds())
+        #: The calls that a notification can cancel, by caller, session and id.
+        self._calls: dict[tuple[str, str, object], asyncio.Task[bytes]] = {}
+
+    def connect(
+        self, peer: Peer, sink: MessageSink, remote: str | None, principal: Principal | None
+    ) -> McpConnection:
+        """Return the connection of a request."""
+        connection = McpConnection(peer, sink, remote)
+        connection.principal = principal
+        return connection
+
+    async def call(self, request: Request, connection: McpConnection, caller: str) -> bytes:
+        """Return the result of a request that a notification can cancel, if it has a session.
+
+        Raises:
+            RpcError: The response is an error.
+        """
+        session_id = connection.peer.session_id
+        if session_id is None:
+            return await self.dispatch(request, connection)
+        return await self._cancellable(request, connection, (caller, session_id, request.id))
+
+    async def dispatch(self, request: Request, connection: McpConnection) -> bytes:
+        """Return the result of a request; unexpected errors are logged.
+
+        Raises:
+            RpcError: The response is an error.
+        """
+        try:
+            return await self.dispatcher.dispatch(request, connection)
+        except RpcError:
+            raise
+        except Exception as error:
+            logger.error("%s failed: %s", request.method[:100], error, exc_info=error)
+            raise internal_error() from error
+
+    async def _cancellable(
+        self, request: Request, connection: McpConnection, key: tuple[str, str, object]
+    ) -> bytes:
+        task = asyncio.create_task(self.dispatch(request, connection))
+        self._calls[key] = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                task.cancel()
+                await asyncio.wait([task])
+                raise
+            raise RpcError(INTERNAL_ERROR, "The request was cancelled", status=200) from None
+        finally:
+            if self._calls.get(key) is task:
+                del self._calls[key]
+
+    def notify(self, notification: Request, peer: Peer, caller: str) -> None:
+        """Handle a notification; all but cancellations are ignored."""
+        if notification.method != "notifications/cancelled" or peer.session_id is None:
+            return
+        id = notification.params.get("requestId")
+        if isinstance(id, str | int):
+            task = self._calls.get((caller, peer.session_id, id))
+            if task is not None:
+                task.cancel()
+
+
+def service_for(app: Application) -> McpService:
+    """Return the service of an application, which is created on first use."""
+    if not app.has(McpService):
+        app.provide(McpService, McpService(app, catalog_for(app)))
+    return app.get(McpService)
