@@ -35,9 +35,7 @@ class RecordingConnection(Connection):
         super().__init__("test")
         self.reports: list[tuple[float, float | None]] = []
 
-    def progress(
-        self, done: float, total: float | None = None, message: str | None = None
-    ) -> None:
+    def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         self.reports.append((done, total))
 
 

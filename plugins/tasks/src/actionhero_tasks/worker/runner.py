@@ -51,9 +51,7 @@ class JobConnection(Connection):
         self._claim = claim
         self._on_progress = on_progress
 
-    def progress(
-        self, done: float, total: float | None = None, message: str | None = None
-    ) -> None:
+    def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Report the progress of the job; the message is not stored."""
         self._on_progress(self._claim, done, total)
 
