@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actionhero import ANONYMOUS, AuditLog, ErrorType, NotFound, Outcome, TypedError
+from actionhero import ErrorType, NotFound, Outcome, TypedError
 from actionhero.transport import (
-    Item,
     ParsedPayload,
     TextPayload,
     dumps,
-    new_identifier,
 )
-from actionhero_mcp.challenges import challenge_of
-from actionhero_mcp.connection import MissingCapability
+from actionhero_mcp.execution import Execution
 from actionhero_mcp.input_requests import InputRequests
 from actionhero_mcp.jsonrpc import RpcError
-from actionhero_mcp.progress import ProgressReporter
 from actionhero_mcp.results import (
     internal_error,
     not_found,
@@ -26,17 +22,19 @@ from actionhero_mcp.results import (
     tool_error,
     tool_result,
 )
-from actionhero_mcp.revisions import INTERNAL_ERROR, INVALID_PARAMS, MISSING_CAPABILITY
+from actionhero_mcp.revisions import INTERNAL_ERROR, INVALID_PARAMS
 from actionhero_mcp.settings import McpSettings
+from actionhero_mcp.tasks import missing_tasks
 
 if TYPE_CHECKING:
     from actionhero import Application
-    from actionhero.transport import Payload, RegisteredAction
+    from actionhero.transport import RegisteredAction
     from actionhero_mcp.catalog import Catalog
     from actionhero_mcp.connection import McpConnection
     from actionhero_mcp.jsonrpc import Request
     from actionhero_mcp.offers import OfferedTool
     from actionhero_mcp.result_fields import ResultFields
+    from actionhero_mcp.tasks import TaskRequests
 
 
 class Calls:
@@ -46,18 +44,20 @@ class Calls:
         app: The application.
         catalog: Its tools, resources and prompts.
         fields: Completes results.
+        tasks: Answers calls that are enqueued.
     """
 
-    def __init__(self, app: Application, catalog: Catalog, fields: ResultFields) -> None:
+    def __init__(
+        self, app: Application, catalog: Catalog, fields: ResultFields, tasks: TaskRequests
+    ) -> None:
         settings = app.get(McpSettings)
         self._pipeline = app.pipeline
-        self._audit = app.get(AuditLog)
+        self._execution = Execution(app)
         self._catalog = catalog
         self._fields = fields
         self._limit_bytes = settings.result_limit_bytes
         self._input_requests = InputRequests(app, settings, fields)
-        #: Enqueues a tool call of a client with tasks; set if the queue is there.
-        self.enqueue: Any = None
+        self._tasks = tasks
 
     async def call_tool(self, request: Request, connection: McpConnection) -> bytes:
         """Return the result of `tools/call`.
@@ -70,38 +70,26 @@ class Calls:
         arguments = params.get("arguments", {})
         if not isinstance(arguments, dict):
             raise RpcError(INVALID_PARAMS, "Invalid params: arguments is not an object")
-        if offered.tool.task and connection.peer.has_tasks and self.enqueue is not None:
-            result: bytes | None = await self.enqueue(offered, arguments, request, connection)
-            if result is not None:
-                return result
+        if offered.tool.task:
+            connection.enqueues = connection.peer.has_tasks and self._tasks.available
+            if offered.tool.task == "required" and not connection.enqueues:
+                raise missing_tasks()
         self._input_requests.restore(request, connection, (offered.name, arguments))
         payload = ParsedPayload(arguments, refuse_unknown=True)
-        outcome, request_id = await self._execute(offered.action, payload, request, connection)
+        outcome, request_id = await self._execution.execute(
+            offered.action, payload, request, connection
+        )
         if not offered.is_read_only:
-            self._record(offered, outcome, connection, request_id)
+            self._execution.record(offered, outcome, connection, request_id)
         questions = self._questions(request, connection, (offered.name, arguments), outcome)
         if questions is not None:
             return questions
-        members = self.tool_members(offered, outcome, connection, request_id)
+        if outcome.error is None and connection.job_id:
+            return await self._tasks.created(connection.job_id, offered, connection)
+        members = self._tool_members(offered, outcome, connection, request_id)
         return self._fields.complete(members, connection.peer.revision)
 
-    def _record(
-        self, offered: OfferedTool, outcome: Outcome, connection: McpConnection, request_id: str
-    ) -> None:
-        """Record the call of a tool that may change something in the audit log."""
-        peer, error = connection.peer, outcome.error
-        details = {"tool": offered.name, "client": f"{peer.name} {peer.version}".strip()}
-        if error is not None:
-            details["error"] = error.type.value
-        self._audit.record(
-            "mcp.tool",
-            "success" if error is None else "failure",
-            source=connection,
-            action=offered.action.name,
-            details={**details, "request_id": request_id},
-        )
-
-    def tool_members(
+    def _tool_members(
         self, offered: OfferedTool, outcome: Outcome, connection: McpConnection, request_id: str
     ) -> bytes:
         """Return the members of the result of a call of a tool."""
@@ -134,7 +122,7 @@ class Calls:
         self._input_requests.restore(request, connection, (uri, {}))
         payload = TextPayload({name: [value] for name, value in found.values.items()})
         action = found.offered.action
-        outcome, request_id = await self._execute(action, payload, request, connection)
+        outcome, request_id = await self._execution.execute(action, payload, request, connection)
         questions = self._questions(request, connection, (uri, {}), outcome)
         if questions is not None:
             return questions
@@ -162,7 +150,9 @@ class Calls:
         self._input_requests.restore(request, connection, (offered.name, arguments))
         texts = {name: [value] for name, value in arguments.items()}
         payload = TextPayload(texts, refuse_unknown=True)
-        outcome, request_id = await self._execute(offered.action, payload, request, connection)
+        outcome, request_id = await self._execution.execute(
+            offered.action, payload, request, connection
+        )
         questions = self._questions(request, connection, (offered.name, arguments), outcome)
         if questions is not None:
             return questions
@@ -173,58 +163,6 @@ class Calls:
         )
         members = b'"description":%b,"messages":%b' % (dumps(offered.description), messages)
         return self._fields.complete(members, connection.peer.revision)
-
-    async def _execute(
-        self,
-        action: RegisteredAction,
-        payload: Payload,
-        request: Request,
-        connection: McpConnection,
-    ) -> tuple[Outcome, str]:
-        """Return the outcome of a call, and the identifier of its request in the log.
-
-        Raises:
-            RpcError: The caller has to sign in, lacks a scope, or the client a capability.
-        """
-        token = request.meta.get("progressToken")
-        if isinstance(token, str | int):
-            connection.progress_reporter = ProgressReporter(connection.sink, token)
-        request_id = connection.request_id or new_identifier()
-        items: list[bytes] = []
-
-        async def collect(item: Any) -> bool:
-            items.append(item.body if isinstance(item, Item) else dumps(str(item.content)))
-            connection.progress(len(items))
-            return True
-
-        outcome = await self._pipeline.execute(
-            connection,
-            action.name,
-            payload,
-            request_id=request_id,
-            sink=collect if action.streams else None,
-            # Bytes are no JSON.
-            in_process=action.outputs.type is bytes,
-        )
-        if connection.progress_reporter is not None:
-            connection.progress_reporter.finish()
-        if action.streams and outcome.ok and outcome.body is None:
-            outcome = Outcome({})
-            outcome.body = b'{"items":[%b]}' % b",".join(items)
-        if outcome.error is not None:
-            self._refuse(outcome.error, connection)
-        return outcome, request_id
-
-    def _refuse(self, error: TypedError, connection: McpConnection) -> None:
-        """Raise the error of a caller without credentials, or of a client that cannot ask."""
-        if isinstance(error, MissingCapability) and connection.peer.revision.is_modern:
-            required: dict[str, Any] = {error.capability: {}}
-            data = {"requiredCapabilities": required}
-            raise RpcError(MISSING_CAPABILITY, error.message, data)
-        principal = connection.principal or ANONYMOUS
-        challenge = challenge_of(error, principal)
-        if challenge is not None and connection.can_challenge:
-            raise challenge
 
     def _questions(
         self, request: Request, connection: McpConnection, target: Any, outcome: Outcome

@@ -46,8 +46,8 @@ class McpConnection(Connection):
         remote: The address of the client.
     """
 
-    __slots__ = ("answered", "answers", "can_challenge", "meta", "peer", "progress_reporter",
-                 "questions", "request_id", "sink")  # fmt: skip
+    __slots__ = ("answered", "answers", "can_challenge", "enqueues", "job_id", "meta", "peer",
+                 "progress_reporter", "questions", "request_id", "sink")  # fmt: skip
 
     def __init__(self, peer: Peer, sink: MessageSink, remote: str | None = None) -> None:
         super().__init__("mcp", remote, raw=peer)
@@ -57,6 +57,10 @@ class McpConnection(Connection):
         self.request_id = ""
         #: Whether the client can be asked for credentials.
         self.can_challenge = False
+        #: Whether the call is enqueued as a job instead of being run.
+        self.enqueues = False
+        #: The id of that job.
+        self.job_id = ""
         #: The member `_meta` of the request.
         self.meta: Mapping[str, Any] = {}
         #: Reports progress, if the client wants it.

@@ -47,11 +47,11 @@ class Dispatcher:
         settings = app.get(McpSettings)
         self.info = ServerInfo(app, catalog)
         self.fields = fields = ResultFields(self.info.implementation, settings)
-        self.calls = calls = Calls(app, catalog, fields)
+        tasks = TaskRequests(app, catalog, fields)
+        calls = Calls(app, catalog, fields, tasks)
         #: The open streams of notifications.
         self.subscriptions = Subscriptions(app, catalog, fields)
         completions = Completions(app, catalog, fields)
-        tasks = TaskRequests(app, calls, fields)
         self._handlers: dict[str, Callable[[Request, McpConnection], Awaitable[bytes]]] = {
             **dict.fromkeys(_LISTS, self._list),
             "tools/call": calls.call_tool,

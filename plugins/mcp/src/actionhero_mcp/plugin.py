@@ -27,11 +27,13 @@ def actionhero_settings() -> list[type[Settings]]:
     return [McpSettings]
 
 
-@hookimpl
+# Jobs have the user of the current call, which middleware of the queue knows.
+@hookimpl(trylast=True)
 def actionhero_middleware() -> list[Middleware]:
     from actionhero_mcp.scopes import DeclaredScopes
+    from actionhero_mcp.task_calls import TaskCalls
 
-    return [DeclaredScopes()]
+    return [DeclaredScopes(), TaskCalls()]
 
 
 @hookimpl

@@ -34,7 +34,8 @@ class Tool:
         destructive: Whether it may delete or overwrite data.
         idempotent: Whether a second call with the same inputs changes nothing more.
         open_world: Whether it reaches systems outside of the application.
-        task: Whether clients that can may run it as a task; the action needs `task`.
+        task: Whether clients that can run it as a task, as a job of the queue; other clients get a
+            plain answer, or with `required` an error. The action needs `task`.
         text: How the text block of a result is made: `json`, `markdown`, or a function of the
             value. A result that is text is the text block as it is.
         icons: Icons, as objects of the protocol.
@@ -52,7 +53,7 @@ class Tool:
     destructive: bool | None = None
     idempotent: bool | None = None
     open_world: bool = False
-    task: bool = False
+    task: bool | Literal["required"] = False
     text: Text = "json"
     icons: Sequence[Mapping[str, Any]] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,100 @@
+"""`Execution`: one action, run for a client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from actionhero import ANONYMOUS, AuditLog, Outcome, TypedError
+from actionhero.transport import Item, dumps, new_identifier
+from actionhero_mcp.challenges import challenge_of
+from actionhero_mcp.connection import MissingCapability
+from actionhero_mcp.jsonrpc import RpcError
+from actionhero_mcp.progress import ProgressReporter
+from actionhero_mcp.revisions import MISSING_CAPABILITY
+
+if TYPE_CHECKING:
+    from actionhero import Application
+    from actionhero.transport import Payload, RegisteredAction
+    from actionhero_mcp.connection import McpConnection
+    from actionhero_mcp.jsonrpc import Request
+    from actionhero_mcp.offers import OfferedTool
+
+
+class Execution:
+    """Runs actions through the pipeline.
+
+    Args:
+        app: The application.
+    """
+
+    def __init__(self, app: Application) -> None:
+        self._pipeline = app.pipeline
+        self._audit = app.get(AuditLog)
+
+    async def execute(
+        self,
+        action: RegisteredAction,
+        payload: Payload,
+        request: Request,
+        connection: McpConnection,
+    ) -> tuple[Outcome, str]:
+        """Return the outcome of a call, and the identifier of its request in the log.
+
+        Raises:
+            RpcError: The caller has to sign in, lacks a scope, or the client a capability.
+        """
+        token = request.meta.get("progressToken")
+        if isinstance(token, str | int):
+            connection.progress_reporter = ProgressReporter(connection.sink, token)
+        request_id = connection.request_id or new_identifier()
+        items: list[bytes] = []
+
+        async def collect(item: Any) -> bool:
+            items.append(item.body if isinstance(item, Item) else dumps(str(item.content)))
+            connection.progress(len(items))
+            return True
+
+        outcome = await self._pipeline.execute(
+            connection,
+            action.name,
+            payload,
+            request_id=request_id,
+            sink=collect if action.streams else None,
+            # Bytes are no JSON.
+            in_process=action.outputs.type is bytes,
+        )
+        if connection.progress_reporter is not None:
+            connection.progress_reporter.finish()
+        if action.streams and outcome.ok and outcome.body is None:
+            outcome = Outcome({})
+            outcome.body = b'{"items":[%b]}' % b",".join(items)
+        if outcome.error is not None:
+            self._refuse(outcome.error, connection)
+        return outcome, request_id
+
+    def _refuse(self, error: TypedError, connection: McpConnection) -> None:
+        """Raise the error of a caller without credentials, or of a client that cannot ask."""
+        if isinstance(error, MissingCapability) and connection.peer.revision.is_modern:
+            required: dict[str, Any] = {error.capability: {}}
+            data = {"requiredCapabilities": required}
+            raise RpcError(MISSING_CAPABILITY, error.message, data)
+        principal = connection.principal or ANONYMOUS
+        challenge = challenge_of(error, principal)
+        if challenge is not None and connection.can_challenge:
+            raise challenge
+
+    def record(
+        self, offered: OfferedTool, outcome: Outcome, connection: McpConnection, request_id: str
+    ) -> None:
+        """Record the call of a tool that may change something in the audit log."""
+        peer, error = connection.peer, outcome.error
+        details = {"tool": offered.name, "client": f"{peer.name} {peer.version}".strip()}
+        if error is not None:
+            details["error"] = error.type.value
+        self._audit.record(
+            "mcp.tool",
+            "success" if error is None else "failure",
+            source=connection,
+            action=offered.action.name,
+            details={**details, "request_id": request_id},
+        )
