@@ -13,6 +13,7 @@ import pytest
 
 from actionhero import (
     Action,
+    ActionNotFound,
     AuditEvent,
     AuditLog,
     AuditSink,
@@ -286,6 +287,19 @@ async def test_refusals_of_callers_are_recorded(place: Place) -> None:
         "error": "CONNECTION_ACTION_FORBIDDEN",
         "reason": "This action requires the scope 'write'",
     }
+
+
+async def test_a_call_that_its_transport_refuses_is_recorded(place: Place) -> None:
+    """Such as one from a page of another site; an unknown action is no refusal."""
+    pipeline = place.app.app.pipeline
+    connection = Connection("web", "192.0.2.7")
+    pipeline.refuse(connection, Forbidden("Another site"), request_id="r-1", name="write")
+    pipeline.refuse(connection, ActionNotFound("Not found"), request_id="r-2", name="unknown")
+
+    [event] = await place.events()
+    assert summary([event]) == [("access", "failure", None, "", "write")]
+    assert (event.remote, event.request_id) == ("192.0.2.7", "r-1")
+    assert event.details["reason"] == "Another site"
 
 
 async def test_the_refusal_of_a_nested_call_is_recorded_once(place: Place) -> None:

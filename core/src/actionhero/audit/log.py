@@ -154,6 +154,7 @@ class AuditLog:
         source: Call | Connection,
         *,
         session: Session | None = None,
+        action: str = "",
         details: Mapping[str, Any] | None = None,
     ) -> None:
         """Record that a call or a subscription was refused, if the error means that.
@@ -164,6 +165,7 @@ class AuditLog:
             error: The error.
             source: The call or the connection.
             session: The session of a connection without a call, by `Pipeline.load_session`.
+            action: The name of the action of a refused call that has not begun.
             details: Further facts, such as the channel.
         """
         if error.type not in _REFUSALS or not _mark(error):
@@ -182,7 +184,7 @@ class AuditLog:
                 method = "session"
         self.record(
             name, "failure", source=source, user=user, method=method, credential_id=credential_id,
-            details=facts,
+            action=action, details=facts,
         )  # fmt: skip
 
     def credentials_refused(self, error: SignInRequired, connection: Connection) -> None:

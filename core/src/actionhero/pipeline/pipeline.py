@@ -304,10 +304,15 @@ class Pipeline(Identification, ErrorReporting):
     ) -> Outcome:
         """Return the outcome of a call without an action, and log the call.
 
-        For transports that find actions by something else than their name, such as a path.
+        For transports that find actions by something else than their name, such as a path, and for
+        those that refuse a call before its caller is identified.
         """
         if self._observers is not None:
             self._observers.refused(connection, name, error)
+        if self._audit is not None:
+            token = current_request_id.set(request_id)
+            self._audit.refused(error, connection, action=name)
+            current_request_id.reset(token)
         log = self.call_log
         if log is not None and log.enabled:
             log.write(
