@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import re
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from actionhero import (
     MalformedRequest,
     Permission,
     PermissionSource,
+    PluginError,
     Principal,
     Requirement,
     Scope,
@@ -128,6 +130,49 @@ async def test_a_requirement_decides_by_the_principal(
         else:
             with pytest.raises(Forbidden, match="This action requires "):
                 await caller.call("guarded", id="not a number")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "condition"),
+    [
+        (Permission("a") & Permission("b") & Permission("c"), "{a} and {b} and {c}"),
+        ((Permission("a") | Permission("b")) & Permission("c"), "({a} or {b}) and {c}"),
+        (Permission("a") | (Permission("b") & Permission("c")), "{a} or ({b} and {c})"),
+        (
+            (Permission("a") & (Permission("b") | Permission("c"))) | Permission("a"),
+            "({a} and ({b} or {c})) or {a}",
+        ),
+    ],
+    ids=["and", "or in and", "and in or", "three levels"],
+)
+def test_a_combined_condition_has_parentheses(requirement: Requirement, condition: str) -> None:
+    """Where another conjunction is inside."""
+    names = {name: f"the permission {name!r}" for name in "abc"}
+
+    assert requirement.condition == condition.format(**names)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "text"),
+    [
+        (Scope, f"requires {Scope!r}, which is a class; create the requirement, as in Scope(…)"),
+        (None, "requires None, which is no requirement; write one, such as SignedIn(), or remove"),
+        (True, "requires True, which is no requirement; write one, such as SignedIn(), or remove"),
+        (
+            "messages:write",
+            "requires 'messages:write', which is no requirement; write one, such as "
+            "Scope('messages:write'), or remove it",
+        ),
+        ([SignedIn], f"requires {SignedIn!r}, which is a class; create the requirement, as in "),
+        (object(), "which no plugin enforces; install or enable the plugin of this requirement"),
+    ],
+    ids=["a class", "None", "a boolean", "a name", "a class in a list", "another object"],
+)
+async def test_a_value_that_is_no_requirement_is_an_error(requirement: Any, text: str) -> None:
+    """At start, with the reason and the remedy."""
+    with pytest.raises(PluginError, match=re.escape(text)):
+        async with running_app(action_with(requirement)):
+            pass
 
 
 @pytest.mark.parametrize("requirement", [case[0] for case in CASES], ids=IDS)

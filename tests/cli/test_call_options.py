@@ -120,6 +120,30 @@ def test_an_unreadable_file_is_invalid_usage(book: Place) -> None:
     assert command.stdout == ""
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("call", "book:echo", "--name", "Ada", "--as-user", "7"),
+        ("call", "--as-user", "7", "book:echo", "--name", "Ada"),
+        ("actions", "--as-user", "7"),
+    ],
+    ids=["after the action", "after the command", "another command"],
+)
+def test_an_option_of_the_program_belongs_before_the_command(
+    book: Place, arguments: tuple[str, ...]
+) -> None:
+    """The message contains the right place."""
+    command = book.run(*arguments)
+
+    assert command.code == 2
+    text = re.sub(r"\s+", " ", command.stderr)
+    assert (
+        "No such option '--as-user' of this command; write it before the command, as in: " in text
+    )
+    assert f" --as-user … {arguments[0]}" in text
+    assert "Did you mean" not in text
+
+
 def test_an_unknown_option_is_invalid_usage(book: Place) -> None:
     """The message contains a suggestion."""
     command = book.run("call", "book:echo", "--nme", "Ada")

@@ -25,6 +25,7 @@ from actionhero.plugins.discovery import (
     load_application,
 )
 from actionhero.plugins.host import PluginHost
+from actionhero.requirements import unenforced
 from actionhero.server import Server
 from actionhero.settings import (
     CORE_SETTINGS,
@@ -320,11 +321,9 @@ class App:
         for action in self.actions:
             for item in action.requires:
                 if not isinstance(item, (Middleware, *types)):
-                    known = ", ".join(["Middleware", *sorted(type_.__name__ for type_ in types)])
                     self.problems.append(
                         f"action {action.name!r} ({action.source}, {action.owner}) requires "
-                        f"{item!r}, which no plugin enforces; install or enable the plugin of this "
-                        f"requirement, or remove it (enforced: instances of {known})"
+                        f"{item!r}, {unenforced(item, (Middleware, *types))}"
                     )
 
     def _instantiate(self, type_: type[Resource]) -> list[Resource]:

@@ -6,7 +6,7 @@ import functools
 import inspect
 import itertools
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from actionhero.errors import Forbidden, SignInRequired
 from actionhero.middleware import Middleware
@@ -173,6 +173,15 @@ class _Combined(Requirement):
     """
 
     parts: tuple[Requirement, ...]
+    #: The word between the conditions.
+    _conjunction: ClassVar[str]
+
+    @property
+    def condition(self) -> str:
+        return f" {self._conjunction} ".join(
+            f"({part.condition})" if isinstance(part, _Combined) else part.condition
+            for part in self.parts
+        )
 
     def __init__(self, *parts: Requirement) -> None:
         # `a & b & c` is one requirement of three parts.
@@ -186,9 +195,7 @@ class _Combined(Requirement):
 class AllOf(_Combined):
     """Requires all of its parts: `a & b`."""
 
-    @property
-    def condition(self) -> str:
-        return " and ".join(part.condition for part in self.parts)
+    _conjunction = "and"
 
     def alternatives(self) -> Alternatives:
         choices = itertools.product(*(part.alternatives() for part in self.parts))
@@ -204,9 +211,7 @@ class AllOf(_Combined):
 class AnyOf(_Combined):
     """Requires one of its parts: `a | b`."""
 
-    @property
-    def condition(self) -> str:
-        return " or ".join(part.condition for part in self.parts)
+    _conjunction = "or"
 
     def alternatives(self) -> Alternatives:
         return tuple(dict.fromkeys(choice for part in self.parts for choice in part.alternatives()))
@@ -222,6 +227,26 @@ def requirement_of(value: Any) -> Any:
     """Return a function as a requirement, and anything else as it is."""
     is_function = inspect.isroutine(value) or isinstance(value, functools.partial)
     return Predicate(value) if is_function else value
+
+
+def unenforced(value: Any, types: tuple[type, ...]) -> str:
+    """Return why an item of `requires` is not enforced, and the remedy, for an error message.
+
+    Args:
+        value: The item.
+        types: The classes of what is enforced.
+    """
+    if isinstance(value, type) and issubclass(value, types):
+        return f"which is a class; create the requirement, as in {value.__name__}(…)"
+    if value is None or isinstance(value, bool | int | float | str | bytes):
+        # A name of a scope, or the attempt to state that there is no requirement.
+        example = f"Scope({value!r})" if isinstance(value, str) and value else "SignedIn()"
+        return f"which is no requirement; write one, such as {example}, or remove it"
+    known = ", ".join(type_.__name__ for type_ in (types[0], *sorted(types[1:], key=str)))
+    return (
+        "which no plugin enforces; install or enable the plugin of this requirement, or remove it "
+        f"(enforced: instances of {known})"
+    )
 
 
 def _operand(value: Any) -> Requirement:

@@ -314,6 +314,23 @@ def test_an_unavailable_server_is_exit_code_69(
     assert "s3cret" not in status.stderr + call.stderr
 
 
+def test_the_status_lists_migrations_beside_one_that_cannot_be_loaded(
+    run: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    """By their files; the error and its exit code follow."""
+    run("db", "make", "initial")
+    run("db", "migrate")
+    [initial] = project.rglob("0001_initial.py")
+    (initial.parent / "0002_broken.py").write_text("def broken(:")
+
+    status = run("db", "status", "--format", "json")
+
+    assert status.returncode == 78
+    states = [(item["name"], item["applied"], item["file"]) for item in json.loads(status.stdout)]
+    assert states == [("0001_initial", True, True), ("0002_broken", False, True)]
+    assert "0002_broken.py cannot be loaded: SyntaxError" in status.stderr
+
+
 def test_commands_without_models_are_refused(
     run: Callable[..., subprocess.CompletedProcess[str]], project: Path
 ) -> None:

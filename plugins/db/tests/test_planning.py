@@ -58,6 +58,9 @@ ROWS = (
     "INSERT INTO post (person_id, title) VALUES (1, 'first')",
     "INSERT INTO post_tag (post_id, tag_id) VALUES (1, 1)",
 )
+NAME = "name = fields.CharField(max_length=20)\n    age"
+DIGITS = "max_digits=8, decimal_places=4"
+KEPT = "SQLite keeps such values, which cannot be saved again"
 AGE, SHOP = "age = fields.IntField(null=True)", '"notes.Shop", null=True)'
 TAGS = 'tags = fields.ManyToManyField("notes.Tag", related_name="posts")'
 CIRCLE = """
@@ -409,8 +412,21 @@ async def test_a_migration_is_written_without_a_server(postgres_notebook: Any) -
             changed((AGE, AGE.replace("null=True", "null=True, unique=True"))),
             "fails while two rows have the same value for notes.Person.age",
         ),
+        (
+            changed((NAME, NAME.replace("20", "19"))),
+            f"fails while a value of notes.Person.name has more than 19 characters; {KEPT}",
+        ),
+        (
+            changed((AGE, "age = fields.SmallIntField(null=True)")),
+            f"fails while a value of notes.Person.age is not from -32768 to 32767; {KEPT}",
+        ),
+        (
+            changed((DIGITS, "max_digits=7, decimal_places=4")),
+            "fails while a value of notes.Person.price has more than 3 digits before the decimal "
+            f"point; {KEPT}",
+        ),
     ],
-    ids=["not nullable", "unique"],
+    ids=["not nullable", "unique", "a shorter text", "a smaller integer", "fewer digits"],
 )
 async def test_conditions_for_the_rows_are_noted(
     notebook: Any, models: str, condition: str

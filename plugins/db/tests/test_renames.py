@@ -182,6 +182,18 @@ async def test_options_for_other_fields_are_refused(
     assert message in str(raised.value)
 
 
+async def test_a_wrong_option_is_named_beside_a_missing_one(notebook: Any) -> None:
+    """Both are named at once, so that the next run succeeds."""
+    await begin(notebook)
+    notebook.write(RENAMED)
+
+    with pytest.raises(MigrationRefused) as raised:
+        await notebook.engine().make("notes", "change", Decisions(drops={"Account.nope"}))
+
+    assert "notes.Account.nope is not gone from the models" in str(raised.value)
+    assert "--drop Account.hint to delete its values" in str(raised.value)
+
+
 @pytest.mark.parametrize("text", ["hint", "Account.hint:", "Account.hint:a.b", ":x", "a.b.c:d"])
 def test_a_malformed_rename_is_refused(text: str) -> None:
     """The message contains the form."""

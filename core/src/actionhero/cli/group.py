@@ -180,6 +180,24 @@ class CommandGroup(click.Group):
         self._load_plugins(ctx)
         super().format_options(ctx, formatter)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, whose own parser reports an option that precedes the command.
+
+        Raises:
+            NoSuchOption: The command does not have an option.
+        """
+        try:
+            return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            option = error.option_name
+            if any(option in parameter.opts for parameter in self.params):
+                error.message = (
+                    f"No such option {option!r} of this command; write it before the command, as "
+                    f"in: {ctx.command_path} {option} … {ctx.invoked_subcommand}"
+                )
+                error.possibilities = None
+            raise
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the errors of plugins, whose commands are missing from the help."""
         if self.problems:

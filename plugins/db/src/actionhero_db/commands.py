@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from actionhero import ConfigurationError, RunMode
+from actionhero import ConfigurationError, PluginError, RunMode
 from actionhero.cli import audited, configure_logs, format_option, write_rows
 from actionhero.settings import AppSettings
 from actionhero_db.configuration import database_url
@@ -52,12 +52,19 @@ def status(context: CommandContext, format_: str) -> None:
     """List the migrations, applied and pending, and what pending ones delete.
 
     Exits 1 if any are pending, if models have changed since their newest migration, or if the
-    database has migrations that this release does not know.
+    database has migrations that this release does not know; 78 if a file cannot be loaded.
     """
     app = _load(context)
 
+    problems: list[PluginError] = []
+
     async def read(engine: Engine) -> tuple[list[MigrationState], list[str], list[str]]:
-        states = await engine.states()
+        try:
+            states = await engine.states()
+        except PluginError as error:
+            # Of one file, so the others are listed.
+            problems.append(error)
+            return await engine.files(), [], []
         faults = [item for item in await engine.pending() if item.startswith("tables of")]
         faults += [
             f"the models of {label!r} have changed since their newest migration; run: "
@@ -76,6 +83,8 @@ def status(context: CommandContext, format_: str) -> None:
     write_rows(rows, columns, format_)
     for line in [*faults, *destructive]:
         click.echo(line, err=True)
+    if problems:
+        raise problems[0]
     if faults or not all(item.applied for item in states):
         sys.exit(1)
 

@@ -122,11 +122,13 @@ def test_a_waiting_job_can_be_cancelled_once(deployment: Deployment) -> None:
     id = deployment.enqueue("--delay", "3600", "work")
 
     first, second = (deployment.run("job", "cancel", id) for _ in range(2))
-    unknown = deployment.run("job", "status", "unknown-id")
+    unknown = [deployment.run("job", command, "unknown-id") for command in ("status", "cancel")]
 
-    assert (first.returncode, second.returncode, unknown.returncode) == (0, 1, 1)
-    assert "cannot be cancelled" in second.stderr
-    assert "unknown job 'unknown-id'" in unknown.stderr
+    assert (first.returncode, second.returncode) == (0, 1)
+    assert f"job {id} cannot be cancelled, as it has ended: it is cancelled" in second.stderr
+    for command in unknown:
+        assert command.returncode == 1
+        assert "unknown job 'unknown-id'" in command.stderr
     assert run_json(deployment, "job", "status", id)["state"] == "cancelled"
 
 

@@ -93,17 +93,19 @@ class Decisions:
         Raises:
             MigrationRefused: One of them is; the message contains the options to use.
         """
+        unused = sorted((set(self.renames) | self.drops) - self._used)
+        faults = [
+            f"{label}.{place} is not gone from the models, so it can be neither renamed nor "
+            "dropped; remove the option, or correct its name"
+            for place in unused
+        ]
         if self._open:
-            raise MigrationRefused(
+            faults.append(
                 f"{'; '.join(self._open)}; repeat the command with these options, or run it in a "
                 "terminal, where it asks"
             )
-        unused = (set(self.renames) | self.drops) - self._used
-        if unused:
-            raise MigrationRefused(
-                f"{label}.{min(unused)} is not gone from the models, so it can be neither renamed "
-                "nor dropped; remove the option, or correct its name"
-            )
+        if faults:
+            raise MigrationRefused(". ".join(faults))
 
     def accept(self, phrases: list[str], note: Callable[[str], None] | None) -> None:
         """Ask whether to write a migration that deletes values; without a terminal, note them.

@@ -54,6 +54,13 @@ class Engine(ABC):
     async def states(self) -> list[MigrationState]:
         """Return all migrations, in the order in which they run."""
 
+    async def files(self) -> list[MigrationState]:
+        """Return the migrations by the names of their files, for `states` that has failed.
+
+        The files are not loaded. This implementation returns none.
+        """
+        return []
+
     @abstractmethod
     async def pending(self) -> list[str]:
         """Return the pending migrations and missing tables, a phrase for each."""

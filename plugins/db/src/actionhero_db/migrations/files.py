@@ -15,7 +15,7 @@ from actionhero import PluginError
 from actionhero_db.migrations.errors import MigrationRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _NUMBER = re.compile(r"^(\d{4})_")
 #: The key of the name of a package that is declared, and does not exist.
@@ -31,20 +31,29 @@ def import_files(apps: Mapping[str, dict[str, Any]]) -> None:
     Raises:
         PluginError: One cannot be imported; the message names its file.
     """
-    for config in apps.values():
+    for _, package, file in _files(apps):
+        try:
+            importlib.import_module(f"{package}.{file.stem}")
+        except Exception as error:
+            raise PluginError(
+                f"the migration {file} cannot be loaded: {type(error).__name__}: {error}; fix "
+                "the file, or remove it if it was not applied to any database"
+            ) from error
+
+
+def names_of_files(apps: Mapping[str, dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return the label and the name of every migration, whose file is not imported."""
+    return [(label, file.stem) for label, _, file in _files(apps)]
+
+
+def _files(apps: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, str, Path]]:
+    """Yield the label, the package and the path of every migration."""
+    for label, config in apps.items():
         package = config.get("migrations")
-        if package is None:
-            continue
-        for file in sorted(_package_folder(package).glob("*.py")):
-            if file.stem[0] in "_~":
-                continue
-            try:
-                importlib.import_module(f"{package}.{file.stem}")
-            except Exception as error:
-                raise PluginError(
-                    f"the migration {file} cannot be loaded: {type(error).__name__}: {error}; fix "
-                    "the file, or remove it if it was not applied to any database"
-                ) from error
+        if package is not None:
+            for file in sorted(_package_folder(package).glob("*.py")):
+                if file.stem[0] not in "_~":
+                    yield label, package, file
 
 
 def _package_folder(package: str) -> Path:

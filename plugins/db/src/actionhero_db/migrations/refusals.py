@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tortoise.fields.data import CharField, DecimalField, IntField, TextField
 from tortoise.fields.relational import ForeignKeyFieldInstance, ManyToManyFieldInstance
 from tortoise.migrations.operations import AddField, AlterField, CreateModel
 
 from actionhero_db.migrations.errors import MigrationRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tortoise.migrations.schema_generator.state import State
 
@@ -125,7 +126,27 @@ def conditions_of(steps: Sequence[Step]) -> list[str]:
             phrases.append(f"fails while a row has no value for {place}, as it has no db_default")
         if new.unique and not old.unique:
             phrases.append(f"fails while two rows have the same value for {place}")
+        phrases += [
+            f"fails while a value of {place} {excess}; SQLite keeps such values, which cannot be "
+            "saved again"
+            for excess in _excess(old, new)
+        ]
     return phrases
+
+
+def _excess(old: Any, new: Any) -> Iterator[str]:
+    """Yield the properties of values that fit into the old column, and not into the new one."""
+    if isinstance(new, CharField) and isinstance(old, CharField | TextField):
+        if not isinstance(old, CharField) or new.max_length < old.max_length:
+            yield f"has more than {new.max_length} characters"
+    elif isinstance(new, IntField) and isinstance(old, IntField):
+        minimum, maximum = new.constraints["ge"], new.constraints["le"]
+        if minimum > old.constraints["ge"] or maximum < old.constraints["le"]:
+            yield f"is not from {minimum} to {maximum}"
+    elif isinstance(new, DecimalField) and isinstance(old, DecimalField):
+        digits, old_digits = (field.max_digits - field.decimal_places for field in (new, old))
+        if digits < old_digits:
+            yield f"has more than {digits} digits before the decimal point"
 
 
 def reject_other_keys(label: str, old: State, new: State, decisions: Decisions) -> None:

@@ -143,8 +143,16 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def open_session(database: Database) -> AsyncIterator[Session]:
-    """Open a session for a block. The first statement connects."""
+async def open_session(database: Database, *, load_files: bool = True) -> AsyncIterator[Session]:
+    """Open a session for a block. The first statement connects.
+
+    Args:
+        database: The database.
+        load_files: Whether to load the migrations.
+
+    Raises:
+        PluginError: A migration cannot be loaded.
+    """
     # With foreign keys on, rebuilding a SQLite table would delete the rows that refer to it.
     # In a pool, one connection holds the lock while another one works.
     credentials: dict[Dialect, dict[str, Any]] = {
@@ -159,7 +167,8 @@ async def open_session(database: Database) -> AsyncIterator[Session]:
             client = context.connections.get(str(database.dialect))
             remove_missing_packages(config["apps"])
             session = Session(context, client, config["apps"])
-            await session.load_files()
+            if load_files:
+                await session.load_files()
             yield session
     finally:
         await close_context(context)

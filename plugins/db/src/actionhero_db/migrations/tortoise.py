@@ -15,7 +15,7 @@ from actionhero_db.migrations.execution import (
     run_backward,
     run_forward,
 )
-from actionhero_db.migrations.files import write_file
+from actionhero_db.migrations.files import names_of_files, write_file
 from actionhero_db.migrations.lock import migration_lock
 from actionhero_db.migrations.planning import has_changes, plan_migration
 from actionhero_db.migrations.session import open_session
@@ -53,6 +53,20 @@ class TortoiseEngine(Engine):
                 *(
                     MigrationState(k.app_label, k.name, applied=True, known=False)
                     for k in session.unknown(applied)
+                ),
+            ]
+
+    async def files(self) -> list[MigrationState]:
+        """Return the migrations by the names of their files, and those of newer releases."""
+        async with open_session(self.database, load_files=False) as session:
+            done = dict.fromkeys((key.app_label, key.name) for key in await session.applied())
+            files = names_of_files(session.apps)
+            return [
+                *(MigrationState(*file, file in done) for file in files),
+                *(
+                    MigrationState(*key, applied=True, known=False)
+                    for key in done
+                    if key[0] in session.apps and key not in files
                 ),
             ]
 

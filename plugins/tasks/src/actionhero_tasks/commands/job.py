@@ -124,7 +124,9 @@ def cancel(context: CommandContext, id: str, wait: float) -> None:
     with audited(app, context, "tasks.cancel", {"jobs": [id]}) as facts:
         is_cancelled = facts["count"] = int(use_store(app, lambda store: store.cancel(id)))
     if not is_cancelled:
-        _fail(f"job {id} cannot be cancelled: it has ended, or does not exist")
+        # Reports a job that does not exist.
+        state = _find(app, id).state
+        _fail(f"job {id} cannot be cancelled, as it has ended: it is {state}")
     click.echo(str(_find(app, id, wait).state))
 
 
