@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import httpx
 import pytest
 from aiohttp import http_parser, web
+from aiohttp.test_utils import TestClient, TestServer
 from aiohttp_session import get_session
 
 from actionhero import (
@@ -303,6 +304,20 @@ async def test_the_body_is_not_read(site: Site, path: str) -> None:
         await writer.wait_closed()
 
     assert status == b"HTTP/1.1 403 Forbidden\r\n"
+
+
+async def test_a_handler_of_an_outer_application_is_protected(serve: Serve) -> None:
+    """aiohttp itself sends the response, as the outer application has no error documents."""
+    async with serve() as site:
+        outer = web.Application()
+        outer.router.add_post("/sign-in", with_session(site.app.app, sign_in))
+        async with TestClient(TestServer(outer)) as client:
+            own = await client.post("/sign-in", headers={SITE: "same-origin"})
+            changed = await client.post("/sign-in", headers={SITE: "cross-site"})
+            client.session.cookie_jar.clear()
+            signed_in = await client.post("/sign-in", headers={SITE: "cross-site"})
+
+    assert (own.status, changed.status, signed_in.status) == (200, 403, 403)
 
 
 async def test_an_expired_session_is_refused_like_others(site: Site) -> None:

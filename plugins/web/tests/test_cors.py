@@ -187,6 +187,16 @@ def test_pages_of_the_own_origin_and_listed_origins_may_open_a_websocket(
     assert cors(*origins).origin_allowed(origin, "http://localhost:8080") is allowed
 
 
+def test_any_origin_may_open_a_websocket_without_a_session() -> None:
+    """The browser sends the cookie with a page of a sibling host, whatever `SameSite` is."""
+    own = "http://localhost:8080"
+
+    assert not cors("*").origin_allowed(UNLISTED, own, has_session=True)
+    assert cors("*").origin_allowed(own, own, has_session=True)
+    assert cors("*").origin_allowed(None, own, has_session=True)
+    assert cors("*", PAGE).origin_allowed(PAGE, own, has_session=True)
+
+
 def test_the_default_port_is_optional() -> None:
     """Browsers omit it in `Origin`; a `Host` header may contain it."""
     assert cors().origin_allowed("https://example.com", "https://example.com:443")

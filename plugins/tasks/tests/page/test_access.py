@@ -314,6 +314,20 @@ async def test_requests_of_other_sites_are_forbidden(serve: Serve, headers: dict
     assert "Set-Cookie" not in sign_in.headers
 
 
+async def test_the_own_origin_is_that_of_a_trusted_proxy(serve: Serve) -> None:
+    """Which may replace the host; an allowed origin is another page."""
+    settings = {
+        "ACTIONHERO_WEB__TRUSTED_PROXIES": "127.0.0.1",
+        "ACTIONHERO_WEB__ALLOWED_ORIGINS": "https://app.example",
+    }
+    forwarded = {"X-Forwarded-Host": "ops.example", "X-Forwarded-For": "203.0.113.9"}
+    async with serve(settings, operator_password=PASSWORD) as page:
+        own = await page.sign_in(Origin="https://ops.example", **forwarded)
+        allowed = await page.sign_in(Origin="https://app.example", **forwarded)
+
+    assert (own.status_code, allowed.status_code) == (303, 403)
+
+
 async def test_changes_require_post_and_json(serve: Serve) -> None:
     """Forms of other sites cannot send JSON."""
     async with serve() as page:
