@@ -184,18 +184,18 @@ class CommandGroup(click.Group):
         """Run the command, whose own parser reports an option that precedes the command.
 
         Raises:
-            NoSuchOption: The command does not have an option.
+            UsageError: An option of this group follows the command.
         """
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:
             option = error.option_name
             if any(option in parameter.opts for parameter in self.params):
-                error.message = (
+                raise click.UsageError(
                     f"No such option {option!r} of this command; write it before the command, as "
-                    f"in: {ctx.command_path} {option} … {ctx.invoked_subcommand}"
-                )
-                error.possibilities = None
+                    f"in: {ctx.command_path} {option} … {ctx.invoked_subcommand}",
+                    error.ctx,
+                ) from None
             raise
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
