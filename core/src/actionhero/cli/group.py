@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from actionhero.cli.misplaced_options import error_of_place
 from actionhero.cli.standard_streams import open_closed_streams, reserve_stdout
 from actionhero.plugins import VERSION
 from actionhero.process.signal_handlers import exit_on_sigterm
@@ -181,22 +182,11 @@ class CommandGroup(click.Group):
         super().format_options(ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command, whose own parser reports an option that precedes the command.
-
-        Raises:
-            UsageError: An option of this group follows the command.
-        """
+        """Run the command; an option of this group that follows it is reported with its place."""
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:
-            option = error.option_name
-            if any(option in parameter.opts for parameter in self.params):
-                raise click.UsageError(
-                    f"No such option {option!r} of this command; write it before the command, as "
-                    f"in: {ctx.command_path} {option} … {ctx.invoked_subcommand}",
-                    error.ctx,
-                ) from None
-            raise
+            raise error_of_place(error, ctx) from None
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the errors of plugins, whose commands are missing from the help."""
