@@ -234,7 +234,7 @@ def unenforced(value: Any, types: tuple[type, ...]) -> str:
 
     Args:
         value: The item.
-        types: The classes of what is enforced.
+        types: The classes of enforced requirements.
     """
     if isinstance(value, type) and issubclass(value, types):
         return f"which is a class; create the requirement, as in {value.__name__}(…)"

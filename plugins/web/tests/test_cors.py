@@ -188,7 +188,7 @@ def test_pages_of_the_own_origin_and_listed_origins_may_open_a_websocket(
 
 
 def test_any_origin_may_open_a_websocket_without_a_session() -> None:
-    """The browser sends the cookie with a page of a sibling host, whatever `SameSite` is."""
+    """The browser sends the cookie with a page of a sibling host, for any `SameSite`."""
     own = "http://localhost:8080"
 
     assert not cors("*").origin_allowed(UNLISTED, own, has_session=True)

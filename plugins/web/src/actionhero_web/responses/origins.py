@@ -64,7 +64,7 @@ def normalize(origin: str) -> str:
 # A browser has few origins, and the comparison takes microseconds.
 @lru_cache(maxsize=256)
 def has_host(origin: str, host: str) -> bool:
-    """Return whether an origin has a host and port, whatever its scheme is.
+    """Return whether an origin has a host and port, with any scheme.
 
     A proxy that terminates TLS may not report the scheme.
 
