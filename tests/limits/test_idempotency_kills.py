@@ -265,8 +265,9 @@ async def run(
     clients = Clients([server.port for server in servers], path, kill_some)
     try:
         calls = asyncio.create_task(clients.call(count))
-        await asyncio.wait([calls, *tasks], return_when="FIRST_COMPLETED")
-        for task in (calls, *tasks):
+        tasks.insert(0, calls)
+        await asyncio.wait(tasks, return_when="FIRST_COMPLETED")
+        for task in tasks:
             if task.done():
                 task.result()
         orders = await _orders(servers)
