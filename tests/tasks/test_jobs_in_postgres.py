@@ -121,6 +121,26 @@ async def test_a_rollback_takes_the_jobs_along(app: RunningApp) -> None:
             await tasks.job(id)
 
 
+async def test_a_job_can_be_cancelled_in_the_transaction_that_enqueued_it(app: RunningApp) -> None:
+    """The cancellation is committed, or rolled back, with the transaction."""
+    tasks = app.get(Tasks)
+    async with app.get(Database).transaction():
+        id, other = await tasks.enqueue_many(Welcome, [{"name": "Ada"}, {"name": "Bob"}])
+        before = await tasks.job(id)
+        results = [await tasks.cancel(id), await tasks.cancel(id), await tasks.cancel("unknown")]
+        with contextlib.suppress(LookupError):
+            async with app.get(Database).transaction():
+                assert await tasks.cancel(other)
+                raise LookupError
+        within = await tasks.job(id)
+
+    assert before.state is JobState.READY
+    assert results == [True, False, False]
+    assert within.state is JobState.CANCELLED
+    assert (await tasks.job(id)).state is JobState.CANCELLED
+    assert (await tasks.job(other)).state is JobState.READY
+
+
 async def test_a_lost_connection_is_service_unavailable(app: RunningApp) -> None:
     """As for every statement of the transaction."""
 

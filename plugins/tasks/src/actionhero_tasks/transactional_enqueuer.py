@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from actionhero import ServiceUnavailable
 from actionhero.transport import new_identifier
@@ -84,7 +84,10 @@ class TransactionalEnqueuer:
             ServiceUnavailable: The database has no outbox, and the store cannot be reached.
         """
         outbox = self._transactions.outbox
-        ids = await self._add_in_transaction(jobs, required=outbox is None)
+        ids = await self._in_transaction(
+            lambda store, connection: store.add_in_transaction(connection, jobs),
+            required=outbox is None,
+        )
         if ids is not None:
             return ids_of(jobs, ids)
         if outbox is None:
@@ -121,17 +124,29 @@ class TransactionalEnqueuer:
         return used
 
     async def find(self, id: str) -> JobRecord | None:
-        """Return a job that is still in the outbox."""
+        """Return a job that the current transaction enqueued, or that is still in the outbox."""
+        record = await self._in_transaction(
+            lambda store, connection: store.find_in_transaction(connection, id)
+        )
+        if record is not None:
+            return record
         outbox = self._transactions.outbox
         message = None if outbox is None else await outbox.find(TOPIC, id)
         return None if message is None else record_in(message)
 
     async def cancel(self, id: str) -> bool:
-        """Cancel a job that is still in the outbox, and return whether it was there.
+        """Cancel a job that the current transaction enqueued, or that is still in the outbox.
 
-        If the store is available, the job is in it afterwards, as a cancelled one. So another
-        process that has read the row, and sends it at this moment, adds no job.
+        If the store is available, a job of the outbox is in it afterwards, as a cancelled one. So
+        another process that has read the row, and sends it at this moment, adds no job.
+
+        Returns:
+            Whether it was there, and had not ended.
         """
+        if await self._in_transaction(
+            lambda store, connection: store.cancel_in_transaction(connection, id)
+        ):
+            return True
         outbox = self._transactions.outbox
         message = None if outbox is None else await outbox.find(TOPIC, id)
         if outbox is None or message is None:
@@ -141,8 +156,26 @@ class TransactionalEnqueuer:
             await self._use(lambda store: (store.add([job]), store.cancel(id)))
         return await outbox.remove(TOPIC, id)
 
-    async def _add_in_transaction(self, jobs: list[NewJob], *, required: bool) -> list[str] | None:
-        """Add jobs to a store in the database of the transaction; `None`: it is not there."""
+    async def _in_transaction(
+        self,
+        function: Callable[[JobStore, Any], Awaitable[Result]],
+        *,
+        required: bool = False,
+    ) -> Result | None:
+        """Call a function with the store, and with the connection of the current transaction.
+
+        Args:
+            function: The function.
+            required: Whether a store that cannot be reached is an error.
+
+        Returns:
+            Its result; `None` without a transaction, or if the store is not in its database.
+
+        Raises:
+            ServiceUnavailable: The store cannot be reached.
+        """
+        if not self._transactions.is_open:
+            return None
         try:
             store = self._store
             if store is None:
@@ -155,9 +188,7 @@ class TransactionalEnqueuer:
             return None
         async with self._transactions.driver_connection() as connection:
             try:
-                return (
-                    None if connection is None else await store.add_in_transaction(connection, jobs)
-                )
+                return None if connection is None else await function(store, connection)
             except StoreUnavailable as error:
                 raise ServiceUnavailable(
                     "The queue of jobs is not available", retry_after_seconds=1

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 import click
 
-from actionhero.cli import EXIT_FAILED, audited, escape, format_option, write_json, write_rows
+from actionhero import BootError, ServiceUnavailable, UnavailableError
+from actionhero.cli import (
+    EXIT_FAILED,
+    audited,
+    escape,
+    format_option,
+    reserve_stdout,
+    write_json,
+    write_rows,
+)
 from actionhero.settings import LoggerSettings
+from actionhero.transport import run_interruptible
 from actionhero_tasks.commands.store_access import load_app, use_store
 from actionhero_tasks.job import JobState
 from actionhero_tasks.reports import Job, job_of
-from actionhero_tasks.tasks import FINAL_STATES, POLL_SECONDS
+from actionhero_tasks.tasks import FINAL_STATES, POLL_SECONDS, Tasks
 
 if TYPE_CHECKING:
     from actionhero import Application
@@ -122,12 +133,52 @@ def cancel(context: CommandContext, id: str, wait: float) -> None:
     """
     app = load_app(context)
     with audited(app, context, "tasks.cancel", {"jobs": [id]}) as facts:
-        is_cancelled = facts["count"] = int(use_store(app, lambda store: store.cancel(id)))
+        is_cancelled = facts["count"] = int(_cancel(app, id))
     if not is_cancelled:
         # Reports a job that does not exist.
         state = _find(app, id).state
         _fail(f"job {id} cannot be cancelled, as it has ended: it is {state}")
-    click.echo(str(_find(app, id, wait).state))
+    try:
+        state = _find(app, id, wait).state
+    except UnavailableError:
+        # It was in the outbox, and is deleted.
+        state = JobState.CANCELLED
+    click.echo(str(state))
+
+
+def _cancel(app: Application, id: str) -> bool:
+    """Cancel a job, and return whether it had not ended.
+
+    Raises:
+        UnavailableError: The store cannot be reached, and no database has the job.
+    """
+
+    def cancel(store: JobInspection) -> bool | None:
+        """Cancel the job; `None`: the store does not have it."""
+        return store.cancel(id) or (None if store.find(id) is None else False)
+
+    unavailable: UnavailableError | None = None
+    cancelled: bool | None = None
+    try:
+        cancelled = use_store(app, cancel)
+    except UnavailableError as error:
+        unavailable = error
+    if cancelled is None:
+        # A job of a transaction may be in the outbox of the database still.
+        ignored = (ServiceUnavailable,) if unavailable is None else (ServiceUnavailable, BootError)
+        with reserve_stdout(), contextlib.suppress(*ignored):
+            return run_interruptible(_cancel_in_database(app, id))
+    if unavailable is not None:
+        raise unavailable
+    return bool(cancelled)
+
+
+async def _cancel_in_database(app: Application, id: str) -> bool:
+    await app.start()
+    try:
+        return await app.get(Tasks).cancel(id)
+    finally:
+        await app.stop()
 
 
 def _find(app: Application, id: str, wait_seconds: float = 0.0) -> Job:

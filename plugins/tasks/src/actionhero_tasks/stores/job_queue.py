@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
 
-    from actionhero_tasks.job import NewJob
+    from actionhero_tasks.job import JobRecord, NewJob
 
 
 class JobQueue(JobSource, Protocol):
@@ -59,6 +59,33 @@ class JobQueue(JobSource, Protocol):
             store. The transaction must still be usable then.
         """
         return None
+
+    async def find_in_transaction(self, connection: Any, id: str) -> JobRecord | None:
+        """Return a job that `add_in_transaction` added, as the open transaction sees it.
+
+        Args:
+            connection: See `add_in_transaction`.
+            id: The id of the job.
+
+        Returns:
+            The job; `None` if it does not exist, or the connection is not one to the database of
+            this store.
+        """
+        return None
+
+    async def cancel_in_transaction(self, connection: Any, id: str) -> bool:
+        """Cancel a job that `add_in_transaction` added, in the open transaction.
+
+        The cancellation is committed, or rolled back, with the transaction.
+
+        Args:
+            connection: See `add_in_transaction`.
+            id: The id of the job.
+
+        Returns:
+            Whether the job had not ended; false if it does not exist, too.
+        """
+        return False
 
     def find_key(self, key: str) -> str | None:
         """Return the id of the job because of which `add` does not add another one with a key.

@@ -116,6 +116,24 @@ class PostgresStore(JobStore):
         except CONNECTION_ERRORS as error:
             raise StoreUnavailable(f"PostgreSQL: {describe(error)}") from error
 
+    async def find_in_transaction(self, connection: Any, id: str) -> JobRecord | None:
+        rows = await self._fetch_in_transaction(connection, queries.FIND, id)
+        return record_of(rows[0]) if rows else None
+
+    async def cancel_in_transaction(self, connection: Any, id: str) -> bool:
+        rows = await self._fetch_in_transaction(connection, "SELECT tasks.cancel($1)", id)
+        return bool(rows and rows[0][0])
+
+    async def _fetch_in_transaction(self, connection: Any, sql: str, id: str) -> list[Any]:
+        if not isinstance(connection, (asyncpg.Connection, PoolConnectionProxy)):
+            return []
+        try:
+            driver: Any = connection
+            rows: list[Any] = await driver.fetch(self._render(sql), id)
+            return rows
+        except CONNECTION_ERRORS as error:
+            raise StoreUnavailable(f"PostgreSQL: {describe(error)}") from error
+
     # -- schedules -----------------------------------------------------------------------------
 
     def enqueue_scheduled(self, name: str, fire_ms: int, job: NewJob, *, overlap: bool) -> bool:
