@@ -26,6 +26,7 @@ PUBLIC_MODULES: dict[str, tuple[str, ...]] = {
     "actionhero-generate": ("actionhero_generate",),
     "actionhero-limits": ("actionhero_limits",),
     "actionhero-mcp": ("actionhero_mcp",),
+    "actionhero-oauth": ("actionhero_oauth",),
     "actionhero-openapi": ("actionhero_openapi",),
     "actionhero-redis": ("actionhero_redis",),
     "actionhero-sessions": ("actionhero_sessions",),

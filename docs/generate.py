@@ -26,6 +26,7 @@ from actionhero_chat.settings import ChatSettings
 from actionhero_db.settings import DbSettings
 from actionhero_limits.settings import LimitsSettings
 from actionhero_mcp.settings import McpSettings
+from actionhero_oauth.settings import OAuthSettings
 from actionhero_openapi.settings import OpenApiSettings
 from actionhero_redis.settings import RedisSettings
 from actionhero_sessions.settings import SessionsSettings
@@ -50,6 +51,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "actionhero-db": (DbSettings,),
     "actionhero-limits": (LimitsSettings,),
     "actionhero-mcp": (McpSettings,),
+    "actionhero-oauth": (OAuthSettings,),
     "actionhero-openapi": (OpenApiSettings,),
     "actionhero-redis": (RedisSettings,),
     "actionhero-sessions": (SessionsSettings,),
@@ -89,6 +91,7 @@ COMMANDS = {
         "db clear",
     ),
     "actionhero-generate": ("new", "generate"),
+    "actionhero-oauth": ("oauth",),
     "actionhero-openapi": ("openapi",),
     "actionhero-remote": ("login", "logout", "profiles"),
     "actionhero-tasks": (
@@ -110,8 +113,11 @@ COMMANDS = {
     "actionhero-web": ("routes",),
     "actionhero-websocket": ("connections", "connections close"),
 }
-#: The plugins with these commands, and the one that they require.
-PLUGINS = ["redis", *(name.removeprefix("actionhero-") for name in COMMANDS if "-" in name)]
+#: The plugins with these commands, and those that they require.
+PLUGINS = [
+    *("redis", "sessions"),
+    *(name.removeprefix("actionhero-") for name in COMMANDS if "-" in name),
+]
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from actionhero_channels import hookspecs as channels_hookspecs
 from actionhero_db import hookspecs as db_hookspecs
 from actionhero_generate import hookspecs as generate_hookspecs
 from actionhero_mcp import hookspecs as mcp_hookspecs
+from actionhero_oauth import hookspecs as oauth_hookspecs
 from actionhero_tasks import hookspecs as tasks_hookspecs
 from actionhero_web import hookspecs as web_hookspecs
 from actionhero_websocket import hookspecs as websocket_hookspecs
@@ -29,6 +30,7 @@ HOOK_MODULES: dict[str, tuple[Any, ...]] = {
     "actionhero-db": (db_hookspecs,),
     "actionhero-generate": (generate_hookspecs,),
     "actionhero-mcp": (mcp_hookspecs,),
+    "actionhero-oauth": (oauth_hookspecs,),
     "actionhero-tasks": (tasks_hookspecs,),
     "actionhero-web": (web_hookspecs,),
     "actionhero-websocket": (websocket_hookspecs,),

@@ -55,7 +55,7 @@ class AuthorizationRequest(NamedTuple):
 
 
 class CodeGrant(NamedTuple):
-    """What a code stands for."""
+    """The consent that a code represents."""
 
     request: AuthorizationRequest
     user: Any
@@ -118,7 +118,7 @@ class AuthorizationRequests:
         return code
 
     async def redeem(self, code: str) -> CodeGrant:
-        """Return what a code stands for; one of several concurrent callers succeeds.
+        """Return the consent of a code; one of several concurrent callers succeeds.
 
         Raises:
             CodeReused: It was used before.

@@ -235,18 +235,26 @@ def authorization_server_for(app: Application) -> AuthorizationServer:
     return app.get(AuthorizationServer)
 
 
+def is_active(app: Application) -> bool:
+    """Return whether users can sign in; otherwise the application has no authorization server."""
+    settings = app.get(OAuthSettings)
+    return settings.sign_in_url is not None or settings.sign_in in app.actions
+
+
 def configuration_problems(app: Application) -> list[str]:
     """Return the errors in the settings that concern other parts of the application."""
     settings, problems = app.get(OAuthSettings), []
+    if not is_active(app):
+        if "sign_in" in settings.model_fields_set:
+            problems.append(
+                f"oauth.sign_in is {settings.sign_in!r}, which is no action; set it to the action "
+                "that signs users in, or set oauth.sign_in_url to the path of your sign-in page"
+            )
+        return problems
     if app.environment == "production" and settings.issuer is None:
         problems.append(
             "oauth.issuer is required in production; set ACTIONHERO_OAUTH__ISSUER to the public "
             "URL of the application, such as https://example.com"
-        )
-    if settings.sign_in_url is None and settings.sign_in not in app.actions:
-        problems.append(
-            f"oauth.sign_in is {settings.sign_in!r}, which is no action; set it to the action "
-            "that signs users in, or set oauth.sign_in_url to the path of your sign-in page"
         )
     # Not by the settings themselves, whose errors do not show parts of a value with secrets.
     problems += [

@@ -84,7 +84,7 @@ class Authorize:
         """Return the request.
 
         Raises:
-            OAuthError: It is not valid; the client is told by a redirect.
+            OAuthError: It is not valid; the client learns it by a redirect.
         """
         if sent["response_type"] != "code":
             raise OAuthError("unsupported_response_type", "response_type must be 'code'")

@@ -105,7 +105,7 @@ class ClientRegistry:
         Redirect URIs that are not acceptable, and unknown members, are left out.
 
         Args:
-            metadata: What the client states of itself.
+            metadata: The statements of the client.
             address: The address of the client.
 
         Raises:
@@ -134,7 +134,7 @@ class ClientRegistry:
         await self._clients().execute(
             "SET", self._key(id), dumps(stored), "PX", _UNUSED_TTL_MS, idempotent=True
         )
-        # What is absent in the request is absent here: clients do not expect null.
+        # Members that the request does not have are left out: clients do not expect null.
         optional = {"client_name": name[:100]} if name else {}
         return {
             "client_id": id,

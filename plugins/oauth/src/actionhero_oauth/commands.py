@@ -42,7 +42,7 @@ class _User(click.ParamType[Any]):
             return value
 
 
-@click.group(short_help="List or end what users have granted to clients.")
+@click.group(short_help="List or end the grants of users to clients.")
 def oauth() -> None:
     """List clients and grants of the authorization server, and end grants."""
 

@@ -1,4 +1,4 @@
-"""`ConnectionsPage`: the page on which users see what they have granted, and end it."""
+"""`ConnectionsPage`: the page on which users see and end their grants."""
 
 from __future__ import annotations
 

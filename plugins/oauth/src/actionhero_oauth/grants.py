@@ -1,4 +1,4 @@
-"""`Grants`: what users have granted to clients, in Redis."""
+"""`Grants`: the grants of users to clients, in Redis."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _PAGE: Final = 1000
 
 
 class Grant(NamedTuple):
-    """What a user has granted to a client."""
+    """The access of a client to the account of a user."""
 
     #: Its identifier, which is not secret.
     id: str

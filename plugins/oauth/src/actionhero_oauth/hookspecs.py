@@ -45,7 +45,7 @@ def actionhero_oauth_resources(app: Application) -> Sequence[ProtectedResource] 
 def actionhero_oauth_consent(
     app: Application,
 ) -> Sequence[Callable[[Any, Client, frozenset[str]], Collection[str]]] | None:
-    """Policies of what users may grant.
+    """Policies of the scopes that users may grant.
 
     Called once, while the application starts.
 

@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from actionhero import Initializer, RunMode
-from actionhero_oauth.authorization_server import authorization_server_for
+from actionhero_oauth.authorization_server import authorization_server_for, is_active
 from actionhero_sessions import Sessions
 
 if TYPE_CHECKING:
@@ -23,15 +23,19 @@ class OAuthInitializer(Initializer):
 
     def __init__(self, authenticator: AccessTokenAuthenticator) -> None:
         self._authenticator = authenticator
+        self._is_active = False
         self._watching: asyncio.Task[Any] | None = None
 
     async def initialize(self, app: Application) -> None:
         """End the grants of a user along with their sessions."""
+        self._is_active = is_active(app)
+        if not self._is_active:
+            return
         app.get(Sessions).add_sign_out_listener(authorization_server_for(app).end_all)
 
     async def start(self, app: Application) -> None:
         """Begin to cache tokens, in a server."""
-        if app.mode is RunMode.SERVER:
+        if self._is_active and app.mode is RunMode.SERVER:
             self._watching = asyncio.create_task(self._authenticator.watch())
 
     async def stop(self, app: Application) -> None:

@@ -47,22 +47,25 @@ def actionhero_initializers(app: Application) -> list[Initializer]:
 @hookimpl
 def actionhero_authenticators(app: Application) -> list[Authenticator]:
     from actionhero_oauth.authenticator import authenticator_for
+    from actionhero_oauth.authorization_server import is_active
 
-    return [authenticator_for(app)]
+    return [authenticator_for(app)] if is_active(app) else []
 
 
 @hookimpl
 def actionhero_web_routes(app: Application) -> list[web.AbstractRouteDef]:
+    from actionhero_oauth.authorization_server import is_active
     from actionhero_oauth.routes import routes_for
 
-    return routes_for(app)
+    return routes_for(app) if is_active(app) else []
 
 
 @hookimpl
-def actionhero_web_static() -> list[Any]:
+def actionhero_web_static(app: Application) -> list[Any]:
+    from actionhero_oauth.authorization_server import is_active
     from actionhero_oauth.routes import static_files
 
-    return [static_files()]
+    return [static_files()] if is_active(app) else []
 
 
 @hookimpl
@@ -70,7 +73,5 @@ def actionhero_commands(group: click.Group) -> None:
     from actionhero.cli import LazyCommand
 
     group.add_command(
-        LazyCommand(
-            "oauth", "actionhero_oauth.commands:oauth", "List or end what users have granted."
-        )
+        LazyCommand("oauth", "actionhero_oauth.commands:oauth", "List or end the grants of users.")
     )

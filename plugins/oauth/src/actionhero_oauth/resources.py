@@ -1,4 +1,4 @@
-"""`Resources`: what tokens give access to, by the transport of the call (RFC 8707, RFC 9728)."""
+"""`Resources`: the targets of tokens, by the transport of the call (RFC 8707, RFC 9728)."""
 
 from __future__ import annotations
 
