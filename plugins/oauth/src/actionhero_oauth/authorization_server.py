@@ -22,15 +22,11 @@ from actionhero_redis import RedisClients
 from actionhero_web import TrustedProxies, WebSettings, remote_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
     from aiohttp import web
 
     from actionhero import Application
     from actionhero_oauth.clients import Client
     from actionhero_oauth.grants import Grant
-
-    Policy = Callable[[Any, Client, frozenset[str]], Collection[str]]
 
 #: The path of the endpoints.
 BASE_PATH: Final = "/oauth"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable, Collection
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from actionhero_oauth.redirects import is_loopback, is_registered
@@ -55,3 +56,7 @@ class Client(NamedTuple):
         the user.
         """
         return self.kind is not ClientKind.REGISTERED and not is_loopback(redirect_uri)
+
+
+#: Returns the scopes that a user may grant to a client, of those that are requested.
+ConsentPolicy: TypeAlias = Callable[[Any, Client, frozenset[str]], Collection[str]]

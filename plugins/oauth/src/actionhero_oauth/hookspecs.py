@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pluggy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Sequence
 
     from actionhero import Application
-    from actionhero_oauth.clients import Client
+    from actionhero_oauth.clients import ConsentPolicy
     from actionhero_oauth.pages import PageTemplate
     from actionhero_oauth.resources import ProtectedResource
 
@@ -42,9 +42,7 @@ def actionhero_oauth_resources(app: Application) -> Sequence[ProtectedResource] 
 
 
 @hookspec
-def actionhero_oauth_consent(
-    app: Application,
-) -> Sequence[Callable[[Any, Client, frozenset[str]], Collection[str]]] | None:
+def actionhero_oauth_consent(app: Application) -> Sequence[ConsentPolicy] | None:
     """Policies of the scopes that users may grant.
 
     Called once, while the application starts.
