@@ -39,7 +39,16 @@ def actionhero_initializers() -> Sequence[Initializer]:
 
 @hookimpl
 def actionhero_actions(app: Application) -> Sequence[type[Action]]:
-    from actionhero_chat.actions import channels, digests, files, messages, sessions, streams, users
+    from actionhero_chat.actions import (
+        agents,
+        channels,
+        digests,
+        files,
+        messages,
+        sessions,
+        streams,
+        users,
+    )
     from actionhero_chat.settings import ChatSettings
 
     is_hello_scheduled = app.get(ChatSettings).hello
@@ -62,6 +71,8 @@ def actionhero_actions(app: Application) -> Sequence[type[Action]]:
         channels.ChannelMembers,
         streams.StreamingCounter,
         streams.StatusLive,
+        agents.Status,
+        agents.GreetingPrompt,
     ]
 
 

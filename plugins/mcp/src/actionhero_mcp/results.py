@@ -84,6 +84,9 @@ def resource_contents(
         TypeError: The same, by a fault of the action.
     """
     value = outcome.value
+    if isinstance(value, dict) and value.keys() == {"text", "mimeType"}:
+        # It has the shape of the protocol already.
+        return dumps([{"uri": uri, **value}])
     if isinstance(value, bytes):
         part: dict[str, Any] = {"blob": base64.b64encode(value).decode()}
     elif isinstance(value, str):
@@ -103,6 +106,9 @@ def prompt_messages(outcome: Outcome) -> list[dict[str, Any]]:
     value = outcome.value
     if isinstance(value, str):
         value = PromptMessage.user(value)
+    if isinstance(value, dict) and isinstance(value.get("messages"), list):
+        # It has the shape of the protocol already.
+        value = [PromptMessage.model_validate(message) for message in value["messages"]]
     items = value if isinstance(value, list) else [value]
     messages = [PromptMessage.user(item) if isinstance(item, Content) else item for item in items]
     for message in messages:

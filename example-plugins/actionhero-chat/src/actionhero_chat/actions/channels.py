@@ -30,6 +30,7 @@ class ChannelMembers(Action):
 
     name = "channel:members"
     web = Route.get("/channel/{channel}/members")
+    mcp = True
     openapi = Operation(errors=[], examples={"readers": {"channel": "messages"}})
     middleware = [RequireSession()]
 

@@ -66,6 +66,7 @@ class MessageCreate(Action):
     web = Route.put("/message")
     # Messages of one client are saved in the order in which it sends them.
     websocket = "ordered"
+    mcp = True
     openapi = Operation(errors=[], examples={"a greeting": {"body": "Hello"}})
     middleware = [RequireSession()]
 
@@ -86,6 +87,7 @@ class MessageView(Action):
 
     name = "message:view"
     web = Route.get("/message/{message}")
+    mcp = True
     openapi = Operation(errors=[NotFound], examples={"the first": {"message": 1}})
     middleware = [RequireSession()]
 
@@ -109,6 +111,7 @@ class MessagesList(Action):
 
     name = "messages:list"
     web = Route.get("/messages/list")
+    mcp = True
     openapi = Operation(errors=[], examples={"the newest": {"page": 1, "limit": 10}})
     middleware = [RequireSession()]
 

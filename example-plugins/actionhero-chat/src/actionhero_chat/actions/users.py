@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated, ClassVar, TypedDict
 
 from pydantic import ConfigDict
 
@@ -93,6 +93,8 @@ class UserEdit(Action):
 
     name = "user:edit"
     web = Route.post("/user")
+    # A person may have the agent change the password.
+    mcp: ClassVar = {"tool": {"secrets": True}}
     openapi = Operation(
         errors=[Conflict, NotFound],
         examples={"another name": {"name": "Ada Lovelace"}},
@@ -122,6 +124,7 @@ class UserView(Action):
 
     name = "user:view"
     web = Route.get("/user/{user}")
+    mcp = True
     openapi = Operation(errors=[NotFound], examples={"the first": {"user": 1}})
     middleware = [RequireSession()]
 
