@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 #: The timeout of every single step.
 TIMEOUT_SECONDS = 30.0
-PLUGINS = "web,redis,sessions,db,channels,websocket,chat"
+PLUGINS = "web,redis,sessions,db,auth,channels,websocket,chat"
 PASSWORD = "correct horse"
 STORAGES = {"sqlite": ("embedded",), "": ("embedded", "servers")}
 ERROR_FORMATS = ("standard", "actionhero")
@@ -73,9 +73,9 @@ class Chat:
             "ACTIONHERO_PLUGINS__ENABLED": PLUGINS,
             "ACTIONHERO_LOGS__LEVEL": "debug",
             # The cheapest hash: the tests compute many.
-            "ACTIONHERO_CHAT__ARGON2_MEMORY_KIB": "8",
-            "ACTIONHERO_CHAT__ARGON2_PASSES": "1",
-            "ACTIONHERO_CHAT__ARGON2_LANES": "1",
+            "ACTIONHERO_AUTH__ARGON2_MEMORY_KIB": "8",
+            "ACTIONHERO_AUTH__ARGON2_PASSES": "1",
+            "ACTIONHERO_AUTH__ARGON2_LANES": "1",
             **environ,
         }
         self.error_format = self.environ.get("ACTIONHERO_WEB__ERROR_FORMAT", "standard")

@@ -8,6 +8,7 @@ import pytest
 
 from actionhero import RunMode
 from actionhero.testing import running_app
+from actionhero_auth import plugin as auth_plugin
 from actionhero_channels import plugin as channels_plugin
 from actionhero_chat import plugin as chat_plugin
 from actionhero_chat.models import Message, User
@@ -27,6 +28,7 @@ PLUGINS = (
     redis_plugin,
     sessions_plugin,
     db_plugin,
+    auth_plugin,
     channels_plugin,
     tasks_plugin,
     chat_plugin,

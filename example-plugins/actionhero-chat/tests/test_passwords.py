@@ -1,19 +1,19 @@
-"""Tests of password hashing: verification, timing and renewal of hashes."""
+"""Tests of passwords at sign-in: timing, and renewal of hashes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from argon2 import PasswordHasher, Type, extract_parameters
+from argon2 import PasswordHasher, extract_parameters
 
 from actionhero import InvalidCredentials
 from actionhero.testing import running_app
+from actionhero_auth import AuthSettings, Passwords
+from actionhero_auth import plugin as auth_plugin
 from actionhero_channels import plugin as channels_plugin
 from actionhero_chat import plugin as chat_plugin
 from actionhero_chat.models import User
-from actionhero_chat.passwords import Passwords
-from actionhero_chat.settings import ChatSettings
 from actionhero_db import Database
 from actionhero_db import plugin as db_plugin
 from actionhero_redis import plugin as redis_plugin
@@ -21,20 +21,12 @@ from actionhero_sessions import plugin as sessions_plugin
 from actionhero_web import plugin as web_plugin
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from actionhero.testing import RunningApp
 
-LOW_COST = ChatSettings(argon2_memory_kib=8, argon2_passes=1, argon2_lanes=1)
-HIGH_COST = ChatSettings(argon2_memory_kib=16, argon2_passes=2, argon2_lanes=1)
-
-
-@pytest.fixture
-def passwords() -> Iterator[Passwords]:
-    passwords = Passwords(LOW_COST)
-    yield passwords
-    passwords.close()
+HIGH_COST = AuthSettings(argon2_memory_kib=16, argon2_passes=2, argon2_lanes=1)
 
 
 @pytest.fixture
@@ -56,59 +48,21 @@ async def app(tmp_path: Path) -> AsyncIterator[RunningApp]:
     environ = {
         "ACTIONHERO_APP__DATA_DIR": str(tmp_path),
         "ACTIONHERO_REDIS__MODE": "memory",
-        "ACTIONHERO_CHAT__ARGON2_MEMORY_KIB": "8",
-        "ACTIONHERO_CHAT__ARGON2_PASSES": "1",
-        "ACTIONHERO_CHAT__ARGON2_LANES": "1",
+        "ACTIONHERO_AUTH__ARGON2_MEMORY_KIB": "8",
+        "ACTIONHERO_AUTH__ARGON2_PASSES": "1",
+        "ACTIONHERO_AUTH__ARGON2_LANES": "1",
     }
     plugins = (
         web_plugin,
         redis_plugin,
         sessions_plugin,
         db_plugin,
+        auth_plugin,
         channels_plugin,
         chat_plugin,
     )
     async with running_app(*plugins, environ=environ) as running:
         yield running
-
-
-async def test_passwords_match_only_their_own_hash(passwords: Passwords) -> None:
-    """Case matters."""
-    hash = await passwords.hash("correct horse")
-
-    assert await passwords.verify(hash, "correct horse")
-    assert not await passwords.verify(hash, "correct Horse")
-    assert not await passwords.verify(await passwords.hash("other"), "correct horse")
-
-
-@pytest.mark.parametrize("hash", ["", "nonsense", "$argon2id$v=19$m=8,t=1,p=1$bad$bad"])
-async def test_invalid_hashes_match_no_password(passwords: Passwords, hash: str) -> None:
-    """A corrupt row prevents the sign-in without an exception."""
-    assert not await passwords.verify(hash, "")
-    assert not await passwords.verify(hash, "correct horse")
-
-
-async def test_a_password_without_a_hash_is_verified_too(
-    passwords: Passwords, verified: list[str]
-) -> None:
-    """The verification takes the same time."""
-    assert not await passwords.verify(None, "correct horse")
-    assert not await passwords.verify(None, "")
-
-    assert verified == ["correct horse", ""]
-
-
-async def test_hashes_have_the_configured_cost(passwords: Passwords) -> None:
-    """A hash with another cost needs a rehash."""
-    hash = await passwords.hash("correct horse")
-
-    cost = extract_parameters(hash)
-    assert (cost.type, cost.memory_cost, cost.time_cost, cost.parallelism) == (Type.ID, 8, 1, 1)
-    assert not passwords.needs_rehash(hash)
-    high_cost = Passwords(HIGH_COST)
-    assert high_cost.needs_rehash(hash)
-    assert await high_cost.verify(hash, "correct horse")
-    high_cost.close()
 
 
 async def test_sign_in_with_an_unknown_address_verifies_the_password_too(

@@ -9,11 +9,12 @@ import pytest
 
 from actionhero import Conflict, RunMode
 from actionhero.testing import running_app
+from actionhero_auth import Passwords
+from actionhero_auth import plugin as auth_plugin
 from actionhero_channels import plugin as channels_plugin
 from actionhero_chat import plugin as chat_plugin
 from actionhero_chat.models import User
 from actionhero_chat.ops import users
-from actionhero_chat.passwords import Passwords
 from actionhero_db import Database
 from actionhero_db import plugin as db_plugin
 from actionhero_redis import plugin as redis_plugin
@@ -29,6 +30,7 @@ PLUGINS = (
     redis_plugin,
     sessions_plugin,
     db_plugin,
+    auth_plugin,
     channels_plugin,
     chat_plugin,
 )
@@ -43,9 +45,9 @@ def environ(
     stores = servers(8) if storage == "servers" else {"ACTIONHERO_REDIS__MODE": "memory"}
     return {
         "ACTIONHERO_APP__DATA_DIR": str(tmp_path),
-        "ACTIONHERO_CHAT__ARGON2_MEMORY_KIB": "8",
-        "ACTIONHERO_CHAT__ARGON2_PASSES": "1",
-        "ACTIONHERO_CHAT__ARGON2_LANES": "1",
+        "ACTIONHERO_AUTH__ARGON2_MEMORY_KIB": "8",
+        "ACTIONHERO_AUTH__ARGON2_PASSES": "1",
+        "ACTIONHERO_AUTH__ARGON2_LANES": "1",
         "PORT": "0",
         **stores,
     }

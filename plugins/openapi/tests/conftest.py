@@ -42,8 +42,8 @@ APPLICATIONS: dict[str, dict[str, str]] = {
 if importlib.util.find_spec("actionhero_chat") is not None:
     APPLICATIONS["chat"] = {
         # Fast password hashes.
-        "ACTIONHERO_CHAT__ARGON2_MEMORY_KIB": "64",
-        "ACTIONHERO_CHAT__ARGON2_PASSES": "1",
+        "ACTIONHERO_AUTH__ARGON2_MEMORY_KIB": "64",
+        "ACTIONHERO_AUTH__ARGON2_PASSES": "1",
     }
     if importlib.util.find_spec("actionhero_sse") is not None:
         # Generated requests would wait for the end of its streams.

@@ -1,4 +1,4 @@
-"""`ChatInitializer`: provides `Passwords`, and creates the default user."""
+"""`ChatInitializer`: creates the default user."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import secrets
 from typing import TYPE_CHECKING
 
 from actionhero import Conflict, Initializer, RunMode
+from actionhero_auth import Passwords
 from actionhero_chat.ops import users
-from actionhero_chat.passwords import Passwords
 from actionhero_chat.settings import ChatSettings
 from actionhero_db import Database
 
@@ -19,19 +19,11 @@ logger = logging.getLogger("actionhero.chat")
 
 
 class ChatInitializer(Initializer):
-    """Provides the password hasher, and creates the default user of a server."""
+    """Creates the default user of a server."""
 
     name = "chat"
-    requires = ("db",)
+    requires = ("auth", "db")
     after = ("redis",)
-
-    def __init__(self) -> None:
-        self._passwords: Passwords | None = None
-
-    async def initialize(self, app: Application) -> None:
-        """Provide `Passwords`."""
-        self._passwords = Passwords(app.get(ChatSettings))
-        app.provide(Passwords, self._passwords)
 
     async def start(self, app: Application) -> None:
         """Create the default user, if this is a server and the user does not exist."""
@@ -47,8 +39,3 @@ class ChatInitializer(Initializer):
                 # Another process created the user in the meantime.
                 return
         logger.info("created the default user %s", users.DEFAULT_EMAIL)
-
-    async def stop(self, app: Application) -> None:
-        """Stop the hashing threads."""
-        if self._passwords is not None:
-            self._passwords.close()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TypedDict
 
 from actionhero import Action, Call, Field, Inputs, InvalidCredentials, Secret
+from actionhero_auth import Passwords
 from actionhero_chat.fields import Email, Password
 from actionhero_chat.ops import users
-from actionhero_chat.passwords import Passwords
 from actionhero_openapi import Operation
 from actionhero_sessions import RequireSession, Sessions
 from actionhero_web import Route

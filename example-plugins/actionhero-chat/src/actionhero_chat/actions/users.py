@@ -18,6 +18,7 @@ from actionhero import (
     Secret,
     TypedError,
 )
+from actionhero_auth import Passwords
 from actionhero_chat.fields import (
     Email,
     Name,
@@ -28,7 +29,6 @@ from actionhero_chat.fields import (
     without_default,
 )
 from actionhero_chat.ops import users
-from actionhero_chat.passwords import Passwords
 from actionhero_db import Database
 from actionhero_openapi import Operation
 from actionhero_sessions import RequireSession
