@@ -40,7 +40,7 @@ _COMMANDS: Final = {
     "by hand": ["-m", "tests.benchmarks.peers.chat_by_hand", "{port}"],
     "drivers": ["-m", "tests.benchmarks.peers.chat_drivers", "{port}"],
 }
-_PLUGINS: Final = "channels,chat,db,openapi,redis,sessions,tasks,web,websocket"
+_PLUGINS: Final = "auth,channels,chat,db,openapi,redis,sessions,tasks,web,websocket"
 _OPEN: Final = cases.status_with_session("X-Nobody: yes")
 _ADA: Final = {"name": "Ada", "email": "ada@example.com", "password": "correct horse"}
 

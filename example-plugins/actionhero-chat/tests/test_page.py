@@ -149,6 +149,32 @@ async def test_two_windows_exchange_messages_and_show_online_users(
     assert ada.console_messages == []
 
 
+async def test_a_user_creates_and_revokes_api_keys(context: Any, served: Any) -> None:
+    """A new key is shown until the next change, and works."""
+    ada = await open_window(context, served)
+    await ada.sign_up("Ada")
+    keys = ada.page.get_by_role("region", name="API keys")
+    await expect(keys.get_by_role("listitem")).to_have_count(0)
+
+    await keys.get_by_label("New API key, called").fill("script")
+    await keys.get_by_role("button", name="Create key").click()
+
+    secret = keys.locator("#new-key-secret")
+    await expect(secret).to_have_text(re.compile(r"^ahk_\w{62}$"))
+    await expect(keys.get_by_role("listitem")).to_contain_text(["script, until"])
+    headers = {"Authorization": f"Bearer {await secret.text_content()}"}
+    async with aiohttp.ClientSession(headers=headers) as script:
+        async with script.put(f"{served.url}/message", json={"body": "from a script"}) as response:
+            assert response.status == 200
+        await ada.expect_messages("from a script")
+        await keys.get_by_role("button", name="Revoke script").click()
+        await expect(keys.get_by_role("listitem")).to_have_count(0)
+        await expect(secret).to_be_hidden()
+        async with script.put(f"{served.url}/message", json={"body": "again"}) as response:
+            assert response.status == 401
+    assert ada.console_messages == []
+
+
 async def test_closed_windows_are_removed_from_the_online_users(context: Any, served: Any) -> None:
     """This does not require a sign-out."""
     ada, bob = await open_window(context, served), await open_window(context, served)

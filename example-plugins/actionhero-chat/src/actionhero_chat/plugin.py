@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from actionhero import Action, Application, Initializer, Middleware, Settings
+    from actionhero_auth import RoleFunction
     from actionhero_channels import Channel
     from actionhero_db import Models
     from actionhero_web import StaticFiles
@@ -39,11 +40,13 @@ def actionhero_initializers() -> Sequence[Initializer]:
 
 @hookimpl
 def actionhero_actions(app: Application) -> Sequence[type[Action]]:
+    from actionhero_auth import AuthSettings
     from actionhero_chat.actions import (
         agents,
         channels,
         digests,
         files,
+        keys,
         messages,
         sessions,
         streams,
@@ -52,6 +55,7 @@ def actionhero_actions(app: Application) -> Sequence[type[Action]]:
     from actionhero_chat.settings import ChatSettings
 
     is_hello_scheduled = app.get(ChatSettings).hello
+    has_keys = app.get(AuthSettings).api_keys is not False
 
     return [
         users.UserCreate,
@@ -59,6 +63,7 @@ def actionhero_actions(app: Application) -> Sequence[type[Action]]:
         users.UserView,
         sessions.SessionCreate,
         sessions.SessionDestroy,
+        *([keys.KeyCreate, keys.KeysList, keys.KeyRevoke] if has_keys else []),
         messages.MessageCreate,
         messages.MessageView,
         messages.MessagesList,
@@ -74,6 +79,13 @@ def actionhero_actions(app: Application) -> Sequence[type[Action]]:
         agents.Status,
         agents.GreetingPrompt,
     ]
+
+
+@hookimpl
+def actionhero_auth_roles() -> Sequence[RoleFunction]:
+    from actionhero_chat.access import roles_of
+
+    return [roles_of]
 
 
 @hookimpl

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, TypedDict
 
-from actionhero import Action, Call, Field, Inputs, NotFound
+from actionhero import Action, Call, Field, Inputs, NotFound, Scope
 from actionhero_channels import Channels
+from actionhero_chat.access import WRITE_MESSAGES
 from actionhero_chat.fields import IntRange, RowId, Text
 from actionhero_chat.ops import messages, users
 from actionhero_db import Database, Page, Pagination
@@ -68,6 +69,7 @@ class MessageCreate(Action):
     websocket = "ordered"
     mcp = True
     openapi = Operation(errors=[], examples={"a greeting": {"body": "Hello"}})
+    requires = Scope(WRITE_MESSAGES)
     middleware = [RequireSession()]
 
     async def run(self, inputs: MessageCreateInputs, call: Call) -> MessageCreated:

@@ -2,6 +2,7 @@
 
 import { ActionHeroClient, CallFailed } from "/actionhero/client.js";
 import { request } from "./http.js";
+import { hideKeys, showKeys } from "./keys.js";
 import { Plot } from "./plot.js";
 
 const CHANNEL = "messages";
@@ -48,6 +49,7 @@ async function showChat() {
   byId("messages").replaceChildren();
   addMessages(messages);
   connect();
+  showKeys().catch(() => {});
   byId("body").focus();
 }
 
@@ -61,6 +63,7 @@ function showSignIn(reason = "") {
   for (const id of ["me", "chat", "online"]) {
     show(id, false);
   }
+  hideKeys();
   byId("messages").replaceChildren();
   byId("members").replaceChildren();
   byId("sign-in-error").textContent = reason;
