@@ -22,10 +22,7 @@ ADMIN: Final = "admin"
 
 
 class SessionRequired(Requirement):
-    """Requires a session, or the operator.
-
-    A stolen API key must not create others, or change the password of its user.
-    """
+    """Requires a session, or the operator: stolen credentials must not create others."""
 
     requires_session = True
 
@@ -35,6 +32,13 @@ class SessionRequired(Requirement):
 
     async def is_met(self, call: Call) -> bool:
         return call.principal.method in {"session", "operator"}
+
+
+class NoApiKey(SessionRequired):
+    """Refuses API keys: a stolen one must not change the password of its user."""
+
+    async def is_met(self, call: Call) -> bool:
+        return not call.principal.is_anonymous and call.principal.method != "api_key"
 
 
 async def roles_of(principal: Principal) -> Iterable[str]:

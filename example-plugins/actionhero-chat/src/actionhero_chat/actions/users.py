@@ -19,7 +19,7 @@ from actionhero import (
     TypedError,
 )
 from actionhero_auth import Passwords
-from actionhero_chat.access import SessionRequired
+from actionhero_chat.access import NoApiKey
 from actionhero_chat.fields import (
     Email,
     Name,
@@ -100,7 +100,7 @@ class UserEdit(Action):
         errors=[Conflict, NotFound],
         examples={"another name": {"name": "Ada Lovelace"}},
     )
-    requires = SessionRequired()
+    requires = NoApiKey()
     middleware = [RequireSession()]
 
     async def run(self, inputs: UserEditInputs, call: Call) -> OwnUserResult:
