@@ -108,6 +108,10 @@ class RunningCommand:
             pytest.fail(f"{self.arguments} did not write {pattern!r}, but:\n{self._text('stderr')}")
         return matches[0]
 
+    def read_stderr(self) -> str:
+        """Return what it has written to stderr so far."""
+        return self._text("stderr")
+
     def wait(self) -> CompletedCommand:
         """Wait for the command to end, and return it."""
         try:
