@@ -6,6 +6,7 @@ import asyncio
 import functools
 import re
 from contextlib import aclosing
+from dataclasses import FrozenInstanceError
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,6 +32,7 @@ from actionhero import (
     SignInRequired,
     hookimpl,
 )
+from actionhero.identity.principal import session_principal
 from actionhero.testing import running_app
 from actionhero.transport import TextPayload
 
@@ -538,3 +540,13 @@ def test_documents_have_the_scopes_of_each_alternative(
 ) -> None:
     """For API documents."""
     assert list(requirement.alternatives()) == alternatives
+
+
+def test_the_principal_of_a_session_is_an_ordinary_one() -> None:
+    """It is only created in a faster way."""
+    principal = session_principal(7)
+
+    assert principal == Principal(7, method="session")
+    assert repr(principal) == repr(Principal(7, method="session"))
+    with pytest.raises(FrozenInstanceError):
+        principal.user = 8  # type: ignore[misc]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvloop
 from aiohttp import web
-from tests.benchmarks import cases, cross_origin
+from tests.benchmarks import cases, cross_origin, identity
 from tests.benchmarks.figures import Reading, median, quartile
 from tests.benchmarks.peers import ours, tuned, work
 
@@ -289,7 +289,8 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
     """Return the requested figures, each with its parts as a note."""
     keys = set(keys)
     readings, microseconds = uvloop.run(_measure(keys, QUICK_TURNS if quick else TURNS))
-    checks = cross_origin.measure(keys, TURN * (QUICK_TURNS if quick else TURNS), PARTS)
+    count = TURN * (QUICK_TURNS if quick else TURNS)
+    checks = cross_origin.measure(keys, count, PARTS) | identity.measure(keys, count, PARTS)
     for key, reading in readings.items():
         above, below = RATIOS[key]
         reading.note = f"{microseconds[above]:.1f} µs over {microseconds[below]:.1f} µs"

