@@ -21,6 +21,11 @@ SECRET = "hunQ+xW7w/Zq9k ß'x\"y"
 TRACES = ("hunQ", "xW7w", "Zq9k")
 SETTING = "s3tting-Kq7Vw"
 
+#: The actions with a password, by the end of their names and paths.
+NAMES = (
+    "keep", "picky", "number", "crash", "reveal", "other", "guarded", "open", "forbid",
+)  # fmt: skip
+
 ACTIONS = '''
 from __future__ import annotations
 
@@ -28,7 +33,10 @@ import logging
 
 from pydantic import field_validator
 
-from actionhero import Action, Call, Conflict, Field, Inputs, Middleware, Secret, TypedError
+from actionhero import (
+    Action, AuditLog, Call, Conflict, Field, Forbidden, Inputs, InvalidCredentials, Middleware,
+    Secret, TypedError,
+)
 
 logger = logging.getLogger("vault")
 
@@ -136,6 +144,27 @@ class RevealOther(Action):
         raise Conflict("taken", key="name", value={"password": inputs.password, "is": [inputs]})
 
 
+class Open(Action):
+    """Fail a sign-in, with the secret in the message."""
+
+    name = "vault:open"
+    web = "POST /open"
+
+    async def run(self, inputs: Plain, call: Call) -> None:
+        call.get(AuditLog).record("vault.opened", "failure", details={"password": inputs.password})
+        raise InvalidCredentials(f"{inputs.password} is wrong")
+
+
+class Forbid(Action):
+    """Refuse a caller, with the secret in the message."""
+
+    name = "vault:forbid"
+    web = "POST /forbid"
+
+    async def run(self, inputs: Plain, call: Call) -> None:
+        raise Forbidden(f"{inputs.password} is not enough", value=inputs.password)
+
+
 class Broken(Middleware):
     async def before(self, call: Call) -> None:
         raise RuntimeError(f"cannot check {call.inputs.password}")
@@ -205,10 +234,7 @@ def requests() -> Iterator[tuple[str, str, bytes | None, str]]:
     )
     multipart += f"--{boundary}--\r\n"
     documents: list[tuple[str, Any]] = [
-        *(
-            (f"/api/{name}", body)
-            for name in ("keep", "picky", "number", "crash", "reveal", "other", "guarded")
-        ),
+        *((f"/api/{name}", body) for name in NAMES),
         ("/api/keep", {"password": [SECRET]}),
         ("/api/keep", {"password": {SECRET: SECRET}}),
         ("/api/nested", {"account": {"name": "Ada", "password": SECRET}}),
@@ -255,6 +281,9 @@ def test_secrets_do_not_leak_over_http(vault: Place, profile: str, format_: str)
     assert any("password [redacted] is taken" in text for _, text in responses)
     # The calls are logged, with tracebacks.
     assert "vault:crash" in process.stderr
+    assert '"event":"vault.opened"' in process.stderr
+    assert '"reason":"[redacted] is wrong"' in process.stderr
+    assert '"reason":"[redacted] is not enough"' in process.stderr
     assert "no such password" in process.stderr
     assert "Traceback" in process.stderr
     assert any("Traceback" in text for _, text in responses)
@@ -283,10 +312,7 @@ ACCOUNT = json.dumps({"name": "Ada", "password": SECRET})
 def test_secrets_do_not_leak_on_the_command_line(vault: Place, format_: str) -> None:
     """Neither in the output nor in the log."""
     calls = [
-        *(
-            (f"vault:{name}", "--password", SECRET)
-            for name in ("keep", "picky", "number", "crash", "reveal", "other", "guarded")
-        ),
+        *((f"vault:{name}", "--password", SECRET) for name in NAMES),
         ("vault:nested", "--account", ACCOUNT, "--accounts", f"[{ACCOUNT}]"),
         ("vault:nested", "--account", json.dumps({"password": SECRET})),
         ("vault:nested", "--account", SECRET),
