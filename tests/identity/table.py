@@ -256,7 +256,7 @@ async def subscribe_to_events(site: Site, kind: Kind) -> Answer:
 
 def refused_handshake(error: aiohttp.WSServerHandshakeError) -> Answer:
     """Return the answer to a handshake, whose body the client does not read."""
-    headers = error.headers or {}
+    headers: Mapping[str, str] = error.headers or {}
     document = {
         "type": {401: UNAUTHORIZED}.get(error.status), "request_id": headers.get("X-Request-Id"),
     }  # fmt: skip

@@ -19,51 +19,22 @@ from actionhero import (
     Authenticator,
     Call,
     Conflict,
-    Credentials,
-    CredentialsRefused,
     Field,
     Forbidden,
     Inputs,
     Middleware,
     Outcome,
-    Principal,
     Scope,
     Secret,
     hookimpl,
 )
+from pytest_actionhero.contract_tokens import SCOPE, ContractTokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actionhero import Connection
-
 #: The text of unexpected errors, which clients must not see.
 INTERNAL_TEXT = "internal text of the contract"
-#: The scope that `contract:guarded` requires.
-SCOPE = "contract"
-#: The tokens of two users, with and without the scope, and one that is revoked.
-WRITER = "contract-token-of-ada"
-READER = "contract-token-of-bob"
-REVOKED = "contract-token-of-carl"
-
-
-class ContractTokens(Authenticator):
-    """Identifies the owners of the tokens."""
-
-    schemes = ("bearer",)
-    challenge = "Bearer"
-
-    async def authenticate(
-        self, credentials: Credentials, connection: Connection
-    ) -> Principal | None:
-        """Return the principal of a token."""
-        if credentials.token == REVOKED:
-            raise CredentialsRefused("The token is revoked", reason="revoked", user="carl")
-        if credentials.token == WRITER:
-            return Principal("ada", scopes=frozenset({SCOPE}), method="contract")
-        if credentials.token == READER:
-            return Principal("bob", scopes=frozenset(), method="contract")
-        return None
 
 
 class JournalInputs(Inputs):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 import pytest
 
 from actionhero import ErrorType
-from pytest_actionhero.contract_actions import READER, REVOKED, SCOPE, WRITER
+from pytest_actionhero.contract_tokens import READER, REVOKED, SCOPE, WRITER
 
 if TYPE_CHECKING:
     from pathlib import Path
