@@ -190,7 +190,7 @@ class Gate:
             is_json = False
         if not is_json:
             raise _refused(415, "The message has to be application/json in UTF-8")
-        accepted = request.headers.get("Accept", "*/*").lower()
+        accepted = ", ".join(request.headers.getall("Accept", ["*/*"])).lower()
         for media_type in ("application/json", "text/event-stream"):
             ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
             if not any(item in accepted for item in ranges):
