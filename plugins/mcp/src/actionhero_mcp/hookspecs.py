@@ -8,16 +8,18 @@ import pluggy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import TypeAlias
 
     from actionhero import Application, Principal
+
+    #: Of the principal, and the registered action.
+    Visibility: TypeAlias = Callable[[Principal | None, Any], bool]
 
 hookspec = pluggy.HookspecMarker("actionhero")
 
 
 @hookspec
-def actionhero_mcp_visible(
-    app: Application,
-) -> Sequence[Callable[[Principal | None, Any], bool]] | None:
+def actionhero_mcp_visible(app: Application) -> Sequence[Visibility] | None:
     """Functions that hide tools, resources and prompts from lists.
 
     Called once, when the endpoint is created. Hidden actions can still be called, if their
@@ -36,14 +38,7 @@ def actionhero_mcp_visible(
     Example:
         ```python
         @hookimpl
-        def actionhero_mcp_visible():
-            return [lambda principal, action: not action.name.startswith("admin:")]
-        ```
-    """
-
-
-@hookspec
-def actionhero_mcp_challenge(app: Application) -> Sequence[tuple[str, str]] | None:
+        def actionhero_mcp_visible(app: Application) -> Sequence[Visibility] | None:
     """Parameters of `WWW-Authenticate`, which tell clients how to get credentials.
 
     Called once, when the endpoint is created. Authenticators identify the callers; see
