@@ -38,7 +38,14 @@ def actionhero_mcp_visible(app: Application) -> Sequence[Visibility] | None:
     Example:
         ```python
         @hookimpl
-        def actionhero_mcp_visible(app: Application) -> Sequence[Visibility] | None:
+        def actionhero_mcp_visible():
+            return [lambda principal, action: not action.name.startswith("admin:")]
+        ```
+    """
+
+
+@hookspec
+def actionhero_mcp_challenge(app: Application) -> Sequence[tuple[str, str]] | None:
     """Parameters of `WWW-Authenticate`, which tell clients how to get credentials.
 
     Called once, when the endpoint is created. Authenticators identify the callers; see
