@@ -25,6 +25,7 @@ from pydantic import BaseModel, Field, RootModel, SecretStr, TypeAdapter, Valida
 
 from actionhero import json
 from actionhero.errors import ErrorType, MalformedRequest
+from actionhero.transport import find_unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,6 +129,25 @@ DOCUMENTS = st.recursive(
 def test_parsing_is_the_same_with_and_without_orjson(data: bytes) -> None:
     """The same digits, and the same error messages."""
     assert outcome(json.loads, data) == outcome(read_without_orjson, data)
+
+
+@given(st.one_of(NUMBERS, DOCUMENTS).map(str.encode) | st.binary())
+def test_plain_documents_contain_nothing_that_inputs_refuse(data: bytes) -> None:
+    """They are parsed as all others."""
+    value = json.loads_plain(data)
+
+    assert value is None or value == json.loads(data)
+    assert find_unsupported({"value": value}) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b'{"a":"\\u0000"}', b'{"a":1e999}', b'{"a":1234567890123456789}', b'{"a":NaN}', b"{", b"["*65],
+    ids=["NUL", "infinity", "long integer", "NaN", "incomplete", "deep"],
+)  # fmt: skip
+def test_other_documents_are_left_to_the_strict_parser(data: bytes) -> None:
+    """Those with escapes, large ones, and invalid ones."""
+    assert json.loads_plain(data) is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from actionhero.connection import SessionStore
 from actionhero.errors import BootError, ConfigurationError, PluginError
 from actionhero.health import Health
 from actionhero.initializer import Initializer, Resources, sort_initializers
-from actionhero.lifecycle import Lifecycle
+from actionhero.lifecycle import DrainState, Lifecycle
 from actionhero.middleware import Middleware
 from actionhero.pipeline import Pipeline
 from actionhero.pipeline.observation import Observer
@@ -192,7 +192,8 @@ class App:
     @property
     def is_stopping(self) -> bool:
         """Whether the shutdown has begun: no new calls are accepted."""
-        return not self.ready
+        # Not by `ready`: every call over a socket asks.
+        return self.lifecycle.drain.state is not DrainState.RUNNING
 
     @property
     def grace_seconds(self) -> float:

@@ -8,7 +8,6 @@ import json
 import re
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Set
-from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum
 from itertools import accumulate
@@ -84,11 +83,12 @@ def loads(data: bytes | bytearray | str) -> Any:
     """
     body = data.encode(errors="surrogatepass") if isinstance(data, str) else data
     # With few brackets and digits, neither the depth nor an integer can exceed a limit.
-    is_small = len(body.translate(None, _NO_MARKS)) < _ORJSON_DIGITS
-    if is_small and orjson is not None:
-        # The parser below has the better error message.
-        with suppress(ValueError):
+    if len(body.translate(None, _NO_MARKS)) < _ORJSON_DIGITS and orjson is not None:
+        try:
             return orjson.loads(body)
+        except ValueError:
+            # The parser below has the better error message.
+            pass
     if body.translate(_CLASSES).count(_OPENING) > MAX_DEPTH:
         _refuse_depth(body)
     try:
@@ -97,6 +97,20 @@ def loads(data: bytes | bytearray | str) -> Any:
         if _SPECIAL_ESCAPE.search(body) or _HUGE_INTEGER.search(body):
             return _loads_leniently(body)
         raise _syntax_error(error, body) from None
+
+
+def loads_plain(data: bytes | bytearray) -> Any:
+    """Parse a small document without escapes, like `loads`; return `None` for all others.
+
+    The result contains nothing that inputs refuse: no NUL, lone surrogate or infinity.
+    """
+    if b"\\" in data or len(data.translate(None, _NO_MARKS)) >= _ORJSON_DIGITS or orjson is None:
+        return None
+    try:
+        # orjson refuses what would become an infinity.
+        return orjson.loads(data)
+    except ValueError:
+        return None
 
 
 def loads_object(data: bytes | bytearray | str) -> dict[str, Any]:

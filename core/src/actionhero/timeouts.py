@@ -118,7 +118,7 @@ class CallTimeout:
 
     def cancel(self) -> None:
         """Cancel the limit."""
-        self._queue.discard(self)
+        self._queue._times.pop(self, None)
 
     def restart(self) -> None:
         """Restart the limit, for the next item of a stream; an expired limit stays expired."""

@@ -54,16 +54,22 @@ class ParsedPayload:
     Args:
         values: The object.
         refuse_unknown: Whether undeclared names are an error.
+        is_plain: Whether it was parsed by `loads_plain`.
     """
 
-    __slots__ = ("refuse_unknown", "values")
+    __slots__ = ("is_plain", "refuse_unknown", "values")
 
-    def __init__(self, values: Mapping[str, Any], *, refuse_unknown: bool = False) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], *, refuse_unknown: bool = False, is_plain: bool = False
+    ) -> None:
         self.values = values
         self.refuse_unknown = refuse_unknown
+        self.is_plain = is_plain
 
     def parse(self, schema: InputSchema) -> Any:
-        return schema.from_parsed(self.values, refuse_unknown=self.refuse_unknown)
+        return schema.from_parsed(
+            self.values, refuse_unknown=self.refuse_unknown, is_plain=self.is_plain
+        )
 
     def preview(self) -> Mapping[str, Any]:
         return self.values

@@ -95,12 +95,10 @@ class InputErrors:
         if not first["loc"] and first["type"] in _NOT_AN_OBJECT:
             return MalformedRequest(json.NOT_AN_OBJECT)
         if values is None:
+            # Pydantic validates in the order of declaration, so these are sorted already.
             problems = [problem_at(detail, detail["loc"]) for detail in details]
-            # Only the first one is shown, which is first already: pydantic validates in the order
-            # of declaration.
-            values = {str(first["loc"][0]): first["input"]}
-        else:
-            problems = [self.problem(detail, values, detail["loc"]) for detail in details]
+            return self._error(problems, {str(first["loc"][0]): first["input"]})
+        problems = [self.problem(detail, values, detail["loc"]) for detail in details]
         return self.invalid([*other_problems, *problems], values)
 
     def unsupported(
@@ -129,6 +127,10 @@ class InputErrors:
         problems.sort(
             key=lambda problem: positions.get(first_part(problem.pointer), len(positions))
         )
+        return self._error(problems, values)
+
+    def _error(self, problems: Sequence[Problem], values: Mapping[str, Any]) -> InvalidInput:
+        """Return the error with all `problems`, of which the first one is shown."""
         key = first_part(problems[0].pointer) or None
         value: Any = ABSENT
         # pydantic reports the whole of the inputs as the value of a missing field.

@@ -95,18 +95,22 @@ class InputSchema(InputFields):
                 return self._from_object(values)
         raise self._errors.from_validation(details, values)
 
-    def from_parsed(self, values: Mapping[str, Any], *, refuse_unknown: bool = False) -> Any:
+    def from_parsed(
+        self, values: Mapping[str, Any], *, refuse_unknown: bool = False, is_plain: bool = False
+    ) -> Any:
         """Validate an object that was parsed from JSON, as strictly as `from_json`.
 
         Args:
             values: The result of `json.loads`.
             refuse_unknown: Whether undeclared names are an error.
+            is_plain: Whether it is one of `json.loads_plain`.
 
         Raises:
             InvalidInput: The object is invalid; `problems` lists all errors.
         """
         problems = self._errors.unknown_names(values) if refuse_unknown else []
-        self._refuse_unsupported(values, problems)
+        if not is_plain:
+            self._refuse_unsupported(values, problems)
         return self._from_object(values, problems)
 
     def _from_object(

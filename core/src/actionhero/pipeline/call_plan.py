@@ -34,6 +34,7 @@ class CallPlan:
         "befores",
         "checks_callers",
         "has_afters",
+        "is_generator",
         "layers",
         "outputs",
         "response_types",
@@ -54,6 +55,7 @@ class CallPlan:
     ) -> None:
         self.action = action
         self.streams = action.streams
+        self.is_generator = action.is_generator
         self.schema = action.inputs
         self.outputs = action.outputs
         self.outputs.strict = (action.type.validate_outputs or validate_outputs) == "strict"
@@ -105,14 +107,17 @@ class CallPlan:
             TypeError: The result cannot be serialized.
         """
         outputs = self.outputs
-        if type(value) is Encoded:
-            return _encoded(value, encode=encode)
-        is_response = self._is_response(value)
+        is_response = False
+        # Nearly all results are dictionaries, which need none of these checks.
+        if type(value) is not dict:
+            if type(value) is Encoded:
+                return _encoded(value, encode=encode)
+            is_response = isinstance(value, self.response_types)
         if outputs.is_open or is_response:
             outcome = Outcome(value)
             outcome.is_response = is_response
             return outcome
-        if self.action.is_generator and isinstance(value, list):
+        if self.is_generator and isinstance(value, list):
             items = [outputs.item(item) for item in value]
             outcome = Outcome([item.data for item in items])
             outcome.body = b"[%b]" % b",".join(

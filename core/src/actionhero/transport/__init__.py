@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from actionhero.json import encode as encode
     from actionhero.json import has_lone_surrogate as has_lone_surrogate
     from actionhero.json import loads as loads
+    from actionhero.json import loads_plain as loads_plain
     from actionhero.logs import add_facts as add_facts
     from actionhero.logs import context_facts as context_facts
     from actionhero.logs import request_id as request_id
@@ -126,6 +127,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "encode",
             "has_lone_surrogate",
             "loads",
+            "loads_plain",
         ],
         "actionhero.logs": ["add_facts", "context_facts", "request_id"],
         "actionhero.outputs": ["OutputSchema", "encode_outcome", "outcome_value"],

@@ -36,7 +36,7 @@ def error_document(
     """
     document: dict[str, Any] = {
         "message": error.message,
-        "type": error.type.value if name is None else name,
+        "type": str(error.type) if name is None else name,
         "timestamp": timestamp_ms if error.timestamp_ms is None else error.timestamp_ms,
     }
     if error.key is not None:

@@ -9,7 +9,12 @@ from aiohttp import web
 from actionhero import Encoded
 from actionhero.transport import outcome_value
 from actionhero_web.responses.challenge import CHALLENGE
-from actionhero_web.responses.encoded_response import JSON, EncodedResponse, Headers
+from actionhero_web.responses.encoded_response import (
+    JSON,
+    VARY_BY_ACCEPT,
+    EncodedResponse,
+    Headers,
+)
 from actionhero_web.responses.http_error import HttpError
 from actionhero_web.responses.native_response import check_native_response
 from actionhero_web.responses.negotiation import preferred_media_type
@@ -27,7 +32,6 @@ if TYPE_CHECKING:
 
 #: The media types of errors that need no plugin, the default first.
 ERROR_TYPES = (JSON, PROBLEM_JSON)
-_VARY_BY_ACCEPT = ("Vary", "Accept")
 
 #: Statuses without a body, by HTTP itself.
 STATUSES_WITHOUT_BODY = frozenset({204, 205, 304})
@@ -79,7 +83,7 @@ class ResponseEncoder:
             media_type = JSON
             if self._encoders:
                 media_type = self._preferred(context, self._result_types)
-                headers = (*headers, _VARY_BY_ACCEPT)
+                headers = (*headers, *VARY_BY_ACCEPT)
             if media_type == JSON:
                 body = self.format.dump_result(outcome)
             else:
@@ -111,7 +115,7 @@ class ResponseEncoder:
         media_type = self._preferred(context, self._error_types)
         format = PROBLEM_DETAILS if media_type == PROBLEM_JSON else self.format
         status = format.status_of_error(error)
-        headers = (*headers, _VARY_BY_ACCEPT)
+        headers = (*headers, *VARY_BY_ACCEPT)
         if isinstance(error, HttpError):
             headers = (*headers, *error.headers)
         if error.retry_after_seconds is not None or status == 503:

@@ -23,7 +23,7 @@ from actionhero_web.responses.compression import (
     negotiate_encoding,
     should_compress,
 )
-from actionhero_web.responses.encoded_response import JSON, EncodedResponse
+from actionhero_web.responses.encoded_response import JSON, VARY_BY_ACCEPT, EncodedResponse
 from actionhero_web.responses.header_templates import REQUEST_ID
 from actionhero_web.responses.json_response import JsonResponse
 from actionhero_web.responses.native_response import close_after, compress_body
@@ -121,7 +121,7 @@ class ResponseWriter:
             if encoded.status == 401 and not any(name == CHALLENGE for name, _ in headers):
                 headers = (*headers, (CHALLENGE, self.header_templates.challenge.default))
             is_signed_in = context.is_signed_in
-            if headers or is_signed_in:
+            if is_signed_in or (headers and headers != VARY_BY_ACCEPT):
                 headers = cache_headers(headers, is_signed_in=is_signed_in)
             if self.cors.has_headers:
                 headers = (*headers, *self.cors.for_response(request.headers.get("Origin")))

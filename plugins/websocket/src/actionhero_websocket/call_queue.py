@@ -39,12 +39,30 @@ class CallQueue:
         self._waiting: deque[OpenCall] | None = None
 
     def submit(
-        self, session: CallingSession, id: Any, action: RegisteredAction, message: dict[str, Any]
+        self,
+        session: CallingSession,
+        id: Any,
+        action: RegisteredAction,
+        message: dict[str, Any],
+        *,
+        is_plain: bool = False,
     ) -> bool:
-        """Start a call, or queue it; return whether there was room for it."""
+        """Start a call, or queue it; return whether there was room for it.
+
+        Args:
+            session: The session of the client.
+            id: The `messageId` of the message, or `messages.NO_ID`.
+            action: The action.
+            message: The message.
+            is_plain: Whether `loads_plain` has parsed it.
+        """
         registry = self._registry
         params = message.get("params")
-        inputs = ParsedPayload(params) if type(params) is dict else _payload_of_other(params)
+        inputs: Payload
+        if type(params) is dict:
+            inputs = ParsedPayload(params, is_plain=is_plain)
+        else:
+            inputs = _payload_of_other(params)
         carrier = _trace_fields(message) if "traceparent" in message else None
         key = message.get("idempotencyKey")
         if key is not None and type(key) is not str:

@@ -32,13 +32,14 @@ def response(id: Any, outcome: Outcome) -> bytes:
         TypeError: The value is not JSON serializable.
     """
     body = encode_outcome(outcome)
-    if body[:1] == b"[":
+    if body.startswith(b"["):
         # Clients of the original ActionHero expect a list as an object with its indexes as keys.
         items = enumerate(outcome_value(outcome))
         return _message(id, response={str(index): item for index, item in items})
     if id is NO_ID:
         return b'{"response":%b}' % body
-    return b'{"messageId":%b,"response":%b}' % (dumps(id), body)
+    number = b"%d" % id if type(id) is int else dumps(id)
+    return b'{"messageId":%b,"response":%b}' % (number, body)
 
 
 def error(id: Any, document: Mapping[str, Any]) -> bytes:

@@ -14,10 +14,11 @@ class MessageRate:
         limit: The number of messages per window; 0: no limit.
     """
 
-    __slots__ = ("_count", "_limit", "_window_end", "exceeded_since")
+    __slots__ = ("_count", "_window_end", "exceeded_since", "limit")
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        #: The number of messages per window; 0: no limit.
+        self.limit = limit
         self._count = 0
         self._window_end = 0.0
         #: The time of the first message over the limit, as long as no second passes without one.
@@ -29,15 +30,15 @@ class MessageRate:
         Args:
             now: The time of the event loop, in seconds.
         """
-        if not self._limit:
+        if not self.limit:
             return False
         if now >= self._window_end:
-            if self._count <= self._limit or now >= self._window_end + WINDOW_SECONDS:
+            if self._count <= self.limit or now >= self._window_end + WINDOW_SECONDS:
                 self.exceeded_since = None
             self._window_end = now + WINDOW_SECONDS
             self._count = 0
         self._count += 1
-        if self._count <= self._limit:
+        if self._count <= self.limit:
             return False
         if self.exceeded_since is None:
             self.exceeded_since = now
@@ -49,5 +50,5 @@ class MessageRate:
 
     def delay(self, now: float) -> float:
         """Return how many seconds remain of the window if it is full; otherwise 0."""
-        is_full = self._limit and self._count >= self._limit
+        is_full = self.limit and self._count >= self.limit
         return max(0.0, self._window_end - now) if is_full else 0.0

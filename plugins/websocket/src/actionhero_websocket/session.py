@@ -11,7 +11,7 @@ from actionhero import (
     ServiceUnavailable,
     TypedError,
 )
-from actionhero.transport import dumps, loads, new_identifier
+from actionhero.transport import dumps, loads, loads_plain, new_identifier
 from actionhero_websocket import messages
 from actionhero_websocket.authentication import SocketAuthentication
 from actionhero_websocket.call_queue import CallQueue
@@ -71,16 +71,14 @@ class WebSocketSession(Socket):
 
     def on_message(self, opcode: int, content: bytearray) -> None:
         """Handle a message of the client."""
-        try:
-            message = loads(content)
-        except MalformedRequest as error:
-            if opcode == frames.TEXT and not _is_utf8(content):
-                self.fail(frames.INVALID_TEXT, "Received text that is not UTF-8")
-            else:
-                id = messages.read_id(content)
-                if not self._exceeds(self._rate, id):
-                    self.send_error(id, messages.malformed(error))
-            return
+        message = loads_plain(content)
+        is_plain = message is not None
+        if not is_plain:
+            try:
+                message = loads(content)
+            except MalformedRequest as error:
+                self._handle_malformed(opcode, content, error)
+                return
         if type(message) is not dict:
             message = {}
         id = message.get("messageId", messages.NO_ID)
@@ -89,7 +87,7 @@ class WebSocketSession(Socket):
         if self._exceeds(self._subscription_rate if is_subscription else self._rate, id):
             return
         if kind == "action":
-            self._handle_call(id, message)
+            self._handle_call(id, message, is_plain=is_plain)
         elif is_subscription:
             self._handle_subscription(id, message, subscribe=kind == "subscribe")
         elif kind == "cancel":
@@ -101,8 +99,18 @@ class WebSocketSession(Socket):
         else:
             self.send_error(id, messages.unknown_type())
 
+    def _handle_malformed(self, opcode: int, content: bytearray, error: MalformedRequest) -> None:
+        if opcode == frames.TEXT and not _is_utf8(content):
+            self.fail(frames.INVALID_TEXT, "Received text that is not UTF-8")
+            return
+        id = messages.read_id(content)
+        if not self._exceeds(self._rate, id):
+            self.send_error(id, messages.malformed(error))
+
     def _exceeds(self, rate: MessageRate, id: Any) -> bool:
         """Count a message; return whether it exceeds the rate, and send the error if it does."""
+        if not rate.limit:
+            return False
         now = self.registry.loop.time()
         if not rate.count(now):
             return False
@@ -113,7 +121,7 @@ class WebSocketSession(Socket):
 
     # -- calls ---------------------------------------------------------------------------------
 
-    def _handle_call(self, id: Any, message: dict[str, Any]) -> None:
+    def _handle_call(self, id: Any, message: dict[str, Any], *, is_plain: bool) -> None:
         registry = self.registry
         name = message.get("action")
         action = registry.actions.get(name) if isinstance(name, str) else None
@@ -129,7 +137,7 @@ class WebSocketSession(Socket):
             queue = self._streams
         else:
             queue = self._calls
-        if not queue.submit(self, id, action, message):
+        if not queue.submit(self, id, action, message, is_plain=is_plain):
             limit = registry.settings.waiting_calls
             self.send_error(id, RateLimited(f"Too many calls are waiting (max {limit})"))
 

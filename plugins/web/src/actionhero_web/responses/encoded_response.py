@@ -8,6 +8,8 @@ from typing import Final, TypeAlias
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 JSON: Final = "application/json"
+#: The headers of a response whose media type the client selects.
+VARY_BY_ACCEPT: Final[Headers] = (("Vary", "Accept"),)
 
 
 class EncodedResponse:

@@ -74,7 +74,8 @@ class ResponseFormat(ABC):
 
     def name_of(self, error_type: ErrorType) -> str:
         """Return the name of an error type in documents."""
-        return error_type.value
+        # Not `value`, which is a property in Python.
+        return str(error_type)
 
     def dump(self, value: Any) -> bytes:
         """Serialize a value as JSON."""
