@@ -22,10 +22,12 @@ class FakeTransport(asyncio.Transport):
         super().__init__()
         self.is_aborted = False
         self.written = b""
+        self.writes = 0
         self.has_close = asyncio.Event()
 
     def write(self, data: Any) -> None:
         self.written += data
+        self.writes += 1
         if data[0] == 0x88:
             self.has_close.set()
 
@@ -79,6 +81,35 @@ async def test_data_of_one_iteration_is_processed_together_and_in_order() -> Non
     assert before == []
     assert one.messages == [b"hello"]
     assert other.messages == [b"hello", b"hello"]
+    sockets.abort_all()
+
+
+class AnsweringSocket(RecordingSocket):
+    """A socket that answers each message with the number of writes so far, of all sockets."""
+
+    __slots__ = ()
+
+    def on_message(self, opcode: int, content: bytearray) -> None:
+        super().on_message(opcode, content)
+        sockets: Any = self.sockets
+        self.send_text(b"%d" % sum(socket.transport.writes for socket in sockets))
+
+
+async def test_answers_of_one_iteration_are_written_together_and_in_order() -> None:
+    """After all messages of the iteration, with one write for each socket."""
+    sockets = SocketRegistry(WebSocketSettings())
+    one, other = AnsweringSocket(sockets), AnsweringSocket(sockets)
+    closing = AnsweringSocket(sockets)
+
+    one.data_received(HELLO)
+    other.data_received(HELLO + HELLO)
+    closing.data_received(HELLO + bytes((0x88, 0x80)) + bytes(4))
+    await asyncio.sleep(0)
+
+    assert one.transport.written == b"\x81\x010"
+    assert other.transport.written == b"\x81\x010\x81\x010"
+    assert (one.transport.writes, other.transport.writes) == (1, 1)
+    assert closing.transport.written == b"\x81\x010\x88\x00"
     sockets.abort_all()
 
 

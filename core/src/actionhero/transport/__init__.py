@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from actionhero.transport.file_lock import FileLock as FileLock
     from actionhero.transport.file_lock import is_locked as is_locked
     from actionhero.transport.file_watcher import watch_files as watch_files
+    from actionhero.transport.write_batch import WriteBatch as WriteBatch
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
@@ -94,6 +95,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".file_lock": ["FileLock", "is_locked"],
         ".file_watcher": ["watch_files"],
         ".error_documents": ["error_document", "error_problems"],
+        ".write_batch": ["WriteBatch"],
         "actionhero.action": ["RegisteredAction"],
         "actionhero.pipeline.error_handling": ["ErrorHandler", "INTERNAL_ERROR", "ends_task"],
         "actionhero.call": ["WithInputs", "WithoutInputs"],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp.web_server import Server
 
+from actionhero.transport import WriteBatch
 from actionhero_web.connections.framing import CheckedHeaders
 from actionhero_web.connections.protocol import HttpProtocol
 
@@ -56,6 +57,7 @@ class HttpServer(Server):
     ) -> None:
         super().__init__(handler, **arguments)
         self._checked_headers = CheckedHeaders(hosts)
+        self._writes = WriteBatch()
         self.error_response = error_response
         self.prepare_response = prepare_response
         self._header_timeout_seconds = settings.header_timeout.total_seconds()
@@ -68,7 +70,9 @@ class HttpServer(Server):
 
     def __call__(self) -> HttpProtocol:
         """Return the protocol of a new connection."""
-        return HttpProtocol(self, self._checked_headers, loop=self._loop, **self._kwargs)
+        return HttpProtocol(
+            self, self._checked_headers, self._writes, loop=self._loop, **self._kwargs
+        )
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Add a connection."""

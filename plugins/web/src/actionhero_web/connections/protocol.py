@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aiohttp import web
     from aiohttp.web_server import Server
 
+    from actionhero.transport import WriteBatch
     from actionhero_web.connections.framing import CheckedHeaders
 
 logger = logging.getLogger("actionhero.web")
@@ -41,6 +42,7 @@ class HttpProtocol(RequestHandler):
     Args:
         manager: The server, `HttpServer`.
         checked_headers: The headers that all connections have found valid.
+        writes: The writes of all connections.
         arguments: The arguments of aiohttp's protocol.
     """
 
@@ -50,6 +52,7 @@ class HttpProtocol(RequestHandler):
         "_headers_since",
         "_rejection",
         "_write_pause",
+        "_writes",
         "framer",
         "remote",
     )
@@ -57,8 +60,15 @@ class HttpProtocol(RequestHandler):
     #: Whether aiohttp has decompressed the bodies of requests.
     decompresses = False
 
-    def __init__(self, manager: Server, checked_headers: CheckedHeaders, **arguments: Any) -> None:
+    def __init__(
+        self,
+        manager: Server,
+        checked_headers: CheckedHeaders,
+        writes: WriteBatch,
+        **arguments: Any,
+    ) -> None:
         super().__init__(manager, **arguments)
+        self._writes = writes
         #: Splits the received data into requests.
         self.framer = RequestFramer(checked_headers)
         #: The content of the request whose body is received.
@@ -81,6 +91,7 @@ class HttpProtocol(RequestHandler):
         self.remote = peer[0] if isinstance(peer, tuple) and peer else None
 
     def data_received(self, data: bytes) -> None:
+        self._writes.received += 1
         if not data or self.framer.is_request(data):
             # aiohttp calls this without data to continue with the data that it has stored.
             _data_received(self, data)
@@ -137,8 +148,40 @@ class HttpProtocol(RequestHandler):
         else:
             body.set_exception(RequestPayloadError(message))
 
+    def write_response(self, transport: asyncio.Transport, data: bytes) -> None:
+        """Write a complete response, together with those to other requests, if there are any.
+
+        Args:
+            transport: The transport.
+            data: The response, after which the connection stays open.
+        """
+        writes = self._writes
+        if (
+            writes.received <= 1
+            # Something else follows in this iteration of the event loop.
+            or self._messages
+            or self._close
+            or self._force_close
+            or self._has_eof
+            # The caller waits for the client.
+            or self.writing_paused
+        ):
+            writes.received = 0
+            transport.write(data)
+        else:
+            writes.write(transport, data)
+
+    def force_close(self) -> None:
+        """Close the connection, after the writes before."""
+        if self._writes:
+            self._writes.flush()
+        super().force_close()
+
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the connection for the response if the client closes its side (RFC 9112 §9.6)."""
+        if self._writes:
+            # The connection may be closed below.
+            self._writes.flush()
         if self._has_eof:
             # The event loop reports it again after reading was paused and resumed.
             return True

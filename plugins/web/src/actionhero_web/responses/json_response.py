@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from multidict import CIMultiDict
 
+from actionhero_web.connections.protocol import HttpProtocol
 from actionhero_web.responses.caching import SIGNED_IN_HEADERS
 
 if TYPE_CHECKING:
@@ -81,13 +82,16 @@ class JsonResponse:
             b"" if keep_alive else b"\r\nConnection: close",
             len(body),
         )
-        if len(body) <= JOIN_BYTES:
-            transport.write(head + body)
-        else:
+        protocol = request.protocol
+        if len(body) > JOIN_BYTES:
             transport.writelines((head, body))
-        if request.protocol.writing_paused:
+        elif keep_alive and isinstance(protocol, HttpProtocol):
+            protocol.write_response(transport, head + body)
+        else:
+            transport.write(head + body)
+        if protocol.writing_paused:
             # Wait for a slow client; the server's sweep aborts a stalled one.
-            await request.protocol._drain_helper()
+            await protocol._drain_helper()
 
     async def write_eof(self) -> None:
         """Do nothing: `prepare` has written the body."""

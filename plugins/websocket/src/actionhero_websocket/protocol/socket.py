@@ -12,7 +12,7 @@ from actionhero_websocket.protocol.frames import FrameError, FrameReader
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from actionhero.transport import TimeoutQueue
+    from actionhero.transport import TimeoutQueue, WriteBatch
     from actionhero_web import UpgradeRequest
     from actionhero_websocket.settings import WebSocketSettings
 
@@ -29,6 +29,8 @@ class SocketOwner(Protocol):
 
     settings: WebSocketSettings
     send_buffer_bytes: int
+    #: The writes to all sockets.
+    writes: WriteBatch
     #: How long a client may exceed the rate of messages before its socket is closed.
     rate_seconds: float
     #: The sockets with an incomplete frame.
@@ -156,12 +158,13 @@ class Socket(asyncio.Protocol):
         if self.is_closing or transport is None or transport.is_closing():
             return
         if self._is_paused:
+            self.sockets.writes.flush()
             buffered = transport.get_write_buffer_size()
             # With an empty buffer, a message of any size is accepted.
             if buffered and buffered + len(frame) > self.sockets.send_buffer_bytes:
                 self.close(frames.TRY_AGAIN_LATER, "Too slow")
                 return
-        transport.write(frame)
+        self.sockets.writes.write(transport, frame)
 
     def ping(self) -> None:
         """Send a ping."""
@@ -227,6 +230,7 @@ class Socket(asyncio.Protocol):
     def abort(self) -> None:
         """Close the connection immediately."""
         if self.transport is not None:
+            self.sockets.writes.flush()
             self.is_ending = self.is_closing = True
             self.transport.abort()
 
@@ -244,6 +248,7 @@ class Socket(asyncio.Protocol):
     def _send_close(self, code: int, reason: str) -> None:
         was_ending, self.is_ending, self.is_closing = self.is_ending, True, True
         self.close_code = code
+        self.sockets.writes.flush()
         if not self.transport.is_closing():
             self.transport.write(frames.close_frame(code, reason))
         self._notify_drained()
@@ -338,6 +343,7 @@ class Socket(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """Close: the client has closed its side without a close frame."""
+        self.sockets.writes.flush()
 
     def pause_writing(self) -> None:
         """Pause: the write buffer is full."""

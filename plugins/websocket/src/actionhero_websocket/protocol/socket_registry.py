@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from actionhero.transport import TimeoutQueue
+from actionhero.transport import TimeoutQueue, WriteBatch
 from actionhero_websocket.protocol import frames
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class SocketRegistry:
         self._timeouts = (self.unfinished, self.closing, self.ending, self.replying)
         self._all_closed: asyncio.Event | None = None
         self._received: list[tuple[Socket, bytes]] = []
+        #: The writes to all sockets.
+        self.writes = WriteBatch()
 
     def enqueue(self, socket: Socket, data: bytes) -> None:
         """Process data after all reads of this iteration of the event loop.
@@ -65,11 +67,13 @@ class SocketRegistry:
 
     def _process_received(self) -> None:
         received, self._received = self._received, []
+        self.writes.hold()
         for socket, data in received:
             try:
                 socket.process(data)
             except Exception as error:  # noqa: BLE001 - the other sockets must be processed too
                 socket.handle_error(error)
+        self.writes.flush()
 
     def add(self, socket: Socket) -> None:
         """Add a socket whose connection is open."""
