@@ -147,6 +147,14 @@ SHIPPED = (
         "VALUES ('Ada', 'ada@example.org', '', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)",
         "SELECT email FROM users WHERE name = 'Ada'",
     ),
+    Shipped(
+        "actionhero-auth",
+        "actionhero_auth",
+        "0001_initial",
+        'INSERT INTO actionhero_api_keys (id, digest, name, "user", kind, created_at) '
+        "VALUES ('a', 'b', 'Ada', '7', 'user', CURRENT_TIMESTAMP)",
+        "SELECT name FROM actionhero_api_keys WHERE id = 'a'",
+    ),
 )
 
 
