@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 #: The timeout of every single step.
 TIMEOUT_SECONDS = 30.0
-PLUGINS = "web,redis,sessions,db,auth,channels,websocket,chat"
+PLUGINS = "web,redis,limits,sessions,db,auth,channels,websocket,chat"
 PASSWORD = "correct horse"
 STORAGES = {"sqlite": ("embedded",), "": ("embedded", "servers")}
 ERROR_FORMATS = ("standard", "actionhero")

@@ -71,7 +71,7 @@ class TokenBucket:
         elapsed = Fraction(now_us) - self.now
         self.tokens = min(self.size, self.tokens + elapsed / self.emission)
         self.now = Fraction(now_us)
-        if cost > self.tokens:
+        if (cost or 1) > self.tokens:
             return False
         self.tokens -= Fraction(cost)
         return True
@@ -85,7 +85,8 @@ def test_gcra_is_a_token_bucket(quota: Quota, steps: Steps) -> None:
         assert remaining == math.floor(bucket.tokens)
         assert reset_us == math.ceil((bucket.size - bucket.tokens) * bucket.emission)
         if wait_us:
-            assert wait_us == math.ceil((Fraction(cost) - bucket.tokens) * bucket.emission)
+            needed = Fraction(cost or 1)
+            assert wait_us == math.ceil((needed - bucket.tokens) * bucket.emission)
 
 
 @given(QUOTAS, STEPS)
@@ -113,7 +114,7 @@ def test_the_sliding_window_is_that_of_the_original(quota: Quota, steps: Steps) 
         fraction = (now % window_us) / window_us
         counts[number] = counts.get(number, 0) + cost
         estimate = math.floor(counts.get(number - 1, 0) * (1 - fraction)) + counts[number]
-        assert (wait_us > 0) == (cost > 0 and estimate > quota.calls)
+        assert (wait_us > 0) == (estimate + (0 if cost else 1) > quota.calls)
         assert remaining == max(0, quota.calls - estimate)
         assert reset_us == math.ceil((number + 1) * window_us - now)
         assert wait_us in (0, reset_us)

@@ -101,10 +101,13 @@ async def test_limits_of_one_name_have_one_rate(limited_app: Any) -> None:
             pass
 
 
-async def test_bursts_need_an_algorithm_with_bursts(limited_app: Any) -> None:
-    with pytest.raises(PluginError, match="set ACTIONHERO_LIMITS__ALGORITHM=gcra"):
-        async with limited_app(action_with(Limit("9/hour", burst=2)), algorithm="sliding_window"):
-            pass
+async def test_the_sliding_window_has_no_bursts(limited_app: Any) -> None:
+    """Otherwise an application could not change the error format."""
+    action = action_with(Limit("2/day", burst=5))
+    async with limited_app(action, algorithm="sliding_window") as app:
+        outcomes = [await app.connect("192.0.2.1").outcome("search") for _ in range(5)]
+
+    assert [outcome.ok for outcome in outcomes] == [True, True, False, False, False]
 
 
 async def test_invalid_default_rates_are_errors_of_the_setting(limited_app: Any) -> None:

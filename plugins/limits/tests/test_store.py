@@ -172,7 +172,7 @@ def test_a_refusal_is_that_of_its_caller_and_cost(clock: Clock) -> None:
     dearer = refusals.find([ADA._replace(cost=5)])
     assert dearer is not None
     # Three calls more, of one second each.
-    assert dearer[1].wait_us == 13_000_000
+    assert dearer[1][1] == 13_000_000
 
 
 def test_a_long_refusal_is_asked_for_again(clock: Clock) -> None:

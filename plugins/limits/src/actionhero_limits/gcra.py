@@ -30,7 +30,7 @@ local now = (time[1] - {EPOCH_SECONDS}) * 1000000 + time[2]
 #: possible at once, and the cost. Returns the time, and for each key the fields of `State`. Nothing
 #: is stored unless all calls are possible.
 BODY: Final = """
-local span, emission, current, next, cost = {}, {}, {}, {}, {}
+local span, emission, current, wait, cost = {}, {}, {}, {}, {}
 local refused = false
 for i = 1, #KEYS do
   emission[i] = tonumber(ARGV[3 * i - 2])
@@ -39,19 +39,20 @@ for i = 1, #KEYS do
   local stored = redis.call('GET', KEYS[i])
   -- Not further ahead than the whole quota: the clock was set back, or the limit was changed.
   current[i] = stored and math.max(now, math.min(tonumber(stored), now + span[i])) or now
-  next[i] = current[i] + emission[i] * cost[i]
-  refused = refused or next[i] - now > span[i]
+  -- A call without a cost needs as much as any other, and takes nothing.
+  local needed = cost[i] > 0 and cost[i] or 1
+  wait[i] = math.max(0, current[i] + emission[i] * needed - now - span[i])
+  refused = refused or wait[i] > 0
 end
 local reply = {now}
 for i = 1, #KEYS do
-  local wait = math.max(0, next[i] - now - span[i])
   if not refused and cost[i] > 0 then
-    current[i] = next[i]
+    current[i] = current[i] + emission[i] * cost[i]
     local ttl = math.ceil((current[i] - now) / 1000)
     redis.call('SET', KEYS[i], string.format('%.4f', current[i]), 'PX', ttl)
   end
   reply[3 * i - 1] = math.floor((span[i] - (current[i] - now)) / emission[i])
-  reply[3 * i] = math.ceil(wait)
+  reply[3 * i] = math.ceil(wait[i])
   reply[3 * i + 1] = math.ceil(current[i] - now)
 end
 return reply
@@ -82,18 +83,15 @@ def take(
         now_us if number is None else max(now_us, min(number, now_us + span))
         for number, span in zip(stored, spans, strict=True)
     ]
-    nexts = [
-        current + emission * item.cost
-        for current, emission, item in zip(currents, emissions, takes, strict=True)
+    waits = [
+        max(0.0, current + emission * (item.cost or 1) - now_us - span)
+        for current, emission, span, item in zip(currents, emissions, spans, takes, strict=True)
     ]
-    waits = [max(0.0, after - now_us - span) for after, span in zip(nexts, spans, strict=True)]
     numbers = list(stored)
     if not any(waits):
-        currents = nexts
-        numbers = [
-            after if item.cost else number
-            for after, item, number in zip(nexts, takes, stored, strict=True)
-        ]
+        for index, (emission, item) in enumerate(zip(emissions, takes, strict=True)):
+            if item.cost:
+                numbers[index] = currents[index] = currents[index] + emission * item.cost
     return numbers, [
         State(
             math.floor((span - (current - now_us)) / emission),

@@ -31,9 +31,10 @@ class Limit:
             limited. `address`: each address, as `web.trusted_proxies` reports it, and each network
             of 64 bits in IPv6. `all`: all callers together. Or a function of the call that returns
             a value for each; `None`: this call is not limited.
-        cost: How many calls a call counts as, zero for none; or a function of its inputs.
+        cost: How many calls a call counts as, or a function of its inputs. With zero, it is
+            refused like others, and not counted.
         burst: How many calls are possible at once, after a pause. The number of the rate if
-            omitted.
+            omitted. The algorithm `sliding_window` has no bursts.
         name: The name, for clients and in the store; that of the action if omitted. Limits with
             the same name, of any actions, are one.
     """

@@ -93,7 +93,7 @@ class Limits:
             name: The name of the limit, for clients and in the store.
             rate: The operations per period, as in `Limit`.
             by: The value for each of which operations are counted; all together if omitted.
-            cost: How many operations it counts as.
+            cost: How many operations it counts as. Zero asks whether one is possible.
             burst: How many operations are possible at once; the number of the rate if omitted.
 
         Raises:
@@ -102,7 +102,7 @@ class Limits:
             ValueError: The rate or the cost is invalid.
         """
         calls, seconds = parse_rate(rate)
-        quota = Quota(name, calls, seconds, burst or calls)
+        quota = Quota(name, calls, seconds, (burst if self.has_bursts else None) or calls)
         take = Take(quota, value_identity(by), checked_cost(quota, cost))
         if self.enabled:
             await self.enforce((take,))

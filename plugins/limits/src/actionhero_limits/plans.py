@@ -47,7 +47,7 @@ def plan_limits(app: Application, *, has_bursts: bool) -> LimitPlans:
 
     Args:
         app: The application.
-        has_bursts: Whether the algorithm knows the burst of a limit.
+        has_bursts: Whether the algorithm knows the burst of a limit; otherwise it has no effect.
     """
     declared: dict[str, list[PlannedLimit]] = {}
     errors: list[str] = []
@@ -64,12 +64,13 @@ def plan_limits(app: Application, *, has_bursts: bool) -> LimitPlans:
             continue
         planned = declared[action.name] = []
         for limit, name in zip(limits, _names(action, limits), strict=True):
-            found = list(_errors_in(limit, name, has_bursts=has_bursts))
+            found = list(_errors_in(limit, name))
             errors += [f"{where} has a limit with {error}" for error in found]
             if found:
                 continue
             rate = parse_rate(limit.rate)
-            quota = Quota(name, rate.calls, rate.seconds, limit.burst or rate.calls)
+            burst = limit.burst if has_bursts else None
+            quota = Quota(name, rate.calls, rate.seconds, burst or rate.calls)
             if any(other.quota.name == name for other in planned):
                 errors.append(f"{where} has two limits with name = {name!r}; rename one")
                 continue
@@ -109,7 +110,7 @@ def _names(action: RegisteredAction, limits: tuple[Limit, ...]) -> Iterator[Any]
         yield action.name if unnamed == 1 else f"{action.name}:{unnamed}"
 
 
-def _errors_in(limit: Limit, name: Any, *, has_bursts: bool) -> Iterator[str]:
+def _errors_in(limit: Limit, name: Any) -> Iterator[str]:
     """Yield the errors in a limit, whose types were not checked."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         yield (
@@ -134,14 +135,8 @@ def _errors_in(limit: Limit, name: Any, *, has_bursts: bool) -> Iterator[str]:
     elif not _is_number(cost) or cost < 0:
         yield f"cost = {cost!r}; write a number from zero, or a function of the inputs"
     burst: Any = limit.burst
-    if burst is not None:
-        if type(burst) is not int or burst < 1:
-            yield f"burst = {burst!r}; write a whole number from 1"
-        elif not has_bursts:
-            yield (
-                f"burst = {burst!r}, and limits.algorithm is 'sliding_window', which has none; "
-                "remove it, or set ACTIONHERO_LIMITS__ALGORITHM=gcra"
-            )
+    if burst is not None and (type(burst) is not int or burst < 1):
+        yield f"burst = {burst!r}; write a whole number from 1"
 
 
 def _is_number(value: object) -> bool:

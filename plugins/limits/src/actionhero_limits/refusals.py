@@ -58,16 +58,17 @@ class Refusals:
             if refusal is None:
                 continue
             refused_cost, (remaining, wait_us, reset_us), now_us, since, until = refusal
+            needed = cost or 1
             # A call that costs less may be possible earlier.
-            if cost < refused_cost:
+            if needed < refused_cost:
                 continue
             now = self._clock()
             if now >= until:
                 del items[quota.name, identity]
                 continue
             elapsed_us = int((now - since) * 1e6)
-            if cost > refused_cost:
-                wait_us += math.ceil((cost - refused_cost) * quota.emission_us)
+            if needed > refused_cost:
+                wait_us += math.ceil((needed - refused_cost) * quota.emission_us)
             state = (remaining, wait_us - elapsed_us, reset_us - elapsed_us)
             return take, state, now_us + elapsed_us
         return None
@@ -90,6 +91,6 @@ class Refusals:
         until = now + min(state.wait_us / 1e6, MAX_SECONDS)
         key = (take.quota.name, take.identity)
         self._items.pop(key, None)
-        self._items[key] = _Refusal(take.cost, state, now_us, now, until)
+        self._items[key] = _Refusal(take.cost or 1, state, now_us, now, until)
         if len(self._items) > CAPACITY:
             self._items.popitem(last=False)

@@ -25,7 +25,7 @@ local now = time[1] * 1000000 + time[2]
 #: `ARGV` has for each key: the length of the window, the calls per window, and the cost. Returns
 #: the time, and for each key the fields of `State`.
 BODY: Final = """
-local window, number, previous, current, cost, estimate = {}, {}, {}, {}, {}, {}
+local window, number, previous, current, cost, estimate, exceeded = {}, {}, {}, {}, {}, {}, {}
 local refused = false
 for i = 1, #KEYS do
   window[i], cost[i] = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i])
@@ -40,22 +40,22 @@ for i = 1, #KEYS do
     previous[i] = tonumber(c)
   end
   local fraction = math.max(0, now - number[i] * window[i]) / window[i]
-  estimate[i] = math.floor(previous[i] * (1 - fraction)) + current[i] + cost[i]
-  refused = refused or cost[i] > 0 and estimate[i] > tonumber(ARGV[3 * i - 1])
+  estimate[i] = math.floor(previous[i] * (1 - fraction)) + current[i]
+  -- A call without a cost needs as much as any other, and takes nothing.
+  local needed = cost[i] > 0 and cost[i] or 1
+  exceeded[i] = estimate[i] + needed > tonumber(ARGV[3 * i - 1])
+  refused = refused or exceeded[i]
 end
 local reply = {now}
 for i = 1, #KEYS do
-  local limit = tonumber(ARGV[3 * i - 1])
-  local exceeded = cost[i] > 0 and estimate[i] > limit
-  if cost[i] > 0 and (exceeded or not refused) then
+  if cost[i] > 0 and (exceeded[i] or not refused) then
+    estimate[i] = estimate[i] + cost[i]
     local value = string.format('%d %.4f %.4f', number[i], previous[i], current[i] + cost[i])
     redis.call('SET', KEYS[i], value, 'PX', math.ceil(2 * window[i] / 1000))
-  elseif refused then
-    estimate[i] = estimate[i] - cost[i]
   end
   local reset = (number[i] + 1) * window[i] - now
-  reply[3 * i - 1] = math.max(0, math.floor(limit - estimate[i]))
-  reply[3 * i] = exceeded and reset or 0
+  reply[3 * i - 1] = math.max(0, math.floor(ARGV[3 * i - 1] - estimate[i]))
+  reply[3 * i] = exceeded[i] and reset or 0
   reply[3 * i + 1] = reset
 end
 return reply
@@ -87,11 +87,11 @@ def take(
         for item, request in zip(stored, takes, strict=True)
     ]
     estimates = [
-        _estimate(item, request.quota.seconds * 1_000_000, now_us) + request.cost
+        _estimate(item, request.quota.seconds * 1_000_000, now_us)
         for item, request in zip(counts, takes, strict=True)
     ]
     exceeded = [
-        request.cost > 0 and estimate > request.quota.calls
+        estimate + (request.cost or 1) > request.quota.calls
         for request, estimate in zip(takes, estimates, strict=True)
     ]
     numbers: list[Counts | None] = []
@@ -100,13 +100,12 @@ def take(
         counts, stored, takes, estimates, exceeded, strict=True
     ):
         number, previous, current = item
-        counted = is_exceeded or not any(exceeded)
-        has_changed = counted and request.cost > 0
-        numbers.append((number, previous, current + request.cost) if has_changed else before)
+        cost = request.cost if is_exceeded or not any(exceeded) else 0
+        numbers.append((number, previous, current + cost) if cost else before)
         reset = (number + 1) * request.quota.seconds * 1_000_000 - now_us
-        left = request.quota.calls - (estimate if counted else estimate - request.cost)
         wait = math.ceil(reset) if is_exceeded else 0
-        states.append(State(max(0, math.floor(left)), wait, math.ceil(reset)))
+        remaining = max(0, math.floor(request.quota.calls - estimate - cost))
+        states.append(State(remaining, wait, math.ceil(reset)))
     return numbers, states
 
 

@@ -11,6 +11,7 @@ from actionhero_chat.access import WRITE_MESSAGES
 from actionhero_chat.fields import IntRange, RowId, Text
 from actionhero_chat.ops import messages, users
 from actionhero_db import Database, Page, Pagination
+from actionhero_limits import Limit
 from actionhero_openapi import Operation
 from actionhero_sessions import RequireSession
 from actionhero_web import Route
@@ -65,6 +66,7 @@ class MessageCreate(Action):
 
     name = "message:create"
     web = Route.put("/message")
+    limit = Limit("300/minute", by="user", burst=1000)
     # Messages of one client are saved in the order in which it sends them.
     websocket = "ordered"
     mcp = True

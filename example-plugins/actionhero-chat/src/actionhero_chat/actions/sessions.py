@@ -8,6 +8,7 @@ from actionhero import Action, Call, Field, Inputs, InvalidCredentials, Secret
 from actionhero_auth import Passwords
 from actionhero_chat.fields import Email, Password
 from actionhero_chat.ops import users
+from actionhero_limits import Limit
 from actionhero_openapi import Operation
 from actionhero_sessions import RequireSession, Sessions
 from actionhero_web import Route
@@ -51,11 +52,21 @@ class SessionCreateInputs(Inputs):
     password: Secret[Password] = Field(description="Your password.")
 
 
+def account(call: Call) -> object:
+    """Return the account whose password a call guesses."""
+    return str(call.inputs.email).lower()
+
+
 class SessionCreate(Action):
     """Sign in."""
 
     name = "session:create"
     web = Route.put("/session")
+    # Guesses: of one client, and of many clients for one account.
+    limit = [
+        Limit("600/hour", by="address"),
+        Limit("100/hour", by=account, burst=300, name="account"),
+    ]
     openapi = Operation(
         errors=[InvalidCredentials],
         examples={"Ada": {"email": "ada@example.com", "password": "correct horse"}},

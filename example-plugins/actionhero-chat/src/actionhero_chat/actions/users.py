@@ -31,6 +31,7 @@ from actionhero_chat.fields import (
 )
 from actionhero_chat.ops import users
 from actionhero_db import Database
+from actionhero_limits import Limit
 from actionhero_openapi import Operation
 from actionhero_sessions import RequireSession
 from actionhero_web import Route, WebSettings
@@ -61,6 +62,7 @@ class UserCreate(Action):
 
     name = "user:create"
     web = Route.put("/user")
+    limit = Limit("300/hour", by="address", burst=600)
     openapi = Operation(
         errors=[Conflict],
         examples={"Ada": {"name": "Ada", "email": "ada@example.com", "password": "correct horse"}},
