@@ -67,6 +67,13 @@ class Authenticator(ABC):
         """
         return {}
 
+    def recall(self, credentials: Credentials) -> Principal | None:
+        """Return the principal of credentials from a cache, without waiting; `None`: not cached.
+
+        Called for each call, before `authenticate`.
+        """
+        return None
+
     def security_schemes(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the security schemes for API documents, by their names (OpenAPI 3.1 §4.8.27)."""
         return {}
@@ -162,6 +169,14 @@ class Authentication:
         match = _SCHEME.match(authorization)
         scheme = "" if match is None else match[0]
         return Credentials(scheme.lower(), authorization[len(scheme) :].strip())
+
+    def recall(self, credentials: Credentials) -> Principal | None:
+        """Return the principal of credentials that an authenticator has in its cache."""
+        for authenticator in self._by_scheme.get(credentials.scheme, ()):
+            principal = authenticator.recall(credentials)
+            if principal is not None:
+                return principal
+        return None
 
     async def identify(self, credentials: Credentials, connection: Connection) -> Principal:
         """Return the principal of credentials; the first authenticator that knows them decides.

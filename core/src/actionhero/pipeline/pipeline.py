@@ -189,7 +189,11 @@ class Pipeline(Identification, ErrorReporting):
                 if principal is None and (
                     connection.credentials is not None or connection.principal is not None
                 ):
-                    principal = await self.identify(connection)
+                    principal = connection.principal
+                    if principal is None and connection.credentials is not None:
+                        principal = self.authentication.recall(connection.credentials)
+                    if principal is None:
+                        principal = await self.identify(connection)
                 if principal is not None:
                     call._principal = principal
                     # Its session is not stored.

@@ -61,16 +61,20 @@ class ApiKeyAuthenticator(Authenticator):
         token = credentials.token
         if not token.startswith(self._start):
             return None
-        digest = digest_of(token)
-        principal = self._cache.get(digest)
-        if principal is None:
-            generation = self._cache.generation
-            principal, expires_at = await self._verifier.verify(token)
-            expires = None if expires_at is None else expires_at.timestamp()
-            self._cache.add(digest, principal, generation, expires)
-            if expires is not None:
-                self._notices.publish_at(principal.credential_id, expires)
+        if (recalled := self.recall(credentials)) is not None:
+            return recalled
+        generation = self._cache.generation
+        principal, expires_at = await self._verifier.verify(token)
+        expires = None if expires_at is None else expires_at.timestamp()
+        self._cache.add(digest_of(token), principal, generation, expires)
+        if expires is not None:
+            self._notices.publish_at(principal.credential_id, expires)
         return principal
+
+    def recall(self, credentials: Credentials) -> Principal | None:
+        """Return the principal of a key that was verified a moment ago."""
+        token = credentials.token
+        return self._cache.get(digest_of(token)) if token.startswith(self._start) else None
 
     def security_schemes(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the security schemes for API documents."""

@@ -69,10 +69,8 @@ class TokenAuthenticator(Authenticator):
             ServiceUnavailable: The keys of the issuer are not available.
         """
         token = credentials.token
-        digest = digest_of(token)
-        principal = self._cache.get(digest)
-        if principal is not None:
-            return principal
+        if (recalled := self.recall(credentials)) is not None:
+            return recalled
         from actionhero_auth.tokens.token_verifier import parse  # noqa: PLC0415 - slow
 
         unverified = parse(token)
@@ -84,9 +82,15 @@ class TokenAuthenticator(Authenticator):
             return None
         verified = await verifier.verify(token, unverified)
         # Not the generation from before: the keys may have been fetched for this token.
-        self._cache.add(digest, verified.principal, self._cache.generation, verified.expires)
+        self._cache.add(
+            digest_of(token), verified.principal, self._cache.generation, verified.expires
+        )
         self._notices.publish_at(verified.principal.credential_id, verified.expires)
         return verified.principal
+
+    def recall(self, credentials: Credentials) -> Principal | None:
+        """Return the principal of a token that was verified a moment ago."""
+        return self._cache.get(digest_of(credentials.token))
 
     def security_schemes(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the security scheme for API documents."""
