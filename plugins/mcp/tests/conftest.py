@@ -154,6 +154,9 @@ class Tokens(Authenticator):
     schemes = ("bearer",)
     challenge = "Bearer"
 
+    def challenge_parameters(self, transport: str) -> Mapping[str, str]:
+        return {"resource_metadata": "https://example.com/metadata"} if transport == "mcp" else {}
+
     async def authenticate(
         self, credentials: Credentials, connection: Connection
     ) -> Principal | None:
@@ -169,10 +172,6 @@ class TokensPlugin:
     @hookimpl
     def actionhero_authenticators(self) -> list[Authenticator]:
         return [Tokens()]
-
-    @hookimpl
-    def actionhero_mcp_challenge(self) -> list[tuple[str, str]]:
-        return [("resource_metadata", "https://example.com/metadata")]
 
 
 ACTIONS = (Add, Hidden, Mine, Write, Purge, Note, Summary, Crash)

@@ -116,7 +116,7 @@ async def test_requests_of_one_caller_are_limited(serve: Serve) -> None:
 
 
 async def test_required_credentials(serve: Serve) -> None:
-    """They are checked before the body is read; `actionhero_mcp_challenge` describes them."""
+    """They are checked before the body is read; the challenge describes them."""
     async with serve(*ACTIONS, TokensPlugin(), ACTIONHERO_MCP__AUTH="required") as site:
         anonymous = await site.post(b"no message")
         valid = await site.post(PING, Authorization="Bearer 7-a")

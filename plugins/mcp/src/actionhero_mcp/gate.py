@@ -89,10 +89,6 @@ class Gate:
         )
         self._limits = CallerLimits(settings.max_concurrent_calls)
         self._proxies = TrustedProxies(web_settings.trusted_proxies)
-        self._challenge: dict[str, str] = {}
-        for _, parameters in app.plugins.collect("actionhero_mcp_challenge", tuple, app=app):
-            name, value = parameters
-            self._challenge[name] = value
 
     def headers(self, request: web.Request) -> dict[str, str]:
         """Return the headers of every response to a request."""
@@ -107,7 +103,8 @@ class Gate:
 
     def challenge(self, parameters: dict[str, str]) -> dict[str, str]:
         """Return the parameters of `WWW-Authenticate`."""
-        return {**self._challenge, **parameters}
+        schemes = self._app.pipeline.authentication.challenges("mcp")
+        return {**schemes.get("Bearer", {}), **parameters}
 
     async def admit(self, request: web.Request) -> Admitted:
         """Return an admitted request.

@@ -42,28 +42,3 @@ def actionhero_mcp_visible(app: Application) -> Sequence[Visibility] | None:
             return [lambda principal, action: not action.name.startswith("admin:")]
         ```
     """
-
-
-@hookspec
-def actionhero_mcp_challenge(app: Application) -> Sequence[tuple[str, str]] | None:
-    """Parameters of `WWW-Authenticate`, which tell clients how to get credentials.
-
-    Called once, when the endpoint is created. Authenticators identify the callers; see
-    `actionhero_authenticators`.
-
-    Args:
-        app: The application.
-
-    Returns:
-        Names and values, such as `("resource_metadata", url)` (RFC 9728 §5.1).
-
-    Order:
-        Plugins in the order of their registration. Later values of one name take precedence.
-
-    Example:
-        ```python
-        @hookimpl
-        def actionhero_mcp_challenge(app):
-            return [("resource_metadata", f"{url}/.well-known/oauth-protected-resource")]
-        ```
-    """

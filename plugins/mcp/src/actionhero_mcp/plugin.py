@@ -57,6 +57,16 @@ def actionhero_web_routes(app: Application) -> list[web.AbstractRouteDef]:
     return routes_for(app)
 
 
+@hookimpl(optionalhook=True)
+def actionhero_oauth_resources(app: Application) -> list[Any]:
+    # Only the authorization server calls this, so it is installed.
+    from actionhero_mcp.settings import McpSettings
+    from actionhero_oauth import ProtectedResource
+
+    settings = app.get(McpSettings)
+    return [ProtectedResource(settings.path, frozenset({"mcp"}), settings.url or "")]
+
+
 @hookimpl
 def actionhero_doctor_checks(app: Application) -> list[Any]:
     from actionhero_mcp.warnings import diagnose
