@@ -19,6 +19,12 @@ from actionhero.plugins.host import PluginHost
 ROOT = Path(__file__).parents[2]
 #: The packages whose names are checked when an example imports them; others are fictitious.
 OWN_PACKAGES = {"actionhero", "actionhero_web", "actionhero_hello"}
+#: The plugins that specify hooks.
+_SPECIFYING = (
+    *("auth", "channels", "db", "generate", "mcp", "oauth", "tasks", "web", "websocket"),
+)
+#: The hooks of plugins that implement hooks of the web plugin.
+_OF_WEB_PLUGINS = ("actionhero_mcp_", "actionhero_oauth_", "actionhero_websocket_")
 
 # The generators are not part of a package.
 with patch.object(sys, "path", [str(ROOT / "docs"), *sys.path]):
@@ -60,11 +66,11 @@ def test_example_of_a_hook_is_registered(name: str) -> None:
     example = Plugin("example", "", implementation=implementation)
     specifying = [
         Plugin(short, "", implementation=importlib.import_module(f"actionhero_{short}.plugin"))
-        for short in ("auth", "channels", "db", "generate", "mcp", "tasks", "web", "websocket")
+        for short in _SPECIFYING
         if f"{name}_".startswith(f"actionhero_{short}_")
         or (short == "generate" and name == "actionhero_generators")
         # These plugins implement hooks of the web plugin.
-        or (short == "web" and name.startswith(("actionhero_mcp_", "actionhero_websocket_")))
+        or (short == "web" and name.startswith(_OF_WEB_PLUGINS))
     ]
     host = PluginHost()
 

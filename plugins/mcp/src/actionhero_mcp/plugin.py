@@ -64,6 +64,8 @@ def actionhero_oauth_resources(app: Application) -> list[Any]:
     from actionhero_oauth import ProtectedResource
 
     settings = app.get(McpSettings)
+    if settings.auth == "none":
+        return []
     return [ProtectedResource(settings.path, frozenset({"mcp"}), settings.url or "")]
 
 
