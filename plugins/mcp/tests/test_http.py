@@ -183,6 +183,11 @@ async def test_metadata_and_headers_have_to_agree(
         assert reply.body["error"]["data"]["requested"] == "1999"
 
 
+async def test_a_name_that_is_no_text_is_an_error(site: Site) -> None:
+    reply = await site.new("tools/call", {"name": [], "arguments": {}}, Mcp_Name="x")
+    assert (reply.status, reply.body["error"]["code"]) == (400, -32602)
+
+
 @pytest.mark.parametrize("method", ["initialize", "ping", "resources/subscribe", "nothing"])
 async def test_methods_that_the_revision_does_not_have(site: Site, method: str) -> None:
     reply = await site.new(method)

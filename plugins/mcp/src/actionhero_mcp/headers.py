@@ -49,12 +49,13 @@ def check_headers(request: Request, headers: CIMultiDictProxy[str], catalog: Cat
         _check(headers, _NAME, request.params[member])
     if request.method != "tools/call":
         return
-    tool = catalog.tools.get(request.params.get("name", ""))
+    name = request.params.get("name")
+    tool = catalog.tools.get(name) if isinstance(name, str) else None
     arguments = request.params.get("arguments")
     if tool is None or not isinstance(arguments, dict):
         return
-    for header, name in tool.header_parameters.items():
-        value = arguments.get(name)
+    for header, parameter in tool.header_parameters.items():
+        value = arguments.get(parameter)
         if value is not None or header in headers:
             _check(headers, header, value)
 
