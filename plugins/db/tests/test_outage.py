@@ -7,15 +7,19 @@ import collections
 import logging
 import shutil
 import sqlite3
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tortoise.exceptions import DBConnectionError
 
 from actionhero import Action, Call, Inputs, InvalidInput, RunMode, UnavailableError
 from actionhero.errors import ErrorType
 from actionhero.health import Health
 from actionhero.testing import running_app
 from actionhero_db import Database, Transaction, plugin
+from actionhero_db.backends.sqlite import SqliteClient
 from actionhero_db.error_translation import UnstorableValue
 from actionhero_db.testing import throw_away_postgres
 
@@ -356,3 +360,37 @@ async def test_a_file_on_a_full_disk_is_not_ready(
 
         with pytest.raises(OSError, match="the disk is full"):
             await app.get(Database).ping()
+
+
+def test_a_failed_open_leaves_no_thread_that_uses_the_event_loop(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if the thread is slower than the end of the event loop."""
+    failures: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", failures.append)
+    threads = set(threading.enumerate())
+
+    class Slow(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "close_and_stop" in record.getMessage():
+                time.sleep(0.1)
+
+    handler = Slow()
+    driver = logging.getLogger("aiosqlite")
+    driver.addHandler(handler)
+
+    async def open_file() -> None:
+        client = SqliteClient(
+            str(tmp_path / "missing" / "file.sqlite3"), wait_seconds=1, connection_name="default"
+        )
+        await client.create_connection(with_db=True)
+
+    try:
+        with caplog.at_level(logging.DEBUG, "aiosqlite"), pytest.raises(DBConnectionError):
+            asyncio.run(open_file())
+        for thread in set(threading.enumerate()) - threads:
+            thread.join(10)
+    finally:
+        driver.removeHandler(handler)
+
+    assert failures == []

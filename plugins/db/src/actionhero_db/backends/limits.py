@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from actionhero_db.error_translation import ConnectionUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable
 
 Result = TypeVar("Result")
 
@@ -20,7 +20,7 @@ class CancelledAfterward(asyncio.CancelledError):
     """A cancellation during an operation that has run to its end, successfully."""
 
 
-async def settle(operation: Coroutine[Any, Any, Result]) -> Result:
+async def settle(operation: Awaitable[Result]) -> Result:
     """Run `operation` to its end, even if this task is cancelled; the cancellation follows then.
 
     A commit or rollback that is interrupted would leave the transaction to the next caller.

@@ -23,6 +23,7 @@ from tortoise.exceptions import (
 from actionhero_db.backends.date_parts import SQLITE_FILTERS
 from actionhero_db.backends.limits import acquire_lock, settle
 from actionhero_db.backends.savepoint import Savepoint
+from actionhero_db.backends.sqlite_connection import SqliteConnection
 from actionhero_db.backends.values import in_default_zone, refuse_nul
 from actionhero_db.error_translation import UnstorableValue
 
@@ -139,22 +140,34 @@ class SqliteClient(TortoiseSqliteClient):
         Raises:
             DBConnectionError: The file cannot be opened.
         """
+        if self._connection is not None:
+            return
+        # As the base class does, which loses a connection that cannot be opened, with its thread.
+        connect = functools.partial(sqlite3.connect, self.filename, isolation_level=None)
+        connection = SqliteConnection(connect)
         try:
-            await super().create_connection(with_db)
+            await connection
+            connection.row_factory = sqlite3.Row
+            for pragma, value in self.pragmas.items():
+                await connection.execute_fetchall(f"PRAGMA {pragma}={value}")
+            await self._post_connect()
         except BaseException as error:
             # A connection without its pragmas would not check foreign keys.
-            self.drop_connection()
+            await connection.wait_stopped()
             if isinstance(error, sqlite3.Error):
                 raise DBConnectionError(
                     f"the SQLite file {self.filename!r} cannot be opened: {error}"
                 ) from error
             raise
+        self._connection = connection
 
-    def drop_connection(self) -> None:
-        """Close the connection at once; the next statement opens another one."""
-        connection, self._connection = self._connection, None
+    def drop_connection(self) -> SqliteConnection | None:
+        """Close the connection at once, and return it; the next statement opens another one."""
+        connection: Any = self._connection
+        self._connection = None
         if connection is not None:
             connection.stop()
+        return connection
 
     def acquire_connection(self) -> Any:
         """Return a context manager that provides the connection for one statement."""
@@ -258,7 +271,8 @@ class _TransactionContext(TransactionContext):
             await settle(transaction._connection.rollback())
         except Exception as error:  # noqa: BLE001 - a new connection replaces this one
             logger.warning("rollback failed, closing the connection: %s", error)
-            self._client.drop_connection()
+            if (connection := self._client.drop_connection()) is not None:
+                await connection.wait_stopped()
 
 
 client_class = SqliteClient
