@@ -140,6 +140,12 @@ async def test_a_plugin_translates_the_errors_of_its_driver() -> None:
 
         with pytest.raises(Conflict, match="locked: row 7"):
             await app.call("work")
+        app.app.pipeline.translate(RowLocked, lambda error: None)
+        with pytest.raises(TypedError, match="the driver failed"):
+            await app.call("work")
+        app.app.pipeline.translate(DriverError, lambda error: None)
+        with pytest.raises(TypedError, match="Internal error"):
+            await app.call("work")
 
 
 async def test_system_exit_is_an_error_of_the_call() -> None:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from actionhero.call import Call
     from actionhero.inputs.payloads import Payload
 
-Translation = Callable[[Any], TypedError]
+#: Returns the error for clients, or `None` if the translation of a base class decides.
+Translation = Callable[[Any], TypedError | None]
 
 logger = logging.getLogger("actionhero.call")
 
@@ -70,7 +71,8 @@ class ErrorHandler:
     def translate(self, type_: type[Exception], translation: Translation) -> None:
         """Translate exceptions of `type_` and its subclasses to a `TypedError`.
 
-        The translation of a subclass takes precedence over that of its base.
+        The translation of a subclass takes precedence over that of its base, unless it returns
+        `None`. Without a translation, the error is unexpected.
         """
         self._translations[type_] = translation
 
@@ -201,8 +203,8 @@ class ErrorHandler:
     def _translated(self, error: BaseException) -> TypedError | None:
         for type_ in type(error).__mro__:
             translation = self._translations.get(type_)
-            if translation is not None:
-                return translation(error)
+            if translation is not None and (typed := translation(error)) is not None:
+                return typed
         if isinstance(error, OSError) and error.errno in _EXHAUSTED:
             return ServiceUnavailable(
                 "The server has no resources left for this action", retry_after_seconds=1

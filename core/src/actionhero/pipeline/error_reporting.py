@@ -50,7 +50,7 @@ class ErrorReporting:
         """Translate exceptions of `type_` and its subclasses to a `TypedError`.
 
         For plugins that know a driver: a lost connection is a 503, not an error of the action. The
-        translation of a subclass takes precedence over that of its base.
+        translation of a subclass takes precedence over that of its base, unless it returns `None`.
         """
         self._errors.translate(type_, translation)
 

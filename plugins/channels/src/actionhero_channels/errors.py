@@ -25,11 +25,13 @@ async def translate_redis_errors() -> AsyncIterator[None]:
     Raises:
         ServiceUnavailable: Redis is unreachable.
     """
-    from actionhero_redis import TRANSIENT_ERRORS  # noqa: PLC0415 - it loads redis-py
+    from actionhero_redis import is_transient  # noqa: PLC0415 - it loads redis-py
 
     try:
         yield
-    except (*TRANSIENT_ERRORS, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, OSError) and not is_transient(error):
+            raise
         raise ServiceUnavailable(
             "Channels are not available", retry_after_seconds=RETRY_SECONDS
         ) from error

@@ -90,6 +90,6 @@ class Outage:
 
 def is_transient(error: Exception) -> bool:
     """Return whether an error of the store ends without a change to the application."""
-    from actionhero_redis import TRANSIENT_ERRORS
+    from actionhero_redis import is_transient as is_transient_in_redis
 
-    return isinstance(error, (ServiceUnavailable, *TRANSIENT_ERRORS))
+    return isinstance(error, ServiceUnavailable) or is_transient_in_redis(error)

@@ -117,9 +117,9 @@ def _run(
     configure_logs(app, level="warn")
     app.raise_for_problems()
     from actionhero_redis import (  # noqa: PLC0415 - imports redis-py
-        TRANSIENT_ERRORS,
         RedisClients,
         clients_for,
+        is_transient,
         select_store,
     )
 
@@ -135,5 +135,7 @@ def _run(
         return run_interruptible(run())
     except ServiceUnavailable as error:
         raise UnavailableError(error.message) from error
-    except TRANSIENT_ERRORS as error:
+    except Exception as error:
+        if not is_transient(error):
+            raise
         raise UnavailableError(f"the grants cannot be read: {error}") from error

@@ -9,7 +9,7 @@ from actionhero import lazy_names
 if TYPE_CHECKING:
     from actionhero_redis.clients import RedisClients as RedisClients
     from actionhero_redis.clients import clients_for as clients_for
-    from actionhero_redis.errors import TRANSIENT_ERRORS as TRANSIENT_ERRORS
+    from actionhero_redis.errors import is_transient as is_transient
     from actionhero_redis.expiring_set import NOW_MS as NOW_MS
     from actionhero_redis.expiring_set import ExpiringSet as ExpiringSet
     from actionhero_redis.script import Script as Script
@@ -21,7 +21,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         ".clients": ["RedisClients", "clients_for"],
-        ".errors": ["TRANSIENT_ERRORS"],
+        ".errors": ["is_transient"],
         ".expiring_set": ["NOW_MS", "ExpiringSet"],
         ".script": ["Script"],
         ".settings": ["RedisSettings"],

@@ -113,8 +113,8 @@ def _run(context: CommandContext, function: Callable[[Connections], Awaitable[Re
     configure_logs(app, level="warn")
     app.raise_for_problems()
     from actionhero_redis import (  # noqa: PLC0415 - imports redis-py
-        TRANSIENT_ERRORS,
         clients_for,
+        is_transient,
         select_store,
     )
 
@@ -131,5 +131,7 @@ def _run(context: CommandContext, function: Callable[[Connections], Awaitable[Re
         return run_interruptible(run())
     except ServiceUnavailable as error:
         raise UnavailableError(error.message) from error
-    except TRANSIENT_ERRORS as error:
+    except Exception as error:
+        if not is_transient(error):
+            raise
         raise UnavailableError(f"the connections cannot be read: {error}") from error

@@ -62,11 +62,13 @@ class KeyRevocations:
         redis = self._redis()
         if redis is None:
             return
-        from actionhero_redis import TRANSIENT_ERRORS  # noqa: PLC0415 - imports redis-py
+        from actionhero_redis import is_transient  # noqa: PLC0415 - imports redis-py
 
         try:
             await redis.execute("PUBLISH", _channel(redis), id, idempotent=True)
-        except TRANSIENT_ERRORS as error:
+        except Exception as error:
+            if not is_transient(error):
+                raise
             raise ServiceUnavailable(
                 f"The API key {id} is revoked, but other processes could not be informed; revoke "
                 "it again"

@@ -6,7 +6,7 @@ import datetime
 import functools
 import logging
 import sqlite3
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast
 
 from tortoise.backends.base.client import TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient as TortoiseSqliteClient
@@ -163,7 +163,7 @@ class SqliteClient(TortoiseSqliteClient):
 
     def drop_connection(self) -> SqliteConnection | None:
         """Close the connection at once, and return it; the next statement opens another one."""
-        connection: Any = self._connection
+        connection = cast("SqliteConnection | None", self._connection)
         self._connection = None
         if connection is not None:
             connection.stop()

@@ -82,9 +82,9 @@ class CommittedOutcomes:
             try:
                 await self._store.settle(outcome.claim, outcome.stored, message.age_ms)
             except Exception as error:
-                from actionhero_redis import TRANSIENT_ERRORS
+                from actionhero_redis import is_transient
 
-                if not isinstance(error, TRANSIENT_ERRORS):
+                if not is_transient(error):
                     raise
                 raise ServiceUnavailable("Redis is not available", retry_after_seconds=1) from error
 

@@ -6,8 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import ServiceUnavailable
 from actionhero.transport import Backoff, TimeoutQueue
+from actionhero_limits.outage import is_transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -133,7 +133,7 @@ class Idempotency:
         try:
             await self.store.settle(claim, stored)
         except Exception as error:  # noqa: BLE001 - the call has succeeded
-            retries = _is_transient(error) and self._retried < MAX_RETRIED
+            retries = is_transient(error) and self._retried < MAX_RETRIED
             logger.log(
                 logging.WARNING if retries else logging.ERROR,
                 "the outcome of %r cannot be stored by its idempotency key%s: %s",
@@ -153,7 +153,7 @@ class Idempotency:
                 try:
                     await self.store.settle(claim, stored)
                 except Exception as error:
-                    if is_last or not _is_transient(error):
+                    if is_last or not is_transient(error):
                         raise
                 else:
                     return
@@ -168,9 +168,3 @@ class Idempotency:
                 return await self._stopping.wait()
         except TimeoutError:
             return False
-
-
-def _is_transient(error: Exception) -> bool:
-    from actionhero_redis import TRANSIENT_ERRORS
-
-    return isinstance(error, (*TRANSIENT_ERRORS, ServiceUnavailable))
