@@ -209,7 +209,7 @@ async def test_plugins_read_the_requirements_of_an_action() -> None:
         assert app.app.actions.find("edit").requires == (scope, other)
 
 
-async def test_a_requirement_that_nothing_enforces_is_an_error() -> None:
+async def test_a_requirement_that_is_none_is_an_error() -> None:
     """Otherwise the action would be public."""
 
     class Edit(Action):
@@ -224,8 +224,8 @@ async def test_a_requirement_that_nothing_enforces_is_an_error() -> None:
 
     assert str(raised.value).startswith("action 'edit' (")
     assert str(raised.value).endswith(
-        " requires 'admin', which no plugin enforces; install or enable the plugin of this "
-        "requirement, or remove it (enforced: instances of Middleware)"
+        " requires 'admin', which is no requirement; write one, such as Scope('admin'), or "
+        "remove it"
     )
 
 

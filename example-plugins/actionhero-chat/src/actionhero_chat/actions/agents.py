@@ -29,9 +29,9 @@ class Status(Action):
     openapi = Operation(errors=[])
 
     async def run(self, call: Call) -> ResourceText:
-        status: dict[str, Any] = await call.run(
-            call.get(Application).actions.find("status").type, {}
-        )
+        action: type[Action] = call.get(Application).actions.find("status").type
+        inputs: dict[str, Any] = {}
+        status: dict[str, Any] = await call.run(action, inputs)
         names = ("name", "pid", "version", "uptime", "consumedMemoryMB")
         shown = {name: status[name] for name in names}
         return {"text": dumps(shown).decode(), "mimeType": "application/json"}
