@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import json
 import socket
 import ssl
@@ -16,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plugins.oauth.tests.conftest import REDIRECT_URI, hop
 
+from actionhero_oauth import client_documents
 from actionhero_oauth.client_documents import LIMIT_BYTES, ClientDocuments, is_global
 from actionhero_oauth.errors import OAuthError
 from actionhero_oauth.redirects import is_registered, redirect_problem
@@ -62,6 +65,9 @@ REFUSED = (
     "https://client.example\\@evil.example/",
     'https://client.example/"onload=',
     "https://client.example/" + "a" * 3000,
+    "https://client.example;sandbox/",
+    "https://*/",
+    "https://client.example,x/",
 )
 
 # Of aiohttp-session.
@@ -88,6 +94,10 @@ def test_only_the_port_of_a_loopback_address_may_differ() -> None:
     assert not is_registered("http://localhost:1000/cb", registered)
     assert not is_registered("http://127.0.0.1:1000/cb/", registered)
     assert not is_registered("http://127.0.0.1:1000/cb?x=1", registered)
+    assert not is_registered("http://127.0.0.1:1000/cb?", registered)
+    assert not is_registered("http://127.0.0.1:1000/cb#", registered)
+    assert not is_registered("http://127.0.0.1:2000/x#", registered)
+    assert not is_registered("http://user@127.0.0.1:2000/cb", registered)
     assert not is_registered("https://client.example:8444/cb", registered)
     assert not is_registered("https://client.example/cb", registered)
 
@@ -219,7 +229,9 @@ async def test_the_url_of_a_document_is_refused(url: str) -> None:
     assert caught.value.code == "invalid_client"
 
 
-@pytest.mark.parametrize("host", ["localhost", "2130706433", "0x7f.1"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "2130706433", "0x7f.1", "a" * 64 + ".example", "a..example"]
+)
 async def test_a_name_of_this_machine_is_not_connected_to(host: str) -> None:
     with pytest.raises(OAuthError, match="cannot be fetched"):
         await ClientDocuments().find(f"https://{host}/client.json")
@@ -336,3 +348,87 @@ async def test_a_document_is_refused(respond: Any, problem: str) -> None:
 
     # A failure is cached too.
     assert site.requests == 1
+
+
+async def test_a_body_without_an_end_is_not_read() -> None:
+    written = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal written
+        for _ in range(1024):
+            written += 1
+            yield bytes(1024 * 1024)
+
+    async with _document_site() as site:
+        site.respond = lambda _: web.Response(body=endless())
+
+        with pytest.raises(OAuthError, match="is larger than"):
+            await site.documents.find(site.url)
+
+    assert written < 100
+
+
+async def test_a_compressed_document_is_not_expanded() -> None:
+    async with _document_site() as site:
+        body = gzip.compress(bytes(8 * 1024 * 1024))
+        site.respond = lambda _: web.Response(body=body, headers={"Content-Encoding": "gzip"})
+
+        with pytest.raises(OAuthError, match="is not JSON"):
+            await site.documents.find(site.url)
+
+
+async def test_a_document_is_fetched_once_for_concurrent_callers() -> None:
+    async with _document_site() as site:
+        site.respond = _json({"client_id": site.url, "redirect_uris": [REDIRECT_URI]})
+
+        await asyncio.gather(*(site.documents.find(site.url) for _ in range(5)))
+
+    assert site.requests == 1
+
+
+async def test_only_some_documents_are_fetched_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_documents, "MAX_FETCHES", 2)
+    async with _document_site() as site:
+        site.respond = _json("{}")
+        results = await asyncio.gather(
+            *(site.documents.find(f"{site.url}?{number}") for number in range(4)),
+            return_exceptions=True,
+        )
+
+    codes = [getattr(result, "code", "") for result in results]
+    assert codes == ["invalid_client"] * 2 + ["temporarily_unavailable"] * 2
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [["127.0.0.1", "169.254.169.254"], ["93.184.216.34,127.0.0.1"], ["::ffff:10.0.0.1"]],
+    ids=["changes", "several", "mapped"],
+)
+async def test_the_resolved_address_is_the_one_that_is_connected_to(
+    answers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolved, connected = iter(answers), []
+
+    async def resolve(self: Any, host: str, port: int = 0, family: int = 0) -> Any:
+        return [
+            {"hostname": host, "host": address, "port": port, "family": socket.AF_INET,
+             "proto": 0, "flags": 0}
+            for address in next(resolved).split(",")
+        ]  # fmt: skip
+
+    async def connect(*args: Any, addr_infos: Any, **options: Any) -> Any:
+        connected.extend(info[4][0] for info in addr_infos)
+        raise OSError
+
+    monkeypatch.setattr("aiohttp.resolver.ThreadedResolver.resolve", resolve)
+    monkeypatch.setattr("aiohappyeyeballs.start_connection", connect)
+    # The first address stands for a public one.
+    is_changing = len(answers) > 1
+    documents = ClientDocuments(
+        is_allowed=(lambda address: address == "127.0.0.1") if is_changing else None
+    )
+
+    with pytest.raises(OAuthError, match="cannot be fetched"):
+        await documents.find("https://rebinding.example/client.json")
+
+    assert set(connected) == ({"127.0.0.1"} if is_changing else set())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import json
 import logging
 import random
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -21,7 +23,8 @@ from plugins.oauth.tests.conftest import (
 )
 
 from actionhero import BootError, Forbidden, hookimpl
-from actionhero_oauth import PageTemplate, ProtectedResource
+from actionhero_oauth import AuthorizationServer, PageTemplate, ProtectedResource, grants
+from actionhero_oauth.authenticator import authenticator_for
 from actionhero_oauth.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -460,3 +463,147 @@ async def test_each_step_is_one_line_of_the_audit_log(
     assert created["user"] == "ada@example.com"
     assert created["credential_id"] == first["access_token"].removeprefix("aha_").split(".")[0]
     assert created["details"]["scopes"] == ["mcp"]
+
+
+# -- strangers ---------------------------------------------------------------------------------
+
+
+async def test_a_client_that_registered_itself_is_no_open_redirect(site: Site) -> None:
+    async with site.client() as client, site.browser() as browser:
+        uris = ["https://evil.example/", "http://127.0.0.1/callback"]
+        registered = await client.post("/oauth/register", json={"redirect_uris": uris})
+        id = registered.json()["client_id"]
+        remote, local = [
+            await site.start(browser, client_id=id, redirect_uri=uri, scope="unknown")
+            for uri in uris
+        ]
+
+    assert remote.status_code == 400
+    assert "Location" not in remote.headers
+    assert "Return to evil.example" in remote.text
+    assert local.status_code == 303
+
+
+async def test_requests_for_authorization_are_limited_by_address(serve: Serve) -> None:
+    async with serve(ACTIONHERO_OAUTH__REQUESTS_PER_MINUTE="2") as site, site.browser() as browser:
+        responses = [await site.start(browser) for _ in range(3)]
+
+    assert [response.status_code for response in responses] == [200, 200, 429]
+    assert int(responses[2].headers["Retry-After"]) > 0
+
+
+async def test_the_name_of_a_client_is_shown_without_hidden_characters(site: Site) -> None:
+    name = "Sh\u202eop\x1b[31m\u200b\n  of\ud800 Ada"
+    body = json.dumps({"client_name": name, "redirect_uris": [REDIRECT_URI]}).encode()
+    async with site.client() as client:
+        response = await client.post("/oauth/register", content=body)
+        if response.status_code == 400:  # The decoder refuses the surrogate.
+            body = body.replace(b"\\ud800", b"")
+            response = await client.post("/oauth/register", content=body)
+
+    assert response.json()["client_name"] == "Shop[31m of Ada"
+
+
+async def test_the_path_after_an_own_sign_in_page_is_one_parameter(serve: Serve) -> None:
+    issuer = "https://shop.example/a&b"
+    async with (
+        serve(
+            ACTIONHERO_OAUTH__SIGN_IN_URL="/login?from=oauth", ACTIONHERO_OAUTH__ISSUER=issuer
+        ) as site,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{site.app.app.servers[0].port}") as browser,
+    ):
+        path = hop(await site.start(browser)).removeprefix("/a&b")
+        response = await browser.get(path)
+
+    location = urlsplit(response.headers["Location"])
+    assert location.path == "/login"
+    assert parse_qs(location.query) == {"from": ["oauth"], "next": [f"/a&b{path}"]}
+
+
+# -- races -------------------------------------------------------------------------------------
+
+
+async def test_a_sign_out_everywhere_ends_a_code_that_is_not_exchanged(site: Site) -> None:
+    code = await site.code()
+
+    await site.app.app.get(AuthorizationServer).end_all("ada@example.com")
+
+    assert (await site.exchange(code)).values["error"] == "invalid_grant"
+
+
+async def test_a_sign_out_everywhere_ends_more_grants_than_one_page(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grants, "_PAGE", 2)
+    tokens = [await site.tokens() for _ in range(5)]
+
+    assert await site.app.app.get(AuthorizationServer).end_all("ada@example.com") == 5
+
+    for item in tokens:
+        assert (await site.refresh(item["refresh_token"])).status == 400
+
+
+async def test_a_second_use_of_a_code_ends_the_first_that_is_not_finished(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = await site.code()
+    server = site.app.app.get(AuthorizationServer)
+    create = server.grants.create
+    second = []
+
+    async def delayed(*args: Any, **kwargs: Any) -> Any:
+        second.append(await site.exchange(code))
+        return await create(*args, **kwargs)
+
+    monkeypatch.setattr(server.grants, "create", delayed)
+    first = await site.exchange(code)
+
+    assert (first.status, second[0].status) == (200, 400)
+    assert (await site.whoami(first.values["access_token"])).status_code == 401
+    assert (await site.refresh(first.values["refresh_token"])).status == 400
+
+
+async def test_a_token_that_is_revoked_while_it_is_verified_is_not_cached(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = site.app.app.get(AuthorizationServer)
+    authenticator = authenticator_for(site.app.app)
+    tokens = await site.tokens()
+    grant_of = server.grant_of
+
+    async def delayed(token: str) -> Any:
+        found = await grant_of(token)
+        assert found
+        revocations = authenticator._revocations
+        await server.end(found[0].id)
+        async with asyncio.timeout(10):
+            while authenticator._revocations == revocations:  # noqa: ASYNC110 - a counter
+                await asyncio.sleep(0)
+        return found
+
+    monkeypatch.setattr(server, "grant_of", delayed)
+    await site.whoami(tokens["access_token"])
+    monkeypatch.undo()
+
+    assert (await site.whoami(tokens["access_token"])).status_code == 401
+
+
+# -- bodies ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["token", "register", "revoke"])
+async def test_large_bodies_are_refused_before_they_are_read(site: Site, path: str) -> None:
+    host, port = "127.0.0.1", int(site.issuer.rpartition(":")[2])
+    kind = "json" if path == "register" else "x-www-form-urlencoded"
+    head = f"POST /oauth/{path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/{kind}"
+    bomb = gzip.compress(bytes(300 * 1024 * 1024), 9) if path == "token" else b""
+    requests = [(f"{head}\r\nContent-Length: {40 * 1024 * 1024}\r\n\r\n".encode(), b"")]
+    if bomb:
+        encoding = f"Content-Encoding: gzip\r\nContent-Length: {len(bomb)}"
+        requests.append((f"{head}\r\n{encoding}\r\n\r\n".encode(), bomb))
+    for header, body in requests:
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(header + body)
+        status = await asyncio.wait_for(reader.readline(), 20)
+        writer.close()
+        assert b" 413 " in status, status

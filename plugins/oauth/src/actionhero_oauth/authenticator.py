@@ -46,6 +46,8 @@ class AccessTokenAuthenticator(Authenticator):
         self._server = server
         self._cache: OrderedDict[str, _Verified] = OrderedDict()
         self._is_caching = False
+        #: Counts revocations: one may arrive while the grant of a token is read.
+        self._revocations = 0
 
     async def authenticate(
         self, credentials: Credentials, connection: Connection
@@ -69,6 +71,7 @@ class AccessTokenAuthenticator(Authenticator):
     async def _verify(self, token: str) -> _Verified:
         server = self._server()
         self._cache.pop(token, None)
+        revocations = self._revocations
         found = await server.grant_of(token)
         if found is None:
             raise _invalid("The access token is not valid, or has expired")
@@ -82,7 +85,7 @@ class AccessTokenAuthenticator(Authenticator):
         )
         seconds = min(CACHE_SECONDS, expires - time.time())
         verified = _Verified(principal, grant.resource, time.monotonic() + seconds)
-        if self._is_caching:
+        if self._is_caching and revocations == self._revocations:
             self._cache[token] = verified
             while len(self._cache) > _CACHE_SIZE:
                 self._cache.popitem(last=False)
@@ -91,15 +94,20 @@ class AccessTokenAuthenticator(Authenticator):
     async def watch(self) -> None:
         """Cache tokens until cancelled, and forget those that are revoked in any process."""
         try:
-            async with aclosing(self._server().grants.revocations()) as revoked:
+            revocations = self._server().grants.revocations(self._stop_caching)
+            async with aclosing(revocations) as revoked:
                 async for grant_id in revoked:
                     self._is_caching = True
                     self._forget(grant_id)
         finally:
-            self._is_caching = False
-            self._cache.clear()
+            self._stop_caching()
+
+    def _stop_caching(self) -> None:
+        self._is_caching = False
+        self._forget(None)
 
     def _forget(self, grant_id: str | None) -> None:
+        self._revocations += 1
         for token, verified in list(self._cache.items()):
             if grant_id is None or verified.principal.credential_id == grant_id:
                 del self._cache[token]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from actionhero.transport import dumps, loads
+from actionhero_oauth.attempts import count
 from actionhero_oauth.errors import OAuthError
 from actionhero_oauth.redirects import redirect_host
-from actionhero_oauth.tokens import digest, new_grant_id, new_secret
+from actionhero_oauth.tokens import digest, new_secret
 from actionhero_redis import Script
 
 if TYPE_CHECKING:
@@ -27,7 +28,13 @@ _USED: Final = b"used:"
 _REDEEM: Final = Script(
     """
 local stored = redis.call('GET', KEYS[1])
-if not stored or string.sub(stored, 1, 5) == 'used:' then return stored end
+if not stored then return stored end
+if string.sub(stored, 1, 5) == 'used:' then
+  if not string.find(stored, ':again', 1, true) then
+    redis.call('SET', KEYS[1], stored .. ':again', 'KEEPTTL')
+  end
+  return stored
+end
 local grant = cjson.decode(stored)['grant']
 redis.call('SET', KEYS[1], 'used:' .. grant, 'PX', ARGV[1])
 return stored
@@ -87,8 +94,19 @@ class AuthorizationRequests:
     def __init__(self, clients: Callable[[], RedisClients]) -> None:
         self._clients = clients
 
-    async def add(self, request: AuthorizationRequest) -> str:
-        """Store a request for ten minutes, and return its identifier."""
+    async def add(self, request: AuthorizationRequest, address: str | None, limit: int) -> str:
+        """Store a request for ten minutes, and return its identifier.
+
+        Args:
+            request: The request.
+            address: The address of the browser.
+            limit: How many requests an address may send per minute: strangers fill the store.
+
+        Raises:
+            RateLimited: There are more.
+        """
+        key = self._clients().key("oauth", "requests", address or "")
+        await count(self._clients(), key, limit, 60_000, "Too many requests for authorization")
         id = new_secret()
         await self._set("request", id, dumps(request._asdict()), _REQUEST_TTL_MS)
         return id
@@ -103,7 +121,12 @@ class AuthorizationRequests:
         return bool(await self._clients().execute("DEL", self._key("request", id)))
 
     async def issue_code(
-        self, request: AuthorizationRequest, user: Any, client_name: str, scopes: tuple[str, ...]
+        self,
+        request: AuthorizationRequest,
+        user: Any,
+        client_name: str,
+        scopes: tuple[str, ...],
+        grant_id: str,
     ) -> str:
         """Return a code, which is valid for a minute."""
         code = new_secret()
@@ -112,7 +135,7 @@ class AuthorizationRequests:
             "user": user,
             "name": client_name,
             "scopes": scopes,
-            "grant": new_grant_id(),
+            "grant": grant_id,
         }
         await self._set("code", code, dumps(values), _CODE_TTL_MS)
         return code
@@ -130,7 +153,7 @@ class AuthorizationRequests:
         if stored is None:
             raise OAuthError("invalid_grant", "the code is unknown, or has expired")
         if stored.startswith(_USED):
-            raise CodeReused(stored.removeprefix(_USED).decode())
+            raise CodeReused(stored.removeprefix(_USED).partition(b":")[0].decode())
         values = loads(stored)
         return CodeGrant(
             _request(values["request"]),
@@ -139,6 +162,11 @@ class AuthorizationRequests:
             tuple(values["scopes"]),
             values["grant"],
         )
+
+    async def is_reused(self, code: str) -> bool:
+        """Return whether a code was used again after its redemption."""
+        stored = await self._clients().execute("GET", self._key("code", code), idempotent=True)
+        return stored is not None and stored.startswith(_USED) and stored.endswith(b":again")
 
     async def _set(self, kind: str, secret: str, value: bytes, ttl_ms: int) -> None:
         key = self._key(kind, secret)

@@ -17,7 +17,7 @@ from actionhero_oauth.grants import Grants, RefreshTokenReused
 from actionhero_oauth.redirects import redirect_problem
 from actionhero_oauth.resources import ProtectedResource, Resources
 from actionhero_oauth.settings import OAuthSettings
-from actionhero_oauth.tokens import Tokens
+from actionhero_oauth.tokens import Tokens, new_grant_id
 from actionhero_redis import RedisClients
 from actionhero_web import TrustedProxies, WebSettings, remote_address
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from actionhero import Application
+    from actionhero_oauth.authorization_requests import AuthorizationRequest
     from actionhero_oauth.clients import Client
     from actionhero_oauth.grants import Grant
 
@@ -124,7 +125,8 @@ class AuthorizationServer:
         try:
             found = await self.requests.redeem(code)
         except CodeReused as error:
-            await self.grants.revoke(error.grant_id)
+            # Not one that the first use has yet to make: that one sees this use.
+            await self.grants.revoke(error.grant_id, is_noted=False)
             self.audit("oauth.code", "failure", client=client.id, grant_id=error.grant_id)
             raise
         request = found.request
@@ -145,9 +147,21 @@ class AuthorizationServer:
             request.resource,
             found.grant_id,
         )
+        if await self.requests.is_reused(code):
+            await self.grants.revoke(grant.id)
         await self.clients.mark_used(client)
         self.audit("credential_creation", grant=grant)
         return grant
+
+    async def issue_code(
+        self, request: AuthorizationRequest, user: Any, client: Client, scopes: frozenset[str]
+    ) -> str:
+        """Return the code of a consent, which ends when the user signs out everywhere."""
+        grant_id = new_grant_id()
+        await self.grants.announce(grant_id, user)
+        return await self.requests.issue_code(
+            request, user, client.name, tuple(sorted(scopes)), grant_id
+        )
 
     async def refresh(self, client: Client, token: str, *, resource: str, scope: str) -> Grant:
         """Return a grant with new tokens (RFC 6749 §6).

@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
+from actionhero import RateLimited
 from actionhero_oauth.authorization_requests import AuthorizationRequest
 from actionhero_oauth.errors import OAuthError
+from actionhero_oauth.redirects import redirect_host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,9 +57,28 @@ class Authorize:
         except OAuthError as error:
             return self._pages.error(f"{error.description[:1].upper()}{error.description[1:]}.")
         try:
-            id = await self._server.requests.add(self._check(client, sent, redirect_uri))
+            id = await self._server.requests.add(
+                self._check(client, sent, redirect_uri),
+                self._server.address(request),
+                self._server.settings.requests_per_minute,
+            )
+        except RateLimited as error:
+            response = self._pages.error(f"{error.message}.", 429)
+            response.headers["Retry-After"] = str(error.retry_after_seconds)
+            return response
         except OAuthError as error:
-            return self.redirect(redirect_uri, sent["state"], error.document)
+            redirect = self.redirect(redirect_uri, sent["state"], error.document)
+            if self._server.clients.is_trusted(client, redirect_uri):
+                return redirect
+            # Anyone can register a client: our address would lead to any other, without a click
+            # (RFC 9700 §4.11.2).
+            values = {
+                "message": f"The application {client.name} sent a request that is not valid: "
+                f"{error.description}.",
+                "path": redirect.headers["Location"],
+                "host": redirect_host(redirect_uri),
+            }
+            return self._pages.render("return", "Something is wrong", values, status=400)
         # Not a redirect: as the continuation of a request of another site, it would be sent
         # without our cookie, whose attribute `SameSite` is `Strict`.
         path = f"{self._server.base_path}/consent/{id}"

@@ -6,6 +6,7 @@ resolved here, and the connection goes to the checked address: never to this mac
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import re
 import socket
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 from actionhero import MalformedRequest
 from actionhero.transport import loads
-from actionhero_oauth.clients import Client, ClientKind
+from actionhero_oauth.clients import Client, ClientKind, display_name
 from actionhero_oauth.errors import OAuthError
 from actionhero_oauth.redirects import redirect_problem
 
@@ -32,6 +33,8 @@ LIMIT_BYTES: Final = 64 * 1024
 TIMEOUT_SECONDS: Final = 5.0
 #: How long a document is cached at least and at most, and a failure, in seconds.
 _MIN_AGE, _MAX_AGE, _FAILURE_AGE = 300.0, 86_400.0, 60.0
+#: How many documents are fetched at once.
+MAX_FETCHES: Final = 16
 #: How many documents are cached.
 _CACHE_SIZE: Final = 1000
 #: The addresses of IPv6 that are assigned to the internet (RFC 4291 §2.4).
@@ -67,6 +70,7 @@ class ClientDocuments:
         self._is_allowed = is_allowed or is_global
         self._make_session = session
         self._cache: OrderedDict[str, _Entry] = OrderedDict()
+        self._loading: dict[str, asyncio.Task[_Entry]] = {}
 
     async def find(self, url: str) -> Client:
         """Return the client whose identifier is `url`, from the cache or its document.
@@ -78,15 +82,33 @@ class ClientDocuments:
             raise OAuthError("invalid_client", f"the client_id {problem}", 401)
         entry = self._cache.get(url)
         if entry is None or entry.expires < time.monotonic():
-            entry = await self._load(url)
-            self._cache[url] = entry
-            self._cache.move_to_end(url)
-            while len(self._cache) > _CACHE_SIZE:
-                self._cache.popitem(last=False)
+            entry = await self._load_once(url)
         if entry.client is None:
             problem = f"the metadata document of the client {entry.problem}"
             raise OAuthError("invalid_client", problem, 401)
         return entry.client
+
+    async def _load_once(self, url: str) -> _Entry:
+        """Fetch a document; callers that need the same one wait for it.
+
+        Raises:
+            OAuthError: Too many documents are being fetched: strangers choose their addresses.
+        """
+        loading = self._loading.get(url)
+        if loading is None:
+            if len(self._loading) >= MAX_FETCHES:
+                raise OAuthError(
+                    "temporarily_unavailable", "too many metadata documents are being fetched", 503
+                )
+            loading = self._loading[url] = asyncio.create_task(self._load(url))
+            loading.add_done_callback(lambda _: self._loading.pop(url, None))
+        # The caller may be cancelled, the others need the document still.
+        entry = await asyncio.shield(loading)
+        self._cache[url] = entry
+        self._cache.move_to_end(url)
+        while len(self._cache) > _CACHE_SIZE:
+            self._cache.popitem(last=False)
+        return entry
 
     async def _load(self, url: str) -> _Entry:
         import aiohttp  # noqa: PLC0415 - only where a client has a document
@@ -96,7 +118,8 @@ class ClientDocuments:
             client, problem = _client(url, body), ""
         except _DocumentError as error:
             client, problem, age = None, str(error), _FAILURE_AGE
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        # The codec of names raises UnicodeError for a label that is empty or too long.
+        except (aiohttp.ClientError, OSError, TimeoutError, UnicodeError) as error:
             # Without the text of the error, by which a stranger could map our network.
             client, age = None, _FAILURE_AGE
             problem = "took too long" if isinstance(error, TimeoutError) else "cannot be fetched"
@@ -114,6 +137,8 @@ class ClientDocuments:
                 url,
                 timeout=timeout,
                 allow_redirects=False,
+                # A small body could expand to a large one.
+                auto_decompress=False,
                 headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             ) as response,
         ):
@@ -225,4 +250,5 @@ def _client(url: str, body: bytes) -> Client:
         raise _DocumentError("has no acceptable redirect_uri")
     name = values.get("client_name")
     host = urlsplit(url).hostname or ""
-    return Client(url, name[:100] if isinstance(name, str) else host, accepted, ClientKind.DOCUMENT)
+    shown = display_name(name) if isinstance(name, str) else ""
+    return Client(url, shown or host, accepted, ClientKind.DOCUMENT)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import RateLimited
 from actionhero.transport import dumps, loads
-from actionhero_oauth.clients import Client, ClientKind
+from actionhero_oauth.attempts import count
+from actionhero_oauth.clients import Client, ClientKind, display_name
 from actionhero_oauth.errors import OAuthError
-from actionhero_oauth.redirects import redirect_problem
+from actionhero_oauth.redirects import is_loopback, redirect_problem
 from actionhero_oauth.tokens import new_grant_id
-from actionhero_redis import Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,15 +26,6 @@ _MAX_REDIRECT_URIS: Final = 20
 _GRANT_TYPES: Final = ("authorization_code", "refresh_token")
 #: The prefix of the identifiers of registered clients.
 REGISTERED: Final = "reg_"
-
-# KEYS: a counter. ARGV: its lifetime in milliseconds.
-_COUNT: Final = Script(
-    """
-local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-return {count, redis.call('PTTL', KEYS[1])}
-"""
-)
 
 
 class ClientRegistry:
@@ -93,6 +83,16 @@ class ClientRegistry:
         values = loads(stored)
         return Client(id, values["name"], tuple(values["uris"]), ClientKind.REGISTERED)
 
+    def is_trusted(self, client: Client, redirect_uri: str) -> bool:
+        """Return whether a browser may be sent to a client without a decision of its user.
+
+        That is so for clients in the settings, documents on hosts in the settings, and programs
+        on the user's machine, where no other site is.
+        """
+        if client.kind is ClientKind.DOCUMENT and self._settings.trusted_clients:
+            return True
+        return client.kind is ClientKind.KNOWN or is_loopback(redirect_uri)
+
     async def mark_used(self, client: Client) -> None:
         """Keep a registered client for another 90 days."""
         if client.kind is ClientKind.REGISTERED:
@@ -128,14 +128,15 @@ class ClientRegistry:
         name = metadata.get("client_name")
         if name is not None and not isinstance(name, str):
             raise OAuthError("invalid_client_metadata", "client_name must be a text")
+        name = display_name(name or "")
         await self._count(address)
         id = REGISTERED + new_grant_id()
-        stored = {"name": (name or id)[:100], "uris": accepted}
+        stored = {"name": name or id, "uris": accepted}
         await self._clients().execute(
             "SET", self._key(id), dumps(stored), "PX", _UNUSED_TTL_MS, idempotent=True
         )
         # Members that the request does not have are left out: clients do not expect null.
-        optional = {"client_name": name[:100]} if name else {}
+        optional = {"client_name": name} if name else {}
         return {
             "client_id": id,
             **optional,
@@ -157,12 +158,8 @@ class ClientRegistry:
             (("all",), settings.total_registrations_per_hour),
         ):
             key = self._clients().key("oauth", "registrations", *parts)
-            count, left_ms = await self._clients().run_script(_COUNT, (key,), (_HOUR_MS,))
-            if count > limit:
-                raise RateLimited(
-                    "Too many registrations of clients",
-                    retry_after_seconds=max(1, -(-left_ms // 1000)),
-                )
+            message = "Too many registrations of clients"
+            await count(self._clients(), key, limit, _HOUR_MS, message)
 
     def _key(self, id: str) -> str:
         return self._clients().key("oauth", "client", id)

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import hmac
+import unicodedata
 from collections.abc import Callable, Collection
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from actionhero_oauth.redirects import is_loopback, is_registered
+
+#: The longest name of a client.
+_MAX_NAME: Final = 100
+
+
+def display_name(text: str) -> str:
+    """Return the name that a client states, without characters that disguise it or its context.
+
+    Such as those that change the direction of text, or that control a terminal.
+    """
+    visible = "".join(
+        " " if char.isspace() else char
+        for char in text[:_MAX_NAME]
+        if char.isspace() or not unicodedata.category(char).startswith("C")
+    )
+    return " ".join(visible.split())
 
 
 class ClientKind(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import aiohttp_session
 from aiohttp import web
@@ -97,8 +98,10 @@ class Consent:
         if user is None:
             if self._server.settings.sign_in_url is not None:
                 path = f"{self._server.base_path}/consent/{id}"
-                target = f"{self._server.settings.sign_in_url}?next={path}"
-                raise web.HTTPSeeOther(target)
+                own = self._server.settings.sign_in_url
+                separator = "&" if "?" in own else "?"
+                target = f"{own}{separator}next={quote(path, safe='/')}"
+                return web.Response(status=303, headers={"Location": target})
             return self._sign_in_page(id, client, _session_id(session))
         try:
             scopes = await self._server.grantable(user, client, frozenset(found.scopes))
@@ -110,7 +113,8 @@ class Consent:
         texts = self._server.settings.scopes
         boxes = "".join(
             f'<label class="choice"><input type="checkbox" name="scope" checked '
-            f'value="{html.escape(scope)}"><span>{html.escape(texts[scope])}</span></label>\n'
+            f'value="{html.escape(scope)}">'
+            f"<span>{html.escape(texts.get(scope, scope))}</span></label>\n"
             for scope in found.scopes
             if scope in scopes
         )
@@ -211,9 +215,7 @@ class Consent:
     ) -> web.StreamResponse:
         if not await self._server.requests.take(id):
             return self._pages.error("This request was answered already.", 410)
-        code = await self._server.requests.issue_code(
-            found, user, client.name, tuple(sorted(scopes))
-        )
+        code = await self._server.issue_code(found, user, client, scopes)
         self._server.audit(
             "oauth.consent", user=user, client=found.client_id, scopes=sorted(scopes)
         )

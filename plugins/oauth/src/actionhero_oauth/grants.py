@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from actionhero_redis import RedisClients
 
 # KEYS: the grant. ARGV: its lifetime in milliseconds, and pairs of fields and values.
+# A grant that was revoked before it was made is not made.
 _CREATE: Final = Script(
     NOW_MS
     + """
+if redis.call('HEXISTS', KEYS[1], 'revoked') == 1 then return {} end
 redis.call('HSET', KEYS[1], 'created', now, 'rotated', now, unpack(ARGV, 2))
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return redis.call('HGETALL', KEYS[1])
@@ -49,14 +52,22 @@ return redis.call('HGETALL', KEYS[1])
 """
 )
 
-# KEYS: the grant. ARGV: the Redis channel, the identifier of the grant.
+# KEYS: the grant. ARGV: the Redis channel, the identifier of the grant, the lifetime of the note.
+# The note stays longer than a code, which may be exchanged at the same time, or later.
 _REVOKE: Final = Script(
     """
-local count = redis.call('DEL', KEYS[1])
+local existed = redis.call('HEXISTS', KEYS[1], 'user')
+redis.call('DEL', KEYS[1])
+if ARGV[3] ~= '0' then
+  redis.call('HSET', KEYS[1], 'revoked', 1)
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
 redis.call('PUBLISH', ARGV[1], ARGV[2])
-return count
+return existed
 """,
 )
+#: How long a grant whose code is not exchanged yet is known, in milliseconds.
+_PENDING_TTL_MS: Final = 300_000
 
 #: How many grants one command lists.
 _PAGE: Final = 1000
@@ -125,7 +136,11 @@ class Grants:
         resource: str,
         id: str = "",
     ) -> Grant:
-        """Store a new grant."""
+        """Store a new grant.
+
+        Raises:
+            OAuthError: It was revoked in the meantime.
+        """
         id = id or new_grant_id()
         fields: dict[str, str | bytes | int] = {
             "user": dumps(user),
@@ -138,15 +153,22 @@ class Grants:
             "previous": 0,
         }
         # Indexed first: a `revoke_user` that comes in between finds it.
-        await self._index(id, user)
+        await self._index(id, user, self._ttl_ms)
         pairs = [part for pair in fields.items() for part in pair]
         stored = await self._clients().run_script(_CREATE, (self._key(id),), (self._ttl_ms, *pairs))
+        if not stored:
+            raise OAuthError("invalid_grant", "the grant was revoked")
         return _grant(id, stored)
+
+    async def announce(self, id: str, user: Any) -> None:
+        """Note the grant of a code, so that `revoke_user` ends it before it begins."""
+        await self._index(id, user, _PENDING_TTL_MS)
 
     async def find(self, id: str) -> Grant | None:
         """Return a grant; `None` if it was revoked, or has expired."""
         stored = await self._clients().execute("HGETALL", self._key(id), idempotent=True)
-        return _grant(id, stored) if stored else None
+        # The note of a revoked one has one field.
+        return _grant(id, stored) if len(stored) > 2 else None
 
     async def rotate(self, grant: Grant, generation: int) -> Grant:
         """Replace the tokens of a grant, and return it.
@@ -166,25 +188,32 @@ class Grants:
             raise RefreshTokenReused(
                 "invalid_grant", "the refresh token was used before; the grant is revoked"
             )
-        await self._index(grant.id, grant.user)
+        await self._index(grant.id, grant.user, self._ttl_ms)
         return _grant(grant.id, stored)
 
-    async def revoke(self, id: str) -> bool:
+    async def revoke(self, id: str, *, is_noted: bool = True) -> bool:
         """End a grant: its tokens are refused by every process within a second.
+
+        Args:
+            id: The identifier of the grant.
+            is_noted: Whether it is not made afterwards either, if it does not exist yet.
 
         Returns:
             Whether it existed.
         """
+        note_ms = _PENDING_TTL_MS if is_noted else 0
         count = await self._clients().run_script(
-            _REVOKE, (self._key(id),), (self.revocation_channel, id)
+            _REVOKE, (self._key(id),), (self.revocation_channel, id, note_ms)
         )
         return bool(count)
 
     async def revoke_user(self, user: Any) -> int:
         """End all grants of a user, and return their number."""
-        count = 0
-        for id in await self._ids(self._user_key(user)):
-            count += await self.revoke(id)
+        count, index = 0, self._user_key(user)
+        while ids := await self._ids(index):
+            for id in ids:
+                count += await self.revoke(id)
+            await self._clients().execute("ZREM", index, *ids, idempotent=True)
         return count
 
     async def of_user(self, user: Any) -> list[Grant]:
@@ -196,12 +225,22 @@ class Grants:
         """Return the grants of all users, the newest first; at most 1,000."""
         return await self._load(self._all_key)
 
-    async def revocations(self) -> AsyncGenerator[str | None, None]:
-        """Yield the identifier of each grant that ends from now on; `None` stands for all."""
+    async def revocations(
+        self, on_interruption: Callable[[], object] = lambda: None
+    ) -> AsyncGenerator[str | None, None]:
+        """Yield the identifier of each grant that ends from now on; `None` stands for all.
+
+        Args:
+            on_interruption: Called when identifiers may be missed, until the next `None`.
+        """
         from actionhero_redis import channel_messages  # noqa: PLC0415 - imports redis-py
 
-        async for id in channel_messages(self._clients(), self.revocation_channel):
-            yield id
+        messages = channel_messages(
+            self._clients(), self.revocation_channel, on_interruption=on_interruption
+        )
+        async with aclosing(messages):
+            async for id in messages:
+                yield id
 
     async def _load(self, index: str) -> list[Grant]:
         grants = [grant for id in await self._ids(index) if (grant := await self.find(id))]
@@ -213,9 +252,9 @@ class Grants:
         ids = await execute("ZREVRANGE", index, 0, _PAGE - 1, idempotent=True)
         return [id.decode() for id in ids]
 
-    async def _index(self, id: str, user: Any) -> None:
+    async def _index(self, id: str, user: Any, ttl_ms: int) -> None:
         execute = self._clients().execute
-        expires_ms = time.time_ns() // 1_000_000 + self._ttl_ms
+        expires_ms = time.time_ns() // 1_000_000 + ttl_ms
         for index in (self._user_key(user), self._all_key):
             await execute("ZADD", index, expires_ms, id, idempotent=True)
             await execute("PEXPIRE", index, self._ttl_ms, idempotent=True)

@@ -49,7 +49,8 @@ class Pages:
     def __init__(self, name: str, base: str, own: Iterable[PageTemplate]) -> None:
         self._always = {"app": html.escape(name), "base": html.escape(base)}
         self._templates = {
-            page: Template((ASSETS / f"{page}.html").read_text()) for page in (*NAMES, "hop")
+            page: Template((ASSETS / f"{page}.html").read_text())
+            for page in (*NAMES, "hop", "return")
         }
         self._frame = Template((ASSETS / "frame.html").read_text())
         for page, text in own:

@@ -14,6 +14,7 @@ _LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 #: Private-use schemes without a dot (RFC 8252 §7.1 asks for one) of clients that are known.
 _KNOWN_SCHEMES: Final = frozenset({"cursor", "vscode", "vscode-insiders"})
 _PRIVATE_SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
+_AUTHORITY: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
 _URI: Final = re.compile(r"[!#-;=?-\[\]_a-z~]{1,2000}")
 
 
@@ -29,6 +30,9 @@ def redirect_problem(uri: str) -> str:
             return "has no host"
         if "@" in parts.netloc:
             return "has a user"
+        # The host is part of a Content Security Policy.
+        if not _AUTHORITY.fullmatch(parts.netloc):
+            return "has an invalid host"
         if parts.scheme == "http" and not is_loopback(uri):
             return "must begin with https://, unless it is on the user's machine"
         return ""
@@ -47,8 +51,9 @@ def is_loopback(uri: str) -> bool:
 
 def is_registered(uri: str, registered: Iterable[str]) -> bool:
     """Return whether a redirect URI is one of those, exactly but for the port on loopback."""
+    without_port = _without_port(uri)
     return any(
-        uri == other or (is_loopback(uri) and _without_port(uri) == _without_port(other))
+        uri == other or (without_port is not None and without_port == _without_port(other))
         for other in registered
     )
 
@@ -67,11 +72,14 @@ def redirect_host(uri: str) -> str:
     return parts.hostname or f"{parts.scheme}:"
 
 
-def _without_port(uri: str) -> tuple[str, ...] | None:
+def _without_port(uri: str) -> str | None:
+    """Return a loopback address without its port; `None` if it is not acceptable, or none."""
     parts = _split(uri)
-    if parts is None or not is_loopback(uri):
+    if parts is None or not is_loopback(uri) or redirect_problem(uri):
         return None
-    return (parts.scheme, parts.hostname or "", parts.path, parts.query)
+    rest = uri.partition("//")[2][len(parts.netloc) :]
+    # Texts, as an empty query or fragment is none to the parser.
+    return f"{parts.hostname}{rest}"
 
 
 def _split(uri: str) -> SplitResult | None:

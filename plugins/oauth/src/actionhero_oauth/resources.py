@@ -67,4 +67,7 @@ def _normal(url: str) -> tuple[str, str, str, str]:
         parts = urlsplit(url)
     except ValueError:
         return ("", "", url, "")
+    if "#" in url:
+        # Without a fragment (RFC 8707 §2).
+        return ("", "", url, "")
     return (parts.scheme.lower(), parts.netloc.lower(), parts.path.rstrip("/"), parts.query)

@@ -61,6 +61,11 @@ class OAuthSettings(Settings):
     registration: bool = Field(
         default=True, description="Whether clients may register themselves (RFC 7591)."
     )
+    requests_per_minute: int = Field(
+        default=60,
+        ge=1,
+        description="The requests for authorization per minute of one address.",
+    )
     registrations_per_hour: int = Field(
         default=5, ge=1, description="The registrations per hour of one address."
     )
