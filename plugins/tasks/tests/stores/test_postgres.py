@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -14,6 +16,9 @@ import pytest
 from actionhero import BootError
 from actionhero_db.testing import ThrowAwayPostgres, throw_away_postgres
 from actionhero_tasks.job import InvalidText, JobState, SettlementKind, StoreUnavailable
+from actionhero_tasks.queue_limits import QueueLimit
+from actionhero_tasks.stores.postgres import store as store_module
+from actionhero_tasks.stores.postgres.installation import Installation
 from actionhero_tasks.stores.postgres.schema import schema_name
 from actionhero_tasks.stores.postgres.store import PostgresStore
 from actionhero_tasks.testing import StoreContract, new_job, new_settlement
@@ -142,15 +147,120 @@ def test_concurrent_processes_create_the_tables_once(
     assert all(store.find(job.id) is not None for store in stores)
 
 
-def test_tables_of_another_version_are_rejected(
+@pytest.fixture
+def second_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return a function that replaces the release by one of version 2, which renames a table.
+
+    Its argument is the migration.
+    """
+    folder = tmp_path / "sql"
+
+    def release(migration: str) -> None:
+        shutil.copytree(Path(store_module.__file__).parent / "sql", folder)
+        for file in folder.glob("*.sql"):
+            file.write_text(file.read_text().replace("tasks.starts", "tasks.job_starts"))
+        (folder / "migrations").mkdir(exist_ok=True)
+        (folder / "migrations" / "2.sql").write_text(migration)
+        monkeypatch.setattr(
+            store_module, "Installation", lambda schema: Installation(schema, 2, folder)
+        )
+
+    return release
+
+
+RENAME = "ALTER TABLE tasks.starts RENAME TO job_starts;"
+
+
+def use_starts(store: PostgresStore) -> int:
+    """Return how many of two jobs start, of which the limit allows one."""
+    store.queue_limits = {"mail": QueueLimit(rate=1, period_ms=3_600_000)}
+    store.register_worker("one")
+    store.add([new_job(queue="mail"), new_job(queue="mail")])
+    return len(store.settle_and_claim("one", None, 2)[0])
+
+
+def test_a_newer_release_migrates_the_tables(
+    open_store: Callable[..., PostgresStore],
+    server: ThrowAwayPostgres,
+    schema: str,
+    second_version: Callable[[str], None],
+) -> None:
+    """Once, with their jobs; concurrent processes wait."""
+    before = open_store()
+    job = new_job(delay_ms=60_000)
+    before.add([job])
+    before.close()
+    second_version(RENAME)
+
+    with ThreadPoolExecutor(4) as executor:
+        stores = [future.result() for future in [executor.submit(open_store) for _ in range(4)]]
+
+    assert query(server, f'SELECT number FROM "{schema}".version') == [(2,)]
+    assert all(store.find(job.id) is not None for store in stores)
+    assert use_starts(stores[0]) == 1
+    assert query(server, f'SELECT count(*) FROM "{schema}".job_starts') == [(1,)]
+
+
+def test_a_newer_release_creates_its_own_tables(
+    open_store: Callable[..., PostgresStore],
+    server: ThrowAwayPostgres,
+    schema: str,
+    second_version: Callable[[str], None],
+) -> None:
+    """Without the migrations."""
+    second_version("SELECT 1 / 0;")
+
+    store = open_store()
+
+    assert use_starts(store) == 1
+    assert query(server, f'SELECT number FROM "{schema}".version') == [(2,)]
+
+
+def test_a_failed_migration_changes_nothing(
+    open_store: Callable[..., PostgresStore],
+    server: ThrowAwayPostgres,
+    schema: str,
+    second_version: Callable[[str], None],
+) -> None:
+    """The older release continues."""
+    store = open_store()
+    second_version(f"{RENAME} SELECT missing();")
+
+    with pytest.raises(StoreUnavailable, match=r"missing\(\) does not exist"):
+        open_store()
+
+    assert query(server, f'SELECT number FROM "{schema}".version') == [(1,)]
+    assert use_starts(store) == 1
+
+
+def test_an_older_release_refuses_the_tables_of_a_newer_one(
     open_store: Callable[..., PostgresStore], server: ThrowAwayPostgres, schema: str
 ) -> None:
     """The error has both versions."""
     open_store()
-    query(server, f'UPDATE "{schema}".version SET number = 99')
+    query(server, f'UPDATE "{schema}".version SET number = 2')
 
-    with pytest.raises(BootError, match=r"another version .*\(schema 99, this version has 1\)"):
+    with pytest.raises(
+        BootError, match=r"are of version 2, and this release of actionhero-tasks uses version 1; "
+    ) as raised:
         open_store()
+
+    assert raised.value.exit_code == 78
+
+
+def test_only_the_owner_migrates_the_tables(
+    server: ThrowAwayPostgres, second_version: Callable[[str], None]
+) -> None:
+    """Another user gets an error with the remedy."""
+    schema = f"owned_{next(_numbers)}"
+    PostgresStore(options_of(server), schema, result_ttl_ms=1).close()
+    query(server, "CREATE ROLE tenant LOGIN")
+    query(server, f'GRANT USAGE ON SCHEMA "{schema}" TO tenant')
+    query(server, f'GRANT SELECT ON ALL TABLES IN SCHEMA "{schema}" TO tenant')
+    second_version(RENAME)
+
+    with pytest.raises(BootError, match="start this release once as its owner"):
+        PostgresStore(options_of(server, user="tenant"), schema, result_ttl_ms=1)
 
 
 def test_a_user_without_permissions_gets_the_statement_to_run(server: ThrowAwayPostgres) -> None:

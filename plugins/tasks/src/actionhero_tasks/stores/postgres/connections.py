@@ -69,10 +69,19 @@ class BlockingConnections:
         self._idle: list[_Connection] = []
         self._closed = False
 
-    def run(self, function: Callable[[Any], Awaitable[Result]]) -> Result:
+    def run(
+        self,
+        function: Callable[[Any], Awaitable[Result]],
+        *,
+        timeout_seconds: float | None = None,
+    ) -> Result:
         """Call `function` with a connection of asyncpg, and return its result.
 
         A function whose connection is lost is called again: its statements must be idempotent.
+
+        Args:
+            function: The function.
+            timeout_seconds: The longest time of this call, instead of that of the others.
 
         Raises:
             InvalidText: A parameter contains a lone surrogate or a null character.
@@ -80,7 +89,7 @@ class BlockingConnections:
         """
         connection = self._take()
         try:
-            result = run_blocking(connection.loop, self._run(connection, function))
+            result = run_blocking(connection.loop, self._run(connection, function, timeout_seconds))
         except asyncpg.DataError as error:
             raise InvalidText(str(error)) from error
         except ERRORS as error:
@@ -98,10 +107,13 @@ class BlockingConnections:
             connection.close()
 
     async def _run(
-        self, connection: _Connection, function: Callable[[Any], Awaitable[Result]]
+        self,
+        connection: _Connection,
+        function: Callable[[Any], Awaitable[Result]],
+        timeout_seconds: float | None,
     ) -> Result:
         attempt = 0
-        async with asyncio.timeout(self._timeout_seconds):
+        async with asyncio.timeout(timeout_seconds or self._timeout_seconds):
             while True:
                 attempt += 1
                 was_open = connection.is_open

@@ -17,8 +17,9 @@ from actionhero_tasks.stores.postgres.connections import (
     describe,
 )
 from actionhero_tasks.stores.postgres.enqueuer import ConcurrentEnqueuer
+from actionhero_tasks.stores.postgres.installation import Installation
 from actionhero_tasks.stores.postgres.outbox import PostgresOutbox
-from actionhero_tasks.stores.postgres.schema import install, render
+from actionhero_tasks.stores.postgres.schema import render
 from actionhero_tasks.stores.postgres.values import (
     ADD,
     claim_of,
@@ -59,7 +60,7 @@ class PostgresStore(JobStore):
         timeout_seconds: How long a call waits for PostgreSQL.
 
     Raises:
-        BootError: The tables cannot be created, or are of another version.
+        BootError: The tables cannot be created or migrated, or are of a newer version.
         StoreUnavailable: PostgreSQL cannot be reached.
     """
 
@@ -86,7 +87,7 @@ class PostgresStore(JobStore):
         self._listener: WakeListener | None = None
         self._lock = threading.Lock()
         try:
-            self._connections.run(lambda connection: install(connection, schema))
+            Installation(schema).run(self._connections)
         except BaseException:
             self.close()
             raise

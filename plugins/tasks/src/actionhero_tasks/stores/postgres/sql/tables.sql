@@ -4,7 +4,6 @@
 -- state in its condition. So there is no index that is not needed by a frequent query.
 
 CREATE TABLE tasks.version (number integer NOT NULL);
-INSERT INTO tasks.version VALUES (:VERSION);
 
 CREATE SEQUENCE tasks.job_numbers;
 
