@@ -28,7 +28,9 @@ class McpServer(Server):
         self._app = app
 
     async def start(self, app: Application) -> None:
-        """Do nothing: the HTTP server accepts requests."""
+        """Watch for credentials that are revoked; the HTTP server accepts requests."""
+        if not catalog_for(app).is_empty:
+            service_for(app).dispatcher.subscriptions.start()
 
     async def finish(self) -> None:
         """End the streams of notifications. Clients that return find the next server process."""

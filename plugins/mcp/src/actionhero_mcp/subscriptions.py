@@ -114,6 +114,14 @@ class Subscriptions:
                 await self._channels.unsubscribe(watcher, channel)
         return b"{}"
 
+    def start(self) -> None:
+        """Watch for credentials that are revoked, before there are streams.
+
+        The beginning stands for a revocation of all, and would end the first stream.
+        """
+        if self._app.pipeline.has_revocations and self._watching is None:
+            self._watching = asyncio.get_running_loop().create_task(self._watch_revocations())
+
     def end_all(self) -> None:
         """End all streams, on shutdown."""
         for watcher in self._watchers:
@@ -134,8 +142,6 @@ class Subscriptions:
             raise RpcError(INTERNAL_ERROR, message, status=429, headers=(("Retry-After", "1"),))
         watcher = ResourceWatcher(connection, meta)
         self._watchers[watcher] = caller
-        if self._app.pipeline.has_revocations and self._watching is None:
-            self._watching = asyncio.get_running_loop().create_task(self._watch_revocations())
         if self._app.is_stopping:
             watcher.ended.set()
         return watcher
