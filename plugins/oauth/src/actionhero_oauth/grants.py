@@ -57,7 +57,7 @@ return redis.call('HGETALL', KEYS[1])
 _REVOKE: Final = Script(
     """
 local existed = redis.call('HEXISTS', KEYS[1], 'user')
-redis.call('DEL', KEYS[1])
+if existed == 1 then redis.call('DEL', KEYS[1]) end
 if ARGV[3] ~= '0' then
   redis.call('HSET', KEYS[1], 'revoked', 1)
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
