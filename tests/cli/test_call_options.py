@@ -6,7 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
+
+from actionhero.cli import InputDescription, described_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -232,3 +235,12 @@ def test_call_without_a_name_is_invalid_usage(book: Place) -> None:
     assert command.code == 2
     assert "NAME" in command.stderr
     assert "book:echo" in command.stderr
+
+
+@pytest.mark.parametrize("name", ["filter[name]", "1st", "größe"])
+def test_an_input_may_have_a_name_that_is_no_identifier(name: str) -> None:
+    command = click.Command("echo", params=described_options([InputDescription(name=name)]))
+
+    context = command.make_context("echo", [f"--{name}", "Ada"])
+
+    assert list(context.params.values()) == ["Ada"]

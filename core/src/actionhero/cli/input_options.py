@@ -163,7 +163,8 @@ class _InputOption(click.Option):
 
     def _parse_decls(self, decls: Any, expose_value: bool) -> tuple[str, list[str], list[str]]:
         first, *rest = decls
-        _, options, secondary = super()._parse_decls(rest, expose_value)
+        # click derives a name of its own from the options, which fails for `filter[name]`.
+        _, options, secondary = super()._parse_decls(["input", *rest], expose_value)
         return first, options, secondary
 
 

@@ -17,6 +17,7 @@ from actionhero import ConfigurationError, MalformedRequest, UnavailableError, _
 from actionhero.transport import TRACE_FIELDS, loads
 from actionhero_remote.document import EVENTS, JSON, ApiDocument
 from actionhero_remote.errors import ErrorResponse, is_error_document, network_error
+from actionhero_remote.response_bodies import read_body
 from actionhero_remote.server_url import DOCUMENT_PATH
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 #: actions have.
 CONNECT_SECONDS: Final = 15.0
 DOCUMENT_SECONDS: Final = 60.0
+#: The largest document, after its decompression.
+MAX_DOCUMENT_BYTES: Final = 32 * 1024 * 1024
 
 _NETWORK_ERRORS: Final = (aiohttp.ClientError, OSError, TimeoutError)
 
@@ -259,7 +262,7 @@ async def _json(response: aiohttp.ClientResponse) -> Any:
     if "json" not in response.content_type:
         return None
     try:
-        return loads(await response.read())
+        return loads(await read_body(response.content.iter_any(), MAX_DOCUMENT_BYTES))
     except MalformedRequest:
         return None
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from actionhero import ConfigurationError
+
+#: A token (RFC 9110 §5.6.2): the name of a header or a cookie, or a scheme.
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,28 @@ def token_scheme(schemes: dict[str, Any]) -> TokenScheme:
     """Return the header of tokens, by the security schemes of an OpenAPI document.
 
     It is `Authorization: Bearer`, unless the server knows only other headers or schemes.
+
+    Raises:
+        ValueError: A name is not one of a header.
     """
     others: list[TokenScheme] = []
     for scheme in schemes.values():
         match scheme:
             case {"type": "http", "scheme": str(name)} if name.lower() != "bearer":
-                others.append(TokenScheme(prefix=f"{name} "))
+                others.append(TokenScheme(prefix=f"{check_header_name(name)} "))
             case {"type": "http" | "oauth2" | "openIdConnect"}:
                 return TokenScheme()
             case {"type": "apiKey", "in": "header", "name": str(name)}:
-                others.append(TokenScheme(name, ""))
+                others.append(TokenScheme(check_header_name(name), ""))
     return others[0] if others else TokenScheme()
+
+
+def check_header_name(name: str) -> str:
+    """Return the name of a header or a cookie, or a scheme.
+
+    Raises:
+        ValueError: It contains characters that none of them has.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"the name {name!r} of a header")
+    return name

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from actionhero_remote.credentials import TokenScheme, token_scheme
-from actionhero_remote.input_schemas import InputSchemas
+from actionhero import ConfigurationError
+from actionhero.cli import escape
+from actionhero_remote.credentials import TokenScheme, check_header_name, token_scheme
+from actionhero_remote.input_schemas import InputSchemas, printable
+from actionhero_remote.server_url import DOCUMENT_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,6 +24,11 @@ EVENTS: Final = "text/event-stream"
 MULTIPART: Final = "multipart/form-data"
 
 Location = Literal["path", "query", "header", "cookie", "body"]
+
+#: A path after the URL of the API. Without the slash, it would continue the host, and send the
+#: credentials to another one.
+_PATH: Final = re.compile(r"/[!-~]*")
+_METHODS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +72,17 @@ class ApiDocument:
     Args:
         document: The document.
         url: The URL of the API: of the document, without its name.
+
+    Raises:
+        ConfigurationError: The document is malformed. Its actions raise it, too.
     """
 
     def __init__(self, document: Mapping[str, Any], url: str) -> None:
         self.url = url
+        with self._refuse_malformed():
+            self._read(document)
+
+    def _read(self, document: Mapping[str, Any]) -> None:
         self.title = str(document.get("info", {}).get("title", ""))
         components = document.get("components", {})
         #: The header of tokens.
@@ -97,7 +114,23 @@ class ApiDocument:
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         return f"Action not found: {name}{hint}"
 
+    @contextmanager
+    def _refuse_malformed(self) -> Iterator[None]:
+        """Report a document that is not as OpenAPI prescribes: it may be of any server."""
+        try:
+            yield
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+            raise ConfigurationError(
+                f"the OpenAPI document {self.url}{DOCUMENT_PATH} is malformed: "
+                f"{type(error).__name__}: {escape(str(error))}; check the URL, and the version of "
+                "the server"
+            ) from None
+
     def _build(self, name: str) -> RemoteAction:
+        with self._refuse_malformed():
+            return self._action(name)
+
+    def _action(self, name: str) -> RemoteAction:
         method, path, operation = self._operations[name]
         inputs: list[tuple[InputDescription, Location, str]] = []
         is_open = False
@@ -106,6 +139,8 @@ class ApiDocument:
             schema = parameter.get("schema")
             if schema is None:
                 schema = parameter.get("content", {}).get(JSON, {}).get("schema", {})
+            if location in ("header", "cookie"):
+                check_header_name(key)
             if location == "query" and key == "inputs" and schema.get("additionalProperties"):
                 is_open = True
                 continue
@@ -125,7 +160,7 @@ class ApiDocument:
                 inputs.append((described, "body", key))
         return RemoteAction(
             name=name,
-            description=operation.get("description", ""),
+            description=printable(operation.get("description", "")),
             method=method,
             path=path,
             inputs=tuple(inputs),
@@ -147,6 +182,8 @@ def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[st
                 continue
             name, identifier = operation.get("summary"), operation.get("operationId")
             if isinstance(name, str) and name and identifier == name:
+                if method not in _METHODS or not _PATH.fullmatch(path):
+                    raise ValueError(f"the route {method.upper()} {path!r} of {name!r}")
                 yield method.upper(), path, operation
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from actionhero.cli import InputDescription, default_text
+from actionhero.cli import InputDescription, default_text, escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +29,8 @@ class InputSchemas:
 
     def resolve(self, schema: Schema) -> Schema:
         """Return the target of a reference with the keywords next to it, or the schema itself."""
+        if schema is True:
+            return {}
         for _ in range(_MAX_DEPTH):
             target = schema.get("$ref")
             if not isinstance(target, str):
@@ -48,6 +50,8 @@ class InputSchemas:
             required: Whether it is required.
             description: Its description, if the schema has none.
         """
+        if not isinstance(name, str) or not name or not name.isprintable():
+            raise ValueError(f"the name {name!r} of an input")
         schema = self.resolve(schema)
         default = schema.get("default")
         is_secret = schema.get("writeOnly") is True
@@ -55,9 +59,9 @@ class InputSchemas:
             name=name,
             kind=self._kind(schema),
             is_list=any(each.get("type") == "array" for each in self._variants(schema)),
-            description=str(schema.get("description") or description),
+            description=printable(schema.get("description") or description),
             required=required,
-            default=None if default is None or is_secret else default_text(default),
+            default=None if default is None or is_secret else printable(default_text(default)),
             is_secret=is_secret,
         )
 
@@ -75,19 +79,31 @@ class InputSchemas:
         variants = [each for each in self._variants(schema) if each is not schema]
         names: set[str] = set()
         for variant in variants:
-            names |= self.object_properties(variant)[0].keys()
+            names |= variant.get("properties", {}).keys()
         untyped: Schema = {"type": "array"}
         return dict.fromkeys(sorted(names), untyped), set(), is_open or not variants
 
-    def _variants(self, schema: Schema, depth: int = 0) -> Iterator[Schema]:
-        """Yield the members of a union, or the schema itself."""
-        schema = self.resolve(schema)
-        members = [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())]
-        if not members or depth > _MAX_DEPTH:
-            yield schema
-            return
-        for member in members:
-            yield from self._variants(member, depth + 1)
+    def _variants(self, schema: Schema) -> Iterator[Schema]:
+        """Yield the members of a union, each once, or the schema itself."""
+        # A union may contain itself, several times: its members are not the steps of a recursion.
+        pending, seen = [schema], set[str]()
+        while pending:
+            schema = pending.pop(0)
+            target = schema.get("$ref") if isinstance(schema, dict) else None
+            if isinstance(target, str):
+                if target in seen:
+                    continue
+                seen.add(target)
+            schema = self.resolve(schema)
+            members = [
+                member
+                for keyword in ("anyOf", "oneOf", "allOf")
+                for member in schema.get(keyword, ())
+            ]
+            if members:
+                pending[:0] = members
+            else:
+                yield schema
 
     def _kind(self, schema: Schema) -> InputKind:
         variants = list(self._variants(schema))
@@ -109,3 +125,14 @@ class InputSchemas:
             items = list(self._variants(schema.get("items") or {}))
             return any(each.get("type") in ("object", "array") for each in items)
         return schema.get("type") == "object"
+
+
+def printable(text: str) -> str:
+    """Return a text of a server in lines without control characters, which a terminal obeys.
+
+    Raises:
+        TypeError: It is no text.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"{text!r} is no text")
+    return "\n".join(map(escape, text.splitlines()))

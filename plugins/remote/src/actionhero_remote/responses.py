@@ -15,7 +15,7 @@ from actionhero import (
 from actionhero.transport import Chunk, Item, dumps, loads
 from actionhero_remote.document import EVENTS, JSON
 from actionhero_remote.errors import ErrorResponse, is_error_document
-from actionhero_remote.event_stream import parse_events
+from actionhero_remote.response_bodies import parse_events, read_body
 
 if TYPE_CHECKING:
     import aiohttp
@@ -64,7 +64,7 @@ async def read_result(
 
 
 async def _read_value(response: aiohttp.ClientResponse, action: RemoteAction) -> Any:
-    content = await response.read()
+    content = await read_body(response.content.iter_any())
     try:
         value = loads(content)
     except MalformedRequest:

@@ -12,6 +12,7 @@ from actionhero.transport import dumps, loads, run_interruptible
 from actionhero_remote.credentials import Credential
 from actionhero_remote.errors import ErrorResponse, is_error_document
 from actionhero_remote.requests import ActionRequest
+from actionhero_remote.response_bodies import read_body
 
 if TYPE_CHECKING:
     import aiohttp
@@ -69,7 +70,7 @@ async def _call(
     selection: ServerSelection, document: ApiDocument, request: ActionRequest
 ) -> Credential:
     async with selection.connect() as server, server.call(document, request) as response:
-        content = await response.read()
+        content = await read_body(response.content.iter_any())
         if response.status >= 400:
             try:
                 value = loads(content)

@@ -1,4 +1,4 @@
-"""Server-sent events, as a client parses them."""
+"""Bodies of limited size, and server-sent events as a client parses them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actionhero_remote.event_stream import ReceivedEvent, parse_events
+from actionhero import UnavailableError
+from actionhero_remote.response_bodies import ReceivedEvent, parse_events, read_body
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,3 +42,28 @@ async def test_events(text: str, events: list[tuple[str, str]], size: int) -> No
     parsed = [event async for event in parse_events(chunks())]
 
     assert parsed == [ReceivedEvent(*event) for event in events]
+
+
+LARGE: dict[str, list[bytes]] = {
+    "a line": [b"data: ", b"x" * 60, b"x" * 60],
+    "many lines": [b"data: x\n"] * 50,
+}
+
+
+@pytest.mark.parametrize("chunks", LARGE.values(), ids=LARGE)
+async def test_events_of_endless_size_are_refused(chunks: list[bytes]) -> None:
+    with pytest.raises(UnavailableError, match="is larger than"):
+        async for _ in parse_events(_yield(chunks), max_bytes=100):
+            pass
+
+
+async def test_bodies_of_endless_size_are_refused() -> None:
+    assert await read_body(_yield([b"x" * 50] * 2), max_bytes=100) == b"x" * 100
+
+    with pytest.raises(UnavailableError, match="is larger than"):
+        await read_body(_yield([b"x" * 50] * 3), max_bytes=100)
+
+
+async def _yield(chunks: list[bytes]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
