@@ -83,6 +83,20 @@ async def test_a_key_has_only_the_permissions_among_its_scopes(sqlite_url: str) 
             await caller(app, bob.secret).call("close")
 
 
+@pytest.mark.parametrize("method", ["bearer", "oauth", "club_key"])
+async def test_all_credentials_with_scopes_have_only_permissions_among_these(method: str) -> None:
+    """An application that an administrator allows to read cannot close the club."""
+    async with club(None, **ROLES) as app:
+        for scopes, allowed in ((["read"], False), ([], False), (["read", "close"], True)):
+            principal = Principal("ada", scopes=frozenset(scopes), method=method)
+            client = app.connect(principal=principal)
+            if allowed:
+                assert await client.call("close") == "closed"
+            else:
+                with pytest.raises(Forbidden):
+                    await client.call("close")
+
+
 async def test_an_unknown_role_is_an_error_at_start() -> None:
     """The message names the user, the role, and those that exist."""
     environ = {**ROLES, "ACTIONHERO_AUTH__USERS": '{"ada": ["hostess"]}'}

@@ -23,7 +23,8 @@ API_KEY: str = "api_key"
 class RolePermissions(PermissionSource):
     """The permissions of the roles of a principal.
 
-    An API key with scopes has only those permissions of its user that are among its scopes.
+    Credentials with scopes have only those permissions of their user that are among the scopes: an
+    application that a user allows to read orders cannot act as the administrator that the user is.
 
     Args:
         roles: The permissions by role.
@@ -51,7 +52,7 @@ class RolePermissions(PermissionSource):
         for function in self._functions:
             roles += await function(principal)
         permissions = self.of_roles(roles)
-        if principal.method == API_KEY and principal.scopes is not None:
+        if principal.scopes is not None:
             return permissions & principal.scopes
         return permissions
 
