@@ -27,9 +27,10 @@ class InputSchemas:
     def __init__(self, schemas: Mapping[str, Any]) -> None:
         self._schemas = schemas
 
-    def resolve(self, schema: Schema) -> Schema:
+    def resolve(self, schema: Schema | bool) -> Schema:
         """Return the target of a reference with the keywords next to it, or the schema itself."""
-        if schema is True:
+        if isinstance(schema, bool):
+            # Any value (JSON Schema §4.3.2).
             return {}
         for _ in range(_MAX_DEPTH):
             target = schema.get("$ref")
@@ -40,7 +41,7 @@ class InputSchemas:
         return schema
 
     def describe(
-        self, name: str, schema: Schema, *, required: bool, description: str = ""
+        self, name: Any, schema: Schema, *, required: bool, description: str = ""
     ) -> InputDescription:
         """Return the description of an input.
 
@@ -127,7 +128,7 @@ class InputSchemas:
         return schema.get("type") == "object"
 
 
-def printable(text: str) -> str:
+def printable(text: Any) -> str:
     """Return a text of a server in lines without control characters, which a terminal obeys.
 
     Raises:
