@@ -407,7 +407,8 @@ async def test_only_some_documents_are_fetched_at_once(monkeypatch: pytest.Monke
 async def test_the_resolved_address_is_the_one_that_is_connected_to(
     answers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    resolved, connected = iter(answers), []
+    resolved = iter(answers)
+    connected: list[str] = []
 
     async def resolve(self: Any, host: str, port: int = 0, family: int = 0) -> Any:
         return [

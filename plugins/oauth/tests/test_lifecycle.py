@@ -91,7 +91,7 @@ class Lifecycle(RuleBasedStateMachine):
     async def _redeem(self, code: Code, count: int) -> list[Any]:
         sent = {"redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER, "resource": ""}
         calls = (self.server.exchange_code(self.client, code.text, **sent) for _ in range(count))
-        return await asyncio.gather(*calls, return_exceptions=True)
+        return list(await asyncio.gather(*calls, return_exceptions=True))
 
     @rule(code=codes, age=st.integers(0, 3))
     def refresh(self, code: Code, age: int) -> None:
@@ -150,8 +150,8 @@ def _check(serve: Serve, examples: int) -> None:
         try:
             Lifecycle.server = site.app.app.get(AuthorizationServer)
             Lifecycle.redis = site.app.app.get(RedisClients)
-            Lifecycle.run = staticmethod(runner.run)  # type: ignore[assignment]
-            run_state_machine_as_test(  # type: ignore[no-untyped-call]
+            Lifecycle.run = staticmethod(runner.run)
+            run_state_machine_as_test(
                 Lifecycle,
                 settings=settings(
                     max_examples=examples,
