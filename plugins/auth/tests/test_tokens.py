@@ -66,6 +66,7 @@ async def test_a_token_identifies_its_user(issuer: Issuer) -> None:
         ({"user_claim": "uid"}, {"uid": 7}, {"user": 7}),
         ({"user_claim": "account.id"}, {"account": {"id": "x"}}, {"user": "x"}),
         ({}, {"client_id": "ada"}, {"kind": "service"}),
+        ({"user_claim": "uid"}, {"uid": 7, "sub": None}, {"kind": "user"}),
         ({}, {"scope": ["a", "b"]}, {"scopes": ["a", "b"]}),
         ({}, {"scope": None}, {"scopes": []}),
         ({}, {"scope": 7}, {"scopes": []}),
@@ -75,8 +76,8 @@ async def test_a_token_identifies_its_user(issuer: Issuer) -> None:
         ({}, {"exp": 10**400}, {"user": "ada"}),
     ],
     ids=[
-        "prefix", "number", "nested", "service", "list", "without", "no text", "scp", "unlimited",
-        "audiences", "far expiry",
+        "prefix", "number", "nested", "service", "no client", "list", "without", "no text", "scp",
+        "unlimited", "audiences", "far expiry",
     ],
 )  # fmt: skip
 async def test_claims_are_read_as_the_settings_say(

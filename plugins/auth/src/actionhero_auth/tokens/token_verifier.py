@@ -145,11 +145,11 @@ class TokenVerifier:
         scopes = _names(claims, settings.scopes_claim) if settings.scopes_claim else None
         permissions = _names(claims, settings.permissions_claim)
         roles = _names(claims, settings.roles_claim)
-        token_id = claims.get("jti")
+        token_id, client = claims.get("jti"), claims.get("client_id")
         return Principal(
             user,
             # A client that acts for itself (RFC 9068 §2.2).
-            kind="service" if claims.get("client_id") == claims.get("sub") else "user",
+            kind="service" if client is not None and client == claims.get("sub") else "user",
             scopes=scopes,
             permissions=permissions | self._permissions_of_roles(roles),
             claims=MappingProxyType(claims),
