@@ -248,10 +248,10 @@ def test_an_older_release_refuses_the_tables_of_a_newer_one(
     assert raised.value.exit_code == 78
 
 
-def test_only_the_owner_migrates_the_tables(
+def test_other_roles_cannot_migrate_the_tables(
     server: ThrowAwayPostgres, second_version: Callable[[str], None]
 ) -> None:
-    """Another user gets an error with the remedy."""
+    """The error has the remedy."""
     schema = f"owned_{next(_numbers)}"
     PostgresStore(options_of(server), schema, result_ttl_ms=1).close()
     query(server, "CREATE ROLE tenant LOGIN")
@@ -259,7 +259,7 @@ def test_only_the_owner_migrates_the_tables(
     query(server, f'GRANT SELECT ON ALL TABLES IN SCHEMA "{schema}" TO tenant')
     second_version(RENAME)
 
-    with pytest.raises(BootError, match="start this release once as its owner"):
+    with pytest.raises(BootError, match="start this release once as the role that created it"):
         PostgresStore(options_of(server, user="tenant"), schema, result_ttl_ms=1)
 
 

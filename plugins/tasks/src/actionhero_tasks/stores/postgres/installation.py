@@ -109,7 +109,7 @@ class Installation:
                 f"the user of the database may not create or change the tables of jobs in the "
                 f'schema {schema!r}: {error}; run: CREATE SCHEMA IF NOT EXISTS "{schema}" '
                 "AUTHORIZATION the user of DATABASE_URL; if it exists, start this release once as "
-                "its owner"
+                "the role that created it"
             ) from error
 
     async def _create(self, connection: Any) -> None:
