@@ -249,6 +249,10 @@ class StoreMachine(RuleBasedStateMachine):
         settlements: list[Settlement],
     ) -> None:
         """Settle and claim in the store and in the model."""
+        if settlements and limit and not self.is_exact:
+            # A claim through a broker takes several steps: a retry may become due meanwhile.
+            self.settle_and_claim(worker_id, queues, 0, settlements)
+            settlements = []
         due = self.wait_for_near_jobs()
         claims, rejected = self.store_of(worker_id).settle_and_claim(
             worker_id, queues, limit, settlements
