@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLUGINS = "web,redis,sessions,db,channels,websocket,openapi,tasks,mcp,chat"
+PLUGINS = "web,redis,sessions,auth,db,channels,websocket,openapi,tasks,mcp,chat"
 TOOLS = ["channel-members", "message-create", "message-view", "messages-list", "status",
          "user-edit", "user-view"]  # fmt: skip
 

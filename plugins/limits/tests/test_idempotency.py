@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from actionhero_redis.testing import ThrowAwayRedis
 
 #: The errors of clients that are not stored, as a repetition makes sense.
-REPEATABLE = {ErrorType.ACTION_TIMEOUT, ErrorType.RATE_LIMITED}
+REPEATABLE = {ErrorType.ACTION_TIMEOUT, ErrorType.INPUT_REQUIRED, ErrorType.RATE_LIMITED}
 
 
 class OrderInputs(Inputs):
