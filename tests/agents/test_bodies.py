@@ -6,7 +6,6 @@ import asyncio
 import gzip
 from typing import TYPE_CHECKING
 
-import pytest
 from tests.agents.test_oauth import serving
 
 from actionhero_redis.testing import redis_server  # noqa: F401 - a fixture
@@ -17,11 +16,6 @@ if TYPE_CHECKING:
 PATHS = ("/mcp", "/oauth/token", "/oauth/register", "/oauth/revoke")
 FORM = "x-www-form-urlencoded"
 LARGE_BYTES = 40 * 1024 * 1024
-
-# Of aiohttp-session.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:It is recommended to use web.RequestKey:aiohttp.web.NotAppKeyWarning"
-)
 
 
 async def status_of(port: int, path: str, headers: str, body: bytes) -> int:

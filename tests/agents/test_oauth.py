@@ -40,11 +40,6 @@ REDIRECT_URI = "http://127.0.0.1:3344/callback"
 DOCUMENT = "https://agent.example/client.json"
 META = "io.modelcontextprotocol/"
 
-# Of aiohttp-session.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:It is recommended to use web.RequestKey:aiohttp.web.NotAppKeyWarning"
-)
-
 
 class SignInInputs(Inputs):
     """The name."""

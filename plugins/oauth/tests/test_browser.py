@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from playwright.async_api import Page
     from plugins.oauth.tests.conftest import Site
 
-# Of aiohttp-session.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:It is recommended to use web.RequestKey:aiohttp.web.NotAppKeyWarning"
-)
-
 
 class ClientSite:
     """Another site, whose link leads to the authorization server and back."""

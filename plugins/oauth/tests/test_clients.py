@@ -70,11 +70,6 @@ REFUSED = (
     "https://client.example,x/",
 )
 
-# Of aiohttp-session.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:It is recommended to use web.RequestKey:aiohttp.web.NotAppKeyWarning"
-)
-
 
 @pytest.mark.parametrize("uri", ACCEPTED, ids=range(len(ACCEPTED)))
 def test_a_redirect_uri_is_accepted(uri: str) -> None:

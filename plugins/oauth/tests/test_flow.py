@@ -11,11 +11,6 @@ from plugins.oauth.tests.conftest import CLIENT, VERIFIER, hidden_fields, hop, r
 if TYPE_CHECKING:
     from plugins.oauth.tests.conftest import Serve, Site
 
-# Of aiohttp-session.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:It is recommended to use web.RequestKey:aiohttp.web.NotAppKeyWarning"
-)
-
 
 async def test_a_user_signs_in_and_allows_a_client(site: Site) -> None:
     async with site.browser() as browser:

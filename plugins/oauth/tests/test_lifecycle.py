@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from plugins.oauth.tests.conftest import Serve
 
 USERS = ("ada", 7)
-# Of aiohttp-session.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:It is recommended to use web.RequestKey:aiohttp.web.NotAppKeyWarning"
-)
 
 
 class Code:

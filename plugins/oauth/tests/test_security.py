@@ -30,11 +30,6 @@ from actionhero_web.server import WebServer
 if TYPE_CHECKING:
     from plugins.oauth.tests.conftest import Serve, Site
 
-# Of aiohttp-session.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:It is recommended to use web.RequestKey:aiohttp.web.NotAppKeyWarning"
-)
-
 
 # -- requests for authorization ----------------------------------------------------------------
 

@@ -14,11 +14,6 @@ from actionhero_sessions import Sessions, SessionStorage, with_session
 if TYPE_CHECKING:
     from plugins.sessions.tests.conftest import Serve
 
-#: aiohttp-session stores its data in a request under a string key, which aiohttp discourages.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:It is recommended to use web.RequestKey:aiohttp.web.NotAppKeyWarning"
-)
-
 
 async def count(request: web.Request) -> web.Response:
     session = await get_session(request)

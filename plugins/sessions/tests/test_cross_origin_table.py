@@ -30,10 +30,6 @@ if TYPE_CHECKING:
 
     from plugins.sessions.tests.conftest import Serve, Site
 
-#: aiohttp-session stores its data in a request under a string key, which aiohttp discourages.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:It is recommended to use web.RequestKey:aiohttp.web.NotAppKeyWarning"
-)
 
 HOST = "shop.example"
 ALLOWED = "https://app.example"

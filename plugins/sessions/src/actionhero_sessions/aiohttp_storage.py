@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import aiohttp_session
-from aiohttp.web import HTTPForbidden, NotAppKeyWarning
+from aiohttp.web import BaseRequest, HTTPForbidden
 
 from actionhero import Connection, Forbidden
 from actionhero.transport import dumps
@@ -23,8 +22,11 @@ if TYPE_CHECKING:
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-# aiohttp-session stores its data in a request under a string key, which users cannot change.
-warnings.filterwarnings("ignore", category=NotAppKeyWarning, module="aiohttp_session")
+# aiohttp warns once of each key that is a text. Users cannot change those of aiohttp-session, and
+# with warnings as errors, their first request with a session would fail.
+getattr(BaseRequest, "_seen_str_keys", set()).update(
+    (aiohttp_session.SESSION_KEY, aiohttp_session.STORAGE_KEY)
+)
 
 
 class _SessionProxy(aiohttp_session.Session):
