@@ -105,7 +105,7 @@ HOOKS = "from __future__ import annotations\nfrom actionhero import hookimpl\n\n
         pytest.param(
             "@hookimpl\ndef actionhero_actoins(): ...\n",
             "implements the unknown hook 'actionhero_actoins' (PATH:4); available: "
-            "actionhero_actions, actionhero_authenticators, ",
+            "actionhero_actions, actionhero_audit_sinks, ",
             id="unknown hook",
         ),
         pytest.param(
