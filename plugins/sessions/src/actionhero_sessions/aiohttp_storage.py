@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
 # aiohttp warns once of each key that is a text. Users cannot change those of aiohttp-session, and
 # with warnings as errors, their first request with a session would fail.
-getattr(BaseRequest, "_seen_str_keys", set()).update(
-    (aiohttp_session.SESSION_KEY, aiohttp_session.STORAGE_KEY)
-)
+_seen_keys: set[str] = getattr(BaseRequest, "_seen_str_keys", set())
+_seen_keys.update((aiohttp_session.SESSION_KEY, aiohttp_session.STORAGE_KEY))
 
 
 class _SessionProxy(aiohttp_session.Session):
