@@ -220,7 +220,7 @@ FIGURES = (
         "µs",
         lower_is_better=True,
     ),
-    Figure("limits.library", "a fixed window of the package limits vs a limit", 3.0, 5.0),
+    Figure("limits.package", "a fixed window of the package limits vs a limit", 3.0, 5.0),
     Figure("tasks.enqueue", "enqueuing a job vs dramatiq's send, rate", 0.85, 0.95),
     Figure("tasks.batch", "enqueuing 1,000 jobs together vs one by one, rate", 3.0),
     Figure("tasks.drain.dramatiq", "running 10,000 small jobs vs dramatiq, rate", 2.3, 3.5),

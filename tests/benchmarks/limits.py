@@ -57,8 +57,8 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
         for name, parts in values.items()
         if f"limits.{name}" in keys
     }
-    if "limits.library" in readings:
-        readings["limits.library"].note = (
+    if "limits.package" in readings:
+        readings["limits.package"].note = (
             f"{median(fixed):.0f} µs (fixed window), {median(sliding):.0f} µs (sliding window) "
             f"over {median(alone):.1f} µs"
         )

@@ -176,7 +176,7 @@ class AskName(Action):
 
     async def run(self, call: Call) -> str:
         answer = await call.ask("What is your name?", Name, key="user_name")
-        return f"Hello, {answer.value.name if answer.value else 'nobody'}!"
+        return f"Hello, {answer.value.name if answer.value else 'stranger'}!"
 
 
 class AskModel(Action):

@@ -101,7 +101,7 @@ def record_refusal(audit: AuditLog, error: TypedError, call: Call, payload: Payl
     """Record the error of a call in the audit log, if its caller was refused."""
     details = None
     if error.type == ErrorType.CREDENTIALS:
-        # The name that somebody has tried to sign in with.
+        # The name of the attempted sign-in.
         details = {"inputs": _redacted_inputs(call, payload)}
     audit.refused(error, call, details=details)
 
