@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from actionhero.cli.output import write_value as write_value
     from actionhero.cli.standard_streams import reserve_stdout as reserve_stdout
     from actionhero.cli.start import announce as announce
+    from actionhero.cli.user_type import UserType as UserType
     from actionhero.logs.formatters import escape as escape
     from actionhero.plugins.command_targets import CommandTarget as CommandTarget
     from actionhero.plugins.host import load_plugins as load_plugins
@@ -75,6 +76,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ],
         ".standard_streams": ["reserve_stdout"],
         ".start": ["announce"],
+        ".user_type": ["UserType"],
         "actionhero.plugins.command_targets": ["CommandTarget"],
         "actionhero.logs.formatters": ["escape"],
         "actionhero.plugins.host": ["load_plugins"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -12,6 +11,7 @@ import click
 from actionhero import ConfigurationError, RunMode, ServiceUnavailable, UnavailableError
 from actionhero.cli import (
     EXIT_FAILED,
+    UserType,
     audited,
     configure_logs,
     reserve_stdout,
@@ -49,21 +49,6 @@ _format_option = click.option(
 )
 
 
-class _User(click.ParamType[Any]):
-    """A user as JSON; text that is not JSON stands for itself."""
-
-    name = "user"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            user = json.loads(value)
-        except ValueError:
-            user = value
-        if user is None or user == "":
-            self.fail("it names no user", param, ctx)
-        return user
-
-
 class _Duration(click.ParamType[timedelta]):
     """A positive duration, such as `90d`."""
 
@@ -92,7 +77,7 @@ def keys() -> None:
 
 
 @keys.command()
-@click.option("--user", type=_User(), required=True, help="The user: 7, or a name as text.")
+@click.option("--user", type=UserType(), required=True, help="The user: 7, or a name as text.")
 @click.option("--name", required=True, help="A name by which the key is recognized.")
 @click.option("--scope", "scopes", multiple=True, help="A scope of the key. Can be repeated.")
 @click.option("--all-scopes", is_flag=True, help="Do not limit the key by scopes.")
@@ -150,7 +135,7 @@ def create(
 
 
 @keys.command("list")
-@click.option("--user", type=_User(), help="Only those of this user: 7, or a name as text.")
+@click.option("--user", type=UserType(), help="Only those of this user: 7, or a name as text.")
 @click.option("--revoked", is_flag=True, help="Also those that are revoked.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many.")
 @click.option("--after", metavar="ID", help="Only those that are older than this one.")

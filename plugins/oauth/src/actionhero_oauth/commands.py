@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from actionhero import MalformedRequest, RunMode, ServiceUnavailable, UnavailableError
-from actionhero.cli import EXIT_FAILED, configure_logs, format_option, write_rows
-from actionhero.transport import loads, run_interruptible
+from actionhero import RunMode, ServiceUnavailable, UnavailableError
+from actionhero.cli import EXIT_FAILED, UserType, configure_logs, format_option, write_rows
+from actionhero.transport import run_interruptible
 from actionhero_oauth.authorization_server import AuthorizationServer, authorization_server_for
 
 if TYPE_CHECKING:
@@ -30,25 +30,13 @@ _GRANTS: Final = {
 _CLIENTS: Final = {"id": "Client", "name": "Name", "kind": "Kind", "grants": "Grants"}
 
 
-class _User(click.ParamType[Any]):
-    """A user: a JSON value; text that is not JSON stands for itself."""
-
-    name = "user"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return loads(str(value).encode())
-        except MalformedRequest:
-            return value
-
-
 @click.group(short_help="List or end the grants of users to clients.")
 def oauth() -> None:
     """List clients and grants of the authorization server, and end grants."""
 
 
 @oauth.command()
-@click.option("--user", type=_User(), help="Only those of this user: 7, or a name as text.")
+@click.option("--user", type=UserType(), help="Only those of this user: 7, or a name as text.")
 @format_option
 @click.pass_obj
 def grants(context: CommandContext, user: Any, format_: str) -> None:

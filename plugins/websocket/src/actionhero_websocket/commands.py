@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from actionhero import MalformedRequest, RunMode, ServiceUnavailable, UnavailableError
+from actionhero import RunMode, ServiceUnavailable, UnavailableError
 from actionhero.cli import (
     EXIT_FAILED,
+    UserType,
     configure_logs,
     format_option,
     write_rows,
 )
-from actionhero.transport import loads, run_interruptible
+from actionhero.transport import run_interruptible
 from actionhero_websocket.connections.connections import Connections
 from actionhero_websocket.protocol import frames
 from actionhero_websocket.settings import WebSocketSettings
@@ -36,20 +37,8 @@ _COLUMNS: Final = {
 }
 
 
-class _User(click.ParamType[Any]):
-    """A user: the JSON value of a session key; text that is not JSON stands for itself."""
-
-    name = "user"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return loads(str(value).encode())
-        except MalformedRequest:
-            return value
-
-
 @click.group(invoke_without_command=True, short_help="List the live connections, or close them.")
-@click.option("--user", type=_User(), help="Only those of this user: 7, or a name as text.")
+@click.option("--user", type=UserType(), help="Only those of this user: 7, or a name as text.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many.")
 @click.option("--after", metavar="ID", help="Only those that connected after this one.")
 @format_option
@@ -70,7 +59,7 @@ def connections(
 
 @connections.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--user", type=_User(), help="All connections of this user: 7, or a name as text.")
+@click.option("--user", type=UserType(), help="All connections of this user: 7, or a name as text.")
 @click.option(
     "--code",
     type=int,

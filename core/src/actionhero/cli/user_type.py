@@ -1,0 +1,26 @@
+"""`UserType`: the type of an option or argument that names a user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from actionhero.errors import MalformedRequest
+from actionhero.json import loads
+
+
+class UserType(click.ParamType[Any]):
+    """A user: a JSON value, such as `7`; text that is not JSON stands for itself."""
+
+    name = "user"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the user; `null` and an empty text are usage errors."""
+        try:
+            user = loads(str(value).encode())
+        except MalformedRequest:
+            user = value
+        if user is None or user == "":
+            self.fail("it names no user", param, ctx)
+        return user
