@@ -11,7 +11,7 @@ from actionhero_mcp.elicitation import form_of
 from actionhero_mcp.revisions import LOG_LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from actionhero_mcp.peer import Peer
     from actionhero_mcp.progress import ProgressReporter
@@ -46,8 +46,8 @@ class McpConnection(Connection):
         remote: The address of the client.
     """
 
-    __slots__ = ("answered", "answers", "can_challenge", "enqueues", "job_id", "meta", "peer",
-                 "progress_reporter", "questions", "request_id", "sink")  # fmt: skip
+    __slots__ = ("answered", "answers", "can_challenge", "confirm", "enqueues", "job_id", "meta",
+                 "peer", "progress_reporter", "questions", "request_id", "sink")  # fmt: skip
 
     def __init__(self, peer: Peer, sink: MessageSink, remote: str | None = None) -> None:
         super().__init__("mcp", remote, raw=peer)
@@ -57,6 +57,8 @@ class McpConnection(Connection):
         self.request_id = ""
         #: Whether the client can be asked for credentials.
         self.can_challenge = False
+        #: Identifies the caller again, whose credentials may be revoked since; `None` without any.
+        self.confirm: Callable[[], Awaitable[None]] | None = None
         #: Whether the call is enqueued as a job instead of being run.
         self.enqueues = False
         #: The id of that job.

@@ -174,6 +174,17 @@ class Gate:
             raise self._unauthorized("Sign-in required", {})
         return principal
 
+    async def confirm(self, request: web.Request, admitted: Admitted) -> None:
+        """Identify the caller of a request again, whose credentials may be revoked since.
+
+        Raises:
+            RpcError: They are.
+        """
+        try:
+            await self._identify(request, admitted.remote)
+        except Refused as refused:
+            raise refused.error from refused
+
     def _unauthorized(self, message: str, parameters: dict[str, str]) -> Refused:
         error = Challenge(message, 401, parameters)
         error.headers = (("WWW-Authenticate", header_of(self.challenge(parameters))),)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from actionhero_mcp.peer import Peer
 
 _JSON: Final = "application/json"
+#: After this time, the caller is identified again once the body is read: revocations are effective
+#: within a second.
+SLOW_BODY_SECONDS: Final = 0.5
 
 
 class McpEndpoint:
@@ -55,12 +60,13 @@ class McpEndpoint:
         headers = self._gate.headers(request)
         try:
             with await self._gate.admit(request) as admitted:
-                body = await self._read(request)
+                body = await self._read(request, admitted)
                 return await self._respond(request, admitted, body, headers)
         except Refused as refused:
             return _error_response(refused.error, headers | dict(refused.error.headers), None)
 
-    async def _read(self, request: web.Request) -> bytes:
+    async def _read(self, request: web.Request, admitted: Admitted) -> bytes:
+        began = time.monotonic()
         try:
             body = await request.read()
         except RequestTooLarge as error:
@@ -68,6 +74,11 @@ class McpEndpoint:
         if len(body) > self._settings.body_limit_bytes:
             message = f"The message is larger than {self._settings.body_limit_bytes} bytes"
             raise Refused(RpcError(INVALID_REQUEST, message, status=413))
+        if time.monotonic() - began > SLOW_BODY_SECONDS:
+            try:
+                await self._gate.confirm(request, admitted)
+            except RpcError as error:
+                raise Refused(error) from error
         return body
 
     async def _respond(
@@ -112,6 +123,8 @@ class McpEndpoint:
         connection = self._service.connect(peer, sink, admitted.remote, admitted.principal)
         connection.request_id = admitted.request_id
         connection.can_challenge = self._gate.reads_credentials
+        if message.method == "subscriptions/listen" and self._gate.reads_credentials:
+            connection.confirm = partial(self._gate.confirm, request, admitted)
         sink.start_after(self._stream_seconds)
         assert message.id is not None  # noqa: S101 - the caller has answered notifications
         error: RpcError | None = None

@@ -57,6 +57,7 @@ class Subscriptions:
         meta = {SUBSCRIPTION_ID: request.id}
         watcher = self._open(connection, meta)
         try:
+            await _confirm(connection)
             accepted = [uri for uri in uris if await self._is_accepted(watcher, uri)]
             honored = {"resourceSubscriptions": accepted} if accepted else {}
             connection.sink.notify(
@@ -74,8 +75,9 @@ class Subscriptions:
         watcher = self._open(connection, {})
         key = (caller, session_id)
         self._by_session[key] = watcher
-        watcher.start()
         try:
+            await _confirm(connection)
+            watcher.start()
             await watcher.ended.wait()
         finally:
             if self._by_session.get(key) is watcher:
@@ -208,6 +210,16 @@ class Subscriptions:
         if not self._app.has(Channels):
             raise NotFound("Channels are not available")
         return self._app.get(Channels)
+
+
+async def _confirm(connection: McpConnection) -> None:
+    """Identify the caller again: a revocation before the stream was open has not ended it.
+
+    Raises:
+        RpcError: The credentials are revoked.
+    """
+    if connection.confirm is not None:
+        await connection.confirm()
 
 
 def _uri_of(request: Request) -> str:
