@@ -32,6 +32,7 @@ PUBLIC_MODULES: dict[str, tuple[str, ...]] = {
     "actionhero-sessions": ("actionhero_sessions",),
     "actionhero-sse": ("actionhero_sse",),
     "actionhero-tasks": ("actionhero_tasks",),
+    "actionhero-telemetry": ("actionhero_telemetry",),
     "actionhero-web": ("actionhero_web",),
     "actionhero-websocket": ("actionhero_websocket", "actionhero_websocket.client"),
     "pytest-actionhero": ("pytest_actionhero",),

@@ -32,6 +32,7 @@ from actionhero_redis.settings import RedisSettings
 from actionhero_sessions.settings import SessionsSettings
 from actionhero_sse.settings import SseSettings
 from actionhero_tasks.settings import TasksSettings
+from actionhero_telemetry.settings import TelemetrySettings
 from actionhero_web.settings import WebSettings
 from actionhero_websocket.settings import WebSocketSettings
 
@@ -57,6 +58,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "actionhero-sessions": (SessionsSettings,),
     "actionhero-sse": (SseSettings,),
     "actionhero-tasks": (TasksSettings,),
+    "actionhero-telemetry": (TelemetrySettings,),
     "actionhero-web": (WebSettings,),
     "actionhero-websocket": (WebSocketSettings,),
 }

@@ -1,0 +1,17 @@
+"""Metrics and traces for ActionHero."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actionhero import lazy_names
+
+if TYPE_CHECKING:
+    from actionhero_telemetry.settings import TelemetrySettings as TelemetrySettings
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        ".settings": ["TelemetrySettings"],
+    },
+)
