@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from actionhero_tasks.job import SettlementKind as SettlementKind
     from actionhero_tasks.job import StoreUnavailable as StoreUnavailable
     from actionhero_tasks.job import Totals as Totals
+    from actionhero_tasks.job_observer import JobObserver as JobObserver
     from actionhero_tasks.queue_limits import Queue as Queue
     from actionhero_tasks.reports import FanOut as FanOut
     from actionhero_tasks.reports import Job as Job
@@ -57,6 +58,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "StoreUnavailable",
             "Totals",
         ],
+        ".job_observer": ["JobObserver"],
         ".queue_limits": ["Queue"],
         ".reports": ["FanOut", "Job", "JobId"],
         ".settings": ["TasksSettings"],

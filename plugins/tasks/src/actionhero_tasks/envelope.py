@@ -53,6 +53,8 @@ class Envelope:
     user: Any = None
     #: The limits and permissions of that user, as `grants_of` returns them.
     grants: Any = None
+    #: The trace fields of the code that enqueued the job.
+    carrier: Mapping[str, str] | None = None
     #: The options for dramatiq's middleware.
     options: Mapping[str, Any] = field(default_factory=dict)
     #: The id of the message: that of the job, unless the message was enqueued before.
@@ -65,7 +67,7 @@ class Envelope:
             TypeError: An input has no JSON representation; the message names its type.
         """
         options = dict(self.options)
-        for name in ("encrypted", "request_id", "user", "grants"):
+        for name in ("encrypted", "request_id", "user", "grants", "carrier"):
             value = getattr(self, name)
             if value is not None:
                 options[name] = value
@@ -97,6 +99,7 @@ class Envelope:
                 request_id=options.pop("request_id", None),
                 user=options.pop("user", None),
                 grants=options.pop("grants", None),
+                carrier=_trace_fields(options.pop("carrier", None)),
                 options=options,
                 message_id=message.get("message_id"),
             )
@@ -134,6 +137,23 @@ class Envelope:
         return inputs | dict.fromkeys(self.secret_names, REDACTED)
 
 
+def carrier_in(body: bytes) -> Mapping[str, str]:
+    """Return the trace fields in a message, perhaps of a job that cannot be decoded."""
+    if b'"carrier"' not in body:
+        return {}
+    try:
+        return _trace_fields(loads(body)["options"].get("carrier")) or {}
+    except (MalformedRequest, KeyError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def _trace_fields(value: Any) -> Mapping[str, str] | None:
+    """Return the trace fields in an option, which a middleware of dramatiq may have set."""
+    if not isinstance(value, Mapping) or not value:
+        return None
+    return {name: text for name, text in value.items() if isinstance(text, str)}
+
+
 def encode_job(
     action: RegisteredAction,
     inputs: Any,
@@ -144,6 +164,7 @@ def encode_job(
     request_id: str | None = None,
     user: Any = None,
     grants: Any = None,
+    carrier: Mapping[str, str] | None = None,
     message_options: Mapping[str, Any] | None = None,
 ) -> bytes:
     """Validate the inputs of an action, and return the message of a job, as `Envelope` writes it.
@@ -157,6 +178,7 @@ def encode_job(
         request_id: See `Envelope`.
         user: See `Envelope`.
         grants: See `Envelope`.
+        carrier: See `Envelope`.
         message_options: Options for dramatiq's middleware.
 
     Raises:
@@ -171,6 +193,8 @@ def encode_job(
         options["user"] = user
         if grants is not None:
             options["grants"] = grants
+    if carrier is not None:
+        options["carrier"] = carrier
     if isinstance(inputs, TextPayload):
         options["is_text"] = True
     sensitive_names = action.inputs.sensitive_names

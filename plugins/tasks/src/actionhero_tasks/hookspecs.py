@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dramatiq import Middleware
 
     from actionhero import Application
     from actionhero_tasks.brokers.backend import BrokerBackend
     from actionhero_tasks.enqueue_middleware import EnqueueMiddleware
+    from actionhero_tasks.job_observer import JobObserver
     from actionhero_tasks.stores.backend import StoreBackend
 
 hookspec = pluggy.HookspecMarker("actionhero")
@@ -72,6 +73,60 @@ def actionhero_tasks_enqueue_middleware(app: Application) -> Sequence[EnqueueMid
         @hookimpl
         def actionhero_tasks_enqueue_middleware(app):
             return [Quota(app.get(QuotaSettings))]
+        ```
+    """
+
+
+@hookspec
+def actionhero_tasks_carriers(
+    app: Application,
+) -> Sequence[Callable[[], Mapping[str, str]]] | None:
+    """Return functions whose result is the `call.carrier` of jobs, such as trace fields.
+
+    The hook is called once in each process that enqueues jobs. The functions are called in the
+    context of the code that enqueues: once for each call of `enqueue` and `enqueue_many`, each
+    batch of a fan-out, each time of a schedule, and each message of dramatiq. Without any, an
+    enqueueing costs nothing more.
+
+    Args:
+        app: The application.
+
+    Returns:
+        Functions that return texts by name: `traceparent`, `tracestate`. The results travel in the
+        message of the job. They must not be secret.
+
+    Order:
+        Plugins in the order of registration; of two fields with one name, the last.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_tasks_carriers():
+            return [lambda: {"traceparent": current_traceparent()}]
+        ```
+    """
+
+
+@hookspec
+def actionhero_tasks_observers(app: Application) -> Sequence[JobObserver] | None:
+    """Return observers of jobs, such as for traces: of their enqueueing, and of their runs.
+
+    Called once in each process that enqueues or runs jobs. Without any, a job costs nothing more.
+
+    Args:
+        app: The application.
+
+    Returns:
+        Objects with the methods of `JobObserver`.
+
+    Order:
+        Plugins in the order of registration; at the end of an enqueueing or a run, the reverse.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_tasks_observers(app):
+            return [QueueTimes(app.get(MetricSettings))]
         ```
     """
 

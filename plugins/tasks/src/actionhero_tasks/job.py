@@ -56,6 +56,8 @@ class JobMessageFields:
     user: Any = None
     #: The limits of the user, as `grants_of` returns them.
     grants: Any = None
+    #: The trace fields, if the context in which the job is created has none.
+    carrier: Mapping[str, str] | None = None
     #: The options for middleware.
     options: Mapping[str, Any] = field(default_factory=dict)
 

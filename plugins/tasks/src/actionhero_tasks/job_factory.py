@@ -8,6 +8,7 @@ from actionhero import ActionNotFound, InvalidInput
 from actionhero.transport import new_identifier, request_id
 from actionhero_tasks.envelope import encode_job
 from actionhero_tasks.job import JobMessageFields, NewJob
+from actionhero_tasks.job_observer import carriers_of, observers_of
 from actionhero_tasks.job_options import check_priority, check_text, delay_ms, milliseconds
 from actionhero_tasks.job_principal import grants_of
 from actionhero_tasks.keys import key_of
@@ -40,6 +41,8 @@ class JobFactory:
         self._user_key = settings.user_key
         self._window_ms = milliseconds(settings.deduplication_window)
         self.encryption = encryption
+        self.carriers = carriers_of(app)
+        self.observers = observers_of(app)
 
     def create(
         self,
@@ -125,6 +128,7 @@ class JobFactory:
         if call is not None:
             user, grants = call.session.get(self._user_key), grants_of(call.principal)
         id_of_request = request_id.get() or message.request_id
+        carrier = self.carriers.fields() or message.carrier
         for item in inputs:
             id = message.id or new_identifier()
             body = encode_job(
@@ -136,6 +140,7 @@ class JobFactory:
                 request_id=id_of_request,
                 user=user,
                 grants=grants,
+                carrier=carrier,
                 message_options=message.options,
             )
             job_key = key if unique_for is None else key_of(registered, item, self.encryption)

@@ -18,18 +18,18 @@ from actionhero_tasks.enqueue_middleware import EnqueueChain
 from actionhero_tasks.envelope import Envelope, UndecodableJob
 from actionhero_tasks.job import JobState
 from actionhero_tasks.job_factory import JobFactory
-from actionhero_tasks.reports import FanOut, Job, job_of
+from actionhero_tasks.reports import FanOut, Job, JobId, job_of
 from actionhero_tasks.store_client import StoreClient, typed_errors
 from actionhero_tasks.transactional_enqueuer import TransactionalEnqueuer, ids_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 
     from actionhero import Action, Application
     from actionhero.transport import RegisteredAction
     from actionhero_tasks.dramatiq.application_broker import ApplicationBroker
     from actionhero_tasks.job import JobRecord, NewJob
-    from actionhero_tasks.reports import JobId
+    from actionhero_tasks.job_observer import Enqueued, JobObservers
     from actionhero_tasks.stores.job_source import JobSource
     from actionhero_tasks.stores.store import JobStore
 
@@ -109,8 +109,11 @@ class Tasks:
             TypeError: One of these errors occurs in a call. It is not that of the client.
             ServiceUnavailable: The store cannot be reached.
         """
-        job = self._jobs.create(action, inputs, delay, at, queue, priority, key)
-        return (await self._enqueue([job]))[0]
+
+        def create() -> list[NewJob]:
+            return [self._jobs.create(action, inputs, delay, at, queue, priority, key)]
+
+        return (await self._enqueue(action, create, self._store_jobs))[0]
 
     async def enqueue_many(
         self,
@@ -122,7 +125,11 @@ class Tasks:
         priority: int | None = None,
     ) -> list[JobId]:
         """Enqueue an action once for each item of `inputs`, atomically, and return the ids."""
-        return await self._enqueue(self._jobs.create_many(action, inputs, delay, queue, priority))
+
+        def create() -> list[NewJob]:
+            return self._jobs.create_many(action, inputs, delay, queue, priority)
+
+        return await self._enqueue(action, create, self._store_jobs)
 
     async def fan_out(
         self,
@@ -160,10 +167,12 @@ class Tasks:
         await self.use(lambda store: store.open_batch(id, next_job))
         try:
             async for items in in_batches(inputs, batch):
-                jobs = self._jobs.create_many(action, items, queue=queue)
-                jobs = [dataclasses.replace(job, batch=id, key=None) for job in jobs]
-                jobs = await self._chain.before(jobs)
-                await self._chain.after(jobs, await self._add(jobs))
+
+                def create(items: list[Any] = items) -> list[NewJob]:
+                    jobs = self._jobs.create_many(action, items, queue=queue)
+                    return [dataclasses.replace(job, batch=id, key=None) for job in jobs]
+
+                await self._enqueue(action, create, self._store_batch)
         finally:
             # After an error too, so that the fan-out ends when the jobs enqueued so far have.
             await self.use(lambda store: store.close_batch(id))
@@ -181,19 +190,36 @@ class Tasks:
         Raises:
             ServiceUnavailable: The store cannot be reached.
         """
-        job = self._jobs.create(action.name, None, None, None, None, None, None)
         # The key shows operators the time of the job; the store deduplicates by name and time.
         time = datetime.fromtimestamp(fire_ms / 1000, UTC).isoformat()
-        job = dataclasses.replace(
-            job, schedule=action.name, key=f"{action.name}@{time}", deduplication_window_ms=0
-        )
-        [job] = await self._chain.before([job])
-        is_new = await self.use(
-            lambda store: store.enqueue_scheduled(action.name, fire_ms, job, overlap=overlap)
-        )
-        if is_new:
+
+        def create() -> list[NewJob]:
+            job = self._jobs.create(action.name, None, None, None, None, None, None)
+            return [
+                dataclasses.replace(
+                    job,
+                    schedule=action.name,
+                    key=f"{action.name}@{time}",
+                    deduplication_window_ms=0,
+                )
+            ]
+
+        async def store(jobs: list[NewJob]) -> Enqueued:
+            [job] = await self._chain.before(jobs)
+            is_new = await self.use(
+                lambda store: store.enqueue_scheduled(action.name, fire_ms, job, overlap=overlap)
+            )
+            if not is_new:
+                return [], []
             await self._chain.after([job], [job.id])
-        return is_new
+            return [job], [JobId(job.id)]
+
+        observers = self._jobs.observers
+        if observers is None:
+            return bool((await store(create()))[0])
+        with observers.tick(action.name, fire_ms) as tick:
+            tick.is_new = bool(await observers.observe(action.name, create, store))
+        return tick.is_new
 
     # -- status --------------------------------------------------------------------------------
 
@@ -360,7 +386,19 @@ class Tasks:
 
     # -- adding jobs ---------------------------------------------------------------------------
 
-    async def _enqueue(self, jobs: list[NewJob]) -> list[JobId]:
+    async def _enqueue(
+        self,
+        action: type[Action] | str,
+        create: Callable[[], list[NewJob]],
+        store: Callable[[list[NewJob]], Awaitable[Enqueued]],
+    ) -> list[JobId]:
+        observers = self._jobs.observers
+        if observers is None:
+            return (await store(create()))[1]
+        name = action if isinstance(action, str) else getattr(action, "name", "")
+        return await observers.observe(name, create, store)
+
+    async def _store_jobs(self, jobs: list[NewJob]) -> Enqueued:
         jobs = await self._chain.before(jobs)
         enqueuer = self.enqueuer
         with typed_errors():
@@ -369,7 +407,18 @@ class Tasks:
             else:
                 ids = ids_of(jobs, await self._add(jobs))
         await self._chain.after(jobs, ids)
-        return ids
+        return jobs, ids
+
+    async def _store_batch(self, jobs: list[NewJob]) -> Enqueued:
+        jobs = await self._chain.before(jobs)
+        ids = await self._add(jobs)
+        await self._chain.after(jobs, ids)
+        return jobs, ids_of(jobs, ids)
+
+    @property
+    def observers(self) -> JobObservers | None:
+        """The observers of jobs."""
+        return self._jobs.observers
 
     @property
     def enqueuer(self) -> TransactionalEnqueuer | None:

@@ -9,12 +9,15 @@ if TYPE_CHECKING:
 
     from actionhero_tasks.encryption import Encryption
     from actionhero_tasks.job import JobMessageFields, NewJob
+    from actionhero_tasks.job_observer import JobCarriers, JobObservers
 
 
 class ActionJobs(Protocol):
     """Creates jobs of actions: `JobFactory`, which is in an upper layer."""
 
     encryption: Encryption
+    carriers: JobCarriers
+    observers: JobObservers | None
 
     def create_from_message(
         self,

@@ -25,7 +25,13 @@ from actionhero_tasks.dramatiq.messages import (
 )
 from actionhero_tasks.dramatiq.signals import REPLACED, SignalTable, needs_thread
 from actionhero_tasks.encryption import DecryptionError
-from actionhero_tasks.job import JobMessageFields, Settlement, SettlementKind, StoreUnavailable
+from actionhero_tasks.job import (
+    JobMessageFields,
+    NewJob,
+    Settlement,
+    SettlementKind,
+    StoreUnavailable,
+)
 from actionhero_tasks.task import task_of
 
 if TYPE_CHECKING:
@@ -36,7 +42,8 @@ if TYPE_CHECKING:
     from actionhero import Application, Outcome
     from actionhero_tasks.dramatiq.action_jobs import ActionJobs
     from actionhero_tasks.dramatiq.event_loop import ApplicationLoop
-    from actionhero_tasks.job import Claim, NewJob
+    from actionhero_tasks.job import Claim
+    from actionhero_tasks.job_observer import JobObservers
     from actionhero_tasks.stores.job_source import JobSource
     from actionhero_tasks.stores.store import JobStore
 
@@ -54,7 +61,7 @@ _JOB_SIGNALS: Final = (
 _FOLDER: Final = dramatiq_worker.__file__.removesuffix("worker.py")
 #: Options that this package adds to messages of actions.
 _OWN_OPTIONS: Final = frozenset(
-    {"encrypted", "secret_names", "request_id", "user", "grants", "is_text"}
+    {"encrypted", "secret_names", "request_id", "user", "grants", "carrier", "is_text"}
 )
 
 
@@ -134,6 +141,11 @@ class ApplicationBroker(JobBroker):
         return [
             actor for _, actor in sorted(self.actors.items()) if not isinstance(actor, ActionActor)
         ]
+
+    @property
+    def observers(self) -> JobObservers | None:
+        """The observers of jobs."""
+        return self._jobs.observers
 
     def is_action(self, name: str) -> bool:
         """Return whether an actor is an action."""
@@ -241,12 +253,33 @@ class ApplicationBroker(JobBroker):
             InvalidInput: The inputs of the action are invalid.
             BrokerConnectionError: The store cannot be reached.
         """
-        actor = self.actors.get(message.actor_name)
         current = current_message.get()
-        if not isinstance(actor, ActionActor) or (
-            current is not None and current.is_retry(message)
-        ):
+        if current is not None and current.is_retry(message):
             return super().enqueue(message, delay=delay)
+        observers = self._jobs.observers
+        if observers is None:
+            return self._enqueue(message, delay)[0]
+        marks = observers.enqueuing(message.actor_name)
+        try:
+            stored, job, id = self._enqueue(message, delay)
+        except BaseException as error:
+            observers.not_enqueued(error, marks)
+            raise
+        observers.enqueued([job], [id], marks)
+        return stored
+
+    def _enqueue(
+        self, message: Message[Any], delay: int | None
+    ) -> tuple[Message[Any], NewJob, str]:
+        """Add a message to the store, and return it as stored, its job, and the id of the job."""
+        actor = self.actors.get(message.actor_name)
+        if not isinstance(actor, ActionActor):
+            carrier = self._jobs.carriers.fields()
+            if carrier is not None:
+                message.options["carrier"] = carrier
+            stored = super().enqueue(message, delay=delay)
+            job = NewJob(stored.message_id, stored.queue_name, stored.actor_name, b"")
+            return stored, job, job.id
         self.declare_queue(message.queue_name)
         job = self._action_job(actor, message, delay or 0)
         stored = decode_stored(job)
@@ -256,7 +289,7 @@ class ApplicationBroker(JobBroker):
         # Another id is that of the job that has the same deduplication key.
         stored = stored if id == job.id else stored.copy(message_id=id)
         self.emit_after("enqueue", stored, delay)
-        return stored
+        return stored, job, id
 
     def before_enqueue(self, job: NewJob) -> NewJob:
         """Emit the signal for a job of an action, and return it with the options of middleware."""
@@ -284,6 +317,7 @@ class ApplicationBroker(JobBroker):
             request_id=origin.get("request_id"),
             user=origin.get("user"),
             grants=origin.get("grants"),
+            carrier=origin.get("carrier"),
             options={
                 name: value for name, value in message.options.items() if name not in _OWN_OPTIONS
             },

@@ -17,6 +17,7 @@ from dramatiq.worker import WorkerThread
 
 from actionhero.transport import context_facts
 from actionhero_tasks.dramatiq.messages import JobMessage, encode_exception
+from actionhero_tasks.envelope import carrier_in
 from actionhero_tasks.job import Settlement, SettlementKind
 
 if TYPE_CHECKING:
@@ -178,9 +179,24 @@ class _Thread(WorkerThread):
         with contextlib.suppress(JobInterrupted):
             with self._lock:
                 self._current = message
-            super().process_message(message)
+            self._process(message)
             with self._lock:
                 self._current = None
+
+    def _process(self, message: JobMessage) -> None:
+        broker: Any = self.broker
+        observers = broker.observers
+        if observers is None or broker.is_action(message.claim.action):
+            # The runner of actions calls the observers.
+            super().process_message(message)
+            return
+        marks = observers.began(message.claim, carrier_in(message.claim.body))
+        settlement = None
+        try:
+            super().process_message(message)
+            settlement = message.settle()
+        finally:
+            observers.ended(message.claim, settlement, marks)
 
 
 class _Consumers(dict[str, Any]):

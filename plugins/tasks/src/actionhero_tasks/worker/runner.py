@@ -14,7 +14,7 @@ from actionhero.transport import (
     has_lone_surrogate,
     new_identifier,
 )
-from actionhero_tasks.envelope import Envelope, UndecodableJob, encode_error
+from actionhero_tasks.envelope import Envelope, UndecodableJob, carrier_in, encode_error
 from actionhero_tasks.job import Settlement, SettlementKind
 from actionhero_tasks.job_principal import principal_of
 from actionhero_tasks.settings import TasksSettings
@@ -94,6 +94,7 @@ class JobRunner:
         }
         self._default_policy = _JobPolicy(Task(), self._settings)
         self._actions = app.actions
+        self._observers = app.get(Tasks).observers
 
     async def run(self, claim: Claim) -> Settlement:
         """Run a job, and return its settlement.
@@ -110,6 +111,18 @@ class JobRunner:
         Raises:
             asyncio.CancelledError: The worker stops, and the job was interrupted.
         """
+        observers = self._observers
+        if observers is None:
+            return await self._execute(claim)
+        marks = observers.began(claim, carrier_in(claim.body))
+        settlement = None
+        try:
+            settlement, outcome = await self._execute(claim)
+        finally:
+            observers.ended(claim, settlement, marks)
+        return settlement, outcome
+
+    async def _execute(self, claim: Claim) -> tuple[Settlement, Outcome]:
         policy = self._policies.get(claim.action)
         try:
             if policy is None:
@@ -136,6 +149,7 @@ class JobRunner:
                 request_id=request_id,
                 session=session,
                 limit_seconds=policy.limit_seconds,
+                carrier=envelope.carrier,
             )
         except asyncio.CancelledError:
             task = asyncio.current_task()
