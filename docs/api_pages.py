@@ -22,6 +22,7 @@ PUBLIC_MODULES: dict[str, tuple[str, ...]] = {
     "actionhero-asyncapi": ("actionhero_asyncapi",),
     "actionhero-auth": ("actionhero_auth",),
     "actionhero-channels": ("actionhero_channels",),
+    "actionhero-console": ("actionhero_console",),
     "actionhero-db": ("actionhero_db",),
     "actionhero-generate": ("actionhero_generate",),
     "actionhero-limits": ("actionhero_limits",),

@@ -23,6 +23,7 @@ from actionhero_asyncapi.settings import AsyncApiSettings
 from actionhero_auth.settings import AuthSettings
 from actionhero_channels.settings import ChannelsSettings
 from actionhero_chat.settings import ChatSettings
+from actionhero_console.settings import ConsoleSettings
 from actionhero_db.settings import DbSettings
 from actionhero_limits.settings import LimitsSettings
 from actionhero_mcp.settings import McpSettings
@@ -49,6 +50,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "actionhero-auth": (AuthSettings,),
     "actionhero-channels": (ChannelsSettings,),
     "actionhero-chat": (ChatSettings,),
+    "actionhero-console": (ConsoleSettings,),
     "actionhero-db": (DbSettings,),
     "actionhero-limits": (LimitsSettings,),
     "actionhero-mcp": (McpSettings,),

@@ -11,6 +11,7 @@ from page_parts import sentences, table
 from actionhero.plugins import hookspecs, pipeline_hookspecs
 from actionhero_auth import hookspecs as auth_hookspecs
 from actionhero_channels import hookspecs as channels_hookspecs
+from actionhero_console import hookspecs as console_hookspecs
 from actionhero_db import hookspecs as db_hookspecs
 from actionhero_generate import hookspecs as generate_hookspecs
 from actionhero_mcp import hookspecs as mcp_hookspecs
@@ -27,6 +28,7 @@ HOOK_MODULES: dict[str, tuple[Any, ...]] = {
     "actionhero": (hookspecs, pipeline_hookspecs),
     "actionhero-auth": (auth_hookspecs,),
     "actionhero-channels": (channels_hookspecs,),
+    "actionhero-console": (console_hookspecs,),
     "actionhero-db": (db_hookspecs,),
     "actionhero-generate": (generate_hookspecs,),
     "actionhero-mcp": (mcp_hookspecs,),

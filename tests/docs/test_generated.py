@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 OWN_PACKAGES = {"actionhero", "actionhero_web", "actionhero_hello"}
 #: The plugins that specify hooks.
 _SPECIFYING = (
-    *("auth", "channels", "db", "generate", "mcp", "oauth", "tasks", "web", "websocket"),
+    *("auth", "channels", "console", "db", "generate", "mcp", "oauth", "tasks", "web", "websocket"),
 )
 #: The hooks of plugins that implement hooks of the web plugin.
 _OF_WEB_PLUGINS = ("actionhero_mcp_", "actionhero_oauth_", "actionhero_websocket_")

@@ -1,0 +1,28 @@
+"""The operator's console of ActionHero, and the panels that plugins add to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actionhero import lazy_names
+
+if TYPE_CHECKING:
+    from actionhero_console.operators import Operator as Operator
+    from actionhero_console.operators import OperatorSource as OperatorSource
+    from actionhero_console.operators import Role as Role
+    from actionhero_console.panels import Change as Change
+    from actionhero_console.panels import Panel as Panel
+    from actionhero_console.panels import PanelContext as PanelContext
+    from actionhero_console.panels import ProcessAnswer as ProcessAnswer
+    from actionhero_console.panels import ProcessAnswers as ProcessAnswers
+    from actionhero_console.panels import Read as Read
+    from actionhero_console.settings import ConsoleSettings as ConsoleSettings
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        ".operators": ["Operator", "OperatorSource", "Role"],
+        ".panels": ["Change", "Panel", "PanelContext", "ProcessAnswer", "ProcessAnswers", "Read"],
+        ".settings": ["ConsoleSettings"],
+    },
+)
