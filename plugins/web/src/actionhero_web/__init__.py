@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from actionhero_web.decode import METHODS_WITHOUT_BODY as METHODS_WITHOUT_BODY
     from actionhero_web.encode import STATUSES_WITHOUT_BODY as STATUSES_WITHOUT_BODY
     from actionhero_web.files.static import StaticFiles as StaticFiles
+    from actionhero_web.operators.access import OperatorAccess as OperatorAccess
+    from actionhero_web.operators.sign_in_limiter import SignInLimiter as SignInLimiter
+    from actionhero_web.operators.tokens import SignedTokens as SignedTokens
     from actionhero_web.responses.cache_headers import SIGNED_IN as SIGNED_IN
     from actionhero_web.responses.cors import Cors as Cors
     from actionhero_web.responses.encoder import BodyEncoder as BodyEncoder
@@ -55,6 +58,9 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".decode": ["METHODS_WITHOUT_BODY"],
         ".encode": ["STATUSES_WITHOUT_BODY"],
         ".files.static": ["StaticFiles"],
+        ".operators.access": ["OperatorAccess"],
+        ".operators.sign_in_limiter": ["SignInLimiter"],
+        ".operators.tokens": ["SignedTokens"],
         ".responses.cache_headers": ["SIGNED_IN"],
         ".responses.cors": ["Cors"],
         ".responses.encoder": ["BodyEncoder"],

@@ -1,25 +1,13 @@
-"""`Access`: authenticates operators, and checks the origin of their requests."""
+"""`Access`: decides whether a request for the page is from an operator."""
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
-from aiohttp import HttpVersion11
-
-from actionhero import SignInRequired, UnsupportedMediaType
+from actionhero import SignInRequired
 from actionhero.settings import AppSettings
-from actionhero_tasks.page.tokens import SignedTokens
 from actionhero_tasks.settings import TasksSettings
-from actionhero_web import (
-    MediaType,
-    TrustedProxies,
-    WebSettings,
-    check_origin,
-    media_type_of,
-    remote_address,
-)
+from actionhero_web import OperatorAccess, SignedTokens
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -28,13 +16,7 @@ if TYPE_CHECKING:
     from actionhero_web import ForwardedClient
 
 _COOKIE: Final = "actionhero_tasks"
-#: The headers by which a trusted proxy forwards the address of the client.
-_CLIENT_HEADERS: Final = ("Forwarded", "X-Forwarded-For")
-#: The headers of any proxy. The client behind an untrusted proxy is unknown.
-_PROXY_HEADERS: Final = (
-    *("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port"),
-    *("X-Forwarded-Proto", "X-Forwarded-Server", "X-Real-IP"),
-)
+_PURPOSE: Final = "actionhero.tasks.operator"
 
 
 class Access:
@@ -49,31 +31,39 @@ class Access:
 
     def __init__(self, app: Application) -> None:
         settings = app.get(TasksSettings)
+        self._requests = OperatorAccess(app, _COOKIE)
         password = settings.operator_password
-        self._proxies = TrustedProxies(app.get(WebSettings).trusted_proxies)
-        #: `None` without a password.
-        self.tokens: SignedTokens | None = None
-        if password is not None:
-            self.tokens = SignedTokens(
-                password.get_secret_value(),
-                lambda: app.get(AppSettings).get_secret_key(app.environment).get_secret_value(),
-                ttl_seconds=int(settings.operator_session.total_seconds()),
-            )
+        self._password = None if password is None else password.get_secret_value()
+        self._tokens = SignedTokens(
+            _PURPOSE,
+            lambda: app.get(AppSettings).get_secret_key(app.environment).get_secret_value(),
+            ttl_seconds=int(settings.operator_session.total_seconds()),
+        )
+
+    @property
+    def has_password(self) -> bool:
+        """Whether operators sign in with a password."""
+        return self._password is not None
 
     def client(self, request: web.Request) -> ForwardedClient:
         """Return the client of a request, behind trusted proxies."""
-        return self._proxies.client(remote_address(request), request.scheme, request.headers)
+        return self._requests.client(request)
 
     def is_hidden(self, request: web.Request) -> bool:
         """Whether the page does not exist for this client."""
-        return self.tokens is None and not self._is_local(request)
+        return self._password is None and not self._requests.is_local(request)
 
     def is_signed_in(self, request: web.Request) -> bool:
         """Whether a request is from an operator, provided that the page is not hidden."""
-        if self.tokens is None:
+        if self._password is None:
             return True
-        token = request.cookies.get(self._cookie_name(request))
-        return token is not None and self.tokens.is_valid(token)
+        token = self._requests.token(request)
+        # The content is bound to the password: a change of it invalidates all tokens.
+        return token is not None and self._tokens.read(token) == self._content(self._password)
+
+    def verify_password(self, password: str) -> bool:
+        """Return whether a password is correct, in constant time."""
+        return self._password is not None and self._tokens.is_equal(password, self._password)
 
     def check_read(self, request: web.Request) -> None:
         """Raise an error unless an operator may read data with this request.
@@ -82,9 +72,8 @@ class Access:
             Forbidden: It is from another page.
             SignInRequired: It has no valid token.
         """
-        check_origin(request, own_only=True, reads=True)
-        if not self.is_signed_in(request):
-            raise SignInRequired("Sign in as an operator first")
+        self._requests.check_read(request)
+        self._check_signed_in(request)
 
     def check_change(self, request: web.Request) -> None:
         """Raise an error unless an operator may change data with this request.
@@ -92,13 +81,11 @@ class Access:
         Raises:
             Forbidden: It is from another page.
             SignInRequired: It has no valid token.
-            UnsupportedMediaType: It is not JSON; a form of any page could send it.
+            UnsupportedMediaType: It is not JSON.
         """
         self.check_origin(request)
-        if not self.is_signed_in(request):
-            raise SignInRequired("Sign in as an operator first")
-        if media_type_of(request.headers.get("Content-Type")) is not MediaType.JSON:
-            raise UnsupportedMediaType("send application/json")
+        self._check_signed_in(request)
+        self._requests.check_json(request)
 
     def check_origin(self, request: web.Request) -> None:
         """Raise an error unless a request is from this page, or not from a browser.
@@ -106,53 +93,20 @@ class Access:
         Raises:
             Forbidden: It is from another page.
         """
-        check_origin(request, own_only=True)
+        self._requests.check_change(request)
 
-    def cookie(self, request: web.Request, value: str, seconds: int) -> str:
-        """Return the `Set-Cookie` header of a token; 0 seconds delete the cookie.
+    def sign_in_cookie(self, request: web.Request) -> str:
+        """Return the `Set-Cookie` header with a new token."""
+        token = self._tokens.issue(self._content(self._password or ""))
+        return self._requests.cookie(request, token, self._tokens.ttl_seconds)
 
-        It has no `Path`: the default is the folder of the page as the browser sees it, even if a
-        proxy changes paths.
-        """
-        secure = "; Secure" if self._is_secure(request) else ""
-        name = self._cookie_name(request)
-        return f"{name}={value}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
+    def sign_out_cookie(self, request: web.Request) -> str:
+        """Return the `Set-Cookie` header that deletes the token."""
+        return self._requests.cookie(request, "", 0)
 
-    def _cookie_name(self, request: web.Request) -> str:
-        # Browsers accept a cookie with this prefix only over TLS.
-        return f"__Secure-{_COOKIE}" if self._is_secure(request) else _COOKIE
+    def _check_signed_in(self, request: web.Request) -> None:
+        if not self.is_signed_in(request):
+            raise SignInRequired("Sign in as an operator first")
 
-    def _is_secure(self, request: web.Request) -> bool:
-        return self.client(request).scheme == "https"
-
-    def _is_local(self, request: web.Request) -> bool:
-        # Behind a proxy on this machine every client has a loopback address. A trusted proxy
-        # forwards the address; others are recognized by their headers, or by HTTP/1.0.
-        is_trusted = self._proxies.trusts(remote_address(request))
-        headers = _CLIENT_HEADERS if is_trusted else _PROXY_HEADERS
-        is_forwarded = any(name in request.headers for name in headers)
-        if is_forwarded is not is_trusted or request.version < HttpVersion11:
-            return False
-        if not _is_loopback(self.client(request).address or ""):
-            return False
-        # Against DNS rebinding: another site's name may resolve to this machine.
-        return _is_loopback(_host_of(request.headers.get("Host", "")))
-
-
-def _host_of(host: str) -> str:
-    """Return the host of `host:port` or `[address]:port`."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _is_loopback(name: str) -> bool:
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(name.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if address.version == 6 else None
-    return (mapped or address).is_loopback
+    def _content(self, password: str) -> str:
+        return self._tokens.digest(password).hex()

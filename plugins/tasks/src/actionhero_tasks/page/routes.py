@@ -14,13 +14,13 @@ from actionhero.settings import AppSettings
 from actionhero.transport import dumps, loads
 from actionhero_tasks.page.access import Access
 from actionhero_tasks.page.job_views import JobViews
-from actionhero_tasks.page.sign_in_limiter import SignInLimiter
 from actionhero_tasks.page.templates import render_page, render_sign_in
 from actionhero_tasks.settings import TasksSettings
 from actionhero_web import (
     REQUEST_HANDLER,
     BodyReader,
     MediaType,
+    SignInLimiter,
     StaticFiles,
     WebSettings,
     media_type_of,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from actionhero import Application
-    from actionhero_tasks.page.tokens import SignedTokens
 
 logger = logging.getLogger("actionhero.tasks")
 
@@ -132,11 +131,11 @@ class Page:
             _check_method(request, "POST")
             self._access.check_change(request)
             return _json(await self._change_handlers[path](request))
-        if path in ("sign-in", "sign-out") and self._access.tokens is not None:
+        if path in ("sign-in", "sign-out") and self._access.has_password:
             _check_method(request, "POST")
             self._access.check_origin(request)
             if path == "sign-in":
-                return await self._sign_in(request, self._access.tokens)
+                return await self._sign_in(request)
             return self._sign_out(request)
         file = await self._assets.find(f"/{path}")
         if file is None:
@@ -148,11 +147,11 @@ class Page:
 
     def _render(self, request: web.Request) -> str:
         if self._access.is_signed_in(request):
-            has_sign_out = self._access.tokens is not None
+            has_sign_out = self._access.has_password
             return render_page(self._name, self._folder, has_sign_out=has_sign_out)
         return render_sign_in(self._name, self._folder)
 
-    async def _sign_in(self, request: web.Request, tokens: SignedTokens) -> web.StreamResponse:
+    async def _sign_in(self, request: web.Request) -> web.StreamResponse:
         fields = parse_form(await self._read_body(request)) if _is_form(request) else {}
         password = fields.get("password", [""])[-1]
         address = self._access.client(request).address
@@ -164,7 +163,7 @@ class Page:
             return self._sign_in_error(
                 f"Too many attempts. Try again in {seconds} s.", 429, seconds
             )
-        if not tokens.verify_password(password):
+        if not self._access.verify_password(password):
             self._limiter.record_failure(address)
             logger.warning("operator sign-in failed from %s", address)
             self._record(request, "sign_in", "failure")
@@ -172,13 +171,12 @@ class Page:
         self._limiter.reset(address)
         logger.info("operator signed in from %s", address)
         self._record(request, "sign_in")
-        cookie = self._access.cookie(request, tokens.issue(), tokens.ttl_seconds)
-        return self._redirect(cookie)
+        return self._redirect(self._access.sign_in_cookie(request))
 
     def _sign_out(self, request: web.Request) -> web.StreamResponse:
         if self._access.is_signed_in(request):
             self._record(request, "sign_out")
-        return self._redirect(self._access.cookie(request, "", 0))
+        return self._redirect(self._access.sign_out_cookie(request))
 
     def _redirect(self, cookie: str) -> web.StreamResponse:
         headers = {"Location": f"../{self._folder}", "Set-Cookie": cookie, **_NO_STORE}
@@ -242,7 +240,7 @@ class Page:
             event,
             outcome,
             source=self._connection(request),
-            method="operator" if self._access.tokens is None else "operator_password",
+            method="operator_password" if self._access.has_password else "operator",
             details={"page": self._folder, **details},
         )
 

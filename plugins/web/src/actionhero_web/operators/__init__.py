@@ -1,0 +1,1 @@
+"""The sign-in of operators, for the pages of plugins: access, tokens and failed attempts."""
