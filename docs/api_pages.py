@@ -75,6 +75,7 @@ API: dict[str, tuple[str, ...]] = {
         "App",
         "Application",
         "Initializer",
+        "Instrument",
         "Observer",
         "RunMode",
         "Server",

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from actionhero.inputs.schema import Field as Field
     from actionhero.inputs.schema import Inputs as Inputs
     from actionhero.inputs.schema import Secret as Secret
+    from actionhero.instruments import Instrument as Instrument
     from actionhero.middleware import Middleware as Middleware
     from actionhero.middleware import RequestHeader as RequestHeader
     from actionhero.outputs.encoded import Encoded as Encoded
@@ -142,6 +143,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".initializer": ["Initializer"],
         ".inputs.headers": ["Cookie", "Header"],
         ".inputs.schema": ["Field", "Inputs", "Secret"],
+        ".instruments": ["Instrument"],
         ".middleware": ["Middleware", "RequestHeader"],
         ".outputs.encoded": ["Encoded"],
         ".pipeline.observation": ["Observer"],

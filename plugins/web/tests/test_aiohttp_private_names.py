@@ -93,6 +93,7 @@ PRIVATE_NAMES: Final[dict[str, tuple[str, ...]]] = {
         "RequestHandler._parser",
     ),
     "actionhero_web/dispatch.py": ("Application._handle",),
+    "actionhero_web/observation.py": ("Request._match_info",),
     "actionhero_web/responses/json_response.py": ("RequestHandler._drain_helper",),
     "actionhero_web/connections/upgrades.py": (
         "RequestHandler._buffer_paused",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from actionhero.audit.sink import AuditSink
     from actionhero.authentication import Authenticator, PermissionSource
     from actionhero.connection import SessionStore
+    from actionhero.instruments import Instrument
     from actionhero.middleware import Middleware
     from actionhero.pipeline.observation import Observer
 
@@ -117,6 +118,39 @@ def actionhero_observers(app: Application) -> Sequence[Observer] | None:
         @hookimpl
         def actionhero_observers(app):
             return [CallTimes(app.get(MetricSettings))]
+        ```
+    """
+
+
+@hookspec
+def actionhero_instruments(app: Application) -> Sequence[Instrument] | None:
+    """Figures of a part of the application, such as its open connections, for metrics.
+
+    Called by a plugin that shows metrics, when the initializers of the process are initialized.
+    Without such a plugin, it is not called.
+
+    Args:
+        app: The application; `app.get` returns settings and resources.
+
+    Returns:
+        Instruments, which are read while metrics are requested, or recorded.
+
+    Order:
+        The order of registration, which makes no difference. Two instruments of one name must have
+        the same labels.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_instruments(app):
+            mails = app.get(MailQueue)
+            return [
+                Instrument(
+                    "mail.queue",
+                    description="Mails to send.",
+                    read=lambda: [({}, len(mails))],
+                )
+            ]
         ```
     """
 

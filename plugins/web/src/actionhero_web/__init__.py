@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from actionhero_web.bodies.media import MediaType as MediaType
     from actionhero_web.bodies.media import media_type_of as media_type_of
     from actionhero_web.bodies.media import parse_form as parse_form
+    from actionhero_web.connections.client_resolver import ClientResolver as ClientResolver
     from actionhero_web.connections.client_resolver import remote_address as remote_address
     from actionhero_web.connections.proxy import ForwardedClient as ForwardedClient
     from actionhero_web.connections.proxy import TrustedProxies as TrustedProxies
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from actionhero_web.decode import METHODS_WITHOUT_BODY as METHODS_WITHOUT_BODY
     from actionhero_web.encode import STATUSES_WITHOUT_BODY as STATUSES_WITHOUT_BODY
     from actionhero_web.files.static import StaticFiles as StaticFiles
+    from actionhero_web.observation import WebObserver as WebObserver
     from actionhero_web.operators.access import OperatorAccess as OperatorAccess
     from actionhero_web.operators.sign_in_limiter import SignInLimiter as SignInLimiter
     from actionhero_web.operators.tokens import SignedTokens as SignedTokens
@@ -51,7 +53,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".bodies.body": ["BodyReader"],
         ".bodies.decoder": ["BodyDecoder"],
         ".bodies.media": ["MediaType", "media_type_of", "parse_form"],
-        ".connections.client_resolver": ["remote_address"],
+        ".connections.client_resolver": ["ClientResolver", "remote_address"],
         ".connections.proxy": ["ForwardedClient", "TrustedProxies"],
         ".connections.upgrades": ["Upgrade", "UpgradeRefused", "UpgradeRequest"],
         ".cross_origin": ["CrossOriginProtection", "check_origin"],
@@ -61,6 +63,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".operators.access": ["OperatorAccess"],
         ".operators.sign_in_limiter": ["SignInLimiter"],
         ".operators.tokens": ["SignedTokens"],
+        ".observation": ["WebObserver"],
         ".responses.cache_headers": ["SIGNED_IN"],
         ".responses.cors": ["Cors"],
         ".responses.encoder": ["BodyEncoder"],

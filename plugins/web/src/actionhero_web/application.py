@@ -21,6 +21,7 @@ from actionhero_web.connections.request_head import RejectedRequest
 from actionhero_web.cross_origin import CROSS_ORIGIN
 from actionhero_web.dispatch import Dispatcher
 from actionhero_web.files.static_routes import static_routes
+from actionhero_web.observation import ObservedDispatcher, WebObserver
 from actionhero_web.request_handler import RequestHandler
 from actionhero_web.response_preparer import ResponsePreparer
 from actionhero_web.routes.action_routes import router_for
@@ -96,7 +97,16 @@ def build_application(app: Application) -> web.Application:
     handler = RequestHandler(app, settings)
     upgrades = UpgradeHandler(app, handler)
     application = HttpApplication(client_max_size=0)
-    dispatcher = Dispatcher(application, router_for(app), settings.prefix, handler, upgrades)
+    observers = app.plugins.collect(
+        "actionhero_web_observers", WebObserver, app=app, clients=handler.clients
+    )
+    parts = (application, router_for(app), settings.prefix, handler, upgrades)
+    # The dispatcher without observers has no code for them.
+    dispatcher = (
+        ObservedDispatcher([item for _, item in observers], *parts)
+        if observers
+        else Dispatcher(*parts)
+    )
     application[APP] = app
     application[DISPATCHER] = dispatcher
     application[REQUEST_HANDLER] = handler

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from actionhero import Application
     from actionhero_web.bodies.decoder import BodyDecoder
+    from actionhero_web.connections.client_resolver import ClientResolver
     from actionhero_web.connections.upgrades import Upgrade
     from actionhero_web.files.static import StaticFiles
+    from actionhero_web.observation import WebObserver
     from actionhero_web.responses.encoder import BodyEncoder
 
 hookspec = pluggy.HookspecMarker("actionhero")
@@ -169,5 +171,33 @@ def actionhero_web_upgrades(app: Application) -> Sequence[Upgrade] | None:
         @hookimpl
         def actionhero_web_upgrades(app):
             return [GameUpgrade(app)]
+        ```
+    """
+
+
+@hookspec
+def actionhero_web_observers(
+    app: Application, clients: ClientResolver
+) -> Sequence[WebObserver] | None:
+    """Observers of every request, such as for metrics: actions, pages, files, upgrades.
+
+    Called once, when the aiohttp application is built. Without any, a request costs nothing more;
+    with some, the fast path of responses is still used.
+
+    Args:
+        app: The application.
+        clients: `clients.client(request)` is the client of a request, also behind trusted proxies.
+
+    Returns:
+        Observers.
+
+    Order:
+        Plugins in the order of their registration; at the end of a request the reverse.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_web_observers(app):
+            return [RequestTimes(app.get(MetricSettings))]
         ```
     """

@@ -1,0 +1,158 @@
+"""`WebObserver`: sees every request that is dispatched, for metrics and traces."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+
+from actionhero_web.dispatch import Dispatcher
+from actionhero_web.request_context import CallContext
+from actionhero_web.routes.request_target import split_target
+from actionhero_web.routes.route_tree import Match
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from actionhero_web.request_handler import Response
+
+logger = logging.getLogger("actionhero.observers")
+
+#: The route of a request for an action; empty if there is none.
+ROUTE: Final = web.RequestKey("actionhero_route", str)
+
+
+class WebObserver:
+    """Observes the requests of a server, added by the hook `actionhero_web_observers`.
+
+    Its methods are called on the event loop, in the context of the request, and must not block.
+    Their exceptions are logged once for each class, and change nothing. Requests that cannot be
+    parsed are not observed.
+    """
+
+    def began(self, request: web.BaseRequest) -> Any:
+        """Handle the beginning of a request: its headers have been received.
+
+        Returns:
+            Anything; passed to `ended`.
+        """
+
+    def ended(self, request: web.BaseRequest, status: int | None, route: str, mark: Any) -> None:
+        """Handle the end of a request. Always called, and once; in the reverse order of `began`.
+
+        A response is complete, but perhaps not sent yet. An upgraded connection has ended with
+        status 101.
+
+        Args:
+            request: The request.
+            status: The status of the response; `None` if there is none, as the client is gone.
+            route: The route, as `/api/user/{id}`; empty if no route matches.
+            mark: The result of `began`; `None` if it raised.
+        """
+
+
+class ObservedDispatcher(Dispatcher):
+    """A dispatcher whose requests are observed.
+
+    Args:
+        observers: The observers.
+        arguments: The arguments of the dispatcher.
+    """
+
+    def __init__(self, observers: Sequence[WebObserver], *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._observers = tuple(observers)
+        self._failed: set[type] = set()
+
+    async def dispatch(self, request: web.Request) -> Response:
+        """Return the response to a request that the server has received."""
+        marks: list[Any] | None = self._began(request)
+        status = None
+        try:
+            response = await Dispatcher.dispatch(self, request)
+            if isinstance(response, web.FileResponse) and not response.prepared:
+                # Only then is it known whether the client has the file already, in part or whole.
+                _call_after_prepare(response, self._ended, request, marks)
+                marks = None
+            else:
+                status = response.status
+        except ConnectionError:
+            raise
+        except Exception:
+            # The protocol responds.
+            status = 500
+            raise
+        finally:
+            if marks is not None:
+                self._ended(request, marks, status)
+        return response
+
+    def _dispatch_action(
+        self, request: web.BaseRequest, path: str, query: str
+    ) -> Awaitable[Response]:
+        # As that of the base class, which does not pass the match on.
+        request_id, connection = self._connect(request)
+        match = self._match(request.method, path[self._prefix_length :])
+        if isinstance(match, Match):
+            request[ROUTE] = self._prefix + match.route.path
+            context = CallContext(request, request_id, connection, match, query)
+            return self._handler.handle(context)
+        request[ROUTE] = ""
+        return self._handler.refuse(request, request_id, connection, match)
+
+    def _began(self, request: web.Request) -> list[Any]:
+        marks = []
+        for observer in self._observers:
+            mark = None
+            try:
+                mark = observer.began(request)
+            except Exception as error:  # noqa: BLE001 - of a plugin
+                self._report(observer, error)
+            marks.append(mark)
+        return marks
+
+    def _ended(self, request: web.Request, marks: Sequence[Any], status: int | None) -> None:
+        route = request.get(ROUTE)
+        if route is None:
+            route = self._native_route(request)
+        for observer, mark in zip(reversed(self._observers), reversed(marks), strict=True):
+            try:
+                observer.ended(request, status, route, mark)
+            except Exception as error:  # noqa: BLE001 - of a plugin
+                self._report(observer, error)
+
+    def _native_route(self, request: web.Request) -> str:
+        # `match_info` asserts that aiohttp has routed the request.
+        match = request._match_info
+        if match is None:
+            path, _ = split_target(request)
+            return path if path in self._upgrades.by_path else ""
+        resource = match.route.resource
+        return "" if resource is None else resource.canonical
+
+    def _report(self, observer: WebObserver, error: Exception) -> None:
+        if type(observer) not in self._failed:
+            self._failed.add(type(observer))
+            name = f"{type(observer).__module__}.{type(observer).__qualname__}"
+            logger.error(
+                "the observer %s has failed; its further errors are not logged",
+                name,
+                exc_info=error,
+            )
+
+
+def _call_after_prepare(response: web.FileResponse, function: Any, *arguments: Any) -> None:
+    """Call a function with the status of a response, once aiohttp has prepared it."""
+    prepare = response.prepare
+
+    async def observed(request: web.BaseRequest) -> Any:
+        status = None
+        try:
+            writer = await prepare(request)
+            status = response.status
+        finally:
+            function(*arguments, status)
+        return writer
+
+    response.prepare = observed  # type: ignore[method-assign]
