@@ -9,6 +9,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import httpx2
+import pytest
+from mcp import Client, types
+from mcp.client.streamable_http import streamable_http_client
+from plugins.mcp.tests.conftest import Site as Endpoint
+from plugins.mcp.tests.conftest import request
+from plugins.mcp.tests.test_streams import Agent
 from tests.agents.test_oauth import User
 
 if TYPE_CHECKING:
@@ -113,3 +120,104 @@ async def _post_slowly(site: Site, user: User, method: str, params: dict[str, An
         session.post(site.url, data=body(), headers=headers) as response,
     ):
         return response.status
+
+
+@pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
+async def test_clients_do_not_notice_that_a_process_is_killed(cluster: Cluster, mode: str) -> None:
+    """Their requests reach another process each time, also the answers to questions."""
+    ada = await signed_in(cluster, "ada")
+
+    async def answer(context: Any, params: Any) -> types.ElicitResult:
+        return types.ElicitResult(action="accept", content={"name": "Ada"})
+
+    headers = {"Authorization": f"Bearer {ada.token}"}
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=20) as http,
+        Client(
+            streamable_http_client(cluster.site().url, http_client=http),
+            mode=mode, elicitation_callback=answer,
+        ) as client,
+    ):  # fmt: skip
+        port = next(iter(cluster.servers))
+        for number in range(16):
+            if number == 6:
+                cluster.kill(port)
+            me = await client.call_tool("me", {})
+            assert me.structured_content == {"user": "ada"}
+            if number % 2:
+                asked = await client.call_tool("ask", {})
+                assert asked.structured_content == {"answer": "Ada"}
+        [room] = (await client.read_resource("rooms://ada")).contents
+        assert isinstance(room, types.TextResourceContents)
+        assert room.text == "The room of ada"
+    cluster.start(port).wait_for("listening on")
+
+
+class TokenAgent(Agent):
+    """A client with an access token, whose requests go to one process each.
+
+    Args:
+        token: The token.
+        session: The id of its session.
+        client: The HTTP client.
+    """
+
+    def __init__(self, token: str, session: str, client: aiohttp.ClientSession) -> None:
+        self.token = token
+        self.session = session
+        self.client = client
+
+    def at(self, site: Site) -> TokenAgent:
+        """Send the next requests to a process."""
+        self.site = Endpoint(site.app, site.url, self.client)
+        return self
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {
+            "Authorization": f"Bearer {self.token}",
+            "MCP-Protocol-Version": "2025-11-25",
+            **({"Mcp-Session-Id": self.session} if self.session else {}),
+        }
+
+
+async def test_the_requests_of_a_session_may_reach_any_process(cluster: Cluster) -> None:
+    """Subscriptions, cancellations, and the rest of a stream that was cut off."""
+    first, second, third, _ = cluster.sites()
+    ada, bob = await signed_in(cluster, "ada"), await signed_in(cluster, "bob", "messages:write")
+    async with aiohttp.ClientSession() as client:
+        agent = TokenAgent(ada.token, "", client).at(first)
+        initialize = {"protocolVersion": "2025-11-25", "capabilities": {}}
+        reply = await agent.site.post(request("initialize", initialize), **agent.headers)
+        agent.session = reply.headers["Mcp-Session-Id"]
+        async with agent.get() as notifications:
+            await notifications.next()
+            assert await agent.at(second).request("resources/subscribe", uri="rooms://ada") == {}
+            refused = await agent.request("resources/subscribe", uri="rooms://bob")
+            assert refused["message"] == "This is the room of another user"
+            changed = asyncio.create_task(notifications.next())
+            while not changed.done():
+                # The process with the stream subscribes a moment later.
+                for user in ("bob", "ada"):
+                    status, body, _ = await third.post(
+                        bob.token, "tools/call", name="room-write", arguments={"user": user}
+                    )
+                    assert status == 200, body
+                await asyncio.wait([changed], timeout=0.05)
+            assert (await changed).message["params"] == {"uri": "rooms://ada"}
+
+        async with agent.at(first).call("wait") as stream:
+            _, progress = [await stream.next() for _ in range(2)]
+        async with agent.at(second).get(progress.id) as rest:
+            await agent.at(third).site.post(
+                {
+                    "jsonrpc": "2.0",
+                    "method": "notifications/cancelled",
+                    "params": {"requestId": "call"},
+                },
+                **agent.headers,
+            )
+            cancelled = await rest.next()
+
+    assert progress.message["params"] == {"progressToken": 1, "progress": 1}
+    assert cancelled.message["error"]["message"] == "The request was cancelled"

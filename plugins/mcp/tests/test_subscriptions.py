@@ -96,16 +96,20 @@ async def test_changes_are_announced_to_authorized_subscribers(site: Site) -> No
     channels = site.app.get(Channels)
     async with (
         listening(site, 7, "chat://rooms/7", "chat://rooms/8", "chat://nothing") as stream,
-        listening(site, 8, "chat://rooms/7") as other,
+        listening(site, 8, "chat://rooms/7", "chat://rooms/8") as other,
     ):
         acknowledged = await anext(stream)
         refused = await anext(other)
         await channels.broadcast("room:7", "a secret")
         announced = await anext(stream)
+        await channels.broadcast("room:8", "another secret")
+        # The first one to this user, and the only one.
+        announced_to_other = await anext(other)
 
     assert acknowledged["method"] == "notifications/subscriptions/acknowledged"
     assert acknowledged["params"]["notifications"] == {"resourceSubscriptions": ["chat://rooms/7"]}
-    assert refused["params"]["notifications"] == {}
+    assert refused["params"]["notifications"] == {"resourceSubscriptions": ["chat://rooms/8"]}
+    assert announced_to_other["params"]["uri"] == "chat://rooms/8"
     assert announced == {
         "jsonrpc": "2.0",
         "method": "notifications/resources/updated",

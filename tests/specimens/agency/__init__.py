@@ -59,12 +59,7 @@ class Wait(Action):
 
     async def run(self, call: Call) -> None:
         call.progress(1)
-        redis = call.get(RedisClients)
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            await redis.execute("RPUSH", "waits", "cancelled")
-            raise
+        await asyncio.sleep(60)
 
 
 class Private(Channel):

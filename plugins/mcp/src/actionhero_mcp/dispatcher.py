@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actionhero_mcp.calls import Calls
+from actionhero_mcp.catalog_changes import CatalogChanges
 from actionhero_mcp.completions import Completions
 from actionhero_mcp.jsonrpc import RpcError
+from actionhero_mcp.process_messages import ProcessMessages
 from actionhero_mcp.result_fields import ResultFields
 from actionhero_mcp.revisions import INVALID_PARAMS, LOG_LEVELS, METHOD_NOT_FOUND
 from actionhero_mcp.server_info import ServerInfo
+from actionhero_mcp.session_streams import SessionStreams
 from actionhero_mcp.settings import McpSettings
 from actionhero_mcp.subscriptions import Subscriptions
 from actionhero_mcp.tasks import TaskRequests
+from actionhero_mcp.watchers import Watchers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -50,7 +54,14 @@ class Dispatcher:
         tasks = TaskRequests(app, catalog, fields)
         calls = Calls(app, catalog, fields, tasks)
         #: The open streams of notifications.
-        self.subscriptions = Subscriptions(app, catalog, fields)
+        self.watchers = watchers = Watchers(app, catalog)
+        #: The changes of the lists.
+        self.changes = changes = CatalogChanges(app, catalog)
+        #: Messages to the other processes.
+        self.messages = messages = ProcessMessages(app)
+        #: The streams of clients with a handshake.
+        self.session_streams = streams = SessionStreams(app, watchers, changes, messages)
+        subscriptions = Subscriptions(watchers, changes, fields)
         completions = Completions(app, catalog, fields)
         self._handlers: dict[str, Callable[[Request, McpConnection], Awaitable[bytes]]] = {
             **dict.fromkeys(_LISTS, self._list),
@@ -62,9 +73,9 @@ class Dispatcher:
             "initialize": self._initialize,
             "ping": self._empty,
             "logging/setLevel": self._set_level,
-            "resources/subscribe": self.subscriptions.subscribe,
-            "resources/unsubscribe": self.subscriptions.unsubscribe,
-            "subscriptions/listen": self.subscriptions.listen,
+            "resources/subscribe": streams.subscribe,
+            "resources/unsubscribe": streams.unsubscribe,
+            "subscriptions/listen": subscriptions.listen,
             "tasks/get": tasks.get,
             "tasks/update": tasks.update,
             "tasks/cancel": tasks.cancel,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from actionhero import Connection, MalformedRequest, Principal, SignInRequired, TypedError
 from actionhero.transport import new_identifier
 from actionhero_mcp.challenges import Challenge, header_of
+from actionhero_mcp.handshake import SESSION
 from actionhero_mcp.input_requests import caller_of
 from actionhero_mcp.jsonrpc import RpcError
 from actionhero_mcp.limits import CallerLimits
@@ -56,6 +57,8 @@ class Admitted:
         self.request_id = request_id
         connection = Connection("mcp", remote)
         connection.principal = principal
+        #: Whether the request ends later than its block.
+        self.is_kept = False
         #: The caller that signed values are bound to.
         self.caller = caller_of(connection)
 
@@ -66,6 +69,11 @@ class Admitted:
         self, type_: type[BaseException] | None, error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:  # fmt: skip
+        if not self.is_kept:
+            self.end()
+
+    def end(self) -> None:
+        """Count the end of the request, or of its call if that goes on without its client."""
         self._limits.leave(self._key)
 
 
@@ -87,6 +95,7 @@ class Gate:
         self._origins = OriginCheck(
             settings, is_local=is_local, requires_credentials=self._auth == "required"
         )
+        self._is_legacy = settings.legacy
         self._limits = CallerLimits(settings.max_concurrent_calls)
         self._proxies = TrustedProxies(web_settings.trusted_proxies)
 
@@ -116,7 +125,8 @@ class Gate:
             raise _refused(403, reason)
         if request.method == "OPTIONS":
             raise _refused(204, "", _preflight_headers())
-        if request.method != "POST":
+        is_stream = request.method == "GET" and SESSION in request.headers and self._is_legacy
+        if request.method != "POST" and not is_stream:
             raise _refused(405, "Method not allowed", (("Allow", "POST, OPTIONS"),))
         if self._app.is_stopping:
             error = RpcError(INTERNAL_ERROR, "The server is shutting down", status=503)
@@ -128,7 +138,7 @@ class Gate:
         key = self._enter(request, client.address)
         try:
             principal = await self._identify(request, client.address)
-            self._check_media(request)
+            self._check_media(request, is_stream=is_stream)
         except BaseException:
             self._limits.leave(key)
             raise
@@ -190,20 +200,29 @@ class Gate:
         error.headers = (("WWW-Authenticate", header_of(self.challenge(parameters))),)
         return Refused(error)
 
-    def _check_media(self, request: web.Request) -> None:
+    def _check_media(self, request: web.Request, *, is_stream: bool) -> None:
         """Check the format of the body, and those that the client accepts."""
+        accepted = ", ".join(request.headers.getall("Accept", ["*/*"])).lower()
+        if is_stream:
+            if not _accepts(accepted, "text/event-stream"):
+                raise _refused(406, "Accept has to list text/event-stream")
+            return
         try:
             is_json = media_type_of(request.headers.get("Content-Type")) is MediaType.JSON
         except TypedError:
             is_json = False
         if not is_json:
             raise _refused(415, "The message has to be application/json in UTF-8")
-        accepted = ", ".join(request.headers.getall("Accept", ["*/*"])).lower()
-        for media_type in ("application/json", "text/event-stream"):
-            ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
-            if not any(item in accepted for item in ranges):
-                message = "Accept has to list application/json and text/event-stream"
-                raise _refused(406, message)
+        if not _accepts(accepted, "application/json", "text/event-stream"):
+            raise _refused(406, "Accept has to list application/json and text/event-stream")
+
+
+def _accepts(accepted: str, *media_types: str) -> bool:
+    """Return whether a client accepts all of some media types."""
+    return all(
+        media_type in accepted or f"{media_type.partition('/')[0]}/*" in accepted
+        for media_type in media_types
+    ) or ("*/*" in accepted)
 
 
 def _refused(status: int, message: str, headers: tuple[tuple[str, str], ...] = ()) -> Refused:
@@ -212,7 +231,7 @@ def _refused(status: int, message: str, headers: tuple[tuple[str, str], ...] = (
 
 def _preflight_headers() -> tuple[tuple[str, str], ...]:
     return (
-        ("Access-Control-Allow-Methods", "POST, OPTIONS"),
+        ("Access-Control-Allow-Methods", "POST, GET, OPTIONS"),
         ("Access-Control-Allow-Headers", _ALLOWED_HEADERS),
         ("Access-Control-Max-Age", "7200"),
     )

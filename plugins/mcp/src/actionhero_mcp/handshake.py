@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_mcp.peer import Peer, implementation
@@ -42,6 +43,8 @@ def create_session_id(signer: Signer, peer: Peer, caller: str, ttl_seconds: floa
         "capabilities": dict(peer.capabilities),
         "client": [peer.name, peer.version],
         "caller": caller,
+        # Two clients of a caller have two sessions.
+        "id": secrets.token_urlsafe(9),
     }
     return signer.sign(_PURPOSE, value, ttl_seconds)
 

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from actionhero import RequestTooLarge
 from actionhero_mcp.challenges import Challenge, header_of
+from actionhero_mcp.event_log import EventLog
 from actionhero_mcp.gate import Admitted, Gate, Refused
 from actionhero_mcp.handshake import SESSION, create_session_id
 from actionhero_mcp.jsonrpc import (
@@ -20,8 +21,10 @@ from actionhero_mcp.jsonrpc import (
     parse,
     result_bytes,
 )
+from actionhero_mcp.resumable import ResumableSink
 from actionhero_mcp.revisions import INVALID_REQUEST
 from actionhero_mcp.service import service_for
+from actionhero_mcp.session_endpoint import SessionEndpoint
 from actionhero_mcp.settings import McpSettings
 from actionhero_mcp.signing import signer_for
 from actionhero_mcp.sse import HttpSink
@@ -52,14 +55,20 @@ class McpEndpoint:
         self._service = service_for(app)
         self._gate = Gate(app)
         self._peers = PeerReader(settings, self._service.catalog, lambda: signer_for(app))
+        self._log = EventLog(app)
         self._heartbeat_seconds = app.get(WebSettings).stream_heartbeat.total_seconds()
         self._stream_seconds = settings.stream_after.total_seconds()
+        self._sessions = SessionEndpoint(
+            self._service, self._gate, self._peers, self._log, self._heartbeat_seconds
+        )
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Return the response to a request."""
         headers = self._gate.headers(request)
         try:
             with await self._gate.admit(request) as admitted:
+                if request.method == "GET":
+                    return await self._stream(request, admitted, headers)
                 body = await self._read(request, admitted)
                 return await self._respond(request, admitted, body, headers)
         except Refused as refused:
@@ -95,14 +104,14 @@ class McpEndpoint:
             if peer is None:
                 refusal = RpcError(INVALID_REQUEST, "Invalid request: it is a response")
                 return _error_response(refusal, headers, None)
-            self._service.server_requests.respond(message)
+            await self._service.respond(message)
             return web.Response(status=202, headers=headers)
         try:
             peer = self._peers.peer_of(message, request.headers, admitted.caller)
         except RpcError as error:
             return _error_response(error, headers, id)
         if message.id is None:
-            self._service.notify(message, peer, admitted.caller)
+            await self._service.notify(message, peer, admitted.caller)
             return web.Response(status=202, headers=headers)
         if message.method == "initialize" and not peer.revision.is_modern:
             ttl_seconds = self._settings.session_ttl.total_seconds()
@@ -119,18 +128,40 @@ class McpEndpoint:
         admitted: Admitted,
         headers: dict[str, str],
     ) -> web.StreamResponse:
-        sink = HttpSink(request, self._service.server_requests, headers, self._heartbeat_seconds)
+        arguments = (request, self._service.server_requests, headers, self._heartbeat_seconds)
+        is_resumable = (
+            peer.session_id is not None and peer.revision.has_resumption and self._log.is_available
+        )
+        if is_resumable:
+            sink: HttpSink = ResumableSink(
+                *arguments, log=self._log, caller=admitted.caller, session_id=str(peer.session_id)
+            )
+        else:
+            sink = HttpSink(*arguments)
         connection = self._service.connect(peer, sink, admitted.remote, admitted.principal)
         connection.request_id = admitted.request_id
         connection.can_challenge = self._gate.reads_credentials
-        if message.method == "subscriptions/listen" and self._gate.reads_credentials:
-            connection.confirm = partial(self._gate.confirm, request, admitted)
+        if message.method == "subscriptions/listen":
+            sink.on_lost = request.task.cancel
+            if self._gate.reads_credentials:
+                connection.confirm = partial(self._gate.confirm, request, admitted)
         sink.start_after(self._stream_seconds)
+        answer = self._answer(message, connection, sink, admitted.caller)
+        if not is_resumable:
+            return await answer
+        # Its end is that of the call.
+        admitted.is_kept = True
+        return await self._service.detached.run(answer, sink, admitted.end)
+
+    async def _answer(
+        self, message: Request, connection: McpConnection, sink: HttpSink, caller: str
+    ) -> web.StreamResponse:
+        """Return the response to a request, after its notifications if there are any."""
         assert message.id is not None  # noqa: S101 - the caller has answered notifications
         error: RpcError | None = None
         try:
             try:
-                result = await self._service.call(message, connection, admitted.caller)
+                result = await self._service.call(message, connection, caller)
                 answer = result_bytes(message.id, result)
             except RpcError as raised:
                 error = self._challenged(raised, connection)
@@ -140,8 +171,17 @@ class McpEndpoint:
         finally:
             sink.close()
         if error is not None:
-            return _error_response(error, headers, message.id, peer)
-        return web.Response(body=answer, content_type=_JSON, headers=headers)
+            return _error_response(error, sink.headers, message.id, connection.peer)
+        return web.Response(body=answer, content_type=_JSON, headers=sink.headers)
+
+    async def _stream(
+        self, request: web.Request, admitted: Admitted, headers: dict[str, str]
+    ) -> web.StreamResponse:
+        """Return the notifications of a session."""
+        try:
+            return await self._sessions.respond(request, admitted, headers)
+        except RpcError as error:
+            return _error_response(error, headers, None)
 
     def _challenged(self, error: RpcError, connection: McpConnection) -> RpcError:
         """Return an error with the header that tells which credentials are needed."""

@@ -16,6 +16,8 @@ HANDSHAKE: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 ASSUMED: Final = "2025-03-26"
 #: The first revision that required a client to send its version with each request.
 FIRST_WITH_HEADER: Final = "2025-06-18"
+#: The first revision whose clients accept an event without data.
+FIRST_WITH_RESUMPTION: Final = "2025-11-25"
 
 _META: Final = "io.modelcontextprotocol/"
 PROTOCOL_VERSION: Final = _META + "protocolVersion"
@@ -70,6 +72,8 @@ class Revision:
     has_structured_content: bool
     #: Whether structured content may be any JSON value, not only an object.
     has_any_structured_content: bool
+    #: Whether events have identifiers, with which a client continues after a lost connection.
+    has_resumption: bool = False
     #: Whether a body may contain several messages.
     has_batches: bool = False
 
@@ -84,6 +88,7 @@ def _handshake(name: str) -> Revision:
         resource_not_found=-32002,
         has_structured_content=name >= "2025-06-18",
         has_any_structured_content=False,
+        has_resumption=name >= FIRST_WITH_RESUMPTION,
     )
 
 

@@ -28,17 +28,19 @@ class McpServer(Server):
         self._app = app
 
     async def start(self, app: Application) -> None:
-        """Watch for credentials that are revoked; the HTTP server accepts requests."""
+        """Receive revocations and messages of other processes; the HTTP server accepts requests."""
         if not catalog_for(app).is_empty:
-            service_for(app).dispatcher.subscriptions.start()
+            await service_for(app).start()
 
     async def finish(self) -> None:
         """End the streams of notifications. Clients that return find the next server process."""
-        service_for(self._app).dispatcher.subscriptions.end_all()
+        service = service_for(self._app)
+        service.dispatcher.watchers.end_all()
+        await service.detached.finish()
 
     async def close(self) -> None:
-        """Stop watching for credentials that are revoked."""
-        await service_for(self._app).dispatcher.subscriptions.stop()
+        """Receive revocations and messages no more."""
+        await service_for(self._app).stop()
 
 
 def routes_for(app: Application) -> list[web.AbstractRouteDef]:

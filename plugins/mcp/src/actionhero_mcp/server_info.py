@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from actionhero import RunMode
 from actionhero.settings import AppSettings
 from actionhero.transport import dumps
 from actionhero_mcp.revisions import HANDSHAKE, MODERN, TASKS
@@ -32,10 +33,12 @@ class ServerInfo:
         #: The supported revisions, the newest first.
         self.versions = (*MODERN, *HANDSHAKE) if settings.legacy else MODERN
         self._instructions = settings.instructions
+        # A server is restarted with other lists; over stdio, the client starts it again.
+        changes = {"listChanged": True} if app.mode is RunMode.SERVER else {}
         self._capabilities: dict[str, Any] = {
-            "tools": {},
-            "resources": {"subscribe": True} if catalog.has_updates else {},
-            "prompts": {},
+            "tools": changes,
+            "resources": {**changes, "subscribe": True} if catalog.has_updates else changes,
+            "prompts": changes,
             "completions": {},
             "logging": {},
         }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actionhero_mcp.catalog import catalog_for
 from actionhero_mcp.connection import McpConnection
 from actionhero_mcp.dispatcher import Dispatcher
-from actionhero_mcp.jsonrpc import RpcError
+from actionhero_mcp.jsonrpc import Response, RpcError
 from actionhero_mcp.results import internal_error
+from actionhero_mcp.resumable import DetachedCalls
 from actionhero_mcp.revisions import INTERNAL_ERROR
 from actionhero_mcp.server_requests import ServerRequests
 from actionhero_mcp.settings import McpSettings
@@ -40,6 +41,23 @@ class McpService:
         self.server_requests = ServerRequests(settings.answer_timeout.total_seconds())
         #: The calls that a notification can cancel, by caller, session and id.
         self._calls: dict[tuple[str, str, object], asyncio.Task[bytes]] = {}
+        #: The calls that go on without their clients.
+        self.detached = DetachedCalls()
+        self._messages = self.dispatcher.messages
+        self._messages.on("response", self._handle_response)
+        self._messages.on("cancelled", self._handle_cancelled)
+
+    async def start(self) -> None:
+        """Receive revocations and messages of the other processes, in a server."""
+        self._messages.start()
+        self.dispatcher.watchers.start()
+        await self.dispatcher.changes.start()
+
+    async def stop(self) -> None:
+        """End what `start` began."""
+        await self.detached.close()
+        await self.dispatcher.watchers.stop()
+        await self._messages.stop()
 
     def connect(
         self, peer: Peer, sink: MessageSink, remote: str | None, principal: Principal | None
@@ -92,15 +110,30 @@ class McpService:
             if self._calls.get(key) is task:
                 del self._calls[key]
 
-    def notify(self, notification: Request, peer: Peer, caller: str) -> None:
+    async def respond(self, response: Response) -> None:
+        """Pass the response of a client to the request of the server, in any process."""
+        if not self.server_requests.respond(response):
+            id, result, error = response
+            await self._messages.send("response", id=id, result=result, error=error)
+
+    async def notify(self, notification: Request, peer: Peer, caller: str) -> None:
         """Handle a notification; all but cancellations are ignored."""
         if notification.method != "notifications/cancelled" or peer.session_id is None:
             return
         id = notification.params.get("requestId")
-        if isinstance(id, str | int):
-            task = self._calls.get((caller, peer.session_id, id))
-            if task is not None:
-                task.cancel()
+        if isinstance(id, str | int) and not self._cancel(caller, peer.session_id, id):
+            await self._messages.send("cancelled", caller=caller, session=peer.session_id, id=id)
+
+    def _cancel(self, caller: str, session_id: str, id: object) -> bool:
+        """Cancel a call, and return whether it is in this process."""
+        task = self._calls.get((caller, session_id, id))
+        return task is not None and task.cancel()
+
+    async def _handle_response(self, message: dict[str, Any]) -> None:
+        self.server_requests.respond(Response(**message))
+
+    async def _handle_cancelled(self, message: dict[str, Any]) -> None:
+        self._cancel(message["caller"], message["session"], message["id"])
 
 
 def service_for(app: Application) -> McpService:

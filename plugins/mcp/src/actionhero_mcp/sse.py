@@ -11,10 +11,12 @@ from aiohttp import web
 from actionhero_mcp.jsonrpc import notification_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from actionhero_mcp.server_requests import ServerRequests
 
 #: A comment, which clients ignore; it keeps a connection from looking idle.
-_HEARTBEAT: Final = b":\n\n"
+HEARTBEAT: Final = b":\n\n"
 #: How much is buffered for a slow client before its stream ends.
 BUFFER_BYTES: Final = 1024 * 1024
 
@@ -38,7 +40,8 @@ class HttpSink:
     ) -> None:
         self._request = request
         self._exchanges = server_requests
-        self._headers = headers
+        #: The headers of the response.
+        self.headers = headers
         self._heartbeat_seconds = heartbeat_seconds
         self._buffer: deque[bytes] = deque()
         self._buffered_bytes = 0
@@ -46,6 +49,8 @@ class HttpSink:
         self._has_ended = False
         self._writing: asyncio.Task[web.StreamResponse] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        #: Called when the client is gone, if the request would otherwise never end.
+        self.on_lost: Callable[[], object] | None = None
 
     @property
     def started(self) -> bool:
@@ -76,17 +81,21 @@ class HttpSink:
         self._buffer.append(message)
         self._buffered_bytes += len(message)
         if self._buffered_bytes > BUFFER_BYTES and len(self._buffer) > 1:
-            # The client is too slow; it may send the request again.
-            self._has_ended = True
-            if self._request.transport is not None:
-                self._request.transport.abort()
+            self._abort()
         self.start()
         self._changed.set()
 
-    async def finish(self, message: bytes) -> web.StreamResponse:
+    def _abort(self) -> None:
+        """End the stream of a client that is too slow; it may send the request again."""
+        self._has_ended = True
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+    async def finish(self, message: bytes | None = None) -> web.StreamResponse:
         """Send the last message, and return the response."""
         assert self._writing is not None  # noqa: S101 - the caller has checked it
-        self.send(message)
+        if message is not None:
+            self.send(message)
         self._has_ended = True
         self._changed.set()
         return await self._writing
@@ -99,19 +108,21 @@ class HttpSink:
             self._writing.cancel()
 
     async def _write(self) -> web.StreamResponse:
-        response = web.StreamResponse(headers=self._headers)
-        response.headers["Content-Type"] = "text/event-stream"
-        response.headers["Cache-Control"] = "no-cache, no-transform"
-        # Otherwise nginx buffers some kilobytes of events.
-        response.headers["X-Accel-Buffering"] = "no"
-        await response.prepare(self._request)
-        if not self._buffer:
-            await response.write(_HEARTBEAT)
+        try:
+            return await self._write_stream(event_stream(self.headers))
+        except ConnectionError:
+            if self.on_lost is not None:
+                self.on_lost()
+            raise
+
+    async def _write_stream(self, response: web.StreamResponse) -> web.StreamResponse:
+        await self._begin(response)
         while True:
             while self._buffer:
                 message = self._buffer.popleft()
                 self._buffered_bytes -= len(message)
-                await response.write(b"event: message\ndata: %b\n\n" % message)
+                is_last = self._has_ended and not self._buffer
+                await self._write_message(response, message, is_last=is_last)
             if self._has_ended:
                 break
             self._changed.clear()
@@ -119,6 +130,32 @@ class HttpSink:
                 async with asyncio.timeout(self._heartbeat_seconds or None):
                     await self._changed.wait()
             except TimeoutError:
-                await response.write(_HEARTBEAT)
-        await response.write_eof()
+                await self._write_heartbeat(response)
+        await self._end(response)
         return response
+
+    async def _begin(self, response: web.StreamResponse) -> None:
+        await response.prepare(self._request)
+        if not self._buffer:
+            await response.write(HEARTBEAT)
+
+    async def _write_message(
+        self, response: web.StreamResponse, message: bytes, *, is_last: bool
+    ) -> None:
+        await response.write(b"event: message\ndata: %b\n\n" % message)
+
+    async def _write_heartbeat(self, response: web.StreamResponse) -> None:
+        await response.write(HEARTBEAT)
+
+    async def _end(self, response: web.StreamResponse) -> None:
+        await response.write_eof()
+
+
+def event_stream(headers: Mapping[str, str]) -> web.StreamResponse:
+    """Return a response that is an event stream."""
+    response = web.StreamResponse(headers=headers)
+    response.headers["Content-Type"] = "text/event-stream"
+    response.headers["Cache-Control"] = "no-cache, no-transform"
+    # Otherwise nginx buffers some kilobytes of events.
+    response.headers["X-Accel-Buffering"] = "no"
+    return response

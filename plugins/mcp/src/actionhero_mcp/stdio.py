@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from actionhero.transport import new_identifier
 from actionhero_mcp.handshake import handshake_peer, unknown_peer
-from actionhero_mcp.input_requests import caller_of
 from actionhero_mcp.jsonrpc import (
     Request,
     Response,
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from actionhero_mcp.catalog import Catalog
     from actionhero_mcp.peer import Peer
 
-#: The session of the process, in the revisions with a handshake.
-_SESSION: Final = "stdio"
-
 
 class StdioServer:
     """Serves one client.
@@ -65,6 +62,8 @@ class StdioServer:
         self._write = write
         self._principal = principal
         self._peer: Peer | None = None
+        #: The session of the process, in the revisions with a handshake.
+        self._session_id = f"stdio-{new_identifier()}"
         self._legacy = settings.legacy
         self._slots = asyncio.Semaphore(settings.max_concurrent_calls)
         self._calls: dict[Any, asyncio.Task[None]] = {}
@@ -104,7 +103,7 @@ class StdioServer:
         await asyncio.wait({writing, reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         reading.cancel()
-        self._service.dispatcher.subscriptions.end_all()
+        self._service.dispatcher.watchers.end_all()
         if self._calls:
             _, late = await asyncio.wait(self._calls.values(), timeout=self._grace_seconds)
             for task in late:
@@ -116,7 +115,7 @@ class StdioServer:
         if not writing.done():
             await self._outgoing.join()
             writing.cancel()
-        await self._service.dispatcher.subscriptions.stop()
+        await self._service.stop()
         with contextlib.suppress(asyncio.CancelledError, BrokenPipeError):
             await writing
 
@@ -204,8 +203,8 @@ class StdioServer:
         """Keep the peer of a handshake, and announce changes to it."""
         if peer.revision.is_modern:
             return
-        self._peer = peer.in_session(_SESSION)
+        self._peer = peer.in_session(self._session_id)
         if self._notices is None:
             connection = self._service.connect(self._peer, self, None, self._principal)
-            stream = self._service.dispatcher.subscriptions.stream
-            self._notices = asyncio.create_task(stream(connection, caller_of(connection), _SESSION))
+            stream = self._service.dispatcher.session_streams.stream
+            self._notices = asyncio.create_task(stream(connection, self._session_id))

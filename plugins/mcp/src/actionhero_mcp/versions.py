@@ -81,6 +81,14 @@ class PeerReader:
         except RpcError:
             return None
 
+    def peer_of_stream(self, headers: CIMultiDictProxy[str], caller: str) -> Peer:
+        """Return the peer of a request for the notifications of its session.
+
+        Raises:
+            RpcError: The session is unknown, expired, or of another caller.
+        """
+        return self._session_peer(headers, None, caller)
+
     def _modern_peer(
         self, message: Request, headers: CIMultiDictProxy[str], header: str | None
     ) -> Peer:

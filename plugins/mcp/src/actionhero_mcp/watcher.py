@@ -73,6 +73,10 @@ class ResourceWatcher:
             else:
                 self._announce(uri)
 
+    def gap_of(self, uri: str) -> None:
+        """Announce a change of a resource that may have been missed."""
+        self._changed.add(uri)
+
     def _announce(self, uri: str) -> None:
         params: dict[str, Any] = {"uri": uri}
         if self._meta:
