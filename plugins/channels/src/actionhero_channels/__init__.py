@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from actionhero import lazy_names
 
 if TYPE_CHECKING:
+    from actionhero_channels.broadcast_observer import BroadcastObserver as BroadcastObserver
     from actionhero_channels.channel import Channel as Channel
     from actionhero_channels.channel import ChannelMiddleware as ChannelMiddleware
     from actionhero_channels.channel import Subscription as Subscription
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
+        ".broadcast_observer": ["BroadcastObserver"],
         ".channel": ["Channel", "ChannelMiddleware", "Subscription"],
         ".channels": ["Channels"],
         ".delivery": ["Delivery"],

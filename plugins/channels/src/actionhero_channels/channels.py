@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from actionhero import ErrorType, TypedError
 from actionhero.transport import new_identifier
+from actionhero_channels.broadcast_observer import BroadcastObserver, BroadcastObservers
 from actionhero_channels.broadcasts import Broadcasts
 from actionhero_channels.delivery import encode_body
 from actionhero_channels.errors import translate_redis_errors
@@ -55,6 +56,8 @@ class Channels:
         #: Called with the channel, the message and the sender of each broadcast that this process
         #: sends: for tests.
         self.observers: list[Callable[[str, Any, str], None]] = []
+        #: `None` without plugins that observe broadcasts.
+        self._observed = _observers_of(app)
 
     # -- for authors ---------------------------------------------------------------------------
 
@@ -84,15 +87,22 @@ class Channels:
         body = encode_body(channel, message, sender)
         self._clients.require_shared("a broadcast")
         history = match.channel.history
-        async with translate_redis_errors():
-            if history:
-                id = await self._broadcasts.append(channel, body, history)
-            else:
-                id = new_identifier()
-                await self._broadcasts.publish(channel, body, id)
+        if self._observed is None:
+            id = await self._send(channel, body, history)
+        else:
+            async with self._observed.observe(channel, match.channel.name) as sent:
+                id = sent.id = await self._send(channel, body, history)
         for observer in self.observers:
             observer(channel, message, sender)
         return id
+
+    async def _send(self, channel: str, body: bytes, history: Any) -> str:
+        async with translate_redis_errors():
+            if history:
+                return await self._broadcasts.append(channel, body, history)
+            id = new_identifier()
+            await self._broadcasts.publish(channel, body, id)
+            return id
 
     async def members(self, channel: str) -> list[str]:
         """Return the presence keys of the members of a channel, in all processes, sorted.
@@ -177,3 +187,9 @@ class Channels:
         """The number of subscribers in this process, by channel."""
         local_channels = self._subscriptions.local_channels.by_name.items()
         return {name: len(local.recipients) for name, local in local_channels}
+
+
+def _observers_of(app: Application) -> BroadcastObservers | None:
+    collected = app.plugins.collect("actionhero_channels_observers", BroadcastObserver, app=app)
+    app.raise_for_problems()
+    return BroadcastObservers([item for _, item in collected]) if collected else None

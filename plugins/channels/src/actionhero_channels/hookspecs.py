@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from actionhero import Application
+    from actionhero_channels.broadcast_observer import BroadcastObserver
     from actionhero_channels.channel import Channel
 
 hookspec = pluggy.HookspecMarker("actionhero")
@@ -39,5 +40,30 @@ def actionhero_channels(app: Application) -> Sequence[type[Channel]] | None:
             from ratings.channels import Ratings
 
             return [Ratings]
+        ```
+    """
+
+
+@hookspec
+def actionhero_channels_observers(app: Application) -> Sequence[BroadcastObserver] | None:
+    """Return observers of the broadcasts that a process sends, such as for traces.
+
+    Called once in each process, before its first broadcast. Without any, a broadcast costs nothing
+    more.
+
+    Args:
+        app: The application.
+
+    Returns:
+        Objects with the methods of `BroadcastObserver`.
+
+    Order:
+        Plugins in the order of registration; at the end of a broadcast the reverse.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_channels_observers(app):
+            return [BroadcastTimes(app.get(MetricSettings))]
         ```
     """

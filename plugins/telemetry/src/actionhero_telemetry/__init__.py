@@ -8,10 +8,13 @@ from actionhero import lazy_names
 
 if TYPE_CHECKING:
     from actionhero_telemetry.settings import TelemetrySettings as TelemetrySettings
+    from actionhero_telemetry.span import CurrentSpan as CurrentSpan
+    from actionhero_telemetry.span import span as span
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         ".settings": ["TelemetrySettings"],
+        ".span": ["CurrentSpan", "span"],
     },
 )

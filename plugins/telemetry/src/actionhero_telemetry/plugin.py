@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actionhero import hookimpl
 
 if TYPE_CHECKING:
-    from actionhero import Application, Initializer, Settings
+    from collections.abc import Callable, Mapping
+
+    from actionhero import Application, Initializer, Observer, Settings
 
 
 @hookimpl
@@ -18,14 +20,77 @@ def actionhero_settings() -> list[type[Settings]]:
 
 
 @hookimpl
-def actionhero_initializers() -> list[Initializer]:
+def actionhero_initializers(app: Application) -> list[Initializer]:
     from actionhero_telemetry.initializer import MetricsInitializer
+    from actionhero_telemetry.tracing import tracing_of
 
-    return [MetricsInitializer()]
+    tracing = tracing_of(app)
+    return [MetricsInitializer()] if tracing is None else [MetricsInitializer(), tracing]
 
 
 @hookimpl
 def actionhero_validate(app: Application) -> list[str]:
+    from actionhero_telemetry.tracing import validate_extra
     from actionhero_telemetry.validation import validate_metrics
 
-    return validate_metrics(app)
+    return [*validate_metrics(app), *validate_extra(app)]
+
+
+@hookimpl
+def actionhero_observers(app: Application) -> list[Observer]:
+    from actionhero_telemetry.tracing import tracing_of
+
+    tracing = tracing_of(app)
+    if tracing is None:
+        return []
+    from actionhero_telemetry.otel.call_spans import CallSpans
+
+    return [CallSpans(tracing.spans)]
+
+
+@hookimpl(optionalhook=True)
+def actionhero_web_observers(app: Application, clients: Any) -> list[Any]:
+    from actionhero_telemetry.tracing import tracing_of
+
+    tracing = tracing_of(app)
+    if tracing is None:
+        return []
+    from actionhero_telemetry.otel.http_spans import HttpSpans
+
+    return [HttpSpans(tracing.spans, clients)]
+
+
+@hookimpl(optionalhook=True)
+def actionhero_tasks_carriers(app: Application) -> list[Callable[[], Mapping[str, str]]]:
+    from actionhero_telemetry.settings import TelemetrySettings
+    from actionhero_telemetry.tracing import fields_of_call, tracing_of
+
+    tracing = tracing_of(app)
+    if tracing is not None:
+        return [tracing.spans.propagation.inject]
+    # A command records no spans, but its jobs continue the trace in its environment.
+    return [fields_of_call] if app.get(TelemetrySettings).traces else []
+
+
+@hookimpl(optionalhook=True)
+def actionhero_tasks_observers(app: Application) -> list[Any]:
+    from actionhero_telemetry.tracing import tracing_of
+
+    tracing = tracing_of(app)
+    if tracing is None:
+        return []
+    from actionhero_telemetry.otel.job_spans import JobSpans
+
+    return [JobSpans(tracing.spans, continues=tracing.settings.job_parent)]
+
+
+@hookimpl(optionalhook=True)
+def actionhero_channels_observers(app: Application) -> list[Any]:
+    from actionhero_telemetry.tracing import tracing_of
+
+    tracing = tracing_of(app)
+    if tracing is None:
+        return []
+    from actionhero_telemetry.otel.broadcast_spans import BroadcastSpans
+
+    return [BroadcastSpans(tracing.spans)]

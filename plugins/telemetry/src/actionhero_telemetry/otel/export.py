@@ -1,0 +1,211 @@
+"""`Exporting`: sends spans to a collector, from a thread that starts after any fork."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+import time
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from actionhero import ConfigurationError
+from actionhero_telemetry.otel.trace_ids import TraceIds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from actionhero_telemetry.otel.sampling import Sampling
+
+logger = logging.getLogger("actionhero.telemetry")
+
+#: How long the shutdown waits for the collector.
+FLUSH_SECONDS: Final = 2.0
+#: The time between two warnings of a collector that is away.
+WARNING_SECONDS: Final = 60.0
+#: The libraries log every attempt.
+_LOGGERS: Final = ("opentelemetry.exporter", "opentelemetry.sdk._shared_internal")
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_{}_ENDPOINT")
+
+
+class OutageWarning:
+    """Warns of a collector that is away, once a minute.
+
+    Args:
+        kind: What is lost, such as `spans`.
+        endpoint: The collector.
+    """
+
+    def __init__(self, kind: str, endpoint: str) -> None:
+        self._kind = kind
+        self._endpoint = endpoint
+        self._lost = 0
+        self._next = 0.0
+
+    def lost(self, count: int) -> None:
+        """Count what could not be sent."""
+        self._lost += count
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + WARNING_SECONDS
+            logger.warning(
+                "the collector at %s does not accept %s; %d are lost",
+                self._endpoint,
+                self._kind,
+                self._lost,
+            )
+            self._lost = 0
+
+
+class WarningExporter(SpanExporter):
+    """An exporter whose failures are warned of once a minute.
+
+    Args:
+        exporter: The exporter.
+        endpoint: The collector, for the warning.
+    """
+
+    def __init__(self, exporter: SpanExporter, endpoint: str) -> None:
+        self._exporter = exporter
+        self._warning = OutageWarning("spans", endpoint)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send spans; called in the thread of the processor."""
+        try:
+            result = self._exporter.export(spans)
+        except Exception:  # noqa: BLE001 - of any exporter
+            result = SpanExportResult.FAILURE
+        if result is not SpanExportResult.SUCCESS:
+            self._warning.lost(len(spans))
+        return result
+
+    def shutdown(self) -> None:
+        """Interrupt the attempts to send."""
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Do nothing: it keeps no spans."""
+        return True
+
+
+class Exporting:
+    """The provider of tracers, from its creation to `close`.
+
+    Args:
+        name: The name of the service, unless the environment has one.
+        version: Its version.
+        endpoint: The collector, unless the environment has one.
+        sampling: Which traces are recorded; `None`: the sampler of the environment.
+
+    Raises:
+        ConfigurationError: The environment names an exporter that is not installed.
+    """
+
+    def __init__(self, name: str, version: str, endpoint: str, sampling: Sampling | None) -> None:
+        for logger_name in _LOGGERS:
+            library = logging.getLogger(logger_name)
+            if library.level == logging.NOTSET:
+                library.setLevel(logging.CRITICAL + 1)
+        self.ids = TraceIds()
+        self.provider = TracerProvider(
+            sampler=None if sampling is None else sampling.sampler(),
+            resource=resource_of(name, version),
+            id_generator=self.ids,
+            # It would wait for the collector at the exit for half a minute.
+            shutdown_on_exit=False,
+        )
+        for exporter in exporters_of(endpoint):
+            self.provider.add_span_processor(BatchSpanProcessor(exporter))
+
+    async def close(self) -> None:
+        """Send the remaining spans, for at most two seconds."""
+        await close_in_thread(self.provider.shutdown, "spans")
+
+
+def resource_of(name: str, version: str) -> Resource:
+    """Return the attributes of the process; those of the environment take precedence."""
+    attributes: dict[str, Any] = {}
+    declared = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    if not os.environ.get("OTEL_SERVICE_NAME") and f"{SERVICE_NAME}=" not in declared:
+        attributes[SERVICE_NAME] = name
+    if version and f"{SERVICE_VERSION}=" not in declared:
+        attributes[SERVICE_VERSION] = version
+    return Resource.create({**attributes, "process.pid": os.getpid()})
+
+
+def endpoint_of(endpoint: str, signal: str) -> str | None:
+    """Return the URL for a signal, `traces` or `metrics`; `None` if the environment has one."""
+    if any(os.environ.get(name.format(signal.upper())) for name in _ENDPOINTS):
+        return None
+    return f"{endpoint.rstrip('/')}/v1/{signal}"
+
+
+def exporters_of(endpoint: str) -> list[SpanExporter]:
+    """Return the exporters of `OTEL_TRACES_EXPORTER`, by default OTLP over HTTP.
+
+    Raises:
+        ConfigurationError: One is not installed.
+    """
+    names = os.environ.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
+    exporters: list[SpanExporter] = []
+    for name in (part.strip() for part in names.split(",")):
+        if name == "none":
+            continue
+        if name == "otlp" and _protocol() == "http/protobuf":
+            exporters.append(_otlp(endpoint))
+            continue
+        key = "otlp_proto_grpc" if name == "otlp" else name
+        found = entry_points(group="opentelemetry_traces_exporter", name=key)
+        if not found:
+            variable = "OTEL_EXPORTER_OTLP_PROTOCOL" if name == "otlp" else "OTEL_TRACES_EXPORTER"
+            raise ConfigurationError(
+                f"{variable} needs the exporter {key!r}, which is not installed; install the "
+                "package with it, or remove the variable to use OTLP over HTTP"
+            )
+        exporters.append(WarningExporter(next(iter(found)).load()(), name))
+    return exporters
+
+
+def _otlp(endpoint: str) -> SpanExporter:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    url = endpoint_of(endpoint, "traces")
+    exporter = OTLPSpanExporter(endpoint=url)
+    return WarningExporter(exporter, url or "the endpoint of OTEL_EXPORTER_OTLP_ENDPOINT")
+
+
+def _protocol() -> str:
+    for name in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
+        if value := os.environ.get(name, "").strip():
+            return value
+    return "http/protobuf"
+
+
+async def close_in_thread(close: Any, kind: str) -> None:
+    """Call a function that may block in a thread, and wait for it for at most two seconds."""
+    loop = asyncio.get_running_loop()
+    closed = asyncio.Event()
+
+    def run() -> None:
+        try:
+            close()
+        except Exception:
+            logger.exception("the remaining %s were not sent", kind)
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(closed.set)
+
+    # Not in a thread of the loop's executor, which the end of the loop would wait for.
+    threading.Thread(target=run, name="telemetry-flush", daemon=True).start()
+    try:
+        async with asyncio.timeout(FLUSH_SECONDS):
+            await closed.wait()
+    except TimeoutError:
+        logger.warning("the collector did not accept the remaining %s in time", kind)
