@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -10,9 +10,6 @@ from actionhero import ServiceUnavailable, hookimpl
 from actionhero.testing import running_app
 from actionhero_channels import Channels, plugin
 from actionhero_redis import plugin as redis_plugin
-
-if TYPE_CHECKING:
-    from conftest import Application
 
 MEMORY = {"ACTIONHERO_REDIS__MODE": "memory"}
 
@@ -46,7 +43,7 @@ class Plugin:
 
 
 async def test_observers_see_broadcasts(
-    application: Application, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    application: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Also failed ones; the errors of an observer are logged once."""
     recorder = Recorder()

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from actionhero import lazy_names
 
 if TYPE_CHECKING:
+    from actionhero_telemetry.current_span import CurrentSpan as CurrentSpan
+    from actionhero_telemetry.current_span import span as span
     from actionhero_telemetry.settings import TelemetrySettings as TelemetrySettings
-    from actionhero_telemetry.span import CurrentSpan as CurrentSpan
-    from actionhero_telemetry.span import span as span
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         ".settings": ["TelemetrySettings"],
-        ".span": ["CurrentSpan", "span"],
+        ".current_span": ["CurrentSpan", "span"],
     },
 )

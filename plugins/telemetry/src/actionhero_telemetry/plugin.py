@@ -57,7 +57,8 @@ def actionhero_web_observers(app: Application, clients: Any) -> list[Any]:
         return []
     from actionhero_telemetry.otel.http_spans import HttpSpans
 
-    return [HttpSpans(tracing.spans, clients)]
+    secret_names = {name for action in app.actions for name in action.inputs.sensitive_names}
+    return [HttpSpans(tracing.spans, clients, frozenset(secret_names))]
 
 
 @hookimpl(optionalhook=True)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import TYPE_CHECKING, Final
 
 from actionhero import Initializer, RunMode
 from actionhero.settings import AppSettings
 from actionhero.transport import request_id
+from actionhero_telemetry.current_span import remove_spans, set_spans
 from actionhero_telemetry.settings import TelemetrySettings
-from actionhero_telemetry.span import remove_spans, set_spans
 
 if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_telemetry.otel.export import Exporting
 
-#: What the extra installs.
-_MODULES: Final = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+#: What the extra installs. To look for modules instead would import their parents.
+_PACKAGES: Final = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http")
 #: The command that installs the extra.
 INSTALL: Final = "pip install 'actionhero-telemetry[otel]'"
 
@@ -91,9 +91,11 @@ def is_disabled() -> bool:
 def missing_packages() -> bool:
     """Return whether the extra `otel` is not installed."""
     try:
-        return any(find_spec(name) is None for name in _MODULES)
-    except ImportError:
+        for name in _PACKAGES:
+            distribution(name)
+    except PackageNotFoundError:
         return True
+    return False
 
 
 def validate_extra(app: Application) -> list[str]:

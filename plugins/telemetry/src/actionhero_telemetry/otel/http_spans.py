@@ -29,11 +29,13 @@ class HttpSpans(WebObserver):
     Args:
         spans: Begins spans.
         clients: Returns the clients of requests, also behind trusted proxies.
+        secret_names: The names of the secret inputs of all actions.
     """
 
-    def __init__(self, spans: Spans, clients: Any) -> None:
+    def __init__(self, spans: Spans, clients: Any, secret_names: frozenset[str]) -> None:
         self._spans = spans
         self._clients = clients
+        self._secret_names = secret_names
 
     def began(self, request: BaseRequest) -> TransportSpan:
         """Begin the span of a request."""
@@ -72,22 +74,14 @@ class HttpSpans(WebObserver):
             attributes["client.address"] = client.address
         if route:
             attributes["http.route"] = route
-        if not _has_secret(route, mark):
+        # A path with a secret parameter is not exported, even if the call was refused.
+        if self._secret_names.isdisjoint(_PARAMETER.findall(route)):
             attributes["url.path"] = request.path[:_MAX_LENGTH]
         if status is not None:
             attributes["http.response.status_code"] = status
         if agent := request.headers.get("User-Agent"):
             attributes["user_agent.original"] = agent[:_MAX_LENGTH]
         return attributes
-
-
-def _has_secret(route: str, mark: TransportSpan) -> bool:
-    """Return whether a part of the path may be a secret input."""
-    parameters = _PARAMETER.findall(route)
-    if mark.call is None:
-        # Refused before its call: the action is not known here.
-        return bool(parameters)
-    return not mark.call.action.inputs.sensitive_names.isdisjoint(parameters)
 
 
 def _host_and_port(host: str) -> tuple[str, int | None]:

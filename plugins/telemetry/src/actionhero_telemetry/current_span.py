@@ -59,9 +59,9 @@ class CurrentSpan:
 
 
 def span(name: str, attributes: Mapping[str, Any] | None = None) -> CurrentSpan:
-    """Return a span for a `with` block, as `with span("price", {"items": 3}):` begins one.
+    """Return a span for a `with` block. It does nothing if traces are off.
 
-    It does nothing if traces are off, or if the current trace is not recorded.
+    Nor does it if the current trace is not recorded.
 
     Args:
         name: The name, without values that differ in each call.
