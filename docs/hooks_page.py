@@ -23,6 +23,8 @@ from actionhero_websocket import hookspecs as websocket_hookspecs
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: The line length of the code in the documentation.
+LINE_LENGTH = 100
 #: The hook specifications of each distribution, in the order of the page.
 HOOK_MODULES: dict[str, tuple[Any, ...]] = {
     "actionhero": (hookspecs, pipeline_hookspecs),
@@ -128,4 +130,9 @@ def signature(name: str, hook: Any) -> str:
     """Return the signature in the form of the source."""
     spec = inspect.signature(hook)
     arguments = ", ".join(f"{item.name}: {item.annotation}" for item in spec.parameters.values())
-    return f"def {name}({arguments}) -> {spec.return_annotation}: ..."
+    line = f"def {name}({arguments}) -> {spec.return_annotation}: ..."
+    if len(line) <= LINE_LENGTH:
+        return line
+    # As ruff formats it; with a comma at the end of one line, it would split the line.
+    comma = "" if ", " in arguments else ","
+    return f"def {name}(\n    {arguments}{comma}\n) -> {spec.return_annotation}: ..."
