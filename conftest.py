@@ -23,7 +23,7 @@ LISTENING = "0A"
 ACCEPTS = 0x10000
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def program() -> Callable[[str], str]:
     """Return a function that finds a program on PATH, and skips the test if it is missing.
 

@@ -60,11 +60,17 @@ def build(session: nox.Session) -> list[str]:
     return [str(wheel.resolve()) for wheel in sorted(folder.glob("*.whl"))]
 
 
-@nox.session
+@nox.session(reuse_venv=True)
 def demo(session: nox.Session) -> None:
     """Start the main job: the chat, with all its dependencies."""
-    folders = [str(PACKAGES[name][0]) for name in needs("actionhero-chat")]
-    session.install(*(part for folder in folders for part in ("-e", folder)))
+    folders = [PACKAGES[name][0] for name in needs("actionhero-chat")]
+    # Nothing is installed again as long as no package has changed its declaration, so only the
+    # first start needs the network.
+    declared = "\n".join((folder / "pyproject.toml").read_text("utf-8") for folder in folders)
+    installed = Path(session.virtualenv.location) / "installed.txt"
+    if not installed.exists() or installed.read_text("utf-8") != declared:
+        session.install(*(part for folder in folders for part in ("-e", str(folder))))
+        installed.write_text(declared, "utf-8")
     # A folder of its own: no other settings file applies, and the next start finds the data.
     (ROOT / ".demo").mkdir(exist_ok=True)
     session.chdir(ROOT / ".demo")

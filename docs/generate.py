@@ -165,7 +165,7 @@ def settings_page() -> str:
         "The environment variable of each setting is below its key.",
         "A duration is a number of seconds, or text such as `500ms`, `20s`, `5m`, `1h30m`.",
         "In a variable, the items of a list are separated by commas.",
-        "[Configure an application](../how-to/settings.md) describes the sources of settings and",
+        "[Settings](../how-to/settings.md) describes the sources of settings and",
         "their precedence.",
     ]
     for distribution, models in SETTINGS.items():

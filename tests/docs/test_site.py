@@ -1,4 +1,4 @@
-"""Tests of the built site: no warnings, no external resources, and a complete llms.txt."""
+"""Tests of the built site: no warnings, no external resources, search, and llms.txt."""
 
 from __future__ import annotations
 
@@ -6,19 +6,96 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import sync_playwright
 from tests.docs.conftest import DOCS, ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from playwright.sync_api import Browser
 
 #: An HTML element that loads an external resource.
 EXTERNAL = re.compile(
     r"<(?:script|img|iframe)[^>]*\ssrc=\"?(?:https?:)?//|<link[^>]*stylesheet[^>]*//"
 )
 ENTRY = re.compile(r"^- \[([^\]]+)\]\((\S+\.md)\): (.+)$", re.MULTILINE)
+
+#: The first result of the search for words that users of other frameworks know.
+FIRST_RESULTS = {
+    "authentication": "how-to/authentication/",
+    "login": "how-to/sessions/",
+    "JWT": "how-to/api-keys/",
+    "retry": "how-to/tasks/",
+    "dependency injection": "how-to/dependency-injection/",
+    "rate limit": "how-to/rate-limits/",
+    "hot reload": "how-to/debugging/",
+    "CORS": "how-to/proxies/",
+    "CSRF": "how-to/cross-site-requests/",
+    "cron": "how-to/schedules/",
+    "upload": "how-to/files/",
+    "static files": "how-to/files/",
+    "websocket": "how-to/websocket/",
+    "docker": "deploy/containers/",
+    "migrations": "how-to/database/",
+    "swagger": "how-to/openapi/",
+    "middleware": "how-to/middleware/",
+    "validation": "how-to/inputs/",
+    "exception handler": "how-to/errors/",
+    "background tasks": "how-to/tasks/",
+    "environment variables": "how-to/settings/",
+    "cache": "how-to/caching/",
+    "pagination": "how-to/pagination/",
+    "api key": "how-to/api-keys/",
+    "oauth": "how-to/oauth/",
+    "MCP": "how-to/agents/",
+    "testing": "how-to/test-an-action/",
+    "logging": "how-to/logs/",
+    "nginx": "deploy/nginx/",
+    "kubernetes": "deploy/kubernetes/",
+    "https": "deploy/https/",
+    "templates": "how-to/templates/",
+    "threads": "how-to/cpu-bound-work/",
+    "startup": "how-to/initializers/",
+    "SSE": "how-to/server-sent-events/",
+    "quickstart": "tutorial/",
+}
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files, and logs nothing."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Log nothing."""
+
+
+@pytest.fixture(scope="module")
+def url(site: Path) -> Iterator[str]:
+    """Return the URL of the site."""
+    handler = partial(QuietHandler, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser(program: Callable[[str], str]) -> Iterator[Browser]:
+    """Return a browser."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=program("chromium"), args=["--no-sandbox"]
+        )
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +142,46 @@ def test_site_contains_the_markdown_of_pages(site: Path) -> None:
     assert (site / "tutorial" / "live.md").read_text("utf-8").strip() == source
     assert source in full_text
     assert ":::" not in full_text
+
+
+def test_search_finds_the_page_of_a_topic_first(url: str, browser: Browser) -> None:
+    """Also for words that a page does not contain."""
+    page = browser.new_page()
+    page.goto(url)
+    query = page.locator("[data-md-component=search-query]")
+    query.click()
+    results = page.locator(".md-search-result__item > a")
+    first = {}
+    for words in FIRST_RESULTS:
+        query.fill("")
+        # The search begins when a key is released.
+        query.press("End")
+        results.first.wait_for(state="detached")
+        query.fill(words)
+        query.press("End")
+        results.first.wait_for()
+        first[words] = (results.first.get_attribute("href") or "").partition("?")[0]
+
+    assert first == {words: url + path for words, path in FIRST_RESULTS.items()}
+
+
+def test_copied_commands_contain_neither_prompts_nor_output(url: str, browser: Browser) -> None:
+    """A copied console block can be pasted into a terminal."""
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(f"{url}how-to/sessions/")
+    console = page.locator(".highlight", has=page.locator(".go")).first
+    console.locator("[data-md-type=copy]").click()
+
+    assert "listens on" in console.inner_text()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == "actionhero --app members start"
+
+
+@pytest.mark.parametrize("path", ["", "how-to/database/", "reference/settings/"])
+def test_pages_fit_the_screen_of_a_phone(url: str, browser: Browser, path: str) -> None:
+    """Wide tables and code scroll in their own box."""
+    page = browser.new_page(viewport={"width": 360, "height": 640})
+    page.goto(url + path)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
