@@ -17,6 +17,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
+# As in the noxfile, for tests that are run without nox.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 #: The number of a listening socket in the `st` column of /proc/net/tcp.
 LISTENING = "0A"
 #: The flag of a listening socket in the `Flags` column of /proc/net/unix.
