@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,9 @@ import pytest
 import yaml
 from tests.docs.conftest import DOCS, UV, blocks_of, write_overrides
 
-from actionhero.settings import CORE_SETTINGS, settings_reference
+from actionhero.health import CHECK_SECONDS
+from actionhero.process.serving import SHUTDOWN_MARGIN_SECONDS
+from actionhero.settings import CORE_SETTINGS, ProcessSettings, settings_reference
 from actionhero.testing import free_port
 from actionhero_db.settings import DbSettings
 from actionhero_db.testing import throw_away_postgres
@@ -157,6 +160,102 @@ def test_variables_of_a_file_are_settings(name: str) -> None:
     assert set(variables()[name]) <= known
 
 
+def test_grace_periods_are_longer_than_a_shutdown() -> None:
+    """Nothing kills a process before its shutdown has ended, with the default settings."""
+    limit = ProcessSettings().shutdown_timeout.total_seconds() + SHUTDOWN_MARGIN_SECONDS
+    periods = {
+        unit.stem: float(re.findall(r"^TimeoutStopSec=(\d+)$", unit.read_text("utf-8"), re.M)[0])
+        for unit in UNITS
+    }
+    compose = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
+    for name, service in compose.items():
+        if service["image"] == "guestbook":
+            periods[f"compose.yaml {name}"] = float(service["stop_grace_period"].removesuffix("s"))
+    for manifest in deployments():
+        pod = manifest["spec"]["template"]["spec"]
+        [container] = pod["containers"]
+        delay = container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command")
+        # The grace period includes the time of `preStop`.
+        waited = float(delay[1]) if delay else 0.0
+        periods[f"guestbook.yaml {manifest['metadata']['name']}"] = (
+            pod["terminationGracePeriodSeconds"] - waited
+        )
+
+    assert len(periods) == len(UNITS) + 4 + 2
+    assert {name for name, seconds in periods.items() if seconds <= limit} == set()
+
+
+def test_probes_of_kubernetes_reach_endpoints_within_their_timeouts() -> None:
+    """The probes use the paths and ports of the health endpoints, whose checks are limited."""
+    for manifest in deployments():
+        [container] = manifest["spec"]["template"]["spec"]["containers"]
+        live, ready = container["livenessProbe"], container["readinessProbe"]
+        ports = {port["name"]: port["containerPort"] for port in container.get("ports", [])}
+        port = ready["httpGet"]["port"]
+
+        assert (live["httpGet"]["path"], ready["httpGet"]["path"]) == ("/livez", "/readyz")
+        assert live["httpGet"]["port"] == port
+        assert ports.get(port) == WebSettings().port or f"0.0.0.0:{port}" in container["args"], (
+            manifest["metadata"]["name"]
+        )
+        # A slow dependency is reported by the response, not by a timeout of the probe.
+        assert ready["timeoutSeconds"] > CHECK_SECONDS
+
+
+def test_servers_trust_their_proxy_only() -> None:
+    """Each deployment names the proxy, so that clients have their own address."""
+    [web] = [each for each in deployments() if each["metadata"]["name"] == "guestbook-web"]
+    environ = {
+        item["name"]: item["value"]
+        for item in web["spec"]["template"]["spec"]["containers"][0]["env"]
+    }
+    compose = yaml.safe_load(COMPOSE.read_text("utf-8"))
+    [network] = compose["networks"]["default"]["ipam"]["config"]
+
+    name = "ACTIONHERO_WEB__TRUSTED_PROXIES"
+    assert variables()["guestbook.env"][name] == "127.0.0.1"
+    assert variables()["compose.yaml"][name] == network["gateway"]
+    assert ip_network(environ[name]).is_private
+    assert ip_address(network["gateway"]) in ip_network(network["subnet"])
+    # Other machines cannot reach the published port, and claim to be the proxy.
+    assert compose["services"]["web"]["ports"] == ["127.0.0.1:8080:8080"]
+
+
+def test_containers_have_no_privileges_and_read_only_root() -> None:
+    """The user is not root; the data folder and /tmp are the only folders that can be written."""
+    dockerfile = DOCKERFILE.read_text("utf-8")
+    [uid] = re.findall(r"^USER (\d+)$", dockerfile, re.MULTILINE)
+    data = variables()["Dockerfile"]["ACTIONHERO_APP__DATA_DIR"]
+
+    assert uid != "0"
+    assert f"--uid {uid} " in dockerfile
+    for service in yaml.safe_load(COMPOSE.read_text("utf-8"))["services"].values():
+        if service["image"] == "guestbook":
+            assert service["read_only"] is True
+            assert service["tmpfs"] == ["/tmp", f"{data}:uid={uid}"]
+            assert service["cap_drop"] == ["ALL"]
+    for manifest in [*deployments(), *manifests("Job")]:
+        [container] = manifest["spec"]["template"]["spec"]["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert {mount["mountPath"] for mount in container["volumeMounts"]} == {data, "/tmp"}
+
+
+def manifests(kind: str) -> list[dict[str, Any]]:
+    """Return the manifests of one kind."""
+    documents = yaml.safe_load_all(MANIFESTS.read_text("utf-8"))
+    return [document for document in documents if document["kind"] == kind]
+
+
+def deployments() -> list[dict[str, Any]]:
+    """Return the manifests of server and worker."""
+    return manifests("Deployment")
+
+
 def all_commands() -> dict[str, tuple[str, ...]]:
     """Return the commands of each file, without the program."""
     commands = {
@@ -170,10 +269,9 @@ def all_commands() -> dict[str, tuple[str, ...]]:
     for name, service in yaml.safe_load(COMPOSE.read_text("utf-8"))["services"].items():
         if service["image"] == "guestbook":
             commands[f"compose.yaml {name}"] = service["command"]
-    for manifest in yaml.safe_load_all(MANIFESTS.read_text("utf-8")):
-        if manifest["kind"] != "Service":
-            [container] = manifest["spec"]["template"]["spec"]["containers"]
-            commands[manifest["metadata"]["name"]] = container["args"]
+    for manifest in [*deployments(), *manifests("Job")]:
+        [container] = manifest["spec"]["template"]["spec"]["containers"]
+        commands[f"guestbook.yaml {manifest['metadata']['name']}"] = container["args"]
     return {name: tuple(command) for name, command in commands.items()}
 
 
@@ -222,6 +320,7 @@ class Site:
         """Start an `actionhero` command, with the loopback address and a free port."""
         arguments = [part.replace("0.0.0.0", "127.0.0.1") for part in command]
         arguments = [part.replace(":8081", f":{free_port()}") for part in arguments]
+        arguments = [part.replace("%i", str(self.port)) for part in arguments]
         with log.open("wb") as output:
             return subprocess.Popen(
                 [self._python.parent / "actionhero", *arguments],
@@ -301,7 +400,9 @@ class Nginx:
     def __init__(self, path: str, folder: Path, upstream: int) -> None:
         self.port = free_port()
         text = (DEPLOY / "nginx" / "guestbook.conf").read_text("utf-8")
-        text = text.replace("server 127.0.0.1:8080;", f"server 127.0.0.1:{upstream};")
+        text = text.replace("server 127.0.0.1:8080 ", f"server 127.0.0.1:{upstream} ")
+        # The other one is not available.
+        text = text.replace("server 127.0.0.1:8081 ", f"server 127.0.0.1:{free_port()} ")
         text = text.replace("listen 80;", f"listen 127.0.0.1:{self.port};")
         (folder / "guestbook.conf").write_text(text, encoding="utf-8")
         (folder / "nginx.conf").write_text(NGINX, encoding="utf-8")

@@ -372,6 +372,31 @@ def test_a_shutdown_stops_event_streams(start_server: StartServer) -> None:
     server.wait_for("closed")
 
 
+def test_an_event_stream_opened_after_the_grace_period_is_stopped(
+    start_server: StartServer,
+) -> None:
+    """A proxy sends requests on connections that it has kept open, also to a stopping server."""
+    server = start_server(
+        application=APPLICATION,
+        settings="web.stream_grace = 0.05\nprocess.shutdown_timeout = 3600",
+    )
+    proxied = server.connect()
+    proxied.request("GET", "/api/tasks")
+    assert server.read_response(proxied)[0] == 200
+    # A download that continues during the shutdown.
+    with open_stream(server, "/api/endless"), open_stream(server, "/api/open"):
+        server.process.terminate()
+        server.wait_for("stopping 1 event streams")
+
+        proxied.request("GET", "/api/open")
+        response = proxied.getresponse()
+
+        # Before the first event, so that a proxy can repeat the request.
+        assert response.status == 503
+        assert b"The server is shutting down" in response.read()
+        server.process.kill()
+
+
 def test_thousands_of_streams_leave_no_tasks(server: ServerProcess) -> None:
     """Each stream and its tasks end with the connection."""
     client = server.connect()

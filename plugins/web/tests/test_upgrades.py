@@ -137,7 +137,7 @@ def test_a_stop_does_not_wait_for_upgraded_connections(server: ServerProcess) ->
 
 
 def test_an_upgrade_during_shutdown_is_rejected(server: ServerProcess) -> None:
-    """It gets 503, without a call of the plugin."""
+    """It gets 503, without a call of the plugin, and the log contains it."""
     waiting = server.connect()
     waiting.request("GET", "/api/wait")
     server.wait_for("waiting")
@@ -155,6 +155,7 @@ def test_an_upgrade_during_shutdown_is_rejected(server: ServerProcess) -> None:
 
     assert response.startswith(b"HTTP/1.1 503 ")
     assert response.endswith(b"Server is shutting down")
+    server.wait_for("refused to upgrade /upper with 503: the server is shutting down")
 
 
 def test_two_upgrades_at_one_path_are_an_error(start_server: StartServer, tmp_path: Path) -> None:

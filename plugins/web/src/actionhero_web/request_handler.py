@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from actionhero_web.settings import WebSettings
 
 Response = Any
+#: The error of calls that a shutdown cancels or refuses.
+SHUTTING_DOWN: Final = "The server is shutting down"
 
 
 class RequestHandler:
@@ -128,6 +130,14 @@ class RequestHandler:
                 context.connection, error, request_id=context.request_id, name=action.name
             )
             return await self.writer.write(context, self.encoder.encode_error(context, outcome))
+        if action.streams and self.streams.refuses(action):
+            outcome = self._pipeline.refuse(
+                context.connection,
+                ServiceUnavailable(SHUTTING_DOWN),
+                request_id=context.request_id,
+                name=action.name,
+            )
+            return await self.writer.write(context, self.encoder.encode_error(context, outcome))
         stream = self.streams.open(context) if action.streams else None
         try:
             outcome = await self._execute(
@@ -144,7 +154,7 @@ class RequestHandler:
             if not is_shutdown or transport is None or transport.is_closing():
                 raise
             # The client is still connected, so it gets an error response.
-            outcome = Outcome(error=ServiceUnavailable("The server is shutting down"))
+            outcome = Outcome(error=ServiceUnavailable(SHUTTING_DOWN))
         finally:
             if context.form is not None:
                 context.form.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import HttpVersion11, web
@@ -22,6 +23,8 @@ from actionhero_web.responses.native_response import check_header
 if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_web.request_handler import RequestHandler
+
+logger = logging.getLogger("actionhero.web")
 
 #: The protocol in the header `Upgrade`.
 PROTOCOL: Final = "websocket"
@@ -75,6 +78,12 @@ class UpgradeHandler:
         request_id = client.request_id or new_identifier()
         try:
             if self._writer.draining:
+                # On a connection that a proxy has kept open, or that was in the backlog.
+                logger.info(
+                    "refused to upgrade %s with 503: the server is shutting down",
+                    path,
+                    extra={"request_id": request_id, "remote": client.address},
+                )
                 raise UpgradeRefused(503, SHUTTING_DOWN, {"Retry-After": "1"})
             self._validate(request)
             upgrade_request = UpgradeRequest(

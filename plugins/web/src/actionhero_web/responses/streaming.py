@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import HttpVersion11, web
@@ -14,9 +15,12 @@ from actionhero_web.responses.server_sent_events import HEARTBEAT, MEDIA_TYPE, f
 
 if TYPE_CHECKING:
     from actionhero import Outcome, TypedError
+    from actionhero.transport import RegisteredAction
     from actionhero_web.request_context import CallContext
     from actionhero_web.responses.encoded_response import Headers
     from actionhero_web.settings import WebSettings
+
+logger = logging.getLogger("actionhero.web")
 
 #: The headers of an event stream.
 _EVENT_HEADERS = (
@@ -49,19 +53,30 @@ class Streams:
         self.heartbeat_seconds = settings.stream_heartbeat.total_seconds()
         self.cancels_on_disconnect = settings.cancel_on_disconnect
         self.responses: set[StreamedResponse] = set()
+        #: Whether the grace period of event streams is over.
+        self.events_stopped = False
 
     def open(self, context: CallContext) -> StreamedResponse:
         """Return the response to a request for an action that streams."""
         return StreamedResponse(self, context)
 
+    def refuses(self, action: RegisteredAction) -> bool:
+        """Whether a stream of events must not be opened, because it would be stopped at once."""
+        return self.events_stopped and action.is_generator
+
     def stop_events(self) -> None:
         """Stop all event streams, which may be infinite; their clients reconnect.
 
-        Streams of chunks are finite, and may continue as long as any other response.
+        Further ones are refused: a proxy sends requests on connections that it has kept open, and
+        repeats them on another server. Streams of chunks are finite, and may
+        continue as long as any other response.
         """
-        for response in list(self.responses):
-            if response.is_event_stream:
-                response.stop()
+        self.events_stopped = True
+        streams = [response for response in self.responses if response.is_event_stream]
+        if streams:
+            logger.info("stopping %d event streams", len(streams))
+        for stream in streams:
+            stream.stop()
 
 
 class StreamedResponse:

@@ -1,0 +1,188 @@
+"""Servers restart one after the other behind the documented nginx, and no request is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+import pytest
+from tests.deploy.load import Load
+
+from actionhero.testing import free_port
+from actionhero_redis.testing import throw_away_redis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT: Final = Path(__file__).parent.parent.parent
+CONFIGURATION: Final = ROOT / "docs" / "deploy" / "nginx" / "guestbook.conf"
+#: How long a start or a stop may take on a busy machine.
+TIMEOUT_SECONDS: Final = 60.0
+NGINX: Final = """
+daemon off;
+pid nginx.pid;
+error_log stderr warn;
+events { worker_connections 4096; }
+http {
+    log_format proxied '$request $status $upstream_addr $upstream_status';
+    access_log access.log proxied;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    include guestbook.conf;
+}
+"""
+
+
+class Server:
+    """One of the servers behind nginx.
+
+    Args:
+        folder: The folder of the application.
+        redis: The URL of Redis.
+    """
+
+    def __init__(self, folder: Path, redis: str) -> None:
+        self.port = free_port()
+        self.log = folder / f"{self.port}.log"
+        self._folder = folder
+        self._environ = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]),
+            "WRITES": str(folder / "writes"),
+            "PORT": str(self.port),
+            "REDIS_URL": redis,
+            "ACTIONHERO_ENV": "production",
+            "ACTIONHERO_APP__SECRET_KEY": "a" * 43,
+            "ACTIONHERO_PLUGINS__ENABLED": "web,redis,channels,websocket",
+            "ACTIONHERO_WEB__TRUSTED_PROXIES": "127.0.0.1",
+            "ACTIONHERO_WEB__STREAM_GRACE": "0.5",
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        """Start the server, and wait until it is ready, as `ExecStartPost` of the unit does."""
+        process = self._process = self._open()
+        url = f"http://127.0.0.1:{self.port}/readyz"
+        async with aiohttp.ClientSession() as client, asyncio.timeout(TIMEOUT_SECONDS):
+            while not await self._is_ready(client, url):
+                assert process.poll() is None, self.log.read_text("utf-8")
+                await asyncio.sleep(0.05)
+
+    def _open(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "actionhero", "--app", "visits", "start", "--workers", "2"],
+                cwd=self._folder,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    async def _is_ready(self, client: aiohttp.ClientSession, url: str) -> bool:
+        try:
+            async with client.get(url) as response:
+                return response.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    async def stop(self) -> int:
+        """Stop the server, and return its exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        return await asyncio.to_thread(self._process.wait, TIMEOUT_SECONDS)
+
+    def kill(self) -> None:
+        """Kill the server, if it is still running."""
+        if self._process is not None and self._process.poll() is None:
+            # Its workers end with it.
+            self._process.kill()
+            self._process.wait()
+
+
+class Site:
+    """nginx with the documented configuration, in front of two servers."""
+
+    def __init__(self, nginx: str, folder: Path, redis: str) -> None:
+        shutil.copy(ROOT / "tests" / "specimens" / "visits.py", folder)
+        self.folder = folder
+        self.servers = [Server(folder, redis), Server(folder, redis)]
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        text = CONFIGURATION.read_text("utf-8")
+        for documented, server in zip((8080, 8081), self.servers, strict=True):
+            text = _replace(text, f"server 127.0.0.1:{documented} ", f"127.0.0.1:{server.port} ")
+        text = _replace(text, "listen 80;", f"127.0.0.1:{port};")
+        (folder / "guestbook.conf").write_text(text, encoding="utf-8")
+        (folder / "nginx.conf").write_text(NGINX, encoding="utf-8")
+        self.nginx_command = [nginx, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
+
+    def log(self) -> str:
+        """Return the log of nginx about requests to a second server, and those that failed."""
+        lines = (self.folder / "access.log").read_text("utf-8").splitlines()
+        return "\n".join(line for line in lines if " 200 " not in line and " 101 " not in line)
+
+
+def _replace(text: str, documented: str, address: str) -> str:
+    """Replace an address in the documented configuration, which must contain it."""
+    assert text.count(documented) == 1, f"{documented!r} is not in {CONFIGURATION}"
+    return text.replace(documented, f"{documented.split()[0]} {address}")
+
+
+@pytest.fixture
+def site(tmp_path: Path, program: Callable[[str], str]) -> Iterator[Site]:
+    """Return the running nginx, with two servers that do not run yet."""
+    with ExitStack() as stack:
+        redis = stack.enter_context(throw_away_redis())
+        site = Site(program("nginx"), tmp_path, redis.url)
+        for server in site.servers:
+            stack.callback(server.kill)
+        with (tmp_path / "nginx.log").open("wb") as log:
+            nginx = subprocess.Popen(site.nginx_command, stdout=log, stderr=log)
+        stack.callback(nginx.wait)
+        stack.callback(nginx.terminate)
+        yield site
+
+
+@pytest.mark.parametrize(
+    ("restarts", "requests_per_second"),
+    [
+        pytest.param(3, 60, id="3"),
+        pytest.param(100, 200, id="100", marks=[pytest.mark.soak, pytest.mark.timeout(3600)]),
+    ],
+)
+async def test_rolling_restarts_lose_no_request(
+    site: Site, restarts: int, requests_per_second: int
+) -> None:
+    """Each `GET` and `POST` is answered, and each socket and stream is closed with a reason."""
+    await asyncio.gather(*(server.start() for server in site.servers))
+    load = Load(site.url, requests_per_second)
+    codes = []
+
+    async with load.running():
+        for number in range(restarts):
+            server = site.servers[number % 2]
+            await load.wait_for_requests(requests_per_second // 4)
+            codes.append(await server.stop())
+            await server.start()
+        await load.wait_for_requests(requests_per_second // 4)
+    codes += await asyncio.gather(*(server.stop() for server in site.servers))
+
+    print(f"{restarts} restarts: {load}")
+    assert load.lost == [], site.log()
+    assert codes == [0] * (restarts + 2)
+    # Each write was made once: nginx has not repeated a `POST` that a server had processed.
+    assert sorted((site.folder / "writes").read_text("utf-8").split()) == sorted(load.written)
+    # The sockets and streams were open on the servers that have restarted.
+    assert load.finished["socket"] >= restarts
+    assert load.finished["stream"] >= restarts
