@@ -251,16 +251,9 @@ async def test_run_may_omit_inputs_and_call() -> None:
         async def run(self, inputs: Person) -> str:
             return inputs.name
 
-    class Unannotated(Action):
-        name = "unannotated"
-
-        async def run(self, inputs, call):  # type: ignore[no-untyped-def]
-            return inputs.model_dump()
-
-    async with running_app(Neither, OnlyInputs, Unannotated) as app:
+    async with running_app(Neither, OnlyInputs) as app:
         assert await app.call("neither") == "alone"
         assert await app.call("inputs", name="Ada") == "Ada"
-        assert await app.call("unannotated") == {}
         with pytest.raises(InvalidInput, match=r"Unknown param: color \(there are: none\)"):
             await app.call("neither", color="red")
 

@@ -84,7 +84,10 @@ def test_an_action_without_an_async_run_is_refused() -> None:
 
     message = "has no 'async def run'; write async def run(self, inputs, call)"
     assert fault_of(Idle).endswith(message)
-    assert fault_of(Sync).endswith(message)
+    assert fault_of(Sync).endswith(
+        "has 'def run'; write 'async def run', and call blocking code by "
+        "'await asyncio.to_thread(…)'"
+    )
 
 
 def test_unsupported_parameters_of_run_are_refused() -> None:

@@ -177,7 +177,7 @@ async def test_the_session_store_of_the_last_plugin_is_used() -> None:
     ("hooks", "message"),
     [
         ({"actions": [Greet()]}, "which is not a subclass of Action"),
-        ({"actions": Greet}, "return a list, or None"),
+        ({"actions": Greet}, "return a list of subclasses of Action, or None"),
         ({"actions": "greet"}, "returned 'greet' from 'actionhero_actions'"),
         ({"initializers": [PoolInitializer]}, "which is not an instance of Initializer"),
         ({"servers": [object()]}, "which is not an instance of Server"),

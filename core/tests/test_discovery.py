@@ -342,5 +342,5 @@ def test_a_missing_library_of_an_application_is_reported(guestbook: Path) -> Non
     assert problem == (
         "application 'guestbook_here' cannot be imported: after guestbook_here.actions: "
         "ModuleNotFoundError: No module named 'missing_library' "
-        f"({path}:1); fix the module"
+        f"({path}:1); install 'missing_library' in this environment, or fix the import"
     )

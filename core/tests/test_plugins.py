@@ -231,7 +231,7 @@ def test_a_result_that_would_be_ignored_is_an_error() -> None:
 
     [problem] = host.problems
     assert "returned ['greet'] from 'actionhero_commands'" in problem
-    assert "use its arguments" in problem
+    assert "add to its argument 'group' instead, and return nothing" in problem
 
 
 def test_keyboard_interrupts_during_a_hook_propagate() -> None:

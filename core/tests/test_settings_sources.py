@@ -315,9 +315,7 @@ def test_an_unknown_environment_is_an_error(folder: Path) -> None:
     """`prod` is not silently development."""
     error = message(environ={"ACTIONHERO_ENV": "prod"})
 
-    assert error == (
-        "ACTIONHERO_ENV: unknown environment 'prod'; available: 'development', 'test', 'production'"
-    )
+    assert error == ("ACTIONHERO_ENV: unknown environment 'prod'; did you mean 'production'?")
 
 
 def test_an_unknown_environment_in_dotenv_is_an_error(folder: Path) -> None:

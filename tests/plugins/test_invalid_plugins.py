@@ -161,7 +161,8 @@ def test_an_invalid_hook_implementation_is_an_error(
     [
         pytest.param(
             "@hookimpl\ndef actionhero_actions():\n    return 'hello'\n",
-            "returned 'hello' from 'actionhero_actions' (PATH:4); return a list, or None",
+            "returned 'hello' from 'actionhero_actions' (PATH:4); return a list of subclasses "
+            "of Action, or None",
             id="text",
         ),
         pytest.param(

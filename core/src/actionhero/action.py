@@ -17,6 +17,7 @@ from actionhero.action_attributes import (
     version_of,
 )
 from actionhero.errors import ActionNotFound, PluginError
+from actionhero.inputs.run_faults import run_fault
 from actionhero.inputs.schema import InputSchema
 from actionhero.inputs.signature import RunSignature
 from actionhero.middleware import Middleware
@@ -102,7 +103,7 @@ class RegisteredAction:
     def __init__(self, action: type[Action], owner: str) -> None:
         self.type = action
         self.owner = owner
-        self.source = _source(action)
+        self.source = source_of(action)
         self.name: str = getattr(action, "name", "")
         where = f"action {action.__qualname__!r} ({self.source}, {owner})"
         if not isinstance(self.name, str) or not self.name:
@@ -128,9 +129,11 @@ class RegisteredAction:
         #: its own. Plugins read and enforce their own types of them.
         self.requires = requirements(action)
         run = getattr(action, "run", None)
-        if run is None or not (inspect.iscoroutinefunction(run) or inspect.isasyncgenfunction(run)):
+        if fault := run_fault(action):
+            raise PluginError(f"{where} {fault}")
+        if not isinstance(action.description, str):
             raise PluginError(
-                f"{where} has no 'async def run'; write async def run(self, inputs, call)"
+                f"{where} has description = {action.description!r}; write a text, or a docstring"
             )
         # Not `inspect.getdoc`, which returns the docstring of `Action` for a class without one.
         self.description: str = action.description or inspect.cleandoc(action.__doc__ or "")
@@ -148,7 +151,8 @@ class RegisteredAction:
             self.inputs = InputSchema(self.inputs_type)
         except Exception as error:
             raise PluginError(
-                f"{where} takes inputs of {self.inputs_type!r}, which cannot be validated: {error}"
+                f"{where} takes inputs of {self.inputs_type!r}, which cannot be validated: "
+                f"{self.signature.schema_fault(error)}"
             ) from error
         self.output_type = output_type
         #: Whether it streams: `run` is a generator, or is annotated to return a `Stream`.
@@ -283,11 +287,12 @@ def find_subclasses(module_names: Iterable[str], base: type) -> list[type]:
     ]
 
 
-def _source(action: type) -> str:
+def source_of(action: type) -> str:
+    """Return the file and line of an action, for messages; its module if it has no `run`."""
     # Not `inspect.getsourcelines`, which parses the whole file for each class.
     code = getattr(getattr(action, "run", None), "__code__", None)
     if code is None:
-        return action.__module__
+        return str(getattr(sys.modules.get(action.__module__), "__file__", action.__module__))
     line = getattr(action, "__firstlineno__", code.co_firstlineno)
     return f"{code.co_filename}:{line}"
 
@@ -300,7 +305,11 @@ def _middleware(action: type[Action], where: str) -> tuple[Middleware, ...]:
         )
     for item in action.middleware:
         if not (hasattr(item, "before") and hasattr(item, "after")) or isinstance(item, type):
+            remedy = "subclass Middleware, and list an instance"
+            if isinstance(item, type) and issubclass(item, Middleware):
+                remedy = f"create it, as in {item.__name__}()"
             raise PluginError(
-                f"{where} lists {item!r} as middleware, which is not an instance of Middleware"
+                f"{where} lists {item!r} as middleware, which is not an instance of Middleware; "
+                f"{remedy}"
             )
     return tuple(action.middleware)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +11,8 @@ from actionhero.application import Application, RunMode
 from actionhero.audit.log import AuditLog
 from actionhero.authentication import Authentication, Authenticator, PermissionSource
 from actionhero.connection import SessionStore
+from actionhero.declarations.actions import check_actions, check_plain_classes
+from actionhero.declarations.components import check_components
 from actionhero.errors import BootError, ConfigurationError, PluginError
 from actionhero.health import Health
 from actionhero.initializer import Initializer, Resources, sort_initializers
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
     from actionhero.settings.sources import Environment
 
 Resource = TypeVar("Resource")
+
+logger = logging.getLogger("actionhero.app")
 
 
 class App:
@@ -92,6 +97,8 @@ class App:
             type_: find_subclasses(application_modules, type_)
             for type_ in (Action, Initializer, Server, *types)
         }
+        #: Findings that do not prevent the start, such as attributes that nothing reads.
+        self.warnings: list[str] = check_plain_classes(application_modules)
         self.actions = ActionRegistry()
         self.initializers: list[Initializer] = []
         self.servers: list[Server] = []
@@ -208,6 +215,9 @@ class App:
     async def start(self) -> None:
         """Start all initializers and servers of this mode."""
         self.raise_for_problems()
+        if self.mode is not RunMode.CLI:
+            for warning in self.warnings:
+                logger.warning("%s", warning)
         await self.lifecycle.start()
 
     async def stop(self) -> None:
@@ -224,7 +234,13 @@ class App:
         for plugin, section in self.plugins.collect("actionhero_settings", Settings, classes=True):
             sections.append((plugin.owner, section))
         for owner, section in sections:
-            name = section.section
+            name = getattr(section, "section", None)
+            if not isinstance(name, str):
+                self.problems.append(
+                    f"settings {section.__module__}.{section.__qualname__} ({owner}) have no "
+                    "section; write section: ClassVar[str] = '…' in the class"
+                )
+                continue
             if name in owners:
                 self.problems.append(
                     f"two plugins have the settings section {name!r}: {owners[name]} and {owner}; "
@@ -280,8 +296,17 @@ class App:
             keep_tracebacks=self.environment != "production",
         )
         self._check_requirements()
+        self.problems.extend(
+            check_components(
+                self._components, self.initializers, [item for _, item in middleware], host.describe
+            )
+        )
+        reported: set[str] = set()
         for plugin, error in host.collect("actionhero_validate", str, app=self):
-            self.problems.append(f"{error} (reported by {plugin.owner})")
+            # Several plugins read the routes of actions.
+            if error not in reported:
+                reported.add(error)
+                self.problems.append(f"{error} (reported by {plugin.owner})")
         # Not collected for the command line, so that servers are not imported.
         if self.mode is not RunMode.CLI:
             servers = [item for _, item in host.collect("actionhero_servers", Server, app=self)]
@@ -310,6 +335,10 @@ class App:
         actions += [
             (application, action) for action in self._components[Action] if action not in returned
         ]
+        names = {name for _, name in self.plugins.collect("actionhero_action_attributes", str)}
+        errors, warnings = check_actions(actions, names)
+        self.warnings += warnings
+        self.problems.extend(errors)
         for owner, action in actions:
             try:
                 self.actions.add(RegisteredAction(action, owner))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from actionhero.application import RunMode
 from actionhero.errors import BootError
+from actionhero.inputs.near_misses import near_miss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -96,15 +97,26 @@ def sort_initializers(
                 f"{describe(initializer)}; rename one, or disable one of the plugins"
             )
         by_name[name] = initializer
+        for attribute in ("requires", "after"):
+            if isinstance(declared := getattr(initializer, attribute), str):
+                raise BootError(
+                    f"initializer {name!r} ({describe(initializer)}) has {attribute} = "
+                    f"{declared!r}, which is a text; write a tuple or a list of names, as in "
+                    f"{attribute} = {(declared,)!r}"
+                )
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for initializer in initializers:
         for required in initializer.requires:
             if required not in by_name:
-                known = ", ".join(sorted(by_name)) or "none"
+                remedy = (
+                    f"available: {', '.join(sorted(by_name)) or 'none'}. Install the plugin that "
+                    "provides it, or remove it from requires"
+                )
+                if match := near_miss(str(required), sorted(by_name)):
+                    remedy = f"did you mean {match!r}?"
                 raise BootError(
                     f"initializer {initializer.name!r} ({describe(initializer)}) requires "
-                    f"{required!r}, which no plugin provides; available: {known}. Install the "
-                    "plugin that provides it, or remove it from requires"
+                    f"{required!r}, which no plugin provides; {remedy}"
                 )
         previous = [name for name in (*initializer.requires, *initializer.after) if name in by_name]
         sorter.add(initializer.name, *previous)

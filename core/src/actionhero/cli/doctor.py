@@ -59,6 +59,7 @@ def examine(app: App, *, deploy: bool) -> list[Diagnosis]:
             Diagnosis("actions", Finding.OK, f"{len(app.actions)} registered"),
             *_check_results(app),
         ]
+    diagnoses += [Diagnosis("attributes", Finding.WARNING, warning) for warning in app.warnings]
     if deploy:
         diagnoses += _check_deployment(app)
     collected = app.plugins.collect("actionhero_doctor_checks", Diagnosis, app=app, deploy=deploy)

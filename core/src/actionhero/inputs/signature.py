@@ -13,7 +13,9 @@ from pydantic import BaseModel, create_model
 
 from actionhero.errors import PluginError
 from actionhero.inputs.fields import fields_of
+from actionhero.inputs.parameter_faults import annotation_advice, field_fault, inputs_fault
 from actionhero.inputs.schema import Inputs
+from actionhero.inputs.undefined_names import advice, undefined_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +50,8 @@ class RunSignature:
         self._module_name = module_name
         self._local_names = local_names
         self._where = where
-        _, *parameters = inspect.signature(run).parameters.values()
+        parameters = list(inspect.signature(run).parameters.values())
+        self._check_self(parameters.pop(0) if parameters else None)
         self._check(parameters)
         #: The names of all parameters, in order.
         self.names = tuple(parameter.name for parameter in parameters)
@@ -59,11 +62,26 @@ class RunSignature:
         self.fields = tuple(parameter.name for parameter in fields)
         #: The type of the inputs: the annotation of `inputs`, with the parameters as fields.
         self.inputs_type = self._resolve("inputs", Inputs)
+        if fault := inputs_fault(self.inputs_type):
+            raise PluginError(f"{self._where} takes {fault}")
         if fields:
             self.inputs_type = self._with_fields(f"{class_name}Inputs", fields)
         #: The return annotation; `None` without one. It is the contract of results, so one that
         #: cannot be resolved is an error.
         self.output_type = self._resolve("return", None)
+
+    def _check_self(self, first: inspect.Parameter | None) -> None:
+        """Check that the first parameter is the action, and not an input.
+
+        Raises:
+            PluginError: It is an input.
+        """
+        if first is None or first.name in RESERVED or first.annotation is not first.empty:
+            declared = str(inspect.signature(self._run))
+            raise PluginError(
+                f"{self._where} has run{declared} without 'self'; write "
+                f"'async def run(self{', ' if first else ''}{declared[1:]}'"
+            )
 
     def _check(self, parameters: list[inspect.Parameter]) -> None:
         for parameter in parameters:
@@ -74,8 +92,8 @@ class RunSignature:
                 fault = f"{name!r} before '/'; inputs are passed by name, so leave the '/' out"
             elif name.startswith("_"):
                 fault = f"{name!r}; the name of an input cannot start with an underscore"
-            elif name not in RESERVED and parameter.annotation is parameter.empty:
-                fault = f"{name!r} without annotation; declare its type, as in '{name}: str'"
+            elif name != "call" and parameter.annotation is parameter.empty:
+                fault = f"{name!r} without annotation; {annotation_advice(name)}"
             else:
                 continue
             raise PluginError(f"{self._where} has run{inspect.signature(self._run)} with {fault}")
@@ -108,10 +126,28 @@ class RunSignature:
             try:
                 return create_model(name, __base__=base, __module__=self._module_name, **fields)
             except Exception as error:
+                for field, (type_, _) in fields.items():
+                    if fault := field_fault(field, type_):
+                        raise PluginError(f"{self._where} takes {fault}") from error
                 names = ", ".join(fields)
                 raise PluginError(
                     f"{self._where} takes {names}, which cannot be fields of its inputs: {error}"
                 ) from error
+
+    def schema_fault(self, error: Exception) -> str:
+        """Return why inputs cannot be validated, from an error of pydantic."""
+        namespace = getattr(inspect.unwrap(self._run), "__globals__", {})
+        try:
+            # The error of the model names what is not defined; that of the adapter does not.
+            if isinstance(self.inputs_type, type) and issubclass(self.inputs_type, BaseModel):
+                self.inputs_type.model_rebuild(_types_namespace={**namespace, **self._local_names})
+        except Exception as reason:  # noqa: BLE001 - any error of a schema
+            error = reason
+        if (unknown := undefined_name(error)) is not None:
+            remedy = advice(unknown, namespace)
+            otherwise = "import it outside of TYPE_CHECKING: it is needed at run time"
+            return f"name {unknown!r} is not defined; {remedy or otherwise}"
+        return str(error).partition(". Set `")[0].partition("\n")[0]
 
     def _resolve(self, name: str, default: Any) -> Any:
         """Return the type of a parameter or of the result; `default` without annotation.
@@ -135,8 +171,10 @@ class RunSignature:
             hints = get_type_hints(holder, namespace, dict(self._local_names), include_extras=True)
         except (AttributeError, NameError, SyntaxError, TypeError) as error:
             subject = "its result" if name == "return" else name
+            unknown = undefined_name(error)
+            remedy = unknown and advice(unknown, (*namespace, *self._local_names))
             raise PluginError(
-                f"{self._where} annotates {subject} as {annotation!r}, and {error}; import that "
-                "name outside of TYPE_CHECKING: it is needed at run time"
+                f"{self._where} annotates {subject} as {annotation!r}, and {error}; "
+                f"{remedy or 'import that name outside of TYPE_CHECKING: it is needed at run time'}"
             ) from error
         return hints[name]

@@ -32,6 +32,8 @@ _REQUIRES_CORE = re.compile(r"actionhero(?![\w.-])", re.IGNORECASE)
 #: A requirement with bounds of release versions only, as most plugins have.
 _SIMPLE_REQUIREMENT = re.compile(r"actionhero *(?:(?:>=|<) *\d+(?:\.\d+)*(?: *, *|$))+")
 _BOUND = re.compile(r"(>=|<) *([\d.]+)")
+#: The beginning of pydantic's last paragraph, an address.
+_FURTHER = "\n\nFor further information visit"
 _RELEASE = re.compile(r"\d+(?:\.\d+)*")
 
 
@@ -254,20 +256,41 @@ def _import_failure(previous: str, error: BaseException, boot: BootSettings) -> 
             f"was not found: there is no package {boot.package!r} in {boot.root} or its 'src'; "
             "fix app.package, or start in the folder of the application"
         )
-    return f"cannot be imported: after {previous}: {error_summary(error)}; fix the module"
+    # Imported here because most starts have no such error.
+    from actionhero.plugins.import_advice import import_advice  # noqa: PLC0415
+
+    remedy = import_advice(error) or "fix the module"
+    return f"cannot be imported: after {previous}: {error_summary(error, boot.root)}; {remedy}"
 
 
-def error_summary(error: BaseException) -> str:
-    """Return the type, the text and the place of an error: `TypeError: … (file:line)`."""
-    place = ""
+def error_summary(error: BaseException, root: Path | None = None) -> str:
+    """Return the type, the text and the place of an error: `TypeError: … (file:line)`.
+
+    Args:
+        error: The error.
+        root: The folder of the application. The place is the last one in its own files, if there
+            is one, and not that in a library.
+    """
     if isinstance(error, SyntaxError) and error.filename:
-        place = f" ({error.filename}:{error.lineno})"
-    else:
-        frames = [
-            frame
-            for frame in traceback.extract_tb(error.__traceback__)
-            if "importlib" not in frame.filename and Path(frame.filename) != Path(__file__)
-        ]
-        if frames:
-            place = f" ({frames[-1].filename}:{frames[-1].lineno})"
-    return f"{type(error).__name__}: {error}{place}"
+        return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno})"
+    # The other sentences are general advice.
+    ends = ". " if type(error).__name__ == "PydanticUserError" else _FURTHER
+    text = f"{type(error).__name__}: {str(error).partition(ends)[0].rstrip()}"
+    if isinstance(error, ImportError) and error.path:
+        # The file of the module that does not have the name; the place is that of the import.
+        text = text.replace(f" ({error.path})", "")
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "importlib" not in frame.filename and Path(frame.filename) != Path(__file__)
+    ]
+    own = [frame for frame in frames if root is not None and _is_own(Path(frame.filename), root)]
+    if not frames:
+        return text
+    frame = (own or frames)[-1]
+    return f"{text} ({frame.filename}:{frame.lineno})"
+
+
+def _is_own(file: Path, root: Path) -> bool:
+    """Return whether a file is one of the application, and not of an environment in its folder."""
+    return file.is_relative_to(root) and "site-packages" not in file.parts

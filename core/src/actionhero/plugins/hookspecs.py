@@ -158,6 +158,28 @@ def actionhero_actions(app: Application) -> Sequence[type[Action]] | None:
 
 
 @hookspec
+def actionhero_action_attributes() -> Sequence[str] | None:
+    """Names of the attributes of actions that the plugin reads, such as `web` or `task`.
+
+    Called once, while the application is loaded, in every process: import nothing heavy.
+
+    Returns:
+        Names. Attributes of actions that neither core nor a plugin reads are reported; those whose
+        names are near misses of known ones are errors.
+
+    Order:
+        The order of registration, which makes no difference.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_action_attributes():
+            return ["schedule"]
+        ```
+    """
+
+
+@hookspec
 def actionhero_validate(app: Application) -> Sequence[str] | None:
     """Errors in the attributes of actions that belong to the plugin, such as `web` or `task`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import os
 import sys
@@ -13,6 +14,7 @@ import pluggy
 from actionhero.errors import BootError, PluginError
 from actionhero.plugins import hookspecs, pipeline_hookspecs
 from actionhero.plugins.discovery import (
+    APPLICATION,
     Plugin,
     PluginState,
     error_summary,
@@ -20,6 +22,7 @@ from actionhero.plugins.discovery import (
     load_application,
 )
 from actionhero.plugins.hookspecs import IMPLEMENTATION_ATTRIBUTE
+from actionhero.plugins.missing_returns import MISSING_RETURN, lacks_return
 
 if TYPE_CHECKING:
     from actionhero.settings.sources import Sources
@@ -99,10 +102,15 @@ class PluginHost:
         if caller is None or not caller.has_spec():
             if options["optionalhook"]:
                 return None
+            near = difflib.get_close_matches(name, sorted(self.hooks), n=1)
+            known = (
+                f"did you mean {near[0]!r}?"
+                if near
+                else f"available: {', '.join(sorted(self.hooks))}."
+            )
             return (
-                f"implements the unknown hook {name!r} ({location}); available: "
-                f"{', '.join(sorted(self.hooks))}. Fix the name, or install and enable the plugin "
-                "that specifies it"
+                f"implements the unknown hook {name!r} ({location}); {known} Fix the name, or "
+                "install and enable the plugin that specifies it"
             )
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             return (
@@ -167,7 +175,8 @@ class PluginHost:
             if result is None:
                 continue
             if isinstance(result, str) or not isinstance(result, Sequence):
-                self._record_result(plugin, hook, function, result, "; return a list, or None")
+                expected = f"; return a list of {_plural(type_, classes=classes)}, or None"
+                self._record_result(plugin, hook, function, result, expected)
                 continue
             for item in result:
                 if type_ is None or (
@@ -178,8 +187,7 @@ class PluginHost:
                     self.record_origin(item, plugin)
                     collected.append((plugin, item))
                 else:
-                    article = "a subclass" if classes else "an instance"
-                    expected = f", which is not {article} of {type_.__name__}"
+                    expected = _not_expected(item, type_, classes=classes)
                     self._record_result(plugin, hook, function, item, expected)
         return collected
 
@@ -190,7 +198,7 @@ class PluginHost:
             if isinstance(result, type_):
                 return result
             if result is not None:
-                expected = f", which is not an instance of {type_.__name__}"
+                expected = _not_expected(result, type_)
                 self._record_result(plugin, hook, function, result, expected)
         return None
 
@@ -205,7 +213,11 @@ class PluginHost:
         """Call one implementation of a hook without a result; a result is an error."""
         result = self.call_one(plugin, hook, function, arguments)
         if result is not None:
-            expected = ", but the result of this hook is not used; use its arguments"
+            names = " and ".join(map(repr, self._manager.hook.__dict__[hook].spec.argnames))
+            expected = (
+                ", but the result of this hook is not used; add to its argument "
+                f"{names} instead, and return nothing"
+            )
             self._record_result(plugin, hook, function, result, expected)
 
     def call_one(self, plugin: Plugin, hook: str, function: Any, arguments: dict[str, Any]) -> Any:
@@ -221,9 +233,17 @@ class PluginHost:
             raise
         except BaseException as error:  # noqa: BLE001 - a hook may call sys.exit
             self._record_failure(plugin, hook, error)
+        else:
+            if result is None and self._has_result(hook) and lacks_return(function):
+                self._record_result(plugin, hook, function, result, MISSING_RETURN)
         if self._trace:
             print(f"hook {hook} of {plugin.owner} → {result!r}", file=sys.stderr)  # noqa: T201
         return result
+
+    def _has_result(self, hook: str) -> bool:
+        """Return whether the specification of a hook declares a result."""
+        specification = self._manager.hook.__dict__[hook].spec.function
+        return specification.__annotations__.get("return") not in (None, "None")
 
     def record_origin(self, item: object, plugin: Plugin) -> None:
         """Record the plugin that contributed `item`, for `describe`."""
@@ -245,12 +265,10 @@ class PluginHost:
             raise PluginError("\n".join(self.problems))
 
     def _record_failure(self, plugin: Plugin, hook: str, error: BaseException) -> None:
-        self.problems.append(
-            plugin.fail(
-                f"failed in {hook!r}: {error_summary(error)}; fix or upgrade it, or add its name "
-                "to plugins.disabled"
-            )
-        )
+        remedy = "fix or upgrade it, or add its name to plugins.disabled"
+        if plugin.name == APPLICATION:
+            remedy = "fix the hook"
+        self.problems.append(plugin.fail(f"failed in {hook!r}: {error_summary(error)}; {remedy}"))
 
     def _record_result(
         self, plugin: Plugin, hook: str, function: Any, value: object, expected: str
@@ -258,6 +276,27 @@ class PluginHost:
         self.problems.append(
             f"{plugin.owner} returned {value!r} from {hook!r} ({_location(function)}){expected}"
         )
+
+
+def _plural(type_: type | None, *, classes: bool) -> str:
+    if type_ is None:
+        return "contributions"
+    if type_ is str:
+        return "texts"
+    return f"subclasses of {type_.__name__}" if classes else f"{type_.__name__} objects"
+
+
+def _not_expected(item: object, type_: type, *, classes: bool = False) -> str:
+    """Return why an item of a hook's result is not expected, and the remedy."""
+    if classes:
+        remedy = "; return the class, without parentheses" if isinstance(item, type_) else ""
+        return f", which is not a subclass of {type_.__name__}{remedy}"
+    remedy = ""
+    if isinstance(item, type) and issubclass(item, type_):
+        remedy = f"; create it, as in {item.__name__}(…)"
+    elif isinstance(item, list | tuple) and any(isinstance(each, type_) for each in item):
+        remedy = "; return the object itself, without a list"
+    return f", which is not an instance of {type_.__name__}{remedy}"
 
 
 def load_plugins(sources: Sources) -> PluginHost:

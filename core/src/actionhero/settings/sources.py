@@ -208,7 +208,9 @@ def _environment(
         origin = f"{relative_path(dotenv_path)}:{line} {ENVIRONMENT_VARIABLE}"
     if name and name not in ENVIRONMENTS:
         allowed = ", ".join(repr(name) for name in ENVIRONMENTS)
-        raise ConfigurationError(f"{origin}: unknown environment {name!r}; available: {allowed}")
+        near = [each for each in ENVIRONMENTS if each[:3] == name[:3].lower()]
+        hint = f"did you mean {near[0]!r}?" if near else f"available: {allowed}"
+        raise ConfigurationError(f"{origin}: unknown environment {name!r}; {hint}")
     return cast("Environment", name or "development")
 
 

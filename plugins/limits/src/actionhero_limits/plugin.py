@@ -34,6 +34,11 @@ def actionhero_middleware(app: Application) -> list[Middleware]:
 
 
 @hookimpl
+def actionhero_action_attributes() -> list[str]:
+    return ["limit"]
+
+
+@hookimpl
 def actionhero_validate(app: Application) -> list[str]:
     from actionhero_limits.idempotency.validation import validate
     from actionhero_limits.validation import validate_limits

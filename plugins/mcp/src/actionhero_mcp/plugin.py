@@ -37,6 +37,11 @@ def actionhero_middleware() -> list[Middleware]:
 
 
 @hookimpl
+def actionhero_action_attributes() -> list[str]:
+    return ["mcp"]
+
+
+@hookimpl
 def actionhero_validate(app: Application) -> list[str]:
     from actionhero_mcp.validation import validate
 

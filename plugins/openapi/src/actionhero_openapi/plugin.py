@@ -30,6 +30,11 @@ def actionhero_actions(app: Application) -> Sequence[type[Action]]:
 
 
 @hookimpl
+def actionhero_action_attributes() -> Sequence[str]:
+    return ["openapi"]
+
+
+@hookimpl
 def actionhero_validate(app: Application) -> Sequence[str]:
     from actionhero_openapi.operation import operation_errors
 

@@ -53,7 +53,9 @@ class Cron:
         try:
             self._zone = ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"unknown time zone {timezone!r}") from error
+            raise ValueError(
+                f"unknown time zone {timezone!r}; write a region and a city, as in 'Europe/Lisbon'"
+            ) from error
         if day.startswith("*") or weekday.startswith("*"):
             dates = [{"day": day, "day_of_week": weekday}]
         else:

@@ -64,6 +64,11 @@ def actionhero_tasks_brokers() -> list[BrokerBackend]:
 
 
 @hookimpl
+def actionhero_action_attributes() -> list[str]:
+    return ["task"]
+
+
+@hookimpl
 def actionhero_validate(app: Application) -> list[str]:
     from actionhero_tasks.store_factory import validate_store_settings
     from actionhero_tasks.task_validation import validate_tasks

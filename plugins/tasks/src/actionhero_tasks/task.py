@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -76,8 +77,10 @@ def _from_dict(declared: Any) -> Task:
         )
     unknown = [name for name in declared if name not in _FIELD_NAMES]
     if unknown:
+        near = difflib.get_close_matches(str(unknown[0]), _FIELD_NAMES, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
         raise ValueError(
-            f"a task with unknown arguments {', '.join(map(repr, unknown))}; available: "
+            f"a task with unknown arguments {', '.join(map(repr, unknown))}; {hint}available: "
             f"{', '.join(sorted(_FIELD_NAMES))}"
         )
     return Task(**declared)

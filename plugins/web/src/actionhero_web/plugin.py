@@ -27,6 +27,11 @@ def actionhero_settings() -> list[type[Settings]]:
 
 
 @hookimpl
+def actionhero_action_attributes() -> list[str]:
+    return ["web", "cross_origin"]
+
+
+@hookimpl
 def actionhero_validate(app: Application) -> list[str]:
     from actionhero_web.routes.action_routes import cross_origin_errors, route_errors
 

@@ -44,6 +44,11 @@ def actionhero_initializers() -> list[Initializer]:
 
 
 @hookimpl
+def actionhero_action_attributes() -> list[str]:
+    return ["web", "websocket"]
+
+
+@hookimpl
 def actionhero_validate(app: Application) -> list[str]:
     from actionhero_websocket.exposure import exposure_problems
 

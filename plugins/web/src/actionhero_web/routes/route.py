@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
@@ -209,8 +210,10 @@ def _parse_one(value: object) -> Route:
 def _parse_mapping(value: Mapping[Any, Any]) -> Route:
     unknown = [key for key in value if key not in _KEYS]
     if unknown:
+        near = difflib.get_close_matches(str(unknown[0]), _KEYS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "remove it"
         raise ValueError(
-            f"unknown key {unknown[0]!r} of a route; remove it (available: {', '.join(_KEYS)})"
+            f"unknown key {unknown[0]!r} of a route; {hint} (available: {', '.join(_KEYS)})"
         )
     missing = [key for key in ("method", "path") if key not in value]
     if missing:
@@ -221,4 +224,7 @@ def _parse_mapping(value: Mapping[Any, Any]) -> Route:
 def _validate_method(method: object) -> str:
     if isinstance(method, str) and method.upper() in METHODS:
         return method.upper()
-    raise ValueError(f"the method {method!r} is not supported; available: {', '.join(METHODS)}")
+    hint = f"available: {', '.join(METHODS)}"
+    if isinstance(method, str) and method.startswith("/"):
+        hint = f"write the method first, as in Route('GET', {method!r}), or Route.get({method!r})"
+    raise ValueError(f"the method {method!r} is not supported; {hint}")

@@ -1,0 +1,1 @@
+"""The check of declarations: attributes of classes that nothing reads."""

@@ -1,0 +1,135 @@
+"""The check of components: names that are near misses, and methods without `async`."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from actionhero.action import Action
+from actionhero.initializer import Initializer
+from actionhero.inputs.near_misses import near_miss
+from actionhero.middleware import Middleware
+from actionhero.requirements import Requirement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+#: How authors keep an attribute of their own.
+ESCAPE: Final = "if it is your own, begin its name with an underscore, or write it in capitals"
+
+
+def check_components(
+    found: Mapping[type, Iterable[type]],
+    initializers: Iterable[Initializer],
+    middleware: Iterable[Middleware],
+    describe: Callable[[object], str],
+) -> list[str]:
+    """Return the errors in the attributes and methods of all components but actions.
+
+    Args:
+        found: The classes of the application package, by their base classes.
+        initializers: All initializers.
+        middleware: The middleware around every call.
+        describe: Returns the class of an object and its plugin, for messages.
+    """
+    errors = check_middleware({type(item) for item in middleware})
+    for initializer in initializers:
+        where = f"initializer {describe(initializer)}"
+        errors += check_component(type(initializer), Initializer, where)
+    for base, components in found.items():
+        # Actions have attributes of plugins, and are checked separately.
+        if base not in {Action, Initializer}:
+            for component in components:
+                name = f"{component.__module__}.{component.__qualname__}"
+                errors += check_component(component, base, f"{base.__name__} {name}")
+    return errors
+
+
+def check_middleware(types: Iterable[type]) -> list[str]:
+    """Return the errors in the attributes and methods of classes of middleware."""
+    errors = []
+    for type_ in types:
+        base = Requirement if issubclass(type_, Requirement) else Middleware
+        if issubclass(type_, base):
+            where = f"middleware {type_.__module__}.{type_.__qualname__}"
+            errors += check_component(type_, base, where)
+    return errors
+
+
+def check_component(component: type, base: type, where: str) -> list[str]:
+    """Return the errors in the attributes and methods of a class whose base has fixed names.
+
+    Args:
+        component: The class, such as that of a middleware.
+        base: Its base class, whose public names are known.
+        where: The component, for messages.
+    """
+    known = sorted(public_names(base))
+    return [
+        fault
+        for _, name, value in own_attributes(component, base)
+        if (fault := _component_fault(base, name, value, where, known)) is not None
+    ]
+
+
+def _component_fault(
+    base: type, name: str, value: Any, where: str, known: Collection[str]
+) -> str | None:
+    if name in known:
+        return None if _is_awaitable(value, base, name) else _not_async(where, name)
+    match = near_miss(name, known)
+    return None if match is None else misspelled(where, name, match)
+
+
+def _is_awaitable(value: Any, base: type, name: str) -> bool:
+    """Return whether the result of a method can be awaited, if that of the base class can."""
+    if not inspect.isfunction(value) or not inspect.iscoroutinefunction(getattr(base, name, None)):
+        return True
+    # A decorator, or a function that returns a coroutine of another one and is annotated so.
+    is_declared = "Awaitable" in (hint := str(value.__annotations__.get("return"))) or (
+        "Coroutine" in hint
+    )
+    return inspect.iscoroutinefunction(value) or is_declared or hasattr(value, "__wrapped__")
+
+
+def _not_async(where: str, name: str) -> str:
+    return (
+        f"{where} has 'def {name}', which is awaited; write 'async def {name}', or annotate it to "
+        "return an Awaitable"
+    )
+
+
+def misspelled(where: str, name: str, match: str) -> str:
+    """Return the message about a name that differs from a known one by one typing error."""
+    return (
+        f"{where} has the attribute {name!r}, which nothing reads; did you mean {match!r}? "
+        f"{ESCAPE[0].upper()}{ESCAPE[1:]}"
+    )
+
+
+def public_names(base: type) -> set[str]:
+    """Return the public names that a base class and its bases define."""
+    names = (
+        name for class_ in base.__mro__[:-1] for name in (*vars(class_), *annotated_names(class_))
+    )
+    return {name for name in names if not name.startswith("_")}
+
+
+def own_attributes(type_: type, base: type) -> Iterator[tuple[type, str, Any]]:
+    """Yield the public attributes of a class and of its bases that are not those of `base`."""
+    for class_ in type_.__mro__:
+        if class_ in base.__mro__:
+            continue
+        for name, value in vars(class_).items():
+            if not name.startswith("_") and not name.isupper():
+                yield class_, name, value
+
+
+def annotated_names(class_: type) -> set[str]:
+    """Return the names that a class annotates."""
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format, get_annotations  # noqa: PLC0415 - new in Python 3.14
+
+        return set(get_annotations(class_, format=Format.FORWARDREF))
+    return set(inspect.get_annotations(class_))

@@ -1,0 +1,39 @@
+"""The faults of `run` itself: a function that is not asynchronous, or has another name."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+from actionhero.inputs.near_misses import near_miss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: The names of `run` in other frameworks.
+_SYNONYMS = ("__call__", "call", "execute", "get", "handle", "handler", "main", "perform", "post")
+
+
+def run_fault(action: type) -> str | None:
+    """Return the fault of the method `run` of an action; `None` if there is none."""
+    run = inspect.getattr_static(action, "run", None)
+    if isinstance(run, staticmethod | classmethod):
+        return f"has run as a {type(run).__name__}; write 'async def run(self, …)'"
+    if inspect.iscoroutinefunction(run) or inspect.isasyncgenfunction(run):
+        return None
+    if inspect.isfunction(run):
+        return (
+            "has 'def run'; write 'async def run', and call blocking code by "
+            "'await asyncio.to_thread(…)'"
+        )
+    written = "write async def run(self, inputs, call)"
+    if run is None and (name := _misnamed(vars(action))):
+        written = f"rename {name!r}, or {written}"
+    return f"has no 'async def run'; {written}"
+
+
+def _misnamed(names: Iterable[str]) -> str | None:
+    for name in names:
+        if name in _SYNONYMS or near_miss(name, ("run",)):
+            return name
+    return None

@@ -1,0 +1,70 @@
+"""Advice about errors of modules of the application that cannot be imported."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+import types
+from typing import TYPE_CHECKING, Final
+
+from actionhero.inputs.undefined_names import advice, undefined_name
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+_MISSING: Final = re.compile(r"cannot import name '(\w+)'")
+
+
+def import_advice(error: BaseException) -> str | None:
+    """Return the remedy for an error while a module is imported; `None` if it is not known."""
+    frame = _last_frame(error)
+    if frame is None:
+        return None
+    if isinstance(error, AttributeError):
+        return _hidden_module(error, frame)
+    if isinstance(error, NameError) and (name := undefined_name(error)):
+        remedy = advice(name, (*frame.f_locals, *frame.f_globals))
+        return remedy or f"define or import {name!r} before this line"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        top = error.name.partition(".")[0]
+        return f"install {top!r} in this environment, or fix the import"
+    if isinstance(error, ImportError):
+        return _import_advice(error)
+    if getattr(error, "code", None) == "model-field-missing-annotation":
+        return "write its type, as in 'name: str = …'"
+    return None
+
+
+def _last_frame(error: BaseException) -> FrameType | None:
+    traceback = error.__traceback__
+    if traceback is None:
+        return None
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback.tb_frame
+
+
+def _import_advice(error: ImportError) -> str | None:
+    """Return the remedy if a module does not have an imported name."""
+    if "circular import" in str(error):
+        return (
+            "move what both modules need to a third one, or the import into the function that "
+            "needs it"
+        )
+    match = _MISSING.match(str(error))
+    module = sys.modules.get(error.name or "")
+    near = match and difflib.get_close_matches(match[1], dir(module), n=1)
+    return f"did you mean {near[0]!r}?" if near else None
+
+
+def _hidden_module(error: AttributeError, frame: FrameType) -> str | None:
+    """Return the remedy if an attribute of a class hides a module: `web = "GET /"`."""
+    for name, value in frame.f_locals.items():
+        if value is error.obj and isinstance(frame.f_globals.get(name), types.ModuleType):
+            module = frame.f_globals[name].__name__
+            return (
+                f"in the class, {name!r} is its attribute, which hides the module; import what you "
+                f"need, as in 'from {module} import {error.name}'"
+            )
+    return None
