@@ -178,9 +178,8 @@ SETTINGS: list[Mistake] = [
         """,
         "application 'guestbook' cannot be imported: after guestbook: ImportError: "
         "cannot import name 'TITLE' from partially initialized module 'guestbook' "
-        "(most likely due to a circular import) (guestbook/pages.py:1); move what "
-        "both modules need to a third one, or the import into the function that "
-        "needs it",
+        "(most likely due to a circular import) (guestbook/pages.py:1); move the "
+        "shared names to a third module, or the import into the function",
         files={"guestbook/pages.py": "from . import TITLE\n"},
     ),
     Mistake(

@@ -199,8 +199,8 @@ SIGNATURES: list[Mistake] = [
         """,
         "application 'guestbook' cannot be imported: after guestbook: "
         "AttributeError: 'str' object has no attribute 'Response' (guestbook.py); "
-        "in the class, 'web' is its attribute, which hides the module; import what "
-        "you need, as in 'from aiohttp.web import Response'",
+        "in the class, 'web' is its attribute, which hides the module; import the "
+        "name, as in 'from aiohttp.web import Response'",
     ),
     Mistake(
         "an action with arguments",

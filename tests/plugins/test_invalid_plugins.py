@@ -104,8 +104,8 @@ HOOKS = "from __future__ import annotations\nfrom actionhero import hookimpl\n\n
     [
         pytest.param(
             "@hookimpl\ndef actionhero_actoins(): ...\n",
-            "implements the unknown hook 'actionhero_actoins' (PATH:4); available: "
-            "actionhero_actions, actionhero_audit_sinks, ",
+            "implements the unknown hook 'actionhero_actoins' (PATH:4); did you mean "
+            "'actionhero_actions'? Fix the name, ",
             id="unknown hook",
         ),
         pytest.param(

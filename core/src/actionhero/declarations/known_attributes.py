@@ -44,7 +44,7 @@ PROTECTIONS: Final = {
 
 _ROUTE: Final = "for a route, write web = 'GET /path'"
 _TASK: Final = "for a schedule or a queue, write task = {…}"
-#: What an action takes, as in other frameworks; it would get none of them.
+#: The remedy for a declaration of inputs as in other frameworks; it would have no effect.
 INPUTS: Final = "inputs are declared by the parameters of run, as in run(self, name: str)"
 
 #: Attributes of other frameworks, with their replacements.

@@ -48,10 +48,7 @@ def _last_frame(error: BaseException) -> FrameType | None:
 def _import_advice(error: ImportError) -> str | None:
     """Return the remedy if a module does not have an imported name."""
     if "circular import" in str(error):
-        return (
-            "move what both modules need to a third one, or the import into the function that "
-            "needs it"
-        )
+        return "move the shared names to a third module, or the import into the function"
     match = _MISSING.match(str(error))
     module = sys.modules.get(error.name or "")
     near = match and difflib.get_close_matches(match[1], dir(module), n=1)
@@ -64,7 +61,7 @@ def _hidden_module(error: AttributeError, frame: FrameType) -> str | None:
         if value is error.obj and isinstance(frame.f_globals.get(name), types.ModuleType):
             module = frame.f_globals[name].__name__
             return (
-                f"in the class, {name!r} is its attribute, which hides the module; import what you "
-                f"need, as in 'from {module} import {error.name}'"
+                f"in the class, {name!r} is its attribute, which hides the module; import the "
+                f"name, as in 'from {module} import {error.name}'"
             )
     return None
