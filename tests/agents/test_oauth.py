@@ -17,8 +17,9 @@ from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 
-from actionhero import Action, Call, Inputs, RunMode, Scope, SignedIn, hookimpl
+from actionhero import Action, Call, Inputs, RunMode, Scope, Secret, SignedIn, hookimpl
 from actionhero.testing import free_port, running_app
+from actionhero_mcp import Tool
 from actionhero_mcp import plugin as mcp_plugin
 from actionhero_oauth import AuthorizationServer
 from actionhero_oauth import plugin as oauth_plugin
@@ -91,12 +92,29 @@ class Ask(Action):
         return f"Hello, {answer.value.name}" if answer.value else answer.action
 
 
+class RenameInputs(Inputs):
+    """The inputs of `rename`."""
+
+    name: str
+    password: Secret[str]
+
+
+class Rename(Action):
+    """Rename the user."""
+
+    name = "rename"
+    mcp = Tool(secrets=True)
+
+    async def run(self, inputs: RenameInputs) -> str:
+        return inputs.name
+
+
 class Application:
     """A plugin with the actions."""
 
     @hookimpl
     def actionhero_actions(self) -> list[type[Action]]:
-        return [SignIn, Me, Write, Ask]
+        return [SignIn, Me, Write, Ask, Rename]
 
 
 class Site(NamedTuple):
@@ -267,7 +285,7 @@ async def test_the_sdk_signs_in_steps_up_refreshes_and_is_revoked(site: Site) ->
 
     async with ada.agent() as client:
         assert [tool.name for tool in (await client.list_tools()).tools] == [
-            "ask", "me", "message-write"
+            "ask", "me", "message-write", "rename"
         ]  # fmt: skip
         me = await client.call_tool("me", {})
         assert me.structured_content == {"user": "ada", "scopes": ["mcp"]}

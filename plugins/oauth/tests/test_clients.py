@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from plugins.oauth.tests.conftest import REDIRECT_URI, hop
 
 from actionhero_oauth import client_documents
-from actionhero_oauth.client_documents import LIMIT_BYTES, ClientDocuments, is_global
+from actionhero_oauth.client_documents import LIMIT_BYTES, ClientDocuments
 from actionhero_oauth.errors import OAuthError
+from actionhero_oauth.public_addresses import is_global
 from actionhero_oauth.redirects import is_registered, redirect_problem
 
 if TYPE_CHECKING:

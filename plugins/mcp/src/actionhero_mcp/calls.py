@@ -80,7 +80,7 @@ class Calls:
             offered.action, payload, request, connection
         )
         if not offered.is_read_only:
-            self._execution.record(offered, outcome, connection, request_id)
+            self._execution.record(offered, arguments, outcome, connection, request_id)
         questions = self._questions(request, connection, (offered.name, arguments), outcome)
         if questions is not None:
             return questions

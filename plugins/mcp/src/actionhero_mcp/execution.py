@@ -10,6 +10,7 @@ from actionhero_mcp.challenges import challenge_of
 from actionhero_mcp.connection import MissingCapability
 from actionhero_mcp.jsonrpc import RpcError
 from actionhero_mcp.progress import ProgressReporter
+from actionhero_mcp.refusals import is_recorded
 from actionhero_mcp.revisions import MISSING_CAPABILITY
 
 if TYPE_CHECKING:
@@ -84,12 +85,31 @@ class Execution:
             raise challenge
 
     def record(
-        self, offered: OfferedTool, outcome: Outcome, connection: McpConnection, request_id: str
+        self,
+        offered: OfferedTool,
+        arguments: dict[str, Any],
+        outcome: Outcome,
+        connection: McpConnection,
+        request_id: str,
     ) -> None:
-        """Record the call of a tool that may change something in the audit log."""
+        """Record the call of a tool that may change something in the audit log.
+
+        A call that was refused is there already.
+        """
         peer, error = connection.peer, outcome.error
-        details = {"tool": offered.name, "client": f"{peer.name} {peer.version}".strip()}
+        secret_names = offered.action.inputs.sensitive_names
+        details: dict[str, Any] = {
+            "tool": offered.name,
+            "client": f"{peer.name} {peer.version}".strip(),
+            "scopes": sorted((connection.principal or ANONYMOUS).scopes or ()),
+            "inputs": {
+                name: "[redacted]" if name in secret_names else value
+                for name, value in arguments.items()
+            },
+        }
         if error is not None:
+            if is_recorded(error):
+                return
             details["error"] = error.type.value
         self._audit.record(
             "mcp.tool",

@@ -13,6 +13,7 @@ from actionhero_mcp.input_requests import caller_of
 from actionhero_mcp.jsonrpc import RpcError
 from actionhero_mcp.limits import CallerLimits
 from actionhero_mcp.origins import OriginCheck, is_loopback
+from actionhero_mcp.refusals import Refusals
 from actionhero_mcp.revisions import INTERNAL_ERROR, INVALID_REQUEST
 from actionhero_mcp.settings import McpSettings
 from actionhero_web import MediaType, TrustedProxies, WebSettings, media_type_of, remote_address
@@ -98,6 +99,8 @@ class Gate:
         self._is_legacy = settings.legacy
         self._limits = CallerLimits(settings.max_concurrent_calls)
         self._proxies = TrustedProxies(web_settings.trusted_proxies)
+        #: Records refused requests.
+        self.refusals = Refusals(app)
 
     def headers(self, request: web.Request) -> dict[str, str]:
         """Return the headers of every response to a request."""
@@ -122,6 +125,7 @@ class Gate:
             Refused: It is refused.
         """
         if (reason := self._origins.refusal(request)) is not None:
+            self.refusals.record_from(self._address(request), None, reason, 403)
             raise _refused(403, reason)
         if request.method == "OPTIONS":
             raise _refused(204, "", _preflight_headers())
@@ -145,6 +149,10 @@ class Gate:
         request_id = client.request_id or new_identifier()
         return Admitted(self._limits, key, principal, client.address, request_id)
 
+    def _address(self, request: web.Request) -> str | None:
+        client = self._proxies.client(remote_address(request), request.scheme, request.headers)
+        return client.address
+
     def _enter(self, request: web.Request, address: str | None) -> str:
         """Count a request, and return the key of its caller."""
         authorization = request.headers.get("Authorization")
@@ -158,6 +166,7 @@ class Gate:
         retry_seconds = self._limits.enter(key, per_minute)
         if retry_seconds is not None:
             retry = (("Retry-After", f"{retry_seconds:.0f}"),)
+            self.refusals.record_from(address, None, "Too many requests", 429)
             raise _refused(429, "Too many requests", retry)
         return key
 
@@ -181,6 +190,7 @@ class Gate:
         except TypedError as error:
             raise _refused(503, error.message, (("Retry-After", "1"),)) from error
         if principal is None and self._auth == "required":
+            self.refusals.record_from(address, None, "Sign-in required", 401)
             raise self._unauthorized("Sign-in required", {})
         return principal
 

@@ -109,6 +109,7 @@ class McpEndpoint:
         try:
             peer = self._peers.peer_of(message, request.headers, admitted.caller)
         except RpcError as error:
+            self._record_foreign_session(error, admitted)
             return _error_response(error, headers, id)
         if message.id is None:
             await self._service.notify(message, peer, admitted.caller)
@@ -181,7 +182,15 @@ class McpEndpoint:
         try:
             return await self._sessions.respond(request, admitted, headers)
         except RpcError as error:
+            self._record_foreign_session(error, admitted)
             return _error_response(error, headers, None)
+
+    def _record_foreign_session(self, error: RpcError, admitted: Admitted) -> None:
+        """Record a session that is forged, expired, or of another caller."""
+        if error.status in {403, 404}:
+            self._gate.refusals.record_from(
+                admitted.remote, admitted.principal, error.message, error.status
+            )
 
     def _challenged(self, error: RpcError, connection: McpConnection) -> RpcError:
         """Return an error with the header that tells which credentials are needed."""

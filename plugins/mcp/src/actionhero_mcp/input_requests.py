@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_mcp.jsonrpc import RpcError
+from actionhero_mcp.refusals import Refusals
 from actionhero_mcp.revisions import INVALID_PARAMS
 from actionhero_mcp.signing import digest, signer_for
 
@@ -33,6 +34,7 @@ class InputRequests:
     def __init__(self, app: Application, settings: McpSettings, fields: ResultFields) -> None:
         self._app = app
         self._fields = fields
+        self._refusals = Refusals(app)
         self._ttl_seconds = settings.answer_timeout.total_seconds()
 
     def restore(self, request: Request, connection: McpConnection, target: Any) -> None:
@@ -58,6 +60,7 @@ class InputRequests:
         if "requestState" in params:
             state = signer_for(self._app).verify(PURPOSE, params["requestState"])
             if state is None or state.get("for") != _binding(request, connection, target):
+                self._refusals.record(connection, "requestState is not valid", status=400)
                 raise RpcError(INVALID_PARAMS, "Invalid params: requestState is not valid")
             connection.answers.update(state.get("answers", {}))
         connection.answers.update(responses)

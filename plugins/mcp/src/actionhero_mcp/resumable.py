@@ -36,7 +36,7 @@ def event_bytes(name: str, number: int, message: bytes) -> bytes:
 
 
 class NumberedSink(HttpSink):
-    """A stream of notifications, which tells a client that returns from one that is new."""
+    """A stream of notifications, whose events have numbers."""
 
     _number = 1
 

@@ -8,6 +8,7 @@ from actionhero import ErrorType, NotFound, Outcome, TypedError
 from actionhero.transport import INTERNAL_ERROR, dumps, loads
 from actionhero_mcp.input_requests import caller_of
 from actionhero_mcp.jsonrpc import RpcError
+from actionhero_mcp.refusals import Refusals
 from actionhero_mcp.results import tool_error, tool_result
 from actionhero_mcp.revisions import INTERNAL_ERROR as INTERNAL_CODE
 from actionhero_mcp.revisions import INVALID_PARAMS, MISSING_CAPABILITY, TASKS
@@ -43,6 +44,7 @@ class TaskRequests:
         self._app = app
         self._catalog = catalog
         self._fields = fields
+        self._refusals = Refusals(app)
 
     @property
     def available(self) -> bool:
@@ -107,6 +109,7 @@ class TaskRequests:
         task_id = request.params.get("taskId")
         value = signer_for(self._app).verify(_PURPOSE, task_id) if self.available else None
         if value is None or value["caller"] != caller_of(connection):
+            self._refusals.record(connection, "The task is unknown", status=400)
             raise RpcError(INVALID_PARAMS, "Invalid params: the task is unknown")
         try:
             job = await self._tasks.job(value["job"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from actionhero import NotFound, TypedError
 from actionhero_mcp.input_requests import caller_of
 from actionhero_mcp.jsonrpc import RpcError
+from actionhero_mcp.refusals import Refusals
 from actionhero_mcp.results import not_found
 from actionhero_mcp.revisions import INTERNAL_ERROR
 from actionhero_mcp.settings import McpSettings
@@ -47,6 +48,7 @@ class Watchers:
         caller = caller_of(connection) or f"address:{connection.remote}"
         if list(self._watchers.values()).count(caller) >= self._limit:
             message = f"Too many streams (max {self._limit})"
+            Refusals(self._app).record(connection, message, status=429)
             raise RpcError(INTERNAL_ERROR, message, status=429, headers=(("Retry-After", "1"),))
         watcher = ResourceWatcher(connection, meta)
         self._watchers[watcher] = caller

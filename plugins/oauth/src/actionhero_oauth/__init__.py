@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from actionhero_oauth.authorization_server import AuthorizationServer as AuthorizationServer
     from actionhero_oauth.clients import Client as Client
     from actionhero_oauth.clients import ClientKind as ClientKind
-    from actionhero_oauth.grants import Grant as Grant
+    from actionhero_oauth.grant import Grant as Grant
     from actionhero_oauth.pages import PageTemplate as PageTemplate
     from actionhero_oauth.resources import ProtectedResource as ProtectedResource
     from actionhero_oauth.settings import OAuthSettings as OAuthSettings
@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         ".authorization_server": ["AuthorizationServer"],
         ".clients": ["Client", "ClientKind"],
-        ".grants": ["Grant"],
+        ".grant": ["Grant"],
         ".pages": ["PageTemplate"],
         ".resources": ["ProtectedResource"],
         ".settings": ["OAuthSettings"],

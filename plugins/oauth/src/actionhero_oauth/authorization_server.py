@@ -9,11 +9,10 @@ from urllib.parse import urlsplit
 
 from actionhero import AuditLog, Forbidden
 from actionhero.settings import AppSettings
-from actionhero_oauth.authorization_requests import AuthorizationRequests, CodeReused
+from actionhero_oauth.authorization_requests import AuthorizationRequests
 from actionhero_oauth.client_documents import ClientDocuments
 from actionhero_oauth.client_registry import ClientRegistry
-from actionhero_oauth.errors import OAuthError
-from actionhero_oauth.grants import Grants, RefreshTokenReused
+from actionhero_oauth.grants import Grants
 from actionhero_oauth.redirects import redirect_problem
 from actionhero_oauth.resources import ProtectedResource, Resources
 from actionhero_oauth.settings import OAuthSettings
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_oauth.authorization_requests import AuthorizationRequest
     from actionhero_oauth.clients import Client
-    from actionhero_oauth.grants import Grant
+    from actionhero_oauth.grant import Grant
 
 #: The path of the endpoints.
 BASE_PATH: Final = "/oauth"
@@ -111,48 +110,6 @@ class AuthorizationServer:
         expires = issued + self.settings.access_ttl.total_seconds()
         return (grant, expires) if expires > time.time() else None
 
-    async def exchange_code(self, client: Client, code: str, **sent: str) -> Grant:
-        """Return the grant that a code becomes (RFC 6749 §4.1.3, RFC 7636 §4.5).
-
-        Args:
-            client: The client.
-            code: The code.
-            sent: `redirect_uri`, `code_verifier` and `resource` of the request; empty if absent.
-
-        Raises:
-            OAuthError: The code is not valid for this request.
-        """
-        try:
-            found = await self.requests.redeem(code)
-        except CodeReused as error:
-            # Not one that the first use has yet to make: that one sees this use.
-            await self.grants.revoke(error.grant_id, is_noted=False)
-            self.audit("oauth.code", "failure", client=client.id, grant_id=error.grant_id)
-            raise
-        request = found.request
-        if request.client_id != client.id:
-            raise OAuthError("invalid_grant", "the code was issued to another client")
-        redirect_uri = sent["redirect_uri"]
-        if redirect_uri != request.redirect_uri and (redirect_uri or request.has_redirect_uri):
-            raise OAuthError("invalid_grant", "redirect_uri differs from the authorization request")
-        if not self.tokens.is_challenge(sent["code_verifier"], request.challenge):
-            raise OAuthError("invalid_grant", "code_verifier does not match the code_challenge")
-        self._check_resource(sent["resource"], request.resource)
-        grant = await self.grants.create(
-            found.user,
-            client.id,
-            found.client_name,
-            request.redirect_host,
-            frozenset(found.scopes),
-            request.resource,
-            found.grant_id,
-        )
-        if await self.requests.is_reused(code):
-            await self.grants.revoke(grant.id)
-        await self.clients.mark_used(client)
-        self.audit("credential_creation", grant=grant)
-        return grant
-
     async def issue_code(
         self, request: AuthorizationRequest, user: Any, client: Client, scopes: frozenset[str]
     ) -> str:
@@ -162,30 +119,6 @@ class AuthorizationServer:
         return await self.requests.issue_code(
             request, user, client.name, tuple(sorted(scopes)), grant_id
         )
-
-    async def refresh(self, client: Client, token: str, *, resource: str, scope: str) -> Grant:
-        """Return a grant with new tokens (RFC 6749 §6).
-
-        Raises:
-            OAuthError: The refresh token is not valid for this request.
-        """
-        parsed = self.tokens.parse(token)
-        grant = None
-        if parsed is not None and parsed.kind == "refresh":
-            grant = await self.grants.find(parsed.grant_id)
-        if parsed is None or grant is None or grant.client_id != client.id:
-            raise OAuthError("invalid_grant", "the refresh token is unknown, or was revoked")
-        self._check_resource(resource, grant.resource)
-        if scope and not frozenset(scope.split()) <= grant.scopes:
-            raise OAuthError("invalid_scope", "scope has more than the grant")
-        try:
-            grant = await self.grants.rotate(grant, parsed.generation)
-        except RefreshTokenReused:
-            self.audit("oauth.refresh", "failure", grant)
-            raise
-        self.audit("oauth.refresh", grant=grant)
-        await self.clients.mark_used(client)
-        return grant
 
     async def revoke_token(self, client: Client, token: str) -> Grant | None:
         """End the grant of a token of a client, and return it; `None` if there is none."""
@@ -232,10 +165,6 @@ class AuthorizationServer:
         if scopes and not left:
             raise Forbidden("You may not grant any of the requested permissions")
         return left
-
-    def _check_resource(self, sent: str, granted: str) -> None:
-        if sent and self.resources.find(sent) != granted:
-            raise OAuthError("invalid_target", "resource differs from the authorization request")
 
 
 def authorization_server_for(app: Application) -> AuthorizationServer:

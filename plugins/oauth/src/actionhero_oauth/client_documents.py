@@ -7,18 +7,22 @@ resolved here, and the connection goes to the checked address: never to this mac
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
-import socket
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from actionhero import MalformedRequest
 from actionhero.transport import loads
 from actionhero_oauth.clients import Client, ClientKind, display_name
 from actionhero_oauth.errors import OAuthError
+from actionhero_oauth.public_addresses import (
+    is_address,
+    is_global,
+    public_resolver,
+    public_session,
+)
 from actionhero_oauth.redirects import redirect_problem
 
 if TYPE_CHECKING:
@@ -37,8 +41,6 @@ _MIN_AGE, _MAX_AGE, _FAILURE_AGE = 300.0, 86_400.0, 60.0
 MAX_FETCHES: Final = 16
 #: How many documents are cached.
 _CACHE_SIZE: Final = 1000
-#: The addresses of IPv6 that are assigned to the internet (RFC 4291 §2.4).
-_GLOBAL_UNICAST: Final = ipaddress.ip_network("2000::/3")
 _AGE: Final = re.compile(r"(?:^|[\s,])max-age=(\d{1,9})")
 
 
@@ -128,8 +130,8 @@ class ClientDocuments:
     async def _fetch(self, url: str) -> tuple[bytes, float]:
         import aiohttp  # noqa: PLC0415 - only where a client has a document
 
-        resolver = _resolver(self._is_allowed)
-        make = self._make_session or _session
+        resolver = public_resolver(self._is_allowed)
+        make = self._make_session or public_session
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
         async with (
             make(resolver) as session,
@@ -164,7 +166,7 @@ class ClientDocuments:
             return "must be the URL of a document, beginning with https://"
         if port not in (None, 443):
             return "must have no port but 443"
-        if _is_address(parts.hostname):
+        if is_address(parts.hostname):
             return "must have a name as its host, not an address"
         if "@" in parts.netloc or "#" in url:
             return "must have no user and no fragment"
@@ -177,59 +179,6 @@ class ClientDocuments:
 
 class _DocumentError(Exception):
     """A document is not acceptable; the text completes 'the document …'."""
-
-
-def is_global(address: str) -> bool:
-    """Return whether an address is on the public internet."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv4Address):
-        return ip.is_global and not ip.is_multicast
-    if ip.ipv4_mapped is not None:
-        return is_global(str(ip.ipv4_mapped))
-    # Not those that a gateway translates to IPv4 (RFC 6052), or that contain one.
-    is_translated = ip.sixtofour is not None or ip.teredo is not None
-    return ip in _GLOBAL_UNICAST and ip.is_global and not is_translated
-
-
-def _is_address(host: str) -> bool:
-    """Return whether a host is an address, which aiohttp would not pass to the resolver."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _session(resolver: AbstractResolver) -> aiohttp.ClientSession:
-    import aiohttp  # noqa: PLC0415 - only where a client has a document
-
-    connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, limit=4)
-    # Without the proxies and the passwords of the environment.
-    return aiohttp.ClientSession(connector=connector, trust_env=False)
-
-
-def _resolver(is_allowed: Callable[[str], bool]) -> AbstractResolver:
-    from aiohttp.abc import AbstractResolver  # noqa: PLC0415 - only where a client has a document
-    from aiohttp.resolver import ThreadedResolver  # noqa: PLC0415
-
-    class Resolver(AbstractResolver):
-        """Resolves names to allowed addresses only; aiohttp connects to these."""
-
-        def __init__(self) -> None:
-            self._inner = ThreadedResolver()
-
-        async def resolve(
-            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-        ) -> Any:
-            found = await self._inner.resolve(host, port, family)
-            if not all(is_allowed(item["host"]) for item in found):
-                raise OSError("the address is not public")
-            return found
-
-        async def close(self) -> None:
-            await self._inner.close()
-
-    return Resolver()
 
 
 def _client(url: str, body: bytes) -> Client:

@@ -14,7 +14,7 @@ from actionhero_web import check_origin, parse_form
 
 if TYPE_CHECKING:
     from actionhero_oauth.authorization_server import AuthorizationServer
-    from actionhero_oauth.grants import Grant
+    from actionhero_oauth.grant import Grant
     from actionhero_oauth.pages import Pages
 
 

@@ -11,23 +11,19 @@ from aiohttp import web
 
 from actionhero import Connection, Forbidden
 from actionhero.transport import TextPayload, new_identifier
-from actionhero_oauth.clients import ClientKind
+from actionhero_oauth.consent_form import field_of, scope_boxes, warning_of
 from actionhero_oauth.errors import OAuthError
 from actionhero_oauth.pages import Markup
-from actionhero_oauth.redirects import is_loopback, redirect_origin
+from actionhero_oauth.redirects import redirect_origin
 from actionhero_web import check_origin, parse_form
 
 if TYPE_CHECKING:
     from actionhero import Application
-    from actionhero.transport import InputField
     from actionhero_oauth.authorization_requests import AuthorizationRequest
     from actionhero_oauth.authorization_server import AuthorizationServer
     from actionhero_oauth.authorize import Authorize
     from actionhero_oauth.clients import Client
     from actionhero_oauth.pages import Pages
-
-#: Larger than any form of these pages.
-_FORM_LIMIT_BYTES = 64 * 1024
 
 
 class Consent:
@@ -111,13 +107,8 @@ class Consent:
         if await self._is_remembered(found, client, user, scopes):
             return await self._allow(id, found, client, user, scopes)
         texts = self._server.settings.scopes
-        boxes = "".join(
-            f'<label class="choice"><input type="checkbox" name="scope" checked '
-            f'value="{html.escape(scope)}">'
-            f"<span>{html.escape(texts.get(scope, scope))}</span></label>\n"
-            for scope in found.scopes
-            if scope in scopes
-        )
+        names = [scope for scope in found.scopes if scope in scopes]
+        boxes = scope_boxes({name: texts.get(name, name) for name in names})
         vouched = f" {client.host} vouches for it." if client.host else ""
         values = {
             "client": client.name,
@@ -127,7 +118,7 @@ class Consent:
             "scopes": Markup(boxes),
             "redirect_host": found.redirect_host,
             "vouched": vouched,
-            "warning": Markup(_warning(found, client)),
+            "warning": Markup(warning_of(found, client)),
         }
         return self._pages.render(
             "consent",
@@ -140,7 +131,7 @@ class Consent:
         self, id: str, client: Client, session_id: str, problem: str = "", status: int = 200
     ) -> web.Response:
         action = self._app.actions.find(self._server.settings.sign_in)
-        fields = "".join(_field(item) for item in action.inputs.fields if item.source is None)
+        fields = "".join(field_of(item) for item in action.inputs.fields if item.source is None)
         alert = f'<p class="problem" role="alert">{html.escape(problem)}</p>' if problem else ""
         values = {
             "client": client.name,
@@ -247,23 +238,3 @@ def _session_id(session: aiohttp_session.Session) -> str:
 
 def _is_form(request: web.Request) -> bool:
     return request.content_type == "application/x-www-form-urlencoded"
-
-
-def _field(item: InputField) -> str:
-    name, kind = html.escape(item.name), "password" if item.secret else "text"
-    label = html.escape((item.description or item.name).rstrip("."))
-    required = " required" if item.required else ""
-    hint = "current-password" if item.secret else "username"
-    return (
-        f'<p class="field"><label for="{name}">{label}</label>'
-        f'<input id="{name}" name="{name}" type="{kind}" autocomplete="{hint}"{required}></p>\n'
-    )
-
-
-def _warning(found: AuthorizationRequest, client: Client) -> str:
-    reasons = []
-    if client.kind is ClientKind.REGISTERED:
-        reasons.append("This application has named itself; nothing confirms its name.")
-    if is_loopback(found.redirect_uri):
-        reasons.append("It runs on this computer. Allow it only if you have just started it.")
-    return f'<p class="warning">{" ".join(reasons)}</p>' if reasons else ""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from contextlib import aclosing
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from actionhero.transport import dumps, loads
+from actionhero.transport import dumps
 from actionhero_oauth.errors import OAuthError
+from actionhero_oauth.grant import Grant, grant_of
 from actionhero_oauth.tokens import new_grant_id
 from actionhero_redis import NOW_MS, Script
 
@@ -73,38 +73,6 @@ _PENDING_TTL_MS: Final = 300_000
 _PAGE: Final = 1000
 
 
-class Grant(NamedTuple):
-    """The access of a client to the account of a user."""
-
-    #: Its identifier, which is not secret.
-    id: str
-    #: The user, as a JSON value.
-    user: Any
-    client_id: str
-    client_name: str
-    #: The host of the redirect URI.
-    redirect_host: str
-    scopes: frozenset[str]
-    #: The URL of the resource that its tokens are for.
-    resource: str
-    created: datetime
-    #: The number of the current tokens.
-    generation: int
-    #: When the current tokens were issued, in seconds since the epoch.
-    rotated: float
-    #: When the tokens before them were issued.
-    previous: float
-
-    def issued(self, generation: int) -> float | None:
-        """Return when the tokens of a generation were issued, in seconds since the epoch.
-
-        `None` for those that are replaced for longer than one generation.
-        """
-        if generation == self.generation:
-            return self.rotated
-        return self.previous if generation == self.generation - 1 else None
-
-
 class Grants:
     """The grants of all users.
 
@@ -158,7 +126,7 @@ class Grants:
         stored = await self._clients().run_script(_CREATE, (self._key(id),), (self._ttl_ms, *pairs))
         if not stored:
             raise OAuthError("invalid_grant", "the grant was revoked")
-        return _grant(id, stored)
+        return grant_of(id, stored)
 
     async def announce(self, id: str, user: Any) -> None:
         """Note the grant of a code, so that `revoke_user` ends it before it begins."""
@@ -168,7 +136,7 @@ class Grants:
         """Return a grant; `None` if it was revoked, or has expired."""
         stored = await self._clients().execute("HGETALL", self._key(id), idempotent=True)
         # The note of a revoked one has one field.
-        return _grant(id, stored) if len(stored) > 2 else None
+        return grant_of(id, stored) if len(stored) > 2 else None
 
     async def rotate(self, grant: Grant, generation: int) -> Grant:
         """Replace the tokens of a grant, and return it.
@@ -189,7 +157,7 @@ class Grants:
                 "invalid_grant", "the refresh token was used before; the grant is revoked"
             )
         await self._index(grant.id, grant.user, self._ttl_ms)
-        return _grant(grant.id, stored)
+        return grant_of(grant.id, stored)
 
     async def revoke(self, id: str, *, is_noted: bool = True) -> bool:
         """End a grant: its tokens are refused by every process within a second.
@@ -272,21 +240,3 @@ class Grants:
 
 class RefreshTokenReused(OAuthError):
     """A refresh token was used after its successor, so one of them is in the wrong hands."""
-
-
-def _grant(id: str, stored: list[bytes]) -> Grant:
-    names = (name.decode() for name in stored[::2])
-    fields = dict(zip(names, stored[1::2], strict=True))
-    return Grant(
-        id=id,
-        user=loads(fields["user"]),
-        client_id=fields["client"].decode(),
-        client_name=fields["name"].decode(),
-        redirect_host=fields["host"].decode(),
-        scopes=frozenset(fields["scopes"].decode().split()),
-        resource=fields["resource"].decode(),
-        created=datetime.fromtimestamp(int(fields["created"]) / 1000, UTC),
-        generation=int(fields["generation"]),
-        rotated=int(fields["rotated"]) / 1000,
-        previous=int(fields["previous"]) / 1000,
-    )

@@ -43,6 +43,10 @@ class Registration:
         except RateLimited as error:
             document = {"error": "temporarily_unavailable", "error_description": error.message}
             status = 429
+            self._server.audit(
+                "oauth.registration", "failure", reason=error.message,
+                address=self._server.address(request),
+            )  # fmt: skip
             headers["Retry-After"] = str(error.retry_after_seconds)
         return web.Response(
             body=dumps(document), status=status, content_type="application/json", headers=headers

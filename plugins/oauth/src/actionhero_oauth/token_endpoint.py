@@ -13,6 +13,7 @@ from aiohttp import web
 from actionhero.transport import dumps
 from actionhero_oauth.errors import OAuthError
 from actionhero_oauth.public_headers import PUBLIC_HEADERS
+from actionhero_oauth.token_exchange import TokenExchange
 from actionhero_web import MediaType, media_type_of, parse_form
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from actionhero_oauth.authorization_server import AuthorizationServer
     from actionhero_oauth.clients import Client
-    from actionhero_oauth.grants import Grant
+    from actionhero_oauth.grant import Grant
 
 #: The parameters that a request may have; each appears once (RFC 6749 §3.2).
 _NAMES: Final = (
@@ -38,6 +39,7 @@ class TokenEndpoint:
 
     def __init__(self, server: AuthorizationServer) -> None:
         self._server = server
+        self._exchange = TokenExchange(server)
 
     async def token(self, request: web.Request) -> web.Response:
         """Return new tokens (RFC 6749 §4.1.3, §6)."""
@@ -64,7 +66,13 @@ class TokenEndpoint:
             client = await self._authenticate(request, sent)
             return _json(await handle(client, sent))
         except OAuthError as error:
-            headers = {"WWW-Authenticate": "Basic"} if error.status == 401 else {}
+            headers = {}
+            if error.status == 401:
+                self._server.audit(
+                    "oauth.client", "failure", reason=error.description,
+                    address=self._server.address(request),
+                )  # fmt: skip
+                headers = {"WWW-Authenticate": "Basic"}
             return _json(error.document, error.status, headers)
 
     async def _authenticate(self, request: web.Request, sent: dict[str, str]) -> Client:
@@ -90,11 +98,11 @@ class TokenEndpoint:
     async def _issue(self, client: Client, sent: dict[str, str]) -> dict[str, Any]:
         if sent["grant_type"] == "authorization_code":
             names = ("redirect_uri", "code_verifier", "resource")
-            grant = await self._server.exchange_code(
+            grant = await self._exchange.exchange_code(
                 client, sent["code"], **{name: sent[name] for name in names}
             )
         elif sent["grant_type"] == "refresh_token":
-            grant = await self._server.refresh(
+            grant = await self._exchange.refresh(
                 client, sent["refresh_token"], resource=sent["resource"], scope=sent["scope"]
             )
         else:
