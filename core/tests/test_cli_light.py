@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -76,3 +77,26 @@ def test_a_call_imports_no_server(tmp_path: Path) -> None:
 
     assert "pydantic" in imported
     assert not imported & {"aiohttp", "rich", "uvloop", "yarl"}
+
+
+@pytest.mark.platform("linux")
+def test_sigterm_during_the_imports_exits_with_143(tmp_path: Path) -> None:
+    """Click is imported with the handler; the default would end the process by the signal."""
+    process = subprocess.Popen(
+        # It prints each module after its import.
+        [sys.executable, "-u", "-X", "importtime", "-m", "actionhero", "doctor"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    with process.stderr:
+        for line in process.stderr:
+            if line.rpartition("|")[2].strip().startswith("click"):
+                break
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+
+    assert process.wait(30) == 143

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from actionhero.cli.group import CommandGroup as CommandGroup
     from actionhero.cli.group import LazyCommand as LazyCommand
     from actionhero.cli.group import SettingOption as SettingOption
-    from actionhero.cli.group import main as main
     from actionhero.cli.input_options import InputDescription as InputDescription
     from actionhero.cli.input_options import InputKind as InputKind
     from actionhero.cli.input_options import default_text as default_text
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from actionhero.cli.output import write_json as write_json
     from actionhero.cli.output import write_rows as write_rows
     from actionhero.cli.output import write_value as write_value
+    from actionhero.cli.program import main as main
     from actionhero.cli.standard_streams import reserve_stdout as reserve_stdout
     from actionhero.cli.start import announce as announce
     from actionhero.cli.user_type import UserType as UserType
@@ -54,7 +54,6 @@ __getattr__, __dir__, __all__ = lazy_names(
             "CommandGroup",
             "LazyCommand",
             "SettingOption",
-            "main",
         ],
         ".input_options": ["InputDescription", "InputKind", "default_text", "described_options"],
         ".operations": ["audited"],
@@ -74,6 +73,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "write_rows",
             "write_value",
         ],
+        ".program": ["main"],
         ".standard_streams": ["reserve_stdout"],
         ".start": ["announce"],
         ".user_type": ["UserType"],

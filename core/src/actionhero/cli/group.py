@@ -1,4 +1,4 @@
-"""The `actionhero` command group, and the `main` function of the program.
+"""The `actionhero` command group.
 
 `--version` and `--help` import click, this module and the `plugin.py` modules only. Each command is
 imported when it runs.
@@ -16,7 +16,6 @@ import click
 from actionhero.cli.misplaced_options import error_of_place
 from actionhero.cli.standard_streams import open_closed_streams, reserve_stdout
 from actionhero.plugins import VERSION
-from actionhero.process.signal_handlers import exit_on_sigterm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -369,9 +368,8 @@ for _name, _target, _help in (
     group.add_command(LazyCommand(_name, _target, _help))
 
 
-def main() -> None:
+def run() -> None:
     """Run the command line, and exit: with 78 for invalid settings or plugins."""
-    exit_on_sigterm()
     from actionhero.errors import BootError  # noqa: PLC0415
 
     open_closed_streams()
