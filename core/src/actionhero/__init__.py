@@ -77,6 +77,8 @@ if TYPE_CHECKING:
     from actionhero.middleware import Middleware as Middleware
     from actionhero.middleware import RequestHeader as RequestHeader
     from actionhero.outputs.encoded import Encoded as Encoded
+    from actionhero.pipeline.exception_reports import ExceptionReport as ExceptionReport
+    from actionhero.pipeline.exception_reports import ExceptionReporter as ExceptionReporter
     from actionhero.pipeline.observation import Observer as Observer
     from actionhero.plugins.hookspecs import hookimpl as hookimpl
     from actionhero.plugins.hookspecs import hookspec as hookspec
@@ -146,6 +148,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".instruments": ["Instrument"],
         ".middleware": ["Middleware", "RequestHeader"],
         ".outputs.encoded": ["Encoded"],
+        ".pipeline.exception_reports": ["ExceptionReport", "ExceptionReporter"],
         ".pipeline.observation": ["Observer"],
         ".plugins.hookspecs": ["hookimpl", "hookspec"],
         ".requirements": ["Permission", "Requirement", "Scope", "SignedIn"],

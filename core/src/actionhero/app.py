@@ -19,6 +19,7 @@ from actionhero.initializer import Initializer, Resources, sort_initializers
 from actionhero.lifecycle import DrainState, Lifecycle
 from actionhero.middleware import Middleware
 from actionhero.pipeline import Pipeline
+from actionhero.pipeline.exception_reports import ExceptionReporter, ExceptionReports
 from actionhero.pipeline.observation import Observer
 from actionhero.plugins.discovery import (
     CORE,
@@ -294,6 +295,7 @@ class App:
             audit=self.audit,
             show_tracebacks=self.get(ErrorsSettings).shows_tracebacks(self.environment),
             keep_tracebacks=self.environment != "production",
+            reports=self._exception_reports(),
         )
         self._check_requirements()
         self.problems.extend(
@@ -314,6 +316,14 @@ class App:
             self.servers = [server for server in servers if self.mode in server.modes]
         grace = self.get(ProcessSettings).shutdown_timeout.total_seconds()
         self.lifecycle = Lifecycle(self, self.initializers, self.servers, grace)
+
+    def _exception_reports(self) -> ExceptionReports | None:
+        if not self.plugins.implementers("actionhero_exception_reporters"):
+            return None
+        collected = self.plugins.collect(
+            "actionhero_exception_reporters", ExceptionReporter, app=self
+        )
+        return ExceptionReports([item for _, item in collected], self.settings.secrets)
 
     def _collect_initializers(self) -> list[Initializer]:
         collected = self.plugins.collect("actionhero_initializers", Initializer, app=self)

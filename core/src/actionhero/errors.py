@@ -53,6 +53,29 @@ class ErrorType(StrEnum):
     MEDIA_TYPE = "CONNECTION_MEDIA_TYPE"
     SERVICE_UNAVAILABLE = "CONNECTION_SERVICE_UNAVAILABLE"
 
+    @property
+    def is_server_error(self) -> bool:
+        """Whether it is an error of the server, and not of the client: over HTTP, 5xx."""
+        return self in _SERVER_ERRORS
+
+
+_SERVER_ERRORS: Final = frozenset(
+    {
+        ErrorType.SERVER_INITIALIZATION,
+        ErrorType.SERVER_START,
+        ErrorType.SERVER_STOP,
+        ErrorType.CONFIG_ERROR,
+        ErrorType.INITIALIZER_VALIDATION,
+        ErrorType.ACTION_VALIDATION,
+        ErrorType.TASK_VALIDATION,
+        ErrorType.SERVER_VALIDATION,
+        ErrorType.SERVER_ERROR,
+        ErrorType.ACTION_RUN,
+        ErrorType.TASK_DEFINITION,
+        ErrorType.SERVICE_UNAVAILABLE,
+    }
+)
+
 
 class Absent:
     """The type of `ABSENT`."""

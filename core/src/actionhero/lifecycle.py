@@ -111,6 +111,7 @@ class Lifecycle:
         self.phase = Phase.STOPPED
         for name, failure in failures:
             logger.error("%s failed to stop: %s", name, failure, exc_info=failure)
+            self._app.pipeline.report_exception(failure, f"{name} failed to stop")
         return failures
 
     async def _run(self, method: str, kind: str, part: Initializer | Server) -> None:
@@ -118,6 +119,9 @@ class Lifecycle:
         try:
             await getattr(part, method)(self._app)
         except BaseException as error:
+            if not isinstance(error, _PROCESS_ENDS):
+                operation = f"{self._describe(kind, part)} failed to {method}"
+                self._app.pipeline.report_exception(error, operation)
             await self._stop()
             # So are errors that name their remedy.
             if isinstance(error, BootError | _PROCESS_ENDS):

@@ -64,6 +64,11 @@ class Scrubber:
         """Return a scrubber of the inputs with a name in `secret_names`, at any depth."""
         return cls(_secrets(inputs, secret_names, 0)) if secret_names else _EMPTY
 
+    @staticmethod
+    def secrets_of(inputs: Any, secret_names: frozenset[str]) -> list[Any]:
+        """Return the inputs with a name in `secret_names`, at any depth."""
+        return list(_secrets(inputs, secret_names, 0)) if secret_names else []
+
     def scrub(self, text: str) -> str:
         """Return `text` with every secret replaced by `REDACTED`."""
         if not any(run in text for run in self._runs):

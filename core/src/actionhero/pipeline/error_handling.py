@@ -22,6 +22,7 @@ from actionhero.inputs.problems import FIXED_MESSAGES
 from actionhero.inputs.scrubber import Scrubber
 from actionhero.logs import request_id as current_request_id
 from actionhero.outputs import OutputMismatch
+from actionhero.pipeline.exception_reports import ExceptionReports
 
 if TYPE_CHECKING:
     from actionhero.action import RegisteredAction
@@ -50,6 +51,7 @@ class ErrorHandler:
         show_tracebacks: Whether outcomes contain the traceback of their error, as text.
         keep_tracebacks: Whether errors keep their traceback, for tests that raise them again.
         result_types: Exceptions that are results.
+        reports: Passes unexpected exceptions to reporters.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class ErrorHandler:
         show_tracebacks: bool,
         keep_tracebacks: bool,
         result_types: tuple[type[Exception], ...] = (),
+        reports: ExceptionReports | None = None,
     ) -> None:
         self.show_tracebacks = show_tracebacks
+        self.reports = ExceptionReports() if reports is None else reports
         self._result_types = result_types
         self._keep_tracebacks = keep_tracebacks
         self._translations: dict[type[Exception], Translation] = {
@@ -105,8 +109,10 @@ class ErrorHandler:
                     return Outcome(error=error, cancelled=True)
                 # The call itself was not cancelled, but something that `run` awaited.
             if isinstance(error, TypedError) and call.inputs is None:
+                if error.type.is_server_error:
+                    self._report(error, error, call, payload)
                 return self.reject(error, action, payload)
-            return self.handle(error, action, payload, call.inputs)
+            return self.handle(error, call, payload)
         except Exception:
             # For example a translation, or the `__str__` of the author's error.
             logger.exception("the error of action %r cannot be handled", action.name)
@@ -131,18 +137,16 @@ class ErrorHandler:
         error.__traceback__ = error.__context__ = None
         return Outcome(error=error)
 
-    def handle(
-        self, error: BaseException, action: RegisteredAction, payload: Payload, inputs: Any
-    ) -> Outcome:
+    def handle(self, error: BaseException, call: Call, payload: Payload) -> Outcome:
         """Return the outcome of a call that raised `error`, and log unexpected errors.
 
         Args:
             error: The error.
-            action: The action.
+            call: The call. Validators may have changed a secret, for example to lower case: both
+                forms are removed from all texts.
             payload: The inputs before validation.
-            inputs: The validated inputs. Validators may have changed a secret, for example to
-                lower case: both forms are removed from all texts.
         """
+        action, inputs = call.action, call.inputs
         secrets = action.inputs.secret_names
         scrubber = _scrubber(secrets, payload, inputs)
         # Before the traceback is formatted: a translation may remove values from the error's text.
@@ -166,11 +170,14 @@ class ErrorHandler:
                 exc_info=error,
                 extra={"scrubber": scrubber},
             )
+            self._report(error, typed, call, payload)
         else:
             if typed is not error:
                 logger.warning(
                     "action %r failed: %s", action.name, error, extra={"scrubber": scrubber}
                 )
+            if typed.type.is_server_error:
+                self._report(error, typed, call, payload)
             if secrets:
                 _clean(typed, scrubber, secrets)
         if not self._keep_tracebacks:
@@ -185,6 +192,8 @@ class ErrorHandler:
         if typed is None:
             logger.error("%s failed: %s", operation, error, exc_info=error)
             typed = TypedError(INTERNAL_ERROR)
+        if typed.type.is_server_error:
+            self.reports.report(error, operation, public=typed)
         return Outcome(error=typed, stack=self._stack(error))
 
     def handle_encoding_error(self, error: BaseException, name: str) -> Outcome:
@@ -195,7 +204,18 @@ class ErrorHandler:
             logger.warning("the result of action %r cannot be encoded: %s", name, error)
             return Outcome(error=error)
         logger.error("the result of action %r cannot be encoded: %s", name, error, exc_info=error)
-        return Outcome(error=TypedError(INTERNAL_ERROR), stack=self._stack(error))
+        typed = TypedError(INTERNAL_ERROR)
+        self.reports.report(error, f"the result of action {name!r}", public=typed)
+        return Outcome(error=typed, stack=self._stack(error))
+
+    def _report(
+        self, error: BaseException, public: TypedError, call: Call, payload: Payload
+    ) -> None:
+        if self.reports:
+            operation = f"action {call.action.name!r}"
+            self.reports.report(
+                error, operation, call=call, preview=payload.preview(), public=public
+            )
 
     def _stack(self, error: BaseException) -> str | None:
         return "".join(traceback.format_exception(error)) if self.show_tracebacks else None

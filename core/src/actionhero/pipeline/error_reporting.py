@@ -9,6 +9,7 @@ from actionhero.pipeline.error_handling import ErrorHandler
 if TYPE_CHECKING:
     from actionhero.call import Outcome
     from actionhero.pipeline.error_handling import Translation
+    from actionhero.pipeline.exception_reports import ExceptionReports
 
 
 class ErrorReporting:
@@ -18,6 +19,7 @@ class ErrorReporting:
         show_tracebacks: Whether outcomes contain the traceback of their error, as text.
         keep_tracebacks: Whether errors keep their traceback, for tests that raise them again.
         result_types: Exceptions that are results.
+        reports: Passes unexpected exceptions to reporters.
     """
 
     def __init__(
@@ -26,11 +28,37 @@ class ErrorReporting:
         show_tracebacks: bool,
         keep_tracebacks: bool,
         result_types: tuple[type[Exception], ...] = (),
+        reports: ExceptionReports | None = None,
     ) -> None:
         self._errors = ErrorHandler(
             show_tracebacks=show_tracebacks,
             keep_tracebacks=keep_tracebacks,
             result_types=result_types,
+            reports=reports,
+        )
+
+    def report_exception(
+        self,
+        exception: BaseException,
+        operation: str,
+        *,
+        action: str = "",
+        transport: str = "",
+        request_id: str | None = None,
+    ) -> None:
+        """Report an unexpected exception to the reporters, unless it was reported already.
+
+        For initializers, servers and transports, whose exceptions the pipeline does not see.
+
+        Args:
+            exception: The exception.
+            operation: What failed, such as `the reply to 'ada'`.
+            action: The action, if it was not called.
+            transport: The transport of the call that failed.
+            request_id: The request id of that call.
+        """
+        self._errors.reports.report(
+            exception, operation, action=action, transport=transport, request_id=request_id
         )
 
     def error_outcome(self, operation: str, error: BaseException) -> Outcome:

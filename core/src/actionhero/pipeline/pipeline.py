@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from actionhero.inputs.payloads import Payload
     from actionhero.logs import CallLog
     from actionhero.middleware import Middleware
+    from actionhero.pipeline.exception_reports import ExceptionReports
     from actionhero.pipeline.observation import Observer
     from actionhero.streams import Sink
     from actionhero.timeouts import CallTimeout, PendingCall
@@ -65,6 +66,7 @@ class Pipeline(Identification, ErrorReporting):
         call_log: The log with one line per call.
         show_tracebacks: Whether outcomes contain the traceback of their error, as text.
         keep_tracebacks: Whether errors keep their traceback, for tests that raise them again.
+        reports: Passes unexpected exceptions to reporters.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Pipeline(Identification, ErrorReporting):
         call_log: CallLog | None = None,
         show_tracebacks: bool = False,
         keep_tracebacks: bool = True,
+        reports: ExceptionReports | None = None,
     ) -> None:
         self.actions = actions
         responses = tuple(response_types)
@@ -99,6 +102,7 @@ class Pipeline(Identification, ErrorReporting):
             show_tracebacks=show_tracebacks,
             keep_tracebacks=keep_tracebacks,
             result_types=tuple(type_ for type_ in responses if issubclass(type_, Exception)),
+            reports=reports,
         )
         self.call_log = call_log
         self._resources = resources

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actionhero.connection import SessionStore
     from actionhero.instruments import Instrument
     from actionhero.middleware import Middleware
+    from actionhero.pipeline.exception_reports import ExceptionReporter
     from actionhero.pipeline.observation import Observer
 
 
@@ -151,6 +152,32 @@ def actionhero_instruments(app: Application) -> Sequence[Instrument] | None:
                     read=lambda: [({}, len(mails))],
                 )
             ]
+        ```
+    """
+
+
+@hookspec
+def actionhero_exception_reporters(app: Application) -> Sequence[ExceptionReporter] | None:
+    """Reporters of unexpected exceptions, for services that collect errors.
+
+    Called once, while the application is loaded. An exception is unexpected if its client receives
+    a 5xx, or if it has no client: a dead job, or an initializer that does not start. Errors of
+    clients are not reported.
+
+    Args:
+        app: The application; `app.get` returns settings.
+
+    Returns:
+        Reporters.
+
+    Order:
+        The order of registration, the application last.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_exception_reporters(app):
+            return [SentryReporter()]
         ```
     """
 

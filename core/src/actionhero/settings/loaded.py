@@ -109,6 +109,19 @@ class LoadedSettings:
             for key, field in type(section).model_fields.items()
         ]
 
+    def secrets(self) -> list[Any]:
+        """Return the values that are secret, to remove them from texts."""
+        return [
+            value
+            for section in self
+            for key in type(section).model_fields
+            if (value := getattr(section, key)) is not None
+            and (
+                key in secret_fields(type(section))
+                or (isinstance(value, str) and is_sensitive(key))
+            )
+        ]
+
     def _origin(self, section: Settings, key: str) -> str:
         values = self._contributions.get((section.section, key), ())
         return " + ".join(str(value.origin) for value in values) or "default"

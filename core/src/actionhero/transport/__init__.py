@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from actionhero.pipeline.error_handling import INTERNAL_ERROR as INTERNAL_ERROR
     from actionhero.pipeline.error_handling import ErrorHandler as ErrorHandler
     from actionhero.pipeline.error_handling import ends_task as ends_task
+    from actionhero.pipeline.exception_reports import report_exception as report_exception
     from actionhero.process import EXIT_SOFTWARE as EXIT_SOFTWARE
     from actionhero.process import STOP_SIGNALS as STOP_SIGNALS
     from actionhero.process import StopSignals as StopSignals
@@ -98,6 +99,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".write_batch": ["WriteBatch"],
         "actionhero.action": ["RegisteredAction"],
         "actionhero.pipeline.error_handling": ["ErrorHandler", "INTERNAL_ERROR", "ends_task"],
+        "actionhero.pipeline.exception_reports": ["report_exception"],
         "actionhero.call": ["WithInputs", "WithoutInputs"],
         "actionhero.connection": ["IDEMPOTENCY_KEY", "TRACE_FIELDS"],
         "actionhero.errors": ["ABSENT"],

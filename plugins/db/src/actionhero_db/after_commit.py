@@ -7,7 +7,7 @@ import inspect
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero.transport import ends_task
+from actionhero.transport import ends_task, report_exception
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -108,3 +108,4 @@ async def run_callback(callback: Callable[[], Any]) -> None:
             raise
         # One that is not an `Exception` would drop the other callbacks, too.
         logger.exception("after_commit callback %r failed", callback)
+        report_exception(error, "a callback after a commit")

@@ -196,6 +196,8 @@ def _create_error_response(handler: RequestHandler) -> Callable[..., Any]:
                 "the response to %s failed: %s", request.remote, exc, exc_info=exc,
                 extra={"request_id": request_id},
             )  # fmt: skip
+            if exc is not None:
+                handler.report_exception(exc, request_id)
         return handler.failure_response(request, request_id, error)
 
     return error_response

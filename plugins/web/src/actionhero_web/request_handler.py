@@ -244,6 +244,12 @@ class RequestHandler:
         outcome = self._pipeline.error_outcome(f"{request.method} {request.path}", error)
         return await self.writer.write(context, self.encoder.encode_error(context, outcome))
 
+    def report_exception(self, error: BaseException, request_id: str) -> None:
+        """Report an unexpected exception of the server itself."""
+        self._pipeline.report_exception(
+            error, "the response to a request", transport="web", request_id=request_id
+        )
+
     async def method_not_allowed_response(self, request: web.BaseRequest, allow: str) -> Response:
         """Return the response to a request for a path without a native route for its method."""
         error, header = self._method_not_allowed(request, allow)

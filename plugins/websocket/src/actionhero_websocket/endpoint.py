@@ -58,6 +58,7 @@ class EndpointSocket(Socket):
         request: The request of the handshake.
         window_bits: The negotiated compression window, as a base-two logarithm; 0: none.
         endpoint: The endpoint.
+        report: Reports an unexpected exception of the endpoint.
     """
 
     __slots__ = (
@@ -69,6 +70,7 @@ class EndpointSocket(Socket):
         "_rate",
         "_received",
         "_receiving_rate",
+        "_report",
         "_task",
     )
 
@@ -79,9 +81,11 @@ class EndpointSocket(Socket):
         endpoint: Endpoint,
         *,
         window_bits: int = 0,
+        report: Callable[[BaseException, str], None] = lambda *_: None,
     ) -> None:
         super().__init__(sockets, request, window_bits=window_bits)
         self._endpoint = endpoint
+        self._report = report
         limit = endpoint.messages_per_second
         if limit is None:
             limit = sockets.settings.messages_per_second
@@ -195,6 +199,7 @@ class EndpointSocket(Socket):
             if ends_task(error):
                 raise
             logger.exception("endpoint %r failed: %s", self.request.path, error)
+            self._report(error, f"endpoint {self.request.path!r}")
             code, reason = frames.INTERNAL_ERROR, "Internal error"
         else:
             code, reason = frames.NORMAL, ""

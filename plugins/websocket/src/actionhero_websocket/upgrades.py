@@ -108,7 +108,11 @@ class EndpointUpgrade(_SocketUpgrade):
         """Negotiate the handshake, and return the headers and the socket."""
         headers, window_bits = self._negotiate(request)
         socket = EndpointSocket(
-            self._registry.sockets, request, self._endpoint, window_bits=window_bits
+            self._registry.sockets,
+            request,
+            self._endpoint,
+            window_bits=window_bits,
+            report=self._registry.pipeline.report_exception,
         )
         return headers, socket
 

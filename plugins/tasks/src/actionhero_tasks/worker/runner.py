@@ -158,7 +158,7 @@ class JobRunner:
             # The action cancelled itself.
             cancelled = ServiceUnavailable("The call was cancelled")
             outcome = Outcome(error=cancelled)
-        return self._settle(claim, outcome, policy)
+        return self._settle(claim, outcome, policy, request_id)
 
     def fail(self, claim: Claim, error: BaseException) -> Settlement:
         """Return the settlement of a job that failed outside of its call."""
@@ -168,7 +168,7 @@ class JobRunner:
         return settlement
 
     def _settle(
-        self, claim: Claim, outcome: Outcome, policy: _JobPolicy
+        self, claim: Claim, outcome: Outcome, policy: _JobPolicy, request_id: str | None = None
     ) -> tuple[Settlement, Outcome]:
         if outcome.error is None:
             try:
@@ -191,8 +191,20 @@ class JobRunner:
                 claim.action,
                 outcome.error.message,
             )
+            self._report(claim, outcome.error, request_id)
         return settlement, outcome
 
     def _dead_letter(self, claim: Claim, error: TypedError) -> Settlement:
         logger.error("job %s is dead-lettered: %s", claim.id, error.message)
+        self._report(claim, error)
         return Settlement(claim.id, claim.token, SettlementKind.DEAD, error=encode_error(error))
+
+    def _report(self, claim: Claim, error: TypedError, request_id: str | None = None) -> None:
+        """Report the error of a dead job, which has no client. That of its call is reported."""
+        self._pipeline.report_exception(
+            error,
+            f"job {claim.id} of {claim.action!r}",
+            action=claim.action,
+            transport="task",
+            request_id=request_id,
+        )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import get_current_span
 
 from actionhero import Observer
-from actionhero_telemetry.otel.server_errors import SERVER_ERRORS
 from actionhero_telemetry.otel.spans import SpanKind
 from actionhero_telemetry.otel.transport_span import TransportSpan, transport_span
 
@@ -64,7 +63,7 @@ class CallSpans(Observer):
                     "OK" if error is None else str(error.type.value)
                 )
             mark.span.set_attributes(attributes)
-            if error is not None and error.type in SERVER_ERRORS and not outcome.cancelled:
+            if error is not None and error.type.is_server_error and not outcome.cancelled:
                 mark.set_error(str(error.type.value))
         mark.end()
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.trace import Link, get_current_span
 
 from actionhero_telemetry.otel.propagation import EMPTY
-from actionhero_telemetry.otel.server_errors import SERVER_ERRORS
 from actionhero_telemetry.otel.spans import SpanKind
 from actionhero_telemetry.otel.transport_span import TransportSpan
 
@@ -121,7 +120,7 @@ class JobSpans:
             error = mark.error
             if settlement is not None and settlement.kind == "dead":
                 scope.set_error(DEAD if error is None else str(error.type.value))
-            elif error is not None and settlement is not None and error.type in SERVER_ERRORS:
+            elif error is not None and settlement is not None and error.type.is_server_error:
                 scope.set_error(str(error.type.value))
         mark.end()
 
