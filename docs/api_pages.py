@@ -74,6 +74,8 @@ API: dict[str, tuple[str, ...]] = {
         "ActionAttribute",
         "App",
         "Application",
+        "ExceptionReport",
+        "ExceptionReporter",
         "Initializer",
         "Instrument",
         "Observer",
