@@ -21,11 +21,10 @@ def actionhero_settings() -> list[type[Settings]]:
 
 @hookimpl
 def actionhero_initializers(app: Application) -> list[Initializer]:
-    from actionhero_telemetry.initializer import MetricsInitializer
+    from actionhero_telemetry.initializer import metrics_of
     from actionhero_telemetry.tracing import tracing_of
 
-    tracing = tracing_of(app)
-    return [MetricsInitializer()] if tracing is None else [MetricsInitializer(), tracing]
+    return [item for item in (metrics_of(app), tracing_of(app)) if item is not None]
 
 
 @hookimpl
@@ -38,27 +37,47 @@ def actionhero_validate(app: Application) -> list[str]:
 
 @hookimpl
 def actionhero_observers(app: Application) -> list[Observer]:
+    from actionhero_telemetry.initializer import metrics_of
     from actionhero_telemetry.tracing import tracing_of
 
-    tracing = tracing_of(app)
-    if tracing is None:
-        return []
-    from actionhero_telemetry.otel.call_spans import CallSpans
+    observers: list[Observer] = []
+    if (metrics := metrics_of(app)) is not None:
+        observers.append(metrics.calls)
+    if (tracing := tracing_of(app)) is not None:
+        from actionhero_telemetry.otel.call_spans import CallSpans
 
-    return [CallSpans(tracing.spans)]
+        observers.append(CallSpans(tracing.spans))
+    return observers
 
 
 @hookimpl(optionalhook=True)
 def actionhero_web_observers(app: Application, clients: Any) -> list[Any]:
+    from actionhero_telemetry.initializer import metrics_of
     from actionhero_telemetry.tracing import tracing_of
 
-    tracing = tracing_of(app)
-    if tracing is None:
-        return []
-    from actionhero_telemetry.otel.http_spans import HttpSpans
+    observers: list[Any] = []
+    if (metrics := metrics_of(app)) is not None:
+        metrics.requests.clients = clients
+        observers.append(metrics.requests)
+    if (tracing := tracing_of(app)) is not None:
+        from actionhero_telemetry.otel.http_spans import HttpSpans
 
-    secret_names = {name for action in app.actions for name in action.inputs.sensitive_names}
-    return [HttpSpans(tracing.spans, clients, frozenset(secret_names))]
+        secret_names = {name for action in app.actions for name in action.inputs.sensitive_names}
+        observers.append(HttpSpans(tracing.spans, clients, frozenset(secret_names)))
+    return observers
+
+
+@hookimpl(optionalhook=True)
+def actionhero_web_routes(app: Application) -> list[Any]:
+    from actionhero_telemetry.initializer import metrics_of
+    from actionhero_telemetry.settings import TelemetrySettings
+
+    metrics, path = metrics_of(app), app.get(TelemetrySettings).route
+    if metrics is None or not path:
+        return []
+    from actionhero_telemetry.web_route import metrics_routes
+
+    return metrics_routes(path, lambda: metrics.endpoint)
 
 
 @hookimpl(optionalhook=True)
@@ -75,14 +94,19 @@ def actionhero_tasks_carriers(app: Application) -> list[Callable[[], Mapping[str
 
 @hookimpl(optionalhook=True)
 def actionhero_tasks_observers(app: Application) -> list[Any]:
+    from actionhero_telemetry.initializer import metrics_of
     from actionhero_telemetry.tracing import tracing_of
 
-    tracing = tracing_of(app)
-    if tracing is None:
-        return []
-    from actionhero_telemetry.otel.job_spans import JobSpans
+    observers: list[Any] = []
+    if metrics_of(app) is not None:
+        from actionhero_telemetry.job_observer import JobMetrics
 
-    return [JobSpans(tracing.spans, continues=tracing.settings.job_parent)]
+        observers.append(JobMetrics())
+    if (tracing := tracing_of(app)) is not None:
+        from actionhero_telemetry.otel.job_spans import JobSpans
+
+        observers.append(JobSpans(tracing.spans, continues=tracing.settings.job_parent))
+    return observers
 
 
 @hookimpl(optionalhook=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actionhero_telemetry.address import is_loopback, parse_address
+from actionhero_telemetry.metrics import declaration_errors, declared_metrics
 from actionhero_telemetry.settings import TelemetrySettings
 
 if TYPE_CHECKING:
@@ -14,9 +15,12 @@ _REMEDY = "set ACTIONHERO_TELEMETRY__USERNAME and ACTIONHERO_TELEMETRY__PASSWORD
 
 
 def validate_metrics(app: Application) -> list[str]:
-    """Return the errors in the settings of metrics."""
+    """Return the errors in the settings of metrics, and in the declarations of metrics."""
+    # Its metrics are those with which others may clash.
+    from actionhero_telemetry import builtin_metrics  # noqa: F401
+
     settings = app.get(TelemetrySettings)
-    problems = []
+    problems = declaration_errors(declared_metrics())
     has_credentials = settings.username is not None and settings.password is not None
     if (settings.username is None) != (settings.password is None):
         missing = "username" if settings.username is None else "password"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from aiohttp import web
 
@@ -23,10 +23,12 @@ logger = logging.getLogger("actionhero.observers")
 ROUTE: Final = web.RequestKey("actionhero_route", str)
 
 
-class WebObserver:
+@runtime_checkable
+class WebObserver(Protocol):
     """Observes the requests of a server, added by the hook `actionhero_web_observers`.
 
-    Its methods are called on the event loop, in the context of the request, and must not block.
+    Any object with these methods is one, so a plugin does not have to import this package. They are
+    called on the event loop, in the context of the request, and must not block.
     Their exceptions are logged once for each class, and change nothing. Requests that cannot be
     parsed are not observed.
     """

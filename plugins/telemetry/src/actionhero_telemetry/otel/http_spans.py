@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_telemetry.otel.spans import SpanKind
 from actionhero_telemetry.otel.transport_span import TransportSpan
-from actionhero_web import WebObserver
 
 if TYPE_CHECKING:
     from aiohttp.web import BaseRequest
@@ -23,8 +22,8 @@ _MAX_LENGTH: Final = 512
 _PARAMETER: Final = re.compile(r"\{([^}:]+)")
 
 
-class HttpSpans(WebObserver):
-    """Begins a span for each request.
+class HttpSpans:
+    """Begins a span for each request; see `WebObserver` of `actionhero-web`.
 
     Args:
         spans: Begins spans.

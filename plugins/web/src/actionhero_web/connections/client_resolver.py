@@ -38,6 +38,10 @@ class ClientResolver:
         """Return the client of a request."""
         return self._proxies.client(remote_address(request), request.scheme, request.headers)
 
+    def scheme(self, request: web.BaseRequest) -> str:
+        """Return the scheme of the client of a request: `http` or `https`."""
+        return request.scheme if self._is_direct else self.client(request).scheme
+
     def request_id(self, request: web.BaseRequest) -> str:
         """Return the identifier of a request, from a trusted proxy or newly created."""
         if self._is_direct:

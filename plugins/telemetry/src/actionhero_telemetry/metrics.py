@@ -1,0 +1,252 @@
+"""`Counter`, `Histogram` and `Gauge`: the metrics of an application, declared in its modules."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from typing import TYPE_CHECKING, Any, Final
+
+from actionhero import BootError
+from actionhero_telemetry.names import exposed_name, name_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+#: The longest value of a label.
+LABEL_LENGTH: Final = 128
+#: The value of all labels of the series beyond the limit.
+OTHER: Final = "_other"
+
+_declared: weakref.WeakSet[Metric] = weakref.WeakSet()
+
+
+class Metric:
+    """The base class of metrics. Until the process has started, nothing is recorded.
+
+    Args:
+        name: The name: lower case, with dots, as `shop.orders`.
+        description: One sentence.
+        labels: The names of the labels. Each needs a small set of values.
+        unit: The unit, such as `s`, `By` (bytes) or `EUR`; empty for a number of things.
+    """
+
+    kind = ""
+
+    def __init__(
+        self, name: str, description: str = "", *, labels: Sequence[str] = (), unit: str = ""
+    ) -> None:
+        self.name = name
+        self.description = description
+        self.labels = tuple(labels)
+        self.unit = unit
+        self.exposed_name = exposed_name(name, unit)
+        #: The place of the declaration, for messages.
+        self.source = _caller()
+        self._series: dict[Any, Any] = {}
+        self._create: Callable[[Metric, tuple[str, ...]], Any] | None = None
+        self._limit = 0
+        self._on_dropped: Callable[[Metric], None] = lambda _: None
+        _declared.add(self)
+
+    def bind(
+        self,
+        create: Callable[[Metric, tuple[str, ...]], Any],
+        limit: int,
+        on_dropped: Callable[[Metric], None],
+    ) -> None:
+        """Begin to record.
+
+        Args:
+            create: Creates the values of a series.
+            limit: The maximum number of series.
+            on_dropped: Called for each value that is recorded in the series beyond the limit.
+        """
+        self._series = {}
+        self._create, self._limit, self._on_dropped = create, limit, on_dropped
+
+    def unbind(self, create: Callable[[Metric, tuple[str, ...]], Any]) -> None:
+        """Stop recording, unless another application has begun to."""
+        if self._create == create:
+            self._create = None
+            self._series = {}
+
+    def series(self, *values: str) -> Any:
+        """Return the values of a series, to record without looking it up; `None` if unbound."""
+        if self._create is None:
+            return None
+        series = self._series.get(values)
+        if series is None:
+            series = self._add_series(values)
+        return series
+
+    def _find(self, labels: Mapping[str, object]) -> Any:
+        if self._create is None:
+            return None
+        try:
+            values = tuple([labels[name] for name in self.labels])
+        except KeyError:
+            values = ()
+        if len(labels) != len(self.labels) or len(values) != len(self.labels):
+            names = ", ".join(self.labels) or "none"
+            raise TypeError(
+                f"the metric {self.name!r} was recorded with the labels "
+                f"{', '.join(labels) or 'none'}; it has {names}"
+            )
+        series = self._series.get(values)
+        return self._add_series(values) if series is None else series
+
+    def _add_series(self, values: tuple[object, ...]) -> Any:
+        texts = tuple([label_text(value) for value in values])
+        series = self._series.get(texts)
+        if series is not None:
+            return series
+        if self.labels and len(self._series) >= self._limit:
+            self._on_dropped(self)
+            texts = (OTHER,) * len(self.labels)
+            series = self._series.get(texts)
+            if series is not None:
+                return series
+        assert self._create is not None  # noqa: S101 - asked by the callers
+        series = self._series[texts] = self._create(self, texts)
+        return series
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+
+class Counter(Metric):
+    """A total, which only increases.
+
+    ```python
+    orders = Counter("shop.orders", "Orders placed.", labels=("country",))
+    orders.add(1, country="de")
+    ```
+    """
+
+    kind = "counter"
+
+    def add(self, amount: float = 1, **labels: object) -> None:
+        """Add an amount.
+
+        Raises:
+            ValueError: The amount is negative.
+            TypeError: The labels are others than those of the declaration.
+        """
+        if amount < 0:
+            raise ValueError(f"the counter {self.name!r} cannot decrease: {amount}")
+        series = self._find(labels)
+        if series is not None:
+            series.add(amount)
+
+
+class Gauge(Metric):
+    """A number that goes up and down, such as a temperature.
+
+    The numbers of several processes are added.
+    """
+
+    kind = "gauge"
+
+    def set(self, value: float, **labels: object) -> None:
+        """Set the number."""
+        series = self._find(labels)
+        if series is not None:
+            series.set(value)
+
+    def add(self, amount: float = 1, **labels: object) -> None:
+        """Add an amount, which may be negative."""
+        series = self._find(labels)
+        if series is not None:
+            series.add(amount)
+
+
+class Histogram(Metric):
+    """The distribution of values, such as durations or sizes.
+
+    ```python
+    amount = Histogram("shop.order.amount", "Costs of orders.", unit="EUR", buckets=(1, 10, 100))
+    amount.record(12.5)
+    ```
+
+    Args:
+        buckets: The upper boundaries of the buckets; `None`: those of `telemetry.buckets`.
+        arguments: Those of `Metric`.
+    """
+
+    kind = "histogram"
+
+    def __init__(
+        self,
+        name: str,
+        description: str = "",
+        *,
+        labels: Sequence[str] = (),
+        unit: str = "",
+        buckets: Sequence[float] | None = None,
+    ) -> None:
+        self.buckets = None if buckets is None else tuple(float(item) for item in buckets)
+        super().__init__(name, description, labels=labels, unit=unit)
+
+    def record(self, value: float, **labels: object) -> None:
+        """Count a value."""
+        series = self._find(labels)
+        if series is not None:
+            series.record(value)
+
+
+def declared_metrics() -> list[Metric]:
+    """Return the metrics that modules have declared, by name."""
+    return sorted(_declared, key=lambda metric: (metric.name, metric.source))
+
+
+def declaration_errors(metrics: Iterable[Metric]) -> list[str]:
+    """Return the errors of declarations: of names, labels, buckets, and between metrics."""
+    errors = []
+    first: dict[str, Metric] = {}
+    for metric in metrics:
+        place = f"metric {metric.name!r} ({metric.source})"
+        if error := name_error(metric.name, metric.labels):
+            errors.append(f"{place} {error}")
+            continue
+        if isinstance(metric, Histogram) and not _are_increasing(metric.buckets):
+            errors.append(f"{place} has the buckets {metric.buckets!r}; they must increase")
+        other = first.setdefault(metric.exposed_name, metric)
+        if other is not metric and not _are_equal(metric, other):
+            errors.append(
+                f"{place} clashes with the {other.kind} {other.name!r} ({other.source}), whose "
+                f"labels are {', '.join(other.labels) or 'none'}; rename one, or use the same kind "
+                "and labels"
+            )
+    return errors
+
+
+def _are_equal(metric: Metric, other: Metric) -> bool:
+    return (metric.name, metric.kind, metric.labels) == (other.name, other.kind, other.labels)
+
+
+def _are_increasing(buckets: Sequence[float] | None) -> bool:
+    return buckets is None or (bool(buckets) and list(buckets) == sorted(set(buckets)))
+
+
+def label_text(value: object) -> str:
+    """Return the value of a label: as text, cut, and without lone surrogates."""
+    text = str(value)[:LABEL_LENGTH]
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _caller() -> str:
+    """Return the file and line that declares a metric."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def check(metrics: Iterable[Metric]) -> None:
+    """Raise for invalid declarations.
+
+    Raises:
+        BootError: The message lists all of them.
+    """
+    if errors := declaration_errors(metrics):
+        raise BootError("\n".join(errors))

@@ -1,0 +1,99 @@
+"""`Recording`: records all metrics of a process, from its start to its stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from actionhero_telemetry.builtin_metrics import series_dropped
+from actionhero_telemetry.metrics import Histogram, check, declared_metrics
+from actionhero_telemetry.processes import claim_slot
+from actionhero_telemetry.values import ValueStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from actionhero_telemetry.metrics import Metric
+
+#: Changed with the format of the files.
+FORMAT: Final = 1
+#: How the gauges of processes are joined, as prometheus-client spells it.
+_GAUGES: Final = {"sum": "gauge_livesum", "max": "gauge_livemax", "min": "gauge_livemin"}
+
+
+class Recording:
+    """The values of the metrics of this process.
+
+    Args:
+        folder: The folder of the values of all processes.
+        buckets: The boundaries of durations.
+        series_limit: The maximum number of series of each metric.
+        version: What the stored series depend on, such as the version of the application.
+
+    Raises:
+        BootError: A metric is invalid, two clash, or the folder cannot be used.
+    """
+
+    def __init__(
+        self, folder: Path, buckets: Sequence[float], series_limit: int, version: str = ""
+    ) -> None:
+        self._buckets = tuple(buckets)
+        self._series_limit = series_limit
+        metrics = declared_metrics()
+        check(metrics)
+        own_buckets = {item.name: item.buckets for item in metrics if isinstance(item, Histogram)}
+        self.slot = claim_slot(folder, [FORMAT, self._buckets, own_buckets, version])
+        self._store = ValueStore(self.slot)
+        self._metrics: list[Metric] = []
+        #: The units of metrics, by their names for Prometheus.
+        self.units: dict[str, str] = {}
+        self.bind(metrics)
+
+    def bind(self, metrics: Iterable[Metric]) -> None:
+        """Begin to record metrics."""
+        for metric in metrics:
+            self._metrics.append(metric)
+            self.units[metric.exposed_name] = metric.unit
+            metric.bind(self._create_series, self._series_limit, self._count_dropped)
+
+    def _create_series(self, metric: Metric, values: tuple[str, ...]) -> Any:
+        name = metric.exposed_name
+        if isinstance(metric, Histogram):
+            return self._store.histogram(
+                name,
+                metric.labels,
+                values,
+                metric.description,
+                self._buckets if metric.buckets is None else metric.buckets,
+            )
+        if metric.kind == "counter":
+            return self.counter(name, metric.labels, values, metric.description)
+        return self.gauge(name, metric.labels, values, metric.description)
+
+    def counter(
+        self, name: str, labels: Sequence[str], values: Sequence[str], description: str
+    ) -> Any:
+        """Return the value of a series of a counter."""
+        return self._store.value("counter", name, f"{name}_total", labels, values, description)
+
+    def gauge(
+        self,
+        name: str,
+        labels: Sequence[str],
+        values: Sequence[str],
+        description: str,
+        aggregation: str = "sum",
+    ) -> Any:
+        """Return the value of a series of a gauge."""
+        return self._store.value(_GAUGES[aggregation], name, name, labels, values, description)
+
+    def _count_dropped(self, metric: Metric) -> None:
+        if metric is not series_dropped:
+            series_dropped.add(1, instrument=metric.name)
+
+    def close(self) -> None:
+        """Stop recording. The totals stay."""
+        for metric in self._metrics:
+            metric.unbind(self._create_series)
+        self._store.close()
+        self.slot.release()

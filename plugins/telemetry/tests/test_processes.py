@@ -1,0 +1,193 @@
+"""Tests of the values of several processes, some of which are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from actionhero import BootError
+from actionhero_telemetry.processes import claim_slot, layout_digest, live_slots, value_files
+from actionhero_telemetry.values import ValueStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: Counts and sets a gauge for each line of its input, and prints its slot.
+PROGRAM = """
+import sys
+from pathlib import Path
+from actionhero_telemetry.processes import claim_slot
+from actionhero_telemetry.values import ValueStore
+
+slot = claim_slot(Path(sys.argv[1]), "layout")
+store = ValueStore(slot)
+counter = store.value("counter", "c", "c_total", [], [], "A counter.")
+gauge = store.value("gauge_livesum", "g", "g", [], [], "A gauge.")
+print(slot.number, flush=True)
+for line in sys.stdin:
+    counter.add(1)
+    gauge.set(1)
+    print("done", flush=True)
+"""
+
+
+class Process:
+    """A process with values."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.slot = int(self.process.stdout.readline())
+
+    def count(self, times: int = 1) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        for _ in range(times):
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
+            assert self.process.stdout.readline() == "done\n"
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[list[Process]]:
+    """Three processes of one folder."""
+    started = [Process(tmp_path) for _ in range(3)]
+    yield started
+    for process in started:
+        process.kill()
+
+
+def read(folder: Path) -> dict[str, float]:
+    """Return all numbers by name."""
+    families = MultiProcessCollector.merge(value_files(folder))
+    return {sample.name: sample.value for family in families for sample in family.samples}
+
+
+def test_a_killed_process_leaves_its_counters_and_not_its_gauges(
+    tmp_path: Path, processes: list[Process]
+) -> None:
+    for process in processes:
+        process.count(2)
+    assert read(tmp_path) == {"c_total": 6, "g": 3}
+
+    processes[1].kill()
+
+    assert read(tmp_path) == {"c_total": 6, "g": 2}
+    processes[1] = Process(tmp_path)
+    assert processes[1].slot == 1
+    assert read(tmp_path) == {"c_total": 6, "g": 2}
+    processes[1].count()
+    assert read(tmp_path) == {"c_total": 7, "g": 3}
+
+
+def test_counters_never_fall_and_files_do_not_accumulate(
+    tmp_path: Path, processes: list[Process]
+) -> None:
+    last = 0.0
+    total = 0
+    for number in range(5):
+        for process in processes:
+            process.count(3)
+        total += 9
+        processes[number % 3].kill()
+        processes[number % 3] = Process(tmp_path)
+        for _ in range(50):
+            counted = read(tmp_path)["c_total"]
+            assert counted >= last
+            last = counted
+
+    assert last == total
+    assert len(list(tmp_path.glob("*.db"))) == 6
+    assert live_slots(tmp_path) == {0, 1, 2}
+
+
+def test_a_forked_process_does_not_change_the_values_of_its_parent(tmp_path: Path) -> None:
+    store = ValueStore(claim_slot(tmp_path, "layout"))
+    counter = store.value("counter", "c", "c_total", [], [], "A counter.")
+    counter.add(1)
+
+    child = os.fork()
+    if child == 0:
+        counter.add(10)
+        os._exit(0)
+    os.waitpid(child, 0)
+    counter.add(1)
+
+    assert read(tmp_path) == {"c_total": 2}
+    store.close()
+
+
+@pytest.mark.parametrize(("layout", "expected"), [("same", {"c_total": 1}), ("other", {})])
+def test_values_of_another_layout_are_discarded(
+    tmp_path: Path, layout: str, expected: dict[str, Any]
+) -> None:
+    slot = claim_slot(tmp_path, "same")
+    store = ValueStore(slot)
+    store.value("counter", "c", "c_total", [], [], "A counter.").add(1)
+    store.close()
+    slot.release()
+
+    second = claim_slot(tmp_path, layout)
+
+    assert second.number == 0
+    assert read(tmp_path) == expected
+    second.release()
+
+
+def test_a_running_process_keeps_the_values_of_another_layout(tmp_path: Path) -> None:
+    first = claim_slot(tmp_path, "one")
+    store = ValueStore(first)
+    store.value("counter", "c", "c_total", [], [], "A counter.").add(1)
+
+    second = claim_slot(tmp_path, "other")
+
+    assert (first.number, second.number) == (0, 1)
+    assert read(tmp_path) == {"c_total": 1}
+    store.close()
+    first.release()
+    second.release()
+
+
+def test_a_damaged_file_is_replaced(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    # More is used than there is.
+    for number in (0, 7):
+        (tmp_path / f"counter_{number}.db").write_bytes(b"\xff\xff\xff\x7f" + bytes(1000))
+    (tmp_path / "layout").write_text(layout_digest("layout"))
+
+    slot = claim_slot(tmp_path, "layout")
+    store = ValueStore(slot)
+    store.value("counter", "c", "c_total", [], [], "A counter.").add(1)
+
+    assert read(tmp_path) == {"c_total": 1}
+    assert caplog.text.count("is damaged") == 2
+    store.close()
+    slot.release()
+
+
+def test_an_unusable_folder_is_a_start_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BootError, match=r"set app.data_dir to a writable folder"):
+        claim_slot(tmp_path / "file", "layout")
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path, processes: list[Process]) -> None:
+    os.kill(processes[2].process.pid, signal.SIGKILL)
+    processes[2].process.wait()
+
+    assert live_slots(tmp_path) == {0, 1}
