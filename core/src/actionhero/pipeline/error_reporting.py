@@ -52,7 +52,7 @@ class ErrorReporting:
 
         Args:
             exception: The exception.
-            operation: What failed, such as `the reply to 'ada'`.
+            operation: The failed operation, such as `the reply to 'ada'`.
             action: The action, if it was not called.
             transport: The transport of the call that failed.
             request_id: The request id of that call.

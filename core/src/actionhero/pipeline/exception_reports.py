@@ -34,7 +34,7 @@ class ExceptionReport:
 
     #: The exception, with its traceback. Its text may contain secrets; see `scrub`.
     exception: BaseException = field(repr=False)
-    #: What failed, such as `action 'order'` or `initializer 'db' … failed to start`.
+    #: The failed operation, such as `action 'order'` or `initializer 'db' … failed to start`.
     operation: str
     #: The action; empty outside of calls.
     action: str = ""
@@ -123,7 +123,7 @@ class ExceptionReports:
 
         Args:
             exception: The exception.
-            operation: What failed.
+            operation: The failed operation.
             call: The call; by default that of the current context, if any.
             preview: The inputs of the call before validation.
             public: The error that the client receives, and that an enclosing call may raise again.
@@ -197,7 +197,7 @@ def report_exception(exception: BaseException, operation: str) -> None:
 
     Args:
         exception: The exception.
-        operation: What failed.
+        operation: The failed operation.
     """
     runner = getattr(current_request_id.source(), "_runner", None)
     if runner is not None:

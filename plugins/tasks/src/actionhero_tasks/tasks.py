@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from datetime import UTC, datetime, timedelta
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from actionhero import NotFound, ServiceUnavailable, Transactions
+from actionhero import NotFound, ServiceUnavailable
 from actionhero.settings import AppSettings
 from actionhero.transport import new_identifier
 from actionhero_tasks.batching import in_batches
 from actionhero_tasks.broker_signals import BrokerSignals
 from actionhero_tasks.encryption import Encryption
 from actionhero_tasks.enqueue_middleware import EnqueueChain
+from actionhero_tasks.enqueuing import Enqueuing
 from actionhero_tasks.envelope import Envelope, UndecodableJob
 from actionhero_tasks.job import JobState
 from actionhero_tasks.job_factory import JobFactory
 from actionhero_tasks.reports import FanOut, Job, JobId, job_of
-from actionhero_tasks.store_client import StoreClient, typed_errors
-from actionhero_tasks.transactional_enqueuer import TransactionalEnqueuer, ids_of
+from actionhero_tasks.store_client import StoreClient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+    from datetime import datetime, timedelta
 
     from actionhero import Action, Application
     from actionhero.transport import RegisteredAction
     from actionhero_tasks.dramatiq.application_broker import ApplicationBroker
     from actionhero_tasks.job import JobRecord, NewJob
-    from actionhero_tasks.job_observer import Enqueued, JobObservers
+    from actionhero_tasks.job_observer import JobObservers
     from actionhero_tasks.stores.job_source import JobSource
     from actionhero_tasks.stores.store import JobStore
+    from actionhero_tasks.transactional_enqueuer import TransactionalEnqueuer
 
 Result = TypeVar("Result")
 
@@ -61,7 +62,6 @@ class Tasks:
         )
         self._jobs = JobFactory(app, self.encryption)
         self._client = StoreClient(app, "tasks", delivers=True)
-        self._enqueuer: TransactionalEnqueuer | None = None
         self.signals = BrokerSignals(
             app,
             lambda: self.store,
@@ -69,7 +69,7 @@ class Tasks:
             self._jobs,
             lambda job: self.enqueuer is not None and self.enqueuer.enqueue_before_commit(job),
         )
-        self._chain = EnqueueChain(app, self.signals)
+        self._enqueuing = Enqueuing(app, self._jobs, self._client, EnqueueChain(app, self.signals))
 
     # -- enqueueing ----------------------------------------------------------------------------
 
@@ -113,7 +113,7 @@ class Tasks:
         def create() -> list[NewJob]:
             return [self._jobs.create(action, inputs, delay, at, queue, priority, key)]
 
-        return (await self._enqueue(action, create, self._store_jobs))[0]
+        return (await self._enqueuing.enqueue(action, create))[0]
 
     async def enqueue_many(
         self,
@@ -129,7 +129,7 @@ class Tasks:
         def create() -> list[NewJob]:
             return self._jobs.create_many(action, inputs, delay, queue, priority)
 
-        return await self._enqueue(action, create, self._store_jobs)
+        return await self._enqueuing.enqueue(action, create)
 
     async def fan_out(
         self,
@@ -172,7 +172,7 @@ class Tasks:
                     jobs = self._jobs.create_many(action, items, queue=queue)
                     return [dataclasses.replace(job, batch=id, key=None) for job in jobs]
 
-                await self._enqueue(action, create, self._store_batch)
+                await self._enqueuing.enqueue_batch(action, create)
         finally:
             # After an error too, so that the fan-out ends when the jobs enqueued so far have.
             await self.use(lambda store: store.close_batch(id))
@@ -190,36 +190,7 @@ class Tasks:
         Raises:
             ServiceUnavailable: The store cannot be reached.
         """
-        # The key shows operators the time of the job; the store deduplicates by name and time.
-        time = datetime.fromtimestamp(fire_ms / 1000, UTC).isoformat()
-
-        def create() -> list[NewJob]:
-            job = self._jobs.create(action.name, None, None, None, None, None, None)
-            return [
-                dataclasses.replace(
-                    job,
-                    schedule=action.name,
-                    key=f"{action.name}@{time}",
-                    deduplication_window_ms=0,
-                )
-            ]
-
-        async def store(jobs: list[NewJob]) -> Enqueued:
-            [job] = await self._chain.before(jobs)
-            is_new = await self.use(
-                lambda store: store.enqueue_scheduled(action.name, fire_ms, job, overlap=overlap)
-            )
-            if not is_new:
-                return [], []
-            await self._chain.after([job], [job.id])
-            return [job], [JobId(job.id)]
-
-        observers = self._jobs.observers
-        if observers is None:
-            return bool((await store(create()))[0])
-        with observers.tick(action.name, fire_ms) as tick:
-            tick.is_new = bool(await observers.observe(action.name, create, store))
-        return tick.is_new
+        return await self._enqueuing.enqueue_scheduled(action.name, fire_ms, overlap=overlap)
 
     # -- status --------------------------------------------------------------------------------
 
@@ -384,37 +355,6 @@ class Tasks:
         self.signals.deactivate()
         self._client.close()
 
-    # -- adding jobs ---------------------------------------------------------------------------
-
-    async def _enqueue(
-        self,
-        action: type[Action] | str,
-        create: Callable[[], list[NewJob]],
-        store: Callable[[list[NewJob]], Awaitable[Enqueued]],
-    ) -> list[JobId]:
-        observers = self._jobs.observers
-        if observers is None:
-            return (await store(create()))[1]
-        name = action if isinstance(action, str) else getattr(action, "name", "")
-        return await observers.observe(name, create, store)
-
-    async def _store_jobs(self, jobs: list[NewJob]) -> Enqueued:
-        jobs = await self._chain.before(jobs)
-        enqueuer = self.enqueuer
-        with typed_errors():
-            if enqueuer is not None and enqueuer.in_transaction:
-                ids = await enqueuer.enqueue(jobs)
-            else:
-                ids = ids_of(jobs, await self._add(jobs))
-        await self._chain.after(jobs, ids)
-        return jobs, ids
-
-    async def _store_batch(self, jobs: list[NewJob]) -> Enqueued:
-        jobs = await self._chain.before(jobs)
-        ids = await self._add(jobs)
-        await self._chain.after(jobs, ids)
-        return jobs, ids_of(jobs, ids)
-
     @property
     def observers(self) -> JobObservers | None:
         """The observers of jobs."""
@@ -423,16 +363,4 @@ class Tasks:
     @property
     def enqueuer(self) -> TransactionalEnqueuer | None:
         """The enqueuer for transactions; `None` without a database."""
-        if self._enqueuer is None and self._app.has(Transactions):
-            transactions = self._app.get(Transactions)
-            self._enqueuer = TransactionalEnqueuer(transactions, self.use, self._add)
-        return self._enqueuer
-
-    async def _add(self, jobs: list[NewJob]) -> list[str]:
-        # Opened by the first job: a command line call needs no second connection for it.
-        store = self._client.opened
-        if store is not None and len(jobs) == 1:
-            id = await store.add_pipelined(jobs[0])
-            if id is not None:
-                return [id]
-        return await self.use(lambda store: store.add(jobs))
+        return self._enqueuing.transactional

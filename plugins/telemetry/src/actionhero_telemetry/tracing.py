@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_telemetry.otel.export import Exporting
 
-#: What the extra installs. To look for modules instead would import their parents.
+#: The packages of the extra. To look for modules instead would import their parents.
 _PACKAGES: Final = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http")
 #: The command that installs the extra.
 INSTALL: Final = "pip install 'actionhero-telemetry[otel]'"

@@ -40,7 +40,7 @@ class OutageWarning:
     """Warns of a collector that is away, once a minute.
 
     Args:
-        kind: What is lost, such as `spans`.
+        kind: The lost data, such as `spans`.
         endpoint: The collector.
     """
 
@@ -51,7 +51,7 @@ class OutageWarning:
         self._next = 0.0
 
     def lost(self, count: int) -> None:
-        """Count what could not be sent."""
+        """Count lost items."""
         self._lost += count
         now = time.monotonic()
         if now >= self._next:

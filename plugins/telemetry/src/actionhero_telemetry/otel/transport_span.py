@@ -13,17 +13,17 @@ _current: ContextVar[TransportSpan | None] = ContextVar("actionhero_transport_sp
 
 
 class TransportSpan:
-    """The span of what a transport has received; its call has no other one.
+    """The span of a request or a job; its call has no other one.
 
     Args:
-        raw: The request or the claim of the job: `connection.raw` of its call.
+        source: The request or the claim of the job: `connection.raw` of its call.
         scope: The span; `None`: the trace is not recorded.
     """
 
-    __slots__ = ("_token", "call", "error", "raw", "scope")
+    __slots__ = ("_token", "call", "error", "scope", "source")
 
-    def __init__(self, raw: Any, scope: SpanScope | None) -> None:
-        self.raw = raw
+    def __init__(self, source: Any, scope: SpanScope | None) -> None:
+        self.source = source
         self.scope = scope
         #: The call, once it has begun.
         self.call: Call | None = None
@@ -37,12 +37,14 @@ class TransportSpan:
             _current.reset(self._token)
         self._token = None
         # The contexts of tasks that it has started still have it.
-        self.raw = None
+        self.source = None
         if self.scope is not None:
             self.scope.end()
 
 
-def transport_span(raw: Any) -> TransportSpan | None:
+def transport_span(source: Any) -> TransportSpan | None:
     """Return the open span of a request or a job, in its context; `None` if it has none."""
     current = _current.get()
-    return current if current is not None and raw is not None and current.raw is raw else None
+    return (
+        current if current is not None and source is not None and current.source is source else None
+    )
