@@ -3,7 +3,7 @@
     nox -s bench                 everything, a quarter of an hour or more
     nox -s bench -- --quick      fewer rounds
     nox -s bench -- in_process   one kind: in_process, over_http, data, growth, sockets,
-                                 tasks, limits, cold_start or command_line
+                                 tasks, limits, telemetry, cold_start or command_line
     nox -s bench -- --markdown   the table for the documentation
 
 Exits with 1 if a figure is beyond its limit. It needs Linux, two cores, `taskset` and `wrk`.
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 #: The modules that measure.
 KINDS = (
-    *("in_process", "over_http", "data", "growth", "sockets", "tasks", "limits", "cold_start"),
-    "command_line",
+    *("in_process", "over_http", "data", "growth", "sockets", "tasks", "limits", "telemetry"),
+    *("cold_start", "command_line"),
 )
 
 #: How often a figure is measured at most: the machine is noisy, and one bad moment proves nothing.
