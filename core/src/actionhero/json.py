@@ -31,7 +31,7 @@ MAX_DEPTH: Final = 64
 # A number with fewer digits in a row needs an exponent of three digits to overflow a float.
 _LONG_NUMBER: Final = b"0" * 200
 # orjson reads integers of more than 64 bits as floats; the shortest has 19 digits.
-_ORJSON_DIGITS: Final = 19
+_ORJSON_LIMIT: Final = b"0" * 19
 
 
 def _translation(**groups: str) -> bytes:
@@ -48,9 +48,6 @@ _CLASSES: Final = _translation(
     opening="[[{", digit="00123456789", exponent="eeE", constant="!NI", escape="\\\\"
 )
 _OPENING, _CONSTANT, _ESCAPE = b"[!\\"
-
-# All bytes that no check looks at; a body without them is short.
-_NO_MARKS: Final = bytes(set(range(256)) - set(b"[{0123456789"))
 
 # Braces become brackets: the depth counts opening and closing ones alike.
 _BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
@@ -82,15 +79,15 @@ def loads(data: bytes | bytearray | str) -> Any:
             contains `NaN` or an infinity. The message contains no part of the document.
     """
     body = data.encode(errors="surrogatepass") if isinstance(data, str) else data
-    # With few brackets and digits, neither the depth nor an integer can exceed a limit.
-    if len(body.translate(None, _NO_MARKS)) < _ORJSON_DIGITS and orjson is not None:
+    classes = body.translate(_CLASSES)
+    if classes.count(_OPENING) > MAX_DEPTH:
+        _refuse_depth(body)
+    elif classes.find(_ORJSON_LIMIT) < 0 and orjson is not None:
         try:
             return orjson.loads(body)
         except ValueError:
             # The parser below has the better error message.
             pass
-    if body.translate(_CLASSES).count(_OPENING) > MAX_DEPTH:
-        _refuse_depth(body)
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -100,11 +97,14 @@ def loads(data: bytes | bytearray | str) -> Any:
 
 
 def loads_plain(data: bytes | bytearray) -> Any:
-    """Parse a small document without escapes, like `loads`; return `None` for all others.
+    """Parse a document without escapes and long numbers, like `loads`; `None` for all others.
 
     The result contains nothing that inputs refuse: no NUL, lone surrogate or infinity.
     """
-    if b"\\" in data or len(data.translate(None, _NO_MARKS)) >= _ORJSON_DIGITS or orjson is None:
+    if b"\\" in data or orjson is None:
+        return None
+    classes = data.translate(_CLASSES)
+    if classes.count(_OPENING) > MAX_DEPTH or classes.find(_ORJSON_LIMIT) >= 0:
         return None
     try:
         # orjson refuses what would become an infinity.

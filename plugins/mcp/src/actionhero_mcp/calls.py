@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actionhero import ErrorType, NotFound, Outcome, TypedError
-from actionhero.transport import (
-    ParsedPayload,
-    TextPayload,
-    dumps,
-)
+from actionhero.transport import ParsedPayload, TextPayload, dumps
 from actionhero_mcp.execution import Execution
 from actionhero_mcp.input_requests import InputRequests
 from actionhero_mcp.jsonrpc import RpcError
@@ -74,17 +70,19 @@ class Calls:
             connection.enqueues = connection.peer.has_tasks and self._tasks.available
             if offered.tool.task == "required" and not connection.enqueues:
                 raise missing_tasks()
-        self._input_requests.restore(request, connection, (offered.name, arguments))
-        payload = ParsedPayload(arguments, refuse_unknown=True)
+        if "inputResponses" in params or "requestState" in params:
+            self._input_requests.restore(request, connection, (offered.name, arguments))
+        payload = ParsedPayload(arguments, refuse_unknown=True, is_plain=request.is_plain)
         outcome, request_id = await self._execution.execute(
             offered.action, payload, request, connection
         )
         if not offered.is_read_only:
             self._execution.record(offered, arguments, outcome, connection, request_id)
-        questions = self._questions(request, connection, (offered.name, arguments), outcome)
-        if questions is not None:
-            return questions
-        if outcome.error is None and connection.job_id:
+        if outcome.error is not None:
+            questions = self._questions(request, connection, (offered.name, arguments), outcome)
+            if questions is not None:
+                return questions
+        elif connection.job_id:
             return await self._tasks.created(connection.job_id, offered, connection)
         members = self._tool_members(offered, outcome, connection, request_id)
         return self._fields.complete(members, connection.peer.revision)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import Answer, Connection, ConnectionTypeNotFound, InputRequired, InvalidInput
@@ -23,6 +24,10 @@ _CAPABILITIES: Final = {
     "sampling/createMessage": ("sampling", ""),
     "roots/list": ("roots", ""),
 }
+
+
+#: Shared, as few calls ask anything.
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class MissingCapability(ConnectionTypeNotFound):
@@ -64,15 +69,15 @@ class McpConnection(Connection):
         #: The id of that job.
         self.job_id = ""
         #: The member `_meta` of the request.
-        self.meta: Mapping[str, Any] = {}
+        self.meta: Mapping[str, Any] = _NOTHING
         #: Reports progress, if the client wants it.
         self.progress_reporter: ProgressReporter | None = None
         #: The answers of the client to earlier questions, by their keys.
-        self.answers: dict[str, Any] = {}
+        self.answers: Mapping[str, Any] = _NOTHING
         #: The keys of the answers that the action has used.
-        self.answered: set[str] = set()
+        self.answered: frozenset[str] = frozenset()
         #: The questions without an answer, by their keys.
-        self.questions: dict[str, dict[str, Any]] = {}
+        self.questions: Mapping[str, dict[str, Any]] = _NOTHING
 
     @property
     def trace_fields(self) -> Mapping[str, str]:
@@ -130,9 +135,9 @@ class McpConnection(Connection):
             key = f"input-{len(self.questions) + len(self.answered) + 1}"
         result = self.answers.get(key)
         if result is not None and check(result) is not None:
-            self.answered.add(key)
+            self.answered |= {key}
             return result
-        self.questions[key] = {"method": method, "params": params}
+        self.questions = {**self.questions, key: {"method": method, "params": params}}
         # Requests that the action sends at the same time are answered together.
         await asyncio.sleep(0)
         raise InputRequired("The user has to answer a question")

@@ -81,7 +81,7 @@ class Dispatcher:
             "tasks/cancel": tasks.cancel,
         }
 
-    async def dispatch(self, request: Request, connection: McpConnection) -> bytes:
+    def dispatch(self, request: Request, connection: McpConnection) -> Awaitable[bytes]:
         """Return the result of a request, a JSON object.
 
         Raises:
@@ -91,7 +91,8 @@ class Dispatcher:
         if method not in connection.peer.revision.methods:
             raise RpcError(METHOD_NOT_FOUND, f"Method not found: {method[:100]}", status=404)
         connection.meta = request.meta
-        return await self._handlers[method](request, connection)
+        # Not a coroutine itself, as one more takes time in every request.
+        return self._handlers[method](request, connection)
 
     async def _list(self, request: Request, connection: McpConnection) -> bytes:
         if request.params.get("cursor") is not None:

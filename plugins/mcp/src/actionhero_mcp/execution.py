@@ -48,6 +48,27 @@ class Execution:
         if isinstance(token, str | int):
             connection.progress_reporter = ProgressReporter(connection.sink, token)
         request_id = connection.request_id or new_identifier()
+        if action.streams:
+            outcome = await self._stream(action, payload, request_id, connection)
+        else:
+            outcome = await self._pipeline.execute(
+                connection,
+                action.name,
+                payload,
+                request_id=request_id,
+                # Bytes are no JSON.
+                in_process=action.outputs.type is bytes,
+            )
+        if connection.progress_reporter is not None:
+            connection.progress_reporter.finish()
+        if outcome.error is not None:
+            self._refuse(outcome.error, connection)
+        return outcome, request_id
+
+    async def _stream(
+        self, action: RegisteredAction, payload: Payload, request_id: str, connection: McpConnection
+    ) -> Outcome:
+        """Return the outcome of an action that streams: its items, each also a step of progress."""
         items: list[bytes] = []
 
         async def collect(item: Any) -> bool:
@@ -60,18 +81,13 @@ class Execution:
             action.name,
             payload,
             request_id=request_id,
-            sink=collect if action.streams else None,
-            # Bytes are no JSON.
+            sink=collect,
             in_process=action.outputs.type is bytes,
         )
-        if connection.progress_reporter is not None:
-            connection.progress_reporter.finish()
-        if action.streams and outcome.ok and outcome.body is None:
+        if outcome.ok and outcome.body is None:
             outcome = Outcome({})
             outcome.body = b'{"items":[%b]}' % b",".join(items)
-        if outcome.error is not None:
-            self._refuse(outcome.error, connection)
-        return outcome, request_id
+        return outcome
 
     def _refuse(self, error: TypedError, connection: McpConnection) -> None:
         """Raise the error of a caller without credentials, or of a client that cannot ask."""

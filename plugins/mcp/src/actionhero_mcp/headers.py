@@ -42,17 +42,23 @@ def check_headers(request: Request, headers: CIMultiDictProxy[str], catalog: Cat
     Raises:
         RpcError: One is missing, doubled, malformed, or different from the message.
     """
-    _check(headers, VERSION, request.meta.get(PROTOCOL_VERSION), is_encoded=False)
+    if len(headers.getall(VERSION, ())) != 1 or headers[VERSION] != request.meta[PROTOCOL_VERSION]:
+        _check(headers, VERSION, request.meta[PROTOCOL_VERSION], is_encoded=False)
     _check(headers, _METHOD, request.method, is_encoded=False)
     member = _NAMED.get(request.method)
-    if member is not None and isinstance(request.params.get(member), str):
-        _check(headers, _NAME, request.params[member])
+    if member is None:
+        return
+    name = request.params.get(member)
+    if not isinstance(name, str):
+        return
+    _check(headers, _NAME, name)
     if request.method != "tools/call":
         return
-    name = request.params.get("name")
-    tool = catalog.tools.get(name) if isinstance(name, str) else None
+    tool = catalog.tools.get(name)
+    if tool is None or not tool.header_parameters:
+        return
     arguments = request.params.get("arguments")
-    if tool is None or not isinstance(arguments, dict):
+    if not isinstance(arguments, dict):
         return
     for header, parameter in tool.header_parameters.items():
         value = arguments.get(parameter)
@@ -63,7 +69,9 @@ def check_headers(request: Request, headers: CIMultiDictProxy[str], catalog: Cat
 def _check(
     headers: CIMultiDictProxy[str], name: str, expected: Any, *, is_encoded: bool = True
 ) -> None:
-    values = headers.getall(name, [])
+    values = headers.getall(name, ())
+    if len(values) == 1 and values[0] == expected and _is_plain(expected):
+        return
     if len(values) != 1:
         fault = "is missing" if not values else "is sent twice"
         raise _mismatch(f"the header {name} {fault}")
@@ -75,6 +83,11 @@ def _check(
         text = _decode(name, text[len(_PREFIX) : -len(_SUFFIX)])
     if not _equals(text, expected):
         raise _mismatch(f"the header {name} differs from the message")
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether a header is equal to a text of the message in its usual spelling."""
+    return text.isascii() and text.isprintable() and not text.startswith(_PREFIX)
 
 
 def _decode(name: str, text: str) -> str:

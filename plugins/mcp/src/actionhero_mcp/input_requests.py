@@ -13,7 +13,7 @@ from actionhero_mcp.revisions import INVALID_PARAMS
 from actionhero_mcp.signing import digest, signer_for
 
 if TYPE_CHECKING:
-    from actionhero import Application, Connection
+    from actionhero import Application, Principal
     from actionhero_mcp.connection import McpConnection
     from actionhero_mcp.jsonrpc import Request
     from actionhero_mcp.result_fields import ResultFields
@@ -62,8 +62,8 @@ class InputRequests:
             if state is None or state.get("for") != _binding(request, connection, target):
                 self._refusals.record(connection, "requestState is not valid", status=400)
                 raise RpcError(INVALID_PARAMS, "Invalid params: requestState is not valid")
-            connection.answers.update(state.get("answers", {}))
-        connection.answers.update(responses)
+            responses = {**state.get("answers", {}), **responses}
+        connection.answers = responses
 
     def result(self, request: Request, connection: McpConnection, target: Any) -> bytes:
         """Return the result that asks for input."""
@@ -76,13 +76,12 @@ class InputRequests:
         return self._fields.of_type("input_required", values)
 
 
-def caller_of(connection: Connection) -> str:
+def caller_of(principal: Principal | None) -> str:
     """Return the caller that signed values are bound to; empty for an anonymous one."""
-    principal = connection.principal
     if principal is None or principal.is_anonymous:
         return ""
     return f"{principal.kind}:{principal.id}:{principal.credential_id}"
 
 
 def _binding(request: Request, connection: McpConnection, target: Any) -> str:
-    return digest([request.method, target, caller_of(connection)])
+    return digest([request.method, target, caller_of(connection.principal)])

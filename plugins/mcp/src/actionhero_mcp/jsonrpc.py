@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from actionhero import MalformedRequest
-from actionhero.transport import dumps, loads
+from actionhero.transport import dumps, loads, loads_plain
 from actionhero_mcp.revisions import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR
 
 RequestId: TypeAlias = str | int
@@ -41,18 +41,33 @@ class RpcError(Exception):
         self.headers = headers
 
 
-class Request(NamedTuple):
-    """A request of a client, or a notification, which has no id."""
+class Request:
+    """A request of a client, or a notification, which has no id.
 
-    method: str
-    params: dict[str, Any]
-    id: RequestId | None
+    Args:
+        method: The method.
+        params: The parameters.
+        id: The id; `None`: it is a notification.
+        is_plain: Whether it was parsed by `loads_plain`.
+    """
 
-    @property
-    def meta(self) -> dict[str, Any]:
-        """The member `_meta` of the parameters."""
-        meta = self.params.get("_meta")
-        return meta if isinstance(meta, dict) else {}
+    __slots__ = ("id", "is_plain", "meta", "method", "params")
+
+    def __init__(
+        self,
+        method: str,
+        params: dict[str, Any],
+        id: RequestId | None,
+        *,
+        is_plain: bool = False,
+    ) -> None:
+        self.method = method
+        self.params = params
+        self.id = id
+        self.is_plain = is_plain
+        #: The member `_meta` of the parameters.
+        meta = params.get("_meta")
+        self.meta: dict[str, Any] = meta if isinstance(meta, dict) else {}
 
 
 class Response(NamedTuple):
@@ -69,10 +84,13 @@ def parse(body: bytes) -> Request | Response:
     Raises:
         RpcError: It is not JSON, or not a message. `exception.args` never contains a part of it.
     """
-    try:
-        value = loads(body)
-    except MalformedRequest as error:
-        raise RpcError(PARSE_ERROR, f"Parse error: {error.message}") from None
+    value = loads_plain(body)
+    is_plain = value is not None
+    if not is_plain:
+        try:
+            value = loads(body)
+        except MalformedRequest as error:
+            raise RpcError(PARSE_ERROR, f"Parse error: {error.message}") from None
     if isinstance(value, list):
         raise RpcError(INVALID_REQUEST, "Invalid request: batches are not supported")
     if not isinstance(value, dict):
@@ -93,7 +111,7 @@ def parse(body: bytes) -> Request | Response:
         raise identified(RpcError(INVALID_PARAMS, "Invalid params: they are not an object"), id)
     if "_meta" in params and not isinstance(params["_meta"], dict):
         raise identified(RpcError(INVALID_PARAMS, "Invalid params: _meta is not an object"), id)
-    return Request(method, params, id)
+    return Request(method, params, id, is_plain=is_plain)
 
 
 def identified(error: RpcError, id: RequestId | None) -> RpcError:
@@ -104,7 +122,8 @@ def identified(error: RpcError, id: RequestId | None) -> RpcError:
 
 def result_bytes(id: RequestId, result: bytes) -> bytes:
     """Return the response with a result, which is a JSON object in bytes."""
-    return b'%b"id":%b,"result":%b}' % (_HEAD, dumps(id), result)
+    number = b"%d" % id if type(id) is int else dumps(id)
+    return b'%b"id":%b,"result":%b}' % (_HEAD, number, result)
 
 
 def error_bytes(id: RequestId | None, error: RpcError) -> bytes:

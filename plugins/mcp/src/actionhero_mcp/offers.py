@@ -35,6 +35,7 @@ class OfferedTool:
         self.name = tool.name or name_of(action)
         self.description = tool.description or action.description
         self._methods = methods
+        self._has_schema: dict[str, bool] = {}
 
     @cached_property
     def input_schema(self) -> dict[str, Any]:
@@ -59,7 +60,7 @@ class OfferedTool:
         """The headers that repeat arguments, in lower case, and these arguments."""
         return {f"mcp-param-{value.lower()}": name for name, value in self.tool.header.items()}
 
-    @property
+    @cached_property
     def hints(self) -> dict[str, bool]:
         """The hints, of which those that are not set follow the methods of the routes."""
         tool, methods = self.tool, self._methods
@@ -78,16 +79,22 @@ class OfferedTool:
         }
         return guessed | {name: value for name, value in given.items() if value is not None}
 
-    @property
+    @cached_property
     def is_read_only(self) -> bool:
         """Whether the tool changes nothing."""
         return self.hints.get("readOnlyHint", False)
 
     def has_schema(self, revision: Revision) -> bool:
         """Return whether the definition has an output schema in a revision."""
-        if self.output_schema is None or not revision.has_structured_content:
-            return False
-        return self.has_object or revision.has_any_structured_content
+        found = self._has_schema.get(revision.name)
+        if found is None:
+            found = (
+                self.output_schema is not None
+                and revision.has_structured_content
+                and (self.has_object or revision.has_any_structured_content)
+            )
+            self._has_schema[revision.name] = found
+        return found
 
     def definition(self, revision: Revision) -> dict[str, Any]:
         """Return the definition of the tool."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aiohttp import web
+    from multidict import CIMultiDictProxy
 
     from actionhero_mcp.settings import McpSettings
 
@@ -41,19 +42,21 @@ class OriginCheck:
         allowed: Sequence[str] | None = settings.allowed_origins
         if allowed is None:
             allowed = KNOWN_ORIGINS if requires_credentials else ()
+        # A client sends the same in all of its requests.
+        self._allows_host = lru_cache(maxsize=256)(self._is_allowed_host)
         self._origins = {origin.lower().removesuffix("/") for origin in allowed}
 
-    def refusal(self, request: web.Request) -> str | None:
+    def refusal(self, headers: CIMultiDictProxy[str]) -> str | None:
         """Return why a request is refused; `None` if it is not."""
-        host = request.headers.get("Host", "").lower()
+        host = headers.get("Host", "").lower()
         if not self._allows_host(host):
             return "Host not allowed"
-        origin = request.headers.get("Origin")
+        origin = headers.get("Origin")
         if origin is not None and not self._allows_origin(origin.lower(), host):
             return "Origin not allowed"
         return None
 
-    def _allows_host(self, host: str) -> bool:
+    def _is_allowed_host(self, host: str) -> bool:
         if self._own_host is not None and host == self._own_host:
             return True
         if self._is_local:
@@ -79,6 +82,7 @@ def host_name(host: str) -> str:
     return host.partition(":")[0]
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can connect to a host."""
     try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from actionhero_mcp.revisions import (
     CLIENT_CAPABILITIES,
@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 _LIMIT = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+_NO_CAPABILITIES: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Peer(NamedTuple):
     """The client: `call.connection.raw` of a call over MCP."""
 
     #: The revision of the protocol.
     revision: Revision
     #: The declared capabilities: `elicitation`, `sampling`, `roots`.
-    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    capabilities: Mapping[str, Any] = _NO_CAPABILITIES
     #: The name of the client, as it calls itself.
     name: str = ""
     #: The version of the client.
@@ -55,11 +57,11 @@ class Peer:
 
     def in_session(self, session_id: str) -> Peer:
         """Return this peer with a session."""
-        return replace(self, session_id=session_id)
+        return self._replace(session_id=session_id)
 
     def with_log_level(self, level: str) -> Peer:
         """Return this peer with another least severe level of log messages."""
-        return replace(self, log_level=level)
+        return self._replace(log_level=level)
 
     @property
     def has_tasks(self) -> bool:

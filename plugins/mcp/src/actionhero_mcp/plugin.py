@@ -8,9 +8,9 @@ from actionhero import hookimpl
 
 if TYPE_CHECKING:
     import click
-    from aiohttp import web
 
     from actionhero import Application, Middleware, Server, Settings
+    from actionhero_web import Endpoint
 
 
 @hookimpl
@@ -56,10 +56,10 @@ def actionhero_servers(app: Application) -> list[Server]:
 
 
 @hookimpl
-def actionhero_web_routes(app: Application) -> list[web.AbstractRouteDef]:
-    from actionhero_mcp.server import routes_for
+def actionhero_web_endpoints(app: Application) -> list[Endpoint]:
+    from actionhero_mcp.server import endpoints_for
 
-    return routes_for(app)
+    return endpoints_for(app)
 
 
 @hookimpl(optionalhook=True)

@@ -38,14 +38,15 @@ def tool_result(offered: OfferedTool, outcome: Outcome, revision: Revision) -> b
         TypeError: The same, by a fault of the action.
     """
     value = outcome.value
-    blocks = blocks_of(value)
-    if blocks is not None:
-        return b'"content":' + dumps([block.model_dump(by_alias=True) for block in blocks])
+    if type(value) is not dict:
+        blocks = blocks_of(value)
+        if blocks is not None:
+            return b'"content":' + dumps([block.model_dump(by_alias=True) for block in blocks])
+    has_schema = offered.has_schema(revision)
     body = encode_outcome(outcome)
-    if value is None and offered.has_schema(revision):
+    if value is None and has_schema:
         body = b"null"
-    is_text = isinstance(value, str)
-    if is_text:
+    if isinstance(value, str):
         text = body
     elif offered.tool.text == "json":
         text = dumps(body.decode())
@@ -54,7 +55,7 @@ def tool_result(offered: OfferedTool, outcome: Outcome, revision: Revision) -> b
     else:
         text = dumps(str(offered.tool.text(value)))
     content = b'"content":[{"type":"text","text":%b}]' % text
-    is_structured = offered.has_schema(revision) or (
+    is_structured = has_schema or (
         revision.has_structured_content and body[:1] == b"{" and value is not None
     )
     return b'%b,"structuredContent":%b' % (content, body) if is_structured else content

@@ -41,7 +41,7 @@ class NumberedSink(HttpSink):
     _number = 1
 
     async def _begin(self, response: web.StreamResponse) -> None:
-        await response.prepare(self._request)
+        await response.prepare(self._request.request)
         await response.write(event_bytes(NOTIFICATIONS, self._number, b""))
 
     async def _write_message(
@@ -70,12 +70,13 @@ class ResumableSink(HttpSink):
         self._is_lost = False
 
     def _abort(self) -> None:
-        if self._request.transport is not None:
-            self._request.transport.abort()
+        transport = self._request.request.transport
+        if transport is not None:
+            transport.abort()
 
     async def _begin(self, response: web.StreamResponse) -> None:
         await self._log.append(self._stream, Event(self._number, b""))
-        await self._deliver(response.prepare(self._request))
+        await self._deliver(response.prepare(self._request.request))
         await self._deliver(response.write(event_bytes(self._name, self._number, b"")))
 
     async def _write_message(

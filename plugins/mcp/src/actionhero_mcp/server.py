@@ -1,18 +1,16 @@
-"""`McpServer`: the shutdown of streams, and the route of the endpoint."""
+"""`McpServer`: the shutdown of streams, and the endpoint."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp import web
-
 from actionhero import Server
 from actionhero_mcp.catalog import catalog_for
 from actionhero_mcp.service import service_for
-from actionhero_mcp.settings import McpSettings
 
 if TYPE_CHECKING:
     from actionhero import Application
+    from actionhero_web import Endpoint
 
 
 class McpServer(Server):
@@ -43,11 +41,10 @@ class McpServer(Server):
         await service_for(self._app).stop()
 
 
-def routes_for(app: Application) -> list[web.AbstractRouteDef]:
-    """Return the route of the endpoint; none if nothing is offered."""
+def endpoints_for(app: Application) -> list[Endpoint]:
+    """Return the endpoint; none if nothing is offered."""
     from actionhero_mcp.http import McpEndpoint
 
     if catalog_for(app).is_empty:
         return []
-    endpoint = McpEndpoint(app)
-    return [web.route("*", app.get(McpSettings).path, endpoint.handle)]
+    return [McpEndpoint(app)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from actionhero_mcp.catalog import catalog_for
 from actionhero_mcp.connection import McpConnection
 from actionhero_mcp.dispatcher import Dispatcher
+from actionhero_mcp.input_requests import caller_of
 from actionhero_mcp.jsonrpc import Response, RpcError
 from actionhero_mcp.results import internal_error
 from actionhero_mcp.resumable import DetachedCalls
@@ -17,6 +18,8 @@ from actionhero_mcp.server_requests import ServerRequests
 from actionhero_mcp.settings import McpSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from actionhero import Application, Principal
     from actionhero_mcp.catalog import Catalog
     from actionhero_mcp.jsonrpc import Request
@@ -67,16 +70,18 @@ class McpService:
         connection.principal = principal
         return connection
 
-    async def call(self, request: Request, connection: McpConnection, caller: str) -> bytes:
+    def call(self, request: Request, connection: McpConnection) -> Awaitable[bytes]:
         """Return the result of a request that a notification can cancel, if it has a session.
 
         Raises:
             RpcError: The response is an error.
         """
+        # Not a coroutine itself, as one more takes time in every request.
         session_id = connection.peer.session_id
         if session_id is None:
-            return await self.dispatch(request, connection)
-        return await self._cancellable(request, connection, (caller, session_id, request.id))
+            return self.dispatch(request, connection)
+        caller = caller_of(connection.principal)
+        return self._cancellable(request, connection, (caller, session_id, request.id))
 
     async def dispatch(self, request: Request, connection: McpConnection) -> bytes:
         """Return the result of a request; unexpected errors are logged.
@@ -116,11 +121,12 @@ class McpService:
             id, result, error = response
             await self._messages.send("response", id=id, result=result, error=error)
 
-    async def notify(self, notification: Request, peer: Peer, caller: str) -> None:
+    async def notify(self, notification: Request, peer: Peer, principal: Principal | None) -> None:
         """Handle a notification; all but cancellations are ignored."""
         if notification.method != "notifications/cancelled" or peer.session_id is None:
             return
         id = notification.params.get("requestId")
+        caller = caller_of(principal)
         if isinstance(id, str | int) and not self._cancel(caller, peer.session_id, id):
             await self._messages.send("cancelled", caller=caller, session=peer.session_id, id=id)
 

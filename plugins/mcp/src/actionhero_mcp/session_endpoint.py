@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from actionhero_mcp.gate import Admitted, Gate
     from actionhero_mcp.peer import Peer
     from actionhero_mcp.service import McpService
+    from actionhero_mcp.sse import EventStreams
     from actionhero_mcp.versions import PeerReader
+    from actionhero_web import EndpointRequest, Headers
 
 
 class SessionEndpoint:
@@ -29,55 +31,52 @@ class SessionEndpoint:
         gate: Identifies callers.
         peers: Reads sessions.
         log: The events of streams.
-        heartbeat_seconds: The interval of comments; zero for none.
+        streams: The settings of event streams.
     """
 
     def __init__(
         self, service: McpService, gate: Gate, peers: PeerReader, log: EventLog,
-        heartbeat_seconds: float,
+        streams: EventStreams,
     ) -> None:  # fmt: skip
         self._service = service
         self._gate = gate
         self._peers = peers
         self._log = log
-        self._heartbeat_seconds = heartbeat_seconds
+        self._streams = streams
 
-    async def respond(
-        self, request: web.Request, admitted: Admitted, headers: dict[str, str]
-    ) -> web.StreamResponse:
+    async def respond(self, admitted: Admitted, headers: Headers) -> web.StreamResponse:
         """Return the stream.
 
         Raises:
             RpcError: The session or the stream is unknown, or the credentials are revoked.
         """
-        peer = self._peers.peer_of_stream(request.headers, admitted.caller)
+        http_headers = admitted.request.request.headers
+        peer = self._peers.peer_of_stream(http_headers, admitted.principal)
         assert peer.session_id is not None  # noqa: S101 - the gate has checked it
-        last_event = request.headers.get("Last-Event-ID")
+        last_event = http_headers.get("Last-Event-ID")
         if not peer.revision.has_resumption:
             last_event = None
         name, _, number = (last_event or NOTIFICATIONS).rpartition(".")
         if last_event is None or name == NOTIFICATIONS:
-            return await self._notify(request, admitted, headers, peer, last_event is not None)
+            return await self._notify(admitted, headers, peer, last_event is not None)
         stream = stream_key(admitted.caller, peer.session_id, name)
         is_number = number.isdecimal() and len(number) < 10
         if not is_number or not self._log.is_available or not await self._log.has(stream):
             reason = "The stream of Last-Event-ID is unknown, or was kept for too long"
             raise RpcError(INVALID_REQUEST, reason)
-        return await self._replay(request, headers, (stream, name, int(number)))
+        return await self._replay(admitted.request, headers, (stream, name, int(number)))
 
     async def _notify(
-        self, request: web.Request, admitted: Admitted, headers: dict[str, str], peer: Peer,
-        is_resumed: bool,
-    ) -> web.StreamResponse:  # fmt: skip
+        self, admitted: Admitted, headers: Headers, peer: Peer, is_resumed: bool
+    ) -> web.StreamResponse:
         """Send the notifications of the session."""
         type_ = NumberedSink if peer.revision.has_resumption else HttpSink
-        sink = type_(
-            request, self._service.server_requests, headers, self._heartbeat_seconds
-        )  # fmt: skip
-        sink.on_lost = request.task.cancel
-        connection = self._service.connect(peer, sink, admitted.remote, admitted.principal)
+        request = admitted.request
+        sink = type_(request, self._streams, headers)
+        sink.on_lost = request.request.task.cancel
+        connection = self._service.connect(peer, sink, request.remote, admitted.principal)
         if self._gate.reads_credentials:
-            connection.confirm = partial(self._gate.confirm, request, admitted)
+            connection.confirm = partial(self._gate.confirm, admitted)
         stream = self._service.dispatcher.session_streams.stream
         try:
             await stream(
@@ -88,14 +87,16 @@ class SessionEndpoint:
             sink.close()
 
     async def _replay(
-        self, request: web.Request, headers: dict[str, str], position: tuple[str, str, int]
+        self, request: EndpointRequest, headers: Headers, position: tuple[str, str, int]
     ) -> web.StreamResponse:
         """Send the events of a stream that the client has not received."""
         stream, name, after = position
-        response = event_stream(headers)
-        await response.prepare(request)
+        response = event_stream(request, headers)
+        await response.prepare(request.request)
         await response.write(HEARTBEAT)
-        async with aclosing(self._log.events(stream, after, self._heartbeat_seconds)) as events:
+        async with aclosing(
+            self._log.events(stream, after, self._streams.heartbeat_seconds)
+        ) as events:
             async for event in events:
                 is_event = bool(event.message)
                 data = event_bytes(name, event.number, event.message) if is_event else HEARTBEAT

@@ -199,7 +199,7 @@ class _SubscribedResources:
 
 def _key_of(connection: McpConnection, session_id: str) -> str:
     """Return the key of a session, for one caller."""
-    return hashlib.sha256(f"{caller_of(connection)}\n{session_id}".encode()).hexdigest()
+    return hashlib.sha256(f"{caller_of(connection.principal)}\n{session_id}".encode()).hexdigest()
 
 
 def _uri_of(request: Request) -> str:

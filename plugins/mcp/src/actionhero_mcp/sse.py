@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
+from actionhero.transport import TimeoutQueue
 from actionhero_mcp.jsonrpc import notification_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from actionhero_mcp.server_requests import ServerRequests
+    from actionhero_web import EndpointRequest, Headers
 
 #: A comment, which clients ignore; it keeps a connection from looking idle.
 HEARTBEAT: Final = b":\n\n"
@@ -21,34 +23,46 @@ HEARTBEAT: Final = b":\n\n"
 BUFFER_BYTES: Final = 1024 * 1024
 
 
+class EventStreams:
+    """The settings of all event streams, and the calls that may become one.
+
+    Args:
+        server_requests: The requests of the server.
+        heartbeat_seconds: The interval of comments; zero for none.
+        start_seconds: After this time, the response to a call becomes an event stream.
+    """
+
+    def __init__(
+        self, server_requests: ServerRequests, *, heartbeat_seconds: float, start_seconds: float
+    ) -> None:
+        self.server_requests = server_requests
+        self.heartbeat_seconds = heartbeat_seconds
+        #: The calls whose responses are no event streams. A timer for each would take as long as
+        #: all the rest of its sink.
+        self.waiting: TimeoutQueue[HttpSink] = TimeoutQueue(start_seconds, HttpSink.start)
+
+
 class HttpSink:
     """Sends the messages of one request over HTTP.
 
     Args:
         request: The HTTP request.
-        server_requests: The requests of the server.
+        streams: The settings of event streams.
         headers: The headers of the response.
-        heartbeat_seconds: The interval of comments; zero for none.
     """
 
-    def __init__(
-        self,
-        request: web.Request,
-        server_requests: ServerRequests,
-        headers: dict[str, str],
-        heartbeat_seconds: float,
-    ) -> None:
+    # Set when the stream starts: most responses are none.
+    _buffer: deque[bytes]
+    _changed: asyncio.Event
+
+    def __init__(self, request: EndpointRequest, streams: EventStreams, headers: Headers) -> None:
         self._request = request
-        self._exchanges = server_requests
+        self._streams = streams
         #: The headers of the response.
         self.headers = headers
-        self._heartbeat_seconds = heartbeat_seconds
-        self._buffer: deque[bytes] = deque()
         self._buffered_bytes = 0
-        self._changed = asyncio.Event()
         self._has_ended = False
         self._writing: asyncio.Task[web.StreamResponse] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         #: Called when the client is gone, if the request would otherwise never end.
         self.on_lost: Callable[[], object] | None = None
 
@@ -57,13 +71,15 @@ class HttpSink:
         """Whether the response is an event stream."""
         return self._writing is not None
 
-    def start_after(self, seconds: float) -> None:
+    def start_later(self) -> None:
         """Start the event stream after a time, if the request takes so long."""
-        self._timer = asyncio.get_running_loop().call_later(seconds, self.start)
+        self._streams.waiting.add(self)
 
     def start(self) -> None:
         """Start the event stream."""
         if self._writing is None:
+            self._buffer = deque()
+            self._changed = asyncio.Event()
             self._writing = asyncio.get_running_loop().create_task(self._write())
 
     def notify(self, method: str, params: dict[str, Any]) -> None:
@@ -72,24 +88,25 @@ class HttpSink:
 
     async def request(self, method: str, params: dict[str, Any]) -> Any:
         """Send a request, and return its result."""
-        return await self._exchanges.request(self.send, method, params)
+        return await self._streams.server_requests.request(self.send, method, params)
 
     def send(self, message: bytes) -> None:
         """Send a message, after those that are buffered."""
         if self._has_ended:
             return
+        self.start()
         self._buffer.append(message)
         self._buffered_bytes += len(message)
         if self._buffered_bytes > BUFFER_BYTES and len(self._buffer) > 1:
             self._abort()
-        self.start()
         self._changed.set()
 
     def _abort(self) -> None:
         """End the stream of a client that is too slow; it may send the request again."""
         self._has_ended = True
-        if self._request.transport is not None:
-            self._request.transport.abort()
+        transport = self._request.request.transport
+        if transport is not None:
+            transport.abort()
 
     async def finish(self, message: bytes | None = None) -> web.StreamResponse:
         """Send the last message, and return the response."""
@@ -102,14 +119,13 @@ class HttpSink:
 
     def close(self) -> None:
         """Stop writing, after the end of the request or its cancellation."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._streams.waiting.discard(self)
         if self._writing is not None and not self._writing.done():
             self._writing.cancel()
 
     async def _write(self) -> web.StreamResponse:
         try:
-            return await self._write_stream(event_stream(self.headers))
+            return await self._write_stream(event_stream(self._request, self.headers))
         except ConnectionError:
             if self.on_lost is not None:
                 self.on_lost()
@@ -127,7 +143,7 @@ class HttpSink:
                 break
             self._changed.clear()
             try:
-                async with asyncio.timeout(self._heartbeat_seconds or None):
+                async with asyncio.timeout(self._streams.heartbeat_seconds or None):
                     await self._changed.wait()
             except TimeoutError:
                 await self._write_heartbeat(response)
@@ -135,7 +151,7 @@ class HttpSink:
         return response
 
     async def _begin(self, response: web.StreamResponse) -> None:
-        await response.prepare(self._request)
+        await response.prepare(self._request.request)
         if not self._buffer:
             await response.write(HEARTBEAT)
 
@@ -151,9 +167,10 @@ class HttpSink:
         await response.write_eof()
 
 
-def event_stream(headers: Mapping[str, str]) -> web.StreamResponse:
-    """Return a response that is an event stream."""
+def event_stream(request: EndpointRequest, headers: Headers) -> web.StreamResponse:
+    """Return a response to a request that is an event stream."""
     response = web.StreamResponse(headers=headers)
+    response.headers["X-Request-Id"] = request.request_id
     response.headers["Content-Type"] = "text/event-stream"
     response.headers["Cache-Control"] = "no-cache, no-transform"
     # Otherwise nginx buffers some kilobytes of events.

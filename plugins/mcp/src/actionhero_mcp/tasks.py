@@ -57,7 +57,7 @@ class TaskRequests:
 
     async def created(self, job_id: str, offered: OfferedTool, connection: McpConnection) -> bytes:
         """Return the result of a call that was enqueued."""
-        value = {"job": job_id, "tool": offered.name, "caller": caller_of(connection)}
+        value = {"job": job_id, "tool": offered.name, "caller": caller_of(connection.principal)}
         task_id = signer_for(self._app).sign(_PURPOSE, value, _TTL_SECONDS)
         job = await self._tasks.job(job_id)
         return self._fields.of_type("task", self._task(task_id, job))
@@ -108,7 +108,7 @@ class TaskRequests:
             raise missing_tasks()
         task_id = request.params.get("taskId")
         value = signer_for(self._app).verify(_PURPOSE, task_id) if self.available else None
-        if value is None or value["caller"] != caller_of(connection):
+        if value is None or value["caller"] != caller_of(connection.principal):
             self._refusals.record(connection, "The task is unknown", status=400)
             raise RpcError(INVALID_PARAMS, "Invalid params: the task is unknown")
         try:

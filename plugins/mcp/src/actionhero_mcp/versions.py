@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from actionhero_mcp.handshake import SESSION, handshake_peer, read_session_id, unknown_peer
 from actionhero_mcp.headers import VERSION, check_headers
+from actionhero_mcp.input_requests import caller_of
 from actionhero_mcp.jsonrpc import RpcError
 from actionhero_mcp.peer import peer_of
 from actionhero_mcp.revisions import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from multidict import CIMultiDictProxy
 
+    from actionhero import Principal
     from actionhero_mcp.catalog import Catalog
     from actionhero_mcp.jsonrpc import Request
     from actionhero_mcp.peer import Peer
@@ -48,20 +50,23 @@ class PeerReader:
         self._signer = signer
         self._supported = [*MODERN, *(HANDSHAKE if settings.legacy else ())]
 
-    def peer_of(self, message: Request, headers: CIMultiDictProxy[str], caller: str) -> Peer:
+    def peer_of(
+        self, message: Request, headers: CIMultiDictProxy[str], principal: Principal | None
+    ) -> Peer:
         """Return the peer of a request or notification.
 
         Args:
             message: The message.
             headers: The headers of its HTTP request.
-            caller: The caller, to which a session is bound.
+            principal: The caller, to which a session is bound.
 
         Raises:
             RpcError: The version is not supported, headers differ from the message, or the session
                 is unknown, expired, or of another caller.
         """
-        versions = headers.getall(VERSION, [])
-        header = versions[0].strip() if versions else None
+        header = headers.get(VERSION)
+        if header is not None:
+            header = header.strip()
         if PROTOCOL_VERSION in message.meta or header in MODERN:
             return self._modern_peer(message, headers, header)
         if header is not None and header not in HANDSHAKE:
@@ -70,24 +75,26 @@ class PeerReader:
             raise self._unsupported(header or "none")
         if message.method == "initialize":
             return handshake_peer(message)
-        return self._session_peer(headers, header, caller)
+        return self._session_peer(headers, header, principal)
 
-    def peer_of_response(self, headers: CIMultiDictProxy[str], caller: str) -> Peer | None:
+    def peer_of_response(
+        self, headers: CIMultiDictProxy[str], principal: Principal | None
+    ) -> Peer | None:
         """Return the peer of a response; `None` if it may not send one."""
         if not self._is_legacy or headers.get(VERSION) in MODERN:
             return None
         try:
-            return self._session_peer(headers, None, caller)
+            return self._session_peer(headers, None, principal)
         except RpcError:
             return None
 
-    def peer_of_stream(self, headers: CIMultiDictProxy[str], caller: str) -> Peer:
+    def peer_of_stream(self, headers: CIMultiDictProxy[str], principal: Principal | None) -> Peer:
         """Return the peer of a request for the notifications of its session.
 
         Raises:
             RpcError: The session is unknown, expired, or of another caller.
         """
-        return self._session_peer(headers, None, caller)
+        return self._session_peer(headers, None, principal)
 
     def _modern_peer(
         self, message: Request, headers: CIMultiDictProxy[str], header: str | None
@@ -105,7 +112,7 @@ class PeerReader:
         return peer_of(message, REVISIONS[version])
 
     def _session_peer(
-        self, headers: CIMultiDictProxy[str], header: str | None, caller: str
+        self, headers: CIMultiDictProxy[str], header: str | None, principal: Principal | None
     ) -> Peer:
         session_id = headers.get(SESSION)
         if session_id is None:
@@ -114,7 +121,7 @@ class PeerReader:
         if session is None:
             raise RpcError(INVALID_REQUEST, "Session not found", status=404)
         peer, owner = session
-        if owner != caller:
+        if owner != caller_of(principal):
             raise RpcError(INVALID_REQUEST, "The session belongs to another caller", status=403)
         return peer
 

@@ -45,7 +45,7 @@ class Watchers:
         Raises:
             RpcError: The caller has too many streams, or its credentials are revoked.
         """
-        caller = caller_of(connection) or f"address:{connection.remote}"
+        caller = caller_of(connection.principal) or f"address:{connection.remote}"
         if list(self._watchers.values()).count(caller) >= self._limit:
             message = f"Too many streams (max {self._limit})"
             Refusals(self._app).record(connection, message, status=429)

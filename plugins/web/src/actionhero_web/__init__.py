@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from actionhero_web.cross_origin import check_origin as check_origin
     from actionhero_web.decode import METHODS_WITHOUT_BODY as METHODS_WITHOUT_BODY
     from actionhero_web.encode import STATUSES_WITHOUT_BODY as STATUSES_WITHOUT_BODY
+    from actionhero_web.endpoints import Endpoint as Endpoint
+    from actionhero_web.endpoints import EndpointRequest as EndpointRequest
     from actionhero_web.files.static import StaticFiles as StaticFiles
     from actionhero_web.observation import WebObserver as WebObserver
     from actionhero_web.operators.access import OperatorAccess as OperatorAccess
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from actionhero_web.operators.tokens import SignedTokens as SignedTokens
     from actionhero_web.responses.cache_headers import SIGNED_IN as SIGNED_IN
     from actionhero_web.responses.cors import Cors as Cors
+    from actionhero_web.responses.encoded_response import EncodedResponse as EncodedResponse
+    from actionhero_web.responses.encoded_response import Headers as Headers
     from actionhero_web.responses.encoder import BodyEncoder as BodyEncoder
     from actionhero_web.responses.error_mapping import ERROR_MAPPINGS as ERROR_MAPPINGS
     from actionhero_web.responses.error_mapping import ErrorFormat as ErrorFormat
@@ -59,6 +63,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".cross_origin": ["CrossOriginProtection", "check_origin"],
         ".decode": ["METHODS_WITHOUT_BODY"],
         ".encode": ["STATUSES_WITHOUT_BODY"],
+        ".endpoints": ["Endpoint", "EndpointRequest"],
         ".files.static": ["StaticFiles"],
         ".operators.access": ["OperatorAccess"],
         ".operators.sign_in_limiter": ["SignInLimiter"],
@@ -66,6 +71,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".observation": ["WebObserver"],
         ".responses.cache_headers": ["SIGNED_IN"],
         ".responses.cors": ["Cors"],
+        ".responses.encoded_response": ["EncodedResponse", "Headers"],
         ".responses.encoder": ["BodyEncoder"],
         ".responses.error_mapping": ["ERROR_MAPPINGS", "ErrorFormat"],
         ".responses.response_formats": ["ResponseFormat"],

@@ -20,6 +20,7 @@ from actionhero_web.connections.http_server import HttpServer
 from actionhero_web.connections.request_head import RejectedRequest
 from actionhero_web.cross_origin import CROSS_ORIGIN
 from actionhero_web.dispatch import Dispatcher
+from actionhero_web.endpoint_handler import EndpointHandler
 from actionhero_web.files.static_routes import static_routes
 from actionhero_web.observation import ObservedDispatcher, WebObserver
 from actionhero_web.request_handler import RequestHandler
@@ -91,7 +92,7 @@ def build_application(app: Application) -> web.Application:
 
     Raises:
         PluginError: A route is invalid, two routes match the same requests, or two plugins upgrade
-            connections at the same path.
+            connections, or have an endpoint, at the same path.
     """
     settings = app.get(WebSettings)
     handler = RequestHandler(app, settings)
@@ -100,7 +101,8 @@ def build_application(app: Application) -> web.Application:
     observers = app.plugins.collect(
         "actionhero_web_observers", WebObserver, app=app, clients=handler.clients
     )
-    parts = (application, router_for(app), settings.prefix, handler, upgrades)
+    endpoints = EndpointHandler(app, handler)
+    parts = (application, router_for(app), settings.prefix, handler, upgrades, endpoints)
     # The dispatcher without observers has no code for them.
     dispatcher = (
         ObservedDispatcher([item for _, item in observers], *parts)
@@ -115,6 +117,9 @@ def build_application(app: Application) -> web.Application:
 
     router = application.router
     router.add_routes(health_routes(app))
+    for path, endpoint in endpoints.by_path.items():
+        # For other spellings of the path, for native middlewares, and for an outer application.
+        router.add_route("*", path, partial(dispatcher.dispatch_endpoint, endpoint))
     for _, route in app.plugins.collect("actionhero_web_routes", web.AbstractRouteDef, app=app):
         router.add_routes([route])
     router.add_route("*", settings.prefix + "/{tail:.*}", dispatcher.dispatch_routed)
@@ -127,6 +132,7 @@ def build_application(app: Application) -> web.Application:
     is_extended = bool(application.middlewares) or bool(application.on_response_prepare)
     handler.writer.use_aiohttp_responses = is_extended
     dispatcher.bypasses_aiohttp = bool(settings.prefix) and not is_extended
+    dispatcher.endpoints = {} if is_extended else endpoints.by_path
 
     async def stop_streams(_: web.Application) -> None:
         # Other servers wait for open responses after this.

@@ -1,4 +1,4 @@
-"""The first stage: `Dispatcher` finds the action, native route, file or upgrade of a request."""
+"""The first stage: `Dispatcher` finds the action, endpoint, native route or file of a request."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from actionhero.transport import RegisteredAction
+    from actionhero_web.endpoint_handler import EndpointHandler
+    from actionhero_web.endpoints import Endpoint
     from actionhero_web.request_handler import RequestHandler, Response
     from actionhero_web.routes.router import Router
     from actionhero_web.upgrade_handler import UpgradeHandler
@@ -31,7 +33,7 @@ _TYPED_ERRORS: dict[int, Callable[[], TypedError]] = {
 
 
 class Dispatcher:
-    """Dispatches requests: to actions directly, and the rest by aiohttp's router.
+    """Dispatches requests: to actions and endpoints directly, and the rest by aiohttp's router.
 
     Args:
         application: The aiohttp application.
@@ -39,6 +41,7 @@ class Dispatcher:
         prefix: The prefix of their paths.
         handler: The handler of requests for actions.
         upgrades: The handler of requests for upgrades.
+        endpoints: The handler of requests for endpoints.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Dispatcher:
         prefix: str,
         handler: RequestHandler,
         upgrades: UpgradeHandler,
+        endpoints: EndpointHandler,
     ) -> None:
         self._application = application
         self._match = router.match
@@ -57,7 +61,10 @@ class Dispatcher:
         self._handler = handler
         self._connect = handler.clients.connect
         self._upgrades = upgrades
+        self._handle_endpoint = endpoints.handle
         self._handle_native = application._handle
+        #: The endpoints by path, unless native middlewares need aiohttp's router.
+        self.endpoints: dict[str, Endpoint] = {}
         #: Whether requests for actions bypass aiohttp's router; native middlewares need it.
         self.bypasses_aiohttp = False
 
@@ -68,7 +75,7 @@ class Dispatcher:
             return await self._upgrades.handle(request, upgrade, path, query)
         if self.bypasses_aiohttp and (path.startswith(self._path_start) or path == self._prefix):
             return await self._dispatch_action(request, path, query)
-        return await self._dispatch_native(request)
+        return await self._dispatch_native(request, self.endpoints.get(path))
 
     async def dispatch_routed(self, request: web.Request) -> Response:
         """Return the response to a request that aiohttp has routed to the actions.
@@ -84,6 +91,13 @@ class Dispatcher:
             if upgrade is not None:
                 return await self._upgrades.handle(request, upgrade, path, query)
         return await self._dispatch_action(request, path, query)
+
+    async def dispatch_endpoint(self, endpoint: Endpoint, request: web.Request) -> Response:
+        """Return the response to a request that aiohttp has routed to an endpoint."""
+        if self._is_mounted(request):
+            # The middlewares of the outer application may read our responses.
+            self._handler.writer.use_aiohttp_responses = True
+        return await self._handle_endpoint(endpoint, request)
 
     def _dispatch_action(
         self, request: web.BaseRequest, path: str, query: str
@@ -130,12 +144,14 @@ class Dispatcher:
             match = self._match(request.method, path[self._prefix_length :])
         self._handler.body.guard(request, match.route if isinstance(match, Match) else None)
 
-    async def _dispatch_native(self, request: web.Request) -> Response:
-        """Return the response of a native route, or that of a file."""
+    async def _dispatch_native(self, request: web.Request, endpoint: Endpoint | None) -> Response:
+        """Return the response of an endpoint or a native route, or that of a file."""
         handler = self._handler
-        if is_server_wide(request):
+        if endpoint is None and is_server_wide(request):
             return await handler.options_response(request, ", ".join((*METHODS, "OPTIONS")))
         try:
+            if endpoint is not None:
+                return await self._handle_endpoint(endpoint, request)
             if request.method not in SAFE_METHODS and not self._is_for_action(request):
                 handler.cross_origin.check_native(request)
             if request.body_exists:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from actionhero_web.bodies.decoder import BodyDecoder
     from actionhero_web.connections.client_resolver import ClientResolver
     from actionhero_web.connections.upgrades import Upgrade
+    from actionhero_web.endpoints import Endpoint
     from actionhero_web.files.static import StaticFiles
     from actionhero_web.observation import WebObserver
     from actionhero_web.responses.encoder import BodyEncoder
@@ -117,6 +118,37 @@ def actionhero_web_encoders(app: Application) -> Sequence[BodyEncoder] | None:
         @hookimpl
         def actionhero_web_encoders():
             return [MessagePackEncoder()]
+        ```
+    """
+
+
+@hookspec
+def actionhero_web_endpoints(app: Application) -> Sequence[Endpoint] | None:
+    """Handlers of all requests for one path each, as fast as actions.
+
+    For protocols that have one path and many requests. Pages, webhooks and all that needs a
+    request of aiohttp's own, such as its path parameters, are native routes:
+    `actionhero_web_routes`.
+
+    Called once, when the aiohttp application is built.
+
+    Args:
+        app: The application.
+
+    Returns:
+        Objects with their `path`, and the method `respond`, which is called for each request. The
+        checks of all other requests precede it: of hosts, of pages of other sites, and, when it
+        reads the body, of its size and its pace.
+
+    Order:
+        Plugins in the order of their registration. Two endpoints for the same path are an error
+        that names both plugins.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_web_endpoints(app):
+            return [JsonRpcEndpoint(app)]
         ```
     """
 

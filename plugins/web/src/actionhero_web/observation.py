@@ -129,7 +129,8 @@ class ObservedDispatcher(Dispatcher):
         match = request._match_info
         if match is None:
             path, _ = split_target(request)
-            return path if path in self._upgrades.by_path else ""
+            is_known = path in self._upgrades.by_path or path in self.endpoints
+            return path if is_known else ""
         resource = match.route.resource
         return "" if resource is None else resource.canonical
 

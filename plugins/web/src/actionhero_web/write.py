@@ -124,7 +124,9 @@ class ResponseWriter:
             if is_signed_in or (headers and headers != VARY_BY_ACCEPT):
                 headers = cache_headers(headers, is_signed_in=is_signed_in)
             if self.cors.has_headers:
-                headers = (*headers, *self.cors.for_response(request.headers.get("Origin")))
+                own = {name for name, _ in headers if name != "Vary"}
+                pairs = self.cors.for_response(request.headers.get("Origin"))
+                headers = (*headers, *(pair for pair in pairs if pair[0] not in own))
             return JsonResponse(
                 encoded.status,
                 self.header_templates.json(encoded.status),

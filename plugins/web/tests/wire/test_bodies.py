@@ -1,4 +1,4 @@
-"""Limits of bodies, the same for actions and for native routes, with both parsers of aiohttp."""
+"""Limits of bodies, the same for actions, native routes and endpoints, with both parsers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ MIB = 1024 * 1024
 JSON = {"Content-Type": "application/json"}
 BOUNDARY = "the-boundary"
 MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-#: An action, and native routes that read the body in each way of aiohttp.
-TARGETS = ["/api/echo", "/body/read", "/body/json", "/body/content"]
+#: An action, native routes that read the body in each way of aiohttp, and an endpoint.
+TARGETS = ["/api/echo", "/body/read", "/body/json", "/body/content", "/body/endpoint"]
 
 
 def text(size: int) -> bytes:
@@ -345,6 +345,7 @@ SLOW = {
         ("/api/echo", "application/x-www-form-urlencoded", b"text=", b"x"),
         ("/api/upload", MULTIPART["Content-Type"], part('name="f"; filename="a"', b"")[:-2], b"x"),
         ("/body/read", "text/plain", b"", b"x"),
+        ("/body/endpoint", "text/plain", b"", b"x"),
         ("/body/json", "application/json", b'{"text":"', b"x"),
         ("/body/multipart", MULTIPART["Content-Type"], part('name="a"', b"")[:-2], b"x"),
     ],
@@ -374,7 +375,7 @@ def test_a_slow_body_gets_408(
     assert server.is_alive
 
 
-@pytest.mark.parametrize("target", ["/api/echo", "/body/read", "/body/json", "/body/content"])
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("broken", [b"x\r\n", b"2\r\n{}x", b"0\r\nno colon\r\n\r\n"])
 def test_a_broken_chunk_of_a_later_packet_gets_400(
     parser: HttpClient, target: str, broken: bytes

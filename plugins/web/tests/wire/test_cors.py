@@ -187,7 +187,7 @@ def test_options_in_the_format_actionhero_has_the_cors_headers(serve: Serve) -> 
 
 def test_native_responses_have_cors_headers(with_listed_origins: HttpClient) -> None:
     """Returned files and redirects have them too."""
-    for target in ("/api/native/text", "/api/native/file", "/api/native/redirect"):
+    for target in ("/api/native/text", "/api/native/file", "/api/native/redirect", "/endpoint"):
         response = get(with_listed_origins, LISTED, target)
 
         assert cors(response) == {"Allow-Origin": LISTED, "Allow-Credentials": "true"}

@@ -279,9 +279,12 @@ def test_problem_json_is_used_for_errors_before_an_action(client: HttpClient) ->
     assert method.header("Allow")
 
 
-def test_an_exception_in_a_native_handler_is_an_internal_error(client: HttpClient) -> None:
+@pytest.mark.parametrize("target", ["/failing-page", "/endpoint?crash"])
+def test_an_exception_in_a_native_handler_is_an_internal_error(
+    client: HttpClient, target: str
+) -> None:
     """The response is our error document with a request id."""
-    response = client.get("/failing-page")
+    response = client.get(target)
 
     assert status_and_type(response) == (500, RUN)
     assert response.error["message"] == "Internal error"
@@ -294,7 +297,9 @@ def test_an_exception_in_a_native_handler_is_an_internal_error(client: HttpClien
     ["Panic", "GeneratorExit", "SystemExit", "StopIteration", "StopAsyncIteration",
      "CancelledError"],
 )  # fmt: skip
-@pytest.mark.parametrize("path", ["/native/raise", "/api/raise/run", "/api/raise/status"])
+@pytest.mark.parametrize(
+    "path", ["/native/raise", "/endpoint", "/api/raise/run", "/api/raise/status"]
+)
 def test_exceptions_outside_of_exception_are_logged_errors(
     standard: HttpClient, path: str, name: str
 ) -> None:
@@ -309,11 +314,12 @@ def test_exceptions_outside_of_exception_are_logged_errors(
     assert standard.is_alive
 
 
-def test_a_native_handler_may_raise_typed_errors(client: HttpClient) -> None:
+@pytest.mark.parametrize("target", ["/native/typed-error", "/endpoint?conflict"])
+def test_a_native_handler_may_raise_typed_errors(client: HttpClient, target: str) -> None:
     """The response is the same as that of an action."""
     expected = client.get("/api/fail/class/Conflict")
 
-    response = client.get("/native/typed-error")
+    response = client.get(target)
 
     assert status_and_type(response) == status_and_type(expected)
     assert response.error["message"] == "taken"

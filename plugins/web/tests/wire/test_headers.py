@@ -40,6 +40,13 @@ REQUESTS = {
     "written": ("GET", "/api/written/written"),
     "written, without content": ("GET", "/api/written/no-content"),
     "written, native": ("GET", "/native/written"),
+    "endpoint": ("GET", "/endpoint"),
+    "endpoint, head": ("HEAD", "/endpoint"),
+    "endpoint, large": ("POST", "/endpoint?large"),
+    "endpoint, empty": ("POST", "/endpoint?empty"),
+    "endpoint, written": ("POST", "/endpoint?written"),
+    "endpoint, failing": ("POST", "/endpoint?conflict"),
+    "endpoint, in another spelling": ("GET", "/%65ndpoint"),
     "livez": ("GET", "/livez"),
     "readyz": ("GET", "/readyz"),
     "page": ("GET", "/page"),
@@ -78,7 +85,13 @@ def test_every_response_has_security_headers(with_files: HttpClient, kind: str) 
     assert_headers(with_files.send(method, target))
 
 
-@pytest.mark.parametrize("kind", ["action", "large", "invalid", "options", "head", "no content"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "action", "large", "invalid", "options", "head", "no content",
+        "endpoint", "endpoint, head", "endpoint, large", "endpoint, empty", "endpoint, failing",
+    ],
+)  # fmt: skip
 def test_a_native_middleware_handles_every_response_of_an_action(
     serve: Serve, client: HttpClient, kind: str
 ) -> None:
@@ -93,7 +106,7 @@ def test_a_native_middleware_handles_every_response_of_an_action(
     assert response.status == expected.status
     names = {name for name, _ in expected.headers}
     assert {name for name, _ in response.headers} == names | {"X-Middleware"}
-    if kind in {"action", "large"}:
+    if kind in {"action", "large", "endpoint", "endpoint, large"}:
         assert response.body == expected.body
 
 

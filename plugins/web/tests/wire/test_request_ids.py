@@ -41,6 +41,7 @@ def test_the_request_id_of_an_untrusted_client_is_ignored(client: HttpClient) ->
     [
         "/api/client", "/api/nowhere", "/api/crash", "/nowhere", "/livez", "/page",
         "/failing-page", "/api/native/text", "/api/user/%", "/api/value/large",
+        "/endpoint", "/endpoint?conflict", "/endpoint?large", "/endpoint?written",
     ],
 )  # fmt: skip
 def test_the_request_id_of_a_trusted_proxy_is_used(behind_proxy: HttpClient, target: str) -> None:

@@ -55,6 +55,11 @@ class BodyReader:
             return self.parsed_limit_bytes
         return _smaller(self.parsed_limit_bytes, route.body_limit_bytes)
 
+    def smaller_limit(self, limit_bytes: int) -> int:
+        """Return the smaller one of a limit, and of the limit of bodies parsed in memory."""
+        limit = self.parsed_limit_bytes
+        return limit if 0 < limit < limit_bytes or not limit_bytes else limit_bytes
+
     def read_buffered(self, request: web.BaseRequest, limit_bytes: int) -> bytes:
         """Return the body if it is completely received, within the limit and not compressed.
 

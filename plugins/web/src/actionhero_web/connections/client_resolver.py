@@ -34,6 +34,13 @@ class ClientResolver:
         request_id = client.request_id or new_identifier()
         return request_id, Connection("web", client.address, raw=request)
 
+    def resolve(self, request: web.BaseRequest) -> tuple[str, str | None]:
+        """Return the identifier of a request, and the address of its client."""
+        if self._is_direct:
+            return new_identifier(), remote_address(request)
+        client = self.client(request)
+        return client.request_id or new_identifier(), client.address
+
     def client(self, request: web.BaseRequest) -> ForwardedClient:
         """Return the client of a request."""
         return self._proxies.client(remote_address(request), request.scheme, request.headers)

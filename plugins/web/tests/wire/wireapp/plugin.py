@@ -1,4 +1,4 @@
-"""The native routes of the application, and an optional native middleware."""
+"""The native routes and the endpoints of the application, and an optional native middleware."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import BodyPartReader, web
 
 from actionhero import Conflict, hookimpl
+from actionhero_web import EncodedResponse, Endpoint
 
 from .failures import BASE_EXCEPTIONS  # noqa: TID252 - an application in itself
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
+
+    from actionhero_web import EndpointRequest
 
 
 if limit := os.environ.get("WIRE_FILE_LIMIT"):
@@ -125,6 +128,49 @@ HANDLERS: dict[str, Any] = {
     "/native/typed-error": typed_error,
     "/native/written": written_response,
 }
+
+
+class BodyEndpoint(Endpoint):
+    """Responds with the size of the body."""
+
+    path = "/body/endpoint"
+
+    async def respond(self, request: EndpointRequest) -> EncodedResponse:
+        body = request.read_buffered() or await request.read()
+        return EncodedResponse(200, b"%d" % len(body))
+
+
+class AnyEndpoint(Endpoint):
+    """Responds as the query says."""
+
+    path = "/endpoint"
+
+    async def respond(self, request: EndpointRequest) -> EncodedResponse | web.StreamResponse:
+        kind = request.request.query_string.removeprefix("name=")
+        if kind == "conflict":
+            raise Conflict("taken")
+        if kind == "crash":
+            raise RuntimeError("SELECT everything")
+        if kind in BASE_EXCEPTIONS:
+            raise BASE_EXCEPTIONS[kind]("out of bounds")
+        if kind == "written":
+            response = web.StreamResponse()
+            await response.prepare(request.request)
+            await response.write(b"written")
+            return response
+        if kind == "crlf":
+            return web.Response(headers={"X-Name": "a\r\nb"})
+        if kind == "empty":
+            return EncodedResponse(202, b"", "")
+        if kind == "own":
+            own = (("Access-Control-Allow-Origin", "https://own.example"), ("Vary", "Origin"))
+            return EncodedResponse(200, b"{}", headers=own)
+        return EncodedResponse(200, b'"%b"' % (b"x" * (5000 if kind == "large" else 5)))
+
+
+@hookimpl
+def actionhero_web_endpoints() -> list[Endpoint]:
+    return [BodyEndpoint(), AnyEndpoint()]
 
 
 @hookimpl
