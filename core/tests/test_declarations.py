@@ -57,6 +57,20 @@ class Greet(Action):
         """Do nothing."""
 
 
+async def test_self_may_be_annotated() -> None:
+    """Such as in a function that is added to a class later."""
+
+    async def run(self: Any, number: int) -> int:
+        return number
+
+    annotated = type("Annotated", (Action,), {"name": "annotated", "run": run})
+
+    async with running_app(annotated) as app:
+        result = await app.call("annotated", number=3)
+
+    assert result == 3
+
+
 def test_attributes_of_the_author_are_allowed() -> None:
     """Private ones, constants, annotated ones, methods, properties, and nested classes."""
     findings = check_actions([("plugin 'party'", Greet)], ())

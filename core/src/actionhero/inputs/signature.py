@@ -76,6 +76,9 @@ class RunSignature:
         Raises:
             PluginError: It is an input.
         """
+        if first is not None and first.name == "self":
+            # Its annotation, if there is one, is for type checkers.
+            return
         if first is None or first.name in RESERVED or first.annotation is not first.empty:
             declared = str(inspect.signature(self._run))
             raise PluginError(
