@@ -42,8 +42,8 @@ class Load:
         self.lost: list[str] = []
         #: The identifiers of the writes that were answered.
         self.written: list[str] = []
-        #: The time of the slowest request.
-        self.slowest_seconds = 0.0
+        #: The slowest request: its time, its kind, and when it started.
+        self.slowest = (0.0, "", 0.0)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._answered = asyncio.Condition()
@@ -51,7 +51,9 @@ class Load:
 
     def __str__(self) -> str:
         finished = ", ".join(f"{count} {kind}" for kind, count in sorted(self.finished.items()))
-        return f"{finished}; {len(self.lost)} lost; slowest {self.slowest_seconds:.1f} s"
+        seconds, kind, started_at = self.slowest
+        slowest = f"slowest: {kind} at {started_at:.1f} s took {seconds:.1f} s"
+        return f"{finished}; {len(self.lost)} lost; {slowest}"
 
     async def wait_for_requests(self, count: int) -> None:
         """Wait for a number of further responses."""
@@ -128,7 +130,8 @@ class Load:
         await self._finish("POST", started_at)
 
     async def _finish(self, kind: str, started_at: float) -> None:
-        self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - started_at)
+        seconds = time.monotonic() - started_at
+        self.slowest = max(self.slowest, (seconds, kind, started_at - self._started_at))
         async with self._answered:
             self.finished[kind] += 1
             self._answered.notify_all()

@@ -15,10 +15,30 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from plugins.web.tests.conftest import StartServer
 
 pytestmark = pytest.mark.platform("linux")
+
+#: An application with a server that does not close in time.
+SLOW_SERVER = """
+import asyncio
+import sys
+
+from actionhero import Server
+
+
+class SlowServer(Server):
+    name = "slow"
+
+    async def start(self, app):
+        pass
+
+    async def close(self):
+        print("closing slowly", file=sys.stderr, flush=True)
+        await asyncio.Event().wait()
+"""
 
 QUIET = 'logs.level = "warn"'
 SHORT_GRACE = "process.shutdown_timeout = 0.3"
@@ -153,6 +173,27 @@ def test_open_calls_finish_while_the_readiness_probe_fails(
     assert released == (200, "released")
     assert response == (200, "waited")
     assert server.wait() == 0
+
+
+def test_idle_connections_are_closed_before_other_servers_close(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    """No request arrives on a connection that a proxy has kept open, only to be cancelled."""
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "slow" / "__init__.py").write_text(SLOW_SERVER)
+    server = start_server(environ={"ACTIONHERO_APP__PACKAGE": "slow"})
+    with server.socket() as client:
+        client.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_for("closing slowly")
+        # It has been closed by now; the other server has four seconds.
+        client.settimeout(1.0)
+        end = client.recv(65536)
+
+    server.process.kill()
+    assert end == b""
 
 
 def test_a_large_response_is_sent_completely_during_shutdown(start_server: StartServer) -> None:

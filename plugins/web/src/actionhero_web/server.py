@@ -100,7 +100,9 @@ class WebServer(Server):
         timer = self._stop_streams_later()
         try:
             idle_seconds = 0.0
-            while idle_seconds < IDLE_SECONDS:
+            # Closed here and not in `close`: other servers take their time to close before, and a
+            # request that arrived meanwhile would be cancelled at once.
+            while idle_seconds < IDLE_SECONDS or not server.close_idle():
                 await asyncio.sleep(POLL_SECONDS)
                 idle_seconds = 0.0 if server.is_busy else idle_seconds + POLL_SECONDS
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import resource
+import select
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp.web_server import Server
@@ -117,6 +118,19 @@ class HttpServer(Server):
         """Whether any connection is busy."""
         return any(connection.is_busy for connection in self.protocols)
 
+    def close_idle(self) -> bool:
+        """Close all connections if none of them is in use, and return whether it has.
+
+        A proxy may send a request on a connection at any time, and then loses it if we close the
+        connection. So one whose request has arrived, but was not read yet, is in use.
+        """
+        connections = self.protocols
+        if any(item.is_busy for item in connections) or _has_unread_data(connections):
+            return False
+        for connection in connections:
+            connection.force_close()
+        return True
+
     def cancel_requests(self) -> None:
         """Cancel every request in progress."""
         for connection in self.protocols:
@@ -128,3 +142,14 @@ class HttpServer(Server):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _has_unread_data(connections: list[HttpProtocol]) -> bool:
+    """Return whether the operating system has received data that the event loop has not read."""
+    poll = select.poll()
+    for connection in connections:
+        transport = connection.transport
+        # At the end of the input there is always something to read.
+        if transport is not None and not transport.is_closing() and not connection.has_eof:
+            poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -235,6 +235,11 @@ class HttpProtocol(RequestHandler):
         return transport is not None and transport.get_write_buffer_size() > 0
 
     @property
+    def has_eof(self) -> bool:
+        """Whether the client has closed its side of the connection."""
+        return self._has_eof
+
+    @property
     def has_pipelined_requests(self) -> bool:
         """Whether further requests have been received already."""
         return bool(self._messages)
