@@ -17,19 +17,29 @@ import pytest
 if TYPE_CHECKING:
     from tests.conftest import Place
 
-COMMANDS = ["actions", "call", "completion", "config", "doctor", "plugins", "routes", "start"]
+#: By topic, as in the help.
+TOPICS = {
+    "Run": ["dev", "start"],
+    "Call": ["actions", "call", "routes", "shell"],
+    "Inspect": ["completion", "config", "doctor", "plugins", "version"],
+}
+COMMANDS = [name for names in TOPICS.values() for name in names]
 
 
 def test_help_lists_every_command(place: Place) -> None:
-    """Including those of plugins."""
+    """Including those of plugins, by topic, and examples."""
     command = place.run("--help")
 
     assert (command.code, command.stderr) == (0, "")
-    listed = re.findall(r"^  (\w+)  +[A-Z].*[.…]$", command.stdout, re.MULTILINE)
-    assert listed == [*COMMANDS, "version"]
+    listed = {
+        topic: re.findall(r"^  (\w+)  +[A-Z].*[.…]$", commands, re.MULTILINE)
+        for topic, commands in re.findall(r"^(\w+):\n((?:  .*\n)+)", command.stdout, re.MULTILINE)
+    }
+    assert {topic: listed.get(topic) for topic in TOPICS} == TOPICS
+    assert "  actionhero call status " in command.stdout
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "version"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(place: Place, name: str) -> None:
     """With its usage."""
     command = place.run(name, "--help")

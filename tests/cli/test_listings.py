@@ -31,7 +31,7 @@ LISTINGS: dict[str, tuple[tuple[str, ...], list[str], set[str]]] = {
     ),
     "plugins": (
         ("plugins",),
-        ["Name", "State", "Distribution", "Version", "Why", "Adds"],
+        ["Name", "State", "Distribution", "Version", "Why"],
         {"name", "state", "distribution", "version", "module", "reason", "hooks"},
     ),
     "config": (

@@ -68,7 +68,7 @@ def check_commands(place: Place) -> CheckCommands:
         actual = {name: command.code for name, command in commands.items()}
         assert actual == codes, output_of(commands)
         # Their listings are complete.
-        assert "Commands:" in commands["help"].stdout
+        assert "Inspect:" in commands["help"].stdout
         plugins = commands["plugins"].stdout
         assert "actionhero_actions" in plugins or "core" in plugins
         assert any(row["section"] == "app" for row in json.loads(commands["config"].stdout))

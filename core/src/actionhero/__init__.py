@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from actionhero.requirements import Requirement as Requirement
     from actionhero.requirements import Scope as Scope
     from actionhero.requirements import SignedIn as SignedIn
+    from actionhero.server import Link as Link
     from actionhero.server import Server as Server
     from actionhero.server import Supervisor as Supervisor
     from actionhero.settings import Settings as Settings
@@ -152,7 +153,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".pipeline.observation": ["Observer"],
         ".plugins.hookspecs": ["hookimpl", "hookspec"],
         ".requirements": ["Permission", "Requirement", "Scope", "SignedIn"],
-        ".server": ["Server", "Supervisor"],
+        ".server": ["Link", "Server", "Supervisor"],
         ".settings": ["Settings"],
         ".streams": ["Event", "Stream"],
         ".transactions": ["Outbox", "OutboxMessage", "OutboxSender", "Transactions"],

@@ -243,8 +243,7 @@ class ActionRegistry:
         try:
             return self._by_name[name]
         except KeyError:
-            names = [action.name for action in self]
-            near = difflib.get_close_matches(name, names, n=3)
+            near = _nearest(name, [action.name for action in self])
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise ActionNotFound(f"Action not found: {name}{hint}") from None
 
@@ -267,6 +266,15 @@ class ActionRegistry:
 
     def __contains__(self, name: str) -> bool:
         return name in self._by_name
+
+
+def _nearest(name: str, names: Sequence[str], count: int = 3) -> list[str]:
+    """Return the names that were perhaps meant: with `name` as a part, or spelled like it."""
+    whole_parts = [each for each in names if name in each.split(":")]
+    by_last_part = {each.rpartition(":")[2]: each for each in names}
+    near = difflib.get_close_matches(name, names, n=count)
+    near += [by_last_part[part] for part in difflib.get_close_matches(name, by_last_part)]
+    return list(dict.fromkeys([*whole_parts, *near]))[:count]
 
 
 def find_subclasses(module_names: Iterable[str], base: type) -> list[type]:

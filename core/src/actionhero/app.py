@@ -40,12 +40,11 @@ from actionhero.settings import (
     Settings,
     load_settings,
 )
-from actionhero.settings.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from actionhero.settings.sources import Environment
+    from actionhero.settings.sources import Environment, Sources
 
 Resource = TypeVar("Resource")
 
@@ -81,7 +80,7 @@ class App:
         self.environment: Environment = sources.environment
         #: From `time.monotonic`.
         self.loaded_at = time.monotonic()
-        #: Whether settings are invalid. Then all settings have their defaults.
+        #: Whether settings are invalid. Then these have their defaults.
         self.has_invalid_settings = False
         self.settings = self._load_settings(list(settings))
         self._resources = Resources()
@@ -255,15 +254,8 @@ class App:
         except ConfigurationError as error:
             self.problems.append(str(error))
             self.has_invalid_settings = True
-        # With defaults, the application can still be listed. Sections with required settings are
-        # left out.
-        defaults = Sources(root=self.sources.root, environment=self.environment)
-        optional = [
-            section
-            for section in classes
-            if not any(field.is_required() for field in section.model_fields.values())
-        ]
-        return load_settings(optional, defaults)
+        # Without the invalid values, the application can still be listed.
+        return load_settings(classes, self.sources, instances=instances, tolerates_errors=True)
 
     def _assemble(self) -> None:
         host = self.plugins

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from actionhero.action import ActionRegistry
     from actionhero.pipeline import Pipeline
+    from actionhero.server import Link
     from actionhero.settings.loaded import LoadedSettings
     from actionhero.settings.sources import Environment, Sources
 
@@ -40,6 +41,12 @@ class RunningServer(Protocol):
 
     def announcement(self) -> Sequence[str]:
         """Return the lines to print after the start, such as the address of the server."""
+
+    def links(self) -> Sequence[Link]:
+        """Return the URLs of its pages, to print after a start in development."""
+
+    def examples(self) -> Sequence[str]:
+        """Return commands that succeed on this server, to print after a start in development."""
 
 
 class HookCaller(Protocol):

@@ -1,8 +1,9 @@
-"""`Server`: runs a transport, and `Supervisor`: runs worker processes."""
+"""`Server`: runs a transport, `Link`: a URL of it, and `Supervisor`: runs worker processes."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from actionhero.application import RunMode
@@ -11,6 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from actionhero.application import Application
+
+
+@dataclass(frozen=True)
+class Link:
+    """A URL of a running server, which is printed after the start."""
+
+    #: Its name: `Docs`.
+    label: str
+    url: str
 
 
 class Server(ABC):
@@ -48,6 +58,14 @@ class Server(ABC):
 
     def announcement(self) -> Sequence[str]:
         """Return the lines to print after the start, such as the address of the server."""
+        return ()
+
+    def links(self) -> Sequence[Link]:
+        """Return the URLs of its pages, to print after a start in development."""
+        return ()
+
+    def examples(self) -> Sequence[str]:
+        """Return commands that succeed on this server, to print after a start in development."""
         return ()
 
 

@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING
 from actionhero.plugins import lazy_names
 
 if TYPE_CHECKING:
+    from actionhero.cli.banner import announce as announce
     from actionhero.cli.call import ActionGroup as ActionGroup
     from actionhero.cli.call import action_command as action_command
     from actionhero.cli.call import loaded_app as loaded_app
     from actionhero.cli.call import unknown_action_command as unknown_action_command
-    from actionhero.cli.group import CommandContext as CommandContext
+    from actionhero.cli.command_context import CommandContext as CommandContext
+    from actionhero.cli.error_output import exit_code as exit_code
+    from actionhero.cli.error_output import write_error as write_error
+    from actionhero.cli.error_output import write_error_document as write_error_document
     from actionhero.cli.group import CommandGroup as CommandGroup
-    from actionhero.cli.group import LazyCommand as LazyCommand
-    from actionhero.cli.group import SettingOption as SettingOption
     from actionhero.cli.input_options import InputDescription as InputDescription
     from actionhero.cli.input_options import InputKind as InputKind
     from actionhero.cli.input_options import default_text as default_text
     from actionhero.cli.input_options import described_options as described_options
+    from actionhero.cli.lazy_command import LazyCommand as LazyCommand
+    from actionhero.cli.lazy_command import SettingOption as SettingOption
     from actionhero.cli.operations import audited as audited
     from actionhero.cli.output import EXIT_CONFIGURATION as EXIT_CONFIGURATION
     from actionhero.cli.output import EXIT_DATA as EXIT_DATA
@@ -30,16 +34,13 @@ if TYPE_CHECKING:
     from actionhero.cli.output import EXIT_USAGE as EXIT_USAGE
     from actionhero.cli.output import StreamWriter as StreamWriter
     from actionhero.cli.output import configure_logs as configure_logs
-    from actionhero.cli.output import exit_code as exit_code
     from actionhero.cli.output import format_option as format_option
-    from actionhero.cli.output import write_error as write_error
-    from actionhero.cli.output import write_error_document as write_error_document
     from actionhero.cli.output import write_json as write_json
     from actionhero.cli.output import write_rows as write_rows
     from actionhero.cli.output import write_value as write_value
     from actionhero.cli.program import main as main
     from actionhero.cli.standard_streams import reserve_stdout as reserve_stdout
-    from actionhero.cli.start import announce as announce
+    from actionhero.cli.start import run_servers as run_servers
     from actionhero.cli.user_type import UserType as UserType
     from actionhero.logs.formatters import escape as escape
     from actionhero.plugins.command_targets import CommandTarget as CommandTarget
@@ -49,12 +50,10 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         ".call": ["ActionGroup", "action_command", "loaded_app", "unknown_action_command"],
-        ".group": [
-            "CommandContext",
-            "CommandGroup",
-            "LazyCommand",
-            "SettingOption",
-        ],
+        ".command_context": ["CommandContext"],
+        ".error_output": ["exit_code", "write_error", "write_error_document"],
+        ".group": ["CommandGroup"],
+        ".lazy_command": ["LazyCommand", "SettingOption"],
         ".input_options": ["InputDescription", "InputKind", "default_text", "described_options"],
         ".operations": ["audited"],
         ".output": [
@@ -65,17 +64,15 @@ __getattr__, __dir__, __all__ = lazy_names(
             "EXIT_USAGE",
             "StreamWriter",
             "configure_logs",
-            "exit_code",
             "format_option",
-            "write_error",
-            "write_error_document",
             "write_json",
             "write_rows",
             "write_value",
         ],
         ".program": ["main"],
         ".standard_streams": ["reserve_stdout"],
-        ".start": ["announce"],
+        ".banner": ["announce"],
+        ".start": ["run_servers"],
         ".user_type": ["UserType"],
         "actionhero.plugins.command_targets": ["CommandTarget"],
         "actionhero.logs.formatters": ["escape"],

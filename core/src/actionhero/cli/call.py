@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from actionhero.application import RunMode
-from actionhero.cli.group import CommandContext
+from actionhero.cli.command_context import CommandContext
+from actionhero.cli.error_output import write_error
 from actionhero.cli.input_options import input_options
 from actionhero.cli.operations import record_call
 from actionhero.cli.output import (
     StreamWriter,
     configure_logs,
     refuse_lone_surrogates,
-    write_error,
     write_value,
 )
 from actionhero.cli.standard_streams import reserve_stdout
-from actionhero.errors import BootError, ConnectionTypeNotFound
+from actionhero.cli.suggestions import settings_elsewhere
+from actionhero.errors import ActionNotFound, BootError, ConnectionTypeNotFound
 from actionhero.identifier import new_identifier
 from actionhero.inputs.payloads import TextPayload
 from actionhero.logs import request_id as current_request_id
 from actionhero.outputs import outcome_value
 from actionhero.process import run_interruptible
+from actionhero.settings import AppSettings
 from actionhero.streams import Stream
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from actionhero.app import App
     from actionhero.call import Outcome
     from actionhero.connection import Connection
+    from actionhero.errors import TypedError
 
     Handler = Callable[[click.Context, str, Mapping[str, list[Any]]], None]
 
@@ -53,6 +57,22 @@ class ActionGroup(click.Group):
             text: The values of the options, by input.
         """
         _run(context, name, text)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options of the command, which precede the name of the action."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            # The program reports its own options with their place.
+            program = ctx.find_root().command
+            is_of_program = any(error.option_name in item.opts for item in program.params)
+            if error.possibilities or is_of_program:
+                raise
+            raise click.UsageError(
+                f"No such option {error.option_name!r} of {ctx.command_path!r}; the inputs of an "
+                f"action follow its name: {ctx.command_path} NAME {error.option_name} …",
+                ctx,
+            ) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         try:
@@ -203,7 +223,7 @@ def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> No
         # The reader of stdout has closed the pipe: there is nothing to write.
         raise stream.error
     if outcome.error is not None:
-        write_error(outcome.error, request_id, outcome.stack)
+        write_error(outcome.error, request_id, outcome.stack, note=_note(app, outcome.error))
     if stream is not None and (outcome.value is None or isinstance(outcome.value, Stream)):
         if stream.items:
             write_value(stream.items, format_)
@@ -219,6 +239,13 @@ def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> No
         write_value(value, format_)
     if stop_error is not None:
         raise stop_error
+
+
+def _note(app: App, error: TypedError) -> str | None:
+    """Return a remedy for an unknown action, if the application is in another folder."""
+    if isinstance(error, ActionNotFound) and app.get(AppSettings).package is None:
+        return settings_elsewhere(Path.cwd())
+    return None
 
 
 async def _execute(

@@ -18,7 +18,7 @@ from actionhero.settings import AppSettings
 
 if TYPE_CHECKING:
     from actionhero.app import App
-    from actionhero.cli.group import CommandContext
+    from actionhero.cli.command_context import CommandContext
 
 _INVALID_SETTINGS = re.compile(r"\d+ invalid settings?:")
 

@@ -6,26 +6,23 @@ imported when it runs.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from actionhero.cli.misplaced_options import error_of_place
+from actionhero.cli.command_context import CommandContext
+from actionhero.cli.help_topics import write_commands, write_examples
+from actionhero.cli.lazy_command import LazyCommand
+from actionhero.cli.misplaced_options import error_of_early_option, error_of_place
 from actionhero.cli.standard_streams import open_closed_streams, reserve_stdout
+from actionhero.colors import select_colors, uses_colors
 from actionhero.plugins import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from actionhero.app import App
-    from actionhero.application import RunMode
-    from actionhero.connection import Connection
     from actionhero.plugins.command_targets import CommandTarget
     from actionhero.plugins.host import PluginHost
-    from actionhero.settings.sources import Sources
 
 #: Set by the completion scripts of shells.
 COMPLETE_VARIABLE = "_ACTIONHERO_COMPLETE"
@@ -35,63 +32,6 @@ TARGET_VARIABLES = ("ACTIONHERO_URL", "ACTIONHERO_PROFILE")
 TARGET_COMMANDS = ("call", "actions")
 #: The owner of the commands of core.
 CORE_OWNER = "actionhero"
-
-
-class LazyCommand(click.Command):
-    """A command that is imported when it runs. Until then only its name and short help are known.
-
-    Args:
-        name: The name of the command.
-        target: The click command: `package.module:attribute`.
-        short_help: One line for the list of commands.
-    """
-
-    def __init__(self, name: str, target: str, short_help: str) -> None:
-        super().__init__(name, short_help=short_help)
-        self._target = target
-        self._command: click.Command | None = None
-        #: Functions that return further options, as `package.module:attribute`.
-        self.option_targets: list[str] = []
-
-    def load(self) -> click.Command:
-        """Import the command, and add the options of plugins to it."""
-        if self._command is None:
-            from pkgutil import resolve_name  # noqa: PLC0415
-
-            from actionhero.plugins.entry_points import invalid_entry_points  # noqa: PLC0415
-
-            # Before the import of pydantic, which they would prevent.
-            invalid_entry_points()
-            with reserve_stdout():
-                command: click.Command = resolve_name(self._target)
-                for target in self.option_targets:
-                    command.params.extend(resolve_name(target)())
-            self._command = command
-        return self._command
-
-    def make_context(self, *args: Any, **options: Any) -> click.Context:
-        """Parse the arguments with the imported command, which then runs."""
-        return self.load().make_context(*args, **options)
-
-
-class SettingOption(click.Option):
-    """An option that sets a setting for this run: `--port 9000` is `web.port`.
-
-    Args:
-        declarations: The declarations of click: `["--port", "-p"]`.
-        setting: Section and key: `web.port`.
-    """
-
-    def __init__(self, declarations: Sequence[str], setting: str, **attributes: Any) -> None:
-        section, _, key = setting.partition(".")
-
-        def override(context: click.Context, _: click.Parameter, value: Any) -> None:
-            if value is not None and context.obj is not None:
-                context.obj.override(section, key, value)
-
-        attributes.setdefault("callback", override)
-        attributes.setdefault("default", None)
-        super().__init__(declarations, expose_value=False, **attributes)
 
 
 class CommandGroup(click.Group):
@@ -115,10 +55,12 @@ class CommandGroup(click.Group):
         try:
             return super().parse_args(ctx, list(args))
         except click.NoSuchOption:
-            if self._targets is not None:
-                raise
-            self._load_targets()
-            return super().parse_args(ctx, args)
+            if self._targets is None:
+                self._load_targets()
+        try:
+            return super().parse_args(ctx, list(args))
+        except click.NoSuchOption as error:
+            raise error_of_early_option(error, self, ctx, args) from None
 
     def add_options(self, command: str, target: str) -> None:
         """Add the options that the function at `target` returns to `command`."""
@@ -175,6 +117,25 @@ class CommandGroup(click.Group):
                 return other
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; the error of an unknown one has a suggestion."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            from actionhero.cli.suggestions import unknown_command_error  # noqa: PLC0415
+
+            raise unknown_command_error(error, self.list_commands(ctx)) from None
+
+    def owner_of(self, name: str) -> str:
+        """Return the owner of a command: core, or a plugin."""
+        return self._owners.get(name, CORE_OWNER)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by topic."""
+        write_commands(self, ctx, formatter)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, also those of plugins, and the commands."""
         self._load_plugins(ctx)
@@ -188,7 +149,8 @@ class CommandGroup(click.Group):
             raise error_of_place(error, ctx) from None
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the errors of plugins, whose commands are missing from the help."""
+        """Write examples, and the errors of plugins, whose commands are missing from the help."""
+        write_examples(formatter)
         if self.problems:
             with formatter.section("Problems"):
                 for problem in self.problems:
@@ -249,76 +211,6 @@ class CommandGroup(click.Group):
             self.params.extend(target.options)
 
 
-class CommandContext:
-    """The options before the command: the location of the settings, and overrides.
-
-    Args:
-        params: The parsed options of the group.
-    """
-
-    def __init__(self, params: dict[str, Any]) -> None:
-        self._location: Path | None = params.get("settings")
-        self._user: str | None = params.get("as_user")
-        self._overrides: dict[str, dict[str, Any]] = {}
-        if params.get("app") is not None:
-            self.override("app", "package", params["app"])
-        if params.get("log_level"):
-            self.override("logs", "level", params["log_level"])
-        for assignment in params.get("set") or ():
-            name, equals, value = assignment.partition("=")
-            section, dot, key = name.partition(".")
-            if not (equals and dot and key):
-                raise click.BadParameter(
-                    f"{assignment!r} is not SECTION.KEY=VALUE", param_hint="'--set'"
-                )
-            self.override(section, key, value)
-
-    def override(self, section: str, key: str, value: Any) -> None:
-        """Set a setting for this run. It overrides every other source."""
-        self._overrides.setdefault(section, {})[key] = value
-
-    def connection(self) -> Connection:
-        """Return the connection of a call: of the operator, or of the user of `--as-user`."""
-        from actionhero.cli.connection import CommandConnection  # noqa: PLC0415
-        from actionhero.identity.principal import Principal  # noqa: PLC0415
-
-        connection = CommandConnection("cli")
-        if self._user is not None:
-            try:
-                user = json.loads(self._user)
-            except ValueError:
-                user = self._user
-            if user is None or user == "":
-                raise click.BadParameter("it names no user", param_hint="'--as-user'")
-            connection.principal = Principal(user, method="operator")
-        return connection
-
-    def sources(self) -> Sources:
-        """Read the sources of settings."""
-        from actionhero.settings.sources import read_sources  # noqa: PLC0415
-
-        return read_sources(self._location, command_line=self._overrides)
-
-    def load(self, mode: RunMode) -> App:
-        """Load the application. Its errors are in `problems`."""
-        from actionhero.app import App  # noqa: PLC0415
-
-        sources = self.sources()
-        with reserve_stdout():
-            app = App.load(sources, mode)
-        context = click.get_current_context(silent=True)
-        root = context.find_root().command if context else None
-        if isinstance(root, CommandGroup):
-            root.add_plugin_commands(app.plugins)
-            app.problems.extend(error for error in root.problems if error not in app.problems)
-        return app
-
-
-def red(text: str) -> str:
-    """Return `text` in red for a terminal, unless `NO_COLOR` is set."""
-    return text if os.environ.get("NO_COLOR") else click.style(text, fg="red")
-
-
 @click.group(
     cls=CommandGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -345,6 +237,14 @@ def red(text: str) -> str:
     help="The lowest level that is logged.",
 )
 @click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Whether to color the output. auto: on a terminal, unless NO_COLOR is set, or if "
+    "FORCE_COLOR is.",
+)
+@click.option(
     "--as-user",
     metavar="USER",
     help="Call actions as this user: a JSON value such as 7, or else a text.",
@@ -352,20 +252,25 @@ def red(text: str) -> str:
 @click.pass_context
 def group(context: click.Context, /, **params: Any) -> None:
     """Store the options for the command."""
+    select_colors(params["color"])
+    # Without a variable, click asks whether each stream is a terminal.
+    is_set = any(os.environ.get(name) for name in ("NO_COLOR", "FORCE_COLOR"))
+    context.color = uses_colors() if is_set else None
     context.obj = CommandContext(params)
 
 
-for _name, _target, _help in (
-    ("start", "actionhero.cli.start:start", "Start the servers."),
-    ("call", "actionhero.cli.call:call", "Call an action: call NAME --field value …"),
-    ("actions", "actionhero.cli.listings:actions", "List the actions."),
-    ("plugins", "actionhero.cli.listings:plugins", "List the plugins and their states."),
-    ("config", "actionhero.cli.listings:config", "List the settings and their sources."),
-    ("doctor", "actionhero.cli.doctor:doctor", "Check that the application can start."),
-    ("version", "actionhero.cli.listings:version", "List the versions of installed packages."),
-    ("completion", "actionhero.cli.completion:completion", "Print the completion script."),
+for _name, _target, _help, _topic in (
+    ("start", "start:start", "Start the servers.", "Run"),
+    ("call", "call:call", "Call an action: call NAME --field value …", "Call"),
+    ("shell", "shell:shell", "Open a Python shell with the application.", "Call"),
+    ("actions", "listings:actions", "List the actions.", "Call"),
+    ("plugins", "plugins:plugins", "List, show and check plugins.", "Inspect"),
+    ("config", "listings:config", "List the settings and their sources.", "Inspect"),
+    ("doctor", "doctor:doctor", "Check that the application can start.", "Inspect"),
+    ("version", "listings:version", "List the versions of installed packages.", "Inspect"),
+    ("completion", "completion:completion", "Print the completion script.", "Inspect"),
 ):
-    group.add_command(LazyCommand(_name, _target, _help))
+    group.add_command(LazyCommand(_name, f"actionhero.cli.{_target}", _help, topic=_topic))
 
 
 def run() -> None:
@@ -387,5 +292,6 @@ def run() -> None:
             if str(cause) not in str(error):
                 others.append(f"caused by {type(cause).__name__}: {cause}")
             cause = cause.__cause__
-        click.echo("\n       ".join([f"{red('Error:')} {first}", *others]), err=True)
+        text = "\n       ".join([f"{click.style('Error:', fg='red')} {first}", *others])
+        click.echo(text, err=True, color=uses_colors())
         raise SystemExit(error.exit_code) from None

@@ -136,7 +136,9 @@ def _option(number: int, described: InputDescription) -> click.Option:
     # A name of our own, because the name of a field is perhaps not an identifier.
     declarations = [f"input{number}:{name}"]
     declarations += [f"--{each}" for each in dict.fromkeys((name, name.replace("_", "-")))]
-    return _InputOption(declarations, **attributes)
+    option = _InputOption(declarations, **attributes)
+    option.is_required_input = described.required
+    return option
 
 
 class _OtherInputs(click.Argument):
@@ -160,6 +162,9 @@ class _OtherInputs(click.Argument):
 
 class _InputOption(click.Option):
     """An option with the name `input<n>:<field>`, which click would reject."""
+
+    #: Whether a call needs a value. The pipeline reports a missing one, with all other errors.
+    is_required_input: bool = False
 
     def _parse_decls(self, decls: Any, expose_value: bool) -> tuple[str, list[str], list[str]]:
         first, *rest = decls

@@ -1,4 +1,4 @@
-"""The listings `actionhero actions`, `plugins`, `config` and `version`."""
+"""The listings `actionhero actions`, `config` and `version`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,25 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, requires
 from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from actionhero.application import RunMode
-from actionhero.cli.group import CommandContext, red
-from actionhero.cli.output import EXIT_CONFIGURATION, format_option, write_rows
+from actionhero.cli.output import (
+    EXIT_CONFIGURATION,
+    format_option,
+    print_problems,
+    write_rows,
+)
 from actionhero.cli.standard_streams import reserve_stdout
+from actionhero.cli.suggestions import settings_elsewhere
 from actionhero.plugins import VERSION
+from actionhero.settings import AppSettings
+
+if TYPE_CHECKING:
+    from actionhero.cli.command_context import CommandContext
 
 
 @click.command()
@@ -24,6 +35,8 @@ def actions(context: CommandContext, format_: str) -> None:
     """List the actions, sorted by name."""
     app = context.load(RunMode.CLI)
     app.raise_for_problems()
+    if app.get(AppSettings).package is None and (hint := settings_elsewhere(Path.cwd())):
+        click.echo(f"note: {hint}", err=True)
     write_rows(
         [
             {
@@ -44,43 +57,6 @@ def actions(context: CommandContext, format_: str) -> None:
 
 
 @click.command()
-@format_option
-@click.pass_obj
-def plugins(context: CommandContext, format_: str) -> None:
-    """List the plugins, their states and the reasons."""
-    app = context.load(RunMode.SERVER)
-    write_rows(
-        [
-            {
-                "name": plugin.name,
-                "state": plugin.state,
-                "distribution": plugin.distribution,
-                "version": plugin.version,
-                "module": plugin.module_name,
-                "reason": plugin.reason,
-                "hooks": [
-                    # The table omits the common prefix.
-                    hook if format_ == "json" else hook.removeprefix("actionhero_")
-                    for hook in app.plugins.hooks
-                    if plugin in app.plugins.implementers(hook)
-                ],
-            }
-            for plugin in app.plugins.plugins
-        ],
-        {
-            "name": "Name",
-            "state": "State",
-            "distribution": "Distribution",
-            "version": "Version",
-            "reason": "Why",
-            "hooks": "Adds",
-        },
-        format_,
-    )
-    _print_problems(app.problems)
-
-
-@click.command()
 @click.argument("section", required=False)
 @format_option
 @click.pass_obj
@@ -88,7 +64,8 @@ def config(context: CommandContext, section: str | None, format_: str) -> None:
     """List all settings, their values and the sources of these. Secrets are masked.
 
     With SECTION, list the settings of that section only. The variable of a setting is
-    ACTIONHERO_<SECTION>__<KEY>; `--format json` contains it.
+    ACTIONHERO_<SECTION>__<KEY>; `--format json` contains it. An invalid setting has its error in
+    place of its value.
     """
     app = context.load(RunMode.SERVER)
     rows = [dataclasses.asdict(row) for row in app.settings.rows()]
@@ -100,13 +77,14 @@ def config(context: CommandContext, section: str | None, format_: str) -> None:
                 f"unknown section {section!r}; available: {known}", param_hint="'SECTION'"
             )
     for row in rows:
-        row["setting"] = f"{row['section']}.{row['key']}"
+        row["setting"] = f"{row['section']}.{row['key']}".removesuffix(".")
+        row["value"] = row["error"] or row["value"]
     write_rows(
         rows,
         {"setting": "Setting", "value": "Value", "origin": "From"},
         format_,
     )
-    _print_problems(app.problems)
+    print_problems(app.problems)
     if app.has_invalid_settings:
         sys.exit(EXIT_CONFIGURATION)
 
@@ -143,11 +121,3 @@ def version(context: CommandContext, format_: str) -> None:
         except PackageNotFoundError:
             continue
     write_rows(rows, {"name": "Name", "version": "Version"}, format_)
-
-
-def _print_problems(problems: list[str]) -> None:
-    """Print `problems` to stderr; programs read the listing on stdout."""
-    for problem in problems:
-        for number, line in enumerate(problem.splitlines()):
-            prefix = red("problem:") if number == 0 else "        "
-            click.echo(f"{prefix} {line}", err=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from actionhero.action import RegisteredAction
     from actionhero.application import Application
     from actionhero.call import Outcome
-    from actionhero.cli.group import CommandContext
+    from actionhero.cli.command_context import CommandContext
     from actionhero.connection import Connection
     from actionhero.inputs.payloads import Payload
 

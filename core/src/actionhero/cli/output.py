@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import re
 import sys
-import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from actionhero import json, logs
-from actionhero.errors import ErrorType
 from actionhero.logs.formatters import escape
 from actionhero.settings import LoggerSettings
 from actionhero.streams import Chunk, Item
-from actionhero.transport.error_documents import error_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TextIO
 
     from actionhero.application import Application
-    from actionhero.errors import TypedError
 
 # The exit codes of sysexits.h.
 EXIT_FAILED = 1
@@ -29,18 +25,6 @@ EXIT_USAGE = 2
 EXIT_DATA = 65
 EXIT_UNAVAILABLE = 69
 EXIT_CONFIGURATION = 78
-
-_CODES = {
-    ErrorType.ACTION_NOT_FOUND: EXIT_USAGE,
-    ErrorType.PARAM_REQUIRED: EXIT_DATA,
-    ErrorType.PARAM_DEFAULT: EXIT_DATA,
-    ErrorType.PARAM_VALIDATION: EXIT_DATA,
-    ErrorType.PARAM_FORMATTING: EXIT_DATA,
-    ErrorType.CHANNEL_VALIDATION: EXIT_DATA,
-    ErrorType.REQUEST_MALFORMED: EXIT_DATA,
-    ErrorType.SERVICE_UNAVAILABLE: EXIT_UNAVAILABLE,
-    ErrorType.CONFIG_ERROR: EXIT_CONFIGURATION,
-}
 
 # Controls and direction marks that JSON does not escape by itself.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -113,7 +97,7 @@ def write_json(value: Any) -> None:
         text = json.dumps_pretty(value).decode().replace("\r\n", "\n").rstrip("\n")
     else:
         text = json.dumps(value).decode()
-    click.echo(_printable(text))
+    click.echo(printable(text))
 
 
 def write_value(value: Any, format_: str) -> None:
@@ -136,26 +120,12 @@ def write_value(value: Any, format_: str) -> None:
         )
 
 
-def write_error(error: TypedError, request_id: str, stack: str | None = None) -> NoReturn:
-    """Write the error document to stderr, and exit with the code of the error type."""
-    document = error_document(
-        error,
-        timestamp_ms=time.time_ns() // 1_000_000,
-        request_id=request_id,
-        stack=stack,
-    )
-    write_error_document(document)
-    sys.exit(exit_code(error.type))
-
-
-def write_error_document(document: Mapping[str, Any]) -> None:
-    """Write an error document to stderr, as a line of JSON."""
-    click.echo(_printable(json.dumps(document).decode()), err=True)
-
-
-def exit_code(type_: ErrorType) -> int:
-    """Return the exit code of an error type."""
-    return _CODES.get(type_, EXIT_FAILED)
+def print_problems(problems: Sequence[str]) -> None:
+    """Print the problems of an application to stderr; programs read the listing on stdout."""
+    for problem in problems:
+        for number, line in enumerate(problem.splitlines()):
+            prefix = click.style("problem:", fg="red") if number == 0 else "        "
+            click.echo(f"{prefix} {line}", err=True)
 
 
 class StreamWriter:
@@ -183,7 +153,7 @@ class StreamWriter:
 
             self.items.append(decode(item.body))
             return True
-        return self._write(_printable(bytes(item.body).decode()), newline=True)
+        return self._write(printable(bytes(item.body).decode()), newline=True)
 
     def _write(self, content: bytes | str, *, newline: bool) -> bool:
         try:
@@ -209,11 +179,12 @@ def configure_logs(app: Application, *, level: str | None = None) -> None:
         level=level,
         format=settings.resolve_format(app.environment, is_terminal=sys.stderr.isatty()),
         colors=None if settings.colors == "auto" else settings.colors == "always",
+        root=app.settings.root if settings.has_short_tracebacks(app.environment) else None,
     )
     app.pipeline.call_log = logs.call_log
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return JSON with escapes in place of characters that a terminal would interpret."""
     return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from actionhero import process
 from actionhero.application import RunMode
+from actionhero.cli.banner import announce
 from actionhero.cli.output import configure_logs
+from actionhero.cli.suggestions import settings_elsewhere
 from actionhero.errors import ConfigurationError
 from actionhero.server import Supervisor
+from actionhero.settings import AppSettings
 
 if TYPE_CHECKING:
-    from actionhero.application import Application
-    from actionhero.cli.group import CommandContext
+    from actionhero.cli.command_context import CommandContext
 
 
 @click.command()
@@ -26,6 +29,15 @@ def start(context: CommandContext) -> None:
     The signal begins the shutdown: no new calls are accepted, open calls finish within
     process.shutdown_timeout, then everything is closed. A second signal exits immediately.
     """
+    run_servers(context)
+
+
+def run_servers(context: CommandContext) -> NoReturn:
+    """Load the application, start its servers, run until the shutdown, and exit.
+
+    Raises:
+        BootError: The application has problems, or cannot start.
+    """
     # A collection would examine all modules and schemas again and again: they are no garbage.
     gc.disable()
     try:
@@ -33,6 +45,8 @@ def start(context: CommandContext) -> None:
     finally:
         gc.enable()
     configure_logs(app)
+    if app.get(AppSettings).package is None and (hint := settings_elsewhere(Path.cwd())):
+        click.echo(f"note: {hint}", err=True)
     supervisor = None
     if not app.has_invalid_settings:
         supervisor = app.plugins.first("actionhero_supervisor", Supervisor, app=app)
@@ -46,10 +60,3 @@ def start(context: CommandContext) -> None:
     if supervisor is not None:
         process.exit_soon(supervisor.run())
     process.exit_soon(process.serve(app, lambda: announce(app)))
-
-
-def announce(app: Application) -> None:
-    """Print the announcements of the started servers to stderr."""
-    for server in app.servers:
-        for line in server.announcement():
-            click.echo(line, err=True)

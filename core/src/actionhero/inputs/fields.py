@@ -55,6 +55,8 @@ class InputField(NamedTuple):
     is_structure: bool
     #: The header or cookie that has its value over HTTP; `None`: path, body and query.
     source: Source | None
+    #: The examples of `Field(examples=[…])`.
+    examples: tuple[Any, ...] = ()
 
 
 class InputFields:
@@ -180,6 +182,7 @@ def fields_of(type_: Any, kinds: Mapping[str, Kind] = {}) -> Iterable[InputField
                 description=field.description,
                 required=field.is_required(),
                 default=default,
+                examples=tuple(field.examples or ()),
             )
     elif is_typeddict(type_) or dataclasses.is_dataclass(type_):
         defaults = set()
@@ -203,6 +206,7 @@ def fields_of(type_: Any, kinds: Mapping[str, Kind] = {}) -> Iterable[InputField
                 description=info.description,
                 required=name not in defaults and not is_optional,
                 default=ABSENT,
+                examples=tuple(info.examples or ()),
             )
 
 

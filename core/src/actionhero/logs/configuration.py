@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import warnings
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from actionhero.colors import uses_colors
 from actionhero.logs.calls import CallLog, call_log, context_facts, request_id
 from actionhero.logs.formatters import (
     LEVELS,
@@ -18,6 +18,9 @@ from actionhero.logs.formatters import (
     replacement_record,
 )
 from actionhero.logs.taps import taps
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Handler(logging.Handler):
@@ -111,6 +114,7 @@ def configure(
     format: Literal["console", "json"] = "console",
     colors: bool | None = None,
     stream: TextIO | None = None,
+    root: Path | None = None,
 ) -> None:
     """Send all logs of this process to one stream. A second call replaces the configuration.
 
@@ -119,6 +123,8 @@ def configure(
         format: Readable lines, or JSON.
         colors: `None`: on a terminal, unless `NO_COLOR` is set, or if `FORCE_COLOR` is.
         stream: `None`: standard error.
+        root: The folder of the application, to fold the frames of libraries in the tracebacks of
+            readable lines; `None`: no frame is folded.
 
     Raises:
         ValueError: The level or the format is unknown.
@@ -138,7 +144,8 @@ def configure(
     if format == "json":
         formatter = JsonFormatter()
     else:
-        formatter = ConsoleFormatter(colors=_use_colors(stream) if colors is None else colors)
+        colors = uses_colors(stream) if colors is None else colors
+        formatter = ConsoleFormatter(colors=colors, root=root)
     handler.setFormatter(formatter)
     call_log._format = formatter.format_call
     logging.getLogger().setLevel(LEVELS[level])
@@ -167,15 +174,6 @@ def shutdown() -> None:
     if _current is not None:
         _current.restore()
         _current = None
-
-
-def _use_colors(stream: TextIO) -> bool:
-    """Return whether to color the lines of `stream`; `NO_COLOR` overrides `FORCE_COLOR`."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR", "0") not in {"", "0"}:
-        return True
-    return os.environ.get("TERM") != "dumb" and stream.isatty()
 
 
 def _log_warning(

@@ -10,10 +10,12 @@ import traceback
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from actionhero import json
+from actionhero.logs.tracebacks import short_traceback
 from actionhero.redaction import mask_urls, redact_sensitive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from actionhero.inputs.scrubber import Scrubber
 
@@ -61,11 +63,14 @@ class ConsoleFormatter(logging.Formatter):
 
     Args:
         colors: Whether to color the lines.
+        root: The folder of the application, whose frames short tracebacks show; `None` for
+            complete tracebacks.
     """
 
-    def __init__(self, *, colors: bool) -> None:
+    def __init__(self, *, colors: bool, root: Path | None = None) -> None:
         super().__init__()
         self.colors = colors
+        self.root = root
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
@@ -77,7 +82,7 @@ class ConsoleFormatter(logging.Formatter):
             redact(record.getMessage()),
             _facts(record, redact),
         )
-        for stack in (_stack(record), record.stack_info):
+        for stack in (_stack(record, self.root), record.stack_info):
             if stack:
                 # Indented, so that its lines are distinct from log lines.
                 lines = _LINE_BREAK.split(redact(stack).rstrip())
@@ -227,8 +232,10 @@ def _text(value: Any) -> str:
         return f"<{type(value).__qualname__}>"
 
 
-def _stack(record: logging.LogRecord) -> str:
+def _stack(record: logging.LogRecord, root: Path | None = None) -> str:
     if record.exc_info and record.exc_info[1] is not None:
+        if root is not None:
+            return short_traceback(record.exc_info[1], root).rstrip()
         return "".join(traceback.format_exception(record.exc_info[1])).rstrip()
     return ""
 

@@ -37,6 +37,8 @@ class SettingError(NamedTuple):
     #: The variable, or the file, line and key.
     origin: str
     message: str
+    #: Section and key; the section alone for an error of the whole section.
+    path: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.origin}: {self.message}"

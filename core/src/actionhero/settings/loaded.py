@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
+    from actionhero.settings.errors import SettingError
     from actionhero.settings.sources import Environment
     from actionhero.settings.values import SettingValue
 
@@ -55,6 +56,8 @@ class SettingsRow:
     variable: str
     #: Further variables that set it, such as `PORT`.
     aliases: tuple[str, ...] = ()
+    #: The error of an invalid value, which is left out; empty for a valid one.
+    error: str = ""
 
 
 class LoadedSettings:
@@ -65,6 +68,7 @@ class LoadedSettings:
         contributions: By section and key, the values of the sources; none for a default.
         root: The folder of the settings file.
         environment: The environment of the process.
+        errors: The errors of values that were left out.
     """
 
     def __init__(
@@ -74,7 +78,9 @@ class LoadedSettings:
         *,
         root: Path,
         environment: Environment,
+        errors: tuple[SettingError, ...] = (),
     ) -> None:
+        self.errors = errors
         self._sections = sections
         self._contributions = contributions
         self.root = root
@@ -102,12 +108,22 @@ class LoadedSettings:
         return (section.section, key) in self._contributions
 
     def rows(self) -> list[SettingsRow]:
-        """Return every setting, in the order of the sections."""
-        return [
-            _row(type(section), key, field, getattr(section, key), self._origin(section, key))
-            for section in self
-            for key, field in type(section).model_fields.items()
-        ]
+        """Return every setting, in the order of the sections; after these, unknown settings."""
+        by_path: dict[tuple[str, ...], list[SettingError]] = {}
+        for error in self.errors:
+            by_path.setdefault(error.path, []).append(error)
+        rows = []
+        for section in self:
+            for key, field in type(section).model_fields.items():
+                value, origin = getattr(section, key), self._origin(section, key)
+                row = _row(type(section), key, field, value, origin)
+                if errors := by_path.pop((section.section, key), []):
+                    message = "; ".join(error.message for error in errors)
+                    row = replace(row, error=message, origin=errors[0].origin)
+                rows.append(row)
+            for path in [path for path in by_path if path[0] == section.section]:
+                rows += [_error_row(error) for error in by_path.pop(path)]
+        return rows + [_error_row(error) for errors in by_path.values() for error in errors]
 
     def secrets(self) -> list[Any]:
         """Return the values that are secret, to remove them from texts."""
@@ -160,6 +176,23 @@ def _row(model: type[Settings], key: str, field: FieldInfo, value: Any, origin: 
         is_secret=is_secret,
         variable=variable_name(model.section, key),
         aliases=tuple(name for name, target in model.env_aliases.items() if target == key),
+    )
+
+
+def _error_row(error: SettingError) -> SettingsRow:
+    """Return the row of an error of an unknown setting, or of a whole section."""
+    section, key = (*error.path, "", "")[:2]
+    return SettingsRow(
+        section=section,
+        key=key,
+        value="",
+        origin=error.origin,
+        description="",
+        default="",
+        type="",
+        is_secret=False,
+        variable=variable_name(*error.path),
+        error=error.message,
     )
 
 

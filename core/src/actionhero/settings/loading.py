@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 
 
 def load_settings(
-    classes: Iterable[type[Settings]], sources: Sources, *, instances: Iterable[Settings] = ()
+    classes: Iterable[type[Settings]],
+    sources: Sources,
+    *,
+    instances: Iterable[Settings] = (),
+    tolerates_errors: bool = False,
 ) -> LoadedSettings:
     """Load one instance of each settings class.
 
@@ -34,6 +39,8 @@ def load_settings(
         sources: The contents of the sources.
         instances: Settings from code, as in tests. The fields that are set in them override
             every source.
+        tolerates_errors: Whether invalid values are left out and recorded in `errors` of the
+            result. A section that is invalid without them has its defaults, or is left out.
 
     Raises:
         ConfigurationError: Two classes have the same section or variable, or values are invalid.
@@ -45,27 +52,39 @@ def load_settings(
     drafts = {name: _SectionDraft(model) for name, model in sections.items()}
     problems: list[SettingError] = []
     for setting in values:
-        problems += _add(setting, sections, drafts)
+        path = setting.path[:2]
+        problems += [error._replace(path=path) for error in _add(setting, sections, drafts)]
+    context = {"root": sources.root, "environment": sources.environment}
     loaded: dict[type[Settings], Settings] = {}
     for draft in drafts.values():
+        invalid: list[SettingError] = []
         try:
-            loaded[draft.model] = draft.model.model_validate(
-                draft.values, context={"root": sources.root, "environment": sources.environment}
-            )
+            loaded[draft.model] = draft.model.model_validate(draft.values, context=context)
         except ValidationError as error:
-            problems += draft.validation_errors(
+            invalid = draft.validation_errors(
                 error.errors(include_url=False, include_context=False)
             )
-    # Outside of the `except`, so that the error of pydantic, which contains the values, is not
-    # its context.
-    if problems:
+        # Outside of the `except`, so that the error of pydantic, which contains the values, is not
+        # the context of another error.
+        if invalid and tolerates_errors:
+            draft.remove({error.path[1] for error in invalid if len(error.path) > 1})
+            if (settings := draft.valid_settings(context)) is not None:
+                loaded[draft.model] = settings
+        problems += invalid
+    if problems and not tolerates_errors:
         raise errors.configuration_error(problems)
     contributions = {
         (name, key): tuple(settings)
         for name, draft in drafts.items()
         for key, settings in draft.contributions.items()
     }
-    return LoadedSettings(loaded, contributions, root=sources.root, environment=sources.environment)
+    return LoadedSettings(
+        loaded,
+        contributions,
+        root=sources.root,
+        environment=sources.environment,
+        errors=tuple(dict.fromkeys(problems)),
+    )
 
 
 class _SectionDraft:
@@ -113,16 +132,33 @@ class _SectionDraft:
             if first["type"] == "default_factory_not_called":
                 # It requires another setting, whose error is listed already.
                 continue
+            section = self.model.section
             if not path:
-                result += [
+                group_errors = [
                     errors.invalid_section(self.model, self.values, detail) for detail in group
                 ]
             elif first["type"] == "missing":
-                if path[0] not in self.unparsed:
-                    result.append(errors.missing(self.model.section, ".".join(path)))
+                is_reported = path[0] in self.unparsed
+                group_errors = [] if is_reported else [errors.missing(section, ".".join(path))]
             else:
-                result.append(self._value_error(path, group))
+                group_errors = [self._value_error(path, group)]
+            result += [error._replace(path=(section, *path[:1])) for error in group_errors]
         return result
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove the values of keys."""
+        for key in keys:
+            self.values.pop(key, None)
+            self.contributions.pop(key, None)
+
+    def valid_settings(self, context: Mapping[str, Any]) -> Settings | None:
+        """Return the section without the removed values, else with its defaults, if it is valid."""
+        with contextlib.suppress(ValidationError):
+            return self.model.model_validate(self.values, context=context)
+        self.remove(list(self.values))
+        with contextlib.suppress(ValidationError):
+            return self.model.model_validate({}, context=context)
+        return None
 
     def _value_error(self, path: tuple[str, ...], details: list[ErrorDetails]) -> SettingError:
         full_path = (self.model.section, *path)

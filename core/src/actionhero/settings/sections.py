@@ -184,6 +184,17 @@ class LoggerSettings(Settings):
         description="Whether console lines are colored. auto: on a terminal, unless NO_COLOR is "
         "set.",
     )
+    tracebacks: Literal["auto", "short", "full"] = Field(
+        default="auto",
+        description="Whether console lines fold the frames of libraries in tracebacks. auto: short "
+        "in development, otherwise full.",
+    )
+
+    def has_short_tracebacks(self, environment: Environment) -> bool:
+        """Return whether console lines fold the frames of libraries in an environment."""
+        if self.tracebacks != "auto":
+            return self.tracebacks == "short"
+        return environment == "development"
 
     def resolve_format(
         self, environment: Environment, *, is_terminal: bool

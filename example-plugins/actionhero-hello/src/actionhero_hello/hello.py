@@ -10,7 +10,7 @@ from actionhero import Action, Call, Field, Inputs
 class HelloInputs(Inputs):
     """The inputs of `hello`."""
 
-    name: str = Field(min_length=1, max_length=80, description="Who to greet.")
+    name: str = Field(min_length=1, max_length=80, description="Who to greet.", examples=["Ada"])
 
 
 class Greeting(TypedDict):

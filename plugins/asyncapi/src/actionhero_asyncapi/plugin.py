@@ -36,5 +36,6 @@ def actionhero_commands(group: click.Group) -> None:
             "asyncapi",
             "actionhero_asyncapi.commands:asyncapi",
             "Write the AsyncAPI document, or check it for breaking changes.",
+            topic="API",
         )
     )

@@ -74,5 +74,10 @@ def actionhero_commands(group: click.Group) -> None:
     from actionhero.cli import LazyCommand
 
     group.add_command(
-        LazyCommand("auth", "actionhero_auth.commands:auth", "Create, list and revoke API keys.")
+        LazyCommand(
+            "auth",
+            "actionhero_auth.commands:auth",
+            "Create, list and revoke API keys.",
+            topic="Access",
+        )
     )

@@ -52,5 +52,10 @@ def actionhero_commands(group: click.Group) -> None:
     from actionhero.cli import LazyCommand
 
     group.add_command(
-        LazyCommand("channels", "actionhero_channels.commands:channels", "List the channels.")
+        LazyCommand(
+            "channels",
+            "actionhero_channels.commands:channels",
+            "List the channels.",
+            topic="Inspect",
+        )
     )

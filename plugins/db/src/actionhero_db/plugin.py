@@ -61,6 +61,9 @@ def actionhero_commands(group: click.Group) -> None:
 
     group.add_command(
         LazyCommand(
-            "db", "actionhero_db.commands:db", "Manage the database: create and run migrations."
+            "db",
+            "actionhero_db.commands:db",
+            "Manage the database: create and run migrations.",
+            topic="Data",
         )
     )

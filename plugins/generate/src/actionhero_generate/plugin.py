@@ -31,12 +31,18 @@ def actionhero_commands(group: click.Group) -> None:
     from actionhero.cli import LazyCommand
 
     group.add_command(
-        LazyCommand("new", "actionhero_generate.commands:new", "Create an application or a plugin.")
+        LazyCommand(
+            "new",
+            "actionhero_generate.commands:new",
+            "Create an application or a plugin.",
+            topic="Develop",
+        )
     )
     group.add_command(
         LazyCommand(
             "generate",
             "actionhero_generate.commands:generate",
             "Add a component to the application: generate COMPONENT NAME.",
+            topic="Develop",
         )
     )

@@ -9,7 +9,7 @@ from actionhero import hookimpl
 if TYPE_CHECKING:
     import click
 
-    from actionhero import Application, Middleware, Server, Settings
+    from actionhero import Application, Link, Middleware, Server, Settings
     from actionhero_web import Endpoint
 
 
@@ -62,6 +62,14 @@ def actionhero_web_endpoints(app: Application) -> list[Endpoint]:
     return endpoints_for(app)
 
 
+# After the pages of people.
+@hookimpl(trylast=True)
+def actionhero_web_links(app: Application, origin: str) -> list[Link]:
+    from actionhero_mcp.server import links_for
+
+    return links_for(app, origin)
+
+
 @hookimpl(optionalhook=True)
 def actionhero_oauth_resources(app: Application) -> list[Any]:
     # Only the authorization server calls this, so it is installed.
@@ -86,5 +94,10 @@ def actionhero_commands(group: click.Group) -> None:
     from actionhero.cli import LazyCommand
 
     group.add_command(
-        LazyCommand("mcp", "actionhero_mcp.commands:mcp", "Serve, list and call tools of agents.")
+        LazyCommand(
+            "mcp",
+            "actionhero_mcp.commands:mcp",
+            "Serve, list and call tools of agents.",
+            topic="API",
+        )
     )

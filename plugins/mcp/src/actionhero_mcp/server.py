@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actionhero import Server
+from actionhero import Link, Server
 from actionhero_mcp.catalog import catalog_for
 from actionhero_mcp.service import service_for
+from actionhero_mcp.settings import McpSettings
 
 if TYPE_CHECKING:
     from actionhero import Application
@@ -39,6 +40,11 @@ class McpServer(Server):
     async def close(self) -> None:
         """Receive revocations and messages no more."""
         await service_for(self._app).stop()
+
+
+def links_for(app: Application, origin: str) -> list[Link]:
+    """Return the URL of the endpoint; none if nothing is offered."""
+    return [] if catalog_for(app).is_empty else [Link("MCP", origin + app.get(McpSettings).path)]
 
 
 def endpoints_for(app: Application) -> list[Endpoint]:

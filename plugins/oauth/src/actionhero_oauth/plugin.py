@@ -73,5 +73,10 @@ def actionhero_commands(group: click.Group) -> None:
     from actionhero.cli import LazyCommand
 
     group.add_command(
-        LazyCommand("oauth", "actionhero_oauth.commands:oauth", "List or end the grants of users.")
+        LazyCommand(
+            "oauth",
+            "actionhero_oauth.commands:oauth",
+            "List or end the grants of users.",
+            topic="Access",
+        )
     )

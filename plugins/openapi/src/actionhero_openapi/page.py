@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from actionhero import Link
 from actionhero_openapi.document import api_title
 from actionhero_openapi.settings import OpenApiSettings
 from actionhero_web import StaticFiles, WebSettings
@@ -66,6 +67,13 @@ def routes_for(app: Application) -> list[web.AbstractRouteDef]:
         web.get(page + "/", redirect),
         web.get(page + "/{name}", get_asset),
     ]
+
+
+def links_for(app: Application, origin: str) -> list[Link]:
+    """Return the URL of the page, unless the settings disable it."""
+    settings = app.get(OpenApiSettings)
+    has_page = settings.serve and settings.page_path
+    return [Link("Docs", origin + settings.page_path)] if has_page else []
 
 
 def page_text(path: str, prefix: str, title: str) -> str:

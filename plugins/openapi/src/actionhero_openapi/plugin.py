@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import click
     from aiohttp import web
 
-    from actionhero import Action, Application, Settings
+    from actionhero import Action, Application, Link, Settings
 
 
 @hookimpl
@@ -49,6 +49,13 @@ def actionhero_web_routes(app: Application) -> Sequence[web.AbstractRouteDef]:
 
 
 @hookimpl
+def actionhero_web_links(app: Application, origin: str) -> Sequence[Link]:
+    from actionhero_openapi.page import links_for
+
+    return links_for(app, origin)
+
+
+@hookimpl
 def actionhero_web_application(application: web.Application, app: Application) -> None:
     from actionhero_openapi.document import openapi_document
 
@@ -64,5 +71,6 @@ def actionhero_commands(group: click.Group) -> None:
             "openapi",
             "actionhero_openapi.commands:openapi",
             "Write the OpenAPI document, or check it for breaking changes.",
+            topic="API",
         )
     )

@@ -29,5 +29,7 @@ def actionhero_commands(group: click.Group) -> None:
         ("profiles", "List the profiles of servers."),
     ):
         group.add_command(
-            LazyCommand(name, f"actionhero_remote.commands.profiles:{name}", short_help)
+            LazyCommand(
+                name, f"actionhero_remote.commands.profiles:{name}", short_help, topic="Servers"
+            )
         )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import click
     from aiohttp import web
 
-    from actionhero import Application, Initializer, Middleware, Server, Settings
+    from actionhero import Application, Initializer, Link, Middleware, Server, Settings
     from actionhero_tasks.brokers.backend import BrokerBackend
     from actionhero_tasks.stores.backend import StoreBackend
 
@@ -91,6 +91,13 @@ def actionhero_web_routes(app: Application) -> list[web.AbstractRouteDef]:
 
 
 @hookimpl(optionalhook=True)
+def actionhero_web_links(app: Application, origin: str) -> list[Link]:
+    from actionhero_tasks.page.routes import links_for
+
+    return links_for(app, origin)
+
+
+@hookimpl(optionalhook=True)
 def actionhero_web_application(application: web.Application, app: Application) -> None:
     from actionhero_tasks.page.routes import close_on_cleanup
 
@@ -122,15 +129,27 @@ def actionhero_doctor_checks(app: Application, deploy: bool) -> list[Any]:
 def actionhero_commands(group: click.Group) -> None:
     from actionhero.cli import LazyCommand
 
-    for name, target, short_help in (
-        ("worker", "commands.worker:worker", "Run jobs until it is stopped."),
+    for name, target, short_help, topic in (
+        ("worker", "commands.worker:worker", "Run jobs until it is stopped.", "Run"),
         (
             "scheduler",
             "commands.worker:scheduler",
             "Enqueue recurring actions until it is stopped.",
+            "Run",
         ),
-        ("enqueue", "commands.enqueue:enqueue", "Enqueue an action: enqueue NAME --field value …"),
-        ("job", "commands.job:job", "Show the status, progress or result of a job."),
-        ("tasks", "commands.tasks:tasks", "Show queues, workers, schedules and dead letters."),
+        (
+            "enqueue",
+            "commands.enqueue:enqueue",
+            "Enqueue an action: enqueue NAME --field value …",
+            "Call",
+        ),
+        ("job", "commands.job:job", "Show the status, progress or result of a job.", "Inspect"),
+        (
+            "tasks",
+            "commands.tasks:tasks",
+            "Show queues, workers, schedules and dead letters.",
+            "Inspect",
+        ),
     ):
-        group.add_command(LazyCommand(name, f"actionhero_tasks.{target}", short_help))
+        command = LazyCommand(name, f"actionhero_tasks.{target}", short_help, topic=topic)
+        group.add_command(command)

@@ -1,11 +1,14 @@
-"""The command `actionhero routes`, and the options of HTTP for `actionhero start`."""
+"""The commands `actionhero routes` and `dev`, and the options of HTTP for `actionhero start`."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import click
 
-from actionhero import RunMode
-from actionhero.cli import CommandContext, SettingOption, format_option, write_rows
+from actionhero import ConfigurationError, RunMode
+from actionhero.cli import CommandContext, SettingOption, format_option, run_servers, write_rows
+from actionhero_web.processes.process_models import is_reloaded_process
 from actionhero_web.routes.action_routes import routes_of
 from actionhero_web.settings import WebSettings
 
@@ -35,8 +38,8 @@ def routes(context: CommandContext, format_: str) -> None:
     )
 
 
-def start_options() -> list[click.Option]:
-    """Return the options of `start` for the address and the number of workers."""
+def address_options() -> list[click.Option]:
+    """Return the options for the address."""
     return [
         SettingOption(["--host"], "web.host", help="The address to listen on."),
         SettingOption(
@@ -48,6 +51,13 @@ def start_options() -> list[click.Option]:
             metavar="PATH",
             help="The Unix socket to listen on, instead of host and port.",
         ),
+    ]
+
+
+def start_options() -> list[click.Option]:
+    """Return the options of `start` for the address and the number of workers."""
+    return [
+        *address_options(),
         SettingOption(
             ["--workers"], "web.workers", metavar="N", help="The number of worker processes."
         ),
@@ -58,3 +68,37 @@ def start_options() -> list[click.Option]:
             help="Restart when the application's code changes.",
         ),
     ]
+
+
+@click.command(params=address_options())
+@click.pass_obj
+def dev(context: CommandContext) -> None:
+    """Start the servers for development, and restart them when code or settings change.
+
+    It is `start --reload`, refused in production. Tracebacks in the log show your own code, and
+    fold the frames of libraries; `logs.tracebacks = "full"` shows all.
+
+    \b
+    Examples:
+      actionhero dev
+      actionhero dev --port 9000
+    """  # noqa: D301 - click's mark is the character itself
+    environment = context.sources().environment
+    if environment == "production":
+        raise ConfigurationError(
+            "actionhero dev is for development, and ACTIONHERO_ENV is production; run actionhero "
+            "start, or unset the variable"
+        )
+    has_watcher = find_spec("watchfiles") is not None
+    if has_watcher:
+        context.override("web", "reload", True)
+    if not is_reloaded_process():
+        _print_hint(has_watcher)
+    run_servers(context)
+
+
+def _print_hint(has_watcher: bool) -> None:
+    reloads = "It restarts when code or settings change."
+    if not has_watcher:
+        reloads = "It does not restart when code changes: install actionhero-web[reload] for this."
+    click.echo(f"Development server. {reloads} Press Ctrl+C to stop it.", err=True)

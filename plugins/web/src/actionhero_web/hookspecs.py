@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from actionhero import Application
+    from actionhero import Application, Link
     from actionhero_web.bodies.decoder import BodyDecoder
     from actionhero_web.connections.client_resolver import ClientResolver
     from actionhero_web.connections.upgrades import Upgrade
@@ -231,5 +231,30 @@ def actionhero_web_observers(
         @hookimpl
         def actionhero_web_observers(app):
             return [RequestTimes(app.get(MetricSettings))]
+        ```
+    """
+
+
+@hookspec
+def actionhero_web_links(app: Application, origin: str) -> Sequence[Link] | None:
+    """The URLs of pages and sockets, which are printed after a start in development.
+
+    Called once, when the server listens on a TCP port.
+
+    Args:
+        app: The application.
+        origin: The origin of the server: `http://127.0.0.1:8080`.
+
+    Returns:
+        Links with absolute URLs. Each URL is printed once.
+
+    Order:
+        The page of the application first; then plugins in the order of their registration.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_web_links(origin):
+            return [Link("Feed", f"{origin}/feed.xml")]
         ```
     """

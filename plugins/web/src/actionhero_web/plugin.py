@@ -70,7 +70,10 @@ def actionhero_doctor_checks(app: Application, deploy: bool) -> list[Any]:
 def actionhero_commands(group: click.Group) -> None:
     from actionhero.cli import LazyCommand
 
-    group.add_command(
-        LazyCommand("routes", "actionhero_web.commands:routes", "List the HTTP routes.")
-    )
+    for name, short_help, topic in (
+        ("routes", "List the HTTP routes.", "Call"),
+        ("dev", "Start the servers, and restart them when code changes.", "Run"),
+    ):
+        target = f"actionhero_web.commands:{name}"
+        group.add_command(LazyCommand(name, target, short_help, topic=topic))
     group.add_options("start", "actionhero_web.commands:start_options")  # type: ignore[attr-defined]

@@ -17,13 +17,14 @@ from actionhero_web.application import REQUEST_HANDLER, build_application
 from actionhero_web.connections.http_server import HttpServer
 from actionhero_web.connections.listener import BACKLOG, HANDSHAKE_SECONDS, drain_backlog, listen
 from actionhero_web.routes.examples import curl_commands
+from actionhero_web.routes.links import page_links
 from actionhero_web.settings import WebSettings
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
-    from actionhero import Application
+    from actionhero import Application, Link
     from actionhero_web.connections.listener import Listener
 
 logger = logging.getLogger("actionhero.web")
@@ -138,17 +139,22 @@ class WebServer(Server):
         return next(int(address[1]) for address in addresses if isinstance(address, tuple))
 
     def announcement(self) -> list[str]:
-        lines = [f"ActionHero listens on {address}" for address in self.addresses]
-        if self._app.environment == "development" and lines:
-            lines += ["", "Try:", *(f"  {line}" for line in self._examples()), ""]
-        return lines
+        return [f"ActionHero listens on {address}" for address in self.addresses]
 
-    def _examples(self) -> list[str]:
-        address = self.addresses[0]
+    def links(self) -> list[Link]:
+        if self._application is None or self._settings.unix_socket is not None:
+            return []
+        return page_links(self._app, self._application, self._origin)
+
+    def examples(self) -> list[str]:
         if self._settings.unix_socket is not None:
             host = f"http://localhost{self._settings.prefix}"
             return curl_commands(self._app, host, f"--unix-socket {self._settings.unix_socket} ")
-        return curl_commands(self._app, address)
+        return curl_commands(self._app, self.addresses[0]) if self.addresses else []
+
+    @property
+    def _origin(self) -> str:
+        return self.addresses[0].removesuffix(self._settings.prefix)
 
     def _stop_streams_later(self) -> asyncio.TimerHandle:
         """Schedule the stop of all event streams after their grace period."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import click
     from aiohttp import web
 
-    from actionhero import Application, Initializer, Server, Settings
+    from actionhero import Application, Initializer, Link, Server, Settings
     from actionhero_web import StaticFiles, Upgrade
 
 
@@ -80,6 +80,13 @@ def actionhero_web_upgrades(app: Application) -> list[Upgrade]:
 
 
 @hookimpl
+def actionhero_web_links(origin: str) -> list[Link]:
+    from actionhero import Link
+
+    return [Link("Socket", f"ws{origin.removeprefix('http')}/ws")]
+
+
+@hookimpl
 def actionhero_web_application(application: web.Application, app: Application) -> None:
     from actionhero_websocket.server import bind_lifecycle
 
@@ -95,5 +102,6 @@ def actionhero_commands(group: click.Group) -> None:
             "connections",
             "actionhero_websocket.commands:connections",
             "List the live connections, or close them.",
+            topic="Inspect",
         )
     )

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from actionhero import AuditLog, Connection, InvalidInput, MalformedRequest, RateLimited, TypedError
+from actionhero import (
+    AuditLog,
+    Connection,
+    InvalidInput,
+    Link,
+    MalformedRequest,
+    RateLimited,
+    TypedError,
+)
 from actionhero.settings import AppSettings
 from actionhero.transport import dumps, loads
 from actionhero_tasks.page.access import Access
@@ -52,6 +60,11 @@ def routes_for(app: Application) -> list[web.AbstractRouteDef]:
     # All methods and all paths, so that clients without access cannot discover the page.
     return [web.route("*", settings.page, page.handle),
             web.route("*", settings.page + "/{path:.*}", page.handle)]  # fmt: skip
+
+
+def links_for(app: Application, origin: str) -> list[Link]:
+    """Return the URL of the page, if it exists."""
+    return [Link("Jobs", origin + app.get(TasksSettings).page)] if app.has(Page) else []
 
 
 def close_on_cleanup(application: web.Application, app: Application) -> None:

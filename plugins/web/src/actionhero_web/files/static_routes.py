@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 def static_routes(app: Application, settings: WebSettings) -> Iterator[web.RouteDef]:
     """Yield the route of all folders of static files, if there are any."""
-    folders = []
-    if settings.static_folder is not None:
-        folders.append(StaticFiles(settings.static_folder, settings.static_route))
-    folders += [
-        item for _, item in app.plugins.collect("actionhero_web_static", StaticFiles, app=app)
-    ]
+    folders = static_folders(app, settings)
     if not folders:
         return
 
@@ -43,6 +38,15 @@ def static_routes(app: Application, settings: WebSettings) -> Iterator[web.Route
         raise web.HTTPNotFound
 
     yield web.route("*", "/{tail:.*}", handle)
+
+
+def static_folders(app: Application, settings: WebSettings) -> list[StaticFiles]:
+    """Return the folders of static files: that of the settings, then those of plugins."""
+    folders = []
+    if settings.static_folder is not None:
+        folders.append(StaticFiles(settings.static_folder, settings.static_route))
+    plugins = app.plugins.collect("actionhero_web_static", StaticFiles, app=app)
+    return folders + [item for _, item in plugins]
 
 
 async def _native_methods(request: web.Request) -> set[str]:

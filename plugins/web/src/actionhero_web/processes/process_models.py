@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Final
 
 from actionhero import ConfigurationError
 from actionhero_web.settings import WebSettings
 
 if TYPE_CHECKING:
     from actionhero import Application, Supervisor
+
+#: The environment variable of a reloaded server process: the comma-separated descriptors of the
+#: listening sockets of its parent.
+SOCKETS_VARIABLE: Final = "_ACTIONHERO_WEB_SOCKETS"
+
+
+def is_reloaded_process() -> bool:
+    """Return whether a `Reloader` has started this process."""
+    return SOCKETS_VARIABLE in os.environ
 
 
 def supervisor_for(app: Application) -> Supervisor | None:
@@ -27,7 +37,7 @@ def supervisor_for(app: Application) -> Supervisor | None:
 
 def _reloader(app: Application) -> Supervisor:
     try:
-        from actionhero_web.processes.reload import ReloadedServer, Reloader, is_reloaded_process
+        from actionhero_web.processes.reload import ReloadedServer, Reloader
     except ModuleNotFoundError as error:
         if error.name != "watchfiles":
             raise

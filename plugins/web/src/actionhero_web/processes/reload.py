@@ -26,6 +26,7 @@ from actionhero.transport import (
     watch_files,
 )
 from actionhero_web.connections.listener import Listener, listen
+from actionhero_web.processes.process_models import SOCKETS_VARIABLE
 from actionhero_web.server import WebServer
 from actionhero_web.settings import WebSettings
 
@@ -34,9 +35,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.reload")
 
-#: The environment variable of a server process: the comma-separated descriptors of the listening
-#: sockets of its parent.
-SOCKETS_VARIABLE: Final = "_ACTIONHERO_WEB_SOCKETS"
+#: Set in server processes after the first one, which has announced the URLs.
+RESTARTED_VARIABLE: Final = "_ACTIONHERO_WEB_RESTARTED"
 #: The grace period for calls when the code has changed.
 CHANGE_GRACE_SECONDS: Final = 2.0
 
@@ -59,6 +59,7 @@ class Reloader(Supervisor):
         self._settings = app.get(WebSettings)
         self._listeners: list[Listener] = []
         self._child: asyncio.subprocess.Process | None = None
+        self._has_started = False
         self._change_event = asyncio.Event()
         self._stop_event = asyncio.Event()
 
@@ -106,16 +107,19 @@ class Reloader(Supervisor):
 
     async def _start(self) -> asyncio.subprocess.Process:
         descriptors = [listener.socket.fileno() for listener in self._listeners]
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             *sys.orig_argv[1:],
             env={
                 **os.environ,
                 **parent_environ(),
                 SOCKETS_VARIABLE: ",".join(map(str, descriptors)),
+                **({RESTARTED_VARIABLE: "1"} if self._has_started else {}),
             },
             pass_fds=descriptors,
         )
+        self._has_started = True
+        return process
 
     async def _stop_child(
         self, child: asyncio.subprocess.Process, grace_seconds: float | None = None
@@ -171,12 +175,10 @@ class ReloadedServer(Supervisor):
         for server in self._app.servers:
             if isinstance(server, WebServer):
                 server.sockets = sockets
-        return serve(self._app, lambda: announce(self._app), parent=parent_id())
-
-
-def is_reloaded_process() -> bool:
-    """Return whether a `Reloader` has started this process."""
-    return SOCKETS_VARIABLE in os.environ
+        is_first = os.environ.pop(RESTARTED_VARIABLE, None) is None
+        return serve(
+            self._app, lambda: announce(self._app, with_links=is_first), parent=parent_id()
+        )
 
 
 async def _wait_for_first(*coroutines: Any) -> None:

@@ -1,18 +1,17 @@
-"""Example `curl` commands for the actions of an application."""
+"""Example `curl` commands for the actions of an application, which succeed for every client."""
 
 from __future__ import annotations
 
 import shlex
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-from actionhero import File
-from actionhero.transport import dumps, members
+from actionhero import InvalidInput
 from actionhero_web.routes.action_routes import routes_of
 
 if TYPE_CHECKING:
     from actionhero import Application
-    from actionhero.transport import InputField, RegisteredAction
+    from actionhero.transport import RegisteredAction
     from actionhero_web.routes.route import Route
 
 #: The number of commands in an announcement.
@@ -20,53 +19,65 @@ MAX_COMMANDS = 3
 
 
 def curl_commands(app: Application, address: str, options: str = "") -> list[str]:
-    """Return a few valid `curl` commands, the simplest first.
+    """Return a few `curl` commands that succeed without credentials, the simplest first.
+
+    They call actions with the method GET that no middleware may refuse. The values of required
+    inputs are those of `Field(examples=[…])`.
 
     Args:
         app: The application.
         address: The base URL of its actions.
         options: The options of `curl` for this address.
     """
-    routes = [(route, action) for action in app.actions for route in routes_of(action)]
-    # GET first, and streams of events, which may be infinite, and the built-in action last.
-    routes.sort(key=lambda pair: (
-        pair[0].method != "GET", pair[1].is_generator, pair[1].name == "status"
-    ))  # fmt: skip
-    commands = [_command(route, action, address, options) for route, action in routes]
-    # The last one shows an error response.
-    failing = f"curl {options}{shlex.quote(f'{address}/nowhere')}"
-    valid = [command for command in commands if command is not None]
-    return [*valid[: MAX_COMMANDS - 1], failing]
+    actions = [action for action in app.actions if _is_public(app, action)]
+    # The actions of the application precede those of plugins, and the built-in one is the last.
+    actions.sort(key=lambda item: (item.name == "status", not item.owner.startswith("application")))
+    commands = [
+        command
+        for action in actions
+        for route in routes_of(action)[:1]
+        if (command := _command(route, action, address, options)) is not None
+    ]
+    return commands[:MAX_COMMANDS]
+
+
+def _is_public(app: Application, action: RegisteredAction) -> bool:
+    """Return whether every client may call an action, as far as its middleware shows.
+
+    Streams are left out, as they may be infinite.
+    """
+    if action.streams or action.deprecated is not None:
+        return False
+    around_all = app.pipeline.middleware_of(action)
+    refuses = any(item.requires_session for item in around_all)
+    # The author's own middleware may refuse for reasons that it does not declare.
+    return not refuses and all(item.begins_transaction for item in action.middleware)
 
 
 def _command(route: Route, action: RegisteredAction, address: str, options: str) -> str | None:
+    if route.method != "GET":
+        return None
     values: dict[str, Any] = {}
     for field in action.inputs.fields:
         if field.required:
-            value = _example(field)
-            if value is None:
+            if not field.examples or field.secret or field.source is not None:
                 return None
-            values[field.name] = value
+            values[field.name] = str(field.examples[0])
+    # Parameters of the path that are no fields have no examples.
+    if any(name not in values for name in route.parameters) or not _is_valid(action, values):
+        return None
     path = route.template
     for name in route.parameters:
-        path = path.replace(f"{{{name}}}", str(values.pop(name, 1)))
+        path = path.replace(f"{{{name}}}", quote(values.pop(name), safe=""))
     url = address + path
-    if route.method == "GET":
-        if values:
-            url = f"{url}?{urlencode(values)}"
-        return f"curl {options}{shlex.quote(url)}"
-    command = f"curl {options}-X {route.method} {shlex.quote(url)}"
     if values:
-        command += f" --json {shlex.quote(dumps(values).decode())}"
-    return command
+        url = f"{url}?{urlencode(values)}"
+    return f"curl {options}{shlex.quote(url)}"
 
 
-def _example(field: InputField) -> Any:
-    types = [member for member in members(field.annotation) if isinstance(member, type)]
-    if field.is_structure or field.is_list or not types or File in types:
-        return None
-    if issubclass(types[0], bool):
-        return True
-    if issubclass(types[0], int | float):
-        return 1
-    return "Ada" if issubclass(types[0], str) else None
+def _is_valid(action: RegisteredAction, values: dict[str, Any]) -> bool:
+    try:
+        action.inputs.from_text({name: [value] for name, value in values.items()})
+    except InvalidInput:
+        return False
+    return True
