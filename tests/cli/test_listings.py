@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import struct
-import subprocess
-import sys
-import termios
-from fcntl import ioctl
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.cli.terminal import on_terminal
 
 if TYPE_CHECKING:
     from tests.conftest import Place
@@ -168,39 +162,6 @@ def test_the_json_of_a_call_is_one_line(book: Place) -> None:
     command = book.run("call", "book:number")
 
     assert (command.code, command.stdout, command.stderr) == (0, "42\n", "")
-
-
-def on_terminal(place: Place, *arguments: str, columns: int = 80, **variables: str) -> str:
-    """Run `actionhero` on a terminal, and return its output."""
-    terminal, output = pty.openpty()
-    ioctl(output, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environ = {
-        "PATH": os.environ["PATH"],
-        "TERM": "xterm-256color",
-        "ACTIONHERO_PLUGINS__ENABLED": "web,hello",
-        **variables,
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "actionhero", *arguments],
-        cwd=place.folder,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-    )
-    os.close(output)
-    written = b""
-    while True:
-        try:
-            piece = os.read(terminal, 65536)
-        except OSError:  # the process has closed its end
-            break
-        if not piece:
-            break
-        written += piece
-    os.close(terminal)
-    assert process.wait(60) == 0, written
-    return written.decode().replace("\r\n", "\n")
 
 
 def test_names_are_not_wrapped_on_a_narrow_terminal(book: Place) -> None:

@@ -47,8 +47,8 @@ def error_of_early_option(
         command = command if load is None else load()
         if any(option in parameter.opts for parameter in command.params):
             return click.UsageError(
-                f"No such option {option!r} before the command; write it after the command, as "
-                f"in: {context.command_path} {name} {option} …",
+                f"No such option {option!r} before the command; write it after the command: "
+                f"{context.command_path} {name} {option} …",
                 context,
             )
         break

@@ -121,6 +121,8 @@ plugins.add_command(check)
 
 
 def _plugin_command(name: str) -> click.Command:
+    @click.command(name, help=f"Show the plugin {name!r}.", hidden=True)
+    @format_option
     @click.pass_obj
     def show(context: CommandContext, format_: str) -> None:
         app = context.load(RunMode.SERVER)
@@ -136,9 +138,7 @@ def _plugin_command(name: str) -> click.Command:
         write_value(details, format_)
         print_problems([problem for problem in app.problems if plugin.owner in problem])
 
-    return click.Command(
-        name, callback=format_option(show), help=f"Show the plugin {name!r}.", hidden=True
-    )
+    return show
 
 
 def _find(app: App, name: str) -> Plugin:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import asyncio
 import code
-import contextlib
 import inspect
 import sys
 import threading
 import types
-from concurrent.futures import CancelledError
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -88,21 +87,25 @@ class EventLoopThread:
         self._thread.join()
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine, and return its result; Ctrl+C cancels it."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        try:
-            return future.result()
-        except KeyboardInterrupt:
-            future.cancel()
-            with contextlib.suppress(CancelledError, Exception):
-                # Until it has ended, for example has rolled back a transaction.
-                self._finish(future)
-            raise
+        """Run a coroutine, and return its result.
 
-    def _finish(self, future: Any) -> None:
-        done = asyncio.run_coroutine_threadsafe(asyncio.sleep(0.1), self._loop)
-        done.result()
-        future.result(timeout=0)
+        Ctrl+C cancels it, and waits until it has ended, for example has rolled back a transaction.
+        """
+        tasks: list[asyncio.Task[Any]] = []
+        done: Future[asyncio.Task[Any]] = Future()
+
+        def start() -> None:
+            task = self._loop.create_task(coroutine)
+            tasks.append(task)
+            task.add_done_callback(done.set_result)
+
+        self._loop.call_soon_threadsafe(start)
+        try:
+            return done.result().result()
+        except KeyboardInterrupt:
+            self._loop.call_soon_threadsafe(lambda: tasks[0].cancel())
+            done.result()
+            raise
 
     def _serve(self) -> None:
         with self._runner:
@@ -147,11 +150,14 @@ class AsyncConsole(code.InteractiveConsole):
     def runcode(self, code: types.CodeType) -> None:
         """Run a statement in the event loop of the application."""
         try:
-            self._loop.run(self._execute(code))
-        except (SystemExit, KeyboardInterrupt):
+            exit_error = self._loop.run(self._execute(code))
+        except KeyboardInterrupt:
             raise
         except BaseException:  # noqa: BLE001 - as the shell of Python does
             self.showtraceback()
+        else:
+            if exit_error is not None:
+                raise exit_error
 
     def showtraceback(self) -> None:
         """Write the traceback of the current error, without the frames of libraries."""
@@ -161,10 +167,15 @@ class AsyncConsole(code.InteractiveConsole):
         sys.last_value = error
         self.write(short_traceback(error, self._root))
 
-    async def _execute(self, code: types.CodeType) -> None:
-        result = types.FunctionType(code, self.locals)()
-        if inspect.iscoroutine(result):
-            await result
+    async def _execute(self, code: types.CodeType) -> BaseException | None:
+        """Run code, and return an error that ends the shell: raised, it would end the loop."""
+        try:
+            result = types.FunctionType(code, self.locals)()
+            if inspect.iscoroutine(result):
+                await result
+        except (SystemExit, KeyboardInterrupt) as error:
+            return error
+        return None
 
 
 def _namespace(app: App, connection: Connection) -> dict[str, Any]:
