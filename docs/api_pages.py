@@ -78,6 +78,7 @@ API: dict[str, tuple[str, ...]] = {
         "ExceptionReporter",
         "Initializer",
         "Instrument",
+        "Link",
         "Observer",
         "RunMode",
         "Server",

@@ -69,8 +69,10 @@ COMMANDS = {
     "actionhero": (
         "start",
         "call",
+        "shell",
         "actions",
         "plugins",
+        "plugins check",
         "config",
         "doctor",
         "version",
@@ -123,7 +125,7 @@ COMMANDS = {
         "tasks retry",
         "tasks discard",
     ),
-    "actionhero-web": ("routes",),
+    "actionhero-web": ("routes", "dev"),
     "actionhero-websocket": ("connections", "connections close"),
 }
 #: The plugins with these commands, and those that they require.

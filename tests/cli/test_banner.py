@@ -68,7 +68,7 @@ def test_dev_restarts_when_code_changes(book: Place) -> None:
     assert running.wait_for(r"Development server\. It restarts when code or settings change\.")
     running.wait_for("Try:\n  curl ")
 
-    book.write("book/farewell.py", "FAREWELL = 'Goodbye'\n")
+    book.write("book/colors.py", "RED = 'red'\n")
 
     running.wait_for(r"(?s)ActionHero listens on.*ActionHero listens on")
     stopped = running.stop()

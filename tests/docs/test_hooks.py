@@ -18,6 +18,7 @@ from actionhero import (
     Connection,
     Field,
     Initializer,
+    Link,
     Middleware,
     Outcome,
     RunMode,
@@ -217,6 +218,10 @@ class CompletePlugin:
     def actionhero_web_static(self) -> list[StaticFiles]:
         return [StaticFiles(self.folder, "/assets")]
 
+    @hookimpl
+    def actionhero_web_links(self, origin: str) -> list[Link]:
+        return [Link("Feed", f"{origin}/feed")]
+
 
 def running(plugin: CompletePlugin, **options: Any) -> Any:
     """Run an application with the HTTP server and `plugin`."""
@@ -306,3 +311,14 @@ async def test_plugin_adds_routes_files_and_signals(tmp_path: Path) -> None:
         assert await fetch(app, "/feed") == ("news", "open")
         assert await fetch(app, "/assets/book.css") == ("body {}", "open")
         assert await fetch(app, "/api/title") == ('{"title":"GUESTS","calls":1}', "open")
+
+
+async def test_plugin_adds_links(tmp_path: Path) -> None:
+    """Their URLs are those of the server, and follow that of the page of the application."""
+    (tmp_path / "index.html").write_text("<p>Book", encoding="utf-8")
+
+    async with running(CompletePlugin(tmp_path)) as app:
+        links = app.app.servers[0].links()
+
+        origin = f"http://127.0.0.1:{app.app.servers[0].port}"  # type: ignore[attr-defined]
+        assert links == [Link("Page", f"{origin}/assets/"), Link("Feed", f"{origin}/feed")]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from actionhero.answer import Answer as Answer
     from actionhero.app import App as App
     from actionhero.application import Application as Application
+    from actionhero.application import Link as Link
     from actionhero.application import RunMode as RunMode
     from actionhero.audit.event import AuditEvent as AuditEvent
     from actionhero.audit.log import AuditLog as AuditLog
@@ -86,7 +87,6 @@ if TYPE_CHECKING:
     from actionhero.requirements import Requirement as Requirement
     from actionhero.requirements import Scope as Scope
     from actionhero.requirements import SignedIn as SignedIn
-    from actionhero.server import Link as Link
     from actionhero.server import Server as Server
     from actionhero.server import Supervisor as Supervisor
     from actionhero.settings import Settings as Settings
@@ -105,7 +105,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".action_attributes": ["ActionAttribute"],
         ".answer": ["Answer"],
         ".app": ["App"],
-        ".application": ["Application", "RunMode"],
+        ".application": ["Application", "Link", "RunMode"],
         ".audit.event": ["AuditEvent"],
         ".audit.log": ["AuditLog"],
         ".audit.sink": ["AuditSink"],
@@ -153,7 +153,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".pipeline.observation": ["Observer"],
         ".plugins.hookspecs": ["hookimpl", "hookspec"],
         ".requirements": ["Permission", "Requirement", "Scope", "SignedIn"],
-        ".server": ["Link", "Server", "Supervisor"],
+        ".server": ["Server", "Supervisor"],
         ".settings": ["Settings"],
         ".streams": ["Event", "Stream"],
         ".transactions": ["Outbox", "OutboxMessage", "OutboxSender", "Transactions"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -10,7 +11,6 @@ if TYPE_CHECKING:
 
     from actionhero.action import ActionRegistry
     from actionhero.pipeline import Pipeline
-    from actionhero.server import Link
     from actionhero.settings.loaded import LoadedSettings
     from actionhero.settings.sources import Environment, Sources
 
@@ -32,6 +32,15 @@ class ContributingPlugin(Protocol):
     @property
     def owner(self) -> str:
         """Its name in messages: `plugin 'web' (actionhero-web 0.1.0)`."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A URL of a running server, which is printed after the start."""
+
+    #: Its name: `Docs`.
+    label: str
+    url: str
 
 
 class RunningServer(Protocol):

@@ -1,9 +1,8 @@
-"""`Server`: runs a transport, `Link`: a URL of it, and `Supervisor`: runs worker processes."""
+"""`Server`: runs a transport, and `Supervisor`: runs worker processes."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from actionhero.application import RunMode
@@ -11,16 +10,7 @@ from actionhero.application import RunMode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from actionhero.application import Application
-
-
-@dataclass(frozen=True)
-class Link:
-    """A URL of a running server, which is printed after the start."""
-
-    #: Its name: `Docs`.
-    label: str
-    url: str
+    from actionhero.application import Application, Link
 
 
 class Server(ABC):

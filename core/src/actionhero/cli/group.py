@@ -17,7 +17,6 @@ from actionhero.cli.help_topics import write_commands, write_examples
 from actionhero.cli.lazy_command import LazyCommand
 from actionhero.cli.misplaced_options import error_of_early_option, error_of_place
 from actionhero.cli.standard_streams import open_closed_streams, reserve_stdout
-from actionhero.colors import select_colors, uses_colors
 from actionhero.plugins import VERSION
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ class CommandGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by topic."""
-        write_commands(self, ctx, formatter)
+        write_commands(self, ctx, formatter, self.owner_of)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, also those of plugins, and the commands."""
@@ -252,10 +251,13 @@ class CommandGroup(click.Group):
 @click.pass_context
 def group(context: click.Context, /, **params: Any) -> None:
     """Store the options for the command."""
-    select_colors(params["color"])
-    # Without a variable, click asks whether each stream is a terminal.
     is_set = any(os.environ.get(name) for name in ("NO_COLOR", "FORCE_COLOR"))
-    context.color = uses_colors() if is_set else None
+    if is_set or params["color"] != "auto":
+        from actionhero.logs.colors import select_colors, uses_colors  # noqa: PLC0415
+
+        select_colors(params["color"])
+        # Otherwise click asks whether each stream is a terminal.
+        context.color = uses_colors()
     context.obj = CommandContext(params)
 
 
@@ -285,6 +287,8 @@ def run() -> None:
     try:
         group(prog_name="actionhero")
     except BootError as error:
+        from actionhero.logs.colors import uses_colors  # noqa: PLC0415
+
         first, *others = str(error).splitlines() or [type(error).__name__]
         cause = error.__cause__
         while cause is not None:

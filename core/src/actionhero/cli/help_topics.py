@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    import click
+    from collections.abc import Callable
 
-    from actionhero.cli.group import CommandGroup
+    import click
 
 #: The topics in their order. Others follow: those of plugins that name none of these.
 TOPICS: Final = ("Run", "Call", "Develop", "Data", "API", "Access", "Servers", "Inspect")
@@ -22,15 +22,25 @@ _EXAMPLES: Final = (
 
 
 def write_commands(
-    group: CommandGroup, context: click.Context, formatter: click.HelpFormatter
+    group: click.Group,
+    context: click.Context,
+    formatter: click.HelpFormatter,
+    owner_of: Callable[[str], str],
 ) -> None:
-    """Write the commands of the program, with a heading for each topic."""
+    """Write the commands of the program, with a heading for each topic.
+
+    Args:
+        group: The program.
+        context: Its context.
+        formatter: The formatter of its help.
+        owner_of: Returns the plugin of a command, for a command without a topic.
+    """
     topics: dict[str, list[tuple[str, click.Command]]] = {topic: [] for topic in TOPICS}
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if command is None or command.hidden:
             continue
-        topic = getattr(command, "topic", "") or f"Commands of {group.owner_of(name)}"
+        topic = getattr(command, "topic", "") or f"Commands of {owner_of(name)}"
         topics.setdefault(topic, []).append((name, command))
     width = max(len(name) for commands in topics.values() for name, _ in commands)
     limit = formatter.width - 6 - width

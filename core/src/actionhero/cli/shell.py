@@ -7,14 +7,13 @@ import asyncio
 import code
 import inspect
 import sys
-import threading
 import types
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from actionhero.application import RunMode
+from actionhero.cli.event_loop_thread import EventLoopThread
 from actionhero.cli.operations import record_call
 from actionhero.cli.output import configure_logs
 from actionhero.cli.shell_frontends import run_ipython, run_standard
@@ -23,8 +22,6 @@ from actionhero.logs.tracebacks import short_traceback
 from actionhero.settings import AppSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from actionhero.app import App
     from actionhero.cli.command_context import CommandContext
     from actionhero.connection import Connection
@@ -63,56 +60,6 @@ def shell(context: CommandContext, code_: str | None, plain: bool) -> None:
                 run_standard(console, _banner(app), app.get(AppSettings).data_dir / "shell_history")
         finally:
             loop.run(app.stop())
-
-
-class EventLoopThread:
-    """An event loop in a thread of its own, so that Ctrl+C reaches the prompt in the main thread.
-
-    It is a context manager, at whose end the remaining tasks are cancelled.
-    """
-
-    def __init__(self) -> None:
-        self._runner = asyncio.Runner()
-        self._loop: asyncio.AbstractEventLoop
-        self._thread = threading.Thread(target=self._serve, name="event loop", daemon=True)
-        self._started = threading.Event()
-
-    def __enter__(self) -> EventLoopThread:
-        self._thread.start()
-        self._started.wait()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-
-    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine, and return its result.
-
-        Ctrl+C cancels it, and waits until it has ended, for example has rolled back a transaction.
-        """
-        tasks: list[asyncio.Task[Any]] = []
-        done: Future[asyncio.Task[Any]] = Future()
-
-        def start() -> None:
-            task = self._loop.create_task(coroutine)
-            tasks.append(task)
-            task.add_done_callback(done.set_result)
-
-        self._loop.call_soon_threadsafe(start)
-        try:
-            return done.result().result()
-        except KeyboardInterrupt:
-            self._loop.call_soon_threadsafe(lambda: tasks[0].cancel())
-            done.result()
-            raise
-
-    def _serve(self) -> None:
-        with self._runner:
-            self._loop = self._runner.get_loop()
-            asyncio.set_event_loop(self._loop)
-            self._started.set()
-            self._loop.run_forever()
 
 
 class AsyncConsole(code.InteractiveConsole):

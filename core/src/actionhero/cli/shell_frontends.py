@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from code import InteractiveConsole
     from pathlib import Path
 
-    from actionhero.cli.shell import EventLoopThread
+    from actionhero.cli.event_loop_thread import EventLoopThread
 
 #: The longest history, in lines.
 MAX_HISTORY = 2000

@@ -7,8 +7,8 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from actionhero.colors import uses_colors
 from actionhero.logs.calls import CallLog, call_log, context_facts, request_id
+from actionhero.logs.colors import uses_colors
 from actionhero.logs.formatters import (
     LEVELS,
     ConsoleFormatter,

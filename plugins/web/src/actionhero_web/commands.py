@@ -8,7 +8,7 @@ import click
 
 from actionhero import ConfigurationError, RunMode
 from actionhero.cli import CommandContext, SettingOption, format_option, run_servers, write_rows
-from actionhero_web.processes.process_models import is_reloaded_process
+from actionhero_web.connections.inherited_sockets import has_inherited_sockets
 from actionhero_web.routes.action_routes import routes_of
 from actionhero_web.settings import WebSettings
 
@@ -92,7 +92,7 @@ def dev(context: CommandContext) -> None:
     has_watcher = find_spec("watchfiles") is not None
     if has_watcher:
         context.override("web", "reload", True)
-    if not is_reloaded_process():
+    if not has_inherited_sockets():
         _print_hint(has_watcher)
     run_servers(context)
 

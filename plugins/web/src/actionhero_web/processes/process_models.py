@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from actionhero import ConfigurationError
+from actionhero_web.connections.inherited_sockets import has_inherited_sockets
 from actionhero_web.settings import WebSettings
 
 if TYPE_CHECKING:
     from actionhero import Application, Supervisor
-
-#: The environment variable of a reloaded server process: the comma-separated descriptors of the
-#: listening sockets of its parent.
-SOCKETS_VARIABLE: Final = "_ACTIONHERO_WEB_SOCKETS"
-
-
-def is_reloaded_process() -> bool:
-    """Return whether a `Reloader` has started this process."""
-    return SOCKETS_VARIABLE in os.environ
 
 
 def supervisor_for(app: Application) -> Supervisor | None:
@@ -45,7 +36,7 @@ def _reloader(app: Application) -> Supervisor:
             "web.reload (--reload) needs watchfiles, which is not installed; "
             "install actionhero-web[reload], or disable web.reload"
         ) from error
-    return ReloadedServer(app) if is_reloaded_process() else Reloader(app)
+    return ReloadedServer(app) if has_inherited_sockets() else Reloader(app)
 
 
 def _workers(app: Application, count: int) -> Supervisor:

@@ -25,8 +25,8 @@ from actionhero.transport import (
     serve,
     watch_files,
 )
+from actionhero_web.connections.inherited_sockets import SOCKETS_VARIABLE
 from actionhero_web.connections.listener import Listener, listen
-from actionhero_web.processes.process_models import SOCKETS_VARIABLE
 from actionhero_web.server import WebServer
 from actionhero_web.settings import WebSettings
 

@@ -1,7 +1,4 @@
-"""Colors of terminals: the option `--color`, and the variables `NO_COLOR` and `FORCE_COLOR`.
-
-It imports the standard library alone: every command uses it, also `--version`.
-"""
+"""Colors of terminals: the option `--color`, and the variables `NO_COLOR` and `FORCE_COLOR`."""
 
 from __future__ import annotations
 
