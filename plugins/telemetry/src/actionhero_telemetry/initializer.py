@@ -11,6 +11,8 @@ from actionhero_telemetry.settings import TelemetrySettings
 from actionhero_telemetry.web_observer import RequestObserver
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from actionhero import Application
     from actionhero_telemetry.endpoint import MetricsEndpoint
     from actionhero_telemetry.instruments import InstrumentReader
@@ -114,6 +116,11 @@ class MetricsInitializer(Initializer):
         if self._endpoint is None:
             raise LifecycleError("the metrics have not started")
         return self._endpoint
+
+    @property
+    def dotted_names(self) -> Mapping[str, tuple[str, str]]:
+        """The names with dots and the units of metrics, by their names for Prometheus."""
+        return {} if self._recording is None else self._recording.names
 
     @property
     def scraper(self) -> Scraper:

@@ -60,6 +60,8 @@ class InstrumentReader:
         app.raise_for_problems()
         instruments = [*own, *(item for _, item in collected)]
         _check(app, instruments, set(recording.units))
+        for item in instruments:
+            recording.names[exposed_name(item.name, item.unit)] = (item.name, item.unit)
         self._process = [_ProcessInstrument(item) for item in instruments if _is(item, "process")]
         self._shared = [item for item in instruments if _is(item, "shared")]
         self._shared_families: list[Family] = []

@@ -22,9 +22,11 @@ def actionhero_settings() -> list[type[Settings]]:
 @hookimpl
 def actionhero_initializers(app: Application) -> list[Initializer]:
     from actionhero_telemetry.initializer import metrics_of
+    from actionhero_telemetry.metrics_push import push_of
     from actionhero_telemetry.tracing import tracing_of
 
-    return [item for item in (metrics_of(app), tracing_of(app)) if item is not None]
+    initializers = (metrics_of(app), push_of(app), tracing_of(app))
+    return [item for item in initializers if item is not None]
 
 
 @hookimpl

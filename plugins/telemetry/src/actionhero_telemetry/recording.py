@@ -47,6 +47,8 @@ class Recording:
         self._metrics: list[Metric] = []
         #: The units of metrics, by their names for Prometheus.
         self.units: dict[str, str] = {}
+        #: The names with dots, and the units, by the names for Prometheus.
+        self.names: dict[str, tuple[str, str]] = {}
         self.bind(metrics)
 
     def bind(self, metrics: Iterable[Metric]) -> None:
@@ -54,6 +56,7 @@ class Recording:
         for metric in metrics:
             self._metrics.append(metric)
             self.units[metric.exposed_name] = metric.unit
+            self.names[metric.exposed_name] = (metric.name, metric.unit)
             metric.bind(self._create_series, self._series_limit, self._count_dropped)
 
     def _create_series(self, metric: Metric, values: tuple[str, ...]) -> Any:

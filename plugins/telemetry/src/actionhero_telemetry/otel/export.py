@@ -110,10 +110,7 @@ class Exporting:
     """
 
     def __init__(self, name: str, version: str, endpoint: str, sampling: Sampling | None) -> None:
-        for logger_name in _LOGGERS:
-            library = logging.getLogger(logger_name)
-            if library.level == logging.NOTSET:
-                library.setLevel(logging.CRITICAL + 1)
+        mute_libraries()
         self.ids = TraceIds()
         self.provider = TracerProvider(
             sampler=None if sampling is None else sampling.sampler(),
@@ -130,15 +127,31 @@ class Exporting:
         await close_in_thread(self.provider.shutdown, "spans")
 
 
-def resource_of(name: str, version: str) -> Resource:
-    """Return the attributes of the process; those of the environment take precedence."""
+def mute_libraries() -> None:
+    """Silence the libraries, unless the application has chosen their level."""
+    for name in _LOGGERS:
+        library = logging.getLogger(name)
+        if library.level == logging.NOTSET:
+            library.setLevel(logging.CRITICAL + 1)
+
+
+def resource_of(name: str, version: str, *, of_process: bool = True) -> Resource:
+    """Return the attributes of the application; those of the environment take precedence.
+
+    Args:
+        name: The name of the service.
+        version: Its version.
+        of_process: Whether they are those of this process, with its id.
+    """
     attributes: dict[str, Any] = {}
     declared = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
     if not os.environ.get("OTEL_SERVICE_NAME") and f"{SERVICE_NAME}=" not in declared:
         attributes[SERVICE_NAME] = name
     if version and f"{SERVICE_VERSION}=" not in declared:
         attributes[SERVICE_VERSION] = version
-    return Resource.create({**attributes, "process.pid": os.getpid()})
+    if of_process:
+        attributes["process.pid"] = os.getpid()
+    return Resource.create(attributes)
 
 
 def endpoint_of(endpoint: str, signal: str) -> str | None:
