@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import subprocess
 import sys
 import time
@@ -214,6 +216,47 @@ async def test_traces_without_the_extra_stop_the_start(monkeypatch: pytest.Monke
     assert "telemetry.traces is true, but the extra 'otel' is not installed" in str(caught.value)
     assert INSTALL in str(caught.value)
     assert caught.value.exit_code == 78
+
+
+def test_spans_of_other_libraries_are_part_of_the_trace() -> None:
+    """By the global provider; with an exporter of the environment."""
+    code = """
+import asyncio
+import actionhero_telemetry.plugin
+from actionhero import Action, RunMode
+from actionhero.testing import running_app
+from actionhero_telemetry import TelemetrySettings
+from opentelemetry import trace
+
+class Query(Action):
+    name = "query"
+
+    async def run(self) -> None:
+        with trace.get_tracer("a-driver").start_as_current_span("SELECT"):
+            pass
+
+async def main():
+    settings = [TelemetrySettings(metrics=False, traces=True, sample=1)]
+    async with running_app(
+        actionhero_telemetry.plugin, Query, settings=settings, mode=RunMode.SERVER
+    ) as app:
+        await app.call("query")
+
+asyncio.run(main())
+"""
+    command = [sys.executable, "-c", code]
+    environ = {**os.environ, "OTEL_TRACES_EXPORTER": "console"}
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environ)
+    decoder, text, spans = json.JSONDecoder(), result.stdout.strip(), []
+    while text:
+        span, end = decoder.raw_decode(text)
+        spans.append(span)
+        text = text[end:].strip()
+
+    query, call = spans
+    assert (query["name"], call["name"]) == ("SELECT", "query")
+    assert query["parent_id"] == call["context"]["span_id"]
+    assert query["context"]["trace_id"] == call["context"]["trace_id"]
 
 
 @pytest.mark.parametrize(("mode", "traces"), [("SERVER", "False"), ("CLI", "True")])

@@ -188,9 +188,16 @@ def chain(collector: Collector, *names: str) -> list[Span]:
 
 async def test_a_request_its_job_and_its_broadcast_are_one_trace(collector: Collector) -> None:
     """Which continues that of the client."""
-    async with serve(collector) as site:
+    async with serve(collector) as site, site.client.ws_connect("/ws") as socket:
+        await socket.send_json(
+            {"messageType": "subscribe", "messageId": 1, "channel": "news:orders"}
+        )
+        await socket.receive_json()
         await site.job(await site.post("/api/order", traceparent=SAMPLED))
+        received = await socket.receive_json()
 
+    assert received["message"]["message"] == {"text": "shipped"}
+    assert TRACE not in str(received)
     request, enqueueing, job, broadcast = chain(
         collector, "POST /api/order", "send mail", "process mail", "publish news:{topic}"
     )
@@ -202,7 +209,7 @@ async def test_a_request_its_job_and_its_broadcast_are_one_trace(collector: Coll
     price, nested = chain(collector, "POST /api/order", "price", "nested")[1:]
     assert price.attributes == {"items": 3, "currency": "EUR"}
     assert nested.kind == "INTERNAL"
-    assert len(collector.spans) == 6
+    assert len([span for span in collector.spans if span.trace_id == TRACE]) == 6
     assert collector.resource["service.name"] == "shop"
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider, set_tracer_provider
 
 from actionhero import ConfigurationError
 from actionhero_telemetry.otel.trace_ids import TraceIds
@@ -121,6 +122,9 @@ class Exporting:
         )
         for exporter in exporters_of(endpoint):
             self.provider.add_span_processor(BatchSpanProcessor(exporter))
+        # For the instrumentation of other libraries, unless the process has another provider.
+        if isinstance(get_tracer_provider(), ProxyTracerProvider):
+            set_tracer_provider(self.provider)
 
     async def close(self) -> None:
         """Send the remaining spans, for at most two seconds."""

@@ -91,7 +91,7 @@ def _distributions(family: Family, since_ns: int, now_ns: int) -> list[Histogram
         elif sample.name.endswith("_sum"):
             totals["sum"] = sample.value
     points = []
-    for labels, (buckets, totals) in series.items():
+    for key, (buckets, totals) in series.items():
         boundaries = sorted(buckets)
         # Those of Prometheus contain the values of all lower buckets.
         cumulative = [int(buckets[boundary]) for boundary in boundaries]
@@ -99,7 +99,7 @@ def _distributions(family: Family, since_ns: int, now_ns: int) -> list[Histogram
         minimum: Any = None
         points.append(
             HistogramDataPoint(
-                _attributes(dict(labels)),
+                _attributes(dict(key)),
                 since_ns,
                 now_ns,
                 count=cumulative[-1] if cumulative else 0,
