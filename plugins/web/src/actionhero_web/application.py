@@ -122,10 +122,13 @@ def build_application(app: Application) -> web.Application:
         router.add_route("*", path, partial(dispatcher.dispatch_endpoint, endpoint))
     for _, route in app.plugins.collect("actionhero_web_routes", web.AbstractRouteDef, app=app):
         router.add_routes([route])
-    router.add_route("*", settings.prefix + "/{tail:.*}", dispatcher.dispatch_routed)
+    # Without a prefix, files have the same paths as actions, which take precedence.
+    files = list(static_routes(app, settings, None if settings.prefix else dispatcher))
+    if settings.prefix or not files:
+        router.add_route("*", settings.prefix + "/{tail:.*}", dispatcher.dispatch_routed)
     if settings.prefix:
         router.add_route("*", settings.prefix, dispatcher.dispatch_routed)
-    router.add_routes(static_routes(app, settings))
+    router.add_routes(files)
     app.plugins.call("actionhero_web_application", application=application, app=app)
     app.raise_for_problems()
     # Native middlewares and signals expect aiohttp's own response classes, and are run by aiohttp.

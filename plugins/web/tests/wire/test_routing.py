@@ -47,6 +47,19 @@ def test_the_prefix_is_configurable(serve: Serve) -> None:
     assert none.get("/api/status").status == 404
 
 
+def test_without_a_prefix_actions_precede_files(serve: Serve, tmp_path: Path) -> None:
+    """Both have the paths below the root."""
+    (tmp_path / "notes.txt").write_text("a file", "utf-8")
+    (tmp_path / "status").write_text("hidden by the action", "utf-8")
+    server = serve(web__prefix="", web__static_folder=str(tmp_path))
+
+    assert server.get("/notes.txt").body == b"a file"
+    assert server.get("/status").json["name"]
+    assert server.send("POST", "/notes.txt").status == 405
+    assert server.send("DELETE", "/nowhere").status == 404
+    assert_not_found(server, "GET", "/nowhere")
+
+
 def test_a_trailing_slash_is_ignored(client: HttpClient) -> None:
     """A second one is an empty segment."""
     assert client.get("/api/status/").status == 200

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -13,16 +13,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from actionhero import Application
+    from actionhero_web.dispatch import Dispatcher
     from actionhero_web.settings import WebSettings
 
 
-def static_routes(app: Application, settings: WebSettings) -> Iterator[web.RouteDef]:
-    """Yield the route of all folders of static files, if there are any."""
+def static_routes(
+    app: Application, settings: WebSettings, dispatcher: Dispatcher | None
+) -> Iterator[web.RouteDef]:
+    """Yield the route of all folders of static files, if there are any.
+
+    Args:
+        app: The application.
+        settings: The settings of the HTTP server.
+        dispatcher: The dispatcher of requests for paths that belong to actions as well as to files.
+    """
     folders = static_folders(app, settings)
     if not folders:
         return
 
-    async def handle(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.Request) -> Any:
+        if dispatcher is not None and dispatcher.match(request, is_routed=True)[0] is not None:
+            return await dispatcher.dispatch_routed(request)
         path, _ = split_target(request)
         is_read = request.method in {"GET", "HEAD"}
         # A native route for another method precedes files, but this route accepts every method.
@@ -35,6 +46,8 @@ def static_routes(app: Application, settings: WebSettings) -> Iterator[web.Route
                 allowed |= {"GET", "HEAD"}
         if allowed:
             raise web.HTTPMethodNotAllowed(request.method, sorted(allowed))
+        if dispatcher is not None:
+            return await dispatcher.dispatch_routed(request)
         raise web.HTTPNotFound
 
     yield web.route("*", "/{tail:.*}", handle)
