@@ -80,7 +80,7 @@ def test_an_action_without_an_async_run_is_refused() -> None:
     class Sync(Action):
         name = "sync"
 
-        def run(self, call: Call) -> None: ...
+        def run(self, call: Call) -> None: ...  # type: ignore[override]
 
     message = "has no 'async def run'; write async def run(self, inputs, call)"
     assert fault_of(Idle).endswith(message)

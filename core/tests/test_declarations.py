@@ -208,7 +208,7 @@ def test_methods_that_return_awaitables_need_no_async() -> None:
         return wrapper
 
     class Guard(Middleware):
-        def before(self, call: Call) -> Awaitable[None]:
+        def before(self, call: Call) -> Awaitable[None]:  # type: ignore[override]
             return self._check(call)
 
         @decorated

@@ -409,7 +409,7 @@ async def test_nested_calls_return_typed_values() -> None:
         name = "outer"
 
         async def run(self, call: Call) -> None:
-            seen.append(await call.run(shown))
+            seen.append(await call.run(shown, {}))
 
     async with running_app(shown, Outer) as app:
         await app.call("outer")

@@ -260,3 +260,37 @@ def test_the_testing_module_does_not_import_pytest() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
     with pytest.raises(AttributeError, match=r"'actionhero.testing' has no attribute 'nothing'"):
         _ = testing_module.nothing
+
+
+class Welcome(Action):
+    """Welcome a person."""
+
+    name = "welcome"
+
+    async def run(self, inputs: Person) -> str:
+        return f"Welcome, {inputs.name}!"
+
+
+class Members(Action):
+    """Count the members."""
+
+    name = "members"
+
+    async def run(self) -> int:
+        return 3
+
+
+async def test_actions_are_called_by_class_with_typed_inputs() -> None:
+    """By the running application, and by each client."""
+    async with running_app(Welcome, Members) as app:
+        ada = Person(name="Ada")
+
+        assert await app.call(Welcome, ada) == "Welcome, Ada!"
+        assert await app.connect().call(Welcome, ada) == "Welcome, Ada!"
+        assert await app.call(Welcome, name="Ada") == "Welcome, Ada!"
+        assert await app.call(Members) == 3
+        with pytest.raises(InvalidInput, match="Missing required param: name"):
+            await app.call(Welcome, nam="Ada")
+        for arguments in (("welcome", ada), (Welcome, ada, ada)):
+            with pytest.raises(TypeError, match=r"has positional inputs; write call\('greet'"):
+                await app.call(*arguments)  # type: ignore[call-overload]

@@ -35,6 +35,45 @@ COMPONENTS: list[Mistake] = [
         "'async def before', or annotate it to return an Awaitable",
     ),
     Mistake(
+        "a method of middleware without the call",
+        """
+        class Guard(Middleware):
+            async def before(self): ...
+        class Greet(Action):
+            name = 'greet'
+            middleware = [Guard()]
+            async def run(self, call: Call) -> str:
+                return 'Hello!'
+        """,
+        "middleware guestbook.Guard has before(self), which is called with other "
+        "arguments; write 'async def before(self, call)'",
+    ),
+    Mistake(
+        "a requirement without the call",
+        """
+        def is_owner():
+            return True
+        class Greet(Action):
+            name = 'greet'
+            requires = is_owner
+            async def run(self, call: Call) -> str:
+                return 'Hello!'
+        """,
+        "action 'greet' (guestbook.py, application 'guestbook') requires the "
+        "function 'is_owner', which does not take the call; write def "
+        "is_owner(call: Call) -> bool",
+    ),
+    Mistake(
+        "a start of an initializer without the application",
+        """
+        class Mail(Initializer):
+            name = 'mail'
+            async def start(self): ...
+        """,
+        "initializer guestbook.Mail, application 'guestbook' has start(self), which"
+        " is called with other arguments; write 'async def start(self, app)'",
+    ),
+    Mistake(
         "an initializer without a name",
         """
         class Mail(Initializer): ...

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
 
 from actionhero.action_attributes import (
     added_middleware,
@@ -25,8 +25,13 @@ from actionhero.outputs import Encoded, OutputSchema, decode, item_type_of
 from actionhero.streams import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping, Sequence
     from datetime import date
+
+    from actionhero.action_attributes import ActionAttribute
+
+    #: A route in each of its forms.
+    _Route: TypeAlias = ActionAttribute | str | Mapping[str, Any]
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]*")
@@ -80,7 +85,10 @@ class Action:
     _local_names: ClassVar[Mapping[str, Any]] = {}
 
     if TYPE_CHECKING:
-        run: Callable[..., Any]
+        #: The operation: asynchronous, or an asynchronous generator.
+        run: Callable[..., Awaitable[Any] | AsyncIterable[Any]]
+        #: The routes, if `actionhero-web` is installed; see `actionhero_web.Route`.
+        web: ClassVar[_Route | Sequence[_Route] | bool | None]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

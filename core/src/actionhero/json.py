@@ -23,6 +23,9 @@ try:
 except ImportError:  # the writer of pydantic-core is used then
     orjson = None  # type: ignore[assignment]
 
+#: The remedies for values of some types that JSON does not support.
+_REMEDIES: Final = {"coroutine": "did you forget 'await'?"}
+
 #: The message of the error of a document that is not an object.
 NOT_AN_OBJECT: Final = "the body must be a JSON object"
 #: The maximum nesting depth of arrays and objects.
@@ -32,6 +35,10 @@ MAX_DEPTH: Final = 64
 _LONG_NUMBER: Final = b"0" * 200
 # orjson reads integers of more than 64 bits as floats; the shortest has 19 digits.
 _ORJSON_LIMIT: Final = b"0" * 19
+
+
+class UnsupportedType(TypeError):
+    """Raised for a value of a type that JSON does not support; the message names the type."""
 
 
 def _translation(**groups: str) -> bytes:
@@ -285,12 +292,12 @@ def _with_repairs(value: Any, indent: int | None) -> bytes:
         raise TypeError(reason) from None
     except (PydanticSerializationError, ValueError) as error:
         if unsupported:
-            reason = (
+            remedy = "return plain data, a dataclass or a pydantic model"
+            raise UnsupportedType(
                 f"a value of type {unsupported[0]!r} cannot be written as JSON; "
-                "return plain data, a dataclass or a pydantic model"
-            )
-        else:
-            reason = f"a value of type {type(value).__qualname__!r} cannot be written as JSON"
+                f"{_REMEDIES.get(unsupported[0], remedy)}"
+            ) from None
+        reason = f"a value of type {type(value).__qualname__!r} cannot be written as JSON"
         raise TypeError(reason) from error
 
 

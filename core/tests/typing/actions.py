@@ -86,3 +86,25 @@ class Derived(WithDataclass):
 
     async def run(self, inputs: Point) -> int:
         return await super().run(inputs) + 1
+
+
+class Synchronous(Action):
+    name = "synchronous"
+
+    def run(self) -> None:  # type: ignore[override]
+        return
+
+
+class WithNumber(Action):
+    name = "number"
+    web = 5  # type: ignore[assignment]
+
+
+class WithRoute(Action):
+    name = "route"
+    web = "GET /route"
+
+
+class WithRoutes(Action):
+    name = "routes"
+    web = ("GET /route", {"method": "GET", "path": "/routes"})

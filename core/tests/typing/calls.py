@@ -94,6 +94,17 @@ async def inside(call: Call, app: RunningApp) -> None:
     assert_type(await caller.run(Spell, ada), list[str])
     assert_type(await caller.run(Bell), list[bytes])
 
+    assert_type(await app.call(Greet, ada), Greeting)
+    assert_type(await app.call(Shout, ada), str)
+    assert_type(await app.call(Count), int)
+    assert_type(await app.call(Spell, ada), list[str])
+    assert_type(await caller.call(Greet, ada), Greeting)
+    assert_type(await caller.call(Bell), list[bytes])
+    await app.call("greet", name="Ada")
+    await app.call(Repeat, text="a")
+    await app.call(Greet, OtherInputs(number=1))  # type: ignore[misc]
+    await app.call("greet", ada)  # type: ignore[call-overload]
+
     await call.run(Repeat, {"text": "a"})
     await call.run(Greet, OtherInputs(number=1))  # type: ignore[misc]
     await call.run(Greet)  # type: ignore[arg-type]

@@ -156,7 +156,8 @@ async def test_a_callback_that_fails_does_not_stop_the_others(
     await app.call("failed:callback", kind=kind)
 
     assert app.get(Steps).done == ["quick"]
-    assert "after_commit callback" in caplog.text
+    assert "the after_commit callback " in caplog.text
+    assert " of action 'failed:callback' failed: " in caplog.text
 
 
 async def test_a_callback_that_never_ends_is_cancelled_after_the_limit(

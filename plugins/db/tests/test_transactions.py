@@ -334,6 +334,11 @@ async def test_without_a_transaction_callbacks_run_immediately(app: RunningApp) 
     assert lines == ["ran"]
 
 
+def divide(number: int, by: int) -> float:
+    """Divide, as a callback with arguments."""
+    return number / by
+
+
 async def test_a_callback_that_fails_changes_nothing(
     app: RunningApp, people: Any, emails: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -343,12 +348,16 @@ async def test_a_callback_that_fails_changes_nothing(
 
     async with database.transaction():
         await people.Person.create(email="committed@example.org")
-        await database.after_commit(lambda: 1 / 0)
+        await database.after_commit(divide, 1, 0)
         await database.after_commit(lines.append, "ran")
 
     assert await emails() == {"committed@example.org"}
     assert lines == ["ran"]
-    assert "after_commit callback <function" in caplog.text
+    place = f"{__file__}:{divide.__code__.co_firstlineno}"
+    assert (
+        f"the after_commit callback 'divide' ({place}) failed: ZeroDivisionError: division by zero"
+        in caplog.text
+    )
 
 
 async def test_a_test_can_roll_back_all_writes(app: RunningApp, emails: Any) -> None:

@@ -83,7 +83,7 @@ def thing(name: str, path: str) -> type[Action]:
             return {}
 
     ShowThing.name = name
-    ShowThing.web = path  # type: ignore[attr-defined]
+    ShowThing.web = path
     return ShowThing
 
 

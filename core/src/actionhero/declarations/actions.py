@@ -14,6 +14,7 @@ from actionhero.action import Action, source_of
 from actionhero.action_attributes import ActionAttribute
 from actionhero.declarations.components import (
     ESCAPE,
+    accepts,
     annotated_names,
     check_middleware,
     misspelled,
@@ -61,6 +62,12 @@ def check_actions(
         where = f"action {title!r} ({source_of(action)}, {owner})"
         for found, new in zip(findings, _check_action(action, where, known, seen), strict=True):
             found += new
+        for item in _items(action.requires):
+            if isinstance(item, types.FunctionType) and not accepts(item, 1):
+                findings.errors.append(
+                    f"{where} requires the function {item.__qualname__!r}, which does not take the "
+                    f"call; write def {item.__name__}(call: Call) -> bool"
+                )
         items = (*_items(action.middleware), *_items(action.requires))
         middleware |= dict.fromkeys(type(item) for item in items)
     findings.errors.extend(check_middleware(middleware))

@@ -77,9 +77,39 @@ def _component_fault(
     base: type, name: str, value: Any, where: str, known: Collection[str]
 ) -> str | None:
     if name in known:
-        return None if _is_awaitable(value, base, name) else _not_async(where, name)
+        if not _is_awaitable(value, base, name):
+            return _not_async(where, name)
+        return _parameter_fault(base, name, value, where)
     match = near_miss(name, known)
     return None if match is None else misspelled(where, name, match)
+
+
+def _parameter_fault(base: type, name: str, value: Any, where: str) -> str | None:
+    """Return the fault of a method that cannot be called with the arguments of the base class."""
+    original = getattr(base, name, None)
+    if not inspect.isfunction(original) or not inspect.isfunction(value):
+        return None
+    names = [
+        parameter.name
+        for parameter in inspect.signature(original).parameters.values()
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    ]
+    if accepts(value, len(names)):
+        return None
+    kind = "async def" if inspect.iscoroutinefunction(original) else "def"
+    return (
+        f"{where} has {name}{inspect.signature(value)}, which is called with other arguments; "
+        f"write '{kind} {name}({', '.join(names)})'"
+    )
+
+
+def accepts(function: Any, count: int) -> bool:
+    """Return whether a function can be called with `count` positional arguments."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def _is_awaitable(value: Any, base: type, name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -49,6 +49,9 @@ class Inputs(BaseModel):
         for field in cls.model_fields.values():
             if is_secret(field.annotation, field.metadata):
                 field.repr = False
+
+    def __getitem__(self, name: Any) -> NoReturn:
+        raise TypeError(f"inputs have attributes, and no items; write inputs.{name}")
 
 
 class InputSchema(InputFields):

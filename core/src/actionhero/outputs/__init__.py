@@ -5,13 +5,16 @@ from __future__ import annotations
 from actionhero.outputs.compilation import item_type_of
 from actionhero.outputs.encoded import Encoded
 from actionhero.outputs.encoding import decode, encode_outcome, outcome_value
-from actionhero.outputs.mismatch import OutputMismatch
+from actionhero.outputs.forgotten_await import ForgottenAwait
+from actionhero.outputs.mismatch import OutputMismatch, ResultError
 from actionhero.outputs.schema import OutputSchema
 
 __all__ = [
     "Encoded",
+    "ForgottenAwait",
     "OutputMismatch",
     "OutputSchema",
+    "ResultError",
     "decode",
     "encode_outcome",
     "item_type_of",

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from types import CoroutineType
 from typing import TYPE_CHECKING, Final
 
 from actionhero.inputs.problems import pointer_to
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 #: How many errors the message of a mismatch lists.
 _MAX_ERRORS: Final = 5
+
+#: The remedy for a result in a tuple with a status.
+_STATUS_HINT: Final = "; for another status, write it in the route, as in status=201"
 
 #: The parts of pydantic's warning; the value between them may be secret.
 _WARNING: Final = re.compile(r"Expected `(?P<expected>[^`]+)`")
@@ -19,7 +24,14 @@ _FIELD: Final = re.compile(r"\[field_name='(?P<field>\w+)'")
 _TYPE: Final = re.compile(r".*input_type=(?P<type>[\w.]+)\]", re.DOTALL)
 
 
-class OutputMismatch(TypeError):
+class ResultError(TypeError):
+    """Raised for an invalid result. Its traceback has no line of the author."""
+
+    #: Whether clients receive the message in every environment.
+    shown = False
+
+
+class OutputMismatch(ResultError):
     """Raised for a result that does not match the return annotation.
 
     The message names the fields and contains no values.
@@ -41,8 +53,27 @@ class OutputMismatch(TypeError):
 
 def messages(error: ValidationError) -> list[str]:
     """Return the errors of a validation without the values."""
-    details = error.errors(include_url=False, include_input=False, include_context=False)
-    return [f"{pointer_to(detail['loc']) or '/'}: {detail['msg']}" for detail in details]
+    return [
+        f"{pointer_to(detail['loc']) or '/'}: {_reason(detail)}"
+        for detail in error.errors(include_url=False, include_context=False)
+    ]
+
+
+def _reason(detail: ErrorDetails) -> str:
+    """Return the message of an error, with the type of the value where a type is expected."""
+    value, message = detail["input"], detail["msg"]
+    if type(value) is CoroutineType:
+        value.close()
+        return f"a coroutine of {value.__qualname__!r}; did you forget 'await'?"
+    if not detail["type"].endswith("_type"):
+        return message
+    hint = _STATUS_HINT if _is_pair(value) else ""
+    return f"{message}, not {type(value).__name__}{hint}"
+
+
+def _is_pair(value: object) -> bool:
+    """Return whether a value is a result and a status, as handlers of Flask return."""
+    return isinstance(value, tuple) and len(value) == 2 and type(value[1]) is int
 
 
 def warnings(text: str) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from actionhero.call import Outcome
 from actionhero.middleware import Middleware
-from actionhero.outputs import Encoded, decode
+from actionhero.outputs import Encoded, ForgottenAwait, ResultError, decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,6 +105,7 @@ class CallPlan:
 
         Raises:
             OutputMismatch: The result does not match.
+            ForgottenAwait: The result is a coroutine.
             TypeError: The result cannot be serialized.
         """
         outputs = self.outputs
@@ -112,6 +114,8 @@ class CallPlan:
         if type(value) is not dict:
             if type(value) is Encoded:
                 return _encoded(value, encode=encode)
+            if type(value) is CoroutineType:
+                raise ForgottenAwait(value, self.action.instance.run, self.action.name)
             is_response = isinstance(value, self.response_types)
         if outputs.is_open or is_response:
             outcome = Outcome(value)
@@ -131,20 +135,18 @@ class CallPlan:
             outcome.is_response = outcome.body is None
         return outcome
 
-    def complete_early(self, outcome: Any, *, encode: bool) -> Outcome:
+    def complete_early(self, outcome: Any, before: Any, *, encode: bool) -> Outcome:
         """Return the outcome that `before` of a middleware has returned, checked like a result.
 
         Raises:
             OutputMismatch: Its value does not match the return annotation.
-            TypeError: It is no outcome, or its value cannot be serialized.
+            ResultError: It is no outcome.
+            TypeError: Its value cannot be serialized.
         """
-        if not isinstance(outcome, Outcome):
-            raise TypeError(
-                f"before of a middleware returned {outcome!r}; return an Outcome, or nothing"
-            )
-        if outcome.error is not None:
-            return outcome
-        return self.complete(outcome.value, encode=encode)
+        checked = checked_outcome(outcome, before)
+        if checked.error is not None:
+            return checked
+        return self.complete(checked.value, encode=encode)
 
     def complete_again(self, outcome: Outcome, result: Any, *, encode: bool) -> None:
         """Check the value of a successful outcome after middleware has had it.
@@ -180,6 +182,21 @@ class CallPlan:
     def _is_response(self, value: Any) -> bool:
         # The base class of aiohttp's responses is an abstract one, so `isinstance` takes long.
         return type(value) is not dict and isinstance(value, self.response_types)
+
+
+def checked_outcome(value: Any, method: Any) -> Outcome:
+    """Return the outcome that a method of a middleware has returned.
+
+    Raises:
+        ResultError: It is no outcome. The message names the middleware.
+    """
+    if isinstance(value, Outcome):
+        return value
+    function = getattr(method, "__func__", method)
+    code = getattr(function, "__code__", None)
+    place = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
+    name = getattr(function, "__qualname__", repr(method))
+    raise ResultError(f"{name}{place} returned {value!r}; return an Outcome, or nothing")
 
 
 def _encoded(value: Encoded, *, encode: bool) -> Outcome:

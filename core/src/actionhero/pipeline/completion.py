@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from actionhero.errors import ErrorType, Forbidden
+from actionhero.pipeline.call_plan import checked_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,7 +53,7 @@ async def run_afters(
         try:
             replacement = await after(call, outcome)
             if replacement is not None:
-                outcome = replacement
+                outcome = checked_outcome(replacement, after)
         except BaseException as error:  # noqa: BLE001 - an outcome like any other error
             outcome = failed(error, call, payload)
         outcome.cancelled |= cancelled

@@ -20,8 +20,10 @@ from actionhero.errors import (
 )
 from actionhero.inputs.problems import FIXED_MESSAGES
 from actionhero.inputs.scrubber import Scrubber
+from actionhero.json import UnsupportedType
 from actionhero.logs import request_id as current_request_id
-from actionhero.outputs import OutputMismatch
+from actionhero.outputs import OutputMismatch, ResultError
+from actionhero.pipeline.author_faults import lacks_request, without_message
 from actionhero.pipeline.exception_reports import ExceptionReports
 
 if TYPE_CHECKING:
@@ -108,10 +110,19 @@ class ErrorHandler:
                     error = ServiceUnavailable("The call was cancelled")
                     return Outcome(error=error, cancelled=True)
                 # The call itself was not cancelled, but something that `run` awaited.
-            if isinstance(error, TypedError) and call.inputs is None:
+            if isinstance(error, TypedError) and call.inputs is None and hasattr(error, "message"):
                 if error.type.is_server_error:
                     self._report(error, error, call, payload)
                 return self.reject(error, action, payload)
+            if lacks_request(error, call):
+                logger.warning(
+                    "action %r uses call.connection.raw, which is None over %s; declare headers "
+                    "and cookies as inputs, or check for None (%s)",
+                    action.name,
+                    call.connection.transport,
+                    action.source,
+                )
+                error = ConnectionTypeNotFound("This action requires a request over HTTP")
             return self.handle(error, call, payload)
         except Exception:
             # For example a translation, or the `__str__` of the author's error.
@@ -150,6 +161,8 @@ class ErrorHandler:
         secrets = action.inputs.secret_names
         scrubber = _scrubber(secrets, payload, inputs)
         # Before the traceback is formatted: a translation may remove values from the error's text.
+        if isinstance(error, TypedError) and not hasattr(error, "message"):
+            error = without_message(error)
         typed = error if isinstance(error, TypedError) else self._translated(error)
         if isinstance(error, ActionNotFound):
             # The client has called an action that exists, and cannot know of another one.
@@ -159,15 +172,16 @@ class ErrorHandler:
             stack = scrubber.scrub("".join(traceback.format_exception(error)))
         if typed is None:
             typed = TypedError(INTERNAL_ERROR)
-            if isinstance(error, OutputMismatch) and (error.shown or self.show_tracebacks):
+            if isinstance(error, ResultError) and (error.shown or self.show_tracebacks):
                 typed = TypedError(scrubber.scrub(str(error)))
             if self._keep_tracebacks:
                 typed.__cause__ = error
             logger.error(
-                "action %r failed: %s",
+                "action %r failed: %s%s",
                 action.name,
                 error,
-                exc_info=error,
+                f" ({action.source})" if isinstance(error, OutputMismatch) else "",
+                exc_info=None if isinstance(error, ResultError) else error,
                 extra={"scrubber": scrubber},
             )
             self._report(error, typed, call, payload)
@@ -203,7 +217,9 @@ class ErrorHandler:
             # The result is valid for another transport.
             logger.warning("the result of action %r cannot be encoded: %s", name, error)
             return Outcome(error=error)
-        logger.error("the result of action %r cannot be encoded: %s", name, error, exc_info=error)
+        # The traceback has no line of the author then.
+        stack = None if isinstance(error, UnsupportedType) else error
+        logger.error("the result of action %r cannot be encoded: %s", name, error, exc_info=stack)
         typed = TypedError(INTERNAL_ERROR)
         self.reports.report(error, f"the result of action {name!r}", public=typed)
         return Outcome(error=typed, stack=self._stack(error))

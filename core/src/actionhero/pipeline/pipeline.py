@@ -219,7 +219,7 @@ class Pipeline(Identification, ErrorReporting):
                     if before is not None and (early := await before(call)) is not None:
                         break
                 if early is not None:
-                    outcome = plan.complete_early(early, encode=not in_process)
+                    outcome = plan.complete_early(early, before, encode=not in_process)
                 elif plan.streams:
                     restart = None if timeout is None else timeout.restart
                     save = (
@@ -276,6 +276,10 @@ class Pipeline(Identification, ErrorReporting):
 
     async def nested(self, call: Call, action: type, inputs: Any) -> Outcome:
         """Call `action` inside `call`: same connection, same session, same request."""
+        if not isinstance(action, type):
+            raise TypeError(
+                f"call.run takes the class of an action, not {action!r}; write call.run(Greet, …)"
+            )
         # These errors are not those of the client, who has asked for something else.
         try:
             registered = self.actions.of_type(action)

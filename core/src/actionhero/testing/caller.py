@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from actionhero.connection import Connection
 from actionhero.inputs.payloads import ValidatedPayload, ValuePayload
 from actionhero.streams import Chunk, Stream
+from actionhero.testing.typed_calls import TypedCalls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Mapping
@@ -21,7 +22,7 @@ Input = TypeVar("Input")
 Result = TypeVar("Result")
 
 
-class Caller:
+class Caller(TypedCalls):
     """A client that calls actions over one connection, with one session.
 
     Args:
@@ -44,16 +45,14 @@ class Caller:
         self.connection = Connection("test", remote)
         self.connection.principal = principal
 
-    async def call(self, action: str, /, **inputs: Any) -> Any:
-        """Call an action by name, and return its result.
-
-        The items of an action that streams are returned as a list; events as their data.
-
-        Raises:
-            TypedError: The action failed, or an input is invalid or not declared.
-        """
+    async def _call(self, action: str | type, inputs: dict[str, Any]) -> Any:
+        if isinstance(action, type):
+            action = self._app.actions.of_type(action).name
         value = (await self.outcome(action, **inputs)).unwrap()
         return self._app.actions.find(action).declared(value)
+
+    async def _call_class(self, action: type, inputs: Any) -> Any:
+        return await self.run(action, inputs)
 
     async def stream(self, action: str, /, **inputs: Any) -> AsyncGenerator[Any]:
         """Call an action that streams, and yield its items.

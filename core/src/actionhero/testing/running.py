@@ -17,6 +17,7 @@ from actionhero.middleware import Middleware
 from actionhero.plugins.hookspecs import hookimpl
 from actionhero.settings.sources import read_sources
 from actionhero.testing.caller import Caller
+from actionhero.testing.typed_calls import TypedCalls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
@@ -37,8 +38,8 @@ FIRST = 10_000
 LAST = 65_535
 
 
-class RunningApp:
-    """A running application in a test.
+class RunningApp(TypedCalls):
+    """A running application in a test. Each `call` is one of a new client.
 
     Args:
         app: The started application.
@@ -64,13 +65,11 @@ class RunningApp:
         """
         return Caller(self.app, remote, principal=principal, idempotency_key=idempotency_key)
 
-    async def call(self, action: str, /, **inputs: Any) -> Any:
-        """Call an action once, as a new client, and return its result.
+    async def _call(self, action: str | type, inputs: dict[str, Any]) -> Any:
+        return await self.connect()._call(action, inputs)
 
-        Raises:
-            TypedError: The action failed.
-        """
-        return await self.connect().call(action, **inputs)
+    async def _call_class(self, action: type, inputs: Any) -> Any:
+        return await self.connect().run(action, inputs)
 
     def stream(self, action: str, /, **inputs: Any) -> AsyncGenerator[Any]:
         """Call an action that streams, as a new client; see `Caller.stream`."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero.transport import ends_task, report_exception
+from actionhero import Call
+from actionhero.transport import ends_task, report_exception, request_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -107,5 +109,23 @@ async def run_callback(callback: Callable[[], Any]) -> None:
         if ends_task(error):
             raise
         # One that is not an `Exception` would drop the other callbacks, too.
-        logger.exception("after_commit callback %r failed", callback)
+        logger.exception(
+            "the after_commit callback %s failed: %s: %s",
+            _description(callback),
+            type(error).__name__,
+            error,
+        )
         report_exception(error, "a callback after a commit")
+
+
+def _description(callback: Callable[[], Any]) -> str:
+    """Return the name, the place and the action of a callback, for a log line."""
+    function: Any = callback
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    code = getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)
+    place = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
+    call = request_id.source()
+    action = f" of action {call.action.name!r}" if isinstance(call, Call) else ""
+    return f"{name!r}{place}{action}"
