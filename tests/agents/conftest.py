@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import time
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -18,7 +21,6 @@ from actionhero_redis.testing import throw_away_redis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 COUNT = 4
 #: The part around the documented file, in a folder without rights of root.
@@ -81,6 +83,13 @@ class Cluster:
         """Kill a server with SIGKILL, and forget it."""
         self.servers.pop(port).kill()
 
+    def kill_worker(self) -> None:
+        """Kill the process that runs jobs with SIGKILL; its parent starts another one."""
+        parent = self.worker.process.pid
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text("ascii").split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+
     def site(self, port: int | None = None) -> Site:
         """Return a server by its port, or nginx."""
         port = port or self.proxy_port
@@ -95,20 +104,27 @@ class Cluster:
         if program is None:
             pytest.skip("nginx is not installed")
         text = (ROOT / "docs" / "deploy" / "nginx" / "guestbook.conf").read_text("utf-8")
-        upstream = "\n".join(f"server 127.0.0.1:{port};" for port in self.servers)
-        text = text.replace("server 127.0.0.1:8080;", upstream)
+        documented = re.findall(r"server 127\.0\.0\.1:\d+(.*;)\n", text)
+        assert documented
+        for options in documented[1:]:
+            text = re.sub(rf"server 127\.0\.0\.1:\d+{re.escape(options)}\n", "", text, count=1)
+        servers = "\n".join(f"server 127.0.0.1:{port}{documented[0]}" for port in self.servers)
+        text = re.sub(rf"server 127\.0\.0\.1:\d+{re.escape(documented[0])}", servers, text)
         text = text.replace("listen 80;", f"listen 127.0.0.1:{self.proxy_port};")
         (folder / "guestbook.conf").write_text(text, encoding="utf-8")
         (folder / "nginx.conf").write_text(NGINX, encoding="utf-8")
         command = [program, "-p", os.fspath(folder), "-c", "nginx.conf", "-e", "stderr"]
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        with (folder / "nginx.log").open("wb") as log:
+            process = subprocess.Popen(command, stderr=log)
         deadline = time.monotonic() + 20
         while True:
             try:
                 urllib.request.urlopen(f"{self.issuer}/livez", timeout=5).close()
             except OSError:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
+                if process.poll() is not None or time.monotonic() > deadline:
+                    process.kill()
+                    process.wait()
+                    pytest.fail((folder / "nginx.log").read_text("utf-8")[-2000:])
                 time.sleep(0.02)
             else:
                 return process

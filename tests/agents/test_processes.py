@@ -14,8 +14,9 @@ import pytest
 from mcp import Client, types
 from mcp.client.streamable_http import streamable_http_client
 from plugins.mcp.tests.conftest import Site as Endpoint
-from plugins.mcp.tests.conftest import request
+from plugins.mcp.tests.conftest import meta, request
 from plugins.mcp.tests.test_streams import Agent
+from redis.asyncio import Redis
 from tests.agents.test_oauth import User
 
 if TYPE_CHECKING:
@@ -221,3 +222,29 @@ async def test_the_requests_of_a_session_may_reach_any_process(cluster: Cluster)
 
     assert progress.message["params"] == {"progressToken": 1, "progress": 1}
     assert cancelled.message["error"]["message"] == "The request was cancelled"
+
+
+async def test_a_task_completes_although_its_worker_is_killed(cluster: Cluster) -> None:
+    """The job runs again in another process; the client only polls."""
+    ada = await signed_in(cluster, "ada")
+    capabilities: dict[str, Any] = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+    async with aiohttp.ClientSession() as client, asyncio.timeout(40):
+        endpoint = Endpoint(cluster.site().app, cluster.site().url, client)
+        headers = {"Authorization": f"Bearer {ada.token}"}
+        params = {"_meta": meta(**capabilities), "name": "report", "arguments": {"key": "killed"}}
+        reply = await endpoint.new("tools/call", params, **headers)
+        id = reply.body["result"]["taskId"]
+        async with Redis.from_url(cluster.redis_url) as redis:
+            assert await redis.blpop(["started:killed"], timeout=20)
+            cluster.kill_worker()
+            assert await redis.blpop(["started:killed"], timeout=20)
+            await redis.rpush("go:killed", "1")
+        while True:
+            query = {"_meta": meta(**capabilities), "taskId": id}
+            reply = await endpoint.new("tasks/get", query, **headers, Mcp_Name=id)
+            if reply.body["result"]["status"] != "working":
+                break
+            await asyncio.sleep(0.05)
+
+    assert reply.body["result"]["status"] == "completed"
+    assert reply.body["result"]["result"]["structuredContent"] == {"runs": 2}

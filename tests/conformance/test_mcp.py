@@ -51,10 +51,10 @@ MODERN: Final = (
     "input-required-result-unsupported-methods", "input-required-result-validate-input",
     "json-schema-2020-12", "sep-2164-resource-not-found", "server-stateless",
     "tasks-capability-negotiation", "tasks-dispatch-and-envelope", "tasks-lifecycle",
+    "tasks-mrtr-composition", "tasks-mrtr-input",
     "tasks-request-headers", "tasks-request-state-removal", "tasks-required-task-error",
     "tasks-status-notifications", "tasks-wire-fields",
 )  # fmt: skip
-#: Two scenarios of tasks are missing: jobs ask no questions.
 #: The version of the suite, its options, and the scenarios that have to pass.
 RUNS: Final = {
     "0.1.16": ("0.1.16", ("--suite", "active"), {*COMMON, *HANDSHAKE}),

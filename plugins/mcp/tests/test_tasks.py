@@ -61,14 +61,35 @@ class Archive(Action):
         """Archive."""
 
 
+class Confirm(Inputs):
+    """A confirmation."""
+
+    sure: bool
+
+
+class Remove(Action):
+    """Remove a file, after two questions."""
+
+    name = "remove"
+    task = Task(retries=0)
+    mcp = Tool(task="required")
+
+    async def run(self, call: Call) -> list[str]:
+        first, second = await asyncio.gather(
+            call.ask("Remove it?", Confirm, key="first"), call.ask("Really?", Confirm)
+        )
+        return [first.action, second.action]
+
+
 @pytest.fixture
 async def site(serve: Serve, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
     """Start the application with a queue, and a worker in the server."""
-    plugins = (redis_plugin, tasks_plugin, Report, Archive, TokensPlugin())
+    plugins = (redis_plugin, tasks_plugin, Report, Archive, Remove, TokensPlugin())
     settings = {
         "ACTIONHERO_REDIS__URL": request.getfixturevalue("redis_server").url,
         "ACTIONHERO_TASKS__RUN_IN_SERVER": "true",
         "ACTIONHERO_APP__DATA_DIR": str(tmp_path),
+        "ACTIONHERO_MCP__TASK_INPUT_WAIT": "3s",
     }
     async with serve(*plugins, **settings) as site:
         yield site
@@ -91,9 +112,11 @@ async def request(site: Site, method: str, task_id: str, user: str = "7-reports"
 async def ended(site: Site, task_id: str) -> Any:
     """Wait until a task has ended, and return it."""
     async with asyncio.timeout(20):
-        while (task := await request(site, "tasks/get", task_id))["status"] == "working":  # noqa: ASYNC110 - clients poll
+        while True:
+            task = await request(site, "tasks/get", task_id)
+            if task["status"] not in {"working", "input_required"}:
+                return task
             await asyncio.sleep(0.05)
-    return task
 
 
 async def test_a_call_runs_as_a_job_of_its_caller(site: Site) -> None:
@@ -161,3 +184,75 @@ async def test_a_task_belongs_to_its_caller(site: Site) -> None:
     forged = await request(site, "tasks/get", created["taskId"] + "x")
 
     assert other["code"] == forged["code"] == -32602
+
+
+# -- questions ----------------------------------------------------------------------------------
+
+
+async def removing(site: Site, **capabilities: Any) -> str:
+    """Call the tool that asks, and return the id of its task."""
+    can = meta(extensions={TASKS: {}}, **capabilities)
+    params = {"name": "remove", "arguments": {}, "_meta": can}
+    reply = await site.new("tools/call", params, Authorization="Bearer 7-reports")
+    return str(reply.body["result"]["taskId"])
+
+
+async def asked(site: Site, task_id: str, count: int) -> Any:
+    """Wait for a number of questions, and return the task."""
+    async with asyncio.timeout(20):
+        while True:
+            task = await request(site, "tasks/get", task_id)
+            if len(task.get("inputRequests", ())) == count:
+                return task
+            assert task["status"] in {"working", "input_required"}, task
+            await asyncio.sleep(0.02)
+
+
+async def answer(site: Site, task_id: str, user: str = "7-reports", **answers: Any) -> Any:
+    """Send answers, and return the result or the error."""
+    headers = {"Authorization": f"Bearer {user}", "Mcp_Name": task_id}
+    responses = {
+        key: {"action": "accept", "content": {"sure": value}} for key, value in answers.items()
+    }
+    params = {"taskId": task_id, "_meta": CAN, "inputResponses": responses}
+    reply = await site.new("tasks/update", params, **headers)
+    return reply.body.get("result", reply.body.get("error"))
+
+
+async def test_a_job_asks_the_client_of_its_task(site: Site) -> None:
+    """Answers may come one by one; one that does not fit the form is asked for again."""
+    task_id = await removing(site, elicitation={})
+    both = await asked(site, task_id, 2)
+    foreign = await answer(site, task_id, "8-reports", first=True)
+    acknowledged = await answer(site, task_id, first=True, unknown=True)
+    one = await asked(site, task_id, 1)
+    await answer(site, task_id, "7-reports", **{"input-2": "perhaps"})
+    again = await asked(site, task_id, 1)
+    await answer(site, task_id, "7-reports", **{"input-2": True})
+    task = await ended(site, task_id)
+
+    assert both["status"] == "input_required"
+    assert both["inputRequests"]["first"]["method"] == "elicitation/create"
+    assert both["inputRequests"]["first"]["params"]["message"] == "Remove it?"
+    assert foreign["code"] == -32602
+    assert acknowledged["resultType"] == "complete"
+    assert list(one["inputRequests"]) == list(again["inputRequests"]) == ["input-2"]
+    assert task["status"] == "completed"
+    assert task["result"]["structuredContent"] == ["accept", "accept"]
+
+
+async def test_a_job_waits_for_a_limited_time(site: Site) -> None:
+    task_id = await removing(site, elicitation={})
+    await asked(site, task_id, 2)
+
+    task = await ended(site, task_id)
+
+    assert task["result"]["isError"]
+    assert "has not answered in time" in task["result"]["content"][0]["text"]
+
+
+async def test_a_job_of_a_client_that_cannot_ask_fails(site: Site) -> None:
+    task = await ended(site, await removing(site))
+
+    assert task["result"]["isError"]
+    assert "CONNECTION_TYPE_NOT_FOUND" in task["result"]["content"][0]["text"]

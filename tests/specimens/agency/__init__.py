@@ -114,7 +114,7 @@ class Report(Action):
     async def run(self, inputs: ReportInputs, call: Call) -> dict[str, Any]:
         redis = call.get(RedisClients)
         runs = await redis.execute("INCR", f"runs:{inputs.key}")
-        call.progress(1, 2)
+        await redis.execute("RPUSH", f"started:{inputs.key}", 1)
         await redis.blocking.blpop([f"go:{inputs.key}"], timeout=3)
         return {"runs": runs}
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-from actionhero import Action, Call, Inputs, TypedError
+from actionhero import Action, Call, Inputs, Middleware, TypedError
 from actionhero_mcp import Tool
 from actionhero_tasks import Task
-from agents.questions import Confirm, Name
+from agents.questions import Name
 
 
 class SlowInputs(Inputs):
@@ -52,6 +53,12 @@ class ProtocolErrorJob(Action):
         raise RuntimeError("panic")
 
 
+class Confirm(Inputs):
+    """A form with a confirmation."""
+
+    confirm: bool
+
+
 class DeleteInputs(Inputs):
     """The inputs of `confirm_delete`."""
 
@@ -59,10 +66,11 @@ class DeleteInputs(Inputs):
 
 
 class ConfirmDelete(Action):
-    """Delete a file after a question; jobs cannot ask, so it is no task."""
+    """Delete a file after a question."""
 
     name = "confirm_delete"
-    mcp = True
+    task = Task(retries=0)
+    mcp = Tool(task=True)
 
     async def run(self, inputs: DeleteInputs, call: Call) -> str:
         answer = await call.ask(f"Delete {inputs.filename}?", Confirm)
@@ -73,10 +81,48 @@ class MultiInput(Action):
     """Ask two questions at once."""
 
     name = "multi_input"
-    mcp = True
+    task = Task(retries=0)
+    mcp = Tool(task=True)
 
     async def run(self, call: Call) -> str:
         name, confirm = await asyncio.gather(
             call.ask("Name?", Name, key="name"), call.ask("Sure?", Confirm, key="sure")
         )
         return f"{name.action} {confirm.action}"
+
+
+class GreetInputs(Inputs):
+    """The inputs of `test_tool_with_task`."""
+
+    user_name: str = ""
+
+
+class UserName(Inputs):
+    """The name of a user."""
+
+    name: str
+
+
+class ToolWithTask(Action):
+    """Ask for a name, and then greet as a task."""
+
+    name = "test_tool_with_task"
+    task = Task()
+    mcp = Tool(task="required")
+
+    async def run(self, inputs: GreetInputs) -> str:
+        return f"Hello, {inputs.user_name}"
+
+
+class AskFirst(Middleware):
+    """Middleware around `test_tool_with_task`, which asks before the job is enqueued."""
+
+    def for_action(self, action: Any) -> Middleware | None:
+        """Return this middleware for the tool."""
+        return self if action.name == ToolWithTask.name else None
+
+    async def before(self, call: Call) -> None:
+        """Ask for the name."""
+        if call.connection.transport == "mcp":
+            answer = await call.ask("Your name?", UserName)
+            call.inputs.user_name = answer.value.name if answer.value else answer.action

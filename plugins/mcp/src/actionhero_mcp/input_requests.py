@@ -52,11 +52,7 @@ class InputRequests:
         params = request.params
         if "inputResponses" not in params and "requestState" not in params:
             return
-        responses = params.get("inputResponses", {})
-        if not isinstance(responses, dict) or not all(
-            isinstance(response, dict) for response in responses.values()
-        ):
-            raise RpcError(INVALID_PARAMS, "Invalid params: inputResponses is not an object")
+        responses = answers_in(params)
         if "requestState" in params:
             state = signer_for(self._app).verify(PURPOSE, params["requestState"])
             if state is None or state.get("for") != _binding(request, connection, target):
@@ -81,6 +77,20 @@ def caller_of(principal: Principal | None) -> str:
     if principal is None or principal.is_anonymous:
         return ""
     return f"{principal.kind}:{principal.id}:{principal.credential_id}"
+
+
+def answers_in(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the answers in the parameters of a request, by the keys of their questions.
+
+    Raises:
+        RpcError: They are malformed.
+    """
+    responses = params.get("inputResponses", {})
+    if not isinstance(responses, dict) or not all(
+        isinstance(response, dict) for response in responses.values()
+    ):
+        raise RpcError(INVALID_PARAMS, "Invalid params: inputResponses is not an object")
+    return responses
 
 
 def _binding(request: Request, connection: McpConnection, target: Any) -> str:

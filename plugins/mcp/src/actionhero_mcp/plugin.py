@@ -82,6 +82,21 @@ def actionhero_oauth_resources(app: Application) -> list[Any]:
     return [ProtectedResource(settings.path, frozenset({"mcp"}), settings.url or "")]
 
 
+@hookimpl(optionalhook=True)
+def actionhero_tasks_enqueue_middleware(app: Application) -> list[Any]:
+    # Only the job queue calls this and the next one, so it is installed.
+    from actionhero_mcp.task_questions import MarkTasks
+
+    return [MarkTasks(app)]
+
+
+@hookimpl(optionalhook=True)
+def actionhero_tasks_questions(app: Application) -> list[Any]:
+    from actionhero_mcp.task_questions import TaskQuestions
+
+    return [TaskQuestions(app)]
+
+
 @hookimpl
 def actionhero_doctor_checks(app: Application) -> list[Any]:
     from actionhero_mcp.warnings import diagnose

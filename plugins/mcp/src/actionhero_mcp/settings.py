@@ -95,6 +95,12 @@ class McpSettings(Settings):
         description="How long a question to the user of a client may be answered.",
     )
 
+    task_input_wait: timedelta = Field(
+        default=timedelta(minutes=10),
+        ge=timedelta(seconds=1),
+        description="How long a job waits for the answer to a question, as a task of a client.",
+    )
+
     @field_validator("keys")
     @classmethod
     def _are_long(cls, keys: list[SecretStr]) -> list[SecretStr]:

@@ -32,7 +32,12 @@ class TaskCalls(Middleware):
         connection = call.connection
         if not isinstance(connection, McpConnection) or not connection.enqueues:
             return None
+        from actionhero_mcp.task_questions import can_ask  # noqa: PLC0415 - an extra
         from actionhero_tasks import Tasks  # noqa: PLC0415 - an extra
 
-        connection.job_id = await call.get(Tasks).enqueue(call.action.name, call.inputs)
+        token = can_ask.set(connection.peer.can("elicitation", "form"))
+        try:
+            connection.job_id = await call.get(Tasks).enqueue(call.action.name, call.inputs)
+        finally:
+            can_ask.reset(token)
         return Outcome(Encoded(b"{}"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ErrorType, NotFound, Outcome, TypedError
 from actionhero.transport import INTERNAL_ERROR, dumps, loads
-from actionhero_mcp.input_requests import caller_of
+from actionhero_mcp.input_requests import answers_in, caller_of
 from actionhero_mcp.jsonrpc import RpcError
 from actionhero_mcp.refusals import Refusals
 from actionhero_mcp.results import tool_error, tool_result
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from actionhero_mcp.jsonrpc import Request
     from actionhero_mcp.offers import OfferedTool
     from actionhero_mcp.result_fields import ResultFields
+    from actionhero_mcp.task_questions import TaskQuestions
     from actionhero_tasks import Job, Tasks
 
 _PURPOSE: Final = "task"
@@ -70,7 +72,11 @@ class TaskRequests:
         """
         task_id, value, job = await self._find(request, connection)
         task = self._task(task_id, job)
-        if job.state == "done":
+        if job.state == "running":
+            questions = await self._questions.open(job.id)
+            if questions:
+                task |= {"status": "input_required", "inputRequests": questions}
+        elif job.state == "done":
             task["result"] = self._result(value["tool"], job, connection)
         elif job.state == "dead":
             error = _error_of(job)
@@ -83,12 +89,13 @@ class TaskRequests:
         return self._fields.complete(dumps(task)[1:-1], connection.peer.revision)
 
     async def update(self, request: Request, connection: McpConnection) -> bytes:
-        """Acknowledge `tasks/update`; jobs ask no questions, so there is nothing to answer.
+        """Pass the answers in `tasks/update` to the job, and acknowledge them.
 
         Raises:
-            RpcError: See `get`.
+            RpcError: The answers are malformed. See also `get`.
         """
-        await self._find(request, connection)
+        _, _, job = await self._find(request, connection)
+        await self._questions.answer(job.id, answers_in(request.params))
         return self._fields.of_type("complete", {})
 
     async def cancel(self, request: Request, connection: McpConnection) -> bytes:
@@ -145,6 +152,12 @@ class TaskRequests:
         outcome = Outcome(job.result)
         outcome.body = dumps(job.result)
         return loads(b"{%b}" % tool_result(offered, outcome, connection.peer.revision))
+
+    @cached_property
+    def _questions(self) -> TaskQuestions:
+        from actionhero_mcp.task_questions import TaskQuestions  # noqa: PLC0415 - an extra
+
+        return TaskQuestions(self._app)
 
     @property
     def _tasks(self) -> Tasks:

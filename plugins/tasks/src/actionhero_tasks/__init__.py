@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from actionhero_tasks.job import StoreUnavailable as StoreUnavailable
     from actionhero_tasks.job import Totals as Totals
     from actionhero_tasks.job_observer import JobObserver as JobObserver
+    from actionhero_tasks.job_questions import JobQuestions as JobQuestions
     from actionhero_tasks.queue_limits import Queue as Queue
     from actionhero_tasks.reports import FanOut as FanOut
     from actionhero_tasks.reports import Job as Job
@@ -59,6 +60,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "Totals",
         ],
         ".job_observer": ["JobObserver"],
+        ".job_questions": ["JobQuestions"],
         ".queue_limits": ["Queue"],
         ".reports": ["FanOut", "Job", "JobId"],
         ".settings": ["TasksSettings"],

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from actionhero_tasks.brokers.backend import BrokerBackend
     from actionhero_tasks.enqueue_middleware import EnqueueMiddleware
     from actionhero_tasks.job_observer import JobObserver
+    from actionhero_tasks.job_questions import JobQuestions
     from actionhero_tasks.stores.backend import StoreBackend
 
 hookspec = pluggy.HookspecMarker("actionhero")
@@ -127,6 +128,30 @@ def actionhero_tasks_observers(app: Application) -> Sequence[JobObserver] | None
         @hookimpl
         def actionhero_tasks_observers(app):
             return [QueueTimes(app.get(MetricSettings))]
+        ```
+    """
+
+
+@hookspec
+def actionhero_tasks_questions(app: Application) -> Sequence[JobQuestions] | None:
+    """Return what asks the users of jobs, so that `call.ask` works in a job.
+
+    Called once in each process that runs jobs.
+
+    Args:
+        app: The application.
+
+    Returns:
+        Instances of subclasses of `JobQuestions`. Without one, `call.ask` is an error in a job.
+
+    Order:
+        Plugins in the order of registration; the first instance is used.
+
+    Example:
+        ```python
+        @hookimpl
+        def actionhero_tasks_questions(app):
+            return [QuestionsByMail(app.get(MailSettings))]
         ```
     """
 

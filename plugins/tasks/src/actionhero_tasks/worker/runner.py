@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actionhero import ActionNotFound, Connection, Outcome, ServiceUnavailable, Session, TypedError
 from actionhero.transport import (
@@ -17,6 +17,7 @@ from actionhero.transport import (
 from actionhero_tasks.envelope import Envelope, UndecodableJob, carrier_in, encode_error
 from actionhero_tasks.job import Settlement, SettlementKind
 from actionhero_tasks.job_principal import principal_of
+from actionhero_tasks.job_questions import JobQuestions
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.task import Task, task_of
 from actionhero_tasks.tasks import Tasks
@@ -25,7 +26,7 @@ from actionhero_tasks.worker.retries import RetryPolicy, retry_decision
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actionhero import Application
+    from actionhero import Answer, Application
     from actionhero_tasks.job import Claim
 
 logger = logging.getLogger("actionhero.tasks")
@@ -40,20 +41,34 @@ class JobConnection(Connection):
     Args:
         claim: The claim of the job; also `connection.raw`.
         on_progress: Called with the arguments of `call.progress`.
+        questions: Asks the user; `None`: nothing can.
     """
 
-    __slots__ = ("_claim", "_on_progress")
+    __slots__ = ("_asked", "_claim", "_on_progress", "_questions")
 
     def __init__(
-        self, claim: Claim, on_progress: Callable[[Claim, float, float | None], None]
+        self,
+        claim: Claim,
+        on_progress: Callable[[Claim, float, float | None], None],
+        questions: JobQuestions | None,
     ) -> None:
         super().__init__("task", id=claim.id, raw=claim)
         self._claim = claim
         self._on_progress = on_progress
+        self._questions = questions
+        self._asked = 0
 
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Report the progress of the job; the message is not stored."""
         self._on_progress(self._claim, done, total)
+
+    async def ask(self, question: str, type_: Any, *, key: str | None = None) -> Answer[Any]:
+        """Ask the user of the job, if a plugin can; see `Call.ask`."""
+        if self._questions is None:
+            return await super().ask(question, type_, key=key)
+        self._asked += 1
+        key = key or f"input-{self._asked}"
+        return await self._questions.ask(self._claim.id, question, type_, key=key)
 
 
 class _JobPolicy:
@@ -95,6 +110,8 @@ class JobRunner:
         self._default_policy = _JobPolicy(Task(), self._settings)
         self._actions = app.actions
         self._observers = app.get(Tasks).observers
+        questions = app.plugins.collect("actionhero_tasks_questions", JobQuestions, app=app)
+        self._questions: JobQuestions | None = next((item for _, item in questions), None)
 
     async def run(self, claim: Claim) -> Settlement:
         """Run a job, and return its settlement.
@@ -130,7 +147,7 @@ class JobRunner:
                 self._actions.find(claim.action)
             envelope = Envelope.read(claim.body)
             payload = envelope.payload(self._encryption, claim.id)
-            connection = JobConnection(claim, self._on_progress)
+            connection = JobConnection(claim, self._on_progress, self._questions)
             connection.principal = principal_of(envelope.user, envelope.grants)
         except ActionNotFound as error:
             return self._dead_letter(claim, error), Outcome(error=error)
