@@ -302,6 +302,29 @@ async def test_form_errors_are_shown_at_their_fields(context: Any, served: Any) 
         await expect(page.get_by_label(label)).to_have_accessible_description(re.compile("."))
     await expect(page.get_by_label("Name")).to_be_focused()
 
+    await page.get_by_label("Name").fill("Ada")
+    await page.get_by_label("Password").fill("correct horse")
+    await page.get_by_role("button", name="Sign up", exact=True).click()
+
+    await expect(page.get_by_label("Name")).to_have_attribute("aria-invalid", "false")
+    await expect(page.get_by_label("E-mail")).to_be_focused()
+    # The only error is shown once.
+    await expect(page.get_by_text("This is not a valid email")).to_have_count(1)
+
+
+async def test_the_latency_is_a_dash_without_calls(context: Any, served: Any) -> None:
+    """A number would be that of no call."""
+    window = await open_window(context, served)
+    body = 'event: metrics\ndata: {"callsPerSecond": 0, "latencyMs": 0}\n\n'
+    await window.page.route(
+        "**/api/status/live",
+        lambda route: route.fulfill(content_type="text/event-stream", body=body),
+    )
+    await window.page.goto(_origin(served))
+
+    await expect(window.page.locator("#calls-value")).to_have_text("0.0")
+    await expect(window.page.locator("#latency-value")).to_have_text("\N{EN DASH}")
+
 
 async def test_sign_out_in_one_window_applies_to_the_other(context: Any, served: Any) -> None:
     """The other page shows the reason immediately."""

@@ -109,4 +109,4 @@ def test_concurrent_servers_create_one_default_user(
     start_chat(tmp_path, **environ).wait_until_listening()
 
     query = "SELECT id, name, email FROM users"
-    assert chats[0].execute(query) == [(1, "Admin", "admin@keryxjs.com")]
+    assert chats[0].execute(query) == [(1, "Admin", "admin@example.com")]

@@ -68,6 +68,8 @@ def test_an_unknown_address_and_a_wrong_password_have_the_same_error(
         {"email": user["email"], "password": "wrong horse"},
         {"email": user["email"], "password": PASSWORD + " "},
         {"email": user["email"], "password": PASSWORD.upper()},
+        # Too short for a sign-up, whose rule is not that of a sign-in.
+        {"email": user["email"], "password": "horse"},
     ):
         response = client.put("/session", json=inputs)
 

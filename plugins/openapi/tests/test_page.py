@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -90,6 +90,29 @@ async def test_the_page_shows_every_operation_without_other_servers(
     } == set()
     # No violation of the Content-Security-Policy, and no script error.
     assert browser.messages == []
+
+
+async def test_rows_have_descriptions_in_the_colors_of_the_browser(
+    serve: Serve, browser: Browser, tmp_path: Path
+) -> None:
+    """The name of the action and the first line of its description, also on dark."""
+    served = serve("specimen", "standard")
+    await browser.page.emulate_media(color_scheme="dark")
+
+    await browser.page.goto(f"{served.origin}/docs")
+    row = browser.page.locator(".opblock-summary", has_text="book:search")
+    await row.first.wait_for()
+    await browser.page.screenshot(path=tmp_path / "dark.png")
+
+    document = await (await browser.page.request.get(f"{served.origin}/api/swagger")).json()
+    operation = document["paths"]["/books"]["get"]
+    assert operation["summary"] == "book:search"
+    description = operation["description"].partition("\n")[0]
+    assert f"book:search · {description}" in await row.first.inner_text()
+    color = "getComputedStyle(document.body).backgroundColor"
+    assert await browser.page.evaluate(color) != "rgb(250, 250, 250)"
+    await browser.page.emulate_media(color_scheme="light")
+    await expect(browser.page.locator("html")).not_to_have_class("dark-mode")
 
 
 async def test_the_page_calls_actions_with_the_session_of_the_browser(

@@ -165,6 +165,12 @@ Password = Annotated[
     ),
 ]
 
+#: The password of a sign-in: the rule of a sign-up for its length would reveal that rule instead of
+#: the error of a wrong password, and lock out users from before a change of the rule.
+ExistingPassword = Annotated[
+    str, Text(0, 256, too_long="Password must be less than 256 characters")
+]
+
 
 def _validate_channel_name(text: str) -> str:
     if not CHANNEL_NAME.fullmatch(text):

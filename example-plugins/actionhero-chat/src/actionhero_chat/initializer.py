@@ -34,8 +34,13 @@ class ChatInitializer(Initializer):
                 return
             random_hash = await app.get(Passwords).hash(secrets.token_urlsafe())
             try:
-                await users.create(users.DEFAULT_NAME, users.DEFAULT_EMAIL, random_hash)
+                user = await users.create(users.DEFAULT_NAME, users.DEFAULT_EMAIL, random_hash)
             except Conflict:
                 # Another process created the user in the meantime.
                 return
-        logger.info("created the default user %s", users.DEFAULT_EMAIL)
+        logger.info(
+            "created the default user %s; to sign in, set its password: "
+            "actionhero --as-user %d call user:edit --password …",
+            users.DEFAULT_EMAIL,
+            user.id,
+        )

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from actionhero import Action, Call, Field, Inputs, InvalidCredentials, Secret
 from actionhero_auth import Passwords
-from actionhero_chat.fields import Email, Password
+from actionhero_chat.fields import Email, ExistingPassword
 from actionhero_chat.ops import users
 from actionhero_limits import Limit
 from actionhero_openapi import Operation
@@ -49,7 +49,7 @@ class SessionCreateInputs(Inputs):
     """The inputs of `session:create`."""
 
     email: Email = Field(description="The e-mail address of your account.")
-    password: Secret[Password] = Field(description="Your password.")
+    password: Secret[ExistingPassword] = Field(description="Your password.")
 
 
 def account(call: Call) -> object:

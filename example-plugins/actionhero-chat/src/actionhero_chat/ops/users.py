@@ -13,9 +13,10 @@ from actionhero_chat.ops.timestamps import now, now_after, to_milliseconds
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-#: The author of messages from the server. The password is random and not stored.
+#: The author of messages from the server. The password is random and not stored. The domain is
+#: reserved for examples (RFC 2606).
 DEFAULT_NAME = "Admin"
-DEFAULT_EMAIL = "admin@keryxjs.com"
+DEFAULT_EMAIL = "admin@example.com"
 
 #: The number of users that `iter_ids` fetches at once.
 PAGE_SIZE = 500

@@ -126,7 +126,7 @@ function showErrors(errors, message = "") {
     const text = messages.get(name) ?? "";
     byId(`${name}-error`).textContent = text;
     byId(name).setAttribute("aria-invalid", String(text !== ""));
-    first ??= text && byId(name);
+    first ??= text ? byId(name) : null;
   }
   byId("sign-in-error").textContent = first ? "" : message;
   if (first) {
@@ -343,7 +343,7 @@ const latency = new Plot(byId("latency-plot"), byId("latency-value"), (value) =>
 new EventSource("/api/status/live").addEventListener("metrics", ({ data }) => {
   const metrics = JSON.parse(data);
   calls.add(metrics.callsPerSecond);
-  latency.add(metrics.latencyMs);
+  latency.add(metrics.callsPerSecond > 0 ? metrics.latencyMs : null);
 });
 
 async function showStatus() {

@@ -25,12 +25,15 @@ export class Plot {
     svg.append(this.#area, this.#line);
   }
 
+  /**
+   * @param {number | null} value The newest value; `null` if there is none.
+   */
   add(value) {
-    this.#values.push(value);
+    this.#values.push(value ?? 0);
     if (this.#values.length > POINTS) {
       this.#values.shift();
     }
-    this.#output.value = this.#format(value);
+    this.#output.value = value === null ? "–" : this.#format(value);
     const maximum = Math.max(1, ...this.#values) * 1.1;
     const first = POINTS - this.#values.length;
     const points = this.#values.map((each, index) => {
