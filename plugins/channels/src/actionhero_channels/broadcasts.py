@@ -7,6 +7,7 @@ no identifier, its place holds `-`. With history, the stream is the authority on
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from actionhero.transport import new_identifier
@@ -65,6 +66,10 @@ class Broadcasts:
 
     def __init__(self, clients: RedisClients) -> None:
         self._clients = clients
+        #: The numbers of broadcasts of this process, by the declared channel, for metrics.
+        self.sent: Counter[str] = Counter()
+        #: The numbers of gaps, by the declared channel.
+        self.gaps: Counter[str] = Counter()
 
     def redis_channel(self, channel: str) -> str:
         """Return the name of the Redis channel that carries a channel."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from actionhero import ErrorType, TypedError
@@ -53,6 +54,8 @@ class Channels:
         self._subscriptions = Subscriptions(
             app, registry, clients, self._broadcasts, self._presence, settings
         )
+        #: The numbers of broadcasts and of gaps of this process, by the declared channel.
+        self.sent, self.gaps = self._broadcasts.sent, self._broadcasts.gaps
         #: Called with the channel, the message and the sender of each broadcast that this process
         #: sends: for tests.
         self.observers: list[Callable[[str, Any, str], None]] = []
@@ -92,6 +95,7 @@ class Channels:
         else:
             async with self._observed.observe(channel, match.channel.name) as sent:
                 id = sent.id = await self._send(channel, body, history)
+        self.sent[match.channel.name] += 1
         for observer in self.observers:
             observer(channel, message, sender)
         return id
@@ -115,6 +119,19 @@ class Channels:
         self._clients.require_shared("the members of a channel")
         async with translate_redis_errors():
             return sorted(await self._presence.members(channel))
+
+    @property
+    def declared_names(self) -> list[str]:
+        """The names of all channels, with placeholders."""
+        return [channel.name for channel in self._registry.channels]
+
+    @property
+    def subscribers(self) -> Counter[str]:
+        """The numbers of subscribed connections of this process, by the declared channel."""
+        counts: Counter[str] = Counter()
+        for local in self._subscriptions.local_channels.by_name.values():
+            counts[local.declared_name] += len(local.recipients)
+        return counts
 
     # -- for transports ------------------------------------------------------------------------
 

@@ -43,6 +43,8 @@ class LocalChannel:
 
     def __init__(self, channel: Channel, name: str, broadcasts: Broadcasts) -> None:
         self.name = name
+        #: The name of the channel of the author, with placeholders.
+        self.declared_name = channel.name
         self.recipients = Recipients(channel, name)
         #: How many subscribers are being added or removed.
         self.pending_subscribers = 0
@@ -196,6 +198,7 @@ class LocalChannel:
     def _report_gap(self) -> None:
         for recording in self._recordings:
             recording.gap = True
+        self._broadcasts.gaps[self.declared_name] += 1
         self.recipients.report_gap()
 
 

@@ -9,7 +9,7 @@ from actionhero import hookimpl
 if TYPE_CHECKING:
     import click
 
-    from actionhero import Application, Initializer, Settings
+    from actionhero import Application, Initializer, Instrument, Settings
 
 
 @hookimpl
@@ -59,3 +59,10 @@ def actionhero_commands(group: click.Group) -> None:
             topic="Inspect",
         )
     )
+
+
+@hookimpl
+def actionhero_instruments(app: Application) -> list[Instrument]:
+    from actionhero_channels.instruments import instruments
+
+    return instruments(app)

@@ -198,6 +198,17 @@ class Database(Transactions):
         """Tortoise's context of the running event loop; `None` before its first use."""
         return self._contexts.get(asyncio.get_running_loop())
 
+    def connection_counts(self) -> tuple[int, int]:
+        """Return how many connections of this process are used, and how many are idle."""
+        from actionhero_db.backends.connection_counts import connection_counts
+
+        counts = [
+            connection_counts(client)
+            for context in tuple(self._contexts.values())
+            for client in context.connections.all()
+        ]
+        return sum(used for used, _ in counts), sum(idle for _, idle in counts)
+
     async def activate(self) -> Token[TortoiseContext | None]:
         """Connect the models in this task to this database, until `deactivate` in the same task."""
         from actionhero_db.orm import activate

@@ -9,7 +9,7 @@ from actionhero import hookimpl
 if TYPE_CHECKING:
     import click
 
-    from actionhero import Application, Initializer, Middleware, Settings
+    from actionhero import Application, Initializer, Instrument, Middleware, Settings
 
 
 @hookimpl
@@ -67,3 +67,10 @@ def actionhero_commands(group: click.Group) -> None:
             topic="Data",
         )
     )
+
+
+@hookimpl
+def actionhero_instruments(app: Application) -> list[Instrument]:
+    from actionhero_db.instruments import instruments
+
+    return instruments(app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import RateLimited, SessionStore
+from actionhero import Instrument, RateLimited, SessionStore
 from actionhero_limits import gcra, sliding_window
 from actionhero_limits.headers import ceil_seconds
 from actionhero_limits.identity import address_filter, value_identity
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 #: The transport whose responses have headers.
 _HTTP: Final = "web"
+#: The results of checks: the call is made, or refused, or the store could not be reached.
+ALLOWED: Final = "allowed"
+REFUSED: Final = "refused"
+UNAVAILABLE: Final = "unavailable"
 #: The transport of tests, which is limited like those of clients.
 _TEST: Final = "test"
 
@@ -64,6 +68,13 @@ class Limits:
         )
         # The sliding window counts refused calls as well.
         self._refusals = Refusals() if self.has_bursts else None
+        #: Counts checks, while metrics are recorded.
+        self.checks = Instrument(
+            "actionhero.limit.checks",
+            "counter",
+            description="Checks of limits.",
+            labels=("limit", "result"),
+        )
         self._outage = Outage(refuses=settings.on_failure == "refuse")
         self._transports = frozenset((*settings.transports, _TEST))
         self._is_exempt = address_filter(settings.exempt) if settings.exempt else None
@@ -129,6 +140,7 @@ class Limits:
         # Not in a coroutine: this is the fast path of callers that do not stop.
         if self._refusals is not None and (refused := self._refusals.find(takes)) is not None:
             take, state, now_us = refused
+            self._record(takes, REFUSED)
             if connection is not None and headers is not None:
                 headers.add(connection, (take,), (state,), now_us)
             raise self._error(state[1])
@@ -142,12 +154,14 @@ class Limits:
     ) -> None:
         outage = self._outage
         if outage.has_begun and not outage.begin_attempt():
+            self._record(takes, UNAVAILABLE)
             return
         try:
             states, now_us = await self._store.take(takes)
         except Exception as error:
             if not is_transient(error):
                 raise
+            self._record(takes, UNAVAILABLE)
             outage.failed(error)
             return
         if outage.has_begun:
@@ -155,6 +169,7 @@ class Limits:
         if connection is not None and headers is not None:
             headers.add(connection, takes, states, now_us)
         wait_us = states[0].wait_us if len(states) == 1 else max(state.wait_us for state in states)
+        self._record(takes, REFUSED if wait_us else ALLOWED)
         refusals = self._refusals
         if not wait_us:
             if refusals is not None:
@@ -165,6 +180,12 @@ class Limits:
                 if state.wait_us:
                     refusals.add(take, state, now_us)
         raise self._error(wait_us)
+
+    def _record(self, takes: Sequence[Take], result: str) -> None:
+        record = self.checks.record
+        if record is not None:
+            for take in takes:
+                record(1, take.quota.name, result)
 
     def _error(self, wait_us: int) -> RateLimited:
         seconds = ceil_seconds(wait_us) or 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from actionhero import hookimpl
 
 if TYPE_CHECKING:
-    from actionhero import Application, Initializer, Middleware, Settings
+    from actionhero import Application, Initializer, Instrument, Middleware, Settings
 
 
 @hookimpl
@@ -51,3 +51,10 @@ def actionhero_db_outbox_topics(app: Application) -> list[str]:
     from actionhero_limits.idempotency.validation import outbox_topics
 
     return outbox_topics(app)
+
+
+@hookimpl
+def actionhero_instruments(app: Application) -> list[Instrument]:
+    from actionhero_limits.limits import limits_for
+
+    return [limits_for(app).checks]

@@ -48,6 +48,23 @@ class ClientSet:
         """A client without a response timeout whose responses are bytes."""
         return self._connector.connect(blocking=True, decode=False)
 
+    def connection_counts(self) -> tuple[int, int]:
+        """Return how many connections are used, and how many are idle."""
+        used = idle = 0
+        for name, client in vars(self).copy().items():
+            if name == "commands" and client.is_connected is not None:
+                # It is used by all callers at once.
+                used += client.is_connected
+                continue
+            # A cluster has a pool for each node, which redis-py does not count.
+            pool = getattr(client, "connection_pool", None)
+            for count, attributes in () if pool is None else pool.get_connection_count():
+                if "used" in attributes.values():
+                    used += count
+                else:
+                    idle += count
+        return used, idle
+
     async def aclose(self) -> None:
         """Close them."""
         for client in vars(self).copy().values():

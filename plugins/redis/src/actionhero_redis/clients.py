@@ -211,6 +211,11 @@ class RedisClients:
         if self._private is not None and self._private.joined:
             check_disk_space(self._private.folder)
 
+    def connection_counts(self) -> tuple[int, int]:
+        """Return how many connections of this process are used, and how many are idle."""
+        counts = [clients.connection_counts() for clients in tuple(self._sets.values())]
+        return sum(used for used, _ in counts), sum(idle for _, idle in counts)
+
     async def aclose(self) -> None:
         """Close the clients of the running event loop; another loop closes its own."""
         clients = self._sets.pop(asyncio.get_running_loop(), None)

@@ -23,6 +23,9 @@ class CommandClient:
 
     def __init__(self, client: aio.Redis, *, can_resend: bool) -> None:
         self._client = client
+        #: For metrics: it has a pool.
+        self.is_connected = None
+        self.connection_pool = getattr(client, "connection_pool", None)
         self._can_resend = can_resend
         callbacks = client.response_callbacks
         for name in [str(name) for name in callbacks]:

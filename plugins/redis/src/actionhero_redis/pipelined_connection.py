@@ -78,6 +78,11 @@ class PipelinedConnection:
         self._send(_Command(future, packed, resend))
         return future
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection is open."""
+        return self._protocol is not None
+
     async def aclose(self) -> None:
         """Wait for the pending replies, each of which has a timeout, and close the connection."""
         protocol = self._protocol

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from actionhero import hookimpl
 
 if TYPE_CHECKING:
-    from actionhero import Application, Initializer, Settings
+    from actionhero import Application, Initializer, Instrument, Settings
 
 
 @hookimpl
@@ -36,3 +36,10 @@ def actionhero_doctor_checks(app: Application, deploy: bool) -> list[Any]:
     from actionhero_redis.doctor_checks import diagnose
 
     return diagnose(app, deploy=deploy)
+
+
+@hookimpl
+def actionhero_instruments(app: Application) -> list[Instrument]:
+    from actionhero_redis.instruments import instruments
+
+    return instruments(app)

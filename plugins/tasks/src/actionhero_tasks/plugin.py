@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import click
     from aiohttp import web
 
-    from actionhero import Application, Initializer, Link, Middleware, Server, Settings
+    from actionhero import Application, Initializer, Instrument, Link, Middleware, Server, Settings
     from actionhero_tasks.brokers.backend import BrokerBackend
     from actionhero_tasks.stores.backend import StoreBackend
 
@@ -153,3 +153,10 @@ def actionhero_commands(group: click.Group) -> None:
     ):
         command = LazyCommand(name, f"actionhero_tasks.{target}", short_help, topic=topic)
         group.add_command(command)
+
+
+@hookimpl
+def actionhero_instruments(app: Application) -> list[Instrument]:
+    from actionhero_tasks.instruments import instruments
+
+    return instruments(app)

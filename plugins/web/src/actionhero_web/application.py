@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -17,6 +17,7 @@ from actionhero.settings import read_sources
 from actionhero.transport import INTERNAL_ERROR, new_identifier
 from actionhero_web.bodies.native_request import NativeRequest
 from actionhero_web.connections.http_server import HttpServer
+from actionhero_web.connections.refusals import TOO_LARGE, UNPARSABLE, count_refusal
 from actionhero_web.connections.request_head import RejectedRequest
 from actionhero_web.cross_origin import CROSS_ORIGIN
 from actionhero_web.dispatch import Dispatcher
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 logger = logging.getLogger("actionhero.web")
+
+#: The statuses of heads and bodies that exceed a limit.
+_TOO_LARGE: Final = frozenset({413, 414, 431})
 
 APP: web.AppKey[Application] = web.AppKey("actionhero", Application)
 DISPATCHER: web.AppKey[Dispatcher] = web.AppKey("actionhero_dispatcher", Dispatcher)
@@ -190,6 +194,10 @@ def _create_error_response(handler: RequestHandler) -> Callable[..., Any]:
         if isinstance(exc, RejectedRequest) and exc.origin is not None:
             # An unparsable request has no headers.
             request._headers = CIMultiDictProxy(CIMultiDict({"Origin": exc.origin}))
+        if status in _TOO_LARGE:
+            count_refusal(TOO_LARGE)
+        elif status < 500:
+            count_refusal(UNPARSABLE)
         if isinstance(exc, TypedError):
             request_id, error = new_identifier(), exc
             logger.debug("rejected a request from %s: %s", request.remote, error.message)

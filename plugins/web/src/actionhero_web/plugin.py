@@ -9,7 +9,7 @@ from actionhero import hookimpl
 if TYPE_CHECKING:
     import click
 
-    from actionhero import Application, Server, Settings, Supervisor
+    from actionhero import Application, Instrument, Server, Settings, Supervisor
 
 
 @hookimpl
@@ -77,3 +77,10 @@ def actionhero_commands(group: click.Group) -> None:
         target = f"actionhero_web.commands:{name}"
         group.add_command(LazyCommand(name, target, short_help, topic=topic))
     group.add_options("start", "actionhero_web.commands:start_options")  # type: ignore[attr-defined]
+
+
+@hookimpl
+def actionhero_instruments() -> list[Instrument]:
+    from actionhero_web.instruments import instruments
+
+    return instruments()

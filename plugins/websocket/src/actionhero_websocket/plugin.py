@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import click
     from aiohttp import web
 
-    from actionhero import Application, Initializer, Link, Server, Settings
+    from actionhero import Application, Initializer, Instrument, Link, Server, Settings
     from actionhero_web import StaticFiles, Upgrade
 
 
@@ -105,3 +105,10 @@ def actionhero_commands(group: click.Group) -> None:
             topic="Inspect",
         )
     )
+
+
+@hookimpl
+def actionhero_instruments(app: Application) -> list[Instrument]:
+    from actionhero_websocket.instruments import instruments
+
+    return instruments(app)

@@ -10,6 +10,7 @@ from actionhero_web.bodies.body_stream import BodyStream
 from actionhero_web.bodies.content_coding import ContentDecoder, decoder_for
 from actionhero_web.bodies.media import MediaType, media_type_of
 from actionhero_web.bodies.pace import Pace
+from actionhero_web.connections.refusals import TOO_LARGE, count_refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -208,4 +209,5 @@ def _smaller(limit: int, other: int) -> int:
 
 def _too_large(length: int | None, limit_bytes: int) -> RequestTooLarge:
     body = "body" if length is None else f"body of {length} bytes"
+    count_refusal(TOO_LARGE)
     return RequestTooLarge(f"Payload Too Large — {body} exceeds the {limit_bytes} byte limit")

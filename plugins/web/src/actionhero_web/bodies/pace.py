@@ -10,6 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 
 from actionhero import MalformedRequest, Timeout
+from actionhero_web.connections.refusals import SLOW_BODY, count_refusal
 
 if TYPE_CHECKING:
     from aiohttp import StreamReader
@@ -55,6 +56,7 @@ class Pace:
             async with asyncio.timeout(seconds):
                 data: bytes = await content.readany()
         except TimeoutError:
+            count_refusal(SLOW_BODY)
             if limited:
                 message = f"The body arrives at less than {self._minimum_rate} bytes per second"
                 raise Timeout(message) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import resource
 import select
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp.web_server import Server
@@ -32,6 +33,9 @@ logger = logging.getLogger("actionhero.web")
 #: The interval at which connections are checked for stalled clients.
 SWEEP_SECONDS: Final = 1.0
 
+#: The servers of this process, for metrics.
+SERVERS: Final[weakref.WeakSet[HttpServer]] = weakref.WeakSet()
+
 
 class HttpServer(Server):
     """All connections of one server.
@@ -57,6 +61,7 @@ class HttpServer(Server):
         **arguments: Any,
     ) -> None:
         super().__init__(handler, **arguments)
+        SERVERS.add(self)
         self._checked_headers = CheckedHeaders(hosts)
         self._writes = WriteBatch()
         self.error_response = error_response
@@ -107,6 +112,11 @@ class HttpServer(Server):
             connection.sweep(now, self._header_timeout_seconds, self._write_timeout_seconds)
         if self._connections:
             self._timer = self._loop.call_later(self._sweep_seconds, self._sweep)
+
+    @property
+    def connection_count(self) -> int:
+        """The number of open connections, except for upgraded ones."""
+        return len(self._connections)
 
     @property
     def protocols(self) -> list[HttpProtocol]:

@@ -17,6 +17,7 @@ from aiohttp.web_protocol import ERROR, RequestHandler, RequestPayloadError, _Er
 from actionhero import MalformedRequest
 from actionhero_web.connections.framing import RequestFramer
 from actionhero_web.connections.half_close import DisconnectProbe
+from actionhero_web.connections.refusals import SLOW_HEAD, SLOW_READER, count_refusal
 from actionhero_web.connections.request_head import RejectedRequest
 from actionhero_web.connections.upgrading_parser import UpgradingParser
 from actionhero_web.connections.write_pause import WritePause
@@ -256,6 +257,7 @@ class HttpProtocol(RequestHandler):
         pause = self._write_pause
         if pause is not None and pause.is_stalled(now, write_timeout_seconds):
             logger.debug("a client read nothing of its response for %g s", write_timeout_seconds)
+            count_refusal(SLOW_READER)
             pause.reset()
         elif self._waiter is None:
             self._headers_since = 0.0
@@ -263,6 +265,7 @@ class HttpProtocol(RequestHandler):
             self._finish_after_eof()
         elif self._headers_since and now - self._headers_since > header_timeout_seconds:
             logger.debug("a client sent no complete headers within %g s", header_timeout_seconds)
+            count_refusal(SLOW_HEAD)
             self.force_close()
 
     def cancel_request(self) -> None:

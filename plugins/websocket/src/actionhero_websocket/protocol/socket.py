@@ -31,6 +31,9 @@ class SocketOwner(Protocol):
     send_buffer_bytes: int
     #: The writes to all sockets.
     writes: WriteBatch
+    #: The numbers of messages, for metrics.
+    messages_received: int
+    messages_sent: int
     #: How long a client may exceed the rate of messages before its socket is closed.
     rate_seconds: float
     #: The sockets with an incomplete frame.
@@ -147,13 +150,20 @@ class Socket(asyncio.Protocol):
 
     def send_texts(self, bodies: Iterable[bytes]) -> None:
         """Send several text messages in one write: all of them, or the socket is closed."""
-        if window_bits := self.window_bits:
-            self.write(b"".join(frames.deflated_frame(body, window_bits) for body in bodies))
-        else:
-            self.write(b"".join(map(frames.text_frame, bodies)))
+        window_bits = self.window_bits
+        encoded = [
+            frames.deflated_frame(body, window_bits) if window_bits else frames.text_frame(body)
+            for body in bodies
+        ]
+        self.write(b"".join(encoded), messages=len(encoded))
 
-    def write(self, frame: bytes) -> None:
-        """Write an encoded frame; close the socket if too much is buffered already."""
+    def write(self, frame: bytes, messages: int = 1) -> None:
+        """Write encoded frames; close the socket if too much is buffered already.
+
+        Args:
+            frame: The frames.
+            messages: How many messages they are, for metrics.
+        """
         transport = self.transport
         if self.is_closing or transport is None or transport.is_closing():
             return
@@ -164,12 +174,14 @@ class Socket(asyncio.Protocol):
             if buffered and buffered + len(frame) > self.sockets.send_buffer_bytes:
                 self.close(frames.TRY_AGAIN_LATER, "Too slow")
                 return
-        self.sockets.writes.write(transport, frame)
+        sockets = self.sockets
+        sockets.messages_sent += messages
+        sockets.writes.write(transport, frame)
 
     def ping(self) -> None:
         """Send a ping."""
         self.unanswered_pings += 1
-        self.write(_PING)
+        self.write(_PING, messages=0)
 
     async def drained(self) -> None:
         """Wait until the client has received most of the buffer, or is disconnected."""
@@ -307,6 +319,7 @@ class Socket(asyncio.Protocol):
         text = reader.read_single_text(data)
         if text is not None:
             if not self.is_ending:
+                self.sockets.messages_received += 1
                 self.on_message(frames.TEXT, text)
             return
         pings = 0
@@ -315,11 +328,12 @@ class Socket(asyncio.Protocol):
             for opcode, content in reader.feed(data):
                 if opcode <= frames.BINARY:
                     if not self.is_ending:
+                        self.sockets.messages_received += 1
                         self.on_message(opcode, content)
                 elif opcode == frames.PING:
                     pings += 1
                     if pings <= MAX_PONGS:
-                        self.write(frames.frame(frames.PONG, content))
+                        self.write(frames.frame(frames.PONG, content), messages=0)
                     else:
                         last_ping = content
                 elif opcode == frames.PONG:
@@ -332,7 +346,7 @@ class Socket(asyncio.Protocol):
             self.fail(error.code, error.reason)
             return
         if last_ping is not None:
-            self.write(frames.frame(frames.PONG, last_ping))
+            self.write(frames.frame(frames.PONG, last_ping), messages=0)
         if reader.remainder is not self._unfinished:
             # The timeout starts with the first byte of a frame, however slowly the others arrive.
             self._unfinished = reader.remainder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from actionhero.transport import TimeoutQueue, WriteBatch
@@ -20,6 +21,10 @@ MAX_UNANSWERED_PINGS: Final = 2
 ENDING_SECONDS: Final = 5.0
 #: How many sockets are closed before other tasks run.
 BATCH_SIZE: Final = 200
+#: The close codes of RFC 6455 and its registry, by which closed sockets are counted.
+_CODES: Final = frozenset(range(1000, 1016))
+#: The name of all other codes.
+OTHER_CODE: Final = "_other"
 
 
 class SocketRegistry:
@@ -34,6 +39,11 @@ class SocketRegistry:
         self.send_buffer_bytes = settings.send_buffer_bytes
         self.rate_seconds = settings.rate_timeout.total_seconds()
         self._open: set[Socket] = set()
+        #: The numbers of messages, for metrics.
+        self.messages_received = 0
+        self.messages_sent = 0
+        #: The numbers of closed sockets, by their close code.
+        self.closed: dict[str, int] = defaultdict(int)
         self._pings: TimeoutQueue[Socket] | None = None
         if seconds := settings.ping_interval.total_seconds():
             self._pings = TimeoutQueue(seconds, self._ping)
@@ -84,6 +94,9 @@ class SocketRegistry:
     def remove(self, socket: Socket) -> None:
         """Remove a socket whose connection is closed."""
         self._open.discard(socket)
+        code = socket.close_code
+        # A client may send any other code.
+        self.closed[str(code) if code in _CODES else OTHER_CODE] += 1
         if self._pings is not None:
             self._pings.discard(socket)
         for queue in self._timeouts:
