@@ -291,7 +291,7 @@ class PageRunner:
         command = re.sub(
             r"^python3 -m venv (\S+)$", rf"{UV} venv -q --python '{sys.executable}' \1", command
         )
-        overrides = write_overrides(self._home, self._wheels)
+        overrides = write_overrides(self._home, self._wheels, command)
         install = f"{UV} pip install -q --python '{python}' --overrides '{overrides}' "
         command = re.sub(r"^pip install ", install, command)
         return re.sub(r"^pip wheel --no-deps --wheel-dir ", f"{UV} build -q --wheel -o ", command)
@@ -314,11 +314,18 @@ class PageRunner:
         }
 
 
-def write_overrides(folder: Path, wheels: Path) -> Path:
-    """Write a file that makes uv install the built packages, not those of the package index."""
+def write_overrides(folder: Path, wheels: Path, command: str = "") -> Path:
+    """Write a file that makes uv install the built packages, not those of the package index.
+
+    Args:
+        folder: The folder of the file.
+        wheels: The folder of the packages.
+        command: The command, whose extras an override would drop.
+    """
+    extras = dict(re.findall(r"([\w-]+)(\[[\w,-]+\])", command))
     path = folder / "overrides.txt"
     names = {wheel: wheel.name.split("-")[0].replace("_", "-") for wheel in wheels.glob("*.whl")}
-    lines = (f"{name} @ {wheel.as_uri()}\n" for wheel, name in names.items())
+    lines = (f"{name}{extras.get(name, '')} @ {wheel.as_uri()}\n" for wheel, name in names.items())
     path.write_text("".join(lines), encoding="utf-8")
     return path
 

@@ -258,6 +258,18 @@ async def test_actors_are_observed_in_their_thread(
     assert "ended nightly done run" in recorder.events
 
 
+async def test_jobs_are_as_before_without_plugins(tasks_app: Callable[..., Any]) -> None:
+    """There is no object to call, and no field in the message."""
+    async with tasks_app(Greet, mode=RunMode.CLI) as app:
+        tasks = app.get(Tasks)
+        id = await tasks.enqueue(Greet)
+        job = await tasks.use(lambda store: store.find(id))
+
+    assert tasks.observers is None
+    assert job is not None
+    assert b"carrier" not in job.body
+
+
 @pytest.mark.parametrize("observer", ["text", object()])
 async def test_something_else_than_an_observer_is_refused(
     tasks_app: Callable[..., Any], observer: Any

@@ -296,6 +296,32 @@ async def test_calls_of_tests_and_commands_are_internal(collector: Collector) ->
     ]
 
 
+async def test_a_call_of_a_tool_has_the_trace_of_its_message(collector: Collector) -> None:
+    """Not that of its HTTP request; without one, it is part of the request."""
+    async with serve(collector) as site:
+        with span("POST /mcp"):
+            for carrier in ({"traceparent": SAMPLED}, {}):
+                await site.app.app.pipeline.execute(
+                    Connection("mcp"), "nested", ValuePayload({}), carrier=carrier
+                )
+
+    request = collector.one("POST /mcp")
+    parents = [item.parent_id for item in collector.spans if item.name == "nested"]
+    assert parents == [PARENT, request.span_id]
+
+
+async def test_a_job_has_the_trace_state_of_its_request(collector: Collector) -> None:
+    """Also in a trace that is not recorded."""
+    headers = {"traceparent": UNSAMPLED, "tracestate": "vendor=1"}
+    async with serve(collector) as site:
+        async with site.client.post("/api/order", json={}, headers=headers) as response:
+            id = await response.json()
+        job = await site.app.get(Tasks).use(lambda store: store.find(id))
+
+    assert job is not None
+    assert json.loads(job.body)["options"]["carrier"] == headers
+
+
 async def test_only_faults_of_the_server_are_errors(collector: Collector) -> None:
     """With the type of the error, never with its message."""
     async with serve(collector) as site:

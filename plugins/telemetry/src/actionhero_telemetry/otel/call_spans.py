@@ -40,7 +40,10 @@ class CallSpans(Observer):
             return self._spans.begin(call.action.name, SpanKind.SERVER, parent)
         carrier = call.carrier
         context = None
-        if carrier and not get_current_span().get_span_context().is_valid:
+        # That of a tool is in its message, inside of an HTTP request with a span of its own.
+        if carrier and (
+            connection.transport == "mcp" or not get_current_span().get_span_context().is_valid
+        ):
             context = self._spans.propagation.extract(carrier)
         return self._spans.begin(call.action.name, SpanKind.INTERNAL, context)
 
