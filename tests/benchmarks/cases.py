@@ -10,6 +10,19 @@ from typing import Any, Final
 _GOOD: Final = '{"name":"Mario Mario","email":"mario@example.com","password":"mushroom%04d"}'
 _BAD: Final = '{"name":"ab","email":"nope","password":"a%04d"}'
 
+#: The revision of the Model Context Protocol.
+REVISION: Final = "2026-07-28"
+_META: Final = "io.modelcontextprotocol/"
+META: Final = {
+    f"{_META}protocolVersion": REVISION,
+    f"{_META}clientInfo": {"name": "bench", "version": "1"},
+    f"{_META}clientCapabilities": {},
+}
+_CALL: Final = (
+    '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add",'
+    f'"arguments":{{"number":%d,"other":2}},"_meta":{json.dumps(META)}}}}}'
+)
+
 #: How many requests of one case differ.
 DIFFERENT: Final = 1000
 #: How many rows are listed at once.
@@ -70,6 +83,10 @@ class Case:
             return all(key in text for key in ("name", "email", "password"))
         if self.name == "ready":
             return True
+        if self.name == "add":
+            return bool(response == {"sum": 2})
+        if self.name == "call":
+            return bool(response["result"]["structuredContent"] == {"sum": 2})
         if self.name == "list":
             newest = response["messages"][0]
             whole = len(response["messages"]) == ROWS and len(newest) == 6
@@ -101,6 +118,18 @@ def list_messages(cookie: str) -> Case:
 def status_with_session(cookie: str) -> Case:
     """Return the request for the status, with that cookie."""
     return Case("status", "status with a session", "GET", "/api/status", headers=(cookie,))
+
+
+def add_over_http() -> Case:
+    """Return the request that adds two numbers."""
+    return Case("add", "adding numbers", "POST", "/api/add", '{"number":%d,"other":2}')
+
+
+def call_tool(*headers: str) -> Case:
+    """Return the call of the tool that adds two numbers, with further headers."""
+    own = (f"MCP-Protocol-Version: {REVISION}", "Mcp-Method: tools/call", "Mcp-Name: add")
+    accept = "Accept: application/json, text/event-stream"
+    return Case("call", "a call of a tool", "POST", "/mcp", _CALL, headers=(accept, *own, *headers))
 
 
 def create_message(cookie: str) -> Case:

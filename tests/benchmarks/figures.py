@@ -208,6 +208,37 @@ FIGURES = (
         "sockets.many", "a broadcast to 10,000 idle sockets", 3.0, 1.0, "s", lower_is_better=True
     ),
     Figure("sockets.memory", "memory of an idle socket", None, 25, "KiB", lower_is_better=True),
+    Figure("agents.bridged", "a call of a tool vs the SDK's low-level server in aiohttp", 2.5, 3.5),
+    Figure("agents.sdk", "a call of a tool vs MCPServer of the SDK + uvicorn", 3.2, 5.0),
+    Figure("agents.fastmcp", "a call of a tool vs fastmcp + uvicorn", 5.5, 8.0),
+    Figure("agents.http", "a call of a tool vs a request for the same action, rate", 0.5, 0.75),
+    Figure("agents.token", "a call of a tool with a token vs without, rate", 0.85, 0.95),
+    Figure(
+        "agents.memory",
+        "memory of a server with 40 tools vs without actionhero-mcp",
+        5.0,
+        3.0,
+        "MiB",
+        lower_is_better=True,
+    ),
+    Figure(
+        "agents.listen", "memory of an idle stream of an agent", 30, 20, "KiB", lower_is_better=True
+    ),
+    Figure(
+        "agents.notify",
+        "500 streams of agents notified of a change",
+        100,
+        30,
+        "ms",
+        lower_is_better=True,
+    ),
+    Figure(
+        "agents.stdio",
+        "the first response of a process for an agent vs fastmcp",
+        1.5,
+        1.0,
+        lower_is_better=True,
+    ),
     Figure(
         "limits.alone", "one limit in Redis, one call at a time", 30, 20, "µs", lower_is_better=True
     ),

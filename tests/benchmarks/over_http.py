@@ -58,11 +58,11 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
     return readings
 
 
-def load(server: Server, case: Case) -> float:
+def load(server: Server, case: Case, connections: int = CONNECTIONS) -> float:
     """Load a server, and return the microseconds of CPU time that each request took."""
     command = [
         "taskset", "-c", CLIENT_CORE,
-        "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s",
+        "wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s",
         *(["-s", str(_SCRIPT)] if case.body else []),
         *(part for line in case.headers for part in ("-H", line)),
         f"http://127.0.0.1:{server.port}{case.target}",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _HEADINGS: Final = ("figure", "must hold", "aim", "measured: median (min..max)", "result", "of")
 _LIBRARIES: Final = (
     "actionhero", "aiohttp", "uvloop", "pydantic", "orjson", "redis", "fastapi", "uvicorn", "click",
-    "litestar", "sqlalchemy", "asyncpg", "dramatiq", "celery",
+    "litestar", "sqlalchemy", "asyncpg", "dramatiq", "celery", "mcp", "fastmcp",
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
     nox -s bench                 everything, a quarter of an hour or more
     nox -s bench -- --quick      fewer rounds
-    nox -s bench -- in_process   one kind: in_process, over_http, data, growth, sockets,
+    nox -s bench -- in_process   one kind: in_process, over_http, data, growth, sockets, agents,
                                  tasks, limits, telemetry, cold_start or command_line
     nox -s bench -- --markdown   the table for the documentation
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 #: The modules that measure.
 KINDS = (
-    *("in_process", "over_http", "data", "growth", "sockets", "tasks", "limits", "telemetry"),
-    *("cold_start", "command_line"),
+    *("in_process", "over_http", "data", "growth", "sockets", "agents", "tasks", "limits"),
+    *("telemetry", "cold_start", "command_line"),
 )
 
 #: How often a figure is measured at most: the machine is noisy, and one bad moment proves nothing.
@@ -104,11 +104,11 @@ def _missing_program(kinds: list[str]) -> str | None:
     """Return the requirement of `kinds` that this machine does not meet."""
     if sys.platform != "linux":
         return "Linux"
-    if {"over_http", "data", "sockets", "tasks", "cold_start"}.intersection(kinds) and len(
-        os.sched_getaffinity(0)
-    ) < 2:
+    of_two_cores = {"over_http", "data", "sockets", "agents", "tasks", "cold_start"}
+    if of_two_cores.intersection(kinds) and len(os.sched_getaffinity(0)) < 2:
         return "a machine with two cores"
-    programs = ["taskset", "wrk"] if {"over_http", "data"}.intersection(kinds) else ["taskset"]
+    loads = bool({"over_http", "data", "agents"}.intersection(kinds))
+    programs = ["taskset", "wrk"] if loads else ["taskset"]
     return next((program for program in programs if shutil.which(program) is None), None)
 
 

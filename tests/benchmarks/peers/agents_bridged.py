@@ -29,6 +29,11 @@ async def list_tools(context: Any, params: Any) -> types.ListToolsResult:
     return types.ListToolsResult(tools=[ADD, *OTHERS])
 
 
+def schema_of(name: str) -> dict[str, Any] | None:
+    """Return the schema of a tool; without this function, each call lists all tools."""
+    return ADD_INPUTS if name == ADD.name else None
+
+
 async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
     """Add two numbers."""
     arguments = params.arguments or {}
@@ -38,7 +43,12 @@ async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.
 
 
 manager = StreamableHTTPSessionManager(
-    Server("bench", on_list_tools=list_tools, on_call_tool=call_tool),
+    Server(
+        "bench",
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+        get_tool_input_schema=schema_of,
+    ),
     json_response=True,
     stateless=True,
 )

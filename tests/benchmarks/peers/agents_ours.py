@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, TypedDict
 
 from tests.benchmarks.peers.agents_work import TOOLS
@@ -35,6 +36,16 @@ class Add(Action):
 
     async def run(self, inputs: AddInputs) -> Sum:
         return {"sum": inputs.number + inputs.other}
+
+
+class ListModules(Action):
+    """List the imported modules."""
+
+    name = "modules"
+    web = "GET /modules"
+
+    async def run(self) -> list[str]:
+        return sorted(sys.modules)
 
 
 def tool(name: str) -> type[Action]:
