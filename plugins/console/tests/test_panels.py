@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actionhero import App, Inputs, InvalidInput, RunMode, hookimpl
+from actionhero import App, Inputs, InvalidInput, hookimpl
 from actionhero.settings.sources import read_sources
 from actionhero_console import Change, Panel, PanelContext, Read, Role
 from actionhero_console import plugin as console_plugin
 from actionhero_console.panels import load_panels
 from actionhero_console.verbs import Verb
+from actionhero_redis import plugin as redis_plugin
+from actionhero_web import plugin as web_plugin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +41,7 @@ def load(folder: Path, *panels: Panel) -> list[str]:
             return list(panels)
 
     sources = read_sources(folder, environ={})
-    app = App.from_plugins([console_plugin, Provider()], sources, RunMode.CLI)
+    app = App.from_plugins([redis_plugin, web_plugin, console_plugin, Provider()], sources)
     return app.problems
 
 
@@ -64,7 +66,9 @@ def test_panels_are_sorted_by_their_order(tmp_path: Path) -> None:
             change = Change(retry, confirm="Retry {n} jobs?")
             return [late, Panel("early", "Early", 60, changes={"retry": change})]
 
-    app = App.from_plugins([console_plugin, Provider()], read_sources(tmp_path, environ={}))
+    app = App.from_plugins(
+        [redis_plugin, web_plugin, console_plugin, Provider()], read_sources(tmp_path, environ={})
+    )
     panels, problems = load_panels(app)
 
     assert (problems, app.problems) == ([], [])

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from actionhero.json import loads as loads
     from actionhero.json import loads_plain as loads_plain
     from actionhero.logs import add_facts as add_facts
+    from actionhero.logs import add_tap as add_tap
     from actionhero.logs import context_facts as context_facts
     from actionhero.logs import request_id as request_id
     from actionhero.outputs import OutputSchema as OutputSchema
@@ -133,7 +134,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "loads",
             "loads_plain",
         ],
-        "actionhero.logs": ["add_facts", "context_facts", "request_id"],
+        "actionhero.logs": ["add_facts", "add_tap", "context_facts", "request_id"],
         "actionhero.outputs": ["OutputSchema", "encode_outcome", "outcome_value"],
         "actionhero.pipeline": ["Pipeline"],
         "actionhero.process": [

@@ -1,14 +1,19 @@
-"""`Operator`, `Role`, and `OperatorSource`: the operators of the console."""
+"""`Operator`, `Role`, `Account` and `OperatorSource`: the operators of the console."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from actionhero_console.passwords import verify_password
+from actionhero_console.settings import ConsoleSettings
+
 if TYPE_CHECKING:
     from aiohttp import web
+
+    from actionhero import Application
 
 
 class Role(StrEnum):
@@ -43,12 +48,72 @@ class Operator:
     method: str = "external"
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An operator who signs in with a password: by the settings, or by a plugin.
+
+    Args:
+        name: The name of the operator.
+        role: The role.
+        password: The password; empty with a hash.
+        password_hash: The hash, by `actionhero console password`.
+    """
+
+    name: str
+    role: str = Role.VIEWER
+    password: str = field(default="", repr=False)
+    password_hash: str = field(default="", repr=False)
+
+    @property
+    def binding(self) -> str:
+        """A text that changes with the role and the password."""
+        return f"{self.role}\0{self.password_hash}\0{self.password}"
+
+    def has_password(self, password: str) -> bool:
+        """Return whether a password is correct. Call it in a thread."""
+        return bool(self.password_hash) and verify_password(password, self.password_hash)
+
+
 class OperatorSource(ABC):
     """Identifies operators by something else than the console's own sign-in.
 
-    See the hook `actionhero_console_operator`.
+    See the hook `actionhero_console_operators`.
     """
 
     @abstractmethod
     async def operator_of(self, request: web.Request) -> Operator | None:
         """Return the operator who has sent a request; `None`: not an operator."""
+
+
+def accounts_of(app: Application) -> tuple[dict[str, Account], list[str]]:
+    """Return the accounts by name, of the settings and of plugins, and the errors in them."""
+    settings = app.get(ConsoleSettings)
+    accounts = {
+        item.name: Account(
+            item.name, item.role, password_hash=item.password_hash.get_secret_value()
+        )
+        for item in settings.operators
+    }
+    problems: list[str] = []
+    if settings.password is not None:
+        if "admin" in accounts:
+            problems.append(
+                "console.password is that of the operator 'admin', and console.operators has an "
+                "operator 'admin', too; remove one of them"
+            )
+        password = settings.password.get_secret_value()
+        accounts.setdefault("admin", Account("admin", Role.ADMIN, password=password))
+    for plugin, account in app.plugins.collect("actionhero_console_accounts", Account, app=app):
+        if account.name in accounts:
+            problems.append(
+                f"{plugin.owner} has an operator {account.name!r} of the console, who exists "
+                "already; rename the one in console.operators"
+            )
+        accounts.setdefault(account.name, account)
+    return accounts, problems
+
+
+def sources_of(app: Application) -> list[OperatorSource]:
+    """Return the sources of operators of plugins."""
+    contributions = app.plugins.collect("actionhero_console_operators", OperatorSource, app=app)
+    return [source for _, source in contributions]

@@ -43,14 +43,15 @@ class Change:
         confirm: The question to confirm first, such as `"Retry {n} jobs?"`; the panel's script
             passes the values. Empty: none.
         target: What is changed, for the audit log, such as `"job {id}"`, from the inputs.
-        records_inputs: Whether the inputs, redacted, are in the audit log.
+        facts: Returns the facts about the inputs for the audit log, from the validated inputs.
+            By default these are the inputs, with secrets redacted.
     """
 
     run: Callable[..., Any]
     role: str = Role.OPERATOR
     confirm: str = ""
     target: str = ""
-    records_inputs: bool = True
+    facts: Callable[[Any], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class LoadedChange:
         self.role = Role(change.role)
         self.confirm = change.confirm
         self.target = change.target
-        self.records_inputs = change.records_inputs
+        self.facts = change.facts
         self.verb = Verb(change.run)
 
 
@@ -193,7 +194,7 @@ class LoadedPanel:
             for name, change in panel.changes.items()
         }
         self.answers: dict[str, Verb] = {
-            name: self._load("answer", name, partial(Verb, answer))
+            name: self._load("answer", name, partial(Verb, answer, has_context=False))
             for name, answer in panel.answers.items()
         }
 

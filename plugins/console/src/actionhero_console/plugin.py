@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 from actionhero import hookimpl
 
 if TYPE_CHECKING:
-    from actionhero import Application, Settings
+    import click
+    from aiohttp import web
+
+    from actionhero import Application, Initializer, Observer, Settings
+    from actionhero_console.panels import Panel
 
 
 @hookimpl
@@ -25,7 +29,48 @@ def actionhero_settings() -> list[type[Settings]]:
 
 
 @hookimpl
-def actionhero_validate(app: Application) -> list[str]:
-    from actionhero_console.panels import load_panels
+def actionhero_initializers() -> list[Initializer]:
+    from actionhero_console.initializer import ConsoleInitializer
 
-    return load_panels(app)[1]
+    return [ConsoleInitializer()]
+
+
+@hookimpl
+def actionhero_observers(app: Application) -> list[Observer]:
+    from actionhero_console.seams import observers_for
+
+    return observers_for(app)
+
+
+@hookimpl
+def actionhero_console_panels(app: Application) -> list[Panel]:
+    from actionhero_console.builtin import panels_for
+
+    return panels_for(app)
+
+
+@hookimpl
+def actionhero_validate(app: Application) -> list[str]:
+    from actionhero_console.seams import problems_of
+
+    return problems_of(app)
+
+
+@hookimpl
+def actionhero_web_routes(app: Application) -> list[web.AbstractRouteDef]:
+    from actionhero_console.routes import routes_for
+
+    return routes_for(app)
+
+
+@hookimpl
+def actionhero_commands(group: click.Group) -> None:
+    from actionhero.cli import LazyCommand
+
+    group.add_command(
+        LazyCommand(
+            "console",
+            "actionhero_console.commands:console",
+            "Hash passwords of operators, and read their audit log.",
+        )
+    )

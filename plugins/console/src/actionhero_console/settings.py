@@ -8,8 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import SecretStr, field_validator
 
 from actionhero import Field, Settings
-
-_HASH: str = r"^scrypt\$[0-9]+\$[0-9]+\$[0-9]+\$[A-Za-z0-9_-]+\$[A-Za-z0-9_-]+$"
+from actionhero_console.passwords import is_hash
 
 
 class OperatorSettings(Settings):
@@ -24,6 +23,13 @@ class OperatorSettings(Settings):
     role: Literal["viewer", "operator", "admin"] = Field(
         default="viewer", description="The role of the operator."
     )
+
+    @field_validator("password_hash")
+    @classmethod
+    def _is_hash(cls, value: SecretStr) -> SecretStr:
+        if not is_hash(value.get_secret_value()):
+            raise ValueError("it should be the output of `actionhero console password`")
+        return value
 
 
 class ConsoleSettings(Settings):

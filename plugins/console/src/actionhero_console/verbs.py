@@ -29,15 +29,18 @@ class Verb:
 
     Args:
         function: The function, which may be `async`.
+        has_context: Whether it may have the parameter `context`.
 
     Raises:
         InvalidVerb: A parameter has no annotation, or one that cannot be resolved.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], *, has_context: bool = True) -> None:
         self._function = function
         parameters = inspect.signature(function).parameters
         self._has_context = _CONTEXT in parameters
+        if self._has_context and not has_context:
+            raise InvalidVerb("has the parameter 'context', but other processes call it; remove it")
         self._has_inputs = _INPUTS in parameters
         #: The names of the parameters that are inputs.
         self._names = [name for name in parameters if name not in (_CONTEXT, _INPUTS)]

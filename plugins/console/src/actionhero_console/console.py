@@ -1,0 +1,98 @@
+"""`Console`: the panels, the operators and the observations of one process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from actionhero import RunMode
+from actionhero.transport import add_tap
+from actionhero_console.access import ConsoleAccess
+from actionhero_console.audit import AuditTrail
+from actionhero_console.operators import Role, accounts_of
+from actionhero_console.panels import load_panels
+from actionhero_console.processes import ProcessNetwork
+from actionhero_console.rates import CallRates
+from actionhero_console.settings import ConsoleSettings
+from actionhero_console.tail import LogTail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actionhero import Application
+    from actionhero_redis import RedisClients
+
+
+class Console:
+    """The console of one process.
+
+    Args:
+        app: The application.
+    """
+
+    #: Set by `start`, when Redis is available.
+    processes: ProcessNetwork
+    trail: AuditTrail
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self.settings = app.get(ConsoleSettings)
+        self.access = ConsoleAccess(app)
+        self.rates = CallRates()
+        self.tail = LogTail(self.settings.log_lines)
+        self.panels, panel_problems = load_panels(app)
+        #: The errors of panels and accounts.
+        self.problems = [*panel_problems, *accounts_of(app)[1]]
+        self._remove_tap: Callable[[], None] = lambda: None
+
+    @property
+    def run_role(self) -> Role:
+        """The least role of an operator who may call actions."""
+        default = Role.OPERATOR if self._app.environment == "development" else Role.ADMIN
+        return Role(self.settings.run_role or default)
+
+    async def start(self, clients: RedisClients) -> None:
+        """Keep log lines, and answer the questions of other processes."""
+        self.trail = AuditTrail(self._app, clients)
+        verbs = {
+            f"{name}.{question}": verb
+            for name, panel in self.panels.items()
+            for question, verb in panel.answers.items()
+        }
+        self.processes = ProcessNetwork(self._app, clients, verbs)
+        if self.settings.log_lines:
+            self._remove_tap = add_tap(self.tail.add)
+        await self.processes.start()
+
+    async def stop(self) -> None:
+        """End both."""
+        self._remove_tap()
+        if hasattr(self, "processes"):
+            await self.processes.stop()
+
+
+def console_for(app: Application) -> Console | None:
+    """Return the console of this process, created at the first call; `None`: it has none.
+
+    A command has none, and neither has an application whose console no client could see.
+    """
+    if app.has(_Holder):
+        return app.get(_Holder).console
+    console = None
+    if app.mode is not RunMode.CLI and app.get(ConsoleSettings).path:
+        # Before the panels are loaded, which need the console.
+        holder = _Holder()
+        app.provide(_Holder, holder)
+        console = Console(app)
+        if console.access.exists or console.problems:
+            holder.console = console
+            app.provide(Console, console)
+        return holder.console
+    app.provide(_Holder, _Holder())
+    return cast("None", console)
+
+
+class _Holder:
+    """The console of an application, or that there is none."""
+
+    def __init__(self) -> None:
+        self.console: Console | None = None

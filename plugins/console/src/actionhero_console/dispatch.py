@@ -1,0 +1,219 @@
+"""`Dispatcher`: calls the queries and changes of panels, with the role of the operator."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import string
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from actionhero import (
+    ErrorType,
+    Forbidden,
+    InvalidInput,
+    MalformedRequest,
+    NotFound,
+    Timeout,
+    TypedError,
+)
+from actionhero.settings import AppSettings
+from actionhero.transport import INTERNAL_ERROR, error_document, loads, request_id
+from actionhero_console.panels import PanelContext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from multidict import MultiMapping
+
+    from actionhero import Application, Connection
+    from actionhero_console.console import Console
+    from actionhero_console.operators import Operator, Role
+    from actionhero_console.panels import LoadedChange, LoadedPanel
+
+    ContextOf = Callable[[str], PanelContext]
+
+logger = logging.getLogger("actionhero.console")
+
+#: The errors by which operators are refused.
+_REFUSALS: Final = frozenset(
+    {ErrorType.SESSION_NOT_FOUND, ErrorType.CREDENTIALS, ErrorType.FORBIDDEN}
+)
+#: How long a query may take.
+READ_SECONDS: Final = 2.0
+#: The number of queries in one request.
+MAX_READS: Final = 20
+
+
+class Dispatcher:
+    """Calls the functions of panels.
+
+    Args:
+        app: The application.
+        console: The console.
+    """
+
+    def __init__(self, app: Application, console: Console) -> None:
+        self._app = app
+        self._console = console
+
+    def context(self, panel: str, operator: Operator, connection: Connection) -> PanelContext:
+        """Return the context of a call of a panel's function."""
+        return PanelContext(self._app, operator, connection, panel, self._console.processes)
+
+    def describe(self, context_of: ContextOf) -> dict[str, Any]:
+        """Return the parts of the console that an operator may see."""
+        operator = context_of("").operator
+        panels = [
+            {
+                "name": name,
+                "title": panel.panel.title,
+                "has_script": panel.panel.assets is not None,
+                "changes": {
+                    verb: {"confirm": change.confirm}
+                    for verb, change in panel.changes.items()
+                    if self._may_change(operator, change)
+                },
+            }
+            for name, panel in self._console.panels.items()
+            if operator.role.includes(panel.role)
+        ]
+        return {
+            "application": self._app.get(AppSettings).name,
+            "environment": self._app.environment,
+            "read_only": self._console.settings.read_only,
+            "operator": {
+                "name": operator.name,
+                "role": str(operator.role),
+                "method": operator.method,
+            },
+            "panels": panels,
+        }
+
+    async def read(self, query: MultiMapping[str], context_of: ContextOf) -> dict[str, Any]:
+        """Return the results of queries, each of which may fail without the others.
+
+        Args:
+            query: By `panel.read`, the inputs as JSON.
+            context_of: Returns the context of a panel.
+
+        Raises:
+            InvalidInput: There are too many.
+        """
+        names = list(dict.fromkeys(query))
+        if len(names) > MAX_READS:
+            raise InvalidInput(f"there are more than {MAX_READS} queries")
+        results = await asyncio.gather(
+            *(self._read_one(name, query[name], context_of) for name in names)
+        )
+        return {"results": dict(zip(names, results, strict=True))}
+
+    async def _read_one(self, name: str, text: str, context_of: ContextOf) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                return {"value": await self._call_read(name, text, context_of)}
+        except TypedError as error:
+            failure = error
+        except TimeoutError:
+            failure = Timeout(f"no answer within {READ_SECONDS:g} s")
+        except Exception:
+            logger.exception("the query %r of the console has failed", name)
+            failure = TypedError("The query has failed; the log has the reason")
+        if isinstance(failure, Forbidden):
+            # The page does not ask for what its operator may not see.
+            context = context_of("")
+            await self.record_refusal(failure, context.operator, context.connection, name)
+        return _document(failure)
+
+    async def _call_read(self, name: str, text: str, context_of: ContextOf) -> Any:
+        panel_name, _, read_name = name.partition(".")
+        context = context_of(panel_name)
+        panel = self._panel(panel_name, context.operator)
+        read = panel.reads.get(read_name)
+        if read is None:
+            raise NotFound("There is no such query")
+        _check_role(context.operator, read.role)
+        inputs = loads(text.encode()) if text else {}
+        if not isinstance(inputs, dict):
+            raise MalformedRequest("the inputs must be a JSON object")
+        return await read.verb(read.verb.schema.from_parsed(inputs), context)
+
+    async def change(
+        self, path: str, body: Mapping[str, Any], context_of: ContextOf
+    ) -> dict[str, Any]:
+        """Make a change, and return its result. It is recorded before and after.
+
+        Args:
+            path: Panel and change, as in `jobs/retry`.
+            body: The inputs.
+            context_of: Returns the context of a panel.
+
+        Raises:
+            TypedError: It is refused, its inputs are invalid, or it has failed.
+        """
+        panel_name, _, name = path.partition("/")
+        context = context_of(panel_name)
+        panel = self._panel(panel_name, context.operator)
+        change = panel.changes.get(name)
+        if change is None:
+            raise NotFound("There is no such change")
+        if self._console.settings.read_only:
+            raise Forbidden("The console is read-only")
+        _check_role(context.operator, change.role)
+        inputs = change.verb.schema.from_parsed(body)
+        facts = _facts(change, inputs)
+        subject = {"panel": panel_name, "change": name, **facts}
+        act = await self._console.trail.begin(
+            "console.change", context.operator, context.connection, subject
+        )
+        try:
+            result = await change.verb(inputs, context)
+        except BaseException as error:
+            await asyncio.shield(act.failed(error))
+            if isinstance(error, TypedError) or not isinstance(error, Exception):
+                raise
+            logger.exception("the change %s.%s of the console has failed", panel_name, name)
+            raise TypedError(INTERNAL_ERROR) from error
+        await act.succeeded()
+        return {"value": result}
+
+    async def record_refusal(
+        self, error: TypedError, operator: Operator | None, source: Connection, path: str
+    ) -> None:
+        """Record in the audit log that a request was refused, if the error means that."""
+        if error.type in _REFUSALS:
+            facts = {"path": path[:200], "error": str(error.type), "reason": error.message}
+            await self._console.trail.note("access", "failure", operator, source, facts)
+
+    def _panel(self, name: str, operator: Operator) -> LoadedPanel:
+        panel = self._console.panels.get(name)
+        if panel is None:
+            raise NotFound("There is no such panel")
+        _check_role(operator, panel.role)
+        return panel
+
+    def _may_change(self, operator: Operator, change: LoadedChange) -> bool:
+        return not self._console.settings.read_only and operator.role.includes(change.role)
+
+
+def _document(error: TypedError) -> dict[str, Any]:
+    return error_document(error, timestamp_ms=int(time.time() * 1000), request_id=request_id.get())
+
+
+def _check_role(operator: Operator, role: Role) -> None:
+    if not operator.role.includes(role):
+        raise Forbidden(f"It needs the role {role}; you are {operator.role}")
+
+
+def _facts(change: LoadedChange, inputs: Any) -> dict[str, Any]:
+    """Return the facts of a change for the audit log."""
+    schema = change.verb.schema
+    redacted = schema.redact(inputs)
+    facts = dict(change.facts(inputs)) if change.facts is not None else {"inputs": redacted}
+    target = _format(change.target, redacted)
+    return {"target": target, **facts} if target else facts
+
+
+def _format(template: str, values: Mapping[str, Any]) -> str:
+    names = {name for _, name, _, _ in string.Formatter().parse(template) if name}
+    return template.format_map({name: values.get(name, "") for name in names})[:200]

@@ -1,0 +1,29 @@
+"""`ConsoleInitializer`: starts the console of a process after Redis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actionhero import Initializer
+from actionhero_console.console import console_for
+from actionhero_redis import RedisClients
+
+if TYPE_CHECKING:
+    from actionhero import Application
+
+
+class ConsoleInitializer(Initializer):
+    """Keeps log lines, and subscribes to the questions of other processes."""
+
+    name = "console"
+    requires = ("redis",)
+
+    async def start(self, app: Application) -> None:
+        """Start the console, if this process has one."""
+        if (console := console_for(app)) is not None:
+            await console.start(app.get(RedisClients))
+
+    async def stop(self, app: Application) -> None:
+        """Stop it."""
+        if (console := console_for(app)) is not None:
+            await console.stop()

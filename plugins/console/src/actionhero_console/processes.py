@@ -1,0 +1,207 @@
+"""`ProcessNetwork`: asks a question of every process of the application, over Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from redis import exceptions
+
+from actionhero import TypedError
+from actionhero.transport import dumps, loads, new_identifier
+from actionhero_console.panels import ProcessAnswer, ProcessAnswers
+from actionhero_redis import channel_messages
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from actionhero import Application
+    from actionhero_console.verbs import Verb
+    from actionhero_redis import RedisClients
+
+logger = logging.getLogger("actionhero.console")
+
+#: How long answers are collected.
+ANSWER_SECONDS: Final = 0.3
+#: How long answers are used again, for all viewers.
+MAX_AGE_SECONDS: Final = 1.0
+#: How long a process that does not answer is reported as missing.
+ROSTER_SECONDS: Final = 60.0
+#: How long answers that nobody has collected stay in Redis.
+_ANSWERS_TTL_SECONDS: Final = 5
+#: The largest answer.
+_MAX_ANSWER_BYTES: Final = 1024 * 1024
+#: The number of results that are used again.
+_MAX_RESULTS: Final = 200
+
+
+@dataclass(slots=True)
+class _Result:
+    """The answers to a question, or the task that collects them."""
+
+    task: asyncio.Task[ProcessAnswers]
+    asked_at: float
+
+
+class ProcessNetwork:
+    """The processes of the application that have a console.
+
+    Each subscribes to one channel of Redis. The one that is asked publishes a question; the others
+    push their answers to a list, which expires. While nobody asks, nothing is sent. With Redis in
+    the memory of this process, only this process answers.
+
+    Args:
+        app: The application.
+        clients: The clients of Redis.
+        verbs: The functions that answer, by question.
+    """
+
+    def __init__(self, app: Application, clients: RedisClients, verbs: Mapping[str, Verb]) -> None:
+        self._clients = clients
+        self._verbs = verbs
+        self._channel = clients.key("console", "questions")
+        self._task: asyncio.Task[None] | None = None
+        self._answering: set[asyncio.Task[None]] = set()
+        self._results: dict[bytes, _Result] = {}
+        #: The processes that have answered, and when.
+        self._roster: dict[str, float] = {}
+        #: The name of this process in answers.
+        self.name = f"{socket.gethostname()} {os.getpid()} {app.mode}"
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether other processes cannot be asked."""
+        return not self._clients.shared
+
+    async def start(self) -> None:
+        """Subscribe to the questions of other processes."""
+        if self._clients.shared:
+            self._task = asyncio.create_task(self._listen())
+
+    async def stop(self) -> None:
+        """End the subscription, and forget results."""
+        results = [result.task for result in self._results.values()]
+        tasks = [task for task in (self._task, *self._answering, *results) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._results.clear()
+
+    async def ask(self, question: str, inputs: Mapping[str, Any]) -> ProcessAnswers:
+        """Call the function of a question in every process, and return the answers.
+
+        Those of the last second are used again.
+
+        Raises:
+            InvalidInput: The inputs are invalid.
+            LookupError: There is no such question.
+        """
+        if question not in self._verbs:
+            raise LookupError(f"no panel answers {question!r}")
+        self._verbs[question].schema.from_parsed(inputs)
+        key = dumps([question, sorted(inputs.items())])
+        now = time.monotonic()
+        result = self._results.get(key)
+        if result is None or now - result.asked_at >= MAX_AGE_SECONDS:
+            if len(self._results) >= _MAX_RESULTS:
+                self._drop_old(now)
+            result = _Result(asyncio.create_task(self._collect(question, inputs)), now)
+            self._results[key] = result
+        # One caller who leaves must not end it for the others.
+        return await asyncio.shield(result.task)
+
+    def _drop_old(self, now: float) -> None:
+        for key, result in list(self._results.items()):
+            if now - result.asked_at >= MAX_AGE_SECONDS and result.task.done():
+                del self._results[key]
+
+    async def _collect(self, question: str, inputs: Mapping[str, Any]) -> ProcessAnswers:
+        asked_ms = int(time.time() * 1000)
+        own = asyncio.create_task(self._answer(question, inputs))
+        others: list[ProcessAnswer] = []
+        if self._clients.shared:
+            others = await self._ask_others(question, inputs)
+        answers = sorted([await own, *others], key=lambda answer: answer.process)
+        now = time.monotonic()
+        present = {answer.process for answer in answers}
+        self._roster |= dict.fromkeys(present, now)
+        self._roster = {
+            name: seen for name, seen in self._roster.items() if now - seen < ROSTER_SECONDS
+        }
+        missing = tuple(sorted(self._roster.keys() - present))
+        return ProcessAnswers(tuple(answers), missing, asked_ms, self.is_alone)
+
+    async def _ask_others(self, question: str, inputs: Mapping[str, Any]) -> list[ProcessAnswer]:
+        id = new_identifier()
+        replies = self._clients.key("console", "answers", id)
+        message = {"id": id, "from": self.name, "question": question, "inputs": {**inputs}}
+        answers: list[ProcessAnswer] = []
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                text = dumps(message)
+                receivers = int(await self._clients.execute("PUBLISH", self._channel, text))
+                # In a cluster, only the receivers at one node are counted.
+                expected = None if self._clients.is_cluster else receivers - 1
+                while expected is None or len(answers) < expected:
+                    popped: Any = await self._clients.blocking.blpop([replies], timeout=0)
+                    answers.append(ProcessAnswer(**loads(popped[1].encode())))
+        except TimeoutError:
+            pass
+        except (exceptions.RedisError, OSError, TypedError) as error:
+            logger.debug("other processes cannot be asked: %s", error)
+        return answers
+
+    async def _answer(self, question: str, inputs: Mapping[str, Any]) -> ProcessAnswer:
+        """Return the answer of this process."""
+        verb = self._verbs.get(question)
+        if verb is None:
+            return ProcessAnswer(self.name, None, "this process does not have the panel")
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                value = await verb(verb.schema.from_parsed(inputs), None)
+            return ProcessAnswer(self.name, value)
+        except TypedError as error:
+            return ProcessAnswer(self.name, None, error.message)
+        except Exception as error:
+            if not isinstance(error, TimeoutError):
+                logger.exception("the answer of %r has failed", question)
+            return ProcessAnswer(self.name, None, f"it failed: {type(error).__name__}")
+
+    async def _listen(self) -> None:
+        messages = channel_messages(self._clients, self._channel)
+        async with contextlib.aclosing(messages):
+            async for text in messages:
+                if text is None:
+                    continue
+                task = asyncio.create_task(self._reply(text))
+                self._answering.add(task)
+                task.add_done_callback(self._answering.discard)
+
+    async def _reply(self, text: str) -> None:
+        try:
+            message = loads(text.encode())
+            if message["from"] == self.name:
+                return
+            answer = await self._answer(message["question"], message["inputs"])
+            encoded = _encode(answer)
+            replies = self._clients.key("console", "answers", message["id"])
+            await self._clients.execute("RPUSH", replies, encoded)
+            await self._clients.execute("EXPIRE", replies, _ANSWERS_TTL_SECONDS, idempotent=True)
+        except (exceptions.RedisError, OSError, TypedError, KeyError, TypeError) as error:
+            logger.debug("a question of another process cannot be answered: %s", error)
+
+
+def _encode(answer: ProcessAnswer) -> bytes:
+    try:
+        encoded = dumps({"process": answer.process, "value": answer.value, "error": answer.error})
+    except (TypeError, ValueError):
+        return _encode(ProcessAnswer(answer.process, None, "the answer is not JSON"))
+    if len(encoded) > _MAX_ANSWER_BYTES:
+        return _encode(ProcessAnswer(answer.process, None, "the answer is larger than 1 MiB"))
+    return encoded

@@ -1,0 +1,258 @@
+"""The routes of the console, and their handler `ConsoleHandler`."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+
+from actionhero import (
+    Connection,
+    MalformedRequest,
+    NotFound,
+    RateLimited,
+    SignInRequired,
+    TypedError,
+)
+from actionhero.settings import AppSettings
+from actionhero.transport import dumps, loads
+from actionhero_console.access import Throttled, session_middleware
+from actionhero_console.console import console_for
+from actionhero_console.dispatch import Dispatcher
+from actionhero_console.templates import render_page, render_sign_in
+from actionhero_web import (
+    REQUEST_HANDLER,
+    BodyReader,
+    MediaType,
+    StaticFiles,
+    WebSettings,
+    media_type_of,
+    parse_form,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actionhero import Application
+    from actionhero_console.console import Console
+    from actionhero_console.operators import Operator
+
+logger = logging.getLogger("actionhero.console")
+
+ASSETS: Final = Path(__file__).parent / "assets"
+#: The largest body: the inputs of an action.
+BODY_LIMIT_BYTES: Final = 1024 * 1024
+#: The largest sign-in form.
+_FORM_LIMIT_BYTES: Final = 16 * 1024
+_READ_METHODS: Final = ("GET", "HEAD")
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+}
+
+#: The other headers of errors are those of all responses.
+_ERROR_HEADERS: Final = (("Cache-Control", "no-store"), ("X-Robots-Tag", "noindex"))
+
+
+def routes_for(app: Application) -> list[web.AbstractRouteDef]:
+    """Return the routes of the console; none if no client could see it."""
+    console = console_for(app)
+    if console is None:
+        return []
+    handler, middleware = ConsoleHandler(app, console), session_middleware(console.access)
+
+    async def handle(request: web.Request) -> Any:
+        try:
+            response = await middleware(request, handler.handle)
+        except TypedError as error:
+            # Not in the middleware, which cannot save a session in a response that is written.
+            errors = request.config_dict[REQUEST_HANDLER]
+            return await errors.error_response(request, error, _ERROR_HEADERS)
+        for name, value in _HEADERS.items():
+            # Static files may be revalidated.
+            response.headers.setdefault(name, value)
+        return response
+
+    path = console.settings.path
+    # All methods and all paths, so that clients without access cannot discover the console.
+    return [web.route("*", path, handle), web.route("*", path + "/{path:.*}", handle)]
+
+
+class ConsoleHandler:
+    """Handles the requests for the console, and the requests that its page sends.
+
+    Args:
+        app: The application.
+        console: The console.
+    """
+
+    def __init__(self, app: Application, console: Console) -> None:
+        self._app = app
+        self._console = console
+        self._access = console.access
+        self._name = app.get(AppSettings).name
+        self._folder = console.settings.path.rpartition("/")[2]
+        self._body_reader = BodyReader(app.get(WebSettings))
+        self._dispatcher = Dispatcher(app, console)
+        self._assets = StaticFiles(ASSETS, max_age_seconds=0)
+        self._panel_assets = {
+            name: StaticFiles(panel.panel.assets, max_age_seconds=0)
+            for name, panel in console.panels.items()
+            if panel.panel.assets is not None
+        }
+
+    async def handle(self, request: web.Request) -> Any:
+        """Return the response to a request.
+
+        Raises:
+            HTTPException: The path does not exist, or the console is hidden from this client.
+            TypedError: The request is refused or invalid.
+        """
+        operator = await self._access.operator_of(request)
+        if operator is None and not self._access.has_accounts:
+            raise web.HTTPNotFound
+        path: str | None = request.match_info.get("path")
+        if path is None:
+            _check_method(request, *_READ_METHODS)
+            return _html(self._render(operator))
+        if path == "":
+            # The links of the page are relative to a path without a trailing slash.
+            return web.Response(status=308, headers={"Location": f"../{self._folder}"})
+        if path.startswith("api/"):
+            return await self._api(request, path.removeprefix("api/"), operator)
+        if path in ("sign-in", "sign-out") and self._access.has_accounts:
+            _check_method(request, "POST")
+            return await self._refusable(request, operator, path)
+        return await self._file(request, path)
+
+    async def _file(self, request: web.Request, path: str) -> web.StreamResponse:
+        files: StaticFiles | None = self._assets
+        if path.startswith("panels/"):
+            panel, _, path = path.removeprefix("panels/").partition("/")
+            files = self._panel_assets.get(panel)
+        file = await files.find(f"/{path}") if files is not None and path else None
+        if files is None or file is None:
+            raise web.HTTPNotFound
+        _check_method(request, *_READ_METHODS)
+        return await files.respond(request, file)
+
+    async def _api(
+        self, request: web.Request, path: str, operator: Operator | None
+    ) -> web.StreamResponse:
+        kind, _, rest = path.partition("/")
+        if kind in ("read", "console") and not rest:
+            _check_method(request, *_READ_METHODS)
+            self._access.requests.check_read(request)
+            context = self._context(request, _signed_in(operator))
+            if kind == "console":
+                return _json(self._dispatcher.describe(context))
+            return _json(await self._dispatcher.read(request.query, context))
+        if kind != "change":
+            raise NotFound("There is no such part of the console")
+        _check_method(request, "POST")
+        return await self._refusable(request, operator, path)
+
+    async def _refusable(
+        self, request: web.Request, operator: Operator | None, path: str
+    ) -> web.StreamResponse:
+        """Handle a request that changes something; a refusal is recorded in the audit log."""
+        try:
+            self._access.requests.check_change(request)
+            if path == "sign-in":
+                return await self._sign_in(request)
+            if path == "sign-out":
+                return await self._sign_out(request, operator)
+            context = self._context(request, _signed_in(operator))
+            self._access.requests.check_json(request)
+            body = loads(await self._body_reader.read(request, BODY_LIMIT_BYTES))
+            if not isinstance(body, dict):
+                raise MalformedRequest("the body must be a JSON object")
+            return _json(await self._dispatcher.change(path.removeprefix("change/"), body, context))
+        except TypedError as error:
+            await self._dispatcher.record_refusal(error, operator, self._connection(request), path)
+            raise
+
+    # -- sign-in -------------------------------------------------------------------------------
+
+    def _render(self, operator: Operator | None) -> str:
+        if operator is None:
+            return render_sign_in(self._name, self._folder, operator=self._access.only_account)
+        return render_page(self._name, self._folder, has_sign_out=operator.method == "password")
+
+    async def _sign_in(self, request: web.Request) -> web.StreamResponse:
+        fields: dict[str, list[str]] = {}
+        if media_type_of(request.headers.get("Content-Type")) is MediaType.FORM:
+            fields = parse_form(await self._body_reader.read(request, _FORM_LIMIT_BYTES))
+        name = fields.get("username", [self._access.only_account or ""])[-1][:100]
+        password = fields.get("password", [""])[-1]
+        trail, connection = self._console.trail, self._connection(request)
+        result = await self._access.sign_in(request, name, password)
+        if isinstance(result, Throttled):
+            seconds = result.retry_after_seconds
+            facts = {"name": name, "throttled": True}
+            await trail.note("sign_in", "failure", None, connection, facts)
+            if "text/html" not in request.headers.get("Accept", ""):
+                raise RateLimited("Too many failed sign-ins", retry_after_seconds=seconds)
+            response = self._sign_in_error(f"Too many attempts. Try again in {seconds} s.", 429)
+            response.headers["Retry-After"] = str(seconds)
+            return response
+        if result is None:
+            logger.warning("sign-in to the console failed from %s", connection.remote)
+            await trail.note("sign_in", "failure", None, connection, {"name": name})
+            return self._sign_in_error("Wrong name or password.", 401)
+        act = await trail.begin("sign_in", result, connection, {})
+        await act.succeeded()
+        return self._redirect()
+
+    async def _sign_out(
+        self, request: web.Request, operator: Operator | None
+    ) -> web.StreamResponse:
+        await self._access.sign_out(request)
+        if operator is not None:
+            connection = self._connection(request)
+            await self._console.trail.note("sign_out", "success", operator, connection, {})
+        return self._redirect()
+
+    def _redirect(self) -> web.StreamResponse:
+        return web.Response(status=303, headers={"Location": f"../{self._folder}"})
+
+    def _sign_in_error(self, problem: str, status: int) -> web.StreamResponse:
+        text = render_sign_in(
+            self._name, self._folder, problem, operator=self._access.only_account, is_below=True
+        )
+        return _html(text, status)
+
+    def _context(self, request: web.Request, operator: Operator) -> Callable[[str], Any]:
+        connection = self._connection(request)
+        return lambda panel: self._dispatcher.context(panel, operator, connection)
+
+    def _connection(self, request: web.Request) -> Connection:
+        return Connection("web", self._access.requests.client(request).address, raw=request)
+
+
+def _signed_in(operator: Operator | None) -> Operator:
+    if operator is None:
+        raise SignInRequired("Sign in as an operator first")
+    return operator
+
+
+def _check_method(request: web.Request, *methods: str) -> None:
+    if request.method not in methods:
+        raise web.HTTPMethodNotAllowed(request.method, methods)
+
+
+def _html(text: str, status: int = 200) -> web.Response:
+    return web.Response(text=text, status=status, content_type="text/html")
+
+
+def _json(value: Any) -> web.Response:
+    response = web.Response(body=dumps(value), content_type="application/json")
+    response.enable_compression()
+    return response

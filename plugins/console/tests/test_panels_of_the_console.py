@@ -1,0 +1,257 @@
+"""The panels of the console itself, over HTTP."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from plugins.console.tests.conftest import INPUT_SECRET, OPERATORS, SECRET, Site
+
+from actionhero import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def logged() -> Iterator[None]:
+    """Write log lines, as a server does."""
+    logs.configure("info", "json", stream=io.StringIO())
+    yield
+    logs.shutdown()
+
+
+async def run(site: Site, action: str, /, user: str = "", **values: str) -> dict[str, Any]:
+    """Call an action from its form, and return its outcome."""
+    texts = {key: [value] for key, value in values.items()}
+    body = {"name": action, "values": texts, "user": user}
+    response = await site.change("actions/run", json=body)
+    assert response.status_code == 200, response.text
+    value: dict[str, Any] = response.json()["value"]
+    return value
+
+
+async def test_overview_shows_health_and_rates(site: Any) -> None:
+    """Of this process alone, as Redis is in its memory."""
+    async with site() as running:
+        for name in ("Ada", "nobody", "Ada", ""):
+            await running.client.post("/api/greet", json={"name": name} if name else {})
+        await running.client.get("/api/nowhere")
+        processes = await running.read("overview.processes")
+        rates = await running.read("overview.rates")
+
+    [answer] = processes["processes"]
+    assert processes["only_this_process"] is True
+    assert (answer["value"]["mode"], answer["value"]["ready"]) == ("server", True)
+    assert answer["value"]["memory_bytes"] > 1_000_000
+    assert {check["name"]: check["healthy"] for check in answer["value"]["checks"]}["redis"]
+    web = rates["transports"]["web"]
+    assert (web["calls"], web["errors"]) == (5, 3)
+    assert 0 < web["p50"] <= web["p95"] <= web["p99"]
+    assert sum(calls for _, calls, _ in rates["series"]) == 5
+
+
+async def test_actions_are_listed_with_their_routes_and_calls(site: Any) -> None:
+    """The form has a field for each input."""
+    async with site() as running:
+        await running.client.post("/api/greet", json={"name": "Ada"})
+        actions = {action["name"]: action for action in await running.read("actions.list")}
+        rates = await running.read("actions.rates")
+        greet = await running.read("actions.form", '{"name": "greet"}')
+        search = await running.read("actions.form", '{"name": "search"}')
+        unknown = await running.read("actions.form", '{"name": "nothing"}')
+
+    assert actions["greet"]["routes"] == [["POST", "/api/greet"]]
+    assert actions["greet"]["transports"] == ["http", "websocket"]
+    assert (rates["greet"]["calls"], rates["greet"]["errors"]) == (1, 0)
+    fields = {field["name"]: field for field in [*greet["fields"], *search["fields"]]}
+    assert fields["token"]["secret"] is True
+    assert {name: field["kind"] for name, field in fields.items()} == {
+        "name": "text",
+        "token": "text",
+        "topic": "text",
+        "limit": "integer",
+        "exact": "boolean",
+    }
+    assert fields["limit"]["constraints"] == {"minimum": 1, "maximum": 50}
+    assert (fields["limit"]["default"], fields["topic"]["required"]) == ("10", True)
+    assert unknown["message"] == "There is no such action"
+
+
+async def test_an_action_is_called_from_its_form(site: Any) -> None:
+    """As nobody, or as a user; texts are converted as on the command line."""
+    async with site() as running:
+        anonymous = await run(running, "greet", name="Ada")
+        user = await run(running, "greet", user="7", name="Ada")
+        refused = await run(running, "greet", name="nobody")
+        invalid = await run(running, "search", limit="99")
+        results = await run(running, "search", topic="moon", limit="2", exact="true")
+
+    assert json.loads(anonymous["value"]) == {"greeting": "Hello Ada", "user": None}
+    assert json.loads(user["value"])["user"] == 7
+    assert refused["error"]["message"] == "there is no such person"
+    assert [problem["pointer"] for problem in invalid["error"]["errors"]] == ["/topic", "/limit"]
+    assert json.loads(results["value"]) == ["moon", "moon"]
+
+
+async def test_calls_are_recorded_before_and_after(site: Any) -> None:
+    """With redacted inputs, and the user they were made as."""
+    async with site(operators=OPERATORS) as running:
+        await running.sign_in("ada")
+        await run(running, "greet", user="7", name="Ada", token=INPUT_SECRET)
+        begun, success = (await running.audit())[-2:]
+
+    assert (begun["outcome"], success["outcome"]) == ("begun", "success")
+    assert begun["act"] == success["act"]
+    expected = {
+        "operator": "ada",
+        "role": "admin",
+        "remote": "127.0.0.1",
+        "panel": "actions",
+        "change": "run",
+        "target": "action greet",
+        "as_user": "7",
+    }
+    assert begun.items() >= expected.items()
+    assert begun["inputs"]["name"] == "Ada"
+    assert INPUT_SECRET not in str([begun, success])
+
+
+@pytest.mark.usefixtures("logged")
+async def test_secrets_are_in_no_answer(site: Any) -> None:
+    """Neither those of settings, nor those of inputs."""
+    environ = {"ACTIONHERO_CONSOLE__LOG_LINES": "100"}
+    async with site(password=SECRET, environ=environ) as running:
+        await running.sign_in("admin", SECRET)
+        await run(running, "greet", name="Ada", token=INPUT_SECRET)
+        await run(running, "greet", name="crash", token=INPUT_SECRET)
+        described = (await running.client.get("/console/api/console")).json()
+        names = ["overview.processes", "overview.rates", "actions.list", "actions.rates"]
+        names += ["settings.list", "audit.list", "log.lines"]
+        answers = {name: await running.read(name) for name in names}
+        answers["actions.form"] = await running.read("actions.form", '{"name": "greet"}')
+
+    text = json.dumps([answers, described])
+    assert "password" in text
+    assert answers["log.lines"]["lines"]
+    for secret in (SECRET, INPUT_SECRET, "k" * 32):
+        assert secret not in text.replace(f"crashed for {INPUT_SECRET}", "")
+
+
+async def test_settings_show_values_with_their_origin(site: Any) -> None:
+    """Hashes of operators are masked as well."""
+    async with site(operators=OPERATORS) as running:
+        await running.sign_in("eve")
+        data = await running.read("settings.list")
+
+    rows = {f"{row['section']}.{row['key']}": row for row in data["settings"]}
+    assert rows["web.port"]["origin"] == "PORT"
+    assert rows["console.session"]["is_default"] is True
+    assert "scrypt" not in json.dumps(data)
+    assert {plugin["state"] for plugin in data["plugins"]} == {"active"}
+    assert data["problems"] == []
+
+
+async def test_panels_of_plugins_are_read_and_changed(site: Any) -> None:
+    """A panel that raises does not affect the others."""
+    async with site() as running:
+        changed = await running.change("stamps/stamp", json={"id": "7"})
+        query = {"stamps.list": '{"id": "broken"}', "overview.rates": "{}", "nothing.list": ""}
+        response = await running.client.get("/console/api/read", params=query)
+        results = response.json()["results"]
+        script = await running.client.get("/console/panels/stamps/panel.js")
+        outside = await running.client.get("/console/panels/stamps/..%2Fconftest.py")
+
+    assert changed.json()["value"] == {"id": "7"}
+    assert "value" in results["overview.rates"]
+    broken = results["stamps.list"]["error"]
+    assert broken["message"] == "The query has failed; the log has the reason"
+    assert results["nothing.list"]["error"]["message"] == "There is no such panel"
+    assert (script.status_code, outside.status_code) == (200, 404)
+
+
+async def test_invalid_requests_are_refused(site: Any) -> None:
+    """Unknown parts are 404, inputs of another type 422 with their pointers."""
+    async with site() as running:
+        statuses = [
+            (await running.change(path, json={"id": "7"})).status_code
+            for path in ("nothing/stamp", "stamps/nothing", "stamps", "stamps/stamp/more")
+        ]
+        invalid = await running.change("stamps/stamp", json={"id": 7})
+        missing = await running.change("stamps/stamp", json={"id": "missing"})
+        malformed = await running.change("stamps/stamp", content="{", json=None)
+        queries = {f"stamps.{number}": "{}" for number in range(21)}
+        many = await running.client.get("/console/api/read", params=queries)
+        wrong = await running.read("log.lines", '{"after": []}')
+        entries = await running.audit()
+
+    assert statuses == [404] * 4
+    assert (invalid.status_code, missing.status_code, many.status_code) == (422, 404, 422)
+    assert [problem["pointer"] for problem in invalid.json()["error"]["errors"]] == ["/id"]
+    assert malformed.status_code == 415
+    assert [problem["pointer"] for problem in wrong["errors"]] == ["/after"]
+    # What was not attempted is not in the audit log.
+    assert [entry["outcome"] for entry in entries] == ["begun", "failure"]
+
+
+async def test_a_change_that_cannot_be_recorded_is_refused(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 503, and nothing is done."""
+    from redis.exceptions import ConnectionError as RedisConnectionError
+
+    from actionhero_redis import RedisClients
+
+    async def fail(*_: Any, **__: Any) -> None:
+        raise RedisConnectionError("down")
+
+    async with site() as running:
+        monkeypatch.setattr(RedisClients, "execute", fail)
+        response = await running.change("stamps/stamp", json={"id": "7"})
+        made = running.stamps.made
+
+    assert response.status_code == 503
+    assert "nothing was done" in response.json()["error"]["message"]
+    assert made == []
+
+
+@pytest.mark.usefixtures("logged")
+async def test_the_log_is_followed_and_filtered(site: Any) -> None:
+    """Each line once, by level, action, outcome, request id and text."""
+    async with site() as running:
+        await run(running, "greet", name="<script>alert(1)</script>")
+        await running.client.post(
+            "/api/greet", json={"name": "nobody"}, headers={"X-Request-Id": "r-1"}
+        )
+        first = await running.read("log.lines")
+        after = json.dumps({"after": first["last"]})
+        second = await running.read("log.lines", after)
+        failed = await running.read("log.lines", '{"outcome": "failed", "action": "greet"}')
+        text = await running.read("log.lines", '{"text": "<SCRIPT>"}')
+        errors = await running.read("log.lines", '{"level": "error"}')
+
+    calls = [line for line in first["lines"] if line["facts"].get("action") == "greet"]
+    assert len(calls) >= 2
+    assert not [line for line in second["lines"] if line["facts"].get("action") == "greet"]
+    assert [line["facts"]["inputs"] for line in failed["lines"]] == [
+        {"name": "nobody", "token": "[redacted]"}
+    ]
+    assert all("<script>" in json.dumps(line) for line in text["lines"])
+    assert text["lines"]
+    assert errors["lines"] == []
+
+
+async def test_the_audit_log_is_paged(site: Any) -> None:
+    """A hundred entries at a time, the newest first."""
+    async with site() as running:
+        for number in range(60):
+            await running.change("stamps/stamp", json={"id": str(number)})
+        first = await running.read("audit.list")
+        second = await running.read("audit.list", json.dumps({"before": first["next"]}))
+
+    assert (len(first["entries"]), len(second["entries"])) == (100, 20)
+    assert first["entries"][0]["target"] == "letter 59"
+    assert second["next"] == ""
+    assert not {e["id"] for e in first["entries"]} & {e["id"] for e in second["entries"]}
