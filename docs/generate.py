@@ -87,6 +87,7 @@ COMMANDS = {
         "auth keys revoke",
     ),
     "actionhero-channels": ("channels",),
+    "actionhero-console": ("console",),
     "actionhero-db": (
         "db",
         "db status",
