@@ -167,9 +167,16 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def contract(session: nox.Session) -> None:
-    """Check API documents and the endpoint of agents with tools of others, from npm."""
+    """Check API documents with tools of others, from npm."""
     install(session, *PACKAGES, groups=("test", "workspace"))
-    session.run("pytest", "-m", "contract", "tests/contract", "tests/conformance", *session.posargs)
+    session.run("pytest", "-m", "contract", "tests/contract", *session.posargs)
+
+
+@nox.session(name="mcp-conformance")
+def mcp_conformance(session: nox.Session) -> None:
+    """Check the endpoint of agents with the conformance suites and the inspector, from npm."""
+    install(session, *PACKAGES, groups=("test", "workspace"))
+    session.run("pytest", "-m", "contract", "-n", "0", "tests/conformance", *session.posargs)
 
 
 @nox.session

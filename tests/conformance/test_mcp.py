@@ -1,10 +1,11 @@
-"""The conformance suites of the Model Context Protocol: `nox -s contract`.
+"""The conformance suites of the Model Context Protocol: `nox -s mcp-conformance`.
 
 They are installed from npm, with the version of Node.js that they need.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -15,8 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from actionhero_redis.testing import redis_server  # noqa: F401 - a fixture
+
 if TYPE_CHECKING:
     from tests.conftest import Place
+
+    from actionhero_redis.testing import ThrowAwayRedis
 
 pytestmark = [pytest.mark.contract, pytest.mark.timeout(900)]
 
@@ -70,33 +75,48 @@ RUNS: Final = {
 }  # fmt: skip
 
 
-def install(version: str) -> tuple[str, str]:
-    """Install a version of the suite, and return the program of Node.js and the suite."""
+#: The inspector, and its program.
+INSPECTOR: Final = "@modelcontextprotocol/inspector@2.12.0"
+INSPECTOR_PROGRAM: Final = "inspector/clients/launcher/build/index.js"
+
+
+def install(name: str, package: str, program: str) -> tuple[str, str]:
+    """Install a package, and return the program of Node.js and that of the package.
+
+    Args:
+        name: The folder of the installation.
+        package: The package with its version.
+        program: The path of its program, below `@modelcontextprotocol`.
+    """
     npm = shutil.which("npm")
     if npm is None:
         pytest.fail("npm is not installed; install Node.js 20 or later")
-    folder = TOOLS / version
+    folder = TOOLS / name
     folder.mkdir(parents=True, exist_ok=True)
-    package = f"@modelcontextprotocol/conformance@{version}"
     command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), NODE, package]
     subprocess.run(command, check=True, capture_output=True)
     modules = folder / "node_modules"
-    suite = modules / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
-    return str(modules / "node" / "bin" / "node"), str(suite)
+    path = modules / "@modelcontextprotocol" / program
+    return str(modules / "node" / "bin" / "node"), str(path)
 
 
-@pytest.mark.parametrize("run", RUNS)
-def test_all_scenarios_of_a_run_pass(place: Place, workspace: Path, run: str) -> None:
-    """A scenario that is missing from the run fails too."""
-    version, options, expected = RUNS[run]
-    node, suite = install(version)
+def start(place: Place, workspace: Path, **environ: str) -> str:
+    """Start the application, and return the URL of its endpoint."""
     specimens = workspace / "tests" / "specimens"
     shutil.copy(specimens / "agents" / "actionhero.toml", place.folder)
     place.enabled = ["channels", "mcp", "redis", "tasks", "web"]
-    running = place.start("start", PYTHONPATH=os.fspath(specimens))
+    running = place.start("start", PYTHONPATH=os.fspath(specimens), **environ)
     port = running.wait_for(r"listening on http://127\.0\.0\.1:(\d+)")[1]
+    return f"http://127.0.0.1:{port}/mcp"
+
+
+def check(place: Place, url: str, run: str) -> None:
+    """Run a suite; a scenario that is missing from the run fails too."""
+    version, options, expected = RUNS[run]
+    package = f"@modelcontextprotocol/conformance@{version}"
+    node, suite = install(version, package, "conformance/dist/index.js")
     process = subprocess.run(
-        [node, suite, "server", "--url", f"http://127.0.0.1:{port}/mcp", *options],
+        [node, suite, "server", "--url", url, *options],
         cwd=place.folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     summary = process.stdout.partition("=== SUMMARY ===")[2]
@@ -104,3 +124,37 @@ def test_all_scenarios_of_a_run_pass(place: Place, workspace: Path, run: str) ->
 
     failed = {name for name in expected if results.get(name) != ("✓", "0")}
     assert not failed, process.stdout[-4000:]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_all_scenarios_of_a_run_pass(place: Place, workspace: Path, run: str) -> None:
+    check(place, start(place, workspace), run)
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_all_scenarios_pass_with_four_processes(
+    place: Place,
+    workspace: Path,
+    run: str,
+    redis_server: ThrowAwayRedis,  # noqa: F811 - the fixture
+) -> None:
+    """Each request may reach another one: there are no sticky sessions."""
+    url = start(place, workspace, ACTIONHERO_WEB__WORKERS="4", REDIS_URL=redis_server.url)
+
+    check(place, url, run)
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+def test_the_inspector_accepts_all_tools(place: Place, workspace: Path, era: str) -> None:
+    """Also their schemas."""
+    url = start(place, workspace)
+    node, inspector = install("inspector", INSPECTOR, INSPECTOR_PROGRAM)
+    options = ("--transport", "http", "--protocol-era", era, "--method", "tools/list", "--strict")
+    process = subprocess.run(
+        [node, inspector, "--cli", url, *options],
+        cwd=place.folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert process.returncode == 0, process.stderr[-4000:]
+    tools = {tool["name"] for tool in json.loads(process.stdout)["tools"]}
+    assert {"test_simple_text", "slow_compute"} <= tools
