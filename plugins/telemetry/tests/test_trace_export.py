@@ -132,8 +132,8 @@ async def test_the_variables_of_opentelemetry_override_settings(
     assert [span.name for span in collector.spans] == ["work"]
     assert collector.headers[0]["x-api-key"] == "key"
     assert collector.headers[0]["Content-Encoding"] == "gzip"
-    assert collector.resource["service.name"] == "named-by-variable"
-    assert collector.resource["deployment.environment.name"] == "staging"
+    assert collector.one("work").resource["service.name"] == "named-by-variable"
+    assert collector.one("work").resource["deployment.environment.name"] == "staging"
 
 
 @pytest.mark.parametrize(

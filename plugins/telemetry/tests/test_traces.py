@@ -210,7 +210,7 @@ async def test_a_request_its_job_and_its_broadcast_are_one_trace(collector: Coll
     assert price.attributes == {"items": 3, "currency": "EUR"}
     assert nested.kind == "INTERNAL"
     assert len([span for span in collector.spans if span.trace_id == TRACE]) == 6
-    assert collector.resource["service.name"] == "shop"
+    assert request.resource["service.name"] == "shop"
 
 
 async def test_the_attributes_are_those_of_the_conventions(collector: Collector) -> None:

@@ -42,6 +42,8 @@ class Span:
     links: tuple[Link, ...]
     #: The description of the error; `None` without one.
     error: str | None
+    #: The attributes of the process.
+    resource: dict[str, Any]
 
 
 class Collector:
@@ -50,7 +52,6 @@ class Collector:
     def __init__(self) -> None:
         self.spans: list[Span] = []
         self.metrics: list[Any] = []
-        self.resource: dict[str, Any] = {}
         self.headers: list[Any] = []
         #: All that was received, decompressed.
         self.bodies: list[bytes] = []
@@ -108,9 +109,9 @@ class Collector:
         self.bodies.append(body)
         message = ExportTraceServiceRequest.FromString(body)
         for resource in message.resource_spans:
-            self.resource = _attributes(resource.resource.attributes)
+            attributes = _attributes(resource.resource.attributes)
             for scope in resource.scope_spans:
-                self.spans += map(_span, scope.spans)
+                self.spans += [_span(span, attributes) for span in scope.spans]
         return web.Response()
 
     async def _receive_metrics(self, request: web.Request) -> web.Response:
@@ -122,7 +123,7 @@ class Collector:
         return web.Response()
 
 
-def _span(span: SpanMessage) -> Span:
+def _span(span: SpanMessage, resource: dict[str, Any]) -> Span:
     return Span(
         span.name,
         SpanMessage.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_"),
@@ -132,6 +133,7 @@ def _span(span: SpanMessage) -> Span:
         _attributes(span.attributes),
         tuple(Link(link.trace_id.hex(), link.span_id.hex()) for link in span.links),
         span.status.message if span.status.code == StatusMessage.STATUS_CODE_ERROR else None,
+        resource,
     )
 
 
