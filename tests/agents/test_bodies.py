@@ -91,5 +91,6 @@ async def test_limits_of_bodies(redis_server: ThrowAwayRedis) -> None:  # noqa: 
         }
 
     assert found == dict.fromkeys((*PATHS, *pages), (413, 413, 408))
-    # A new route has to be in this test.
+    # A new route has to be in this test; those of actions have their own.
+    native -= {"/{tail}", "/api", "/api/{tail}"}
     assert native == {*PATHS, "/oauth/consent/{id}", "/oauth/connections"}
