@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
 
@@ -13,12 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from actionhero import Application
-    from actionhero_web.dispatch import Dispatcher
     from actionhero_web.settings import WebSettings
 
 
+class ActionDispatcher(Protocol):
+    """Dispatches requests that aiohttp has routed to actions, as `Dispatcher` in a layer above."""
+
+    def match(self, request: web.Request, *, is_routed: bool) -> tuple[object | None, str]:
+        """Return the route of a request for an action, and the undecoded query."""
+
+    async def dispatch_routed(self, request: web.Request) -> Any:
+        """Return the response to a request."""
+
+
 def static_routes(
-    app: Application, settings: WebSettings, dispatcher: Dispatcher | None
+    app: Application, settings: WebSettings, dispatcher: ActionDispatcher | None
 ) -> Iterator[web.RouteDef]:
     """Yield the route of all folders of static files, if there are any.
 
