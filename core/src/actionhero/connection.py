@@ -111,6 +111,16 @@ class Connection:
         """
         self.response_headers = (*(self.response_headers or ()), (name, value))
 
+    def log_facts(self, outcome: Any) -> Mapping[str, Any] | None:
+        """Return facts for the log line of a call, such as the status of its response.
+
+        Transports may override this. Called only if the lines of calls are written.
+
+        Args:
+            outcome: The `Outcome` of the call.
+        """
+        return None
+
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Report the progress of a call; see `Call.progress`. Transports may override this.
 

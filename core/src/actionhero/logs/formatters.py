@@ -31,6 +31,10 @@ LEVELS: Final[dict[str, int]] = {
 _COLORS: Final = {"debug": "2", "info": "32", "warn": "33", "error": "31", "fatal": "1;31"}
 # The facts of a call that precede the others in a console line.
 _CALL_HEADING: Final = frozenset({"timestamp", "level", "logger", "message", "action", "outcome"})
+# Those of a call with a request over HTTP; the outcome follows if it is an error.
+_REQUEST_HEADING: Final = (_CALL_HEADING - {"outcome"}) | {
+    "method", "path", "status", "milliseconds", "transport",
+}  # fmt: skip
 _RESERVED_KEYS: Final = frozenset({"timestamp", "level", "logger", "message", "exception"})
 # The attributes of a record without `extra`; all others are facts.
 _STANDARD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {
@@ -91,8 +95,16 @@ class ConsoleFormatter(logging.Formatter):
 
     def format_call(self, facts: Mapping[str, Any]) -> str:
         """Return the line of a call."""
-        others = {name: fact for name, fact in facts.items() if name not in _CALL_HEADING}
-        message = f"{facts['action']} {facts['outcome']}"
+        heading, message = _CALL_HEADING, f"{facts['action']} {facts['outcome']}"
+        if "method" in facts:
+            heading = _REQUEST_HEADING
+            message = (
+                f"{facts['method']} {facts['path']} {facts['status']} "
+                f"{facts['milliseconds']:.0f} ms {facts['action']}"
+            ).rstrip()
+            if facts["outcome"] == "ok":
+                heading |= {"outcome"}
+        others = {name: fact for name, fact in facts.items() if name not in heading}
         return self._line(time.time(), facts["level"], facts["logger"], message, others)
 
     def _line(

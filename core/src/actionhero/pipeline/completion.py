@@ -125,6 +125,7 @@ def write_log_line(
         payload: The inputs before validation.
         facts: Further facts.
     """
+    own = call.connection.log_facts(outcome)
     log.write(
         action=call.action.name,
         transport=call.connection.transport,
@@ -133,7 +134,7 @@ def write_log_line(
         request_id=call.request_id,
         remote=call.connection.remote,
         inputs=_redacted_inputs(call, payload),
-        facts=facts,
+        facts={**own, **(facts or {})} if own else facts,
     )
 
 

@@ -335,6 +335,7 @@ class Pipeline(Identification, ErrorReporting):
                 request_id=request_id or new_identifier(),
                 remote=connection.remote,
                 inputs={},
+                facts=connection.log_facts(Outcome(error=error)),
             )
         return Outcome(error=error)
 

@@ -28,6 +28,7 @@ from actionhero_web.request_handler import RequestHandler
 from actionhero_web.response_preparer import ResponsePreparer
 from actionhero_web.routes.action_routes import router_for
 from actionhero_web.routes.health_endpoints import health_routes
+from actionhero_web.routes.nearest_route import NearestRoute
 from actionhero_web.settings import WebSettings
 from actionhero_web.upgrade_handler import UpgradeHandler
 
@@ -106,7 +107,11 @@ def build_application(app: Application) -> web.Application:
         "actionhero_web_observers", WebObserver, app=app, clients=handler.clients
     )
     endpoints = EndpointHandler(app, handler)
-    parts = (application, router_for(app), settings.prefix, handler, upgrades, endpoints)
+    routes = router_for(app)
+    # Clients of the original ActionHero know one message.
+    if app.environment == "development" and settings.error_format == "standard":
+        handler.nearest_route = NearestRoute(routes.routes, settings.prefix)
+    parts = (application, routes, settings.prefix, handler, upgrades, endpoints)
     # The dispatcher without observers has no code for them.
     dispatcher = (
         ObservedDispatcher([item for _, item in observers], *parts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from actionhero import ActionNotFound, RequestTooLarge, TypedError
+from actionhero import RequestTooLarge, TypedError
 from actionhero_web.cross_origin import SAFE_METHODS
 from actionhero_web.files.file_response import correct_file_response
 from actionhero_web.request_context import CallContext
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from actionhero_web.upgrade_handler import UpgradeHandler
 
 #: The errors of aiohttp's router that get our error document. Others are a plugin's own response.
-_TYPED_ERRORS: dict[int, Callable[[], TypedError]] = {
-    404: lambda: ActionNotFound("Action not found"),
-    413: lambda: RequestTooLarge("Payload Too Large"),
+_TYPED_ERRORS: dict[int, Callable[[RequestHandler, web.BaseRequest], TypedError]] = {
+    404: lambda handler, request: handler.not_found(request),
+    413: lambda handler, request: RequestTooLarge("Payload Too Large"),
 }
 
 
@@ -106,6 +106,7 @@ class Dispatcher:
         request_id, connection = self._connect(request)
         match = self._match(request.method, path[self._prefix_length :])
         if isinstance(match, Match):
+            connection.match = match
             context = CallContext(request, request_id, connection, match, query)
             return self._handler.handle(context)
         return self._handler.refuse(request, request_id, connection, match)
@@ -166,7 +167,9 @@ class Dispatcher:
             return await handler.method_not_allowed_response(request, methods)
         except web.HTTPException as error:
             if error.status in _TYPED_ERRORS:
-                return await handler.error_response(request, _TYPED_ERRORS[error.status]())
+                return await handler.error_response(
+                    request, _TYPED_ERRORS[error.status](handler, request)
+                )
             response = error
         except TypedError as error:
             return await handler.error_response(request, error)

@@ -98,6 +98,7 @@ class ObservedDispatcher(Dispatcher):
         match = self._match(request.method, path[self._prefix_length :])
         if isinstance(match, Match):
             request[ROUTE] = self._prefix + match.route.path
+            connection.match = match
             context = CallContext(request, request_id, connection, match, query)
             return self._handler.handle(context)
         request[ROUTE] = ""

@@ -21,6 +21,7 @@ from actionhero.settings import AppSettings
 from actionhero.transport import DeferredPayload, InvalidPayload
 from actionhero_web.codecs import decoders_of, encoders_of
 from actionhero_web.connections.client_resolver import ClientResolver
+from actionhero_web.connections.web_connection import WebConnection
 from actionhero_web.cross_origin import (
     SAFE_METHODS,
     CrossOriginProtection,
@@ -35,6 +36,7 @@ from actionhero_web.responses.header_templates import HeaderTemplates
 from actionhero_web.responses.json_response import JsonResponse
 from actionhero_web.responses.native_response import check_native_response
 from actionhero_web.responses.streaming import Streams
+from actionhero_web.routes.request_target import split_target
 from actionhero_web.write import ResponseWriter
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from actionhero.transport import Payload
     from actionhero_web.request_context import CallContext
     from actionhero_web.responses.encoded_response import Headers
+    from actionhero_web.routes.nearest_route import NearestRoute
     from actionhero_web.routes.router import NoMatch
     from actionhero_web.settings import WebSettings
 
@@ -67,7 +70,9 @@ class RequestHandler:
         )
         self._format = settings.response_format
         #: The clients of requests.
-        self.clients = ClientResolver(settings.trusted_proxies)
+        self.clients = ClientResolver(
+            settings.trusted_proxies, WebConnection.of_server(self._format, settings.prefix)
+        )
         self._decoder = RequestDecoder(settings, decoders_of(app))
         #: Reads bodies within their limits.
         self.body = self._decoder.body
@@ -100,6 +105,8 @@ class RequestHandler:
         self.streams = Streams(self.writer, settings)
         #: Whether the grace period is over: a call cancelled now gets 503.
         self.closing = False
+        #: The advice for paths without a route; `None`, except in development.
+        self.nearest_route: NearestRoute | None = None
 
     async def handle(self, context: CallContext) -> Response:
         """Return the response to a request for an action."""
@@ -200,7 +207,7 @@ class RequestHandler:
             error, allow = self._method_not_allowed(request, no_match.allow)
             headers = (*headers, allow)
         else:
-            error = ActionNotFound("Action not found")
+            error = self.not_found(request)
         try:
             # 413 takes precedence over 404 and 405.
             if request.method not in METHODS_WITHOUT_BODY:
@@ -211,6 +218,12 @@ class RequestHandler:
         return await self.writer.write(
             context, self.encoder.encode_error(context, outcome, headers)
         )
+
+    def not_found(self, request: web.BaseRequest) -> ActionNotFound:
+        """Return the error of a request that matches no route."""
+        if self.nearest_route is None:
+            return ActionNotFound("Action not found")
+        return self.nearest_route.error(request.method, split_target(request)[0])
 
     async def options_response(self, request: web.BaseRequest, allow: str) -> Response:
         """Return the response to `OPTIONS` outside of the actions.

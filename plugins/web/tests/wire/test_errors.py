@@ -140,7 +140,9 @@ def test_errors_are_compact_or_indented_in_the_format_actionhero(
     compact = standard.get("/api/nowhere").body
     indented = original.get("/api/nowhere").body
 
-    assert compact.startswith(b'{"error":{"message":"Action not found","type":"CONN')
+    assert compact.startswith(
+        b'{"error":{"message":"Action not found: GET /api/nowhere","type":"CONN'
+    )
     assert not compact.endswith(b"\n")
     assert indented.startswith(b'{\n  "error": {\n    "message": "Action not found",\n    "type"')
     assert indented.endswith(b"\n}\r\n")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actionhero import Connection
 from actionhero.transport import new_identifier
 from actionhero_web.connections.protocol import HttpProtocol
 from actionhero_web.connections.proxy import ForwardedClient, TrustedProxies
+from actionhero_web.connections.web_connection import WebConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,19 +20,26 @@ class ClientResolver:
 
     Args:
         trusted_proxies: The proxies whose forwarding headers are trusted.
+        connection_type: The class of the connections of requests.
     """
 
-    def __init__(self, trusted_proxies: Iterable[str]) -> None:
+    def __init__(
+        self,
+        trusted_proxies: Iterable[str],
+        connection_type: type[WebConnection] = WebConnection,
+    ) -> None:
+        self._connection_type = connection_type
         self._proxies = TrustedProxies(trusted_proxies)
         self._is_direct = not self._proxies.configured
 
-    def connect(self, request: web.BaseRequest) -> tuple[str, Connection]:
+    def connect(self, request: web.BaseRequest) -> tuple[str, WebConnection]:
         """Return the identifier of a request, and the connection for its call."""
         if self._is_direct:
-            return new_identifier(), Connection("web", remote_address(request), raw=request)
+            connection = self._connection_type("web", remote_address(request), raw=request)
+            return new_identifier(), connection
         client = self.client(request)
         request_id = client.request_id or new_identifier()
-        return request_id, Connection("web", client.address, raw=request)
+        return request_id, self._connection_type("web", client.address, raw=request)
 
     def resolve(self, request: web.BaseRequest) -> tuple[str, str | None]:
         """Return the identifier of a request, and the address of its client."""

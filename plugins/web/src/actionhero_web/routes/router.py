@@ -57,6 +57,8 @@ class Router(Generic[T]):
     """
 
     def __init__(self, routes: Iterable[tuple[Route, T]]) -> None:
+        #: All routes.
+        self.routes: list[Route] = []
         self._trees: dict[str, Node[T]] = {}
         self._literals: dict[str, dict[str, Match[T]]] = {method: {} for method in METHODS}
         for route, target in routes:
@@ -111,6 +113,7 @@ class Router(Generic[T]):
         return NoMatch(frozenset((*allowed, "OPTIONS")))
 
     def _add(self, route: Route, target: T) -> None:
+        self.routes.append(route)
         node = self._trees.setdefault(route.method, Node())
         root = node
         for text, kind in route.segments:
