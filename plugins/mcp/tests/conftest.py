@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import aiohttp
 import pytest
+from plugins.mcp.tests.published_schemas import check_messages
 
 from actionhero import (
     Action,
@@ -210,8 +211,10 @@ class Site:
         async with self.client.post(self.url, data=io.BytesIO(body), headers=sent) as response:
             text = await response.text()
             is_stream = response.content_type == "text/event-stream"
-            return Reply(response.status, response.headers, events(text) if is_stream else (
-                json.loads(text) if text else None))  # fmt: skip
+            value = events(text) if is_stream else json.loads(text) if text else None
+            if value is not None:
+                check_messages(message, sent, value if is_stream else [value])
+            return Reply(response.status, response.headers, value)
 
     async def old(self, method: str, params: Any = None, **headers: str) -> Reply:
         """Send a request of an older revision, without a session."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from plugins.mcp.tests.conftest import TokensPlugin, meta, request
+from plugins.mcp.tests.published_schemas import check_messages
 from plugins.mcp.tests.test_subscriptions import ChannelPlugin, RoomView
 
 from actionhero import Action, Call
@@ -83,7 +84,10 @@ class Stream:
                 fields = dict(line.split(": ", 1) for line in text.split("\n") if ": " in line)
                 if "data" in fields:
                     data = fields["data"].strip()
-                    return Event(fields.get("id", ""), json.loads(data) if data else None)
+                    message = json.loads(data) if data else None
+                    if message is not None and "method" in message:
+                        check_messages({}, self.response.request_info.headers, [message])
+                    return Event(fields.get("id", ""), message)
 
 
 class Agent:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from plugins.mcp.tests.conftest import META, MODERN, TokensPlugin, meta, request
+from plugins.mcp.tests.published_schemas import check_messages
 
 from actionhero import Action, ChannelRefused, Inputs
 from actionhero_channels import Channel, Channels
@@ -85,7 +86,9 @@ async def listening(site: Site, user: int, *uris: str) -> AsyncIterator[AsyncIte
         async def messages() -> AsyncGenerator[Any]:
             async for line in response.content:
                 if line.startswith(b"data: "):
-                    yield json.loads(line[6:])
+                    message = json.loads(line[6:])
+                    check_messages(body, headers, [message])
+                    yield message
 
         async with contextlib.aclosing(messages()) as stream:
             yield stream
