@@ -155,7 +155,9 @@ def count_while_workers_are_killed(server: Server, kills: int, seconds: float) -
     scrapes = 0
     try:
         for number in range(kills):
-            victim = server.workers[number % WORKERS]
+            workers = server.workers
+            # Some may be being replaced.
+            victim = workers[number % len(workers)]
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:
                 totals = server.totals()

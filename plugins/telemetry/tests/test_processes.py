@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from actionhero import BootError
+from actionhero_telemetry.merging import Merger
 from actionhero_telemetry.processes import claim_slot, layout_digest, live_slots, value_files
 from actionhero_telemetry.values import ValueStore
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 PROGRAM = """
 import sys
 from pathlib import Path
+from actionhero_telemetry.merging import Merger
 from actionhero_telemetry.processes import claim_slot
 from actionhero_telemetry.values import ValueStore
 
@@ -75,7 +77,7 @@ def processes(tmp_path: Path) -> Iterator[list[Process]]:
 
 def read(folder: Path) -> dict[str, float]:
     """Return all numbers by name."""
-    families = MultiProcessCollector.merge(value_files(folder))
+    families = Merger().merge(value_files(folder))
     return {sample.name: sample.value for family in families for sample in family.samples}
 
 
@@ -191,3 +193,40 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path, processes: list[Pr
     processes[2].process.wait()
 
     assert live_slots(tmp_path) == {0, 1}
+
+
+def test_merged_values_are_those_of_the_library(tmp_path: Path) -> None:
+    """Counters, histograms and gauges of three processes, each with other numbers."""
+    stores = []
+    for number in range(3):
+        store = ValueStore(claim_slot(tmp_path, "layout"))
+        for name in ("a", "b"):
+            store.value("counter", "c", "c_total", ["x"], [name], "A counter.").add(number + 1)
+            histogram = store.histogram("h", ["x"], [name], "A histogram.", (0.5, 1.0, 5.0))
+            for value in (0.1, 0.7, number * 3.0):
+                histogram.record(value)
+        for mode in ("sum", "max", "min"):
+            store.value(f"gauge_live{mode}", mode, mode, [], [], "A gauge.").set(number - 1)
+        stores.append(store)
+    files = value_files(tmp_path)
+    merger = Merger()
+
+    merged = [merger.merge(files) for _ in range(2)]
+
+    library = MultiProcessCollector.merge(files)
+    for families in merged:
+        assert _comparable(families) == _comparable(library)
+    for store in stores:
+        store.close()
+
+
+def _comparable(families: Any) -> list[Any]:
+    return sorted(
+        (
+            family.name,
+            family.type,
+            family.documentation,
+            sorted((s.name, sorted(s.labels.items()), s.value) for s in family.samples),
+        )
+        for family in families
+    )

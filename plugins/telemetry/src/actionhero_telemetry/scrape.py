@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from prometheus_client import exposition
 from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from actionhero.settings import AppSettings
+from actionhero_telemetry.merging import Merger
 from actionhero_telemetry.names import exposed_unit
 from actionhero_telemetry.processes import (
     live_slots,
@@ -56,6 +56,7 @@ class Scraper:
         self._reader = reader
         self._slot = recording.slot
         self._info = _info_of(app)
+        self._merger = Merger()
         # Scrapes one after the other: each of them uses a core.
         self._lock = asyncio.Lock()
         self._descriptor: int | None = None
@@ -122,7 +123,7 @@ class Scraper:
         while requested and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
             requested = unanswered(folder, requested)
-        families = list(MultiProcessCollector.merge(value_files(folder)))
+        families = self._merger.merge(value_files(folder))
         for family in families:
             unit = exposed_unit(self._recording.units.get(family.name, ""))
             if unit and family.name.endswith(f"_{unit}"):
