@@ -11,7 +11,7 @@ import contextlib
 import json
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.mmap_dict import MmapedDict
@@ -35,6 +35,10 @@ class _Key(NamedTuple):
     series: tuple[tuple[str, str], ...]
     #: The boundary of a bucket; `None` for other numbers.
     boundary: float | None
+
+
+#: A metric and its labels, without that of the bucket.
+_Series: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
 
 
 class Merger:
@@ -65,8 +69,9 @@ class Merger:
         self, kind: str, numbers: dict[str, float], keys: dict[str, _Key]
     ) -> Iterable[Family]:
         families: dict[str, Family] = {}
-        buckets: defaultdict[tuple[str, tuple[tuple[str, str], ...]], list[tuple[float, str]]]
-        buckets = defaultdict(list)
+        # The numbers of a series of a histogram follow each other, as OpenMetrics requires.
+        buckets: defaultdict[_Series, list[tuple[float, str]]] = defaultdict(list)
+        sums: dict[_Series, Sample] = {}
         for text, number in numbers.items():
             key = self._keys.get(text)
             if key is None:
@@ -75,7 +80,9 @@ class Merger:
             family = families.get(key.family)
             if family is None:
                 family = families[key.family] = Family(key.family, key.description, kind)
-            if key.boundary is None:
+            if key.boundary is None and kind == "histogram":
+                sums[key.family, key.series] = Sample(key.sample, key.labels, number)
+            elif key.boundary is None:
                 family.samples.append(Sample(key.sample, key.labels, number))
             else:
                 buckets[key.family, key.series].append((key.boundary, text))
@@ -88,6 +95,8 @@ class Merger:
                 key = keys[text]
                 samples.append(Sample(key.sample, key.labels, count))
             samples.append(Sample(f"{name}_count", dict(series), count))
+            if (name, series) in sums:
+                samples.append(sums[name, series])
         return families.values()
 
 
