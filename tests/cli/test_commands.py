@@ -224,6 +224,21 @@ def test_completion_parses_the_preceding_options(book: Place) -> None:
     assert completed(book, "actionhero --app book call book:n") == ["book:number"]
 
 
+def test_names_of_actions_are_stored_for_completion(book: Place) -> None:
+    """Until a file of the application changes; an application with errors has no names."""
+    (book.folder / ".actionhero").mkdir()
+    path = book.folder / "book" / "actions.py"
+    assert completed(book, "actionhero call book:n") == ["book:number"]
+    written_at = path.stat().st_mtime_ns
+
+    path.write_text("invalid syntax", encoding="utf-8")
+    os.utime(path, ns=(written_at, written_at))
+    assert completed(book, "actionhero call book:n") == ["book:number"]
+
+    os.utime(path, ns=(written_at, written_at + 1))
+    assert completed(book, "actionhero call book:n") == []
+
+
 def test_completion_prints_no_errors(book: Place) -> None:
     """Shells cannot show them."""
     book.write("actionhero.toml", "[web\n")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from actionhero.application import RunMode
+from actionhero.cli.action_names import ActionNameCache
 from actionhero.cli.command_context import CommandContext
 from actionhero.cli.error_output import write_error
 from actionhero.cli.input_options import input_options
@@ -30,7 +32,9 @@ from actionhero.settings import AppSettings
 from actionhero.streams import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from click.shell_completion import CompletionItem
 
     from actionhero.app import App
     from actionhero.call import Outcome
@@ -73,6 +77,27 @@ class ActionGroup(click.Group):
                 f"action follow its name: {ctx.command_path} NAME {error.option_name} …",
                 ctx,
             ) from None
+
+    def completed_actions(self, ctx: click.Context) -> Iterable[tuple[str, str]]:
+        """Return name and summary of each action, for shell completion."""
+        command_context = ctx.obj or CommandContext(ctx.find_root().params)
+        return ActionNameCache(command_context.sources()).actions(
+            lambda: [(action.name, action.summary) for action in loaded_app(ctx).actions]
+        )
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        """Complete the name of an action, or an option of the command."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415
+
+        items: list[CompletionItem[Any]] = []
+        # Shells cannot show errors.
+        with contextlib.suppress(BootError):
+            items = [
+                CompletionItem(name, help=summary)
+                for name, summary in self.completed_actions(ctx)
+                if name.startswith(incomplete)
+            ]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         try:

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 class RemoteActionGroup(ActionGroup):
     """A group with a command for each action of a server."""
 
+    def completed_actions(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Return the names of the actions, without summaries."""
+        return [(name, "") for name in self.list_commands(ctx)]
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the actions."""
         try:
