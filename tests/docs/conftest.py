@@ -333,7 +333,7 @@ def write_overrides(folder: Path, wheels: Path, command: str = "") -> Path:
 def is_server(command: str) -> bool:
     """Return whether a command runs until it is stopped."""
     return bool(
-        re.search(r"\bactionhero\b.* (start|worker)\b|^gunicorn |^python main\.py", command)
+        re.search(r"\bactionhero\b.* (start|dev|worker)\b|^gunicorn |^python main\.py", command)
     )
 
 

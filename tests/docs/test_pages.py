@@ -151,6 +151,7 @@ TEXT_BLOCKS = {
     "docs/deploy/containers.md": "a list of packages, which a test installs",
     "docs/explanation/request-lifecycle.md": "the bytes of a request",
     "docs/explanation/performance.md": "benchmarks, which take many minutes",
+    "docs/how-to/command-line.md": "the output on a terminal, and an interactive shell",
     "docs/how-to/dramatiq.md": "a command that runs until it is stopped",
     "docs/how-to/tasks-page.md": "a generated password",
     "docs/how-to/tasks.md": "variables with the addresses of servers",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from actionhero.transport import RegisteredAction
     from actionhero_web.routes.route import Route
 
+#: The action of core, which always succeeds.
+BUILT_IN = "status"
 #: The number of commands in an announcement.
 MAX_COMMANDS = 3
 
@@ -30,15 +32,17 @@ def curl_commands(app: Application, address: str, options: str = "") -> list[str
         options: The options of `curl` for this address.
     """
     actions = [action for action in app.actions if _is_public(app, action)]
-    # The actions of the application precede those of plugins, and the built-in one is the last.
-    actions.sort(key=lambda item: (item.name == "status", not item.owner.startswith("application")))
+    own = [action for action in actions if action.owner.startswith("application")]
+    # Those of plugins, such as the whole OpenAPI document, for an application without its own.
+    actions = own or [action for action in actions if action.name != BUILT_IN]
+    actions += [action for action in app.actions if action.name == BUILT_IN]
     commands = [
         command
         for action in actions
         for route in routes_of(action)[:1]
         if (command := _command(route, action, address, options)) is not None
     ]
-    return commands[:MAX_COMMANDS]
+    return [*commands[:-1][: MAX_COMMANDS - 1], *commands[-1:]]
 
 
 def _is_public(app: Application, action: RegisteredAction) -> bool:
