@@ -39,6 +39,7 @@ class McpService:
 
     def __init__(self, app: Application, catalog: Catalog) -> None:
         self.catalog = catalog
+        self._report = app.pipeline.report_exception
         self.dispatcher = Dispatcher(app, catalog)
         settings = app.get(McpSettings)
         self.server_requests = ServerRequests(settings.answer_timeout.total_seconds())
@@ -95,6 +96,7 @@ class McpService:
             raise
         except Exception as error:
             logger.error("%s failed: %s", request.method[:100], error, exc_info=error)
+            self._report(error, f"the method {request.method[:100]!r}", transport="mcp")
             raise internal_error() from error
 
     async def _cancellable(
