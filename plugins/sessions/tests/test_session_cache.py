@@ -136,7 +136,13 @@ async def test_calls_of_one_socket_are_opened_in_order(monkeypatch: pytest.Monke
     records = Records(lambda: pytest.fail("Redis is not used"), 3_600_000, "userId")
     monkeypatch.setattr(records, "load", load)
     cookie = SessionCookie(SessionsSettings())
-    sessions = Sessions(records, cookie, "userId", cross_origin=lambda: pytest.fail("no request"))
+    sessions = Sessions(
+        records,
+        cookie,
+        "userId",
+        cross_origin=lambda: pytest.fail("no request"),
+        handle_key=lambda: b"key",
+    )
     sessions._cache.start()
     socket = Connection("websocket")
     socket.session_id = "known"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from actionhero_channels.channel import ChannelMiddleware as ChannelMiddleware
     from actionhero_channels.channel import Subscription as Subscription
     from actionhero_channels.channels import Channels as Channels
+    from actionhero_channels.channels import ChannelSnapshot as ChannelSnapshot
     from actionhero_channels.delivery import Delivery as Delivery
     from actionhero_channels.errors import ChannelNotFound as ChannelNotFound
     from actionhero_channels.registry import CHANNEL_NAME as CHANNEL_NAME
@@ -31,7 +32,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         ".broadcast_observer": ["BroadcastObserver"],
         ".channel": ["Channel", "ChannelMiddleware", "Subscription"],
-        ".channels": ["Channels"],
+        ".channels": ["ChannelSnapshot", "Channels"],
         ".delivery": ["Delivery"],
         ".errors": ["ChannelNotFound"],
         ".registry": ["CHANNEL_NAME", "load_registry"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actionhero import ErrorType, TypedError
 from actionhero.transport import new_identifier
@@ -23,6 +23,21 @@ if TYPE_CHECKING:
     from actionhero_channels.settings import ChannelsSettings
     from actionhero_channels.subscriber import Subscriber, SubscribeResult
     from actionhero_redis import RedisClients
+
+
+class ChannelSnapshot(NamedTuple):
+    """The state of a channel in one process."""
+
+    #: The name, with placeholders.
+    name: str
+    #: The number of subscribed connections.
+    subscribers: int
+    #: The number of broadcasts that were sent since the start.
+    broadcasts: int
+    #: The number of gaps since the start.
+    gaps: int
+    #: The subscribed connections of each channel with a value for the placeholders.
+    open: dict[str, int]
 
 
 class Channels:
@@ -132,6 +147,17 @@ class Channels:
         for local in self._subscriptions.local_channels.by_name.values():
             counts[local.declared_name] += len(local.recipients)
         return counts
+
+    def snapshot(self) -> list[ChannelSnapshot]:
+        """Return the state of the channels in this process, by the name of their class."""
+        subscribers = self.subscribers
+        open_channels: dict[str, dict[str, int]] = {name: {} for name in self.declared_names}
+        for name, local in self._subscriptions.local_channels.by_name.items():
+            open_channels[local.declared_name][name] = len(local.recipients)
+        return [
+            ChannelSnapshot(name, subscribers[name], self.sent[name], self.gaps[name], channels)
+            for name, channels in open_channels.items()
+        ]
 
     # -- for transports ------------------------------------------------------------------------
 

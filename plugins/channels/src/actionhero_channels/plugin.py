@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import click
 
     from actionhero import Application, Initializer, Instrument, Settings
+    from actionhero_console import Panel
 
 
 @hookimpl
@@ -66,3 +67,10 @@ def actionhero_instruments(app: Application) -> list[Instrument]:
     from actionhero_channels.instruments import instruments
 
     return instruments(app)
+
+
+@hookimpl(optionalhook=True)
+def actionhero_console_panels(app: Application) -> list[Panel]:
+    from actionhero_channels.console_panel import channels_panel
+
+    return [channels_panel(app)]

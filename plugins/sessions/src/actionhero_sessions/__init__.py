@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from actionhero_sessions.middleware import RequireSession as RequireSession
     from actionhero_sessions.sessions import Sessions as Sessions
     from actionhero_sessions.settings import SessionsSettings as SessionsSettings
+    from actionhero_sessions.summaries import SessionCount as SessionCount
+    from actionhero_sessions.summaries import SessionSummary as SessionSummary
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
@@ -20,5 +22,6 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".middleware": ["RequireSession"],
         ".sessions": ["Sessions"],
         ".settings": ["SessionsSettings"],
+        ".summaries": ["SessionCount", "SessionSummary"],
     },
 )

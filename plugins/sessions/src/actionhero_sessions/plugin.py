@@ -9,6 +9,7 @@ from actionhero import hookimpl
 if TYPE_CHECKING:
     from actionhero import Application, Initializer, SessionStore, Settings
     from actionhero.transport import Diagnosis
+    from actionhero_console import Panel
 
 
 @hookimpl
@@ -37,3 +38,10 @@ def actionhero_doctor_checks(app: Application, deploy: bool) -> list[Diagnosis]:
     from actionhero_sessions.doctor_checks import diagnose
 
     return diagnose(app, deploy=deploy)
+
+
+@hookimpl(optionalhook=True)
+def actionhero_console_panels() -> list[Panel]:
+    from actionhero_sessions.console_panel import sessions_panel
+
+    return [sessions_panel()]

@@ -125,7 +125,8 @@ class Records:
         self.ttl_ms = ttl_ms
         #: Called with the identifier of each session that this process may have changed.
         self.on_change: Callable[[str], None] = lambda id: None
-        self._user_field = _KEY + user_key.encode()
+        #: The field of the user in a session.
+        self.user_field = _KEY + user_key.encode()
 
     @property
     def clients(self) -> RedisClients:
@@ -144,7 +145,7 @@ class Records:
             id: The identifier of the session.
             watch: Whether its changes are published from now on.
         """
-        return _record(await self._run(_LOAD, self._key(id), self.ttl_ms, int(watch)))
+        return _record(await self._run(_LOAD, self.key(id), self.ttl_ms, int(watch)))
 
     async def write(
         self,
@@ -176,7 +177,7 @@ class Records:
         try:
             is_written = await self._run(
                 _WRITE,
-                self._key(id),
+                self.key(id),
                 self.ttl_ms,
                 "" if created_ms is None else created_ms,
                 self.revocation_channel,
@@ -195,7 +196,7 @@ class Records:
     async def pop(self, id: str) -> Record | None:
         """Delete a session, and return it; `None` if it does not exist."""
         try:
-            return _record(await self._run(_POP, self._key(id), self.revocation_channel, id))
+            return _record(await self._run(_POP, self.key(id), self.revocation_channel, id))
         finally:
             self.on_change(id)
 
@@ -203,11 +204,21 @@ class Records:
         """Whether a session must be indexed again."""
         return _now_ms() - record.indexed_ms > self.ttl_ms // 2
 
+    async def delete(self, id: str, user: Any) -> bool:
+        """Delete one session of a user, and return whether it existed."""
+        arguments = (self.revocation_channel, self.user_field, dumps(user), id)
+        try:
+            count = await self._clients().run_script(_DELETE, (self.key(id),), arguments)
+        finally:
+            self.on_change(id)
+        await self._clients().execute("ZREM", self.index_key(user), id, idempotent=True)
+        return bool(count)
+
     async def delete_all(self, user: Any) -> int:
         """Delete every session of a user, and return their number."""
         clients = self._clients()
-        index = self._index_key(user)
-        arguments = (self.revocation_channel, self._user_field, dumps(user))
+        index = self.index_key(user)
+        arguments = (self.revocation_channel, self.user_field, dumps(user))
         # In a cluster, the keys of one script must be on one server.
         last = _DELETE_SLICE - 1
         count = 0
@@ -216,7 +227,7 @@ class Records:
             counts = await asyncio.gather(
                 *(
                     clients.run_script(
-                        _DELETE, [self._key(id.decode()) for id in part], (*arguments, *part)
+                        _DELETE, [self.key(id.decode()) for id in part], (*arguments, *part)
                     )
                     for part in parts
                 )
@@ -231,15 +242,17 @@ class Records:
         now = _now_ms()
         # An entry outlives its session, which is indexed again after half of its time to live.
         ttl_ms = 2 * self.ttl_ms
-        await self._run(_INDEX, self._index_key(user), now, now + ttl_ms, id, ttl_ms)
+        await self._run(_INDEX, self.index_key(user), now, now + ttl_ms, id, ttl_ms)
 
     async def _run(self, script: Script, key: str, *arguments: Any) -> Any:
         return await self._clients().run_script(script, (key,), arguments)
 
-    def _key(self, id: str) -> str:
+    def key(self, id: str) -> str:
+        """Return the key of a session in Redis."""
         return self._clients().key("sessions", id)
 
-    def _index_key(self, user: Any) -> str:
+    def index_key(self, user: Any) -> str:
+        """Return the key of the identifiers of the sessions of a user in Redis."""
         return self._clients().key("sessions", "of", dumps(user).decode())
 
 

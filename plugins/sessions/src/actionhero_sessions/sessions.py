@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import time
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from actionhero import AuditLog, Session, SessionStore
+from actionhero.settings import AppSettings
 from actionhero.transport import ABSENT, dumps
 from actionhero_redis import RedisClients
 from actionhero_sessions.cookie import SessionCookie, new_id
 from actionhero_sessions.records import CHANGED, Records
 from actionhero_sessions.session_cache import SessionCache, SocketState
 from actionhero_sessions.settings import SessionsSettings
+from actionhero_sessions.summaries import Summaries
 from actionhero_web import WebSettings
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from actionhero import Application, Connection
     from actionhero_sessions.records import Record
+    from actionhero_sessions.summaries import SessionCount, SessionSummary
     from actionhero_web import CrossOriginProtection
 
 #: The transports whose connections start with an HTTP request, which may have a cookie.
@@ -106,6 +110,7 @@ class Sessions(SessionStore):
             original ActionHero expect.
         audit: The audit log; `None`: nothing is recorded.
         cross_origin: Returns the protection against pages of other sites, for native routes.
+        handle_key: Returns the key of the handles of sessions.
     """
 
     def __init__(
@@ -117,6 +122,7 @@ class Sessions(SessionStore):
         always_set_cookie: bool = False,
         audit: AuditLog | None = None,
         cross_origin: Callable[[], CrossOriginProtection],
+        handle_key: Callable[[], bytes],
     ) -> None:
         #: The audit log; `None`: nothing is recorded.
         self.audit = audit
@@ -128,6 +134,7 @@ class Sessions(SessionStore):
         self.user_key = user_key
         self._always_set_cookie = always_set_cookie
         self._cross_origin = cross_origin
+        self._handle_key = handle_key
         self._sign_out_listeners: list[Callable[[Any], Awaitable[Any]]] = []
         #: The sessions of running calls whose request had an identifier.
         self._active: WeakValueDictionary[int, StoredSession] = WeakValueDictionary()
@@ -179,6 +186,41 @@ class Sessions(SessionStore):
             await listener(user)
         return count
 
+    async def of(self, user: Any) -> list[SessionSummary]:
+        """Return the sessions of a user, at most 1,000, the one that was used last first.
+
+        Neither identifiers nor values are returned, so the list can be shown, for example as the
+        devices of the user. It does not count as a use of the sessions.
+
+        Args:
+            user: The value of the session key `user_key`.
+        """
+        return await self._summaries().of(user, time.time_ns() // 1_000_000)
+
+    async def end(self, user: Any, handle: str) -> bool:
+        """Delete one session of a user, and return whether it existed.
+
+        Args:
+            user: The value of the session key `user_key`.
+            handle: The `handle` of the session in `of`.
+        """
+        id = await self._summaries().id_of(user, handle)
+        if id is None or not await self._records.delete(id, user):
+            return False
+        if self.audit is not None:
+            self.audit.record("session_revocation", details={"owner": user, "count": 1})
+        return True
+
+    async def count(self, limit: int = 10_000) -> SessionCount:
+        """Return the number of all sessions, up to a limit.
+
+        It reads the names of all keys of Redis until the limit is reached: do not call it often.
+
+        Args:
+            limit: The largest number.
+        """
+        return await self._summaries().count(limit)
+
     @property
     def cross_origin(self) -> CrossOriginProtection:
         """The protection against pages of other sites."""
@@ -199,6 +241,9 @@ class Sessions(SessionStore):
         if connection.transport in COOKIE_TRANSPORTS:
             return self.cookie.name(connection)
         return self.cookie.base_name
+
+    def _summaries(self) -> Summaries:
+        return Summaries(self._records, self._handle_key())
 
     # -- called by the pipeline ----------------------------------------------------------------
 
@@ -372,9 +417,15 @@ def sessions_for(app: Application) -> Sessions:
         always_set_cookie=web.response_format.always_opens_session,
         audit=app.get(AuditLog),
         cross_origin=partial(_cross_origin_of, app),
+        handle_key=partial(_handle_key_of, app),
     )
     app.provide(Sessions, sessions)
     return sessions
+
+
+def _handle_key_of(app: Application) -> bytes:
+    secret = app.get(AppSettings).get_secret_key(app.environment).get_secret_value()
+    return f"handles of sessions: {secret}".encode()
 
 
 def _cross_origin_of(app: Application) -> CrossOriginProtection:

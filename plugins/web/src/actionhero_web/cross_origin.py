@@ -9,7 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from multidict import istr
 
 from actionhero import Connection, Forbidden, MalformedRequest, Session
 from actionhero_web.connections.client_resolver import ClientResolver
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Methods that change nothing (RFC 9110 §9.2.1).
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+# Names of this class, and those of `hdrs`, are found in a third of the time.
+_FETCH_SITE: Final = istr("Sec-Fetch-Site")
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
 #: Credentials that browsers add to requests of any page, as they do with cookies.
 _AMBIENT_SCHEMES: Final = frozenset({"basic", "digest", "negotiate", "ntlm"})
@@ -74,7 +77,7 @@ class CrossOriginProtection:
         """
         if not self.refuses_session(request):
             return
-        schemes = [_scheme(value) for value in request.headers.getall("Authorization", ())]
+        schemes = [_scheme(value) for value in request.headers.getall(hdrs.AUTHORIZATION, ())]
         credentials = connection.credentials
         if credentials is not None:
             schemes = [credentials.scheme]
@@ -117,10 +120,10 @@ class CrossOriginProtection:
             own_only: Whether trusted and allowed origins are other sites, too.
         """
         headers = request.headers
-        site = headers.get("Sec-Fetch-Site")
+        site = headers.get(_FETCH_SITE)
         if site in _OWN_SITES:
             return False
-        origin = headers.get("Origin")
+        origin = headers.get(hdrs.ORIGIN)
         if site is None:
             if origin is None:
                 # Without any of the headers, the client is not a browser.

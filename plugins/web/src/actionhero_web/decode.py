@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from aiohttp import hdrs
+
 from actionhero import ErrorType, MalformedRequest, ServiceUnavailable, TypedError
 from actionhero.transport import (
     EMPTY_PAYLOAD,
@@ -87,7 +89,7 @@ class RequestDecoder:
             return _payload_without_body(match.parameters, query)
         if query or match.parameters:
             return None
-        if request.headers.get("Content-Type") not in _USUAL_JSON:
+        if request.headers.get(hdrs.CONTENT_TYPE) not in _USUAL_JSON:
             return None
         body = self.body.read_buffered(request, self.body.parsed_limit(match.route))
         return JsonPayload(body) if body else None
@@ -108,7 +110,7 @@ class RequestDecoder:
             if (
                 not query
                 and not path
-                and media_type_of(request.headers.get("Content-Type")) is MediaType.JSON
+                and media_type_of(request.headers.get(hdrs.CONTENT_TYPE)) is MediaType.JSON
             ):
                 return JsonPayload(await self._read(context))
             return await self._decode_sources(context)
@@ -134,7 +136,7 @@ class RequestDecoder:
         request = context.request
         if request.method in METHODS_WITHOUT_BODY or not request.body_exists:
             return b""
-        content_type = request.headers.get("Content-Type", "")
+        content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
         media_type = content_type.partition(";")[0].strip().lower()
         decode = self._decoders.get(media_type)
         if decode is None:

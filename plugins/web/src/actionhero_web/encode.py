@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from actionhero import Encoded
 from actionhero.transport import outcome_value
@@ -130,6 +130,6 @@ class ResponseEncoder:
     def _preferred(self, context: RequestContext, media_types: tuple[str, ...]) -> str:
         headers = context.request.headers
         # Those of a request that cannot be parsed are an empty dictionary.
-        if "Accept" not in headers:
+        if hdrs.ACCEPT not in headers:
             return media_types[0]
-        return preferred_media_type(",".join(headers.getall("Accept")), media_types)
+        return preferred_media_type(",".join(headers.getall(hdrs.ACCEPT)), media_types)

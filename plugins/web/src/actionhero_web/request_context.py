@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aiohttp import hdrs
+
 if TYPE_CHECKING:
     from aiohttp import web
 
@@ -74,5 +76,5 @@ class CallContext(RequestContext):
             self.connection.session_id
             or self.match.target.requires
             or self.connection.credentials is not None
-            or "Authorization" in self.request.headers
+            or hdrs.AUTHORIZATION in self.request.headers
         )

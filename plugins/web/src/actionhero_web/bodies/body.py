@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from aiohttp import hdrs
+
 from actionhero import RequestTooLarge, UnsupportedMediaType
 from actionhero_web.bodies.body_stream import BodyStream
 from actionhero_web.bodies.content_coding import ContentDecoder, decoder_for
@@ -70,7 +72,7 @@ class BodyReader:
         content = request._payload
         if not content.is_eof() or content.total_bytes > (limit_bytes or content.total_bytes):
             return b""
-        if content.exception() is not None or "Content-Encoding" in request.headers:
+        if content.exception() is not None or hdrs.CONTENT_ENCODING in request.headers:
             return b""
         # Stored, so that an action can verify a signature with `await connection.raw.read()`.
         body = request._read_bytes = content.read_nowait()
@@ -108,7 +110,7 @@ class BodyReader:
             RequestTooLarge: Its `Content-Length` is larger than the limit. That is checked before
                 aiohttp sends `100 Continue`.
         """
-        content_type = request.headers.get("Content-Type")
+        content_type = request.headers.get(hdrs.CONTENT_TYPE)
         try:
             is_parsed = media_type_of(content_type) in {MediaType.JSON, MediaType.FORM}
         except UnsupportedMediaType:
@@ -170,7 +172,7 @@ class BodyReader:
             raise _too_large(length, limit_bytes)
 
     def _decoder(self, request: web.BaseRequest) -> ContentDecoder | None:
-        codings = request.headers.getall("Content-Encoding", None)
+        codings = request.headers.getall(hdrs.CONTENT_ENCODING, None)
         if codings is None:
             return None
         if request._message.compression and getattr(request.protocol, "decompresses", True):
@@ -189,7 +191,7 @@ async def _limited(content: StreamReader, limit_bytes: int) -> AsyncIterator[byt
 
 def _send_continue(request: web.BaseRequest, content: StreamReader) -> None:
     """Send `100 Continue` to a client that waits for it before it sends the body."""
-    expect = request.headers.get("Expect")
+    expect = request.headers.get(hdrs.EXPECT)
     if expect is None or expect.lower() != "100-continue" or request.version < (1, 1):
         return
     if request.transport is not None and not content.total_bytes:

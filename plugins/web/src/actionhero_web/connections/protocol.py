@@ -8,7 +8,7 @@ is not listed, and if a listed one is not used.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import HttpVersion11
 from aiohttp.streams import EMPTY_PAYLOAD
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.web")
 
+#: The parser consumes a request up to this size at once.
+MAX_REQUEST_BYTES: Final = 16 * 1024
+
 # Looked up once, as it is called for all received data.
 _data_received = RequestHandler.data_received
 
@@ -50,6 +53,7 @@ class HttpProtocol(RequestHandler):
     __slots__ = (
         "_body",
         "_has_eof",
+        "_has_only_request",
         "_headers_since",
         "_rejection",
         "_write_pause",
@@ -76,6 +80,8 @@ class HttpProtocol(RequestHandler):
         self._body: Any = None
         #: The error that follows the requests received so far.
         self._rejection: RejectedRequest | None = None
+        #: Whether aiohttp has parsed all received data: one small request, to a waiting connection.
+        self._has_only_request = False
         #: Whether the client has closed its side of the connection.
         self._has_eof = False
         #: The start of the wait for request headers; 0 outside of such a wait.
@@ -92,11 +98,18 @@ class HttpProtocol(RequestHandler):
         self.remote = peer[0] if isinstance(peer, tuple) and peer else None
 
     def data_received(self, data: bytes) -> None:
-        self._writes.received += 1
-        if not data or self.framer.is_request(data):
-            # aiohttp calls this without data to continue with the data that it has stored.
+        if not data:
+            # aiohttp continues with the data that it has stored.
+            _data_received(self, data)
+        elif self.framer.is_request(data):
+            self._writes.received += 1
+            self._has_only_request = (
+                len(data) <= MAX_REQUEST_BYTES and self._waiter is not None and not self._messages
+            )
             _data_received(self, data)
         elif self._rejection is None:
+            self._writes.received += 1
+            self._has_only_request = False
             self._receive(data)
         if self._rejection is not None:
             self._reject()
@@ -105,6 +118,11 @@ class HttpProtocol(RequestHandler):
                 self._headers_since = 0.0
         elif not self._messages and self._current_request is None and not self._upgraded:
             self._headers_since = self._loop.time()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        # aiohttp calls this twice for each small body, although nothing is paused or stored.
+        if self._reading_paused or self._buffer_paused or not self._has_only_request:
+            super().resume_reading(resume_parser)
 
     def _receive(self, data: bytes) -> None:
         """Pass data that is not exactly one usual request to aiohttp's parser, if it is valid."""

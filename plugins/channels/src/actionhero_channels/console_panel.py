@@ -1,0 +1,112 @@
+"""The panel Channels of the console: subscribers, presence, and broadcasts of all processes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from actionhero import Field, Inputs, InvalidInput
+from actionhero_channels.channels import Channels
+from actionhero_console import Change, Panel, PanelContext
+
+if TYPE_CHECKING:
+    from actionhero import Application
+
+_ASSETS: Final = Path(__file__).parent / "assets"
+#: How many channels with a value for their placeholders are listed.
+MAX_OPEN: Final = 100
+#: How many presence keys of a channel are listed.
+MAX_MEMBERS: Final = 100
+
+
+class MembersInputs(Inputs):
+    """A channel, without placeholders."""
+
+    channel: str = Field(max_length=300)
+
+
+class BroadcastInputs(MembersInputs):
+    """A broadcast."""
+
+    message: Any
+    sender: str = Field(default="operator", min_length=1, max_length=100)
+
+
+def channels_panel(app: Application) -> Panel:
+    """Return the panel."""
+
+    def snapshot() -> list[dict[str, Any]]:
+        if not app.has(Channels):
+            return []
+        return [each._asdict() for each in app.get(Channels).snapshot()]
+
+    return Panel(
+        "channels",
+        "Channels",
+        order=35,
+        reads={"list": list_channels, "members": list_members},
+        changes={
+            "broadcast": Change(
+                broadcast, role="admin", target="channel {channel}",
+                confirm="Send this message to all subscribers of {channel}?",
+            )
+        },
+        answers={"snapshot": snapshot},
+        assets=_ASSETS,
+    )  # fmt: skip
+
+
+async def list_channels(context: PanelContext) -> dict[str, Any]:
+    """Return the channels, with the sums of all processes."""
+    answers = await context.ask("snapshot")
+    numbers: dict[str, Counter[str]] = {}
+    opened: dict[str, Counter[str]] = {}
+    for snapshot in answers.values:
+        for channel in snapshot:
+            sums = numbers.setdefault(channel["name"], Counter())
+            for key in ("subscribers", "broadcasts", "gaps"):
+                sums[key] += channel[key]
+            opened.setdefault(channel["name"], Counter()).update(channel["open"])
+    channels = [
+        {
+            "name": name,
+            "subscribers": sums["subscribers"],
+            "broadcasts": sums["broadcasts"],
+            "gaps": sums["gaps"],
+            "open_count": len(opened[name]),
+            "open": [
+                {"name": each, "subscribers": count}
+                for each, count in opened[name].most_common(MAX_OPEN)
+            ],
+        }
+        for name, sums in numbers.items()
+    ]
+    return {
+        "channels": channels,
+        "processes": len(answers.answers),
+        "missing": list(answers.missing),
+        "asked_ms": answers.asked_ms,
+        "only_this_process": answers.only_this_process,
+    }
+
+
+async def list_members(inputs: MembersInputs, context: PanelContext) -> dict[str, Any]:
+    """Return the presence keys of a channel."""
+    members = await context.app.get(Channels).members(inputs.channel)
+    return {
+        "channel": inputs.channel,
+        "count": len(members),
+        "members": members[:MAX_MEMBERS],
+    }
+
+
+async def broadcast(inputs: BroadcastInputs, context: PanelContext) -> dict[str, str]:
+    """Send a message to all subscribers of a channel."""
+    try:
+        id = await context.app.get(Channels).broadcast(
+            inputs.channel, inputs.message, sender=inputs.sender
+        )
+    except ValueError as error:
+        raise InvalidInput(str(error), key="channel") from None
+    return {"id": id}

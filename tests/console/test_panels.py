@@ -1,0 +1,124 @@
+"""The panels that other packages add to the console."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from plugins.console.tests.conftest import OPERATORS, console_site
+
+from actionhero import Action, Call, Session, hookimpl
+from actionhero_channels import Channel, Channels, Subscription
+from actionhero_channels import plugin as channels_plugin
+from actionhero_channels.testing import RecordingSubscriber
+from actionhero_sessions import plugin as sessions_plugin
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from plugins.console.tests.conftest import Site
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+class SignIn(Action):
+    """Sign in."""
+
+    name = "sign:in"
+    web = "PUT /session"
+
+    async def run(self, user: int, call: Call) -> None:
+        await call.session.regenerate()
+        call.session["userId"] = user
+        call.session[SCRIPT] = "a secret value"
+
+
+class Room(Channel):
+    """The messages of a room."""
+
+    name = "room:{id}"
+
+    async def presence_key(self, subscription: Subscription) -> str | None:
+        return SCRIPT
+
+
+class Rooms:
+    """The plugin of the channel."""
+
+    @hookimpl(optionalhook=True)
+    def actionhero_channels(self) -> list[type[Channel]]:
+        return [Room]
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    """A running application with sessions, channels and a console."""
+    async with console_site(
+        sessions_plugin, channels_plugin, Rooms(), SignIn, operators=OPERATORS
+    ) as running:
+        yield running
+
+
+async def sign_users_in(site: Site) -> None:
+    """Create two sessions of user 7, and one of user 8."""
+    for user in (7, 7, 8):
+        response = await site.client.put("/api/session", json={"user": user})
+        assert response.status_code == 200
+        site.client.cookies.clear()
+
+
+async def test_sessions_of_a_user_are_ended(site: Site) -> None:
+    """By an operator; a viewer only sees them, without identifiers and values."""
+    await sign_users_in(site)
+    await site.sign_in("eve")
+    shown = await site.read("sessions.list", '{"user": "7"}')
+    handle = shown["sessions"][0]["handle"]
+    inputs = {"user": 7, "handle": handle}
+    refused = await site.change("sessions/end", json=inputs)
+    site.client.cookies.clear()
+    await site.sign_in("bob")
+    ended = await site.change("sessions/end", json=inputs)
+    rest = await site.read("sessions.list", '{"user": "7"}')
+    all_ended = await site.change("sessions/end_all", json={"user": 7})
+
+    assert [each["keys"] for each in shown["sessions"]] == [[SCRIPT, "userId"]] * 2
+    assert "a secret value" not in repr(shown)
+    assert refused.status_code == 403
+    assert ended.json()["value"] == {"ended": True}
+    assert len(rest["sessions"]) == 1
+    assert all_ended.json()["value"] == {"ended": 1}
+    assert await site.read("sessions.count") == {"count": 1, "is_complete": True}
+    assert await site.read("sessions.list", '{"user": ""}') == {"user": "", "sessions": []}
+
+
+async def test_channels_are_listed_with_their_subscribers(site: Site) -> None:
+    """And an admin broadcasts to them."""
+    channels = site.app.app.get(Channels)
+    subscriber = RecordingSubscriber()
+    await channels.subscribe(subscriber, "room:7", session=Session())
+    await site.sign_in("ada")
+    sent = await site.change(
+        "channels/broadcast", json={"channel": "room:7", "message": {"text": SCRIPT}}
+    )
+    unknown = await site.change("channels/broadcast", json={"channel": "nowhere", "message": 1})
+    shown = await site.read("channels.list")
+    members = await site.read("channels.members", '{"channel": "room:7"}')
+
+    assert sent.status_code == 200
+    assert unknown.status_code == 422
+    [room] = shown["channels"]
+    assert (room["name"], room["subscribers"], room["broadcasts"]) == ("room:{id}", 1, 1)
+    assert room["open"] == [{"name": "room:7", "subscribers": 1}]
+    assert shown["only_this_process"]
+    assert members == {"channel": "room:7", "count": 1, "members": [SCRIPT]}
+    audited: list[dict[str, Any]] = await site.audit()
+    assert {entry.get("target") for entry in audited} >= {"channel room:7", "channel nowhere"}
+
+
+async def test_a_broadcast_is_for_admins(site: Site) -> None:
+    """An operator is refused by the server."""
+    await site.sign_in("bob")
+
+    refused = await site.change("channels/broadcast", json={"channel": "room:7", "message": 1})
+
+    assert refused.status_code == 403
