@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import aiohttp
 import pytest
@@ -46,7 +46,7 @@ class ResetPassword(Action):
     """Reset a password."""
 
     name = "password:reset"
-    web: Any = {"method": "GET", "path": "/reset/{token}", "status": lambda value: 202}
+    web: ClassVar[Any] = {"method": "GET", "path": "/reset/{token}", "status": lambda value: 202}
 
     async def run(self, token: Secret[str]) -> dict[str, int]:
         return {}
@@ -133,6 +133,16 @@ async def test_an_unknown_path_names_the_nearest_route_in_development(
     status, document = await request(development, method, path)
 
     assert (status, document["error"]["message"]) == (404, message)
+
+
+async def test_another_method_names_those_of_the_path(development: RunningApp) -> None:
+    """In every environment: so does the header `Allow`."""
+    status, document = await request(development, "GET", "/api/session")
+
+    assert (status, document["error"]["message"]) == (
+        405,
+        "Method GET is not allowed; allowed: PUT, OPTIONS",
+    )
 
 
 async def test_an_unknown_path_names_nothing_in_production(production: RunningApp) -> None:
