@@ -232,8 +232,8 @@ def test_a_result_that_would_be_ignored_is_an_error() -> None:
     [problem] = host.problems
     assert "returned ['greet'] from 'actionhero_commands'" in problem
     assert problem.endswith(
-        ", but the result of this hook is not used; add to its argument 'group' instead, and return "
-        "nothing"
+        ", but the result of this hook is not used; add to its argument 'group' instead, and "
+        "return nothing"
     )
 
 
