@@ -12,6 +12,8 @@ from aiohttp import web
 from actionhero import Action, NotFound, RunMode, hookimpl
 from actionhero.testing import running_app
 from actionhero_web import (
+    EncodedResponse,
+    Endpoint,
     StaticFiles,
     Upgrade,
     UpgradeRefused,
@@ -85,6 +87,13 @@ class Upper(Upgrade):
         return {}, asyncio.Protocol()
 
 
+class Answer(Endpoint):
+    path = "/answer"
+
+    async def respond(self, request: Any) -> EncodedResponse:
+        return EncodedResponse(200, b"42")
+
+
 class Plugin:
     def __init__(self, observers: list[WebObserver], folder: Path | None = None) -> None:
         self.observers = observers
@@ -101,6 +110,10 @@ class Plugin:
     @hookimpl
     def actionhero_web_upgrades(self) -> list[Upgrade]:
         return [Upper()]
+
+    @hookimpl
+    def actionhero_web_endpoints(self) -> list[Endpoint]:
+        return [Answer()]
 
     @hookimpl
     def actionhero_web_static(self) -> list[StaticFiles]:
@@ -152,6 +165,7 @@ async def test_each_dispatched_request_is_observed_with_its_route() -> None:
         ("GET", "/livez", 200, "/livez", {}),
         ("GET", "/page/a", 200, "/page/{name}", {}),
         ("GET", "/page/a?fail=1", 500, "/page/{name}", {}),
+        ("POST", "/answer?a=1", 200, "/answer", {}),
         ("GET", "/upper?refused", 403, "/upper", upgrade),
     ]
 
