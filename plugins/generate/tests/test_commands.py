@@ -20,6 +20,7 @@ COMPONENTS = {
     "initializer": "mailer",
     "server": "lines",
     "channel": "news",
+    "panel": "notes",
     "task": "nightly",
     "migration": "entries",
 }

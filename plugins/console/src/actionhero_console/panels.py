@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from actionhero_console.operators import Role
+from actionhero_console.provider import PanelProvider
 from actionhero_console.verbs import InvalidVerb, Verb
 
 if TYPE_CHECKING:
@@ -213,15 +214,21 @@ def load_panels(app: Application) -> tuple[dict[str, LoadedPanel], list[str]]:
     """Return the panels by name, in the order of the navigation, and the errors in them."""
     panels: dict[str, LoadedPanel] = {}
     problems: list[str] = []
-    for plugin, panel in app.plugins.collect("actionhero_console_panels", Panel, app=app):
+    collected = app.plugins.collect("actionhero_console_panels", Panel, app=app)
+    contributions = [(plugin.owner, panel) for plugin, panel in collected]
+    contributions += [
+        (f"{provider.__module__}.{provider.__qualname__}", provider().panel(app))
+        for provider in app.components(PanelProvider)
+    ]
+    for owner, panel in contributions:
         try:
-            loaded = LoadedPanel(panel, plugin.owner)
+            loaded = LoadedPanel(panel, owner)
         except ValueError as error:
             problems.append(str(error))
             continue
         if (other := panels.get(panel.name)) is not None:
             problems.append(
-                f"{plugin.owner} has a panel with the name {panel.name!r}, which is that of "
+                f"{owner} has a panel with the name {panel.name!r}, which is that of "
                 f"{other.owner}; rename one of them"
             )
             continue

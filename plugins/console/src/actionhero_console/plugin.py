@@ -29,6 +29,13 @@ def actionhero_settings() -> list[type[Settings]]:
 
 
 @hookimpl
+def actionhero_component_types() -> list[type]:
+    from actionhero_console.provider import PanelProvider
+
+    return [PanelProvider]
+
+
+@hookimpl
 def actionhero_initializers() -> list[Initializer]:
     from actionhero_console.initializer import ConsoleInitializer
 

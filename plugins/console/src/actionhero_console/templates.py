@@ -35,15 +35,15 @@ aria-label="Menu"></button></div>
 <nav id="navigation" aria-label="Panels"></nav>
 <div class="account"><p id="operator"></p>{sign_out}</div>
 </header>
-<div class="content">
+<main id="main" class="content" tabindex="-1">
 <div class="top"><h1 id="title" tabindex="-1">Console</h1>
 <p id="connection" role="status" data-state="connecting"><span class="dot"></span>
 <span>Connecting</span></p></div>
 <div id="alerts"></div>
-<main id="main" tabindex="-1">
+<div id="panel">
 <noscript><p class="empty">The console needs JavaScript.</p></noscript>
-</main>
 </div>
+</main>
 </div>
 <p id="notice" role="status" class="notice"></p>
 <dialog id="confirmation" aria-labelledby="confirmation-title">

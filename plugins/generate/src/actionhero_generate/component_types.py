@@ -43,6 +43,17 @@ _OPTIONAL = {
     "actionhero_channels": Generator(
         "channel", "A channel for signed-in users.", _templates("channel", "channels")
     ),
+    "actionhero_console": Generator(
+        "panel",
+        "A panel of the operator's console.",
+        (
+            *_templates("panel", "panels"),
+            Template(
+                "components/panel.js.jinja",
+                "{{ package_folder }}/panels/{{ module }}_assets/panel.js",
+            ),
+        ),
+    ),
     "actionhero_db": Generator(
         "migration", "A migration for the current models.", command=("db", "make")
     ),

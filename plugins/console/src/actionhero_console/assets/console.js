@@ -242,7 +242,7 @@ async function showPanel(isFirst) {
   }
   if (shown !== address) return;
   panel = { name: description?.name ?? "", instance };
-  main.replaceChildren(instance.element);
+  byId("panel").replaceChildren(instance.element);
   // A screen reader then continues with the new panel.
   if (!isFirst) byId("title").focus();
   currentRequest?.abort();

@@ -4,7 +4,7 @@ export class ApiError extends Error {
   constructor(document, status) {
     super(document?.message ?? `The server returned ${status}`);
     this.status = status;
-    this.problems = document?.problems ?? [];
+    this.problems = document?.errors ?? [];
   }
 }
 

@@ -162,7 +162,7 @@ class ActionView {
   #showOutcome(result) {
     const style = result.ok ? "good" : "bad";
     const title = result.ok ? "Succeeded" : result.error.type;
-    const others = result.ok ? [] : this.form.showProblems(result.error.problems ?? []);
+    const others = result.ok ? [] : this.form.showProblems(result.error.errors ?? []);
     const text = result.ok ? result.value : [result.error.message, ...others.map((problem) => problem.message)].join("\n");
     this.outcome.replaceChildren(
       create("p", {}, create("span", { class: `chip ${style}` }, title), ` in ${formatMilliseconds(result.milliseconds)}`),
